@@ -46,9 +46,7 @@ def main() -> None:
             rate = kinds.ceiling[m] * signed[m] * (1 / (1 + np.exp(-u[:, :, m] - shift))).prod(axis=1).sum()
             low, high = (shift, high) if rate < wanted else (low, shift)
         now = kinds.ceiling[m] * signed[m] * keen[:, :, m].prod(axis=1).sum()
-        print(
-            f"{kind:24s}{target[kind]:10.2f}{now:10.2f}{kinds.intercept[m]:11.3f}{kinds.intercept[m] + shift:10.3f}"
-        )
+        print(f"{kind:24s}{target[kind]:10.2f}{now:10.2f}{kinds.intercept[m]:11.3f}{kinds.intercept[m] + shift:10.3f}")
 
 
 if __name__ == "__main__":

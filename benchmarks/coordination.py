@@ -67,9 +67,7 @@ def main() -> None:
         for _ in range(given.rounds):
             for name, src in versions.items():
                 spent[name].append(fitted(folder, src))
-    print(
-        f"{'':8s}{'CPU s':>8s}{'user':>8s}{'system':>8s}{'faults':>11s}{'steps':>7s}{'log-likelihood':>20s}"
-    )
+    print(f"{'':8s}{'CPU s':>8s}{'user':>8s}{'system':>8s}{'faults':>11s}{'steps':>7s}{'log-likelihood':>20s}")
     for name, rounds in spent.items():
         user, system, faults = (median(column) for column in list(zip(*rounds, strict=True))[:3])
         found = rounds[-1][3]

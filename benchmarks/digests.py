@@ -76,9 +76,7 @@ def fit(tree: Path, folder: Path, data: Path) -> dict[str, Any]:
 
 def hindcast(tree: Path, folder: Path, data: Path) -> dict[str, Any]:
     (folder / "short.yaml").write_text(PLAN, encoding="utf-8")
-    said = call(
-        tree, folder, "hindcast", "short.yaml", "--data", str(data), "--out", "h", "--json", "--no-figures"
-    )
+    said = call(tree, folder, "hindcast", "short.yaml", "--data", str(data), "--out", "h", "--json", "--no-figures")
     return {"stdout": json.loads(said)}
 
 

@@ -51,9 +51,7 @@ KINDS = (
 def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any]:
     """A scenario file's content: so many states, years of weekly steps, and arms, the reference among them."""
     rng = np.random.default_rng(seed)
-    codes = [
-        f"X{chr(65 + k // 26)}{chr(65 + k % 26)}" for k in range(states)
-    ]  # ISO 3166 leaves X to its users
+    codes = [f"X{chr(65 + k // 26)}{chr(65 + k % 26)}" for k in range(states)]  # ISO 3166 leaves X to its users
     focal = START + timedelta(days=364)
     acts = sorted(int(day) for day in rng.integers(-365, 365 * years, 4 * (years + 1)))
     events = [
@@ -99,9 +97,7 @@ def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any
             "near": {"members": codes[: states // 2]},
             "far": {"members": codes[states // 2 :], "attention": {"default": 0.5}},
         },
-        "disputes": [
-            {"a": a, "b": b, "rivalry": round(float(rng.uniform()), 2)} for a, b in named[: 2 * states]
-        ],
+        "disputes": [{"a": a, "b": b, "rivalry": round(float(rng.uniform()), 2)} for a, b in named[: 2 * states]],
         "trade": [
             {"state": code, "partner": partner, "share": round(float(rng.uniform(0, 0.3)), 3)}
             for code in codes
@@ -158,9 +154,7 @@ def measured(states: int, years: int, arms: int, runs: int, workers: int) -> dic
         if result.failed:
             raise SystemExit(result.failed[0]["traceback"])
         result.summary()
-    peak = [
-        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
+    peak = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "seconds": time.perf_counter() - began,
         "compile": compiled,

@@ -60,13 +60,9 @@ def main() -> None:
         "logit, raw counts": partial(fit_logit, columns=tuple(RAW.get(c, c) for c in LOGIT)),
         "logit + curves": partial(fit_logit, columns=(*LOGIT, *columns)),
         "logit + propensities": partial(fit_propensity_logit, columns=LOGIT, states=states),
-        "logit + curves + propensities": partial(
-            fit_propensity_logit, columns=(*LOGIT, *columns), states=states
-        ),
+        "logit + curves + propensities": partial(fit_propensity_logit, columns=(*LOGIT, *columns), states=states),
     }
-    ahead, forecasts = rolling_origin(
-        rows, args.first, args.last, windowed({**BASELINES, **logits}, args.window)
-    )
+    ahead, forecasts = rolling_origin(rows, args.first, args.last, windowed({**BASELINES, **logits}, args.window))
     forecasts["trees and last, geometric mean"] = np.sqrt(
         forecasts["boosted_trees"] * forecasts["logit + curves + propensities"]
     )
@@ -108,9 +104,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--first", type=int, default=1996)
     parser.add_argument("--last", type=int, default=2003)

@@ -134,8 +134,7 @@ SAME: dict[tuple[str, str, str], str] = {
         "stats/intervals.py",
         "(freedom > 0) & (apart > 1e-09 * (sides.gained2 + sides.lost2))",
         "(freedom > 0) | (apart > 1e-09 * (sides.gained2 + sides.lost2))",
-    ): "sizes differ only where there are two of a sign, so that there is a degree of freedom; else "
-    + ROUNDING,
+    ): "sizes differ only where there are two of a sign, so that there is a degree of freedom; else " + ROUNDING,
     (
         "stats/intervals.py",
         "(freedom > 0) & (apart > 1e-09 * (sides.gained2 + sides.lost2))",
@@ -326,11 +325,7 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - on
         case ast.Constant(value="right"):
             yield "edge", ast.Constant("left")
         case ast.Subscript(value=value, slice=ast.Tuple(elts=[*before, one, two]), ctx=ctx):
-            if (
-                not isinstance(one, ast.Slice)
-                and not isinstance(two, ast.Slice)
-                and ast.dump(one) != ast.dump(two)
-            ):
+            if not isinstance(one, ast.Slice) and not isinstance(two, ast.Slice) and ast.dump(one) != ast.dump(two):
                 yield "index", ast.Subscript(value, ast.Tuple([*before, two, one], ast.Load()), ctx)
         case ast.Call(func=func, args=[one, two, *rest], keywords=keywords):
             called = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
@@ -372,9 +367,7 @@ def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None]]:
 
 def _any_length(node: ast.AST, argument: ast.AST) -> bool:
     """The length of `reshape` that is worked out: any negative number says so."""
-    shaped = (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape"
-    )
+    shaped = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape"
     return shaped and isinstance(argument, ast.UnaryOp)
 
 
@@ -419,9 +412,7 @@ def named() -> list[tuple[str, Change]]:
 def survivors(written: Path) -> list[tuple[str, Change]]:
     """The changes that survived in an earlier run, as the files have them now."""
     rows = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
-    lived = [
-        (row["file"], row["kind"], row["before"], row["after"], row["line"]) for row in rows if not row["by"]
-    ]
+    lived = [(row["file"], row["kind"], row["before"], row["after"], row["line"]) for row in rows if not row["by"]]
     out = []
     for room, (files, _) in ROOMS.items():
         for file in files:
@@ -545,9 +536,7 @@ def main() -> None:
     ask.add_argument("--seed", type=int, default=1)
     ask.add_argument("--only", help="FILE, or FILE:LINE: all changes there")
     ask.add_argument("--named", action="store_true", help="the changes of NAMED")
-    ask.add_argument(
-        "--again", type=Path, metavar="OUT", help="those that survived in a run written with --out"
-    )
+    ask.add_argument("--again", type=Path, metavar="OUT", help="those that survived in a run written with --out")
     ask.add_argument("--quick", action="store_true", help="the first step of tests alone")
     ask.add_argument("--seconds", type=int, default=400, help="of CPU, after which a step counts as fallen")
     ask.add_argument("--out", type=Path, help="JSON lines of what was found")

@@ -118,9 +118,7 @@ def classes(folder: Path, rows: Iterator[tuple[str, str, int]]) -> dict[str, np.
     return {
         "war": np.array([row in at_war for row in listed]),
         "no_diplomatic_relations": np.array([row in apart for row in listed]),
-        "not_recognised": np.array(
-            [("TWN" in row[:2]) and not {*row[:2]} & {*WITH_TAIPEI} for row in listed]
-        ),
+        "not_recognised": np.array([("TWN" in row[:2]) and not {*row[:2]} & {*WITH_TAIPEI} for row in listed]),
     }
 
 

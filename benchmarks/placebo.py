@@ -120,9 +120,7 @@ def column_score(design: ConsentDesign, at: Floats, column: Floats) -> tuple[flo
     x, z = column[:, 0], column[:, 1]
     own, other, across = curvature(first, second, s, t)
     slope = (first * s).sum(axis=1) * x + (first * t).sum(axis=1) * z
-    curve = float(
-        (own.sum(axis=1) * x * x + other.sum(axis=1) * z * z + 2 * across.sum(axis=1) * x * z).sum()
-    )
+    curve = float((own.sum(axis=1) * x * x + other.sum(axis=1) * z * z + 2 * across.sum(axis=1) * x * z).sum())
     here, there = own * x[:, None] + across * z[:, None], other * z[:, None] + across * x[:, None]
     cross = column_sums(design, here, 0) + column_sums(design, there, 1)
     return float(slope.sum()), curve, cross, slope

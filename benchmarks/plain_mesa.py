@@ -81,11 +81,7 @@ class PlainState(mesa.Agent):
         )
         exposed = sum(m.trade[i][k] * m.states[k].against[j] for k in m.trade_partners if k not in (i, j))
         doubt = max(
-            (
-                min(m.depth[i][p], m.depth[j][p]) * (1 - m.reliability[p])
-                for p in m.patrons
-                if world.patron_of[i, p]
-            ),
+            (min(m.depth[i][p], m.depth[j][p]) * (1 - m.reliability[p]) for p in m.patrons if world.patron_of[i, p]),
             default=0.0,
         )
         u = (
@@ -150,9 +146,7 @@ class PlainModel(mesa.Model):
         self.alignment = [
             [
                 [
-                    0.0
-                    if j == k
-                    else 1 / (1 + one[self.pair[j][k]] * math.exp(-rules.alpha_acc * self.depth[j][k]))
+                    0.0 if j == k else 1 / (1 + one[self.pair[j][k]] * math.exp(-rules.alpha_acc * self.depth[j][k]))
                     for k in range(self.n)
                 ]
                 for j in range(self.n)
@@ -181,9 +175,7 @@ class PlainModel(mesa.Model):
             self.held.setdefault((i, j), []).append(kind)
             self._deepen(i, j)
         for state in self.states:
-            target = max(
-                -rules.effort_max, min(rules.effort_max, rules.effort_slope * (state.insecurity - 0.5))
-            )
+            target = max(-rules.effort_max, min(rules.effort_max, rules.effort_slope * (state.insecurity - 0.5)))
             state.effort += (target - state.effort) * (1 - math.exp(-years / rules.effort_years))
         self.at += 1
 

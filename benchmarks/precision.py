@@ -58,9 +58,7 @@ def main() -> None:
     }
     paired = (time.process_time() - began) / runs
     counts, smooth = wide[outcome], wide[f"filtered_{outcome}"]
-    differences = {
-        name: of["parade"] - of["no_parade"] for name, of in (("counts", counts), ("filtered", smooth))
-    }
+    differences = {name: of["parade"] - of["no_parade"] for name, of in (("counts", counts), ("filtered", smooth))}
 
     numbers = np.arange(runs, dtype=np.uint64)
     parts = []
@@ -122,9 +120,7 @@ def main() -> None:
         print(json.dumps(table, indent=1))
         return
     print(f"standard error {WANTED} of the headline effect, {runs} replications measured")
-    print(
-        f"{'estimator':<32}{'effect':>9}{'variance':>11}{'CPU ms each':>13}{'replications':>14}{'CPU s':>15}"
-    )
+    print(f"{'estimator':<32}{'effect':>9}{'variance':>11}{'CPU ms each':>13}{'replications':>14}{'CPU s':>15}")
     for row in table:
         print(
             f"{row['estimator']:<32}{row['effect']:>9.4f}{row['variance']:>11.6f}"

@@ -53,9 +53,7 @@ def main() -> None:
         print(f"summary of it           {time.perf_counter() - began:8.2f} s")
     print(f"ratio to the plain one  {rate * plain:8.0f}")
     print(f"ratio to the Mesa face  {rate * face:8.0f}")
-    peak = [
-        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
+    peak = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(f"peak memory             {peak[0]:8.0f} MB driver, {peak[1]:.0f} MB largest worker")
 
 

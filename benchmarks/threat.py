@@ -34,9 +34,7 @@ SETS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--first", type=int, default=1996)
     parser.add_argument("--last", type=int, default=2003)
@@ -56,8 +54,7 @@ def main() -> None:
     p = {name: np.concatenate(parts) for name, parts in forecasts.items()}
     scores = score_forecasts(p, ahead.any_signed, ahead.pair, resamples=300)
     rows = [
-        (n, s.log_skill.value, s.log_skill.low, s.log_skill.high, s.average_precision, s.auc)
-        for n, s in scores.items()
+        (n, s.log_skill.value, s.log_skill.low, s.log_skill.high, s.average_precision, s.auc) for n, s in scores.items()
     ]
     show(
         f"One year ahead, {args.first}-{args.last}",
@@ -70,9 +67,7 @@ def main() -> None:
     for name, rows_of in where.items():
         base = log_score(p["base_rate"][rows_of], y[rows_of])
         without, full = (log_score(p[k][rows_of], y[rows_of]) for k in ("gravity + regime + network", "all"))
-        rows.append(
-            (name, int(rows_of.sum()), int(y[rows_of].sum()), 1 - without / base, (without - full) / base)
-        )
+        rows.append((name, int(rows_of.sum()), int(y[rows_of].sum()), 1 - without / base, (without - full) / base))
     show(
         "Gain in log skill from threat, by pair",
         pd.DataFrame(rows, columns=["pairs", "n", "signed", "without", "gain"]),
@@ -100,9 +95,7 @@ def main() -> None:
     ):
         estimate, z = placebo.z_of(null, real)
         zs = np.array([placebo.z_of(null, fake)[1] for fake in fakes])
-        rows.append(
-            (name, estimate, z, placebo.outside(zs), zs.mean(), zs.std(), (np.abs(zs) >= abs(z)).mean())
-        )
+        rows.append((name, estimate, z, placebo.outside(zs), zs.mean(), zs.std(), (np.abs(zs) >= abs(z)).mean()))
     columns = [
         "column",
         "estimate",
@@ -122,10 +115,7 @@ def groups(history, rows) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-d
     shared = np.einsum("tik,tjk->tij", foes.astype(np.float32), foes.astype(np.float32)) > 0
     mutual = foes[at, rows.a, rows.b]
     common = shared[at, rows.a, rows.b] & ~mutual
-    big = (
-        history.capability[at][np.arange(len(at)), rows.a]
-        + history.capability[at][np.arange(len(at)), rows.b]
-    )
+    big = history.capability[at][np.arange(len(at)), rows.a] + history.capability[at][np.arange(len(at)), rows.b]
     return {
         "quarrel between the two": mutual,
         "a common opponent": common,

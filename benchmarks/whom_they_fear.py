@@ -21,9 +21,7 @@ from balance_sim.scenario import load_scenario
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario")
     parser.add_argument("codings", type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -52,15 +50,12 @@ def main() -> None:
             coded = {row["adversary"], *filter(None, row["also"].split(";"))}
             right = codes[int(np.argmax(feared[i]))] in coded
             met, count = met + right, count + 1
-            print(
-                f"{row['observer']}  coded {','.join(sorted(coded)):12s} {'' if right else 'NOT '}met: {told(i)}"
-            )
+            print(f"{row['observer']}  coded {','.join(sorted(coded)):12s} {'' if right else 'NOT '}met: {told(i)}")
     print(f"{met} of {count} observers; 9 in 10 wanted")
     top = feared.argmax(axis=1)
     wrong = [i for i in range(world.n) if feared[i, top[i]] > 0 and allied[i, top[i]]]
     print(
-        "greatest threat is a treaty ally: "
-        + (", ".join(f"{codes[i]} ({codes[top[i]]})" for i in wrong) or "nobody's")
+        "greatest threat is a treaty ally: " + (", ".join(f"{codes[i]} ({codes[top[i]]})" for i in wrong) or "nobody's")
     )
     if args.all:
         for i in np.argsort(codes):

@@ -22,9 +22,7 @@ MOST_NAMED = 12
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--fault", action="append", metavar="ROW", help="only tests of this row of docs/faults.md"
-    )
+    parser.addoption("--fault", action="append", metavar="ROW", help="only tests of this row of docs/faults.md")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -415,8 +415,7 @@ def main() -> None:
     events = event_rows(read(options.facts / "events_2025.csv"), read(HERE / "coding_events.csv"), keys)
     write(
         "events.csv",
-        "id date kind label visibility principals guests host targets sign accord source confidence note "
-        "x_fact_kind",
+        "id date kind label visibility principals guests host targets sign accord source confidence note x_fact_kind",
         events,
     )
     write("disputes.csv", "a b rivalry claim militarised war source x_guesses", dispute_rows(parts))

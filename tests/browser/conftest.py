@@ -156,9 +156,7 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from balance_sim.show.explore import Dial, ExplorerDesign, save_explorer
 
-    gain = study(
-        {"without": [[(9, "JPN", "KOR")]] * 40, "with": [[(9, "JPN", "KOR"), (60, "FRA", "KOR")]] * 40}
-    )
+    gain = study({"without": [[(9, "JPN", "KOR")]] * 40, "with": [[(9, "JPN", "KOR"), (60, "FRA", "KOR")]] * 40})
     dials = (Dial("visibility", (0.25, 0.5, 1.0), 2), Dial("attendance", ("all", "without RUS"), 0))
     points = [
         ((0, 0), alike()),

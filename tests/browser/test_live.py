@@ -105,9 +105,7 @@ def test_the_expected_effect_is_shown_first_with_its_channels(watched: Any, serv
     assert said[0].startswith("Expected (no random numbers): ") and "CI" not in said[0]
     assert said[-1].startswith("Simulated, 60 replications: ") and "95 % CI" in said[-1]
     words = page.locator("#channel-words").inner_text()
-    found = re.fullmatch(
-        r"Expected \(no random numbers\): picture ([+-]?[\d.]+), threat ([+-]?[\d.]+)\.", words
-    )
+    found = re.fullmatch(r"Expected \(no random numbers\): picture ([+-]?[\d.]+), threat ([+-]?[\d.]+)\.", words)
     assert found is not None, words
     parts = [float(value) for value in found.groups()]
     whole = re.search(r": ([+-][\d.]+) expected", said[0])
@@ -115,10 +113,7 @@ def test_the_expected_effect_is_shown_first_with_its_channels(watched: Any, serv
     bars = [float(bar.get_attribute("width") or 0) for bar in page.locator("#channels rect").all()]
     assert len(bars) == sum(value != 0 for value in parts) > 0 and min(bars) > 0
     label = page.locator("#channels").get_attribute("aria-label")
-    assert (
-        label
-        == "Channels of the expected effect: " + words.removeprefix("Expected (no random numbers): ")[:-1]
-    )
+    assert label == "Channels of the expected effect: " + words.removeprefix("Expected (no random numbers): ")[:-1]
     assert one.complaints == []
 
 
@@ -129,9 +124,7 @@ def test_the_state_is_in_the_address(watched: Any) -> None:
     assert "visibility=0.5" in one.page.locator("#options").inner_text()
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(360, "dark"), (1280, "light"), (360, "light"), (1280, "dark")]
-)
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light"), (360, "light"), (1280, "dark")])
 def test_it_shows_fits_and_has_no_serious_hurdle(watched: Any, axe: str, width: int, scheme: str) -> None:
     one = watched(width=width, scheme=scheme)
     one.until("Simulated, 60 replications")

@@ -436,17 +436,13 @@ def holds(answer: str, *commands: tuple[str, ...]) -> None:
         assert record["allowed"] in answer
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "answer"), [row[1:] for row in SCENARIO], ids=[row[0] for row in SCENARIO]
-)
+@pytest.mark.parametrize(("old", "new", "answer"), [row[1:] for row in SCENARIO], ids=[row[0] for row in SCENARIO])
 def test_a_scenario(world, old, new, answer):
     world.edit(old, new)
     holds(f"summit.yaml:{answer}", ("check", "summit.yaml"), ("run", "summit.yaml"))
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "answer"), [row[1:] for row in EXPERIMENT], ids=[row[0] for row in EXPERIMENT]
-)
+@pytest.mark.parametrize(("old", "new", "answer"), [row[1:] for row in EXPERIMENT], ids=[row[0] for row in EXPERIMENT])
 def test_an_experiment(world, old, new, answer):
     assert old in GOOD
     (world.folder / "exp.yaml").write_text(GOOD.replace(old, new, 1))

@@ -62,9 +62,7 @@ def said(*args: str) -> Result:
 
 def test_anybodys_networks(place: Path) -> None:
     like, unlike = (
-        json.loads(
-            said("--simulated", "simulated.csv", "--against", name, "--json", "--out", name[:-4]).stdout
-        )
+        json.loads(said("--simulated", "simulated.csv", "--against", name, "--json", "--out", name[:-4]).stdout)
         for name in ("like.csv", "unlike.csv")
     )
     assert (like["replications"], like["residuals"]) == (40, None)
@@ -80,16 +78,11 @@ def test_anybodys_networks(place: Path) -> None:
 def test_a_scenario_writes_figures_and_a_report(place: Path) -> None:
     found = said("scenario.yaml", "--runs", "12", "--out", "fit")
     assert found.exit_code == 0, found.stderr
-    assert (
-        "observed: 2 agreements, 2001-01-01 to 2003-12-31\nsimulated: 12 replications of: no_signal"
-        in found.stdout
-    )
+    assert "observed: 2 agreements, 2001-01-01 to 2003-12-31\nsimulated: 12 replications of: no_signal" in found.stdout
     assert "Germany" in found.stdout
     assert max(map(len, found.stdout.splitlines())) <= 80
     names = {path.name for path in (place / "fit" / "figures").iterdir()}
-    assert names == {
-        f"{name}.{kind}" for name in ("gof", "gof_states", "gof_residuals") for kind in ("png", "svg")
-    }
+    assert names == {f"{name}.{kind}" for name in ("gof", "gof_states", "gof_residuals") for kind in ("png", "svg")}
     page = (place / "fit" / "report.html").read_text(encoding="utf-8")
     assert "Mahalanobis Monte Carlo tests, 2001-01-01 to 2003-12-31" in page
     again = CliRunner().invoke(main, ["plot", "fit", "--list"])
@@ -122,9 +115,7 @@ def test_the_models_own_networks_from_a_table_are_judged_alike(place: Path) -> N
     Path("after.csv").write_text(
         "iso3_a,iso3_b,kind,stage,date\nDEU,ITA,access,signed,2004-06-01\nDEU,FRA,access,signed,2004-07-01\n"
     )
-    ahead = said(
-        "scenario.yaml", "--against", "after.csv", "--runs", "8", "--no-figures", "--out", "ahead", "--json"
-    )
+    ahead = said("scenario.yaml", "--against", "after.csv", "--runs", "8", "--no-figures", "--out", "ahead", "--json")
     found = json.loads(ahead.stdout)
     assert (found["about"]["arm"], found["agreements"], found["replications"]) == ("signal", 2, 8)
     assert found["residuals"]["observed"] == 2
@@ -147,12 +138,7 @@ def test_a_results_folder_against_what_came_after(place: Path) -> None:
         encoding="utf-8",
     )
     runner = CliRunner()
-    assert (
-        runner.invoke(
-            main, ["run", "scenario.yaml", "--runs", "6", "--out", "study", "--no-figures"]
-        ).exit_code
-        == 0
-    )
+    assert runner.invoke(main, ["run", "scenario.yaml", "--runs", "6", "--out", "study", "--no-figures"]).exit_code == 0
     found = json.loads(said("study", "--against", "after.csv", "--json", "--no-figures").stdout)
     assert (found["span"]["first"], found["span"]["last"]) == ("2004-01-01", "2004-12-31")
     assert (found["about"]["arm"], found["replications"], found["agreements"]) == ("signal", 6, 2)

@@ -36,9 +36,7 @@ def bad(tmp_path: Path) -> Path:
     """The small world with one value out of bounds and a window beyond the end."""
     path = tmp_path / "bad.yaml"
     text = SUMMIT.read_text().replace("beta: 0.2", "beta: 2").replace("[30, 90, 365]", "[30, 400]")
-    path.write_text(
-        text.replace("tables/states.csv", "states.csv").replace("tables/accords.csv", "accords.csv")
-    )
+    path.write_text(text.replace("tables/states.csv", "states.csv").replace("tables/accords.csv", "accords.csv"))
     for name in ("states.csv", "accords.csv"):
         (tmp_path / name).write_bytes((SUMMIT.parent / "tables" / name).read_bytes())
     return path
@@ -255,12 +253,7 @@ def test_a_folder_without_results_names_those_that_have_some(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     code, _, err = invoke("explain", "results/mine")
     assert code == 2 and err.endswith("there is no manifest.json\n")
-    assert (
-        invoke("run", str(SUMMIT), "--runs", "2", "--no-figures", "--no-mechanisms", "--out", "results/min")[
-            0
-        ]
-        == 0
-    )
+    assert invoke("run", str(SUMMIT), "--runs", "2", "--no-figures", "--no-mechanisms", "--out", "results/min")[0] == 0
     for folder in ("results/mine", "results", "mine"):
         code, _, err = invoke("status", folder)
         assert code == 2 and err.endswith("there is no manifest.json; results are in: results/min\n")
@@ -359,9 +352,7 @@ def test_a_start_imports_nothing_heavy(arguments):
         "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
         f"print('loaded', sorted(set(sys.modules) & set({HEAVY!r})))"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == "loaded []"
 

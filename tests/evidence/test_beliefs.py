@@ -193,7 +193,5 @@ def test_rows_that_say_the_same_count_once() -> None:
     height = np.array([0.0, 1.0, 0.0])
     assert 10.0 < stretch(height, rows, np.repeat(np.arange(200), 10)) < 11.0
     assert 1.0 < stretch(height, rows, np.arange(2000)) < 1.01
-    few = stretch(
-        height[:3], rows[:, :30], np.repeat(np.arange(3), 10)
-    )  # three clusters tell little of a variance
+    few = stretch(height[:3], rows[:, :30], np.repeat(np.arange(3), 10))  # three clusters tell little of a variance
     assert few > 100.0

@@ -138,9 +138,7 @@ def test_one_more_column_is_that_of_a_wider_design() -> None:
     assert found[0] == pytest.approx(slope[1], rel=1e-12)
     assert found[1] == pytest.approx(curve[1, 1], rel=1e-12)
     np.testing.assert_allclose(found[2], np.delete(curve[1], 1), rtol=1e-10)
-    np.testing.assert_allclose(
-        found[3], scores_by(design, np.insert(AT, 1, 0.0), np.arange(2))[:, 1], rtol=1e-10
-    )
+    np.testing.assert_allclose(found[3], scores_by(design, np.insert(AT, 1, 0.0), np.arange(2))[:, 1], rtol=1e-10)
 
 
 # --- the coordination model on three actors ------------------------------------------------------------------
@@ -302,10 +300,7 @@ def test_the_best_baseline_is_the_one_of_highest_skill() -> None:
     assert forecast_score.best_baseline(skills) == "earlier"  # of equals the first by name
     assert forecast_score.best_baseline({**skills, "zeta": 0.31}) == "zeta"
     assert forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0}) is None
-    assert (
-        forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0, "x": -1.0}, reference="x")
-        == "base_rate"
-    )
+    assert forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0, "x": -1.0}, reference="x") == "base_rate"
 
 
 def test_skills_and_gains_of_two_forecasts() -> None:

@@ -63,10 +63,6 @@ def test_a_forecast_is_scored_beside_baselines_of_a_scenarios_record(tmp_path: P
     scenario = str(SCENARIOS / "beijing_2025.yaml")
     beside = json.loads(CliRunner().invoke(main, [*words, "--scenario", scenario, "--json"]).stdout)
     assert beside["reference"] == "base rate of the past"
-    assert {"base_rate", "earlier_accords", "gravity", "logit", "boosted_trees", "earlier_count"} < set(
-        beside
-    )
-    share = own_record(
-        load_scenario(scenario), 10
-    ).choices.any_signed.mean()  # of dyads and years that signed
+    assert {"base_rate", "earlier_accords", "gravity", "logit", "boosted_trees", "earlier_count"} < set(beside)
+    share = own_record(load_scenario(scenario), 10).choices.any_signed.mean()  # of dyads and years that signed
     assert beside["base_rate"]["expected"] == pytest.approx(3 * share, rel=0.01)

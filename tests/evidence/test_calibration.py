@@ -65,9 +65,7 @@ def test_the_variance_of_factors_is_the_likeliest() -> None:
         return float(nbinom.logpmf(signed, 1 / v, 1 / (1 + v * expected)).sum())
 
     assert likelihood(found) > max(likelihood(found * 0.97), likelihood(found * 1.03))
-    assert mixing_variance(np.full(40, 2.0), np.full(40, 2.0)) == pytest.approx(
-        1e-3, rel=1e-2
-    )  # no spread at all
+    assert mixing_variance(np.full(40, 2.0), np.full(40, 2.0)) == pytest.approx(1e-3, rel=1e-2)  # no spread at all
 
 
 def test_the_variance_of_the_level_sees_jumps_and_no_trend_that_memory_follows() -> None:
@@ -86,9 +84,7 @@ def test_a_year_holds_what_was_known_at_its_start(beijing: Scenario) -> None:
     assert all(event.date < day for event in then.events if event.id != then.focal)
     record = own_record(beijing, 2)
     start = record.starts[2024]
-    bilateral = [
-        one for one in beijing.accords if not one.multilateral and (signing_day(one) or day) >= start
-    ]
+    bilateral = [one for one in beijing.accords if not one.multilateral and (signing_day(one) or day) >= start]
     signed = [one for one in bilateral if signing_day(one) is not None and signing_day(one) < beijing.start]
     assert record.within(2024, 2024).counts.sum() == len(signed) > 20
 
@@ -223,9 +219,7 @@ def test_a_record_that_tells_too_little_is_refused(beijing: Scenario) -> None:
 
 def test_the_card_scores_the_model_beside_baselines_of_the_same_record(beijing: Scenario) -> None:
     record = own_record(beijing, 11)
-    card = skill_card(
-        beijing, record, prior_of(beijing, fitted_distribution()), Form(window=10), (2024,), resamples=20
-    )
+    card = skill_card(beijing, record, prior_of(beijing, fitted_distribution()), Form(window=10), (2024,), resamples=20)
     assert tuple(card.scores) == ("model", *OWN_BASELINES)
     came = [record.within(year, year).choices.any_signed.sum() for year in (2024,)]
     assert [card.expected[year][1] for year in (2024,)] == came

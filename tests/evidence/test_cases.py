@@ -149,10 +149,7 @@ def test_what_no_series_can_end_ends_with_the_first_show_of_force(tmp_path):
     )
     on = date(2010, 1, 1)
     actors = [one for code in ("DEU", "POL", "RUS") if (one := actor(code, on)) is not None]
-    made = {
-        row["id"]: (row["status"], row["ended"])
-        for row in agreement_rows(Series(tmp_path), actors, ("POL",), on)
-    }
+    made = {row["id"]: (row["status"], row["ended"]) for row in agreement_rows(Series(tmp_path), actors, ("POL",), on)}
     assert made == {
         "DEU-POL-nonaggression-1975": ("in_force", ""),
         "DEU-RUS-nonaggression-1975": ("in_force", ""),
@@ -364,9 +361,7 @@ def test_what_is_refused(changes, message):
 
 def test_a_table_of_cases_and_its_errors(tmp_path):
     path = tmp_path / "cases.csv"
-    path.write_text(
-        "case_id,signal_date,participants,observers\nA,1950-02-14,SUN;CHN,USA\nB,1940-09-27,DEU,GBR\n"
-    )
+    path.write_text("case_id,signal_date,participants,observers\nA,1950-02-14,SUN;CHN,USA\nB,1940-09-27,DEU,GBR\n")
     assert [case_named(path, name).window_months for name in "AB"] == [24, 24]
     assert case_named(path, "A").participants == ("SUN", "CHN")
     with pytest.raises(DataError, match="The cases found are: A, B"):
@@ -437,8 +432,6 @@ def test_both_code_tables_name_the_same_states_in_the_same_years():
         if (entry.first, entry.last) != (first[code], ended):
             differing.add(code)
     assert differing == {"DDR", "HRV", "SVK", "VAT"}
-    former = {
-        code for code, entry in code_table().items() if entry.last is not None and code not in first.index
-    }
+    former = {code for code, entry in code_table().items() if entry.last is not None and code not in first.index}
     assert former <= set(codes.FORMER_ISO3)
     assert {codes.current_iso3(code) for code in former} <= set(first.index)

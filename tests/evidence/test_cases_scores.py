@@ -111,9 +111,7 @@ def test_measures_against_their_definitions(scenario, table):
     scores = score_case(scenario, P, responses_of(table, None), resamples=50)
     kwargs = {"sample_weight": found.weight}
     assert scores["model"]["auc"] == pytest.approx(roc_auc_score(found.happened, p, **kwargs))
-    assert scores["model"]["average_precision"] == pytest.approx(
-        average_precision_score(found.happened, p, **kwargs)
-    )
+    assert scores["model"]["average_precision"] == pytest.approx(average_precision_score(found.happened, p, **kwargs))
     squared = 0.5 * 0.6**2 + 0.5 * 0.9**2 + 2 * 0.7**2 + 0.05**2 + 0.2**2
     assert scores["model"]["brier"] == pytest.approx(squared / 9)  # 3 agreements and 6 pairs without one
     assert (scores["agreements"], scores["responding_pairs"], scores["pairs"]) == (3, 3, 9)
@@ -161,8 +159,7 @@ def test_ranking_by_excess(scenario, table):
 
 def test_agreements_with_their_forecast_and_rank(scenario, table):
     listed = {
-        row["agreement_id"]: row
-        for row in score_case(scenario, P, responses_of(table, None), resamples=2)["responses"]
+        row["agreement_id"]: row for row in score_case(scenario, P, responses_of(table, None), resamples=2)["responses"]
     }
     assert listed["JOIN"]["pairs"] == ["DEU-YUG", "ITA-YUG"]
     assert listed["JOIN"]["p"] == [0.4, 0.1] and listed["JOIN"]["best_rank"] == 1
@@ -250,9 +247,7 @@ def test_a_bad_table_ends_with_exit_code_4(scenario, table, tmp_path):
     done = CliRunner().invoke(main, ["score", str(tmp_path / "results"), str(table), "--case", "NONE"])
     assert done.exit_code == 4
     assert "The cases found are: T" in done.output
-    as_json = CliRunner().invoke(
-        main, ["score", str(tmp_path / "results"), str(table), "--case", "NONE", "--json"]
-    )
+    as_json = CliRunner().invoke(main, ["score", str(tmp_path / "results"), str(table), "--case", "NONE", "--json"])
     assert as_json.exit_code == 4
     (error,) = json.loads(as_json.stdout)["errors"]
     assert error["path"] == "case_id" and error["value"] == "NONE"

@@ -168,9 +168,7 @@ def test_an_absent_actor_neither_chooses_nor_is_chosen() -> None:
 
 def test_order_of_actors_does_not_matter() -> None:
     world = small_world()
-    turned = EventData(
-        tuple("DBECA"), world.events, world.presence, world.networks, world.states, world.pairs
-    )
+    turned = EventData(tuple("DBECA"), world.events, world.presence, world.networks, world.states, world.pairs)
     a = log_likelihood(B, ChoiceSets(world, EFFECTS))
     assert log_likelihood(B, ChoiceSets(turned, EFFECTS)) == pytest.approx(a, rel=1e-12)
 
@@ -185,9 +183,7 @@ def test_weight_and_repetition_are_options() -> None:
     new = Effect("degree", "accords", ignore_repetitions=True).statistic(moment)
     assert new[a, c] == 0
     assert new[d, c] == 2
-    assert Effect("degree", "accords", transform="log1p").statistic(moment)[d, c] == pytest.approx(
-        math.log(3)
-    )
+    assert Effect("degree", "accords", transform="log1p").statistic(moment)[d, c] == pytest.approx(math.log(3))
     with pytest.raises(ValueError, match="closure has no weighted form"):
         Effect("closure", "accords", weighted=True)
 
@@ -264,9 +260,7 @@ def test_missing_values_take_the_mean_of_those_present_or_are_refused() -> None:
     world = small_world()
     wealth = world.states["wealth"]
     hole = wealth[wealth["actor"] != "D"]
-    data = EventData(
-        world.actors, world.events, world.presence, world.networks, {"wealth": hole}, world.pairs
-    )
+    data = EventData(world.actors, world.events, world.presence, world.networks, {"wealth": hole}, world.pairs)
     day = next(iter(ChoiceSets(data, [Effect("alter", "wealth")])))
     assert day.s[0, 3, 0] == pytest.approx((0.1 + 0.5 - 0.3 + 0.8) / 4)
     with pytest.raises(DataError, match="wealth is missing for 1 of 5 before 2000-03-01"):

@@ -117,10 +117,7 @@ def by_loops(b: list[float], until: str, window: int | None = None) -> float:
             ]
             weight[i, j] = math.exp(sum(q * v for q, v in zip(b, s, strict=True)))
         whole = {i: sum(weight[i, k] for k in there if k != i) for i in there}
-        both = {
-            (i, j): weight[i, j] / whole[i] * weight[j, i] / whole[j]
-            for i, j in itertools.combinations(there, 2)
-        }
+        both = {(i, j): weight[i, j] / whole[i] * weight[j, i] / whole[j] for i, j in itertools.combinations(there, 2)}
         i, j = sorted((event["sender"], event["receiver"]))
         total += math.log(both[i, j] / sum(both.values()))
     return total
@@ -138,9 +135,7 @@ def test_the_likelihood_of_the_shipped_files_by_plain_loops() -> None:
     )
     truth = list(treaties.TRUTH.values())
     b = np.array(truth)
-    assert log_likelihood(b, ChoiceSets(data, plan.effects)) == pytest.approx(
-        by_loops(truth, until), rel=1e-10
-    )
+    assert log_likelihood(b, ChoiceSets(data, plan.effects)) == pytest.approx(by_loops(truth, until), rel=1e-10)
     inside = [
         *plan.effects[:2],
         parse_effect("trans(treaties, ignoreRep = TRUE, window = 300)"),
@@ -226,9 +221,7 @@ def test_size_of_a_covariate_changes_its_unit_alone() -> None:
     effects = plan.effects[3:]
     large = {k: frame.assign(value=frame["value"] * 1e9 + 1e12) for k, frame in data.states.items()}
     plain = fit_coordination(data, effects)
-    scaled = fit_coordination(
-        EventData(data.actors, data.events, data.presence, data.networks, large), effects
-    )
+    scaled = fit_coordination(EventData(data.actors, data.events, data.presence, data.networks, large), effects)
     unit = np.array([1, *[1e9] * 4])
     assert scaled.estimate * unit == pytest.approx(plain.estimate, rel=1e-4)
     assert scaled.standard_error * unit == pytest.approx(plain.standard_error, rel=1e-4)
@@ -244,9 +237,7 @@ def test_the_same_record_in_the_tables_of_another_program(tmp_path: Path) -> Non
     table.assign(present=table["present"].map(yes)).to_csv(tmp_path / "states.csv")
     later = gdp[gdp["year"] > gdp["year"].min()]
     days = pd.to_datetime(later["year"].astype(str) + "-01-01") - pd.Timestamp("1970-01-01")
-    changes = pd.DataFrame(
-        {"time": days.dt.days * 86_400, "node": later["label"], "replace": np.log(later["gdp"])}
-    )
+    changes = pd.DataFrame({"time": days.dt.days * 86_400, "node": later["label"], "replace": np.log(later["gdp"])})
     changes.to_csv(tmp_path / "gdpchanges.csv", index=False)
     presence = pd.read_csv(SHIPPED / "presence.csv")
     presence = presence.assign(time=presence["time"] + " 00:00:00", replace=presence["replace"].map(yes))
@@ -315,9 +306,9 @@ def test_every_effect_and_name_is_on_the_page() -> None:
     table = page.split("| effect | also read as |")[1].split("\n\n")[0]
     assert {row.split("(")[0][3:] for row in table.splitlines() if row.startswith("| `")} == set(KINDS)
     keys = page.split("| key | holds |")[1].split("\n\n")[0]
-    assert {
-        word for row in keys.splitlines() for word in row.split("|")[1:2] for word in word.split("`")[1::2]
-    } == set(CoordinationPlan.model_fields)
+    assert {word for row in keys.splitlines() for word in row.split("|")[1:2] for word in word.split("`")[1::2]} == set(
+        CoordinationPlan.model_fields
+    )
 
 
 def put(folder: Path, **files: str) -> dict[str, Path]:
@@ -557,9 +548,7 @@ PLAN = "events: t.csv\nnetworks: {t: t.csv}\nstates: {z: z.csv}\neffects: [inert
         ("[1, 2]\n", {}, "error[E201] expected a mapping with keys title"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(
-    tmp_path: Path, plan: str, files: dict[str, str], message: str
-) -> None:
+def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, plan: str, files: dict[str, str], message: str) -> None:
     put(tmp_path, **{"t": GOOD, "z": "actor,z\nA,1\nB,2\nC,\n", **files})
     (tmp_path / "plan.yaml").write_text(plan, encoding="utf-8")
     order = ["fit", str(tmp_path / "plan.yaml"), "--model", "coordination", "--out", str(tmp_path / "o.yaml")]

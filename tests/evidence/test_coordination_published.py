@@ -173,9 +173,7 @@ def terms(b: np.ndarray, stream: Stream) -> tuple[float, np.ndarray, np.ndarray]
 def curvature(b: np.ndarray, stream: Stream) -> np.ndarray:
     """Minus the derivative of the score, by central differences."""
     step = 1e-5
-    columns = [
-        (terms(b - step * e, stream)[1] - terms(b + step * e, stream)[1]) / (2 * step) for e in np.eye(len(b))
-    ]
+    columns = [(terms(b - step * e, stream)[1] - terms(b + step * e, stream)[1]) / (2 * step) for e in np.eye(len(b))]
     return (np.array(columns) + np.array(columns).T) / 2
 
 
@@ -199,9 +197,7 @@ def test_a_record_as_it_comes_against_plain_numpy(tmp_path: Path, seed: int) -> 
     """Coefficients, log-likelihood and both standard errors; every trait changes the log-likelihood."""
     plan_file = treaties.as_published(tmp_path, seed)
     out = tmp_path / "o.yaml"
-    result = CliRunner().invoke(
-        main, ["fit", str(plan_file), "--model", "coordination", "--out", str(out), "--json"]
-    )
+    result = CliRunner().invoke(main, ["fit", str(plan_file), "--model", "coordination", "--out", str(out), "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     stream = Stream(tmp_path)
@@ -296,9 +292,7 @@ def test_a_tie_that_is_set_and_changed_at_one_moment(tmp_path: Path) -> None:
     text += "A,C,2000-01-01,,2\nA,C,2000-01-01,1,\nA,B,2000-02-01,1,\n"
     file = tmp_path / "t.csv"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(
-        DataErrors, match="A-C on 2000-01-01 is changed by 1 here, and set to 2 on line 6"
-    ) as caught:
+    with pytest.raises(DataErrors, match="A-C on 2000-01-01 is changed by 1 here, and set to 2 on line 6") as caught:
         load_event_data(file, networks={"t": file})
     assert [one.line for one in caught.value.each] == [5, 7]
     data = load_event_data(file, networks={"t": file}, conflicts="last")
@@ -323,9 +317,7 @@ def test_a_covariate_may_have_any_name(tmp_path: Path, name: str) -> None:
     """None of the columns that readers use themselves hides a contradiction, or takes a row for a repetition."""
     files = {"t": TIES, "z": f"actor,{name}\nA,1\nB,2\nC,3\nD,4\nA,5\n"}
     plan = f"events: t.csv\nnetworks: {{t: t.csv}}\nstates: {{{name}: z.csv}}\neffects: [inertia(t), alter({name})]\n"
-    with pytest.raises(
-        DataError, match=r"z\.csv, line 6: A at the start is set to 5 here, and set to 1 on line 2"
-    ):
+    with pytest.raises(DataError, match=r"z\.csv, line 6: A at the start is set to 5 here, and set to 1 on line 2"):
         read_coordination_plan(put(tmp_path, plan, files)).load()
     data = read_coordination_plan(put(tmp_path, plan + "conflicts: last\n", files)).load()
     assert next(event_days(data)).moment.states[name].tolist() == [5, 2, 3, 4]
@@ -341,9 +333,7 @@ def test_readers_by_themselves_refuse_or_take_the_last(tmp_path: Path) -> None:
     }
     for text, reader in readers.items():
         file.write_text(text, encoding="utf-8")
-        with pytest.raises(
-            DataError, match=r"f\.csv, line 3: A(-B)? on 2000-0[17]-01 is set to .* on line 2"
-        ):
+        with pytest.raises(DataError, match=r"f\.csv, line 3: A(-B)? on 2000-0[17]-01 is set to .* on line 2"):
             reader(file)
         read = reader(file, conflicts="last")
         assert len(read.frame) == 1
@@ -423,9 +413,7 @@ def test_equal_rows_of_one_moment_count_once_where_repetitions_are_looked_for(tm
     bare = read_coordination_plan(put(tmp_path, plan, {"t": ties}))
     assert (bare.repetitions, bare.conflicts) == ("all", "refuse")
     for option in ("repetitions", "conflicts"):
-        result = CliRunner().invoke(
-            main, ["check", str(put(tmp_path, plan + f"{option}: once\n", {"t": ties}))]
-        )
+        result = CliRunner().invoke(main, ["check", str(put(tmp_path, plan + f"{option}: once\n", {"t": ties}))])
         assert result.exit_code == 4
         assert f"error[E211] {option}: `once` is none of" in result.stderr
     with pytest.raises(DataError, match="repetitions has no such value"):
@@ -490,9 +478,7 @@ def test_check_reports_what_fit_would(tmp_path: Path) -> None:
     path = put(tmp_path, GOOD_PLAN, {"t": GOOD, "z": Z + "E,\n"})
     result = CliRunner().invoke(main, ["check", str(path)])
     assert result.exit_code == 0, result.output
-    assert (
-        "4 events at 4 moments, 2000-01-01 to 2000-04-01\n5 actors, 5 to 5 of them present\n" in result.stdout
-    )
+    assert "4 events at 4 moments, 2000-01-01 to 2000-04-01\n5 actors, 5 to 5 of them present\n" in result.stdout
     assert "note: z: 20.0% of its cells were blank and took a mean" in result.stdout
     told = json.loads(CliRunner().invoke(main, ["check", str(path), "--json"]).stdout)
     assert told["ok"]

@@ -35,8 +35,7 @@ def history(invented) -> History:
     before = early.accords[early.accords["signed"] < "1996-01-01"]
     after = late.accords[late.accords["signed"] >= "1996-01-01"]
     accords = type(before)(
-        {name: [*before[name], *after[name]] for name in before}
-        | {"accord_id": range(len(before) + len(after))}
+        {name: [*before[name], *after[name]] for name in before} | {"accord_id": range(len(before) + len(after))}
     )
     return replace(blank, accords=accords, accord_years=(FIRST, LAST))
 
@@ -51,9 +50,7 @@ def found(record: Choices) -> WeightFit:
     return fit(record.within(FIRST, 1997), variance=0.8)
 
 
-def test_with_a_full_memory_the_fit_s_own_years_tell_what_the_fit_told(
-    record: Choices, found: WeightFit
-) -> None:
+def test_with_a_full_memory_the_fit_s_own_years_tell_what_the_fit_told(record: Choices, found: WeightFit) -> None:
     again = fit_at(found, record, 1998, 1.0, 8)
     np.testing.assert_allclose(again.propensity, found.propensity, atol=1e-3)
     np.testing.assert_allclose(again.estimate, found.estimate, atol=1e-3)
@@ -62,10 +59,7 @@ def test_with_a_full_memory_the_fit_s_own_years_tell_what_the_fit_told(
 def test_a_short_memory_follows_the_states_that_changed(record: Choices, found: WeightFit) -> None:
     """Six years before the change and two after it: forgetting halves a year is nearer to those two."""
     recent = fit(record.within(1996, 1997), variance=0.8).propensity
-    distance = [
-        np.abs(fit_at(found, record, 1998, memory, 8).propensity - recent).mean()
-        for memory in (1.0, 0.7, 0.5)
-    ]
+    distance = [np.abs(fit_at(found, record, 1998, memory, 8).propensity - recent).mean() for memory in (1.0, 0.7, 0.5)]
     assert distance[0] > distance[1] > distance[2]
 
 
@@ -93,9 +87,7 @@ def test_only_propensities_and_one_level_move(record: Choices, found: WeightFit)
     assert shift[0] != 0.0
 
 
-def test_the_engine_runs_on_what_was_carried_forward(
-    history: History, record: Choices, found: WeightFit
-) -> None:
+def test_the_engine_runs_on_what_was_carried_forward(history: History, record: Choices, found: WeightFit) -> None:
     """Its chances on the first 1 January are those of the likelihood: one model."""
     now = fit_at(found, record, 2000, 0.7, 10)
     ahead = simulate_forward(now, history, 2000, 2001, runs=2)
@@ -126,9 +118,7 @@ def test_run_forward_states_return_to_the_mean(history: History, record: Choices
     """The first year is as it was. A year later, with no persistence at all, a state's part in the chances is
     the same whatever its propensity was: chances spread less over states, and only because states' are drawn."""
     now = fit_at(found, record, 2000, 0.7, 10)
-    same, gone = (
-        simulate_forward(now, history, 2000, 2001, runs=3, persistence=value).chance for value in (1.0, 0.0)
-    )
+    same, gone = (simulate_forward(now, history, 2000, 2001, runs=3, persistence=value).chance for value in (1.0, 0.0))
     np.testing.assert_array_equal(same[0], gone[0])
     eager = now.propensity > np.median(now.propensity)
     both = np.ix_(eager, eager), np.ix_(~eager, ~eager)

@@ -244,9 +244,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         names = ["DCAid", "ccode1", "ccode2", "signDay", "signMonth", "signYear", "type", "category1"]
         pd.DataFrame(signed, columns=names).to_csv(path, index=False)
-    plan = (
-        "{first: 2000, last: 2001, until: 2003, window: 2, runs: 2, resamples: 10, terms: [size, activity]}"
-    )
+    plan = "{first: 2000, last: 2001, until: 2003, window: 2, runs: 2, resamples: 10, terms: [size, activity]}"
     (folder / "plan.yaml").write_text(plan, encoding="utf-8")
     return folder
 
@@ -282,9 +280,7 @@ def test_gof_of_a_plan_and_of_its_results(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     runner, data = CliRunner(), ["--data", str(files / "data"), "--outcomes", str(files / "later.csv")]
-    made = runner.invoke(
-        main, ["hindcast", str(files / "plan.yaml"), *data, "--out", "study", "--no-figures"]
-    )
+    made = runner.invoke(main, ["hindcast", str(files / "plan.yaml"), *data, "--out", "study", "--no-figures"])
     assert made.exit_code == 0, made.output
     found = []
     for name in subjects:

@@ -97,14 +97,10 @@ def test_derivatives_against_differences(record: Choices) -> None:
 
 
 def test_order_of_the_two_sides_does_not_matter(record: Choices) -> None:
-    swapped = replace(
-        record, a=record.b, b=record.a, common=record.common[:, ::-1], by_kind=record.by_kind[:, :, ::-1]
-    )
+    swapped = replace(record, a=record.b, b=record.a, common=record.common[:, ::-1], by_kind=record.by_kind[:, :, ::-1])
     swapped = replace(swapped, by_kind=record.by_kind[:, ::-1])
     design, at = a_design(record)
-    np.testing.assert_allclose(
-        chances(ConsentDesign(swapped, True, design.years), at), chances(design, at), rtol=1e-13
-    )
+    np.testing.assert_allclose(chances(ConsentDesign(swapped, True, design.years), at), chances(design, at), rtol=1e-13)
 
 
 def test_half_a_year_is_half_the_rate(record: Choices) -> None:
@@ -208,9 +204,7 @@ def test_parts_within_and_between_by_hand(record: Choices) -> None:
     between = [[2.0, 4.0], [1.0, 2.0], [4.0, 3.0], [5.0, 0.0], [6.0, 2.0]]
     np.testing.assert_allclose(parts.common[..., 0], between)
     np.testing.assert_allclose(parts.common.sum(axis=-1), few.common[..., 0])
-    np.testing.assert_allclose(
-        parts.by_kind[2, 1, 0, 0], (2.0 + 6.0 + 10.0) / 3
-    )  # rows 0, 1, 2 of that side and kind
+    np.testing.assert_allclose(parts.by_kind[2, 1, 0, 0], (2.0 + 6.0 + 10.0) / 3)  # rows 0, 1, 2 of that side and kind
     np.testing.assert_allclose(parts.by_kind.sum(axis=-1), few.by_kind[..., 0])
     assert within_and_between(few, ()).common_names == ("hostility",)
 
@@ -224,9 +218,7 @@ def test_one_weight_for_both_parts_is_the_term(record: Choices) -> None:
     expected = log_likelihood(whole, np.array(list(weights.values())))
     assert log_likelihood(split, at) == pytest.approx(expected, rel=1e-12)
     gain = within_and_between(record, ("security_gain",))
-    assert (
-        fit(gain, propensities=False).log_likelihood >= fit(record, propensities=False).log_likelihood - 1e-6
-    )
+    assert fit(gain, propensities=False).log_likelihood >= fit(record, propensities=False).log_likelihood - 1e-6
 
 
 def test_the_file_holds_the_weight_between_and_the_share_within(history: History, record: Choices) -> None:

@@ -99,9 +99,7 @@ def test_quarrels_and_alliances_stand_on_new_year_s_day(history: History) -> Non
 
 def test_accords_are_placed_on_the_roster(history: History) -> None:
     usa, korea = place(history, "USA", "KOR")
-    mine = history.accords[
-        (history.accords["a"] == min(usa, korea)) & (history.accords["b"] == max(usa, korea))
-    ]
+    mine = history.accords[(history.accords["a"] == min(usa, korea)) & (history.accords["b"] == max(usa, korea))]
     assert mine["accord_id"].tolist() == ["DCADv1.0-0130"]
     assert history.accord_years == (1988, 2002)
 

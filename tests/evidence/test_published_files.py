@@ -149,9 +149,7 @@ def test_alliances_by_dyad_and_year(tmp_path: Path) -> None:
 
 
 def test_atop_dates_in_codes(tmp_path: Path) -> None:
-    head = (
-        "atopid,member,yrent,moent,dayent,yrexit,moexit,dayexit,phase,defense,offense,neutral,nonagg,consul\n"
-    )
+    head = "atopid,member,yrent,moent,dayent,yrexit,moexit,dayexit,phase,defense,offense,neutral,nonagg,consul\n"
     text = head + "3180,2,1949,4,4,0,0,0,0,1,0,0,0,1\n3180,200,1949,4,99,0,0,0,0,1,0,0,0,1\n"
     text += "3180,,1949,4,4,0,0,0,0,1,0,0,0,1\n3180,20,-9,4,4,0,0,0,0,1,0,0,0,1\n"
     frame, report = read_atop_members(put(tmp_path, text))
@@ -220,9 +218,7 @@ def test_vdem_rows_without_a_number_and_rows_twice(tmp_path: Path) -> None:
 def test_dates_of_several_kinds(tmp_path: Path) -> None:
     head = "iso3_a,iso3_b,kind,date\n"
     written = ("2001-03-04", "2001/3/4", "20010304", "2001-03-04 10:30:00", "2001-03", "2001", "NA")
-    frame, report = read_agreements(
-        put(tmp_path, head + "".join(f"JPN,AUS,access,{one}\n" for one in written))
-    )
+    frame, report = read_agreements(put(tmp_path, head + "".join(f"JPN,AUS,access,{one}\n" for one in written)))
     days = [str(day.date()) for day in frame["signed"]]
     assert sorted(days) == ["2001-03-04"] * 4 + ["2001-03-15", "2001-07-01"]
     assert report.dropped[0].reason == "no date"

@@ -47,9 +47,7 @@ def pair(frame: pd.DataFrame, a: int, b: int) -> pd.DataFrame:
 def test_dcad() -> None:
     frame, report = read_dcad(DATA / "dcad_agreements.csv")
     assert (report.rows_read, report.rows_kept) == (17, 16)
-    assert [(d.reason, d.count, d.lines) for d in report.dropped] == [
-        ("both sides are the same state", 1, (17,))
-    ]
+    assert [(d.reason, d.count, d.lines) for d in report.dropped] == [("both sides are the same state", 1, (17,))]
     assert (report.first_year, report.last_year) == (1988, 2002)
     by_id = frame.set_index("accord_id")
     philippines = by_id.loc["DCADv1.0-0567"]
@@ -126,18 +124,14 @@ def test_capabilities_and_their_gaps(tmp_path: Path) -> None:
     ukraine = frame[(frame["cow"] == 369) & (frame["year"] == 1991)].iloc[0]
     assert ukraine["cinc"] == 0.02316366
     assert pd.isna(ukraine["milper"])
-    minus = read_nmc(
-        written(tmp_path, "stateabb,ccode,year,milex,cinc,version\nUSA,2,2000,-9,0.14,6\n")
-    ).frame
+    minus = read_nmc(written(tmp_path, "stateabb,ccode,year,milex,cinc,version\nUSA,2,2000,-9,0.14,6\n")).frame
     assert pd.isna(minus.iloc[0]["milex"])
 
 
 def test_ideal_points_by_year_or_by_session(tmp_path: Path) -> None:
     frame, _ = read_ideal_points(DATA / "unga_ideal_points.csv")
     assert frame[(frame["cow"] == 365) & (frame["year"] == 1992)].iloc[0]["ideal_fp"] == 1.10489
-    release = written(
-        tmp_path, "session,ccode,iso3c,IdealPointAll,IdealPointFP\n47,365,RUS,1.28659,1.10489\n"
-    )
+    release = written(tmp_path, "session,ccode,iso3c,IdealPointAll,IdealPointFP\n47,365,RUS,1.28659,1.10489\n")
     assert read_ideal_points(release).frame.iloc[0]["year"] == 1992
 
 
@@ -174,9 +168,7 @@ def test_geography(tmp_path: Path) -> None:
 def test_quarrels() -> None:
     rivals = read_rivalries(DATA / "rivalries_thompson_sakuwa_suhas.csv").frame
     assert pair(rivals, 2, 365)["year_to"].fillna(0).tolist() == [1989, 0]
-    assert pd.isna(
-        pair(read_rivalries(DATA / "rivalries_thompson_dreyer.csv").frame, 2, 710)["year_to"].iloc[0]
-    )
+    assert pd.isna(pair(read_rivalries(DATA / "rivalries_thompson_dreyer.csv").frame, 2, 710)["year_to"].iloc[0])
     claims = read_territorial_claims(DATA / "territorial_claims_icow.csv").frame
     senkaku = pair(claims, 710, 740).iloc[0]
     assert (senkaku["challenger"], senkaku["salience"]) == (710, 0.5)
@@ -201,9 +193,7 @@ def test_generic_covariates(tmp_path: Path) -> None:
     pairs = written(tmp_path, "a,b,date,trade\nX,A,2000-05,1\n", "p.csv")
     row = read_dyad_covariates(pairs, ["trade"]).frame.iloc[0]
     assert (row["a"], row["b"], str(row["date"].date())) == ("A", "X", "2000-05-15")
-    ties = read_ties(
-        written(tmp_path, "sender,receiver,time,increment\nB,A,2000-01-01,1\nA,B,,2\n", "t.csv")
-    ).frame
+    ties = read_ties(written(tmp_path, "sender,receiver,time,increment\nB,A,2000-01-01,1\nA,B,,2\n", "t.csv")).frame
     assert ties["increment"].tolist() == [2.0, 1.0]
     spell = read_presence(written(tmp_path, "actor,start,end\nA,,2000\n", "s.csv")).frame.iloc[0]
     assert pd.isna(spell["start"])
@@ -317,9 +307,7 @@ OTHER_FORMATS = [
 
 @pytest.mark.parametrize(("content", "said"), OTHER_FORMATS)
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_file_of_another_format_is_called_so(
-    tmp_path: Path, content: bytes, said: str, packed: bool
-) -> None:
+def test_a_file_of_another_format_is_called_so(tmp_path: Path, content: bytes, said: str, packed: bool) -> None:
     path = tmp_path / "nmc_state_year.csv"
     path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(DataError) as caught:

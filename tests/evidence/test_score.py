@@ -58,9 +58,7 @@ def test_ranking_scores_agree_with_scikit_learn() -> None:
         p = np.round(rng.beta(0.3, 3.0, 3000), digits)
         y = (rng.random(3000) < p).astype(float)
         assert score.auc(p, y) == pytest.approx(metrics.roc_auc_score(y, p), rel=1e-10)
-        assert score.average_precision(p, y) == pytest.approx(
-            metrics.average_precision_score(y, p), rel=1e-10
-        )
+        assert score.average_precision(p, y) == pytest.approx(metrics.average_precision_score(y, p), rel=1e-10)
     assert math.isnan(score.auc([0.2], [0]))
     assert math.isnan(score.average_precision([0.2], [0]))
 
@@ -84,9 +82,7 @@ def test_bootstrap_by_pair_knows_that_repeated_rows_are_not_independent() -> Non
     p = rng.beta(1.0, 9.0, 400)
     y = (rng.random(400) < p).astype(float)
     pair = np.arange(400)
-    once = forecast_score.score_forecasts(
-        {"model": p, "base_rate": np.full(400, y.mean())}, y, pair, resamples=400
-    )
+    once = forecast_score.score_forecasts({"model": p, "base_rate": np.full(400, y.mean())}, y, pair, resamples=400)
     p5, y5 = np.tile(p, 5), np.tile(y, 5)
     by_pair = forecast_score.score_forecasts(
         {"model": p5, "base_rate": np.full(2000, y.mean())}, y5, np.tile(pair, 5), resamples=400
@@ -106,9 +102,7 @@ def test_bootstrap_standard_error_is_that_of_theory() -> None:
     n = 2000
     p = rng.beta(1.0, 9.0, n)
     y = (rng.random(n) < p).astype(float)
-    out = forecast_score.score_forecasts(
-        {"model": p, "base_rate": np.full(n, 0.1)}, y, np.arange(n), resamples=1000
-    )
+    out = forecast_score.score_forecasts({"model": p, "base_rate": np.full(n, 0.1)}, y, np.arange(n), resamples=1000)
     ours, theirs = (p - y) ** 2, (0.1 - y) ** 2
     ratio = ours.mean() / theirs.mean()
     error = np.std(ours - ratio * theirs) / (theirs.mean() * math.sqrt(n))
@@ -169,9 +163,7 @@ def test_logit_agrees_with_statsmodels() -> None:
 
 def test_logit_recovers_its_truth_and_finds_nothing_where_nothing_is() -> None:
     """Each of four estimates within 4 standard errors: fails falsely in 3 of 10,000; a sign error is seen."""
-    table = baselines.fit_logit(
-        made_rows(2), ("ln_size", "ln_distance", "ln_earlier", "war"), ridge=0.0
-    ).table()
+    table = baselines.fit_logit(made_rows(2), ("ln_size", "ln_distance", "ln_earlier", "war"), ridge=0.0).table()
     found = table.set_index("column")
     for column, truth in (("ln_size", 1.0), ("ln_distance", -0.8), ("ln_earlier", 1.2), ("war", 0.0)):
         error = found.loc[column, "standard_error"] * found.loc[column, "raw"] / found.loc[column, "per_sd"]

@@ -83,9 +83,7 @@ def test_a_csv_by_iso_codes_or_cow_numbers(files: dict[str, Path]) -> None:
 def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
     nothing = scored(files["forecast"], files["none"], *YEAR)
     for name in ("model", "base_rate"):
-        assert (
-            nothing[name]["auc"] is nothing[name]["average_precision"] is nothing[name]["log_skill"] is None
-        )
+        assert nothing[name]["auc"] is nothing[name]["average_precision"] is nothing[name]["log_skill"] is None
     assert nothing["model"]["brier"] == pytest.approx((0.09 + 0.04 + 1) / 4)
     assert any("ranks are undefined" in note for note in nothing["notes"])
     single = scored(files["forecast"], files["one"], *YEAR)
@@ -111,9 +109,7 @@ def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> N
     gain = found["near"].model_gains["log_skill"]
     skills = found["model"].log_skill, found["near"].log_skill
     assert gain.value == pytest.approx(skills[0].value - skills[1].value)
-    assert gain.high - gain.low < 0.1 * (
-        skills[0].high - skills[0].low
-    )  # unpaired it would be wider than either
+    assert gain.high - gain.low < 0.1 * (skills[0].high - skills[0].low)  # unpaired it would be wider than either
     assert gain.low > 0
     assert found["base_rate"].model_gains["log_skill"].value == pytest.approx(skills[0].value)
     assert not found["model"].model_gains
@@ -200,10 +196,7 @@ def test_one_kind_at_a_time(files: dict[str, Path]) -> None:
 
 def test_a_window_that_the_outcomes_do_not_cover_is_said(files: dict[str, Path]) -> None:
     found = scored(files["forecast"], files["some"], "--from", "1999-01-01", "--until", "2001-12-31")
-    assert (
-        "the agreements in some.csv end in 1999, the forecast in 2001: is the window covered?"
-        in found["notes"]
-    )
+    assert "the agreements in some.csv end in 1999, the forecast in 2001: is the window covered?" in found["notes"]
 
 
 @pytest.mark.parametrize(
@@ -247,9 +240,7 @@ def test_all_five_baselines_with_a_history(files: dict[str, Path], monkeypatch: 
     """On the small extract; five years are all that it can train on."""
     pytest.importorskip("sklearn")
     monkeypatch.setattr("balance_sim.evidence.forecast.forecast.WINDOW", 5)
-    found = scored(
-        files["forecast"], files["some"], "--from", "1994-01-01", "--until", "1994-12-31", "--data", EXTRACT
-    )
+    found = scored(files["forecast"], files["some"], "--from", "1994-01-01", "--until", "1994-12-31", "--data", EXTRACT)
     assert set(BASELINES) <= set(found)
     assert found["reference"] == "base rate of the past"
     assert found["base_rate"]["log_skill"] == 0
@@ -338,9 +329,7 @@ def test_replications_simulated_again(folder: Path, tmp_path: Path) -> None:
 
 def test_a_study_that_decides_by_code_of_its_own_is_refused(folder: Path) -> None:
     own = replace(bs.open_result(folder), model="mine:Agent")
-    with pytest.raises(
-        WrongRequest, match="decides by code of its own, mine:Agent: its probabilities are not known"
-    ):
+    with pytest.raises(WrongRequest, match="decides by code of its own, mine:Agent: its probabilities are not known"):
         dyad_probabilities(own, own.reference)
 
 
@@ -355,6 +344,4 @@ def test_parameters_drawn_for_each_run_are_those_of_the_study(folder: Path) -> N
     day = (new["signed"].astype("datetime64[s]") - focal).dt.days
     new = new[(new["arm"] == drawn.reference) & (day >= 1) & (day <= drawn.window)]
     counted = new.drop_duplicates(["run", "a", "b"]).groupby("run").size().reindex(range(RUNS), fill_value=0)
-    assert sum(p.values()) == pytest.approx(
-        counted.mean(), abs=3 * counted.std() * math.sqrt(1 / RUNS + 1 / 32)
-    )
+    assert sum(p.values()) == pytest.approx(counted.mean(), abs=3 * counted.std() * math.sqrt(1 / RUNS + 1 / 32))

@@ -64,9 +64,7 @@ def made(
         columns=["time", "node", "replace"],
     )
     regime = rng.integers(-10, 11, states)
-    table = pd.DataFrame(
-        {"label": labels, "present": [*[True] * (states - 6), *[False] * 6], "regime": regime}
-    )
+    table = pd.DataFrame({"label": labels, "present": [*[True] * (states - 6), *[False] * 6], "regime": regime})
     turns = pd.DataFrame(
         [(day(), label, int(rng.integers(-10, 11))) for label in rng.choice(labels, states // 2)],
         columns=["time", "node", "replace"],
@@ -111,9 +109,7 @@ def made(
             if gone < end:
                 ties.append((row.a, row.b, str(gone), -1))
     order = rng.permutation(len(ties))
-    tables["treaties.csv"] = pd.DataFrame(
-        [ties[k] for k in order], columns=["sender", "receiver", "time", "increment"]
-    )
+    tables["treaties.csv"] = pd.DataFrame([ties[k] for k in order], columns=["sender", "receiver", "time", "increment"])
     return {name: tables[name] for name in sorted(tables)}
 
 
@@ -150,9 +146,7 @@ def as_published(folder: Path, seed: int = 5, states: int = 16, count: int = 70)
     start.iloc[[1, 4, 9]] = np.nan
     table = tables["states.csv"].assign(gdp=start.reindex(labels).to_numpy())
     later = level[level["year"] >= FIRST]
-    gdp = pd.DataFrame(
-        {"time": later["year"].astype(str) + "-01-01", "node": later["label"], "replace": later["gdp"]}
-    )
+    gdp = pd.DataFrame({"time": later["year"].astype(str) + "-01-01", "node": later["label"], "replace": later["gdp"]})
     gdp.loc[rng.random(len(gdp)) < 0.15, "replace"] = np.nan
     turns = tables["regime.csv"].astype({"replace": float})
     other = turns.iloc[:4].assign(replace=[-9.0, 9.0, np.nan, 4.0])
@@ -177,9 +171,7 @@ def as_published(folder: Path, seed: int = 5, states: int = 16, count: int = 70)
         "treaties.csv": pd.concat([ties, twice]),
     }
     for name, frame in files.items():
-        frame.to_csv(
-            folder / name, index=False, lineterminator="\n", na_rep="NA" if name != "gdp.csv" else ""
-        )
+        frame.to_csv(folder / name, index=False, lineterminator="\n", na_rep="NA" if name != "gdp.csv" else "")
     plan = folder / "coordination.yaml"
     plan.write_text(PUBLISHED, encoding="utf-8")
     return plan
@@ -195,9 +187,7 @@ def written(folder: Path, tables: dict[str, pd.DataFrame], more: str = "") -> Pa
     return plan
 
 
-def _data(
-    labels: list[str], tables: dict[str, pd.DataFrame], ties: list[tuple[str, str, str, int]]
-) -> EventData:
+def _data(labels: list[str], tables: dict[str, pd.DataFrame], ties: list[tuple[str, str, str, int]]) -> EventData:
     """The record so far, put together here and not by the readers."""
 
     def dated(frame: pd.DataFrame, actor: str, value: str) -> pd.DataFrame:

@@ -59,9 +59,7 @@ class Bench:
     def environment(self, **more: str) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(self.folder), "NO_COLOR": "1"} | more
 
-    def call(
-        self, *words: str, program: list[str] | None = None, **how: object
-    ) -> subprocess.CompletedProcess[str]:
+    def call(self, *words: str, program: list[str] | None = None, **how: object) -> subprocess.CompletedProcess[str]:
         env = self.environment(**how.pop("env", {}))  # type: ignore[arg-type]
         done = subprocess.run(
             program or self.words(*words), cwd=self.folder, capture_output=True, text=True, timeout=300, env=env,

@@ -62,9 +62,7 @@ def study(bench, monkeypatch) -> Path:
 
 
 @pytest.mark.fault("F35")
-@pytest.mark.parametrize(
-    ("number", "words"), [(errno.EMFILE, "ulimit -n"), (errno.ENOMEM, "once others have ended")]
-)
+@pytest.mark.parametrize(("number", "words"), [(errno.EMFILE, "ulimit -n"), (errno.ENOMEM, "once others have ended")])
 def test_no_file_or_memory_left_says_so_and_takes_nothing_for_damaged(bench, study, number, words) -> None:
     """Exit 7 with the next step; a shard that cannot be opened is not taken away as if it were broken."""
     before = sorted(path.name for path in study.rglob("*.parquet"))
@@ -178,9 +176,7 @@ def test_a_working_directory_that_is_gone(bench) -> None:
         gone.rmdir()
         code, text = said("check", "small.yaml")
         assert code in (4, 7), text
-        code, text = said(
-            "run", str(bench.folder / "small.yaml"), "--runs", "2", "--no-figures", "--workers", "1"
-        )
+        code, text = said("run", str(bench.folder / "small.yaml"), "--runs", "2", "--no-figures", "--workers", "1")
     finally:
         os.chdir(here)
     assert code == 7 and "the working directory is gone: `cd` to a folder that is there" in text

@@ -79,9 +79,7 @@ def test_a_disk_that_fills_in_mid_run_with_two_workers(bench, small_disk, study:
     words = words_of(bench, study, disk / "out", 200)
     done = bench.call(*words)
     assert done.returncode == 7, done.stderr
-    assert re.search(rf"cannot write {disk}/out/\S+ \([\d,]+ bytes needed\): No space left", done.stderr), (
-        done.stderr
-    )
+    assert re.search(rf"cannot write {disk}/out/\S+ \([\d,]+ bytes needed\): No space left", done.stderr), done.stderr
     store = Store(disk / "out")
     assert store.damaged() == [] and not store.is_written()
     kept = {one.block for one in store.kept()}
@@ -346,12 +344,8 @@ def test_every_file_is_written_through_one_function() -> None:
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            modes = [
-                one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)
-            ]
-            is_open = name == "open" and any(
-                re.fullmatch(r"[rwaxbt+:gz]*[wax+][rwaxbt+:gz]*", mode) for mode in modes
-            )
+            modes = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            is_open = name == "open" and any(re.fullmatch(r"[rwaxbt+:gz]*[wax+][rwaxbt+:gz]*", mode) for mode in modes)
             if (name in WRITING or is_open) and not (
                 name == "write_text" and "store" in ast.unparse(node.func).lower()
             ):

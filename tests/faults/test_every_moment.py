@@ -145,9 +145,7 @@ def mortal(bench):
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file, without what differs from call to call."""
     found = {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in folder.rglob("*")
-        if p.is_file() and p.name not in TOLD_ANEW
+        str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name not in TOLD_ANEW
     }
     for name in ("summary.json", "manifest.json"):
         if name in found:
@@ -172,11 +170,7 @@ def killed_at(mortal: Mortal, name: str, every: int) -> int:
         struck += 1
         here = contents(out) if out.exists() else {}
         for file, content in here.items():
-            if (
-                not file.endswith(".partial")
-                and not file.startswith(TABLES)
-                and not file.startswith("points.")
-            ):
+            if not file.endswith(".partial") and not file.startswith(TABLES) and not file.startswith("points."):
                 assert content == whole[file] or file in ("manifest.json", "failed.json"), (n, file)
         store = Store(out)
         assert store.damaged() == []

@@ -122,9 +122,7 @@ def test_a_file_lost_during_a_run_ends_it_as_damaged(small: Scenario, tmp_path: 
 def test_a_file_lost_later_is_told_of_by_every_reader(robbed: Path, bench, caplog) -> None:
     found = status_of(robbed)
     assert (found["finished"], found["lost"], found["runs_done"]) == (False, 30, 30)
-    assert bench.ask("status", str(robbed)).stdout.startswith(
-        "small: damaged, 30 runs that were finished are gone"
-    )
+    assert bench.ask("status", str(robbed)).stdout.startswith("small: damaged, 30 runs that were finished are gone")
     assert bench.ask("verify", str(robbed), "--sample", "0").returncode == 6
     assert open_result(robbed).summary()["missing_runs"] == 30
     for words in (
@@ -134,15 +132,11 @@ def test_a_file_lost_later_is_told_of_by_every_reader(robbed: Path, bench, caplo
     ):
         caplog.clear()
         assert bench.ask(*words).returncode == 0
-        assert (
-            "30 of the 60 replications asked for: the study was finished, and 30 are gone" in caplog.text
-        ), words
+        assert "30 of the 60 replications asked for: the study was finished, and 30 are gone" in caplog.text, words
 
 
 @pytest.mark.fault("F14")
-def test_a_manifest_deleted_during_a_run_is_written_again(
-    small: Scenario, tmp_path: Path, calm: str, caplog
-) -> None:
+def test_a_manifest_deleted_during_a_run_is_written_again(small: Scenario, tmp_path: Path, calm: str, caplog) -> None:
     """The run ended well, and the folder was refused for good."""
     out, before = tmp_path / "out", b""
 
@@ -162,9 +156,7 @@ def test_a_manifest_deleted_during_a_run_is_written_again(
 def test_a_byte_flipped_in_a_figure_or_the_report_is_seen(whole: Path, tmp_path: Path, bench) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
-    assert (
-        bench.ask("plot", str(folder), "arms").returncode == bench.ask("report", str(folder)).returncode == 0
-    )
+    assert bench.ask("plot", str(folder), "arms").returncode == bench.ask("report", str(folder)).returncode == 0
     sums = (folder / "SHA256SUMS").read_text().splitlines()
     assert [line.split("  ")[1] for line in sums] == ["figures/arms.png", "figures/arms.svg", "report.html"]
     assert verify(folder, sample=0).unchecked == []

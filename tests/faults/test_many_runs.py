@@ -101,9 +101,7 @@ def run_of(bench, runs: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process"
-)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process")
 @pytest.mark.fault("F32")
 @pytest.mark.parametrize("study", [pytest.param(sweep_of, marks=pytest.mark.long), run_of])
 def test_memory_with_twenty_thousand_runs(bench, study) -> None:

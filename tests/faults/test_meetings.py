@@ -135,9 +135,7 @@ def test_of_damaged_results_what_is_sound_is_kept(bench) -> None:
     assert not (bench.folder / "all.csv").exists() and not (bench.folder / "all.zip").exists()
     done = bench.ask("verify", "out", "--json")
     assert done.returncode == 6
-    assert {f"runs/{cut.name}", f"accords/{turned.name}"} <= {
-        row["file"] for row in json.loads(done.stdout)["damage"]
-    }
+    assert {f"runs/{cut.name}", f"accords/{turned.name}"} <= {row["file"] for row in json.loads(done.stdout)["damage"]}
     done = bench.ask("verify", "out", "--repair")
     assert done.returncode == 0, done.stderr
     assert cut.name in done.stdout + done.stderr and turned.name in done.stdout + done.stderr

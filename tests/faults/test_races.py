@@ -68,9 +68,7 @@ def test_what_a_killed_merger_left_is_taken_away(small, tmp_path: Path, left) ->
 
 @pytest.mark.fault("F19")
 @pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_nothing_is_written_through_what_lies_in_the_place_of_a_half_written_file(
-    tmp_path, kind: str
-) -> None:
+def test_nothing_is_written_through_what_lies_in_the_place_of_a_half_written_file(tmp_path, kind: str) -> None:
     """A folder from a stranger may hold it."""
     (tmp_path / "precious").write_bytes(b"mine")
     partial = tmp_path / ".report.html.partial"

@@ -155,9 +155,7 @@ def test_without_a_home_and_without_a_language(bench, calm, tmp_path_factory) ->
            "TMPDIR": str(elsewhere), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
     before = set(bench.folder.rglob("*"))
     words = bench.run_words("--figures")
-    done = subprocess.run(
-        bench.words(*words), cwd=bench.folder, env=env, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(bench.words(*words), cwd=bench.folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert bench.digest() == calm
     new = {p for p in bench.folder.rglob("*") if p not in before}
@@ -241,9 +239,7 @@ def test_a_number_that_is_none_makes_the_run_fail(bench, small, monkeypatch, met
     assert summary["failed_runs"] == 1 and "failed 1" in invoke("status", str(bench.folder / "out"))[1]
     sound = run(small, 4, 1, model="balance_sim.model.agents:StateAgent", mechanisms=False).outcomes
     others = sound[sound["run"] != 2].reset_index(drop=True)
-    drawn = [
-        name for name in others.columns if not name.startswith(FILTERED)
-    ]  # nothing is thinned for odd agents
+    drawn = [name for name in others.columns if not name.startswith(FILTERED)]  # nothing is thinned for odd agents
     assert found.outcomes.reset_index(drop=True)[drawn].equals(others[drawn])
     for outcome, row in summary["effects"]["summit"].items():
         column = (FILTERED if row["estimator"] == "filtered" else "") + outcome
@@ -319,9 +315,7 @@ def test_no_further_process_or_thread_may_be_started(bench, calm) -> None:
 @pytest.mark.fault("F35")
 def test_without_shared_memory(bench, calm) -> None:
     """F35. No /dev/shm: workers have pipes."""
-    hidden = (
-        'mkdir -p /dev/shm && mount -t tmpfs -o ro tmpfs /dev/shm && ! touch /dev/shm/x 2>&- && exec "$@"'
-    )
+    hidden = 'mkdir -p /dev/shm && mount -t tmpfs -o ro tmpfs /dev/shm && ! touch /dev/shm/x 2>&- && exec "$@"'
     cut = ["unshare", "-m", "sh", "-c", hidden, "sh"]
     if subprocess.run([*cut, "true"], capture_output=True, check=False).returncode:
         pytest.skip("may not take /dev/shm away here")
@@ -362,7 +356,5 @@ def test_a_damaged_table_of_the_package_is_told_of(bench) -> None:
             table.write_bytes(damage(sound)) if damage is not None else table.unlink()
             done = check()
             assert done.returncode == 4, done.stderr
-            assert (
-                f"{table}:1:1: error[E008]" in done.stderr and "pip install --force-reinstall" in done.stderr
-            )
+            assert f"{table}:1:1: error[E008]" in done.stderr and "pip install --force-reinstall" in done.stderr
         table.write_bytes(sound)

@@ -63,9 +63,7 @@ def golden(name: str) -> str:
         "",
         f"{arm}, {len(told[arm])} agreements; those that differ: - as in {control}, + as here",
     ]
-    for key in sorted(
-        {*told[control], *told[arm]}, key=lambda key: min(t[key] for t in told.values() if key in t)
-    ):
+    for key in sorted({*told[control], *told[arm]}, key=lambda key: min(t[key] for t in told.values() if key in t)):
         there, here = (told[one].get(key, ()) for one in (control, arm))
         if there[:1] != here[:1]:
             out += [f"{mark} {line}" for mark, lines in (("-", there), ("+", here)) for line in lines[:1]]
@@ -96,9 +94,7 @@ def _signed(worlds: Worlds, trace: Trace, chances) -> Iterator[tuple[Key, list[s
         pair, kind, count = (int(of[row]) for of in (made.pair, made.kind, made.count))
         states = [world.codes[who[pair]] for who in (world.first, world.second)]
         origin = ORIGINS[made.origin[row]]
-        lines = [
-            _line(scenario, made, int(row), states, world.ladder.names[kind], _class(worlds, pair), origin)
-        ]
+        lines = [_line(scenario, made, int(row), states, world.ladder.names[kind], _class(worlds, pair), origin)]
         if origin == "new":
             at = rows[pair, kind, count]
             lines += [f"      {_side(trace, chances, at, side, states[side])}" for side in (0, 1)]
@@ -121,14 +117,10 @@ def _line(
     def day(value: float) -> dt.date:
         return scenario.start + dt.timedelta(days=int(np.floor(value)))
 
-    how = {"assumed": "in talks at the start, not on record", "scheduled": "date fixed before the start"}.get(
-        origin
-    )
+    how = {"assumed": "in talks at the start, not on record", "scheduled": "date fixed before the start"}.get(origin)
     if how is None:
         talks = np.floor(made.signed[row]) - np.floor(made.opened[row])
-        how = f"talks since {day(made.opened[row])}, {talks:.0f} days" + (
-            ", on record" if origin == "talks" else ""
-        )
+        how = f"talks since {day(made.opened[row])}, {talks:.0f} days" + (", on record" if origin == "talks" else "")
     ends = {1: "awaits entry into force", 2: f"in force {day_or(made.in_force[row], day)}"}
     end = ends.get(int(made.stage[row]))
     if end is None:
@@ -173,12 +165,8 @@ def stored_results() -> Path | None:
         (Path(folder) / "exp.yaml").write_text(factors, encoding="utf-8")
         ours = [sys.executable, "-m", "balance_sim"]
         plain = ["--workers", "1", "--no-figures", "--no-mechanisms"]
-        subprocess.run(
-            [*ours, "run", "small.yaml", "--runs", "4", *plain, "--out", "run"], cwd=folder, check=True
-        )
-        subprocess.run(
-            [*ours, "sweep", "exp.yaml", "--workers", "1", "--out", "sweep"], cwd=folder, check=True
-        )
+        subprocess.run([*ours, "run", "small.yaml", "--runs", "4", *plain, "--out", "run"], cwd=folder, check=True)
+        subprocess.run([*ours, "sweep", "exp.yaml", "--workers", "1", "--out", "sweep"], cwd=folder, check=True)
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
             for path in sorted(Path(folder).glob("*/**/*")):
                 if path.suffix in (".parquet", ".csv", ".json"):

@@ -25,6 +25,4 @@ def test_every_shipped_scenario_has_a_text() -> None:
 def test_a_replication_is_the_one_that_was_written_down(name: str) -> None:
     there, now = golden.path_of(name).read_text(encoding="utf-8"), golden.golden(name)
     lines = unified_diff(there.splitlines(), now.splitlines(), "written down", "now", lineterm="", n=0)
-    assert there == now, "\n".join(
-        ["if this was meant: uv run python tests/golden/golden.py", *list(lines)[:40]]
-    )
+    assert there == now, "\n".join(["if this was meant: uv run python tests/golden/golden.py", *list(lines)[:40]])

@@ -103,9 +103,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 NAMES = st.sampled_from(["visibility", "attendance", "attention of west", "x"])
-NEAR = st.fixed_dictionaries(
-    {}, optional={"values": st.dictionaries(NAMES, JSON, max_size=3) | JSON, "runs": JSON}
-)
+NEAR = st.fixed_dictionaries({}, optional={"values": st.dictionaries(NAMES, JSON, max_size=3) | JSON, "runs": JSON})
 
 
 def read(body: bytes) -> EnsembleRequest | str:

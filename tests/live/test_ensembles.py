@@ -65,8 +65,7 @@ def test_a_study_that_draws_its_parameters() -> None:
     new &= pd.to_datetime(study.accords["signed"]) > pd.Timestamp(study.focal_day, unit="D")
     assert 0 < new.sum() < len(new)
     mine, theirs = (
-        one[rows].astype(str).sort_values(rows, ignore_index=True)
-        for one in (found.accords, study.accords[new])
+        one[rows].astype(str).sort_values(rows, ignore_index=True) for one in (found.accords, study.accords[new])
     )
     assert mine.equals(theirs)
     assert found.dyads.equals(study.dyads) and found.states.equals(study.states)
@@ -99,9 +98,7 @@ def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
     clerk = Service(SMALL, 3, ARMS, workers)
 
     async def told(visibility: float) -> list[int]:
-        wish = read_request(
-            run_controls(SMALL), 180, json.dumps({"values": {"visibility": visibility}}).encode()
-        )
+        wish = read_request(run_controls(SMALL), 180, json.dumps({"values": {"visibility": visibility}}).encode())
         answers = clerk.answers(await clerk.setting(wish), wish.runs)
         return [one.runs async for one in answers if isinstance(one, Result)]
 

@@ -147,9 +147,7 @@ def test_the_page_is_strict(server: Server) -> None:
     status, headers, body = server.call("GET", f"/{server.token}/")
     assert status == 200
     policy = headers["content-security-policy"].split("; ")
-    assert (
-        policy[0] == "default-src 'none'" and "connect-src 'self'" in policy and "unsafe" not in str(policy)
-    )
+    assert policy[0] == "default-src 'none'" and "connect-src 'self'" in policy and "unsafe" not in str(policy)
     assert "frame-ancestors 'none'" in policy
     assert headers["referrer-policy"] == "no-referrer" and headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store" and "server" not in headers
@@ -177,9 +175,7 @@ STRANGERS = {
 
 @pytest.mark.parametrize(("path", "headers"), STRANGERS.values(), ids=STRANGERS)
 @pytest.mark.parametrize(("method", "page"), [("GET", ""), ("POST", "ensemble")])
-def test_strangers_stay_outside(
-    server: Server, method: str, page: str, path: str, headers: dict[str, str]
-) -> None:
+def test_strangers_stay_outside(server: Server, method: str, page: str, path: str, headers: dict[str, str]) -> None:
     head, mark, query = path.format(token=server.token).partition("?")
     given = {name: value.format(port=server.port) for name, value in headers.items()}
     body = b"{}" if method == "POST" else None
@@ -221,9 +217,7 @@ def test_connections_that_say_nothing_keep_nobody_out_and_do_not_stay(server: Se
             return True
 
     began = time.monotonic()
-    assert (
-        all(map(is_closed, lines[:8])) and time.monotonic() - began < HEADER_SECONDS / 2
-    )  # the oldest made room
+    assert all(map(is_closed, lines[:8])) and time.monotonic() - began < HEADER_SECONDS / 2  # the oldest made room
     assert all(map(is_closed, lines)) and time.monotonic() - began < 4 * HEADER_SECONDS
     for line in lines:
         line.close()
@@ -286,9 +280,7 @@ def test_what_is_no_request_of_the_page(server: Server) -> None:
         assert server.call("GET", f"/{server.token}/{path}")[0] in (404, 405, 307), path
 
 
-def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     text = Path(SCENARIO).read_text(encoding="utf-8")
     aimed = text.replace("host: XAR, visibility: 1.0", "host: XAR, visibility: 1.0, targets: [North]")
     (tmp_path / "five.yaml").write_text(aimed, encoding="utf-8")
@@ -327,9 +319,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "starlette", None)
     done = program("explore", "no/such/folder", "--live")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert (
-        done.stderr == "balance-sim: live pages need an optional package: pip install 'balance-sim[live]'\n"
-    )
+    assert done.stderr == "balance-sim: live pages need an optional package: pip install 'balance-sim[live]'\n"
 
 
 def test_a_start_that_fails_leaves_no_port_taken(study: Path) -> None:

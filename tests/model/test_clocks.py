@@ -58,9 +58,7 @@ def test_gamma_given_elapsed_is_the_conditional_distribution():
     key = clocks.absorb(clocks.label("late"), np.arange(20_000))
     draws = clocks.gamma(key, np.array(shape), np.array(mean), elapsed=elapsed)
     assert draws.min() >= elapsed
-    left = stats.gamma.sf(draws, shape, scale=mean / shape) / stats.gamma.sf(
-        elapsed, shape, scale=mean / shape
-    )
+    left = stats.gamma.sf(draws, shape, scale=mean / shape) / stats.gamma.sf(elapsed, shape, scale=mean / shape)
     assert stats.kstest(left, "uniform").pvalue > 1e-4
 
 
@@ -72,6 +70,4 @@ def test_gamma_far_in_the_tail_stays_finite():
 
 
 def test_zero_mean_gives_zero_lag():
-    assert (
-        clocks.gamma(clocks.absorb(clocks.label("z"), np.arange(5)), np.array(1.0), np.array(0.0)) == 0
-    ).all()
+    assert (clocks.gamma(clocks.absorb(clocks.label("z"), np.arange(5)), np.array(1.0), np.array(0.0)) == 0).all()

@@ -71,8 +71,7 @@ def plain_evidence(scenario: Scenario, grid: Any) -> tuple[Any, Any, Any]:
         left = np.where(starts >= day, decay(moments - day, kind.half_life_days), 0.0) * event.visibility
         heed = attention_of_readings(scenario, event.kind)
         who, guests, targets = (
-            members(getattr(event, role), scenario.groups, roster)
-            for role in ("principals", "guests", "targets")
+            members(getattr(event, role), scenario.groups, roster) for role in ("principals", "guests", "targets")
         )
         for i in who:
             for j in {*who, *guests} - {*targets, i}:
@@ -99,9 +98,7 @@ def test_beliefs_before_accords_are_those_of_whole_matrices(path):
         assert np.array_equal(world.odds_against, odds)
         quarrel = prior_intent(world.gap, quarrels(version), p.eta0, p.eta_x)
         assert np.array_equal(world.intent_odds, np.exp(quarrel + intent))
-        assert np.array_equal(
-            world.reliability, np.array([s.reliability for s in version.states]) * np.exp(-lost)
-        )
+        assert np.array_equal(world.reliability, np.array([s.reliability for s in version.states]) * np.exp(-lost))
         assert scenario is not BEIJING or (align.any() and intent.any())
 
 
@@ -195,7 +192,5 @@ def test_less_than_half_a_step_before_an_event_is_part_of_the_last_step() -> Non
     day 40, which is a boundary; on day 49 less, and the step from 20 goes on to the end."""
     late = {"step_days": 10.0, "start": BEIJING.events[-1].date}
     for days, boundaries in ((49, [0, 10, 20]), (52, [0, 10, 20, 40])):
-        quiet = BEIJING.model_copy(
-            update=late | {"events": (), "arms": {}, "end": late["start"] + timedelta(days)}
-        )
+        quiet = BEIJING.model_copy(update=late | {"events": (), "arms": {}, "end": late["start"] + timedelta(days)})
         assert compiled.time_grid(quiet, []).tolist() == [*boundaries, days]

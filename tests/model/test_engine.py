@@ -153,9 +153,7 @@ def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds
         np.testing.assert_allclose(view.threat[8], strength * q, atol=1e-12)
         np.testing.assert_allclose(view.adversaries[8], feared, atol=1e-12)
         old = 1 - np.exp(-(nats[0] + (1 - a[audience[0], 0]) * (nats[0] @ a[audience[0]])))
-        assert (
-            np.abs(view.against[8, 0] - old)[1:].max() > 0.01
-        )  # guilt by association alone: the form before
+        assert np.abs(view.against[8, 0] - old)[1:].max() > 0.01  # guilt by association alone: the form before
         np.testing.assert_allclose(view.support[8], support, atol=1e-12)
         np.testing.assert_allclose(view.backing[8], backing, atol=1e-12)
         np.testing.assert_allclose(view.defence[8], defence, atol=1e-12)
@@ -197,9 +195,7 @@ def test_a_new_rule_is_one_function_and_one_weight(worlds: Worlds, monkeypatch: 
     world = replace(plain, rules=replace(plain.rules, weights=plain.rules.weights | {"always": 0.5}))
     state = begin(plain, worlds.baseline, SEED, numbers(0, 1))
     asked = (np.array([0, 0]), np.array([0, 1]), np.array([1, 0]), np.array([0, 0]))
-    before, after = (
-        Prospects(of, worlds.baseline, perceive(of, state, 0), state, *asked) for of in (plain, world)
-    )
+    before, after = (Prospects(of, worlds.baseline, perceive(of, state, 0), state, *asked) for of in (plain, world))
     without = replace(plain.rules, weights=plain.rules.weights | {"always": 0.0})
     before = replace(before, world=replace(plain, rules=without))
     np.testing.assert_allclose(willingness(after), willingness(before) + 0.5, atol=1e-12)

@@ -25,9 +25,7 @@ RUNS = np.arange(200, dtype=np.uint64)
 def with_provocations(rate: float, visibility: float = 1.0) -> Scenario:
     scenario = load_scenario(SCENARIO)
     acts = (
-        Provocation(
-            id="tests", state="PRK", kind="incident", targets=("JPN", "KOR"), rate=rate, visibility=visibility
-        ),
+        Provocation(id="tests", state="PRK", kind="incident", targets=("JPN", "KOR"), rate=rate, visibility=visibility),
     )
     arms = {name: scenario.arms[name] for name in KEEP}
     return scenario.model_copy(update={"provocations": acts if rate else (), "arms": arms})
@@ -66,12 +64,8 @@ def test_an_act_raises_what_its_targets_think_of_its_author_and_fades(worlds: Wo
     step = int(np.searchsorted(world.grid, 10.0))  # the first that begins on or after day 10
     for later in (step, world.steps - 1):
         age = (world.grid[later] + world.grid[later + 1]) / 2 - 10.0
-        factor = hazards.provoked_odds(world, state, later)[:, world.hazards.column].reshape(
-            -1, world.n, world.n
-        )
-        assert factor[0, jpn, prk] == pytest.approx(
-            np.exp(kind.intent * 2 ** (-age / kind.half_life_days)), rel=1e-12
-        )
+        factor = hazards.provoked_odds(world, state, later)[:, world.hazards.column].reshape(-1, world.n, world.n)
+        assert factor[0, jpn, prk] == pytest.approx(np.exp(kind.intent * 2 ** (-age / kind.half_life_days)), rel=1e-12)
         assert factor[1, jpn, prk] == 1.0
         assert factor[0, usa, prk] == factor[0, prk, jpn] == 1.0
     assert (hazards.provoked_odds(world, state, step - 1) == 1.0).all()
@@ -99,9 +93,7 @@ def test_the_engine_feels_an_act_as_those_who_look_on_do(worlds: Worlds) -> None
     calm = begin(world, worlds.baseline, 1, RUNS[:16])
     calm.provoked = None
     jpn, prk = world.codes.index("JPN"), world.codes.index("PRK")
-    assert (
-        unopposed[:, jpn, prk] <= perception.perceive(world, calm, step).unopposed[:, jpn, prk] + 1e-12
-    ).all()
+    assert (unopposed[:, jpn, prk] <= perception.perceive(world, calm, step).unopposed[:, jpn, prk] + 1e-12).all()
 
 
 def test_invisible_acts_and_none_at_all_give_the_same_accords() -> None:

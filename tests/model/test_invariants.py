@@ -125,9 +125,7 @@ def test_the_order_of_rows_changes_no_accord(seed: int) -> None:
         run(SUMMIT, RUNS, 5, arms=["summit"]),
         run(SUMMIT.model_copy(update=update), RUNS, 5, arms=["summit"]),
     )
-    rows = [
-        one.accords.drop(columns="occasion").astype(str) for one in (plain, moved)
-    ]  # a docket's row number
+    rows = [one.accords.drop(columns="occasion").astype(str) for one in (plain, moved)]  # a docket's row number
     assert rows[0].equals(rows[1])
     names = plain.outcome_names
     np.testing.assert_allclose(moved.outcomes[names], plain.outcomes[names], rtol=1e-9, atol=1e-12)
@@ -140,8 +138,7 @@ def test_the_unit_of_capability_changes_no_accord(before: str, power: int) -> No
     factor = 2.0**power
     components = ("gdp_bn", "milex_bn", "population_m")
     states = tuple(
-        state.model_copy(update={name: getattr(state, name) * factor for name in components})
-        for state in SUMMIT.states
+        state.model_copy(update={name: getattr(state, name) * factor for name in components}) for state in SUMMIT.states
     )
     assert digest(SUMMIT.model_copy(update={"states": states})) == before
 
@@ -170,9 +167,7 @@ def test_more_workers_and_more_arms_change_nothing(before: str) -> None:
 
 def without_feedback(step_days: float) -> Scenario:
     """A world in which nothing changes what states want: no news, and accords that leave no trace."""
-    quiet = {
-        f"theory.weights.{n}": 0.0 for n in ("activity", "popularity", "closure", "experience", "ladder")
-    }
+    quiet = {f"theory.weights.{n}": 0.0 for n in ("activity", "popularity", "closure", "experience", "ladder")}
     quiet |= {f"theory.weights.{n}": 0.0 for n in ("exposure", "hub_doubt")}
     quiet |= {f"kinds.{kind}.{field}": 0.0 for kind in SUMMIT.kinds for field in ("depth", "calm")}
     quiet |= {f"events.{event.id}.visibility": 0.0 for event in SUMMIT.events}
@@ -226,8 +221,7 @@ def test_one_event_or_two_that_share_its_visibility(share: float) -> None:
         for name, part in (("aid1", share), ("aid2", 1 - share))
     )
     one, two = (
-        worlds_of(SUMMIT.model_copy(update={"events": (*rest, *parts)})).arms["summit"]
-        for parts in ((aid,), halves)
+        worlds_of(SUMMIT.model_copy(update={"events": (*rest, *parts)})).arms["summit"] for parts in ((aid,), halves)
     )
     np.testing.assert_allclose(one.odds_against, two.odds_against, rtol=1e-12)
     np.testing.assert_allclose(one.intent_odds, two.intent_odds, rtol=1e-12)

@@ -15,9 +15,7 @@ from balance_sim.model.landscape import camps, energy_of, frustration, landscape
 from balance_sim.model.responses import in_camps, relations
 from balance_sim.scenario import load_scenario
 
-CASES = sorted(
-    path for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml") if "beijing" not in path.name
-)
+CASES = sorted(path for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml") if "beijing" not in path.name)
 
 # Share of world capability in 1936, per cent, as printed in Axelrod, Bennett 1993, BJPolS 23(2), Table 1.
 SIZES_1936 = {
@@ -173,9 +171,7 @@ def test_camps_of_a_run_by_hand():
     assert found.energy == pytest.approx(8 * -0.5 / 12)  # eight of twelve ordered pairs lie across
     assert found.frustration == pytest.approx(0.0)
     relation[0, 0, 2] = relation[0, 2, 0] = 0.3  # friends across
-    assert in_camps(
-        relation, np.full(4, 0.25), np.array([1.0, 1.0, -1.0, -1.0])
-    ).frustration == pytest.approx(1 / 6)
+    assert in_camps(relation, np.full(4, 0.25), np.array([1.0, 1.0, -1.0, -1.0])).frustration == pytest.approx(1 / 6)
 
 
 def test_a_lone_state_is_in_no_camp_against_another():

@@ -44,9 +44,7 @@ def test_a_factor_of_two_halves_the_waits_of_one_dyad(tmp_path: Path) -> None:
     factor = compile_worlds(three(tmp_path, "frailties: [{a: XBB, b: XAA, factor: 2}]\n")).reference
     dyad = plain.pair_index[plain.codes.index("XAA"), plain.codes.index("XBB")]
     assert np.array_equal(opportunity_rate(factor)[dyad], 2 * plain.ladder.ceiling)
-    assert np.array_equal(
-        np.delete(opportunity_rate(factor), dyad, 0), np.delete(opportunity_rate(plain), dyad, 0)
-    )
+    assert np.array_equal(np.delete(opportunity_rate(factor), dyad, 0), np.delete(opportunity_rate(plain), dyad, 0))
     runs = np.arange(400, dtype=np.uint64)
     one, two = (draw_opportunities(world, 1, runs) for world in (plain, factor))
 
@@ -86,9 +84,7 @@ def test_a_stated_level_by_hand(tmp_path: Path) -> None:
         "non_aggression",
     ]
     level = "\n".join(f"  {kind}: {{intercept: -1}}" for kind in kinds)
-    worlds = compile_worlds(
-        three(tmp_path, f"theory: {{weights: {{{weights}}}}}\nkinds:\n{level}\nbase_rate: 1.5\n")
-    )
+    worlds = compile_worlds(three(tmp_path, f"theory: {{weights: {{{weights}}}}}\nkinds:\n{level}\nbase_rate: 1.5\n"))
     world = worlds.reference
     kept = share_signed(world.ladder, world.rules.collapse_rate)
     share = np.sqrt(1.5 / (3 * 0.3 * kept.sum()))
@@ -116,9 +112,7 @@ def test_a_level_that_ceilings_do_not_leave_room_for_is_refused(tmp_path: Path) 
 
 
 def test_neutral_factors_change_no_bit(tmp_path: Path) -> None:
-    rows = ", ".join(
-        f"{{a: {a}, b: {b}, factor: 1}}" for a, b in (("XAA", "XBB"), ("XAA", "XCC"), ("XBB", "XCC"))
-    )
+    rows = ", ".join(f"{{a: {a}, b: {b}, factor: 1}}" for a, b in (("XAA", "XBB"), ("XAA", "XCC"), ("XBB", "XCC")))
     neutral = three(tmp_path, f"frailties: [{rows}]\n")
     plain = three(tmp_path)
     one, two = (run(scenario, runs=6, seed=3, out=None, workers=1) for scenario in (plain, neutral))

@@ -158,9 +158,7 @@ def test_a_neutral_powerless_stranger_moves_nobodys_opposition():
     wider = np.full((N + 1, N + 1), 1 / (1 + np.exp(2.5)))
     wider[:N, :N] = align
     np.fill_diagonal(wider, 0.0)
-    np.testing.assert_allclose(
-        naive_opposition(grown, wider)[:N, :N], naive_opposition(hostility, align), atol=1e-12
-    )
+    np.testing.assert_allclose(naive_opposition(grown, wider)[:N, :N], naive_opposition(hostility, align), atol=1e-12)
 
 
 def test_guilt_by_association():

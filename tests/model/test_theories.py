@@ -58,9 +58,7 @@ def test_a_preset_without_the_shift_would_have_another_level() -> None:
     """The check above is not empty: without its shift hub_doubt signs at another rate."""
     worlds = compile_worlds(load_scenario(SCENARIOS[0], theory="hub_doubt"))
     plain = compile_worlds(load_scenario(SCENARIOS[0]))
-    unshifted = freeze(
-        worlds.reference.__class__(**{**vars(worlds.reference), "ladder": plain.reference.ladder})
-    )
+    unshifted = freeze(worlds.reference.__class__(**{**vars(worlds.reference), "ladder": plain.reference.ladder}))
     assert abs(unshifted.keen.prod(axis=1).sum() / plain.baseline.keen.prod(axis=1).sum() - 1) > 0.05
 
 

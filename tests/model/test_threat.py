@@ -111,9 +111,7 @@ def test_threat_by_several_counts_each_supplier_once() -> None:
 
     assert of(H) == pytest.approx(0.1 + 0.3 * (1 - math.exp(-0.27)) + 0.4 * (1 - math.exp(-0.015)))
     third = 0.2 * (0.5 * 0.15 + 0.8 * BETA * 0.2)  # what 3 lends 1 and 2, less its friendship with 0
-    by_hand = (
-        0.2 * (1 - 0.5 * math.exp(-0.456)) + 0.3 * (1 - 0.2 * math.exp(-0.27)) + 0.4 * (1 - math.exp(-third))
-    )
+    by_hand = 0.2 * (1 - 0.5 * math.exp(-0.456)) + 0.3 * (1 - 0.2 * math.exp(-0.27)) + 0.4 * (1 - math.exp(-third))
     assert of(both) == pytest.approx(by_hand)
     assert of(both) < threat.by_adversary(both[:1], FREE[:1], STRENGTH[None], LEND)[0].sum()
 

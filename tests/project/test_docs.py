@@ -45,8 +45,7 @@ def test_keys_of_the_summary(result: bs.Result) -> None:
 
 def test_every_outcome_is_documented(result: bs.Result) -> None:
     counted, seen = (
-        page("json.md").split(f"| outcome | {head} |")[1].split("\n\n")[0]
-        for head in ("counts", "what it is")
+        page("json.md").split(f"| outcome | {head} |")[1].split("\n\n")[0] for head in ("counts", "what it is")
     )
     scenario = result.scenario
     groups = [*scenario.report.groups, "outside", "south_korea"]

@@ -83,9 +83,7 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
     ids=" ".join,
 )
 def test_light_commands_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CALL.format(heavy=HEAVY), *arguments], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", CALL.format(heavy=HEAVY), *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip().splitlines()[-1] == "loaded"
 

@@ -14,9 +14,7 @@ ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
 FILE = re.compile(r"`(?:tests/)?((?:[a-z]+/)?(?:[a-z]+/)?test_\w+\.py|[a-z]+/test_\{[\w,]+\}\.py)`")
 SMALL = frozenset(
-    re.findall(
-        r"\w+", "a an and as at for in is it its no not of on one or that the to what where with by from each"
-    )
+    re.findall(r"\w+", "a an and as at for in is it its no not of on one or that the to what where with by from each")
 )
 
 
@@ -36,9 +34,7 @@ def words_of_tests(file: str) -> dict[str, frozenset[str]]:
             names = " ".join(
                 one.id for mark in node.decorator_list for one in ast.walk(mark) if isinstance(one, ast.Name)
             )
-            found[node.name] = frozenset(
-                stems(f"{node.name} {ast.get_docstring(node) or ''} {cases} {names}")
-            )
+            found[node.name] = frozenset(stems(f"{node.name} {ast.get_docstring(node) or ''} {cases} {names}"))
     return found
 
 
@@ -85,12 +81,8 @@ def test_every_test_that_a_page_names_is_there(page: str) -> None:
 
 def test_every_coverage_test_is_there() -> None:
     """The table of intervals names tests of `study/test_coverage.py` by a part of their names."""
-    table = [
-        line for line in (ROOT / "docs/statistics.md").read_text(encoding="utf-8").splitlines() if "|" in line
-    ]
-    parts = [
-        part for line in table for part in re.findall(r"`([a-z_]+)`", line.rstrip("| ").rpartition("|")[2])
-    ]
+    table = [line for line in (ROOT / "docs/statistics.md").read_text(encoding="utf-8").splitlines() if "|" in line]
+    parts = [part for line in table for part in re.findall(r"`([a-z_]+)`", line.rstrip("| ").rpartition("|")[2])]
     assert len(parts) > 15
     names = words_of_tests("study/test_coverage.py")
     assert [part for part in parts if not any(part in name for name in names)] == []

@@ -90,9 +90,7 @@ REGISTRY = re.compile(
 )
 
 
-@pytest.mark.parametrize(
-    "pattern", [MACHINE, REGISTRY], ids=["paths of a machine", "addresses of a registry"]
-)
+@pytest.mark.parametrize("pattern", [MACHINE, REGISTRY], ids=["paths of a machine", "addresses of a registry"])
 def test_no_trace_of_where_it_was_made(pattern: re.Pattern[str]) -> None:
     found = []
     for path in tracked():

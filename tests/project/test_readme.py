@@ -80,9 +80,7 @@ def folder(tmp_path: Path) -> Path:
 def finished(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """The command, done, with exit code 0."""
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, (
-        f"{shlex.join(words)}\nexit code {done.returncode}\n{done.stderr}\n{done.stdout}"
-    )
+    assert done.returncode == 0, f"{shlex.join(words)}\nexit code {done.returncode}\n{done.stderr}\n{done.stdout}"
     return done
 
 

@@ -113,9 +113,7 @@ def test_windows_and_the_scenarios_end(tmp_path: Path) -> None:
     assert found.windows.bounds(30) == (41.0, 71.0)
     assert found.windows.bounds(400) == (41.0, END)
     for window, stop in ((30, 71.0), (400, END)):
-        np.testing.assert_allclose(
-            found.prospect.signed[window], within(stop - day) - within(41.0 - day), atol=1e-12
-        )
+        np.testing.assert_allclose(found.prospect.signed[window], within(stop - day) - within(41.0 - day), atol=1e-12)
     assert (found.prospect.signed[30][day > 71.0] == 0).all()
 
 
@@ -161,9 +159,7 @@ def test_what_collapses_is_not_signed(tmp_path: Path) -> None:
     """At 365.25 / 100 a year talks collapse as often as they are signed: half of each, at twice the rate."""
     _, found, _ = of_control(scenario(tmp_path, parameters__collapse_rate=3.6525))
     day = found.chances.day
-    wanted = (
-        np.exp(-2 * np.maximum(41.0 - day, 0) / MEAN) - np.exp(-2 * np.maximum(341.0 - day, 0) / MEAN)
-    ) / 2
+    wanted = (np.exp(-2 * np.maximum(41.0 - day, 0) / MEAN) - np.exp(-2 * np.maximum(341.0 - day, 0) / MEAN)) / 2
     np.testing.assert_allclose(found.prospect.signed[300], wanted, atol=1e-12)
 
 
@@ -171,9 +167,7 @@ def test_what_collapses_is_not_signed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("force_days", [0.0, MEAN])
 def test_entry_into_force(tmp_path: Path, at_once: float, force_days: float) -> None:
     """At once: as signatures. Else after a second exponential lag of the same mean, together an Erlang of shape 2."""
-    found = of_control(
-        scenario(tmp_path, kind_at_once=at_once, kind_force_days=force_days, kind_force_shape=1.0)
-    )[1]
+    found = of_control(scenario(tmp_path, kind_at_once=at_once, kind_force_days=force_days, kind_force_shape=1.0))[1]
     day, later = found.chances.day, 0.0 if force_days == 0 else 1.0 - at_once
 
     def by(r: np.ndarray) -> np.ndarray:

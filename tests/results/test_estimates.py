@@ -59,9 +59,7 @@ def test_of_very_many_values_neighbours_are_merged() -> None:
     found = of(Counts, list(np.arange(20_000.0)))
     assert 1500 < len(found.values) < 3000 and found.times.sum() == 20_000
     assert (found.times.max(), found.times.min()) == (10, 9)
-    assert found.mean() == pytest.approx(9999.5) and found.sd() == pytest.approx(
-        math.sqrt(20_000 * 20_001 / 12)
-    )
+    assert found.mean() == pytest.approx(9999.5) and found.sd() == pytest.approx(math.sqrt(20_000 * 20_001 / 12))
     assert found.values @ found.times == pytest.approx(20_000 * 9999.5)
     for q in (0.05, 0.5, 0.95):
         assert abs(found.quantile(q) - q * 20_000) < 20
@@ -98,9 +96,7 @@ def test_the_interval_of_counts_that_differ_in_few_runs() -> None:
         pytest.approx(0.08311921, abs=1e-7),
     )
     assert np.isfinite(of(Counts, [1.0, 3.0]).around(1.0)).all()
-    assert (
-        np.isnan(of(Counts, [1.0]).around(1.0)).all() and np.isnan(of(Counts, [1.0, NAN]).around(1.0)).all()
-    )
+    assert np.isnan(of(Counts, [1.0]).around(1.0)).all() and np.isnan(of(Counts, [1.0, NAN]).around(1.0)).all()
 
 
 def test_the_filtered_estimate_takes_the_counts_place() -> None:
@@ -165,9 +161,7 @@ def test_arms_that_are_alike_to_the_last_digit_have_no_room_for_a_jump() -> None
     found.add(table([1.0, 1.0], [1.0, 1.0], [2.0, 2.0]))
     assert found.alike == {"event"} and found.spread("event", "accords_all_30") == 0.0
     found.add(table([1.0, 1.0], [1.0, 1.0], [2.0, 2.1], first=2))
-    assert (
-        found.alike == set() and found.spread("event", "accords_all_30") == 1.0
-    )  # a whole agreement at least
+    assert found.alike == set() and found.spread("event", "accords_all_30") == 1.0  # a whole agreement at least
 
 
 def test_an_outcome_alone_keeps_its_filtered_estimate() -> None:

@@ -67,14 +67,10 @@ def test_constant_consent_gives_the_closed_form(tmp_path: Path) -> None:
     of = (ladder.talks_shape, ladder.talks_days, 0.0)
     opened = rate * (signed_integral(np.asarray(stop), *of) - signed_integral(np.asarray(first), *of))
     # talks under way at the start: rate * mean of them, whose rest is signed with density (1 - F) / mean
-    rest = rate * (
-        (stop - first) - (signed_integral(np.asarray(stop), *of) - signed_integral(np.asarray(first), *of))
-    )
+    rest = rate * ((stop - first) - (signed_integral(np.asarray(stop), *of) - signed_integral(np.asarray(first), *of)))
     known = np.isin(np.arange(len(world.first)), world.docket.pair[world.docket.stage < 2])
     signed = found.signed[found.windows.longest]
-    np.testing.assert_allclose(
-        signed[~known], np.broadcast_to(opened + rest, signed[~known].shape), rtol=1e-5
-    )
+    np.testing.assert_allclose(signed[~known], np.broadcast_to(opened + rest, signed[~known].shape), rtol=1e-5)
 
 
 def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:
@@ -86,9 +82,7 @@ def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:
     idle = gives.idle(course(in_spans(world, edges), worlds.baseline))
     days = np.linspace(0.0, 2000.0, 20001)
     spent = np.trapezoid(gives.busy(days), days, axis=0)
-    np.testing.assert_allclose(
-        spent, 40.0, rtol=1e-3, err_msg="in force at signature: busy for as long as talks last"
-    )
+    np.testing.assert_allclose(spent, 40.0, rtol=1e-3, err_msg="in force at signature: busy for as long as talks last")
     free = ~np.isin(np.arange(len(world.first)), world.docket.pair[world.docket.stage < 2])
     np.testing.assert_allclose(idle[-1][free], 1.0 / (1.0 + 40.0 / DAYS_PER_YEAR), atol=0.01)
 
@@ -136,9 +130,7 @@ def test_it_is_near_the_filtered_effect(beijing: Scenario, worlds: Worlds) -> No
     found = expected(worlds, arms)
     direction = worlds.baseline.direction
     of = {arm: found[arm].outcomes(direction)[outcome] for arm in arms}
-    assert of["no_parade"] == pytest.approx(
-        levels.loc["no_parade", "mean"], abs=4 * levels.loc["no_parade", "mcse"]
-    )
+    assert of["no_parade"] == pytest.approx(levels.loc["no_parade", "mean"], abs=4 * levels.loc["no_parade", "mcse"])
     for arm in arms[1:]:
         row = effects.loc[arm]
         assert abs(of[arm] - of["no_parade"] - row["mean"]) <= 0.02 * abs(row["mean"]) + 4 * row["mcse"], arm
@@ -232,9 +224,7 @@ def test_haste_is_what_the_pace_adds(worlds: Worlds) -> None:
     grown = np.zeros_like(still.gain)
     grown[1:] = np.log(10.0)
     days = module.gained(replace(still, gain=grown), inside)[0]
-    np.testing.assert_allclose(
-        days[0], inside[0, 1:].sum(), err_msg="opened before: every later day counts twice"
-    )
+    np.testing.assert_allclose(days[0], inside[0, 1:].sum(), err_msg="opened before: every later day counts twice")
     np.testing.assert_allclose(days[1:], 0.0, err_msg="opened after: no further growth")
 
 

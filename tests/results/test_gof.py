@@ -131,9 +131,7 @@ def test_states_are_told_a_year() -> None:
 def test_the_file_comes_back(tmp_path) -> None:  # type: ignore[no-untyped-def]
     import json
 
-    found = GoodnessOfFit(
-        compare(GROUND, SPAN, table(), drawn(20, 8), 20), None, {"AUS": "Australia"}, {"seed": 1}
-    )
+    found = GoodnessOfFit(compare(GROUND, SPAN, table(), drawn(20, 8), 20), None, {"AUS": "Australia"}, {"seed": 1})
     path = tmp_path / FILE
     path.write_text(json.dumps(found.as_dict(simulated=True), allow_nan=False), encoding="utf-8")
     back = read_gof(path)

@@ -80,9 +80,7 @@ def test_talks_open_at_the_factor_of_the_rate_in_every_estimator(tmp_path: Path)
     for name, of in (("free", free), ("held", held)):
         worlds = compile_arms(of, (arm,))
         filtered, _ = simulated(worlds, arm, RUNS, thinned=False)
-        sought = Sought(
-            np.ones(len(worlds.reference.ladder.names), dtype=bool), *filtered.windows.bounds(300)
-        )
+        sought = Sought(np.ones(len(worlds.reference.ladder.names), dtype=bool), *filtered.windows.bounds(300))
         rows[name] = {
             "expected": expected(worlds, (arm,))[arm].by_dyad(300),
             "filtered": filtered.by_dyad(300).mean(axis=0),
@@ -163,9 +161,7 @@ def test_arms_differ_by_the_factor_alone_where_it_alone_differs(tmp_path: Path) 
     pair, windows = dyads(one.reference)["XBE-XDO"], simulated(one, arm, RUNS[:1], thinned=False)[0].windows
     prospect = prospect_of(both, along.chances, windows)
     sums = [
-        FilteredSums(
-            both.arms[name], along.chances, of, prospect, windows, both.baseline.direction, len(RUNS)
-        )
+        FilteredSums(both.arms[name], along.chances, of, prospect, windows, both.baseline.direction, len(RUNS))
         .by_dyad(300)[:, pair]
         .mean()
         - prospect.talks[300][0, pair, one.reference.ladder.security].sum()
@@ -213,9 +209,7 @@ def test_refused_rows(tmp_path: Path, row: str, code: str, said: str) -> None:
 
 
 def test_spells_that_meet_and_spells_of_other_kinds_are_accepted(tmp_path: Path) -> None:
-    rows = spell("XBE", "XDO", "war", ", until: 2025-02-01") + spell(
-        "XBE", "XDO", "war", ", from: 2025-02-01"
-    )
+    rows = spell("XBE", "XDO", "war", ", until: 2025-02-01") + spell("XBE", "XDO", "war", ", from: 2025-02-01")
     found = scenario(tmp_path, rows + spell("XDO", "XBE", "sanctions"))
     assert [(row.a, row.kind) for row in found.no_relations] == [
         ("XBE", "sanctions"),

@@ -38,8 +38,7 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     folder = tmp_path_factory.mktemp("uneven")
     plain = small(folder, {})
     shapes = {
-        f"kinds.{kind}.talks_shape": shape
-        for kind, shape in zip(plain.kinds, (2, 3, 0.7, 2, 2, 5, 1), strict=True)
+        f"kinds.{kind}.talks_shape": shape for kind, shape in zip(plain.kinds, (2, 3, 0.7, 2, 2, 5, 1), strict=True)
     }
     return small(folder, shapes | {"parameters.talks_speed_max": 4.0, "kinds.access.ceiling": 6.0})
 
@@ -50,9 +49,7 @@ def filtered_columns(tables: BlockTables, arm: str) -> dict[str, list[float]]:
     return {name: rows[name].to_pylist() for name in rows.column_names if name.startswith(FILTERED)}
 
 
-def lived(
-    scenario: Scenario, cuts: list[int], arms: tuple[str, ...] = (CONTROL, ARM), **how: bool
-) -> BlockTables:
+def lived(scenario: Scenario, cuts: list[int], arms: tuple[str, ...] = (CONTROL, ARM), **how: bool) -> BlockTables:
     worlds = compile_arms(scenario, (CONTROL, *(arm for arm in arms if arm != CONTROL)))
     edges = [0, *cuts, 40]
     parts = [simulate_block(worlds, 3, Block(a, b), arms, **how) for a, b in pairwise(edges)]
@@ -72,9 +69,7 @@ def test_blocks_cut_anywhere(uneven: Scenario, cuts: list[int], draws: bool) -> 
 
 
 @pytest.mark.parametrize("few", [1, 7, 39])
-def test_replications_perceived_a_few_at_a_time(
-    uneven: Scenario, monkeypatch: pytest.MonkeyPatch, few: int
-) -> None:
+def test_replications_perceived_a_few_at_a_time(uneven: Scenario, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     """As worlds of many states are, which 40 replications of a small one are not: what one part leaves behind on the
     workspace is no other's business."""
     whole = lived(uneven, [])
@@ -200,9 +195,7 @@ def test_the_mesa_face_goes_on_past_its_margins(tmp_path: Path) -> None:
         worlds.reference, model.chances, model.simulated, prospect_of(worlds, model.chances, windows_of(worlds)),
         windows_of(worlds), worlds.baseline.direction, 1,
     )  # fmt: skip
-    assert found.by_direction(300).sum() == pytest.approx(
-        filtered_columns(tables, CONTROL)[counter][0], abs=1e-9
-    )
+    assert found.by_direction(300).sum() == pytest.approx(filtered_columns(tables, CONTROL)[counter][0], abs=1e-9)
     assert found.by_direction(300).shape == (1, len(DIRECTIONS))
     assert margins.MARGINS.accords < model.accords_signed
 
@@ -212,17 +205,13 @@ def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> No
     worlds = compile_arms(load_scenario(SUMMIT), (CONTROL, ARM))
     control, summit = worlds.arms[CONTROL], worlds.arms[ARM]
     assert same(control, summit, leave=AFTER_START) and not same(control, summit)
-    slower = replace(
-        summit, arm="slower", rules=replace(summit.rules, collapse_rate=summit.rules.collapse_rate + 0.5)
-    )
+    slower = replace(summit, arm="slower", rules=replace(summit.rules, collapse_rate=summit.rules.collapse_rate + 0.5))
     assert not same(control, slower, leave=AFTER_START)
     apart = replace(
         worlds, arms={**worlds.arms, "slower": slower}, bounds={**worlds.bounds, "slower": worlds.bounds[ARM]}
     )
     arms, begun = (CONTROL, ARM, "slower"), []
-    monkeypatch.setattr(
-        blocks, "agreements_at_start", lambda *of: begun.append(of[0].arm) or agreements_at_start(*of)
-    )
+    monkeypatch.setattr(blocks, "agreements_at_start", lambda *of: begun.append(of[0].arm) or agreements_at_start(*of))
     together = simulate_block(apart, 5, Block(0, 30), arms)
     assert begun == [CONTROL, "slower"]
     monkeypatch.setattr(blocks, "once", lambda _known, _key, make, *_leave: make())

@@ -114,9 +114,7 @@ def test_other_shapes_drawn_acts_and_a_guest(tmp_path: Path) -> None:
 # --- the direct estimate -------------------------------------------------------------------------------
 
 
-def effects(
-    scenario: Scenario, arm: str, runs: int, outcomes: Sequence[str]
-) -> dict[str, tuple[np.ndarray, ...]]:
+def effects(scenario: Scenario, arm: str, runs: int, outcomes: Sequence[str]) -> dict[str, tuple[np.ndarray, ...]]:
     """(filtered, direct) effect of an arm in each replication, by outcome."""
     from replications import simulated, windows_of
 
@@ -135,10 +133,7 @@ def effects(
     near = {control: sums(control, along.control), arm: sums(arm, beside[arm])}
     for name in outcomes:  # the control arm along which the direct estimate runs is the control arm
         np.testing.assert_array_equal(near[control][name], whole[control][name])
-    return {
-        name: (whole[arm][name] - whole[control][name], near[arm][name] - near[control][name])
-        for name in outcomes
-    }
+    return {name: (whole[arm][name] - whole[control][name], near[arm][name] - near[control][name]) for name in outcomes}
 
 
 def test_the_direct_effect_is_the_effect_where_agreements_move_nothing(tmp_path: Path) -> None:

@@ -60,9 +60,7 @@ def test_rows_are_checked_once_and_not_again_in_every_arm(world, monkeypatch):
     """What an arm leaves as it is, is known from the file; what it adds or sets, is looked at."""
     looked_at = []
     roles = checks.check_roles
-    monkeypatch.setattr(
-        checks, "check_roles", lambda event, row: looked_at.append(event.id) or roles(event, row)
-    )
+    monkeypatch.setattr(checks, "check_roles", lambda event, row: looked_at.append(event.id) or roles(event, row))
     line = "  - {id: e%d, date: 2025-10-01, kind: visit, principals: [USA, RUS]}\n"
     world.edit("provocations:\n", "".join(line % n for n in range(50)) + "provocations:\n")
     world.edit("  summit: {}\n", "  summit: {}\n" + "".join(f"  a{n}: {{drop: [e{n}]}}\n" for n in range(40)))

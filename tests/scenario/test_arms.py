@@ -98,9 +98,7 @@ def leaves(scenario: Scenario, rows: int | None = None) -> Iterator[str]:
     )
     for name in scenario.audiences:
         yield from (f"audiences.{name}.{field}" for field in ("members", "attention"))
-        yield from (
-            f"audiences.{name}.attention.{kind}" for kind in (*scenario.event_kinds, "default", "noise")
-        )
+        yield from (f"audiences.{name}.attention.{kind}" for kind in (*scenario.event_kinds, "default", "noise"))
     for name, arm in scenario.arms.items():
         yield from (f"arms.{name}.set.{path}" for path in arm.set)
     yield from (
@@ -156,9 +154,7 @@ NUMBERS = st.one_of(
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_several_numbers_at_once(summit, data):
-    paths = data.draw(
-        st.lists(st.sampled_from(list(leaves(summit.scenario))), min_size=1, max_size=4, unique=True)
-    )
+    paths = data.draw(st.lists(st.sampled_from(list(leaves(summit.scenario))), min_size=1, max_size=4, unique=True))
     summit.compare({path: data.draw(NUMBERS) for path in paths})
 
 

@@ -12,9 +12,7 @@ import pytest
 from balance_sim.scenario import ScenarioError, check_scenario, load_scenario
 from balance_sim.scenario.diagnostics import report
 
-SUMMIT = (
-    "- {id: summit, date: 2025-09-03, kind: joint_summit, principals: [CHN, RUS], guests: [EGY], host: CHN,"
-)
+SUMMIT = "- {id: summit, date: 2025-09-03, kind: joint_summit, principals: [CHN, RUS], guests: [EGY], host: CHN,"
 AID = "- {id: aid, date: 2025-10-01, kind: military_aid, principals: [NATO], targets: [RUS]}"
 TOP = "focal: summit\n"
 HALF = "half: {set: {events.summit.visibility: 0.5}}"
@@ -212,9 +210,7 @@ CASES: list[tuple[str, str, str, str, str, int]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "code", "said", "down"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
-)
+@pytest.mark.parametrize(("old", "new", "code", "said", "down"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_one_thing_wrong(world, old, new, code, said, down):
     line = world.line_of(old) + down
     world.edit(old, new)
@@ -512,9 +508,7 @@ WARNINGS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "code", "said"), [w[1:] for w in WARNINGS], ids=[w[0] for w in WARNINGS]
-)
+@pytest.mark.parametrize(("old", "new", "code", "said"), [w[1:] for w in WARNINGS], ids=[w[0] for w in WARNINGS])
 def test_worth_saying_and_no_reason_to_refuse(world, old, new, code, said):
     if code == "W308":
         world.edit("targets: [EU]", "targets: [JPN]")

@@ -118,26 +118,20 @@ def test_all_of_them_together(small: Scenario) -> None:
     """Beliefs before evidence, all the quarrels and very many events: the largest exponents there can be."""
     event = small.events[-1].model_copy(update={"kind": "fighting_together"})
     many = tuple(event.model_copy(update={"id": f"again{at}"}) for at in range(60))
-    kinds = {
-        name: kind.model_copy(update={"half_life_days": None}) for name, kind in small.event_kinds.items()
-    }
+    kinds = {name: kind.model_copy(update={"half_life_days": None}) for name, kind in small.event_kinds.items()}
     for name, at in zip(("treaty", "arms_or_basing", "exercise"), (18.5, 18.0, 17.5), strict=True):
         kinds[name] = kinds[name].model_copy(update={"intent": at, "alignment": at})
     for name, at in zip(("joint_summit", "visit", "statement"), (17.0, 16.5, 16.0), strict=True):
         kinds[name] = kinds[name].model_copy(update={"intent": at, "alignment": at})
     loud = small.model_copy(update={"events": (*small.events, *many), "event_kinds": kinds})
-    quarrel = loud.disputes[0].model_copy(
-        update=dict.fromkeys(("rivalry", "claim", "militarised", "war"), 1.0)
-    )
+    quarrel = loud.disputes[0].model_copy(update=dict.fromkeys(("rivalry", "claim", "militarised", "war"), 1.0))
     loud = loud.model_copy(update={"disputes": (quarrel, *loud.disputes[1:])})
     values = {path: value for path, value in WORST.items() if not path.startswith("event_kinds.joint")}
     lived(with_values(loud, values))
 
 
 @pytest.mark.parametrize("value", ["700", "1e9"])
-@pytest.mark.parametrize(
-    "name", ["eta0", "eta_x", "eta_rivalry", "alpha_x", "prior_tension", "talks_speed_exponent"]
-)
+@pytest.mark.parametrize("name", ["eta0", "eta_x", "eta_rivalry", "alpha_x", "prior_tension", "talks_speed_exponent"])
 def test_numbers_that_no_arithmetic_bears_are_refused(tmp_path, name, value) -> None:
     """They passed, printed warnings of NumPy, and made every run fail with "missing or not symmetric"."""
     path = tmp_path / "small.yaml"

@@ -24,9 +24,7 @@ def copy(tmp_path: Path) -> Path:
     path = tmp_path / "nolimits_2022" / "calibration.yaml"
     text = path.read_text()
     assert "\ndyads: {}\n" in text  # the shipped form has none: two are put in
-    path.write_text(
-        text.replace("\ndyads: {}\n", "\ndyads:\n  AUS-CAN: [0.9, 20.0]\n  CHN-RUS: [1.3, 21.0]\n")
-    )
+    path.write_text(text.replace("\ndyads: {}\n", "\ndyads:\n  AUS-CAN: [0.9, 20.0]\n  CHN-RUS: [1.3, 21.0]\n"))
     return tmp_path / "nolimits_2022.yaml"
 
 
@@ -145,8 +143,7 @@ def test_whatever_does_not_fit_is_refused(copy: Path, old: str, new: str, code: 
     path.write_text(text.replace(old, new, 1))
     found = errors(copy)
     assert any(
-        one.code.startswith(code) and said in one.message and one.file.endswith("calibration.yaml")
-        for one in found
+        one.code.startswith(code) and said in one.message and one.file.endswith("calibration.yaml") for one in found
     ), found
 
 

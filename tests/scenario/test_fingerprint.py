@@ -31,9 +31,7 @@ def test_columns_in_another_order(world):
 def test_sections_events_and_members_in_another_order(world):
     before = world.load().sha256
     world.edit("[CHN, RUS]", "[RUS, CHN]").edit("NATO: [USA, FRA]", "NATO: [FRA, USA]")
-    world.edit("{a: USA, b: CHN, rivalry: 1}", "{b: USA, rivalry: 1, a: CHN}").edit(
-        "[30, 90, 365]", "[365, 30, 90]"
-    )
+    world.edit("{a: USA, b: CHN, rivalry: 1}", "{b: USA, rivalry: 1, a: CHN}").edit("[30, 90, 365]", "[365, 30, 90]")
     visit = next(line for line in world.text.splitlines(keepends=True) if "id: visit" in line)
     world.edit(visit, "").edit("provocations:", f"{visit}provocations:")
     report = world.text[world.text.index("report:") :]
@@ -43,9 +41,7 @@ def test_sections_events_and_members_in_another_order(world):
 
 def test_the_way_a_number_is_written(world):
     before = world.load().sha256
-    world.edit("rate: 2", "rate: 2.0").edit("beta: 0.2", "beta: 2e-1").edit(
-        "visibility: 0.5}", "visibility: 0.50}"
-    )
+    world.edit("rate: 2", "rate: 2.0").edit("beta: 0.2", "beta: 2e-1").edit("visibility: 0.5}", "visibility: 0.50}")
     assert world.load().sha256 == before
     assert with_values(world.load(), {"states.JPN.autonomy": -0.0}).sha256 == before
 

@@ -66,15 +66,9 @@ def test_arbitrary_yaml_punctuation(folder, text):
 
 
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=12)
-    | st.sampled_from(["USA", "CHN"]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(["USA", "CHN"]),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=5)
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=5)
     ),
     max_leaves=30,
 )
@@ -189,9 +183,7 @@ def test_a_key_given_twice_is_reported_on_its_line(folder, place):
     on_its_own = on_its_own and not LINES[node.at.line - 2].endswith(",")
     twice = f"{name}: 1\n{' ' * (node.at.col - 1)}{name}" if on_its_own else f"{name}: 1, {name}"
     errors = outcome(folder, replaced(node.at.line, node.at.col, name, twice))
-    assert "E014" in {one.code for one in errors if one.line in (node.at.line, node.at.line + 1)}, report(
-        errors
-    )
+    assert "E014" in {one.code for one in errors if one.line in (node.at.line, node.at.line + 1)}, report(errors)
 
 
 # --- tables -------------------------------------------------------------------------------------------
@@ -261,9 +253,7 @@ def test_arbitrary_settings(folder, settings_):
     assert (scenario is None) == any(not one.is_warning for one in found)
 
 
-paths = st.lists(
-    st.sampled_from([*KEYS, "summit", "half", "JPN", "beta", "access", "west", "NATO", "x"]), max_size=5
-)
+paths = st.lists(st.sampled_from([*KEYS, "summit", "half", "JPN", "beta", "access", "west", "NATO", "x"]), max_size=5)
 
 
 @QUICK

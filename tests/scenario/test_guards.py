@@ -55,9 +55,7 @@ SCENARIO = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "code", "path", "said"), SCENARIO, ids=[f"{c[2]} {c[3]}" for c in SCENARIO]
-)
+@pytest.mark.parametrize(("old", "new", "code", "path", "said"), SCENARIO, ids=[f"{c[2]} {c[3]}" for c in SCENARIO])
 def test_of_a_scenario(world, old, new, code, path, said):
     line = world.line_of(old) + new.startswith(TOP)
     found = world.edit(old, new).errors()
@@ -113,9 +111,7 @@ EXPERIMENT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "line", "code", "said"), EXPERIMENT, ids=[c[4][:40] for c in EXPERIMENT]
-)
+@pytest.mark.parametrize(("old", "new", "line", "code", "said"), EXPERIMENT, ids=[c[4][:40] for c in EXPERIMENT])
 def test_of_an_experiment(world, old, new, line, code, said):
     assert old in GOOD
     path = world.folder / "exp.yaml"

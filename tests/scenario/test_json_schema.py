@@ -48,9 +48,7 @@ def fits(value: Any, rule: Any) -> bool:
     if isinstance(value, dict):
         return _fits_object(value, rule)
     if isinstance(value, tuple):
-        return all(fits(item, rule.get("items", True)) for item in value) and len(value) >= rule.get(
-            "minItems", 0
-        )
+        return all(fits(item, rule.get("items", True)) for item in value) and len(value) >= rule.get("minItems", 0)
     return _fits_text(value, rule) if isinstance(value, str) else _fits_number(value, rule)
 
 

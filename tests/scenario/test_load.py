@@ -76,9 +76,7 @@ def test_groups_stand_for_their_members_in_the_roster(world):
 
 
 def test_a_group_leaves_out_who_is_named_in_a_stronger_role(world):
-    world.edit(
-        "principals: [NATO], targets: [RUS]", "principals: [USA], guests: [NATO], targets: [NATO, RUS]"
-    )
+    world.edit("principals: [NATO], targets: [RUS]", "principals: [USA], guests: [NATO], targets: [NATO, RUS]")
     aid = world.load().events[2]
     assert (aid.principals, aid.guests, aid.targets) == (("USA",), ("FRA",), ("RUS",))
 
@@ -201,9 +199,7 @@ def test_with_values_changes_nothing_else(world):
 
 
 def test_with_values_takes_numpy_scalars(world):
-    changed = with_values(
-        world.load(), {"parameters.beta": np.float64(0.5), "report.windows": np.array([5, 9])}
-    )
+    changed = with_values(world.load(), {"parameters.beta": np.float64(0.5), "report.windows": np.array([5, 9])})
     assert changed.parameters.beta == 0.5
     assert changed.report.windows == (5, 9)
 

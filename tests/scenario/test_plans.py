@@ -35,9 +35,7 @@ class CasesForTest(Strict):
 def in_order(plan: CasesForTest, refuse: Refuse) -> None:
     for at, one in enumerate(plan.cases):
         if one.weight > plan.runs / 1000:
-            refuse(
-                f"cases[{at}].weight", "E203", f"{one.weight:g} is more than the runs allow", "give more runs"
-            )
+            refuse(f"cases[{at}].weight", "E203", f"{one.weight:g} is more than the runs allow", "give more runs")
 
 
 def read(folder: Path, text: str) -> CasesForTest:

@@ -53,9 +53,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 
 def ends_in_bounds(path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode in (0, 4), done.stderr[-2000:]
     assert len(done.stderr) < 20_000
     assert "Traceback" not in done.stderr

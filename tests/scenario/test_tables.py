@@ -127,9 +127,7 @@ AROUND = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("lines", "code", "row", "cell", "said"), [a[1:] for a in AROUND], ids=[a[0] for a in AROUND]
-)
+@pytest.mark.parametrize(("lines", "code", "row", "cell", "said"), [a[1:] for a in AROUND], ids=[a[0] for a in AROUND])
 def test_what_stands_around_a_table(world, lines, code, row, cell, said):
     found = world.table("states", "\n".join(lines).encode() + b"\n").errors()
     here = [one for one in found if (one.code, one.line, one.col) == (code, row, cell)]

@@ -235,9 +235,7 @@ def test_statuses_and_political_accords_under_deeper_kinds() -> None:
 
 
 def test_the_scheduled_entry_into_force_is_the_only_one() -> None:
-    scheduled = [
-        r for r in rows("accords") + rows("talks") if r["scheduled_in_force"] or r["scheduled_signed"]
-    ]
+    scheduled = [r for r in rows("accords") + rows("talks") if r["scheduled_in_force"] or r["scheduled_signed"]]
     assert [r["id"] for r in scheduled] == ["JPN-PHL-access-2024"]
     assert scheduled[0]["signed"] == "2024-07-08"
     assert scheduled[0]["scheduled_in_force"] == "2025-09-11"
@@ -378,9 +376,7 @@ def test_groups_are_what_they_are_called(scenario: dict[str, Any], roster: set[s
     groups = {name: set(members) for name, members in scenario["groups"].items()}
     assert set().union(*groups.values()) <= roster
     claimants = {
-        r["a"] if r["b"] == "CHN" else r["b"]
-        for r in rows("disputes")
-        if r["claim"] and "CHN" in (r["a"], r["b"])
+        r["a"] if r["b"] == "CHN" else r["b"] for r in rows("disputes") if r["claim"] and "CHN" in (r["a"], r["b"])
     }
     assert groups["asia_claimants"] == claimants
     assert groups["parade_guests"] == set(listed(by_id("events")["parade_attendance"]["guests"])) & roster
@@ -395,9 +391,7 @@ def test_arms_drop_what_they_say(scenario: dict[str, Any]) -> None:
     assert set(arms["parade"]) == {"title"}
     for arm in arms.values():
         assert set(arm.get("drop", [])) <= set(events)
-    in_beijing = {
-        key for key, e in events.items() if "2025-09-02" <= e["date"] <= LAST_KNOWN and e["host"] == "CHN"
-    }
+    in_beijing = {key for key, e in events.items() if "2025-09-02" <= e["date"] <= LAST_KNOWN and e["host"] == "CHN"}
     assert set(arms["no_occasion"]["drop"]) == in_beijing
     with_kim = {key for key in in_beijing if "PRK" in listed(events[key]["principals"])}
     assert set(arms["without_kim"]["drop"]) == with_kim - {"parade"}

@@ -49,9 +49,7 @@ def test_nothing_is_dated_on_or_after_the_signal(shipped):
     assert days and max(days) < case.signal_date
     assert len(scenario.events) == 1
     assert not any(a.scheduled_signed or a.scheduled_in_force for a in scenario.accords)
-    years = [
-        int(word) for s in scenario.states for word in s.source.replace(";", " ").split() if word.isdigit()
-    ]
+    years = [int(word) for s in scenario.states for word in s.source.replace(";", " ").split() if word.isdigit()]
     assert max(year for year in years if year > 1000) < case.signal_date.year
     assert all(s.nuclear_since is None or s.nuclear_since < case.signal_date for s in scenario.states)
 

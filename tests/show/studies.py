@@ -127,9 +127,7 @@ _CASES = {
     "no accords": lambda: study({"without": [[]] * 12, "with": [[]] * 12}),
     "one run": lambda: study({"without": [[(3, *J)]], "with": [[(2, *J), (4, *K)]]}),
     "reference only": lambda: study({"without": [[(3, *J)], []]}),
-    "all runs failed": lambda: study(
-        {"without": [], "with": []}, failed=({"run": 0, "seed": 7, "traceback": "x"},)
-    ),
+    "all runs failed": lambda: study({"without": [], "with": []}, failed=({"run": 0, "seed": 7, "traceback": "x"},)),
 }
 CASES = {name: cache(make) for name, make in _CASES.items()}
 """What is worked out of a case once is kept with it."""

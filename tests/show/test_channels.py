@@ -54,9 +54,7 @@ def placebos() -> pd.DataFrame:
 def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:
     figure = draw_channels(CHANNELS)
     (axes,) = figure.axes
-    spans = sorted(
-        (round(bar.get_y()), round(bar.get_x(), 6), round(bar.get_width(), 6)) for bar in axes.patches
-    )  # type: ignore[attr-defined]
+    spans = sorted((round(bar.get_y()), round(bar.get_x(), 6), round(bar.get_width(), 6)) for bar in axes.patches)  # type: ignore[attr-defined]
     assert spans == [(-0, 0.0, -0.05), (0, 0.0, 0.02), (1, 0.0, 0.03), (1, 0.03, 0.09)]
     said = [text.get_text() for text in axes.texts]
     assert said == ["+0.120  (0.100 to 0.140)", "-0.030  (-0.040 to -0.020)"]

@@ -85,9 +85,7 @@ def test_values_of_a_sample_are_shown_short_and_kept_whole() -> None:
     assert tuple(dial["values"]) == values
     assert dial["words"] == ["0.25", "0.9878", "2", "1e-06", "12345.7", "CHN+RUS", "true", "3"]
     assert "<td>0.9878</td>" in page and ">0.9878</output>" in page
-    assert (
-        found["question"] == "Which one?" and data_of(explorer_html(small()))["question"] == SCENARIO.question
-    )
+    assert found["question"] == "Which one?" and data_of(explorer_html(small()))["question"] == SCENARIO.question
 
 
 def test_pairs_are_the_furthest_from_zero() -> None:
@@ -132,9 +130,7 @@ def test_a_thousand_points_fit_in_two_mebibytes() -> None:
     point = dict(found["points"][0])
     point["p"] = [[1000, 125, -170, 370, 0]] * MOST_PAIRS
     point["s"] = [[k, 500] for k in range(len(scenario.codes) // 2)]  # half of all states stand out
-    rows = (
-        len("<tr><td>0.25</td><td>0.25</td><td>0.25</td>" + '<td class="n">-0.125</td>' * 4 + "</tr>") * 200
-    )
+    rows = len("<tr><td>0.25</td><td>0.25</td><td>0.25</td>" + '<td class="n">-0.125</td>' * 4 + "</tr>") * 200
     assert page + rows + 1000 * len(json.dumps(point, separators=(",", ":"))) < 2 * 1024 * 1024
 
 
@@ -180,9 +176,7 @@ def test_a_page_of_expected_effects_says_so_and_has_their_numbers() -> None:
     outcomes = dict(zip(names, (1.0, 2.0, 4.0), strict=True)), dict(zip(names, (1.0, 2.5, 4.2), strict=True))
     parts = {"picture": 0.15, "threat": 0.06, "rest": -0.01, "total": 0.2}
     effect = ExpectedEffect(SCENARIO, "with", outcomes, parts, dyads)
-    found = data_of(
-        page := explorer_html(ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), effect)]), 1))
-    )
+    found = data_of(page := explorer_html(ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), effect)]), 1)))
     point = found["points"][0]
     assert found["estimator"] == "expected" and found["days"] == found["windows"] == [0, 30, 90, 365]
     assert [value / SCALE for value in point["e"]] == [0, 0, 0.5, 0.2]

@@ -81,12 +81,7 @@ def test_drawn_whole_and_legible(name: str, case: str) -> None:
     for text in (text for text in words_of(figure) if id(text) not in hidden):
         assert text.get_fontsize() >= 9
         box = text.get_window_extent()
-        inside = (
-            page.x0 - 1 <= box.x0
-            and box.x1 <= page.x1 + 1
-            and page.y0 - 1 <= box.y0
-            and box.y1 <= page.y1 + 1
-        )
+        inside = page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1 and page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1
         assert inside, text.get_text()
     if name in EMPTY.get(case, set()) | UNOBSERVED:
         said = [" ".join(text.get_text().split()) for text in words_of(figure)]
@@ -131,9 +126,7 @@ def test_one_run_and_no_difference_are_told_in_words() -> None:
     assert outcomes_title(outcomes_table(alike())).endswith("the two distributions are the same")
     one = CASES["one run"]()
     assert difference_title(difference_table(one)) == "As it happened: more agreements in the one replication"
-    changes = pd.DataFrame(
-        {"day": [0, 30], "change": 0.0, "lo": 0.0, "hi": 0.0, "n": 9, "host": "China", "group": "x"}
-    )
+    changes = pd.DataFrame({"day": [0, 30], "change": 0.0, "lo": 0.0, "hi": 0.0, "n": 9, "host": "China", "group": "x"})
     assert relations_title(changes) == "Relations with China change in no group, in none of 9 replications"
     moved = changes.assign(change=[0, -0.2], lo=[0, -0.3], hi=[0, -0.1])
     assert relations_title(moved).startswith("By day 30 relations with China are worse in 1 of 1 group")
@@ -156,9 +149,7 @@ def test_stances_are_told_as_differences_from_the_control() -> None:
 @pytest.mark.parametrize("width", [30, 48, 76])
 def test_no_word_stands_alone_on_a_line(width: int) -> None:
     """As few lines as can be, and the last one not a stub; per cent signs stay with their numbers."""
-    words = (
-        "parade adds 0.12 counter-accords by day 365 (95 % interval 0.08 to 0.16), to 23.5 that come anyway"
-    )
+    words = "parade adds 0.12 counter-accords by day 365 (95 % interval 0.08 to 0.16), to 23.5 that come anyway"
     lines = folded(words, width).split("\n")
     assert len(lines) == len(textwrap.wrap(words.replace(" %", "\u00a0%"), width, break_on_hyphens=False))
     assert max(map(len, lines)) <= width
@@ -170,9 +161,7 @@ def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
     figure = Figure(figsize=(12, 12))
     grid = figure.subplots(3, 2)
     result = four_runs()
-    assert (
-        draw_fan(fan_table(result), effects=fan_effects_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
-    )
+    assert draw_fan(fan_table(result), effects=fan_effects_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
     assert draw_difference(difference_table(result), ax=grid[0, 1]) is figure
     assert draw_pairs(pairs_table(result), ax=(grid[1, 1], grid[2, 1])) is figure
     assert draw_survival(survival_table(result), ax=grid[2, 0]) is figure
@@ -232,9 +221,7 @@ def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
         "Plots(four_runs()).save(pathlib.Path(sys.argv[2]))\n"
     )
     keep = {
-        k: v
-        for k, v in os.environ.items()
-        if k not in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DISPLAY")
+        k: v for k, v in os.environ.items() if k not in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DISPLAY")
     }
     done = subprocess.run(
         [sys.executable, "-c", code, str(Path(__file__).parent), str(out)],
@@ -292,8 +279,6 @@ def test_a_mechanism_shows_its_placebo_p_and_verdict_and_one_without_a_dash() ->
 
 def test_a_mechanism_that_is_zero_to_rounding_has_its_dot_on_the_line_of_none() -> None:
     axes = draw_mechanisms(mechanisms()).axes[0]
-    dots = {
-        round(line.get_ydata()[0]): line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"
-    }
+    dots = {round(line.get_ydata()[0]): line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"}
     assert abs(dots[1]) < 1e-3 and dots[4] == pytest.approx(2 / 3)
     assert set(dots) == {4, 3, 2, 1}  # none without a value

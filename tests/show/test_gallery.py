@@ -51,14 +51,11 @@ def test_convergence_ends_at_the_whole_and_is_the_running_mean() -> None:
     assert table["effect"].tolist() == pytest.approx([0.5, 2 / 3, 0.5])
     assert table.loc[2, "mcse"] == pytest.approx(math.sqrt(0.5 / 2))
     assert table.loc[4, "mcse"] == pytest.approx(math.sqrt(1 / 3 / 4))
-    assert (
-        "After 4 replications the effect is +0.5 with a Monte Carlo standard error of 0.29"
-        in convergence_title(table.reset_index())
+    assert "After 4 replications the effect is +0.5 with a Monte Carlo standard error of 0.29" in convergence_title(
+        table.reset_index()
     )
     assert convergence_table(CASES["one run"]()).empty
-    assert convergence_title(convergence_table(alike())).startswith(
-        "All 30 replications give the same effect"
-    )
+    assert convergence_title(convergence_table(alike())).startswith("All 30 replications give the same effect")
 
 
 def test_effects_on_states_are_sums_over_their_dyads() -> None:
@@ -79,9 +76,7 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     assert map_title(table, states_table(gains)) == (
         "As it happened: 2 states gain security agreements, JPN most (+1.00)"
     )
-    told = states_table(gains).assign(
-        clear=[True, False, False, True, True, False], effect=[-2.0, 0, 0, 1, 1, 0]
-    )
+    told = states_table(gains).assign(clear=[True, False, False, True, True, False], effect=[-2.0, 0, 0, 1, 1, 0])
     assert map_title(table, told).endswith(
         "2 states gain security agreements, JPN most (+1.00); CHN loses security agreements (-2.00)"
     )
@@ -93,17 +88,13 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
 
 def test_the_network_holds_the_ties_that_can_be_detected() -> None:
     """JPN-KOR gains in all runs, FRA-IND in half of them, and KOR-RUS in none that both do not have."""
-    with_it = [
-        [(3, "JPN", "KOR"), *([(9, "FRA", "IND")] if run % 2 else []), (1, "KOR", "RUS")] for run in range(40)
-    ]
+    with_it = [[(3, "JPN", "KOR"), *([(9, "FRA", "IND")] if run % 2 else []), (1, "KOR", "RUS")] for run in range(40)]
     table = network_table(study({"without": [[(1, "KOR", "RUS")]] * 40, "with": with_it}))
     assert table.loc[table["tie"], ["name_a", "name_b", "effect"]].to_numpy().tolist() == [
         ["JPN", "KOR", 1.0],
         ["FRA", "IND", 0.5],
     ]
-    assert (
-        network_title(table) == "As it happened: JPN, KOR and FRA are in all of the added security agreements"
-    )
+    assert network_title(table) == "As it happened: JPN, KOR and FRA are in all of the added security agreements"
     one = network_table(study({"without": [[]] * 9, "with": [[(3, "JPN", "KOR")]] * 9}))
     assert network_title(one) == "As it happened: the new tie joins JPN and KOR"
     assert not network_table(four_runs())["tie"].any() and MOST > 15
@@ -133,9 +124,6 @@ def test_what_fits_a_study_without_a_comparison() -> None:
 def test_with_one_arm_or_one_run_what_has_nothing_to_show_is_left_out() -> None:
     alone = set(fitting(CASES["reference only"]()))
     assert {"fan", "outcomes"} <= alone
-    assert (
-        not {"arms", "difference", "map", "pairs", "mechanisms", "relations", "convergence", "network"}
-        & alone
-    )
+    assert not {"arms", "difference", "map", "pairs", "mechanisms", "relations", "convergence", "network"} & alone
     assert len(FIGURES["fan"].draw(CASES["reference only"]()).axes) == 1  # no empty panel of the excess
     assert "convergence" in fitting(four_runs()) and "convergence" not in fitting(CASES["one run"]())

@@ -47,9 +47,7 @@ def study(rate: float = 6.0) -> GoodnessOfFit:
         ends = np.array([rng.choice(5, 2, replace=False) for _ in run])
         day = SPAN.first.toordinal() + rng.integers(0, 730, len(run))
         blank = np.full(len(run), np.nan)
-        return Agreements(
-            run, ends.min(axis=1), ends.max(axis=1), np.full(len(run), "pact"), day, blank, blank
-        )
+        return Agreements(run, ends.min(axis=1), ends.max(axis=1), np.full(len(run), "pact"), day, blank, blank)
 
     names = dict(zip("ABCDE", ("Austria", "Belgium", "Chile", "Denmark", "Egypt"), strict=True))
     found = compare(StateFacts(tuple("ABCDE")), SPAN, drawn(1, rate), drawn(60, 6.0), 60)
@@ -59,9 +57,7 @@ def study(rate: float = 6.0) -> GoodnessOfFit:
 def residuals(ks_p: float = 0.4, level_p: float = 0.5) -> Residuals:
     day = np.array([0.0, 200.0, 400.0, 731.0])
     signed, expected = np.array([0.0, 2.0, 5.0, 9.0]), np.array([0.0, 3.0, 5.5, 7.0])
-    return Residuals(
-        SPAN.first, day, signed, expected, np.arange(9.0), ("A",), np.ones(1), 0.2, ks_p, level_p
-    )
+    return Residuals(SPAN.first, day, signed, expected, np.arange(9.0), ("A",), np.ones(1), 0.2, ks_p, level_p)
 
 
 def test_p_in_words() -> None:

@@ -49,9 +49,7 @@ def test_finding_of_more_and_of_fewer() -> None:
 def test_the_finding_is_of_the_focal_event_where_it_has_a_label() -> None:
     result = four_runs()
     (event,) = SCENARIO.events
-    named = SCENARIO.model_copy(
-        update={"events": (event.model_copy(update={"label": "Two meet on the quay"}),)}
-    )
+    named = SCENARIO.model_copy(update={"events": (event.model_copy(update={"label": "Two meet on the quay"}),)})
     assert finding(replace(result, scenario=named)).startswith("Two meet on the quay: no detectable effect")
 
 

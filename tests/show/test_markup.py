@@ -56,9 +56,7 @@ class Read(HTMLParser):
         self.tags.append(tag)
         for name, value in attrs:
             leads = name in ("href", "src", "action", "xlink:href", "formaction")
-            if name.startswith("on") or (
-                leads and not re.match(r"#|data:(text/csv|,|image/png)", value or "")
-            ):
+            if name.startswith("on") or (leads and not re.match(r"#|data:(text/csv|,|image/png)", value or "")):
                 self.acts.append(f"{tag} {name}={value}")
 
     def handle_comment(self, data: str) -> None:
@@ -114,9 +112,7 @@ def test_no_picture_has_one_either(hostile) -> None:
 
 
 def test_a_table_to_take_away_from_a_page_has_no_formula(hostile) -> None:
-    tables = re.findall(
-        r'"(data:text/csv[^"]*)"', report_html(hostile["run"]) + report_html(hostile["sweep"])
-    )
+    tables = re.findall(r'"(data:text/csv[^"]*)"', report_html(hostile["run"]) + report_html(hostile["sweep"]))
     assert len(tables) > 10
     for link in [*tables, data_uri(pd.DataFrame({"=x": FORMULAS, "y": -0.5}))]:
         for row in csv.reader(io.StringIO(unquote(unescape(link)).partition(",")[2])):

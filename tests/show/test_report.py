@@ -60,9 +60,7 @@ def page(text: str) -> Page:
 
 def test_it_answers_first(text: str, page: Page) -> None:
     assert finding(four_runs()) in " ".join(" ".join(page.words).split())
-    assert text.index("Does the meeting bring the others together?") < text.index(
-        "no detectable effect on expected"
-    )
+    assert text.index("Does the meeting bring the others together?") < text.index("no detectable effect on expected")
     assert "Quay [pact]" in text[: text.index('id="figures"')]  # what was scheduled, before any figure
 
 
@@ -72,10 +70,7 @@ def test_each_figure_has_its_finding_its_numbers_and_a_download(text: str, page:
     assert all(attrs["role"] == "img" and len(attrs["aria-label"] or "") > 20 for attrs in svgs)
     downloads = [attrs for tag, attrs in page.elements if tag == "a" and "download" in attrs]
     assert len(downloads) == len(svgs)
-    whole = {
-        attrs["download"]: urllib.parse.unquote((attrs["href"] or "").partition(",")[2])
-        for attrs in downloads
-    }
+    whole = {attrs["download"]: urllib.parse.unquote((attrs["href"] or "").partition(",")[2]) for attrs in downloads}
     lines = whole["difference.csv"].splitlines()
     assert lines == ["title,fewer,same,more,n", "As it happened,0,0.5,0.5,4", "Half,0,1,0,4"]
     assert text.count("<details>") >= len(svgs)
@@ -140,9 +135,7 @@ def test_figures_written_by_a_process_of_their_own_have_the_same_bytes(
     apart = save_study(four_runs(), tmp_path / "apart")
     names = [path.relative_to(tmp_path / "here").as_posix() for path in here]
     assert [path.relative_to(tmp_path / "apart").as_posix() for path in apart] == names and len(names) > 11
-    assert all(
-        (tmp_path / "apart" / name).read_bytes() == (tmp_path / "here" / name).read_bytes() for name in names
-    )
+    assert all((tmp_path / "apart" / name).read_bytes() == (tmp_path / "here" / name).read_bytes() for name in names)
     assert (tmp_path / "apart" / "report.html").read_text() == text
 
 
@@ -192,9 +185,7 @@ def test_what_is_alike_is_said_once_and_nothing_else_changes() -> None:
         for k, colour, width in marks
     )
     grid = "".join(f'<path d="M {k} 0 L {k} 9" style="fill: none; stroke: #ddd"/>' for k in range(5))
-    tinted = "".join(
-        f'<path d="M {k} 0 L {k} 9" style="fill: none; stroke: #ddd; opacity: 0.5"/>' for k in range(2)
-    )
+    tinted = "".join(f'<path d="M {k} 0 L {k} 9" style="fill: none; stroke: #ddd; opacity: 0.5"/>' for k in range(2))
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
         f'<defs><path id="m" d="M 0 0 L 1 1"/></defs><g id="matplotlib.axis_1">{ticks}</g>{grid}{tinted}</svg>'

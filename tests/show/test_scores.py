@@ -110,9 +110,7 @@ def test_they_draw_on_axes_of_ones_own(scored: ScoredForecasts) -> None:
     assert draw_scorecard(scorecard_table(scored), ax=axes[:4]) is figure
     assert draw_reliability(reliability_table(scored), ax=axes[4:]) is figure
     assert figure.get_suptitle() == ""
-    assert "log skill" in axes[0].get_title(loc="left") and "agreements expected" in axes[4].get_title(
-        loc="left"
-    )
+    assert "log skill" in axes[0].get_title(loc="left") and "agreements expected" in axes[4].get_title(loc="left")
     assert draw_scorecard(scorecard_table(scored).iloc[:0], ax=axes[:4]) is figure
 
 
@@ -120,10 +118,7 @@ def test_the_report_of_a_hindcast(scored: ScoredForecasts) -> None:
     text = report_html(scored)
     assert text == report_html(scored)
     assert "A &lt;b&gt;trial&lt;/b&gt;" in text and "<b>trial" not in text
-    assert (
-        "Fitted on 1990 to 1999, how well does the model forecast who signs with whom from 2000 to 2001?"
-        in text
-    )
+    assert "Fitted on 1990 to 1999, how well does the model forecast who signs with whom from 2000 to 2001?" in text
     assert text.count("<svg") == 2 and "<script" not in text
     assert "one left out" in text and "d.csv" in text
     assert '<th scope="row">size</th><td class="n">0.5</td><td class="n">0.1</td>' in text
@@ -133,9 +128,7 @@ def test_the_json_of_score_is_taken_too(tmp_path: Path) -> None:
     scores, bins = way(20)
     document = {"frozen": None, "first": "2000-01-01", "last": "2001-12-31", **scores, "calibration": bins}
     path = tmp_path / "s.json"
-    path.write_text(
-        json.dumps(document | {"reference": "share that made one, in hindsight"}), encoding="utf-8"
-    )
+    path.write_text(json.dumps(document | {"reference": "share that made one, in hindsight"}), encoding="utf-8")
     done = CliRunner().invoke(main, ["report", str(path)])
     assert done.exit_code == 0, done.output
     text = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -52,12 +52,8 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     part = table[table["factor"] == "parameters.beta"].set_index("point")["excess"]
     assert part.to_dict() == effects.to_dict()
     means = part.groupby(table[table["factor"] == "parameters.beta"].set_index("point")["value"]).mean()
-    assert spread_between(table[table["factor"] == "parameters.beta"]) == pytest.approx(
-        means.max() - means.min()
-    )
-    told = re.match(
-        r"Over 6 points the effect runs from (\S+) to (\S+), detectable at", multiples_title(table)
-    )
+    assert spread_between(table[table["factor"] == "parameters.beta"]) == pytest.approx(means.max() - means.min())
+    told = re.match(r"Over 6 points the effect runs from (\S+) to (\S+), detectable at", multiples_title(table))
     assert told is not None
     assert [float(shown) for shown in told.groups()] == pytest.approx(
         [effects.min(), effects.max()],
@@ -115,9 +111,7 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
     assert len(table) == 2 * 2 * 2  # factors, first and total, of the effect and of the mean
     found = sensitivity(sampled, ["insecurity_threatened_300"]).indices
     row = found[(found["of"] == "effect") & (found["factor"] == "events.summit.visibility")].iloc[0]
-    bar = table[(table["of"] == "effect") & (table["factor"] == "events.summit.visibility")].set_index(
-        "index"
-    )
+    bar = table[(table["of"] == "effect") & (table["factor"] == "events.summit.visibility")].set_index("index")
     for name in ("first", "total"):
         np.testing.assert_array_equal(
             bar.loc[name, ["value", "lo", "hi"]].to_numpy(float),
@@ -190,9 +184,7 @@ outcomes: [accords_counter_300]
     effects = swept.effects[swept.effects["outcome"] == "accords_counter_300"]
     for name, column in (("excess", "mean"), ("lo", "lo"), ("hi", "hi")):
         assert table[name].tolist() == effects[column].tolist()
-    levels = swept.levels[
-        (swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")
-    ]
+    levels = swept.levels[(swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")]
     assert table["level"].tolist() == levels["mean"].tolist()
     assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("The effect is ")
 
@@ -213,26 +205,18 @@ def test_of_many_factors_those_that_matter_have_a_panel() -> None:
     labels = [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel()]
     assert labels == [path.removeprefix("p.") for path in shown_factors(table)]
     assert "2 factors along which it changes less" in " ".join(figure.get_supxlabel().split())
-    assert words_of(figure).startswith(
-        "Over 28 points the effect runs from 0.00 to +13.00, detectable at none"
-    )
+    assert words_of(figure).startswith("Over 28 points the effect runs from 0.00 to +13.00, detectable at none")
 
 
 def test_titles_of_a_sweep_name_their_intervals() -> None:
     rows = [(0, "a.b.c", 1.0, 0.2, 0.1, 0.3), (1, "a.b.c", 2.0, 0.1, -0.1, 0.3)]
     table = pd.DataFrame(rows, columns=["point", "factor", "value", "excess", "lo", "hi"])
-    assert (
-        multiples_title(table) == "Over 2 points the effect runs from +0.10 to +0.20, detectable at 1 of them"
-    )
-    cells = table.assign(
-        x=[1.0, 2.0], y=1.0, words_x=["1", "2"], words_y="1", factor_x="a.b.c", factor_y="d.e"
-    )
+    assert multiples_title(table) == "Over 2 points the effect runs from +0.10 to +0.20, detectable at 1 of them"
+    cells = table.assign(x=[1.0, 2.0], y=1.0, words_x=["1", "2"], words_y="1", factor_x="a.b.c", factor_y="d.e")
     assert surface_title(cells) == (
         "The effect is detectable in 1 of 2 cells; largest of them: +0.20 (0.10 to 0.30) at b c 1 and e 1"
     )
-    assert (
-        surface_title(cells.iloc[1:].assign(excess=[0.1])) == "The effect is the same, +0.10, in every cell"
-    )
+    assert surface_title(cells.iloc[1:].assign(excess=[0.1])) == "The effect is the same, +0.10, in every cell"
     unsure = cells.assign(lo=-1.0)
     assert surface_title(unsure).startswith("The effect is detectable in none of 2 cells; largest: +0.20")
 
@@ -260,9 +244,7 @@ def test_the_explorer_of_a_sweep_has_its_points(swept: SweepResult) -> None:
     found = document(of_sweep(swept))
     dials = {dial["name"]: dial["values"] for dial in found["dials"]}
     assert dials == {"events.summit.visibility": [0, 0.5, 1], "parameters.beta": [0.2, 0.4]}
-    assert sorted(tuple(point["at"]) for point in found["points"]) == [
-        (a, b) for a in range(3) for b in range(2)
-    ]
+    assert sorted(tuple(point["at"]) for point in found["points"]) == [(a, b) for a in range(3) for b in range(2)]
     assert all(set(point["e"]) == {0} for point in found["points"] if point["at"][0] == 0)
     own = json.loads(re.sub("NaN", "null", json.dumps(found)))
     assert own["dials"][1]["values"][own["dials"][1]["start"]] in (0.2, 0.4)

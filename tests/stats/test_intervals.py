@@ -190,9 +190,7 @@ def test_sides_by_hand_and_with_weights() -> None:
 def test_a_paired_interval_has_room_for_one_jump_at_least() -> None:
     """Counts of 0 throughout: the spread is 0, a jump at least 1: Wilson's bound for none of 50 is 3.841459 / 50."""
     none = np.zeros(50)
-    assert paired_interval(none, none, least=1.0)[2:] == pytest.approx(
-        (-3.841459 / 50, 3.841459 / 50), abs=1e-7
-    )
+    assert paired_interval(none, none, least=1.0)[2:] == pytest.approx((-3.841459 / 50, 3.841459 / 50), abs=1e-7)
     assert paired_interval(none, none, alike=True, least=1.0)[2:] == (0.0, 0.0)
     assert paired_interval(none, none, smooth=True, least=1.0)[2:] == (0.0, 0.0)
     wide = np.tile([0.0, 4.0], 25)

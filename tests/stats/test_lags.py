@@ -118,9 +118,7 @@ def both_lags(days: float, talks: tuple[float, float], force: tuple[float, float
 
 @pytest.mark.parametrize("force", LAGS)
 @pytest.mark.parametrize("talks", LAGS)
-def test_entry_into_force_by_numerical_integration(
-    talks: tuple[float, float], force: tuple[float, float]
-) -> None:
+def test_entry_into_force_by_numerical_integration(talks: tuple[float, float], force: tuple[float, float]) -> None:
     for at_once, collapse, longest in ((0.0, 0.15 / 365.25, 700.0), (0.3, 0.0, 1500.0)):
         found = in_force_within(DAYS, talks, force, at_once, collapse, longest)
         direct = signed_within(DAYS, np.asarray(talks[0]), np.asarray(talks[1]), collapse)

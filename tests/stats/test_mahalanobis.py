@@ -54,12 +54,8 @@ def test_what_never_varies() -> None:
     rng = np.random.default_rng(3)
     simulated = np.column_stack([rng.normal(size=99), np.zeros(99), np.full(99, 7.0)])
     assert lies_among(np.array([0.0, 0.0, 7.0]), simulated).p > 0.5
-    assert (
-        lies_among(np.array([0.0, 1.0, 7.0]), simulated).p == 0.5 / 100
-    )  # it has never been 1: as far as can be
-    assert (
-        lies_among(np.array([0.0, 1.0, 7.0]), simulated).p_published > 0.5
-    )  # the published form does not see it
+    assert lies_among(np.array([0.0, 1.0, 7.0]), simulated).p == 0.5 / 100  # it has never been 1: as far as can be
+    assert lies_among(np.array([0.0, 1.0, 7.0]), simulated).p_published > 0.5  # the published form does not see it
     same = np.tile([1.0, 2.0], (9, 1))
     assert lies_among(np.array([1.0, 2.0]), same).p == 0.5  # all are equal
 

@@ -70,9 +70,7 @@ def test_the_same_as_networkx(seed: int) -> None:
     expected += [sum(4 < d < np.inf for d in away), sum(np.isinf(away))]
     assert networks.geodesics(tie, 4).tolist() == expected
     shared = [len(list(nx.common_neighbors(graph, i, j))) for i in range(17) for j in range(i + 1, 17)]
-    assert (
-        networks.shared_partners(tie, 3).tolist() == np.bincount(np.minimum(shared, 3), minlength=4).tolist()
-    )
+    assert networks.shared_partners(tie, 3).tolist() == np.bincount(np.minimum(shared, 3), minlength=4).tolist()
     assert networks.isolates(tie) == nx.number_of_isolates(graph)
     assert networks.transitivity(tie) == pytest.approx(nx.transitivity(graph))
     census = nx.triadic_census(graph.to_directed())

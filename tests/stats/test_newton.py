@@ -25,9 +25,7 @@ def test_a_normal_likelihood_and_prior_give_the_normal_posterior(precision: np.n
     prior, mean = np.diag(precision) if precision.ndim == 1 else precision, np.array([0.3, 0.7])
     found = newton(np.zeros(2), quadratic, value, precision, mean, tolerance=1e-12)
     np.testing.assert_allclose(found.information, CURVE + prior)
-    np.testing.assert_allclose(
-        found.at, np.linalg.solve(CURVE + prior, CURVE @ TOP + prior @ mean), rtol=1e-9
-    )
+    np.testing.assert_allclose(found.at, np.linalg.solve(CURVE + prior, CURVE @ TOP + prior @ mean), rtol=1e-9)
 
 
 def test_steps_that_overshoot_are_halved() -> None:
@@ -56,9 +54,7 @@ def test_what_has_no_maximum_is_told() -> None:
         newton(np.zeros(2), lambda b: (0.0, b, np.diag([1.0, 0.0])), lambda _: 0.0, np.zeros(2))
     assert (pull.value.why, pull.value.parameter) == ("pull", 1)
     with pytest.raises(NoMaximum) as steps:
-        newton(
-            np.zeros(1), lambda b: (float(b[0]), np.ones(1), np.eye(1)), lambda b: float(b[0]), np.zeros(1)
-        )
+        newton(np.zeros(1), lambda b: (float(b[0]), np.ones(1), np.eye(1)), lambda b: float(b[0]), np.zeros(1))
     assert steps.value.why == "steps"
     with pytest.raises(NoMaximum) as step:
         newton(

@@ -44,9 +44,7 @@ def parts(found: Channels, arm: str, outcome: str = OUTCOME) -> dict[str, float]
 
 def test_parts_sum_to_the_effect(found: Channels) -> None:
     table = found.table
-    assert set(table["arm"]) == set(ARMS) - {"no_parade", "washington_doubted"}, (
-        "the arms that have the event"
-    )
+    assert set(table["arm"]) == set(ARMS) - {"no_parade", "washington_doubted"}, "the arms that have the event"
     np.testing.assert_allclose(table["picture"] + table["threat"] + table["rest"], table["total"], atol=1e-12)
 
 
@@ -54,9 +52,7 @@ def test_each_channel_alone_is_the_arm_that_has_it_alone(found: Channels) -> Non
     picture, threat, both = (parts(found, arm) for arm in ("picture_only", "threat_only", "parade"))
     assert picture["threat"] == 0.0 and threat["picture"] == 0.0
     # Shapley over two: the mean of what a channel adds to nothing and to the other, worked out by hand
-    assert both["picture"] == pytest.approx(
-        (picture["total"] + both["total"] - threat["total"]) / 2, rel=1e-9
-    )
+    assert both["picture"] == pytest.approx((picture["total"] + both["total"] - threat["total"]) / 2, rel=1e-9)
     assert both["threat"] == pytest.approx((threat["total"] + both["total"] - picture["total"]) / 2, rel=1e-9)
 
 
@@ -85,9 +81,7 @@ def test_an_event_that_nobody_sees_has_no_channels(beijing: Scenario) -> None:
 def test_a_channel_is_taken_away_from_the_event(beijing: Scenario) -> None:
     event = next(one for one in beijing.events if one.id == "parade")
     assert without_channels(event, ("picture", "threat")) is event
-    assert (
-        without_channels(event, ("picture",)).targets == () and without_channels(event, ("threat",)).sign == 0
-    )
+    assert without_channels(event, ("picture",)).targets == () and without_channels(event, ("threat",)).sign == 0
 
 
 @pytest.mark.parametrize("name", ["nolimits_2022", "solomon_2022", "sinosov_1950", "tripartite_1940"])

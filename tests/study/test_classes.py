@@ -251,9 +251,7 @@ def without_estimates(runs: pa.Table) -> pa.Table:
 
 
 def test_a_sweep_over_participants_has_one_table(lab) -> None:
-    lab.edit(
-        "  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n"
-    )
+    lab.edit("  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n")
     lab.edit("  parameters.beta: [0.2, 0.4]\n", "  parameters.tau: [0.05, 0.9]\n")
     result = sweep(load_experiment(lab.path), out=lab.folder / "out")
     assert result is not None
@@ -284,9 +282,7 @@ def test_the_settings_of_an_experiment_are_changes(lab) -> None:
 def test_a_folder_keeps_the_table(lab) -> None:
     small, out = lab.scenario, lab.folder / "out"
     changes = ("--set", "events.summit.principals=[XAR,XCO]")
-    done = lab.call(
-        "run", "small.yaml", "--runs", "8", *changes, "--no-figures", "--workers", "1", "--out", "out"
-    )
+    done = lab.call("run", "small.yaml", "--runs", "8", *changes, "--no-figures", "--workers", "1", "--out", "out")
     assert done.returncode == 0, done.stderr
     made = run(with_values(small, OTHERS), 8, 1, mechanisms=True)
     again = open_result(out)
@@ -348,9 +344,7 @@ def test_a_folder_without_a_table_is_read_as_it_was(small: Scenario, tmp_path: P
 
 def test_a_sweep_without_a_table_is_read_and_not_lived_again(lab) -> None:
     """A version before this one counted each point by classes of its own."""
-    lab.edit(
-        "  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n"
-    )
+    lab.edit("  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n")
     folder = lab.folder / "out"
     sweep(load_experiment(lab.path), out=folder)
     read = read_manifest(folder)
@@ -414,18 +408,13 @@ def test_both_are_counted_by_one(two_files: tuple[Path, Path], of: str, at: int)
     table = classes_of(results[at].scenario)
     found = compare(str(two_files[0]), str(two_files[1]), of)
     lived = [run(one.scenario.counted_as(table), 60, 1) for one in results]
-    means = [
-        one.outcomes.groupby("arm", observed=True).agg(lambda values: values.mean(skipna=False))
-        for one in lived
-    ]
+    means = [one.outcomes.groupby("arm", observed=True).agg(lambda values: values.mean(skipna=False)) for one in lived]
     for row in found.outcomes.to_dict("records"):
         column = (FILTERED if row["estimator"] == "filtered" else "") + row["outcome"]
         for side, mean in zip(("left", "right"), means, strict=True):
             assert row[side] == pytest.approx(mean.loc[row["left_arm"], column], nan_ok=True)
     estimators = found.outcomes.set_index("outcome")["estimator"].to_dict()
-    assert (
-        estimators["accords_counter_300"] == "count"
-    )  # dyads are kept as sums: their counts are sorted anew
+    assert estimators["accords_counter_300"] == "count"  # dyads are kept as sums: their counts are sorted anew
     assert estimators["accords_all_300"] == "filtered"
     there = {*found.outcomes["outcome"]}
     assert {"accords_counter_30", "coalition_300", "first_counter_days", "days_without_counter_300"} <= there
@@ -477,9 +466,7 @@ def test_a_dyad_that_the_table_lacks_keeps_its_class(lab, tmp_path: Path) -> Non
     for path, name in ((lab.scenario_path, "left"), (wider, "right")):
         run(load_scenario(path), 12, 1, out=tmp_path / name)
     sides = str(tmp_path / "left"), str(tmp_path / "right")
-    with pytest.raises(
-        WrongRequest, match=r"5 of 15 dyads differ, XAR-XFO \(none left, with_participant right\)"
-    ):
+    with pytest.raises(WrongRequest, match=r"5 of 15 dyads differ, XAR-XFO \(none left, with_participant right\)"):
         compare(*sides)
     for of, kept in (("left", 5), ("right", 0)):
         counting = compare(*sides, of).counting
@@ -495,17 +482,11 @@ def test_roles_that_differ_alone_leave_out_what_rests_on_them(small: Scenario, t
     found = compare(str(tmp_path / "left"), str(tmp_path / "right"))
     assert found.counting.by is None
     assert "relations_North_host_30" in found.counting.left_out
-    assert not [
-        name
-        for name in found.counting.left_out
-        if name.startswith(("accords_", "coalition_", "insecurity_t"))
-    ]
+    assert not [name for name in found.counting.left_out if name.startswith(("accords_", "coalition_", "insecurity_t"))]
 
 
 def test_points_of_a_sweep_compare_as_they_are(lab) -> None:
-    lab.edit(
-        "  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n"
-    )
+    lab.edit("  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n")
     sweep(load_experiment(lab.path), out=lab.folder / "out")
     found = compare(f"{lab.folder}/out@0:no_summit", f"{lab.folder}/out@1:no_summit")
     assert found.counting.by is None and not found.counting.left_out

@@ -28,9 +28,7 @@ def cluster(tmp_path):
         started.append(process)
         return process
 
-    scheduler = start(
-        "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"
-    )
+    scheduler = start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
     address = None
     until = time.monotonic() + 60
     while address is None and time.monotonic() < until:

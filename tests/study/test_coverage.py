@@ -386,9 +386,7 @@ def bins_held(draws: int, *, right: bool) -> tuple[int, int]:
             before |= y
         table = reliability_table(np.concatenate(forecast), np.concatenate(happened).astype(float))
         good += int(
-            (
-                (table["observed_low"] <= table["forecast"]) & (table["forecast"] <= table["observed_high"])
-            ).sum()
+            ((table["observed_low"] <= table["forecast"]) & (table["forecast"] <= table["observed_high"])).sum()
         )
         every += len(table)
     return good, every
@@ -547,9 +545,7 @@ def population_scores(p: np.ndarray, chance: np.ndarray) -> dict[str, float]:
 
     order = np.argsort(-p)
     hits, misses = np.cumsum(chance[order]), np.cumsum(1 - chance[order])
-    auc = float(
-        (chance[order] * (misses[-1] - misses + (1 - chance[order]) / 2)).sum() / hits[-1] / misses[-1]
-    )
+    auc = float((chance[order] * (misses[-1] - misses + (1 - chance[order]) / 2)).sum() / hits[-1] / misses[-1])
     precision = float((chance[order] * hits / np.arange(1, len(p) + 1)).sum() / hits[-1])
     return {
         "log_skill": 1 - surprise(p) / surprise(base), "brier_skill": 1 - square(p) / square(base),
@@ -603,9 +599,7 @@ def test_scores_of_few_events(pairs: int, shape: tuple[float, float]) -> None:
 
 def test_scores_of_fewer_events_have_no_interval() -> None:
     p, y = np.linspace(0.01, 0.3, 100), np.arange(100) % 15 == 0
-    found = score_forecasts(
-        {"model": p, "base_rate": np.full(100, 0.07)}, y * 1.0, np.arange(100), resamples=20
-    )
+    found = score_forecasts({"model": p, "base_rate": np.full(100, 0.07)}, y * 1.0, np.arange(100), resamples=20)
     assert y.sum() == 7
     assert np.isfinite(found["model"].log_skill.value) and np.isnan(found["model"].log_skill.low)
 
@@ -741,9 +735,7 @@ def narrowed(index: Index) -> Index:
     return Index(index.value, middle - quarter, middle + quarter)
 
 
-def sobol_draws(
-    draws: int, rows: int, noise: float, *, average: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def sobol_draws(draws: int, rows: int, noise: float, *, average: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """(2, 3) how many intervals of first and total order hold the exact index, as given and cut by half.
 
     Eight runs a point. average: their mean alone is handed over, so that its noise counts as interaction."""
@@ -825,9 +817,7 @@ def as_it_was(name: str, one: Index, effects: np.ndarray) -> Index:
     """Wrong: noise taken for size, and for spread; percentiles of resampled trajectories."""
     rng = np.random.default_rng(1)
     drawn = effects[rng.integers(0, len(effects), (200, len(effects)))]
-    values = {"mu": drawn.mean(axis=1), "mu_star": np.abs(drawn).mean(axis=1), "sigma": drawn.std(axis=1)}[
-        name
-    ]
+    values = {"mu": drawn.mean(axis=1), "mu_star": np.abs(drawn).mean(axis=1), "sigma": drawn.std(axis=1)}[name]
     return Index(one.value, *(float(v) for v in np.quantile(values, [0.025, 0.975])))
 
 
@@ -1038,9 +1028,7 @@ def test_indices_of_points_on_shared_seeds_are_held() -> None:
     assert not passes(round(100 * rows_alone[1, 2]), 100, 0.93, 1.0), rows_alone
     held_ones, alone = shared_morris(100, 40, 20, "as much")
     assert all(passes(round(100 * one), 100, 0.93, 1.0) for of in held_ones.values() for one in of), held_ones
-    assert not any(
-        passes(round(100 * one), 100, 0.93, 1.0) for name in ("mu", "mu_star") for one in alone[name][:2]
-    )
+    assert not any(passes(round(100 * one), 100, 0.93, 1.0) for name in ("mu", "mu_star") for one in alone[name][:2])
     split = shared_split(100, 50, 20, "as much")
     assert all(passes(round(100 * one), 100, 0.93, 1.0) for one in split), split
 
@@ -1066,20 +1054,14 @@ def test_long_shared_seeds(noise: str) -> None:
     """400 draws; docs/statistics.md has the numbers."""
     for rows, runs in ((32, 20), (64, 20), (64, 100), (256, 100)):
         good, alone, given = shared_sobol(400, rows, runs, noise)
-        print(
-            f"sobol, {noise}, {rows} rows, {runs} runs: {good.round(3)}, rows alone {alone.round(3)}, {given:.3f}"
-        )
+        print(f"sobol, {noise}, {rows} rows, {runs} runs: {good.round(3)}, rows alone {alone.round(3)}, {given:.3f}")
         assert given < 0.2 or (good >= 0.9).all()
     for trajectories, runs in ((10, 20), (40, 20), (40, 100)):
         held_ones, other = shared_morris(400, trajectories, runs, noise)
-        print(
-            f"morris, {noise}, {trajectories} trajectories, {runs} runs: {held_ones}, trajectories alone {other}"
-        )
+        print(f"morris, {noise}, {trajectories} trajectories, {runs} runs: {held_ones}, trajectories alone {other}")
         assert all((of >= 0.87).all() for of in held_ones.values())
     for points, runs in ((12, 20), (50, 20), (50, 100)):
-        print(
-            f"split, {noise}, {points} points, {runs} runs: {shared_split(400, points, runs, noise).round(3)}"
-        )
+        print(f"split, {noise}, {points} points, {runs} runs: {shared_split(400, points, runs, noise).round(3)}")
 
 
 def real_sweep(
@@ -1111,9 +1093,7 @@ def test_morris_effects_of_a_real_sweep_are_those_of_other_seeds(tmp_path: Path)
     for part in np.split(y, 16, axis=1):
         row = next(r for r in _morris_rows(found, points, parts, part) if r["factor"] == "parameters.beta")
         good += row["mu_lo"] <= whole["parameters.beta"] <= row["mu_hi"]
-        means = part.mean(
-            axis=1, keepdims=True
-        )  # what a run has in common with itself at other points is gone
+        means = part.mean(axis=1, keepdims=True)  # what a run has in common with itself at other points is gone
         row = next(r for r in _morris_rows(found, points, parts, means) if r["factor"] == "parameters.beta")
         alone += row["mu_lo"] <= whole["parameters.beta"] <= row["mu_hi"]
     assert good >= 14
@@ -1180,9 +1160,7 @@ def test_the_loop_gains_interval_holds_that_of_all_accords() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["tripartite_1940", "solomon_2022"])
 def test_long_loop_gain(name: str) -> None:
-    right, wrong = loop_gains_held(
-        Path(__file__).parents[2] / "scenarios" / f"{name}.yaml", [sampled, evenly]
-    )
+    right, wrong = loop_gains_held(Path(__file__).parents[2] / "scenarios" / f"{name}.yaml", [sampled, evenly])
     assert right >= 0.95
     assert wrong < 0.95
 

@@ -77,9 +77,7 @@ def test_same_seed_same_bytes_in_another_process() -> None:
          "OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3"},
     ):  # fmt: skip
         command = [sys.executable, "-c", DIGEST, str(PATH)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | more, check=True, umask=0o077
-        )
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | more, check=True, umask=0o077)
         answers.append(done.stdout.split())
     assert answers[0] == answers[1]
     assert answers[0][0] != answers[0][1]
@@ -134,9 +132,7 @@ def test_accords_take_effect_at_signature_as_often_as_declared(result: Result, l
     expected, error = share[~certain].sum(), np.sqrt((share * (1 - share))[~certain].sum())
     at_once = (made["signed"] == made["in_force"]).to_numpy()[~certain].sum()
     assert expected / 2 > 5 * error
-    assert (
-        abs(at_once - expected) < 5 * error + 0.02 * (~certain).sum()
-    )  # a short lag may end on the same day
+    assert abs(at_once - expected) < 5 * error + 0.02 * (~certain).sum()  # a short lag may end on the same day
 
 
 def arrays_of(thing: object) -> dict[str, bytes]:

@@ -100,9 +100,7 @@ def test_shares_of_change_are_drawn_from_what_theory_leaves_of_their_distributio
     """Means of normal distributions cut off at 0, m + s phi(m / s) / Phi(m / s), with the shipped figures: the security
     gain, whose share the record wants at -0.0308 / 0.3199, half a normal about as wide as its standard error."""
     found = fitted_shares()
-    assert found.paths == tuple(
-        f"parameters.change_{name}" for name in ("common_threat", "hostility", "security_gain")
-    )
+    assert found.paths == tuple(f"parameters.change_{name}" for name in ("common_threat", "hostility", "security_gain"))
     np.testing.assert_allclose(found.estimate, (0.84526, 1.73998, -0.09630), atol=1e-5)
     moved = deviations(found, 1, RUNS)
     for path, mean, sd in zip(found.paths, found.estimate, (0.75228, 1.48887, 0.28639), strict=True):
@@ -135,9 +133,7 @@ def test_a_runs_own_share_of_change_counts(worlds: Worlds) -> None:
     for name, world in own.arms.items():
         most = own.bounds[name]
         alone = [
-            most_willing(
-                replace(world, drawn=Drawn(*(_of(part, run) for part in _parts(world.drawn)))), own.baseline
-            )
+            most_willing(replace(world, drawn=Drawn(*(_of(part, run) for part in _parts(world.drawn)))), own.baseline)
             for run in range(3)
         ]
         np.testing.assert_array_equal(most, np.concatenate(alone))
@@ -149,9 +145,7 @@ def _parts(drawn: Drawn) -> tuple:
 
 
 def _of(part, run: int):
-    return (
-        part[[run]] if isinstance(part, np.ndarray) else {name: value[[run]] for name, value in part.items()}
-    )
+    return part[[run]] if isinstance(part, np.ndarray) else {name: value[[run]] for name, value in part.items()}
 
 
 def test_signs_are_held_where_a_scenario_is_calibrated() -> None:
@@ -177,9 +171,7 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
     plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
     assert plain.accords.equals(drawn.accords)
     assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)
-    for (
-        name
-    ) in plain.outcomes.columns:  # an upper bound that is summed in another order has another last digit
+    for name in plain.outcomes.columns:  # an upper bound that is summed in another order has another last digit
         if name.startswith(FILTERED):
             np.testing.assert_allclose(plain.outcomes[name], drawn.outcomes[name], rtol=0, atol=1e-11)
         else:

@@ -74,9 +74,7 @@ LOUD = {
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    plain = load_scenario(
-        SCENARIO, calibrated=False
-    )  # calibrated, so loud an event parts more states than it joins
+    plain = load_scenario(SCENARIO, calibrated=False)  # calibrated, so loud an event parts more states than it joins
     factor = plain.model_copy(update={"frailties": (Frailty(a="AUS", b="JPN", factor=1.5),)})
     loud = with_values(factor, LOUD | {"step_days": 14})
     folder = tmp_path_factory.mktemp("explain") / "results"
@@ -192,9 +190,7 @@ def test_all_groups_together_are_the_direct_effect(worlds: Worlds, found: Attrib
     assert 0 < found.feedback.mean() < found.direct.mean()  # the pace of talks above all
 
 
-def test_each_coalition_is_that_of_accounts_put_together_term_by_term(
-    worlds: Worlds, found: Attribution
-) -> None:
+def test_each_coalition_is_that_of_accounts_put_together_term_by_term(worlds: Worlds, found: Attribution) -> None:
     """Worked out the long way, and the same with the two sides' terms exchanged, which must differ."""
     coalitions = (0, 1, 2, 9, 22, 31)
     right = long_way(worlds, coalitions, swap=False)
@@ -297,9 +293,7 @@ def four_states(folder: Path) -> Worlds:
         "parameters.change_common_threat": 1.0,
     }
     (folder / "small.yaml").write_text(text, encoding="utf-8")
-    return compile_arms(
-        with_values(load_scenario(folder / "small.yaml"), weights | own), ("no_summit", "summit")
-    )
+    return compile_arms(with_values(load_scenario(folder / "small.yaml"), weights | own), ("no_summit", "summit"))
 
 
 def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> None:
@@ -358,9 +352,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     )
     assert fear != 0 and threat != 0 and abs(fear + threat - both) > 1e-12
     assert sums.worth[0] == pytest.approx([nobody, fear, threat, both], rel=1e-9, abs=1e-15)
-    assert shapley(sums.worth)[0] == pytest.approx(
-        [(fear + both - threat) / 2, (threat + both - fear) / 2], rel=1e-9
-    )
+    assert shapley(sums.worth)[0] == pytest.approx([(fear + both - threat) / 2, (threat + both - fear) / 2], rel=1e-9)
     wrong = (opens([mine[1], mine[0]], theirs) - opens(theirs, theirs)) * signed
     assert abs(wrong - fear) > 1e-6 * abs(fear)
 
@@ -417,9 +409,7 @@ def test_what_no_group_holds_shows_as_outside(result: Result, found: Attribution
     everybody = 31 & ~(1 << list(GROUPS).index("retaliation"))
     np.testing.assert_allclose(again.worth[:, 0], found.worth[:6, everybody], rtol=0, atol=1e-12)
     lines = "\n".join(attribution_lines(again, attribution_table(again)))
-    assert "outside" in lines and "outside" not in "\n".join(
-        attribution_lines(found, attribution_table(found))
-    )
+    assert "outside" in lines and "outside" not in "\n".join(attribution_lines(found, attribution_table(found)))
 
 
 def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
@@ -439,9 +429,7 @@ def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
         ("first_counter_days", "`first_counter_days` has no direct estimate"),
     ],
 )
-def test_only_expected_numbers_of_agreements_can_be_attributed(
-    result: Result, outcome: str, message: str
-) -> None:
+def test_only_expected_numbers_of_agreements_can_be_attributed(result: Result, outcome: str, message: str) -> None:
     with pytest.raises(WrongRequest, match=message):
         attribute(result, outcome=outcome)
 
@@ -452,9 +440,7 @@ def test_results_of_an_earlier_version_lack_what_is_attributed(result: Result) -
         for runs, accords in result.blocks()
     ]
     old = replace(result, folder=None, memory=tuple(blocks))
-    with pytest.raises(
-        LacksOutcome, match="no outcome `filtered_accords_counter_365`: run the scenario again"
-    ):
+    with pytest.raises(LacksOutcome, match="no outcome `filtered_accords_counter_365`: run the scenario again"):
         attribute(old)
     with pytest.raises(WrongRequest, match="There are: none: an earlier version wrote this folder"):
         attribute(old, outcome="peace")
@@ -538,9 +524,7 @@ def test_a_dyads_effect_is_the_studys_and_the_leading_ones_exclude_0(result: Res
     assert pair.window == 365 and len(pair.shares) == 1
     for name, value in pair.shares.iloc[0].items():
         assert value == dyads.loc[leading[0], name]
-    said = CliRunner().invoke(
-        main, ["explain", str(result.folder), "--pair", "-".join(leading[0]), "--runs", "2"]
-    )
+    said = CliRunner().invoke(main, ["explain", str(result.folder), "--pair", "-".join(leading[0]), "--runs", "2"])
     row = dyads.loc[leading[0]]
     assert "Expected new security agreements of the two within 365 days of the event" in said.output
     words = said.output.splitlines()
@@ -568,9 +552,7 @@ def test_a_pair_is_explained_by_the_likeliest_type_that_its_effect_counts(result
     assert asked.kind == "political_declaration"
 
 
-def test_a_pairs_rate_is_its_factor_times_the_ceiling_times_both_consents(
-    result: Result, worlds: Worlds
-) -> None:
+def test_a_pairs_rate_is_its_factor_times_the_ceiling_times_both_consents(result: Result, worlds: Worlds) -> None:
     pair = explain_pairs(result, [("AUS", "JPN")], kind="logistics", run=4)[0]
     here = pair.terms[pair.terms["part"] == CONSENT].groupby(["arm", "moment"])["value"].prod()
     ladder = worlds.reference.ladder
@@ -616,21 +598,13 @@ def test_talks_open_where_both_probabilities_exceed_what_they_need(told: Timelin
     assert parted, "talks open alike in both arms: nothing was tested"
 
 
-def test_a_timeline_marks_the_event_and_tells_the_difference_of_the_outcome(
-    result: Result, told: Timeline
-) -> None:
+def test_a_timeline_marks_the_event_and_tells_the_difference_of_the_outcome(result: Result, told: Timeline) -> None:
     marked = [entry.text for entry in told.entries if entry.what == "event" and entry.mark == "arm only"]
     assert len(marked) == 1
     last = told.focal.toordinal() + result.window
     signed = [e for e in told.entries if e.what == "signed" and e.direction == "counter"]
-    signed = [
-        e
-        for e in signed
-        if e.origin in ("new", "assumed", "talks") and result.scenario.kinds[e.kind].security
-    ]
-    mine = [
-        e for e in signed if e.mark != "reference only" and told.focal < e.date and e.date.toordinal() <= last
-    ]
+    signed = [e for e in signed if e.origin in ("new", "assumed", "talks") and result.scenario.kinds[e.kind].security]
+    mine = [e for e in signed if e.mark != "reference only" and told.focal < e.date and e.date.toordinal() <= last]
     assert len(mine) == told.value
 
 
@@ -657,9 +631,7 @@ def test_runs_are_chosen_by_rule(result: Result) -> None:
         (["--attribution", "--run", "1"], "--attribution stands alone"),
     ],
 )
-def test_a_request_that_does_not_fit_ends_with_2_and_says_why(
-    result: Result, options: list[str], message: str
-) -> None:
+def test_a_request_that_does_not_fit_ends_with_2_and_says_why(result: Result, options: list[str], message: str) -> None:
     done = CliRunner().invoke(main, ["explain", str(result.folder), *options])
     assert done.exit_code == 2
     assert message in done.output

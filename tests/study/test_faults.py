@@ -44,9 +44,7 @@ def killed_and_resumed(lab, kills: int, undisturbed: str) -> None:
     done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
     assert done.returncode == 0, done.stderr
     assert lab.digest("out") == undisturbed
-    kept = [
-        (one.point, run) for one in Store(folder).kept() for run in range(one.block.first, one.block.stop)
-    ]
+    kept = [(one.point, run) for one in Store(folder).kept() for run in range(one.block.first, one.block.stop)]
     assert sorted(kept) == [(point, run) for point in range(6) for run in range(24)]
 
 
@@ -133,9 +131,7 @@ def test_a_run_that_kills_its_worker_is_named_and_the_rest_completes(lab):
     lab.edit("[0, 0.5, 1]", "[1]")
     lab.edit("[0.2, 0.4]", "[0.2]")
     lab.edit("scenario: small.yaml", "scenario: small.yaml\ndesign: {method: list}")
-    done = lab.call(
-        "sweep", "exp.yaml", "--out", "out", "--workers", "2", "--block", "2", "--model", "deadly:Killer"
-    )
+    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", "--block", "2", "--model", "deadly:Killer")
     assert done.returncode == 3, done.stderr
     assert "run 2 of point 0" in done.stderr
     failed = json.loads((lab.folder / "out" / "failed.json").read_text())

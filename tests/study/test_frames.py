@@ -69,10 +69,7 @@ def test_outcomes_read_some_at_a_time_are_those_of_all(held: int, monkeypatch: p
     names = [f"x_{number}" for number in range(5)]
     rng = np.random.default_rng(1)
     whole = [
-        pa.table(
-            {"run": [first, first + 1] * 2, "arm": ["b"] * 2 + ["a"] * 2}
-            | {n: rng.normal(size=4) for n in names}
-        )
+        pa.table({"run": [first, first + 1] * 2, "arm": ["b"] * 2 + ["a"] * 2} | {n: rng.normal(size=4) for n in names})
         for first in (0, 2, 4)
     ]
     passes: list[object] = []
@@ -86,9 +83,7 @@ def test_outcomes_read_some_at_a_time_are_those_of_all(held: int, monkeypatch: p
     expected = pa.concat_tables(whole).to_pandas().astype({"run": np.int32})
     expected = expected.sort_values(["arm", "run"], ignore_index=True)
     for asked in (["x_4"], ["x_1", "x_3"], [], ["x_0"], names, ["x_2"]):
-        pd.testing.assert_frame_equal(
-            found.frame(*asked), expected[["run", "arm", *asked]], check_dtype=False
-        )
+        pd.testing.assert_frame_equal(found.frame(*asked), expected[["run", "arm", *asked]], check_dtype=False)
     assert (len(passes) == 3) == (held > 0)  # what there is, what it is called, and all at once
     with pytest.raises(KeyError):
         found.frame("y_0")

@@ -160,9 +160,7 @@ def constant(scenario: Scenario, level: float) -> Scenario:
     parameters = scenario.parameters.model_copy(update={"collapse_rate": 0.0, "talks_speed_exponent": 0.0})
     weights = dict.fromkeys(scenario.theory.weights, 0.0)
     theory = scenario.theory.model_copy(update={"weights": weights})
-    return scenario.model_copy(
-        update={"kinds": kinds, "parameters": parameters, "theory": theory}
-    ).counted_as(None)
+    return scenario.model_copy(update={"kinds": kinds, "parameters": parameters, "theory": theory}).counted_as(None)
 
 
 def nothing_signed() -> Agreements:
@@ -338,9 +336,7 @@ def test_size_on_beijings_own_data() -> None:
     kinds, runs = sorted(scenario.kinds), np.arange(50)
     turned = np.roll(np.arange(50), 1)
     permuted, twice = made.where(made.run < 50), made.where(made.run < 100)
-    permuted = replace(
-        permuted, a=turned[permuted.a], b=turned[permuted.b]
-    )  # each state in the next one's place
+    permuted = replace(permuted, a=turned[permuted.a], b=turned[permuted.b])  # each state in the next one's place
     twice = replace(twice, run=twice.run // 2)  # two replications in one: a rate twice as high
     for wrong, groups in (
         (permuted, ("states", "distance")),

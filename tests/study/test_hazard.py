@@ -46,9 +46,7 @@ report: {{windows: [30]}}
 KIND, SEED = "access", 1
 
 
-def three_states(
-    path: Path, step: int, intercept: float, rate: float, talks: float, collapse: float
-) -> Worlds:
+def three_states(path: Path, step: int, intercept: float, rate: float, talks: float, collapse: float) -> Worlds:
     """One kind, `rate` a year, exponential talks; nobody minds who the other is: consent is sigma^2 for good."""
     file = path / "three.yaml"
     file.write_text(THREE.format(step=step), encoding="utf-8")
@@ -109,9 +107,7 @@ def test_busy_clocks_against_a_markov_chain(tmp_path: Path) -> None:
     worlds = three_states(tmp_path, 2, 0.0, rate, talks, collapse)
     worlds = replace(worlds, baseline=replace(worlds.baseline, keen=np.zeros_like(worlds.baseline.keen)))
     kinds = kinds_named(worlds.reference, [KIND])
-    found = probabilities_along(
-        worlds, "signal", SEED, np.arange(400, dtype=np.uint64), Sought(kinds, 0.0, stop)
-    )
+    found = probabilities_along(worlds, "signal", SEED, np.arange(400, dtype=np.uint64), Sought(kinds, 0.0, stop))
     h, kap = rate / 4.0 / DAYS_PER_YEAR, collapse / DAYS_PER_YEAR
     chain = np.array([[-h, h], [kap, -kap - 1.0 / talks]])
     exact = 1.0 - expm(chain * stop)[0].sum()
@@ -147,9 +143,7 @@ def test_openings_are_the_filtered_expected_number(beijing: Worlds) -> None:
     A window that begins well after the start, and four times as many opportunities, so that what is signed before it
     and busy clocks matter; none is thinned, as the filtered number varies less so. Two wrong forms are beside it."""
     ladder = replace(beijing.reference.ladder, ceiling=4.0 * beijing.reference.ladder.ceiling)
-    worlds = replace(
-        beijing, arms={name: replace(world, ladder=ladder) for name, world in beijing.arms.items()}
-    )
+    worlds = replace(beijing, arms={name: replace(world, ladder=ladder) for name, world in beijing.arms.items()})
     world, runs = worlds.arms["parade"], np.arange(24, dtype=np.uint64)
     windows = Windows(150.0, (150,), world.grid[-1])
     first, stop = windows.bounds(150)

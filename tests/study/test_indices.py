@@ -47,9 +47,7 @@ def design(k, n, seed=1):
     return a, b, np.array([[rows[f"AB{f}.{i}"] for i in range(n)] for f in range(k)])
 
 
-@pytest.mark.parametrize(
-    ("function", "closed", "k"), [(ishigami, ishigami_closed, 3), (sobol_g, sobol_g_closed, 4)]
-)
+@pytest.mark.parametrize(("function", "closed", "k"), [(ishigami, ishigami_closed, 3), (sobol_g, sobol_g_closed, 4)])
 def test_sobol_indices_of_functions_with_known_ones(function, closed, k):
     a, b, ab = (function(x)[..., None] for x in design(k, 4096))
     found = sobol_indices(a, b, ab, boots=300)
@@ -158,9 +156,7 @@ def test_the_runs_wanted_are_those_of_the_interval_that_is_reported():
     found = runs_wanted(y, 0.01, np.array([1.0, 1.0, 0.0]))
     mean, _, low, high = drawn_interval(rare[0], 1.0)
     assert found["half_width_worst"] == pytest.approx(high - mean) and high - mean > mean - low
-    assert (
-        found["half_width"] == pytest.approx(drawn_interval(none[0], 1.0)[3]) and found["half_width"] > 0.03
-    )
+    assert found["half_width"] == pytest.approx(drawn_interval(none[0], 1.0)[3]) and found["half_width"] > 0.03
     assert found["points_alike"] == 2
     assert runs_wanted(none, 0.01)["half_width"] == 0.0
 
@@ -183,9 +179,7 @@ def test_bonetts_interval_of_a_spread_by_hand():
 
 
 def test_what_is_said_of_one_run_a_point_and_of_runs_that_tell_nothing():
-    indices = pd.DataFrame(
-        {"total": [0.4, 0.1], "total_lo": [0.2, np.nan], "total_hi": [0.6, np.nan], "samples": 64}
-    )
+    indices = pd.DataFrame({"total": [0.4, 0.1], "total_lo": [0.2, np.nan], "total_hi": [0.6, np.nan], "samples": 64})
     alone, several = (pd.DataFrame({"runs": [runs], "points": [64]}) for runs in (1, 20))
     assert _without_ends(indices)[["total_lo", "total_hi"]].isna().all(axis=None)
     assert _without_ends(indices)["total"].tolist() == [0.4, 0.1]

@@ -83,9 +83,7 @@ def worlds(scenario):
 # --- closed forms ---------------------------------------------------------------------------------------
 
 
-def changes(
-    over: np.ndarray, under: np.ndarray, *, smooth: bool = True
-) -> tuple[PairedColumns, PairedColumns]:
+def changes(over: np.ndarray, under: np.ndarray, *, smooth: bool = True) -> tuple[PairedColumns, PairedColumns]:
     return PairedColumns.of(over, smooth=smooth), PairedColumns.of(under, smooth=smooth)
 
 
@@ -146,9 +144,7 @@ def test_a_sum_over_dyads_reaches_as_far_as_if_they_varied_as_one() -> None:
         whole = runs @ [1.0, 0.5]
         half = t * whole.std(ddof=1) / np.sqrt(3)
         assert value == pytest.approx(whole.mean())
-        assert (
-            hi - value == pytest.approx(value - lo) == pytest.approx(half if second[2] == 4.0 else 2 * half)
-        )
+        assert hi - value == pytest.approx(value - lo) == pytest.approx(half if second[2] == 4.0 else 2 * half)
 
 
 def test_a_ratio_of_sums_over_dyads_has_bounds_where_the_lower_is_not_nothing() -> None:
@@ -161,9 +157,7 @@ def test_a_ratio_of_sums_over_dyads_has_bounds_where_the_lower_is_not_nothing() 
         (1.5, (3 - 0.1 * t) / (2 + 0.2 * t), (3 + 0.1 * t) / (2 - 0.2 * t)), rel=1e-4
     )
     unsure = ByDyad(np.array([3.0, 0.4]), np.array([0.1, 0.2]), np.zeros(2), 1000)
-    assert (
-        unsure.ratio(over, under)[0] == pytest.approx(7.5) and np.isnan(unsure.ratio(over, under)[1:]).all()
-    )
+    assert unsure.ratio(over, under)[0] == pytest.approx(7.5) and np.isnan(unsure.ratio(over, under)[1:]).all()
 
 
 def coverage_of_sums(common: float, draws: int = 2000) -> np.ndarray:
@@ -246,9 +240,7 @@ def test_the_watch_sees_what_the_views_own_matrices_say(worlds) -> None:
     assert backing == pytest.approx(view.backing[:, k], abs=1e-14)
     hostility = np.stack([hostility_toward(world, state, 10, j) for j in range(n)], axis=-1)
     for i in (world.codes.index("DEU"), world.codes.index("IND")):
-        sides = np.maximum(
-            state.depth[:, :, k], world.rules.beta * view.alignment[:, world.audience[i], :, k]
-        )
+        sides = np.maximum(state.depth[:, :, k], world.rules.beta * view.alignment[:, world.audience[i], :, k])
         sides[:, k] = 0.0
         free = 1 - np.maximum(state.depth[:, i, k], view.own[:, i, k])
         drawn = free * ((1 - np.exp(-hostility[:, i])) * sides).sum(axis=1)
@@ -370,9 +362,7 @@ def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain
 def test_every_column_that_the_docs_name_is_there_on_beijing(result) -> None:
     page = (SCENARIO.parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
     table = page.split("| outcome | what it is |")[1].split("\n\n")[0]
-    names = re.findall(
-        r"`([^`]+)`", "".join(line.split("|")[1] for line in table.splitlines() if "`" in line)
-    )
+    names = re.findall(r"`([^`]+)`", "".join(line.split("|")[1] for line in table.splitlines() if "`" in line))
     assert len(names) > 15
     for name in names:
         pattern = re.sub("<[a-z]+>", "[a-z_]+", name).replace("_W", r"_\d+").replace("_L", "_365")
@@ -381,9 +371,7 @@ def test_every_column_that_the_docs_name_is_there_on_beijing(result) -> None:
 
 def test_every_fourth_run_lives_the_extra_arms(result) -> None:
     assert set(result.extra["run"]) == set(range(0, RUNS, 4))
-    assert (
-        result.timing["extra_runs"] == 3 * 12
-    )  # 3 visibilities, 4 tensions, 4 calm or provoked, the control arm
+    assert result.timing["extra_runs"] == 3 * 12  # 3 visibilities, 4 tensions, 4 calm or provoked, the control arm
 
 
 def test_an_extra_arm_that_is_an_arm_of_the_scenario_has_its_outcomes(scenario) -> None:
@@ -493,9 +481,7 @@ def test_the_first_ten_draws_have_signs_that_the_file_allows(scenario) -> None:
         sign = sign_table()[name]
         shares = [sign * found[:, k, at] > 0 for k in (0, 1) for sign in (1, -1)]
         for share, of in zip(sign.shares, shares, strict=False):
-            assert round(share * sign.draws) - (sign.draws - 10) <= of.sum() <= round(share * sign.draws), (
-                name
-            )
+            assert round(share * sign.draws) - (sign.draws - 10) <= of.sum() <= round(share * sign.draws), name
     assert len(np.unique(found[:, 0, 0])) == 10  # and the draws do differ
 
 
@@ -507,9 +493,7 @@ def test_draws_keep_their_ranges_and_signals_rise(scenario) -> None:
     for point, _ in zip(script.points(scenario), range(5), strict=False):
         intents = [abs(point.event_kinds[kind].intent) for kind in SIGNAL_ORDER]
         assert intents == sorted(intents)
-        assert sum(value_at(point, path) for path in spans if path.startswith("capability")) == pytest.approx(
-            1
-        )
+        assert sum(value_at(point, path) for path in spans if path.startswith("capability")) == pytest.approx(1)
         for path, (low, high) in spans.items():
             assert low <= value_at(point, path) <= high, path
 
@@ -531,9 +515,7 @@ def test_calm_is_that_of_the_hosts_partners_alone(scenario) -> None:
     changes = {"arms": arms, "provocations": (act, other)}
     extra = extra_arms(compile_worlds(scenario.model_copy(update=changes)), "parade")
     assert extra is not None
-    rates = {
-        name: world.hazards.rate.tolist() for name, world in extra.worlds.arms.items() if "provoked" in name
-    }
+    rates = {name: world.hazards.rate.tolist() for name, world in extra.worlds.arms.items() if "provoked" in name}
     assert rates["extra.provoked_0"] == rates["extra.provoked_0.reference"] == [0.5]
     assert sorted(rates["extra.provoked_200"]) == [0.5, 2 * act.rate]
     changes["provocations"] = (other,)

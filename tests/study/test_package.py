@@ -183,9 +183,7 @@ def test_data_sets_are_cited_with_their_terms() -> None:
 
     beijing = load_scenario(Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml")
     found = {one.name: one for one in data_sets_of(beijing)}
-    assert {"World Development Indicators", "SIPRI Military Expenditure Database", "CShapes 2.0"} <= set(
-        found
-    )
+    assert {"World Development Indicators", "SIPRI Military Expenditure Database", "CShapes 2.0"} <= set(found)
     assert "Copyright SIPRI" in found["SIPRI Military Expenditure Database"].terms
 
 
@@ -193,9 +191,7 @@ def test_the_command_in_the_readme_gives_the_digest(place: Path, tmp_path: Path,
     files = unzipped(place / "run.zip")
     archive.unpack(files, tmp_path / "there")
     monkeypatch.chdir(tmp_path / "there")
-    line = next(
-        row for row in files["README.md"].decode().splitlines() if row.startswith("    balance-sim run")
-    )
+    line = next(row for row in files["README.md"].decode().splitlines() if row.startswith("    balance-sim run"))
     words = line.split()[1:]
     code, said = call(*words, "--out", "results", "--no-figures", "--workers", "1")
     assert code == 0, said
@@ -380,9 +376,7 @@ def test_json_and_tables_that_unpack_to_gigabytes_are_refused(place, tmp_path, m
     """Brackets in an archive, or a shard of very many equal rows: counted before they are unpacked."""
     monkeypatch.setattr(archive, "MOST_VALUES", 4_000)
     monkeypatch.setattr(shards, "MOST_CELLS", 100_000)
-    path = remade(
-        place, "run", tmp_path / "bad.zip", **{"results/summary.json": b"[" + b"[]," * 4_000 + b"1]"}
-    )
+    path = remade(place, "run", tmp_path / "bad.zip", **{"results/summary.json": b"[" + b"[]," * 4_000 + b"1]"})
     code, said = call("reproduce", path)
     assert code == 4 and "results/summary.json: 8,001 values; at most 4,000 are read" in said
     shutil.copytree(place / "run", tmp_path / "run")
@@ -521,9 +515,7 @@ def test_bytes_that_belong_to_no_member_are_refused(place: Path, tmp_path: Path)
     """In front, behind, in a comment, in a list for which memory would not do, in members laid over each other."""
     sound = (place / "run.zip").read_bytes()
     end = sound.rindex(b"PK\x05\x06")
-    entry = (
-        struct.pack("<4s6H3L5H2L", b"PK\1\2", 788, 20, 0, 0, 0, 33, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0) + b"abcdef"
-    )
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 788, 20, 0, 0, 0, 33, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0) + b"abcdef"
     many = entry * 50_000
     data = zipfile.ZipFile(io.BytesIO(raw(tmp_path / "x.zip", [("a", bytes(1000))]).read_bytes()))
     first = (tmp_path / "x.zip").read_bytes()[: data.start_dir]

@@ -61,9 +61,7 @@ def test_p_by_hand(event: float, others: list[float], p: float) -> None:
 
 def test_on_dates_a_like_effect_counts_as_large() -> None:
     others = np.array([0.96, 0.94])
-    assert p_value(1.0, others) == pytest.approx(1 / 3) and p_value(1.0, others, ALIKE) == pytest.approx(
-        2 / 3
-    )
+    assert p_value(1.0, others) == pytest.approx(1 / 3) and p_value(1.0, others, ALIKE) == pytest.approx(2 / 3)
 
 
 def test_too_few_placebos_decide_nothing() -> None:
@@ -79,9 +77,7 @@ def test_sets_are_like_the_event(participants: Participants) -> None:
     assert all(len(one) == len(real) and len({*one} & real) <= len(real) // 2 for one in few)
     total = np.array([capability[list(one)].sum() for one in few])
     own = capability[list(real)].sum()
-    every = np.array(
-        [capability[list(one)].sum() for one in combinations(range(participants.control.n), len(real))]
-    )
+    every = np.array([capability[list(one)].sum() for one in combinations(range(participants.control.n), len(real))])
     between = ((every > total.min()) & (every < total.max())).sum()
     assert between <= 2.5 * 100 and total.min() <= own * 1.2 and own <= total.max() * 1.2
     assert participants.like(100) == few, "the same whatever was asked before"
@@ -124,9 +120,7 @@ def test_the_events_own_effect_is_that_of_the_expected_estimator(
 
     control, having = expected_effect(scenario, ARM).outcomes
     outcome = f"accords_counter_{participants.windows.longest}"
-    assert participants.effect(participants.real) == pytest.approx(
-        having[outcome] - control[outcome], rel=0.03
-    )
+    assert participants.effect(participants.real) == pytest.approx(having[outcome] - control[outcome], rel=0.03)
 
 
 def sized(effects: dict[StateSet, float], draws: int, seed: int, *, biased: bool = False) -> float:

@@ -69,9 +69,7 @@ def place(tmp_path_factory) -> Path:
     plan.write_text(MORRIS)
     scenario = load_scenario(case, set=["step_days=30"])
     files, words = texts(scenario_files(case)), f"balance-sim run {case} --set step_days=30 --draw-parameters"
-    made = run(
-        scenario, 12, 4, out=place / "run", files=files, command=words, draw_parameters=True, mechanisms=True
-    )
+    made = run(scenario, 12, 4, out=place / "run", files=files, command=words, draw_parameters=True, mechanisms=True)
     (place / "run" / "summary.json").write_text(json.dumps(made.summary(), indent=1) + "\n")
     sweep(load_experiment(plan), out=place / "sweep", files=experiment_files(plan))
     for name in ("run", "sweep"):
@@ -212,16 +210,12 @@ def test_a_scenario_changed_from_python_has_no_command_by_hand(place: Path, tmp_
     assert call("reproduce", path, "--workers", "1")[0] == 0
 
 
-def test_the_readme_tells_versions_for_pip_and_where_each_data_set_stands(
-    place: Path, tmp_path: Path
-) -> None:
+def test_the_readme_tells_versions_for_pip_and_where_each_data_set_stands(place: Path, tmp_path: Path) -> None:
     files = unzipped(place / "run.zip")
     versions = json.loads(files["package.json"])["versions"]
     assert f"numpy=={versions['numpy']}\n" in files["requirements.txt"].decode()
     case = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
-    made = run(
-        load_scenario(case), 1, 1, arms=["parade"], out=tmp_path / "run", files=texts(scenario_files(case))
-    )
+    made = run(load_scenario(case), 1, 1, arms=["parade"], out=tmp_path / "run", files=texts(scenario_files(case)))
     (tmp_path / "run" / "summary.json").write_text(json.dumps(made.summary()))
     readme = files_of(tmp_path / "run")["README.md"].decode()
     row = next(line for line in readme.splitlines() if line.startswith("| `inputs/beijing_2025/states.csv`"))
@@ -237,9 +231,7 @@ def older() -> dict[str, str]:
     """The surroundings in which this processor is an older one, to NumPy and to OpenBLAS."""
     there = os.environ | OLDER
     bits = [
-        subprocess.run(
-            [sys.executable, "-c", BITS], env=env, capture_output=True, text=True, check=True
-        ).stdout
+        subprocess.run([sys.executable, "-c", BITS], env=env, capture_output=True, text=True, check=True).stdout
         for env in (os.environ, there)
     ]
     if bits[0] == bits[1]:
@@ -305,9 +297,7 @@ def test_what_is_unlike_is_named_and_what_is_close_is_not() -> None:
     same = {"a.csv": b"x,y\n1.0000000001,a\n", "b.json": b'{"k": [1.0, null]}', "c.csv": b"x\n1\n"}
     assert diff_files(there, same, 1e-9) == []
     assert diff_files(there, there | {"a.csv": b"x,y\n1,b\n"}, 1e-9) == ["a.csv: row 2, y: a there, b here"]
-    assert diff_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == [
-        "b.json: k[1]: null there, 0 here"
-    ]
+    assert diff_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == ["b.json: k[1]: null there, 0 here"]
     assert diff_files({"d.csv": b"x\n"}, {"c.csv": b"x\n"}, 1e-9) == [
         "d.csv: is not made by this study", "c.csv: is missing",
     ]  # fmt: skip

@@ -142,9 +142,7 @@ def test_stopped_and_continued_at_twenty_moments(lab, undisturbed):
     rng = random.Random(9)
     for n in range(20):
         out = f"out{n}"
-        process = lab.start(
-            "sweep", "exp.yaml", "--out", out, "--workers", "2", "--run-timeout", "1", *BLOCKS
-        )
+        process = lab.start("sweep", "exp.yaml", "--out", out, "--workers", "2", "--run-timeout", "1", *BLOCKS)
         for _ in range(rng.randint(1, 3)):
             time.sleep(rng.random() * 2)
             with contextlib.suppress(ProcessLookupError):

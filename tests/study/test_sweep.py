@@ -342,9 +342,7 @@ def test_export_holds_every_run_with_its_factors(lab):
     frame = pq.read_table(lab.folder / "all.parquet").to_pandas()
     part = frame[(frame["events.summit.visibility"] == 0.5) & (frame["parameters.beta"] == 0.4)]
     mean = part[part["arm"] == "summit"]["filtered_accords_all_300"].mean()
-    level = result.levels[
-        (result.levels["events.summit.visibility"] == 0.5) & (result.levels["arm"] == "summit")
-    ]
+    level = result.levels[(result.levels["events.summit.visibility"] == 0.5) & (result.levels["arm"] == "summit")]
     assert mean == pytest.approx(level[level["parameters.beta"] == 0.4]["mean"].iloc[0], rel=1e-12)
     assert sum(float(row["accords_all_300"]) for row in rows) == frame["accords_all_300"].sum()
 
@@ -419,9 +417,7 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     assert [line for line in lines if len(line) > 80] == []
     assert sum("insecurity" in line for line in lines) == 6
     alike = found.convergence[found.convergence["points_alike"] > 0]
-    assert {("effect", "summit")} == set(
-        zip(alike["of"], alike["arm"], strict=True)
-    )  # visibility 0: no effect
+    assert {("effect", "summit")} == set(zip(alike["of"], alike["arm"], strict=True))  # visibility 0: no effect
     compared = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")
     text = list(comparison_lines(compared, 0, UNLIMITED))
     still = [line for line in text if line.startswith("  no difference: ")]

@@ -220,9 +220,7 @@ DAMAGES = [
 
 def damages(*every: Callable[[Path], str], long: set[Callable[[Path], str]]) -> list[Any]:
     """Parameters; long are those that are seen by what sees another of them."""
-    return [
-        pytest.param(one, id=one.__name__, marks=pytest.mark.long if one in long else []) for one in every
-    ]
+    return [pytest.param(one, id=one.__name__, marks=pytest.mark.long if one in long else []) for one in every]
 
 
 def call(*words: str | Path) -> tuple[int, str]:

@@ -105,9 +105,7 @@ def test_a_folder_of_other_outcomes_is_not_gone_on_with(small, now, tmp_path):
     """F25. Also where both versions have one number. Nothing is written."""
     old = older(now, tmp_path / "old", lambda name: not name.startswith("dependence_host"))
     before = Store(old).shards()
-    with pytest.raises(
-        WrongRequest, match=r"with other outcomes \(without dependence_host_30, .*choose another"
-    ):
+    with pytest.raises(WrongRequest, match=r"with other outcomes \(without dependence_host_30, .*choose another"):
         run(small, 2 * RUNS, 1, out=old, mechanisms=False)
     assert Store(old).shards() == before
 
@@ -143,15 +141,9 @@ def test_what_another_version_tells_of_the_same_runs_is_no_damage(now, tmp_path)
     (folder / "summary.json").write_text(json.dumps(summary))
     code, text = said("verify", folder, "--sample", 0)
     assert code == 6 and "`effects` is not what the runs give" in text
-    store.write_manifest(
-        manifest.model_copy(update={"versions": manifest.versions | {"balance_sim": "0.0.9"}})
-    )
+    store.write_manifest(manifest.model_copy(update={"versions": manifest.versions | {"balance_sim": "0.0.9"}}))
     code, text = said("verify", folder, "--sample", 0)
-    assert (
-        code == 0
-        and "made by balance-sim 0.0.9" in text
-        and "(summary.json) is worked out another way" in text
-    )
+    assert code == 0 and "made by balance-sim 0.0.9" in text and "(summary.json) is worked out another way" in text
     (folder / "summary.json").write_text(json.dumps(summary | {"digest": "0" * 64}))
     code, text = said("verify", folder, "--sample", 0)
     assert code == 6 and "`digest` is not what the runs give" in text

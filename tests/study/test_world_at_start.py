@@ -127,9 +127,7 @@ def test_shares_of_all_adversaries_sum_to_insecurity_or_more_and_fall(tmp_path: 
         assert state["insecurity"] * (1 - 1e-9) <= sum(shares) < 1.2 * state["insecurity"]
     ranking = {row["id"]: row["adversaries"] for row in world_at_start(starter(tmp_path)).as_dict()["states"]}
     assert ranking["XCO"][0]["id"] == "XAR"  # its rival
-    assert {one["id"]: one["depth"] for one in ranking["XAR"]}["XBE"] == pytest.approx(
-        0.4
-    )  # defence cooperation
+    assert {one["id"]: one["depth"] for one in ranking["XAR"]}["XBE"] == pytest.approx(0.4)  # defence cooperation
 
 
 # --- why nothing can count ---------------------------------------------------------------------------
@@ -146,9 +144,7 @@ NOTHING = [
 def test_it_says_why_nothing_can_count(tmp_path: Path, values: dict[str, object], said: str) -> None:
     assert not world_at_start(starter(tmp_path)).why_nothing
     found = starter(tmp_path, **values).counted_as(None)
-    assert any(said in reason for reason in world_at_start(found).why_nothing), world_at_start(
-        found
-    ).why_nothing
+    assert any(said in reason for reason in world_at_start(found).why_nothing), world_at_start(found).why_nothing
 
 
 def test_no_security_agreement_and_no_weight(tmp_path: Path) -> None:
@@ -165,8 +161,7 @@ def test_one_state_outside_is_none_that_could_sign(tmp_path: Path) -> None:
     summit = next(event for event in plain.events if event.id == "summit")
     others = tuple(code for code in plain.codes if code != "XCO")
     events = tuple(
-        event.model_copy(update={"principals": others}) if event is summit else event
-        for event in plain.events
+        event.model_copy(update={"principals": others}) if event is summit else event for event in plain.events
     )
     found = plain.model_copy(update={"events": events}).counted_as(None)
     assert "1 state takes no part in the focal event: no dyad can count" in world_at_start(found).why_nothing
@@ -177,9 +172,7 @@ def test_an_event_that_nobody_sees_has_no_effect_at_all() -> None:
     effects = run(scenario, runs=8, seed=2).effects
     assert len(effects) > 20
     counts = effects[effects["outcome"].str.match("accords_|declarations_")]
-    assert (counts["mean"] == 0).all() and {"declarations_counter_731", "accords_counter_731"} <= {
-        *counts["outcome"]
-    }
+    assert (counts["mean"] == 0).all() and {"declarations_counter_731", "accords_counter_731"} <= {*counts["outcome"]}
 
 
 def test_declarations_and_security_agreements_are_all_agreements(tmp_path: Path) -> None:

@@ -189,9 +189,7 @@ def _points_in_both(
     return pieces, counting
 
 
-def _arm_pieces(
-    one: Result, two: Result, sides: tuple[ComparedSide, ComparedSide], front: dict[str, Any]
-) -> Pieces:
+def _arm_pieces(one: Result, two: Result, sides: tuple[ComparedSide, ComparedSide], front: dict[str, Any]) -> Pieces:
     results, named = (one, two), [side.arm for side in sides]
     if named == [None, None]:
         pairs = [(arm, arm) for arm in one.arms if arm in two.arms]

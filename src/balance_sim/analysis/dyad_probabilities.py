@@ -94,9 +94,7 @@ def probabilities_along(
         chances = draw_opportunities(worlds.reference, seed, runs, bound)
         thin = thinning(world, chances, worlds.bounds[arm])
         idle: list[Floats] = []  # step by step, (R, P), the hazard of idle clocks
-        held: list[
-            tuple[Ints, Floats]
-        ] = []  # rows of agreements, and the hazard of the clocks that they keep busy
+        held: list[tuple[Ints, Floats]] = []  # rows of agreements, and the hazard of the clocks that they keep busy
 
         def look(world: World, state: BlockState, view: View, idle: Any = idle, held: Any = held) -> None:
             if weight[view.step].any() or not idle:
@@ -126,9 +124,7 @@ def per_consent(world: World, sought: Sought) -> Floats:
     count, clocks idle."""
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
     node, share = np.polynomial.legendre.leggauss(NODES)
-    bounds = np.clip(
-        [sought.first, sought.stop], world.grid[0], world.grid[-1]
-    )  # the integrand has kinks there
+    bounds = np.clip([sought.first, sought.stop], world.grid[0], world.grid[-1])  # the integrand has kinks there
     edges = np.unique(np.concatenate([world.grid, bounds]))
     step, length = np.searchsorted(world.grid, edges[:-1], side="right") - 1, np.diff(edges)
     opened = edges[:-1, None] + length[:, None] * (node + 1.0) / 2.0  # (pieces of steps, nodes)
@@ -159,9 +155,7 @@ def at_start(worlds: Worlds, sought: Sought) -> Floats:
     rows = rows[ladder.force_days[docket.kind[rows]] > 0]  # the others were in force at once
     kind, waited = docket.kind[rows], np.maximum(-docket.signed[rows], 0.0)
     late, early = (
-        signed_from_age(
-            np.full(len(rows), day), waited, ladder.force_shape[kind], ladder.force_days[kind], collapse
-        )
+        signed_from_age(np.full(len(rows), day), waited, ladder.force_shape[kind], ladder.force_days[kind], collapse)
         for day in reversed(bounds)
     )
     chance = (late - early) * np.where(waited == 0, 1.0 - ladder.at_once[kind], 1.0)

@@ -65,9 +65,7 @@ class ExpectedEffect:
         """The arm, its effect on counter-balancing agreements within the longest window, and the channels of it."""
         control, having = (of[Outcome("accords", "counter", self.window).name] for of in self.outcomes)
         said = "".join(
-            f", {name} {value:+.4f}"
-            for name, value in (self.parts or {}).items()
-            if value and name != "total"
+            f", {name} {value:+.4f}" for name, value in (self.parts or {}).items() if value and name != "total"
         )
         return f"<{self.arm}: effect {having - control:+.4f} on {control:.2f}, expected estimator{said}>"
 

@@ -242,13 +242,9 @@ class Participants:
         rank = int(np.flatnonzero(order == every.index(tuple(sorted(self.real))))[0])
         stratum = rank * strata // len(every)
         first, stop = (-(-at * len(every) // strata) for at in (stratum, stratum + 1))
-        alike = [
-            one for one in (every[at] for at in order[first:stop]) if len({*one} & {*self.real}) <= size // 2
-        ]
+        alike = [one for one in (every[at] for at in order[first:stop]) if len({*one} & {*self.real}) <= size // 2]
         key = clocks.label("placebo")
-        drawn = np.argsort(
-            [int(clocks.absorb(key, clocks.label(self.label(one)))) for one in alike], kind="stable"
-        )
+        drawn = np.argsort([int(clocks.absorb(key, clocks.label(self.label(one)))) for one in alike], kind="stable")
         return [alike[at] for at in drawn]
 
     def effect(self, principals: StateSet) -> float | None:

@@ -57,9 +57,7 @@ class Placebos:
         rows = [
             (of.name, label, float(effect), at == 0)
             for of in self.families
-            for at, (label, effect) in enumerate(
-                zip(("the event", *of.labels), (of.event, *of.placebos), strict=True)
-            )
+            for at, (label, effect) in enumerate(zip(("the event", *of.labels), (of.event, *of.placebos), strict=True))
         ]
         return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -97,9 +95,7 @@ class Placebos:
         return Placebos(said["arm"], families)
 
 
-def placebos(
-    scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, dates: int = DATES
-) -> Placebos:
+def placebos(scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, dates: int = DATES) -> Placebos:
     """Both families for the focal event of an arm. arm: None, or one without the event: none.
 
     most, dates: how many of each. Depends on the scenario alone, with no random numbers but keyed ones: asked again,

@@ -83,8 +83,7 @@ class AnalysedResult(Result):
             "reference": self.reference,
             "arms": {
                 arm: {
-                    row["outcome"]: as_json(row, *of_level)
-                    for row in levels[levels["arm"] == arm].to_dict("records")
+                    row["outcome"]: as_json(row, *of_level) for row in levels[levels["arm"] == arm].to_dict("records")
                 }
                 for arm in self.arms
             },

@@ -94,9 +94,7 @@ def sensitivity(
     split = pd.DataFrame(splits)
     if len(split) and split["runs"].min() < 2:
         frame = _without_ends(frame)
-    return Sensitivity(
-        method, frame, split, pd.DataFrame(convergence), left_out, _notes(method, frame, split)
-    )
+    return Sensitivity(method, frame, split, pd.DataFrame(convergence), left_out, _notes(method, frame, split))
 
 
 def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]:
@@ -106,9 +104,7 @@ def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]
     if len(indices) and alone:
         notes.append("one run a point: its noise counts as effect, and the indices have no intervals")
     if len(indices) and method == "sobol" and indices["samples"].min() < FEW_ROWS:
-        notes.append(
-            f"fewer than {FEW_ROWS} base samples: the indices have no intervals; {FEW_ROWS} would give them"
-        )
+        notes.append(f"fewer than {FEW_ROWS} base samples: the indices have no intervals; {FEW_ROWS} would give them")
     elif len(indices) and method == "sobol" and not alone:
         doubtful = indices["total"].notna() & indices["total_lo"].isna()
         if doubtful.any():
@@ -191,9 +187,7 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
     for quantity in next(iter(by_point.values())):
         y = np.stack([by_point[n][quantity][np.isin(numbers[n], common)] for n in by_point])
         if np.isnan(y).any():
-            left_out.append(
-                f"{quantity.of} of {quantity.outcome} in {quantity.arm}: missing in some runs, no mean"
-            )
+            left_out.append(f"{quantity.of} of {quantity.outcome} in {quantity.arm}: missing in some runs, no mean")
         else:
             out[quantity] = y
     alike = {arm: np.array(found) for arm, found in same.items()}
@@ -208,9 +202,7 @@ def _quantities(
 
     def column(arm: str, name: str) -> Floats:
         of = FILTERED + name if FILTERED + name in blocks[0][arm] else name
-        return np.concatenate(
-            [block[arm].get(of, np.full(len(block[arm]["run"]), np.nan)) for block in blocks]
-        )
+        return np.concatenate([block[arm].get(of, np.full(len(block[arm]["run"]), np.nan)) for block in blocks])
 
     out = {Quantity("mean", arm, name): column(arm, name) for arm in result.arms for name in outcomes}
     out |= {
@@ -221,9 +213,7 @@ def _quantities(
     return out, column(result.reference, "run")
 
 
-def _sobol_rows(
-    paths: Sequence[str], parts: dict[str, int], y: Floats, boots: int, seed: int
-) -> list[dict[str, Any]]:
+def _sobol_rows(paths: Sequence[str], parts: dict[str, int], y: Floats, boots: int, seed: int) -> list[dict[str, Any]]:
     k = len(paths)
     rows = [
         row
@@ -252,9 +242,7 @@ def _samples_wanted(samples: int, indices: Sequence[Index]) -> float:
     return float(np.ceil(samples * (width / INDEX_PRECISION) ** 2)) if np.isfinite(width) else float("nan")
 
 
-def _morris_rows(
-    result: SweepResult, points: list[int], parts: dict[str, int], y: Floats
-) -> list[dict[str, Any]]:
+def _morris_rows(result: SweepResult, points: list[int], parts: dict[str, int], y: Floats) -> list[dict[str, Any]]:
     paths = result.paths
     levels = result.manifest.design.levels
     size = levels / (2 * (levels - 1))

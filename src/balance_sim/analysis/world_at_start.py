@@ -62,9 +62,7 @@ class WorldAtStart:
     def a_year(self) -> dict[str, dict[str, float]]:
         """Expected new agreements a year by what they are, then by class of dyads."""
         return {
-            name: dict(
-                zip(DIRECTIONS, np.bincount(self.direction, of, len(DIRECTIONS)).tolist(), strict=True)
-            )
+            name: dict(zip(DIRECTIONS, np.bincount(self.direction, of, len(DIRECTIONS)).tolist(), strict=True))
             for name, of in (("security", self.security), ("declarations", self.declarations))
         }
 
@@ -150,9 +148,7 @@ def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[str]:
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     if focal.visibility == 0:
         yield f"`events.{focal.id}.visibility` is 0: nobody sees the focal event, and its effect is 0 by construction"
-    elif all(
-        one.attention.get(focal.kind, one.attention["default"]) == 0 for one in scenario.audiences.values()
-    ):
+    elif all(one.attention.get(focal.kind, one.attention["default"]) == 0 for one in scenario.audiences.values()):
         yield f"no audience heeds events of kind `{focal.kind}`: the focal event's effect is 0 by construction"
 
 

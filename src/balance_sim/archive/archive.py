@@ -189,8 +189,7 @@ def read_points(files: dict[str, bytes], about: About) -> tuple[Point, ...]:
     if not sound:
         raise BadArchive("points.json: missing, or not the points of a sweep")
     return tuple(
-        one.model_copy(update={"settings": {path: one.settings[path] for path in about.factors}})
-        for one in points
+        one.model_copy(update={"settings": {path: one.settings[path] for path in about.factors}}) for one in points
     )
 
 
@@ -240,14 +239,10 @@ def _start_of_directory(content: bytes, name: str) -> int:
     if members > MOST_MEMBERS:
         raise BadArchive(f"{name}: {members:,} files; at most {MOST_MEMBERS:,} are read")
     if size > MOST_MEMBERS * LARGEST_ENTRY:
-        raise BadArchive(
-            f"{name}: its list of files takes {size:,} bytes; that is too much for {MOST_MEMBERS:,} files"
-        )
+        raise BadArchive(f"{name}: its list of files takes {size:,} bytes; that is too much for {MOST_MEMBERS:,} files")
     before = len(content) - _END.size
     if disk or comment or start + size != before or content[before - 20 : before - 16] == b"PK\6\7":
-        raise BadArchive(
-            f"{name}: not a plain zip archive: in parts, of the 64 bit kind, or with other bytes in it"
-        )
+        raise BadArchive(f"{name}: not a plain zip archive: in parts, of the 64 bit kind, or with other bytes in it")
     return int(start)
 
 
@@ -256,9 +251,7 @@ def _check_places(members: list[zipfile.ZipInfo], start: int) -> None:
     at = 0
     for one in sorted(members, key=lambda member: member.header_offset):
         if one.header_offset < at or (at == 0 and one.header_offset):
-            raise BadArchive(
-                f"{one.filename[:200]!r}: lies over another member, or other bytes lie before it"
-            )
+            raise BadArchive(f"{one.filename[:200]!r}: lies over another member, or other bytes lie before it")
         at = one.header_offset + LEAST_HEADER + len(one.orig_filename.encode()) + one.compress_size
     if at > start:
         raise BadArchive("a member reaches into the list of members")
@@ -266,9 +259,7 @@ def _check_places(members: list[zipfile.ZipInfo], start: int) -> None:
 
 def _is_plain_folder(member: zipfile.ZipInfo) -> bool:
     """An entry for a folder, which says nothing; its name is checked with those of its files."""
-    return (
-        member.filename.endswith("/") and member.file_size == 0 and _name_fault(member.filename[:-1]) is None
-    )
+    return member.filename.endswith("/") and member.file_size == 0 and _name_fault(member.filename[:-1]) is None
 
 
 def _check_members(members: list[zipfile.ZipInfo]) -> None:

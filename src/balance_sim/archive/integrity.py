@@ -121,8 +121,7 @@ def damage_of(held: Contents) -> list[Damage]:
         for number, blocks in lacking.items()
         for b in blocks
         if not any(
-            one.block and one.point == number and one.block.first <= b.first and b.stop <= one.block.stop
-            for one in bad
+            one.block and one.point == number and one.block.first <= b.first and b.stop <= one.block.stop for one in bad
         )
     ]
 
@@ -142,9 +141,7 @@ def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
             yield Damage(f"runs/{one.runs.path.name}", why, one.point, one.block)
 
 
-def _wrong_rows(
-    held: Contents, one: FinishedBlock, of_runs: Shard, of_accords: Shard, failed: set[int]
-) -> str | None:
+def _wrong_rows(held: Contents, one: FinishedBlock, of_runs: Shard, of_accords: Shard, failed: set[int]) -> str | None:
     try:
         runs, accords = held.store.read(of_runs), held.store.read(of_accords)
         expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
@@ -190,9 +187,7 @@ def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
     for one in arms:
         total, here = float(number[arm == one].sum()), of_arm == one
         for rows, times in ((here & ~is_state, 1), (here & is_state, 2)):
-            found, effect = (
-                int(dyads[name].to_numpy()[rows].sum()) / SUM / times for name in ("sum", "effect")
-            )
+            found, effect = (int(dyads[name].to_numpy()[rows].sum()) / SUM / times for name in ("sum", "effect"))
             controls.append(total - effect)
             most = CLOSE * (len(number) + total)
             if abs(found - total) > most or abs(controls[-1] - controls[0]) > most:

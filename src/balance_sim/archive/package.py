@@ -82,9 +82,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     files = inputs | derived_files(scenario)
     if held.is_sweep:
         study: AnalysedResult | SweepResult = (sweep := open_sweep(folder))
-        parts = [
-            (sweep.table.points[n].key, part_of(sweep.blocks(n), sweep.arms)) for n in sweep.table.numbers()
-        ]
+        parts = [(sweep.table.points[n].key, part_of(sweep.blocks(n), sweep.arms)) for n in sweep.table.numbers()]
         points = [
             {"point": number, "key": point.key, "label": point.label}
             | {"values": {path: _plain(value) for path, value in point.values}}
@@ -162,11 +160,7 @@ def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) ->
 
     for runs in in_chunks(fed()):
         tally.add(runs)
-    means = {
-        f"{arm}/{name}": counts.mean()
-        for arm, of in tally.levels.items()
-        for name, counts in of.counts.items()
-    }
+    means = {f"{arm}/{name}": counts.mean() for arm, of in tally.levels.items() for name, counts in of.counts.items()}
     accords = combined((arm, stream.hexdigest()) for arm, stream in streams.items())
     return PointDigest(accords, {key: mean if np.isfinite(mean) else None for key, mean in means.items()})
 

@@ -66,9 +66,7 @@ class DataSet:
 def _data_sets() -> tuple[DataSet, ...]:
     import yaml
 
-    return tuple(
-        DataSet(**row) for row in yaml.safe_load(shipped_text("balance_sim.archive", "data_sets.yaml"))
-    )
+    return tuple(DataSet(**row) for row in yaml.safe_load(shipped_text("balance_sim.archive", "data_sets.yaml")))
 
 
 def data_sets_of(scenario: Scenario, files: Mapping[str, str] | None = None) -> list[DataSet]:
@@ -105,13 +103,9 @@ def readme(
 
     texts = {name: data.decode("utf-8", "replace") for name, data in sorted(files.items())}
     sources = named_sources(scenario)
-    sets = data_sets_of(
-        scenario, {name: text for name, text in texts.items() if name.startswith(f"{INPUTS}/")}
-    )
+    sets = data_sets_of(scenario, {name: text for name, text in texts.items() if name.startswith(f"{INPUTS}/")})
     own = "The balance-sim developers. balance-sim: agent-based simulation of counter-balancing. Version "
-    made = Environment(
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
-    )
+    made = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined)
     made.filters["line"] = _line
     template = made.from_string(shipped_text("balance_sim.archive", "readme.md.jinja"))
     return template.render(
@@ -160,9 +154,7 @@ def derived_files(scenario: Scenario) -> dict[str, bytes]:
             value = ""
         bounds = row["range"]
         span = f"{bounds[0]} to {bounds[1]}" if isinstance(bounds, list) else ""
-        rows.append(
-            (row["path"], value, row["value"], row["unit"], span, row["standard_error"] or "", row["source"])
-        )
+        rows.append((row["path"], value, row["value"], row["unit"], span, row["standard_error"] or "", row["source"]))
     return {
         # the order of arms decides which comes first
         "scenario.json": json_bytes(inputs_of(scenario), in_order=True),
@@ -229,9 +221,7 @@ def _beside(files: Mapping[str, bytes], main: str) -> dict[str, str]:
     home = "/".join(["experiments", *["deeper"] * (ups - 1)][:ups])
     folder = posixpath.join(home, posixpath.dirname(path))
     names = {
-        name: posixpath.normpath(posixpath.join(folder, name.removeprefix(_HOME)))
-        for name in files
-        if name != main
+        name: posixpath.normpath(posixpath.join(folder, name.removeprefix(_HOME))) for name in files if name != main
     }
     found = posixpath.normpath(posixpath.join(home, path))
     is_there = {found, f"{found}.yaml"} & {*names.values()}

@@ -195,9 +195,7 @@ def _check_papers(
     return tuple(sorted({*wrong} - {"package.json"})), found is None
 
 
-def reproduce(
-    archived: Archived, *, workers: int = 1, model: str | None = None, out: Path | None = None
-) -> Reproduced:
+def reproduce(archived: Archived, *, workers: int = 1, model: str | None = None, out: Path | None = None) -> Reproduced:
     """Run the study again and compare. out: a new folder for the archive's files.
 
     Raises WrongRequest where the study's own code is not allowed by `model`, or a sweep has no class table."""
@@ -213,9 +211,7 @@ def reproduce(
     return _compared(archived, numbers, results, len(revived))
 
 
-def _blocks_by_point(
-    archived: Archived, workers: int, revived: list[int]
-) -> Iterator[tuple[int, list[BlockTables]]]:
+def _blocks_by_point(archived: Archived, workers: int, revived: list[int]) -> Iterator[tuple[int, list[BlockTables]]]:
     """Each point by its place, with its (runs, accords) tables in the order of runs, as soon as it is whole.
 
     Runs on record as failed are left out; those that did not fail here are added to `revived`."""
@@ -301,9 +297,7 @@ def _sweep_again(
     return numbers, results_of(summary, {"levels": tables.levels, "effects": tables.effects})
 
 
-def _compared(
-    archived: Archived, numbers: StudyNumbers, results: dict[str, bytes], revived: int
-) -> Reproduced:
+def _compared(archived: Archived, numbers: StudyNumbers, results: dict[str, bytes], revived: int) -> Reproduced:
     """Bits first; then agreements and dates exactly and means within TOLERANCE, where the arithmetic may be another."""
     about, before = archived.about, archived.numbers
     made_on = arithmetic(about.cpu, about.versions.get("numpy"))
@@ -335,9 +329,7 @@ def _compared(
     else:
         said = f"not reproduced: digest {numbers.digest}, the archive says {before.digest} ({where})"
     few = (*accords, *apart[:LISTED], *tables[:LISTED])
-    return Reproduced(
-        "not", said, numbers.digest, few or ("last digits, though the arithmetic is the same here",)
-    )
+    return Reproduced("not", said, numbers.digest, few or ("last digits, though the arithmetic is the same here",))
 
 
 def _left_out(archived: Archived, revived: int) -> str:
@@ -345,9 +337,7 @@ def _left_out(archived: Archived, revived: int) -> str:
     archive was not compared, as nothing here can say whether it belongs to the study."""
     said, failed = "", len(archived.about.failed)
     if failed:
-        said += (
-            f"; left out here as there: {failed} on record as failed, {revived} of which did not fail here"
-        )
+        said += f"; left out here as there: {failed} on record as failed, {revived} of which did not fail here"
     if archived.unheld:
         said += f"; not known to belong to the study, so not unpacked: {listed(archived.unheld, 5)}"
     if archived.unsampled:

@@ -154,17 +154,13 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
     if not found.damage:
         found.damage += _check_summary(held, found)
     found.damage += [
-        Damage(
-            name, "not the bytes it was drawn with; --repair takes it away, `plot` and `report` draw again"
-        )
+        Damage(name, "not the bytes it was drawn with; --repair takes it away, `plot` and `report` draw again")
         for name in changed(folder)
     ]
     if not held.finished:
         command = command_of(held.manifest, folder) or "the command that made it"
         left, wanted = runs_of(held.store.lacking(held.points, held.runs)), len(held.points) * held.runs
-        how = (
-            f"{wanted - left:,} of {wanted:,} runs" if left else "its runs are there, its summary.json is not"
-        )
+        how = f"{wanted - left:,} of {wanted:,} runs" if left else "its runs are there, its summary.json is not"
         found.notes.append(f"the study is not finished, {how}; to go on: {command}")
     partial = (path.relative_to(folder) for path in half_written(folder))  # the next writer takes them away
     found.notes += [f"left over by a writer that was stopped: {name}" for name in partial]
@@ -291,9 +287,7 @@ def _why_not(manifest: Manifest, model: str | None) -> str:
         return OWN_CLASSES
     made = manifest.version
     own = version()
-    return (
-        "" if made == own else f"made by balance-sim {made}, this is {own}: pip install balance-sim=={made}"
-    )
+    return "" if made == own else f"made by balance-sim {made}, this is {own}: pip install balance-sim=={made}"
 
 
 def job_of(manifest: Manifest, model: str | None) -> Job:
@@ -315,9 +309,7 @@ def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[
 
     Not by a seed that the folder names: who edits a block must not know whether it is looked at."""
     broken = {(d.point, d.block) for d in bad}
-    sound = [
-        one for one in held.store.kept() if (one.point, one.block) not in broken and one.point in held.points
-    ]
+    sound = [one for one in held.store.kept() if (one.point, one.block) not in broken and one.point in held.points]
     if count is None:
         return [(one, one.block) for one in sound]
     rng = np.random.default_rng()
@@ -330,9 +322,7 @@ def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[
     return out
 
 
-def compare(
-    held: Contents, job: Job, parts: Sequence[tuple[FinishedBlock, Block]], workers: int = 1
-) -> list[Compared]:
+def compare(held: Contents, job: Job, parts: Sequence[tuple[FinishedBlock, Block]], workers: int = 1) -> list[Compared]:
     """Run these parts again and hold them against what is kept. The number of workers changes nothing."""
     tasks = [Task(block, one.point, held.points[one.point]) for one, block in parts]
     by_task = {(one.point, block): one for one, block in parts}
@@ -384,9 +374,7 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
     with store.lock():
         for table in (*TABLES, FAILED):
             for shard in store.every_shard(table):
-                inside = any(
-                    p == shard.point and b.first < shard.stop and shard.first < b.stop for p, b in hit if b
-                )
+                inside = any(p == shard.point and b.first < shard.stop and shard.first < b.stop for p, b in hit if b)
                 if inside or not shard.is_sound():
                     hit.add((shard.point, shard.block))
                     shard.path.unlink(missing_ok=True)

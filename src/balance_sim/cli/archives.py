@@ -93,9 +93,7 @@ def _verified_lines(found: Verified) -> Iterator[str]:
 
 @click.command()
 @click.argument("results", type=options.PATH)
-@click.option(
-    "--out", type=options.FILE, metavar="ARCHIVE", help="The archive to write  [default: RESULTS.zip]"
-)
+@click.option("--out", type=options.FILE, metavar="ARCHIVE", help="The archive to write  [default: RESULTS.zip]")
 def package(results: Path, out: Path | None) -> None:
     """Write a replication archive of the finished study in RESULTS, for a journal or a colleague.
 

@@ -19,9 +19,7 @@ CHANNELS = {"picture": "picture: who stands together", "threat": "threat to the 
 @click.command()
 @click.argument("scenario")
 @click.option("--arm", help="Which arm  [default: the headline arm]")
-@click.option(
-    "--dyads", type=click.IntRange(0, 100_000), default=8, show_default=True, help="Dyads that are shown."
-)
+@click.option("--dyads", type=click.IntRange(0, 100_000), default=8, show_default=True, help="Dyads that are shown.")
 @options.set_option
 @options.theory_option
 @options.json_option

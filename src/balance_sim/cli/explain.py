@@ -33,9 +33,7 @@ TOP_MOMENT = "+7"
     help="One replication day by day; with --dyad the dyad in it. Without K: those of least, median, largest effect.",
 )  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Of a replication: every line.")
-@click.option(
-    "--attribution", is_flag=True, help="Which groups of terms the effect goes through, and nothing else."
-)
+@click.option("--attribution", is_flag=True, help="Which groups of terms the effect goes through, and nothing else.")
 @click.option("--groups", metavar="NAME=TERM+TERM,...", help="Groups of terms for the attribution.")
 @click.option(
     "--outcome", metavar="NAME",
@@ -45,9 +43,7 @@ TOP_MOMENT = "+7"
     "--attribution-runs", type=click.IntRange(1), metavar="N",
     help="Replications attributed  [default: all, up to 400]",
 )  # fmt: skip
-@click.option(
-    "--runs", type=click.IntRange(1), metavar="N", help="Replications a dyad is averaged over  [default: 64]"
-)
+@click.option("--runs", type=click.IntRange(1), metavar="N", help="Replications a dyad is averaged over  [default: 64]")
 @click.option("--arm", metavar="ARM", help="Arm to explain  [default: the headline arm]")
 @options.workers_option
 @options.json_option
@@ -84,15 +80,11 @@ def explain(
 
 def _number(run: str) -> int:
     if not run.isdecimal():
-        raise click.UsageError(
-            f"--run takes the number of a replication, got `{run}`; put RESULTS before --run"
-        )
+        raise click.UsageError(f"--run takes the number of a replication, got `{run}`; put RESULTS before --run")
     return int(run)
 
 
-def _dyad(
-    result: Result, dyad: str, kind: str | None, arm: str | None, runs: int | None, number: int | None
-) -> Told:
+def _dyad(result: Result, dyad: str, kind: str | None, arm: str | None, runs: int | None, number: int | None) -> Told:
     from balance_sim.analysis.explain.pairs import explain_pairs
     from balance_sim.show.explain import pair_lines
 
@@ -126,9 +118,7 @@ def _attribution(
 
     chosen = parse_groups(groups) if groups is not None else GROUPS
     with replications_bar() as progress:
-        found = attribute(
-            result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=progress
-        )
+        found = attribute(result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=progress)
     return {"attribution": found.summary()}, attribution_lines(found, attribution_table(found))
 
 

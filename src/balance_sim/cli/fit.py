@@ -46,17 +46,13 @@ OF_EITHER_MODEL = ("data", "model", "out", "json")
 )  # fmt: skip
 @click.option("--cluster/--no-cluster", default=True, help="Standard errors clustered by dyad.")
 @click.option("--signs/--no-signs", default=True, help="Hold the signs that theory fixes by a prior.")
-@click.option(
-    "--ridge", type=options.FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights."
-)
+@click.option("--ridge", type=options.FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights.")
 @click.option("--parts/--no-parts", default=True, help="Fit threat within and between dyads apart, too.")
 @click.option(
     "--beliefs/--no-beliefs", default=True,
     help="Profile the parameters of beliefs and of the loss-of-strength gradient, and fit those that the record tells.",
 )  # fmt: skip
-@click.option(
-    "--out", type=options.FILE, default=Path("parameters.yaml"), show_default=True, help="File to write."
-)
+@click.option("--out", type=options.FILE, default=Path("parameters.yaml"), show_default=True, help="File to write.")
 @options.json_option
 @click.pass_context
 def fit(
@@ -92,9 +88,7 @@ def fit(
     if not signed:
         raise DataError("no agreement was signed in these years", "Give a longer period", path=data)
     record = record.with_kinds(signed)
-    by_these = partial(
-        fit_record, propensities=intercepts, levels=levels, cluster=cluster, ridge=ridge, signs=signs
-    )
+    by_these = partial(fit_record, propensities=intercepts, levels=levels, cluster=cluster, ridge=ridge, signs=signs)
     found, there = by_these(record), record
     profiles: list[Profile] = []
     joint: tuple[Profile, ...] = ()
@@ -141,9 +135,7 @@ def _refuse_options_of_rates(ctx: click.Context) -> None:
     """Options of the rates have no meaning for the choice of partner."""
     for param in ctx.command.params:
         if param.name not in (*OF_EITHER_MODEL, None) and options.given(ctx, str(param.name)):
-            raise click.UsageError(
-                f"{param.opts[0]} belongs to --model rates; the plan holds what coordination needs"
-            )
+            raise click.UsageError(f"{param.opts[0]} belongs to --model rates; the plan holds what coordination needs")
 
 
 def _fit_coordination(plan_path: Path, out: Path) -> None:
@@ -197,9 +189,7 @@ def _write(record: dict[str, object], out: Path) -> None:
     type=options.Day(),
     help="Day before which the record is complete  [default: the scenario's start]",
 )
-@click.option(
-    "--window", type=click.IntRange(5, 60), default=20, show_default=True, help="Years of the record."
-)
+@click.option("--window", type=click.IntRange(5, 60), default=20, show_default=True, help="Years of the record.")
 @click.option("--card/--no-card", default=True, help="Forecast the record's last five years, and score that.")
 @options.json_option
 def calibrate(scenario: str, out: Path | None, until: date | None, window: int, card: bool) -> None:
@@ -238,9 +228,7 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     told += ["--window", str(window)] if window != FORM.window else []
     written = calibration_record(raw, kept, found, prior, form, " ".join(told), version())
     folder = path.with_suffix("")  # of tables, if there is one of the scenario's name
-    beside = (
-        folder / "calibration.yaml" if folder.is_dir() else path.with_name(f"{path.stem}_calibration.yaml")
-    )
+    beside = folder / "calibration.yaml" if folder.is_dir() else path.with_name(f"{path.stem}_calibration.yaml")
     target = out or beside
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(target, calibration_text(written).encode("utf-8"))
@@ -291,9 +279,7 @@ def _card_lines(card: SkillCard) -> Iterator[str]:
     from balance_sim.cli.score_text import accord_lines, spread
     from balance_sim.show.terminal import table, wrapped
 
-    years = [
-        f"{year}: {expected:.1f} expected, {came} came" for year, (expected, came) in card.expected.items()
-    ]
+    years = [f"{year}: {expected:.1f} expected, {came} came" for year, (expected, came) in card.expected.items()]
     yield "skill card: dyads that sign within a year, forecast from what was known before it"
     yield from [*wrapped("; ".join(years)), "", *accord_lines(card.scores), ""]
     yield "the model's gain on each, dyads resampled: log skill, average precision"

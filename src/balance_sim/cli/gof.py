@@ -232,12 +232,8 @@ def _of_hindcast(plan: HindcastPlan, asked: GofRequest) -> GoodnessOfFit:
     from balance_sim.results.folder import version
 
     if asked.data is None:
-        raise click.UsageError(
-            "a hindcast is fitted anew: give the folder with the field's files, --data DIR"
-        )
-    asked.refuse(
-        ("first", "until", "arm", "against"), "does not apply to a hindcast: its plan and data say it"
-    )
+        raise click.UsageError("a hindcast is fitted anew: give the folder with the field's files, --data DIR")
+    asked.refuse(("first", "until", "arm", "against"), "does not apply to a hindcast: its plan and data say it")
     history = read_history(plan, asked.data, asked.outcomes)
     runs = asked.runs or RUNS
     forward = forward_networks(plan, history, runs=runs, seed=asked.seed)
@@ -285,9 +281,7 @@ def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
             raise click.UsageError(f"the span is not in order: --from {span.first}, --until {span.stop}")
         seen = from_table(frame, codes)
     else:
-        raise click.UsageError(
-            "--simulated needs what was observed: --against TABLE, or a SCENARIO with its record"
-        )
+        raise click.UsageError("--simulated needs what was observed: --against TABLE, or a SCENARIO with its record")
     runs = int(made["run"].max()) + 1 if len(made) else 0
     if asked.runs is not None and asked.runs < runs:
         raise click.UsageError(f"--runs {asked.runs} is fewer than the {runs} replications in {path}")

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     "--outcomes", type=options.PATH,
     help="Agreements of the years forecast, in DCAD's columns or the generic ones, if DATA lacks them.",
 )  # fmt: skip
-@click.option(
-    "--runs", type=click.IntRange(1, 100_000), help="Replications forward  [default: as in EXPERIMENT]"
-)
+@click.option("--runs", type=click.IntRange(1, 100_000), help="Replications forward  [default: as in EXPERIMENT]")
 @click.option("--seed", type=options.SHORT_SEED, help="[default: as in EXPERIMENT]")
 @click.option("--out", type=options.FOLDER, help="Results folder  [default: results/<experiment>-<key>]")
 @options.figures_option
@@ -89,9 +87,7 @@ def _refuse_other(folder: Path, about: dict[str, Any]) -> None:
     there = read_scored_forecasts(folder / FILE).about
     other = [name for name, value in about.items() if there.get(name) != value]
     if other:
-        raise WrongRequest(
-            f"{folder} holds a hindcast with another {' and '.join(other)}: choose another --out"
-        )
+        raise WrongRequest(f"{folder} holds a hindcast with another {' and '.join(other)}: choose another --out")
 
 
 def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
@@ -121,9 +117,7 @@ def _lines(found: Hindcast) -> Iterator[str]:
             if plan.refit == "yearly":
                 yield "model and baselines are fitted anew for each year ahead"
             if plan.drift:
-                frailties = f", dyad frailties with variance {plan.pair_variance:g}" * (
-                    plan.pair_variance > 0
-                )
+                frailties = f", dyad frailties with variance {plan.pair_variance:g}" * (plan.pair_variance > 0)
                 said = f"model: random intercepts and level follow the years, memory {found.memory:g}"
                 yield from wrapped(said + frailties)
             skills = found.as_fitted.log_skill.value, found.as_fitted.brier_skill.value

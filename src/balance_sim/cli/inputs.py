@@ -28,9 +28,7 @@ COLUMNS = ("path", "value", "unit", "source", "range")
     "--cases", type=options.PATH, metavar="CSV",
     help="Table of cases: case_id, signal_date, participants, observers, ...",
 )  # fmt: skip
-@click.option(
-    "--data", type=options.PATH, metavar="DIR", help="Folder of the public series; see docs/cases.md."
-)
+@click.option("--data", type=options.PATH, metavar="DIR", help="Folder of the public series; see docs/cases.md.")
 @click.option(
     "--base-rate", type=BASE_RATE, metavar="RATE",
     help="Agreements a year, of all types, that the states sign among themselves. Asked for at a terminal; a case "
@@ -75,9 +73,7 @@ def _starter(name: str, out: str | None, base_rate: float | None) -> None:
     click.echo(f"wrote {path}; next: balance-sim check {path}")
 
 
-def _from_case(
-    name: str, out: str | None, case_id: str, cases: Path, data: Path, base_rate: float | None
-) -> None:
+def _from_case(name: str, out: str | None, case_id: str, cases: Path, data: Path, base_rate: float | None) -> None:
     from balance_sim.cli.fit import calibrate
     from balance_sim.evidence.cases.scenario import build_case
     from balance_sim.evidence.cases.tables import case_named
@@ -132,8 +128,7 @@ def _grouped_lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
     from balance_sim.show.terminal import UNLIMITED, table
 
     names = [
-        (*path.rpartition(".")[::2], value, spread, source, unit)
-        for path, value, unit, source, spread in rows[1:]
+        (*path.rpartition(".")[::2], value, spread, source, unit) for path, value, unit, source, spread in rows[1:]
     ]
     cells = [
         ("name", "value", "range", "source"),

@@ -81,18 +81,14 @@ set_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY.PATH=VALUE",
     help="Change a value of the scenario, e.g. events.parade.visibility=0.5. Repeatable.",
 )  # fmt: skip
-theory_option = click.option(
-    "--theory", metavar="NAME", help="Take this theory's weights instead of the file's."
-)
+theory_option = click.option("--theory", metavar="NAME", help="Take this theory's weights instead of the file's.")
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1, MOST_WORKERS),
     default=cores,
     help="Worker processes  [default: cores]",
 )
-figures_option = click.option(
-    "--figures/--no-figures", default=True, help="Figures and report in the results folder."
-)
+figures_option = click.option("--figures/--no-figures", default=True, help="Figures and report in the results folder.")
 bytes_option = click.option(
     "--max-bytes", type=click.IntRange(min=1), default=10 << 30, show_default="10 GiB",
     help="Refuse a study that would fill more disk.",

@@ -20,13 +20,9 @@ REPLICATIONS, AGREEMENTS = ("replications", "runs"), ("agreements", "accords")  
     "--out", type=options.FOLDER,
     help="Folder to write figures/ into  [default: RESULTS; comparison/ in the last of several]",
 )  # fmt: skip
-@click.option(
-    "--list", "only_list", is_flag=True, help="Print the names of the figures and what each answers."
-)
+@click.option("--list", "only_list", is_flag=True, help="Print the names of the figures and what each answers.")
 @options.classes_option
-def plot(
-    results: str, names: tuple[str, ...], out: Path | None, only_list: bool, classes: str | None
-) -> None:
+def plot(results: str, names: tuple[str, ...], out: Path | None, only_list: bool, classes: str | None) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
     RESULTS is a folder of `run`, `sweep` or `hindcast`, options.FOLDER@point of a sweep, or a file with the JSON of
@@ -76,12 +72,8 @@ def report(results: tuple[str, ...], out: Path | None, world_map: bool, classes:
     "--runs", type=click.IntRange(2, 100_000), show_default="200",
     help="With --live: replications asked for at first. Without, it has no effect.",
 )  # fmt: skip
-@click.option(
-    "--live", is_flag=True, help="Serve a page on this machine that answers anew as its controls are moved."
-)
-@click.option(
-    "--port", type=click.IntRange(1024, 65535), help="With --live: where to listen  [default: any free port]"
-)
+@click.option("--live", is_flag=True, help="Serve a page on this machine that answers anew as its controls are moved.")
+@click.option("--port", type=click.IntRange(1024, 65535), help="With --live: where to listen  [default: any free port]")
 @click.pass_context
 def explore(
     ctx: click.Context, results: Path, out: Path | None, runs: int | None, live: bool, port: int | None
@@ -144,9 +136,7 @@ def _serve(results: Path, runs: int, port: int | None) -> None:
     "--table", type=click.Choice([*REPLICATIONS, *AGREEMENTS]), metavar="[replications|agreements]",
     default="replications", show_default=True, help="A row a replication and arm, or a row an agreement.",
 )  # fmt: skip
-@click.option(
-    "--ema", is_flag=True, help="Experiments and outcomes, as the EMA workbench's load_results reads them."
-)
+@click.option("--ema", is_flag=True, help="Experiments and outcomes, as the EMA workbench's load_results reads them.")
 def export(results: Path, out: Path | None, table: str, ema: bool) -> None:
     """Write everything in RESULTS to one file, sweeps with the values of their factors in every row."""
     from balance_sim.results.export import export as write_table

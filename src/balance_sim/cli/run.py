@@ -42,9 +42,7 @@ MANY_RUNS = 20_000
     "--mechanisms/--no-mechanisms", default=True,
     help="Simulate the extra arms behind some mechanisms too, in every fourth replication.",
 )  # fmt: skip
-@click.option(
-    "--verbose", is_flag=True, help="Also print every direction, all dyads, the mechanisms and the digest."
-)
+@click.option("--verbose", is_flag=True, help="Also print every direction, all dyads, the mechanisms and the digest.")
 @options.set_option
 @options.theory_option
 @options.json_option

@@ -40,25 +40,17 @@ IDLE = {
     "--scenario", type=options.PATH,
     help="Scenario on whose own record baselines are trained  [default: that of a results folder]",
 )  # fmt: skip
-@click.option(
-    "--kind", "kinds", multiple=True, metavar="TYPE", help="Only this type of agreement. Repeatable."
-)
-@click.option(
-    "--stage", type=click.Choice(["signed", "in_force"]), default="signed", help="What counts as made."
-)
+@click.option("--kind", "kinds", multiple=True, metavar="TYPE", help="Only this type of agreement. Repeatable.")
+@click.option("--stage", type=click.Choice(["signed", "in_force"]), default="signed", help="What counts as made.")
 @click.option("--arm", metavar="ARM", help="Of a results folder  [default: the event as it was]")
-@click.option(
-    "--window", type=click.IntRange(min=1), help="Days after the focal event  [default: the longest]"
-)
+@click.option("--window", type=click.IntRange(min=1), help="Days after the focal event  [default: the longest]")
 @click.option(
     "--runs", type=click.IntRange(min=1),
     help="Of a results folder: replications simulated again, those it holds at most  [default: 32]",
 )  # fmt: skip
 @click.option("--from", "first", type=options.Day(), help="First day, for a CSV.")
 @click.option("--until", type=options.Day(), help="Last day, for a CSV.")
-@click.option(
-    "--freeze", type=options.FILE, help="Write the forecast with its hash and today's date to this file."
-)
+@click.option("--freeze", type=options.FILE, help="Write the forecast with its hash and today's date to this file.")
 @options.json_option
 @click.pass_context
 def score(
@@ -82,9 +74,7 @@ def score(
         options.answer(scored, lambda: _case_text(scored), indent=2)
         _leave_if_failed(ctx, scored["failed_runs"], "scores")
         return
-    why, idle = IDLE[
-        "folder" if forecast.is_dir() else "frozen" if forecast.suffix.lower() == ".json" else "csv"
-    ]
+    why, idle = IDLE["folder" if forecast.is_dir() else "frozen" if forecast.suffix.lower() == ".json" else "csv"]
     for name, option in idle.items():
         if options.given(ctx, name):
             raise click.UsageError(f"{option} does not apply here: {why}")
@@ -204,9 +194,7 @@ def _finished(result: Result) -> int:
     return finished
 
 
-def score_result(
-    result: Result, outcomes: Path, case_id: str | None, runs: int | None = None
-) -> dict[str, Any]:
+def score_result(result: Result, outcomes: Path, case_id: str | None, runs: int | None = None) -> dict[str, Any]:
     """The scores of a finished study, in the arm that changes nothing, with what was scored.
 
     runs: replications simulated again for the probabilities; a few dozen if None."""
@@ -218,9 +206,7 @@ def score_result(
     finished = _finished(result)
     if result.headline_arm is None:
         raise click.UsageError("the results hold the control arm only; run the arm with the event too")
-    p, without = (
-        dyad_probabilities(result, arm, runs=runs) for arm in (result.headline_arm, result.reference)
-    )
+    p, without = (dyad_probabilities(result, arm, runs=runs) for arm in (result.headline_arm, result.reference))
     effect = {dyad: p[dyad] - without[dyad] for dyad in p}
     return {
         "scenario": result.scenario.name,
@@ -263,9 +249,7 @@ def _case_text(scored: dict[str, Any]) -> Iterator[str]:
 )
 @options.json_option
 @click.pass_context
-def cases(
-    ctx: click.Context, plan: Path, runs: int | None, seed: int | None, workers: int, out: Path | None
-) -> None:
+def cases(ctx: click.Context, plan: Path, runs: int | None, seed: int | None, workers: int, out: Path | None) -> None:
     """Simulate every case of PLAN (experiments/cases.yaml) and score it against the responses on record.
 
     Each scenario is simulated in its control arm and in the arm that changes nothing. A case without responses on
@@ -294,9 +278,7 @@ def cases(
             found.append({"scenario": scenario.name, "case": None, "runs": result.runs})
         else:
             found.append(score_result(result, wanted.responses, case.case))
-    options.answer(
-        {"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found), indent=2
-    )
+    options.answer({"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found), indent=2)
     _leave_if_failed(ctx, failed, "scores")
 
 

@@ -21,9 +21,7 @@ MOST_FACTORS = 15
 
 @click.command()
 @click.argument("results", type=options.PATH)
-@click.option(
-    "--outcome", "outcomes", multiple=True, help="Only this outcome. Repeatable.  [default: the file's]"
-)
+@click.option("--outcome", "outcomes", multiple=True, help="Only this outcome. Repeatable.  [default: the file's]")
 @click.option(
     "--precision", type=options.FiniteRange(min=1e-9), default=0.1, show_default=True,
     help="Wanted half-width of the 95 % CI of means and effects.",
@@ -34,9 +32,7 @@ MOST_FACTORS = 15
 )  # fmt: skip
 @click.option("--seed", type=options.SHORT_SEED, default=1, show_default=True, help="Of the resampling.")
 @options.json_option
-def sensitivity(
-    results: Path, outcomes: tuple[str, ...], precision: float, bootstrap: int, seed: int
-) -> None:
+def sensitivity(results: Path, outcomes: tuple[str, ...], precision: float, bootstrap: int, seed: int) -> None:
     """Sobol or Morris indices with 95 % CIs, on means and on paired effects, and the split of the variance into
     parametric and Monte Carlo variance, with the noise of finite runs removed."""
     from balance_sim.analysis.sensitivity import sensitivity as sensitivity_of

@@ -28,12 +28,8 @@ MOST_POINTS = 20  # that are shown
 @click.option("--out", type=options.FOLDER, help="Results folder  [default: results/<experiment>]")
 @options.workers_option
 @click.option("--scheduler", metavar="tcp://HOST:PORT", help="Run on the Dask cluster of this scheduler.")
-@click.option(
-    "--cluster", metavar="KIND", help="Run on a queue through dask-jobqueue: slurm, pbs, sge, lsf ..."
-)
-@click.option(
-    "--jobs", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Jobs to ask it for."
-)
+@click.option("--cluster", metavar="KIND", help="Run on a queue through dask-jobqueue: slurm, pbs, sge, lsf ...")
+@click.option("--jobs", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Jobs to ask it for.")
 @click.option(
     "--cluster-option", "settings", multiple=True, metavar="KEY=VALUE",
     help="For the queue's jobs, e.g. queue=short, cores=8, memory=16GB, walltime=02:00:00. Repeatable.",
@@ -46,9 +42,7 @@ MOST_POINTS = 20  # that are shown
 @options.bytes_option
 @options.timeout_option
 @options.own_model_option
-@click.option(
-    "--block", type=click.IntRange(1, 100_000), help="Replications a block  [default: two seconds of work]"
-)
+@click.option("--block", type=click.IntRange(1, 100_000), help="Replications a block  [default: two seconds of work]")
 @click.option("--retry-failed", is_flag=True, help="Run blocks with failed replications again.")
 @options.json_option
 @click.pass_context
@@ -85,9 +79,7 @@ def sweep(
         )  # fmt: skip
     if result is None:
         return
-    options.answer(
-        result.summary, lambda: [*effects_lines(result), f"digest {result.digest}", f"wrote {folder}"]
-    )
+    options.answer(result.summary, lambda: [*effects_lines(result), f"digest {result.digest}", f"wrote {folder}"])
     if result.failed:
         click.echo(_failures(result, folder), err=True)
         ctx.exit(ExitCode.FAILED_RUNS)

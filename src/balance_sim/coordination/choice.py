@@ -159,9 +159,7 @@ class ChoiceSets:
             for name, reads in ((effect.of, effect.reads), (effect.repeated, "networks")):
                 known = sorted(getattr(data, reads))
                 if name is not None and name not in known:
-                    what = {"networks": "network", "states": "state covariate", "pairs": "pair covariate"}[
-                        reads
-                    ]
+                    what = {"networks": "network", "states": "state covariate", "pairs": "pair covariate"}[reads]
                     listed = f"Known: {', '.join(known) or 'none'}"
                     raise DataError(f"there is no {what} of this name", listed, value=name)
         self.data, self.effects, self.missing, self.repetitions = data, tuple(effects), missing, repetitions
@@ -355,14 +353,10 @@ def _uphill(b: Floats, step: Floats, value: float, slope: float, choice: ChoiceS
         shorter = b + step * 0.5**halving
         if log_likelihood(shorter, choice) >= value + 1e-4 * 0.5**halving * slope:
             return shorter, derivatives(shorter, choice)
-    raise DataError(
-        "no step goes uphill", "Check the covariates for very large values; divide them by their spread"
-    )
+    raise DataError("no step goes uphill", "Check the covariates for very large values; divide them by their spread")
 
 
-def _refuse_flat(
-    information: Floats, scale: Floats, effects: Sequence[Effect], least: float, why: str
-) -> None:
+def _refuse_flat(information: Floats, scale: Floats, effects: Sequence[Effect], least: float, why: str) -> None:
     """Raise DataError naming the effects without information. scale: its root at the start."""
     dead = [e.name for e, s in zip(effects, scale, strict=True) if s**2 <= FLAT]
     if dead:

@@ -285,9 +285,7 @@ def parse_formula(text: str) -> tuple[Effect, ...]:
     """
     terms = [term for term in _split(text.split("~", 1)[-1], "+") if term.strip()]
     if not terms:
-        raise ValueError(
-            "there is no effect. Write effects joined by +, as in inertia(treaties) + alter(wealth)."
-        )
+        raise ValueError("there is no effect. Write effects joined by +, as in inertia(treaties) + alter(wealth).")
     return tuple(map(parse_effect, terms))
 
 
@@ -337,9 +335,7 @@ def _option(part: str) -> tuple[str, object]:
     if word in POOLED:
         if bare != POOLED[word]:
             only = f'{word}="{POOLED[word]}"'
-            raise ValueError(
-                f"{part} is not computed here: every effect is that of {only}. Leave {word} out."
-            )
+            raise ValueError(f"{part} is not computed here: every effect is that of {only}. Leave {word} out.")
         return "", None
     if word and word in TRANSFORMS and not equals:
         return "transform", word

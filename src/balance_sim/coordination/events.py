@@ -115,9 +115,7 @@ class Record:
         for name, days in self.windows:
             inside = _within(data.networks[name], name, days)
             self.networks[windowed(name, days)] = self._ties(inside, name, least=-np.inf)
-        self.repeated = {
-            name: self._ties(_once(data.networks[name]), name) for name in dict.fromkeys(distinct)
-        }
+        self.repeated = {name: self._ties(_once(data.networks[name]), name) for name in dict.fromkeys(distinct)}
         self.states, self.pairs = (
             {name: self._values(frame, name, sides, mean_kept=mean_kept) for name, frame in frames.items()}
             for frames, sides in ((data.states, ("actor",)), (data.pairs, ("a", "b")))
@@ -157,9 +155,7 @@ class Record:
         adds = frame["increment"].notna()
         total = frame[adds].groupby(["a", "b", "date"], dropna=False)["increment"].sum().reset_index()
         sets = frame[~adds][["a", "b", "date", "value"]]
-        rows = pd.concat([sets, total], ignore_index=True).sort_values(
-            "date", na_position="first", kind="stable"
-        )
+        rows = pd.concat([sets, total], ignore_index=True).sort_values("date", na_position="first", kind="stable")
         by = rows["increment"].to_numpy(np.float64)
         return Track(
             where=tuple(_positions(rows[side], self.place, name) for side in ("a", "b")),

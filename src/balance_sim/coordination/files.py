@@ -127,8 +127,7 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
         because = f": {'; '.join(why)}" if why else ""
         raise DataError(f"there is no event in it{because}", "Give dated ties that begin", of_events[0])
     ties = {
-        name: reader.among(reader.ties(name, _paths(files)), _paths(files))
-        for name, files in (networks or {}).items()
+        name: reader.among(reader.ties(name, _paths(files)), _paths(files)) for name, files in (networks or {}).items()
     }
     by_state, by_pair = (
         {name: reader.covariate(name, _source(one), pairs=of_pairs) for name, one in (given or {}).items()}
@@ -167,9 +166,7 @@ def ties_from_agreements(accords: pd.DataFrame, a: str = "cow_a", b: str = "cow_
     signed = accords[accords["signed"].notna()]
     ended = signed[signed["ended"].notna()]
     frames = [
-        pd.DataFrame(
-            {"a": part[a].astype(str), "b": part[b].astype(str), "date": part[when], "increment": by}
-        )
+        pd.DataFrame({"a": part[a].astype(str), "b": part[b].astype(str), "date": part[when], "increment": by})
         for part, when, by in ((signed, "signed", 1.0), (ended, "ended", -1.0))
     ]
     out = pd.concat(frames, ignore_index=True)
@@ -287,9 +284,7 @@ class _EventReader:
         frames = [self.kept(read_presence(path, self.system, "keep")) for path in paths]
         changes = [frame for frame in frames if "present" in frame]
         if changes and len(changes) < len(frames):
-            raise DataError(
-                "presence is given both as spells and as changes", "Give one of the two", paths[0]
-            )
+            raise DataError("presence is given both as spells and as changes", "Give one of the two", paths[0])
         rows = self.among(_joined(frames), paths)
         return spells_of(rows) if changes else rows
 
@@ -307,18 +302,14 @@ class _EventReader:
             self.note(f"{count} rows of {Path(str(file)).name} repeat what a file before it says")
         frame = frame[~said].reset_index(drop=True)
         if self.conflicts == "refuse":
-            self.conflicting |= {
-                f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, values)
-            }
+            self.conflicting |= {f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, values)}
             return frame
         kept, count = the_last(frame, values)
         if values == ["value"] and "increment" not in frame:
             kept = frame  # covariates are applied row after row: a blank that does not hold is seen by those after it
         if count:
             files = ", ".join(Path(str(file)).name for file in frame["_file"].unique())
-            self.note(
-                f"{count} rows of {files} contradict one before them of the same moment: the last holds"
-            )
+            self.note(f"{count} rows of {files} contradict one before them of the same moment: the last holds")
         return kept.reset_index(drop=True)
 
     def note(self, what: str) -> None:
@@ -345,9 +336,7 @@ class _EventReader:
         return frame[~stray].reset_index(drop=True)
 
 
-def _events_of(
-    made: pd.DataFrame, first: date | None, last: date | None
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _events_of(made: pd.DataFrame, first: date | None, last: date | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
     begun, undated = (made["increment"] > 0) | (made["value"] > 0), made["date"].isna()
     early = late = pd.Series(False, index=made.index)
     if first is not None:

@@ -73,9 +73,7 @@ class CoordinationPlan(Strict):
         """Read the files. Raises DataError."""
         what = ("presence", "networks", "states", "pairs", "actors", "first", "last", "kinds")
         options: dict[str, Any] = {name: getattr(self, name) for name in what}
-        return load_event_data(
-            self.events, others=self.others, absent=self.absent, conflicts=self.conflicts, **options
-        )
+        return load_event_data(self.events, others=self.others, absent=self.absent, conflicts=self.conflicts, **options)
 
     def fit(self, data: EventData) -> CoordinationFit:
         """Fit the effects to what `load` has read. Raises DataError."""
@@ -91,9 +89,7 @@ class CoordinationPlan(Strict):
 def read_coordination_plan(path: Path | str) -> CoordinationPlan:
     """The plan in a YAML file, or in `coordination.yaml` of a folder. Raises ScenarioError."""
     path = Path(path)
-    return read_plan(
-        CoordinationPlan, path / FILE_NAME if path.is_dir() else path, "coordination", rules=_between_keys
-    )
+    return read_plan(CoordinationPlan, path / FILE_NAME if path.is_dir() else path, "coordination", rules=_between_keys)
 
 
 def _between_keys(plan: CoordinationPlan, refuse: Refuse) -> None:
@@ -217,6 +213,4 @@ def note_lines(fit: CoordinationFit, data: EventData) -> list[str]:
 
 
 def _imputed(fit: CoordinationFit) -> list[str]:
-    return [
-        f"{name}: {share:.1%} of its cells were blank and took a mean" for name, share in fit.imputed.items()
-    ]
+    return [f"{name}: {share:.1%} of its cells were blank and took a mean" for name, share in fit.imputed.items()]

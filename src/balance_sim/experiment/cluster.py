@@ -53,9 +53,7 @@ def job_queue(kind: str, options: dict[str, Any]) -> Any:
         import dask_jobqueue
     except ImportError:
         raise MissingExtra("clusters", "cluster") from None
-    kinds = {
-        name.removesuffix("Cluster").lower(): name for name in dir(dask_jobqueue) if name.endswith("Cluster")
-    }
+    kinds = {name.removesuffix("Cluster").lower(): name for name in dir(dask_jobqueue) if name.endswith("Cluster")}
     if kind not in kinds:
         raise WrongRequest(f"unknown cluster `{kind}`; dask-jobqueue has: {', '.join(sorted(kinds))}")
     asked = {"cores": 1, "memory": "2GB", "processes": 1, "walltime": "01:00:00"} | options

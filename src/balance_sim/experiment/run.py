@@ -151,9 +151,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     ahead = None
     with sink, ExitStack() as stack:
         is_worth_it = placebos_ahead and workers > 1 and len(scenario.states) >= LARGE
-        if is_worth_it and "placebos" not in kept_summary(
-            None if out is None else Path(out), scenario, version()
-        ):
+        if is_worth_it and "placebos" not in kept_summary(None if out is None else Path(out), scenario, version()):
             ahead = Background(partial(_placebos_and_channels, scenario, chosen))
             stack.callback(ahead.close)  # where the run ends without a result
         while True:
@@ -212,9 +210,7 @@ def runs_a_shard(runs: int, workers: int) -> int:
     return max(16, -(-runs // (workers * rounds)))
 
 
-def run_tasks(
-    job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
-) -> Iterator[TaskResult]:
+def run_tasks(job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None) -> Iterator[TaskResult]:
     """Outcomes as they finish. One worker, or one task of our own model: in this process.
 
     client: on its cluster instead."""

@@ -220,9 +220,7 @@ def _agree_points(sink: Folder, design: Sequence[SweepPoint], runs: int) -> Poin
     table = known.with_design(design)
     points = table.save(sink.store)
     asked = sink.manifest.model_copy(update={"runs": runs, "points": points})
-    if before is None or any(
-        getattr(before, key) != getattr(asked, key) for key in ("points", "runs", "design")
-    ):
+    if before is None or any(getattr(before, key) != getattr(asked, key) for key in ("points", "runs", "design")):
         kept = {} if before is None else {"versions": before.versions}
         sink.store.write_manifest(asked.model_copy(update=kept))
     drop_old_tables(sink.store, points.sha256)
@@ -290,9 +288,7 @@ def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> Swe
     return _plan(job, runs, [left], runs_a_shard(runs, workers), workers, found)
 
 
-def _plan(
-    job: Job, runs: int, left: Sequence[int], block: int, workers: int, found: Probe | None
-) -> SweepPlan:
+def _plan(job: Job, runs: int, left: Sequence[int], block: int, workers: int, found: Probe | None) -> SweepPlan:
     """left: runs still to do of each point. found: what was measured, None where nothing could be, or is to do."""
     todo, points = sum(left), sum(1 for count in left if count)
     seconds = room = math.nan if todo else 0.0
@@ -317,9 +313,7 @@ def _measured(job: Job, values: Values) -> Probe | None:
         began = time.perf_counter()
         worlds = job.worlds(values)
         made = time.perf_counter()
-        count = (
-            PROBE_RUNS if job.model else min(PROBE_MOST, max(PROBE_RUNS, batch_runs(worlds.reference.n) // 4))
-        )
+        count = PROBE_RUNS if job.model else min(PROBE_MOST, max(PROBE_RUNS, batch_runs(worlds.reference.n) // 4))
         job.live(Task(Block(0, 1), values=values))  # what is paid once is not counted
         ready = time.perf_counter()
         tables = job.live(Task(Block(0, count), values=values))

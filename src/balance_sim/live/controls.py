@@ -105,9 +105,7 @@ def run_controls(scenario: Scenario) -> tuple[PageControl, ...]:
         heed = scenario.audiences[name].attention.get("default")
         if heed is not None:
             low, path = min(0.0, heed), f"audiences.{name}.attention.default"
-            out.append(
-                RangeControl(f"attention of {name}", (path,), low, 1.0, heed, _between(low, 1.0, [heed]))
-            )
+            out.append(RangeControl(f"attention of {name}", (path,), low, 1.0, heed, _between(low, 1.0, [heed])))
     return tuple(out)
 
 
@@ -115,9 +113,7 @@ def sweep_controls(sweep: SweepResult) -> tuple[PageControl, ...]:
     """The factors of a sweep. Numbers: from the least to the greatest of the design and the scenario's own.
     All else: words, the scenario's own first."""
     points = [dict(sweep.table.points[number].values) for number in sweep.table.numbers()]
-    return tuple(
-        _of_factor(path, [row[path] for row in points if path in row], sweep.scenario) for path in sweep.paths
-    )
+    return tuple(_of_factor(path, [row[path] for row in points if path in row], sweep.scenario) for path in sweep.paths)
 
 
 def _of_factor(path: str, values: Sequence[Any], scenario: Scenario) -> PageControl:
@@ -131,9 +127,7 @@ def _of_factor(path: str, values: Sequence[Any], scenario: Scenario) -> PageCont
         whole = all(isinstance(value, int) for value in every)
         held = {float(value) for value in every}
         held = held if len(held) <= STEPS + 1 else {float(own[0])}
-        return RangeControl(
-            path, (path,), low, high, float(own[0]), _between(low, high, held, whole=whole), whole
-        )
+        return RangeControl(path, (path,), low, high, float(own[0]), _between(low, high, held, whole=whole), whole)
     choices: dict[str, dict[str, Any]] = {} if own else {AS_IN_THE_FILE: {}}
     for value in every:
         word = (", ".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)

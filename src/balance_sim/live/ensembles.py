@@ -139,9 +139,7 @@ class Service:
         key = hashlib.sha256(packed).hexdigest()
         return LiveSetting(scenario, packed, key, reference_key(scenario))
 
-    async def answers(
-        self, setting: LiveSetting, runs: int
-    ) -> AsyncIterator[Reached | ExpectedEffect | Result]:
+    async def answers(self, setting: LiveSetting, runs: int) -> AsyncIterator[Reached | ExpectedEffect | Result]:
         """The expected effect, then few runs, more, and all, each as a study of its own, and how far it is in between.
 
         Raises Superseded as soon as there is a newer request, and PartFailed."""

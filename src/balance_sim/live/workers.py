@@ -189,9 +189,7 @@ class _Simulator:
             if worlds is None:
                 worlds = compile_arms(pickle.loads(part.scenario), part.arms)  # from our own server
                 self.compiled[part.key] = worlds
-            if isinstance(
-                part, EffectQuestion
-            ):  # where replications draw parameters: at the parameters as they stand
+            if isinstance(part, EffectQuestion):  # where replications draw parameters: at the parameters as they stand
                 control = ExpectedControl.among(self.controls, part.control, worlds)
                 return figures(worlds, part.arms[-1], control, check)
             numbers = np.arange(part.block.first, part.block.stop, dtype=np.uint64)
@@ -248,9 +246,7 @@ class OpportunityCache:
         return found
 
 
-def _inputs_of(
-    world: World, seed: int, runs: npt.NDArray[np.uint64], most: npt.NDArray[np.float64] | None
-) -> str:
+def _inputs_of(world: World, seed: int, runs: npt.NDArray[np.uint64], most: npt.NDArray[np.float64] | None) -> str:
     """sha256 of all that opportunities follow from."""
     digest = hashlib.sha256(f"{seed} {len(runs)} {most is None} {world.ladder.names}".encode())
     arrays = (

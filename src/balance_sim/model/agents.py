@@ -110,18 +110,14 @@ class StateAgent(mesa.Agent):
         if np.isnan(wanted).any():
             alter = self.model.world.codes[prospects.alter[np.isnan(wanted)][0]]
             day = self.model.day
-            raise InvalidNumber(
-                f"willingness of {self.code} for {alter} is nan on day {day:g} after the start"
-            )
+            raise InvalidNumber(f"willingness of {self.code} for {alter} is nan on day {day:g} after the start")
         return consent(wanted)
 
     def effort_after(self, share: float) -> float:
         """Effort after this step: part of the way to a target that rises with insecurity."""
         rules, start = self.model.world.rules, self.model.worlds.baseline.insecurity[self.index]
         now, at_start = np.array(self.insecurity), np.array(start)
-        return float(
-            effort_change(np.array(self.effort), now, at_start, rules.effort_slope, rules.effort_max, share)
-        )
+        return float(effort_change(np.array(self.effort), now, at_start, rules.effort_slope, rules.effort_max, share))
 
 
 class BalanceModel(mesa.Model):
@@ -312,9 +308,7 @@ def agent_class_named(name: str) -> type[StateAgent]:
         raise ValueError(f"--model {name}: cannot be imported ({error}); write it as module:Class") from error
     except (Exception, SystemExit) as error:
         why = f"{type(error).__name__}: {error}"
-        raise ValueError(
-            f"--model {name}: its module ends in {why}; repair it, and try `import {module}`"
-        ) from error
+        raise ValueError(f"--model {name}: its module ends in {why}; repair it, and try `import {module}`") from error
     if not (isinstance(found, type) and issubclass(found, StateAgent)):
         raise ValueError(f"--model {name}: not a subclass of balance_sim.StateAgent")
     return found

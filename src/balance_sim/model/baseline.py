@@ -36,9 +36,7 @@ class Worlds:
     scenario: Scenario
     arms: dict[str, World]
     baseline: Baseline
-    bounds: dict[
-        str, Floats
-    ]  # by arm, upper bound of willingness, (n, n, M); with a run axis in front if drawn
+    bounds: dict[str, Floats]  # by arm, upper bound of willingness, (n, n, M); with a run axis in front if drawn
     classes: Classes  # of the scenario as written
 
     @property

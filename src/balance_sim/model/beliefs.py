@@ -56,7 +56,5 @@ def evidence(nats: Floats, most: float = MOST_EVIDENCE) -> Floats:
 def decay(elapsed_days: Floats | float, half_life_days: Floats | float | None) -> Floats:
     """Share of evidence left, 2^(-t / half-life); 1 where it does not fade (None or inf); 0 before its date."""
     elapsed = np.asarray(elapsed_days, dtype=float)
-    left = (
-        np.ones_like(elapsed) if half_life_days is None else np.exp2(-np.maximum(elapsed, 0) / half_life_days)
-    )
+    left = np.ones_like(elapsed) if half_life_days is None else np.exp2(-np.maximum(elapsed, 0) / half_life_days)
     return np.where(elapsed >= 0, left, 0.0)

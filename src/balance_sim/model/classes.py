@@ -33,9 +33,7 @@ def classes_of(scenario: Scenario, world: World | None = None) -> Classes:
     >>> classes_of(load_scenario("scenarios/beijing_2025.yaml")).direction("AUS", "JPN")  # doctest: +SKIP
     'counter'"""
     written = scenario.written
-    return (
-        written if isinstance(written, Classes) else _fixed(written, world if written is scenario else None)
-    )
+    return written if isinstance(written, Classes) else _fixed(written, world if written is scenario else None)
 
 
 def with_classes(scenario: Scenario) -> Scenario:

@@ -38,9 +38,7 @@ def label(text: str) -> np.uint64:
 def absorb(key: Keys | np.uint64, field: Keys | np.uint64 | int) -> Keys:
     """A new key from a key and one more field. Order matters; shapes broadcast."""
     with np.errstate(over="ignore"):
-        return mix(
-            (np.asarray(key, dtype=np.uint64) ^ mix(np.asarray(field, dtype=np.uint64) + GOLDEN)) + GOLDEN
-        )
+        return mix((np.asarray(key, dtype=np.uint64) ^ mix(np.asarray(field, dtype=np.uint64) + GOLDEN)) + GOLDEN)
 
 
 def run_keys(seed: int, runs: Keys) -> Keys:

@@ -112,9 +112,7 @@ class Baseline:
     threatened: Bools  # (n,) by the participants, just before the focal event
     direction: Ints  # (P,) index into DIRECTIONS
     keen: Floats  # (P, 2, M), or (R, P, 2, M): consent at the start, for the talks nobody recorded
-    first: dict[str, Floats] = field(
-        default_factory=dict
-    )  # terms of CHANGING at the start: (n, n), or (n, n, M)
+    first: dict[str, Floats] = field(default_factory=dict)  # terms of CHANGING at the start: (n, n), or (n, n, M)
 
 
 @dataclass(frozen=True)

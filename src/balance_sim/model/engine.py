@@ -22,14 +22,10 @@ __all__ = ["advance", "begin", "close_step", "perceive", "simulate", "turn_of_st
 Observer = Callable[[World, BlockState, View], None]
 
 
-def begin(
-    world: World, baseline: Baseline, seed: int, runs: Keys, accords: AgreementRows | None = None
-) -> BlockState:
+def begin(world: World, baseline: Baseline, seed: int, runs: Keys, accords: AgreementRows | None = None) -> BlockState:
     """The state of R runs at day 0. accords: of an arm that begins alike, else worked out here."""
     state = begin_network(world, runs)
-    a = state.accords = (
-        agreements_at_start(world, baseline, seed, runs) if accords is None else accords.copy()
-    )
+    a = state.accords = agreements_at_start(world, baseline, seed, runs) if accords is None else accords.copy()
     announced, under_way = a.stage == 1, a.stage < 2
     state.touched[a.run[announced], a.pair[announced]] = True
     state.busy[a.run[under_way], a.pair[under_way], a.kind[under_way]] = True

@@ -77,8 +77,7 @@ def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
     end = _followed(_steepest(energy, n, close))
     places, basins = np.unique(end, return_counts=True)
     found = [
-        Minimum(float(energy[at]), _camps(int(at), n), int(count))
-        for at, count in zip(places, basins, strict=True)
+        Minimum(float(energy[at]), _camps(int(at), n), int(count)) for at, count in zip(places, basins, strict=True)
     ]
     return sorted(found, key=lambda one: (one.energy, one.camps))
 

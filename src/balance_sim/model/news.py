@@ -27,9 +27,7 @@ from balance_sim.scenario.schema import Scenario
 Readings = tuple[tuple[str, ...], ...]
 
 
-def members(
-    actors: Iterable[str], groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]
-) -> list[int]:
+def members(actors: Iterable[str], groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]) -> list[int]:
     """Positions of the actors in the roster, groups expanded, outsiders left out, each once, sorted."""
     codes = {code for actor in actors for code in groups.get(actor, (actor,))}
     return sorted(roster[code] for code in codes if code in roster)
@@ -72,8 +70,7 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     events = [event for event in scenario.events if event.accord is None]
     groups = tuple((name, tuple(group)) for name, group in scenario.groups.items())
     roles = [
-        _roles(codes, groups, tuple(event.principals), tuple(event.guests), tuple(event.targets))
-        for event in events
+        _roles(codes, groups, tuple(event.principals), tuple(event.guests), tuple(event.targets)) for event in events
     ]
     steps, n, tension = len(moments), len(codes), scenario.parameters.prior_tension
     days = [(event.date - scenario.start).days for event in events]
@@ -88,9 +85,7 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     align = np.zeros((len(pairs), steps, len(names)))
     intent = np.zeros((len(places), steps))
     lost = np.zeros((steps, n))
-    for event, (principals, _, aimed), shown, day, left in zip(
-        events, roles, pairs_of, days, left_of, strict=True
-    ):
+    for event, (principals, _, aimed), shown, day, left in zip(events, roles, pairs_of, days, left_of, strict=True):
         kind, attention = scenario.event_kinds[event.kind], heed[event.kind]
         if len(shown) and kind.alignment:
             align[column_of_pair[shown]] += (event.sign * kind.alignment) * left[:, None] * attention

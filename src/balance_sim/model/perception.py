@@ -111,9 +111,7 @@ class View:
     @cached_property
     def support(self) -> Floats:
         """(R, n, n) s_ij."""
-        return threat.support(
-            self.reliable, threat.firmness(self.sided, self.total[:, :, None]), self.hostility
-        )
+        return threat.support(self.reliable, threat.firmness(self.sided, self.total[:, :, None]), self.hostility)
 
     @cached_property
     def backing(self) -> Floats:

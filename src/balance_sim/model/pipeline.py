@@ -64,9 +64,7 @@ def initial_agreements(world: World, seed: int, runs: Keys) -> AgreementRows:
     a.opened[t] = np.where(np.isnan(a.opened[t]), 0.0, a.opened[t])
     a.progress[t] = -a.opened[t]
     mean, shape = kinds.talks_days[a.kind[t]], kinds.talks_shape[a.kind[t]]
-    a.length[t] = clocks.gamma(
-        clocks.absorb(key[t], _TALKS), shape, mean, elapsed=np.maximum(a.progress[t], 0.0)
-    )
+    a.length[t] = clocks.gamma(clocks.absorb(key[t], _TALKS), shape, mean, elapsed=np.maximum(a.progress[t], 0.0))
     a.fails[t] = wait(key[t], _FAIL_IN_TALKS, rules.collapse_rate)
     date = record.fixed_signed[row[t]]
     a.signed[t] = np.where(np.isnan(date), NEVER, date)
@@ -123,9 +121,7 @@ def agreements_at_start(world: World, baseline: Baseline, seed: int, runs: Keys)
     return known
 
 
-def unobserved_negotiations(
-    world: World, baseline: Baseline, busy: Bools, seed: int, runs: Keys
-) -> AgreementRows:
+def unobserved_negotiations(world: World, baseline: Baseline, busy: Bools, seed: int, runs: Keys) -> AgreementRows:
     """Talks under way at the start that the record does not show, drawn from their steady state.
 
     The record holds few talks: most become known when something is signed. Without them a run would
@@ -227,9 +223,7 @@ def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
     return np.clip(np.exp(exponent * (now - opened)), 1.0, most)
 
 
-def sign_talks(
-    world: World, baseline: Baseline, state: BlockState, view: View, start: float, stop: float
-) -> None:
+def sign_talks(world: World, baseline: Baseline, state: BlockState, view: View, start: float, stop: float) -> None:
     """Talks go on from `start` to `stop`; at their length they are signed, or they fail and are over."""
     a, rules = state.accords, world.rules
     rows = np.flatnonzero(a.stage == 0)

@@ -29,9 +29,7 @@ def relations(alignment: Floats, against: Floats) -> Floats:
     return np.asarray(alignment - against)
 
 
-def credibility(
-    against_a: Floats, against_b: Floats, relation_a: Floats, relation_b: Floats, reach: Floats
-) -> Floats:
+def credibility(against_a: Floats, against_b: Floats, relation_a: Floats, relation_b: Floats, reach: Floats) -> Floats:
     """How credible m is as a mediator between a and b, 0..1.
 
     (1 - max(q_am, q_bm)) (1 - |R_am - R_bm| / 2) min(p_am, p_bm): neither side fears it, it stands as near to

@@ -110,9 +110,7 @@ class Hastened:
 
     @staticmethod
     def joined(parts: Sequence[Hastened]) -> Hastened:
-        return Hastened(
-            *(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Hastened))
-        )
+        return Hastened(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Hastened)))
 
     @staticmethod
     def none() -> Hastened:
@@ -169,9 +167,7 @@ class Workspace:
     total: Floats  # (R, n)
     defence: Floats  # (R, n)
     hostility: Floats  # (R, n, n) h_ij
-    beliefs: (
-        Floats  # (2 A + 3, few, n, n): lend_jk, then a_jk, diagonal 1, as each audience sees them; then, as i
-    )
+    beliefs: Floats  # (2 A + 3, few, n, n): lend_jk, then a_jk, diagonal 1, as each audience sees them; then, as i
     # sees it, f_ik, h_ik, and the willing support rho_k c_k p_ik b_ik (1 - h_ik); all other diagonals 0
     roots: Floats  # (R, n, n) sqrt(Theta_ik)
     scratch: Floats  # (few, n, n)

@@ -169,8 +169,7 @@ def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -
     most = np.empty((len(world.drawn.level), world.n, world.n, len(world.ladder.names)))
     for run, level in enumerate(world.drawn.level):
         weights, shares = (
-            {name: float(drawn[run]) for name, drawn in of.items()}
-            for of in (world.drawn.weights, world.drawn.shares)
+            {name: float(drawn[run]) for name, drawn in of.items()} for of in (world.drawn.weights, world.drawn.shares)
         )
         if shares or run == 0:
             bounds = ranges(world, baseline, margins, shares)
@@ -180,9 +179,7 @@ def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -
 
 def _bounded(world: World, bounds: dict[str, Bounds], weights: dict[str, float], level: Floats) -> Floats:
     u = world.ladder.intercept + level + world.propensity[:, None, :] + np.zeros((world.n, world.n, 1))
-    weighed = (
-        (weight * bounds[name][0], weight * bounds[name][1]) for name, weight in weights.items() if weight
-    )
+    weighed = ((weight * bounds[name][0], weight * bounds[name][1]) for name, weight in weights.items() if weight)
     return total(u, (np.maximum(low, high) for low, high in weighed))
 
 

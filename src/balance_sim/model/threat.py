@@ -96,9 +96,7 @@ def firmness(sided: Floats, total: Floats) -> Floats:
     """The part of i's threat that j would not side with, 0..1; 1 where there is no threat.
 
     sided: sum_k Theta_ik a_jk, with a_jj = 1; total: sum_k Theta_ik; shapes broadcast."""
-    share = np.divide(
-        sided, total, out=np.zeros(np.broadcast_shapes(sided.shape, total.shape)), where=total > 0
-    )
+    share = np.divide(sided, total, out=np.zeros(np.broadcast_shapes(sided.shape, total.shape)), where=total > 0)
     return np.maximum(1.0 - share, 0.0)
 
 

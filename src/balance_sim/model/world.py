@@ -305,9 +305,7 @@ def _fill_with_mean(matrix: Floats) -> Floats:
 def _rules(scenario: Scenario) -> Rules:
     parameters, treaty = scenario.parameters, scenario.event_kinds["treaty"]
     given = {
-        name: getattr(parameters, name)
-        for name in Rules.__dataclass_fields__
-        if name in type(parameters).model_fields
+        name: getattr(parameters, name) for name in Rules.__dataclass_fields__ if name in type(parameters).model_fields
     }
     if scenario.theory.weights["security_gain"] == 0:
         given["talks_speed_exponent"] = 0.0  # where the gain counts for nothing, it hastens nothing
@@ -321,9 +319,7 @@ def _rules(scenario: Scenario) -> Rules:
     )
 
 
-def _initial_agreements(
-    scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]
-) -> InitialAgreements:
+def _initial_agreements(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
     """codes, kinds: in the order of the arrays. The last few are kept."""
     given = (scenario.accords, codes, kinds, scenario.start)
     return _RECORDS.get(given, partial(_read_initial, scenario, codes, kinds))
@@ -336,9 +332,7 @@ def _read_initial(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, 
 
     def days(field: str) -> Floats:
         values = [getattr(a, field) for a in rows]
-        return shared(
-            np.array([np.nan if v is None else (v - scenario.start).days for v in values], dtype=float)
-        )
+        return shared(np.array([np.nan if v is None else (v - scenario.start).days for v in values], dtype=float))
 
     return InitialAgreements(
         ids=tuple(a.id for a in rows),

@@ -42,9 +42,7 @@ def atomic_file(path: Path, size: int | None = None) -> Iterator[Path]:
     with suppress(OSError):
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # its place would be taken: `--out /dev/null`
-            raise CannotWrite(
-                f"cannot write {path}: it is a device or a pipe, not a file. Choose another --out."
-            )
+            raise CannotWrite(f"cannot write {path}: it is a device or a pipe, not a file. Choose another --out.")
     partial = path.parent / f".{path.name[:50]}.partial"
     need = "" if size is None else f"{size:,} bytes"
     try:
@@ -158,8 +156,7 @@ class Lock:
                     continue
                 os.close(descriptor)
                 raise FolderBusy(
-                    f"{self.folder} is being written by another balance-sim; "
-                    "wait for it, or choose another --out."
+                    f"{self.folder} is being written by another balance-sim; wait for it, or choose another --out."
                 ) from None
             except OSError as error:  # a file system without locks
                 os.close(descriptor)

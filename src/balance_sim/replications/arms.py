@@ -67,8 +67,7 @@ def reference_key(scenario: Scenario) -> str:
     reference, events = scenario.reference_arm, scenario.events
     if scenario.focal in scenario.arms[reference].drop:
         events = tuple(
-            event.model_copy(update={"visibility": 1.0}) if event.id == scenario.focal else event
-            for event in events
+            event.model_copy(update={"visibility": 1.0}) if event.id == scenario.focal else event for event in events
         )
     rest = scenario.model_copy(update={"events": events, "arms": {reference: scenario.arms[reference]}})
     grid = time_grid(scenario, list(versions_for(scenario, []).values()))
@@ -154,17 +153,14 @@ def _extra_versions(worlds: Worlds, headline: str | None) -> list[_ExtraArm]:
     partners = {*worlds.classes.participants} - {worlds.classes.host}
     if any(one.rate > 0 and one.state in partners for one in lacking.provocations):
         for factor in RATES:
-            both(
-                f"extra.provoked_{round(100 * factor)}", partial(_provoked, factor=factor, partners=partners)
-            )
+            both(f"extra.provoked_{round(100 * factor)}", partial(_provoked, factor=factor, partners=partners))
     return out
 
 
 def _intent_is_judged(scenario: Scenario) -> bool:
     """Whether evidence on intent is dated before the start: initial tension changes nothing else."""
     return any(
-        one.date < scenario.start and one.targets and scenario.event_kinds[one.kind].intent
-        for one in scenario.events
+        one.date < scenario.start and one.targets and scenario.event_kinds[one.kind].intent for one in scenario.events
     )
 
 

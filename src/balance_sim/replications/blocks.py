@@ -75,20 +75,14 @@ class Batch:
     smooth: dict[str, dict[str, Floats]] = field(default_factory=dict)
     dyads: dict[str, Floats] = field(default_factory=dict)
 
-    def keep(
-        self, worlds: Worlds, arm: str, chances: Opportunities, simulated: Simulated, prospect: Prospect
-    ) -> None:
+    def keep(self, worlds: Worlds, arm: str, chances: Opportunities, simulated: Simulated, prospect: Prospect) -> None:
         """Put an arm's agreements into the batch, with its filtered estimates."""
         windows, direction = focal_windows(worlds), self.recorder.cast.direction
-        found = FilteredSums(
-            worlds.arms[arm], chances, simulated, prospect, windows, direction, len(self.numbers)
-        )
+        found = FilteredSums(worlds.arms[arm], chances, simulated, prospect, windows, direction, len(self.numbers))
         self.made[arm] = simulated.accords
         self.smooth[arm], self.dyads[arm] = filtered_outcomes(found), found.by_dyad(windows.longest)
 
-    def rows(
-        self, worlds: Worlds, arm: str, control: str | None, names: Sequence[str] | None = None
-    ) -> pa.Table:
+    def rows(self, worlds: Worlds, arm: str, control: str | None, names: Sequence[str] | None = None) -> pa.Table:
         """Outcomes of an arm. control: its paired control arm, if known; names: those drawn, all if None."""
         made, count = self.made[arm], len(self.numbers)
         outcomes = outcomes_of(worlds, made, None if control is None else self.made[control], count)
@@ -130,11 +124,7 @@ def simulate_block(
     tables = tabulate(worlds, batches(worlds, numbers, arms))
     if extra is None:
         return tables
-    drawn = [
-        name
-        for name in tables.runs.column_names
-        if name not in ("run", "arm") and not name.startswith(FILTERED)
-    ]
+    drawn = [name for name in tables.runs.column_names if name not in ("run", "arm") and not name.startswith(FILTERED)]
     rows = [
         batch.rows(extra.worlds, arm, control, drawn)
         for batch in batches(extra.worlds, runs_with_extra(block), extra.arms)
@@ -228,9 +218,7 @@ def tabulate(worlds: Worlds, batches: Sequence[Batch]) -> BlockTables:
     by_arm = {arm: np.concatenate([batch.dyads[arm] for batch in batches]) for arm in batches[0].dyads}
     return BlockTables(
         pa.concat_tables([batch.rows(worlds, arm, control) for batch, arm in of_each]),
-        pa.concat_tables(
-            [accord_table(worlds, arm, batch.made[arm], batch.numbers) for batch, arm in of_each]
-        ),
+        pa.concat_tables([accord_table(worlds, arm, batch.made[arm], batch.numbers) for batch, arm in of_each]),
         dyad_table(by_arm, control, world.codes, world.first, world.second),
     )
 

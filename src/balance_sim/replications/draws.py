@@ -84,9 +84,7 @@ def distribution_of(scenario: Scenario) -> Distribution:
     paths = (*found.names, *(fitted.paths[k] for k in held))
     estimate = tuple(float(weights.get(path.rpartition(".")[2], 0.0)) for path in paths)
     held_at_zero = tuple(
-        path
-        for path, value in zip(paths, estimate, strict=True)
-        if path in fitted.at_least_zero and value > 0
+        path for path, value in zip(paths, estimate, strict=True) if path in fitted.at_least_zero and value > 0
     )
     return Distribution(paths, estimate, tuple(map(tuple, whole.tolist())), held_at_zero)
 

@@ -245,9 +245,7 @@ class ExpectedSignatures:
     def rate(self, found: WillingnessOverTime) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each span."""
         openness = mean_openness(found.world, self.edges)[:, found.dyads, None]
-        return np.asarray(
-            found.consent * openness * opportunity_rate(found.world)[found.dyads] / DAYS_PER_YEAR
-        )
+        return np.asarray(found.consent * openness * opportunity_rate(found.world)[found.dyads] / DAYS_PER_YEAR)
 
     def signed(self, found: WillingnessOverTime, idle: Floats, windows: Windows) -> Expected:
         """Expected new agreements of an arm within each window. idle: (K, P, M), as `idle` gives it."""
@@ -263,9 +261,7 @@ class ExpectedSignatures:
             for day, reach, days in zip(edges, reaches, sooner, strict=True)
         }
         of = {window: windows.bounds(window) for window in windows.days}
-        return Expected(
-            found.world, windows, {name: by[stop] - by[first] for name, (first, stop) in of.items()}
-        )
+        return Expected(found.world, windows, {name: by[stop] - by[first] for name, (first, stop) in of.items()})
 
     def idle(self, found: WillingnessOverTime) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of each span, talks at speed 1."""

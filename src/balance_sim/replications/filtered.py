@@ -112,9 +112,7 @@ def _in_force(
     out = np.empty(len(chances.day))
     for kind in range(len(ladder.names)):
         rows = np.flatnonzero(chances.kind == kind)
-        late, early = (
-            in_force_of(ladder, kind, collapse, day - chances.day[rows], end) for day in (stop, first)
-        )
+        late, early = (in_force_of(ladder, kind, collapse, day - chances.day[rows], end) for day in (stop, first))
         out[rows] = late - early
     return out
 
@@ -167,9 +165,7 @@ class TalksAtStart:
     def signed_by(self, days: Floats) -> Floats:
         """(D, P, M) expected number signed from the start to each of D days, of the first replication."""
         unobserved, recorded = self._by(np.concatenate([[0.0], days]))
-        of_each = zip(
-            (unobserved[:, 1:] - unobserved[:, :1]).T, (recorded[:, 1:] - recorded[:, :1]).T, strict=True
-        )
+        of_each = zip((unobserved[:, 1:] - unobserved[:, :1]).T, (recorded[:, 1:] - recorded[:, :1]).T, strict=True)
         return np.stack([self._of_clocks(*one)[0] for one in of_each])
 
     def in_force(self, first: float, stop: float) -> Floats:
@@ -324,18 +320,14 @@ class FilteredSums:
     def in_force(self) -> Floats:
         """(R,) agreements that came into force within the longest window, whatever their origin but in force before."""
         first, stop = self.windows.bounds(self.windows.longest)
-        out = np.bincount(
-            self.chances.run, self.simulated.consent * self.prospect.in_force, minlength=self.runs
-        )
+        out = np.bincount(self.chances.run, self.simulated.consent * self.prospect.in_force, minlength=self.runs)
         out = out + self._talk_runs(self.prospect.talks_in_force, np.ones(1))
         haste, a = self.simulated.hastened, self.simulated.accords
         at_once = self.world.ladder.at_once
         np.add.at(out, haste.run, at_once[haste.kind] * self._haste[self.windows.longest])
         moved = np.flatnonzero(np.isin(a.origin, NEW_ORIGINS) & np.isfinite(a.signed))
         moved = moved[a.plain_signed[moved] != a.signed[moved]]
-        change = self._later(a.signed[moved], a.kind[moved]) - self._later(
-            a.plain_signed[moved], a.kind[moved]
-        )
+        change = self._later(a.signed[moved], a.kind[moved]) - self._later(a.plain_signed[moved], a.kind[moved])
         np.add.at(out, a.run[moved], change)
         known = np.flatnonzero(~np.isin(a.origin, (*NEW_ORIGINS, ORIGINS.index("in_force"))))
         np.add.at(out, a.run[known], in_force_between(a.in_force[known], first, stop).astype(float))
@@ -348,8 +340,7 @@ class FilteredSums:
         signed = np.minimum(signed, stop)  # never: later than any window
         mean = np.where(ladder.force_days > 0, ladder.force_days, 1.0)[kind]
         late, early = (
-            signed_within(moment - signed, ladder.force_shape[kind], mean, collapse)
-            for moment in (stop, first)
+            signed_within(moment - signed, ladder.force_shape[kind], mean, collapse) for moment in (stop, first)
         )
         later = np.where(ladder.force_days[kind] > 0, late - early, (signed >= first) & (signed < stop))
         return np.asarray((1.0 - ladder.at_once[kind]) * later)

@@ -249,9 +249,7 @@ def _lags(made: Agreements) -> dict[str, float]:
     }
 
 
-def compare(
-    ground: StateFacts, span: Span, observed: Agreements, simulated: Agreements, runs: int
-) -> GofComparison:
+def compare(ground: StateFacts, span: Span, observed: Agreements, simulated: Agreements, runs: int) -> GofComparison:
     """Compare what was observed with R = `runs` replications, numbered 0..R-1; all of the span.
 
     Raises ValueError for fewer than two replications."""
@@ -259,9 +257,7 @@ def compare(
         raise ValueError("at least two replications are needed")
     seen, made = observed.within(span), simulated.within(span)
     kinds = sorted({*map(str, seen.kind), *map(str, made.kind)})
-    parts = [
-        vectors_of(ground, span, *one, kinds) for one in ((replace(seen, run=0 * seen.run), 1), (made, runs))
-    ]
+    parts = [vectors_of(ground, span, *one, kinds) for one in ((replace(seen, run=0 * seen.run), 1), (made, runs))]
     stacked = {name: np.vstack([part[name][1] for part in parts]) for name in GROUPS}
     groups = [_group(name, parts[0][name][0], stacked[name]) for name in GROUPS]
     of_states = (
@@ -286,10 +282,7 @@ def vectors_of(
     """Group -> names of its K statistics, and (R, K) their values in each of the histories 0..R-1."""
     order = np.argsort(made.run, kind="stable")
     edges = np.searchsorted(made.run[order], np.arange(runs + 1))
-    found = [
-        statistics_of(ground, made.where(order[low:high]), kinds, span.calendar)
-        for low, high in pairwise(edges)
-    ]
+    found = [statistics_of(ground, made.where(order[low:high]), kinds, span.calendar) for low, high in pairwise(edges)]
     out = {}
     for name in GROUPS:
         names = list(found[0][name])
@@ -420,9 +413,7 @@ def with_focal(scenario: Scenario, day: date) -> Scenario:
     """The scenario, with a focal event that nobody sees on a day if it has none, as in an arm that drops it."""
     if any(event.id == scenario.focal for event in scenario.events):
         return scenario
-    return scenario.model_copy(
-        update={"focal": FOCAL, "events": with_quiet_event(scenario, scenario.events, day)}
-    )
+    return scenario.model_copy(update={"focal": FOCAL, "events": with_quiet_event(scenario, scenario.events, day)})
 
 
 def with_quiet_event(scenario: Scenario, events: Iterable[Event], day: date) -> tuple[Event, ...]:

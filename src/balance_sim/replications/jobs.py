@@ -104,9 +104,7 @@ class Job:
             if (found := self.compiled.get(repr(values))) is not None:
                 return found
         scenario = with_values(self.scenario, dict(values)) if values else self.scenario
-        with np.errstate(
-            all="ignore"
-        ):  # an overflow is told by `refuse_invalid`, with variable, state and day
+        with np.errstate(all="ignore"):  # an overflow is told by `refuse_invalid`, with variable, state and day
             found = compile_arms(scenario, self.arms), []
         with _GUARD:
             self.compiled[repr(values)] = found
@@ -120,9 +118,7 @@ class Job:
                 extra.append(extra_arms(worlds, headline_arm(worlds.scenario, self.arms)))
             more, block = extra[0] if self.mechanisms else None, task.block
             with deadline(self.limit(task)):
-                return simulate_block(
-                    worlds, self.seed, block, self.arms, more, draws=self.draws, model=self.model
-                )
+                return simulate_block(worlds, self.seed, block, self.arms, more, draws=self.draws, model=self.model)
 
     # -- as the work of the process pool ----------------------------------------------------------
 
@@ -236,9 +232,7 @@ def unknown_outcomes(experiment: Experiment, known: Sequence[str]) -> list[Diagn
     """A problem for every outcome that is not known, where the file names it."""
     node = experiment.marks["outcomes"]
     return [
-        problem(
-            node, f"outcomes[{at}]", "E107", f"no outcome `{name}`", did_you_mean(name, known), listed(known)
-        )
+        problem(node, f"outcomes[{at}]", "E107", f"no outcome `{name}`", did_you_mean(name, known), listed(known))
         for at, name in enumerate(experiment.head.outcomes)
         if name not in known
     ]

@@ -79,9 +79,7 @@ MEASURES = {
     ),
     "insecurity": Measure(_SCALE, "0 to 1", "Mean insecurity of the {of}", frozenset({"threatened"})),
     "insecurity_host": Measure(_SCALE, "0 to 1", "Insecurity of the host", _HOST),
-    "effort": Measure(
-        _SCALE, "share of capability", "Mean rise of effort of the {of}", frozenset({"threatened"})
-    ),
+    "effort": Measure(_SCALE, "share of capability", "Mean rise of effort of the {of}", frozenset({"threatened"})),
     "alignment_participants": Measure(
         _SCALE,
         "probability",
@@ -311,9 +309,7 @@ def numbers_of_agreements(
     return out | {Outcome("accords", kind, longest).name: part for kind, part in parts}
 
 
-def outcomes_of(
-    worlds: Worlds, made: AgreementRows, control: AgreementRows | None, runs: int
-) -> dict[str, Floats]:
+def outcomes_of(worlds: Worlds, made: AgreementRows, control: AgreementRows | None, runs: int) -> dict[str, Floats]:
     """Each outcome that is counted, as a column over the runs of one arm; `control`: the same runs in the control arm.
 
     control None: those runs are not known, and the outcome that needs them is left out."""

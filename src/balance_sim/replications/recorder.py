@@ -146,9 +146,7 @@ def step_at(grid: Floats, day: float, window: int) -> int | None:
     return min(int(np.searchsorted(grid, day + window, side="right")) - 1, len(grid) - 2)
 
 
-def signers(
-    world: World, cast: EventRoles, made: AgreementRows, runs: int, window: float, direction: str
-) -> Bools:
+def signers(world: World, cast: EventRoles, made: AgreementRows, runs: int, window: float, direction: str) -> Bools:
     """(R, n) who signed a new security agreement of a direction within a window."""
     rows = is_new(made.origin, days_after(made.signed, cast.day), window)
     rows &= (cast.direction[made.pair] == DIRECTIONS.index(direction)) & world.ladder.security[made.kind]
@@ -158,9 +156,7 @@ def signers(
     return out
 
 
-def stances(
-    world: World, cast: EventRoles, made: AgreementRows, effort: Floats, tie: Floats, window: float
-) -> Ints:
+def stances(world: World, cast: EventRoles, made: AgreementRows, effort: Floats, tie: Floats, window: float) -> Ints:
     """(R, n) stance of each state at the end of a window, an index into STANCES. effort, tie: (R, n) at its end."""
     counter = signers(world, cast, made, len(effort), window, "counter")
     others_acted = counter.sum(axis=1, keepdims=True) - counter > 0
@@ -238,9 +234,7 @@ def outsiders(worlds: Worlds, cast: EventRoles, audience: str) -> list[int]:
 
 def asian_shares(cast: EventRoles) -> dict[str, float]:
     """The groups whose names begin with `asia`, each with its share of their states; the host left out."""
-    sizes = {
-        name: int((who != cast.host).sum()) for name, who in cast.groups.items() if name.startswith("asia")
-    }
+    sizes = {name: int((who != cast.host).sum()) for name, who in cast.groups.items() if name.startswith("asia")}
     total = sum(sizes.values())
     return {name: size / total for name, size in sizes.items() if size}
 

@@ -236,9 +236,7 @@ def state_metrics(scene: StateMetrics, cast: EventRoles, *, apart: bool) -> dict
     return out
 
 
-def metrics_of_host(
-    scene: StateMetrics, cast: EventRoles, host: int, *, apart: bool
-) -> dict[Outcome, Floats]:
+def metrics_of_host(scene: StateMetrics, cast: EventRoles, host: int, *, apart: bool) -> dict[Outcome, Floats]:
     """What a scene holds of the cast's host."""
     view = scene.view
     room, agreeing = scene.room(host)

@@ -56,9 +56,7 @@ def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
     """Tables of several blocks as one; None for none."""
     names = ("runs", "accords", "dyads")
     return (
-        BlockTables(*(pa.concat_tables([getattr(part, name) for part in parts]) for name in names))
-        if parts
-        else None
+        BlockTables(*(pa.concat_tables([getattr(part, name) for part in parts]) for name in names)) if parts else None
     )
 
 
@@ -111,9 +109,7 @@ def runs_table(
     for name in outcomes:
         type_of(name)  # whoever makes an outcome declares what it is
     drawn = {name: numbers(values) for name, values in outcomes.items()}
-    return pa.table(
-        front | drawn | {FILTERED + name: numbers(np.round(of, DECIMALS)) for name, of in smooth.items()}
-    )
+    return pa.table(front | drawn | {FILTERED + name: numbers(np.round(of, DECIMALS)) for name, of in smooth.items()})
 
 
 def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: npt.NDArray[np.uint64]) -> pa.Table:
@@ -176,9 +172,7 @@ def quanta(values: Floats) -> tuple[Ints, Ints, Ints]:
     return total, coarse.astype(np.int64).sum(axis=0), rest.astype(np.int64).sum(axis=0)
 
 
-def dyad_table(
-    by_arm: Mapping[str, Floats], control: str, codes: Sequence[str], first: Ints, second: Ints
-) -> pa.Table:
+def dyad_table(by_arm: Mapping[str, Floats], control: str, codes: Sequence[str], first: Ints, second: Ints) -> pa.Table:
     """Sums of one block: a row an arm and dyad, and a row an arm and state, with an empty second code.
 
     by_arm: (R, P) filtered numbers; first, second: (P,) the dyads' states as positions in `codes`. Rows that are zero

@@ -95,9 +95,7 @@ class Counts(Moments):
         found, times = np.unique(known, return_counts=True)
         whole = np.concatenate([self.values, found])
         self.values, place = np.unique(whole, return_inverse=True)
-        self.times = np.bincount(place, np.concatenate([self.times, times]), len(self.values)).astype(
-            np.int64
-        )
+        self.times = np.bincount(place, np.concatenate([self.times, times]), len(self.values)).astype(np.int64)
         if len(self.values) > MOST_VALUES:
             self._merge()
 
@@ -225,9 +223,7 @@ class Estimates:
 
     arms: the control arm first. steps: of outcomes that are shares, as `outcomes.least_jump` takes them."""
 
-    def __init__(
-        self, arms: Sequence[str], only: Sequence[str] = (), steps: Mapping[str, float] | None = None
-    ) -> None:
+    def __init__(self, arms: Sequence[str], only: Sequence[str] = (), steps: Mapping[str, float] | None = None) -> None:
         self.arms, self.only, self.steps = tuple(arms), tuple(only), steps
         self.levels = {arm: Levels() for arm in self.arms}
         self.effects = {arm: Differences() for arm in self.arms[1:]}
@@ -263,9 +259,7 @@ class Estimates:
                 c, of = levels.counts[name], levels.of(name)
                 quantiles = {f"q{round(100 * q):02d}": c.quantile(q) for q in QUANTILES}
                 row = {"arm": arm, "outcome": name, "estimator": "count" if of is c else "filtered"}
-                rows.append(
-                    row | {"mean": of.mean(), "sd": c.sd()} | quantiles | {"mcse": of.error(), "n": c.n}
-                )
+                rows.append(row | {"mean": of.mean(), "sd": c.sd()} | quantiles | {"mcse": of.error(), "n": c.n})
         return pd.DataFrame(rows, columns=LEVELS)
 
     def spread(self, arm: str, outcome: str) -> float:
@@ -323,9 +317,7 @@ def columns_by_arm(runs: pa.Table, arms: Sequence[str]) -> dict[str, dict[str, F
     for arm in arms:
         part = runs.filter(pc.equal(words, arm)).sort_by("run")
         parts[arm] = {
-            name: part[name].to_numpy(zero_copy_only=False).astype(float)
-            for name in part.column_names
-            if name != "arm"
+            name: part[name].to_numpy(zero_copy_only=False).astype(float) for name in part.column_names if name != "arm"
         }
     common = parts[arms[0]]["run"]
     for arm in arms[1:]:

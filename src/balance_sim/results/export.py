@@ -160,8 +160,7 @@ def ema_frames(sweep: SweepResult) -> tuple[pd.DataFrame, dict[str, np.ndarray]]
     rows = []
     for point, arm in means.index:
         front = {
-            path: float(value) if _is_number(value) else factor_text(value)
-            for path, value in values[point].items()
+            path: float(value) if _is_number(value) else factor_text(value) for path, value in values[point].items()
         }
         rows.append(front | {"scenario": int(point), "policy": arm, "model": sweep.scenario.name})
     experiments = pd.DataFrame(rows)
@@ -183,8 +182,7 @@ def export_ema(folder: Path, out: Path) -> int:
         "version": 0.1,
         "outcomes": [["ScalarOutcome", name, f"{name}.cls"] for name in outcomes],
         "experiments": {
-            name: str(column.dtype) if column.dtype.kind in "if" else "object"
-            for name, column in experiments.items()
+            name: str(column.dtype) if column.dtype.kind in "if" else "object" for name, column in experiments.items()
         },
     }
     make_folder(out.parent)

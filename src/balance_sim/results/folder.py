@@ -277,9 +277,7 @@ def scenario_of(manifest: Manifest) -> Scenario:
         raise StoreDamaged("manifest.json: `inputs` is not the scenario of that sha256. Restore it.")
     has_focal = any(event.id == scenario.focal for event in scenario.events)
     if any(CONTROL.search(text) for text in _texts(manifest.inputs)) or not has_focal:
-        raise StoreDamaged(
-            "manifest.json: `inputs` is no scenario that would be read from a file. Restore it."
-        )
+        raise StoreDamaged("manifest.json: `inputs` is no scenario that would be read from a file. Restore it.")
     classes = manifest.class_table
     if classes is not None and not {*scenario.codes} <= {*classes.list_of}:
         raise StoreDamaged("manifest.json: `classes` lacks states of the scenario. Restore it.")
@@ -329,9 +327,7 @@ def _classes_that_differ(before: Manifest, now: Manifest) -> list[str]:
     ]
 
 
-def leaf_differences(
-    a: Any, b: Any, path: str = "", words: str = "{a!r} there, {b!r} asked for"
-) -> list[str]:
+def leaf_differences(a: Any, b: Any, path: str = "", words: str = "{a!r} there, {b!r} asked for") -> list[str]:
     """Key paths at which two trees differ, with both values."""
     if isinstance(a, list) and isinstance(b, list):
         named = _are_names(a) and _are_names(b) and {*a} != {*b}

@@ -140,8 +140,7 @@ def fan(parts: Iterable[dict[str, DayCounts]], horizon: int) -> pd.DataFrame:
             below = held.cumsum(axis=1)
             # The smallest count that a share q of the runs does not exceed, as NumPy's `inverted_cdf`.
             quantiles = {
-                name: (below < max(np.ceil(n * q), 1)).sum(axis=1).astype(float)
-                for name, q in QUANTILES.items()
+                name: (below < max(np.ceil(n * q), 1)).sum(axis=1).astype(float) for name, q in QUANTILES.items()
             }
             mean = held @ np.arange(held.shape[1]) / n
             rows.append(pd.DataFrame({"arm": arm, "day": days, "mean": mean} | quantiles | {"n": n}))

@@ -196,9 +196,7 @@ class PointTable:
             raise StoreDamaged(f"{path}: damaged. Restore it, or start in a new folder.")
         found = parquet_table(content, str(path))
         if found.num_rows > MOST_POINTS:
-            raise StoreDamaged(
-                f"{path}: {found.num_rows:,} points; at most {MOST_POINTS:,} are read. Restore it."
-            )
+            raise StoreDamaged(f"{path}: {found.num_rows:,} points; at most {MOST_POINTS:,} are read. Restore it.")
         table = found.to_pydict()
         points = [
             SweepPoint(
@@ -220,9 +218,7 @@ class PointTable:
             "point": pa.array(range(len(rows)), pa.int32()),
             "place": pa.array(self.places, pa.int32()),
         }
-        columns |= {
-            name: [getattr(point, name) for point in self.points] for name in ("key", "label", "part")
-        }
+        columns |= {name: [getattr(point, name) for point in self.points] for name in ("key", "label", "part")}
         for path in dict.fromkeys(path for row in rows for path in row):
             column = [row.get(path, _ABSENT) for row in rows]
             if all(type(value) is float for value in column):

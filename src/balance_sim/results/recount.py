@@ -139,9 +139,7 @@ class Recount:
             """Members by name: the table's, and of states that it lacks those that they had."""
             mine = getattr(own, name)
             return {
-                one: tuple(
-                    sorted({code for code in codes if code in listed} | {*strangers} & {*mine.get(one, ())})
-                )
+                one: tuple(sorted({code for code in codes if code in listed} | {*strangers} & {*mine.get(one, ())}))
                 for one, codes in getattr(table, name).items()
             }
 
@@ -207,9 +205,7 @@ class Recount:
             if not self.loses(name)
             and not ((of := known_outcome(name)) and of.estimator == "filtered" and is_counted(of))
         ]
-        return pa.table(
-            {name: numbers(counted[name]) if name in counted else runs[name] for name in kept}
-        ), accords
+        return pa.table({name: numbers(counted[name]) if name in counted else runs[name] for name in kept}), accords
 
     def _counted(
         self,
@@ -238,17 +234,12 @@ class Recount:
                 signers[found.row[signed], side[signed]] = True
             share = coalition(signers, capabilities(by_audience(result.scenario)), self._inside)
             out[Outcome("coalition", "", window).name] = share
-        return {
-            name: of
-            for name, of in out.items()
-            if name in runs.column_names and is_counted(outcome_named(name))
-        }
+        return {name: of for name, of in out.items() if name in runs.column_names and is_counted(outcome_named(name))}
 
     def _rows(self, runs: pa.Table, accords: pa.Table) -> npt.NDArray[np.int64]:
         """For each agreement, the row of its run and arm among the outcomes."""
         keys = [
-            positions(table, "arm", self.result.arms) * 2**32 + table["run"].to_numpy()
-            for table in (runs, accords)
+            positions(table, "arm", self.result.arms) * 2**32 + table["run"].to_numpy() for table in (runs, accords)
         ]
         order = np.argsort(keys[0])
         return np.asarray(order[np.searchsorted(keys[0][order], keys[1])])

@@ -188,10 +188,7 @@ class Result:
         """The two camps just before the event, which `camps_*` start from: codes, energy per unit of weight,
         and whether no configuration has less."""
         found, world = self.worlds.camps, self.worlds.reference
-        sides = [
-            [code for code, at in zip(world.codes, found.sides, strict=True) if at == side]
-            for side in (1, -1)
-        ]
+        sides = [[code for code, at in zip(world.codes, found.sides, strict=True) if at == side] for side in (1, -1)]
         energy = found.energy / weight_of_pairs(world.capability)
         return {"camps": sides, "energy": energy, "exact": found.exact}
 
@@ -298,9 +295,7 @@ class Result:
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
         for runs, accords in self.blocks():
             numbers = np.unique(runs["run"].to_numpy()).astype(np.int64)
-            yield frames.cumulative(
-                accords, numbers, self.arms, direction, self.focal_day, self.horizon, kinds
-            )
+            yield frames.cumulative(accords, numbers, self.arms, direction, self.focal_day, self.horizon, kinds)
 
     @classmethod
     def open(cls, folder: Path | str, runs: int | None = None) -> Self:
@@ -310,9 +305,7 @@ class Result:
         store = Store(Path(folder))
         manifest = store.manifest()
         if manifest.is_sweep:
-            raise WrongRequest(
-                f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))"
-            )
+            raise WrongRequest(f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))")
         scenario = scenario_of(manifest)
         timing = (read_summary(Path(folder)) or {}).get("timing")
         wanted = manifest.runs if runs is None else min(manifest.runs, runs)

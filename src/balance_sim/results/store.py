@@ -384,9 +384,7 @@ def lacking_words(store: Store, points: Sequence[int], runs: int) -> str | None:
     if store.is_written():
         return f"{there}: it is being written"
     if came_to_its_end(read_summary(store.folder), runs, len(points)):
-        return (
-            f"{there}: the study was finished, and {lost:,} are gone; the same command simulates them again"
-        )
+        return f"{there}: the study was finished, and {lost:,} are gone; the same command simulates them again"
     return f"{there}: the study was interrupted; the same command goes on"
 
 

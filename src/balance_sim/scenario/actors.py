@@ -192,8 +192,7 @@ def read_names(tree: Node, found: Diagnostics) -> Names:
     outside = _outside(tree.get("outside"), roster, year, found)
     groups = _groups(tree.get("groups"), roster, found, is_whole=is_whole)
     kinds, event_kinds = (
-        tuple({**default_tree().below(head).fields, **tree.below(head).fields})
-        for head in ("kinds", "event_kinds")
+        tuple({**default_tree().below(head).fields, **tree.below(head).fields}) for head in ("kinds", "event_kinds")
     )
     line, ordered = states.at.line if states else 0, tuple(sorted(groups.items()))
     return Names(frozenset(roster), frozenset(outside), ordered, kinds, event_kinds, is_whole, line)
@@ -335,9 +334,7 @@ def one_actor(node: Node, path: str, names: Names, found: Diagnostics, *, outsid
         _not_among(node, path, names, found, groups=False, outside=outside)
 
 
-def _not_among(
-    node: Node, path: str, names: Names, found: Diagnostics, *, groups: bool, outside: bool = True
-) -> None:
+def _not_among(node: Node, path: str, names: Names, found: Diagnostics, *, groups: bool, outside: bool = True) -> None:
     """Why the code is refused; nothing if it is a state's and the roster is not known whole."""
     code = node.value
     if not groups and code in names.members:

@@ -124,9 +124,7 @@ IN_EVENTS = ("date", "principals", "guests", "targets", "sign")
 """What an arm of any scenario may set beside the numbers that are free; an arm of one that was checked may set all."""
 
 
-def with_settings(
-    scenario: Scenario, settings: Mapping[str, object], *, is_checked: bool = False
-) -> Scenario | None:
+def with_settings(scenario: Scenario, settings: Mapping[str, object], *, is_checked: bool = False) -> Scenario | None:
     """The scenario with what an arm sets, or None where the short way does not know how. Its sha256 is the old one.
 
     settings: values as the schema holds them; what is dropped and added is out and in already."""

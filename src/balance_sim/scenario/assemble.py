@@ -72,9 +72,7 @@ def assemble(tree: Node, name: str, found: Diagnostics, reader: Reader | None = 
     return scenario
 
 
-def _arm_drafts(
-    tree: Node, arms: Sequence[str], base: Draft, reader: Reader, found: Diagnostics
-) -> dict[str, Draft]:
+def _arm_drafts(tree: Node, arms: Sequence[str], base: Draft, reader: Reader, found: Diagnostics) -> dict[str, Draft]:
     """The scenario as it is in each arm, with what is wrong in that arm alone."""
     seen = {_place(one) for one in found}
     drafts: dict[str, Draft] = {}

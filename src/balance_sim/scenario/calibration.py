@@ -101,9 +101,7 @@ def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
     tree = tree.without("calibration")
     if named.value is None:
         return tree
-    name, shown_as, data = sources.beside(
-        named.value, sources.path.name, named.mark, "calibration", LARGEST_SCENARIO
-    )
+    name, shown_as, data = sources.beside(named.value, sources.path.name, named.mark, "calibration", LARGEST_SCENARIO)
     read, problems = read_document(decoded(data, shown_as), shown_as)
     hint = _again(sources.shown)
     if isinstance(read.value, dict):
@@ -174,10 +172,7 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
     states = tree.get("states") or from_plain([])
     rows = [_with_intercepts(row, estimates) for row in states.items]
     given = tree.get("frailties") or from_plain([], read.mark)
-    known = {
-        "-".join(sorted(str(child.value) for key in ("a", "b") if (child := row.get(key))))
-        for row in given.items
-    }
+    known = {"-".join(sorted(str(child.value) for key in ("a", "b") if (child := row.get(key)))) for row in given.items}
     dyads = []
     for key, node in read.fields["dyads"].fields.items():
         if key not in known:

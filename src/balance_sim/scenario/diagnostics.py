@@ -153,9 +153,7 @@ def escaped(text: str) -> str:
     """Text with its control characters written out; what is printable stays."""
     if text.isprintable():
         return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
 _left: ContextVar[list[int]] = ContextVar("suggestions left")

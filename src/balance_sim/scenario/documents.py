@@ -262,9 +262,7 @@ def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int,
     return problem(here, "", "E010", why, "check indentation, brackets and quotes")
 
 
-def _opened(
-    error: yaml.YAMLError, what: str, read: list[str], line: int, last_quote: tuple[int, int]
-) -> int | None:
+def _opened(error: yaml.YAMLError, what: str, read: list[str], line: int, last_quote: tuple[int, int]) -> int | None:
     """The line of a bracket or quote that was not closed, if that is the trouble; read: the lines so far."""
     if last_quote[0] < last_quote[1] == line:
         return last_quote[0] + 1

@@ -78,9 +78,7 @@ class RowRead:
         """The node of the first of `fields` that was written, else the row's."""
         return next((child for name in fields if (child := self.node.get(name)) is not None), self.node)
 
-    def problem(
-        self, name: str, code: str, message: str, suggestion: str = "", allowed: str = ""
-    ) -> Diagnostic:
+    def problem(self, name: str, code: str, message: str, suggestion: str = "", allowed: str = "") -> Diagnostic:
         """One of a field of it."""
         return problem(self.at(name), f"{self.path}.{name}", code, message, suggestion, allowed)
 
@@ -311,9 +309,7 @@ def read_row(name: str, node: Node, path: str, names: Names) -> RowRead:
     return RowRead(read, node, path, tuple(found), row_key(section, node))
 
 
-def _kind(
-    node: Node, path: str, known: Sequence[str], others: dict[str, str], what: str, found: Diagnostics
-) -> Node:
+def _kind(node: Node, path: str, known: Sequence[str], others: dict[str, str], what: str, found: Diagnostics) -> Node:
     child = node.get("kind")
     if child is None or not isinstance(child.value, str) or child.value in known:
         return node

@@ -205,9 +205,7 @@ def _read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoin
     return points, rows
 
 
-def _read_scenario(
-    tree: Node, sources: Sources, head: ExperimentHead | None, found: Diagnostics
-) -> Scenario | None:
+def _read_scenario(tree: Node, sources: Sources, head: ExperimentHead | None, found: Diagnostics) -> Scenario | None:
     """The scenario that the file names, with the file's `theory` and `set` laid over it."""
     node = tree.get("scenario")
     if node is None or not isinstance(node.value, str) or not node.value.strip():
@@ -267,18 +265,14 @@ def _scenario_path(node: Node, sources: Sources) -> Path | str:
     raise refused(node, "scenario", "E501", why, hint)
 
 
-def _changed(
-    scenario: Scenario, changes: Sequence[ValueChange], where: Node, found: Diagnostics
-) -> Scenario | None:
+def _changed(scenario: Scenario, changes: Sequence[ValueChange], where: Node, found: Diagnostics) -> Scenario | None:
     """A scenario with changes, checked in every arm; problems point at what was changed."""
     tree, of_change = as_tree(scenario, Mark(scenario.name, 1, 1)), Diagnostics()
     tree = apply_changes(tree, changes, read_names(tree, Diagnostics()), of_change)
     changed = assemble(tree, scenario.name, of_change)
     wrong, here = errors_in(of_change), changes[0].key  # where the trouble shows elsewhere in the scenario
     own = where.mark.file
-    found += [
-        one if one.file == own else replace(one, file=own, line=here.line, col=here.col) for one in wrong
-    ]
+    found += [one if one.file == own else replace(one, file=own, line=here.line, col=here.col) for one in wrong]
     return None if wrong or changed is None else changed.counted_as(scenario)
 
 
@@ -365,9 +359,7 @@ def _check_names(tree: Node, head: ExperimentHead, scenario: Scenario, found: Di
             found.add(item, f"arms[{at}]", "E107", why, near, listed(arms))
 
 
-def _check_values(
-    scenario: Scenario, factors: Sequence[Factor], rows: Sequence[Node], found: Diagnostics
-) -> None:
+def _check_values(scenario: Scenario, factors: Sequence[Factor], rows: Sequence[Node], found: Diagnostics) -> None:
     """Every key path is one of the scenario, once; every value (of a range: both ends) is one it may take."""
     tree, before = as_tree(scenario, Mark(scenario.name, 1, 1)), len(found)
     names = read_names(tree, Diagnostics())

@@ -69,9 +69,7 @@ class Sources:
             return str(written)
         return os.path.realpath(self.folder / Path(base).parent / written)
 
-    def beside(
-        self, written: object, base: str, mark: Mark, path: str, largest: int
-    ) -> tuple[str, str, bytes]:
+    def beside(self, written: object, base: str, mark: Mark, path: str, largest: int) -> tuple[str, str, bytes]:
         """A file named by another: its name within the folder, as shown in messages, and its bytes.
 
         `base` is the name within the folder of the file that names it."""

@@ -126,9 +126,7 @@ def _read_with(
     of_scenario = Diagnostics()
     scenario = assemble(tree, name, of_scenario, reader)
     if is_table_lost:  # its states are unknown everywhere: only the table itself is worth telling
-        unknown = [
-            one for one in of_scenario if one.code == "E301" and one.message.startswith("unknown state")
-        ]
+        unknown = [one for one in of_scenario if one.code == "E301" and one.message.startswith("unknown state")]
         of_scenario = Diagnostics(one for one in of_scenario if one not in unknown)
     found += of_scenario
     return None if scenario is None else scenario.counted_as(written or scenario)
@@ -304,9 +302,7 @@ def _read_mapping(text: str, file: str, found: Diagnostics) -> Node:
     raise refused(node, "", "E012", why, EXAMPLE)
 
 
-def _with_base(
-    tree: Node, name: str, sources: Sources, chain: list[tuple[str, int]], found: Diagnostics
-) -> Node:
+def _with_base(tree: Node, name: str, sources: Sources, chain: list[tuple[str, int]], found: Diagnostics) -> Node:
     before = len(found)
     tree = _with_tables(tree, name, sources, found)
     extends = tree.get("extends")
@@ -314,9 +310,7 @@ def _with_base(
         return tree
     tree, of_base = tree.without("extends"), Diagnostics()
     try:
-        base_name, base_shown, data = sources.beside(
-            extends.value, name, extends.mark, "extends", LARGEST_SCENARIO
-        )
+        base_name, base_shown, data = sources.beside(extends.value, name, extends.mark, "extends", LARGEST_SCENARIO)
         chain = [*chain[:-1], (name, extends.at.line), (base_name, 0)]
         _check_chain(extends, chain)
         sources.included.setdefault(base_shown, f"{extends.mark.file}:{extends.at.line}")

@@ -55,9 +55,7 @@ HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them a
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class SectionRow(Strict):
@@ -122,9 +120,7 @@ if TYPE_CHECKING:
     class NoRelations(Apart):
         """A spell without relations, from 00:00 of `from` to 00:00 of `until`; blank: open to that side."""
 else:  # `from` is no name that a class body can give a field
-    NoRelations = create_model(
-        "NoRelations", __base__=Apart, __module__=__name__, **{"from": (Day | None, None)}
-    )
+    NoRelations = create_model("NoRelations", __base__=Apart, __module__=__name__, **{"from": (Day | None, None)})
 
 
 class Distance(SectionRow):
@@ -279,9 +275,7 @@ class Parameters(Strict):
     change_hostility: NonNegative
     s0: NonNegative
     tau: Unit
-    gain_floor: Annotated[
-        float, Field(ge=1e-9, le=1.0)
-    ]  # ln(gain + floor) spans 21 nats, with the exponent 414
+    gain_floor: Annotated[float, Field(ge=1e-9, le=1.0)]  # ln(gain + floor) spans 21 nats, with the exponent 414
     d0_km: Positive
     experience_half_life_days: HalfLife
     activity_half_life_days: HalfLife

@@ -76,9 +76,7 @@ def delimiter_of(first_line: str) -> str:
     return max((",", "\t", ";"), key=first_line.count)
 
 
-def read_table(
-    item: Node, name: str, section: Section, sources: Sources, base: str, found: Diagnostics
-) -> list[Node]:
+def read_table(item: Node, name: str, section: Section, sources: Sources, base: str, found: Diagnostics) -> list[Node]:
     """Rows of the table that `item` (`table`, `sha256`) names; what is wrong with it goes to `found`.
 
     `name` is the section's; `base` the file that holds `item`."""
@@ -196,9 +194,7 @@ def _check_header(
                     "columns for notes end in `_note` or begin with `x_`",
                 )
                 if near:
-                    hint = (
-                        f"it is called `{near}` here" if column in OTHER_NAMES else f"did you mean `{near}`?"
-                    )
+                    hint = f"it is called `{near}` here" if column in OTHER_NAMES else f"did you mean `{near}`?"
             elif at == len(header):
                 hint = "remove the comma at the end of every row"
             found.add(where, name, "E602", why, hint, listed(known, 30))

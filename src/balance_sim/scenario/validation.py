@@ -85,14 +85,10 @@ def read_piece[Model: Strict](
 
 def refusal(code: str, message: str, suggestion: str = "", allowed: str = "") -> PydanticCustomError:
     """What a validator of a plan's field raises: a diagnostic at the place of that field."""
-    return PydanticCustomError(
-        code, "{said}", {"said": message, "suggestion": suggestion, "allowed": allowed}
-    )
+    return PydanticCustomError(code, "{said}", {"said": message, "suggestion": suggestion, "allowed": allowed})
 
 
-def unknown_key(
-    found: Diagnostics, node: Node, path: str, key: str, known: Collection[str], here: str | None
-) -> None:
+def unknown_key(found: Diagnostics, node: Node, path: str, key: str, known: Collection[str], here: str | None) -> None:
     """A key that does not belong where it stands; says where it does, or what was meant.
 
     here: the place, as `homes` spells it, for keys of another level; None: not in a scenario."""
@@ -120,9 +116,7 @@ def joined(path: str, loc: Sequence[object]) -> str:
     return path
 
 
-def _translate(
-    entry: Any, root: Node, path: str, model: type[Strict], found: Diagnostics, *, is_plan: bool
-) -> None:
+def _translate(entry: Any, root: Node, path: str, model: type[Strict], found: Diagnostics, *, is_plan: bool) -> None:
     """One pydantic error told; nothing where the reader has complained already."""
     loc = [step for step in entry["loc"] if step != "[key]"]
     node, kind = descend(root, loc), entry["type"]
@@ -239,9 +233,7 @@ FILE_KINDS = (
     FileKind("summary", ("digest",), "the summary of a results folder", "balance-sim report"),
     FileKind("cases", ("cases",), "a plan of cases", "balance-sim cases"),
     FileKind("hindcast", _HINDCAST, "the plan of a hindcast", "balance-sim hindcast --data DIR"),
-    FileKind(
-        "coordination", ("effects",), "the plan of a two-sided choice", "balance-sim fit --model coordination"
-    ),
+    FileKind("coordination", ("effects",), "the plan of a two-sided choice", "balance-sim fit --model coordination"),
     FileKind("experiment", ("scenario", "factors", "points"), "an experiment", "balance-sim sweep"),
     _SCENARIO,
 )

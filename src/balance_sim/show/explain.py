@@ -103,8 +103,7 @@ def pair_lines(pair: PairTerms) -> Iterator[str]:
     count = len(pair.runs)
     one = f"mean of {say.plural(count, 'run')}" if count > 1 else f"run {pair.runs[0]}"
     yield from _wrapped(
-        f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability "
-        "1 / (1 + e^-u)."
+        f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability 1 / (1 + e^-u)."
     )
     frame = pair.differences()
     moments = list(dict.fromkeys(frame["moment"]))
@@ -192,9 +191,7 @@ def _record(pair: PairTerms) -> Iterator[str]:
     for row in pair.record.to_dict("records"):
         dates = [f"{str(n).replace('_', ' ')} {row[n]}" for n in list(row)[4:] if row[n]]
         name = say.printable(str(row["name"])) or row["id"]
-        yield from _wrapped(
-            f"{row['kind']}: {name}; {row['status'].replace('_', ' ')}; {', '.join(dates)}", "  "
-        )
+        yield from _wrapped(f"{row['kind']}: {name}; {row['status'].replace('_', ' ')}; {', '.join(dates)}", "  ")
 
 
 def timeline_lines(told: Timeline, *, everything: bool = False, why: str = "") -> Iterator[str]:
@@ -277,6 +274,4 @@ def _moment(name: str) -> str:
 
 def _wrapped(text: str, indent: str = "", rest: str | None = None) -> Iterable[str]:
     later = indent + "  " if rest is None and indent else rest or ""
-    return textwrap.wrap(
-        text, terminal.WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False
-    )
+    return textwrap.wrap(text, terminal.WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False)

@@ -71,9 +71,7 @@ class ExplorerDesign:
     question: str = ""
 
 
-def design_of(
-    study: Result | SweepResult, progress: Callable[[int, int], None] | None = None
-) -> ExplorerDesign:
+def design_of(study: Result | SweepResult, progress: Callable[[int, int], None] | None = None) -> ExplorerDesign:
     """The points to show: a sweep's own, or a small design round a study, by the expected estimator."""
     return of_sweep(study) if isinstance(study, SweepResult) else around(study, progress)
 
@@ -107,9 +105,7 @@ def around(result: Result, progress: Callable[[int, int], None] | None = None) -
     Each point is the expected effect of the headline arm: nothing is simulated.
     Raises WrongRequest for a study without an arm to compare, or simulated by agents of another class."""
     if result.folder is not None and result.model:
-        raise WrongRequest(
-            f"{result.folder} was made with --model, and explore runs no code of a study's own"
-        )
+        raise WrongRequest(f"{result.folder} was made with --model, and explore runs no code of a study's own")
     arm = result.headline_arm
     if arm is None:
         raise WrongRequest("there is one arm only, so there is no effect to explore")
@@ -242,10 +238,7 @@ def days_of(scenario: Scenario) -> list[int]:
 def chosen_days(table: pd.DataFrame) -> list[int]:
     """Of a fan's table: day 0, the last, and about a dozen between."""
     days = np.unique(table["day"].to_numpy(int))
-    return [
-        int(days[place])
-        for place in np.unique(np.round(np.linspace(0, len(days) - 1, MOST_DAYS)).astype(int))
-    ]
+    return [int(days[place]) for place in np.unique(np.round(np.linspace(0, len(days) - 1, MOST_DAYS)).astype(int))]
 
 
 def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) -> dict[str, Any]:
@@ -301,10 +294,7 @@ def expected_point(found: ExpectedEffect, numbers: Pairs) -> dict[str, Any]:
         "m": whole(control),
         "w": whole(arm),
         "c": whole([found.parts[name] for name in CHANNELS]) if found.parts else None,
-        "p": [
-            [_number(numbers, int(first[k]), int(second[k])), *whole([effect[k]]), None, None, 1]
-            for k in rows
-        ],
+        "p": [[_number(numbers, int(first[k]), int(second[k])), *whole([effect[k]]), None, None, 1] for k in rows],
         "s": [[k, value] for k, value in enumerate(whole(np.asarray(of_state))) if value],
     }
 

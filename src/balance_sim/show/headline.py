@@ -52,9 +52,7 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
         frame = frame.assign(**dict.fromkeys(("effect", "lo", "hi", "mcse"), float("nan")))
     else:
         columns = ["arm", "outcome", "effect", "lo", "hi", "mcse"]
-        frame = frame.merge(
-            effects.rename(columns={"mean": "effect"})[columns], on=["arm", "outcome"], how="left"
-        )
+        frame = frame.merge(effects.rename(columns={"mean": "effect"})[columns], on=["arm", "outcome"], how="left")
     frame["direction"] = frame["outcome"].map(outcomes)
     order = {(arm, name): k for k, (arm, name) in enumerate((a, d) for a in arms for d in ROWS)}
     frame = frame[frame["arm"].isin(arms)]
@@ -292,9 +290,7 @@ def _failed(result: AnalysedResult, page: _Page) -> None:
 
 def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[Any, Any] | None:
     """One row of a tidy table, or None."""
-    rows = (
-        [] if frame.empty else frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
-    )
+    rows = [] if frame.empty else frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
     return rows[0] if rows else None
 
 

@@ -82,10 +82,7 @@ class Comparison:
         """A short name each, on one line: what sets them apart of theory, folder, point and arm."""
         folders = [side.folder.resolve().name for side in self.sides]
         theories = [arm_words(study.scenario.theory.preset) for study in self.studies]
-        parts = [
-            (f"@{s.point}" if s.point is not None else "") + (f":{s.arm}" if s.arm else "")
-            for s in self.sides
-        ]
+        parts = [(f"@{s.point}" if s.point is not None else "") + (f":{s.arm}" if s.arm else "") for s in self.sides]
         if len(set(theories)) == len(theories):
             names = theories
         elif len(set(folders)) == len(folders):

@@ -18,9 +18,7 @@ def terminal_width() -> int:
 
 def wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
     """Lines of at most `width` characters, all but the first indented; a word that is longer stays whole."""
-    return textwrap.wrap(
-        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    ) or [""]
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def table(rows: Sequence[Sequence[str]], align: str = "<", indent: str = "", width: int = WIDTH) -> list[str]:

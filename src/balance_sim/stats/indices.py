@@ -25,9 +25,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 
-SIZE_OF_NOISE = float(
-    np.sqrt(2 / np.pi)
-)  # mean size of a normal deviate: what noise alone adds to a mean size
+SIZE_OF_NOISE = float(np.sqrt(2 / np.pi))  # mean size of a normal deviate: what noise alone adds to a mean size
 FEWEST = 6  # trajectories for an interval of sigma
 FEW_ROWS, FEW_POINTS = 32, 12  # base samples for intervals of Sobol indices, points for those of the split
 LONG_TAILS = 9.0  # kurtosis of the exponential distribution

@@ -159,9 +159,7 @@ def gained_by_haste(
     within = _reached(progress, pace * fast, shape, mean, collapse / pace)
     scale = mean / shape
     before, after = (gamma_survival(shape, x / scale) for x in (progress, progress + pace * fast))
-    alive = np.where(
-        before < TINY, np.exp(-pace * fast / scale), after / np.where(before < TINY, 1.0, before)
-    )
+    alive = np.where(before < TINY, np.exp(-pace * fast / scale), after / np.where(before < TINY, 1.0, before))
     rest = _reached(progress + pace * fast, slow, shape, mean, collapse)
     return np.asarray(within + np.exp(-collapse * fast) * alive * rest - plain)
 
@@ -294,8 +292,7 @@ def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float =
     known = ~np.isfinite(shape)
     a, b = np.where(known, 1.0, shape), np.where(known, 1.0, inverse)
     some = [
-        -np.expm1(-np.where(known, level * rate, a * np.log1p(level * rate / b)))
-        for level in level_points(variance)
+        -np.expm1(-np.where(known, level * rate, a * np.log1p(level * rate / b))) for level in level_points(variance)
     ]
     return np.asarray(np.mean(some, axis=0))
 

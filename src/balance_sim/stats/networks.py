@@ -204,9 +204,7 @@ def lies_among(observed: Floats, simulated: Floats) -> MahalanobisFit:
     0.05
     """
     if simulated.ndim != 2 or len(simulated) < 2 or observed.shape != simulated.shape[1:]:
-        raise ValueError(
-            f"one vector and at least two like it are needed, got {observed.shape}, {simulated.shape}"
-        )
+        raise ValueError(f"one vector and at least two like it are needed, got {observed.shape}, {simulated.shape}")
     if not (np.isfinite(observed).all() and np.isfinite(simulated).all()):
         raise ValueError("a statistic is not a number")
     every = np.vstack([observed, simulated])

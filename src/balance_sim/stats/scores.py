@@ -206,9 +206,7 @@ def exact_share(happened: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     low = betaincinv(np.where(some, happened, 1.0), n - happened + 1, 0.025)
     high = betaincinv(happened + 1, np.where(not_all, n - happened, 1.0), 0.975)
     known = n > 0
-    return np.where(known, np.where(some, low, 0.0), np.nan), np.where(
-        known, np.where(not_all, high, 1.0), np.nan
-    )
+    return np.where(known, np.where(some, low, 0.0), np.nan), np.where(known, np.where(not_all, high, 1.0), np.nan)
 
 
 def carrying(y: Floats, cluster: NDArray[np.int64]) -> int:

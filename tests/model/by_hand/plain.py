@@ -306,9 +306,7 @@ class Plain:
     def log_gain(self, seen: Seen, i: str, j: str, kind: str) -> float:
         return math.log(self.gain(seen, i, j, kind) + self.p.gain_floor)
 
-    def terms(
-        self, seen: Seen, made: list[Agreement], begun: Start, i: str, j: str, kind: str
-    ) -> dict[str, float]:
+    def terms(self, seen: Seen, made: list[Agreement], begun: Start, i: str, j: str, kind: str) -> dict[str, float]:
         """The seventeen terms before their weights."""
         pair, codes, depth = frozenset((i, j)), self.codes, self.deepest(made, "depth")
         partners = {k: {m for m in codes if m != k and depth[frozenset((k, m))] > 0} for k in codes}
@@ -321,9 +319,7 @@ class Plain:
         patrons = [one for one in self.state[i].patrons if one != j and one in codes]
         out = {
             "security_gain": self.log_gain(seen, i, j, kind) - begun.gain_norm.get((i, kind), 0.0),
-            "common_threat": sum(
-                math.sqrt(seen.theta[i, k] * seen.theta[j, k]) for k in codes if k not in (i, j)
-            )
+            "common_threat": sum(math.sqrt(seen.theta[i, k] * seen.theta[j, k]) for k in codes if k not in (i, j))
             / math.sqrt(seen.balance[i] * seen.balance[j]),
             "hostility": -seen.h[i, j],
             "similarity": -self.gap[pair],
@@ -342,8 +338,7 @@ class Plain:
             "hub_doubt": max(
                 [0.0]
                 + [
-                    min(depth[frozenset((i, hub))], depth[frozenset((j, hub))])
-                    * (1.0 - seen.reliability[hub])
+                    min(depth[frozenset((i, hub))], depth[frozenset((j, hub))]) * (1.0 - seen.reliability[hub])
                     for hub in patrons
                 ]
             ),
@@ -466,9 +461,7 @@ class Plain:
                 opens = self.rate(pair, kind) * self.openness(pair, 0.0)
                 opens *= begun.keen[i, j, kind] * begun.keen[j, i, kind]
                 own = self.clock_key(seed, run, "assumed", pair, kind)
-                if float(clocks.uniform(clocks.draw(own, 1))) >= 1.0 - math.exp(
-                    -opens * rules.talks_days / YEAR
-                ):
+                if float(clocks.uniform(clocks.draw(own, 1))) >= 1.0 - math.exp(-opens * rules.talks_days / YEAR):
                     continue
                 k = rules.talks_shape
                 length = lag(clocks.draw(own, 2), k + 1, rules.talks_days * (k + 1) / k)
@@ -531,9 +524,7 @@ class Plain:
             for i in self.codes:
                 wanted = self.p.effort_slope * (seen.insecurity[i] - begun.insecurity[i])
                 target = max(-self.p.effort_max, min(self.p.effort_max, wanted))
-                effort[i] += (target - effort[i]) * (
-                    1.0 - math.exp(-(stop - start) / YEAR / self.p.effort_years)
-                )
+                effort[i] += (target - effort[i]) * (1.0 - math.exp(-(stop - start) / YEAR / self.p.effort_years))
         self.settle(made, self.horizon, busy)
         self.effort = effort
         return made
@@ -542,9 +533,7 @@ class Plain:
         i, j = sorted(pair)
         return self.log_gain(seen, i, j, kind) + self.log_gain(seen, j, i, kind)
 
-    def talk(
-        self, one: Agreement, seen: Seen, start: float, stop: float, busy: set[tuple[Pair, str]]
-    ) -> None:
+    def talk(self, one: Agreement, seen: Seen, start: float, stop: float, busy: set[tuple[Pair, str]]) -> None:
         """Talks go on through a step."""
         now = self.both(seen, one.pair, one.kind)
         one.gain = now if one.gain is None else one.gain

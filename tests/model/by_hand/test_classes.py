@@ -56,9 +56,7 @@ def shares(scenario: Scenario) -> dict[str, float]:
 
 def view_of(scenario: Scenario):  # type: ignore[no-untyped-def]
     world = compile_worlds(scenario).reference
-    return world, perceive(
-        world, begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64)), step_before(world)
-    )
+    return world, perceive(world, begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64)), step_before(world))
 
 
 def test_the_step_is_the_last_before_the_focal_event(scenario: Scenario) -> None:
@@ -69,9 +67,7 @@ def test_the_step_is_the_last_before_the_focal_event(scenario: Scenario) -> None
     assert step_before(early) == 0
 
 
-def test_fear_of_the_participants_as_a_share_of_the_balance(
-    scenario: Scenario, shares: dict[str, float]
-) -> None:
+def test_fear_of_the_participants_as_a_share_of_the_balance(scenario: Scenario, shares: dict[str, float]) -> None:
     world, view = view_of(scenario)
     inside = tuple(world.codes.index(code) for code in PARTICIPANTS)
     found = fear_of(view, inside)[0]
@@ -164,15 +160,11 @@ def test_the_class_of_a_dyad_of_every_combination(scenario: Scenario) -> None:
     wanted |= {frozenset((code, "XEL")): "other" for code in ("XBE", "XCO", "XDO")}
     assert found == wanted
     # Two that are wary are no counter dyad: one has to be threatened.
-    _, direction = sorted_into(
-        world, replace(table, threatened=("XBE",), wary=("XCO", "XDO"), others=("XEL",))
-    )
+    _, direction = sorted_into(world, replace(table, threatened=("XBE",), wary=("XCO", "XDO"), others=("XEL",)))
     at = world.pair_index[world.codes.index("XCO"), world.codes.index("XDO")]
     assert DIRECTIONS[direction[at]] == "other"
     # A participant that is on the list of the threatened too stays one that takes part.
-    _, direction = sorted_into(
-        world, replace(table, threatened=("XAR", "XBE"), wary=(), others=("XCO", "XDO", "XEL"))
-    )
+    _, direction = sorted_into(world, replace(table, threatened=("XAR", "XBE"), wary=(), others=("XCO", "XDO", "XEL")))
     assert (
         DIRECTIONS[direction[world.pair_index[world.codes.index("XAR"), world.codes.index("XBE")]]]
         == "with_participant"

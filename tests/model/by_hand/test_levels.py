@@ -99,9 +99,7 @@ def test_a_theory_keeps_the_rate_of_each_kind(scenario: Scenario) -> None:
     path = HERE / "paper.yaml"
     lowered = load_scenario(path, theory="network_only")
     assert lowered.theory.weights["hostility"] == 0.0
-    at = [
-        compile_worlds(lowered).reference.ladder.names.index(name) for name in ("shallow", "middle", "deep")
-    ]
+    at = [compile_worlds(lowered).reference.ladder.names.index(name) for name in ("shallow", "middle", "deep")]
     theory = own_theory(lowered.theory, lowered.calibration.weights)
     wanted = lowered.model_copy(update={"theory": theory})
     assert often(lowered)[at] == pytest.approx(often(wanted)[at], rel=1e-8)
@@ -124,17 +122,12 @@ def test_spells_and_the_least_of_several(scenario: Scenario) -> None:
     """Sanctions of Arden and Corvia to 2000-09-01, day 244; no relations of Belmar and Elland from day 91."""
     world = compile_worlds(scenario).reference
     p = scenario.parameters
-    ac, be = (
-        world.pair_index[world.codes.index(a), world.codes.index(b)]
-        for a, b in (("XAR", "XCO"), ("XBE", "XEL"))
-    )
+    ac, be = (world.pair_index[world.codes.index(a), world.codes.index(b)] for a, b in (("XAR", "XCO"), ("XBE", "XEL")))
     assert world.openness.days.tolist() == [-np.inf, 91.0, 244.0]
     assert world.openness.factor[:, ac].tolist() == [p.factor_sanctions, p.factor_sanctions, 1.0]
     assert world.openness.factor[:, be].tolist() == [1.0, p.factor_no_relations, p.factor_no_relations]
     war = scenario.no_relations[0].model_copy(update={"kind": "war", "until": None})
-    both = compile_worlds(
-        scenario.model_copy(update={"no_relations": (*scenario.no_relations, war)})
-    ).reference
+    both = compile_worlds(scenario.model_copy(update={"no_relations": (*scenario.no_relations, war)})).reference
     assert both.openness.factor[:, ac].tolist() == [p.factor_war] * 3
     assert p.factor_war < p.factor_sanctions
 
@@ -217,9 +210,7 @@ def test_audiences_that_heed_alike_read_alike(scenario: Scenario) -> None:
     """South as North but for its name: one reading. An audience that says nothing of a kind heeds it by its default,
     and without one at 1."""
     assert readings(scenario) == (("north",), ("south",))
-    south = scenario.audiences["south"].model_copy(
-        update={"attention": scenario.audiences["north"].attention}
-    )
+    south = scenario.audiences["south"].model_copy(update={"attention": scenario.audiences["north"].attention})
     alike = scenario.model_copy(update={"audiences": {**scenario.audiences, "south": south}})
     assert readings(alike) == (("north", "south"),) and reading_of(alike).tolist() == [0] * 5
     assert [attention_to(scenario, "south", kind) for kind in ("treaty", "visit")] == [0.4, 0.5]

@@ -46,9 +46,7 @@ def worlds(folder: Path, accord: str = "", **values: Any) -> Worlds:
     path = folder / "two.yaml"
     row = f"{{id: it, a: XAA, b: XBB, kind: logistics, {accord}}}" if accord else ""
     path.write_text(TEXT.replace("ACCORD", row))
-    return compile_worlds(
-        with_values(load_scenario(path), {k.replace("__", "."): v for k, v in values.items()})
-    )
+    return compile_worlds(with_values(load_scenario(path), {k.replace("__", "."): v for k, v in values.items()}))
 
 
 def begun(found: Worlds) -> BlockState:
@@ -106,9 +104,7 @@ def test_what_was_signed_before_the_start_is_not_in_force_at_once(tmp_path: Path
 def test_a_fixed_date_holds_and_cannot_collapse_before(tmp_path: Path) -> None:
     """2000-02-10 is day 40. Without a date the collapse rate of 2 a year has its clock."""
     often = {"parameters__collapse_rate": 2.0}
-    fixed = begun(
-        worlds(tmp_path, "status: signed, signed: 1999-12-02, scheduled_in_force: 2000-02-10", **often)
-    )
+    fixed = begun(worlds(tmp_path, "status: signed, signed: 1999-12-02, scheduled_in_force: 2000-02-10", **often))
     assert (fixed.accords.in_force[0], fixed.accords.fails[0]) == (40.0, NEVER)
     assert fixed.accords.origin[0] == ORIGINS.index("scheduled")
     talks = begun(worlds(tmp_path, "status: talks, scheduled_signed: 2000-02-10", **often)).accords
@@ -155,9 +151,7 @@ def at(found: Worlds, state: BlockState, first: int, steps: int) -> list[tuple[i
         view = perceive(world, state, step)
         sign_talks(world, found.baseline, state, view, world.grid[step], world.grid[step + 1])
         state.day = world.grid[step + 1]
-        out.append(
-            (int(state.accords.stage[0]), float(state.accords.signed[0]), float(state.accords.progress[0]))
-        )
+        out.append((int(state.accords.stage[0]), float(state.accords.signed[0]), float(state.accords.progress[0])))
     return out
 
 
@@ -234,9 +228,7 @@ def test_talks_collapse_before_they_are_signed_or_not(tmp_path: Path, fails: flo
 
 
 @pytest.mark.parametrize(("fails", "stage"), [(60.0, 3), (80.0, 2), (70.0, 2)])
-def test_a_signed_agreement_collapses_only_before_it_is_in_force(
-    tmp_path: Path, fails: float, stage: int
-) -> None:
+def test_a_signed_agreement_collapses_only_before_it_is_in_force(tmp_path: Path, fails: float, stage: int) -> None:
     """In force on day 70."""
     found = worlds(tmp_path, "status: signed, signed: 1999-12-02")
     state = begun(found)

@@ -107,9 +107,7 @@ def test_reliability_after_a_retrenchment(scenario: Scenario) -> None:
     middle = (world.grid[step] + world.grid[step + 1]) / 2
     corvia = world.codes.index("XCO")
     assert world.grid[step] == 166.0 and world.reliability[step - 1, corvia] == 0.9
-    assert world.reliability[step, corvia] == pytest.approx(
-        0.9 * np.exp(-0.15 * 2 ** (-(middle - 166) / 730))
-    )
+    assert world.reliability[step, corvia] == pytest.approx(0.9 * np.exp(-0.15 * 2 ** (-(middle - 166) / 730)))
 
 
 def test_priors_and_decay() -> None:
@@ -169,9 +167,7 @@ def test_capability_of_three_states() -> None:
     )
     some = load_scenario(HERE / "paper.yaml").model_copy(update={"states": states})
     assert capabilities(some) == pytest.approx(np.array([0.44, 0.47, 0.15]) / 1.06)
-    given = tuple(
-        one.model_copy(update={"capability": c}) for one, c in zip(states, (1.0, 2.0, 5.0), strict=True)
-    )
+    given = tuple(one.model_copy(update={"capability": c}) for one, c in zip(states, (1.0, 2.0, 5.0), strict=True))
     assert capabilities(some.model_copy(update={"states": given})).tolist() == [0.125, 0.25, 0.625]
 
 

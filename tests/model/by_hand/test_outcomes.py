@@ -57,9 +57,7 @@ def agreements(worlds: Worlds, *rows: dict) -> AgreementRows:  # type: ignore[ty
     return out
 
 
-def counted(
-    worlds: Worlds, *rows: dict, runs: int = 1, twin: AgreementRows | None = None
-) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def counted(worlds: Worlds, *rows: dict, runs: int = 1, twin: AgreementRows | None = None) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
     return outcomes_of(worlds, agreements(worlds, *rows), twin, runs)
 
 
@@ -106,9 +104,7 @@ def test_days_are_whole_days_from_the_focal_date() -> None:
     ],
 )
 def test_what_is_new_by_origin(worlds: Worlds, origin: str, new: int, from_talks: int) -> None:
-    out = counted(
-        worlds, {"signed": 110.0, "origin": origin}, {"signed": 110.0, "origin": origin, "kind": "shallow"}
-    )
+    out = counted(worlds, {"signed": 110.0, "origin": origin}, {"signed": 110.0, "origin": origin, "kind": "shallow"})
     assert (out["accords_counter_30"], out["declarations_counter_30"]) == ([new], [new])
     assert out["from_talks_300"] == [from_talks]  # a declaration is none
 
@@ -135,14 +131,9 @@ def test_classes_kinds_and_runs_are_kept_apart(worlds: Worlds) -> None:
     [(101.0, 0), (101.99, 0), (102.0, 1), (401.99, 1), (402.0, 0), (NEVER, 0)],
 )
 @pytest.mark.parametrize("origin", ["new", "signed", "in_force"])
-def test_in_force_on_the_focal_day_does_not_count(
-    worlds: Worlds, in_force: float, wanted: int, origin: str
-) -> None:
+def test_in_force_on_the_focal_day_does_not_count(worlds: Worlds, in_force: float, wanted: int, origin: str) -> None:
     """From the day after it to the 300th, whatever the origin and kind; what was in force at the start never."""
-    rows = [
-        {"signed": 50.0, "in_force": in_force, "origin": origin, "kind": kind}
-        for kind in ("middle", "shallow")
-    ]
+    rows = [{"signed": 50.0, "in_force": in_force, "origin": origin, "kind": kind} for kind in ("middle", "shallow")]
     assert counted(worlds, *rows)["in_force_300"] == [0 if origin == "in_force" else 2 * wanted]
 
 
@@ -190,12 +181,8 @@ def test_accelerated_by_thirty_days_or_more(worlds: Worlds, mine: float, twins: 
     assert "accelerated_300" not in counted(worlds, {"signed": mine})
 
 
-@pytest.mark.parametrize(
-    "other", [{"run": 1}, {"states": WITH}, {"kind": "deep"}, {"origin": "talks"}, {"count": 1}]
-)
-def test_the_same_agreement_is_that_of_one_run_dyad_kind_origin_and_opportunity(
-    worlds: Worlds, other: dict
-) -> None:  # type: ignore[type-arg]
+@pytest.mark.parametrize("other", [{"run": 1}, {"states": WITH}, {"kind": "deep"}, {"origin": "talks"}, {"count": 1}])
+def test_the_same_agreement_is_that_of_one_run_dyad_kind_origin_and_opportunity(worlds: Worlds, other: dict) -> None:  # type: ignore[type-arg]
     mine = agreements(worlds, {"signed": 150.0})
     assert earlier_than_control(mine, agreements(worlds, {"signed": 200.0}), 30).tolist() == [True]
     twin = agreements(worlds, {"signed": 200.0} | other)
@@ -204,11 +191,6 @@ def test_the_same_agreement_is_that_of_one_run_dyad_kind_origin_and_opportunity(
 
 
 def test_counts_jump_by_one_and_scales_by_anything() -> None:
-    assert (
-        least_jump("accords_counter_300")
-        == least_jump("declarations_all_30")
-        == least_jump("states_x")
-        == 1.0
-    )
+    assert least_jump("accords_counter_300") == least_jump("declarations_all_30") == least_jump("states_x") == 1.0
     assert least_jump("in_force_300") == least_jump("from_talks_300") == least_jump("accelerated_300") == 1.0
     assert least_jump("polarisation_300") == least_jump("first_counter_days") == 0.0

@@ -55,9 +55,7 @@ def test_foes_within_a_camp_count_as_frustration() -> None:
 
 def test_credibility_reads_the_side_that_fears_more() -> None:
     """(1 - max(0.5, 0.1)) (1 - |-0.2 - 0.4| / 2) 0.8 = 0.5 x 0.7 x 0.8 = 0.28."""
-    assert responses.credibility(*(np.array([x]) for x in (0.5, 0.1, -0.2, 0.4, 0.8)))[0] == pytest.approx(
-        0.28
-    )
+    assert responses.credibility(*(np.array([x]) for x in (0.5, 0.1, -0.2, 0.4, 0.8)))[0] == pytest.approx(0.28)
 
 
 def test_room_begins_above_its_thresholds() -> None:
@@ -107,9 +105,7 @@ def test_acts_make_the_stance(stance: str, given: dict) -> None:
 
 
 def test_relations_run_from_enemy_to_friend() -> None:
-    assert responses.relations(np.array([0.0, 1.0, 0.3]), np.array([1.0, 0.0, 0.3])) == pytest.approx(
-        [-1, 1, 0]
-    )
+    assert responses.relations(np.array([0.0, 1.0, 0.3]), np.array([1.0, 0.0, 0.3])) == pytest.approx([-1, 1, 0])
 
 
 def test_credibility_by_hand() -> None:
@@ -147,9 +143,7 @@ def test_propensities_that_are_not_symmetric_are_refused() -> None:
         landscape.landscape(p, np.ones(2))
     p[1, 0] = 0.3 * (1 + 1e-12)
     assert landscape.landscape(p, np.ones(2))[0].energy == 0.0
-    only = landscape.landscape(
-        np.array([[7.0, -0.3], [-0.3, np.nan]]), np.array([1.0, 2.0])
-    )  # no diagonal is read
+    only = landscape.landscape(np.array([[7.0, -0.3], [-0.3, np.nan]]), np.array([1.0, 2.0]))  # no diagonal is read
     assert only[0].energy == pytest.approx(-1.2) and only[0].camps == ((0,), (1,))
 
 

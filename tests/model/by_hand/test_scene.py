@@ -51,17 +51,13 @@ def test_a_scene_is_what_the_other_program_sees(scenario: Scenario, worlds: Worl
             through = tuple(j for j in (0, 3) if j != k)
             by_hand = [
                 (1 - max(depth[frozenset((codes[i], two))], seen.a[codes[i], codes[i], two]))
-                * sum(
-                    seen.h[codes[i], codes[j]] * seen.lend[codes[i], codes[j], two] for j in through if j != i
-                )
+                * sum(seen.h[codes[i], codes[j]] * seen.lend[codes[i], codes[j], two] for j in through if j != i)
                 for i in apart
             ]
             assert scene.drawn_in_through(k, (0, 3))[1, apart] == pytest.approx(by_hand, abs=1e-12)
             assert scene.support(k)[1, apart] == pytest.approx([seen.support[two, codes[i]] for i in apart])
             assert scene.backing(k)[1, apart] == pytest.approx([seen.lend[two, two, codes[i]] for i in apart])
-            lent = [
-                seen.lend[two, two, codes[i]] * seen.support[two, codes[i]] / seen.defence[two] for i in apart
-            ]
+            lent = [seen.lend[two, two, codes[i]] * seen.support[two, codes[i]] / seen.defence[two] for i in apart]
             assert scene.influence(k)[1, apart] == pytest.approx(lent)
             room, often = scene.room(k)
             partners, rate = 0, 0.0
@@ -88,9 +84,7 @@ def test_a_scene_is_what_the_other_program_sees(scenario: Scenario, worlds: Worl
         assert gap == pytest.approx((abs(stands - 0.1) + abs(-stands + 0.3)) / 2)
 
     chances = draw_opportunities(worlds.reference, SEED, runs, None)
-    simulate(
-        world, worlds.baseline, chances, thinning(world, chances, worlds.bounds["with"]), SEED, runs, look
-    )
+    simulate(world, worlds.baseline, chances, thinning(world, chances, worlds.bounds["with"]), SEED, runs, look)
     assert looked == [STEP]
 
 

@@ -100,9 +100,7 @@ def test_who_is_asked(worlds: Worlds) -> None:
     bars = table(worlds, bars=np.array([0.5, 1.0 - 1e-9, 0.0, 0.0]), day=np.array([0.5, 1.0, 1.5, 546.0]))
     assert unbarred(world, bars, np.arange(4)).all()
     shut = worlds.reference.pair_index[world.codes.index("XAR"), world.codes.index("XCO")]
-    bars = table(
-        worlds, bars=np.array([0.07, 0.08, 0.09, 0.9]), pair=np.full(4, shut), day=np.array([1.0, 2, 3, 250])
-    )
+    bars = table(worlds, bars=np.array([0.07, 0.08, 0.09, 0.9]), pair=np.full(4, shut), day=np.array([1.0, 2, 3, 250]))
     assert unbarred(world, bars, np.arange(4)).tolist() == [
         True,
         False,

@@ -103,14 +103,10 @@ def test_replications_together_a_few_at_a_time_are_those_alone(
     made = simulate(world, worlds.baseline, chances, thin, SEED, runs).accords
     other = plain.Plain(scenario, "with")
     for run in (1, 4):
-        lived = [
-            one for one in other.live(SEED, run, begun) if one.stage != "talks" and one.origin != "in_force"
-        ]
+        lived = [one for one in other.live(SEED, run, begun) if one.stage != "talks" and one.origin != "in_force"]
         wanted = {row_of(one): one.signed for one in lived if one.signed < plain.NEVER}
         mine = made.take(
-            np.flatnonzero(
-                (made.run == run) & (made.signed < plain.NEVER) & (made.stage > 0) & (made.origin < 5)
-            )
+            np.flatnonzero((made.run == run) & (made.signed < plain.NEVER) & (made.stage > 0) & (made.origin < 5))
         )
         found = dict(zip(rows_of(world, mine), mine.signed.tolist(), strict=True))
         assert found == pytest.approx(wanted, rel=1e-7, abs=1e-6) and len(found) > 10
@@ -128,9 +124,7 @@ def row_of(one) -> tuple[str, str, str, str, int]:  # type: ignore[no-untyped-de
 
 
 @pytest.mark.parametrize("step", [0, 24, -1])
-def test_everything_that_is_seen_and_wanted_in_a_step(
-    scenario: Scenario, worlds: Worlds, begun, step: int
-) -> None:  # type: ignore[no-untyped-def]
+def test_everything_that_is_seen_and_wanted_in_a_step(scenario: Scenario, worlds: Worlds, begun, step: int) -> None:  # type: ignore[no-untyped-def]
     """Of the second of two replications simulated together: beliefs, threat, support, and the seventeen terms."""
     world, baseline = worlds.arms["with"], worlds.baseline
     step %= world.steps
@@ -162,9 +156,7 @@ def test_everything_that_is_seen_and_wanted_in_a_step(
                     ("theta", view.threat),
                     ("support", view.support),
                 ):
-                    assert matrix[1, i, j] == pytest.approx(
-                        getattr(seen, name)[one, two], rel=1e-8, abs=1e-12
-                    ), name
+                    assert matrix[1, i, j] == pytest.approx(getattr(seen, name)[one, two], rel=1e-8, abs=1e-12), name
                 for k, three in enumerate(world.codes):
                     wanted = seen.a[one, two, three]
                     assert view.alignment[1, world.audience[i], j, k] == pytest.approx(wanted, rel=1e-9)
@@ -222,12 +214,8 @@ def as_plain(world: World, state: BlockState, plain: ModuleType) -> list:  # typ
     docket, kept = world.docket, {one.count for one in there if one.origin == "in_force"}
     for row in np.flatnonzero(docket.stage == 2):  # those that outlast the scenario
         if row not in kept:
-            pair = frozenset(
-                (world.codes[world.first[docket.pair[row]]], world.codes[world.second[docket.pair[row]]])
-            )
+            pair = frozenset((world.codes[world.first[docket.pair[row]]], world.codes[world.second[docket.pair[row]]]))
             there.append(
-                plain.Agreement(
-                    pair, world.ladder.names[docket.kind[row]], "in_force", int(row), stage="in_force"
-                )
+                plain.Agreement(pair, world.ladder.names[docket.kind[row]], "in_force", int(row), stage="in_force")
             )
     return there

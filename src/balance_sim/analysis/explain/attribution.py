@@ -83,9 +83,7 @@ def parse_groups(text: str) -> Groups:
             seen[term] = name
         groups[name] = members
     if len(groups) > MOST_GROUPS:
-        raise WrongRequest(
-            f"--groups: {len(groups)} groups are 2^{len(groups)} coalitions; at most {MOST_GROUPS}"
-        )
+        raise WrongRequest(f"--groups: {len(groups)} groups are 2^{len(groups)} coalitions; at most {MOST_GROUPS}")
     return groups
 
 
@@ -187,9 +185,7 @@ def effects_of_coalitions(
     windows = focal_windows(worlds)
     sums = Coalitions(worlds, arm, groups, outcome, windows, cast.direction)
     along = along_control(worlds, seed, numbers, (arm,), sums.look)
-    found = FilteredSums(
-        control, along.chances, along.control, sums.prospect, windows, cast.direction, len(numbers)
-    )
+    found = FilteredSums(control, along.chances, along.control, sums.prospect, windows, cast.direction, len(numbers))
     return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])
 
 
@@ -260,9 +256,7 @@ def attribution_table(found: Attribution) -> pd.DataFrame:
     alone, last = (values.mean(axis=0) for values in alone_and_last(found.worth))
     columns = [*found.by_run.T, found.worth[:, 0], found.feedback, found.effect]
     rows = []
-    for place, (name, values) in enumerate(
-        zip([*found.groups, OUTSIDE, FEEDBACK, EFFECT], columns, strict=True)
-    ):
+    for place, (name, values) in enumerate(zip([*found.groups, OUTSIDE, FEEDBACK, EFFECT], columns, strict=True)):
         row = dict(zip(("value", "mcse", "lo", "hi"), mean_interval(values), strict=True))
         ends = (alone[place], last[place]) if name in found.groups else (np.nan, np.nan)
         terms = " ".join(found.groups.get(name, ()))

@@ -111,9 +111,7 @@ def explain_pairs(
     numbers = run_numbers(result, runs if runs is not None else MEAN_RUNS, run)
     pairs = [ordered_pair(result, *pair) for pair in pairs]
     if kind is not None and kind not in result.scenario.kinds:
-        raise WrongRequest(
-            f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}"
-        )
+        raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}")
     worlds = compile_arms(result.scenario, (result.reference, arm))
     worlds = with_draws(worlds, result.seed, numbers) if result.draws else worlds
     found: dict[tuple[str, str], tuple[Rows, Rows, Rows]] = {pair: ([], [], []) for pair in pairs}
@@ -184,9 +182,7 @@ def _read(
     simulate(world, worlds.baseline, chances, thinning(world, chances, None), seed, runs, observe)
 
 
-def _side(
-    worlds: Worlds, world: World, state: BlockState, view: View, ego: str, alter: str
-) -> dict[str, Floats]:
+def _side(worlds: Worlds, world: World, state: BlockState, view: View, ego: str, alter: str) -> dict[str, Floats]:
     """Parts, `u` and `consent` of one side, each (R, M)."""
     shape = (len(state.runs), len(world.ladder.names))
     run, kind = (grid.ravel() for grid in np.indices(shape))
@@ -260,9 +256,7 @@ def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
     """The dyad with the lesser code first. Raises WrongRequest."""
     for code in (a, b):
         if code not in result.scenario.codes:
-            raise WrongRequest(
-                f"unknown state `{code}`; the scenario has: {', '.join(result.scenario.codes)}"
-            )
+            raise WrongRequest(f"unknown state `{code}`; the scenario has: {', '.join(result.scenario.codes)}")
     if a == b:
         raise WrongRequest(f"a pair is of two states, got {a} twice")
     return (a, b) if a < b else (b, a)

@@ -176,9 +176,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     entries = [
         *_events(scenario, control, arm),
         *_acts(scenario, traces[arm]),
-        *_steps(
-            made[control], made[arm], scenario.start, _Asking(worlds, chances, traces[control], traces[arm])
-        ),
+        *_steps(made[control], made[arm], scenario.start, _Asking(worlds, chances, traces[control], traces[arm])),
     ]
     outcome = result.headline_outcome
     row = result.outcomes[result.outcomes["run"] == run].set_index("arm")[outcome]
@@ -192,9 +190,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
         outcome=outcome,
         value=float(row[arm]),
         value_reference=float(row[control]),
-        entries=tuple(
-            sorted(entries, key=lambda e: (e.date, _ORDER.index(e.what), e.a, e.b, e.kind, e.text))
-        ),
+        entries=tuple(sorted(entries, key=lambda e: (e.date, _ORDER.index(e.what), e.a, e.b, e.kind, e.text))),
     )
 
 
@@ -231,9 +227,7 @@ class _Asking:
         out = []
         for trace in (self.control, self.arm):
             first, second = (
-                AskedState(
-                    state, float(trace.consent[row, side]), float(self.chances.needs[row, side]), *parts[side]
-                )
+                AskedState(state, float(trace.consent[row, side]), float(self.chances.needs[row, side]), *parts[side])
                 for side, state in enumerate((a, b))
             )
             barred = not unbarred(self.worlds.arms[trace.arm], self.chances, np.array([row]))[0]
@@ -243,8 +237,7 @@ class _Asking:
     def _main_part(self, side: int, row: int) -> tuple[str, float]:
         """The part of willingness that differs most between the arms, and by how much; "": none does."""
         mine, theirs = (
-            {name: float(of[side, row]) for name, of in trace.parts.items()}
-            for trace in (self.arm, self.control)
+            {name: float(of[side, row]) for name, of in trace.parts.items()} for trace in (self.arm, self.control)
         )
         by = {name: mine.get(name, 0.0) - theirs.get(name, 0.0) for name in mine | theirs}
         most = max(by, key=lambda name: abs(by[name]))
@@ -273,9 +266,7 @@ def _held(result: Result, run: int, worlds: Worlds, trace: Trace) -> pd.DataFram
 
 def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
     """Events of either arm within the run. `changed`: the arms have it in different form."""
-    control, mine = (
-        {event.id: event for event in arm_scenario(scenario, name).events} for name in (reference, arm)
-    )
+    control, mine = ({event.id: event for event in arm_scenario(scenario, name).events} for name in (reference, arm))
     for name, shown in (control | mine).items():
         if not scenario.start <= shown.date < scenario.end or shown.accord is not None:
             continue
@@ -314,9 +305,7 @@ def _steps(reference: pd.DataFrame, arm: pd.DataFrame, start: dt.date, asking: _
         control, mine = (_dated(row, suffix, start) for suffix in ("_reference", "_arm"))
         for what, when in (control | mine).items():
             there, here = control.get(what), mine.get(what)
-            moved: Mark = (
-                "both" if here == there else "earlier" if here and there and here < there else "later"
-            )
+            moved: Mark = "both" if here == there else "earlier" if here and there and here < there else "later"
             asked = asking.at(who["a"], who["b"], who["kind"], who["occasion"]) if what == "talks" else ()
             mark = _mark(here, there, moved)
             yield Entry(date=when, what=what, mark=mark, date_reference=there, **who, asked=asked)

@@ -92,9 +92,7 @@ def selective(r: StudyData) -> MechanismEstimate:
     first, second, stratum = world.first[outside], world.second[outside], strata(base)
     threatened = cast.threatened[first] | cast.threatened[second]
     if not threatened.any() or threatened.all():
-        raise NoValue(
-            "all dyads outside are of one class: either no state is threatened, or each dyad has one that is"
-        )
+        raise NoValue("all dyads outside are of one class: either no state is threatened, or each dyad has one that is")
     of_dyads = r.by_dyad(r.arm)
     effect, error, control = (of[outside] for of in (of_dyads.effect, of_dyads.error, of_dyads.control))
     if not effect.any():
@@ -148,10 +146,7 @@ def visible(r: StudyData) -> MechanismEstimate:
     columns = r.columns(outcome, r.reference, *names, r.arm)
     effects, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
     smooth = r.smooth(outcome)
-    means = {
-        f"{level:g}": detail_of(PairedColumns.of(effects[:, k], smooth=smooth))
-        for k, level in enumerate(levels)
-    }
+    means = {f"{level:g}": detail_of(PairedColumns.of(effects[:, k], smooth=smooth)) for k, level in enumerate(levels)}
     value, lo, hi = elasticity(levels, effects)
     if not np.isfinite(value):
         low = ", ".join(f"{name}: {of['value']:+.3g}" for name, of in means.items() if of["value"] <= 0)
@@ -169,9 +164,7 @@ def tense(r: StudyData) -> MechanismEstimate:
     low, high = (f"extra.tension_{round(100 * factor)}" for factor in TENSIONS)
     r.need_extra("extra.seen_25")
     if not r.has_arm(low):
-        raise NoValue(
-            "no evidence on intent is dated before the start, so there is no initial tension to scale"
-        )
+        raise NoValue("no evidence on intent is dated before the start, so there is no initial tension to scale")
     outcome, control = r.result.headline_outcome, ".reference"
     arms = {TENSIONS[0]: (low, low + control), 1.0: (r.arm, r.reference), TENSIONS[1]: (high, high + control)}
     effects, by_tension = {}, {}
@@ -308,9 +301,7 @@ def loop_gains(worlds: Worlds, pair: Ints, kind: Ints) -> tuple[Floats, Floats]:
     parts = [_terms_of_all(worlds, state, view, run) for run in range(runs)]
     base = parts[0]
     whole = np.array([_rate(worlds, sum(of.values())) for of in parts])
-    held = np.array(
-        [_rate(worlds, sum(base[name] if name in NETWORK else of[name] for name in of)) for of in parts]
-    )
+    held = np.array([_rate(worlds, sum(base[name] if name in NETWORK else of[name] for name in of)) for of in parts])
     return whole[1:] - whole[0], held[1:] - held[0]
 
 

@@ -190,8 +190,7 @@ def rivalry(r: StudyData) -> MechanismEstimate:
     if not r.has(r.named("influence", "host_junior")):
         raise NoValue("the focal event has fewer than three principals in the roster, one of them its host")
     gap = {
-        w: r.difference(r.named("influence", "host_junior", w))
-        - r.difference(r.named("influence", "third_junior", w))
+        w: r.difference(r.named("influence", "host_junior", w)) - r.difference(r.named("influence", "third_junior", w))
         for w in r.windows
     }
     left = ratio(gap[r.long], gap[r.short]) if gap[r.short].values.any() else (np.nan,) * 3
@@ -199,10 +198,7 @@ def rivalry(r: StudyData) -> MechanismEstimate:
         gap[r.short],
         note=", ".join(f"{part} {r.codes[i]}" for part, i in names.items() if i is not None),
         detail={
-            **{
-                who: detail_of(r.difference(r.named("influence", f"{who}_junior")))
-                for who in ("host", "third")
-            },
+            **{who: detail_of(r.difference(r.named("influence", f"{who}_junior"))) for who in ("host", "third")},
             "without": {who: r.level(r.named("influence", f"{who}_junior")) for who in ("host", "third")},
             "left_at_the_horizon": detail(*left),
             "by_window": {str(w): detail_of(of) for w, of in gap.items()},

@@ -125,9 +125,9 @@ def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
         pairs=(*(pair for members in agreements.values() for pair in members), *quiet),
         happened=np.repeat([1.0, 0.0], [count, len(quiet)]),
         weight=np.array([1.0 / k for k in sizes for _ in range(k)] + [1.0] * len(quiet)),
-        cluster=np.concatenate(
-            [np.repeat(np.arange(len(sizes)), sizes), len(sizes) + np.arange(len(quiet))]
-        ).astype(np.int64),
+        cluster=np.concatenate([np.repeat(np.arange(len(sizes)), sizes), len(sizes) + np.arange(len(quiet))]).astype(
+            np.int64
+        ),
     )
 
 

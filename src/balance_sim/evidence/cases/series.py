@@ -93,9 +93,7 @@ class Series:
             path, _ = file_of(self.folder, name)
             if path is None and name == "capability":
                 wanted = " or ".join(FILES[name])
-                raise DataError(
-                    "there is no file of capabilities", f"Put {wanted} into the folder", self.folder
-                )
+                raise DataError("there is no file of capabilities", f"Put {wanted} into the folder", self.folder)
             if path is None:
                 self.notes.append(f"The data folder has no {TITLES[name]}: missing throughout.")
             self._read[name] = None if path is None else READERS[name](path)
@@ -183,9 +181,7 @@ def _capital(series: Series, one: Actor, on: date, sources: list[str]) -> Row:
     """Latitude and longitude of the capital at the date; else of the first capital on record after it, since where a
     city lies is nothing learnt later; else of the last before it."""
     read, day = series.read("capitals"), pd.Timestamp(on)
-    frame = (
-        pd.DataFrame() if read is None else read.frame[read.frame["cow"].isin(one.cows)].sort_values("start")
-    )
+    frame = pd.DataFrame() if read is None else read.frame[read.frame["cow"].isin(one.cows)].sort_values("start")
     if frame.empty:
         return {"latitude": "", "longitude": ""}
     now = frame[(frame["start"] <= day) & (frame["end"] >= day)]
@@ -313,9 +309,7 @@ def distance_rows(series: Series, actors: Sequence[Actor], on: date) -> tuple[li
     order = sorted(one.code for one in actors)
     pairs = [(a, b) for i, a in enumerate(order) for b in order[i + 1 :]]
     rows = [
-        {"a": a, "b": b, "km": short(round(km[a, b][0], 1)), "source": km[a, b][1]}
-        for a, b in pairs
-        if (a, b) in km
+        {"a": a, "b": b, "km": short(round(km[a, b][0], 1)), "source": km[a, b][1]} for a, b in pairs if (a, b) in km
     ]
     return rows, len(pairs) - len(rows)
 
@@ -323,18 +317,13 @@ def distance_rows(series: Series, actors: Sequence[Actor], on: date) -> tuple[li
 def relation_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]:
     """Rows of a case's no_relations: wars of COW MID 5 under way the day before, and the table for the rest."""
     wars, source = wars_under_way(series, actors, on), f"{MID}; since the dispute began that became the war"
-    rows = [
-        {"a": a, "b": b, "from": str(since), "kind": "war", "source": source}
-        for (a, b), since in wars.items()
-    ]
+    rows = [{"a": a, "b": b, "from": str(since), "kind": "war", "source": source} for (a, b), since in wars.items()]
     known = known_relations([one.code for one in actors], on - timedelta(days=1))
     rows += [row for row in known if row["kind"] != "war" or (row["a"], row["b"]) not in wars]
     return sorted(rows, key=lambda row: (row["a"], row["b"], row["kind"]))
 
 
-def agreement_rows(
-    series: Series, actors: Sequence[Actor], participants: Sequence[str], on: date
-) -> list[Row]:
+def agreement_rows(series: Series, actors: Sequence[Actor], participants: Sequence[str], on: date) -> list[Row]:
     """Rows in order of pair and date, with ids A-B-kind-year."""
     day = pd.Timestamp(on)
     atop = _alliances(series, "atop", "ATOP 5.1", actors, day)
@@ -385,9 +374,7 @@ def _broken(found: pd.DataFrame, series: Series, actors: Sequence[Actor], day: p
     return pd.Series(ends, index=found.index, dtype=object)
 
 
-def _alliances(
-    series: Series, name: str, label: str, actors: Sequence[Actor], day: pd.Timestamp
-) -> pd.DataFrame:
+def _alliances(series: Series, name: str, label: str, actors: Sequence[Actor], day: pd.Timestamp) -> pd.DataFrame:
     read = series.read(name)
     if read is None:
         return pd.DataFrame(columns=FIELDS)

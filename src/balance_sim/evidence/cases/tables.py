@@ -191,9 +191,7 @@ class _CaseRow:
     path: Path | str | None
     line: int | None
 
-    def refused(
-        self, column: str, message: str, hint: str = "Correct it", value: str | None = None
-    ) -> DataError:
+    def refused(self, column: str, message: str, hint: str = "Correct it", value: str | None = None) -> DataError:
         value = self.cells[column] if value is None else value
         return DataError(message, hint, self.path, self.line, column, value)
 

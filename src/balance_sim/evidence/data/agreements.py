@@ -70,8 +70,7 @@ _NETWORKS = declared(
 )
 _COW = ("cow_a|ccode1|ccode_a|cow1", "cow_b|ccode2|ccode_b|cow2")
 _FORECAST = declared(
-    f"a!=iso3_a|iso3_1|state_a|a|{_COW[0]} b!=iso3_b|iso3_2|state_b|b|{_COW[1]} "
-    "p!=p|probability|prob|forecast kind"
+    f"a!=iso3_a|iso3_1|state_a|a|{_COW[0]} b!=iso3_b|iso3_2|state_b|b|{_COW[1]} p!=p|probability|prob|forecast kind"
 )
 
 
@@ -249,9 +248,7 @@ def _observed(path: Path | str) -> pd.DataFrame:
     return pd.DataFrame({**head, "in_force": in_force, "line": 0}).reset_index(drop=True)
 
 
-def only_known(
-    frame: pd.DataFrame, roster: tuple[str, ...], path: Path | str, *, simulated: bool
-) -> pd.DataFrame:
+def only_known(frame: pd.DataFrame, roster: tuple[str, ...], path: Path | str, *, simulated: bool) -> pd.DataFrame:
     """The rows between states of the roster. Raises DataError for a simulated row with another state."""
     known = frame["a"].isin(roster) & frame["b"].isin(roster)
     if simulated and not known.all():

@@ -74,16 +74,12 @@ def convert(values: pd.Series, on: pd.Series, source: System, target: System) ->
         keys = values.astype("string").map(lambda v: current_iso3(str(v)), na_action="ignore")
     else:
         keys = pd.to_numeric(values, errors="coerce")
-    left = pd.DataFrame(
-        {"row": np.arange(len(values)), "key": keys.to_numpy(), "day": pd.to_datetime(on).to_numpy()}
-    )
+    left = pd.DataFrame({"row": np.arange(len(values)), "key": keys.to_numpy(), "day": pd.to_datetime(on).to_numpy()})
     left = left[left["key"].notna() & left["day"].notna() & (left["key"].astype("string") != "")]
     right = table[[source, target, "start", "end"]].set_axis(["key", "found", "start", "end"], axis=1)
     left["key"] = left["key"].astype(str if source == "iso3" else np.int64)
     joined = left.merge(right, on="key")
-    joined = joined[
-        (joined["day"] >= joined["start"]) & (joined["day"] <= joined["end"]) & (joined["found"] != "")
-    ]
+    joined = joined[(joined["day"] >= joined["start"]) & (joined["day"] <= joined["end"]) & (joined["found"] != "")]
     found = joined.drop_duplicates("row").set_index("row")["found"].reindex(np.arange(len(values)))
     return pd.Series(found.to_numpy(), index=values.index, dtype="object").astype(
         "string" if target == "iso3" else "Int64"
@@ -109,9 +105,7 @@ WHEN: Mapping[str, Sequence[str]] = {"date": ("date", "time"), "year": ("year",)
 """Columns of when; a year stands for its 1 January."""
 
 
-def names_of(
-    by_system: Mapping[ActorSystem, tuple[str, ...]], first: ActorSystem | None = None
-) -> tuple[str, ...]:
+def names_of(by_system: Mapping[ActorSystem, tuple[str, ...]], first: ActorSystem | None = None) -> tuple[str, ...]:
     """Published names to look for, those of the system `first` before the others."""
     order = sorted(by_system, key=lambda system: system != first)
     return tuple(name for system in order for name in by_system[system])

@@ -45,9 +45,7 @@ _DISTANCE = declared("cow_a!=ccode1 cow_b!=ccode2 year year_from year_to km!=min
 _CONTIGUITY = declared(
     "cow_a!=state1no|ccode1 cow_b!=state2no|ccode2 type!=conttype begin=begin|stdate end=end|enddate year"
 )
-_CAPITALS = declared(
-    "cow!=ccode capital start!=stdate end!=enddate latitude!=lat|latitude longitude!=lng|longitude"
-)
+_CAPITALS = declared("cow!=ccode capital start!=stdate end!=enddate latitude!=lat|latitude longitude!=lng|longitude")
 _RIVALRIES = declared("cow_a!=ccode1|ccodea cow_b!=ccode2|ccodeb start!=start|styear end!=end|endyear")
 _CLAIMS = declared("cow_a!=chal cow_b!=tgt begin!=begclaim end!=endclaim salience=icowsal")
 _PARTICIPANTS = declared(
@@ -110,9 +108,7 @@ def read_contiguity(path: Path | str) -> Read:
         table.drop_blank("year", "no year")
         begin = end = table.year("year")
     kind = table.integer("type").astype(np.int64)
-    return _spells(
-        table, table.dyads(type=kind, year_from=begin.astype(np.int64), year_to=end.astype(np.int64))
-    )
+    return _spells(table, table.dyads(type=kind, year_from=begin.astype(np.int64), year_to=end.astype(np.int64)))
 
 
 def _spells(table: Table, frame: pd.DataFrame) -> Read:
@@ -177,9 +173,7 @@ def read_territorial_claims(path: Path | str) -> Read:
     frame = table.dyads(
         start=_month(table, "begin"),
         end=_month(table, "end", end=True).mask(goes_on),
-        salience=table.bounded("salience", 0, HIGHEST_SALIENCE, MISSING_CODES) / HIGHEST_SALIENCE
-        if known
-        else np.nan,
+        salience=table.bounded("salience", 0, HIGHEST_SALIENCE, MISSING_CODES) / HIGHEST_SALIENCE if known else np.nan,
         challenger=table.integer("cow_a").astype(np.int64),
     )
     frame = ordered_pair(frame, ["cow_a", "cow_b", "start"])
@@ -239,9 +233,7 @@ def read_mid_dyad_years(path: Path | str) -> Read:
         table.drop_blank("ongoing", "not said whether a dispute is under way")
         table.drop(table.integer("ongoing") == 0, "no dispute under way")
     table.drop_blank("dispute", "no number of a dispute")
-    levels = [
-        table.bounded(c, 0, 5, MISSING_CODES) for c in filter(table.has, ("hostility_a", "hostility_b"))
-    ]
+    levels = [table.bounded(c, 0, 5, MISSING_CODES) for c in filter(table.has, ("hostility_a", "hostility_b"))]
     frame = table.dyads(
         dispute=table.integer("dispute").astype(np.int64),
         year=table.year("year").astype(np.int64),

@@ -262,9 +262,7 @@ def _followed_by(
         notes.append(f"{lost} outcomes signed up to {last} left out: the data count there")
     if lost := len(known) - len(kept):
         notes.append(f"{lost} agreements of the data after {last} left out: the outcomes count")
-    out: pd.DataFrame = pd.concat(
-        [kept, after.assign(accord_id="outcome-" + after["accord_id"])], ignore_index=True
-    )
+    out: pd.DataFrame = pd.concat([kept, after.assign(accord_id="outcome-" + after["accord_id"])], ignore_index=True)
     return out
 
 

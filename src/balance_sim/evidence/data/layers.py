@@ -72,9 +72,7 @@ def membership(states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats
     return entry, leave
 
 
-def state_years(
-    read: Read | None, column: str, states: Roster, years: NDArray[np.int64], carry_years: int
-) -> Floats:
+def state_years(read: Read | None, column: str, states: Roster, years: NDArray[np.int64], carry_years: int) -> Floats:
     """(T, n) the value of the year before, carried over gaps of `carry_years`; a new member's first value."""
     if read is None:
         return np.full((len(years), states.size), np.nan)

@@ -144,17 +144,13 @@ def _disputes(history: History, t: int, i: Ints, j: Ints, codes: list[tuple[str,
         yield Dispute(a=a, b=b, **levels)
 
 
-def _at_war(
-    history: History, t: int, i: Ints, j: Ints, codes: list[tuple[str, str]]
-) -> Iterator[NoRelations]:
+def _at_war(history: History, t: int, i: Ints, j: Ints, codes: list[tuple[str, str]]) -> Iterator[NoRelations]:
     """Dyads at war on 1 January, for the whole year. Of recognition and relations there is no series."""
     for k in np.flatnonzero(np.nan_to_num(history.war[t, i, j]) >= AT_WAR):
         yield NoRelations(a=codes[k][0], b=codes[k][1], kind="war")
 
 
-def _distances(
-    history: History, t: int, i: Ints, j: Ints, codes: list[tuple[str, str]]
-) -> Iterator[Distance]:
+def _distances(history: History, t: int, i: Ints, j: Ints, codes: list[tuple[str, str]]) -> Iterator[Distance]:
     km = np.minimum(history.distance[t, i, j], FURTHEST_KM)
     for k in np.flatnonzero(~np.isnan(km)):
         yield Distance.model_construct(a=codes[k][0], b=codes[k][1], km=float(km[k]), source="")
@@ -191,10 +187,7 @@ def _accords(history: History, start: date, who: Ints) -> tuple[Accord, ...]:
     over = (frame["ended"] < first).to_numpy(dtype=bool)
     waits = (in_force >= first).to_numpy(dtype=bool)
     signed, entered, ended = (
-        [
-            day if isinstance(day, date) else None
-            for day in days.to_numpy(dtype="datetime64[D]").astype(object)
-        ]
+        [day if isinstance(day, date) else None for day in days.to_numpy(dtype="datetime64[D]").astype(object)]
         for days in (frame["signed"], in_force, frame["ended"])
     )
     a, b, kinds = frame["a"].to_numpy(), frame["b"].to_numpy(), list(frame["kind"])

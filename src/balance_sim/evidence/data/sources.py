@@ -157,6 +157,4 @@ def _listing(folder: Path) -> list[Path]:
             key=lambda path: (path.name.lower().removesuffix(".gz"), path.suffix != ".gz"),
         )
     except OSError as error:
-        raise DataError(
-            f"the folder cannot be read: {error.strerror}", "Look at its rights", folder
-        ) from None
+        raise DataError(f"the folder cannot be read: {error.strerror}", "Look at its rights", folder) from None

@@ -177,9 +177,7 @@ class Table:
         """Numbers within low..high, both allowed; anything outside is an error."""
         values = self.number(column, missing)
         bad = (values < low) | (values > high)
-        self.refuse(
-            column, bad, f"this lies outside {low:g}..{high:g}", "Correct the value, or leave it blank"
-        )
+        self.refuse(column, bad, f"this lies outside {low:g}..{high:g}", "Correct the value, or leave it blank")
         return values
 
     def dates(self, column: str, *, end: bool = False) -> tuple[pd.Series, pd.Series]:
@@ -273,9 +271,7 @@ class Table:
         """The frame, and the report on what was left out on the way to it. years: that the source covers."""
         first, last = years or (None, None)
         counts, dropped = (self.rows_read, len(frame)), tuple(self.dropped)
-        return Read(
-            frame, ReadReport(self.source, str(self.path), *counts, first, last, dropped, notes, kinds)
-        )
+        return Read(frame, ReadReport(self.source, str(self.path), *counts, first, last, dropped, notes, kinds))
 
 
 def open_table(
@@ -317,9 +313,7 @@ def open_table(
     return table
 
 
-def day(
-    year: pd.Series, month: pd.Series, of_month: pd.Series, *, end: bool = False
-) -> tuple[pd.Series, pd.Series]:
+def day(year: pd.Series, month: pd.Series, of_month: pd.Series, *, end: bool = False) -> tuple[pd.Series, pd.Series]:
     """Dates from parts, and their precision (`day`, `month`, `year`; missing where the year is).
 
     An unknown day is put at the 15th and an unknown month at 1 July; with `end`, at the last day of the

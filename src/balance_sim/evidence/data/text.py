@@ -159,9 +159,7 @@ def _parsed(handle: io.StringIO, path: Path, width: int, **how: Any) -> pd.DataF
 
 def fitted_text(record: dict[str, object]) -> str:
     """One YAML document; lists of numbers on one line, the matrix a row a line."""
-    return FITTED_HEAD + yaml.dump(
-        record, Dumper=_FittedDumper, sort_keys=False, width=1_000_000, allow_unicode=True
-    )
+    return FITTED_HEAD + yaml.dump(record, Dumper=_FittedDumper, sort_keys=False, width=1_000_000, allow_unicode=True)
 
 
 def calibration_text(record: dict[str, object]) -> str:

@@ -85,9 +85,7 @@ def read_presence(path: Path | str, system: ActorSystem | None = None, conflicts
         frame = pd.DataFrame({"actor": labels(table, "actor", start, system), "start": start, "end": end})
         table.refuse("end", start > end, "the end lies before the start", "Correct one of the two")
         table.drop(frame["actor"] == "", NO_ACTOR)
-        frame = frame[frame["actor"] != ""].sort_values(
-            ["actor", "start"], na_position="first", kind="stable"
-        )
+        frame = frame[frame["actor"] != ""].sort_values(["actor", "start"], na_position="first", kind="stable")
         return table.read(frame.reset_index(drop=True), None)
     when = moments(table)
     actor, present = labels(table, "actor", when, system), table.flag("present")
@@ -129,9 +127,7 @@ def read_dyad_covariates(
     return _covariates(table, frame, columns, conflicts, "the same dyad and date again, with the same values")
 
 
-def _covariates(
-    table: Table, frame: pd.DataFrame, columns: Sequence[str], conflicts: Twice, reason: str
-) -> Read:
+def _covariates(table: Table, frame: pd.DataFrame, columns: Sequence[str], conflicts: Twice, reason: str) -> Read:
     keys = list(frame.columns)
     for column in columns:
         frame[column] = table.number(column)

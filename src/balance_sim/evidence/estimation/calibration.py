@@ -395,12 +395,7 @@ def mixing_variance(signed: Floats, expected: Floats) -> float:
 
     def slope(log_v: float) -> float:
         a = np.exp(-log_v)
-        parts = (
-            digamma(a + signed)
-            - digamma(a)
-            + np.log(a / (a + expected))
-            + (expected - signed) / (a + expected)
-        )
+        parts = digamma(a + signed) - digamma(a) + np.log(a / (a + expected)) + (expected - signed) / (a + expected)
         return float(a * parts.sum())
 
     low, high = np.log(LEAST), np.log(MOST)

@@ -91,8 +91,7 @@ class Choices(DyadYears):
     def with_terms(self, names: Sequence[str]) -> Choices:
         """Only these terms."""
         common, by_kind = (
-            [k for k, name in enumerate(own) if name in names]
-            for own in (self.common_names, self.by_kind_names)
+            [k for k, name in enumerate(own) if name in names] for own in (self.common_names, self.by_kind_names)
         )
         return replace(
             self,
@@ -145,9 +144,7 @@ def _year(
     return replace(found, a=a, b=b, exposure=exposure[i, j], signed=signed, states=history.iso3)
 
 
-def _choices_of(
-    scenario: Scenario, year: int, terms: Sequence[str], kinds: Sequence[str], i: Ints, j: Ints
-) -> Choices:
+def _choices_of(scenario: Scenario, year: int, terms: Sequence[str], kinds: Sequence[str], i: Ints, j: Ints) -> Choices:
     """The choices of dyads i, j (positions in the scenario's codes) at its start, nothing signed. Their exposure is
     what the scenario itself says of how often each finds opportunities, beside the ceilings of kinds."""
     world, weighed = terms_at(scenario, terms, kinds, i, j)
@@ -236,9 +233,7 @@ def variants(
     return out
 
 
-def fitted_terms(
-    history: History, wanted: Sequence[str] | None = None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def fitted_terms(history: History, wanted: Sequence[str] | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The terms to fit, in order, and a line on each that is left out because its source is missing.
 
     Raises DataError for a term that is unknown, cannot be fitted, or is asked for and has no source."""

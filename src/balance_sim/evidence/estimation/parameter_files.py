@@ -76,19 +76,14 @@ def fitted_record(
             "log_likelihood": _short(fit.log_likelihood),
             "marginal_log_likelihood": _short(fit.marginal),
             "aic": _short(fit.aic),
-            "standard_errors": "second derivatives"
-            if fit.cluster_covariance is None
-            else "clustered by pair",
+            "standard_errors": "second derivatives" if fit.cluster_covariance is None else "clustered by pair",
             "propensity_variance": _short(fit.propensity_variance),
             "level_variance": _short(fit.level_variance),
         },
         "data": data_used(history),
         "parameters": {path: _estimate(*both) for path, *both in estimates}
         | {f"parameters.change_{term}": _estimate(*both) for term, both in shares_of_change(fit).items()}
-        | {
-            one.path: {"estimate": _short(one.best), "interval": [_short(one.low), _short(one.high)]}
-            for one in joint
-        },
+        | {one.path: {"estimate": _short(one.best), "interval": [_short(one.low), _short(one.high)]} for one in joint},
         "in_conflict": {
             _labelled(one.name): _estimate(one.estimate, one.standard_error) | {"theory": "0 or more"}
             for one in fit.conflicts
@@ -98,14 +93,10 @@ def fitted_record(
         "beliefs": {one.path: _profiled(one) for one in profiles},
         "not_fitted": {key_path(name): why for name, why in NOT_ON_RECORD.items()},
         "weakly_told": [str(way) for way in fit.flat],
-        "at_least_zero": [
-            path for path in paths if fit.signs and path.removeprefix("theory.weights.") in SIGNED
-        ],
+        "at_least_zero": [path for path in paths if fit.signs and path.removeprefix("theory.weights.") in SIGNED],
         "covariance": {"names": paths, "matrix": [[_short(value) for value in row] for row in covariance]},
         "propensities": {
-            code: _short(value)
-            for code, value, seen in zip(fit.states, fit.propensity, fit.seen, strict=True)
-            if seen
+            code: _short(value) for code, value, seen in zip(fit.states, fit.propensity, fit.seen, strict=True) if seen
         },
         "levels": {int(year): _short(value) for year, value in fit.level.items()},
     }
@@ -280,9 +271,7 @@ def calibration_record(
             name: estimate(found.weights[name], error[name]) | {"prior": short(prior.weights[name])}
             for name in found.names[: len(found.names) - len(found.kinds)]
         },
-        "intercepts": {
-            kind: estimate(value, error[f"intercept.{kind}"]) for kind, value in found.intercepts.items()
-        },
+        "intercepts": {kind: estimate(value, error[f"intercept.{kind}"]) for kind, value in found.intercepts.items()},
         "states": by_state(found.propensity[0], own[0, 0]),
         "declarations": by_state(added, of_added),
         "dyads": dyads,

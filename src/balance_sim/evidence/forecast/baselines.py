@@ -60,9 +60,7 @@ class Logit:
     log_likelihood: float
 
     def __call__(self, rows: PairYears) -> Floats:
-        return inverse_logit(
-            design(rows, self.columns, self.mean, self.scale) @ self.coefficient + offset(rows)
-        )
+        return inverse_logit(design(rows, self.columns, self.mean, self.scale) @ self.coefficient + offset(rows))
 
     def table(self) -> pd.DataFrame:
         """column, per_sd, raw (per unit), standard_error (per sd), z; the intercept left out."""
@@ -167,9 +165,7 @@ def boosted_trees(rows: PairYears) -> Predictor:
         random_state=1,
     )
     model.fit(rows.x[columns].to_numpy(np.float32), rows.y)
-    return lambda new: np.asarray(
-        model.predict_proba(new.x[columns].to_numpy(np.float32))[:, 1], dtype=np.float64
-    )
+    return lambda new: np.asarray(model.predict_proba(new.x[columns].to_numpy(np.float32))[:, 1], dtype=np.float64)
 
 
 BASELINES: Mapping[str, Callable[[PairYears], Predictor]] = {
@@ -276,9 +272,7 @@ def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
     def table(agreements: Sequence[Accord], weight: Sequence[float] | float = 1.0) -> Floats:
         """(n, n) agreements of each dyad, symmetric; each 1, or its weight."""
         out = np.zeros((len(codes), len(codes)))
-        np.add.at(
-            out, tuple([place[getattr(one, side)] for one in agreements] for side in ("a", "b")), weight
-        )
+        np.add.at(out, tuple([place[getattr(one, side)] for one in agreements] for side in ("a", "b")), weight)
         return out + out.T
 
     depth = {kind: rung.depth for kind, rung in scenario.kinds.items()}
@@ -303,10 +297,7 @@ def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
             "democracy_missing": (unknown[i] | unknown[j]).astype(np.float64),
             "contiguous": np.full(len(i), np.nan),
             **{name: (table(of) > 0).astype(np.float64)[i, j] for name, of in alliances.items()},
-            **{
-                name: np.array([0.0 if row is None else getattr(row, name) for row in pairs])
-                for name in QUARRELS
-            },
+            **{name: np.array([0.0 if row is None else getattr(row, name) for row in pairs]) for name in QUARRELS},
         },
         earlier=table(both),
         memory=table(both, [2.0 ** (-years / MEMORY_HALF_LIFE) for years in age]),

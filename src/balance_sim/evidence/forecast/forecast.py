@@ -71,9 +71,7 @@ class Forecast:
         return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
 
 
-def read_pairs(
-    path: Path, first: date, last: date, kinds: Sequence[str] = (), stage: str = "signed"
-) -> Forecast:
+def read_pairs(path: Path, first: date, last: date, kinds: Sequence[str] = (), stage: str = "signed") -> Forecast:
     """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`). Raises DataError."""
     frame = read_forecast(path, first, kinds).frame
     pairs = tuple(zip(frame["a"], frame["b"], strict=True))
@@ -93,9 +91,7 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
     except FileExistsError:
         raise DataError("a frozen forecast is not written over", "Give another name", path=path) from None
     except FileNotFoundError:
-        raise DataError(
-            "there is no such folder", "Make it, or give another name", path=path.parent
-        ) from None
+        raise DataError("there is no such folder", "Make it, or give another name", path=path.parent) from None
     try:
         with out:
             out.write(json.dumps(record, indent=1) + "\n")

@@ -63,9 +63,7 @@ class ForwardForecast:
     runs: int
 
 
-def scenario_of_fit(
-    fit: WeightFit, history: History, year: int, years: int, parameters: dict[str, float]
-) -> Scenario:
+def scenario_of_fit(fit: WeightFit, history: History, year: int, years: int, parameters: dict[str, float]) -> Scenario:
     """The record on 1 January of a year with a fit's weights, intercepts and propensities."""
     return scenario_at(
         history,
@@ -252,15 +250,12 @@ def chance_now(
 
     def seen(run: int, side: int, kind: int) -> AllDyads:
         ego, alter = sides[side]
-        return AllDyads(
-            world, baseline, view, state, np.full(len(ego), run), ego, alter, np.full(len(ego), kind)
-        )
+        return AllDyads(world, baseline, view, state, np.full(len(ego), run), ego, alter, np.full(len(ego), kind))
 
     for run in range(len(state.runs)):
         rate = np.zeros(len(world.first))
         common = [
-            willingness(seen(run, side, 0), COMMON, world.propensity[ego, 0])
-            for side, (ego, _) in enumerate(sides)
+            willingness(seen(run, side, 0), COMMON, world.propensity[ego, 0]) for side, (ego, _) in enumerate(sides)
         ]
         for m in kinds:
             both = [

@@ -117,8 +117,7 @@ class Hindcast:
     def as_dict(self) -> dict[str, Any]:
         """The JSON: way -> forecast -> scores, then `about`."""
         out: dict[str, Any] = {
-            way: {name: finite(one.as_dict()) for name, one in scores.items()}
-            for way, scores in self.scores.items()
+            way: {name: finite(one.as_dict()) for name, one in scores.items()} for way, scores in self.scores.items()
         }
         out["about"] = {
             "fitted": list(self.fit.years),
@@ -203,8 +202,7 @@ def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
         as_fitted=as_fitted,
         scores={way: _scored(plan, p, of) for way, (p, of) in made.items()},
         calibration={
-            way: reliability_table(p["model"], of.y)[[*BINS]].to_dict("records")
-            for way, (p, of) in made.items()
+            way: reliability_table(p["model"], of.y)[[*BINS]].to_dict("records") for way, (p, of) in made.items()
         },
         by_year={way: _by_year(p, of) for way, (p, of) in made.items()},
         notes=(*notes, *history.notes),
@@ -223,9 +221,7 @@ def _fitted(plan: HindcastPlan, record: Choices, last: int, *, signs: bool) -> W
     return fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities, signs=signs)
 
 
-def _followed(
-    plan: HindcastPlan, found: WeightFit, record: Choices, memory: float, first: int, last: int
-) -> Floats:
+def _followed(plan: HindcastPlan, found: WeightFit, record: Choices, memory: float, first: int, last: int) -> Floats:
     """The model's chances one year ahead, weights held."""
     if not plan.drift:
         return found.chances(record.within(first, last))
@@ -277,9 +273,7 @@ def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict
     for year in np.unique(rows.year):
         now = rows.year == year
         base = log_score(forecasts["base_rate"][now], rows.y[now])
-        out[int(year)] = {
-            name: float(1 - log_score(p[now], rows.y[now]) / base) for name, p in forecasts.items()
-        }
+        out[int(year)] = {name: float(1 - log_score(p[now], rows.y[now]) / base) for name, p in forecasts.items()}
     return out
 
 

@@ -190,9 +190,7 @@ def best_baseline(log_skill: Mapping[str, float], reference: str = "base_rate") 
 
     Of equals the first in the order of the names. It is picked on the rows that it is scored on, so what the model
     gains on it is rather too small."""
-    others = {
-        name: value for name, value in log_skill.items() if name not in (MODEL, reference) and value == value
-    }
+    others = {name: value for name, value in log_skill.items() if name not in (MODEL, reference) and value == value}
     return min(others, key=lambda name: (-others[name], name)) if others else None
 
 
@@ -262,9 +260,7 @@ def read_scored_forecasts(path: Path) -> ScoredForecasts:
             kind, about = "hindcast", tree["about"]
             ways = tuple(_way(name, tree[name], about["calibration"][name]) for name in WAYS if name in tree)
         else:
-            scores = {
-                key: value for key, value in tree.items() if isinstance(value, dict) and "log_skill" in value
-            }
+            scores = {key: value for key, value in tree.items() if isinstance(value, dict) and "log_skill" in value}
             about = {key: value for key, value in tree.items() if key not in scores and key != "calibration"}
             kind, ways = "score", (_way("forecast", scores, tree["calibration"]),)
         if ways:

@@ -77,9 +77,7 @@ def _ring(numbers: list[int], arcs: list[Ring]) -> Ring:
 def unwrapped(ring: Ring) -> Ring:
     """The same ring with no jump across the antimeridian: longitudes go on past 180."""
     steps = np.diff(ring[:, 0])
-    turns = np.concatenate(
-        [[0.0], np.cumsum(np.where(steps > 180, -360.0, np.where(steps < -180, 360.0, 0.0)))]
-    )
+    turns = np.concatenate([[0.0], np.cumsum(np.where(steps > 180, -360.0, np.where(steps < -180, 360.0, 0.0)))])
     return np.column_stack([ring[:, 0] + turns, ring[:, 1]])
 
 

@@ -42,12 +42,8 @@ FIGURES = _named(
     explained.draw_mechanisms, explained.draw_attribution, explained.draw_timeline, relations.draw_relations,
     relations.draw_stances, effects.draw_convergence,
 )  # fmt: skip
-SWEEP_FIGURES = _named(
-    comparison.draw_theories, sweeps.draw_multiples, sweeps.draw_surface, sensitivity.draw_indices
-)
-COMPARISON_FIGURES = _named(
-    comparison.draw_studies, comparison.draw_differences, comparison.draw_comparison_pairs
-)
+SWEEP_FIGURES = _named(comparison.draw_theories, sweeps.draw_multiples, sweeps.draw_surface, sensitivity.draw_indices)
+COMPARISON_FIGURES = _named(comparison.draw_studies, comparison.draw_differences, comparison.draw_comparison_pairs)
 SCORE_FIGURES = _named(scores.draw_scorecard, scores.draw_reliability)
 GOF_FIGURES = _named(gof.draw_gof, gof.draw_gof_states, gof.draw_gof_residuals)
 BY_STUDY = {

@@ -47,9 +47,7 @@ def theories_table(sweep: SweepResult) -> pd.DataFrame:
     for point in sweep.table.numbers()[:MOST_ROWS]:
         values = dict(sweep.table.points[point].values)
         theory = say.arm_words(str(values.pop(THEORY, sweep.scenario.theory.preset)))
-        told = {
-            path: f"{value:g}" if isinstance(value, float) else str(value) for path, value in values.items()
-        }
+        told = {path: f"{value:g}" if isinstance(value, float) else str(value) for path, value in values.items()}
         others = [f"{say.factor_words(path)} {value}" for path, value in told.items()]
         named.append((", ".join([theory, *others]), None, sweep.point(point)))
     return _effects(named)
@@ -94,9 +92,7 @@ def _against(base: tuple[Result, str], other: tuple[Result, str], outcome: str) 
     if alike or all(FILTERED + outcome in study.by_run.names for study, _ in (base, other)):
         mean, _, lo, hi = mean_interval(difference)
     else:
-        spreads = (
-            float(spread_over(*of.to_numpy(float).T)) if len(of) else 0.0 for of in (values_one, values_two)
-        )
+        spreads = (float(spread_over(*of.to_numpy(float).T)) if len(of) else 0.0 for of in (values_one, values_two))
         mean, _, lo, hi = drawn_interval(difference, max(spreads))
     return [mean, lo, hi, float((difference != 0).mean()), True]
 
@@ -213,9 +209,7 @@ def _row_words(row: dict[Any, Any], left: Scenario, right: Scenario) -> str:
 def _shown_outcomes(table: pd.DataFrame) -> list[str]:
     """accords_<direction>_<longest window>, those that there are."""
     known = {one for name in set(table["outcome"]) if (one := known_outcome(name)) is not None}
-    longest = max(
-        (one.window or 0 for one in known if (one.measure, one.of) == ("accords", "all")), default=None
-    )
+    longest = max((one.window or 0 for one in known if (one.measure, one.of) == ("accords", "all")), default=None)
     wanted = [Outcome("accords", direction, longest) for direction in DIRECTIONS]
     return [one.name for one in wanted if one in known and longest is not None]
 
@@ -277,9 +271,7 @@ def draw_differences(axes: list[Axes], table: pd.DataFrame) -> style.Words | Fig
                 ax.plot([row["lo"], row["hi"]], [y, y], color=style.BLUE, **looks)
             face = style.BLUE if told else "white"
             ax.plot(row["difference"], y, "o", color=style.BLUE, markerfacecolor=face, markersize=6)
-        ax.set_title(
-            style.folded(say.outcome_words(outcome), 22), loc="left", color=style.QUIET, fontsize=style.SMALL
-        )
+        ax.set_title(style.folded(say.outcome_words(outcome), 22), loc="left", color=style.QUIET, fontsize=style.SMALL)
         ax.locator_params(axis="x", nbins=4)
     paired = bool(table["paired"].iloc[0])
     how = "replication by replication" if paired else "of independent replications, as the seeds differ"
@@ -340,6 +332,4 @@ def draw_comparison_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     left_out = len(table) - len(shown)
     more = f" {left_out:,} dyads that differ less are in the table." if left_out else ""
     small = f"Each CI is for one dyad by itself: of dyads that do not differ about 5 % seem to.{more}"
-    return style.Words(
-        comparison_pairs_title(table), f"{say.first(table, 'title')}. {names} {marks}", small, wrap=78
-    )
+    return style.Words(comparison_pairs_title(table), f"{say.first(table, 'title')}. {names} {marks}", small, wrap=78)

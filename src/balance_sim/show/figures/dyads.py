@@ -65,18 +65,14 @@ def pairs_table(result: Result, arm: str | None = None) -> pd.DataFrame:
         a, b = one["code"], two["code"]
         row = by_dyad.get(frozenset((a, b))) or dict.fromkeys(VALUES, 0.0)
         sides = {"a": a, "b": b, "name_a": names[a], "name_b": names[b], "group_a": one["group"]}
-        rows.append(
-            sides | {"group_b": two["group"], "place_a": i, "place_b": j} | {k: row[k] for k in VALUES}
-        )
+        rows.append(sides | {"group_b": two["group"], "place_a": i, "place_b": j} | {k: row[k] for k in VALUES})
     table = pd.DataFrame(rows)
     return say.titled(table.assign(clear=clear(table), n=result.finished, arm=arm), result)
 
 
 def _unfiltered(result: Result) -> bool:
     """Whether agreements were made and no filtered numbers by dyad were kept: a folder of an earlier version."""
-    made = result.levels.loc[
-        result.levels["outcome"] == Outcome("accords", "all", result.window).name, "mean"
-    ]
+    made = result.levels.loc[result.levels["outcome"] == Outcome("accords", "all", result.window).name, "mean"]
     return result.dyads.empty and bool(made.gt(0).any())
 
 
@@ -165,9 +161,7 @@ def _heat(ax: Axes, table: pd.DataFrame) -> None:
     grid[i, j] = grid[j, i] = np.where(table["clear"], table["effect"], np.nan)
     np.fill_diagonal(grid, 0.0)  # white: a state signs nothing with itself
     sizes = table.loc[table["clear"], "effect"].abs()
-    reach = (
-        float(np.percentile(sizes, TOP)) if len(sizes) else 1.0
-    )  # few larger ones must not leave the rest pale
+    reach = float(np.percentile(sizes, TOP)) if len(sizes) else 1.0  # few larger ones must not leave the rest pale
     image = ax.imshow(grid, cmap=style.effect_colours(), vmin=-reach, vmax=reach, interpolation="none")
     ax.set_xticks(range(count), names, rotation=90)
     ax.set_yticks(range(count), names)
@@ -177,9 +171,7 @@ def _heat(ax: Axes, table: pd.DataFrame) -> None:
     edges: list[float] = []
     for name, start, stop in _groups(order):
         edges += [start - 0.5, stop - 0.5]
-        label = (
-            style.folded(say.group_words(name), 14) if stop > start + 1 else ""
-        )  # one state says itself who it is
+        label = style.folded(say.group_words(name), 14) if stop > start + 1 else ""  # one state says itself who it is
         ax.annotate(
             label, (count - 0.5, (start + stop - 1) / 2), xytext=(6, 0),
             textcoords="offset points", va="center", fontsize=style.SMALL, color=style.QUIET, annotation_clip=False,
@@ -191,9 +183,7 @@ def _heat(ax: Axes, table: pd.DataFrame) -> None:
     looks: dict[str, Any] = {"shrink": 0.55, "aspect": 40, "pad": 0.012, "extend": "both"}
     bar = style.owner(ax).colorbar(image, ax=ax, location="bottom", **looks)
     bar.outline.set_visible(False)
-    bar.set_label(
-        "effect on expected new security agreements (amber: fewer, blue: more; grey: the 95 % CI holds zero)"
-    )
+    bar.set_label("effect on expected new security agreements (amber: fewer, blue: more; grey: the 95 % CI holds zero)")
 
 
 def _largest(ax: Axes, table: pd.DataFrame) -> None:

@@ -59,9 +59,7 @@ def arms_title(table: pd.DataFrame) -> str:
     effect = say.effect_cells(top, say.decimals(*(float(top[name]) for name in ("mcse", "lo", "hi"))))[0]
     if len(table) == 1:
         return f"{top['title']}: {effect} {say.COUNTER} {say.within(int(top['window']))}"
-    some = (
-        f"One of {len(table)} arms differs" if len(sure) == 1 else f"{len(sure)} of {len(table)} arms differ"
-    )
+    some = f"One of {len(table)} arms differs" if len(sure) == 1 else f"{len(sure)} of {len(table)} arms differ"
     count = f"All {len(table)} arms differ" if len(sure) == len(table) else some
     return f"{count} from the control; largest effect: {top['title']}, {effect}"
 
@@ -227,9 +225,7 @@ def draw_difference(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         left = left + width
     ax.set_xlim(0, 100)
     ax.set_xlabel("% of replications")
-    ax.legend(
-        loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, title="than the control", alignment="left"
-    )
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, title="than the control", alignment="left")
     window = say.within(int(table["window"].iloc[0]))
     return style.Words(
         difference_title(table),

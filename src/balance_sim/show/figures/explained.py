@@ -74,9 +74,7 @@ def draw_mechanisms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     columns = {
         VALUE: ["no value" if np.isnan(row["value"]) else row["words"] for row in rows],
         FINDING: [row["found"] or ("" if np.isnan(row["value"]) else "size only") for row in rows],
-        PLACEBO: [
-            "\u2013" if np.isnan(row["p"]) else f"{say.number(row['p'], 3)}, {row['verdict']}" for row in rows
-        ],
+        PLACEBO: ["\u2013" if np.isnan(row["p"]) else f"{say.number(row['p'], 3)}, {row['verdict']}" for row in rows],
     }
     heights = style.row_axis(ax, [f"{row['id']}  {row['name']}" for row in rows], -0.6, 0.1, grid=False)
     side: dict[str, Any] = {"fontsize": style.SMALL, "va": "center", "annotation_clip": False}
@@ -173,9 +171,7 @@ def attribution_table(result: AnalysedResult) -> pd.DataFrame:
         return pd.DataFrame()
     groups, rest = list(found["groups"]), found.get("feedback")
     if rest is not None:
-        groups.append(
-            {"group": "feedback", "terms": [], "alone": None, "last": None} | rest | {"value": rest["mean"]}
-        )
+        groups.append({"group": "feedback", "terms": [], "alone": None, "last": None} | rest | {"value": rest["mean"]})
     rows = []
     for group in groups:
         numbers = {key: group[key] for key in ("value", "mcse", "alone", "last")}
@@ -260,9 +256,7 @@ def timeline_table(result: AnalysedResult) -> pd.DataFrame:
         days = days[days >= 0]
         counts = [[sum(0 < d <= day for d in of) for day in days] for of in (here, there)]
         part = pd.DataFrame({"day": days, "signed": counts[0], "signed_reference": counts[1]})
-        parts.append(
-            part.assign(run=told["run"], chosen=why, arm=told["arm"], reference=told["reference"])[DAYS]
-        )
+        parts.append(part.assign(run=told["run"], chosen=why, arm=told["arm"], reference=told["reference"])[DAYS])
     filled = [part for part in parts if len(part)]
     return say.titled(pd.concat(filled, ignore_index=True), result) if filled else pd.DataFrame()
 

@@ -89,9 +89,7 @@ def gof_lines(study: GoodnessOfFit) -> list[str]:
     out = [
         title,
         f"observed: {say.plural(found.observed, 'agreement')}, {span_words(found)}",
-        *wrapped(
-            f"simulated: {say.plural(found.replications, 'replication')}" + (f" of: {arm}" if arm else "")
-        ),
+        *wrapped(f"simulated: {say.plural(found.replications, 'replication')}" + (f" of: {arm}" if arm else "")),
         "",
         f"{'':<34}{'observed':>9}{'simulated':>11}{'5-95 % band':>19}",
     ]

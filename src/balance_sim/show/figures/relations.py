@@ -77,9 +77,7 @@ def relations_title(table: pd.DataFrame) -> str:
         return f"One replication gives no confidence interval for the change of relations with {host}"
     if not table[["change", "lo", "hi"]].to_numpy(float).any():
         return f"Relations with {host} change in no group, in none of {say.plural(n, 'replication')}"
-    words = (
-        f"By day {day} relations with {host} are worse in {len(worse)} of {say.plural(len(last), 'group')}"
-    )
+    words = f"By day {day} relations with {host} are worse in {len(worse)} of {say.plural(len(last), 'group')}"
     words += f", better in {len(better)}" if len(better) else ""
     if worse.empty:
         return words
@@ -135,9 +133,7 @@ def stances_table(result: Result) -> pd.DataFrame:
     if arm is None or not result.finished or not found:
         return pd.DataFrame()
     frame = result.by_run.frame(*found)
-    of_arm, of_control = (
-        frame[frame["arm"] == name].set_index("run").sort_index() for name in (arm, result.reference)
-    )
+    of_arm, of_control = (frame[frame["arm"] == name].set_index("run").sort_index() for name in (arm, result.reference))
     rows = []
     for group in dict.fromkeys(of.group or "" for of in found.values()):
         columns = {of.stance: name for name, of in found.items() if (of.group or "") == group}

@@ -114,15 +114,11 @@ def draw_indices(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     samples, left = int(table["samples"].iloc[0]), table["factor"].nunique() - count
     kind = f"Sobol, {samples} base samples" if sobol else f"Morris, {samples} trajectories"
     plain, hatched = (WORDS[name] for name in NAMES[method])
-    small = (
-        f"{kind}; {say.outcome_words(say.first(table, 'outcome'))}. Plain bar: {plain}; hatched: {hatched}. "
-    )
+    small = f"{kind}; {say.outcome_words(say.first(table, 'outcome'))}. Plain bar: {plain}; hatched: {hatched}. "
     how = "bootstrap over the samples" if sobol else "over trajectories"
     small += f"Line: 95 % CI ({how}); grey bar: it holds zero"
     small += ", or there are too few samples for one. " if table["lo"].isna().any() else ". "
-    small += (
-        "An index below 0 or above 1 says that there are too few samples or replications." if sobol else ""
-    )
+    small += "An index below 0 or above 1 says that there are too few samples or replications." if sobol else ""
     small += f" {left} more factors are in the table." if left else ""
     return style.Words(indices_title(table), "", small, 84, 132)
 

@@ -84,9 +84,7 @@ class FigureSpec:
         first = self.table(study) if table is None else table
         return self(first, ax=None, **{name: make(study) for name, make in self.more.items()})
 
-    def __call__(
-        self, table: pd.DataFrame, *, ax: Axes | Sequence[Axes] | None = None, **more: pd.DataFrame
-    ) -> Figure:
+    def __call__(self, table: pd.DataFrame, *, ax: Axes | Sequence[Axes] | None = None, **more: pd.DataFrame) -> Figure:
         """The figure of a table."""
         with style():
             if ax is not None:
@@ -156,9 +154,7 @@ def message(ax: Axes, words: str) -> Figure:
     return owner(ax)
 
 
-def row_axis(
-    ax: Axes, labels: Sequence[str], low: float = -0.7, high: float = -0.3, *, grid: bool = True
-) -> Any:
+def row_axis(ax: Axes, labels: Sequence[str], low: float = -0.7, high: float = -0.3, *, grid: bool = True) -> Any:
     """A row a label from the top down, with room below the last and above the first; the height of each."""
     heights = np.arange(len(labels))[::-1].astype(float)
     ax.set_yticks(heights, list(labels))
@@ -183,9 +179,7 @@ def beside(ax: Axes, y: float, words: str, **looks: Any) -> None:
     )  # fmt: skip
 
 
-def label_ends(
-    ax: Axes, x: float, labels: Sequence[tuple[float, str, Any]], gap: float, away: float = 6
-) -> None:
+def label_ends(ax: Axes, x: float, labels: Sequence[tuple[float, str, Any]], gap: float, away: float = 6) -> None:
     """Names (height, words, colour) at the right ends of lines, spread where they would touch."""
     heights = apart([y for y, _, _ in labels], gap)
     for (_, words, colour), height in zip(labels, heights, strict=True):

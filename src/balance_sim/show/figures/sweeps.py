@@ -155,16 +155,12 @@ def _marks(table: pd.DataFrame) -> str:
         usual = say.number(half, say.digits(half))
         words += f"Dot: a point; open: its 95 % CI, most often {usual} each way, holds zero. "
     factors = [rows["value"] for _, rows in table.groupby("factor")]
-    words += (
-        "Points of one value stand side by side. " if any(of.duplicated().any() for of in factors) else ""
-    )
+    words += "Points of one value stand side by side. " if any(of.duplicated().any() for of in factors) else ""
     many = any(of.nunique() > MOST_VALUES for of in factors)
     words += f"Heavy line: mean {'of each fifth of the points' if many else 'by value'}. "
     words += "Dotted: the scenario's own value. " if table["here"].notna().any() else ""
     left = len(factors) - MOST_PANELS
-    return words + (
-        f"{say.plural(left, 'factor')} along which it changes less: in the table." if left > 0 else ""
-    )
+    return words + (f"{say.plural(left, 'factor')} along which it changes less: in the table." if left > 0 else "")
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
@@ -183,9 +179,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
     for of, fill in ((sure, style.QUIET), (~sure, "white")):
         looks: dict[str, Any] = {"markersize": 4.5 if few else 3, "markeredgewidth": 0.9}
         ax.plot(spots[of], y[of], "o", color=style.QUIET, markerfacecolor=fill, **looks)
-    means = (
-        pd.DataFrame({"x": x, "y": y, "by": x if distinct else _fifths(rows["value"])}).groupby("by").mean()
-    )
+    means = pd.DataFrame({"x": x, "y": y, "by": x if distinct else _fifths(rows["value"])}).groupby("by").mean()
     joined = numeric or len(names) == 2
     looks = {"marker": "", "linestyle": "-"} if joined else {"marker": "_", "linestyle": "none"}
     ax.plot(
@@ -241,9 +235,7 @@ def surface_table(result: SweepResult) -> pd.DataFrame:
     chosen = sorted(sorted(good), key=lambda factor: -good[factor])[:2]
     found = headline_effects(result)
     (x, words_x), (y, words_y) = (_binned(found[path].to_numpy(float)) for path in chosen)
-    cells = pd.DataFrame(
-        {"x": x, "words_x": words_x, "y": y, "words_y": words_y, "excess": found["mean"].to_numpy()}
-    )
+    cells = pd.DataFrame({"x": x, "words_x": words_x, "y": y, "words_y": words_y, "excess": found["mean"].to_numpy()})
     cells = cells.assign(lo=found["lo"].to_numpy(), hi=found["hi"].to_numpy())
     grouped = cells.groupby(["x", "y", "words_x", "words_y"], sort=True)
     grid = grouped.mean().assign(points=grouped.size()).reset_index()
@@ -267,11 +259,7 @@ def surface_title(table: pd.DataFrame) -> str:
     if float(table["excess"].max()) == float(table["excess"].min()):
         return f"The effect is the same, {say.signed(float(table['excess'].iloc[0]), places)}, in every cell"
     order = ["clear", "excess", "x", "y"]
-    top = (
-        table.assign(clear=sure)
-        .sort_values(order, ascending=[False, False, True, True], kind="stable")
-        .iloc[0]
-    )
+    top = table.assign(clear=sure).sort_values(order, ascending=[False, False, True, True], kind="stable").iloc[0]
     where = " and ".join(f"{say.factor_words(str(top[f'factor_{a}']))} {top[f'words_{a}']}" for a in "xy")
     size = f"{say.signed(float(top['excess']), places)} ({say.interval(float(top['lo']), float(top['hi']), places)})"
     if not sure.any():
@@ -315,8 +303,6 @@ def draw_surface(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     each = "" if most == 1 else f"; mean over {count} a cell"
     small = "Bold: the 95 % CI excludes zero. "
     if most > 1:
-        small += (
-            "Where a cell has more than one point, its CI is the mean of theirs, which is rather too wide. "
-        )
+        small += "Where a cell has more than one point, its CI is the mean of theirs, which is rather too wide. "
     small += "Light grey: no point there." if wide.size > len(table) else ""
     return style.Words(surface_title(table), f"{_whose(table)}{each}", small, 74, 112)

@@ -51,9 +51,7 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
         if len(part):
             top = part.iloc[int(part["effect"].abs().to_numpy().argmax())]
             size = say.signed(float(top["effect"]), say.digits(float(top["effect"])))
-            several = (
-                f"{say.plural(len(part), 'state')} {way} security agreements, {top['name']} most ({size})"
-            )
+            several = f"{say.plural(len(part), 'state')} {way} security agreements, {top['name']} most ({size})"
             told.append(several if len(part) > 1 else f"{top['name']} {way}s security agreements ({size})")
     return f"{name}: {'; '.join(told)}"
 

@@ -61,30 +61,21 @@ def report_html(study: Study, drawn: Drawn | None = None, *, world_map: bool = T
     return rendered(template, content | {"figures": embedded(study, chosen, drawn)})
 
 
-def embedded(
-    study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None
-) -> list[EmbeddedFigure]:
+def embedded(study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None) -> list[EmbeddedFigure]:
     """Figures with their tables, as the page wants them. drawn: those that need not be drawn again."""
     if drawn is None:
         tables = {name: figure.table(study) for name, figure in figures.items()}
         made = {name: figure.draw(study, tables[name]) for name, figure in figures.items()}
-        drawn = {
-            name: (tables[name], words_of(one), figure_bytes(one, "svg", text=True))
-            for name, one in made.items()
-        }
+        drawn = {name: (tables[name], words_of(one), figure_bytes(one, "svg", text=True)) for name, one in made.items()}
     out = []
     for name, (table, words, drawing) in drawn.items():
         figure = figures[name]
         svg = inlined(drawing, f"f-{name}", f"Figure: {words}")
-        out.append(
-            EmbeddedFigure(name, figure.question, words, svg, shown(name, figure.numbers(study, table)))
-        )
+        out.append(EmbeddedFigure(name, figure.question, words, svg, shown(name, figure.numbers(study, table))))
     return out
 
 
-def rendered(
-    template: str, content: dict[str, Any], script: str = "", style: str = "", connect: str = "'none'"
-) -> str:
+def rendered(template: str, content: dict[str, Any], script: str = "", style: str = "", connect: str = "'none'") -> str:
     """A page from a template, with its style and script and a policy that allows these two and nothing else.
 
     style: the report's if not given. connect: whom its script may ask."""
@@ -96,9 +87,7 @@ def rendered(
 
 def policy(style: str, script: str, connect: str = "'none'") -> str:
     """The Content-Security-Policy of a page with this style and script."""
-    allowed = (
-        f"default-src 'none'; style-src '{digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+    allowed = f"default-src 'none'; style-src '{digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
     if script:
         allowed += f"; script-src '{digest(script)}'"
     return allowed if connect == "'none'" else f"{allowed}; connect-src {connect}"
@@ -162,9 +151,7 @@ def _environment() -> Environment:
     except ImportError as error:
         raise WrongRequest("the report needs Jinja2: pip install jinja2") from error
     folder = files("balance_sim.show.report") / "templates"
-    pages = {
-        one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".html")
-    }
+    pages = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".html")}
     safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
     return Environment(loader=DictLoader(pages), trim_blocks=True, lstrip_blocks=True, **safe)
 
