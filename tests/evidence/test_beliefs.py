@@ -148,7 +148,7 @@ def test_the_file_and_the_terminal_name_verdict_and_interval(history: History, r
     assert written["parameters"]["parameters.d0_km"]["interval"] == pytest.approx([told.low, told.high])
     text = "\n".join(report_lines([one, told], [told]))
     assert "parameters.beta" in text
-    assert "tau: sorts accords" in text
+    assert "tau: sorts agreements" in text
 
 
 def parabola(top: float, bend: float) -> tuple[np.ndarray, np.ndarray]:

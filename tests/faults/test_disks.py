@@ -323,7 +323,7 @@ WRITING = {
 }
 OWN_WAY = {
     ("pool/atomic.py", "open"),  # the one place
-    ("cli/new.py", "open"),  # a scenario to start from, never over another file
+    ("cli/inputs.py", "open"),  # a scenario to start from, never over another file
     ("evidence/forecast/forecast.py", "open"),  # a frozen forecast, never over another file
     ("cli/program.py", "open"),  # streams that were closed
     ("show/save.py", "print_svg"),  # into memory

@@ -273,7 +273,7 @@ def test_nothing_to_show_is_shown(bench, small, monkeypatch, name) -> None:
     assert (code, "no finished runs" in said) == ((2, True) if name == "failed" else (0, False)), said
     if name == "failed":
         assert invoke("report", "out")[0] == 0
-        assert "No run finished" in (bench.folder / "out" / "report.html").read_text()
+        assert "No replication finished" in (bench.folder / "out" / "report.html").read_text()
         code, said = invoke("explore", "out")  # it would live new points, by other agents than these
         assert code == 2 and "was made with --model" in said, said
 

@@ -623,7 +623,7 @@ def test_runs_are_chosen_by_rule(result: Result) -> None:
     [
         (["--pair", "JPN-XXX"], "unknown state `XXX`"),
         (["--pair", "JPN-JPN"], "a pair is of two states"),
-        (["--pair", "JPN"], "--pair takes two codes"),
+        (["--pair", "JPN"], "--dyad takes two codes"),
         (["--pair", "AUS-JPN", "--kind", "pact"], "unknown kind `pact`"),
         (["--run", "99"], "run 99 is not among the finished runs"),
         (["--arm", "no_parade"], "there is nothing to compare no_parade with"),

@@ -26,6 +26,7 @@ from balance_sim.cli import main
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
 from balance_sim.results.estimates import in_chunks
+from balance_sim.results.manifest import Manifest
 from balance_sim.results.store import Store, encode
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
@@ -192,7 +193,7 @@ def test_a_sampled_sweep_is_reproduced_without_the_sampler(place: Path, monkeypa
 )  # fmt: skip
 def test_an_experiment_stands_to_its_scenario_as_it_says(said: str, where: set[str]) -> None:
     files = {"plan.yaml": f"scenario: {said}\n", "scenario/small.yaml": "a", "scenario/t/states.csv": "b"}
-    found, main_file = input_files({"study": "sweep", "files": files})
+    found, main_file = input_files(Manifest.model_construct(study="sweep", files=files))
     assert {*found} == where and main_file in where and main_file.endswith("plan.yaml")
 
 

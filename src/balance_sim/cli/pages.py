@@ -139,12 +139,12 @@ def _serve(results: Path, runs: int, port: int | None) -> None:
 @click.option("--ema", is_flag=True, help="Experiments and outcomes, as the EMA workbench's load_results reads them.")
 def export(results: Path, out: Path | None, table: str, ema: bool) -> None:
     """Write everything in RESULTS to one file, sweeps with the values of their factors in every row."""
-    from balance_sim.results.export import export as write_table
+    from balance_sim.results.export import export as written
     from balance_sim.results.export import export_ema
 
     path = out or results / ("ema.tar.gz" if ema else "export.csv")
     if ema:
         click.echo(f"wrote {path}: {export_ema(results, path):,} experiments")
     else:
-        rows = write_table(results, path, "accords" if table in AGREEMENTS else "runs")
+        rows = written(results, path, "accords" if table in AGREEMENTS else "runs")
         click.echo(f"wrote {path}: {rows:,} rows")
