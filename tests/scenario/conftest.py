@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.scenario import Problem, Scenario, check_scenario
+from balance_sim.scenario import Diagnostic, Scenario, check_scenario
 from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.assemble import _build, apply_arm, as_tree
 from balance_sim.scenario.checks import check
@@ -61,10 +61,10 @@ class World:
         assert part in self.text, f"{part!r} is not in the file"
         return self.text[: self.text.index(part)].count("\n") + 1
 
-    def check(self, **options: object) -> tuple[Scenario | None, list[Problem]]:
+    def check(self, **options: object) -> tuple[Scenario | None, list[Diagnostic]]:
         return check_scenario(self.path, **options)  # type: ignore[arg-type]
 
-    def errors(self, **options: object) -> list[Problem]:
+    def errors(self, **options: object) -> list[Diagnostic]:
         """What is refused; fails if nothing is."""
         scenario, problems = self.check(**options)
         found = [one for one in problems if not one.is_warning]

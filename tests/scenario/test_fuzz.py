@@ -17,7 +17,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from balance_sim.scenario import Problem, check_scenario
+from balance_sim.scenario import Diagnostic, check_scenario
 from balance_sim.scenario.diagnostics import report
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.layout import SECTIONS, TOP
@@ -38,7 +38,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def outcome(folder: Path, data: bytes) -> list[Problem]:
+def outcome(folder: Path, data: bytes) -> list[Diagnostic]:
     """Errors of a file with these bytes; checks what holds of any outcome."""
     path = folder / "summit.yaml"
     path.write_bytes(data)
@@ -189,7 +189,7 @@ def test_a_key_given_twice_is_reported_on_its_line(folder, place):
 # --- tables -------------------------------------------------------------------------------------------
 
 
-def with_table(folder: Path, data: bytes) -> list[Problem]:
+def with_table(folder: Path, data: bytes) -> list[Diagnostic]:
     (folder / "tables" / "states.csv").write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
     try:

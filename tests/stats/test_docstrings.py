@@ -14,7 +14,7 @@ MODULES = (
         for name in ("indices", "intervals", "lags", "networks", "newton", "scores", "shapley")
     ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
-    *(f"balance_sim.analysis.{name}" for name in ("explain.attribution", "gof_file", "mechanisms", "participants")),
+    *(f"balance_sim.analysis.{name}" for name in ("explain.attribution", "gof", "mechanisms", "participants")),
     *(f"balance_sim.evidence.data.{name}" for name in ("codes", "table")),
     "balance_sim.coordination.effects",
     "balance_sim.pool.plain",

@@ -70,7 +70,7 @@ class Placed(Protocol):
 def problem(
     at: Mark | Placed, path: str, code: str, message: str, suggestion: str = "", allowed: str = ""
 ) -> Diagnostic:
-    """A `Problem` at a place. What it says is one printable line, whatever names the file holds."""
+    """A `Diagnostic` at a place. What it says is one printable line, whatever names the file holds."""
     mark = at if isinstance(at, Mark) else at.mark
     said = (escaped(text) for text in (message, allowed, suggestion))
     return Diagnostic(mark.file, mark.line, mark.col, shown(path, 200), code, *said)
