@@ -93,9 +93,8 @@ def _world_of(scenario: Scenario) -> WorldAtStart:
 
 def world_lines(start: WorldAtStart) -> Iterator[str]:
     """For a terminal, at 80 columns."""
-    from balance_sim.show.headline import DIRECTIONS
     from balance_sim.show.terminal import table
-    from balance_sim.show.wording import arm_title, percent, state_names
+    from balance_sim.show.wording import DIRECTIONS, arm_title, percent, state_names
 
     names = state_names(start.scenario)
     yield f"Start of the control arm ({arm_title(start.scenario, start.scenario.reference_arm)})"

@@ -37,9 +37,8 @@ def effect(scenario: str, arm: str | None, dyads: int, settings: tuple[str, ...]
 
 def lines(found: ExpectedEffect, dyads: int) -> Iterator[str]:
     """For a terminal, at 80 columns."""
-    from balance_sim.show.headline import DIRECTIONS
     from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import arm_title, dyad_name, signed, state_names, within
+    from balance_sim.show.wording import DIRECTIONS, arm_title, dyad_name, signed, state_names, within
 
     scenario = found.scenario
     yield arm_title(scenario, found.arm)

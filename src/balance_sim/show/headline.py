@@ -24,17 +24,11 @@ NARROW = 64  # columns below which tables become lines
 TOP = 5  # dyads that are shown
 NO_DYAD = "No dyad shows a detectable effect."
 
-DIRECTIONS = {
-    "counter": "counter-balancing",
-    "with_participant": "with a participant",
-    "other": "other",
-    "all": "all",
-}
 DECLARED = {
     "declarations_counter": "declarations, counter-balancing",
     "declarations_all": "declarations, all",
 }
-ROWS = DIRECTIONS | DECLARED
+ROWS = say.DIRECTIONS | DECLARED
 """What the rows of `direction_table` are: security agreements by direction, then declarations."""
 DYADS = ["a", "b", "mean_control", "mean", "effect", "lo", "hi", "mcse", "z", "n"]
 
@@ -43,7 +37,7 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
     """Tidy: arm, direction (a key of ROWS), mean, effect, lo, hi, mcse, n; new agreements within the longest window.
 
     The control arm's effect is NaN: it is what the others are measured against."""
-    outcomes = {Outcome("accords", name, result.window).name: name for name in DIRECTIONS}
+    outcomes = {Outcome("accords", name, result.window).name: name for name in say.DIRECTIONS}
     outcomes |= {f"{name}_{result.window}": name for name in DECLARED}
     levels = result.levels[result.levels["outcome"].isin(outcomes)]
     frame = levels[["arm", "outcome", "mean", "n"]].copy()

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 Verdict = Literal["nothing run", "one run", "none", "not detectable", "more", "fewer"]
 COUNTER = "counter-balancing security agreements"
+DIRECTIONS = {
+    "counter": "counter-balancing",
+    "with_participant": "with a participant",
+    "other": "other",
+    "all": "all",
+}
 CAVEAT = "The CI reflects Monte Carlo error only."
 SHORT = {"us", "eu", "uk", "un", "nato"}
 

@@ -13,7 +13,7 @@ from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, effect_by_run, has_rows
-from balance_sim.show.headline import DIRECTIONS, clear
+from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import Sample, drawn_interval, mean_interval, spread_over, welch
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _shown_outcomes(table: pd.DataFrame) -> list[str]:
     """accords_<direction>_<longest window>, those that there are."""
     known = {one for name in set(table["outcome"]) if (one := known_outcome(name)) is not None}
     longest = max((one.window or 0 for one in known if (one.measure, one.of) == ("accords", "all")), default=None)
-    wanted = [Outcome("accords", direction, longest) for direction in DIRECTIONS]
+    wanted = [Outcome("accords", direction, longest) for direction in say.DIRECTIONS]
     return [one.name for one in wanted if one in known and longest is not None]
 
 
