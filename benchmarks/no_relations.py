@@ -25,7 +25,7 @@ from scipy.stats import gamma
 from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import choices, fitted_terms
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.estimation.likelihood import Design
+from balance_sim.evidence.estimation.likelihood import ConsentDesign
 
 FIRST, LAST = 1985, 2003
 
@@ -144,7 +144,7 @@ def main(folder: Path) -> None:
     of = classes(folder, iter(named))
     inside = np.any(list(of.values()), axis=0)
     found = fit(record.take(~inside), levels=True)
-    design = Design(record, True, tuple(found.level), np.ones(len(record.names)))
+    design = ConsentDesign(record, True, tuple(found.level), np.ones(len(record.names)))
     shrunk = np.where(np.isin(iso, ("TWN", "PRK")), 0.0, found.propensity)
     at = np.concatenate([found.estimate, shrunk, list(found.level.values())])
     rate = np.exp(design.log_rate(at)[0]).sum(axis=1)
