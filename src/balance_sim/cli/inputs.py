@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balance_sim.cli import options
+
+if TYPE_CHECKING:
+    from balance_sim.scenario.schema import Scenario
 
 SCENARIOS = Path("scenarios")
 BASE_RATE = click.FloatRange(min=0, max=1e4, min_open=True)
@@ -107,9 +111,16 @@ def _write(files: dict[Path, str]) -> None:
 
 
 @click.command()
+@click.argument("scenario", required=False)
 @options.json_option
-def parameters() -> None:
-    """Print every default: value, unit, source, standard error or range."""
+def parameters(scenario: str | None) -> None:
+    """Print every default: value, unit, source, standard error or range.
+
+    With SCENARIO also the prior of what is not known and, where the scenario names joint draws, the posterior: median and
+    central 95 %, and whether data inform it, the prior dominates, or the two are in conflict (power scaling)."""
+    if scenario is not None:
+        _parameters_of(scenario)
+        return
     from balance_sim.scenario.defaults import parameter_table
     from balance_sim.show.terminal import UNLIMITED, table, terminal_width
 
@@ -121,6 +132,59 @@ def parameters() -> None:
         return whole if max(map(len, whole)) <= width else _grouped_lines(rows, width)
 
     options.answer(found, lines, indent=2)
+
+
+def _parameters_of(scenario: str) -> None:
+    from balance_sim.replications.parameter_draws import parameter_summary
+    from balance_sim.scenario.load import load_scenario
+
+    loaded = load_scenario(scenario)
+    rows = parameter_summary(loaded)
+    options.answer(rows, lambda: _drawn_lines(loaded, rows), indent=2)
+
+
+def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """For a terminal: what paths have in common stands above them."""
+    from balance_sim.show.terminal import UNLIMITED, table, terminal_width, wrapped
+
+    width = min(terminal_width(), 120)
+    is_drawn = scenario.posterior.count > 0
+    cells = [["median (central 95 %)", "in use", "prior", *(["posterior", "finding"] if is_drawn else [])]]
+    above, heads = "", []
+    for row in rows:
+        of, _, name = str(row["path"]).rpartition(".")
+        heads.append(of if of != above else "")
+        above = of
+        found = [(row["finding"] or {}).get("word", "") if row["posterior"] else ""]
+        spans = [_span(row[what]) for what in ("prior", *(["posterior"] if is_drawn else []))]
+        cells.append(["  " * bool(of) + name, _number(row["value"]), *spans, *(found if is_drawn else [])])
+    whole = table(cells, "<><", width=UNLIMITED)
+    if max(map(len, whole)) > width:
+        whole = table(cells, "<><", width=width)
+    yield from wrapped(f"Parameters of {scenario.title}: what is drawn, by key path as --set takes it", width=width)
+    yield whole[0]
+    for head, line in zip(heads, whole[1:], strict=True):
+        if head:
+            yield from ["", head]
+        yield line
+    yield ""
+    if not is_drawn:
+        yield from wrapped(f"No posterior: balance-sim posterior {scenario.name} draws one.", width=width)
+        return
+    words = [row["finding"]["word"] for row in rows if row["finding"] and row["posterior"]]
+    counts = ", ".join(f"{words.count(word)} {word}" for word in sorted({*words}))
+    yield from wrapped(f"{scenario.posterior.count:,} joint draws; {counts}. See docs/posterior.md.", width=width)
+
+
+def _span(of: dict[str, Any] | None) -> str:
+    return "" if of is None else f"{_number(of['median'])} ({_number(of['low'])} to {_number(of['high'])})"
+
+
+def _number(value: object) -> str:
+    """Three digits, without powers of ten where there can be none."""
+    if not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else "<0.0001"
 
 
 def _grouped_lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:

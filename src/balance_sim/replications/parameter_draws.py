@@ -14,14 +14,16 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import annotated_types
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from balance_sim.model import clocks
 from balance_sim.scenario import with_values
@@ -119,6 +121,13 @@ def uniforms(path: str, count: int, seed: int) -> Floats:
     """(D,) uniform numbers of a parameter, on a key of its own."""
     key = clocks.absorb(clocks.absorb(clocks.label("prior"), seed), clocks.label(path))
     return clocks.uniform(clocks.absorb(key, np.arange(count, dtype=np.uint64)))
+
+
+def normals(name: str, count: int, seed: int) -> Floats:
+    """(D,) standard normal numbers, on a key of their own."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(uniforms(name, count, seed)))
 
 
 def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
@@ -280,17 +289,21 @@ def prior_draws(scenario: Scenario, count: int = COUNT, seed: int = SEED) -> Dra
     return as_draws(from_factors(scenario, factors), "prior")
 
 
-def as_draws(columns: Mapping[str, Floats], source: str) -> Draws:
-    """Draws of these columns, rounded as a file holds them, with the sha256 of the text that they would make."""
+def as_draws(columns: Mapping[str, Floats], source: str, told: Container[str] | None = None) -> Draws:
+    """Draws of these columns, rounded as a file holds them, with the sha256 of the text that they would make.
+
+    told: paths of which data say something; the others are held to one digit less. None: all alike."""
     paths = tuple(sorted(columns))
-    values = np.stack([rounded(columns[path]) for path in paths], axis=1)
+    fewer = [told is not None and path not in told and path not in CAPABILITY for path in paths]
+    digits = [DIGITS - one for one in fewer]
+    values = np.stack([rounded(columns[path], keep) for path, keep in zip(paths, digits, strict=True)], axis=1)
     bare = Draws(paths, values, source, "")
     return Draws(paths, values, source, hashlib.sha256(draws_text(bare).encode("ascii")).hexdigest())
 
 
-def rounded(values: Floats) -> Floats:
-    """To `DIGITS` significant digits, so that what is drawn is what a file gives back."""
-    return np.array([float(f"{value:.{DIGITS}g}") for value in values])
+def rounded(values: Floats, digits: int = DIGITS) -> Floats:
+    """To so many significant digits, so that what is drawn is what a file gives back."""
+    return np.array([float(f"{value:.{digits}g}") for value in values])
 
 
 # --- files ------------------------------------------------------------------------------------------
@@ -374,3 +387,53 @@ def read_draws(path: Path, sha256: str, again: str) -> Draws:
     paths = tuple(head.split(","))
     values = np.array([row.split(",") for row in rows], dtype=np.float64).reshape(len(rows), len(paths))
     return Draws(paths, values, "posterior", sha256)
+
+
+# --- summaries --------------------------------------------------------------------------------------
+
+
+def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
+    """What is drawn for a scenario, by key path: the keys of `parameter_table`, and more.
+
+    `prior`: family and numbers as declared, where the parameter has a prior of its own, `source`, and `median`, `low`,
+    `high` of the central 95 % of the draws. `posterior`: the same of its draws, or None. `finding`: `word` (informed,
+    prior-dominated or in conflict), `prior`, `likelihood` (sensitivities) and `pull`, or None.
+
+    Raises
+    ------
+    ScenarioError
+        Where the scenario names a posterior and it is refused.
+    """
+    table = {str(row["path"]): row for row in parameter_table()}
+    before = prior_draws(scenario)
+    after = posterior_draws(scenario) if scenario.posterior.draws else None
+    found = findings(scenario) if after is not None else {}
+    declared, order = drawn_priors(scenario), [*table]
+    rows = []
+    for path in sorted(before.paths, key=lambda path: (order.index(path) if path in order else -1, path)):
+        row: dict[str, Any] = dict(
+            table.get(path, dict.fromkeys(table["step_days"]) | {"path": path, "source": "scenario"})
+        )
+        value = value_at(scenario, path)
+        prior = declared.get(path)
+        said = (
+            dict(row["prior"] or {})
+            if prior is None
+            else {"family": prior.family, **prior.numbers, "source": prior.source}
+        )
+        row |= {"value": value, "prior": said | _central(before.column(path))}
+        row["posterior"] = _central(after.column(path)) if after is not None and path in after.paths else None
+        rows.append(row | {"finding": found.get(path)})
+    return rows
+
+
+def _central(values: Floats) -> dict[str, float]:
+    low, median, high = np.quantile(values, [0.025, 0.5, 0.975])
+    return {name: float(f"{value:.4g}") for name, value in (("median", median), ("low", low), ("high", high))}
+
+
+def findings(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """What the head of a scenario's draws says of each parameter, by key path."""
+    head = yaml.safe_load(regular_bytes(Path(scenario._folder) / scenario.posterior.file, LARGEST_DRAWS))
+    names = ("word", "prior", "likelihood", "pull")
+    return {path: dict(zip(names, said, strict=True)) for path, said in head["informed"].items()}
