@@ -15,14 +15,21 @@ import numpy as np
 
 from balance_sim.evidence.events.absorbed import panel_of
 from balance_sim.evidence.events.exposure import ActSets, Periods
-from balance_sim.evidence.events.measurement import EventWeights, Exposures, Study, groups_of, measure, shipped_weights
+from balance_sim.evidence.events.measurement import (
+    EventWeights,
+    Exposures,
+    Study,
+    groups_of,
+    measure,
+    shipped_weights,
+)
 
 SLOPE = 0.35
 KINDS = ("exercise", "incident", "treaty", "visit")
 
 
 def invented_acts(rng: np.random.Generator, states: int, first: float, last: float) -> ActSets:
-    """Visits, exercises and treaties of two to five states, and incidents with a target. Each set acts in its own rhythm."""
+    """Visits, exercises and treaties of two to five states, and incidents with a target."""
     rows, date, of = [], [], []
     activity = rng.lognormal(0, 0.7, states)
     often = {"exercise": (120, 2.0), "incident": (80, 0.4), "treaty": (40, 0.15), "visit": (150, 1.0)}

@@ -1,13 +1,14 @@
 """Regression with the effects of dyads and of sides by period taken out once, and standard errors clustered two ways.
 
-Effects are partialled out by weighted least squares (Frisch, Waugh 1933; Lovell 1963): those of dyads by their means, those of
-sides by period by a Cholesky factor of what is left, so that a further column costs one solution. Shares are fitted by
-iterated weights with the variance of the beta-binomial, v = n m (1 - m) (1 + (n - 1) rho), rho by the method of moments
-(Williams 1982, Applied Statistics 31: 144-148). Two-way clusters: Cameron, Gelbach, Miller 2011, JBES 29: 238-249."""
+Effects are partialled out by weighted least squares (Frisch, Waugh 1933; Lovell 1963): those of dyads by their means,
+those of sides by period by a Cholesky factor of what is left, so that a further column costs one solution. Shares are
+fitted by iterated weights with the variance of the beta-binomial, v = n m (1 - m) (1 + (n - 1) rho), rho by the method
+of moments (Williams 1982, Applied Statistics 31: 144-148). Two-way clusters: Cameron, Gelbach, Miller 2011, JBES 29:
+238-249."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +32,10 @@ ROUNDS, TOLERANCE = 60, 1e-9
 class EventPanel:
     """Rows of dyads and periods, and the groups whose effects are taken out.
 
-    conflict, count: (N,) acts of conflict among all; or, where `count` is None, `conflict` is a value that is normal. first,
-    second: (N,) roster positions: whose acts, towards whom. period: (N,). dyad: (N,) number of the (directed) dyad whose
-    effect is taken out. pair: (N,) number of the undirected dyad: a cluster. event: (N,) number of the period's acts of
-    one principal, the other cluster. sides: (N, m) which effects of sides by period a row has."""
+    conflict, count: (N,) acts of conflict among all; or, where `count` is None, `conflict` is a value that is normal.
+    first, second: (N,) roster positions: whose acts, towards whom. period: (N,). dyad: (N,) number of the (directed)
+    dyad whose effect is taken out. pair: (N,) number of the undirected dyad: a cluster. event: (N,) number of the
+    period's acts of one principal, the other cluster. sides: (N, m) which effects of sides by period a row has."""
 
     conflict: Floats
     count: Floats | None
@@ -54,10 +55,17 @@ class EventPanel:
         """Those rows alone, groups numbered anew; sides without a row are left out."""
         sides = self.sides[keep]
         sides = sides[:, np.flatnonzero(np.asarray(sides.sum(axis=0)).ravel())]
-        numbered = {name: _numbered(getattr(self, name)[keep]) for name in ("dyad", "pair", "event")}
-        count = None if self.count is None else self.count[keep]
-        plain = {name: getattr(self, name)[keep] for name in ("conflict", "first", "second", "period")}
-        return replace(self, **plain, **numbered, count=count, sides=sides.tocsr())
+        return EventPanel(
+            conflict=self.conflict[keep],
+            count=None if self.count is None else self.count[keep],
+            first=self.first[keep],
+            second=self.second[keep],
+            period=self.period[keep],
+            dyad=_numbered(self.dyad[keep]),
+            pair=_numbered(self.pair[keep]),
+            event=_numbered(self.event[keep]),
+            sides=sides.tocsr(),
+        )
 
 
 def panel_of(
@@ -82,8 +90,9 @@ def _numbered(values: Ints) -> Ints:
 
 
 def informative(panel: EventPanel, *, dyads: bool = True) -> NDArray[np.bool_]:
-    """Rows whose groups have both conflict and cooperation: an effect of a group with one alone is infinite, and its rows
-    say nothing of anything else. dyads: whether effects of dyads are taken out. Repeated until no group is left."""
+    """Rows whose groups have both conflict and cooperation: an effect of a group with one alone is infinite, and its
+    rows say nothing of anything else. dyads: whether effects of dyads are taken out. Repeated until no group is
+    left."""
     keep = np.ones(panel.size, dtype=bool)
     if panel.count is None:
         return keep & (np.bincount(panel.dyad)[panel.dyad] > 1 if dyads else keep)
@@ -106,7 +115,8 @@ def _indicator(group: Ints) -> sparse.csr_matrix:
 
 
 class Absorber:
-    """Takes effects out of columns by weighted least squares: of dyads (unless `dyads` is false) and of sides by period.
+    """Takes effects out of columns by weighted least squares: of dyads (unless `dyads` is false) and of sides by
+    period.
 
     weights: (N,), > 0. Raises DataError where there are more sides by period than the dense factor can hold."""
 
@@ -144,9 +154,9 @@ class Absorber:
 class AbsorbedFit:
     """Coefficients of columns beside absorbed effects.
 
-    estimate: (c,); covariance: (c, c) clustered two ways; apart: (N, c) the columns without effects; left: (N,) weighted
-    residuals (derivatives of the quasi-likelihood by the linear predictor); absorber: with the last weights; rho: of the
-    beta-binomial, 0 for values."""
+    estimate: (c,); covariance: (c, c) clustered two ways; apart: (N, c) the columns without effects; left: (N,)
+    weighted residuals (derivatives of the quasi-likelihood by the linear predictor); absorber: with the last weights;
+    rho: of the beta-binomial, 0 for values."""
 
     estimate: Floats
     covariance: Floats
@@ -237,15 +247,20 @@ def _finish(
     return AbsorbedFit(slopes, bread @ meat @ bread, apart, left, absorber, rho)
 
 
+def _clusters(panel: EventPanel) -> tuple[sparse.csr_matrix, ...]:
+    """Rows by dyad, by event, and by both."""
+    both = _numbered(panel.pair * (int(panel.event.max(initial=0)) + 1) + panel.event)
+    return tuple(_indicator(group) for group in (panel.pair, panel.event, both))
+
+
 def clustered(panel: EventPanel, scores: Floats) -> Floats:
     """(c, c) covariance of a sum of scores (N, c), clustered by dyad and by the acts of one principal in a period.
 
-    By dyad plus by event less by both; where that is not positive, negative roots are set to 0 (Cameron, Gelbach, Miller
-    2011, sec. 2.3). Each part has its factor G / (G - 1)."""
-    both = _numbered(panel.pair * (int(panel.event.max(initial=0)) + 1) + panel.event)
+    By dyad plus by event less by both; where that is not positive, negative roots are set to 0 (Cameron, Gelbach,
+    Miller 2011, sec. 2.3). Each part has its factor G / (G - 1)."""
     parts = []
-    for group in (panel.pair, panel.event, both):
-        sums = _indicator(group).T @ scores
+    for group in _clusters(panel):
+        sums = np.asarray(group.T @ scores)
         count = max(sums.shape[0], 2)
         parts.append(sums.T @ sums * (count / (count - 1)))
     roots, vectors = np.linalg.eigh(parts[0] + parts[1] - parts[2])
@@ -255,13 +270,24 @@ def clustered(panel: EventPanel, scores: Floats) -> Floats:
 def one_step(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> Floats:
     """(c,) z of each of the columns (N, c) alone, added to a fit that does not hold it: its score over its clustered
     standard error (Rao 1948). The fit's own columns are partialled out too."""
-    apart = null.absorber.residuals(columns)
-    weights = null.absorber.weights[:, None]
-    if null.apart.shape[1]:
-        apart = apart - null.apart @ _solve(null.apart, null.apart * weights, apart)
-    scores = apart * null.left[:, None]
-    both = _numbered(panel.pair * (int(panel.event.max(initial=0)) + 1) + panel.event)
-    of_dyads, of_events, of_both = ((np.asarray(_indicator(g).T @ scores) ** 2).sum(axis=0) for g in (panel.pair, panel.event, both))
-    variance = np.maximum(of_dyads + of_events - of_both, np.maximum(of_dyads, of_events) * 1e-12)
+    scores = _scores(null, columns)
     total = scores.sum(axis=0)
-    return np.divide(total, np.sqrt(variance), out=np.zeros_like(total), where=variance > 0)
+    parts = [(np.asarray(group.T @ scores) ** 2).sum(axis=0) for group in _clusters(panel)]
+    variance = np.maximum(parts[0] + parts[1] - parts[2], np.maximum(parts[0], parts[1]) * 1e-12)
+    return np.asarray(np.divide(total, np.sqrt(variance), out=np.zeros_like(total), where=variance > 0))
+
+
+def joint_chi_square(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> float:
+    """Score test of all columns (N, c) together: chi-square of c degrees of freedom, clustered two ways."""
+    scores = _scores(null, columns)
+    total = scores.sum(axis=0)
+    return float(total @ np.linalg.pinv(clustered(panel, scores), hermitian=True) @ total)
+
+
+def _scores(null: AbsorbedFit, columns: Floats) -> Floats:
+    """(N, c) each row's derivative by the coefficient of a column that the fit leaves out."""
+    apart = null.absorber.residuals(columns)
+    if null.apart.shape[1]:
+        weighted = null.apart * null.absorber.weights[:, None]
+        apart = apart - null.apart @ _solve(null.apart, weighted, apart)
+    return np.asarray(apart * null.left[:, None])

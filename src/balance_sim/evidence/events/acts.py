@@ -1,13 +1,14 @@
 """Readers of dated acts: exercises, visits, arms deliveries, treaties, militarised incidents, and acts of any kind.
 
-Tidy frame, one row an act: day, kind (of the scenario's `event_kinds`), principals, guests, targets (tuples of COW numbers,
-sorted) and `told`: whether the source names the targets. Of acts that are shown together (exercises, visits, arms,
-treaties) no source does; whom they are aimed at is then a rule of the measurement model, not of the reader.
-An unknown day stands at the 15th, an unknown month at 1 July."""
+Tidy frame, one row an act: day, kind (of the scenario's `event_kinds`), principals, guests, targets (tuples of COW
+numbers, sorted) and `told`: whether the source names the targets. Of acts that are shown together (exercises, visits,
+arms, treaties) no source does; whom they are aimed at is then a rule of the measurement model, not of the reader. An
+unknown day stands at the 15th, an unknown month at 1 July."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ import pandas as pd
 from balance_sim.evidence.data.codes import System, convert, current_iso3
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import MISSING_CODES, Read, Table, day, declared, open_table, years_of
-from balance_sim.evidence.events.outcomes import state_iso3
+from balance_sim.evidence.events.outcomes import OUTCOMES, read_icews, state_iso3
 
 USA, CHINA = 2, 710
+RECORDED_VISITS = ("make a visit", "host a visit", "meet at a 'third' location")
 FIELDS = ("day", "kind", "principals", "guests", "targets", "told")
 EXERCISES_LAST, VISITS_LAST, ARMS_LAST, MID_LAST, ATOP_LAST = 2010, 2012, 2014, 2014, 2018
 """Last years that the sources cover."""
@@ -137,8 +139,8 @@ def read_china_visits(path: Path | str) -> Read:
 def read_trips(path: Path | str) -> Read:
     """Trips of heads of state and government: Country and Organization Leader Travel (COLT), the file by trip.
 
-    Moyer, Turner, Meisel 2021, International Interactions 47(3). The layout is that of the authors' codebook, from memory:
-    LeaderCountryISO, CountryVisitedISO, TripStartDate; the file itself was not at hand. Raises DataError."""
+    Moyer, Turner, Meisel 2021, International Interactions 47(3). The layout is that of the authors' codebook, from
+    memory: LeaderCountryISO, CountryVisitedISO, TripStartDate; the file itself was not at hand. Raises DataError."""
     table = open_table(path, "COLT trips", *_TRIPS)
     start = table.dates("start")[0]
     sides = [convert(state_iso3(table.words(side)), start, "iso3", "cow") for side in ("leader", "visited")]
@@ -223,8 +225,8 @@ def read_arms(path: Path | str) -> Read:
 def read_acts(path: Path | str, kinds: Iterable[str] = ()) -> Read:
     """Dated acts of any kind: `date`, `kind`, `principals`, and perhaps `guests` and `targets`.
 
-    States are ISO codes or names, separated by `;` or `|`; a blank `targets` leaves them to the model's rule. kinds: those
-    that a file may name (all, if none are given). Raises DataError."""
+    States are ISO codes or names, separated by `;` or `|`; a blank `targets` leaves them to the model's rule. kinds:
+    those that a file may name (all, if none are given). Raises DataError."""
     table = open_table(path, "dated acts", *_GENERIC)
     start, kind = table.dates("date")[0], table.words("kind")
     allowed = sorted(kinds)
@@ -252,8 +254,17 @@ def _several(table: Table, column: str, on: pd.Series) -> pd.Series:
     if lost.any():
         hint = "Write ISO codes of three letters with ; between them"
         table.refuse(column, lost, "this names no member of the state system on that date", hint)
-    groups = cow.groupby(level=0).agg(lambda values: tuple(sorted({int(v) for v in values})))
+    groups = {index: tuple(sorted({int(v) for v in own})) for index, own in cow.groupby(level=0)}
     return pd.Series([groups.get(index, ()) for index in table.text.index], index=table.text.index, dtype=object)
+
+
+def read_recorded_visits(path: Path | str) -> Read:
+    """Visits and meetings among the events of ICEWS: those made and hosted, of a dyad and day once. Raises DataError."""
+    read = read_icews(path)
+    rows = read.frame[read.frame["text"].str.lower().isin(RECORDED_VISITS)]
+    who = [tuple(sorted((int(a), int(b)))) for a, b in zip(rows["cow_a"], rows["cow_b"], strict=True)]
+    frame = _joint(rows["day"], who, "visit").drop_duplicates().reset_index(drop=True)
+    return Read(frame, replace(read.report, source="visits recorded by ICEWS", rows_kept=len(frame)))
 
 
 ACTS: Mapping[str, tuple[Callable[[Path], Read], tuple[str, ...]]] = {
@@ -265,5 +276,8 @@ ACTS: Mapping[str, tuple[Callable[[Path], Read], tuple[str, ...]]] = {
     "arms": (read_arms, ("arms_transfers_dyad_year.csv",)),
     "incidents": (read_incidents, ("mid_cow5_participants.csv", "MIDB*.csv")),
     "acts": (read_acts, ("acts.csv", "dated_acts.csv")),
+    "recorded_visits": (read_recorded_visits, OUTCOMES["icews"][1]),
 }
+ONLY_IF_NAMED = ("recorded_visits",)
+"""Sources that are the outcome data again."""
 """Source -> its reader and the names of its files; of several that fit a `*`, the last in the alphabet."""

@@ -1,9 +1,10 @@
 """From dated acts to the evidence that each state has about each other, by the model's own equations.
 
 An act adds weight * 2^(-age / half-life) from its date (`model/news.py`), here as its mean over a period. It shows its
-principals together, and guests with principals (evidence on alignment); it gives each target reason to think worse of each
-principal (evidence on intent). Where a source does not say at whom an act is aimed, it is taken to be aimed at every state that
-is a rival of another of those that take part, and takes no part itself: the acts of k with i's rivals are about i."""
+principals together, and guests with principals (evidence on alignment); it gives each target reason to think worse of
+each principal (evidence on intent). Where a source does not say at whom an act is aimed, it is taken to be aimed at
+every state that is a rival of another of those that take part, and takes no part itself: the acts of k with i's rivals
+are about i."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Periods:
 
 
 def remaining(dates: Floats, periods: Periods, half_lives: Floats) -> Floats:
-    """(A, T) mean over each period of 2^(-age / half-life) from an act's date on; 0 before it. dates, half_lives: (A,)."""
+    """(A, T) mean over each period of 2^(-age / half-life) from an act's date on; 0 before it. dates, half_lives:
+    (A,)."""
     begin = np.maximum(periods.starts, dates[:, None]) - dates[:, None]
     end = np.maximum(periods.ends, dates[:, None]) - dates[:, None]
     half = half_lives[:, None]
@@ -56,8 +58,8 @@ def remaining(dates: Floats, periods: Periods, half_lives: Floats) -> Floats:
 class ActSets:
     """Acts grouped by who takes part: sets of the same kind, principals, guests and targets.
 
-    date, of: (A,) day and set of each act; kind: (S,) position among `kinds`; principals, guests, targets: (S, n) 0 or 1;
-    told: (S,) whether targets are those of the source."""
+    date, of: (A,) day and set of each act; kind: (S,) position among `kinds`; principals, guests, targets: (S, n) 0 or
+    1; told: (S,) whether targets are those of the source."""
 
     kinds: tuple[str, ...]
     date: Floats
@@ -78,7 +80,14 @@ class ActSets:
         parts = {name: getattr(self, name)[of] for name in ("kind", "principals", "guests", "targets", "told")}
         return replace(self, date=self.date[keep], of=number[self.of[keep]], **parts)
 
-    def series(self, periods: Periods, half_life: Mapping[str, float], *, stale: bool = False, before: bool = False) -> Floats:
+    def involving_two(self) -> ActSets:
+        """Those in which at least two states of the roster have a part."""
+        part = np.maximum(np.maximum(self.principals, self.guests), self.targets)
+        return self.only((part.sum(axis=1) > 1) & self.principals.any(axis=1))
+
+    def series(
+        self, periods: Periods, half_life: Mapping[str, float], *, stale: bool = False, before: bool = False
+    ) -> Floats:
         """(S, T) what is left of the acts of each set, per unit of weight. stale: acts as if they were five half-lives
         later; before: only acts dated before a period begins."""
         half = np.array([half_life[kind] for kind in self.kinds])[self.kind[self.of]]
@@ -129,23 +138,25 @@ def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
         return tuple(sorted({int(place[c]) for c in cow if c in place}))
 
     kinds = tuple(sorted(set(frame["kind"])))
-    numbers: dict[tuple[object, ...], int] = {}
+    numbers: dict[tuple[str, tuple[int, ...], tuple[int, ...], tuple[int, ...], bool], int] = {}
     of = []
-    for row in frame.itertuples(index=False):
-        key = (row.kind, *(on_roster(getattr(row, role)) for role in ("principals", "guests", "targets")), bool(row.told))
+    for kind, *groups, told in frame[["kind", "principals", "guests", "targets", "told"]].itertuples(index=False):
+        principals, guests, targets = (on_roster(group) for group in groups)
+        key = (str(kind), principals, guests, targets, bool(told))
         of.append(numbers.setdefault(key, len(numbers)))
     roles = [np.zeros((len(numbers), states)) for _ in range(3)]
     for s, key in enumerate(numbers):
-        for role, matrix in enumerate(roles, 1):
-            matrix[s, list(key[role])] = 1.0  # type: ignore[call-overload]
-    days = (frame["day"] - pd.Timestamp("1970-01-01")).dt.days.to_numpy(np.float64)
-    kind = np.array([kinds.index(str(key[0])) for key in numbers], dtype=np.int64)
-    told = np.array([bool(key[4]) for key in numbers], dtype=bool)
-    return ActSets(kinds, days, np.array(of, dtype=np.int64), kind, roles[0], roles[1], roles[2], told)
+        for who, matrix in zip(key[1:4], roles, strict=True):
+            matrix[s, list(who)] = 1.0
+    days = np.asarray((frame["day"] - pd.Timestamp("1970-01-01")).dt.days, dtype=np.float64)
+    kind_of = np.array([kinds.index(key[0]) for key in numbers], dtype=np.int64)
+    is_told = np.array([key[4] for key in numbers], dtype=bool)
+    return ActSets(kinds, days, np.array(of, dtype=np.int64), kind_of, roles[0], roles[1], roles[2], is_told)
 
 
 def shown(acts: ActSets, series: Floats) -> Floats:
-    """(T, n, n) evidence on alignment of each two that are shown together, symmetric, per unit of weight. series: (S, T).
+    """(T, n, n) evidence on alignment of each two that are shown together, symmetric, per unit of weight. series: (S,
+    T).
 
     A target of an act is shown with nobody."""
     free = acts.targets == 0
@@ -160,22 +171,45 @@ def shown(acts: ActSets, series: Floats) -> Floats:
     return out
 
 
-def aimed(acts: ActSets, series: Floats, rivals: Floats) -> Floats:
+@dataclass(frozen=True)
+class Aims:
+    """At whom each set of acts is aimed, by period.
+
+    hit: T pairs of (n, S) matrices: states with at least one, and with at least two, rivals in a set that they are not
+    in, or that a source names as targets; quarrel: (T, n, n) whether two are rivals."""
+
+    principals: sparse.csr_matrix
+    hit: tuple[tuple[sparse.csr_matrix, sparse.csr_matrix], ...]
+    quarrel: Bools
+
+
+def aims(acts: ActSets, rivals: Floats) -> Aims:
+    """Targets are those told; where none are, the rivals of a participant. rivals: (T, n, n) 0 or 1."""
+    part = np.minimum(acts.principals + acts.guests, 1.0)
+    outside, told = part == 0, acts.told[:, None]
+    hit: list[tuple[sparse.csr_matrix, sparse.csr_matrix]] = []
+    for t, now in enumerate(rivals):
+        if t and np.array_equal(now, rivals[t - 1]):
+            hit.append(hit[-1])
+            continue
+        theirs = np.flatnonzero(now.any(axis=0))
+        count = np.zeros_like(part)
+        count[:, theirs] = sparse.csr_matrix(part) @ now[:, theirs]
+        rule = [np.where(told, acts.targets > 0, (count >= least) & outside) for least in (1, 2)]
+        hit.append((sparse.csr_matrix(rule[0].T.astype(float)), sparse.csr_matrix(rule[1].T.astype(float))))
+    return Aims(sparse.csr_matrix(acts.principals), tuple(hit), rivals > 0)
+
+
+def aimed(of: Aims, series: Floats) -> Floats:
     """(T, n, n) evidence on intent of each target (row) about each principal (column), per unit of weight.
 
-    series: (S, T); rivals: (T, n, n) 0 or 1. Targets are those told; where none are, the rivals of a participant other than
-    the principal in question."""
-    part = np.minimum(acts.principals + acts.guests, 1.0)
-    rule, told = ~acts.told, acts.told
-    out = np.empty((series.shape[1], part.shape[1], part.shape[1]))
-    who, given = sparse.csr_matrix(acts.principals[rule]), sparse.csr_matrix(acts.principals[told])
-    outside, hit = part[rule] == 0, sparse.csr_matrix(acts.targets[told])
-    for t in range(series.shape[1]):
-        count = sparse.csr_matrix(part[rule]) @ rivals[t]
-        scaled = sparse.diags(series[rule, t]) @ who
-        once, twice = (sparse.csr_matrix((count >= k) & outside).T @ scaled for k in (1, 2))
-        quarrel = rivals[t] > 0
-        out[t] = np.where(quarrel, twice.toarray(), once.toarray())
-        out[t] += (hit.T @ sparse.diags(series[told, t]) @ given).toarray()
+    series: (S, T).
+    A principal that is itself a rival of i is counted where another participant is one, too."""
+    n = of.principals.shape[1]
+    out = np.empty((series.shape[1], n, n))
+    for t, masks in enumerate(of.hit):
+        scaled = sparse.diags(series[:, t]) @ of.principals
+        once, twice = ((mask @ scaled).toarray() for mask in masks)
+        out[t] = np.where(of.quarrel[t], twice, once)
         np.fill_diagonal(out[t], 0.0)
     return out

@@ -1,30 +1,35 @@
-"""The measurement model: the share of conflict among the acts of i towards k is an indicator of what i believes about k.
+"""The measurement model: the share of conflict among i's acts towards k is an indicator of what i believes about k.
 
     y_ikt ~ beta-binomial(n_ikt, m_ikt)      logit m_ikt = a_ik + b_it + c_kt + slope (eta_ikt - alpha_ikt)
 
-eta is the log-odds of hostile intent and alpha that of alignment, in nats, with the model's own evidence inside (`exposure`).
-Values without counts are normal about the same linear predictor.
+eta is the log-odds of hostile intent and alpha that of alignment, in nats, with the model's own evidence inside
+(`exposure`). Values without counts are normal about the same linear predictor.
 
 What identifies what.
 
-* a_ik takes out whatever a dyad always is: rivalry, distance, regime, a lasting alliance, how the press covers the two. b_it
-  and c_kt take out what i does to all and what all do to k in a period: wars, coverage, a state's year.
-* What is left is change within a dyad beyond that of both sides. Evidence moves it: `intent`, acts of k with i's rivals, at the
-  shipped weights of their kinds; `alignment`, acts of i and k together, with the sign of -alpha; `incident`, militarised acts
-  aimed at i. Acts of i and k with each other are themselves recorded among the n_ikt, so of alignment and incidents only acts
-  before the period count; acts of k with others are no acts between i and k, and count from their date.
-* The multiplier of a group of shipped weights is its coefficient over `slope`. No effect within dyads tells the slope apart from the
-  multiplier. It is read between dyads: rivalry, claim and war are 2, 1 and 3 nats of intent in the model, so the slope is the
-  coefficient of those nats without effects of dyads. That conflict answers to a nat of evidence as it does to a nat of standing
-  quarrel is an assumption, not a finding. Leads, stale and permuted acts test the coefficient, not the slope.
-* One column cannot tell whether an act of k with i's rival j is read as aimed at i (intent) or as j gaining k's strength (alignment of
-  j and k as i sees it): the model has both. `association` gives the size of the second at the shipped weights, by the model's own
-  equation h_ij beta a_jk (1 - a_jk) f_ik; it is small, so the column is read as intent.
+* a_ik takes out whatever a dyad always is: rivalry, distance, regime, a lasting alliance, how the press covers the two.
+  b_it and c_kt take out what i does to all and what all do to k in a period: wars, coverage, a state's year.
+* What is left is change within a dyad beyond that of both sides. Evidence moves it: `intent`, acts of k with i's
+  rivals, at the shipped weights of their kinds; `alignment`, acts of i and k together, with the sign of -alpha;
+  `incident`, militarised acts aimed at i. Acts of i and k with each other are themselves recorded among the n_ikt, so
+  of alignment and incidents only acts before the period count; acts of k with others are no acts between i and k, and
+  count from their date.
+* The multiplier of a group of shipped weights is its coefficient over `slope`. Nothing within dyads tells the slope
+  apart from the multiplier. The slope is read between dyads: rivalry, claim and war are 2, 1 and 3 nats of intent in
+  the model, so the slope is the coefficient of those nats without effects of dyads. That conflict answers to a nat of
+  evidence as it does to a nat of standing quarrel is an assumption, not a finding. Leads, stale and permuted acts test
+  the coefficient, not the slope.
+* One column cannot tell whether an act of k with i's rival j is read as aimed at i (intent) or as j gaining k's
+  strength (alignment of j and k as i sees it): the model has both. `ladder.association` gives the second as a share of
+  the first at the shipped weights; the column is read as intent.
+* Whom an act is aimed at is a rule here (every rival of a participant), not coded from statements. A multiplier of
+  intent is that of the average act with a rival, most of which nobody aims at anyone: an act with a target on record
+  may weigh more.
 
 The rule for the word of an estimate, fixed before any data were fitted (docs/decisions/0023-event-weights.md):
 
-* measured: the 95 % CI of the multiplier lies above 0; of permuted dates and of permuted participants at most 5 % have a z as
-  large; and neither leads nor stale acts, fitted beside it, differ from 0 at 5 %.
+* measured: the 95 % CI of the multiplier lies above 0; of permuted dates and of permuted participants at most 5 % have
+  a z as large; and neither leads nor stale acts, fitted beside it, differ from 0 at 5 %.
 * bounded: leads and stale acts do not differ from 0, and the CI ends above 0 and below the end of the declared range.
 * not told: anything else.
 
@@ -33,7 +38,7 @@ The CI is clustered by dyad and by event, and stretched by the spread of the per
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -43,11 +48,12 @@ from balance_sim.evidence.events.absorbed import (
     AbsorbedFit,
     EventPanel,
     Floats,
+    Ints,
     fit_absorbed,
     informative,
     one_step,
 )
-from balance_sim.evidence.events.exposure import ActSets, Periods, aimed, shown
+from balance_sim.evidence.events.exposure import ActSets, Aims, Periods, aimed, aims, shown
 from balance_sim.scenario.defaults import parameter_table
 
 ORDER = ("statement", "visit", "joint_summit", "exercise", "arms_or_basing", "treaty", "fighting_together")
@@ -64,7 +70,8 @@ POWER = float(norm.ppf(0.8)) + QUANTILE
 
 
 def shipped_weights() -> dict[str, dict[str, float]]:
-    """By kind of event its shipped alignment, intent and half-life, and of the two weights the upper end of the declared range."""
+    """By kind of event its shipped alignment, intent and half-life, and of the two weights the upper end of the
+    declared range."""
     table = {str(row["path"]): row for row in parameter_table()}
     out: dict[str, dict[str, float]] = {}
     for path, row in table.items():
@@ -79,15 +86,16 @@ def shipped_weights() -> dict[str, dict[str, float]]:
 def quarrel_nats() -> tuple[float, float, float]:
     """Nats of intent of a rivalry, a claim and a war, as shipped."""
     table = {str(row["path"]): row["value"] for row in parameter_table()}
-    return tuple(float(table[f"parameters.eta_{name}"]) for name in ("rivalry", "claim", "war"))  # type: ignore[arg-type, return-value]
+    rivalry, claim, war = (float(str(table[f"parameters.eta_{name}"])) for name in ("rivalry", "claim", "war"))
+    return rivalry, claim, war
 
 
 @dataclass(frozen=True)
 class Study:
     """A panel, the acts, and who is whose rival.
 
-    rivals: (T, n, n) 0 or 1; quarrel: (T, n, n) nats; window: days within which acts are moved by a permutation; audience:
-    (n,) of each state, -1 for none, named in `audiences`."""
+    rivals: (T, n, n) 0 or 1; quarrel: (T, n, n) nats; window: days within which acts are moved by a permutation;
+    audience: (n,) of each state, -1 for none, named in `audiences`."""
 
     panel: EventPanel
     periods: Periods
@@ -97,10 +105,11 @@ class Study:
     window: tuple[float, float]
     codes: tuple[str, ...]
     audiences: tuple[str, ...] = ()
-    audience: Floats = field(default_factory=lambda: np.zeros(0))
+    audience: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def rows(self, matrix: Floats) -> Floats:
-        """(N,) a matrix (T, n, n), observer and other, at the rows of the panel; of undirected dyads the mean of both."""
+        """(N,) a matrix (T, n, n), observer and other, at the rows of the panel; of undirected dyads the mean of
+        both."""
         panel = self.panel
         own = matrix[panel.period, panel.first, panel.second]
         if panel.count is not None:
@@ -110,13 +119,13 @@ class Study:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of evidence: a group, and the kinds that it sums at their shipped weights, in nats.
-
-    scale: the sign with which the evidence enters eta - alpha."""
+    """One column of evidence: a group, and the kinds that it sums at their shipped weights, in nats; of the observers
+    of one audience, if one is named."""
 
     name: str
     group: str
     kinds: tuple[str, ...]
+    audience: str = ""
 
 
 Half = Mapping[str, float]
@@ -137,27 +146,46 @@ def kinds_of(acts: ActSets) -> list[Column]:
     return [Column(f"{c.group}.{kind}", c.group, (kind,)) for c in groups_of(acts) for kind in c.kinds]
 
 
+def audiences_of(study: Study) -> list[Column]:
+    """Intent and alignment as each audience sees them: attention is the ratio of an audience's multiplier to
+    another's."""
+    joint = [column for column in groups_of(study.acts) if column.group != "incident"]
+    if study.panel.count is None:
+        return []
+    return [
+        Column(f"{column.group} ({name})", column.group, column.kinds, name)
+        for column in joint
+        for name in study.audiences
+    ]
+
+
 class Exposures:
     """Columns of evidence of a study's acts. half: half-lives by kind, days; weights: nats by kind, as shipped."""
 
     def __init__(self, study: Study, weights: Mapping[str, Mapping[str, float]], half: Half | None = None) -> None:
         self.study, self.weights = study, weights
         self.half = half or {kind: own["half_life_days"] for kind, own in weights.items()}
+        self._aims: dict[tuple[str, str], Aims] = {}
         for kind in study.acts.kinds:
             if kind not in weights:
                 raise DataError("no kind of event has this name", f"Use {', '.join(sorted(weights))}", value=kind)
 
     def columns(self, columns: Sequence[Column], when: str = "now", acts: ActSets | None = None) -> Floats:
-        """(N, c) evidence in nats, as it enters eta - alpha. when: `now`, `lead` (acts to come) or `stale` (acts five half-lives
-        older)."""
+        """(N, c) evidence in nats, as it enters eta - alpha. when: `now`, `lead` (acts to come) or `stale` (acts five
+        half-lives older)."""
         acts = acts or self.study.acts
+        series = {before: self._series(acts, when, before=before) for before in (False, True)}
+        single = {
+            (column.group, kind): self._kind(acts, column.group, kind, series[column.group != "intent"])
+            for column in columns
+            for kind in column.kinds
+        }
         out = np.empty((self.study.panel.size, len(columns)))
-        series: dict[bool, Floats] = {}
         for c, column in enumerate(columns):
-            before = column.group != "intent"
-            if before not in series:
-                series[before] = self._series(acts, when, before=before)
-            out[:, c] = self._column(acts, column, series[before])
+            out[:, c] = sum(single[column.group, kind] for kind in column.kinds)
+            if column.audience:
+                heard = self.study.audience == self.study.audiences.index(column.audience)
+                out[:, c] *= heard[self.study.panel.first]
         return out
 
     def _series(self, acts: ActSets, when: str, *, before: bool) -> Floats:
@@ -165,26 +193,30 @@ class Exposures:
             return acts.future(self.study.periods, self.half)
         return acts.series(self.study.periods, self.half, stale=when == "stale", before=before)
 
-    def _column(self, acts: ActSets, column: Column, series: Floats) -> Floats:
-        told = column.group == "incident"
-        of = np.isin(acts.kind, [acts.kinds.index(kind) for kind in column.kinds]) & (acts.told == told)
-        part = acts.only(of)
-        name = "alignment" if column.group == "alignment" else "intent"
-        weight = np.array([self.weights[acts.kinds[k]][name] for k in part.kind])
-        left = series[of] * weight[:, None]
-        if column.group == "alignment":
-            return -self.study.rows(shown(part, left))
-        return self.study.rows(aimed(part, left, self.study.rivals))
+    def _kind(self, acts: ActSets, group: str, kind: str, series: Floats) -> Floats:
+        """(N,) evidence of one kind, at its shipped weight."""
+        name = "alignment" if group == "alignment" else "intent"
+        of = (acts.kind == acts.kinds.index(kind)) & (acts.told == (group == "incident"))
+        left = series[of] * self.weights[kind][name]
+        if group == "alignment":
+            return -self.study.rows(shown(acts.only(of), left))
+        known = acts.principals is self.study.acts.principals  # the same sets, perhaps on other dates
+        aim = self._aims.get((group, kind)) if known else None
+        if aim is None:
+            aim = aims(acts.only(of), self.study.rivals)
+            if known:
+                self._aims[group, kind] = aim
+        return self.study.rows(aimed(aim, left))
 
 
 @dataclass(frozen=True)
 class EventEstimate:
     """A multiplier of shipped weights and what stands beside it.
 
-    estimate, error: of the multiplier, the error of the slope included and stretched by the spread of the placebos; lead_z,
-    stale_z: of acts to come and of acts long past, fitted beside it; dates_p, participants_p: share of permutations with a
-    z as large; spread: standard deviation of their z; most: upper end of the declared range, as a multiplier; rows: of
-    the panel where the column is not 0."""
+    estimate, error: of the multiplier, the error of the slope included and stretched by the spread of the placebos;
+    lead_z, stale_z: of acts to come and of acts long past, fitted beside it; dates_p, participants_p: share of
+    permutations with a z as large; spread: standard deviation of their z; most: upper end of the declared range, as a
+    multiplier; rows: of the panel where the column is not 0."""
 
     column: Column
     coefficient: float
@@ -224,11 +256,12 @@ class EventEstimate:
 class EventWeights:
     """What a panel says of the weights of events.
 
-    pooled, kinds: estimates; coefficients: (c,) of `columns` (kinds) in logits a nat, with covariance; slope: logits a nat of
-    quarrel, its error; slope_within: the same within dyads."""
+    pooled, kinds: estimates; coefficients: (c,) of `columns` (kinds) in logits a nat, with covariance; slope: logits a
+    nat of quarrel, its error; slope_within: the same within dyads."""
 
     pooled: tuple[EventEstimate, ...]
     kinds: tuple[EventEstimate, ...]
+    attention: tuple[EventEstimate, ...]
     slope: float
     slope_error: float
     slope_within: tuple[float, float]
@@ -239,8 +272,12 @@ class EventWeights:
     columns: tuple[Column, ...]
     multipliers: Floats
     covariance: Floats
-    association: float
     permutations: int
+
+    @property
+    def unit(self) -> str:
+        """Of the slope: logits of conflict, or standard deviations of a value that has no counts."""
+        return "logits" if self.acts_counted else "standard deviations"
 
 
 def informative_study(study: Study) -> Study:
@@ -252,13 +289,12 @@ def informative_study(study: Study) -> Study:
 
 
 def _with(study: Study, panel: EventPanel) -> Study:
-    from dataclasses import replace
-
     return replace(study, panel=panel)
 
 
 def slope_between(study: Study) -> tuple[float, float]:
-    """Logits a nat of standing quarrel, without effects of dyads, and its clustered standard error. Raises DataError."""
+    """Logits a nat of standing quarrel, without effects of dyads, and its clustered standard error. Raises
+    DataError."""
     keep = informative(study.panel, dyads=False)
     part = _with(study, study.panel.rows(keep))
     nats = part.rows(part.quarrel)
@@ -279,49 +315,68 @@ def measure(
     say: Callable[[int], None] | None = None,
     weights: Mapping[str, Mapping[str, float]] | None = None,
 ) -> EventWeights:
-    """Estimate the multipliers of the shipped weights of events, with their placebos. say: told how many permutations of
-    dates and of participants are done. Raises DataError."""
+    """Estimate the multipliers of the shipped weights of events, with their placebos. say: told how many permutations
+    of dates and of participants are done. Raises DataError."""
     shipped = weights or shipped_weights()
     slope, slope_error = slope_between(whole)
     study = informative_study(whole)
     panel, exposures = study.panel, Exposures(study, shipped)
-    pooled, single = groups_of(study.acts), kinds_of(study.acts)
     nats = study.rows(study.quarrel)[:, None]
     none = fit_absorbed(panel, nats)
-    within = (float(none.estimate[0]), float(none.errors[0]))
-    estimates, fits = [], []
-    names = [pooled, single] if [c.kinds for c in pooled] != [c.kinds for c in single] else [pooled, single]
-    for columns in names:
+    fits = []
+    for columns in (groups_of(study.acts), kinds_of(study.acts), audiences_of(study)):
         now, lead, stale = (exposures.columns(columns, when) for when in ("now", "lead", "stale"))
         alone = fit_absorbed(panel, np.column_stack([now, nats]), rho=none.rho)
-        beside = fit_absorbed(panel, np.column_stack([now, lead, stale, nats]), rho=none.rho)
+        beside = fit_absorbed(panel, np.column_stack([now, lead, stale, nats]), rho=none.rho) if columns else alone
         fits.append((columns, now, alone, beside))
     placebo = _Placebo(study, exposures, [c for columns, *_ in fits for c in columns], none)
     by_dates, by_names = placebo.draw(permutations, seed, say)
+    estimates: list[tuple[EventEstimate, ...]] = []
     at = 0
     for columns, now, alone, beside in fits:
         found = []
         for c, column in enumerate(columns):
             drawn = by_dates[:, at], by_names[:, at]
-            found.append(_estimate(column, c, len(columns), alone, beside, slope, slope_error, drawn, placebo.z[at], now, shipped))
+            pair, size, anchor = (alone, beside), len(columns), (slope, slope_error)
+            found.append(_estimate(column, (c, size), pair, anchor, drawn, float(placebo.z[at]), now[:, c], shipped))
             at += 1
         estimates.append(tuple(found))
     columns, _, alone, _ = fits[1]
     size = len(columns)
     multipliers = alone.estimate[:size] / slope
+    stretch = np.array([one.error for one in estimates[1]]) * slope
+    plain = np.hypot(alone.errors[:size], multipliers * slope_error)
+    factor = np.divide(stretch, plain, out=np.ones(size), where=plain > 0)
     covariance = (alone.covariance[:size, :size] + np.outer(multipliers, multipliers) * slope_error**2) / slope**2
-    counted = float(panel.count.sum()) if panel.count is not None else 0.0
     return EventWeights(
-        pooled=estimates[0], kinds=estimates[1], slope=slope, slope_error=slope_error, slope_within=within, rho=none.rho,
-        rows=panel.size, dyads=int(panel.dyad.max()) + 1, acts_counted=counted, columns=tuple(columns),
-        multipliers=multipliers, covariance=covariance, association=0.0, permutations=permutations,
-    )  # fmt: skip
+        pooled=estimates[0],
+        kinds=estimates[1],
+        attention=estimates[2],
+        slope=slope,
+        slope_error=slope_error,
+        slope_within=(float(none.estimate[0]), float(none.errors[0])),
+        rho=none.rho,
+        rows=panel.size,
+        dyads=int(panel.dyad.max()) + 1,
+        acts_counted=float(panel.count.sum()) if panel.count is not None else 0.0,
+        columns=tuple(columns),
+        multipliers=multipliers,
+        covariance=covariance * np.outer(factor, factor),
+        permutations=permutations,
+    )
 
 
 def _estimate(
-    column: Column, c: int, size: int, alone: AbsorbedFit, beside: AbsorbedFit, slope: float, slope_error: float,
-    drawn: tuple[Floats, Floats], z: float, now: Floats, shipped: Mapping[str, Mapping[str, float]],
-) -> EventEstimate:  # fmt: skip
+    column: Column,
+    place: tuple[int, int],
+    fits: tuple[AbsorbedFit, AbsorbedFit],
+    anchor: tuple[float, float],
+    drawn: tuple[Floats, Floats],
+    z: float,
+    now: Floats,
+    shipped: Mapping[str, Mapping[str, float]],
+) -> EventEstimate:
+    (c, size), (alone, beside), (slope, slope_error) = place, fits, anchor
     coefficient, error = float(alone.estimate[c]), float(alone.errors[c])
     spread = tuple(float(np.sqrt(np.mean(one**2))) if len(one) else float("nan") for one in drawn)
     stretch = max(1.0, *(s for s in spread if s == s)) if any(s == s for s in spread) else 1.0
@@ -334,7 +389,7 @@ def _estimate(
     return EventEstimate(
         column=column, coefficient=coefficient, estimate=multiplier, error=own, z=z, lead_z=lead, stale_z=stale,
         dates_p=share[0], participants_p=share[1], spread=(spread[0], spread[1]),
-        most=float(np.median(ends)), rows=int((now[:, c] != 0).sum()),
+        most=float(np.median(ends)), rows=int((now != 0).sum()),
     )  # fmt: skip
 
 

@@ -5,9 +5,9 @@ Tidy frames, one row a record or a count: cow_a (the source of the acts), cow_b 
 * `conflict` and `count`: acts of conflict among all acts (ICEWS, POLECAT, GDELT's events), or
 * `score`: a net score of cooperation, which has no counts (GDELT's sums); cow_a < cow_b then.
 
-Conflict is what CAMEO has under the roots 09 to 20, the quad classes 3 and 4 (verbal and material conflict); PLOVER's types
-are assigned to the same four classes. Schrodt 2012, CAMEO codebook 1.1b3; Boschee et al. 2015, ICEWS Coded Event Data;
-Halterman et al. 2023, PLOVER and POLECAT; Leetaru, Schrodt 2013, GDELT."""
+Conflict is what CAMEO has under the roots 09 to 20, the quad classes 3 and 4 (verbal and material conflict); PLOVER's
+types are assigned to the same four classes. Schrodt 2012, CAMEO codebook 1.1b3; Boschee et al. 2015, ICEWS Coded Event
+Data; Halterman et al. 2023, PLOVER and POLECAT; Leetaru, Schrodt 2013, GDELT."""
 
 from __future__ import annotations
 
@@ -72,18 +72,12 @@ NAMES: Mapping[str, str] = {
     }.items()
     for name in names.split("|")
 }  # fmt: skip
+_ACTOR = ("Code", "Name", "CountryCode", "KnownGroupCode", "EthnicCode", "Religion1Code", "Religion2Code")
 GDELT = (
-    "GLOBALEVENTID SQLDATE MonthYear Year FractionDate "
-    + " ".join(
-        f"Actor{k}{part}"
-        for k in (1, 2)
-        for part in (
-            "Code Name CountryCode KnownGroupCode EthnicCode Religion1Code Religion2Code Type1Code Type2Code Type3Code"
-        ).split()
-    )
-    + " IsRootEvent EventCode EventBaseCode EventRootCode QuadClass GoldsteinScale NumMentions NumSources NumArticles "
-    "AvgTone"
-).split()
+    *("GLOBALEVENTID", "SQLDATE", "MonthYear", "Year", "FractionDate"),
+    *(f"Actor{k}{part}" for k in (1, 2) for part in (*_ACTOR, "Type1Code", "Type2Code", "Type3Code")),
+    *("IsRootEvent", "EventCode", "EventBaseCode", "EventRootCode", "QuadClass", "GoldsteinScale"),
+)
 """The first columns of GDELT's daily files, which have no header (GDELT 1.0 and 2.0 codebooks)."""
 
 _YEARS = declared(
@@ -114,10 +108,14 @@ def state_iso3(words: pd.Series) -> pd.Series:
     return found.where(~plain.str.fullmatch("[A-Z]{3}"), plain)
 
 
-def _finished(table: Table, source: pd.Series, target: pd.Series, day: pd.Series, **columns: pd.Series) -> Read:
+def _sides(table: Table, source: str = "source", target: str = "target") -> tuple[pd.Series, pd.Series]:
+    return state_iso3(table.words(source)), state_iso3(table.words(target))
+
+
+def _finished(table: Table, sides: tuple[pd.Series, pd.Series], day: pd.Series, **columns: pd.Series) -> Read:
     """Rows between two different members of the state system on their day; the others are counted."""
     keep = table.text.index
-    frame = pd.DataFrame({"source": source, "target": target, "day": day, **columns}).loc[keep]
+    frame = pd.DataFrame({"source": sides[0], "target": sides[1], "day": day, **columns}).loc[keep]
     cow = [convert(frame[side], frame["day"], "iso3", "cow") for side in ("source", "target")]
     for bad, why in (
         (frame["day"].isna(), "no date"),
@@ -169,8 +167,7 @@ def read_icews(path: Path | str) -> Read:
         table.refuse("text", of.isna(), "this is no event of CAMEO", "Write CAMEO's text, or add a column CAMEO Code")
         conflict = of.astype(bool)
     count = table.same(1.0)
-    sides = (state_iso3(table.words(side)) for side in ("source", "target"))
-    return _finished(table, *sides, day, conflict=conflict.astype(float), count=count)
+    return _finished(table, _sides(table), day, conflict=conflict.astype(float), count=count, text=table.words("text"))
 
 
 def read_icews_dyad_years(path: Path | str) -> Read:
@@ -182,8 +179,7 @@ def read_icews_dyad_years(path: Path | str) -> Read:
     table.drop(blank, "a count is missing")
     conflict = parts["verb_conf"] + parts["matl_conf"]
     count = conflict + parts["verb_coop"] + parts["matl_coop"]
-    sides = (state_iso3(table.words(side)) for side in ("source", "target"))
-    return _finished(table, *sides, day, conflict=conflict, count=count)
+    return _finished(table, _sides(table), day, conflict=conflict, count=count)
 
 
 def read_polecat(path: Path | str) -> Read:
@@ -201,8 +197,7 @@ def read_polecat(path: Path | str) -> Read:
     wrong = ~kind.isin(list(PLOVER))
     table.refuse("kind", wrong, "this is no PLOVER event type", f"Use one of {', '.join(sorted(PLOVER))}")
     conflict = kind.map(PLOVER).astype(float)
-    sides = (state_iso3(table.words(side)) for side in ("source", "target"))
-    return _finished(table, *sides, day, conflict=conflict, count=table.same(1.0))
+    return _finished(table, _sides(table), day, conflict=conflict, count=table.same(1.0))
 
 
 def read_gdelt(path: Path | str) -> Read:
@@ -221,8 +216,7 @@ def read_gdelt(path: Path | str) -> Read:
     day, root = table.dates("day")[0], table.bounded("root", 1, 20)
     table.drop(root.isna(), "no event code")
     conflict = (root >= FIRST_OF_CONFLICT).astype(float)
-    sides = (state_iso3(table.words(side)) for side in ("source", "target"))
-    return _finished(table, *sides, day, conflict=conflict, count=table.same(1.0))
+    return _finished(table, _sides(table), day, conflict=conflict, count=table.same(1.0))
 
 
 def read_gdelt_scores(path: Path | str) -> Read:
@@ -230,7 +224,7 @@ def read_gdelt_scores(path: Path | str) -> Read:
     table = open_table(path, "GDELT scores", *_SCORES)
     day, score = table.dates("day")[0], table.number("score")
     table.drop(score.isna(), "no score")
-    read = _finished(table, *(state_iso3(table.words(side)) for side in ("iso3_1", "iso3_2")), day, score=score)
+    read = _finished(table, _sides(table, "iso3_1", "iso3_2"), day, score=score)
     low, high = read.frame[["cow_a", "cow_b"]].min(axis=1), read.frame[["cow_a", "cow_b"]].max(axis=1)
     return Read(read.frame.assign(cow_a=low, cow_b=high), read.report)
 
