@@ -28,7 +28,8 @@ def who(frame) -> list[tuple[str, str, tuple[int, ...], tuple[int, ...], tuple[i
     return list(named[["on", "kind", "principals", "guests", "targets"]].itertuples(index=False, name=None))
 
 
-ICEWS = """Event ID\tEvent Date\tSource Name\tSource Sectors\tSource Country\tEvent Text\tCAMEO Code\tIntensity\tTarget Name\t\
+ICEWS = """\
+Event ID\tEvent Date\tSource Name\tSource Sectors\tSource Country\tEvent Text\tCAMEO Code\tIntensity\tTarget Name\t\
 Target Sectors\tTarget Country\tStory ID
 1\t2010-01-04\tKim\tGovernment\tNorth Korea\tThreaten\t130\t-4.4\tLee\tGovernment\tSouth Korea\t7
 2\t2010-01-04\tA\t\tRussian Federation\tConsult\t040\t1.0\tB\t\tChina\t8
@@ -78,7 +79,8 @@ def test_cameo_texts(text: str, conflict: bool | None) -> None:
 
 
 def test_dyad_years_are_added_up(tmp_path: Path) -> None:
-    text = "year,source_iso3,target_iso3,verb_coop,matl_coop,verb_conf,matl_conf\n2005,USA,CHN,6,1,2,3\n2005,USA,PSE,1,0,0,0\n"
+    head = "year,source_iso3,target_iso3,verb_coop,matl_coop,verb_conf,matl_conf"
+    text = f"{head}\n2005,USA,CHN,6,1,2,3\n2005,USA,PSE,1,0,0,0\n"
     read = outcomes.read_icews_dyad_years(written(tmp_path, "icews_dyad_year.csv", text))
     assert counts(read.frame) == [(USA, CHN, 5.0, 12.0)]
     assert read.report.dropped[0].reason == "one side is no member of the state system on that date"

@@ -1,4 +1,4 @@
-"""How much events weigh: the estimator against dense solutions, the model's equations, recovery, and words under a null."""
+"""How much events weigh: estimator against dense solutions, the model's equations, recovery, words under a null."""
 
 from __future__ import annotations
 

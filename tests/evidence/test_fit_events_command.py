@@ -94,7 +94,7 @@ def test_what_cannot_be_done_is_said(
 def test_the_shipped_file_keeps_its_own_rule() -> None:
     """Words follow from the numbers beside them, and logs are given where the word is `measured`."""
     shipped = yaml.safe_load(shipped_text("balance_sim.scenario", "event_weights.yaml"))
-    assert shipped["event_weights"]["permutations"] == 999
+    assert shipped["event_weights"]["permutations"] >= 199
     entries = {**shipped["groups"], **shipped["kinds"], **shipped["attention"]}
     assert len(entries) >= 10
     for name, one in entries.items():

@@ -7,14 +7,14 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balance_sim.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import date
 
     from balance_sim.evidence.estimation.beliefs import Profile
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STATES_SHOWN = 5
 OF_EITHER_MODEL = ("data", "model", "out", "json")
-OF_EVENTS = ("outcome", "period", "acts", "audiences", "permutations", "seed")
+OF_EVENTS = ("outcome", "period", "acts", "form", "audiences", "permutations", "seed")
 OF_BOTH = ("data", "events", "first", "last", "out", "json", None)
 
 
@@ -62,6 +62,10 @@ OF_BOTH = ("data", "events", "first", "last", "out", "json", None)
 @click.option(
     "--acts", multiple=True, metavar="NAME", help="With --events: only this source of dated acts. Repeatable."
 )
+@click.option(
+    "--form", type=click.Choice(["nats", "log"]), default="nats", show_default=True,
+    help="With --events: acts add as in the model; or ln(1 + nats), so that further acts add less.",
+)  # fmt: skip
 @click.option("--audiences", metavar="SCENARIO", help="With --events: estimates by audience of this scenario, too.")
 @click.option(
     "--permutations", type=click.IntRange(0, 9999), default=999, show_default=True,
@@ -80,7 +84,7 @@ def fit(
     agreements: tuple[Path, ...],
     alliances: str, terms: str | None, levels: bool, intercepts: bool, cluster: bool, signs: bool, ridge: float,
     parts: bool, beliefs: bool, outcome: str | None, period: str, acts: tuple[str, ...], audiences: str | None,
-    permutations: int, seed: int, out: Path | None,
+    form: str, permutations: int, seed: int, out: Path | None,
 ) -> None:  # fmt: skip
     """Fit the weights of willingness to the agreements in the folder DATA, and write them with their covariance.
 
@@ -90,14 +94,15 @@ def fit(
     dyadic event data in DATA: docs/event_weights.md."""
     _refuse_options_of_others(ctx, events=events)
     if events:
-        _fit_events(
-            data,
-            (first, last),
-            (outcome, period, acts, audiences),
-            permutations,
-            seed,
-            out or Path("event_weights.yaml"),
-        )
+        given: dict[str, Any] = {
+            "outcome": outcome,
+            "period": period,
+            "acts": acts,
+            "form": form,
+            "audiences": audiences,
+        }
+        given |= {"permutations": permutations, "seed": seed, "first": first, "last": last}
+        _fit_events(data, given, out or Path("event_weights.yaml"))
         return
     out, first = out or Path("parameters.yaml"), 1985 if first is None else first
     if model == "coordination":
@@ -164,11 +169,8 @@ def _refuse_options_of_others(ctx: click.Context, *, events: bool) -> None:
             )
 
 
-def _fit_events(
-    data: Path, years: tuple[int | None, int | None], source: tuple[str | None, str, tuple[str, ...], str | None],
-    permutations: int, seed: int, out: Path,
-) -> None:  # fmt: skip
-    """Fit the weights of events, write them and print them."""
+def _fit_events(data: Path, given: Mapping[str, Any], out: Path) -> None:
+    """Fit the weights of events, write them and print them. given: the command's options."""
     one_thread()
     from balance_sim.evidence.data.text import fitted_text
     from balance_sim.evidence.events.ladder import half_lives, in_order
@@ -177,25 +179,47 @@ def _fit_events(
     from balance_sim.evidence.events.report import HEAD, event_lines, events_record
     from balance_sim.pool.atomic import write_atomic
     from balance_sim.results.folder import version
+    from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
 
-    outcome, period, acts, scenario = source
-    audiences = None
-    if scenario is not None:
-        loaded = load_scenario(scenario, calibrated=False)
+    audiences, told = None, dict(given)
+    if given["audiences"] is not None:
+        scenario = load_scenario(given["audiences"], calibrated=False)
         audiences = {
-            name: {code for one in audience.members for code in loaded.groups.get(one, (one,))}
-            for name, audience in sorted(loaded.audiences.items())
+            name: {code for one in audience.members for code in scenario.groups.get(one, (one,))}
+            for name, audience in sorted(scenario.audiences.items())
         }
-    study = load_events(data, outcome, period, *years, sources=acts, audiences=audiences)
-    found = measure(study.study, permutations, seed, _told_of(permutations))
+        path = Sources(given["audiences"]).path
+        told["audiences"] = f"{path.parent.name}/{path.name}"
+    study = load_events(
+        data,
+        given["outcome"],
+        given["period"],
+        given["first"],
+        given["last"],
+        sources=given["acts"],
+        audiences=audiences,
+    )
+    say, concave = _told_of(given["permutations"]), given["form"] == "log"
+    found = measure(study.study, given["permutations"], given["seed"], say, concave=concave)
     order = [
         in_order(group, found) for group in ("intent", "alignment") if any(c.group == group for c in found.columns)
     ]
     halves = half_lives(study.study, found.rho)
-    record = events_record(study, found, order, halves, options.command_line(), version(), files_used(study))
+    record = events_record(study, found, order, halves, _as_given(told), version(), files_used(study))
     write_atomic(out, fitted_text(record, HEAD).encode())
     options.answer(record, lambda: [*event_lines(study, found, order, halves), "", f"written to {out}"], indent=1)
+
+
+def _as_given(told: Mapping[str, Any]) -> str:
+    """The command with the options that are not the defaults, whatever the folder is called."""
+    defaults = {param.name: param.default for param in fit.params}
+    words = ["balance-sim", "fit", "--events", "DATA"]
+    for name, value in sorted(told.items()):
+        if value not in (None, (), defaults[name]):
+            each = value if isinstance(value, tuple) else (value,)
+            words += [word for one in each for word in (f"--{name}", str(one))]
+    return " ".join(words)
 
 
 def _told_of(permutations: int) -> Callable[[int], None]:

@@ -269,11 +269,12 @@ def clustered(panel: EventPanel, scores: Floats) -> Floats:
 
 def one_step(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> Floats:
     """(c,) z of each of the columns (N, c) alone, added to a fit that does not hold it: its score over its clustered
-    standard error (Rao 1948). The fit's own columns are partialled out too."""
+    standard error (Rao 1948), no smaller than the smaller of those clustered one way. The fit's own columns are
+    partialled out too."""
     scores = _scores(null, columns)
     total = scores.sum(axis=0)
     parts = [(np.asarray(group.T @ scores) ** 2).sum(axis=0) for group in _clusters(panel)]
-    variance = np.maximum(parts[0] + parts[1] - parts[2], np.maximum(parts[0], parts[1]) * 1e-12)
+    variance = np.maximum(parts[0] + parts[1] - parts[2], np.minimum(parts[0], parts[1]))
     return np.asarray(np.divide(total, np.sqrt(variance), out=np.zeros_like(total), where=variance > 0))
 
 

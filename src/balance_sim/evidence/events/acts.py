@@ -259,7 +259,7 @@ def _several(table: Table, column: str, on: pd.Series) -> pd.Series:
 
 
 def read_recorded_visits(path: Path | str) -> Read:
-    """Visits and meetings among the events of ICEWS: those made and hosted, of a dyad and day once. Raises DataError."""
+    """Visits and meetings among the events of ICEWS, made or hosted, of a dyad and day once. Raises DataError."""
     read = read_icews(path)
     rows = read.frame[read.frame["text"].str.lower().isin(RECORDED_VISITS)]
     who = [tuple(sorted((int(a), int(b)))) for a, b in zip(rows["cow_a"], rows["cow_b"], strict=True)]

@@ -185,18 +185,17 @@ class Aims:
 
 def aims(acts: ActSets, rivals: Floats) -> Aims:
     """Targets are those told; where none are, the rivals of a participant. rivals: (T, n, n) 0 or 1."""
-    part = np.minimum(acts.principals + acts.guests, 1.0)
-    outside, told = part == 0, acts.told[:, None]
+    part = sparse.csr_matrix(np.minimum(acts.principals + acts.guests, 1.0))
+    by_rule, told = sparse.diags((~acts.told).astype(float)), sparse.csr_matrix(acts.targets * acts.told[:, None])
     hit: list[tuple[sparse.csr_matrix, sparse.csr_matrix]] = []
     for t, now in enumerate(rivals):
         if t and np.array_equal(now, rivals[t - 1]):
             hit.append(hit[-1])
             continue
-        theirs = np.flatnonzero(now.any(axis=0))
-        count = np.zeros_like(part)
-        count[:, theirs] = sparse.csr_matrix(part) @ now[:, theirs]
-        rule = [np.where(told, acts.targets > 0, (count >= least) & outside) for least in (1, 2)]
-        hit.append((sparse.csr_matrix(rule[0].T.astype(float)), sparse.csr_matrix(rule[1].T.astype(float))))
+        count = by_rule @ part @ sparse.csr_matrix(now)
+        count = count - count.multiply(part)  # states that take part are no targets
+        once, twice = ((count >= least).astype(float) + told for least in (1, 2))
+        hit.append((once.T.tocsr(), twice.T.tocsr()))
     return Aims(sparse.csr_matrix(acts.principals), tuple(hit), rivals > 0)
 
 

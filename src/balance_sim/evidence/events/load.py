@@ -17,7 +17,7 @@ from balance_sim.evidence.data.sources import READERS, file_of
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.evidence.estimation.parameter_files import file_record
 from balance_sim.evidence.events.absorbed import EventPanel, panel_of
-from balance_sim.evidence.events.acts import ACTS
+from balance_sim.evidence.events.acts import ACTS, ONLY_IF_NAMED
 from balance_sim.evidence.events.exposure import Periods, act_sets
 from balance_sim.evidence.events.measurement import Study, quarrel_nats, shipped_weights
 from balance_sim.evidence.events.outcomes import OUTCOMES
@@ -61,8 +61,9 @@ def load_events(
     notes: list[str] = []
     name, files = _outcome(folder, outcome)
     reads = [OUTCOMES[name][0](path) for path in files]
+    usual = [source for source in ACTS if source not in ONLY_IF_NAMED]
     acts = {
-        source: read for source in (sources or ACTS) if (read := _acts(folder, source, notes, needed=bool(sources)))
+        source: read for source in (sources or usual) if (read := _acts(folder, source, notes, needed=bool(sources)))
     }
     if not acts:
         raise DataError(

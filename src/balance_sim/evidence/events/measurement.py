@@ -63,7 +63,7 @@ MATERIAL = ("arms_or_basing", "treaty", "fighting_together")
 GROUPS = ("intent", "alignment", "incident")
 LEVEL = 0.05
 QUANTILE = float(norm.ppf(1 - LEVEL / 2))
-CHUNK = 64
+CHUNK = 192
 WORDS = ("measured", "bounded", "not told")
 POWER = float(norm.ppf(0.8)) + QUANTILE
 """Standard errors off 0 at which an estimate is found in four of five samples."""
@@ -160,10 +160,20 @@ def audiences_of(study: Study) -> list[Column]:
 
 
 class Exposures:
-    """Columns of evidence of a study's acts. half: half-lives by kind, days; weights: nats by kind, as shipped."""
+    """Columns of evidence of a study's acts.
 
-    def __init__(self, study: Study, weights: Mapping[str, Mapping[str, float]], half: Half | None = None) -> None:
-        self.study, self.weights = study, weights
+    half: half-lives by kind, days; weights: nats by kind, as shipped; concave: ln(1 + nats) in place of nats, so that
+    further acts add less than the model has them add."""
+
+    def __init__(
+        self,
+        study: Study,
+        weights: Mapping[str, Mapping[str, float]],
+        half: Half | None = None,
+        *,
+        concave: bool = False,
+    ) -> None:
+        self.study, self.weights, self.concave = study, weights, concave
         self.half = half or {kind: own["half_life_days"] for kind, own in weights.items()}
         self._aims: dict[tuple[str, str], Aims] = {}
         for kind in study.acts.kinds:
@@ -186,7 +196,7 @@ class Exposures:
             if column.audience:
                 heard = self.study.audience == self.study.audiences.index(column.audience)
                 out[:, c] *= heard[self.study.panel.first]
-        return out
+        return np.asarray(np.sign(out) * np.log1p(np.abs(out))) if self.concave else out
 
     def _series(self, acts: ActSets, when: str, *, before: bool) -> Floats:
         if when == "lead":
@@ -314,13 +324,15 @@ def measure(
     seed: int = 0,
     say: Callable[[int], None] | None = None,
     weights: Mapping[str, Mapping[str, float]] | None = None,
+    *,
+    concave: bool = False,
 ) -> EventWeights:
     """Estimate the multipliers of the shipped weights of events, with their placebos. say: told how many permutations
     of dates and of participants are done. Raises DataError."""
     shipped = weights or shipped_weights()
     slope, slope_error = slope_between(whole)
     study = informative_study(whole)
-    panel, exposures = study.panel, Exposures(study, shipped)
+    panel, exposures = study.panel, Exposures(study, shipped, concave=concave)
     nats = study.rows(study.quarrel)[:, None]
     none = fit_absorbed(panel, nats)
     fits = []

@@ -74,7 +74,7 @@ def events_record(
             "years": list(data.years),
             "rows": found.rows,
             "dyads": found.dyads,
-            "acts_counted": _short(found.acts_counted),
+            "acts_counted": int(found.acts_counted),
             "rho": _short(found.rho),
             "permutations": found.permutations,
             "acts": data.acts,
