@@ -116,8 +116,8 @@ def _write(files: dict[Path, str]) -> None:
 def parameters(scenario: str | None) -> None:
     """Print every default: value, unit, source, standard error or range.
 
-    With SCENARIO also the prior of what is not known and, where the scenario names joint draws, the posterior: median and
-    central 95 %, and whether data inform it, the prior dominates, or the two are in conflict (power scaling)."""
+    With SCENARIO also the prior of what is not known and, where the scenario names joint draws, the posterior: median
+    and central 95 %, and whether data inform it, the prior dominates, or the two are in conflict (power scaling)."""
     if scenario is not None:
         _parameters_of(scenario)
         return

@@ -16,7 +16,7 @@ from balance_sim.scenario.nodes import Node, from_plain
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TREES = ("step_days", "capability", "parameters", "kinds", "event_kinds")
 DEFAULT_PRESET = "balance_of_threat"
-LIKELIHOODS = ("fitted.yaml", "beliefs.yaml")
+LIKELIHOODS = ("fitted.yaml", "beliefs.yaml", "event_weights.yaml")
 """Shipped files that say what data tell of parameters."""
 
 

@@ -16,16 +16,16 @@ from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
+from scipy.special import gammaln, ndtr
 
 from balance_sim.evidence.posterior.likelihoods import (
     WEIGHT,
     AgreementRecord,
     ScenarioRecord,
     calibration_span,
-    event_information,
     record_points,
     scenario_record,
+    shipped_events,
     shipped_record,
     values_at,
 )
@@ -76,8 +76,8 @@ class JointPosterior:
     """The posterior of a scenario, drawn.
 
     draws: joint draws. prior, likelihood: (D,) logarithm of the prior and of the likelihood of each draw, by key path,
-    of what is drawn with it. pareto_k, effective: of the importance weights; trusted: the k-hat below which they are.
-    ruled_out: draws that history matching took out, of the first `count`. by_logarithm: paths of log-normal
+    of what is drawn with it. pareto_k, effective: of the importance weights, the worse of beliefs and acts; trusted:
+    the k-hat below which they are. ruled_out: draws that history matching took out. by_logarithm: paths of log-normal
     priors. checked, evaluated: of the scenario's own record."""
 
     draws: Draws
@@ -137,14 +137,14 @@ def posterior_of(
     record = shipped_record()
     own = None
     say("record of agreements")
-    z, k_of, size = _beliefs(record.log_likelihood, len(record.names), PROPOSALS, seed)
+    z, k_of, size = _block("beliefs", record.log_likelihood, len(record.names), seed)
     if scenario.calibration.names:
         say("the scenario's own record")
         own = scenario_record(raw, *calibration_span(scenario), record, record_points(z))
-        z, k_of, size = _beliefs(
-            lambda at: record.log_likelihood(at) + own.log_likelihood(at), len(record.names), PROPOSALS, seed
+        z, k_of, size = _block(
+            "beliefs", lambda at: record.log_likelihood(at) + own.log_likelihood(at), len(record.names), seed
         )
-    z = z[resampled(np.full(len(z), 1.0 / len(z)), 2 * count, 0.5)]
+    z = z[: 2 * count]
     parts = _Parts()
     of_beliefs = record.log_likelihood(z) + (own.log_likelihood(z) if own is not None else 0.0)
     for name, values in values_at(record.names, told, z).items():
@@ -154,6 +154,7 @@ def posterior_of(
     for path in parts.values.keys() - set(record.names):
         parts.likelihood[path] = parts.likelihood[path] + of_beliefs
     _told_apart(parts, scenario, told, len(z), seed)
+    of_acts = _acts(parts, scenario, told, len(z), seed)
     for name, prior in told.items():
         if name not in parts.values:
             parts.values[name] = quantile(prior, uniforms(name, len(z), seed))
@@ -168,9 +169,9 @@ def posterior_of(
         draws=draws,
         prior=_by_path(draws.paths, log_prior),
         likelihood=likelihood,
-        pareto_k=k_of,
+        pareto_k=max(k_of, of_acts[0]),
         trusted=trusted_below(PROPOSALS),
-        effective=size,
+        effective=min(size, of_acts[1]),
         ruled_out=ruled_out,
         temper=record.temper,
         by_logarithm=frozenset(path for path in draws.paths if _is_log_normal(path, told)),
@@ -179,8 +180,8 @@ def posterior_of(
     )
 
 
-def _beliefs(
-    log_likelihood: Callable[[Floats], Floats], size: int, proposals: int, seed: int
+def _block(
+    name: str, log_likelihood: Callable[[Floats], Floats], size: int, seed: int, proposals: int = PROPOSALS
 ) -> tuple[Floats, float, float]:
     """(S, P) draws of the posterior in the coordinates of the priors, k-hat, and the effective number of draws."""
 
@@ -188,7 +189,7 @@ def _beliefs(
         return np.asarray(log_likelihood(z) - 0.5 * (z**2).sum(axis=1))
 
     middle, covariance = laplace(log_density, np.zeros(size))
-    standard = np.stack([normals(f"posterior.{k}", proposals, seed) for k in range(size)], axis=1)
+    standard = np.stack([normals(f"{name}.{k}", proposals, seed) for k in range(size)], axis=1)
     for adapted in range(ADAPTED + 1):
         root = np.linalg.cholesky(covariance)
         z = middle + np.einsum("dk,pk->dp", standard, root)
@@ -196,8 +197,8 @@ def _beliefs(
         if adapted < ADAPTED:  # once more from a normal distribution with the moments of the weighted draws
             middle = weights @ z
             covariance = WIDER * ((z - middle) * weights[:, None]).T @ (z - middle)
-    chosen = resampled(weights, proposals, float(uniforms("posterior.resampled", 1, seed)[0]))
-    mixed = np.argsort(uniforms("posterior.order", proposals, seed), kind="stable")
+    chosen = resampled(weights, proposals, float(uniforms(f"{name}.resampled", 1, seed)[0]))
+    mixed = np.argsort(uniforms(f"{name}.order", proposals, seed), kind="stable")
     return z[chosen[mixed]], shape, effective_size(weights)
 
 
@@ -272,6 +273,36 @@ MOST_AGAIN = 200
 """So often a draw is made again for its signs at the most."""
 
 
+def _acts(
+    parts: _Parts, scenario: Scenario, told: Mapping[str, ParameterPrior], count: int, seed: int
+) -> tuple[float, float]:
+    """Scales and steps of the weights of acts; k-hat and the effective number of draws."""
+    heads = tuple(f"priors.{one}_{part}" for one in LADDERS for part in ("scale", "steps"))
+    paths = {path for path in ACTS_APART if path in told}
+    names = [name for name in told if name.startswith(heads) or name in paths]
+    if not names:
+        return -np.inf, float(PROPOSALS)
+    drawn = from_factors(scenario, {name: np.ones(1) for name in names})
+    record = shipped_events().of(drawn.keys())
+
+    def columns(z: Floats) -> dict[str, Floats]:
+        return {name: quantile(told[name], ndtr(z[:, k])) for k, name in enumerate(names)}
+
+    def log_likelihood(z: Floats) -> Floats:
+        return record.log_likelihood(from_factors(scenario, columns(z)))
+
+    z, shape, size = _block("acts", log_likelihood, len(names), seed)
+    found = columns(z[:count])
+    said = log_likelihood(z[:count])
+    for name in names:
+        parts.values[name], parts.likelihood[name] = found[name], said
+    return shape, size
+
+
+ACTS_APART = ("event_kinds.incident.intent",)
+"""Weights outside the order of signals that event data speak of."""
+
+
 def _told_apart(parts: _Parts, scenario: Scenario, told: Mapping[str, ParameterPrior], count: int, seed: int) -> None:
     """What one number of data each tells, apart from all others."""
     likelihoods: dict[str, Callable[[Floats], Floats]] = {}
@@ -284,8 +315,6 @@ def _told_apart(parts: _Parts, scenario: Scenario, told: Mapping[str, ParameterP
     variance = scenario.calibration.level_variance
     if scenario.base_rate is None and variance > 0:
         likelihoods["base_rate"] = _gamma(told["base_rate"].numbers["median"], variance)
-    for name, (mean, deviation) in event_information().items():
-        likelihoods[name] = _log_bell(mean, deviation)
     for path, log_likelihood in likelihoods.items():
         if path in told:
             u = uniforms(path, count, seed)

@@ -8,7 +8,7 @@ a plane takes the marginal log-likelihood from there to all other points, one mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -24,13 +24,14 @@ from balance_sim.evidence.estimation.calibration import calibrate, peak_given, p
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.replications.parameter_draws import limits, normals, quantile
 from balance_sim.scenario import with_values
-from balance_sim.scenario.defaults import Distribution, ParameterPrior, fitted_distribution, priors
+from balance_sim.scenario.defaults import Distribution, ParameterPrior, fitted_distribution, parameter_table, priors
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.stats.smooth_process import SmoothProcess, fit_process, process_at
 
 Floats = npt.NDArray[np.float64]
 WEIGHT = "theory.weights."
+NOT_TOLD = "not told"
 POINTS = 200
 """Draws at which a scenario's own record is evaluated."""
 
@@ -90,10 +91,7 @@ class AgreementRecord:
 
 def shipped_record() -> AgreementRecord:
     """From the table that is shipped."""
-    whole = yaml.load(
-        shipped_text("balance_sim.scenario", "beliefs.yaml"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    )
-    said = BeliefsFile.model_validate(whole, strict=False)
+    said = BeliefsFile.model_validate(_shipped("beliefs.yaml"), strict=False)
     rows, count = np.array(said.points), len(said.names)
     z = rows[:, :count]
 
@@ -200,7 +198,39 @@ def calibration_span(scenario: Scenario) -> tuple[date, int]:
     return date.fromisoformat(str(head["years"][1])), int(head["form"]["window"])
 
 
-def event_information() -> dict[str, tuple[float, float]]:
-    """What event data say of the factors that acts have in common: mean and standard deviation of the logarithm, by
-    `priors.` and name. Empty as long as no measurement is shipped."""
-    return {}
+@dataclass(frozen=True)
+class EventRecord:
+    """What event data say of the weights of acts: multipliers of those in use are normal (`fit --events`).
+
+    paths: key paths of the weights, words `measured` or `bounded` only. multiplier: (K,); covariance: (K, K)."""
+
+    paths: tuple[str, ...]
+    multiplier: Floats
+    covariance: Floats
+
+    def of(self, told: Collection[str]) -> EventRecord:
+        """Of these key paths alone."""
+        at = [k for k, path in enumerate(self.paths) if path in told]
+        return EventRecord(tuple(self.paths[k] for k in at), self.multiplier[at], self.covariance[np.ix_(at, at)])
+
+    def log_likelihood(self, columns: Mapping[str, Floats]) -> Floats:
+        """(D,) up to a constant, of weights by key path."""
+        used = {str(row["path"]): float(str(row["value"])) for row in parameter_table() if row["path"] in self.paths}
+        away = np.stack([columns[path] / used[path] for path in self.paths], axis=1) - self.multiplier
+        return np.asarray(-0.5 * np.einsum("dk,kj,dj->d", away, np.linalg.inv(self.covariance), away))
+
+
+def shipped_events() -> EventRecord:
+    """From the shipped measurement; kinds that it calls not told are left out."""
+    said = _shipped("event_weights.yaml")
+    names = said["covariance"]["names"]
+    told = [k for k, name in enumerate(names) if said["kinds"][name]["word"] != NOT_TOLD]
+    paths = tuple(said["kinds"][names[k]]["parameters"][0] for k in told)
+    matrix = np.array(said["covariance"]["matrix"])[np.ix_(told, told)]
+    return EventRecord(paths, np.array(said["covariance"]["multipliers"])[told], matrix)
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loaded: dict[str, Any] = yaml.load(shipped_text("balance_sim.scenario", name), Loader=loader)
+    return loaded
