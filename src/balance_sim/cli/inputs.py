@@ -144,31 +144,30 @@ def _parameters_of(scenario: str) -> None:
 
 
 def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """For a terminal: what paths have in common stands above them."""
+    """For a terminal: what paths have in common stands above them. Below 105 columns a prior is its interval alone, and
+    a finding its first word."""
     from balance_sim.show.terminal import UNLIMITED, table, terminal_width, wrapped
 
-    width = min(terminal_width(), 120)
-    is_drawn = scenario.posterior.count > 0
-    cells = [["median (central 95 %)", "in use", "prior", *(["posterior", "finding"] if is_drawn else [])]]
-    above, heads = "", []
+    is_wide, width = terminal_width() >= 105, min(terminal_width(), 120)
+    cells, heads, above = [["median (95 %)", "in use", "prior", "posterior", "finding"]], [], ""
     for row in rows:
         of, _, name = str(row["path"]).rpartition(".")
         heads.append(of if of != above else "")
         above = of
-        found = [(row["finding"] or {}).get("word", "") if row["posterior"] else ""]
-        spans = [_span(row[what]) for what in ("prior", *(["posterior"] if is_drawn else []))]
-        cells.append(["  " * bool(of) + name, _number(row["value"]), *spans, *(found if is_drawn else [])])
-    whole = table(cells, "<><", width=UNLIMITED)
-    if max(map(len, whole)) > width:
-        whole = table(cells, "<><", width=width)
+        said = (row["finding"] or {}).get("word", "") if row["posterior"] else ""
+        word = said if is_wide else said.removeprefix("in ").removesuffix("-dominated")
+        prior, posterior = _span(row["prior"], is_wide, ends_alone=not is_wide), _span(row["posterior"], is_wide)
+        cells.append(["  " * bool(of) + name, _number(row["value"]), prior, posterior, word])
+    kept = [k for k in range(5) if (k != 1 or is_wide) and (k < 3 or scenario.posterior.count)]
+    head, *lines = table([[row[k] for k in kept] for row in cells], "<><" if is_wide else "<", width=UNLIMITED)
     yield from wrapped(f"Parameters of {scenario.title}: what is drawn, by key path as --set takes it", width=width)
-    yield whole[0]
-    for head, line in zip(heads, whole[1:], strict=True):
-        if head:
-            yield from ["", head]
+    yield head
+    for group, line in zip(heads, lines, strict=True):
+        if group:
+            yield from ["", group]
         yield line
     yield ""
-    if not is_drawn:
+    if not scenario.posterior.count:
         yield from wrapped(f"No posterior: balance-sim posterior {scenario.name} draws one.", width=width)
         return
     words = [row["finding"]["word"] for row in rows if row["finding"] and row["posterior"]]
@@ -176,15 +175,21 @@ def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator
     yield from wrapped(f"{scenario.posterior.count:,} joint draws; {counts}. See docs/posterior.md.", width=width)
 
 
-def _span(of: dict[str, Any] | None) -> str:
-    return "" if of is None else f"{_number(of['median'])} ({_number(of['low'])} to {_number(of['high'])})"
+def _span(of: dict[str, Any] | None, is_wide: bool, *, ends_alone: bool = False) -> str:
+    if of is None:
+        return ""
+    middle, low, high = (_number(of[name], 3 if is_wide else 2) for name in ("median", "low", "high"))
+    ends = f"{low} to {high}" if is_wide else f"{low}..{high}"
+    return ends if ends_alone else f"{middle} ({ends})"
 
 
-def _number(value: object) -> str:
-    """Three digits, without powers of ten where there can be none."""
+def _number(value: object, digits: int = 3) -> str:
+    """So many digits, without powers of ten where there can be none."""
     if not isinstance(value, int | float):
         return "" if value is None else str(value)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else "<0.0001"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}" if abs(value) >= 1e-4 or value == 0 else "<0.0001"
 
 
 def _grouped_lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:

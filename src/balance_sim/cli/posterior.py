@@ -23,7 +23,7 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None) -> None:
     """Draw SCENARIO's parameters from their posterior, and write the draws to a table that it names by `posterior:`.
 
     From the priors, the record of agreements, the scenario's own record where it is calibrated, and event data; draws
-    under which the start of the control arm is not credible are ruled out. posterior.csv.gz holds the draws, a column a
+    under which the start of the control arm is not credible are ruled out. posterior.csv.gz holds the draws, a line a
     key path, posterior.yaml how they were made and which parameters data inform. The same bytes whenever it is
     written."""
     from balance_sim.cli.fit import one_thread
@@ -38,7 +38,7 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None) -> None:
     from balance_sim.scenario.load import load_scenario
     from balance_sim.stats.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
 
-    loaded, raw = load_scenario(scenario), load_scenario(scenario, calibrated=False)
+    loaded, raw = load_scenario(scenario, drawn=False), load_scenario(scenario, calibrated=False)
     path = Sources(scenario).path
     folder = out or (path.with_suffix("") if path.with_suffix("").is_dir() else path.parent)
     told = ["balance-sim", "posterior", f"{path.parent.name}/{path.name}"]

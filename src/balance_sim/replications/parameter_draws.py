@@ -42,6 +42,8 @@ LARGEST_DRAWS = 16 << 20
 SYMBOLIC = SIGNAL_ORDER[:3]
 """Acts that show a standing; the others of the ladder are material."""
 LADDERS = ("alignment", "intent")
+CALIBRATED_SD = 2.0
+"""Of the prior of an intercept that a scenario's own record tells, nats: that of a calibration."""
 DIGITS = 4
 """Significant digits of a number in a file of draws."""
 
@@ -137,6 +139,9 @@ def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
     (`priors.alignment_steps.visit`) included."""
     told, used = priors(), _default_values()
     found = {path: prior for path, prior in told.items() if path in used and _is_default(scenario, path, used[path])}
+    for path in [path for path in found if path.endswith(".intercept") and path in scenario.calibration.names]:
+        numbers = {**found[path].numbers, "sd": CALIBRATED_SD}
+        found[path] = ParameterPrior("normal", numbers, "as of `calibrate`: both sides have it, so wide")
     common = {path for path, prior in told.items() if prior.family in ("ladder", "multiple")}
     fixed = with_its_company(told.keys() - found.keys())
     out = {path: prior for path, prior in found.items() if path not in common | fixed}
@@ -310,10 +315,9 @@ def rounded(values: Floats, digits: int = DIGITS) -> Floats:
 
 
 def draws_text(draws: Draws) -> str:
-    """CSV: a line of key paths, then a line a draw."""
-    rows = [",".join(draws.paths)]
-    rows += [",".join([f"{value:.{DIGITS}g}" for value in row]) for row in draws.values.tolist()]
-    return "\n".join(rows) + "\n"
+    """CSV without a head: a line a parameter, its key path and then its draws."""
+    lines = zip(draws.paths, draws.values.T.tolist(), strict=True)
+    return "".join(f"{path},{','.join([f'{value:.{DIGITS}g}' for value in row])}\n" for path, row in lines)
 
 
 def draws_bytes(draws: Draws) -> bytes:
@@ -383,10 +387,9 @@ def read_draws(path: Path, sha256: str, again: str) -> Draws:
         raise refused(Mark(named, 1, 1), "", "E003", f"cannot be read as a gzipped table: {error}", again) from None
     if hashlib.sha256(text).hexdigest() != sha256:
         raise refused(Mark(named, 1, 1), "", "E503", "not the table of the head's sha256", again)
-    head, *rows = text.decode("ascii").splitlines()
-    paths = tuple(head.split(","))
-    values = np.array([row.split(",") for row in rows], dtype=np.float64).reshape(len(rows), len(paths))
-    return Draws(paths, values, "posterior", sha256)
+    rows = [line.split(",") for line in text.decode("ascii").splitlines()]
+    values = np.array([row[1:] for row in rows], dtype=np.float64)
+    return Draws(tuple(row[0] for row in rows), np.ascontiguousarray(values.T), "posterior", sha256)
 
 
 # --- summaries --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.schema import Scenario
 
 HEAD = """\
-# Written by `balance-sim posterior`. Joint draws of the scenario's parameters lie in the table `draws`, a column a key
+# Written by `balance-sim posterior`. Joint draws of the scenario's parameters lie in the table `draws`, a line a key
 # path. informed: what is found of each by power scaling, its sensitivity to prior and to likelihood, and the pull of
 # the prior in standard deviations. See docs/posterior.md. After a change of the scenario or of the
 # priors, run it again.

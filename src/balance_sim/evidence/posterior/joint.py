@@ -16,7 +16,7 @@ from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, ndtr
+from scipy.special import gammaln, log_ndtr, ndtr, ndtri_exp
 
 from balance_sim.evidence.posterior.likelihoods import (
     WEIGHT,
@@ -251,15 +251,17 @@ def _normal(
     mean, covariance = whole
     if not paths:
         return
-    values, vectors = np.linalg.eigh(covariance)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     at_zero = [k for k, path in enumerate(paths) if path in fitted_distribution().at_least_zero]
+    if len(at_zero) == 1:
+        first = _above_zero(mean[:, at_zero[0]], covariance[at_zero[0], at_zero[0]] ** 0.5, paths[at_zero[0]], seed)
+        mean, covariance = _given(mean, covariance, at_zero[0], first)
+    root = _root(covariance)
     out = np.full(mean.shape, -1.0)
     left = np.arange(len(mean))
     for again in range(MOST_AGAIN):
         standard = np.stack([normals(f"{path}#{again}", len(mean), seed)[left] for path in paths], axis=1)
         out[left] = mean[left] + np.einsum("dk,pk->dp", standard, root)
-        left = left[(out[left][:, at_zero] < 0).any(axis=1)]
+        left = left[(out[left][:, at_zero] < -1e-9).any(axis=1)]
         if not len(left):
             break
     out[:, at_zero] = np.maximum(out[:, at_zero], 0.0)
@@ -267,6 +269,25 @@ def _normal(
     for k, path in enumerate(paths):
         parts.values[path] = out[:, k]
         parts.likelihood[path] = -0.5 * ((out[:, k] - likelihood[0][:, k]) / deviation[k]) ** 2
+
+
+def _root(covariance: Floats) -> Floats:
+    """The symmetric square root: no order of names in it."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
+def _above_zero(mean: Floats, deviation: float, path: str, seed: int) -> Floats:
+    """(D,) normal draws cut off at 0, by quantiles, however far below 0 the mean lies."""
+    u = uniforms(f"{path}#above", len(mean), seed)
+    over = mean / deviation  # P(x > 0) = Phi(over); the quantile of what is left, from the upper end
+    return np.asarray(np.maximum(mean - deviation * ndtri_exp(np.log1p(-u) + log_ndtr(over)), 0.0))
+
+
+def _given(mean: Floats, covariance: Floats, at: int, values: Floats) -> tuple[Floats, Floats]:
+    """Mean and covariance of normal variables, given one of them."""
+    slope = covariance[at] / covariance[at, at]
+    return mean + np.outer(values - mean[:, at], slope), covariance - np.outer(slope, covariance[at])
 
 
 MOST_AGAIN = 200
