@@ -198,6 +198,18 @@ class Event(SectionRow):
     note: Text = ""
 
 
+class TargetsCoding(SectionRow):
+    """Another defensible coding of whom the focal event is aimed at.
+
+    weight: its probability; `targets` in the event has what all alternatives leave. Runs use the event as it is coded;
+    draws of the posterior and the prior choose among all codings."""
+
+    id: Identifier
+    targets: tuple[Identifier, ...] = ()
+    weight: Annotated[float, Field(gt=0.0, lt=1.0)]
+    source: Text
+
+
 class Provocation(SectionRow):
     """A hazard: `state` commits an act of `kind` at `targets` at `rate` a year, on a clock of its own."""
 
@@ -293,10 +305,14 @@ class Parameters(Strict):
 
 
 class Theory(Strict):
-    """Which terms of willingness count, and whether hostility is told apart (threat) or not (power)."""
+    """Which terms of willingness count, whether hostility is told apart (threat) or not (power), and how acts weigh.
+
+    signal_cost: share of the weights of costly signals that follows from what they cost (`news.signal_weights`); not
+    dumped where it is 0, so that a scenario without it keeps the sha256 it had."""
 
     preset: Identifier
     equal_hostility: Quarrel | None = None
+    signal_cost: Annotated[Unit, Field(exclude_if=lambda share: share == 0.0)] = 0.0
     weights: dict[str, Weight]
 
 
@@ -376,6 +392,7 @@ class Scenario(Strict):
     accords: tuple[Accord, ...] = ()
     events: tuple[Event, ...] = ()
     provocations: tuple[Provocation, ...] = ()
+    targets_alternatives: tuple[TargetsCoding, ...] = ()
     kinds: dict[Identifier, AccordKind]
     event_kinds: dict[Identifier, EventKind]
     parameters: Parameters
