@@ -1,0 +1,124 @@
+"""What is not known of the headline effect, in words: intervals over the posterior and the prior, theories, what carries
+the width. The same on the terminal, in the report, and on the figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from balance_sim.show import wording as say
+from balance_sim.show.terminal import table, wrapped
+
+if TYPE_CHECKING:
+    from balance_sim.analysis.effect_draws import DrawnEffect, Uncertainty
+
+ROWS = {
+    "total": "effect",
+    "picture": "  picture: who stands together",
+    "threat": "  threat to the event's targets",
+    "rest": "  what else the arm changes",
+    "level": "expected without it",
+}
+"""What is told over draws, by its name in `effect_draws.COLUMNS`."""
+MOST_GROUPS = 4
+NOT_WORKED_OUT = (
+    "Doubt about the parameters is not in these numbers. For intervals over prior and posterior: "
+    "balance-sim effect SCENARIO --draws 200"
+)
+
+
+def theory_words(name: str) -> str:
+    """A theory's name as it is read aloud."""
+    return name.replace("_", " ")
+
+
+def places_of(found: Uncertainty) -> int:
+    """Decimals for effects: two significant digits of the value in use, and of the ends of the narrowest interval."""
+    ends = [bound for of in (found.posterior, found.prior) if of for bound in of.of["total"].ci95]
+    return min(max(say.digits(found.estimate["total"], *ends), 3), 6)
+
+
+def interval_words(found: Uncertainty) -> str:
+    """The effect with its posterior and prior interval, in one clause."""
+    places = places_of(found)
+    told = [say.signed(found.estimate["total"], places)]
+    told += [
+        f"{name} 95 % interval {_interval(of, 'total', places)}"
+        for name, of in (("posterior", found.posterior), ("prior", found.prior))
+        if of is not None
+    ]
+    return f"{told[0]} ({'; '.join(told[1:])})"
+
+
+def _interval(of: DrawnEffect, name: str, places: int) -> str:
+    low, high = of.of[name].ci95
+    return f"{say.signed(low, places)} to {say.signed(high, places)}"
+
+
+def theories_words(found: Uncertainty) -> str:
+    """Each theory's effect with its stacking weight, and the effect averaged by them."""
+    places, scored = places_of(found), found.stacked is not None
+    order = sorted(found.theories, key=lambda one: (-(one.weight or 0.0), one.name)) if scored else found.theories
+    told = [
+        f"{theory_words(one.name)} {say.signed(one.total, places)}"
+        + (f" (weight {one.weight:.2f})" if one.weight is not None else "")
+        for one in order
+    ]
+    if not told:
+        return ""
+    if found.stacked is None:
+        return f"Theories, at one base rate: {', '.join(told)}. The scenario's record is too short to score them."
+    stacked = say.signed(found.stacked, places)
+    return f"Theories, at one base rate, stacked by forecasts of held-back years: {', '.join(told)}; together {stacked}."
+
+
+def width_words(found: Uncertainty) -> str:
+    """Which groups of parameters carry the width, and what knowing the first would leave of it."""
+    of = found.variance
+    if of is None or not of.sd > 0:
+        return ""
+    order = sorted(of.shares.items(), key=lambda item: -item[1])
+    shown = [f"{name} {say.percent(share)}" for name, share in order[:MOST_GROUPS] if share > 0.01]
+    best = min(of.sd_if_known, key=lambda name: of.sd_if_known[name])
+    places = say.digits(of.sd)
+    gain = f"Knowing {best} would cut the standard deviation from {say.number(of.sd, places)} to "
+    gain += f"{say.number(of.sd_if_known[best], places)} on average"
+    return f"What carries the width of the {of.source}: {', '.join(shown)}. {gain}."
+
+
+def uncertainty_lines(found: Uncertainty | None, width: int = 80) -> Iterator[str]:
+    """For a terminal."""
+    if found is None:
+        yield from wrapped(NOT_WORKED_OUT, "", width)
+        return
+    if found.why:
+        return
+    places, over = places_of(found), [(n, of) for n, of in _sources(found) if of is not None]
+    heads = ["doubt about the parameters", "in use", *(f"{name} 95 %" for name, _ in over)]
+    rows = [heads]
+    for name, label in ROWS.items():
+        if name == "rest" and abs(found.estimate[name]) < 1e-12:
+            continue
+        if name == "level":
+            cells = [say.number(found.estimate[name], 2)]
+            cells += [say.interval(*of.of[name].ci95, places=1) for _, of in over]
+        else:
+            cells = [say.signed(found.estimate[name], places), *(_interval(of, name, places) for _, of in over)]
+        rows.append([label, *cells])
+    yield from table(rows, "<>", width=width)
+    yield from wrapped(draws_words(found), "", width)
+    for words in (width_words(found), theories_words(found)):
+        if words:
+            yield from wrapped(words, "  ", width)
+
+
+def draws_words(found: Uncertainty) -> str:
+    """How many draws, in how many of them the effect is above zero."""
+    over = [(name, of) for name, of in _sources(found) if of is not None]
+    shares = " and ".join(f"{say.percent(of.of['total'].positive)} of {name} draws" for name, of in over)
+    counts = " and ".join(dict.fromkeys(f"{of.draws:,}" for _, of in over))
+    return f"{counts} draws each, expected estimator; the effect is above 0 in {shares}."
+
+
+def _sources(found: Uncertainty) -> tuple[tuple[str, DrawnEffect | None], ...]:
+    return (("posterior", found.posterior), ("prior", found.prior))
