@@ -17,10 +17,12 @@ from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import from_plain
 from balance_sim.scenario.schema import (
+    MOST_A_YEAR,
     SIGNAL_ORDER,
     TERMS,
     Arm,
     Audience,
+    CapabilityWeights,
     EventKind,
     Scenario,
     SectionRow,
@@ -67,6 +69,8 @@ def with_numbers(scenario: Scenario, values: Mapping[str, object]) -> Scenario |
         if type(number) not in (float, int) or not _is_free(path) or changed is None:
             return None
         changed = _with(changed, path, number)
+    if changed is not None and changed.capability is not scenario.capability and not sums_to_one(changed.capability):
+        return None
     if changed is None or changed.event_kinds is scenario.event_kinds:
         return changed
     # the order of the signals' weights is the one rule on numbers set here; arms may set some of them too
@@ -79,7 +83,13 @@ def _is_free(path: str) -> bool:
     if head in SECTIONS:
         return len(rest) == 2 and rest[1] in (*UNREAD.get(head, ()), *WARNED.get(head, ()))
     is_list = rest[-1:] in (["preset"], ["members"])
-    return head in ("parameters", "kinds", "event_kinds", "theory", "audiences") and not is_list
+    free = ("parameters", "capability", "kinds", "event_kinds", "theory", "audiences")
+    return path == "base_rate" or (head in free and not is_list)
+
+
+def sums_to_one(weights: CapabilityWeights) -> bool:
+    """Whether the weights of the composite are shares."""
+    return abs(weights.gdp + weights.milex + weights.population - 1.0) <= 1e-9
 
 
 def signals_out_of_order(kinds: Mapping[str, EventKind]) -> Iterator[tuple[str, str, str]]:
@@ -156,6 +166,8 @@ def _with(scenario: Scenario, path: str, value: object) -> Scenario | None:
             new = _in_mapping(scenario.audiences, rest[0], "attention", attention)
     elif head == "audiences" and rest[1:] == ["members"]:
         new = _with_members(scenario, rest[0], value)
+    elif path == "base_rate":
+        new = value if isinstance(value, float | int) and 0 < value <= MOST_A_YEAR else None
     elif head in SECTIONS and len(rest) == 2:
         new = _in_rows(scenario, head, rest[0], rest[1], value)
     return None if new is None else scenario.model_copy(update={head: new})

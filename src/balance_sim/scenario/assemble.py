@@ -33,6 +33,7 @@ from balance_sim.scenario.schema import (
     Dispute,
     Distance,
     Frailty,
+    Posterior,
     Report,
     Scenario,
     Strict,
@@ -166,7 +167,15 @@ def _same_arms(tree: Node, versions: Mapping[str, Scenario]) -> list[Diagnostic]
 
 def _is_complete(draft: Draft) -> bool:
     """Whether every piece could be read; one that could not has been reported where it was found."""
-    pieces = (draft.head, draft.capability, draft.parameters, draft.theory, draft.report, draft.calibration)
+    pieces = (
+        draft.head,
+        draft.capability,
+        draft.parameters,
+        draft.theory,
+        draft.report,
+        draft.calibration,
+        draft.posterior,
+    )
     rows = (row.value for section in draft.rows.values() for row in section)
     return all(piece is not None for piece in (*pieces, *rows))
 
@@ -200,6 +209,7 @@ def _build(draft: Draft, name: str) -> Scenario:
             update={name: tuple(sorted(getattr(report, name))) for name in ("windows", "groups")}
         ),
         "calibration": tidy(draft.calibration or Calibration()),
+        "posterior": draft.posterior or Posterior(),
     }
     for section, rows in draft.rows.items():
         order = _ORDER.get(section, lambda row: row.id)

@@ -1,11 +1,16 @@
-"""The calibration that a scenario names: read strictly, and laid below what the scenario's own file says.
+"""The calibration and the posterior that a scenario names, both read strictly; a calibration is laid below what the
+scenario's own file says.
 
 `calibration: NAME` names a file that `balance-sim calibrate` wrote. What it holds goes where it would stand in a
 scenario: intercepts under `kinds`, propensities in `states`, weights under `theory`, factors of dyads in `frailties`.
-A value that the scenario's file gives itself stays. A file of another record is refused: it says what to run."""
+A value that the scenario's file gives itself stays. A file of another record is refused: it says what to run.
+
+`posterior: NAME` names the head of a table of joint draws, which `balance-sim posterior` wrote. The table is read when
+draws are asked for (`replications/parameter_draws.py`)."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -85,6 +90,22 @@ class CalibrationFile(Strict):
     covariance: Covariance
 
 
+class PosteriorFile(Strict):
+    """The head of a table of draws; all its sections are required.
+
+    method, informed: for whoever reads it: how the draws were made, and what was found of each parameter."""
+
+    command: str
+    version: str
+    draws: str
+    count: int
+    sha256: str
+    scenario_sha256: str
+    priors_sha256: str
+    method: dict[str, Any]
+    informed: dict[str, Any]
+
+
 INTERCEPTS_OF_STATES = {"states": "propensity", "declarations": "propensity_declarations"}
 """Sections of states' random intercepts, and the field of a state that each one fills."""
 
@@ -114,6 +135,30 @@ def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
         problems.add(read, "calibration", "E012", "this is not a calibration", hint)
     found += problems
     return tree if errors_in(problems) else _laid(tree, read, name)
+
+
+def with_posterior(tree: Node, sources: Sources, found: Diagnostics) -> Node:
+    """The tree with what the head of draws says that it names. Raises ScenarioError for a file that is no YAML."""
+    named = tree.get("posterior")
+    if named is None or named.value is REFUSED or isinstance(named.value, dict):
+        return tree
+    tree = tree.without("posterior")
+    if named.value is None:
+        return tree
+    name, shown_as, data = sources.beside(named.value, sources.path.name, named.mark, "posterior", LARGEST_SCENARIO)
+    read, problems = read_document(decoded(data, shown_as), shown_as)
+    hint = f"write it again: balance-sim posterior {sources.shown}"
+    of_file = Diagnostics()
+    head = read_piece(PosteriorFile, read, "", of_file, folder=sources.folder)
+    problems += [one if one.suggestion.startswith("did you mean") else replace(one, suggestion=hint) for one in of_file]
+    if head is not None and ("/" in head.draws or "\\" in head.draws or not head.draws):
+        problems.add(read.fields["draws"], "draws", "E501", "expected the name of a file beside this one", hint)
+    found += problems
+    if head is None or errors_in(problems):
+        return tree
+    said = head.model_dump(exclude={"version", "method", "informed"}) | {"file": name}
+    said["draws"] = posixpath.join(posixpath.dirname(name), head.draws)
+    return tree.with_fields({"posterior": from_plain(said, read.mark)})
 
 
 def stale(scenario: Scenario, tree: Node, file: str, found: Diagnostics) -> None:

@@ -16,6 +16,8 @@ from balance_sim.scenario.nodes import Node, from_plain
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TREES = ("step_days", "capability", "parameters", "kinds", "event_kinds")
 DEFAULT_PRESET = "balance_of_threat"
+LIKELIHOODS = ("fitted.yaml",)
+"""Shipped files that say what data tell of parameters."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +129,46 @@ def fitted_shares() -> Distribution:
     return Distribution(paths, tuple(estimate), rows, paths)
 
 
+@dataclass(frozen=True)
+class ParameterPrior:
+    """A prior distribution and the source of its spread.
+
+    family: `normal` (mean, sd); `log-normal` (median, sd of the logarithm, above `lower`; below 0
+    for a negative median);
+    `half-normal` (sd, above `lower`, 0 if not given, or below `upper`); `beta` (mean, sd). `ladder` and `multiple`
+    follow from factors that parameters have in common (`priors.`): weights of acts; half-lives and rates of
+    opportunities. numbers: of the family, by name."""
+
+    family: str
+    numbers: dict[str, float]
+    source: str
+
+
+@cache
+def shipped_priors() -> dict[str, Any]:
+    """As written, by key path; those that parameters have in common under `priors.`. With the values in use."""
+    told = {path: {"value": entry["value"], **entry["prior"]} for path, entry in _leaves() if "prior" in entry}
+    return told | {f"priors.{name}": entry for name, entry in _shipped("defaults.yaml")["priors"].items()}
+
+
+@cache
+def priors() -> dict[str, ParameterPrior]:
+    """Prior by key path, and of what parameters have in common by `priors.` and its name."""
+    return {path: _prior(entry) for path, entry in shipped_priors().items()}
+
+
+def _prior(entry: dict[str, Any]) -> ParameterPrior:
+    numbers = {name: float(v) for name, v in entry.items() if name not in ("family", "source", "value")}
+    return ParameterPrior(entry["family"], numbers, entry["source"])
+
+
 def parameter_table() -> list[dict[str, object]]:
     """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`,
-    `standard_error`, `cite`.
+    `standard_error`, `cite`, `prior`.
 
-    `range` is [low, high] or None, `standard_error` a number or None: one of both is given."""
-    blank = dict.fromkeys(("path", "value", "unit", "source", "range", "standard_error")) | {"cite": ""}
+    `range` is [low, high] or None, `standard_error` a number or None: one of both is given. `prior`: its family,
+    numbers and source, or None for what is not drawn."""
+    blank = dict.fromkeys(("path", "value", "unit", "source", "range", "standard_error", "prior")) | {"cite": ""}
     return [{key: {**entry, "path": path}.get(key, blank[key]) for key in blank} for path, entry in _leaves()]
 
 
@@ -146,6 +182,7 @@ def _leaves() -> Iterator[tuple[str, dict[str, Any]]]:
     shipped = {**_shipped("defaults.yaml")}
     theory = {"weights": shipped.pop("weights")}
     shipped.pop("theories")
+    shipped.pop("priors")
     yield from _leaves_below({**shipped, "theory": theory}, "")
 
 

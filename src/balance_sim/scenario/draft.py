@@ -100,6 +100,7 @@ class Draft:
     theory: Theory | None
     report: schema.Report | None
     calibration: schema.Calibration | None
+    posterior: schema.Posterior | None
 
     def read(self, section: str) -> list[RowRead]:
         """The rows of a section that could be read."""

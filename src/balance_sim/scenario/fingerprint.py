@@ -21,6 +21,7 @@ from typing import Any
 from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
+from balance_sim.scenario.defaults import LIKELIHOODS, shipped_priors
 from balance_sim.scenario.files import shipped
 from balance_sim.scenario.schema import Identifier, Scenario, SectionRow
 
@@ -73,7 +74,7 @@ def _is_section(value: object) -> bool:
 
 # --- contents ---------------------------------------------------------------------------------------
 
-LEFT_OUT = ("name", "sha256", "targets_alternatives")
+LEFT_OUT = ("name", "posterior", "sha256", "targets_alternatives")
 """What belongs to a scenario without being a part of what its replications do."""
 WHERE_GIVEN = ("frailties", "calibration", "base_rate")
 """Parts that count where they say something, so that a scenario without them keeps the number it had."""
@@ -154,6 +155,24 @@ def record_digest(scenario: Scenario) -> str:
 def weights_digest() -> str:
     """sha256 of the shipped fit, from which a calibration starts."""
     return hashlib.sha256(shipped("balance_sim.scenario", "fitted.yaml")).hexdigest()
+
+
+def posterior_digest(scenario: Scenario) -> str:
+    """sha256 of what a scenario's draws are drawn for: its record, calibration, level, theory, numbers of the rules and
+    of acts, attention. Texts, arms, dates of acts and the table of draws itself are left out."""
+    parts = ("calibration", "base_rate", "theory", "parameters", "capability", "kinds", "event_kinds", "audiences")
+    said = scenario.model_dump(include={*parts})
+    said["states"] = [(one.id, one.propensity, one.propensity_declarations) for one in scenario.states]
+    said["frailties"] = [(one.a, one.b, one.factor, one.shape) for one in scenario.frailties]
+    return hashlib.sha256(record_digest(scenario).encode() + _text(said)).hexdigest()
+
+
+def priors_digest() -> str:
+    """sha256 of the priors, and of what the shipped fits say: what the draws of every scenario follow from."""
+    whole = hashlib.sha256(_text(shipped_priors()))
+    for name in LIKELIHOODS:
+        whole.update(shipped("balance_sim.scenario", name))
+    return whole.hexdigest()
 
 
 # --- the class table --------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ SINGLES: dict[str, type[Strict]] = {
     "theory": schema.Theory,
     "report": schema.Report,
     "calibration": schema.Calibration,
+    "posterior": schema.Posterior,
 }
 PLAIN = tuple(schema.ScenarioHead.model_fields)
 TOP = ("schema", "extends", *PLAIN, "outside", "groups", *SECTIONS, *TABLES_OF, *SINGLES)
@@ -67,6 +68,7 @@ FIXED_IN_ARMS = {
     "outside",
     "groups",
     "calibration",
+    "posterior",
     "frailties",
     "targets_alternatives",
 }
@@ -259,13 +261,13 @@ def locate(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[st
             near, why, _ = REPLACED_TERMS[rest[1]]
             raise NoSuchPath(near, (near,), why)
         return ["theory", "weights", *_name(rest[1:], TERMS, "theory.weights")]
-    if head in SINGLES and head != "calibration":
+    if head in SINGLES and head not in ("calibration", "posterior"):
         return [head, *_name(rest, SINGLES[head].model_fields, head)]
     if head == "groups":
         return [head, *_name(rest, tree.below(head).fields, head)]
     if head in TABLES_OF:
         return [head, *_in_table(tree, head, rest, names)]
-    if head in ("schema", "extends", "name", "calibration"):
+    if head in ("schema", "extends", "name", "calibration", "posterior"):
         raise NoSuchPath(head, (), f"`{head}` cannot be set")
     raise NoSuchPath(head, [name for name in TOP if name not in ("schema", "extends")])
 
@@ -370,6 +372,10 @@ def json_schema() -> dict[str, Any]:
         "calibration": {
             "description": "The file that `balance-sim calibrate` wrote for this scenario.",
             "anyOf": [{"type": ["string", "null"]}, _ref(schema.Calibration)],
+        },
+        "posterior": {
+            "description": "The file that `balance-sim posterior` wrote for this scenario.",
+            "anyOf": [{"type": ["string", "null"]}, _ref(schema.Posterior)],
         },
     }
     return {

@@ -14,7 +14,7 @@ from functools import cached_property
 from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.arms import at_hand, keep_arms, resolved, with_numbers
 from balance_sim.scenario.assemble import EXPANDED, ValueChange, apply_changes, as_tree, assemble
-from balance_sim.scenario.calibration import stale, with_calibration
+from balance_sim.scenario.calibration import stale, with_calibration, with_posterior
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
@@ -109,6 +109,8 @@ def check_scenario(
             problems = error.problems if sources is None else _from_where(error.problems, sources)
             return None, in_order(problems, first)
         scenario = _read_with(tree, stem(sources.path.name), first, _options(set, theory, found), found)
+        if scenario is not None and held is None:
+            scenario._folder = os.fspath(sources.folder)
         problems = _from_where(found, sources)
     return None if errors_in(problems) else scenario, in_order(problems, first)
 
@@ -286,7 +288,9 @@ def read_files(sources: Sources, found: Diagnostics, *, calibrated: bool = True)
     Raises ScenarioError where there is no tree to speak of."""
     tree = _read_mapping(sources.main(), sources.shown, found)
     base = _with_base(tree, sources.path.name, sources, [(sources.path.name, 0)], found)
-    return with_calibration(base, sources, found) if calibrated else base.without("calibration")
+    if not calibrated:
+        return base.without("calibration", "posterior")
+    return with_posterior(with_calibration(base, sources, found), sources, found)
 
 
 def _read_mapping(text: str, file: str, found: Diagnostics) -> Node:

@@ -51,6 +51,7 @@ Nats = Annotated[float, Field(ge=-50.0, le=50.0)]
 NatsPerUnit = Annotated[float, Field(ge=0.0, le=5.0)]
 Quarrel = Annotated[float, Field(ge=0.0, le=25.0)]
 Rate = Annotated[float, Field(ge=0.0, le=1000.0)]
+MOST_A_YEAR = 1e6
 HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them at most
 
 
@@ -331,6 +332,21 @@ class Calibration(Strict):
     covariance: tuple[Weight, ...] = ()
 
 
+class Posterior(Strict):
+    """Where the joint draws of the scenario's parameters lie, and what they were drawn for.
+
+    file: the head that `balance-sim posterior` wrote. draws: the table beside it, gzipped CSV, a column a key path and
+    a row a draw; sha256: of its text. scenario_sha256, priors_sha256: of what they follow from."""
+
+    file: Text = ""
+    command: Text = ""
+    draws: Text = ""
+    count: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    sha256: Text = ""
+    scenario_sha256: Text = ""
+    priors_sha256: Text = ""
+
+
 class Arm(Strict):
     """One version of the world: the scenario without `drop`, with `add`, with `set` laid over it."""
 
@@ -363,7 +379,7 @@ class ScenarioHead(Strict):
     end: Day
     step_days: StepDays
     focal: Identifier
-    base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
+    base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
 
 
 class Scenario(Strict):
@@ -400,10 +416,12 @@ class Scenario(Strict):
     arms: dict[Identifier, Arm] = Field(min_length=1)
     report: Report = Report()
     calibration: Calibration = Calibration()
-    base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
+    posterior: Posterior = Posterior()
+    base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
     sha256: str = ""
     _written: Scenario | Classes | None = PrivateAttr(default=None)
     _checked: str = PrivateAttr(default="")  # the sha256 of what was read and found right in every arm
+    _folder: str = PrivateAttr(default="")  # where the files stand that are read when they are asked for
     _arms: dict[tuple[str, bool], Scenario] = PrivateAttr(default_factory=dict)  # complete: see arms.py
     _arms_of: tuple[object, ...] = PrivateAttr(default=())  # the fields' values from which they were resolved
 
@@ -420,6 +438,7 @@ class Scenario(Strict):
 
         >>> own = changed.counted_as(None)  # doctest: +SKIP"""
         copy = self.model_copy()
+        copy._folder = copy._folder or (written._folder if isinstance(written, Scenario) else "")
         copy._written = written.written if isinstance(written, Scenario) else written
         copy._arms = {name: version.counted_as(copy._written) for name, version in self._arms.items()}
         return copy

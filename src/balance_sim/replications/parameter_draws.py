@@ -1,0 +1,376 @@
+"""Joint draws of a scenario's parameters: from the priors, or from the posterior that the scenario names.
+
+A draw of a prior is the quantile of a uniform number on a key of its own, made of seed, key path and the number of the
+draw: neither a further parameter nor a further draw changes any other. Parameters that a scenario does not have are
+left out, and so are values that its own file, or `--set`, gives in place of the default: what is said is not drawn.
+
+Weights of acts on the ladder of costly signals are sums of its steps, each step and the whole ladder with a log-normal
+factor, so that every draw keeps their order. The level is the key path `base_rate`: intercepts are shifted so that the
+agreements expected a year at the start are those of the draw, whatever else it holds."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import annotated_types
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model import clocks
+from balance_sim.scenario import with_values
+from balance_sim.scenario.assemble import value_at
+from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
+from balance_sim.scenario.diagnostics import Mark, refused, shown
+from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
+from balance_sim.scenario.layout import parts_of
+from balance_sim.scenario.schema import SIGNAL_ORDER, AccordKind, EventKind, Parameters, Scenario
+
+Floats = npt.NDArray[np.float64]
+COUNT = 2000
+SEED = 1
+LARGEST_DRAWS = 16 << 20
+SYMBOLIC = SIGNAL_ORDER[:3]
+"""Acts that show a standing; the others of the ladder are material."""
+LADDERS = ("alignment", "intent")
+DIGITS = 4
+"""Significant digits of a number in a file of draws."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Joint draws of a scenario's parameters.
+
+    paths: key paths as `--set` takes them, sorted. values: (D, P). source: `prior`, `posterior` or `fitted`.
+    sha256: of the text of the file, or of paths and values where there is no file."""
+
+    paths: tuple[str, ...]
+    values: Floats
+    source: str
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def column(self, path: str) -> Floats:
+        """(D,) draws of one parameter. Raises ValueError for a path that is not drawn."""
+        return np.asarray(self.values[:, self.paths.index(path)])
+
+    def without(self, paths: set[str]) -> Draws:
+        """The same draws without some columns."""
+        kept = [k for k, path in enumerate(self.paths) if path not in paths]
+        return Draws(tuple(self.paths[k] for k in kept), self.values[:, kept], self.source, self.sha256)
+
+
+def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
+    """The scenario with the values of draw k, counted from 0; its arms follow.
+
+    Raises
+    ------
+    IndexError : for a draw that there is not
+    ScenarioError : for values that the scenario refuses
+
+    Examples
+    --------
+    >>> from balance_sim.scenario import load_scenario
+    >>> scenario = load_scenario("scenarios/solomon_2022.yaml")
+    >>> draws = prior_draws(scenario, 10)
+    >>> at(scenario, draws, 3).parameters.beta == draws.column("parameters.beta")[3]
+    True
+    """
+    row = draws.values[k]
+    return with_values(scenario, {path: float(value) for path, value in zip(draws.paths, row, strict=True)})
+
+
+# --- priors -----------------------------------------------------------------------------------------
+
+
+def quantile(prior: ParameterPrior, u: Floats) -> Floats:
+    """The quantile function of a prior: values at probabilities u, in the shape of u.
+
+    Raises ValueError for a family that has none of its own (`ladder`, `multiple`)."""
+    from scipy.special import betaincinv, ndtri
+
+    of = prior.numbers
+    if prior.family == "normal":
+        return np.asarray(of["mean"] + of["sd"] * ndtri(u))
+    if prior.family == "log-normal":
+        away = of["median"] - of.get("lower", 0.0)
+        return np.asarray(of.get("lower", 0.0) + away * np.exp(of["sd"] * np.sign(away) * ndtri(u)))
+    if prior.family == "half-normal":
+        if "upper" in of:
+            return np.asarray(of["upper"] - of["sd"] * ndtri(1.0 - u / 2.0))
+        return np.asarray(of.get("lower", 0.0) + of["sd"] * ndtri((1.0 + u) / 2.0))
+    if prior.family == "beta":
+        mean, variance = of["mean"], of["sd"] ** 2
+        size = mean * (1.0 - mean) / variance - 1.0
+        return np.asarray(betaincinv(mean * size, (1.0 - mean) * size, u))
+    raise ValueError(f"a prior of the family {prior.family} has no quantiles of its own")
+
+
+def uniforms(path: str, count: int, seed: int) -> Floats:
+    """(D,) uniform numbers of a parameter, on a key of its own."""
+    key = clocks.absorb(clocks.absorb(clocks.label("prior"), seed), clocks.label(path))
+    return clocks.uniform(clocks.absorb(key, np.arange(count, dtype=np.uint64)))
+
+
+def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
+    """Prior by key path of all that is drawn independently for a scenario, sorted.
+
+    Of acts on the ladder these are the factors that they have in common (`priors.*`), one for each step
+    (`priors.alignment_steps.visit`) included."""
+    told, used = priors(), _default_values()
+    found = {path: prior for path, prior in told.items() if path in used and _is_default(scenario, path, used[path])}
+    common = {path for path, prior in told.items() if prior.family in ("ladder", "multiple")}
+    fixed = with_its_company(told.keys() - found.keys())
+    out = {path: prior for path, prior in found.items() if path not in common | fixed}
+    for path in common - fixed:
+        _, kind, field = path.split(".")
+        if field in LADDERS:
+            out[f"priors.{field}_scale"] = told[f"priors.{field}_scale"]
+            out[f"priors.{field}_steps.{kind}"] = told[f"priors.{field}_steps"]
+        else:
+            name = factor_of(kind, field)
+            out[name] = told[name]
+    return dict(sorted({**out, **_of_the_scenario(scenario, told)}.items()))
+
+
+CAPABILITY = tuple(f"capability.{name}" for name in ("gdp", "milex", "population"))
+COMPANIES = (*({f"event_kinds.{kind}.{field}" for kind in SIGNAL_ORDER} for field in LADDERS), {*CAPABILITY})
+"""Parameters of which one that is given fixes all: steps of a ladder could pass it, and shares sum to 1."""
+
+
+def with_its_company(paths: Iterable[str]) -> set[str]:
+    """These key paths, and all that one of them fixes."""
+    found = set(paths)
+    return found.union(*(company for company in COMPANIES if company & found))
+
+
+def factor_of(kind: str, field: str) -> str:
+    """The factor that a half-life has in common with acts of its sort, and a rate of opportunities with all types."""
+    return (
+        f"priors.half_life_{'symbolic' if kind in SYMBOLIC else 'material'}" if field != "ceiling" else "priors.ceiling"
+    )
+
+
+def _default_values() -> dict[str, float]:
+    return {str(row["path"]): float(str(row["value"])) for row in parameter_table()}
+
+
+def _is_default(scenario: Scenario, path: str, default: float) -> bool:
+    """Whether the scenario has the parameter and leaves it at its default, or at what it was calibrated to."""
+    try:
+        value = value_at(scenario, path)
+    except LookupError:
+        return False
+    if path.startswith("theory.weights."):
+        name = path.rpartition(".")[2]
+        return value != 0 and value in (default, scenario.calibration.weights.get(name, default))
+    if path.endswith(".intercept") and scenario.calibration.names:
+        return path in scenario.calibration.names
+    return bool(value == default)
+
+
+def _of_the_scenario(scenario: Scenario, told: Mapping[str, ParameterPrior]) -> dict[str, ParameterPrior]:
+    """What a scenario guesses itself: attention, how visible its focal event is, and its level."""
+    out = {}
+    for name, audience in scenario.audiences.items():
+        value = audience.attention.get("default")
+        if value is not None and 0 < value < 1:
+            out[f"audiences.{name}.attention.default"] = _about(told["priors.attention"], value)
+    focal = next((one for one in scenario.events if one.id == scenario.focal), None)
+    if focal is not None and focal.confidence == "guess" and 0 < focal.visibility < 1:
+        out[f"events.{focal.id}.visibility"] = _about(told["priors.visibility"], focal.visibility)
+    level = level_of(scenario)
+    if level is not None:
+        sd = told["priors.base_rate"].numbers["sd"]
+        source = told["priors.base_rate"].source
+        out["base_rate"] = ParameterPrior("log-normal", {"median": level, "sd": sd}, source)
+    return out
+
+
+def _about(prior: ParameterPrior, value: float) -> ParameterPrior:
+    """A beta distribution about a guess, narrower where the guess is near an end."""
+    sd = min(prior.numbers["sd"], 0.6 * float(np.sqrt(value * (1 - value))))
+    return ParameterPrior("beta", {"mean": value, "sd": sd}, prior.source)
+
+
+def level_of(scenario: Scenario) -> float | None:
+    """Agreements a year expected at the start: as the scenario states them, or as it was calibrated; else None."""
+    if scenario.base_rate is not None or not scenario.calibration.names:
+        return scenario.base_rate
+    from balance_sim.model.baseline import compile_worlds, expected_a_year
+
+    worlds = compile_worlds(scenario, [scenario.reference_arm])
+    return float(f"{expected_a_year(worlds.reference, worlds.baseline):.4g}")
+
+
+def from_factors(scenario: Scenario, factors: Mapping[str, Floats]) -> dict[str, Floats]:
+    """(D,) values by key path from what was drawn independently: the ladder is put together.
+
+    Raises KeyError where a factor is missing."""
+    used = _default_values()
+    out = {path: values for path, values in factors.items() if not path.startswith("priors.")}
+    for field in LADDERS:
+        name = f"priors.{field}_"
+        kinds = [kind for kind in SIGNAL_ORDER if f"{name}steps.{kind}" in factors]
+        if not kinds:
+            continue
+        weights = [0.0, *(used[f"event_kinds.{kind}.{field}"] for kind in kinds)]
+        height = np.zeros(1)
+        for kind, (below, above) in zip(kinds, pairwise(weights), strict=True):
+            height = height + (above - below) * factors[f"{name}steps.{kind}"]
+            out[f"event_kinds.{kind}.{field}"] = height * factors[f"{name}scale"]
+    for path, prior in priors().items():
+        name = factor_of(*path.split(".")[1:]) if prior.family == "multiple" else ""
+        if name in factors and _is_default(scenario, path, used[path]):
+            out[path] = used[path] * factors[name]
+    if out.keys() >= {*CAPABILITY}:
+        whole = sum(out[path] for path in CAPABILITY)
+        first, second = (np.round(out[path] / whole, DIGITS) for path in CAPABILITY[:2])
+        out |= dict(zip(CAPABILITY, (first, second, np.round(1.0 - first - second, DIGITS)), strict=True))
+    return {path: np.clip(out[path], *limits(path)) for path in sorted(out)}
+
+
+BOUNDED = {"parameters": Parameters, "kinds": AccordKind, "event_kinds": EventKind}
+
+
+def limits(path: str) -> tuple[float, float]:
+    """The least and the largest value that a scenario takes at a key path: what is drawn beyond stands at the bound."""
+    head, name = path.partition(".")[0], path.rpartition(".")[2]
+    low, high = -np.inf, np.inf
+    for part in parts_of(BOUNDED[head], name) if head in BOUNDED else ():
+        for one in getattr(part, "metadata", [part]):
+            low = float(str(one.ge)) if isinstance(one, annotated_types.Ge) else low
+            high = float(str(one.le)) if isinstance(one, annotated_types.Le) else high
+    return low, high
+
+
+def prior_draws(scenario: Scenario, count: int = COUNT, seed: int = SEED) -> Draws:
+    """Joint draws from the priors of all parameters that the scenario has.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    count : int
+        Draws, the first of a longer list being those of a shorter.
+    seed : int
+
+    Returns
+    -------
+    Draws
+        The same for the same arguments; a column depends on seed and key path alone.
+
+    Examples
+    --------
+    >>> from balance_sim.scenario import load_scenario
+    >>> draws = prior_draws(load_scenario("scenarios/solomon_2022.yaml"), 4)
+    >>> draws.values.shape[0], bool((draws.column("event_kinds.treaty.intent") > 0).all())
+    (4, True)
+    """
+    told = drawn_priors(scenario)
+    factors = {path: quantile(prior, uniforms(path, count, seed)) for path, prior in told.items()}
+    return as_draws(from_factors(scenario, factors), "prior")
+
+
+def as_draws(columns: Mapping[str, Floats], source: str) -> Draws:
+    """Draws of these columns, rounded as a file holds them, with the sha256 of the text that they would make."""
+    paths = tuple(sorted(columns))
+    values = np.stack([rounded(columns[path]) for path in paths], axis=1)
+    bare = Draws(paths, values, source, "")
+    return Draws(paths, values, source, hashlib.sha256(draws_text(bare).encode("ascii")).hexdigest())
+
+
+def rounded(values: Floats) -> Floats:
+    """To `DIGITS` significant digits, so that what is drawn is what a file gives back."""
+    return np.array([float(f"{value:.{DIGITS}g}") for value in values])
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+
+def draws_text(draws: Draws) -> str:
+    """CSV: a line of key paths, then a line a draw."""
+    rows = [",".join(draws.paths)]
+    rows += [",".join([f"{value:.{DIGITS}g}" for value in row]) for row in draws.values.tolist()]
+    return "\n".join(rows) + "\n"
+
+
+def draws_bytes(draws: Draws) -> bytes:
+    """The text, gzipped without a date: the same bytes for the same draws."""
+    return gzip.compress(draws_text(draws).encode("ascii"), compresslevel=9, mtime=0)
+
+
+def posterior_draws(scenario: Scenario) -> Draws:
+    """The joint draws that the scenario names by `posterior:`, without columns of parameters that were changed since.
+
+    Raises
+    ------
+    ScenarioError : where it names none, the file is not there or is another one, or was drawn for another record, other
+        priors or another fit; with the command that writes it again
+
+    Examples
+    --------
+    >>> from balance_sim.scenario import load_scenario
+    >>> len(posterior_draws(load_scenario("scenarios/beijing_2025.yaml")))  # doctest: +SKIP
+    2000
+    """
+    named, again = scenario.posterior, f"write it again: balance-sim posterior {scenario.name}"
+    if not named.draws:
+        why = "the scenario names no posterior"
+        hint = f"write one: balance-sim posterior {scenario.name}; then name it by `posterior:`"
+        raise refused(Mark(scenario.name, 1, 1), "posterior", "E107", why, hint)
+    written = scenario.written if isinstance(scenario.written, Scenario) else None
+    if written is not None and posterior_digest(written) != named.scenario_sha256:
+        raise refused(
+            Mark(named.file, 1, 1), "scenario_sha256", "E505", "drawn for another form of this scenario", again
+        )
+    if priors_digest() != named.priors_sha256:
+        raise refused(Mark(named.file, 1, 1), "priors_sha256", "E505", "drawn from other priors, or other fits", again)
+    if not scenario._folder:
+        why = "the table of draws is not at hand: the scenario was not read from a folder"
+        raise refused(Mark(scenario.name, 1, 1), "posterior", "E001", why, "load the scenario from its file")
+    drawn = read_draws(Path(scenario._folder) / named.draws, named.sha256, again)
+    return drawn.without(_changed(scenario, written, drawn.paths))
+
+
+def _changed(scenario: Scenario, written: Scenario | None, paths: tuple[str, ...]) -> set[str]:
+    """Parameters that the scenario has no more, or that have another value than in the file as written."""
+
+    def value(of: Scenario, path: str) -> object:
+        try:
+            return value_at(of, path)
+        except LookupError:
+            return "none"
+
+    changed = {
+        path
+        for path in paths
+        if value(scenario, path) != (value(written, path) if written is not None else value(scenario, path))
+        or (path != "base_rate" and value(scenario, path) == "none")
+    }
+    return with_its_company(changed)
+
+
+def read_draws(path: Path, sha256: str, again: str) -> Draws:
+    """A table of draws, held to the sha256 of its text. Raises ScenarioError, with `again` as the next step."""
+    named = shown(os.fspath(path), 200)
+    try:
+        text = gzip.decompress(regular_bytes(path, LARGEST_DRAWS))
+    except FileNotFoundError:
+        raise refused(Mark(named, 1, 1), "", "E001", "the table of draws is not there", again) from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise refused(Mark(named, 1, 1), "", "E003", f"cannot be read as a gzipped table: {error}", again) from None
+    if hashlib.sha256(text).hexdigest() != sha256:
+        raise refused(Mark(named, 1, 1), "", "E503", "not the table of the head's sha256", again)
+    head, *rows = text.decode("ascii").splitlines()
+    paths = tuple(head.split(","))
+    values = np.array([row.split(",") for row in rows], dtype=np.float64).reshape(len(rows), len(paths))
+    return Draws(paths, values, "posterior", sha256)

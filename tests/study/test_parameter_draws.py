@@ -1,0 +1,235 @@
+"""Joint draws of parameters: priors as declared, keys of their own, and how a file of draws is refused."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from scipy import stats
+
+from balance_sim.replications import parameter_draws as drawing
+from balance_sim.replications.parameter_draws import Draws, at, posterior_draws, prior_draws, quantile
+from balance_sim.scenario import check_scenario, load_scenario
+from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
+from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.scenario.fingerprint import content_digest, posterior_digest, priors_digest
+from balance_sim.scenario.schema import SIGNAL_ORDER
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+PROBABILITIES = np.array([0.001, 0.025, 0.3, 0.5, 0.9, 0.999])
+
+
+@pytest.mark.parametrize(
+    ("prior", "other"),
+    [
+        (ParameterPrior("normal", {"mean": -2.5, "sd": 0.5}, ""), stats.norm(-2.5, 0.5)),
+        (ParameterPrior("log-normal", {"median": 3.0, "sd": 0.4}, ""), stats.lognorm(0.4, scale=3.0)),
+        (ParameterPrior("log-normal", {"lower": 1.0, "median": 3.0, "sd": 0.4}, ""), stats.lognorm(0.4, 1.0, 2.0)),
+        (ParameterPrior("half-normal", {"sd": 1.5}, ""), stats.halfnorm(0, 1.5)),
+        (ParameterPrior("half-normal", {"lower": 1.0, "sd": 1.5}, ""), stats.halfnorm(1, 1.5)),
+        (ParameterPrior("beta", {"mean": 0.3, "sd": 0.1}, ""), stats.beta(6.0, 14.0)),
+    ],
+)
+def test_quantiles_are_those_of_the_families(prior: ParameterPrior, other: Any) -> None:
+    assert quantile(prior, PROBABILITIES) == pytest.approx(other.ppf(PROBABILITIES))
+
+
+def test_a_prior_below_a_bound_and_one_of_a_negative_number_are_mirrored() -> None:
+    below = quantile(ParameterPrior("half-normal", {"upper": 1.0, "sd": 0.1}, ""), PROBABILITIES)
+    assert 1.0 - below == pytest.approx(stats.halfnorm(0, 0.1).ppf(1 - PROBABILITIES))
+    negative = quantile(ParameterPrior("log-normal", {"median": -0.4, "sd": 0.5}, ""), PROBABILITIES)
+    assert -negative == pytest.approx(stats.lognorm(0.5, scale=0.4).ppf(1 - PROBABILITIES))
+
+
+def test_every_guess_with_a_range_has_a_prior_with_the_source_of_its_spread() -> None:
+    """Only the step of the time grid is none: it is a setting of the method, not a belief about the world."""
+    without = [
+        row["path"]
+        for row in parameter_table()
+        if row["prior"] is None and (row["range"] is None or row["range"][0] < row["range"][1])
+    ]
+    assert without == ["step_days"]
+    assert all(len(prior.source) > 10 for prior in priors().values())
+
+
+def test_values_in_use_lie_within_their_priors() -> None:
+    """A value in use beyond the central 99 % of its prior would say that the two were chosen apart."""
+    outside = []
+    for row in parameter_table():
+        prior = priors().get(str(row["path"]))
+        if prior is None or prior.family in ("ladder", "multiple"):
+            continue
+        low, high = quantile(prior, np.array([0.005, 0.995]))
+        if not low - 0.02 <= float(str(row["value"])) <= high + 0.02:
+            outside.append(row["path"])
+    assert outside == []
+
+
+def test_a_column_depends_on_its_path_and_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = load_scenario(SCENARIOS / "solomon_2022.yaml")
+    whole, short, other = prior_draws(scenario, 40), prior_draws(scenario, 10), prior_draws(scenario, 10, seed=2)
+    assert np.array_equal(whole.values[:10], short.values)
+    assert not np.isin(short.column("parameters.beta"), other.column("parameters.beta")).any()
+    told = drawing.priors()
+    fewer = {path: prior for path, prior in told.items() if path != "parameters.alpha0"}
+    monkeypatch.setattr(drawing, "priors", lambda: fewer)
+    left = prior_draws(scenario, 10)
+    assert set(short.paths) - set(left.paths) == {"parameters.alpha0"}
+    assert np.array_equal(left.values, short.without({"parameters.alpha0"}).values)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(SCENARIOS.glob("*.yaml"))])
+def test_draws_are_accepted_and_keep_what_the_rules_keep(name: str) -> None:
+    scenario = load_scenario(SCENARIOS / f"{name}.yaml")
+    draws = prior_draws(scenario, 200)
+    for field in ("alignment", "intent"):
+        ladder = [draws.column(f"event_kinds.{kind}.{field}") for kind in SIGNAL_ORDER]
+        assert all((low < high).all() for low, high in pairwise(ladder))
+    for weight in ("common_threat", "hostility", "security_gain"):
+        assert (draws.column(f"theory.weights.{weight}") >= 0).all()
+    assert sum(draws.column(f"capability.{one}") for one in ("gdp", "milex", "population")) == pytest.approx(1.0)
+    for k in range(0, 200, 20):
+        drawn = at(scenario, draws, k)
+        assert drawn.base_rate == draws.column("base_rate")[k]
+        assert drawn.sha256 != scenario.sha256
+        assert drawn.written == scenario
+
+
+def test_draws_follow_their_declared_distributions() -> None:
+    draws = prior_draws(load_scenario(SCENARIOS / "solomon_2022.yaml"), 4000)
+    for path in ("parameters.alpha_x", "parameters.beta", "kinds.access.talks_days", "theory.weights.similarity"):
+        found = stats.kstest(draws.column(path), quantile(priors()[path], np.linspace(0.0005, 0.9995, 1000)))
+        assert found.pvalue > 0.001, path
+    scale = draws.column("event_kinds.joint_summit.alignment") / 0.5
+    assert np.median(scale) == pytest.approx(1.0, abs=0.15)
+    matrix = np.corrcoef(draws.column("parameters.alpha_x"), draws.column("parameters.eta_x"))
+    assert abs(matrix[0, 1]) < 4 / np.sqrt(4000)
+
+
+def test_what_a_scenario_sets_is_not_drawn() -> None:
+    path = SCENARIOS / "solomon_2022.yaml"
+    plain = set(prior_draws(load_scenario(path), 1).paths)
+    set_here = load_scenario(path, set=["parameters.beta=0.35", "event_kinds.visit.intent=0.2"])
+    ladder = {f"event_kinds.{kind}.intent" for kind in SIGNAL_ORDER}
+    assert plain - set(prior_draws(set_here, 1).paths) == {"parameters.beta"} | ladder
+    bandwagoning = load_scenario(path, theory="bandwagoning")
+    switched_off = {f"theory.weights.{one}" for one in ("hostility", "common_threat", "security_gain", "bandwagon")}
+    assert plain - set(prior_draws(bandwagoning, 1).paths) == switched_off
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A small scenario with a table of draws that are those of its prior."""
+    shutil.copytree(SCENARIOS / "solomon_2022", tmp_path / "solomon_2022", ignore=shutil.ignore_patterns("posterior*"))
+    lines = (SCENARIOS / "solomon_2022.yaml").read_text().splitlines()
+    bare = "\n".join(line for line in lines if not line.startswith("posterior:")) + "\n"
+    path = tmp_path / "solomon_2022.yaml"
+    path.write_text(bare)
+    scenario = load_scenario(path)
+    draws = prior_draws(scenario, 5)
+    head = {
+        "command": "balance-sim posterior scenarios/solomon_2022.yaml",
+        "version": "0",
+        "draws": "posterior.csv.gz",
+        "count": 5,
+        "sha256": draws.sha256,
+        "scenario_sha256": posterior_digest(scenario),
+        "priors_sha256": priors_digest(),
+        "method": {},
+        "informed": {},
+    }
+    (tmp_path / "solomon_2022" / "posterior.csv.gz").write_bytes(drawing.draws_bytes(draws))
+    head_of(path).write_text(yaml.safe_dump(head, sort_keys=False))
+    path.write_text("posterior: solomon_2022/posterior.yaml\n" + bare)
+    return path
+
+
+def head_of(path: Path) -> Path:
+    return path.with_suffix("") / "posterior.yaml"
+
+
+def changed(path: Path, **values: object) -> None:
+    head = yaml.safe_load(head_of(path).read_text())
+    head_of(path).write_text(yaml.safe_dump(head | values, sort_keys=False))
+
+
+def refusal(path: Path, **options: Any) -> str:
+    with pytest.raises(ScenarioError) as refused:
+        posterior_draws(load_scenario(path, **options))
+    return str(refused.value)
+
+
+def test_a_file_gives_back_what_was_drawn_and_the_same_bytes(copy: Path) -> None:
+    scenario = load_scenario(copy)
+    draws = posterior_draws(scenario)
+    assert draws.source == "posterior"
+    assert np.array_equal(draws.values, prior_draws(scenario, 5).values)
+    data = (copy.with_suffix("") / "posterior.csv.gz").read_bytes()
+    assert drawing.draws_bytes(draws) == data
+    assert hashlib.sha256(gzip.decompress(data)).hexdigest() == draws.sha256
+
+
+def test_the_draws_are_no_part_of_what_the_scenario_says(copy: Path) -> None:
+    scenario = load_scenario(copy)
+    assert scenario.posterior.count == 5
+    assert scenario.sha256 == content_digest(scenario) == load_scenario(SCENARIOS / "solomon_2022.yaml").sha256
+    assert load_scenario(copy, calibrated=False).posterior.draws == ""
+
+
+def test_what_an_option_sets_stays_in_every_draw(copy: Path) -> None:
+    scenario = load_scenario(copy, set=["parameters.beta=0.9", "event_kinds.visit.alignment=0.25"])
+    draws = posterior_draws(scenario)
+    assert "parameters.beta" not in draws.paths
+    assert not any(path.endswith(".alignment") and path.split(".")[1] in SIGNAL_ORDER for path in draws.paths)
+    assert at(scenario, draws, 2).parameters.beta == 0.9
+
+
+def test_draws_of_another_scenario_other_priors_or_another_table_are_refused(copy: Path) -> None:
+    again = "balance-sim posterior solomon_2022"
+    text = copy.read_text()
+    copy.write_text(text.replace("base_rate: 0.5", "base_rate: 0.6"))
+    assert "another form of this scenario" in (said := refusal(copy)) and again in said
+    copy.write_text(text)
+    changed(copy, priors_sha256="0" * 64)
+    assert "other priors" in (said := refusal(copy)) and again in said
+    changed(copy, priors_sha256=priors_digest(), sha256="0" * 64)
+    assert "sha256" in (said := refusal(copy)) and again in said
+    (copy.with_suffix("") / "posterior.csv.gz").write_bytes(b"no gzip")
+    assert "gzipped" in refusal(copy)
+    (copy.with_suffix("") / "posterior.csv.gz").unlink()
+    assert "not there" in refusal(copy)
+    copy.write_text(text.partition("\n")[2])
+    assert "names no posterior" in (said := refusal(copy)) and again in said
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"draws": "../posterior.csv.gz"}, "draws"),
+        ({"count": "many"}, "count"),
+        ({"extra": 1}, "extra"),
+        ({"method": "by hand"}, "method"),
+    ],
+)
+def test_a_head_is_read_strictly(copy: Path, values: dict[str, object], path: str) -> None:
+    changed(copy, **values)
+    scenario, problems = check_scenario(copy)
+    assert scenario is None
+    errors = [one for one in problems if not one.is_warning]
+    assert [one.path for one in errors] == [path]
+    assert errors[0].file.endswith("posterior.yaml")
+
+
+def test_draws_can_be_made_by_hand() -> None:
+    draws = Draws(("parameters.beta",), np.array([[0.2], [0.4]]), "prior", "")
+    scenario = load_scenario(SCENARIOS / "solomon_2022.yaml")
+    assert [at(scenario, draws, k).parameters.beta for k in range(2)] == [0.2, 0.4]
+    with pytest.raises(IndexError):
+        at(scenario, draws, 2)
