@@ -92,6 +92,10 @@ def _effects(scenario: Scenario, draws: Draws, arms: tuple[str, str], ks: range)
     return [effect_of(compile_arms(at(scenario, draws, k), arms), arms[1]) for k in ks]
 
 
+def _named(ks: range) -> str:
+    return f"draws {ks.start + 1} to {ks.stop}"
+
+
 def effects_over(
     scenario: Scenario,
     draws: Draws,
@@ -113,7 +117,7 @@ def effects_over(
     chunks = [range(first, min(first + CHUNK, len(draws))) for first in range(0, len(draws), CHUNK)]
     work = partial(_effects, scenario, draws, (scenario.reference_arm, arm))
     rows: list[tuple[float, ...]] = []
-    for found in map_in_order(work, chunks, workers, lambda ks: f"draws {ks.start + 1} to {ks.stop}"):
+    for found in map_in_order(work, chunks, workers, _named):
         rows += found
         if progress:
             progress(len(rows), len(draws))
@@ -243,6 +247,31 @@ class Uncertainty:
 
 
 _PLAIN = TypeAdapter(Uncertainty)
+
+
+def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
+    """What the scenario's posterior holds of an arm's effect, if it was worked out for this very scenario and arm."""
+    said = scenario.posterior.headline
+    if arm is None or said.get("scenario_sha256") != scenario.sha256 or said.get("arm") != arm:
+        return None
+    try:
+        return Uncertainty.of_plain({name: value for name, value in said.items() if name != "scenario_sha256"})
+    except ValueError:  # by another version
+        return None
+
+
+def to_keep(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
+    """What `kept` reads back: six significant digits, and the form of the scenario that it is for."""
+    return {"scenario_sha256": scenario.sha256, **rounded(found.as_dict())}
+
+
+def rounded(said: Any) -> Any:
+    """Plain data with numbers of six significant digits."""
+    if isinstance(said, dict):
+        return {name: rounded(value) for name, value in said.items()}
+    if isinstance(said, list):
+        return [rounded(value) for value in said]
+    return float(f"{said:.6g}") if isinstance(said, float) else said
 
 
 def uncertainty(

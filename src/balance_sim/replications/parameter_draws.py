@@ -63,6 +63,10 @@ class Draws:
         """(D,) draws of one parameter. Raises ValueError for a path that is not drawn."""
         return np.asarray(self.values[:, self.paths.index(path)])
 
+    def first(self, count: int) -> Draws:
+        """The first so many draws, or all there are; with the sha256 of all."""
+        return Draws(self.paths, self.values[:count], self.source, self.sha256)
+
     def without(self, paths: set[str]) -> Draws:
         """The same draws without some columns."""
         kept = [k for k, path in enumerate(self.paths) if path not in paths]

@@ -93,7 +93,8 @@ class CalibrationFile(Strict):
 class PosteriorFile(Strict):
     """The head of a table of draws; all its sections are required.
 
-    method, informed: for whoever reads it: how the draws were made, and what was found of each parameter."""
+    method, informed: for whoever reads it: how the draws were made, and what was found of each parameter. headline: what
+    they make of the headline effect."""
 
     command: str
     version: str
@@ -104,6 +105,7 @@ class PosteriorFile(Strict):
     priors_sha256: str
     method: dict[str, Any]
     informed: dict[str, Any]
+    headline: dict[str, Any] = {}
 
 
 INTERCEPTS_OF_STATES = {"states": "propensity", "declarations": "propensity_declarations"}

@@ -9,7 +9,7 @@ States are ISO3 codes (COW numbers with dates for states that no longer exist), 
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, create_model
 
@@ -336,7 +336,8 @@ class Posterior(Strict):
     """Where the joint draws of the scenario's parameters lie, and what they were drawn for.
 
     file: the head that `balance-sim posterior` wrote. draws: the table beside it, gzipped CSV, a column a key path and
-    a row a draw; sha256: of its text. scenario_sha256, priors_sha256: of what they follow from."""
+    a row a draw; sha256: of its text. scenario_sha256, priors_sha256: of what they follow from. headline: what is not
+    known of the headline effect, worked out over the draws for one form of the scenario (`analysis.effect_draws`)."""
 
     file: Text = ""
     command: Text = ""
@@ -345,6 +346,7 @@ class Posterior(Strict):
     sha256: Text = ""
     scenario_sha256: Text = ""
     priors_sha256: Text = ""
+    headline: dict[str, Any] = {}
 
 
 class Arm(Strict):

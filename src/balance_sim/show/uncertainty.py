@@ -33,9 +33,8 @@ def theory_words(name: str) -> str:
 
 
 def places_of(found: Uncertainty) -> int:
-    """Decimals for effects: two significant digits of the value in use, and of the ends of the narrowest interval."""
-    ends = [bound for of in (found.posterior, found.prior) if of for bound in of.of["total"].ci95]
-    return min(max(say.digits(found.estimate["total"], *ends), 3), 6)
+    """Decimals for effects: two significant digits of the value in use, at least three."""
+    return max(say.digits(found.estimate["total"]), 3)
 
 
 def interval_words(found: Uncertainty) -> str:
@@ -77,6 +76,8 @@ def width_words(found: Uncertainty) -> str:
     of = found.variance
     if of is None or not of.sd > 0:
         return ""
+    if of.unexplained > 0.5:
+        return f"Too few draws of the {of.source} to say which parameters carry its width."
     order = sorted(of.shares.items(), key=lambda item: -item[1])
     shown = [f"{name} {say.percent(share)}" for name, share in order[:MOST_GROUPS] if share > 0.01]
     best = min(of.sd_if_known, key=lambda name: of.sd_if_known[name])

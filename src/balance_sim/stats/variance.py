@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,8 @@ from balance_sim.stats.shapley import shapley
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
-DEGREE = 3  # of polynomials in the scores
+DEGREE = 3  # of polynomials in the scores, at most
+DRAWS_A_FEATURE = 5  # at least: with fewer draws the degree is lower, and more is left unexplained
 RIDGE = 10.0
 MOST_GROUPS = 10
 FEWEST = 100  # draws
@@ -82,13 +84,14 @@ def variance_split(y: Floats, x: Floats, groups: Mapping[str, Sequence[int]]) ->
     if not variance > 1e-24 * max(float(np.mean(y) ** 2), 1e-300):
         nothing = dict.fromkeys(groups, 0.0)
         return VarianceSplit(variance, nothing, dict(nothing), 0.0)
+    degree = max([d for d in range(1, DEGREE + 1) if DRAWS_A_FEATURE * comb(count + d, d) <= len(y)], default=1)
     of = _scores(
         np.arcsinh(y / np.median(np.abs(y))), x, [np.asarray(columns, dtype=np.intp) for columns in groups.values()]
     )
     worth = np.zeros(1 << count)
     for coalition in range(1, 1 << count):
         members = [k for k in range(count) if coalition >> k & 1]
-        worth[coalition] = explained(y, polynomials(of[:, members]))
+        worth[coalition] = explained(y, polynomials(of[:, members], degree))
     shares = dict(zip(groups, map(float, shapley(worth)), strict=True))
     alone = {name: float(worth[1 << k]) for k, name in enumerate(groups)}
     return VarianceSplit(variance, shares, alone, float(1.0 - worth[-1]))
@@ -111,10 +114,11 @@ def explained(y: Floats, features: Floats) -> float:
 
     features: (N, F). Residuals of draws left out are e / (1 - h), with h the leverages (Allen 1974, PRESS)."""
     design = np.column_stack([np.ones(len(y)), features])
-    left, size, _ = np.linalg.svd(design, full_matrices=False)
-    left = left[:, size > 1e-9 * size[0]]
-    residual = y - left @ (left.T @ y)
-    leverage = np.minimum((left**2).sum(axis=1), 1.0 - 1e-9)
+    size, directions = np.linalg.eigh(design.T @ design)
+    kept = size > 1e-12 * size[-1]
+    basis = design @ (directions[:, kept] / np.sqrt(size[kept]))  # orthonormal
+    residual = y - basis @ (basis.T @ y)
+    leverage = np.minimum((basis**2).sum(axis=1), 1.0 - 1e-9)
     out = residual / (1.0 - leverage)
     apart = (y - y.mean()) * len(y) / (len(y) - 1)  # the same of the mean alone
     return max(1.0 - float(out @ out) / float(apart @ apart), 0.0)
