@@ -1,11 +1,11 @@
 """The headline effect over draws of the parameters: how wide it is before and after the data, and what makes it so.
 
-For each joint draw of the parameters the *expected* estimator gives the control arm's level, the effect on counter-balancing
-security agreements within the longest window, and its two channels. Classes of dyads stay as written, so that every draw
-counts the same dyads. The 95 % interval over draws of the posterior (or the prior) is what is not known of the parameters;
-Monte Carlo error is no part of it, for nothing is simulated. Theories are the shipped presets at one base rate, each with
-the weight that stacking gave it (`stats.stacking`) where the scenario's own record could score them.
-"""
+For each joint draw of the parameters the *expected* estimator gives the control arm's level, the effect on
+counter-balancing security agreements within the longest window, and its two channels. Classes of dyads stay as written,
+so that every draw counts the same dyads. The 95 % interval over draws of the posterior (or the prior) is what is not
+known of the parameters; Monte Carlo error is no part of it, for nothing is simulated. Theories are the shipped presets
+at one base rate, each with the weight that stacking gave it (`stats.stacking`) where the scenario's own record could
+score them."""
 
 from __future__ import annotations
 
@@ -161,7 +161,8 @@ class DrawnEffect:
 
 @dataclass(frozen=True)
 class TheoryEffect:
-    """What one theory says at the shipped values, at one base rate. weight: by stacking; None where nothing scored it."""
+    """What one theory says at the shipped values, at one base rate. weight: by stacking; None where nothing scored
+    it."""
 
     name: str
     level: float
@@ -173,9 +174,10 @@ class TheoryEffect:
 
 @dataclass(frozen=True)
 class VarianceShares:
-    """What carries the spread of the effect. source: of the draws. shares: Shapley shares of the variance by group, with
-    `unexplained` their sum is 1. sd: of the effect. sd_if_known: by group, what would be left of it on average if the
-    group were known. parameters: the share of the variance that knowing single parameters would take off, the largest."""
+    """What carries the spread of the effect. source: of the draws. shares: Shapley shares of the variance by group,
+    with `unexplained` their sum is 1. sd: of the effect. sd_if_known: by group, what would be left of it on average if
+    the group were known. parameters: the share of the variance that knowing single parameters would take off, the
+    largest."""
 
     source: str
     sd: float

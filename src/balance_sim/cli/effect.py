@@ -37,8 +37,8 @@ def effect(
 
     The network of agreements is that of the start, and no random numbers are drawn: what agreements made on the way
     change is left out. `run` simulates it, and prints the gap between the two."""
-    from balance_sim.analysis.expected_effect import expected_effect
     from balance_sim.analysis.effect_draws import kept, uncertainty
+    from balance_sim.analysis.expected_effect import expected_effect
     from balance_sim.cli.progress import progress_bar
     from balance_sim.scenario import load_scenario
 

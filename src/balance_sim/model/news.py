@@ -38,10 +38,10 @@ def signal_weights(scenario: Scenario, kind: str) -> tuple[float, float]:
     """Weights of a kind of event on alignment and on intent, nats.
 
     Those of the scenario; on the ladder of costly signals, for the share `theory.signal_cost`, those of a signalling
-    game (Spence 1973, QJE 87(3); Fearon 1997, JCR 41(1)). A host stages an act when what it gains by being seen
-    there is more than the act's cost c. Gains are exponential, with mean g for a benign host and G > g for a hostile one,
-    so an audience that sees the act learns ln(e^(-c/G) / e^(-c/g)) = c (1/g - 1/G): in proportion to the cost, and
-    nothing from what is free. The costliest act keeps its weight, which fixes the scale."""
+    game (Spence 1973, QJE 87(3); Fearon 1997, JCR 41(1)). A host stages an act when what it gains by being seen there
+    is more than the act's cost c. Gains are exponential, with mean g for a benign host and G > g for a hostile one, so
+    an audience that sees the act learns ln(e^(-c/G) / e^(-c/g)) = c (1/g - 1/G): in proportion to the cost, and nothing
+    from what is free. The costliest act keeps its weight, which fixes the scale."""
     own, share = scenario.event_kinds[kind], scenario.theory.signal_cost
     costs = signal_costs()
     top = scenario.event_kinds.get(SIGNAL_ORDER[-1])

@@ -22,6 +22,7 @@ from pathlib import Path
 import annotated_types
 import numpy as np
 import numpy.typing as npt
+from cachetools import LRUCache
 
 from balance_sim.model import clocks
 from balance_sim.scenario import with_values
@@ -40,6 +41,9 @@ LARGEST_DRAWS = 16 << 20
 SYMBOLIC = SIGNAL_ORDER[:3]
 """Acts that show a standing; the others of the ladder are material."""
 LADDERS = ("alignment", "intent")
+CODING = "targets_alternatives"
+"""The column of which coding of the focal event's targets a draw has: 0 for the event's own, else the number of the
+alternative."""
 DIGITS = 4
 """Significant digits of a number in a file of draws."""
 
@@ -89,8 +93,23 @@ def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     >>> at(scenario, draws, 3).parameters.beta == draws.column("parameters.beta")[3]
     True
     """
-    row = draws.values[k]
-    return with_values(scenario, {path: float(value) for path, value in zip(draws.paths, row, strict=True)})
+    row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
+    coded = with_coding(scenario, int(row.pop(CODING, 0)))
+    return with_values(coded, row)
+
+
+def with_coding(scenario: Scenario, which: int) -> Scenario:
+    """The scenario with its focal event aimed as the alternative of this number says, counted from 1; 0 leaves it."""
+    if which == 0:
+        return scenario
+    targets = scenario.targets_alternatives[which - 1].targets
+    key = scenario.sha256, targets
+    if key not in _CODED:
+        _CODED[key] = with_values(scenario, {f"events.{scenario.focal}.targets": list(targets)})
+    return _CODED[key]
+
+
+_CODED: LRUCache[tuple[str, tuple[str, ...]], Scenario] = LRUCache(8)
 
 
 # --- priors -----------------------------------------------------------------------------------------
@@ -112,6 +131,9 @@ def quantile(prior: ParameterPrior, u: Floats) -> Floats:
         if "upper" in of:
             return np.asarray(of["upper"] - of["sd"] * ndtri(1.0 - u / 2.0))
         return np.asarray(of.get("lower", 0.0) + of["sd"] * ndtri((1.0 + u) / 2.0))
+    if prior.family == "coding":
+        edges = np.cumsum(list(of.values()))
+        return np.asarray(np.searchsorted(edges, 1.0 - u, side="right") % (len(edges) + 1), dtype=np.float64)
     if prior.family == "beta":
         mean, variance = of["mean"], of["sd"] ** 2
         size = mean * (1.0 - mean) / variance - 1.0
@@ -192,6 +214,9 @@ def _of_the_scenario(scenario: Scenario, told: Mapping[str, ParameterPrior]) -> 
     focal = next((one for one in scenario.events if one.id == scenario.focal), None)
     if focal is not None and focal.confidence == "guess" and 0 < focal.visibility < 1:
         out[f"events.{focal.id}.visibility"] = _about(told["priors.visibility"], focal.visibility)
+    if scenario.targets_alternatives:
+        shares = {one.id: one.weight for one in scenario.targets_alternatives}
+        out[CODING] = ParameterPrior("coding", shares, "weights of `targets_alternatives`")
     level = level_of(scenario)
     if level is not None:
         sd = told["priors.base_rate"].numbers["sd"]
@@ -354,11 +379,13 @@ def _changed(scenario: Scenario, written: Scenario | None, paths: tuple[str, ...
         except LookupError:
             return "none"
 
+    aimed = f"events.{scenario.focal}.targets"
     changed = {
         path
         for path in paths
         if value(scenario, path) != (value(written, path) if written is not None else value(scenario, path))
         or (path != "base_rate" and value(scenario, path) == "none")
+        or (path == CODING and written is not None and value(scenario, aimed) != value(written, aimed))
     }
     return with_its_company(changed)
 

@@ -1,5 +1,5 @@
-"""What is not known of the headline effect, in words: intervals over the posterior and the prior, theories, what carries
-the width. The same on the terminal, in the report, and on the figure."""
+"""What is not known of the headline effect, in words: intervals over the posterior and the prior, theories, what
+carries the width. The same on the terminal, in the report, and on the figure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def theories_words(found: Uncertainty) -> str:
     if found.stacked is None:
         return f"Theories, at one base rate: {', '.join(told)}. The scenario's record is too short to score them."
     stacked = say.signed(found.stacked, places)
-    return f"Theories, at one base rate, stacked by forecasts of held-back years: {', '.join(told)}; together {stacked}."
+    return (
+        f"Theories, at one base rate, stacked by forecasts of held-back years: {', '.join(told)}; together {stacked}."
+    )
 
 
 def width_words(found: Uncertainty) -> str:

@@ -2,11 +2,10 @@
 
     w = argmax  sum_i log sum_k w_k p_k(y_i)        over w_k >= 0, sum of w_k = 1
 
-Yao, Vehtari, Simpson, Gelman 2018, Using Stacking to Average Bayesian Predictive Distributions, Bayesian Analysis 13(3):
-917-1003. p_k(y_i) is the probability that forecast k gave to what came, for events it had not seen. Unlike weights from
-marginal likelihoods it does not take one of the forecasts to be true. The sum is concave in w; the steps are those of EM
-for the weights of a mixture, which never lower it.
-"""
+Yao, Vehtari, Simpson, Gelman 2018, Using Stacking to Average Bayesian Predictive Distributions, Bayesian Analysis
+13(3): 917-1003. p_k(y_i) is the probability that forecast k gave to what came, for events it had not seen. Unlike
+weights from marginal likelihoods it does not take one of the forecasts to be true. The sum is concave in w; the steps
+are those of EM for the weights of a mixture, which never lower it."""
 
 from __future__ import annotations
 

@@ -5,21 +5,21 @@
     expected value of knowing a group (EVPPI) under squared error = Var(E[Y | X_group])   (Oakley, O'Hagan 2004, JRSS B
                                                                                        66; Strong et al. 2014)
 
-Shapley shares sum to the whole also where inputs go together, which first-order and total indices do not. Var(E[Y | X_S])
-is found by regression, in two steps. Each group is drawn together to one number, its *score*: the part that belongs to it
-of a ridge regression of arcsinh(Y / median |Y|) on all inputs, quadratic within groups and additive between them; scores
-of one half of the sample come from the regression on the other half. Then, for each set of groups, Y is regressed on cubic
-polynomials of their scores; what it explains is what it predicts of draws that were left out. Where Y is a product of
-functions of the groups, the score is the logarithm of the group's own factor, so that interactions are found too. An
-interaction without any main effect has no score to be found by: what the regression on all groups leaves unexplained is
-reported as such. Estimates are noisy by about 0.01 with 2,000 draws, and may fall below zero by that.
-"""
+Shapley shares sum to the whole also where inputs go together, which first-order and total indices do not. Var(E[Y |
+X_S]) is found by regression, in two steps. Each group is drawn together to one number, its *score*: the part that
+belongs to it of a ridge regression of arcsinh(Y / median |Y|) on all inputs, quadratic within groups and additive
+between them; scores of one half of the sample come from the regression on the other half. Then, for each set of groups,
+Y is regressed on cubic polynomials of their scores; what it explains is what it predicts of draws that were left out.
+Where Y is a product of functions of the groups, the score is the logarithm of the group's own factor, so that
+interactions are found too. An interaction without any main effect has no score to be found by: what the regression on
+all groups leaves unexplained is reported as such. Estimates are noisy by about 0.01 with 2,000 draws, and may fall
+below zero by that."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 from math import comb
 
 import numpy as np
@@ -154,7 +154,7 @@ def _scores(y: Floats, x: Floats, groups: Sequence[Ints]) -> Floats:
         centred = features[train] - mean
         gram = centred.T @ centred + RIDGE * np.eye(centred.shape[1])
         weight = np.linalg.solve(gram, centred.T @ (y[train] - y[train].mean()))
-        for k, (first, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for k, (first, stop) in enumerate(pairwise(edges)):
             out[test, k] = (features[test, first:stop] - mean[first:stop]) @ weight[first:stop]
     return out
 

@@ -64,8 +64,8 @@ def test_a_joint_appearance_by_hand(scenario: Scenario) -> None:
 
 
 def test_what_a_signal_costs_is_what_it_tells(scenario: Scenario) -> None:
-    """Gains are exponential with mean 1 for a benign host and 2 for a hostile one: whoever pays a cost c is e^(c/2) times
-    as often hostile, so evidence is in proportion to cost. Half and half: between the given weight and that."""
+    """Gains are exponential with mean 1 for a benign host and 2 for a hostile one: whoever pays a cost c is e^(c/2)
+    times as often hostile, so evidence is in proportion to cost. Half and half: between the given weight and that."""
     kinds = scenario.event_kinds
     top, summit = kinds["fighting_together"], kinds["joint_summit"]
     costly = with_values(scenario, {"theory.signal_cost": 1.0})

@@ -1,10 +1,10 @@
 """The shipped theories scored on the same held-back years of a scenario's own record, and stacked.
 
 Each preset is calibrated on what was known at each origin, as the skill card does it (`baselines.skill_card`), with the
-weights that the theory names held, so that all stand at one base rate: the record's. The probabilities that they gave to
-what came in the years after are stacked (`stats.stacking`). Theories that differ in how acts weigh alone, as `signalling`
-does, forecast alike here: the record of agreements holds few acts and cannot tell them apart, and they share one weight.
-"""
+weights that the theory names held, so that all stand at one base rate: the record's. The probabilities that they gave
+to what came in the years after are stacked (`stats.stacking`). Theories that differ in how acts weigh alone, as
+`signalling` does, forecast alike here: the record of agreements holds few acts and cannot tell them apart, and they
+share one weight."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from balance_sim.evidence.estimation.calibration import FORM, Form, calibrate, prior_of
+from balance_sim.evidence.estimation.calibration import FORM, Form, calibrate, forecast, prior_of
 from balance_sim.evidence.estimation.choices import own_record
-from balance_sim.evidence.forecast.baselines import CARD_YEARS, forecast
+from balance_sim.evidence.forecast.baselines import CARD_YEARS
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution, presets
 from balance_sim.stats.scores import FLOOR, average_precision, surprise
@@ -30,8 +30,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TheoryScores:
-    """origins: years forecast. p: by theory, (N,) probability that each dyad signs within the year after an origin. y: (N,)
-    whether it did."""
+    """origins: years forecast. p: by theory, (N,) probability that each dyad signs within the year after an origin. y:
+    (N,) whether it did."""
 
     origins: tuple[int, ...]
     p: Mapping[str, Floats]

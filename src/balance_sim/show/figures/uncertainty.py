@@ -1,4 +1,5 @@
-"""The headline effect in one picture: what is not known of the parameters, which theory, which channel, and placebos."""
+"""The headline effect in one picture: what is not known of the parameters, which theory, which channel, and
+placebos."""
 
 from __future__ import annotations
 
@@ -29,15 +30,25 @@ FAR = 1.6  # times the posterior's reach, beyond which a bar ends in an arrow
 
 
 def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row a bar or dot, from the top down: part (a key of COLOURS), label, effect, lo and hi (NaN for a dot), weight (of
-    a theory, else NaN), told: in words. Empty where the scenario's posterior holds nothing of this form of it."""
+    """One row a bar or dot, from the top down: part (a key of COLOURS), label, effect, lo and hi (NaN for a dot),
+    weight (of a theory, else NaN), told: in words. Empty where the scenario's posterior holds nothing of this form of
+    it."""
     found, arm = result.uncertainty, result.headline_arm
     if found is None or found.why or arm is None or not result.finished:
         return pd.DataFrame()
     nan = float("nan")
-    row = result.effects[(result.effects["arm"] == arm) & (result.effects["outcome"] == result.headline_outcome)].iloc[0]
+    row = result.effects[(result.effects["arm"] == arm) & (result.effects["outcome"] == result.headline_outcome)].iloc[
+        0
+    ]
     rows: list[tuple[Any, ...]] = [
-        ("replications", f"simulated, {say.plural(int(row['n']), 'replication')}", row["mean"], row["lo"], row["hi"], nan)
+        (
+            "replications",
+            f"simulated, {say.plural(int(row['n']), 'replication')}",
+            row["mean"],
+            row["lo"],
+            row["hi"],
+            nan,
+        )
     ]
     for name, of in (("posterior", found.posterior), ("prior", found.prior)):
         if of is not None:
@@ -84,7 +95,8 @@ def uncertainty_title(table: pd.DataFrame) -> str:
     empty="Intervals over the parameters were not worked out for this form of the scenario.",
 )  # fmt: skip
 def draw_uncertainty(axes: list[Axes], table: pd.DataFrame) -> style.Words:
-    """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory; those that reach far end in an arrow."""
+    """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory; those that reach far end in an
+    arrow."""
     ax = axes[0]
     heights = style.row_axis(ax, [style.folded(str(label), 42) for label in table["label"]])
     inner = table[table["part"] != "prior"]
@@ -105,7 +117,8 @@ def draw_uncertainty(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     ax.set_xlim(low, high)
     ax.set_xlabel(f"effect on expected {say.COUNTER}")
     small = (
-        "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo events. Arrows: the bar goes on. Theories "
-        "stand at the values in use and at one base rate; a dot's size is its stacking weight, by forecasts of held-back years."
+        "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo events. Arrows: the bar goes on. "
+        "Theories stand at the values in use and at one base rate; a dot's size is its stacking weight, by forecasts of "
+        "held-back years."
     )
     return style.Words(uncertainty_title(table), "", small)
