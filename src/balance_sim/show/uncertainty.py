@@ -96,9 +96,17 @@ def uncertainty_lines(found: Uncertainty | None, width: int = 80) -> Iterator[st
         return
     if found.why:
         return
+    yield from table(interval_rows(found), "<>", width=width)
+    yield from wrapped(draws_words(found), "", width)
+    for words in (width_words(found), theories_words(found)):
+        if words:
+            yield from wrapped(words, "  ", width)
+
+
+def interval_rows(found: Uncertainty) -> list[list[str]]:
+    """Heads, then a row a number of ROWS: the value in use, and the 95 % interval over each distribution."""
     places, over = places_of(found), [(n, of) for n, of in _sources(found) if of is not None]
-    heads = ["doubt about the parameters", "in use", *(f"{name} 95 %" for name, _ in over)]
-    rows = [heads]
+    rows = [["doubt about the parameters", "in use", *(f"{name} 95 %" for name, _ in over)]]
     for name, label in ROWS.items():
         if name == "rest" and abs(found.estimate[name]) < 1e-12:
             continue
@@ -108,11 +116,7 @@ def uncertainty_lines(found: Uncertainty | None, width: int = 80) -> Iterator[st
         else:
             cells = [say.signed(found.estimate[name], places), *(_interval(of, name, places) for _, of in over)]
         rows.append([label, *cells])
-    yield from table(rows, "<>", width=width)
-    yield from wrapped(draws_words(found), "", width)
-    for words in (width_words(found), theories_words(found)):
-        if words:
-            yield from wrapped(words, "  ", width)
+    return rows
 
 
 def draws_words(found: Uncertainty) -> str:

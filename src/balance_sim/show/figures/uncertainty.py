@@ -118,7 +118,7 @@ def draw_uncertainty(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     ax.set_xlabel(f"effect on expected {say.COUNTER}")
     small = (
         "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo events. Arrows: the bar goes on. "
-        "Theories stand at the values in use and at one base rate; a dot's size is its stacking weight, by forecasts of "
-        "held-back years."
+        "Theories stand at the values in use and at one base rate; a dot's size is its stacking weight, by forecasts "
+        "of held-back years."
     )
     return style.Words(uncertainty_title(table), "", small)
