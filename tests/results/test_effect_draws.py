@@ -9,13 +9,14 @@ from balance_sim.analysis.effect_draws import (
     COLUMNS,
     DrawnEffect,
     Uncertainty,
-    VarianceShares,
     effect_of,
     effects_over,
     grouped,
     kept,
     to_keep,
     uncertainty,
+    variance_shares,
+    walks_between,
 )
 from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.pool.errors import WrongRequest
@@ -112,16 +113,29 @@ def test_what_is_kept_is_for_this_form_of_the_scenario_alone(scenario: Scenario,
     assert kept(holding, "another") is None and kept(scenario, found.arm) is None
 
 
-def test_the_width_belongs_to_what_makes_it() -> None:
-    """A made-up effect that two parameters make: theirs are the groups, and the one told first."""
-    x = np.random.default_rng(1).normal(size=(1000, 3))
+def test_a_walk_exchanges_one_group_a_step() -> None:
+    x = np.arange(12.0).reshape(4, 3)
     paths = ("event_kinds.joint_summit.intent", "parameters.beta", "parameters.effort_years")
-    shares = VarianceShares.found(Draws(paths, x, "posterior", ""), np.exp(0.6 * x[:, 0]) + 0.1 * x[:, 1])
-    assert shares.shares["event weights"] > 0.9 > 0.1 > shares.shares["capability and reach"]
-    assert next(iter(shares.parameters)) == paths[0]
-    assert shares.sd_if_known["event weights"] < 0.3 * shares.sd
-    assert sum(shares.shares.values()) + shares.unexplained == pytest.approx(1.0)
-    assert grouped(paths) == {"event weights": [0], "capability and reach": [1], "effort": [2]}
+    between, order = walks_between(Draws(paths, x, "prior", ""), grouped(paths), 2)
+    assert len(between) == 4 and order.shape == (2, 3)
+    for walk in range(2):
+        steps = [x[2 * walk], *between.values[2 * walk : 2 * walk + 2], x[2 * walk + 1]]
+        for before, after, group in zip(steps[:-1], steps[1:], order[walk], strict=True):
+            assert [*np.flatnonzero(before != after)] == [group]
+
+
+def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, arm: str) -> None:
+    """Of draws in which one group alone moves, it has all of the width."""
+    draws = prior_draws(scenario, 20)
+    alone = grouped(draws.paths)["event weights"]
+    values = np.tile(draws.values[0], (20, 1))
+    values[:, alone] = draws.values[:, alone]
+    still = Draws(draws.paths, values, "prior", "")
+    total = effects_over(scenario, still, arm)[:, -1]
+    shares = variance_shares(scenario, still, total, arm, 10)
+    assert shares.shares["event weights"] == pytest.approx(1.0)
+    assert sum(shares.shares.values()) == pytest.approx(1.0)
+    assert shares.sd == pytest.approx(total.std()) and len(shares.sd_if_known) <= 5
 
 
 def test_words(found: Uncertainty) -> None:

@@ -1,4 +1,4 @@
-"""Shares of a variance against closed forms, and stacking weights against theirs."""
+"""Shapley effects against closed forms, what knowing an input is worth, and stacking weights."""
 
 from __future__ import annotations
 
@@ -6,56 +6,53 @@ import numpy as np
 import pytest
 
 from balance_sim.stats.stacking import stacking_weights
-from balance_sim.stats.variance import explained, known_alone, polynomials, variance_split
+from balance_sim.stats.variance import explained, known_alone, shapley_effects
 
-DRAWS = 2000
-
-
-def test_shapley_shares_of_two_inputs_that_go_together() -> None:
-    """Linear and normal: Iooss, Prieur 2019, International Journal for Uncertainty Quantification 9(5), section 3.2."""
-    b, rho = np.array([1.0, 0.5]), 0.6
-    x = np.random.default_rng(1).multivariate_normal([0, 0], [[1, rho], [rho, 1]], size=DRAWS)
-    both, whole = b[0] * b[1] * rho, b @ [[1, rho], [rho, 1]] @ b
-    first = b[0] ** 2 * (1 - rho**2 / 2) + both + b[1] ** 2 * rho**2 / 2
-    split = variance_split(x @ b, x, {"one": [0], "other": [1]})
-    assert split.shares["one"] == pytest.approx(first / whole, abs=0.02)
-    assert split.alone["one"] == pytest.approx((b[0] + rho * b[1]) ** 2 / whole, abs=0.02)
-    assert sum(split.shares.values()) + split.unexplained == pytest.approx(1.0)
+WALKS = 4000
 
 
-def test_shares_of_a_product_find_the_interaction() -> None:
-    """exp(a x) exp(b z), x and z normal: Var(E[Y|x]) = e^(a^2 + b^2) (e^(a^2) - 1)."""
-    a, b = 0.6, 0.4
-    x = np.random.default_rng(2).normal(size=(DRAWS, 12))
-    y = np.exp(a * x[:, 0] + b * x[:, 5])
-    split = variance_split(y, x, {"one": range(4), "other": range(4, 8), "none": range(8, 12)})
-    whole = np.exp(a**2 + b**2) - 1
-    one, other = np.exp(a**2) - 1, np.exp(b**2) - 1
-    assert split.alone["one"] == pytest.approx(one / whole, abs=0.05)
-    assert split.shares["one"] == pytest.approx((one + (whole - one - other) / 2) / whole, abs=0.05)
-    assert abs(split.shares["none"]) < 0.02 and split.unexplained < 0.05
-    assert split.spread_if_known("one") == pytest.approx(np.sqrt(split.variance * (1 - one / whole)), rel=0.05)
+def walked(f, inputs: int, walks: int = WALKS, seed: int = 1):  # type: ignore[no-untyped-def]
+    """Walks of a function of standard normal inputs, and their orders."""
+    rng = np.random.default_rng(seed)
+    x, other = rng.normal(size=(2, walks, inputs))
+    order = rng.permuted(np.tile(np.arange(inputs), (walks, 1)), axis=1)
+    here, out = x.copy(), [f(x)]
+    for step in range(inputs):
+        at = order[:, step : step + 1]
+        np.put_along_axis(here, at, np.take_along_axis(other, at, axis=1), axis=1)
+        out.append(f(here))
+    return np.stack(out, axis=1), order
 
 
-def test_an_interaction_without_main_effects_is_left_unexplained() -> None:
-    """What the method cannot find is said, and given to nobody."""
-    x = np.random.default_rng(3).normal(size=(DRAWS, 2))
-    split = variance_split(x[:, 0] * x[:, 1], x, {"one": [0], "other": [1]})
-    assert split.unexplained > 0.5
+def test_shapley_effects_of_a_sum_and_a_product() -> None:
+    """a x + b y + c x y with normal inputs: variances a^2, b^2 and c^2, the last shared evenly; z is idle."""
+    a, b, c = 2.0, 1.0, 1.5
+    found = shapley_effects(*walked(lambda x: a * x[:, 0] + b * x[:, 1] + c * x[:, 0] * x[:, 1], 3))
+    whole = a**2 + b**2 + c**2
+    wanted = np.array([a**2 + c**2 / 2, b**2 + c**2 / 2, 0.0]) / whole
+    assert found.share.sum() == pytest.approx(1.0)
+    assert np.abs(found.share - wanted)[:2] == pytest.approx(0.0, abs=4 * found.error.max())
+    assert found.share[2] == 0.0 and found.error.max() < 0.03
 
 
-def test_nothing_varies_and_too_few_draws() -> None:
-    x = np.random.default_rng(4).normal(size=(DRAWS, 2))
-    assert variance_split(np.ones(DRAWS), x, {"one": [0], "other": [1]}).shares == {"one": 0.0, "other": 0.0}
-    with pytest.raises(ValueError, match="at least 100"):
-        variance_split(x[:50, 0], x[:50], {"one": [0]})
+def test_standard_errors_of_shapley_effects_cover() -> None:
+    """Of 200 samples of 100 walks each, some 95 % lie within 1.96 standard errors (0.90 to 0.99)."""
+    wanted = 0.8
+    found = [shapley_effects(*walked(lambda x: 2 * x[:, 0] + x[:, 1], 2, 100, seed)) for seed in range(200)]
+    inside = [abs(one.share[0] - wanted) < 1.96 * one.error[0] for one in found]
+    assert 0.90 < np.mean(inside) < 0.99
+
+
+def test_nothing_varies() -> None:
+    found = shapley_effects(np.ones((5, 3)), np.tile([0, 1], (5, 1)))
+    assert found.share.tolist() == [0.0, 0.0]
 
 
 def test_draws_left_out_are_predicted_as_by_leaving_them_out() -> None:
     """The short cut by leverages against fits without each draw in turn; noise explains nothing."""
     rng = np.random.default_rng(5)
     x, noise = rng.normal(size=(40, 1)), rng.normal(size=40)
-    y, features = x[:, 0] + noise, polynomials(x)
+    y, features = x[:, 0] + noise, np.column_stack([x, x**2])
     out = np.empty(40)
     for k in range(40):
         rest = np.delete(np.arange(40), k)
@@ -63,7 +60,14 @@ def test_draws_left_out_are_predicted_as_by_leaving_them_out() -> None:
         out[k] = y[k] - np.array([1.0, *features[k]]) @ np.linalg.lstsq(design, y[rest])[0]
     apart = [y[k] - np.delete(y, k).mean() for k in range(40)]
     assert explained(y, features) == pytest.approx(1 - (out @ out) / np.dot(apart, apart))
-    assert (known_alone(rng.normal(size=DRAWS), rng.normal(size=(DRAWS, 3))) < 0.01).all()
+    assert (known_alone(rng.normal(size=2000), rng.normal(size=(2000, 3))) < 0.01).all()
+
+
+def test_what_knowing_an_input_is_worth() -> None:
+    """Var(E[Y|X]) of exp(0.5 x + 0.3 z): (e^0.25 - 1) / (e^0.34 - 1) of the variance."""
+    x = np.random.default_rng(7).normal(size=(20000, 2))
+    wanted = (np.exp(0.25) - 1) / (np.exp(0.34) - 1)
+    assert known_alone(np.exp(0.5 * x[:, 0] + 0.3 * x[:, 1]), x)[0] == pytest.approx(wanted, abs=0.03)
 
 
 def test_stacking_weights_of_two_constant_forecasts() -> None:

@@ -26,10 +26,10 @@ from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.expected import Estimator
 from balance_sim.replications.outcomes import Outcome
-from balance_sim.replications.parameter_draws import Draws, at, posterior_draws, prior_draws
+from balance_sim.replications.parameter_draws import CODING, Draws, at, posterior_draws, prior_draws
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
-from balance_sim.stats.variance import FEWEST, VarianceSplit, known_alone, variance_split
+from balance_sim.stats.variance import known_alone, shapley_effects
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,10 +40,13 @@ CHUNK = 25  # draws a task
 FEW = 200  # draws where no number is given: 2.5 % quantiles rest on five of them
 QUANTILES = np.round(np.linspace(0.005, 0.995, 100), 3)  # of the effect, kept for figures
 TOP = 5  # single parameters named
+FEWEST = 1000  # draws from which on the spread is divided among groups of parameters
+A_WALK = 5  # draws for each walk between two of them
+Tell = Callable[[int, int], None] | None
 GROUPS: dict[str, tuple[str, ...]] = {
     "event weights": (".alignment", ".intent", ".reliability"),
     "half-lives of events": (".half_life_days",),
-    "attention, visibility and targets": ("audiences.", "events."),
+    "attention, visibility and targets": ("audiences.", "events.", CODING),
     "beliefs": ("parameters.alpha", "parameters.eta", "parameters.prior_tension"),
     "capability and reach": (
         *("capability.", "parameters.delta_km", "parameters.gamma", "parameters.beta"),
@@ -102,7 +105,7 @@ def effects_over(
     arm: str,
     *,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Tell = None,
 ) -> Floats:
     """(D, 5) COLUMNS of each draw, whatever the number of workers.
 
@@ -174,33 +177,59 @@ class TheoryEffect:
 
 @dataclass(frozen=True)
 class VarianceShares:
-    """What carries the spread of the effect. source: of the draws. shares: Shapley shares of the variance by group,
-    with `unexplained` their sum is 1. sd: of the effect. sd_if_known: by group, what would be left of it on average if
-    the group were known. parameters: the share of the variance that knowing single parameters would take off, the
-    largest."""
+    """What carries the spread of the effect over draws.
+
+    source: of the draws. shares: Shapley effects by group, of the variance of the effect's place among all draws (its
+    empirical distribution function), so that no single far draw decides; their sum is 1. errors: their standard errors.
+    sd: of the effect. sd_if_known: what would be left of it, on average, if a single parameter were known, for those of
+    which that is least."""
 
     source: str
-    sd: float
+    walks: int
     shares: Mapping[str, float]
-    unexplained: float
+    errors: Mapping[str, float]
+    sd: float
     sd_if_known: Mapping[str, float]
-    parameters: Mapping[str, float]
 
-    @staticmethod
-    def found(draws: Draws, total: Floats) -> VarianceShares:
-        """total: (D,) effect of each draw."""
-        groups, x = grouped(draws.paths), draws.values
-        split: VarianceSplit = variance_split(total, x, groups)
-        single = known_alone(total, x)
-        order = [int(k) for k in np.argsort(-single, kind="stable")[:TOP] if single[k] > 0]
-        return VarianceShares(
-            draws.source,
-            float(np.sqrt(split.variance)),
-            split.shares,
-            split.unexplained,
-            {name: split.spread_if_known(name) for name in groups},
-            {draws.paths[k]: float(single[k]) for k in order},
-        )
+
+def walks_between(draws: Draws, groups: Mapping[str, Sequence[int]], count: int) -> tuple[Draws, npt.NDArray[np.int64]]:
+    """The draws that lie between pairs of draws, and (count, G) the order in which groups are exchanged.
+
+    Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one group more of the second.
+    Groups are taken to be independent of each other."""
+    columns, rng = list(groups.values()), np.random.default_rng(len(draws))
+    order = rng.permuted(np.tile(np.arange(len(columns)), (count, 1)), axis=1)
+    rows = []
+    for walk in range(count):
+        here = draws.values[2 * walk].copy()
+        for group in order[walk, :-1]:
+            here[columns[group]] = draws.values[2 * walk + 1, columns[group]]
+            rows.append(here.copy())
+    return Draws(draws.paths, np.array(rows).reshape(-1, len(draws.paths)), draws.source, ""), order
+
+
+def variance_shares(
+    scenario: Scenario, draws: Draws, total: Floats, arm: str, walks: int, *, workers: int = 1, progress: Tell = None
+) -> VarianceShares:
+    """What carries the spread of an arm's effect. total: (D,) effect of each draw; walks: at most half of the draws."""
+    groups = grouped(draws.paths)
+    between, order = walks_between(draws, groups, walks)
+    inner = effects_over(scenario, between, arm, workers=workers, progress=progress)[:, COLUMNS.index("total")]
+    ends = total[: 2 * walks].reshape(-1, 2)
+    whole = np.column_stack([ends[:, 0], inner.reshape(walks, -1), ends[:, 1]])
+    ordered = np.sort(total)
+    place = (np.searchsorted(ordered, whole) + np.searchsorted(ordered, whole, side="right")) / (2 * len(total))
+    found = shapley_effects(place, order)
+    sd, single = float(total.std()), known_alone(total, draws.values)
+    first = [int(k) for k in np.argsort(-single, kind="stable")[:TOP] if single[k] > 0]
+    return VarianceShares(
+        draws.source,
+        walks,
+        dict(zip(groups, map(float, found.share), strict=True)),
+        dict(zip(groups, map(float, found.error), strict=True)),
+        sd,
+        {draws.paths[k]: sd * float(np.sqrt(1.0 - single[k])) for k in first},
+    )
 
 
 def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
@@ -283,7 +312,7 @@ def uncertainty(
     draws: int = FEW,
     workers: int = 1,
     weights: Mapping[str, float] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Tell = None,
 ) -> Uncertainty:
     """What is not known of an arm's effect: over draws of the prior, of the posterior if there is one, and theories.
 
@@ -321,16 +350,24 @@ def uncertainty(
     sources = [prior_draws(scenario, draws)]
     if scenario.posterior.draws:
         sources.append(posterior_draws(scenario).first(draws))
-    whole, done = sum(map(len, sources)), 0
+    walks = len(sources[-1]) // A_WALK if len(sources[-1]) >= FEWEST else 0
+    between = walks * (len(grouped(sources[-1].paths)) - 1)
+    whole, done = sum(map(len, sources)) + between, 0
+
+    def tell(now: int, _: int) -> None:
+        if progress is not None:
+            progress(done + now, whole)
+
     found: dict[str, DrawnEffect] = {}
-    variance = None
+    values = np.empty(0)
     for one in sources:
-        tell = (lambda now, _, before=done: progress(before + now, whole)) if progress else None
         values = effects_over(scenario, one, named, workers=workers, progress=tell)
         done += len(one)
         found[one.source] = DrawnEffect.found(one, values)
-        if len(one) >= FEWEST:
-            variance = VarianceShares.found(one, values[:, COLUMNS.index("total")])
+    variance = None
+    if walks:
+        total = values[:, COLUMNS.index("total")]
+        variance = variance_shares(scenario, sources[-1], total, named, walks, workers=workers, progress=tell)
     theories = tuple(_theories(scenario, arms, weights or {}))
     return Uncertainty(named, outcome, estimate, found.get("posterior"), found["prior"], theories, variance)
 

@@ -74,19 +74,21 @@ def theories_words(found: Uncertainty) -> str:
 
 
 def width_words(found: Uncertainty) -> str:
-    """Which groups of parameters carry the width, and what knowing the first would leave of it."""
+    """Which groups of parameters carry the width, and what knowing the one parameter worth most would leave of it."""
     of = found.variance
     if of is None or not of.sd > 0:
         return ""
-    if of.unexplained > 0.5:
-        return f"Too few draws of the {of.source} to say which parameters carry its width."
-    order = sorted(of.shares.items(), key=lambda item: -item[1])
+    order = sorted(of.shares.items(), key=lambda item: (-item[1], item[0]))
     shown = [f"{name} {say.percent(share)}" for name, share in order[:MOST_GROUPS] if share > 0.01]
-    best = min(of.sd_if_known, key=lambda name: of.sd_if_known[name])
-    places = say.digits(of.sd)
-    gain = f"Knowing {best} would cut the standard deviation from {say.number(of.sd, places)} to "
-    gain += f"{say.number(of.sd_if_known[best], places)} on average"
-    return f"What carries the width of the {of.source}: {', '.join(shown)}. {gain}."
+    told = f"What carries the width of the {of.source}: {', '.join(shown)}"
+    if not of.sd_if_known:
+        return f"{told}."
+    best, left = min(of.sd_if_known.items(), key=lambda item: item[1])
+    places = max(say.digits(of.sd), 3)
+    return (
+        f"{told}. Of single parameters {say.factor_words(best)} is worth most: known, it would cut the standard
+        deviation " f"from {say.number(of.sd, places)} to {say.number(left, places)} on average."
+    )
 
 
 def uncertainty_lines(found: Uncertainty | None, width: int = 80) -> Iterator[str]:
