@@ -85,10 +85,9 @@ def width_words(found: Uncertainty) -> str:
         return f"{told}."
     best, left = min(of.sd_if_known.items(), key=lambda item: item[1])
     places = max(say.digits(of.sd), 3)
-    return (
-        f"{told}. Of single parameters {say.factor_words(best)} is worth most: known, it would cut the standard
-        deviation " f"from {say.number(of.sd, places)} to {say.number(left, places)} on average."
-    )
+    cut = f"from {say.number(of.sd, places)} to {say.number(left, places)}"
+    what = f"Of single parameters {say.factor_words(best)} is worth most to know"
+    return f"{told}. {what}: it would cut the standard deviation {cut} on average."
 
 
 def uncertainty_lines(found: Uncertainty | None, width: int = 80) -> Iterator[str]:
