@@ -128,7 +128,7 @@ def effects_over(
 
 
 @dataclass(frozen=True)
-class Spread:
+class OverDraws:
     """A number over draws: median, mean, 95 % interval, share of draws above 0."""
 
     median: float
@@ -137,10 +137,10 @@ class Spread:
     positive: float
 
     @staticmethod
-    def of(values: Floats) -> Spread:
+    def of(values: Floats) -> OverDraws:
         """Of (D,) draws; the interval is that of the 2.5 % and 97.5 % quantiles."""
         low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
-        return Spread(float(middle), float(values.mean()), (float(low), float(high)), float((values > 0).mean()))
+        return OverDraws(float(middle), float(values.mean()), (float(low), float(high)), float((values > 0).mean()))
 
 
 @dataclass(frozen=True)
@@ -151,13 +151,13 @@ class DrawnEffect:
 
     draws: int
     sha256: str
-    of: Mapping[str, Spread]
+    of: Mapping[str, OverDraws]
     quantiles: tuple[float, ...]
 
     @staticmethod
     def found(draws: Draws, values: Floats) -> DrawnEffect:
         """values: (D, 5), as `effects_over` gives them."""
-        of = {name: Spread.of(values[:, k]) for k, name in enumerate(COLUMNS)}
+        of = {name: OverDraws.of(values[:, k]) for k, name in enumerate(COLUMNS)}
         marks = np.quantile(values[:, COLUMNS.index("total")], QUANTILES)
         return DrawnEffect(len(draws), draws.sha256, of, tuple(map(float, marks)))
 

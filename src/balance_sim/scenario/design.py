@@ -87,7 +87,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnValues:
     """Values of joint draws: those of the design `posterior` or `prior`."""
 
     def at(self, share: float) -> object:  # noqa: ARG002 - as the others
@@ -110,7 +110,7 @@ class Factor:
     """A key path of the scenario and what it takes. node: in the file, for messages."""
 
     path: str
-    takes: Values | Spread | Drawn
+    takes: Values | Spread | DrawnValues
     node: Node
 
 
@@ -187,12 +187,12 @@ class Experiment:
 # --- what a factor of a file takes ------------------------------------------------------------------
 
 
-def read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | Drawn | None:
+def read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | DrawnValues | None:
     """What a factor's node says, or None with every reason why not added to `found`."""
     if node.value is REFUSED:
         return None
     if node.value == DRAWN:
-        return Drawn()
+        return DrawnValues()
     if isinstance(node.value, list):
         return _read_values(node, path, found)
     if isinstance(node.value, dict):

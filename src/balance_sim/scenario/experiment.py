@@ -17,7 +17,7 @@ from balance_sim.scenario.design import (
     DRAWN,
     OF_DRAWS,
     DesignPoint,
-    Drawn,
+    DrawnValues,
     Experiment,
     ExperimentHead,
     Factor,
@@ -356,7 +356,7 @@ def _check_draws(at: Node, experiment: Experiment, found: Diagnostics) -> None:
     if method in OF_DRAWS and experiment.points:
         found.add(at, "design", "E407", f"a {method} design draws its points itself", "leave `points` out")
     for factor in experiment.factors:
-        if isinstance(factor.takes, Drawn) != (method in OF_DRAWS):
+        if isinstance(factor.takes, DrawnValues) != (method in OF_DRAWS):
             why = f"`{DRAWN}` belongs to the designs {listed(OF_DRAWS)}, and they take nothing else"
             hint = f"`{factor.path}: {DRAWN}`" if method in OF_DRAWS else f"`design: {{method: {OF_DRAWS[0]}}}`"
             hint = f"write {hint}"

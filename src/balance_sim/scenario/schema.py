@@ -200,10 +200,7 @@ class Event(SectionRow):
 
 
 class TargetsCoding(SectionRow):
-    """Another defensible coding of whom the focal event is aimed at.
-
-    weight: its probability; `targets` in the event has what all alternatives leave. Runs use the event as it is coded;
-    draws of the posterior and the prior choose among all codings."""
+    """Another coding of the focal event's targets, with its probability; the event's own has what all these leave."""
 
     id: Identifier
     targets: tuple[Identifier, ...] = ()
