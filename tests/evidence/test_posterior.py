@@ -108,7 +108,7 @@ def test_parameters_that_data_inform_are_narrower_than_their_priors(small: Joint
 
 
 def test_words_of_parameters_that_nothing_speaks_of(small: JointPosterior) -> None:
-    for path in ("kinds.access.talks_days", "parameters.effort_years", "event_kinds.visit.reliability"):
+    for path in ("kinds.access.talks_days", "parameters.effort_years", "event_kinds.incident.alignment"):
         assert small.scaling[path].word == PRIOR_DOMINATED
 
 

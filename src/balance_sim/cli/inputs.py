@@ -135,7 +135,7 @@ def parameters(scenario: str | None) -> None:
 
 
 def _parameters_of(scenario: str) -> None:
-    from balance_sim.replications.parameter_draws import parameter_summary
+    from balance_sim.analysis.drawn_parameters import parameter_summary
     from balance_sim.scenario.load import load_scenario
 
     loaded = load_scenario(scenario)

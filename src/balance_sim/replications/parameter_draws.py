@@ -18,12 +18,11 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import annotated_types
 import numpy as np
 import numpy.typing as npt
-import yaml
+from cachetools import LRUCache
 
 from balance_sim.model import clocks
 from balance_sim.scenario import with_values
@@ -42,6 +41,9 @@ LARGEST_DRAWS = 16 << 20
 SYMBOLIC = SIGNAL_ORDER[:3]
 """Acts that show a standing; the others of the ladder are material."""
 LADDERS = ("alignment", "intent")
+CODING = "targets_alternatives"
+"""The column of which coding of the focal event's targets a draw has: 0 for the event's own, else the number of the
+alternative."""
 CALIBRATED_SD = 2.0
 """Of the prior of an intercept that a scenario's own record tells, nats: that of a calibration."""
 DIGITS = 4
@@ -67,6 +69,10 @@ class Draws:
         """(D,) draws of one parameter. Raises ValueError for a path that is not drawn."""
         return np.asarray(self.values[:, self.paths.index(path)])
 
+    def first(self, count: int) -> Draws:
+        """The first so many draws, or all there are; with the sha256 of all."""
+        return Draws(self.paths, self.values[:count], self.source, self.sha256)
+
     def without(self, paths: set[str]) -> Draws:
         """The same draws without some columns."""
         kept = [k for k, path in enumerate(self.paths) if path not in paths]
@@ -89,8 +95,23 @@ def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     >>> at(scenario, draws, 3).parameters.beta == draws.column("parameters.beta")[3]
     True
     """
-    row = draws.values[k]
-    return with_values(scenario, {path: float(value) for path, value in zip(draws.paths, row, strict=True)})
+    row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
+    coded = with_coding(scenario, int(row.pop(CODING, 0)))
+    return with_values(coded, row)
+
+
+def with_coding(scenario: Scenario, which: int) -> Scenario:
+    """The scenario with its focal event aimed as the alternative of this number says, counted from 1; 0 leaves it."""
+    if which == 0:
+        return scenario
+    targets = scenario.targets_alternatives[which - 1].targets
+    key = scenario.sha256, targets
+    if key not in _CODED:
+        _CODED[key] = with_values(scenario, {f"events.{scenario.focal}.targets": list(targets)})
+    return _CODED[key]
+
+
+_CODED: LRUCache[tuple[str, tuple[str, ...]], Scenario] = LRUCache(8)
 
 
 # --- priors -----------------------------------------------------------------------------------------
@@ -112,6 +133,9 @@ def quantile(prior: ParameterPrior, u: Floats) -> Floats:
         if "upper" in of:
             return np.asarray(of["upper"] - of["sd"] * ndtri(1.0 - u / 2.0))
         return np.asarray(of.get("lower", 0.0) + of["sd"] * ndtri((1.0 + u) / 2.0))
+    if prior.family == "coding":
+        edges = np.cumsum(list(of.values()))
+        return np.asarray(np.searchsorted(edges, 1.0 - u, side="right") % (len(edges) + 1), dtype=np.float64)
     if prior.family == "beta":
         mean, variance = of["mean"], of["sd"] ** 2
         size = mean * (1.0 - mean) / variance - 1.0
@@ -202,6 +226,9 @@ def _of_the_scenario(scenario: Scenario, told: Mapping[str, ParameterPrior]) -> 
     focal = next((one for one in scenario.events if one.id == scenario.focal), None)
     if focal is not None and focal.confidence == "guess" and 0 < focal.visibility < 1:
         out[f"events.{focal.id}.visibility"] = _about(told["priors.visibility"], focal.visibility)
+    if scenario.targets_alternatives:
+        shares = {one.id: one.weight for one in scenario.targets_alternatives}
+        out[CODING] = ParameterPrior("coding", shares, "weights of `targets_alternatives`")
     level = level_of(scenario)
     if level is not None:
         sd = told["priors.base_rate"].numbers["sd"]
@@ -367,11 +394,13 @@ def _changed(scenario: Scenario, written: Scenario | None, paths: tuple[str, ...
         except LookupError:
             return "none"
 
+    aimed = f"events.{scenario.focal}.targets"
     changed = {
         path
         for path in paths
         if value(scenario, path) != (value(written, path) if written is not None else value(scenario, path))
         or (path != "base_rate" and value(scenario, path) == "none")
+        or (path == CODING and written is not None and value(scenario, aimed) != value(written, aimed))
     }
     return with_its_company(changed)
 
@@ -390,53 +419,3 @@ def read_draws(path: Path, sha256: str, again: str) -> Draws:
     rows = [line.split(",") for line in text.decode("ascii").splitlines()]
     values = np.array([row[1:] for row in rows], dtype=np.float64)
     return Draws(tuple(row[0] for row in rows), np.ascontiguousarray(values.T), "posterior", sha256)
-
-
-# --- summaries --------------------------------------------------------------------------------------
-
-
-def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
-    """What is drawn for a scenario, by key path: the keys of `parameter_table`, and more.
-
-    `prior`: family and numbers as declared, where the parameter has a prior of its own, `source`, and `median`, `low`,
-    `high` of the central 95 % of the draws. `posterior`: the same of its draws, or None. `finding`: `word` (informed,
-    prior-dominated or in conflict), `prior`, `likelihood` (sensitivities) and `pull`, or None.
-
-    Raises
-    ------
-    ScenarioError
-        Where the scenario names a posterior and it is refused.
-    """
-    table = {str(row["path"]): row for row in parameter_table()}
-    before = prior_draws(scenario)
-    after = posterior_draws(scenario) if scenario.posterior.draws else None
-    found = findings(scenario) if after is not None else {}
-    declared, order = drawn_priors(scenario), [*table]
-    rows = []
-    for path in sorted(before.paths, key=lambda path: (order.index(path) if path in order else -1, path)):
-        row: dict[str, Any] = dict(
-            table.get(path, dict.fromkeys(table["step_days"]) | {"path": path, "source": "scenario"})
-        )
-        value = value_at(scenario, path)
-        prior = declared.get(path)
-        said = (
-            dict(row["prior"] or {})
-            if prior is None
-            else {"family": prior.family, **prior.numbers, "source": prior.source}
-        )
-        row |= {"value": value, "prior": said | _central(before.column(path))}
-        row["posterior"] = _central(after.column(path)) if after is not None and path in after.paths else None
-        rows.append(row | {"finding": found.get(path)})
-    return rows
-
-
-def _central(values: Floats) -> dict[str, float]:
-    low, median, high = np.quantile(values, [0.025, 0.5, 0.975])
-    return {name: float(f"{value:.4g}") for name, value in (("median", median), ("low", low), ("high", high))}
-
-
-def findings(scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """What the head of a scenario's draws says of each parameter, by key path."""
-    head = yaml.safe_load(regular_bytes(Path(scenario._folder) / scenario.posterior.file, LARGEST_DRAWS))
-    names = ("word", "prior", "likelihood", "pull")
-    return {path: dict(zip(names, said, strict=True)) for path, said in head["informed"].items()}

@@ -20,12 +20,18 @@ DEFAULT_PRESET = "balance_of_threat"
 
 @dataclass(frozen=True)
 class Preset:
-    """A theory: the weights it changes, and whether hostility is told apart."""
+    """A theory: the weights it changes, whether hostility is told apart, and whether signals weigh what they cost."""
 
     name: str
     cite: str
     weights: dict[str, float]
     equal_hostility: float | None
+    signal_cost: float = 0.0
+
+    @property
+    def beside_weights(self) -> dict[str, float | None]:
+        """What the theory says besides weights, by field of a scenario's `theory`."""
+        return {"equal_hostility": self.equal_hostility, "signal_cost": self.signal_cost}
 
 
 @cache
@@ -57,9 +63,17 @@ def default_weights() -> dict[str, float]:
 def presets() -> dict[str, Preset]:
     """The shipped theories by name."""
     return {
-        name: Preset(name, entry["cite"], dict(entry["weights"]), entry.get("equal_hostility"))
+        name: Preset(
+            name, entry["cite"], dict(entry["weights"]), entry.get("equal_hostility"), entry.get("signal_cost", 0.0)
+        )
         for name, entry in _shipped("defaults.yaml")["theories"].items()
     }
+
+
+@cache
+def signal_costs() -> dict[str, float]:
+    """What each act on the ladder of costly signals costs its participants, as a share of the costliest."""
+    return {kind: float(cost) for kind, cost in _shipped("defaults.yaml")["theories"]["signalling"]["costs"].items()}
 
 
 def weights_under(preset: str) -> dict[str, float]:

@@ -74,8 +74,8 @@ def _is_section(value: object) -> bool:
 
 # --- contents ---------------------------------------------------------------------------------------
 
-LEFT_OUT = ("name", "posterior", "sha256")
-"""The draws belong to a scenario without being a part of what it says."""
+LEFT_OUT = ("name", "posterior", "sha256", "targets_alternatives")
+"""What belongs to a scenario without being a part of what its replications do."""
 WHERE_GIVEN = ("frailties", "calibration", "base_rate")
 """Parts that count where they say something, so that a scenario without them keeps the number it had."""
 _TEXTS = RecentResults[bytes](most=16)  # sections of the scenarios at hand and of their versions

@@ -41,7 +41,7 @@ from balance_sim.scenario.validation import refuse_other_kind
 
 DEEPEST_EXTENDS = 8
 MOST_READ = 100  # variations whose rows are held on to
-MOST_VARIED = 2  # scenarios whose variations are held on to
+MOST_VARIED = 6  # scenarios whose variations are held on to
 Path = str | os.PathLike[str]
 
 

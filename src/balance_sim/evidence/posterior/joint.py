@@ -407,6 +407,8 @@ def _not_ruled_out(scenario: Scenario, draws: Draws, count: int) -> tuple[Ints, 
 def _log_prior(prior: ParameterPrior, values: Floats) -> Floats:
     """(D,) logarithm of a prior's density at its draws, up to a constant; of a log-normal one that of the logarithm."""
     of = prior.numbers
+    if prior.family == "coding":
+        return np.zeros(len(values))
     if prior.family == "normal":
         return -0.5 * ((values - of["mean"]) / of["sd"]) ** 2
     if prior.family == "log-normal":
