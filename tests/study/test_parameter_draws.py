@@ -235,3 +235,13 @@ def test_draws_can_be_made_by_hand() -> None:
     assert [at(scenario, draws, k).parameters.beta for k in range(2)] == [0.2, 0.4]
     with pytest.raises(IndexError):
         at(scenario, draws, 2)
+
+
+def test_a_ladder_that_would_pass_its_bound_keeps_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights end at 20 nats: a draw beyond is shrunk as a whole, or the last two steps would be alike."""
+    wide = drawing.priors() | {"priors.intent_scale": ParameterPrior("log-normal", {"median": 1.0, "sd": 3.0}, "")}
+    monkeypatch.setattr(drawing, "priors", lambda: wide)
+    draws = prior_draws(load_scenario(SCENARIOS / "solomon_2022.yaml"), 300)
+    ladder = np.stack([draws.column(f"event_kinds.{kind}.intent") for kind in SIGNAL_ORDER])
+    assert ladder.max() == 20.0
+    assert (np.diff(ladder[3:], axis=0) > 0).all()
