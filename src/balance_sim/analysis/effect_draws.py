@@ -41,7 +41,7 @@ FEW = 200  # draws where no number is given: 2.5 % quantiles rest on five of the
 QUANTILES = np.round(np.linspace(0.005, 0.995, 100), 3)  # of the effect, kept for figures
 TOP = 5  # single parameters named
 FEWEST = 1000  # draws from which on the spread is divided among groups of parameters
-A_WALK = 5  # draws for each walk between two of them
+A_WALK = 10  # draws for each walk between two of them
 Tell = Callable[[int, int], None] | None
 GROUPS: dict[str, tuple[str, ...]] = {
     "event weights": (".alignment", ".intent", ".reliability"),
@@ -311,6 +311,7 @@ def uncertainty(
     *,
     draws: int = FEW,
     workers: int = 1,
+    posterior: Draws | None = None,
     weights: Mapping[str, float] | None = None,
     progress: Tell = None,
 ) -> Uncertainty:
@@ -322,7 +323,8 @@ def uncertainty(
     arm : its name; the headline arm if not given
     draws : of each distribution, the first of those there are
     workers : processes; they change nothing but the time
-    weights : of theories, by stacking; those that the scenario's posterior holds if not given
+    posterior : draws of it; those that the scenario names if not given
+    weights : of theories, by stacking
     progress : called with draws done and all
 
     Raises
@@ -348,8 +350,10 @@ def uncertainty(
     arms = (reference, named)
     estimate = dict(zip(COLUMNS, effect_of(compile_arms(scenario, arms), named), strict=True))
     sources = [prior_draws(scenario, draws)]
-    if scenario.posterior.draws:
-        sources.append(posterior_draws(scenario).first(draws))
+    if posterior is None and scenario.posterior.draws:
+        posterior = posterior_draws(scenario)
+    if posterior is not None:
+        sources.append(posterior.first(draws))
     walks = len(sources[-1]) // A_WALK if len(sources[-1]) >= FEWEST else 0
     between = walks * (len(grouped(sources[-1].paths)) - 1)
     whole, done = sum(map(len, sources)) + between, 0
