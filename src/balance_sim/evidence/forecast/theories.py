@@ -85,9 +85,11 @@ class TheoriesFile(Strict):
 
 
 NAME = "theories.yaml"
-HEAD = """\ # Written by `balance-sim calibrate --theories`: each theory, calibrated on the scenario's own record,
-forecasts its last # years from what was known before. weight: by stacking (Yao et al. 2018); log_score: nats a dyad and
-year, lower is # better. See docs/evidence.md. """
+HEAD = """\
+# Written by `balance-sim calibrate --theories`: each theory, calibrated on the scenario's own record, forecasts its
+# last years from what was known before. weight: by stacking (Yao et al. 2018); log_score: nats a dyad and year, lower
+# is better. See docs/evidence.md.
+"""
 
 
 def theories_text(scenario: Scenario, found: TheoryScores, command: str, version: str) -> str:
