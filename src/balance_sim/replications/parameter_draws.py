@@ -14,7 +14,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -44,6 +44,8 @@ LADDERS = ("alignment", "intent")
 CODING = "targets_alternatives"
 """The column of which coding of the focal event's targets a draw has: 0 for the event's own, else the number of the
 alternative."""
+CALIBRATED_SD = 2.0
+"""Of the prior of an intercept that a scenario's own record tells, nats: that of a calibration."""
 DIGITS = 4
 """Significant digits of a number in a file of draws."""
 
@@ -147,6 +149,13 @@ def uniforms(path: str, count: int, seed: int) -> Floats:
     return clocks.uniform(clocks.absorb(key, np.arange(count, dtype=np.uint64)))
 
 
+def normals(name: str, count: int, seed: int) -> Floats:
+    """(D,) standard normal numbers, on a key of their own."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(uniforms(name, count, seed)))
+
+
 def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
     """Prior by key path of all that is drawn independently for a scenario, sorted.
 
@@ -154,6 +163,9 @@ def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
     (`priors.alignment_steps.visit`) included."""
     told, used = priors(), _default_values()
     found = {path: prior for path, prior in told.items() if path in used and _is_default(scenario, path, used[path])}
+    for path in [path for path in found if path.endswith(".intercept") and path in scenario.calibration.names]:
+        numbers = {**found[path].numbers, "sd": CALIBRATED_SD}
+        found[path] = ParameterPrior("normal", numbers, "as of `calibrate`: both sides have it, so wide")
     common = {path for path, prior in told.items() if prior.family in ("ladder", "multiple")}
     fixed = with_its_company(told.keys() - found.keys())
     out = {path: prior for path, prior in found.items() if path not in common | fixed}
@@ -309,27 +321,30 @@ def prior_draws(scenario: Scenario, count: int = COUNT, seed: int = SEED) -> Dra
     return as_draws(from_factors(scenario, factors), "prior")
 
 
-def as_draws(columns: Mapping[str, Floats], source: str) -> Draws:
-    """Draws of these columns, rounded as a file holds them, with the sha256 of the text that they would make."""
+def as_draws(columns: Mapping[str, Floats], source: str, told: Container[str] | None = None) -> Draws:
+    """Draws of these columns, rounded as a file holds them, with the sha256 of the text that they would make.
+
+    told: paths of which data say something; the others are held to one digit less. None: all alike."""
     paths = tuple(sorted(columns))
-    values = np.stack([rounded(columns[path]) for path in paths], axis=1)
+    fewer = [told is not None and path not in told and path not in CAPABILITY for path in paths]
+    digits = [DIGITS - one for one in fewer]
+    values = np.stack([rounded(columns[path], keep) for path, keep in zip(paths, digits, strict=True)], axis=1)
     bare = Draws(paths, values, source, "")
     return Draws(paths, values, source, hashlib.sha256(draws_text(bare).encode("ascii")).hexdigest())
 
 
-def rounded(values: Floats) -> Floats:
-    """To `DIGITS` significant digits, so that what is drawn is what a file gives back."""
-    return np.array([float(f"{value:.{DIGITS}g}") for value in values])
+def rounded(values: Floats, digits: int = DIGITS) -> Floats:
+    """To so many significant digits, so that what is drawn is what a file gives back."""
+    return np.array([float(f"{value:.{digits}g}") for value in values])
 
 
 # --- files ------------------------------------------------------------------------------------------
 
 
 def draws_text(draws: Draws) -> str:
-    """CSV: a line of key paths, then a line a draw."""
-    rows = [",".join(draws.paths)]
-    rows += [",".join([f"{value:.{DIGITS}g}" for value in row]) for row in draws.values.tolist()]
-    return "\n".join(rows) + "\n"
+    """CSV without a head: a line a parameter, its key path and then its draws."""
+    lines = zip(draws.paths, draws.values.T.tolist(), strict=True)
+    return "".join(f"{path},{','.join([f'{value:.{DIGITS}g}' for value in row])}\n" for path, row in lines)
 
 
 def draws_bytes(draws: Draws) -> bytes:
@@ -401,7 +416,6 @@ def read_draws(path: Path, sha256: str, again: str) -> Draws:
         raise refused(Mark(named, 1, 1), "", "E003", f"cannot be read as a gzipped table: {error}", again) from None
     if hashlib.sha256(text).hexdigest() != sha256:
         raise refused(Mark(named, 1, 1), "", "E503", "not the table of the head's sha256", again)
-    head, *rows = text.decode("ascii").splitlines()
-    paths = tuple(head.split(","))
-    values = np.array([row.split(",") for row in rows], dtype=np.float64).reshape(len(rows), len(paths))
-    return Draws(paths, values, "posterior", sha256)
+    rows = [line.split(",") for line in text.decode("ascii").splitlines()]
+    values = np.array([row[1:] for row in rows], dtype=np.float64)
+    return Draws(tuple(row[0] for row in rows), np.ascontiguousarray(values.T), "posterior", sha256)

@@ -16,8 +16,6 @@ from balance_sim.scenario.nodes import Node, from_plain
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TREES = ("step_days", "capability", "parameters", "kinds", "event_kinds")
 DEFAULT_PRESET = "balance_of_threat"
-LIKELIHOODS = ("fitted.yaml",)
-"""Shipped files that say what data tell of parameters."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +147,17 @@ def shipped_priors() -> dict[str, Any]:
     """As written, by key path; those that parameters have in common under `priors.`. With the values in use."""
     told = {path: {"value": entry["value"], **entry["prior"]} for path, entry in _leaves() if "prior" in entry}
     return told | {f"priors.{name}": entry for name, entry in _shipped("defaults.yaml")["priors"].items()}
+
+
+def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
+    """What data tell of parameters, as far as draws are made from it: the fit, evaluations, multipliers of acts."""
+    fit, beliefs, events = (_shipped(f"{name}.yaml") for name in ("fitted", "beliefs", "event_weights"))
+    words = {name: kind["word"] for name, kind in events["kinds"].items()}
+    return (
+        {name: fit[name] for name in ("parameters", "in_conflict", "at_least_zero", "covariance")},
+        {name: beliefs[name] for name in ("names", "stretch", "weights", "scales", "points")},
+        {"covariance": events["covariance"], "words": words},
+    )
 
 
 @cache

@@ -332,9 +332,9 @@ class Calibration(Strict):
 class Posterior(Strict):
     """Where the joint draws of the scenario's parameters lie, and what they were drawn for.
 
-    file: the head that `balance-sim posterior` wrote. draws: the table beside it, gzipped CSV, a column a key path and
-    a row a draw; sha256: of its text. scenario_sha256, priors_sha256: of what they follow from. headline: what is not
-    known of the headline effect, worked out over the draws for one form of the scenario (`analysis.effect_draws`)."""
+    file: the head that `balance-sim posterior` wrote. draws: the table beside it, gzipped CSV, a line a key path and
+    a column a draw; sha256: of its text. scenario_sha256, priors_sha256: of what they follow from. headline: what is
+    not known of the headline effect, worked out over the draws for one form of the scenario (`effect_draws`)."""
 
     file: Text = ""
     command: Text = ""
