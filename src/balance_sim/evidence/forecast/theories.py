@@ -1,0 +1,93 @@
+"""The shipped theories scored on the same held-back years of a scenario's own record, and stacked.
+
+Each preset is calibrated on what was known at each origin, as the skill card does it (`baselines.skill_card`), with the
+weights that the theory names held, so that all stand at one base rate: the record's. The probabilities that they gave
+to what came in the years after are stacked (`stats.stacking`). Theories that differ in how acts weigh alone, as
+`signalling` does, forecast alike here: the record of agreements holds few acts and cannot tell them apart, and they
+share one weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balance_sim.evidence.estimation.calibration import FORM, Form, calibrate, forecast, prior_of
+from balance_sim.evidence.estimation.choices import own_record
+from balance_sim.evidence.forecast.baselines import CARD_YEARS
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.defaults import fitted_distribution, presets
+from balance_sim.stats.scores import FLOOR, average_precision, surprise
+from balance_sim.stats.stacking import stacking_weights
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TheoryScores:
+    """origins: years forecast. p: by theory, (N,) probability that each dyad signs within the year after an origin. y:
+    (N,) whether it did."""
+
+    origins: tuple[int, ...]
+    p: Mapping[str, Floats]
+    y: Floats
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Stacking weights; theories whose forecasts are the same share theirs equally."""
+        came = [np.clip(np.where(self.y > 0, p, 1.0 - p), FLOOR, 1.0) for p in self.p.values()]
+        return dict(zip(self.p, map(float, stacking_weights(np.column_stack(came))), strict=True))
+
+    def as_dict(self) -> dict[str, dict[str, float]]:
+        """By theory: stacking weight, log score (nats a dyad and year, lower is better), average precision."""
+        weights = self.weights
+        return {
+            name: {
+                "weight": round(weights[name], 6),
+                "log_score": round(float(surprise(p, self.y).mean()), 8),
+                "average_precision": round(average_precision(p, self.y), 6),
+            }
+            for name, p in self.p.items()
+        }
+
+
+def score_theories(
+    path: Path | str,
+    names: Sequence[str] = (),
+    form: Form = FORM,
+    until: date | None = None,
+    say: Callable[[str], Any] = lambda _: None,
+) -> TheoryScores:
+    """Forecast the last years of a scenario's own record under each theory.
+
+    Parameters
+    ----------
+    path : of a scenario
+    names : of presets; all if none
+    form : of the calibration
+    until : day before which the record is complete; the scenario's start if not given
+    say : is told what is at work
+
+    Raises
+    ------
+    DataError : where the record holds too little
+    """
+    made: dict[str, Floats] = {}
+    y, origins = np.empty(0), tuple[int, ...]()
+    for name in names or tuple(presets()):
+        scenario = load_scenario(path, theory=name, calibrated=False)
+        prior = prior_of(scenario, fitted_distribution())
+        record = own_record(scenario, form.window + CARD_YEARS, until=until or scenario.start)
+        origins, parts, came = record.years[-CARD_YEARS:], [], []
+        for origin in origins:
+            say(f"{name}: forecast of the year that begins on {record.starts[origin]}")
+            now = record.within(origin, origin).choices
+            parts.append(forecast(calibrate(record.within(origin - form.window, origin - 1), prior, form), now))
+            came.append(now.any_signed)
+        made[name], y = np.concatenate(parts), np.concatenate(came)
+    return TheoryScores(origins, made, y)
