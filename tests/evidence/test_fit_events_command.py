@@ -116,7 +116,9 @@ def rows_of_page() -> dict[str, list[str]]:
     """Cells of the tables of results on the page, by name."""
     text = (Path(__file__).resolve().parents[2] / "docs" / "event_weights.md").read_text(encoding="utf-8")
     table = text.split("| multiplier of |")[1].split("\n\n")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| `")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| `")
+    ]
     return {row[0].strip("`"): row[1:] for row in rows}
 
 
@@ -126,8 +128,7 @@ def test_the_page_shows_what_is_shipped() -> None:
     for name, one in {**shipped["groups"], **shipped["attention"], **shipped["kinds"]}.items():
         low, high = one["multiplier"]["interval"]
         word = one["word"] + (f" by {one['upper_bound']:.2f}" if one["word"] == "bounded" else "")
-        expected[name] = [
-            f"{one['multiplier']['mean']:.2f}", f"{low:.2f} to {high:.2f}", f"{one['leads_z']:+.1f}", f"{one['stale_z']:+.1f}",
-            f"{one['permuted_dates']['p']:.3f}", f"{one['permuted_participants']['p']:.3f}", f"{one['detectable']:.2f}", word,
-        ]  # fmt: skip
+        shares = [f"{one[of]['p']:.3f}" for of in ("permuted_dates", "permuted_participants")]
+        beside = [f"{one['leads_z']:+.1f}", f"{one['stale_z']:+.1f}", *shares, f"{one['detectable']:.2f}", word]
+        expected[name] = [f"{one['multiplier']['mean']:.2f}", f"{low:.2f} to {high:.2f}", *beside]
     assert rows_of_page() == expected
