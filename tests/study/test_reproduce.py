@@ -40,7 +40,7 @@ factors: {parameters.beta: {min: 0.2, max: 0.6}, events.summit.visibility: {min:
 arms: [no_summit, summit]
 runs: 3
 seed: 7
-outcomes: [insecurity_threatened_90, accords_all_300]
+outcomes: [insecurity_threatened_300, accords_all_300]
 """
 OLDER = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
@@ -66,7 +66,8 @@ def place(tmp_path_factory) -> Path:
     for name in ("cases", "plans"):
         (place / name).mkdir()
     case, plan = place / "cases" / "small.yaml", place / "plans" / "meet.yaml"
-    case.write_text(new_scenario("small"), encoding="utf-8")
+    text = new_scenario("small").replace("end: 2026-01-01 ", "end: 2025-12-10 ")  # no day for placebos
+    case.write_text(text.replace("windows: [30, 90, 300]", "windows: [300]"), encoding="utf-8")
     plan.write_text(MORRIS)
     scenario = load_scenario(case, set=["step_days=30"])
     files, words = texts(scenario_files(case)), f"balance-sim run {case} --set step_days=30 --draw-parameters"
@@ -112,14 +113,14 @@ def test_a_point_twice_and_mechanisms_are_reproduced(place: Path, kind: str) -> 
 @pytest.mark.parametrize(
     ("kind", "name", "change", "said"),
     [
-        ("run", "results/levels.csv", larger, "row 2, mean: "),
+        pytest.param("run", "results/levels.csv", larger, "row 2, mean: ", marks=pytest.mark.long),
         ("run", "results/effects.csv", larger, "row 2, mean: "),
         ("run", "results/dyads.csv", larger, "row 2, mean: "),
         ("run", "results/summary.json", lambda t: t.replace('"mean": ', '"mean": 1', 1), ".mean: "),
         ("run", "results/summary.json", lambda t: t.replace('"reference": "no_', '"reference": "', 1), "reference: "),
-        ("run", "results/summary.json", lambda _: "[]", "the whole: "),
+        pytest.param("run", "results/summary.json", lambda _: "[]", "the whole: ", marks=pytest.mark.long),
         ("run", "results/summary.json", lambda _: "{", "is no table of this kind"),
-        ("sweep", "results/levels.csv", larger, "row 2, mean: "),
+        pytest.param("sweep", "results/levels.csv", larger, "row 2, mean: ", marks=pytest.mark.long),
         ("sweep", "results/effects.csv", larger, "row 2, mean: "),
         ("sweep", "results/effects.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", "rows there"),
     ],
