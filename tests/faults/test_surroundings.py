@@ -155,7 +155,9 @@ def test_without_a_home_and_without_a_language(bench, calm, tmp_path_factory) ->
     env = {"PATH": os.environ["PATH"], "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "9",
            "TMPDIR": str(elsewhere), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
     before = set(bench.folder.rglob("*"))
-    done = subprocess.run(bench.words(*bench.run_words()), cwd=bench.folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        bench.words(*bench.run_words()), cwd=bench.folder, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert bench.digest() == calm
     new = {p for p in bench.folder.rglob("*") if p not in before}

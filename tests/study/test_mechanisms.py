@@ -546,7 +546,9 @@ def test_guests_of_the_same_day_and_host_count(result) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param(path, id=path.stem, marks=[] if path.stem in ("sinosov_1950", "solomon_2022") else pytest.mark.long)
+        pytest.param(
+            path, id=path.stem, marks=[] if path.stem in ("sinosov_1950", "solomon_2022") else pytest.mark.long
+        )
         for path in SCENARIOS
     ],
 )
