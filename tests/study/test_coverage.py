@@ -1294,8 +1294,9 @@ def test_long_filtered_effects() -> None:
 @pytest.mark.slow
 def test_filtered_effects_are_held_where_every_run_moves() -> None:
     """Of two shipped scenarios, studies of 40 runs. On Beijing 2025 consent to counter-balancing agreements moves in
-    every run and the interval holds at its rate, in 20 of them. On Tripartite 1940, where agreements are rare, what other dyads sign
-    moves by agreements that differ alone, in few runs and much: Student's t does not hold it (docs/statistics.md)."""
+    every run and the interval holds at its rate, in 20 of them. On Tripartite 1940, where agreements are rare, what
+    other dyads sign moves by agreements that differ alone, in few runs and much: Student's t does not hold it
+    (docs/statistics.md)."""
     found = filtered_held(SCENARIOS / "beijing_2025.yaml", ["parade"], 800, [40])
     held = {name: round(20 * share) for (_, _, name), share in found.items()}
     assert all(passes(held[name], 20, 0.93, 1.0) for name in FAR)
