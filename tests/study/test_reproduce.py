@@ -299,7 +299,7 @@ def test_what_is_unlike_is_named_and_what_is_close_is_not() -> None:
     same = {"a.csv": b"x,y\n1.0000000001,a\n", "b.json": b'{"k": [1.0, null]}', "c.csv": b"x\n1\n"}
     assert diff_files(there, same, 1e-9) == []
     assert diff_files(there, there | {"a.csv": b"x,y\n1,b\n"}, 1e-9) == ["a.csv: row 2, y: a there, b here"]
-    assert diff_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == ["b.json: k[1]: null there, 0 here"]
+    assert diff_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == ["b.json: k.1: null there, 0 here"]
     assert diff_files({"d.csv": b"x\n"}, {"c.csv": b"x\n"}, 1e-9) == [
         "d.csv: is not made by this study", "c.csv: is missing",
     ]  # fmt: skip
