@@ -268,6 +268,8 @@ SETTINGS: tuple[dict[str, object], ...] = (
     {"provocations.probing.rate": 4.0},
     {"accords.jpn-kor-talks.kind": "access"},
     {"theory.preset": "bandwagoning"},
+    {"theory.preset": "signalling"},
+    {"theory.signal_cost": 0.5},
     {"capability.gdp": 0.4},
 )
 

@@ -12,6 +12,7 @@ OUTSIDE = "outside: [EGY, ETH]"
 WEST = "west: {members: [NATO, JPN, KOR], attention: {statement: 0.5}}"
 NATO = "{NATO: [USA, FRA]"
 HALF = "half: {set: {events.summit.visibility: 0.5}}"
+CODING = "targets_alternatives: [{{id: other, targets: [{}], weight: {}, source: s}}{}]\n"
 TALKS = "status: talks, opened: 2025-05-01"
 
 # text to replace, its replacement, code, key path, what the message holds; on the line where the replacement begins
@@ -45,6 +46,11 @@ SCENARIO = [
      "E022", "kinds", "201 kinds, more than 200"),
     (TOP, TOP + "kinds: 3\n", "E201", "kinds", "expected a mapping of kinds, got integer 3"),
     ("audiences:\n  " + WEST, "audiences: 3", "E201", "audiences", "expected a mapping, got integer 3"),
+    (TOP, TOP + CODING.format("CHN", 0.2, ""), "E306", "targets_alternatives.other.targets", "takes part in `summit`"),
+    (TOP, TOP + CODING.format("FRA", 1.5, ""), "E203", "targets_alternatives.other.weight", "1.5"),
+    (TOP, TOP + CODING.format("FRA", 0.6, ", {id: a, targets: [], weight: 0.4, source: s}"), "E203",
+     "targets_alternatives.other.weight", "sum to 1: nothing is left"),
+    (TOP, TOP + CODING.format("XXX", 0.2, ""), "E301", "targets_alternatives.other.targets[0]", "unknown state"),
     ("trade:\n", "trade: 3\nnotes: >\n", "E201", "trade", "expected a list, got integer 3"),
     ("preset: balance_of_threat", "preset: 3", "E201", "theory.preset", "expected text, got integer 3"),
     ("tables/states.csv", '""', "E501", "states[].table", "expected the name of a file"),

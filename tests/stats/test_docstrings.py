@@ -11,7 +11,7 @@ import pytest
 MODULES = (
     *(
         f"balance_sim.stats.{name}"
-        for name in ("indices", "intervals", "lags", "networks", "newton", "scores", "shapley")
+        for name in ("indices", "intervals", "lags", "networks", "newton", "scores", "shapley", "stacking", "variance")
     ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
     *(f"balance_sim.analysis.{name}" for name in ("explain.attribution", "gof", "mechanisms", "participants")),

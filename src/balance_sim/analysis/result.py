@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from balance_sim.analysis.effect_draws import Uncertainty, kept
 from balance_sim.analysis.expected_effect import Channels, channels_of
 from balance_sim.analysis.mechanisms import measured
 from balance_sim.analysis.placebos import Placebos, placebos
@@ -64,6 +65,14 @@ class AnalysedResult(Result):
         return self.ahead()[0] if self.ahead else placebos(self.scenario, self.headline_arm)
 
     @cached_property
+    def uncertainty(self) -> Uncertainty | None:
+        """Intervals of the headline effect over posterior and prior, theories, and what carries the width, where the
+        scenario's posterior has them for this very form of it; else None: `effect_draws.uncertainty` works them out."""
+        if said := self._kept.get("uncertainty"):
+            return Uncertainty.of_plain(said)
+        return kept(self.scenario, self.headline_arm) if self.point == 0 else None
+
+    @cached_property
     def _kept(self) -> dict[str, Any]:
         """What the folder's summary holds, if this version wrote it for this scenario: else nothing."""
         return kept_summary(self.folder, self.scenario, self.version) if self.point == 0 else {}
@@ -100,6 +109,7 @@ class AnalysedResult(Result):
             ),
             "channels": self.channels.as_dict(),
             "placebos": self.placebos.as_dict(),
+            "uncertainty": None if self.uncertainty is None else self.uncertainty.as_dict(),
             "mechanisms": self.mechanisms,
             "camps": self.camps,
             "timing": self.timing,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,7 @@ from balance_sim.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from balance_sim.analysis.effect_draws import Uncertainty
     from balance_sim.analysis.expected_effect import ExpectedEffect
 
 CHANNELS = {"picture": "picture: who stands together", "threat": "threat to the event's targets"}
@@ -20,24 +22,52 @@ CHANNELS = {"picture": "picture: who stands together", "threat": "threat to the 
 @click.argument("scenario")
 @click.option("--arm", help="Which arm  [default: the headline arm]")
 @click.option("--dyads", type=click.IntRange(0, 100_000), default=8, show_default=True, help="Dyads that are shown.")
+@click.option(
+    "--draws", type=click.IntRange(10, 100_000),
+    help="Work out the intervals over so many draws of prior and posterior  [default: as kept with the scenario]",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Processes, for --draws.")
 @options.set_option
 @options.theory_option
 @options.json_option
-def effect(scenario: str, arm: str | None, dyads: int, settings: tuple[str, ...], theory: str | None) -> None:
+def effect(
+    scenario: str, arm: str | None, dyads: int, draws: int | None, workers: int, settings: tuple[str, ...],
+    theory: str | None,
+) -> None:  # fmt: skip
     """Print the expected effect of an arm of SCENARIO over the control arm, with its channels and dyads.
 
     The network of agreements is that of the start, and no random numbers are drawn: what agreements made on the way
     change is left out. `run` simulates it, and prints the gap between the two."""
+    from balance_sim.analysis.effect_draws import kept, uncertainty
     from balance_sim.analysis.expected_effect import expected_effect
+    from balance_sim.cli.progress import progress_bar
+    from balance_sim.replications.outcomes import Outcome
     from balance_sim.scenario import load_scenario
 
-    found = expected_effect(load_scenario(scenario, set=settings, theory=theory), arm)
-    options.answer(found.as_dict, lambda: lines(found, dyads))
+    began = time.monotonic()
+    loaded = load_scenario(scenario, set=settings, theory=theory)
+    found = expected_effect(loaded, arm)
+    doubt = kept(loaded, found.arm)
+    if draws is not None:
+        with progress_bar() as bar:
+            tell = (lambda done, wanted: bar(done, wanted, f"{done:,}/{wanted:,} draws")) if bar else None
+            doubt = uncertainty(loaded, found.arm, draws=draws, workers=workers, progress=tell)
+
+    def document() -> dict[str, Any]:
+        outcome = Outcome("accords", "counter", found.window).name
+        control, having = (of[outcome] for of in found.outcomes)
+        short = doubt.in_short() if doubt is not None else dict.fromkeys(("posterior", "prior", "theories", "placebo"))
+        told = {"outcome": outcome, "effect": having - control, **short}
+        told["uncertainty"] = None if doubt is None else doubt.as_dict()
+        return found.as_dict() | told | {"seconds": time.monotonic() - began}
+
+    options.answer(document, lambda: lines(found, dyads, doubt))
 
 
-def lines(found: ExpectedEffect, dyads: int) -> Iterator[str]:
+def lines(found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None) -> Iterator[str]:
     """For a terminal, at 80 columns."""
     from balance_sim.show.terminal import table, wrapped
+    from balance_sim.show.uncertainty import uncertainty_lines
     from balance_sim.show.wording import DIRECTIONS, arm_title, dyad_name, signed, state_names, within
 
     scenario = found.scenario
@@ -56,6 +86,8 @@ def lines(found: ExpectedEffect, dyads: int) -> Iterator[str]:
             parts.append(["  what else the arm changes", signed(found.parts["rest"], 4)])
         yield f"\nof the effect on counter-balancing security agreements {within(found.window)}:"
         yield from table(parts, "<>")
+    yield ""
+    yield from uncertainty_lines(doubt, placebos=True)
     names = state_names(scenario)
     dyad_rows = [
         (

@@ -7,22 +7,26 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balance_sim.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import date
 
     from balance_sim.evidence.estimation.beliefs import Profile
-    from balance_sim.evidence.estimation.calibration import CalibrationPosterior
+    from balance_sim.evidence.estimation.calibration import CalibrationPosterior, Form
     from balance_sim.evidence.forecast.baselines import SkillCard
+    from balance_sim.evidence.forecast.theories import TheoryScores
+    from balance_sim.scenario.schema import Scenario
 
 STATES_SHOWN = 5
 OF_EITHER_MODEL = ("data", "model", "out", "json")
+OF_EVENTS = ("outcome", "period", "acts", "form", "audiences", "permutations", "seed")
+OF_BOTH = ("data", "events", "first", "last", "out", "json", None)
 
 
 @click.command()
@@ -31,8 +35,11 @@ OF_EITHER_MODEL = ("data", "model", "out", "json")
     "--model", type=click.Choice(["rates", "coordination"]), default="rates", show_default=True,
     help="The model's own rates; or the two-sided choice of partner, with a plan as DATA.",
 )  # fmt: skip
-@click.option("--first", type=int, default=1985, show_default=True, help="First year of the period.")
-@click.option("--last", type=int, help="Last year  [default: the last with agreements on record]")
+@click.option(
+    "--events", is_flag=True, help="Fit the weights of events to dyadic event data instead: docs/event_weights.md."
+)
+@click.option("--first", type=int, help="First year of the period  [default: 1985; with --events: of the outcome]")
+@click.option("--last", type=int, help="Last year  [default: the last with agreements, or with outcomes and acts]")
 @click.option(
     "--agreements", "--accords", "agreements", cls=options.Renamed, type=options.PATH, multiple=True,
     help="More agreements, in DCAD's columns or the generic ones. Repeatable.",
@@ -52,19 +59,54 @@ OF_EITHER_MODEL = ("data", "model", "out", "json")
     "--beliefs/--no-beliefs", default=True,
     help="Profile the parameters of beliefs and of the loss-of-strength gradient, and fit those that the record tells.",
 )  # fmt: skip
-@click.option("--out", type=options.FILE, default=Path("parameters.yaml"), show_default=True, help="File to write.")
+@click.option("--outcome", metavar="NAME", help="With --events: icews-years, icews, polecat, gdelt or gdelt-scores.")
+@click.option("--period", type=click.Choice(["year", "quarter", "month"]), default="year", show_default=True)
+@click.option(
+    "--acts", multiple=True, metavar="NAME", help="With --events: only this source of dated acts. Repeatable."
+)
+@click.option(
+    "--form", type=click.Choice(["nats", "log"]), default="nats", show_default=True,
+    help="With --events: acts add as in the model; or ln(1 + nats), so that further acts add less.",
+)  # fmt: skip
+@click.option("--audiences", metavar="SCENARIO", help="With --events: estimates by audience of this scenario, too.")
+@click.option(
+    "--permutations", type=click.IntRange(0, 9999), default=999, show_default=True,
+    help="With --events: permuted dates, and permuted participants.",
+)  # fmt: skip
+@click.option(
+    "--seed", type=options.SHORT_SEED, default=0, show_default=True, help="With --events: of the permutations."
+)
+@click.option(
+    "--out", type=options.FILE, help="File to write  [default: parameters.yaml; with --events: event_weights.yaml]"
+)
 @options.json_option
 @click.pass_context
 def fit(
-    ctx: click.Context, data: Path, model: str, first: int, last: int | None, agreements: tuple[Path, ...],
+    ctx: click.Context, data: Path, model: str, events: bool, first: int | None, last: int | None,
+    agreements: tuple[Path, ...],
     alliances: str, terms: str | None, levels: bool, intercepts: bool, cluster: bool, signs: bool, ridge: float,
-    parts: bool, beliefs: bool, out: Path,
+    parts: bool, beliefs: bool, outcome: str | None, period: str, acts: tuple[str, ...], audiences: str | None,
+    form: str, permutations: int, seed: int, out: Path | None,
 ) -> None:  # fmt: skip
     """Fit the weights of willingness to the agreements in the folder DATA, and write them with their covariance.
 
     DATA holds the field's files as their authors publish them, or accords.csv in the generic format. Which
     names are looked for, and what is fitted: docs/evidence.md. With --model coordination DATA is a plan that
-    names dated ties, covariates and effects: docs/coordination.md."""
+    names dated ties, covariates and effects: docs/coordination.md. With --events the weights of events are fitted to
+    dyadic event data in DATA: docs/event_weights.md."""
+    _refuse_options_of_others(ctx, events=events)
+    if events:
+        given: dict[str, Any] = {
+            "outcome": outcome,
+            "period": period,
+            "acts": acts,
+            "form": form,
+            "audiences": audiences,
+        }
+        given |= {"permutations": permutations, "seed": seed, "first": first, "last": last}
+        _fit_events(data, given, out or Path("event_weights.yaml"))
+        return
+    out, first = out or Path("parameters.yaml"), 1985 if first is None else first
     if model == "coordination":
         _refuse_options_of_rates(ctx)
         _fit_coordination(data, out)
@@ -117,6 +159,79 @@ def fit(
         yield f"\nwritten to {out}"
 
     options.answer(written, lines, indent=1)
+
+
+def _refuse_options_of_others(ctx: click.Context, *, events: bool) -> None:
+    """Options of events have no meaning for agreements, and the other way round."""
+    for param in ctx.command.params:
+        own, name = param.name in OF_EVENTS, str(param.name)
+        if own != events and param.name not in OF_BOTH and options.given(ctx, name):
+            raise click.UsageError(
+                f"{param.opts[0]} " + ("belongs to --events" if own else "has no meaning with --events")
+            )
+
+
+def _fit_events(data: Path, given: Mapping[str, Any], out: Path) -> None:
+    """Fit the weights of events, write them and print them. given: the command's options."""
+    one_thread()
+    from balance_sim.evidence.data.text import fitted_text
+    from balance_sim.evidence.events.ladder import half_lives, in_order
+    from balance_sim.evidence.events.load import files_used, load_events
+    from balance_sim.evidence.events.measurement import measure
+    from balance_sim.evidence.events.report import HEAD, event_lines, events_record
+    from balance_sim.pool.atomic import write_atomic
+    from balance_sim.results.folder import version
+    from balance_sim.scenario.files import Sources
+    from balance_sim.scenario.load import load_scenario
+
+    audiences, told = None, dict(given)
+    if given["audiences"] is not None:
+        scenario = load_scenario(given["audiences"], calibrated=False)
+        audiences = {
+            name: {code for one in audience.members for code in scenario.groups.get(one, (one,))}
+            for name, audience in sorted(scenario.audiences.items())
+        }
+        path = Sources(given["audiences"]).path
+        told["audiences"] = f"{path.parent.name}/{path.name}"
+    study = load_events(
+        data,
+        given["outcome"],
+        given["period"],
+        given["first"],
+        given["last"],
+        sources=given["acts"],
+        audiences=audiences,
+    )
+    say, concave = _told_of(given["permutations"]), given["form"] == "log"
+    found = measure(study.study, given["permutations"], given["seed"], say, concave=concave)
+    order = [
+        in_order(group, found) for group in ("intent", "alignment") if any(c.group == group for c in found.columns)
+    ]
+    halves = half_lives(study.study, found.rho)
+    record = events_record(study, found, order, halves, _as_given(told), version(), files_used(study))
+    write_atomic(out, fitted_text(record, HEAD).encode())
+    options.answer(record, lambda: [*event_lines(study, found, order, halves), "", f"written to {out}"], indent=1)
+
+
+def _as_given(told: Mapping[str, Any]) -> str:
+    """The command with the options that are not the defaults, whatever the folder is called."""
+    defaults = {param.name: param.default for param in fit.params}
+    words = ["balance-sim", "fit", "--events", "DATA"]
+    for name, value in sorted(told.items()):
+        if value not in (None, (), defaults[name]):
+            each = value if isinstance(value, tuple) else (value,)
+            words += [word for one in each for word in (f"--{name}", str(one))]
+    return " ".join(words)
+
+
+def _told_of(permutations: int) -> Callable[[int], None]:
+    """Progress, on a terminal only: how many permutations are done."""
+
+    def say(done: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\rpermutations: {done} of {permutations}", err=True, nl=done >= permutations)
+
+    return say
 
 
 def _refuse_file(data: Path) -> None:
@@ -191,8 +306,11 @@ def _write(record: dict[str, object], out: Path) -> None:
 )
 @click.option("--window", type=click.IntRange(5, 60), default=20, show_default=True, help="Years of the record.")
 @click.option("--card/--no-card", default=True, help="Forecast the record's last five years, and score that.")
+@click.option(
+    "--theories", is_flag=True, help="Score and stack the shipped theories on the same years; theories.yaml. Minutes."
+)
 @options.json_option
-def calibrate(scenario: str, out: Path | None, until: date | None, window: int, card: bool) -> None:
+def calibrate(scenario: str, out: Path | None, until: date | None, window: int, card: bool, theories: bool) -> None:
     """Calibrate SCENARIO on its own record, and write what was found to a file that it names by `calibration:`.
 
     From the fitted weights as a prior and the dated agreements in the scenario's tables: the intercept of each type,
@@ -235,16 +353,45 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     skill = None
     if card:
         skill = skill_card(raw, record, prior, form, say=lambda line: click.echo(line, err=True))
+    told += ["--theories"] if theories else []
+    scored = _score_theories(scenario, raw, form, until, target.parent, " ".join(told)) if theories else None
     name = target.relative_to(path.parent) if target.is_relative_to(path.parent) else target
     document = {"file": str(target), **{key: written[key] for key in ("calibrated", "variances", "levels")}}
 
     def lines() -> Iterator[str]:
         yield from [*_found_lines(found), ""]
         yield from _card_lines(skill) if skill is not None else ()
+        yield from _theory_lines(scored) if scored is not None else ()
         yield f"wrote {target}; the scenario names it by `calibration: {name}`"
 
-    options.answer(document | {"skill_card": None if skill is None else skill.as_dict()}, lines, indent=1)
+    document |= {"skill_card": None if skill is None else skill.as_dict()}
+    options.answer(document | ({} if scored is None else {"theories": scored.as_dict()}), lines, indent=1)
     sys.stdout.flush()
+
+
+def _score_theories(
+    scenario: str, raw: Scenario, form: Form, until: date | None, folder: Path, command: str
+) -> TheoryScores:
+    """Score the theories, and write what was found beside the calibration."""
+    from balance_sim.evidence.forecast.theories import NAME, score_theories, theories_text
+    from balance_sim.pool.atomic import write_atomic
+    from balance_sim.results.folder import version
+
+    found = score_theories(scenario, form=form, until=until, say=lambda line: click.echo(line, err=True))
+    write_atomic(folder / NAME, theories_text(raw, found, command, version()).encode("utf-8"))
+    return found
+
+
+def _theory_lines(found: TheoryScores) -> Iterator[str]:
+    from balance_sim.show.terminal import table
+
+    yield "theories: the same years forecast under each, calibrated anew, and stacked"
+    rows = [["", "weight", "log score", "av. prec."]]
+    rows += [
+        [name.replace("_", " "), f"{of['weight']:.2f}", f"{of['log_score']:.5f}", f"{of['average_precision']:.3f}"]
+        for name, of in found.as_dict().items()
+    ]
+    yield from [*table(rows, "<>", indent="  "), ""]
 
 
 def _found_lines(found: CalibrationPosterior) -> Iterator[str]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balance_sim.cli import options
+
+if TYPE_CHECKING:
+    from balance_sim.scenario.schema import Scenario
 
 SCENARIOS = Path("scenarios")
 BASE_RATE = click.FloatRange(min=0, max=1e4, min_open=True)
@@ -107,9 +111,16 @@ def _write(files: dict[Path, str]) -> None:
 
 
 @click.command()
+@click.argument("scenario", required=False)
 @options.json_option
-def parameters() -> None:
-    """Print every default: value, unit, source, standard error or range."""
+def parameters(scenario: str | None) -> None:
+    """Print every default: value, unit, source, standard error or range.
+
+    With SCENARIO also the prior of what is not known and, where the scenario names joint draws, the posterior: median
+    and central 95 %, and whether data inform it, the prior dominates, or the two are in conflict (power scaling)."""
+    if scenario is not None:
+        _parameters_of(scenario)
+        return
     from balance_sim.scenario.defaults import parameter_table
     from balance_sim.show.terminal import UNLIMITED, table, terminal_width
 
@@ -121,6 +132,64 @@ def parameters() -> None:
         return whole if max(map(len, whole)) <= width else _grouped_lines(rows, width)
 
     options.answer(found, lines, indent=2)
+
+
+def _parameters_of(scenario: str) -> None:
+    from balance_sim.analysis.drawn_parameters import parameter_summary
+    from balance_sim.scenario.load import load_scenario
+
+    loaded = load_scenario(scenario)
+    rows = parameter_summary(loaded)
+    options.answer(rows, lambda: _drawn_lines(loaded, rows), indent=2)
+
+
+def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """For a terminal: what paths have in common stands above them. Below 105 columns a prior is its interval alone, and
+    a finding its first word."""
+    from balance_sim.show.terminal import UNLIMITED, table, terminal_width, wrapped
+
+    is_wide, width = terminal_width() >= 105, min(terminal_width(), 120)
+    cells, heads, above = [["median (95 %)", "in use", "prior", "posterior", "finding"]], [], ""
+    for row in rows:
+        of, _, name = str(row["path"]).rpartition(".")
+        heads.append(of if of != above else "")
+        above = of
+        said = (row["finding"] or {}).get("word", "") if row["posterior"] else ""
+        word = said if is_wide else said.removeprefix("in ").removesuffix("-dominated")
+        prior, posterior = _span(row["prior"], is_wide, ends_alone=not is_wide), _span(row["posterior"], is_wide)
+        cells.append(["  " * bool(of) + name, _number(row["value"]), prior, posterior, word])
+    kept = [k for k in range(5) if (k != 1 or is_wide) and (k < 3 or scenario.posterior.count)]
+    head, *lines = table([[row[k] for k in kept] for row in cells], "<><" if is_wide else "<", width=UNLIMITED)
+    yield from wrapped(f"Parameters of {scenario.title}: what is drawn, by key path as --set takes it", width=width)
+    yield head
+    for group, line in zip(heads, lines, strict=True):
+        if group:
+            yield from ["", group]
+        yield line
+    yield ""
+    if not scenario.posterior.count:
+        yield from wrapped(f"No posterior: balance-sim posterior {scenario.name} draws one.", width=width)
+        return
+    words = [row["finding"]["word"] for row in rows if row["finding"] and row["posterior"]]
+    counts = ", ".join(f"{words.count(word)} {word}" for word in sorted({*words}))
+    yield from wrapped(f"{scenario.posterior.count:,} joint draws; {counts}. See docs/posterior.md.", width=width)
+
+
+def _span(of: dict[str, Any] | None, is_wide: bool, *, ends_alone: bool = False) -> str:
+    if of is None:
+        return ""
+    middle, low, high = (_number(of[name], 3 if is_wide else 2) for name in ("median", "low", "high"))
+    ends = f"{low} to {high}" if is_wide else f"{low}..{high}"
+    return ends if ends_alone else f"{middle} ({ends})"
+
+
+def _number(value: object, digits: int = 3) -> str:
+    """So many digits, without powers of ten where there can be none."""
+    if not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}" if abs(value) >= 1e-4 or value == 0 else "<0.0001"
 
 
 def _grouped_lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:

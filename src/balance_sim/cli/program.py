@@ -35,6 +35,7 @@ MODULES = {
     "gof": ("gof",),
     "hindcast": ("hindcast",),
     "inputs": ("new", "parameters", "schema"),
+    "posterior": ("posterior",),
     "pages": ("explore", "export", "plot", "report"),
     "run": ("run",),
     "score": ("cases", "score"),

@@ -22,7 +22,8 @@ from balance_sim.model.beliefs import decay
 from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import DAYS_PER_YEAR, Floats, Hazards, Ints, World
 from balance_sim.model.state import BlockState, Provoked
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.defaults import signal_costs
+from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 
 Readings = tuple[tuple[str, ...], ...]
 
@@ -31,6 +32,25 @@ def members(actors: Iterable[str], groups: Mapping[str, tuple[str, ...]], roster
     """Positions of the actors in the roster, groups expanded, outsiders left out, each once, sorted."""
     codes = {code for actor in actors for code in groups.get(actor, (actor,))}
     return sorted(roster[code] for code in codes if code in roster)
+
+
+def signal_weights(scenario: Scenario, kind: str) -> tuple[float, float]:
+    """Weights of a kind of event on alignment and on intent, nats.
+
+    Those of the scenario; on the ladder of costly signals, for the share `theory.signal_cost`, those of a signalling
+    game (Spence 1973, QJE 87(3); Fearon 1997, JCR 41(1)). A host stages an act when what it gains by being seen there
+    is more than the act's cost c. Gains are exponential, with mean g for a benign host and G > g for a hostile one, so
+    an audience that sees the act learns ln(e^(-c/G) / e^(-c/g)) = c (1/g - 1/G): in proportion to the cost, and nothing
+    from what is free. The costliest act keeps its weight, which fixes the scale."""
+    own, share = scenario.event_kinds[kind], scenario.theory.signal_cost
+    costs = signal_costs()
+    top = scenario.event_kinds.get(SIGNAL_ORDER[-1])
+    if share == 0 or kind not in costs or top is None:
+        return own.alignment, own.intent
+    return (
+        (1.0 - share) * own.alignment + share * costs[kind] * top.alignment,
+        (1.0 - share) * own.intent + share * costs[kind] * top.intent,
+    )
 
 
 def pairs_shown(principals: list[int], guests: list[int], targets: list[int]) -> list[tuple[int, int]]:
@@ -87,10 +107,11 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     lost = np.zeros((steps, n))
     for event, (principals, _, aimed), shown, day, left in zip(events, roles, pairs_of, days, left_of, strict=True):
         kind, attention = scenario.event_kinds[event.kind], heed[event.kind]
-        if len(shown) and kind.alignment:
-            align[column_of_pair[shown]] += (event.sign * kind.alignment) * left[:, None] * attention
-        if len(aimed) and kind.intent:
-            weight = (kind.intent * (tension if day < 0 else 1.0)) * left
+        on_alignment, on_intent = signal_weights(scenario, event.kind)
+        if len(shown) and on_alignment:
+            align[column_of_pair[shown]] += (event.sign * on_alignment) * left[:, None] * attention
+        if len(aimed) and on_intent:
+            weight = (on_intent * (tension if day < 0 else 1.0)) * left
             intent[column_of_place[aimed]] += weight * attention[audience[aimed // n], None]
         if kind.reliability:
             lost[:, principals] += kind.reliability * left[:, None]
@@ -162,7 +183,7 @@ def hazards_of(scenario: Scenario, audience: Ints) -> Hazards | None:
     roster = {code: i for i, code in enumerate(scenario.codes)}
     rows = [one for one in scenario.provocations if one.rate > 0 and one.state in roster]
     entries = [
-        (act, target, roster[one.state], scenario.event_kinds[one.kind].intent * one.visibility, one.kind)
+        (act, target, roster[one.state], signal_weights(scenario, one.kind)[1] * one.visibility, one.kind)
         for act, one in enumerate(rows)
         for target in members(one.targets, scenario.groups, roster)
         if target != roster[one.state]

@@ -26,7 +26,7 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.network import deepest, record_in_force
-from balance_sim.model.news import attention_of_readings, evidence, hazards_of, reading_of, readings
+from balance_sim.model.news import attention_of_readings, evidence, hazards_of, reading_of, readings, signal_weights
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.fingerprint import RecentResults
@@ -303,7 +303,7 @@ def _fill_with_mean(matrix: Floats) -> Floats:
 
 
 def _rules(scenario: Scenario) -> Rules:
-    parameters, treaty = scenario.parameters, scenario.event_kinds["treaty"]
+    parameters = scenario.parameters
     given = {
         name: getattr(parameters, name) for name in Rules.__dataclass_fields__ if name in type(parameters).model_fields
     }
@@ -313,8 +313,8 @@ def _rules(scenario: Scenario) -> Rules:
     return Rules(
         **given,
         equal_hostility=scenario.theory.equal_hostility,
-        signature_weight=treaty.alignment,
-        signature_half_life_days=treaty.half_life_days,
+        signature_weight=signal_weights(scenario, "treaty")[0],
+        signature_half_life_days=scenario.event_kinds["treaty"].half_life_days,
         weights={name: float(scenario.theory.weights[name]) for name in sorted(scenario.theory.weights)},
     )
 

@@ -14,7 +14,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from pathlib import Path
 import annotated_types
 import numpy as np
 import numpy.typing as npt
+from cachetools import LRUCache
 
 from balance_sim.model import clocks
 from balance_sim.scenario import with_values
@@ -40,6 +41,11 @@ LARGEST_DRAWS = 16 << 20
 SYMBOLIC = SIGNAL_ORDER[:3]
 """Acts that show a standing; the others of the ladder are material."""
 LADDERS = ("alignment", "intent")
+CODING = "targets_alternatives"
+"""The column of which coding of the focal event's targets a draw has: 0 for the event's own, else the number of the
+alternative."""
+CALIBRATED_SD = 2.0
+"""Of the prior of an intercept that a scenario's own record tells, nats: that of a calibration."""
 DIGITS = 4
 """Significant digits of a number in a file of draws."""
 
@@ -63,6 +69,10 @@ class Draws:
         """(D,) draws of one parameter. Raises ValueError for a path that is not drawn."""
         return np.asarray(self.values[:, self.paths.index(path)])
 
+    def first(self, count: int) -> Draws:
+        """The first so many draws, or all there are; with the sha256 of all."""
+        return Draws(self.paths, self.values[:count], self.source, self.sha256)
+
     def without(self, paths: set[str]) -> Draws:
         """The same draws without some columns."""
         kept = [k for k, path in enumerate(self.paths) if path not in paths]
@@ -85,8 +95,23 @@ def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     >>> at(scenario, draws, 3).parameters.beta == draws.column("parameters.beta")[3]
     True
     """
-    row = draws.values[k]
-    return with_values(scenario, {path: float(value) for path, value in zip(draws.paths, row, strict=True)})
+    row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
+    coded = with_coding(scenario, int(row.pop(CODING, 0)))
+    return with_values(coded, row)
+
+
+def with_coding(scenario: Scenario, which: int) -> Scenario:
+    """The scenario with its focal event aimed as the alternative of this number says, counted from 1; 0 leaves it."""
+    if which == 0:
+        return scenario
+    targets = scenario.targets_alternatives[which - 1].targets
+    key = scenario.sha256, targets
+    if key not in _CODED:
+        _CODED[key] = with_values(scenario, {f"events.{scenario.focal}.targets": list(targets)})
+    return _CODED[key]
+
+
+_CODED: LRUCache[tuple[str, tuple[str, ...]], Scenario] = LRUCache(8)
 
 
 # --- priors -----------------------------------------------------------------------------------------
@@ -108,6 +133,9 @@ def quantile(prior: ParameterPrior, u: Floats) -> Floats:
         if "upper" in of:
             return np.asarray(of["upper"] - of["sd"] * ndtri(1.0 - u / 2.0))
         return np.asarray(of.get("lower", 0.0) + of["sd"] * ndtri((1.0 + u) / 2.0))
+    if prior.family == "coding":
+        edges = np.cumsum(list(of.values()))
+        return np.asarray(np.searchsorted(edges, 1.0 - u, side="right") % (len(edges) + 1), dtype=np.float64)
     if prior.family == "beta":
         mean, variance = of["mean"], of["sd"] ** 2
         size = mean * (1.0 - mean) / variance - 1.0
@@ -121,6 +149,13 @@ def uniforms(path: str, count: int, seed: int) -> Floats:
     return clocks.uniform(clocks.absorb(key, np.arange(count, dtype=np.uint64)))
 
 
+def normals(name: str, count: int, seed: int) -> Floats:
+    """(D,) standard normal numbers, on a key of their own."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(uniforms(name, count, seed)))
+
+
 def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
     """Prior by key path of all that is drawn independently for a scenario, sorted.
 
@@ -128,6 +163,9 @@ def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
     (`priors.alignment_steps.visit`) included."""
     told, used = priors(), _default_values()
     found = {path: prior for path, prior in told.items() if path in used and _is_default(scenario, path, used[path])}
+    for path in [path for path in found if path.endswith(".intercept") and path in scenario.calibration.names]:
+        numbers = {**found[path].numbers, "sd": CALIBRATED_SD}
+        found[path] = ParameterPrior("normal", numbers, "as of `calibrate`: both sides have it, so wide")
     common = {path for path, prior in told.items() if prior.family in ("ladder", "multiple")}
     fixed = with_its_company(told.keys() - found.keys())
     out = {path: prior for path, prior in found.items() if path not in common | fixed}
@@ -188,6 +226,9 @@ def _of_the_scenario(scenario: Scenario, told: Mapping[str, ParameterPrior]) -> 
     focal = next((one for one in scenario.events if one.id == scenario.focal), None)
     if focal is not None and focal.confidence == "guess" and 0 < focal.visibility < 1:
         out[f"events.{focal.id}.visibility"] = _about(told["priors.visibility"], focal.visibility)
+    if scenario.targets_alternatives:
+        shares = {one.id: one.weight for one in scenario.targets_alternatives}
+        out[CODING] = ParameterPrior("coding", shares, "weights of `targets_alternatives`")
     level = level_of(scenario)
     if level is not None:
         sd = told["priors.base_rate"].numbers["sd"]
@@ -280,27 +321,30 @@ def prior_draws(scenario: Scenario, count: int = COUNT, seed: int = SEED) -> Dra
     return as_draws(from_factors(scenario, factors), "prior")
 
 
-def as_draws(columns: Mapping[str, Floats], source: str) -> Draws:
-    """Draws of these columns, rounded as a file holds them, with the sha256 of the text that they would make."""
+def as_draws(columns: Mapping[str, Floats], source: str, told: Container[str] | None = None) -> Draws:
+    """Draws of these columns, rounded as a file holds them, with the sha256 of the text that they would make.
+
+    told: paths of which data say something; the others are held to one digit less. None: all alike."""
     paths = tuple(sorted(columns))
-    values = np.stack([rounded(columns[path]) for path in paths], axis=1)
+    fewer = [told is not None and path not in told and path not in CAPABILITY for path in paths]
+    digits = [DIGITS - one for one in fewer]
+    values = np.stack([rounded(columns[path], keep) for path, keep in zip(paths, digits, strict=True)], axis=1)
     bare = Draws(paths, values, source, "")
     return Draws(paths, values, source, hashlib.sha256(draws_text(bare).encode("ascii")).hexdigest())
 
 
-def rounded(values: Floats) -> Floats:
-    """To `DIGITS` significant digits, so that what is drawn is what a file gives back."""
-    return np.array([float(f"{value:.{DIGITS}g}") for value in values])
+def rounded(values: Floats, digits: int = DIGITS) -> Floats:
+    """To so many significant digits, so that what is drawn is what a file gives back."""
+    return np.array([float(f"{value:.{digits}g}") for value in values])
 
 
 # --- files ------------------------------------------------------------------------------------------
 
 
 def draws_text(draws: Draws) -> str:
-    """CSV: a line of key paths, then a line a draw."""
-    rows = [",".join(draws.paths)]
-    rows += [",".join([f"{value:.{DIGITS}g}" for value in row]) for row in draws.values.tolist()]
-    return "\n".join(rows) + "\n"
+    """CSV without a head: a line a parameter, its key path and then its draws."""
+    lines = zip(draws.paths, draws.values.T.tolist(), strict=True)
+    return "".join(f"{path},{','.join([f'{value:.{DIGITS}g}' for value in row])}\n" for path, row in lines)
 
 
 def draws_bytes(draws: Draws) -> bytes:
@@ -350,11 +394,13 @@ def _changed(scenario: Scenario, written: Scenario | None, paths: tuple[str, ...
         except LookupError:
             return "none"
 
+    aimed = f"events.{scenario.focal}.targets"
     changed = {
         path
         for path in paths
         if value(scenario, path) != (value(written, path) if written is not None else value(scenario, path))
         or (path != "base_rate" and value(scenario, path) == "none")
+        or (path == CODING and written is not None and value(scenario, aimed) != value(written, aimed))
     }
     return with_its_company(changed)
 
@@ -370,7 +416,6 @@ def read_draws(path: Path, sha256: str, again: str) -> Draws:
         raise refused(Mark(named, 1, 1), "", "E003", f"cannot be read as a gzipped table: {error}", again) from None
     if hashlib.sha256(text).hexdigest() != sha256:
         raise refused(Mark(named, 1, 1), "", "E503", "not the table of the head's sha256", again)
-    head, *rows = text.decode("ascii").splitlines()
-    paths = tuple(head.split(","))
-    values = np.array([row.split(",") for row in rows], dtype=np.float64).reshape(len(rows), len(paths))
-    return Draws(paths, values, "posterior", sha256)
+    rows = [line.split(",") for line in text.decode("ascii").splitlines()]
+    values = np.array([row[1:] for row in rows], dtype=np.float64)
+    return Draws(tuple(row[0] for row in rows), np.ascontiguousarray(values.T), "posterior", sha256)

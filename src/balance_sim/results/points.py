@@ -22,7 +22,8 @@ from balance_sim.replications.jobs import Values as PointValues
 from balance_sim.results.manifest import PointsNamed
 from balance_sim.results.shards import encode, parquet_table
 from balance_sim.results.store import Store
-from balance_sim.scenario.design import Experiment, Values
+from balance_sim.scenario.design import OF_DRAWS, Experiment, Values
+from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 
 Floats = npt.NDArray[np.float64]
@@ -79,9 +80,49 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
         for row in itertools.product(*columns) if method == "grid" else zip(*columns, strict=True):
             yield SweepPoint(tuple(zip(paths, row, strict=True)))
         return
+    if method in OF_DRAWS:
+        yield from _drawn(experiment)
+        return
     for part, shares in _samples(experiment):
         taken = [factor.takes.at(float(u)) for factor, u in zip(experiment.factors, shares, strict=True)]
         yield SweepPoint(tuple(zip(paths, taken, strict=True)), part=part)
+
+
+def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
+    """Joint draws of the factors, or of all parameters where none is named; a coding of targets is the list it stands
+    for.
+
+    Raises ScenarioError where the scenario has no posterior, or lacks a factor that is to be drawn."""
+    from balance_sim.replications.parameter_draws import (
+        CODING,
+        posterior_draws,
+        prior_draws,
+        with_coding,
+        with_its_company,
+    )
+
+    scenario, count = experiment.scenario, experiment.design.samples or 1
+    if experiment.design.method == "posterior":
+        draws = posterior_draws(scenario).first(count)
+    else:
+        draws = prior_draws(scenario, count, experiment.design.seed)
+    unknown = [factor for factor in experiment.factors if factor.path not in draws.paths]
+    if unknown:
+        why, near = "no parameter that is drawn", did_you_mean(unknown[0].path, draws.paths)
+        raise refused(unknown[0].node, f"factors.{unknown[0].path}", "E401", why, near)
+    wanted = experiment.paths or draws.paths
+    company = sorted(with_its_company({*wanted}) & {*draws.paths} - {*wanted})
+    if company:
+        why, node = "drawn together with others, whose order or sum it could break", experiment.factors[0].node
+        raise refused(node, "factors", "E402", why, f"add {listed(company)}, each `drawn`")
+    columns = {path: draws.column(path).tolist() for path in wanted}
+    aimed = f"events.{scenario.focal}.targets"
+    for k in range(len(draws)):
+        values: dict[str, Any] = {path: column[k] for path, column in columns.items()}
+        if CODING in values:
+            coded = with_coding(scenario, int(values.pop(CODING)))
+            values[aimed] = next(one.targets for one in coded.events if one.id == scenario.focal)
+        yield SweepPoint(tuple(values.items()), part=f"D{k}")
 
 
 def _samples(experiment: Experiment) -> Iterator[tuple[str, Floats]]:

@@ -199,9 +199,8 @@ def tables_of(points: Iterable[tuple[int, SweepPoint, PointNumbers]]) -> PointNu
         front: dict[str, Any] = {"point": number} | dict(point.values)
         for kept, frame in zip(frames, (found.levels, found.effects), strict=True):
             if len(frame):
-                for at, (name, value) in enumerate(front.items()):
-                    frame.insert(at, name, [value] * len(frame))
-                kept.append(frame)
+                columns = {name: [value] * len(frame) for name, value in front.items()}
+                kept.append(pd.concat([pd.DataFrame(columns, index=frame.index), frame], axis=1))
     levels, effects = (pd.concat(kept, ignore_index=True) if kept else pd.DataFrame() for kept in frames)
     return PointNumbers(levels, effects, combined(digests))
 

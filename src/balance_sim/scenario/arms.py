@@ -189,7 +189,7 @@ def _in_mapping(pieces: Mapping[str, Strict], name: str, field: str, value: obje
 
 
 def _theory(theory: Theory, rest: list[str], value: object) -> Theory | None:
-    if rest == ["equal_hostility"]:
+    if rest in (["equal_hostility"], ["signal_cost"]):
         return _piece(theory, rest[0], value)
     if len(rest) == 2 and rest[0] == "weights" and rest[1] in TERMS:
         return _piece(theory, "weights", dict(sorted({**theory.weights, rest[1]: value}.items())))
@@ -199,7 +199,7 @@ def _theory(theory: Theory, rest: list[str], value: object) -> Theory | None:
     below = weights_under(theory.preset)  # what the scenario says itself stays where the preset says nothing
     own = {term: weight for term, weight in theory.weights.items() if weight != below.get(term)}
     weights = dict(sorted({**weights_under(preset.name), **own, **preset.weights}.items()))
-    new = {"preset": preset.name, "equal_hostility": preset.equal_hostility, "weights": weights}
+    new = {"preset": preset.name, **preset.beside_weights, "weights": weights}
     return theory.model_copy(update=new)
 
 

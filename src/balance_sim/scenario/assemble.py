@@ -271,7 +271,7 @@ def _give_way(tree: Node, preset: str) -> Node:
     theory = tree.get("theory")
     if theory is None or preset not in presets():
         return tree
-    theory = theory.without("equal_hostility")
+    theory = theory.without(*presets()[preset].beside_weights)
     weights = theory.get("weights")
     if weights is not None:
         theory = theory.with_fields({"weights": weights.without(*presets()[preset].weights)})
@@ -320,8 +320,9 @@ def as_tree(scenario: Scenario, mark: Mark) -> Node:
     below = weights_under(theory["preset"])
     theory["weights"] = {term: value for term, value in theory["weights"].items() if value != below.get(term)}
     preset = presets().get(theory["preset"])
-    if preset is not None and theory["equal_hostility"] == preset.equal_hostility:
-        theory.pop("equal_hostility")
+    for name, value in (preset.beside_weights if preset is not None else {}).items():
+        if theory.get(name, 0.0) == value:
+            theory.pop(name, None)
     if "rest" in dumped["audiences"]:
         dumped["audiences"]["rest"]["members"] = ()
     return from_plain(dumped, mark)

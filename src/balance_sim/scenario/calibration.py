@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from pydantic import Field
+
 from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -93,7 +95,8 @@ class CalibrationFile(Strict):
 class PosteriorFile(Strict):
     """The head of a table of draws; all its sections are required.
 
-    method, informed: for whoever reads it: how the draws were made, and what was found of each parameter."""
+    method, informed: for whoever reads it: how the draws were made, and what was found of each parameter. headline:
+    what they make of the headline effect."""
 
     command: str
     version: str
@@ -104,6 +107,7 @@ class PosteriorFile(Strict):
     priors_sha256: str
     method: dict[str, Any]
     informed: dict[str, Any]
+    headline: dict[str, Any] = Field(default_factory=dict)
 
 
 INTERCEPTS_OF_STATES = {"states": "propensity", "declarations": "propensity_declarations"}

@@ -168,7 +168,7 @@ def _check_size(draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _check_ids(draft: Draft) -> Iterator[Diagnostic]:
-    for name in ("accords", "events", "provocations"):
+    for name in ("accords", "events", "provocations", "targets_alternatives"):
         seen: dict[str, Node] = {}
         if len({row.value.id for row in draft.read(name)}) == len(draft.rows[name]):
             continue  # as nearly always, and for each of many arms
@@ -215,6 +215,22 @@ def check_roles(event: Event, row: RowRead) -> Iterator[Diagnostic]:
     if event.kind in NEED_COMPANY and len(company) < 2:
         why = f"at least 2 take part in an event of kind `{event.kind}`, got {len(event.principals)}"
         yield row.problem("principals", "E212", why, "add a principal, guests or targets")
+
+
+def _check_codings(draft: Draft) -> Iterator[Diagnostic]:
+    """Alternatives to the focal event's targets: nobody who takes part in it, and weights that leave some for it."""
+    rows = draft.read("targets_alternatives")
+    focal = draft.head.focal if draft.head else None
+    event = next((row.value for row in draft.read("events") if row.value.id == focal), None)
+    for row in rows:
+        taken = sorted({*row.value.targets} & {*event.principals, *event.guests}) if event is not None else []
+        if taken:
+            why = f"{listed(f'`{code}`' for code in taken)} takes part in `{focal}`, and cannot be a target of it"
+            yield row.problem("targets", "E306", why, "leave it out")
+    total = sum(row.value.weight for row in rows)
+    if total >= 1.0:
+        why = f"the weights of all alternatives sum to {total:g}: nothing is left for the coding in `{focal}`"
+        yield rows[0].problem("weight", "E203", why, "lower them", "a sum below 1")
 
 
 def _check_rates(draft: Draft) -> Iterator[Diagnostic]:
@@ -421,6 +437,7 @@ def _against_start(accord: Accord, row: RowRead, start: date) -> Iterator[Diagno
 _RULES: tuple[Rule, ...] = (
     *(_check_span, _check_base_rate, _check_ids, _check_events, _check_states, _check_capability),
     *(_check_gaps, _check_weights, _check_rates, _check_pairs, _check_no_relations, _check_accords),
+    _check_codings,
 )
 
 _BY_ROW: dict[Rule, tuple[str, Callable[[Draft], object]]] = {

@@ -16,18 +16,22 @@ from balance_sim.scenario.nodes import Node, from_plain
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TREES = ("step_days", "capability", "parameters", "kinds", "event_kinds")
 DEFAULT_PRESET = "balance_of_threat"
-LIKELIHOODS = ("fitted.yaml",)
-"""Shipped files that say what data tell of parameters."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A theory: the weights it changes, and whether hostility is told apart."""
+    """A theory: the weights it changes, whether hostility is told apart, and whether signals weigh what they cost."""
 
     name: str
     cite: str
     weights: dict[str, float]
     equal_hostility: float | None
+    signal_cost: float = 0.0
+
+    @property
+    def beside_weights(self) -> dict[str, float | None]:
+        """What the theory says besides weights, by field of a scenario's `theory`."""
+        return {"equal_hostility": self.equal_hostility, "signal_cost": self.signal_cost}
 
 
 @cache
@@ -59,9 +63,17 @@ def default_weights() -> dict[str, float]:
 def presets() -> dict[str, Preset]:
     """The shipped theories by name."""
     return {
-        name: Preset(name, entry["cite"], dict(entry["weights"]), entry.get("equal_hostility"))
+        name: Preset(
+            name, entry["cite"], dict(entry["weights"]), entry.get("equal_hostility"), entry.get("signal_cost", 0.0)
+        )
         for name, entry in _shipped("defaults.yaml")["theories"].items()
     }
+
+
+@cache
+def signal_costs() -> dict[str, float]:
+    """What each act on the ladder of costly signals costs its participants, as a share of the costliest."""
+    return {kind: float(cost) for kind, cost in _shipped("defaults.yaml")["theories"]["signalling"]["costs"].items()}
 
 
 def weights_under(preset: str) -> dict[str, float]:
@@ -135,6 +147,17 @@ def shipped_priors() -> dict[str, Any]:
     """As written, by key path; those that parameters have in common under `priors.`. With the values in use."""
     told = {path: {"value": entry["value"], **entry["prior"]} for path, entry in _leaves() if "prior" in entry}
     return told | {f"priors.{name}": entry for name, entry in _shipped("defaults.yaml")["priors"].items()}
+
+
+def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
+    """What data tell of parameters, as far as draws are made from it: the fit, evaluations, multipliers of acts."""
+    fit, beliefs, events = (_shipped(f"{name}.yaml") for name in ("fitted", "beliefs", "event_weights"))
+    words = {name: kind["word"] for name, kind in events["kinds"].items()}
+    return (
+        {name: fit[name] for name in ("parameters", "in_conflict", "at_least_zero", "covariance")},
+        {name: beliefs[name] for name in ("names", "stretch", "weights", "scales", "points")},
+        {"covariance": events["covariance"], "words": words},
+    )
 
 
 @cache

@@ -87,20 +87,40 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class DrawnValues:
+    """Values of joint draws: those of the design `posterior` or `prior`."""
+
+    def at(self, share: float) -> object:  # noqa: ARG002 - as the others
+        raise AssertionError("the values of a draw belong together: none is taken alone")
+
+    def grid(self) -> tuple[object, ...]:
+        return ()
+
+    def ends(self) -> tuple[object, ...]:
+        return ()
+
+
+DRAWN = "drawn"
+OF_DRAWS = ("posterior", "prior")
+"""Designs whose points are joint draws of the parameters."""
+
+
+@dataclass(frozen=True)
 class Factor:
     """A key path of the scenario and what it takes. node: in the file, for messages."""
 
     path: str
-    takes: Values | Spread
+    takes: Values | Spread | DrawnValues
     node: Node
 
 
 class SamplingDesign(Strict):
-    """How points are chosen. samples: of lhs; base samples of sobol, a power of 2; trajectories of morris.
+    """How points are chosen. samples: of lhs; base samples of sobol, a power of 2; trajectories of morris; draws of
+    posterior or prior.
 
     levels: of morris, even. seed: of the sample, apart from that of the runs."""
 
-    method: Literal["grid", "list", "lhs", "sobol", "morris"] = "grid"
+    method: Literal["grid", "list", "lhs", "sobol", "morris", "posterior", "prior"] = "grid"
     samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     levels: Annotated[int, Field(ge=2, le=1000, multiple_of=2)] = 4
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
@@ -154,17 +174,25 @@ class Experiment:
         if self.design.method in ("grid", "list"):
             lengths = [len(factor.takes.grid()) for factor in self.factors]
             return math.prod(lengths) if self.design.method == "grid" else lengths[0]
-        a_sample = {"lhs": 1, "sobol": len(self.factors) + 2, "morris": len(self.factors) + 1}
+        a_sample = {
+            "posterior": 1,
+            "prior": 1,
+            "lhs": 1,
+            "sobol": len(self.factors) + 2,
+            "morris": len(self.factors) + 1,
+        }
         return (self.design.samples or 0) * a_sample[self.design.method]
 
 
 # --- what a factor of a file takes ------------------------------------------------------------------
 
 
-def read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | None:
+def read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | DrawnValues | None:
     """What a factor's node says, or None with every reason why not added to `found`."""
     if node.value is REFUSED:
         return None
+    if node.value == DRAWN:
+        return DrawnValues()
     if isinstance(node.value, list):
         return _read_values(node, path, found)
     if isinstance(node.value, dict):

@@ -285,8 +285,8 @@ def _theory(tree: Node, found: Diagnostics) -> Theory | None:
         elif term not in TERMS:
             unknown_key(found, child, "theory.weights", term, TERMS, "theory.weights")
     name = preset.value if isinstance(preset.value, str) else DEFAULT_PRESET
-    equal = presets()[name].equal_hostility if name in presets() else None
-    below = from_plain({"equal_hostility": equal, "weights": weights_under(name)})
+    beside = presets()[name].beside_weights if name in presets() else {}
+    below = from_plain({**beside, "weights": weights_under(name)})
     return read_piece(Theory, merged(below, given).with_fields({"preset": preset}), "theory", found)
 
 
@@ -400,6 +400,10 @@ def _provocation(node: Node, path: str, names: Names, found: Diagnostics) -> Nod
     return _actors(node, path, "targets", names, found, [str(own.value)] if own else [])
 
 
+def _coding(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
+    return _actors(node, path, "targets", names, found)
+
+
 _PREPARE: dict[str, Callable[[Node, str, Names, Diagnostics], Node]] = {
     "states": _state,
     **dict.fromkeys(("disputes", "no_relations", "distances", "frailties"), _pair("a", "b")),
@@ -407,4 +411,5 @@ _PREPARE: dict[str, Callable[[Node, str, Names, Diagnostics], Node]] = {
     "accords": _accord,
     "events": _event,
     "provocations": _provocation,
+    "targets_alternatives": _coding,
 }

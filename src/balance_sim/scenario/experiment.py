@@ -14,7 +14,10 @@ from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.assemble import ValueChange, apply_changes, as_tree, assemble, value_at
 from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.design import (
+    DRAWN,
+    OF_DRAWS,
     DesignPoint,
+    DrawnValues,
     Experiment,
     ExperimentHead,
     Factor,
@@ -321,7 +324,9 @@ def _check_axes(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
     if points and factors:
         at_factors = (tree.get("factors") or tree).at
         found.add(at_factors, "factors", "E407", "give `points`, or `factors`; not both")
-    if not points and not factors and tree.get("points") is None and not tree.below("factors").fields:
+    _check_draws(at, experiment, found)
+    is_drawn = method in OF_DRAWS
+    if not points and not factors and tree.get("points") is None and not tree.below("factors").fields and not is_drawn:
         found.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
     if len(factors) > MOST_FACTORS:
         found.add(node, "factors", "E022", f"more than {MOST_FACTORS:,} factors")
@@ -334,7 +339,7 @@ def _check_axes(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
         why = f"the lists of a list design have one length; here {listed(map(str, sorted(lengths)))}"
         found.add(at, "design", "E402", why)
     samples = design.samples
-    if method in ("lhs", "sobol", "morris") and samples is None:
+    if method in ("lhs", "sobol", "morris", *OF_DRAWS) and samples is None:
         found.add(at, "design", "E103", "`samples` is required (1 or more)")
     elif method == "sobol" and samples is not None and samples & (samples - 1):
         low = 1 << (samples.bit_length() - 1)
@@ -343,6 +348,19 @@ def _check_axes(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
     if method in ("sobol", "morris") and len(factors) < 2:
         why = f"{method} needs at least 2 factors, got {len(factors)}"
         found.add(at, "design", "E406", why, "add a factor, or take a grid")
+
+
+def _check_draws(at: Node, experiment: Experiment, found: Diagnostics) -> None:
+    """Designs of joint draws take factors that are drawn, and no others do."""
+    method = experiment.design.method
+    if method in OF_DRAWS and experiment.points:
+        found.add(at, "design", "E407", f"a {method} design draws its points itself", "leave `points` out")
+    for factor in experiment.factors:
+        if isinstance(factor.takes, DrawnValues) != (method in OF_DRAWS):
+            why = f"`{DRAWN}` belongs to the designs {listed(OF_DRAWS)}, and they take nothing else"
+            hint = f"`{factor.path}: {DRAWN}`" if method in OF_DRAWS else f"`design: {{method: {OF_DRAWS[0]}}}`"
+            hint = f"write {hint}"
+            found.add(factor.node, f"factors.{factor.path}", "E402", why, hint)
 
 
 def _check_names(tree: Node, head: ExperimentHead, scenario: Scenario, found: Diagnostics) -> None:

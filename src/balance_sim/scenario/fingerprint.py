@@ -21,7 +21,7 @@ from typing import Any
 from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
-from balance_sim.scenario.defaults import LIKELIHOODS, shipped_priors
+from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors
 from balance_sim.scenario.files import shipped
 from balance_sim.scenario.schema import Identifier, Scenario, SectionRow
 
@@ -74,8 +74,8 @@ def _is_section(value: object) -> bool:
 
 # --- contents ---------------------------------------------------------------------------------------
 
-LEFT_OUT = ("name", "posterior", "sha256")
-"""The draws belong to a scenario without being a part of what it says."""
+LEFT_OUT = ("name", "posterior", "sha256", "targets_alternatives")
+"""What belongs to a scenario without being a part of what its replications do."""
 WHERE_GIVEN = ("frailties", "calibration", "base_rate")
 """Parts that count where they say something, so that a scenario without them keeps the number it had."""
 _TEXTS = RecentResults[bytes](most=16)  # sections of the scenarios at hand and of their versions
@@ -170,8 +170,8 @@ def posterior_digest(scenario: Scenario) -> str:
 def priors_digest() -> str:
     """sha256 of the priors, and of what the shipped fits say: what the draws of every scenario follow from."""
     whole = hashlib.sha256(_text(shipped_priors()))
-    for name in LIKELIHOODS:
-        whole.update(shipped("balance_sim.scenario", name))
+    for said in shipped_likelihoods():
+        whole.update(_text(said))
     return whole.hexdigest()
 
 

@@ -40,6 +40,7 @@ SECTIONS = {
     "accords": Section(schema.Accord, 20_000),
     "events": Section(schema.Event, 5_000),
     "provocations": Section(schema.Provocation, 1_000),
+    "targets_alternatives": Section(schema.TargetsCoding, 20),
 }
 TABLES_OF: dict[str, type[Strict]] = {
     "kinds": schema.AccordKind,
@@ -69,6 +70,7 @@ FIXED_IN_ARMS = {
     "calibration",
     "posterior",
     "frailties",
+    "targets_alternatives",
 }
 
 # --- how others name things -------------------------------------------------------------------------

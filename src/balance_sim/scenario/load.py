@@ -41,7 +41,7 @@ from balance_sim.scenario.validation import refuse_other_kind
 
 DEEPEST_EXTENDS = 8
 MOST_READ = 100  # variations whose rows are held on to
-MOST_VARIED = 2  # scenarios whose variations are held on to
+MOST_VARIED = 6  # scenarios whose variations are held on to
 Path = str | os.PathLike[str]
 
 
@@ -52,6 +52,7 @@ def load_scenario(
     theory: str | None = None,
     held: Mapping[str, bytes] | None = None,
     calibrated: bool = True,
+    drawn: bool = True,
 ) -> Scenario:
     """The scenario in a file, complete, with each of its arms.
 
@@ -66,7 +67,9 @@ def load_scenario(
     held : mapping of str to bytes, optional
         Files by name, `path` among them, to read from instead of the disk.
     calibrated : bool
-        With the calibration that the file names, else as if it named none.
+        With the calibration that the file names, else as if it named none, and no posterior.
+    drawn : bool
+        With the posterior that the file names, else as if it named none.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def load_scenario(
     >>> load_scenario("scenarios/beijing_2025.yaml").reference_arm
     'no_parade'
     """
-    scenario, problems = check_scenario(path, set=set, theory=theory, held=held, calibrated=calibrated)
+    scenario, problems = check_scenario(path, set=set, theory=theory, held=held, calibrated=calibrated, drawn=drawn)
     if scenario is None:
         raise ScenarioError(errors_in(problems))
     return scenario
@@ -96,6 +99,7 @@ def check_scenario(
     theory: str | None = None,
     held: Mapping[str, bytes] | None = None,
     calibrated: bool = True,
+    drawn: bool = True,
 ) -> tuple[Scenario | None, list[Diagnostic]]:
     """The scenario, or None if it is refused, and all problems and warnings in the order of the file."""
     with few_suggestions():
@@ -103,7 +107,7 @@ def check_scenario(
         try:
             sources = Sources(path, held)
             first = sources.shown
-            tree = read_files(sources, found, calibrated=calibrated)
+            tree = read_files(sources, found, calibrated=calibrated, drawn=drawn)
             refuse_other_kind(tree, "scenario", first)
         except ScenarioError as error:
             problems = error.problems if sources is None else _from_where(error.problems, sources)
@@ -280,7 +284,7 @@ def stem(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", os.path.splitext(name)[0])[:64] or "scenario"
 
 
-def read_files(sources: Sources, found: Diagnostics, *, calibrated: bool = True) -> Node:
+def read_files(sources: Sources, found: Diagnostics, *, calibrated: bool = True, drawn: bool = True) -> Node:
     """The tree of a scenario file, its tables read in and the files it extends laid below it.
 
     calibrated: with what the calibration says that it names.
@@ -288,9 +292,10 @@ def read_files(sources: Sources, found: Diagnostics, *, calibrated: bool = True)
     Raises ScenarioError where there is no tree to speak of."""
     tree = _read_mapping(sources.main(), sources.shown, found)
     base = _with_base(tree, sources.path.name, sources, [(sources.path.name, 0)], found)
-    if not calibrated:
-        return base.without("calibration", "posterior")
-    return with_posterior(with_calibration(base, sources, found), sources, found)
+    if not calibrated or not drawn:
+        base = base.without("posterior")
+    base = with_calibration(base, sources, found) if calibrated else base.without("calibration")
+    return with_posterior(base, sources, found)
 
 
 def _read_mapping(text: str, file: str, found: Diagnostics) -> Node:

@@ -9,7 +9,7 @@ States are ISO3 codes (COW numbers with dates for states that no longer exist), 
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, create_model
 
@@ -199,6 +199,15 @@ class Event(SectionRow):
     note: Text = ""
 
 
+class TargetsCoding(SectionRow):
+    """Another coding of the focal event's targets, with its probability; the event's own has what all these leave."""
+
+    id: Identifier
+    targets: tuple[Identifier, ...] = ()
+    weight: Annotated[float, Field(gt=0.0, lt=1.0)]
+    source: Text
+
+
 class Provocation(SectionRow):
     """A hazard: `state` commits an act of `kind` at `targets` at `rate` a year, on a clock of its own."""
 
@@ -294,10 +303,14 @@ class Parameters(Strict):
 
 
 class Theory(Strict):
-    """Which terms of willingness count, and whether hostility is told apart (threat) or not (power)."""
+    """Which terms of willingness count, whether hostility is told apart (threat) or not (power), and how acts weigh.
+
+    signal_cost: share of the weights of costly signals that follows from what they cost (`news.signal_weights`); not
+    dumped where it is 0, so that a scenario without it keeps the sha256 it had."""
 
     preset: Identifier
     equal_hostility: Quarrel | None = None
+    signal_cost: Annotated[Unit, Field(exclude_if=lambda share: share == 0.0)] = 0.0
     weights: dict[str, Weight]
 
 
@@ -319,8 +332,9 @@ class Calibration(Strict):
 class Posterior(Strict):
     """Where the joint draws of the scenario's parameters lie, and what they were drawn for.
 
-    file: the head that `balance-sim posterior` wrote. draws: the table beside it, gzipped CSV, a column a key path and
-    a row a draw; sha256: of its text. scenario_sha256, priors_sha256: of what they follow from."""
+    file: the head that `balance-sim posterior` wrote. draws: the table beside it, gzipped CSV, a line a key path and
+    a column a draw; sha256: of its text. scenario_sha256, priors_sha256: of what they follow from. headline: what is
+    not known of the headline effect, worked out over the draws for one form of the scenario (`effect_draws`)."""
 
     file: Text = ""
     command: Text = ""
@@ -329,6 +343,7 @@ class Posterior(Strict):
     sha256: Text = ""
     scenario_sha256: Text = ""
     priors_sha256: Text = ""
+    headline: dict[str, Any] = {}
 
 
 class Arm(Strict):
@@ -392,6 +407,7 @@ class Scenario(Strict):
     accords: tuple[Accord, ...] = ()
     events: tuple[Event, ...] = ()
     provocations: tuple[Provocation, ...] = ()
+    targets_alternatives: tuple[TargetsCoding, ...] = ()
     kinds: dict[Identifier, AccordKind]
     event_kinds: dict[Identifier, EventKind]
     parameters: Parameters

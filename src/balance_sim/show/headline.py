@@ -11,6 +11,7 @@ import pandas as pd
 
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.show import wording as say
+from balance_sim.show.uncertainty import uncertainty_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,6 +111,8 @@ def headline(result: AnalysedResult, console: Console | None = None, *, verbose:
         for words in (channel_words(result), placebo_words(result)):
             if words:
                 page.text(words)
+        if result.uncertainty is not None or verbose:
+            page.text("\n" + "\n".join(uncertainty_lines(result.uncertainty, page.console.width)))
         _arms(result, page)
         _declared(result, page)
         _dyads(result, page, None if verbose else TOP)

@@ -30,6 +30,10 @@ def sigma(u: float) -> float:
     return 1.0 / (1.0 + math.exp(-u))
 
 
+COSTS = {"statement": 0.0, "visit": 0.05, "joint_summit": 0.1, "exercise": 0.2, "arms_or_basing": 0.4, "treaty": 0.6}
+COSTS["fighting_together"] = 1.0
+
+
 @dataclass
 class Agreement:
     """Days from the start."""
@@ -176,6 +180,12 @@ class Plain:
         given = self.s.audiences[self.audience(i)].attention
         return given.get(kind, given.get("default", 1.0))
 
+    def signal(self, kind: str) -> tuple[float, float]:
+        own, top = self.s.event_kinds[kind], self.s.event_kinds["fighting_together"]
+        given, cost = self.s.theory.signal_cost, COSTS.get(kind)
+        both = ((own.alignment, top.alignment), (own.intent, top.intent))
+        return tuple(w if cost is None else w + given * (cost * most - w) for w, most in both)
+
     def half_life(self, kind: str) -> float:
         found = self.s.event_kinds[kind].half_life_days
         return math.inf if found is None else found
@@ -214,12 +224,11 @@ class Plain:
         p, codes = self.p, self.codes
         start, middle = self.days[step], (self.days[step] + self.days[step + 1]) / 2
         c, depth, calm = self.capability, self.deepest(made, "depth"), self.deepest(made, "calm")
-        treaty = self.s.event_kinds["treaty"]
         announced = dict.fromkeys(self.pairs, 0.0)
         for one in made:
             if one.stage == "signed" and one.signed <= middle:
                 left = 2.0 ** (-(middle - one.signed) / self.half_life("treaty"))
-                announced[one.pair] += treaty.alignment * self.kinds[one.kind].depth * left
+                announced[one.pair] += self.signal("treaty")[0] * self.kinds[one.kind].depth * left
         shown: dict[tuple[str, Pair], float] = {}
         aimed: dict[tuple[str, str], float] = {}
         lost = dict.fromkeys(codes, 0.0)
@@ -235,13 +244,13 @@ class Plain:
             together |= {frozenset((one, guest)) for one in seen for guest in guests}
             for pair in together:
                 for i in codes:
-                    nats = event.sign * kind.alignment * left * self.attention(i, event.kind)
+                    nats = event.sign * self.signal(event.kind)[0] * left * self.attention(i, event.kind)
                     shown[i, pair] = shown.get((i, pair), 0.0) + nats
             tension = p.prior_tension if self.day(event.date) < 0 else 1.0
             for i in targets:
                 for k in principals:
                     if i != k:
-                        nats = kind.intent * tension * left * self.attention(i, event.kind)
+                        nats = self.signal(event.kind)[1] * tension * left * self.attention(i, event.kind)
                         aimed[i, k] = aimed.get((i, k), 0.0) + nats
             for k in principals:
                 lost[k] += kind.reliability * left
@@ -249,7 +258,7 @@ class Plain:
             if when <= start:
                 left = 2.0 ** (-(middle - when) / self.half_life(one.kind))
                 for i in self.who(one.targets):
-                    nats = self.s.event_kinds[one.kind].intent * one.visibility * left
+                    nats = self.signal(one.kind)[1] * one.visibility * left
                     aimed[i, one.state] = aimed.get((i, one.state), 0.0) + nats * self.attention(i, one.kind)
         a, h, lend, q, theta, support = {}, {}, {}, {}, {}, {}
         for i in codes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 
 from balance_sim.model import beliefs
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.news import evidence, members, pairs_aimed, pairs_shown
+from balance_sim.model.news import evidence, members, pairs_aimed, pairs_shown, signal_weights
 from balance_sim.model.world import _left_at_start, by_audience, capabilities, differences, lesser, time_grid
-from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.schema import Accord, State
 
 HERE = Path(__file__).parent
+COSTS = {"statement": 0.0, "visit": 0.05, "joint_summit": 0.1, "treaty": 0.6, "fighting_together": 1.0}
 
 
 def test_who_is_shown_with_whom_and_who_is_aimed_at() -> None:
@@ -59,6 +61,22 @@ def test_a_joint_appearance_by_hand(scenario: Scenario) -> None:
     for nats in aimed.values():
         assert nats == pytest.approx(0.9 * kind.intent * left)
     assert all((of == 0).all() for of in lost.values())
+
+
+def test_what_a_signal_costs_is_what_it_tells(scenario: Scenario) -> None:
+    """Gains are exponential with mean 1 for a benign host and 2 for a hostile one: whoever pays a cost c is e^(c/2)
+    times as often hostile, so evidence is in proportion to cost. Half and half: between the given weight and that."""
+    kinds = scenario.event_kinds
+    top, summit = kinds["fighting_together"], kinds["joint_summit"]
+    costly = with_values(scenario, {"theory.signal_cost": 1.0})
+    weighs = {kind: signal_weights(costly, kind)[1] for kind in ("statement", "visit", "joint_summit", "treaty")}
+    assert weighs["statement"] == 0.0 and signal_weights(costly, "fighting_together") == (top.alignment, top.intent)
+    llr = {kind: math.log(math.exp(-cost / 2) / math.exp(-cost)) for kind, cost in COSTS.items()}
+    for kind, nats in weighs.items():
+        assert nats / top.intent == pytest.approx(llr[kind] / llr["fighting_together"])
+    half = signal_weights(with_values(scenario, {"theory.signal_cost": 0.5}), "joint_summit")
+    assert half == pytest.approx((summit.alignment / 2 + top.alignment / 20, summit.intent / 2 + top.intent / 20))
+    assert signal_weights(costly, "incident") == (kinds["incident"].alignment, kinds["incident"].intent)
 
 
 def test_the_step_that_is_under_way_on_the_day_takes_no_note(scenario: Scenario) -> None:

@@ -157,9 +157,9 @@ def _parsed(handle: io.StringIO, path: Path, width: int, **how: Any) -> pd.DataF
         raise DataError(why, what, path, line) from None
 
 
-def fitted_text(record: dict[str, object]) -> str:
+def fitted_text(record: dict[str, object], head: str = FITTED_HEAD) -> str:
     """One YAML document; lists of numbers on one line, the matrix a row a line."""
-    return FITTED_HEAD + yaml.dump(record, Dumper=_FittedDumper, sort_keys=False, width=1_000_000, allow_unicode=True)
+    return head + yaml.dump(record, Dumper=_FittedDumper, sort_keys=False, width=1_000_000, allow_unicode=True)
 
 
 def calibration_text(record: dict[str, object]) -> str:

@@ -90,6 +90,12 @@ class Prior:
         at = [k for k, name in enumerate(self.free) if name not in held]
         return replace(self, free=tuple(self.free[k] for k in at), covariance=self.covariance[np.ix_(at, at)])
 
+    def at_weights(self, weights: Mapping[str, float]) -> Prior:
+        """The same about other weights, by term; a term that is switched off stays so."""
+        return replace(
+            self, weights={name: weights.get(name, was) if was else was for name, was in self.weights.items()}
+        )
+
 
 def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
     """The scenario's weights and intercepts as they are without a calibration, and the fit's covariance.
@@ -319,6 +325,25 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> CalibrationPoste
         agreements=total,
         at=at,
     )
+
+
+def peak_given(record: OwnRecord, prior: Prior, found: CalibrationPosterior) -> tuple[float, Floats, Floats]:
+    """The peak with variances and levels held at those of a calibration without factors of dyads.
+
+    record: of the same years, its terms worked out anew. Returns the marginal log-likelihood up to a constant
+    (Laplace), the free weights and the intercepts there in the order of `found.names`, and their covariance."""
+    joint = JointLikelihood(record.choices, found.classes)
+    mean, precision = _prior_of(joint, prior.without([n for n in prior.free if n not in found.names]), FORM)
+    precision[joint.own, joint.own] = np.kron(np.linalg.inv(found.state_variance), np.eye(len(found.states)))
+    joint = joint.exposed(np.array([found.level[int(year)] for year in record.choices.year]))
+    start = mean.copy()
+    start[joint.kinds.start :] = found.at[joint.kinds.start :]
+    at, information = _peak(joint, start, mean, precision)
+    away = at - mean
+    height = joint.log_likelihood(at) - 0.5 * float(away @ precision @ away)
+    height -= 0.5 * float(np.linalg.slogdet(information)[1])
+    free = [joint.names.index(name) for name in found.names]
+    return height, at[free], np.linalg.inv(information)[np.ix_(free, free)]
 
 
 def _by_class(covariance: Floats, classes: int) -> Floats:

@@ -13,6 +13,7 @@ import numpy as np
 
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
+from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.beliefs import Profile
 from balance_sim.evidence.estimation.calibration import CalibrationPosterior, Form, Prior
 from balance_sim.evidence.estimation.choices import (
@@ -161,16 +162,18 @@ def _whole(whole: WeightFit) -> dict[str, object]:
 
 def data_used(history: History) -> list[dict[str, object]]:
     """Every file that was read: source, name, rows kept, rows left out by reason, sha256."""
-    return [
-        {
-            "source": report.source,
-            "file": Path(report.path).name,
-            "rows": report.rows_kept,
-            **({"dropped": {one.reason: one.count for one in report.dropped}} if report.dropped else {}),
-            "sha256": _sha256(report.path),
-        }
-        for report in history.reports
-    ]
+    return [file_record(report) for report in history.reports]
+
+
+def file_record(report: ReadReport) -> dict[str, object]:
+    """What a fit's file says of one file that was read."""
+    return {
+        "source": report.source,
+        "file": Path(report.path).name,
+        "rows": report.rows_kept,
+        **({"dropped": {one.reason: one.count for one in report.dropped}} if report.dropped else {}),
+        "sha256": _sha256(report.path),
+    }
 
 
 def _sha256(path: str) -> str:

@@ -19,6 +19,7 @@ from balance_sim.show.figures import (
     scores,
     sensitivity,
     sweeps,
+    uncertainty,
     world,
 )
 from balance_sim.show.figures.style import FigureSpec
@@ -37,10 +38,10 @@ def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:
 
 
 FIGURES = _named(
-    counts.draw_fan, effects.draw_arms, effects.draw_channels, effects.draw_placebos, effects.draw_difference,
-    counts.draw_outcomes, counts.draw_survival, world.draw_map, dyads.draw_pairs, dyads.draw_network,
-    explained.draw_mechanisms, explained.draw_attribution, explained.draw_timeline, relations.draw_relations,
-    relations.draw_stances, effects.draw_convergence,
+    counts.draw_fan, effects.draw_arms, effects.draw_channels, effects.draw_placebos, uncertainty.draw_uncertainty,
+    effects.draw_difference, counts.draw_outcomes, counts.draw_survival, world.draw_map, dyads.draw_pairs,
+    dyads.draw_network, explained.draw_mechanisms, explained.draw_attribution, explained.draw_timeline,
+    relations.draw_relations, relations.draw_stances, effects.draw_convergence,
 )  # fmt: skip
 SWEEP_FIGURES = _named(comparison.draw_theories, sweeps.draw_multiples, sweeps.draw_surface, sensitivity.draw_indices)
 COMPARISON_FIGURES = _named(comparison.draw_studies, comparison.draw_differences, comparison.draw_comparison_pairs)

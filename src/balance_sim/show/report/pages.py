@@ -13,9 +13,10 @@ from balance_sim.show import wording as say
 from balance_sim.show.figures import comparison, fitting, scores
 from balance_sim.show.figures.gof import TITLES, p_words, residual_words, span_words, verdict_words
 from balance_sim.show.figures.sweeps import headline_effects, multiples_table, multiples_title
-from balance_sim.show.headline import clear, finding
+from balance_sim.show.headline import channel_words, clear, finding, placebo_words
 from balance_sim.show.report import embedded, tables
 from balance_sim.show.report.tables import Rows, cell
+from balance_sim.show.uncertainty import draws_words, interval_rows, theories_words, width_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,7 @@ def _run(result: AnalysedResult) -> Content:
         "title": say.printable(scenario.title),
         "question": say.printable(scenario.question),
         "answer": finding(result),
+        **_sure(result),
         "within": say.within(result.window),
         "reference": say.arm_title(scenario, result.reference),
         "compares": len(result.arms) > 1,
@@ -67,6 +69,17 @@ def _run(result: AnalysedResult) -> Content:
         "source": say.printable(scenario.source),
         "notes": say.printable(scenario.notes),
     }
+
+
+def _sure(result: AnalysedResult) -> Content:
+    """Channels, placebos, and what is not known of the parameters: sentences, and a table of intervals."""
+    found = result.uncertainty if result.finished else None
+    told = [channel_words(result), placebo_words(result)] if result.finished else []
+    if found is None or found.why:
+        return {"sure": [words for words in told if words], "intervals": [], "sources": []}
+    told += [draws_words(found), width_words(found), theories_words(found)]
+    (_, _, *sources), *rows = interval_rows(found)
+    return {"sure": [words for words in told if words], "intervals": rows, "sources": sources}
 
 
 def _sweep(sweep: SweepResult) -> Content:

@@ -1,0 +1,140 @@
+"""What the record of agreements says of parameters of beliefs and reach: writes src/balance_sim/scenario/beliefs.yaml.
+
+    python benchmarks/beliefs_table.py DATA [--again] [--rounds 12] [--out FILE]
+
+The fit is the shipped one (terms of threat within and between dyads, levels, signs). At each point the terms are worked
+out anew and all weights, intercepts and levels are fitted again, variances held. Points: the values of the priors'
+medians, 1.5 standard deviations to either side of each parameter alone, 30 draws of the priors; then in rounds five
+draws of the posterior as it is known by then, and one of the prior. --again: at the points of the shipped table, which
+it makes anew. Some 12 minutes on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from scipy.special import ndtr
+
+from balance_sim.evidence.data.history import agreements_end, load_history
+from balance_sim.evidence.estimation.beliefs import MOVES
+from balance_sim.evidence.estimation.choices import choices, fitted_terms, variants, within_and_between
+from balance_sim.evidence.estimation.fitting import fit, peak_of
+from balance_sim.evidence.estimation.likelihood import by_row
+from balance_sim.replications.parameter_draws import limits, quantile
+from balance_sim.scenario.defaults import priors
+from balance_sim.stats.smooth_process import SmoothProcess, fit_process
+
+NAMES = tuple(MOVES)
+AWAY = 1.5
+SHIPPED = Path("src/balance_sim/scenario/beliefs.yaml")
+STEPS, STEP = 3000, 0.15
+HEAD = """\
+# What the record of agreements (DCAD 1985-2003) says of parameters of beliefs and reach; see docs/posterior.md. Points:
+# coordinates in which the priors are standard normal, by `names`; marginal log-likelihood over that at the values in
+# use; weights at its peak, by `weights`. scales: of the Gaussian processes through them, logarithms.
+"""
+
+
+def values(z: np.ndarray) -> dict[str, float]:
+    out = {}
+    for name, at in zip(NAMES, z, strict=True):
+        path = f"parameters.{name}"
+        out[name] = float(np.clip(quantile(priors()[path], ndtr(np.array(at))), *limits(path)))
+    return out
+
+
+def posterior_points(found: SmoothProcess, temper: float, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws by the preconditioned Crank-Nicolson sampler (Cotter, Roberts, Stuart, White 2013)."""
+    z = rng.standard_normal((count, len(NAMES)))
+    height = temper * found(z)
+    for _ in range(STEPS):
+        tried = np.sqrt(1 - STEP**2) * z + STEP * rng.standard_normal(z.shape)
+        there = temper * found(tried)
+        taken = np.log(rng.random(count)) < there - height
+        z[taken], height[taken] = tried[taken], there[taken]
+    return z
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    asked = parser.parse_args()
+    history = load_history(asked.data, 1985, agreements_end(asked.data, ()))
+    record = choices(history, fitted_terms(history)[0])
+    record = record.with_kinds([k for k, n in zip(record.kinds, record.signed.sum(axis=0), strict=True) if n > 0])
+    parts = within_and_between(record)
+    found = fit(parts, propensities=True, levels=True, cluster=True, ridge=0.0, signs=True)
+    start = peak_of(parts, found)
+    terms = sorted({term for moved in MOVES.values() for term in moved})
+    rows: list[list[float]] = []
+    by_dyad: list[np.ndarray] = []
+    weights: tuple[str, ...] = ()
+
+    def evaluate(z: np.ndarray, *, keep: bool = False) -> None:
+        nonlocal weights
+        there = within_and_between(variants(history, record, terms, [values(z)])[0]).with_terms(found.names)
+        peak = start.moved(there)
+        if keep:
+            by_dyad.append(by_row(peak.design, peak.at))
+        scale = peak.design.scale
+        at = dict(zip(there.names, np.array(peak.at[: len(scale)]) / scale, strict=True))
+        own = {name.partition(" ")[0]: at[name] for name in at if "within" not in name}
+        weights = tuple(own)
+        numbers = [*z, peak.marginal - start.marginal, *own.values()]
+        rows.append([float(f"{one:.6g}") for one in numbers])
+        print(len(rows), f"{peak.marginal - start.marginal:.2f}", flush=True)
+
+    rng = np.random.default_rng(1)
+    count = len(NAMES)
+    if asked.again:
+        shipped = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+        for point in shipped["points"]:
+            evaluate(np.array(point[:count]))
+        write(asked, shipped["stretch"], weights, np.array(rows))
+        return
+    evaluate(np.zeros(count))
+    for k in range(count):
+        for side in (-AWAY, AWAY):
+            evaluate(side * np.eye(count)[k], keep=True)
+    _, dyad = np.unique(record.pair, return_inverse=True)
+    stretch = {}
+    for k, name in enumerate(NAMES):
+        slope = by_dyad[2 * k + 1] - by_dyad[2 * k]
+        stretch[name] = float(f"{(np.bincount(dyad, slope) ** 2).sum() / (slope @ slope):.4g}")
+    temper = 1.0 / float(np.mean([max(one, 1.0) for one in stretch.values()]))
+    for z in rng.standard_normal((30, count)):
+        evaluate(z)
+    for _ in range(asked.rounds):
+        table = np.array(rows)
+        process = fit_process(table[:, :count], table[:, count])
+        for z in [*posterior_points(process, temper, 40, rng)[:5], rng.standard_normal(count)]:
+            evaluate(z)
+        write(asked, stretch, weights, np.array(rows))
+
+
+def write(asked: argparse.Namespace, stretch: dict[str, float], weights: tuple[str, ...], table: np.ndarray) -> None:
+    count = len(NAMES)
+    points, columns = table[:, :count], dict(zip(("marginal", *weights), table.T[count:], strict=True))
+    scales = {name: fit_process(points, column).scales for name, column in columns.items()}
+    said: dict[str, Any] = {
+        "command": "python benchmarks/beliefs_table.py DATA --again",
+        "data": "DCAD 1985-2003, all states",
+        "names": list(NAMES),
+        "stretch": stretch,
+        "weights": list(weights),
+        "scales": {name: [float(f"{one:.5g}") for one in of] for name, of in scales.items()},
+        "points": table.tolist(),
+    }
+    text = yaml.safe_dump(said, sort_keys=False, width=4000, default_flow_style=None)
+    asked.out.write_text(HEAD + text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

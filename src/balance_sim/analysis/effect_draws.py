@@ -1,0 +1,420 @@
+"""The headline effect over draws of the parameters: how wide it is before and after the data, and what makes it so.
+
+For each joint draw of the parameters the *expected* estimator gives the control arm's level, the effect on
+counter-balancing security agreements within the longest window, and its two channels. Classes of dyads stay as written,
+so that every draw counts the same dyads. The 95 % interval over draws of the posterior (or the prior) is what is not
+known of the parameters; Monte Carlo error is no part of it, for nothing is simulated. Theories are the shipped presets
+at one base rate, each with the weight that stacking gave it (`stats.stacking`) where the scenario's own record could
+score them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import TypeAdapter
+
+from balance_sim.analysis.expected_effect import forms, parts
+from balance_sim.analysis.placebos import Placebos, placebos
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DIRECTIONS, World, once
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.processes import map_in_order
+from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.replications.expected import Estimator
+from balance_sim.replications.outcomes import Outcome
+from balance_sim.replications.parameter_draws import CODING, Draws, at, posterior_draws, prior_draws
+from balance_sim.scenario import Scenario, with_values
+from balance_sim.scenario.defaults import presets
+from balance_sim.stats.variance import known_alone, shapley_effects
+
+Floats = npt.NDArray[np.float64]
+
+COUNTER = DIRECTIONS.index("counter")
+COLUMNS = ("level", "picture", "threat", "rest", "total")
+"""Of each draw: the control arm's level, the parts of the effect, and the effect."""
+CHUNK = 25  # draws a task
+FEW = 200  # draws where no number is given: 2.5 % quantiles rest on five of them
+QUANTILES = np.round(np.linspace(0.005, 0.995, 100), 3)  # of the effect, kept for figures
+TOP = 5  # single parameters named
+FEWEST = 1000  # draws from which on the spread is divided among groups of parameters
+A_WALK = 10  # draws for each walk between two of them
+Tell = Callable[[int, int], None] | None
+GROUPS: dict[str, tuple[str, ...]] = {
+    "event weights": (".alignment", ".intent", ".reliability"),
+    "half-lives of events": (".half_life_days",),
+    "attention, visibility and targets": ("audiences.", "events.", CODING),
+    "beliefs": ("parameters.alpha", "parameters.eta", "parameters.prior_tension"),
+    "capability and reach": (
+        *("capability.", "parameters.delta_km", "parameters.gamma", "parameters.beta"),
+        *("parameters.nuclear_offence", "parameters.s0", "parameters.gain_floor"),
+    ),
+    "weights of consent": (
+        "theory.weights.",
+        "parameters.change_",
+        "parameters.d0_km",
+        "parameters.experience",
+        "parameters.activity",
+    ),
+    "level of agreements": (".intercept", ".ceiling", "base_rate", "states."),
+    "talks and entry into force": (
+        *(".talks_days", ".talks_shape", ".at_once", ".force_days", ".force_shape", "parameters.talks_"),
+        *("parameters.collapse_rate", "parameters.end_rate", ".depth", ".calm", "parameters.factor_"),
+    ),
+    "effort": ("parameters.effort",),
+}
+"""Groups of parameters, by what their key paths begin or end with."""
+
+
+def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
+    """COLUMNS of an arm, by the expected estimator, from counter-balancing dyads alone.
+
+    worlds: the control arm and the arm. Picture and threat are 0 in an arm without the focal event."""
+    counter = np.flatnonzero(worlds.baseline.direction == COUNTER)
+    estimator, known = Estimator(worlds), list[tuple[World, float]]()
+    longest = estimator.windows.longest
+    windows = replace(estimator.windows, days=(longest,))
+
+    def worth(world: World) -> float:
+        """Worked out once for worlds that are the same: with neither channel most arms are the control arm."""
+        return once(known, world, lambda: float(estimator.of(world, counter, windows).by_dyad(longest).sum()), ("arm",))
+
+    level = worth(worlds.reference)
+    found = [worth(world) for world in forms(worlds, arm)]
+    if not found:
+        total = worth(worlds.arms[arm]) - level
+        return level, 0.0, 0.0, total, total
+    return level, *parts(found, level).values()
+
+
+def _effects(scenario: Scenario, draws: Draws, arms: tuple[str, str], ks: range) -> list[tuple[float, ...]]:
+    """COLUMNS of some draws. arms: control, treatment."""
+    return [effect_of(compile_arms(at(scenario, draws, k), arms), arms[1]) for k in ks]
+
+
+def _named(ks: range) -> str:
+    return f"draws {ks.start + 1} to {ks.stop}"
+
+
+def effects_over(
+    scenario: Scenario,
+    draws: Draws,
+    arm: str,
+    *,
+    workers: int = 1,
+    progress: Tell = None,
+) -> Floats:
+    """(D, 5) COLUMNS of each draw, whatever the number of workers.
+
+    Parameters
+    ----------
+    scenario : complete; its classes stay those as written
+    draws : joint draws of its parameters
+    arm : beside the control arm
+    workers : processes
+    progress : called with draws done and all
+    """
+    chunks = [range(first, min(first + CHUNK, len(draws))) for first in range(0, len(draws), CHUNK)]
+    work = partial(_effects, scenario, draws, (scenario.reference_arm, arm))
+    rows: list[tuple[float, ...]] = []
+    for found in map_in_order(work, chunks, workers, _named):
+        rows += found
+        if progress:
+            progress(len(rows), len(draws))
+    return np.array(rows).reshape(-1, len(COLUMNS))
+
+
+@dataclass(frozen=True)
+class OverDraws:
+    """A number over draws: median, mean, 95 % interval, share of draws above 0."""
+
+    median: float
+    mean: float
+    ci95: tuple[float, float]
+    positive: float
+
+    @staticmethod
+    def of(values: Floats) -> OverDraws:
+        """Of (D,) draws; the interval is that of the 2.5 % and 97.5 % quantiles."""
+        low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
+        return OverDraws(float(middle), float(values.mean()), (float(low), float(high)), float((values > 0).mean()))
+
+
+@dataclass(frozen=True)
+class DrawnEffect:
+    """The effect over draws of one distribution of the parameters.
+
+    of: by name of COLUMNS. quantiles: of the effect at QUANTILES. sha256: of the draws."""
+
+    draws: int
+    sha256: str
+    of: Mapping[str, OverDraws]
+    quantiles: tuple[float, ...]
+
+    @staticmethod
+    def found(draws: Draws, values: Floats) -> DrawnEffect:
+        """values: (D, 5), as `effects_over` gives them."""
+        of = {name: OverDraws.of(values[:, k]) for k, name in enumerate(COLUMNS)}
+        marks = np.quantile(values[:, COLUMNS.index("total")], QUANTILES)
+        return DrawnEffect(len(draws), draws.sha256, of, tuple(map(float, marks)))
+
+    def in_short(self) -> dict[str, float]:
+        """Draws, mean, median and the ends of the 95 % interval of the effect."""
+        of = self.of["total"]
+        return {"draws": self.draws, "mean": of.mean, "q025": of.ci95[0], "q50": of.median, "q975": of.ci95[1]}
+
+
+@dataclass(frozen=True)
+class TheoryEffect:
+    """What one theory says at the shipped values, at one base rate. weight: by stacking; None where nothing scored
+    it."""
+
+    name: str
+    level: float
+    picture: float
+    threat: float
+    total: float
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class VarianceShares:
+    """What carries the spread of the effect over draws.
+
+    source: of the draws. shares: Shapley effects by group, of the variance of the effect's place among all draws (its
+    empirical distribution function), so that no single far draw decides; their sum is 1. errors: their standard errors.
+    sd: of the effect. sd_if_known: what would be left of it, on average, if a single parameter were known, for those of
+    which that is least."""
+
+    source: str
+    walks: int
+    shares: Mapping[str, float]
+    errors: Mapping[str, float]
+    sd: float
+    sd_if_known: Mapping[str, float]
+
+
+def walks_between(draws: Draws, groups: Mapping[str, Sequence[int]], count: int) -> tuple[Draws, npt.NDArray[np.int64]]:
+    """The draws that lie between pairs of draws, and (count, G) the order in which groups are exchanged.
+
+    Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one group more of the second.
+    Groups are taken to be independent of each other."""
+    columns, rng = list(groups.values()), np.random.default_rng(len(draws))
+    order = rng.permuted(np.tile(np.arange(len(columns)), (count, 1)), axis=1)
+    rows = []
+    for walk in range(count):
+        here = draws.values[2 * walk].copy()
+        for group in order[walk, :-1]:
+            here[columns[group]] = draws.values[2 * walk + 1, columns[group]]
+            rows.append(here.copy())
+    return Draws(draws.paths, np.array(rows).reshape(-1, len(draws.paths)), draws.source, ""), order
+
+
+def variance_shares(
+    scenario: Scenario, draws: Draws, total: Floats, arm: str, walks: int, *, workers: int = 1, progress: Tell = None
+) -> VarianceShares:
+    """What carries the spread of an arm's effect. total: (D,) effect of each draw; walks: at most half of the draws."""
+    groups = grouped(draws.paths)
+    between, order = walks_between(draws, groups, walks)
+    inner = effects_over(scenario, between, arm, workers=workers, progress=progress)[:, COLUMNS.index("total")]
+    ends = total[: 2 * walks].reshape(-1, 2)
+    whole = np.column_stack([ends[:, 0], inner.reshape(walks, -1), ends[:, 1]])
+    ordered = np.sort(total)
+    place = (np.searchsorted(ordered, whole) + np.searchsorted(ordered, whole, side="right")) / (2 * len(total))
+    found = shapley_effects(place, order)
+    sd, single = float(total.std()), known_alone(total, draws.values)
+    first = [int(k) for k in np.argsort(-single, kind="stable")[:TOP] if single[k] > 0]
+    return VarianceShares(
+        draws.source,
+        walks,
+        dict(zip(groups, map(float, found.share), strict=True)),
+        dict(zip(groups, map(float, found.error), strict=True)),
+        sd,
+        {draws.paths[k]: sd * float(np.sqrt(1.0 - single[k])) for k in first},
+    )
+
+
+def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
+    """Columns of each group of GROUPS that has any; the first that fits counts. Others stand under `other`.
+
+    >>> grouped(["parameters.beta", "event_kinds.visit.intent", "parameters.alpha0"])
+    {'event weights': [1], 'beliefs': [2], 'capability and reach': [0]}
+    """
+    place: dict[str, list[int]] = {name: [] for name in (*GROUPS, "other")}
+    for k, path in enumerate(paths):
+        fits = (name for name, ends in GROUPS.items() if any(path.startswith(e) or path.endswith(e) for e in ends))
+        place[next(fits, "other")].append(k)
+    return {name: columns for name, columns in place.items() if columns}
+
+
+@dataclass(frozen=True)
+class PlaceboSaid:
+    """What a family of placebos says: how many, the two-sided p, the verdict."""
+
+    placebos: int
+    p: float
+    verdict: str
+
+    @staticmethod
+    def all_of(found: Placebos) -> dict[str, PlaceboSaid]:
+        """By family, of those that have placebos."""
+        families = [one for one in found.families if len(one.placebos)]
+        return {one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict) for one in families}
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """What is not known of the headline effect, and why. Beside Monte Carlo error, which the replications tell.
+
+    estimate: COLUMNS at the values in use. why: nothing else is there, and why."""
+
+    arm: str | None
+    outcome: str
+    estimate: Mapping[str, float]
+    posterior: DrawnEffect | None = None
+    prior: DrawnEffect | None = None
+    theories: tuple[TheoryEffect, ...] = ()
+    variance: VarianceShares | None = None
+    placebos: Mapping[str, PlaceboSaid] = field(default_factory=dict)
+    why: str = ""
+
+    @property
+    def stacked(self) -> float | None:
+        """The effect averaged over theories by their stacking weights; None where they have none."""
+        known = [(one.weight, one.total) for one in self.theories if one.weight is not None]
+        return sum(weight * total for weight, total in known) if known else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: see docs/json.md."""
+        said: dict[str, Any] = _PLAIN.dump_python(self, mode="json")
+        return {**said, "stacked": self.stacked}
+
+    def in_short(self) -> dict[str, Any]:
+        """For JSON, the numbers that most readers want: the effect over each distribution, and by theory."""
+        return {
+            "posterior": None if self.posterior is None else self.posterior.in_short(),
+            "prior": None if self.prior is None else self.prior.in_short(),
+            "theories": {one.name: {"effect": one.total, "weight": one.weight} for one in self.theories},
+            "placebo": {
+                name: {"n": of.placebos, "p": of.p, "verdict": of.verdict} for name, of in self.placebos.items()
+            },
+        }
+
+    @staticmethod
+    def of_plain(said: Mapping[str, Any]) -> Uncertainty:
+        """The other way round. Raises ValueError for what is no such thing."""
+        return _PLAIN.validate_python({name: value for name, value in said.items() if name != "stacked"})
+
+
+_PLAIN = TypeAdapter(Uncertainty)
+
+
+def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
+    """What the scenario's posterior holds of an arm's effect, if it was worked out for this very scenario and arm."""
+    said = scenario.posterior.headline
+    if arm is None or said.get("scenario_sha256") != scenario.sha256 or said.get("arm") != arm:
+        return None
+    try:
+        return Uncertainty.of_plain({name: value for name, value in said.items() if name != "scenario_sha256"})
+    except ValueError:  # by another version
+        return None
+
+
+def to_keep(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
+    """What `kept` reads back: six significant digits, and the form of the scenario that it is for."""
+    return {"scenario_sha256": scenario.sha256, **rounded(found.as_dict())}
+
+
+def rounded(said: Any) -> Any:
+    """Plain data with numbers of six significant digits."""
+    if isinstance(said, dict):
+        return {name: rounded(value) for name, value in said.items()}
+    if isinstance(said, list):
+        return [rounded(value) for value in said]
+    return float(f"{said:.6g}") if isinstance(said, float) else said
+
+
+def uncertainty(
+    scenario: Scenario,
+    arm: str | None = None,
+    *,
+    draws: int = FEW,
+    workers: int = 1,
+    posterior: Draws | None = None,
+    weights: Mapping[str, float] | None = None,
+    with_placebos: bool = False,
+    progress: Tell = None,
+) -> Uncertainty:
+    """What is not known of an arm's effect: over draws of the prior, of the posterior if there is one, and theories.
+
+    Parameters
+    ----------
+    scenario : complete
+    arm : its name; the headline arm if not given
+    draws : of each distribution, the first of those there are
+    workers : processes; they change nothing but the time
+    posterior : draws of it; those that the scenario names if not given
+    weights : of theories, by stacking
+    with_placebos : placebos too, of participants and dates: seconds
+    progress : called with draws done and all
+
+    Raises
+    ------
+    WrongRequest : for an unknown arm, or the control arm
+    ScenarioError : for a posterior of another form of the scenario
+
+    Examples
+    --------
+    >>> from balance_sim.scenario import load_scenario
+    >>> found = uncertainty(load_scenario("experiments/smoke/five_states.yaml"), draws=4)
+    >>> low, high = found.prior.of["total"].ci95
+    >>> low <= found.prior.of["total"].median <= high
+    True
+    """
+    outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
+    reference = scenario.reference_arm
+    named = arm or headline_arm(scenario, chosen_arms(scenario, None))
+    if named is None:
+        return Uncertainty(None, outcome, {}, why="there is no arm beside the control arm")
+    if named not in chosen_arms(scenario, [named]) or named == reference:
+        raise WrongRequest(f"{named} is the control arm: it has no effect")
+    arms = (reference, named)
+    estimate = dict(zip(COLUMNS, effect_of(compile_arms(scenario, arms), named), strict=True))
+    sources = [prior_draws(scenario, draws)]
+    if posterior is None and scenario.posterior.draws:
+        posterior = posterior_draws(scenario)
+    if posterior is not None:
+        sources.append(posterior.first(draws))
+    walks = len(sources[-1]) // A_WALK if len(sources[-1]) >= FEWEST else 0
+    between = walks * (len(grouped(sources[-1].paths)) - 1)
+    whole, done = sum(map(len, sources)) + between, 0
+
+    def tell(now: int, _: int) -> None:
+        if progress is not None:
+            progress(done + now, whole)
+
+    found: dict[str, DrawnEffect] = {}
+    values = np.empty(0)
+    for one in sources:
+        values = effects_over(scenario, one, named, workers=workers, progress=tell)
+        done += len(one)
+        found[one.source] = DrawnEffect.found(one, values)
+    variance = None
+    if walks:
+        total = values[:, COLUMNS.index("total")]
+        variance = variance_shares(scenario, sources[-1], total, named, walks, workers=workers, progress=tell)
+    theories = tuple(_theories(scenario, arms, weights or {}))
+    said = PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {}
+    return Uncertainty(named, outcome, estimate, found.get("posterior"), found["prior"], theories, variance, said)
+
+
+def _theories(scenario: Scenario, arms: tuple[str, str], weights: Mapping[str, float]) -> Iterator[TheoryEffect]:
+    """The effect under each preset, at one base rate."""
+    for name in presets():
+        worlds = compile_arms(with_values(scenario, {"theory.preset": name}), arms)
+        level, picture, threat, _, total = effect_of(worlds, arms[1])
+        yield TheoryEffect(name, level, picture, threat, total, weights.get(name))

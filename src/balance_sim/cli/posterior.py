@@ -1,0 +1,95 @@
+"""`balance-sim posterior SCENARIO`: joint draws of its parameters, written beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from balance_sim.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.command()
+@click.argument("scenario")
+@click.option("--draws", type=click.IntRange(2, 100_000), default=2000, show_default=True, help="Joint draws.")
+@click.option("--seed", type=options.SEED, default=1, show_default=True, help="Random numbers.")
+@click.option("--out", type=options.FOLDER, help="Folder to write to  [default: the scenario's folder of tables]")
+@click.option(
+    "--headline/--no-headline", default=True,
+    help="Also work out the headline effect of every draw, and of as many of the prior. Minutes.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Processes, for that.")
+@options.json_option
+def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: bool, workers: int) -> None:
+    """Draw SCENARIO's parameters from their posterior, and write the draws to a table that it names by `posterior:`.
+
+    From the priors, the record of agreements, the scenario's own record where it is calibrated, and event data; draws
+    under which the start of the control arm is not credible are ruled out. posterior.csv.gz holds the draws, a line a
+    key path, posterior.yaml how they were made and which parameters data inform. The same bytes whenever it is
+    written."""
+    from balance_sim.cli.fit import one_thread
+
+    one_thread()
+    from balance_sim.analysis.effect_draws import to_keep, uncertainty
+    from balance_sim.cli.progress import progress_bar
+    from balance_sim.evidence.forecast.theories import stacking_weights_beside
+    from balance_sim.evidence.posterior.files import TABLE, head_text, posterior_head
+    from balance_sim.evidence.posterior.joint import posterior_of
+    from balance_sim.pool.atomic import write_atomic
+    from balance_sim.replications.parameter_draws import draws_bytes
+    from balance_sim.results.folder import version
+    from balance_sim.scenario.files import Sources
+    from balance_sim.scenario.load import load_scenario
+    from balance_sim.stats.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
+
+    loaded, raw = load_scenario(scenario, drawn=False), load_scenario(scenario, calibrated=False)
+    path = Sources(scenario).path
+    folder = out or (path.with_suffix("") if path.with_suffix("").is_dir() else path.parent)
+    told = ["balance-sim", "posterior", f"{path.parent.name}/{path.name}"]
+    told += ["--draws", str(draws)] if draws != 2000 else []
+    told += ["--seed", str(seed)] if seed != 1 else []
+    found = posterior_of(loaded, raw, draws, seed, say=lambda line: click.echo(line, err=True))
+    head = posterior_head(loaded, found, " ".join(told), version())
+    if headline:
+        weights = stacking_weights_beside(raw, path.with_suffix(""))
+        with progress_bar() as bar:
+            tell = (lambda done, wanted: bar(done, wanted, f"{done:,}/{wanted:,} draws")) if bar else None
+            doubt = uncertainty(
+                loaded, draws=draws, workers=workers, posterior=found.draws, weights=weights, with_placebos=True,
+                progress=tell,
+            )  # fmt: skip
+        head["headline"] = to_keep(loaded, doubt)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / TABLE, draws_bytes(found.draws))
+    write_atomic(folder / "posterior.yaml", head_text(head).encode("utf-8"))
+    words = [one.word for one in found.scaling.values()]
+    counts = {word: words.count(word) for word in (INFORMED, PRIOR_DOMINATED, IN_CONFLICT)}
+    document = {
+        "file": str(folder / "posterior.yaml"),
+        **{k: v for k, v in head.items() if k != "informed"},
+        "parameters": counts,
+    }
+
+    def lines() -> Iterator[str]:
+        yield f"{len(found.draws):,} joint draws of {len(found.draws.paths)} parameters"
+        yield ", ".join(f"{count} {word}" for word, count in counts.items())
+        trust = "trusted" if found.pareto_k < found.trusted else "not to be trusted"
+        yield (
+            f"importance weights: Pareto k {found.pareto_k:.2f} ({trust}; below {found.trusted:.2f} they are), "
+            f"worth {found.effective:,.0f} draws"
+        )
+        if found.checked is not None:
+            yield (
+                f"own record: surrogate off by {found.checked[0]:.2f} nats (root mean square) on points left out, "
+                f"which spread by {found.checked[1]:.2f}"
+            )
+        yield f"history matching: {found.ruled_out} draws ruled out"
+        inside = folder.is_relative_to(path.parent)
+        name = (folder / "posterior.yaml").relative_to(path.parent) if inside else folder / "posterior.yaml"
+        yield f"wrote {folder / TABLE} and its head; the scenario names it by `posterior: {name}`"
+
+    options.answer(document, lines, indent=1)

@@ -1,0 +1,1 @@
+"""How much dated events weigh: readers of event data and of dated acts, the measurement model, and its placebos."""

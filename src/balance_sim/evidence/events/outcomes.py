@@ -1,0 +1,239 @@
+"""Readers of dyadic event data: acts of one state towards another, and how many of them are conflict.
+
+Tidy frames, one row a record or a count: cow_a (the source of the acts), cow_b (their target), day, and
+
+* `conflict` and `count`: acts of conflict among all acts (ICEWS, POLECAT, GDELT's events), or
+* `score`: a net score of cooperation, which has no counts (GDELT's sums); cow_a < cow_b then.
+
+Conflict is what CAMEO has under the roots 09 to 20, the quad classes 3 and 4 (verbal and material conflict); PLOVER's
+types are assigned to the same four classes. Schrodt 2012, CAMEO codebook 1.1b3; Boschee et al. 2015, ICEWS Coded Event
+Data; Halterman et al. 2023, PLOVER and POLECAT; Leetaru, Schrodt 2013, GDELT."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.evidence.data.codes import convert, state_codes
+from balance_sim.evidence.data.table import Read, Table, declared, open_table, years_of
+from balance_sim.evidence.data.text import text_of
+
+FIRST_OF_CONFLICT = 9
+"""CAMEO's first root of conflict: 09 investigate ... 20 mass violence; 01 to 08 are cooperation."""
+PLOVER = {
+    **dict.fromkeys(("AGREE", "CONSULT", "SUPPORT", "CONCEDE", "COOPERATE", "AID", "RETREAT", "YIELD"), 0),
+    **dict.fromkeys(("REQUEST", "ACCUSE", "REJECT", "THREATEN"), 1),
+    **dict.fromkeys(("PROTEST", "SANCTION", "MOBILIZE", "COERCE", "ASSAULT"), 1),
+}
+"""Whether a PLOVER event type is conflict."""
+CAMEO_WORDS: Mapping[int, str] = {
+    1: "make (statement|pessimistic|optimistic|empathetic)|decline comment|consider policy|acknowledge or claim|"
+    "deny resp|engage in symbolic|express accord",
+    2: "make an appeal|appeal",
+    3: "express intent",
+    4: "consult|discuss by|make a visit|host a visit|meet at|mediate|engage in (negotiation|mediation)",
+    5: "engage in diplomatic|praise|defend verbally|rally support|grant diplomatic|apologi[sz]e|forgive|sign formal",
+    6: "engage in (material|judicial)|cooperate|share intelligence",
+    7: "provide|grant asylum",
+    8: "yield|ease|accede|return|declare truce|demobilize|receive|retreat|de-escalate|allow",
+    9: "investigate",
+    10: "demand",
+    11: "criticize|accuse|rally opposition|complain|bring lawsuit|find guilty",
+    12: "reject|refuse|veto|defy|block",
+    13: "threaten|give ultimatum",
+    14: "demonstrate (or|for)|conduct (hunger|strike)|obstruct|protest|engage in (political dissent|violent protest)",
+    15: "demonstrate military|increase (military|police)|mobilize|exhibit",
+    16: "reduce|impose embargo|halt|expel or withdraw",
+    17: "coerce|confiscate|seize|destroy|impose (administrative|curfew|state|restrictions)|ban|arrest|"
+    "expel or deport|use tactics of violent rep",
+    18: "use unconventional violence|abduct|physically|sexually|torture|kill by|conduct (suicide|non)|carry out|"
+    "use as human|attempt to assass|assassinate",
+    19: "use conventional|impose blockade|occupy|fight|employ aerial|violate ceasefire",
+    20: "use unconventional mass|engage in (mass|ethnic)|use (chemical|weapons of mass|nuclear)|detonate",
+}
+"""What the texts of CAMEO's events begin with, by root: for releases that have the text and not the code."""
+NAMES: Mapping[str, str] = {
+    name: code
+    for code, names in {
+        "RUS": "russian federation", "CZE": "czechia", "CIV": "cote d'ivoire|côte d'ivoire",
+        "COD": "congo, the democratic republic of the|democratic republic of congo|congo (kinshasa)",
+        "COG": "republic of congo|republic of the congo|congo (brazzaville)", "MKD": "north macedonia",
+        "USA": "united states", "VNM": "viet nam", "PRK": "korea, north|democratic people's republic of korea",
+        "KOR": "korea, south|republic of korea", "MMR": "burma", "SWZ": "eswatini", "TLS": "timor-leste",
+        "CPV": "cabo verde", "BIH": "bosnia", "GMB": "the gambia", "BHS": "the bahamas", "TUR": "türkiye|turkiye",
+        "SRB": "serbia|serbia and montenegro", "ATG": "antigua and barbuda", "KNA": "saint kitts and nevis",
+        "LCA": "saint lucia", "VCT": "saint vincent and the grenadines", "FSM": "micronesia",
+        "STP": "são tomé and príncipe", "LAO": "lao people's democratic republic", "SYR": "syrian arab republic",
+    }.items()
+    for name in names.split("|")
+}  # fmt: skip
+_ACTOR = ("Code", "Name", "CountryCode", "KnownGroupCode", "EthnicCode", "Religion1Code", "Religion2Code")
+GDELT = (
+    *("GLOBALEVENTID", "SQLDATE", "MonthYear", "Year", "FractionDate"),
+    *(f"Actor{k}{part}" for k in (1, 2) for part in (*_ACTOR, "Type1Code", "Type2Code", "Type3Code")),
+    *("IsRootEvent", "EventCode", "EventBaseCode", "EventRootCode", "QuadClass", "GoldsteinScale"),
+)
+"""The first columns of GDELT's daily files, which have no header (GDELT 1.0 and 2.0 codebooks)."""
+
+_YEARS = declared(
+    "year! source!=source_iso3|iso3_1 target!=target_iso3|iso3_2 verb_coop! matl_coop! verb_conf! matl_conf!"
+)
+_SCORES = declared("day!=date|month iso3_1! iso3_2! score!")
+
+
+class HeadlessTable(Table):
+    """A table of a file without a header: its first line is a row."""
+
+    def lines(self, rows: Sequence[int]) -> list[int]:
+        """Physical line of each row, counted from 1."""
+        return [row + 1 for row in rows]
+
+
+@cache
+def _by_name() -> Mapping[str, str]:
+    table = state_codes().sort_values("start")
+    known = zip(table["name"].str.lower(), table["iso3"], strict=True)
+    return {**{name: code for name, code in known if code}, **NAMES}
+
+
+def state_iso3(words: pd.Series) -> pd.Series:
+    """ISO codes of states that are named by a code of three letters or in words; blank where a name is unknown."""
+    names, plain = _by_name(), words.str.strip()
+    found = plain.str.lower().map(lambda word: names.get(word, ""))
+    return found.where(~plain.str.fullmatch("[A-Z]{3}"), plain)
+
+
+def _sides(table: Table, source: str = "source", target: str = "target") -> tuple[pd.Series, pd.Series]:
+    return state_iso3(table.words(source)), state_iso3(table.words(target))
+
+
+def _finished(table: Table, sides: tuple[pd.Series, pd.Series], day: pd.Series, **columns: pd.Series) -> Read:
+    """Rows between two different members of the state system on their day; the others are counted."""
+    keep = table.text.index
+    frame = pd.DataFrame({"source": sides[0], "target": sides[1], "day": day, **columns}).loc[keep]
+    cow = [convert(frame[side], frame["day"], "iso3", "cow") for side in ("source", "target")]
+    for bad, why in (
+        (frame["day"].isna(), "no date"),
+        ((frame["source"] == "") | (frame["target"] == ""), "one side is no state by its name or code"),
+        ((frame["source"] == frame["target"]) & (frame["source"] != ""), "both sides are the same state"),
+        (cow[0].isna() | cow[1].isna(), "one side is no member of the state system on that date"),
+    ):
+        table.drop(bad[table.text.index], why)
+    rows = table.text.index
+    frame = frame.loc[rows].assign(cow_a=cow[0][rows].astype(np.int64), cow_b=cow[1][rows].astype(np.int64))
+    frame = frame.drop(columns=["source", "target"]).reset_index(drop=True)
+    return table.read(frame, years_of(frame["day"]))
+
+
+def conflict_of_text(text: str) -> bool | None:
+    """Whether a CAMEO event, given by its text, is conflict; None for a text that is none of CAMEO's.
+
+    >>> conflict_of_text("Host a visit"), conflict_of_text("Threaten with military force")
+    (False, True)
+    """
+    for root, words in CAMEO_WORDS.items():
+        if re.match(words, text.strip().lower()):
+            return root >= FIRST_OF_CONFLICT
+    return None
+
+
+def read_icews(path: Path | str) -> Read:
+    """ICEWS events: the authors' yearly files, or a release with `date`, `source_iso3`, `event`, `target_iso3`.
+
+    States are those of `Source Country` and `Target Country`, whatever the sector: acts within one state are left out.
+    Raises DataError."""
+    names = {
+        "day": ("Event Date", "date"),
+        "source": ("Source Country", "source_iso3"),
+        "target": ("Target Country", "target_iso3"),
+        "text": ("Event Text", "event"),
+        "code": ("CAMEO Code",),
+    }
+    table = open_table(path, "ICEWS events", names, ("day", "source", "target", "text"))
+    day = table.dates("day")[0]
+    if table.has("code"):
+        root = table.words("code").str.extract(r"^(\d{2})")[0]
+        table.refuse("code", root.isna(), "this is no CAMEO code", "Write the code with its leading 0")
+        conflict = pd.to_numeric(root) >= FIRST_OF_CONFLICT
+    else:
+        texts = table.words("text")
+        known = {text: conflict_of_text(text) for text in texts.unique()}
+        of = texts.map(known)
+        table.refuse("text", of.isna(), "this is no event of CAMEO", "Write CAMEO's text, or add a column CAMEO Code")
+        conflict = of.astype(bool)
+    count = table.same(1.0)
+    return _finished(table, _sides(table), day, conflict=conflict.astype(float), count=count, text=table.words("text"))
+
+
+def read_icews_dyad_years(path: Path | str) -> Read:
+    """Directed yearly counts of verbal and material cooperation and conflict. Raises DataError."""
+    table = open_table(path, "ICEWS dyad-years", *_YEARS)
+    day = pd.to_datetime(table.year("year").astype("string") + "-07-01").astype("datetime64[s]")
+    parts = {name: table.bounded(name, 0.0, 1e9) for name in ("verb_coop", "matl_coop", "verb_conf", "matl_conf")}
+    blank = pd.concat(parts.values(), axis=1).isna().any(axis=1)
+    table.drop(blank, "a count is missing")
+    conflict = parts["verb_conf"] + parts["matl_conf"]
+    count = conflict + parts["verb_coop"] + parts["matl_coop"]
+    return _finished(table, _sides(table), day, conflict=conflict, count=count)
+
+
+def read_polecat(path: Path | str) -> Read:
+    """POLECAT events: PLOVER types with the countries of actor and recipient.
+
+    A row that names several countries on a side names none alone, and is left out. Raises DataError."""
+    names = {
+        "day": ("Event Date",),
+        "kind": ("Event Type",),
+        "source": ("Actor Country",),
+        "target": ("Recipient Country",),
+    }
+    table = open_table(path, "POLECAT", names, tuple(names))
+    day, kind = table.dates("day")[0], table.words("kind").str.upper()
+    wrong = ~kind.isin(list(PLOVER))
+    table.refuse("kind", wrong, "this is no PLOVER event type", f"Use one of {', '.join(sorted(PLOVER))}")
+    conflict = kind.map(PLOVER).astype(float)
+    return _finished(table, _sides(table), day, conflict=conflict, count=table.same(1.0))
+
+
+def read_gdelt(path: Path | str) -> Read:
+    """GDELT events: the daily files without a header, or rows with GDELT's column names. Raises DataError."""
+    wanted = {"day": "SQLDATE", "source": "Actor1CountryCode", "target": "Actor2CountryCode", "root": "EventRootCode"}
+    with text_of(Path(path)) as handle:
+        headless = handle.readline().split("\t", 1)[0].strip().isdigit()
+    if headless:
+        with text_of(Path(path)) as handle:
+            text = pd.read_csv(handle, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3)
+        text = text.iloc[:, [GDELT.index(name) for name in wanted.values()]].set_axis(list(wanted), axis=1)
+        names = {ours: (theirs,) for ours, theirs in wanted.items()}
+        table: Table = HeadlessTable(Path(path), "GDELT events", text, wanted, names, tuple(GDELT))
+    else:
+        table = open_table(path, "GDELT events", {k: (v,) for k, v in wanted.items()}, tuple(wanted))
+    day, root = table.dates("day")[0], table.bounded("root", 1, 20)
+    table.drop(root.isna(), "no event code")
+    conflict = (root >= FIRST_OF_CONFLICT).astype(float)
+    return _finished(table, _sides(table), day, conflict=conflict, count=table.same(1.0))
+
+
+def read_gdelt_scores(path: Path | str) -> Read:
+    """Undirected net scores of a dyad and day or month: cooperation above 0, conflict below. Raises DataError."""
+    table = open_table(path, "GDELT scores", *_SCORES)
+    day, score = table.dates("day")[0], table.number("score")
+    table.drop(score.isna(), "no score")
+    read = _finished(table, _sides(table, "iso3_1", "iso3_2"), day, score=score)
+    low, high = read.frame[["cow_a", "cow_b"]].min(axis=1), read.frame[["cow_a", "cow_b"]].max(axis=1)
+    return Read(read.frame.assign(cow_a=low, cow_b=high), read.report)
+
+
+OUTCOMES: Mapping[str, tuple[Callable[[Path], Read], tuple[str, ...]]] = {
+    "icews-years": (read_icews_dyad_years, ("icews_dyad_year.csv",)),
+    "icews": (read_icews, ("events.*.tab", "*events*.tab", "icews14_events.csv")),
+    "polecat": (read_polecat, ("ngecEventsDV*.txt", "polecat*.csv", "polecat*.txt")),
+    "gdelt": (read_gdelt, ("*.export.csv", "gdelt_events*.csv")),
+    "gdelt-scores": (read_gdelt_scores, ("gdelt_monthly_scores.csv",)),
+}
+"""Outcome -> its reader and the names of its files; of each name all files that fit are read."""

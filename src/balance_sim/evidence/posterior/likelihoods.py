@@ -1,0 +1,236 @@
+"""What data say of the parameters of a scenario, as functions that can be worked out for thousands of draws.
+
+The record of agreements (DCAD 1985-2003) and the scenario's own record are known through evaluations at some hundred
+points each: the terms are worked out anew by the model's own rules, and weights, intercepts of types, states and years
+are fitted again, their variances held (`estimation/beliefs.py`, `estimation/calibration.py`). A Gaussian process about
+a plane takes the marginal log-likelihood from there to all other points, one more each weight at its peak
+(`stats/smooth_process.py`). Coordinates z are those in which the priors are standard normal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from scipy.special import ndtr
+
+from balance_sim.evidence.estimation.calibration import calibrate, peak_given, prior_of
+from balance_sim.evidence.estimation.choices import own_record
+from balance_sim.replications.parameter_draws import limits, normals, quantile
+from balance_sim.scenario import with_values
+from balance_sim.scenario.defaults import Distribution, ParameterPrior, fitted_distribution, parameter_table, priors
+from balance_sim.scenario.files import shipped_text
+from balance_sim.scenario.schema import Scenario, Strict
+from balance_sim.stats.smooth_process import SmoothProcess, fit_process, process_at
+
+Floats = npt.NDArray[np.float64]
+WEIGHT = "theory.weights."
+NOT_TOLD = "not told"
+POINTS = 200
+"""Draws at which a scenario's own record is evaluated."""
+
+
+class BeliefsFile(Strict):
+    """Evaluations of the record of agreements, as `benchmarks/beliefs_table.py` writes them.
+
+    names: parameters of beliefs and reach; stretch: of each, variance of its score with rows of a dyad hanging together
+    over that with rows apart. weights: terms. scales: of the processes, logarithms. points: z, by `names`, then the
+    marginal log-likelihood over the one at the values in use, then the weights at its peak."""
+
+    command: str
+    data: str
+    names: tuple[str, ...]
+    stretch: dict[str, float]
+    weights: tuple[str, ...]
+    scales: dict[str, tuple[float, ...]]
+    points: tuple[tuple[float, ...], ...]
+
+
+def values_at(names: Sequence[str], told: dict[str, ParameterPrior], z: Floats) -> dict[str, Floats]:
+    """(D,) values by key path at coordinates z (D, P)."""
+    out = {}
+    for k, name in enumerate(names):
+        out[name] = np.clip(quantile(told[name], ndtr(z[:, k])), *limits(name))
+    return out
+
+
+@dataclass(frozen=True)
+class AgreementRecord:
+    """The record of agreements as a likelihood of parameters of beliefs and reach.
+
+    names: key paths, the order of z. temper: by which the log-likelihood is multiplied, as rows of a dyad hang together
+    (the mean of the parameters' stretch; Ribatet, Cooley, Davison 2012, Statistica Sinica 22, call it the magnitude
+    adjustment). marginal, weights: processes of the marginal log-likelihood and of each term's weight at its peak."""
+
+    names: tuple[str, ...]
+    temper: float
+    marginal: SmoothProcess
+    weights: dict[str, SmoothProcess]
+    command: str
+
+    def log_likelihood(self, z: Floats) -> Floats:
+        """(D,) tempered marginal log-likelihood at (D, P) coordinates, up to a constant."""
+        return self.temper * self.marginal(z)
+
+    def weights_at(self, z: Floats, found: Distribution) -> Floats:
+        """(D, K) where the weights of a fit peak when beliefs are those at z: the fit's own at the values in use, moved
+        by what the evaluations say."""
+        out = np.tile(np.array(found.estimate), (len(z), 1))
+        for k, path in enumerate(found.paths):
+            process = self.weights.get(path.removeprefix(WEIGHT))
+            if process is not None:
+                out[:, k] = process(z)
+        return out
+
+
+def shipped_record() -> AgreementRecord:
+    """From the table that is shipped."""
+    said = BeliefsFile.model_validate(_shipped("beliefs.yaml"), strict=False)
+    rows, count = np.array(said.points), len(said.names)
+    z = rows[:, :count]
+
+    def process(name: str, column: int) -> SmoothProcess:
+        return process_at(z, rows[:, column], np.array(said.scales[name]))
+
+    weights = {name: process(name, count + 1 + k) for k, name in enumerate(said.weights)}
+    temper = 1.0 / float(np.mean([max(one, 1.0) for one in said.stretch.values()]))
+    names = tuple(f"parameters.{name}" for name in said.names)
+    return AgreementRecord(names, temper, process("marginal", count), weights, said.command)
+
+
+@dataclass(frozen=True)
+class ScenarioRecord:
+    """A scenario's own record as a likelihood of the same parameters, the held weights at the record of agreements'.
+
+    names: key paths of the calibrated weights and intercepts, the order of `covariance`. points: (N, P) evaluated;
+    heights: (N,); peaks: (N, K). checked: root mean square of the difference between evaluation and surrogate on points
+    that were left out, nats, and the standard deviation of the evaluations there."""
+
+    names: tuple[str, ...]
+    covariance: Floats
+    points: Floats
+    heights: Floats
+    peaks: Floats
+    checked: tuple[float, float]
+
+    @cached_property
+    def marginal(self) -> SmoothProcess:
+        """Of the marginal log-likelihood."""
+        return fit_process(self.points, self.heights)
+
+    @cached_property
+    def processes(self) -> list[SmoothProcess]:
+        """Of each calibrated weight and intercept."""
+        return [fit_process(self.points, self.peaks[:, k]) for k in range(len(self.names))]
+
+    def log_likelihood(self, z: Floats) -> Floats:
+        """(D,) marginal log-likelihood at (D, P) coordinates, up to a constant."""
+        return self.marginal(z)
+
+    def peak_at(self, z: Floats) -> Floats:
+        """(D, K) where weights and intercepts peak when beliefs are those at z."""
+        return np.stack([process(z) for process in self.processes], axis=1)
+
+
+def scenario_record(raw: Scenario, until: date, window: int, told: AgreementRecord, points: Floats) -> ScenarioRecord:
+    """Evaluate a scenario's own record at draws from the posterior under the record of agreements.
+
+    Parameters
+    ----------
+    raw : Scenario
+        Without its calibration.
+    until, window
+        As the calibration was made: the day before which the record is complete, and its years.
+    told : AgreementRecord
+    points : (N, P) array
+        Coordinates; the last fifth is left out once, to check the surrogate.
+
+    Raises
+    ------
+    DataError
+        Where the record holds too little, or a search does not settle.
+    """
+    fitted = fitted_distribution()
+    found = calibrate(own_record(raw, window, until=until), prior_of(raw, fitted))
+    paths = [
+        f"{WEIGHT}{name}" if "." not in name else f"kinds.{name.partition('.')[2]}.intercept" for name in found.names
+    ]
+    values = values_at(told.names, priors(), points)
+    centres = told.weights_at(points, fitted)
+    heights, peaks, covariances = [], [], []
+    for k in range(len(points)):
+        here: dict[str, Any] = {path: float(column[k]) for path, column in values.items()}
+        weights = {path: float(centres[k, at]) for at, path in enumerate(fitted.paths) if path.startswith(WEIGHT)}
+        at_zero = {path: max(value, 0.0) for path, value in weights.items() if path in fitted.at_least_zero}
+        moved = with_values(raw, here)
+        prior = prior_of(moved, fitted).at_weights(
+            {path.removeprefix(WEIGHT): value for path, value in (weights | at_zero).items()}
+        )
+        height, peak, covariance = peak_given(own_record(moved, window, until=until), prior, found)
+        heights.append(height)
+        peaks.append(peak)
+        covariances.append(covariance)
+    kept = len(points) - len(points) // 5
+    y, at_peaks = np.array(heights), np.stack(peaks)
+    partial = fit_process(points[:kept], y[:kept])
+    away = partial(points[kept:]) - y[kept:]
+    checked = (float(np.sqrt((away**2).mean())), float(y[kept:].std()))
+    return ScenarioRecord(tuple(paths), np.mean(covariances, axis=0), points, y, at_peaks, checked)
+
+
+def record_points(z: Floats, count: int = POINTS) -> Floats:
+    """(N, P) of many draws some to evaluate at: every so many-th, and a tenth as many about the priors' centre."""
+    chosen = z[np.linspace(0, len(z) - 1, count - count // 10).astype(int)]
+    around = np.stack([normals(f"points.{k}", count // 10, 1) for k in range(z.shape[1])], axis=1)
+    return np.concatenate([around, chosen])[np.argsort(normals("order", count, 1), kind="stable")]
+
+
+def calibration_span(scenario: Scenario) -> tuple[date, int]:
+    """The day before which a calibrated scenario's record is complete, and its years, from the calibration's file."""
+    path = Path(scenario._folder) / scenario.calibration.file
+    head = yaml.safe_load(path.read_text(encoding="utf-8"))["calibrated"]
+    return date.fromisoformat(str(head["years"][1])), int(head["form"]["window"])
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """What event data say of the weights of acts: multipliers of those in use are normal (`fit --events`).
+
+    paths: key paths of the weights, words `measured` or `bounded` only. multiplier: (K,); covariance: (K, K)."""
+
+    paths: tuple[str, ...]
+    multiplier: Floats
+    covariance: Floats
+
+    def of(self, told: Collection[str]) -> EventRecord:
+        """Of these key paths alone."""
+        at = [k for k, path in enumerate(self.paths) if path in told]
+        return EventRecord(tuple(self.paths[k] for k in at), self.multiplier[at], self.covariance[np.ix_(at, at)])
+
+    def log_likelihood(self, columns: Mapping[str, Floats]) -> Floats:
+        """(D,) up to a constant, of weights by key path."""
+        used = {str(row["path"]): float(str(row["value"])) for row in parameter_table() if row["path"] in self.paths}
+        away = np.stack([columns[path] / used[path] for path in self.paths], axis=1) - self.multiplier
+        return np.asarray(-0.5 * np.einsum("dk,kj,dj->d", away, np.linalg.inv(self.covariance), away))
+
+
+def shipped_events() -> EventRecord:
+    """From the shipped measurement; kinds that it calls not told are left out."""
+    said = _shipped("event_weights.yaml")
+    names = said["covariance"]["names"]
+    told = [k for k, name in enumerate(names) if said["kinds"][name]["word"] != NOT_TOLD]
+    paths = tuple(said["kinds"][names[k]]["parameters"][0] for k in told)
+    matrix = np.array(said["covariance"]["matrix"])[np.ix_(told, told)]
+    return EventRecord(paths, np.array(said["covariance"]["multipliers"])[told], matrix)
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loaded: dict[str, Any] = yaml.load(shipped_text("balance_sim.scenario", name), Loader=loader)
+    return loaded

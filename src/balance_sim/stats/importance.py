@@ -1,0 +1,141 @@
+"""Importance sampling with Pareto smoothed weights, from a Laplace approximation.
+
+Vehtari, Simpson, Gelman, Yao, Gabry 2024, Pareto smoothed importance sampling, JMLR 25(72): the largest weights are
+replaced by quantiles of a generalised Pareto distribution that was fitted to them (Zhang, Stephens 2009, Technometrics
+51: 316-325, with the weak prior of the paper's appendix C). Its shape k tells whether the weights can be trusted: below
+min(1 - 1 / log10 S, 0.7) for S draws they can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+Floats = npt.NDArray[np.float64]
+LogDensity = Callable[[Floats], Floats]
+"""(D, P) points -> (D,) log-density, up to a constant."""
+STEP = 1e-2
+"""Of the finite differences in the second derivatives of a density on a scale of about 1."""
+
+
+class Approximation(NamedTuple):
+    """A normal approximation: where the density is highest, and the covariance from its second derivatives there."""
+
+    at: Floats
+    covariance: Floats
+
+
+def laplace(log_density: LogDensity, start: Floats) -> Approximation:
+    """The mode of a density and its Laplace approximation.
+
+    Parameters
+    ----------
+    log_density : callable
+        Of coordinates on a scale of about 1, such as those in which a prior is standard normal.
+    start : (P,) array
+
+    Returns
+    -------
+    Approximation
+        Directions in which the density does not fall off get the variance 1.
+
+    Examples
+    --------
+    >>> found = laplace(lambda z: -0.5 * ((z - 1.0) ** 2 / 0.25).sum(axis=1), np.zeros(2))
+    >>> found.at.round(3), found.covariance.round(3).diagonal()
+    (array([1., 1.]), array([0.25, 0.25]))
+    """
+    count = len(start)
+    unit = np.eye(count) * STEP
+
+    def slope(z: Floats) -> Floats:
+        return np.asarray((log_density(z + unit) - log_density(z - unit)) / (2.0 * STEP))
+
+    found = minimize(lambda z: -float(log_density(z[None])[0]), start, jac=lambda z: -slope(z), method="L-BFGS-B")
+    bent = np.stack([(slope(found.x + one) - slope(found.x - one)) / (2.0 * STEP) for one in unit])
+    values, vectors = np.linalg.eigh(-(bent + bent.T) / 2.0)
+    safe = np.where(values > 1e-3, values, 1.0)
+    return Approximation(np.asarray(found.x), np.asarray((vectors / safe) @ vectors.T))
+
+
+def pareto_shape(excess: Floats) -> tuple[float, float]:
+    """Shape k and scale of a generalised Pareto distribution. excess: (M,) above a threshold, not all the same.
+
+    >>> u = (np.arange(2000) + 0.5) / 2000
+    >>> k, scale = pareto_shape((u**-0.5 - 1.0) / 0.5)  # quantiles of the shape 0.5, scale 1
+    >>> abs(k - 0.5) < 0.02, abs(scale - 1.0) < 0.03
+    (True, True)
+    """
+    x = np.sort(excess)
+    n = len(x)
+    m = 30 + int(np.sqrt(n))
+    quarter = x[int(n / 4 + 0.5) - 1]
+    theta = 1.0 / x[-1] + (1.0 - np.sqrt(m / (np.arange(1, m + 1) - 0.5))) / (3.0 * quarter)
+    k = np.log1p(-theta[:, None] * x).mean(axis=1)
+    profile = n * (np.log(-theta / k) - k - 1.0)
+    weight = np.exp(profile - logsumexp(profile))
+    best = float(weight @ theta)
+    shape = float(np.log1p(-best * x).mean())
+    return float((shape * n + 0.5 * 10) / (n + 10)), float(-shape / best)
+
+
+def pareto_smoothed(log_weights: Floats) -> tuple[Floats, float]:
+    """Smoothed weights of S draws, which sum to 1, and k-hat.
+
+    Parameters
+    ----------
+    log_weights : (S,) array
+        Log of target over proposal, up to a constant; -inf for draws that are ruled out.
+
+    Returns
+    -------
+    (S,) array, float
+        k-hat is -inf where the largest weights are all alike: then nothing is smoothed.
+
+    Examples
+    --------
+    >>> weights, k = pareto_smoothed(np.zeros(100))
+    >>> round(float(weights[0]), 6), k
+    (0.01, -inf)
+    """
+    count = len(log_weights)
+    top = int(np.ceil(min(0.2 * count, 3.0 * np.sqrt(count))))
+    shifted = log_weights - log_weights.max()
+    order = np.argsort(shifted, kind="stable")
+    largest, below = order[-top:], shifted[order[-top - 1]]
+    excess = np.exp(shifted[largest]) - np.exp(below)
+    shape = -np.inf
+    if top >= 5 and excess[0] >= 0 and excess[-1] - excess[0] > 1e-10:
+        shape, scale = pareto_shape(np.maximum(excess, 1e-300))
+        at = (np.arange(top) + 0.5) / top
+        smooth = scale * np.expm1(-shape * np.log1p(-at)) / shape if abs(shape) > 1e-12 else -scale * np.log1p(-at)
+        shifted = shifted.copy()
+        shifted[largest] = np.minimum(np.log(smooth + np.exp(below)), 0.0)
+    return np.exp(shifted - logsumexp(shifted)), float(shape)
+
+
+def trusted_below(draws: int) -> float:
+    """The k-hat below which weights of so many draws can be trusted: min(1 - 1 / log10 S, 0.7), eq. 13 of the paper."""
+    return min(1.0 - 1.0 / float(np.log10(draws)), 0.7)
+
+
+def effective_size(weights: Floats) -> float:
+    """How many independent draws of the target the weighted ones are worth: 1 / sum of squares (Kong 1992)."""
+    return float(1.0 / (weights**2).sum())
+
+
+def resampled(weights: Floats, count: int, uniform: float) -> npt.NDArray[np.int64]:
+    """(count,) positions of draws, each as often as its weight wants it, to less than one more or fewer.
+
+    Systematic resampling (Kitagawa 1996, JCGS 5: 1-25), from one uniform number.
+
+    >>> resampled(np.array([0.5, 0.25, 0.25]), 4, 0.5).tolist()
+    [0, 0, 1, 2]
+    """
+    at = (np.arange(count) + uniform) / count
+    whole = np.cumsum(weights)
+    return np.minimum(np.searchsorted(whole / whole[-1], at), len(weights) - 1).astype(np.int64)

@@ -1,0 +1,106 @@
+"""A smooth function of many variables from few evaluations: a Gaussian process about a plane.
+
+    f(z) = m + GP(0, k)     k(z, z') = a + b z.z' + c exp(-|z - z'|^2 / 2 l^2)     y = f(z) + noise
+
+The first two parts of k are Bayesian regression on all variables, the last takes what a plane leaves over; far from all
+points f goes back to the plane. The scales a, b, c, l and the noise maximise the marginal likelihood (Rasmussen,
+Williams 2006, Gaussian Processes for Machine Learning, eq. 2.25, 2.30, 5.8, 5.12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import minimize
+
+Floats = npt.NDArray[np.float64]
+NOISE = 1e-3
+"""Least standard deviation of the noise, in standard deviations of y."""
+
+
+@dataclass(frozen=True)
+class SmoothProcess:
+    """A fitted process. points: (N, P); scales: logarithms of a, b, c, l and the noise.
+    weight: (N,); factor: Cholesky factor of the covariance of y. mean, spread: by which y was standardised."""
+
+    points: Floats
+    scales: Floats
+    weight: Floats
+    factor: tuple[Floats, bool]
+    mean: float
+    spread: float
+
+    def __call__(self, z: Floats) -> Floats:
+        """(D,) expected values of the function at (D, P) points."""
+        return np.asarray(self.mean + self.spread * (kernel(z, self.points, self.scales) @ self.weight))
+
+    def deviation(self, z: Floats) -> Floats:
+        """(D,) standard deviation of the function at (D, P) points."""
+        cross = kernel(z, self.points, self.scales)
+        prior = np.array([kernel(one[None], one[None], self.scales)[0, 0] for one in z])
+        left = prior - np.einsum("dn,nd->d", cross, cho_solve(self.factor, cross.T))
+        return np.asarray(self.spread * np.sqrt(np.maximum(left, 0.0)))
+
+    @property
+    def left_out(self) -> tuple[Floats, Floats]:
+        """(N,) expected value at each point from all others, and its standard deviation, that of the noise included."""
+        inverse = cho_solve(self.factor, np.eye(len(self.points)))
+        precision = np.diag(inverse)
+        y = self.factor_times(self.weight)
+        expected = self.mean + self.spread * (y - self.weight / precision)
+        return np.asarray(expected), np.asarray(self.spread / np.sqrt(precision))
+
+    def factor_times(self, vector: Floats) -> Floats:
+        """The covariance of y times a vector."""
+        root = np.tril(self.factor[0])
+        return np.asarray(root @ (root.T @ vector))
+
+
+def kernel(a: Floats, b: Floats, scales: Floats) -> Floats:
+    """(A, B) covariances of the function at (A, P) and (B, P) points."""
+    constant, linear, rest, length = np.exp(scales[:4])
+    product = a @ b.T
+    apart = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2.0 * product
+    smooth: Floats = rest * np.exp(-np.maximum(apart, 0.0) / (2.0 * length**2))
+    return np.asarray(constant + linear * product + smooth)
+
+
+def _covariance(points: Floats, scales: Floats) -> Floats:
+    noise = float(np.exp(scales[4])) + NOISE
+    return np.asarray(kernel(points, points, scales) + noise**2 * np.eye(len(points)))
+
+
+def fit_process(points: Floats, values: Floats) -> SmoothProcess:
+    """The process with the scales of the highest marginal likelihood. points: (N, P); values: (N,).
+
+    Examples
+    --------
+    >>> points = np.random.default_rng(1).standard_normal((40, 2))
+    >>> found = fit_process(points, points[:, 0] - np.sin(points[:, 1]))
+    >>> abs(float(found(np.array([[0.5, 0.0]]))[0]) - 0.5) < 0.01
+    True
+    """
+    mean, spread = float(values.mean()), float(values.std()) or 1.0
+    y = (values - mean) / spread
+
+    def loss(scales: Floats) -> float:
+        try:
+            factor = cho_factor(_covariance(points, scales), lower=True)
+        except np.linalg.LinAlgError:
+            return 1e10
+        return float(0.5 * y @ cho_solve(factor, y) + np.log(np.diag(factor[0])).sum())
+
+    count = points.shape[1]
+    start = np.log([1.0, 1.0 / count, 0.5, np.sqrt(2.0 * count), 0.05])
+    bounds = [(-12.0, 6.0)] * 3 + [(np.log(np.sqrt(count) / 2), np.log(10.0 * np.sqrt(count))), (-12.0, 2.0)]
+    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+    return process_at(points, values, np.asarray(found.x))
+
+
+def process_at(points: Floats, values: Floats, scales: Floats) -> SmoothProcess:
+    """The process with these scales: logarithms of a, b, c, l and the noise."""
+    mean, spread = float(values.mean()), float(values.std()) or 1.0
+    factor = cho_factor(_covariance(points, scales), lower=True)
+    return SmoothProcess(points, scales, cho_solve(factor, (values - mean) / spread), factor, mean, spread)

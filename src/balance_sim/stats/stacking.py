@@ -1,0 +1,52 @@
+"""Stacking of predictive distributions: what weight each of several forecasts deserves in a mixture.
+
+    w = argmax  sum_i log sum_k w_k p_k(y_i)        over w_k >= 0, sum of w_k = 1
+
+Yao, Vehtari, Simpson, Gelman 2018, Using Stacking to Average Bayesian Predictive Distributions, Bayesian Analysis
+13(3): 917-1003. p_k(y_i) is the probability that forecast k gave to what came, for events it had not seen. Unlike
+weights from marginal likelihoods it does not take one of the forecasts to be true. The sum is concave in w; the steps
+are those of EM for the weights of a mixture, which never lower it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+STEPS, SETTLED = 20_000, 1e-12
+
+
+def stacking_weights(chance: Floats) -> Floats:
+    """Stacking weights of K forecasts.
+
+    Parameters
+    ----------
+    chance : (N, K) probability that each forecast gave to what came, above 0
+
+    Returns
+    -------
+    (K,) weights, at least 0, with sum 1. Forecasts that are the same in every event share their weight equally
+
+    Raises
+    ------
+    ValueError : where a probability is not above 0
+
+    Examples
+    --------
+    The first forecast is right four times in five, the second the other time:
+
+    >>> stacking_weights(np.array([[0.9, 0.1]] * 4 + [[0.1, 0.9]])).round(3).tolist()
+    [0.875, 0.125]
+    """
+    if chance.ndim != 2 or not np.all(chance > 0):
+        raise ValueError("every forecast has to give what came a probability above 0")
+    scaled = chance / chance.max(axis=1, keepdims=True)
+    weights = np.full(chance.shape[1], 1.0 / chance.shape[1])
+    for _ in range(STEPS):
+        share = scaled * weights
+        share /= share.sum(axis=1, keepdims=True)
+        before, weights = weights, share.mean(axis=0)
+        if np.abs(weights - before).max() < SETTLED:
+            break
+    return weights

@@ -1,0 +1,296 @@
+"""How much events weigh: estimator against dense solutions, the model's equations, recovery, words under a null."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from event_weights import invented_study, summary
+
+from balance_sim.evidence.events.absorbed import (
+    Absorber,
+    clustered,
+    fit_absorbed,
+    informative,
+    joint_chi_square,
+    one_step,
+    panel_of,
+)
+from balance_sim.evidence.events.exposure import Periods, act_sets, aimed, aims, remaining, shown
+from balance_sim.evidence.events.ladder import ORDER, HalfLives, association, half_lives, in_order
+from balance_sim.evidence.events.measurement import (
+    Column,
+    EventEstimate,
+    Exposures,
+    groups_of,
+    informative_study,
+    measure,
+    shipped_weights,
+)
+from balance_sim.model.beliefs import decay
+
+TRUTH = {"intent": 1.0, "alignment": 1.0, "incident": 1.0}
+DAY0 = date(1970, 1, 1)
+
+
+def small(seed: int = 3, states: int = 7, years: int = 5):  # type: ignore[no-untyped-def]
+    """A small study on the rows that say anything."""
+    return informative_study(invented_study(seed, TRUTH, states=states, years=years))
+
+
+def dense(panel) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """Indicators of all effects, written out."""
+    return np.column_stack([np.eye(int(panel.dyad.max()) + 1)[panel.dyad], panel.sides.toarray()])
+
+
+def test_effects_are_taken_out_as_by_a_dense_regression() -> None:
+    panel = small().panel
+    rng = np.random.default_rng(0)
+    weights, columns = rng.uniform(0.2, 3.0, panel.size), rng.normal(size=(panel.size, 3))
+    design, root = dense(panel), np.sqrt(weights)[:, None]
+    expected = columns - design @ np.linalg.lstsq(design * root, columns * root, rcond=None)[0]
+    assert np.abs(Absorber(panel, weights).residuals(columns) - expected).max() < 1e-5
+
+
+def test_shares_are_fitted_as_by_dense_iterated_weights() -> None:
+    study = small()
+    panel, column = study.panel, study.rows(study.rivals * np.arange(1, 6)[:, None, None])[:, None]
+    found = fit_absorbed(panel, column, rho=0.1)
+    design = np.column_stack([column, dense(panel)])
+    scale = panel.count / (1 + (panel.count - 1) * 0.1)
+    predictor = np.log((panel.conflict + 0.5) / (panel.count - panel.conflict + 0.5))
+    for _ in range(60):
+        mean = 1 / (1 + np.exp(-predictor))
+        root = np.sqrt(scale * mean * (1 - mean))
+        working = predictor + (panel.conflict / panel.count - mean) / (mean * (1 - mean))
+        slopes = np.linalg.lstsq(design * root[:, None], working * root, rcond=1e-12)[0]
+        predictor = np.clip(design @ slopes, -12, 12)
+    assert found.estimate[0] == pytest.approx(slopes[0], abs=1e-4)
+
+
+def test_values_without_counts_are_least_squares() -> None:
+    rng = np.random.default_rng(1)
+    first, second = (side.ravel() for side in np.triu_indices(6, 1))
+    period = np.repeat(np.arange(4), len(first))
+    first, second = np.tile(first, 4), np.tile(second, 4)
+    column = rng.normal(size=len(period))
+    panel = panel_of(0.7 * column + rng.normal(size=len(period)), None, first, second, period, 6)
+    found = fit_absorbed(panel, column[:, None])
+    expected = np.linalg.lstsq(np.column_stack([column, dense(panel)]), panel.conflict, rcond=None)[0][0]
+    assert found.estimate[0] == pytest.approx(expected, abs=1e-6)
+    assert np.asarray(panel.sides.sum(axis=1)).ravel().tolist() == [2.0] * len(period)
+
+
+def test_two_way_clusters_are_the_sum_less_the_intersection() -> None:
+    """Cameron, Gelbach, Miller 2011, eq. 2.11, each part with its factor, by loops."""
+    panel = small().panel
+    scores = np.random.default_rng(2).normal(size=(panel.size, 2))
+
+    def part(keys: list[object]) -> np.ndarray:
+        groups: dict[object, np.ndarray] = {}
+        for key, row in zip(keys, scores, strict=True):
+            groups[key] = groups.get(key, 0) + row
+        return sum(np.outer(s, s) for s in groups.values()) * len(groups) / (len(groups) - 1)
+
+    dyads, events = panel.pair.tolist(), panel.event.tolist()
+    expected = part(dyads) + part(events) - part(list(zip(dyads, events, strict=True)))
+    assert np.linalg.eigvalsh(expected).min() > 0
+    assert clustered(panel, scores) == pytest.approx(expected)
+
+
+def test_a_group_without_conflict_says_nothing() -> None:
+    panel = panel_of(
+        np.array([0.0, 0, 1, 2, 1, 3]),
+        np.full(6, 4.0),
+        np.array([0, 0, 0, 0, 2, 2]),
+        np.array([1, 1, 2, 2, 1, 1]),
+        np.array([0, 1, 0, 1, 0, 1]),
+        3,
+    )
+    assert informative(panel).tolist()[:2] == [False, False]
+
+
+def test_one_step_and_joint_test_agree_with_the_fit() -> None:
+    """Near no effect the score's z is the Wald z, and chi-square of one column is its square."""
+    study = informative_study(invented_study(5, {}, states=20, years=6))
+    exposures, columns = Exposures(study, shipped_weights()), groups_of(study.acts)
+    nats = study.rows(study.quarrel)[:, None]
+    null = fit_absorbed(study.panel, nats)
+    evidence = exposures.columns(columns)[:, :1]
+    full = fit_absorbed(study.panel, np.column_stack([evidence, nats]), rho=null.rho)
+    z = one_step(null, study.panel, evidence)[0]
+    assert z == pytest.approx(full.estimate[0] / full.errors[0], abs=0.1)
+    assert joint_chi_square(null, study.panel, evidence) == pytest.approx(z**2, rel=0.02)
+
+
+def test_what_remains_is_the_mean_of_the_models_decay() -> None:
+    periods = Periods.of(2000, 2002, "year")
+    dates = np.array([periods.starts[0] + 100.0, periods.starts[0] - 400.0])
+    left = remaining(dates, periods, np.array([180.0, 730.0]))
+    for t in range(3):
+        days = np.linspace(periods.starts[t], periods.ends[t], 200_001)
+        for act, half_life in enumerate((180.0, 730.0)):
+            assert left[act, t] == pytest.approx(float(decay(days - dates[act], half_life).mean()), abs=1e-4)
+
+
+def by_hand(*rows: tuple[object, ...]):  # type: ignore[no-untyped-def]
+    frame = pd.DataFrame(list(rows), columns=["day", "kind", "principals", "guests", "targets", "told"])
+    frame["day"] = pd.to_datetime(frame["day"])
+    return act_sets(frame, pd.Series({10 * k: k for k in range(6)}), 6)
+
+
+def test_whom_an_act_shows_and_at_whom_it_is_aimed() -> None:
+    """States 0..5. 4 is a rival of 1 and of 0, 5 of 2. An exercise of 0 and 1 with guest 2."""
+    rivals = np.zeros((1, 6, 6))
+    for a, b in ((4, 1), (4, 0), (5, 2)):
+        rivals[0, a, b] = rivals[0, b, a] = 1.0
+    acts = by_hand(("2000-01-01", "exercise", (0, 10), (20,), (), False))
+    together = shown(acts, np.ones((1, 1)))[0]
+    assert {tuple(map(int, pair)) for pair in np.argwhere(np.triu(together))} == {(0, 1), (0, 2), (1, 2)}
+    assert set(np.unique(together)) == {0.0, 1.0}
+    intent = aimed(aims(acts, rivals), np.ones((1, 1)))[0]
+    # 4 thinks worse of 0 because of 1, of 1 because of 0; 5 of both because of 2; guests are no principals.
+    assert {tuple(map(int, pair)) for pair in np.argwhere(intent)} == {(4, 0), (4, 1), (5, 0), (5, 1)}
+    rivals[0, 4, 1] = rivals[0, 1, 4] = (
+        0.0  # then 0 is the only rival of 4 here: its acts with others are none of i's rivals'
+    )
+    assert np.argwhere(aimed(aims(acts, rivals), np.ones((1, 1)))[0])[:2].tolist() == [[4, 1], [5, 0]]
+    told = by_hand(("2000-01-01", "incident", (0,), (), (30,), True))
+    assert np.argwhere(aimed(aims(told, rivals), np.ones((1, 1)))[0]).tolist() == [[3, 0]]
+
+
+def test_acts_to_come_and_acts_long_past() -> None:
+    acts = by_hand(("2001-07-01", "visit", (0, 10), (), (), False))
+    periods, half = Periods.of(2000, 2003, "year"), {"visit": 120.0}
+    assert acts.series(periods, half)[0].round(3).tolist()[0] == 0.0
+    assert (acts.series(periods, half)[0] > 0).tolist() == [False, True, True, True]
+    assert (acts.series(periods, half, before=True)[0] > 0).tolist() == [False, False, True, True]
+    assert (acts.future(periods, half)[0] > 0).tolist() == [True, False, False, False]
+    assert (acts.series(periods, half, stale=True)[0] > 0).tolist() == [False, False, False, True]  # 600 days later
+    assert acts.future(periods, half)[0, 0] == pytest.approx(
+        acts.series(periods, half)[0, 2], rel=0.05
+    )  # a mirror image
+
+
+def test_permutations_keep_what_they_should() -> None:
+    study = small()
+    rng = np.random.default_rng(4)
+    moved = study.acts.shifted(rng, *study.window)
+    assert (moved.of == study.acts.of).all()
+    assert moved.date.min() >= study.window[0]
+    assert moved.date.max() < study.window[1]
+    assert not np.allclose(moved.date, study.acts.date)
+    other = study.acts.relabelled(rng)
+    assert (other.date == study.acts.date).all()
+    assert sorted(other.principals.sum(axis=0)) == sorted(study.acts.principals.sum(axis=0))
+    assert (other.principals.sum(axis=1) == study.acts.principals.sum(axis=1)).all()
+
+
+def estimate(**given: float) -> EventEstimate:
+    plain = {"estimate": 1.0, "error": 0.2, "lead_z": 0.0, "stale_z": 0.0, "dates_p": 0.01, "participants_p": 0.01}
+    return EventEstimate(
+        Column("intent", "intent", ("visit",)), 0.3, **(plain | given), z=5.0, spread=(1.0, 1.0), most=2.5, rows=9
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({}, "measured"),
+        ({"lead_z": -2.0}, "not told"),
+        ({"stale_z": 2.0}, "not told"),
+        ({"dates_p": 0.06}, "bounded"),
+        ({"participants_p": 0.06}, "bounded"),
+        ({"estimate": 0.3}, "bounded"),
+        ({"estimate": -0.1}, "bounded"),
+        ({"estimate": -1.0}, "not told"),
+        ({"estimate": 0.3, "error": 2.0}, "not told"),
+        ({"estimate": 3.0}, "measured"),
+    ],
+)
+def test_the_word_of_an_estimate(given: dict[str, float], word: str) -> None:
+    assert estimate(**given).word == word
+
+
+def test_known_weights_are_found() -> None:
+    found = {one.column.name: one for one in measure(invented_study(1, TRUTH), 20).pooled}
+    for name in ("intent", "alignment"):
+        assert found[name].word == "measured"
+        assert found[name].interval[0] < 1.0 < found[name].interval[1]
+    assert found["incident"].word == "not told"  # too few of them: 2.6 is its standard error
+    assert found["incident"].detectable > found["incident"].most
+
+
+def test_weights_that_are_not_there_are_not_found() -> None:
+    found = measure(invented_study(1001, {}), 20)
+    assert "measured" not in {one.word for one in found.pooled}
+    assert found.pooled[0].word == "bounded"  # by less than the declared range: there is power
+
+
+def test_the_same_data_and_seed_give_the_same_numbers() -> None:
+    study = invented_study(9, TRUTH, states=14, years=5)
+    a, b, other = (measure(study, 5, seed=seed) for seed in (1, 1, 2))
+    assert a.pooled == b.pooled
+    assert a.pooled != other.pooled
+    assert (a.covariance == b.covariance).all()
+
+
+def test_stale_acts_alone_are_no_measurement() -> None:
+    """A dyad whose conflict follows acts five half-lives old has another cause: the word must not be `measured`."""
+    study = invented_study(7, {}, states=24, years=8)
+    exposures, columns = Exposures(study, shipped_weights()), groups_of(study.acts)
+    old = exposures.columns(columns, "stale")[:, 0]
+    panel, rng = study.panel, np.random.default_rng(7)
+    mean = 1 / (1 + np.exp(1.3 - 0.6 * study.rows(study.quarrel) - 1.5 * old))
+    found = measure(replace(study, panel=replace(panel, conflict=rng.binomial(panel.count.astype(int), mean) * 1.0)), 0)
+    assert abs(found.pooled[0].stale_z) > 3
+    assert found.pooled[0].word == "not told"
+
+
+def test_order_of_cost_is_kept_whatever_the_estimates() -> None:
+    found = measure(invented_study(11, TRUTH, states=14, years=5), 0)
+    turned = replace(found, multipliers=found.multipliers[::-1].copy())
+    weights = shipped_weights()
+    for group in ("intent", "alignment"):
+        for one in (in_order(group, found), in_order(group, turned)):
+            weight = np.exp(one.mean) * [weights[kind][group] for kind in ORDER]
+            assert (np.diff(weight) > 0).all()
+            assert np.linalg.eigvalsh(one.covariance).min() > 0
+    sure = replace(found, multipliers=np.full(len(found.columns), 1.7), covariance=np.eye(len(found.columns)) * 1e-6)
+    assert np.exp(in_order("intent", sure).mean) == pytest.approx(1.7, abs=0.02)
+
+
+def test_half_lives() -> None:
+    told = HalfLives("symbolic", ("visit",), (0.25, 0.5, 1.0, 2.0, 4.0), (1.0, 6.0, 12.0, 6.0, 1.0))
+    assert (told.word, round(told.mean, 9)) == ("measured", 0.0)
+    assert told.error == pytest.approx(np.log(2) / np.sqrt(6.0))  # the parabola 12 - 6 (x / ln 2)^2
+    assert replace(told, chi_square=(1.0, 2, 3, 2, 1)).word == "not told"
+    assert replace(told, chi_square=(20.0, 9, 8, 7, 6)).word == "not told"
+    assert np.isnan(replace(told, chi_square=(20.0, 9, 8, 7, 6)).mean)
+    profiles = half_lives(invented_study(12, TRUTH, states=14, years=5), 0.05)
+    assert [(one.name, one.kinds) for one in profiles] == [
+        ("symbolic", ("visit", "exercise")),
+        ("material", ("treaty",)),
+    ]
+
+
+def test_association_is_small_beside_intent() -> None:
+    """h 0.158, f 0.924, beta 0.3, a (1 - a) 0.0701, over 0.0293, times 0.6 / 0.4 for exercises."""
+    share = association([Column("intent", "intent", ("exercise",))])
+    assert share == pytest.approx(0.158 * 0.924 * 0.3 * 0.0701 / 0.0293 * 1.5, rel=0.01)
+
+
+@pytest.mark.long
+def test_recovery_and_rates_over_many_sets() -> None:
+    """Coverage of the 95 % CI, and how often `measured` is said where there is nothing."""
+    sets = 100
+    known = [measure(invented_study(2000 + s, TRUTH), 39, seed=s) for s in range(sets)]
+    none = [measure(invented_study(4000 + s, {}), 39, seed=s) for s in range(sets)]
+    print("\n".join([*summary(known, TRUTH), *summary(none, {})]))
+    for g in range(3):
+        assert sum(one.pooled[g].interval[0] < 1 < one.pooled[g].interval[1] for one in known) >= 0.88 * sets
+        assert Counter(one.pooled[g].word for one in none)["measured"] <= 0.06 * sets

@@ -1,0 +1,227 @@
+"""The posterior of parameters: closed forms, what data leave alone, and the shipped draws."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+from scipy import stats
+
+from balance_sim.cli import main
+from balance_sim.evidence.posterior import joint
+from balance_sim.evidence.posterior.joint import JointPosterior, posterior_of, reweighted
+from balance_sim.evidence.posterior.likelihoods import EventRecord, shipped_events, shipped_record
+from balance_sim.replications.parameter_draws import at, posterior_draws, prior_draws, quantile
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
+from balance_sim.scenario.schema import SIGNAL_ORDER
+from balance_sim.stats.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+SOLOMON = SCENARIOS / "solomon_2022.yaml"
+
+
+@pytest.fixture(scope="module")
+def small() -> JointPosterior:
+    """Of the smallest scenario, which has no calibration."""
+    return drawn()
+
+
+def drawn(seed: int = 1) -> JointPosterior:
+    return posterior_of(load_scenario(SOLOMON), load_scenario(SOLOMON, calibrated=False), 120, seed)
+
+
+# --- closed forms -----------------------------------------------------------------------------------
+
+
+def test_a_normal_prior_times_a_normal_likelihood_is_the_conjugate_one() -> None:
+    prior, u = ParameterPrior("normal", {"mean": 1.0, "sd": 2.0}, ""), np.linspace(0.01, 0.99, 25)
+    found = reweighted(prior, u, lambda x: -0.5 * ((x - 4.0) / 1.5) ** 2)
+    variance = 1 / (1 / 4 + 1 / 2.25)
+    mean = variance * (1 / 4 + 4 / 2.25)
+    assert found == pytest.approx(stats.norm(mean, variance**0.5).ppf(u), abs=2e-3)
+
+
+def test_no_agreements_where_some_were_expected_give_the_gamma_posterior() -> None:
+    """f^(-1/2) e^(-6.2 f) on 0..1: the posterior of decision 19, whose mean is 0.08."""
+    u = (np.arange(2000) + 0.5) / 2000
+    found = reweighted(priors()["parameters.factor_no_relations"], u, lambda f: -6.2 * f)
+    assert found.mean() == pytest.approx(0.5 / 6.2, abs=0.003)
+
+
+def test_a_likelihood_that_says_nothing_leaves_the_prior_as_it_is() -> None:
+    prior, u = priors()["parameters.beta"], np.linspace(0.001, 0.999, 50)
+    assert reweighted(prior, u, np.zeros_like) == pytest.approx(quantile(prior, u), rel=1e-3)
+
+
+def test_importance_draws_have_the_moments_of_a_normal_posterior() -> None:
+    """Prior N(0, I), likelihood N(y, S): mean and covariance are known, whatever the proposal was."""
+    noise = np.array([[0.5, 0.2, 0.0], [0.2, 1.0, 0.3], [0.0, 0.3, 2.0]])
+    inverse, y = np.linalg.inv(noise), np.array([1.5, -1.0, 0.5])
+    covariance = np.linalg.inv(np.eye(3) + inverse)
+    z, shape, size = joint._block(
+        "test", lambda at: -0.5 * np.einsum("dk,kj,dj->d", at - y, inverse, at - y), 3, seed=1
+    )
+    assert z.mean(axis=0) == pytest.approx(covariance @ inverse @ y, abs=0.02)
+    assert np.cov(z.T) == pytest.approx(covariance, abs=0.02)
+    assert shape < 0.3 and size > 0.9 * len(z)
+
+
+def test_a_curved_likelihood_is_followed_where_laplace_is_wrong() -> None:
+    """Likelihood of z^2 = 1 with error 0.5: two modes, moments by quadrature; Laplace at one mode has neither."""
+    z, _, _ = joint._block("test", lambda at: -0.5 * ((at[:, 0] ** 2 - 1.0) / 0.5) ** 2, 1, seed=1)
+    grid = np.linspace(-4, 4, 4001)
+    weight = np.exp(-0.5 * grid**2 - 0.5 * ((grid**2 - 1.0) / 0.5) ** 2)
+    second = float((weight * grid**2).sum() / weight.sum())
+    assert (z**2).mean() == pytest.approx(second, abs=0.05)
+
+
+# --- the whole --------------------------------------------------------------------------------------
+
+
+def test_silent_parameters_keep_the_draws_of_their_priors(small: JointPosterior) -> None:
+    prior = prior_draws(load_scenario(SOLOMON), 120)
+    silent = [path for path in small.draws.paths if path not in small.likelihood]
+    assert len(silent) > 60
+    for path in silent:
+        assert small.draws.column(path) == pytest.approx(prior.column(path), rel=6e-3, abs=6e-3), path
+
+
+def test_parameters_that_data_inform_are_narrower_than_their_priors(small: JointPosterior) -> None:
+    prior = prior_draws(load_scenario(SOLOMON), 2000)
+    wider = []
+    for path, found in small.scaling.items():
+        if found.word == INFORMED and found.likelihood > 2 * found.prior:
+            before, after = prior.column(path), small.draws.column(path)
+            if path in small.by_logarithm:
+                before, after = np.log(np.abs(before)), np.log(np.abs(after))
+            wider += [path] if after.std() > before.std() else []
+    assert wider == []
+    assert sum(found.word == INFORMED for found in small.scaling.values()) > 20
+    assert {found.word for found in small.scaling.values()} == {INFORMED, PRIOR_DOMINATED, IN_CONFLICT}
+
+
+def test_words_of_parameters_that_nothing_speaks_of(small: JointPosterior) -> None:
+    for path in ("kinds.access.talks_days", "parameters.effort_years", "event_kinds.incident.alignment"):
+        assert small.scaling[path].word == PRIOR_DOMINATED
+
+
+def test_draws_keep_signs_and_order_and_can_be_simulated(small: JointPosterior) -> None:
+    for path in fitted_distribution().at_least_zero:
+        assert (small.draws.column(path) >= 0).all()
+    for field in ("alignment", "intent"):
+        steps = np.stack([small.draws.column(f"event_kinds.{kind}.{field}") for kind in SIGNAL_ORDER])
+        assert (np.diff(steps, axis=0) > 0).all()
+    scenario = load_scenario(SOLOMON)
+    assert joint.allies_feared(at(scenario, small.draws, 7)) <= joint.allies_feared(scenario) + joint.IMPLAUSIBLE
+
+
+def test_the_same_draws_the_same_bytes_and_another_seed_others(small: JointPosterior) -> None:
+    again = drawn()
+    assert again.draws.sha256 == small.draws.sha256
+    assert {**again.scaling} == {**small.scaling}
+    z, _, _ = joint._block("beliefs", shipped_record().log_likelihood, len(shipped_record().names), 2, 500)
+    other, _, _ = joint._block("beliefs", shipped_record().log_likelihood, len(shipped_record().names), 1, 500)
+    assert not np.isin(z, other).any()
+
+
+def test_weights_are_those_of_the_fit_where_its_data_are_alone(small: JointPosterior) -> None:
+    """The prior is so wide that the fit's standard error decides."""
+    fitted = fitted_distribution()
+    at_of = fitted.paths.index("theory.weights.joint_democracy")
+    found = small.draws.column("theory.weights.joint_democracy")
+    error = fitted.covariance[at_of][at_of] ** 0.5
+    assert found.mean() == pytest.approx(fitted.estimate[at_of], abs=error)
+    assert 0.8 * error < found.std() < 2 * error
+
+
+def test_event_data_pull_weights_to_their_multipliers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data that say twice the weight with an error of 5 % leave no doubt, of that kind; its neighbours follow."""
+    path = "event_kinds.exercise.alignment"
+    strong = EventRecord((path,), np.array([2.0]), np.array([[0.0025]]))
+    monkeypatch.setattr(joint, "shipped_events", lambda: strong)
+    found = drawn()
+    assert found.draws.column(path).mean() == pytest.approx(1.2, rel=0.05)
+    assert found.draws.column("event_kinds.treaty.alignment").mean() > 1.5 * 1.2
+    prior = prior_draws(load_scenario(SOLOMON), 120).column("event_kinds.treaty.intent")
+    assert np.median(found.draws.column("event_kinds.treaty.intent")) == pytest.approx(np.median(prior), rel=0.4)
+
+
+def test_a_draw_that_makes_allies_feared_is_ruled_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario, counts = load_scenario(SOLOMON), iter([0, 0, 4, 3, 5, 0, 1, 0])
+    monkeypatch.setattr(joint, "allies_feared", lambda _: next(counts))
+    kept, ruled_out = joint._not_ruled_out(scenario, prior_draws(scenario, 7), 4)
+    assert kept.tolist() == [0, 2, 4, 5]
+    assert ruled_out == 2
+
+
+# --- what is shipped --------------------------------------------------------------------------------
+
+
+def test_the_shipped_evaluations_are_told_well_by_their_surrogate() -> None:
+    record = shipped_record()
+    told, deviation = record.marginal.left_out
+    spread, heights = record.marginal.spread, record.marginal(record.marginal.points)
+    error = told - heights
+    assert np.sqrt((error**2).mean()) < 0.5 * spread
+    assert 0.5 < np.sqrt(((error / deviation) ** 2).mean()) < 2.0
+    assert set(record.names) <= priors().keys()
+
+
+def test_shipped_event_weights_are_read() -> None:
+    record = shipped_events()
+    assert len(record.paths) == len(record.multiplier) >= 5
+    assert np.linalg.eigvalsh(record.covariance).min() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_draws_are_of_the_shipped_scenario_priors_and_fits(name: str) -> None:
+    """If this fails, the scenario, a prior or a fit has changed: run `balance-sim posterior` as the file says."""
+    scenario = load_scenario(SCENARIOS / f"{name}.yaml")
+    draws = posterior_draws(scenario)
+    head = yaml.safe_load((SCENARIOS / name / "posterior.yaml").read_text())
+    assert len(draws) == 2000
+    assert head["method"]["pareto_k"] < head["method"]["trusted_below"]
+    assert set(draws.paths) == set(head["informed"]) == set(prior_draws(scenario, 1).paths)
+    assert (SCENARIOS / name / "posterior.csv.gz").stat().st_size < 800_000
+
+
+# --- the commands -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(SCENARIOS / "solomon_2022", tmp_path / "solomon_2022")
+    shutil.copy(SOLOMON, tmp_path)
+    return tmp_path / "solomon_2022.yaml"
+
+
+def test_the_command_writes_what_the_scenario_then_reads(copy: Path) -> None:
+    done = CliRunner().invoke(main, ["posterior", str(copy), "--draws", "30", "--seed", "3"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "30 joint draws of" in done.stdout and "Pareto k" in done.stdout
+    scenario = load_scenario(copy)
+    assert scenario.posterior.command.endswith("solomon_2022.yaml --draws 30 --seed 3")
+    assert len(posterior_draws(scenario)) == 30
+    shown = CliRunner().invoke(main, ["parameters", str(copy)], catch_exceptions=False)
+    assert shown.exit_code == 0
+    assert "30 joint draws" in shown.stdout and "prior-dominated" in shown.stdout
+    rows = json.loads(CliRunner().invoke(main, ["parameters", str(copy), "--json"], catch_exceptions=False).stdout)
+    row = next(one for one in rows if one["path"] == "parameters.eta_x")
+    assert row["prior"]["family"] == "log-normal"
+    assert row["prior"]["low"] < row["prior"]["median"] < row["prior"]["high"]
+    assert row["posterior"]["low"] < row["posterior"]["median"]
+    assert row["finding"]["word"] in (INFORMED, PRIOR_DOMINATED, IN_CONFLICT)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_parameters_of_a_scenario_fit_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = CliRunner().invoke(main, ["parameters", str(SOLOMON)], catch_exceptions=False)
+    assert max(map(len, shown.stdout.splitlines())) <= width

@@ -1,0 +1,202 @@
+"""The headline effect over draws of the parameters."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.analysis.effect_draws import (
+    COLUMNS,
+    DrawnEffect,
+    Uncertainty,
+    effect_of,
+    effects_over,
+    grouped,
+    kept,
+    to_keep,
+    uncertainty,
+    variance_shares,
+    walks_between,
+)
+from balance_sim.analysis.expected_effect import expected_effect
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.parameter_draws import CODING, Draws, at, prior_draws, with_coding
+from balance_sim.results.points import design_points
+from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
+from balance_sim.scenario.design import Experiment
+from balance_sim.scenario.experiment import load_experiment
+from balance_sim.scenario.schema import Posterior
+from balance_sim.show.uncertainty import uncertainty_lines
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return load_scenario("scenarios/solomon_2022.yaml")
+
+
+@pytest.fixture(scope="module")
+def arm(scenario: Scenario) -> str:
+    return expected_effect(scenario).arm
+
+
+@pytest.fixture(scope="module")
+def found(scenario: Scenario) -> Uncertainty:
+    return uncertainty(scenario, draws=12)
+
+
+def test_the_values_in_use_give_the_expected_effect(scenario: Scenario, arm: str) -> None:
+    """The short way, over counter-balancing dyads alone, against all dyads and all windows."""
+    whole = expected_effect(scenario)
+    worlds = compile_arms(scenario, [scenario.reference_arm, arm])
+    told = dict(zip(COLUMNS, effect_of(worlds, arm), strict=True))
+    assert whole.parts is not None
+    for name, value in whole.parts.items():
+        assert told[name] == pytest.approx(value, abs=1e-12)
+    assert told["level"] == pytest.approx(whole.outcomes[0][f"accords_counter_{whole.window}"])
+    assert told["picture"] + told["threat"] + told["rest"] == pytest.approx(told["total"])
+
+
+def test_a_draw_is_the_scenario_with_its_values(scenario: Scenario, arm: str) -> None:
+    """A scenario set to a draw by hand has the draw's effect; and two workers give what one gives, to the last bit."""
+    draws = prior_draws(scenario, 30)
+    alone, shared = (effects_over(scenario, draws, arm, workers=workers) for workers in (1, 2))
+    assert np.array_equal(alone, shared)
+    by_hand = dict(zip(draws.paths, draws.values[7].tolist(), strict=True))
+    coded = with_coding(scenario, int(by_hand.pop(CODING)))
+    there = with_values(coded, by_hand)
+    assert tuple(alone[7]) == effect_of(compile_arms(there, [there.reference_arm, arm]), arm)
+
+
+def test_codings_of_targets_are_drawn_as_often_as_they_weigh(scenario: Scenario) -> None:
+    draws = prior_draws(scenario, 2000)
+    share = (draws.column(CODING) == 1).mean()
+    assert abs(share - 0.5) < 4 * np.sqrt(0.25 / 2000)
+    for k in (int(np.argmax(draws.column(CODING) == which)) for which in (0, 1)):
+        event = next(one for one in at(scenario, draws, k).events if one.id == scenario.focal)
+        own = ("JPN", "USA") if draws.column(CODING)[k] == 0 else ("AUS", "NZL", "USA")
+        assert event.targets == own
+
+
+def test_an_interval_holds_what_it_says() -> None:
+    """Quantiles of known numbers, and the share above zero."""
+    values = np.column_stack([np.arange(-10.0, 91.0)] * len(COLUMNS))
+    of = DrawnEffect.found(Draws(("x",), values[:, :1], "prior", ""), values).of["total"]
+    assert (of.ci95, of.median, of.mean) == ((-7.5, 87.5), 40.0, 40.0)
+    assert of.positive == pytest.approx(90 / 101)
+
+
+def test_the_null_theory_has_no_effect_and_signalling_less(found: Uncertainty) -> None:
+    of = {one.name: one for one in found.theories}
+    assert of["null"].total == 0.0
+    assert of["balance_of_threat"].total == pytest.approx(found.estimate["total"])
+    assert 0.0 < of["signalling"].threat < of["balance_of_threat"].threat
+    assert found.stacked is None
+
+
+def test_stacked_effect_is_the_weighted_mean(scenario: Scenario) -> None:
+    weights = {"balance_of_threat": 0.75, "null": 0.25}
+    weighed = uncertainty(scenario, draws=1, weights=weights)
+    assert weighed.stacked == pytest.approx(0.75 * weighed.estimate["total"])
+
+
+def test_plain_data_and_back(found: Uncertainty) -> None:
+    assert Uncertainty.of_plain(found.as_dict()) == found
+    with pytest.raises(ValueError, match="validation"):
+        Uncertainty.of_plain({"arm": 3})
+
+
+def test_what_is_kept_is_for_this_form_of_the_scenario_alone(scenario: Scenario, found: Uncertainty) -> None:
+    told = Posterior(headline=to_keep(scenario, found))
+    holding = scenario.model_copy(update={"posterior": told})
+    again = kept(holding, found.arm)
+    assert again is not None and again.prior is not None and found.prior is not None
+    assert again.prior.of["total"].median == pytest.approx(found.prior.of["total"].median, rel=1e-5)
+    assert kept(with_values(holding, {"parameters.beta": 0.4}), found.arm) is None
+    assert kept(holding, "another") is None and kept(scenario, found.arm) is None
+
+
+def test_a_walk_exchanges_one_group_a_step() -> None:
+    x = np.arange(12.0).reshape(4, 3)
+    paths = ("event_kinds.joint_summit.intent", "parameters.beta", "parameters.effort_years")
+    between, order = walks_between(Draws(paths, x, "prior", ""), grouped(paths), 2)
+    assert len(between) == 4 and order.shape == (2, 3)
+    for walk in range(2):
+        steps = [x[2 * walk], *between.values[2 * walk : 2 * walk + 2], x[2 * walk + 1]]
+        for before, after, group in zip(steps[:-1], steps[1:], order[walk], strict=True):
+            assert [*np.flatnonzero(before != after)] == [group]
+
+
+def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, arm: str) -> None:
+    """Of draws in which one group alone moves, it has all of the width."""
+    draws = prior_draws(scenario, 20)
+    alone = grouped(draws.paths)["event weights"]
+    values = np.tile(draws.values[0], (20, 1))
+    values[:, alone] = draws.values[:, alone]
+    still = Draws(draws.paths, values, "prior", "")
+    total = effects_over(scenario, still, arm)[:, -1]
+    shares = variance_shares(scenario, still, total, arm, 10)
+    assert shares.shares["event weights"] == pytest.approx(1.0)
+    assert sum(shares.shares.values()) == pytest.approx(1.0)
+    assert shares.sd == pytest.approx(total.std()) and len(shares.sd_if_known) <= 5
+
+
+def test_words(found: Uncertainty) -> None:
+    text = "\n".join(uncertainty_lines(found))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "prior 95 %" in text and "12 draws each" in text and "too short to" in text
+    assert "balance-sim effect SCENARIO --draws 200" in "\n".join(uncertainty_lines(None))
+
+
+def test_the_control_arm_has_no_effect(scenario: Scenario) -> None:
+    with pytest.raises(WrongRequest, match="control arm"):
+        uncertainty(scenario, scenario.reference_arm)
+
+
+DRAWS = """schema: 1
+scenario: {folder}/solomon_2022.yaml
+design: {{method: prior, samples: 6}}
+runs: 4
+factors: {factors}
+"""
+
+
+def experiment(folder: Path, factors: str = "{}") -> Experiment:
+    shutil.copy("scenarios/solomon_2022.yaml", folder)
+    shutil.copytree("scenarios/solomon_2022", folder / "solomon_2022")
+    (folder / "draws.yaml").write_text(DRAWS.format(folder=".", factors=factors))
+    return load_experiment(folder / "draws.yaml")
+
+
+def test_points_of_a_sweep_are_joint_draws(scenario: Scenario, tmp_path: Path) -> None:
+    """Of all parameters, or of those that are named; whom the event is aimed at is a list of states."""
+    draws = prior_draws(scenario, 6)
+    points = list(design_points(experiment(tmp_path)))
+    assert len(points) == 6 and points[0].part == "D0"
+    for k, point in enumerate(points):
+        values = dict(point.values)
+        assert values["parameters.beta"] == draws.column("parameters.beta")[k]
+        own = draws.column(CODING)[k] == 0
+        assert values[f"events.{scenario.focal}.targets"] == (("JPN", "USA") if own else ("AUS", "NZL", "USA"))
+
+
+@pytest.mark.parametrize(
+    ("factors", "said"),
+    [
+        ("{parameters.beta: [0.1, 0.2]}", "`drawn` belongs to the designs"),
+        ("{event_kinds.treaty.intent: drawn}", "drawn together with others"),
+        ("{step_days: drawn}", "no parameter that is drawn"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_where_it_stands(tmp_path: Path, factors: str, said: str) -> None:
+    with pytest.raises(ScenarioError, match=said) as refused:
+        list(design_points(experiment(tmp_path, factors)))
+    assert "draws.yaml:5:" in str(refused.value)
+
+
+def test_named_factors_alone_are_drawn(tmp_path: Path) -> None:
+    points = list(design_points(experiment(tmp_path, "{parameters.beta: drawn, parameters.eta0: drawn}")))
+    assert [[path for path, _ in point.values] for point in points] == [["parameters.beta", "parameters.eta0"]] * 6
