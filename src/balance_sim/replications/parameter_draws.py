@@ -266,13 +266,14 @@ def from_factors(scenario: Scenario, factors: Mapping[str, Floats]) -> dict[str,
         if not kinds:
             continue
         weights = [0.0, *(used[f"event_kinds.{kind}.{field}"] for kind in kinds)]
-        height = np.zeros(1)
-        for kind, (below, above) in zip(kinds, pairwise(weights), strict=True):
-            height = height + (above - below) * factors[f"{name}steps.{kind}"]
-            out[f"event_kinds.{kind}.{field}"] = height * factors[f"{name}scale"]
-        paths = [f"event_kinds.{kind}.{field}" for kind in kinds]
-        share = np.minimum(1.0, limits(paths[-1])[1] / out[paths[-1]])
-        out |= {path: out[path] * share for path in paths}  # in order still, where the last would pass its bound
+        steps = [
+            (above - below) * factors[f"{name}steps.{kind}"]
+            for kind, (below, above) in zip(kinds, pairwise(weights), strict=True)
+        ]
+        heights = np.cumsum(steps, axis=0)
+        most = limits(f"event_kinds.{kinds[-1]}.{field}")[1]
+        scale = np.minimum(factors[f"{name}scale"], most / heights[-1])  # the whole ladder stays below the bound
+        out |= {f"event_kinds.{kind}.{field}": of * scale for kind, of in zip(kinds, heights, strict=True)}
     for path, prior in priors().items():
         name = factor_of(*path.split(".")[1:]) if prior.family == "multiple" else ""
         if name in factors and _is_default(scenario, path, used[path]):
