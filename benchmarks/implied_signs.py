@@ -27,7 +27,7 @@ from balance_sim.scenario.schema import SIGNAL_ORDER
 DRAWS, SEED = 200, 1
 ROOT = Path(__file__).parents[1]
 SCENARIO = ROOT / "scenarios" / "beijing_2025.yaml"
-OUT = ROOT / "src" / "balance_sim" / "study" / "mechanisms" / "signs.csv"
+OUT = ROOT / "src" / "balance_sim" / "analysis" / "mechanisms" / "signs.csv"
 IDS = [f"M{number}" for number in range(1, 18)]
 
 

@@ -1,12 +1,15 @@
 """Property tests look at the same examples every time, so that a commit passes or fails for good.
 
-With BALANCE_SIM_FUZZ set, they look at new ones: see tests/README.md. The processes that tests start keep the
+With BALANCE_SIM_FUZZ set, they look at new ones: see tests/README.md. Folders of tests are in memory where there is
+room for them, since a disk takes some milliseconds for each of many thousand files (`PYTEST_DEBUG_TEMPROOT` says
+where else). The processes that tests start keep the
 bytecode that they compile, so that the next one does not compile all of it again. At its end a run tells which rows of
 docs/faults.md held; `--fault F11` runs the tests of one row."""
 
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 from hypothesis import settings
@@ -16,6 +19,9 @@ settings.load_profile("default" if "BALANCE_SIM_FUZZ" in os.environ else "same")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # the tests have a process for each core already
+MEMORY, ROOM = "/dev/shm", 2**31  # bytes; a run holds some hundred million at a time
+if os.path.ismount(MEMORY) and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 ROWS = [f"F{number:02d}" for number in range(1, 43)]  # of docs/faults.md
 MOST_NAMED = 12

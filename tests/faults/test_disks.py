@@ -21,7 +21,6 @@ import balance_sim
 from balance_sim.cli import main
 from balance_sim.evidence.forecast.forecast import Forecast, freeze
 from balance_sim.results.store import Store
-from balance_sim.scenario import new_scenario
 
 EXPERIMENT = """schema: 1
 scenario: small.yaml
@@ -241,27 +240,13 @@ WRITERS = {
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
+def finished(small_path, tmp_path_factory) -> Path:
     """A study of three blocks with its summary."""
     out = tmp_path_factory.mktemp("finished") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(out.parent)
-        text = new_scenario("small").replace("focal: summit ", "step_days: 30\nfocal: summit ")
-        (out.parent / "small.yaml").write_text(text)
-        for runs in (20, 40, 60):
-            words = [
-                "run",
-                "small.yaml",
-                "--runs",
-                str(runs),
-                "--workers",
-                "1",
-                "--no-figures",
-                "--out",
-                "out",
-            ]
-            done = CliRunner().invoke(main, words)
-            assert done.exit_code == 0, done.output
+    for runs in (20, 40, 60):
+        words = ["run", str(small_path), "--runs", str(runs), "--workers", "1", "--no-figures", "--out", str(out)]
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 0, done.output
     return out
 
 

@@ -139,23 +139,25 @@ def few_files() -> None:
 
 
 @pytest.mark.fault("F35")
-def test_few_open_files(bench, calm) -> None:
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+def test_few_open_files(bench, calm, workers: int) -> None:
     """F35. 32 file descriptors: done by one process and by two."""
-    for workers in (1, 2):
-        done = bench.call(*bench.run_words("--out", f"out{workers}", workers=workers), preexec_fn=few_files)
-        assert done.returncode == 0, done.stderr
-        assert bench.digest(f"out{workers}") == calm
+    done = bench.call(*bench.run_words(workers=workers), preexec_fn=few_files)
+    assert done.returncode == 0, done.stderr
+    assert bench.digest() == calm
 
 
 @pytest.mark.fault("F28", "F36")
 def test_without_a_home_and_without_a_language(bench, calm, tmp_path_factory) -> None:
-    """F28, F36. No HOME, no XDG folders, Turkish, another time zone: the same bytes, none written elsewhere."""
+    """F28, F36. No HOME, no XDG folders, Turkish, another time zone: the same bytes, none written elsewhere. With
+    figures: test_disks and tests/show."""
     elsewhere = tmp_path_factory.mktemp("tmp")
     env = {"PATH": os.environ["PATH"], "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "9",
            "TMPDIR": str(elsewhere), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
     before = set(bench.folder.rglob("*"))
-    words = bench.run_words("--figures")
-    done = subprocess.run(bench.words(*words), cwd=bench.folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        bench.words(*bench.run_words()), cwd=bench.folder, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert bench.digest() == calm
     new = {p for p in bench.folder.rglob("*") if p not in before}
@@ -199,6 +201,7 @@ def test_a_plan_too_large_for_the_disk_is_refused_before_it_begins(bench) -> Non
     assert Store(bench.folder / "big").shards() == []
 
 
+@pytest.mark.long  # the form of every run: of several starts at once exactly one runs, test_meetings
 @pytest.mark.fault("F20")
 def test_several_starts_on_one_folder(bench, calm) -> None:
     """F20. Some run to the end or are turned away with 5, at once; nothing is damaged."""
@@ -319,13 +322,15 @@ def test_without_shared_memory(bench, calm) -> None:
     cut = ["unshare", "-m", "sh", "-c", hidden, "sh"]
     if subprocess.run([*cut, "true"], capture_output=True, check=False).returncode:
         pytest.skip("may not take /dev/shm away here")
-    done = subprocess.run(
-        [*cut, *bench.words(*bench.run_words(workers=2))], cwd=bench.folder, env=bench.environment(),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    assert bench.digest() == calm
+    with tempfile.TemporaryDirectory(prefix="elsewhere") as place:  # the folder of a test may be in /dev/shm itself
+        shutil.copy(bench.folder / "small.yaml", place)
+        done = subprocess.run(
+            [*cut, *bench.words(*bench.run_words(workers=2))], cwd=place, env=bench.environment(),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        assert bench.digest(Path(place) / "out") == calm
 
 
 @pytest.mark.fault("F38")

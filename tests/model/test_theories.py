@@ -14,14 +14,24 @@ from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import presets, weights_under
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
+EACH = [
+    pytest.param(
+        path,
+        theory,
+        id=f"{theory}-{path.stem}",
+        marks=[] if theory == "null" or path.stem == "tripartite_1940" else pytest.mark.long,
+    )
+    for path in SCENARIOS
+    for theory in sorted(presets())
+]
+"""Every theory on every scenario; in every run of the tests each theory on one, and the null on each."""
 
 
 def rate(worlds) -> np.ndarray:
     return rates_at_start(worlds.reference, worlds.baseline.keen).sum(axis=0)
 
 
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("theory", sorted(presets()))
+@pytest.mark.parametrize(("path", "theory"), EACH)
 def test_every_theory_has_the_level_of_the_scenarios_own_weights(path: Path, theory: str) -> None:
     own = compile_worlds(load_scenario(path))
     if own.scenario.theory.preset == "balance_of_threat":
@@ -33,8 +43,7 @@ def test_every_theory_has_the_level_of_the_scenarios_own_weights(path: Path, the
             assert levels == pytest.approx([own.scenario.base_rate] * 2, rel=1e-9)
 
 
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("theory", sorted(presets()))
+@pytest.mark.parametrize(("path", "theory"), EACH)
 def test_every_theory_runs_on_every_scenario_and_the_null_has_no_effect(path: Path, theory: str) -> None:
     result = run(load_scenario(path, theory=theory), runs=4, seed=2)
     accords = result.effects[

@@ -5,12 +5,13 @@ Code, keys and options stand between backticks or in indented blocks and keep th
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from balance_sim.cli import main
 from balance_sim.cli.program import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,10 +77,11 @@ def without_keys(text: str) -> str:
     return re.sub(r"--[a-z-]+|\b\w+(?:\.\w+)+\b", "", text)
 
 
-def shown(*words: str, folder: Path = ROOT) -> str:
+def shown(*words: str) -> str:
     """What a command prints, without names."""
-    command = [sys.executable, "-m", "balance_sim", *words]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    with chdir(ROOT):
+        done = CliRunner().invoke(main, list(words))
+    assert done.exit_code == 0, done.output
     return without_keys(done.stdout)
 
 

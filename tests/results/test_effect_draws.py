@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -22,7 +25,10 @@ from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.parameter_draws import CODING, Draws, at, prior_draws, with_coding
-from balance_sim.scenario import Scenario, load_scenario, with_values
+from balance_sim.results.points import design_points
+from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
+from balance_sim.scenario.design import Experiment
+from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.schema import Posterior
 from balance_sim.show.uncertainty import uncertainty_lines
 
@@ -148,3 +154,49 @@ def test_words(found: Uncertainty) -> None:
 def test_the_control_arm_has_no_effect(scenario: Scenario) -> None:
     with pytest.raises(WrongRequest, match="control arm"):
         uncertainty(scenario, scenario.reference_arm)
+
+
+DRAWS = """schema: 1
+scenario: {folder}/solomon_2022.yaml
+design: {{method: prior, samples: 6}}
+runs: 4
+factors: {factors}
+"""
+
+
+def experiment(folder: Path, factors: str = "{}") -> Experiment:
+    shutil.copy("scenarios/solomon_2022.yaml", folder)
+    shutil.copytree("scenarios/solomon_2022", folder / "solomon_2022")
+    (folder / "draws.yaml").write_text(DRAWS.format(folder=".", factors=factors))
+    return load_experiment(folder / "draws.yaml")
+
+
+def test_points_of_a_sweep_are_joint_draws(scenario: Scenario, tmp_path: Path) -> None:
+    """Of all parameters, or of those that are named; whom the event is aimed at is a list of states."""
+    draws = prior_draws(scenario, 6)
+    points = list(design_points(experiment(tmp_path)))
+    assert len(points) == 6 and points[0].part == "D0"
+    for k, point in enumerate(points):
+        values = dict(point.values)
+        assert values["parameters.beta"] == draws.column("parameters.beta")[k]
+        own = draws.column(CODING)[k] == 0
+        assert values[f"events.{scenario.focal}.targets"] == (("JPN", "USA") if own else ("AUS", "NZL", "USA"))
+
+
+@pytest.mark.parametrize(
+    ("factors", "said"),
+    [
+        ("{parameters.beta: [0.1, 0.2]}", "`drawn` belongs to the designs"),
+        ("{event_kinds.treaty.intent: drawn}", "drawn together with others"),
+        ("{step_days: drawn}", "no parameter that is drawn"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_where_it_stands(tmp_path: Path, factors: str, said: str) -> None:
+    with pytest.raises(ScenarioError, match=said) as refused:
+        list(design_points(experiment(tmp_path, factors)))
+    assert "draws.yaml:5:" in str(refused.value)
+
+
+def test_named_factors_alone_are_drawn(tmp_path: Path) -> None:
+    points = list(design_points(experiment(tmp_path, "{parameters.beta: drawn, parameters.eta0: drawn}")))
+    assert [[path for path, _ in point.values] for point in points] == [["parameters.beta", "parameters.eta0"]] * 6

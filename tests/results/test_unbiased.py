@@ -67,7 +67,7 @@ def looks_like_noise(found: Gaps, scenario: Scenario) -> bool:
 @pytest.mark.slow
 def test_often_two_opportunities_in_one_step(tmp_path: Path) -> None:
     scenario = fast(tmp_path)
-    found = gaps(scenario, ["no_summit", "summit"], 2000, [bare, doubled])
+    found = gaps(scenario, ["no_summit", "summit"], 1200, [bare, doubled])
     assert len(found["right"]) > 25
     assert looks_like_noise(found["right"], scenario)
     assert not looks_like_noise(found["bare"], scenario)
@@ -84,9 +84,9 @@ def test_strong_feedback_and_talks_that_speed_up(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_beijing_2025() -> None:
-    """1,000 replications of the control arm and of the parade. Bare probabilities are told at once."""
+    """500 replications of the control arm and of the parade. Bare probabilities are told at once."""
     scenario = load_scenario(SCENARIOS / "beijing_2025.yaml")
-    found = gaps(scenario, ["no_parade", "parade"], 1000, [bare], batch=250)
+    found = gaps(scenario, ["no_parade", "parade"], 500, [bare], batch=250)
     assert len(found["right"]) > 35
     assert looks_like_noise(found["right"], scenario)
     assert largest(found["bare"]) > most(len(found["bare"]))

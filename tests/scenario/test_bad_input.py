@@ -353,7 +353,10 @@ ODD = [
     ("done", "E002", "it holds results: balance-sim verify done"),
     ("worldd.yml", "E001", "not found: `worldd.yml`\n  help: did you mean `world.yaml`?"),
     ("wor", "E001", "did you mean `world.yaml`?"),
-    ("x.yaml", "E001", "not found: `x.yaml`\n  help: give the path of a file"),
+    ("x.yaml", "E001", "not found: `x.yaml`\n  help: these exist: scenarios/beijing_2025.yaml, world.yaml"),
+    ("bare/x.yaml", "E001", "not found: `bare/x.yaml`\n  help: these exist: scenarios/beijing_2025.yaml"),
+    ("scenarios/bejing.yaml", "E001", "did you mean `scenarios/beijing_2025.yaml`?"),
+    ("scenarios/x.yaml", "E001", "not found: `scenarios/x.yaml`\n  help: these exist: scenarios/beijing_2025.yaml"),
 ]  # fmt: skip
 
 
@@ -362,9 +365,9 @@ def test_what_is_said_of_a_path_that_leads_to_no_scenario(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     os.symlink("nowhere.yaml", "dangling.yaml")
     os.symlink("loop.yaml", "loop.yaml")
-    for folder in ("world", "full", "bare", "done"):
+    for folder in ("world", "full", "bare", "done", "scenarios"):
         os.mkdir(folder)
-    for file in ("world.yaml", "full/a.yaml", "full/b.yml", "done/manifest.json"):
+    for file in ("world.yaml", "scenarios/beijing_2025.yaml", "full/a.yaml", "full/b.yml", "done/manifest.json"):
         (tmp_path / file).write_text("schema: 1\n")
     (found,) = check_scenario(path)[1]
     assert found.code == code and said in found.text(), found.text()

@@ -59,6 +59,7 @@ UNOBSERVED = {
     "stances",
     "attribution",
     "timeline",
+    "uncertainty",
 }  # of these studies made by hand none is observed
 
 

@@ -11,7 +11,18 @@ import pytest
 from rich.console import Console
 from studies import CASES, SCENARIO, alike, four_runs, study
 
+from balance_sim.analysis.effect_draws import (
+    COLUMNS,
+    DrawnEffect,
+    OverDraws,
+    TheoryEffect,
+    Uncertainty,
+    VarianceShares,
+    to_keep,
+)
 from balance_sim.results.result import Result
+from balance_sim.scenario.schema import Posterior
+from balance_sim.show.figures import FIGURES
 from balance_sim.show.headline import finding, headline
 
 
@@ -19,6 +30,24 @@ def printed(result: Result, width: int = 80, *, verbose: bool = False, **options
     out = io.StringIO()
     headline(result, Console(file=out, width=width, **options), verbose=verbose)  # type: ignore[arg-type]
     return out.getvalue()
+
+
+def knowing(result: Result) -> Result:
+    """The study with what a posterior holds of its headline effect."""
+    spread = OverDraws(0.09, 0.1, (-0.01, 0.2), 0.9)
+    drawn = DrawnEffect(2000, "0" * 64, dict.fromkeys(COLUMNS, spread), (0.0,) * 100)
+    shares = {"event weights": 0.7, "beliefs": 0.3}
+    found = Uncertainty(
+        arm=result.headline_arm,
+        outcome=result.headline_outcome,
+        estimate=dict.fromkeys(COLUMNS, 0.1),
+        posterior=drawn,
+        prior=drawn,
+        theories=(TheoryEffect("balance_of_threat", 1, 0, 0.1, 0.1, 0.75), TheoryEffect("null", 1, 0, 0, 0.0, 0.25)),
+        variance=VarianceShares("posterior", 200, shares, shares, 0.04, {"parameters.beta": 0.03}),
+    )
+    told = Posterior(headline=to_keep(result.scenario, found))
+    return replace(result, scenario=result.scenario.model_copy(update={"posterior": told}))
 
 
 def one_line(text: str) -> str:
@@ -136,3 +165,19 @@ def test_the_headline_needs_no_matplotlib() -> None:
         "sys.exit('matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_is_not_known_of_the_parameters_is_printed_where_it_is_known() -> None:
+    """At 80 columns: intervals over both distributions, theories with their weights, what carries the width."""
+    result = CASES["250 runs"]()
+    text = printed(knowing(result))
+    words = one_line(text)
+    assert "posterior 95 %" in text and "prior 95 %" in text
+    assert "null 0.000 (weight 0.25)" in words and "together +0.075" in words
+    assert "event weights 70 %" in words and "standard deviation from 0.040 to 0.030" in words
+    assert max(len(line) for line in text.splitlines()) <= 80
+    figure = FIGURES["uncertainty"]
+    table = figure.table(knowing(result))
+    assert table["part"].tolist()[:5] == ["replications", "posterior", "prior", "channel", "channel"]
+    title = figure.draw(knowing(result), table).get_suptitle()
+    assert "and may be zero" in title

@@ -417,10 +417,10 @@ def test_both_are_counted_by_one(two_files: tuple[Path, Path], of: str, at: int)
     assert estimators["accords_counter_300"] == "count"  # dyads are kept as sums: their counts are sorted anew
     assert estimators["accords_all_300"] == "filtered"
     there = {*found.outcomes["outcome"]}
-    assert {"accords_counter_30", "coalition_300", "first_counter_days", "days_without_counter_300"} <= there
+    assert {"accords_counter_300", "coalition_300", "first_counter_days", "days_without_counter_300"} <= there
     assert there.isdisjoint(found.counting.left_out)
     assert "states_balance_300" in found.counting.left_out
-    assert not there & {"states_balance_300", "relations_outside_host_30"}
+    assert not there & {"states_balance_300", "relations_outside_host_300"}
     still = found.outcomes.query("left_arm == 'no_summit'")
     assert (still["difference"].fillna(0.0) == 0.0).all()
     assert found.counting.by == of
@@ -481,7 +481,7 @@ def test_roles_that_differ_alone_leave_out_what_rests_on_them(small: Scenario, t
         run(scenario, 12, 1, out=tmp_path / name)
     found = compare(str(tmp_path / "left"), str(tmp_path / "right"))
     assert found.counting.by is None
-    assert "relations_North_host_30" in found.counting.left_out
+    assert "relations_North_host_300" in found.counting.left_out
     assert not [name for name in found.counting.left_out if name.startswith(("accords_", "coalition_", "insecurity_t"))]
 
 

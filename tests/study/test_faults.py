@@ -143,21 +143,22 @@ def test_a_run_that_kills_its_worker_is_named_and_the_rest_completes(lab):
 
 @pytest.mark.fault("F05")
 @pytest.mark.slow
-def test_an_exception_in_one_run_is_kept_with_its_traceback_and_seed(lab):
+def test_an_exception_in_one_run_is_kept_with_its_traceback_and_seed(lab, monkeypatch):
     text = KILLER.format(when=run_of_agent(), what='raise RuntimeError("no such treaty")')
-    (lab.folder / "deadly.py").write_text(text)
+    (lab.folder / "raising.py").write_text(text)
+    monkeypatch.syspath_prepend(lab.folder)
     lab.edit("runs: 24", "runs: 4")
     lab.edit("[0, 0.5, 1]", "[1]")
-    words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--model", "deadly:Killer")
-    done = lab.call(*words)
+    words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--model", "raising:Killer")
+    done = lab.ask(*words)
     assert done.returncode == 3, done.stderr
     failed = json.loads((lab.folder / "out" / "failed.json").read_text())
     assert [(row["point"], row["run"]) for row in failed] == [(0, 2), (1, 2)]
     assert all("RuntimeError: no such treaty" in row["traceback"] and row["seed"] == 7 for row in failed)
-    again = lab.call(*words)
+    again = lab.ask(*words)
     assert again.returncode == 3
     assert "all of them done" in again.stderr
-    (lab.folder / "deadly.py").write_text(text.replace("== 2", "== -1"))
+    (lab.folder / "raising.py").write_text(text.replace("== 2", "== -1"))
     mended = lab.call(*words, "--retry-failed")
     assert mended.returncode == 0, mended.stderr
     assert not (lab.folder / "out" / "failed.json").exists()

@@ -543,7 +543,15 @@ def test_guests_of_the_same_day_and_host_count(result) -> None:
     assert {"VNM", "SRB", "KOR"} <= codes and not codes & {"CHN", "RUS", "PRK", "JPN"}
 
 
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path, id=path.stem, marks=[] if path.stem in ("sinosov_1950", "solomon_2022") else pytest.mark.long
+        )
+        for path in SCENARIOS
+    ],
+)
 def test_every_shipped_scenario_has_seventeen_rows_with_a_value_or_a_reason(path: Path) -> None:
     rows = run(load_scenario(path), runs=4, seed=1, mechanisms=True).mechanisms
     assert len(rows) == 17

@@ -40,7 +40,7 @@ factors: {parameters.beta: {min: 0.2, max: 0.6}, events.summit.visibility: {min:
 arms: [no_summit, summit]
 runs: 3
 seed: 7
-outcomes: [insecurity_threatened_90, accords_all_300]
+outcomes: [insecurity_threatened_300, accords_all_300]
 """
 OLDER = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
@@ -66,7 +66,8 @@ def place(tmp_path_factory) -> Path:
     for name in ("cases", "plans"):
         (place / name).mkdir()
     case, plan = place / "cases" / "small.yaml", place / "plans" / "meet.yaml"
-    case.write_text(new_scenario("small"), encoding="utf-8")
+    text = new_scenario("small").replace("end: 2026-01-01 ", "end: 2025-12-10 ")  # no day for placebos
+    case.write_text(text.replace("windows: [30, 90, 300]", "windows: [300]"), encoding="utf-8")
     plan.write_text(MORRIS)
     scenario = load_scenario(case, set=["step_days=30"])
     files, words = texts(scenario_files(case)), f"balance-sim run {case} --set step_days=30 --draw-parameters"
@@ -112,14 +113,14 @@ def test_a_point_twice_and_mechanisms_are_reproduced(place: Path, kind: str) -> 
 @pytest.mark.parametrize(
     ("kind", "name", "change", "said"),
     [
-        ("run", "results/levels.csv", larger, "row 2, mean: "),
+        pytest.param("run", "results/levels.csv", larger, "row 2, mean: ", marks=pytest.mark.long),
         ("run", "results/effects.csv", larger, "row 2, mean: "),
         ("run", "results/dyads.csv", larger, "row 2, mean: "),
         ("run", "results/summary.json", lambda t: t.replace('"mean": ', '"mean": 1', 1), ".mean: "),
         ("run", "results/summary.json", lambda t: t.replace('"reference": "no_', '"reference": "', 1), "reference: "),
-        ("run", "results/summary.json", lambda _: "[]", "the whole: "),
+        pytest.param("run", "results/summary.json", lambda _: "[]", "the whole: ", marks=pytest.mark.long),
         ("run", "results/summary.json", lambda _: "{", "is no table of this kind"),
-        ("sweep", "results/levels.csv", larger, "row 2, mean: "),
+        pytest.param("sweep", "results/levels.csv", larger, "row 2, mean: ", marks=pytest.mark.long),
         ("sweep", "results/effects.csv", larger, "row 2, mean: "),
         ("sweep", "results/effects.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", "rows there"),
     ],
@@ -298,7 +299,7 @@ def test_what_is_unlike_is_named_and_what_is_close_is_not() -> None:
     same = {"a.csv": b"x,y\n1.0000000001,a\n", "b.json": b'{"k": [1.0, null]}', "c.csv": b"x\n1\n"}
     assert diff_files(there, same, 1e-9) == []
     assert diff_files(there, there | {"a.csv": b"x,y\n1,b\n"}, 1e-9) == ["a.csv: row 2, y: a there, b here"]
-    assert diff_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == ["b.json: k[1]: null there, 0 here"]
+    assert diff_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == ["b.json: k.1: null there, 0 here"]
     assert diff_files({"d.csv": b"x\n"}, {"c.csv": b"x\n"}, 1e-9) == [
         "d.csv: is not made by this study", "c.csv: is missing",
     ]  # fmt: skip

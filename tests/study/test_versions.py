@@ -65,7 +65,7 @@ def test_a_mechanism_says_which_outcome_is_lacking(now, tmp_path):
     there, here = (measured(open_result(folder)) for folder in (old, now))
     room, loss = there.pop("M9"), there.pop("M10")
     assert room["value"] is None
-    assert room["why"] == "the results lack the outcome `room_host_30`: another version made them"
+    assert room["why"] == "the results lack the outcome `room_host_300`: another version made them"
     assert here.pop("M9")["value"] is not None
     full = here.pop("M10")
     assert full["detail"].keys() - loss["detail"].keys() == {"dependence", "dependence_on_partners"}
@@ -88,8 +88,8 @@ def test_results_that_have_little_but_counts_of_accords(now, tmp_path):
     assert "have no outcome `first_counter_days`: run the scenario again into a new folder" in words
     for command in (("explore", old), ("compare", old, now), ("compare", now, old), ("status", old)):
         assert said(*command)[0] == 0, command
-    code, words = said("explain", old, "--outcome", "dependence_host_30", "--workers", "1")
-    assert code == 2 and "unknown outcome `dependence_host_30`" in words
+    code, words = said("explain", old, "--outcome", "dependence_host_300", "--workers", "1")
+    assert code == 2 and "unknown outcome `dependence_host_300`" in words
 
 
 @pytest.mark.fault("F25")
@@ -105,7 +105,7 @@ def test_a_folder_of_other_outcomes_is_not_gone_on_with(small, now, tmp_path):
     """F25. Also where both versions have one number. Nothing is written."""
     old = older(now, tmp_path / "old", lambda name: not name.startswith("dependence_host"))
     before = Store(old).shards()
-    with pytest.raises(WrongRequest, match=r"with other outcomes \(without dependence_host_30, .*choose another"):
+    with pytest.raises(WrongRequest, match=r"with other outcomes \(without dependence_host_300, .*choose another"):
         run(small, 2 * RUNS, 1, out=old, mechanisms=False)
     assert Store(old).shards() == before
 
@@ -123,7 +123,7 @@ def test_blocks_of_two_versions_are_told_of_and_mended(now, tmp_path):
         code, words = said(*command)
         assert code == 6 and "two versions wrote into one folder" in words, command
     code, words = said("verify", mixed, "--sample", "0")
-    assert code == 6 and "(with dependence_host_30, " in words
+    assert code == 6 and "(with dependence_host_300, " in words
     code, words = said("verify", mixed, "--all", "--repair")
     assert code == 0, words
     assert said("compare", mixed, now)[0] == 0

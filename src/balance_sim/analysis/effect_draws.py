@@ -10,7 +10,7 @@ score them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from balance_sim.analysis.expected_effect import forms, parts
+from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, World, once
 from balance_sim.pool.errors import WrongRequest
@@ -41,7 +42,7 @@ FEW = 200  # draws where no number is given: 2.5 % quantiles rest on five of the
 QUANTILES = np.round(np.linspace(0.005, 0.995, 100), 3)  # of the effect, kept for figures
 TOP = 5  # single parameters named
 FEWEST = 1000  # draws from which on the spread is divided among groups of parameters
-A_WALK = 5  # draws for each walk between two of them
+A_WALK = 10  # draws for each walk between two of them
 Tell = Callable[[int, int], None] | None
 GROUPS: dict[str, tuple[str, ...]] = {
     "event weights": (".alignment", ".intent", ".reliability"),
@@ -161,6 +162,11 @@ class DrawnEffect:
         marks = np.quantile(values[:, COLUMNS.index("total")], QUANTILES)
         return DrawnEffect(len(draws), draws.sha256, of, tuple(map(float, marks)))
 
+    def in_short(self) -> dict[str, float]:
+        """Draws, mean, median and the ends of the 95 % interval of the effect."""
+        of = self.of["total"]
+        return {"draws": self.draws, "mean": of.mean, "q025": of.ci95[0], "q50": of.median, "q975": of.ci95[1]}
+
 
 @dataclass(frozen=True)
 class TheoryEffect:
@@ -246,6 +252,21 @@ def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
 
 
 @dataclass(frozen=True)
+class PlaceboSaid:
+    """What a family of placebos says: how many, the two-sided p, the verdict."""
+
+    placebos: int
+    p: float
+    verdict: str
+
+    @staticmethod
+    def all_of(found: Placebos) -> dict[str, PlaceboSaid]:
+        """By family, of those that have placebos."""
+        families = [one for one in found.families if len(one.placebos)]
+        return {one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict) for one in families}
+
+
+@dataclass(frozen=True)
 class Uncertainty:
     """What is not known of the headline effect, and why. Beside Monte Carlo error, which the replications tell.
 
@@ -258,6 +279,7 @@ class Uncertainty:
     prior: DrawnEffect | None = None
     theories: tuple[TheoryEffect, ...] = ()
     variance: VarianceShares | None = None
+    placebos: Mapping[str, PlaceboSaid] = field(default_factory=dict)
     why: str = ""
 
     @property
@@ -270,6 +292,17 @@ class Uncertainty:
         """For JSON: see docs/json.md."""
         said: dict[str, Any] = _PLAIN.dump_python(self, mode="json")
         return {**said, "stacked": self.stacked}
+
+    def in_short(self) -> dict[str, Any]:
+        """For JSON, the numbers that most readers want: the effect over each distribution, and by theory."""
+        return {
+            "posterior": None if self.posterior is None else self.posterior.in_short(),
+            "prior": None if self.prior is None else self.prior.in_short(),
+            "theories": {one.name: {"effect": one.total, "weight": one.weight} for one in self.theories},
+            "placebo": {
+                name: {"n": of.placebos, "p": of.p, "verdict": of.verdict} for name, of in self.placebos.items()
+            },
+        }
 
     @staticmethod
     def of_plain(said: Mapping[str, Any]) -> Uncertainty:
@@ -311,7 +344,9 @@ def uncertainty(
     *,
     draws: int = FEW,
     workers: int = 1,
+    posterior: Draws | None = None,
     weights: Mapping[str, float] | None = None,
+    with_placebos: bool = False,
     progress: Tell = None,
 ) -> Uncertainty:
     """What is not known of an arm's effect: over draws of the prior, of the posterior if there is one, and theories.
@@ -322,7 +357,9 @@ def uncertainty(
     arm : its name; the headline arm if not given
     draws : of each distribution, the first of those there are
     workers : processes; they change nothing but the time
-    weights : of theories, by stacking; those that the scenario's posterior holds if not given
+    posterior : draws of it; those that the scenario names if not given
+    weights : of theories, by stacking
+    with_placebos : placebos too, of participants and dates: seconds
     progress : called with draws done and all
 
     Raises
@@ -348,8 +385,10 @@ def uncertainty(
     arms = (reference, named)
     estimate = dict(zip(COLUMNS, effect_of(compile_arms(scenario, arms), named), strict=True))
     sources = [prior_draws(scenario, draws)]
-    if scenario.posterior.draws:
-        sources.append(posterior_draws(scenario).first(draws))
+    if posterior is None and scenario.posterior.draws:
+        posterior = posterior_draws(scenario)
+    if posterior is not None:
+        sources.append(posterior.first(draws))
     walks = len(sources[-1]) // A_WALK if len(sources[-1]) >= FEWEST else 0
     between = walks * (len(grouped(sources[-1].paths)) - 1)
     whole, done = sum(map(len, sources)) + between, 0
@@ -369,7 +408,8 @@ def uncertainty(
         total = values[:, COLUMNS.index("total")]
         variance = variance_shares(scenario, sources[-1], total, named, walks, workers=workers, progress=tell)
     theories = tuple(_theories(scenario, arms, weights or {}))
-    return Uncertainty(named, outcome, estimate, found.get("posterior"), found["prior"], theories, variance)
+    said = PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {}
+    return Uncertainty(named, outcome, estimate, found.get("posterior"), found["prior"], theories, variance, said)
 
 
 def _theories(scenario: Scenario, arms: tuple[str, str], weights: Mapping[str, float]) -> Iterator[TheoryEffect]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from balance_sim.results.folder import differences
 from balance_sim.scenario.diagnostics import shown
 
 CLOSE = 1e-9  # relative difference of a number that another type of processor may show
@@ -40,7 +41,7 @@ def diff_files(there: Mapping[str, bytes], here: Mapping[str, bytes], tolerance:
 def _first_of_file(name: str, there: bytes, here: bytes, tolerance: float) -> list[str]:
     try:
         if name.endswith(".json"):
-            found = _trees(json.loads(there), json.loads(here), "", tolerance)
+            found = _trees(json.loads(there), json.loads(here), tolerance)
         else:
             one, other = (list(csv.reader(io.StringIO(text.decode("utf-8")))) for text in (there, here))
             found = _rows(one, other, tolerance)
@@ -49,15 +50,9 @@ def _first_of_file(name: str, there: bytes, here: bytes, tolerance: float) -> li
         return ["is no table of this kind"]
 
 
-def _trees(a: Any, b: Any, path: str, tolerance: float) -> Iterator[str]:
-    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
-        for key in b:
-            yield from _trees(a[key], b[key], f"{path}.{key}" if path else key, tolerance)
-    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        for at, (one, other) in enumerate(zip(a, b, strict=True)):
-            yield from _trees(one, other, f"{path}[{at}]", tolerance)
-    elif not close(a, b, tolerance):
-        yield f"{path or 'the whole'}: {_said(a)} there, {_said(b)} here"
+def _trees(a: Any, b: Any, tolerance: float) -> Iterator[str]:
+    for path, one, other in differences(a, b, same=lambda x, y: close(x, y, tolerance), exact=True):
+        yield f"{path or 'the whole'}: {_said(one)} there, {_said(other)} here"
 
 
 def _rows(a: list[list[str]], b: list[list[str]], tolerance: float) -> Iterator[str]:

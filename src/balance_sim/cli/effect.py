@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,8 +41,10 @@ def effect(
     from balance_sim.analysis.effect_draws import kept, uncertainty
     from balance_sim.analysis.expected_effect import expected_effect
     from balance_sim.cli.progress import progress_bar
+    from balance_sim.replications.outcomes import Outcome
     from balance_sim.scenario import load_scenario
 
+    began = time.monotonic()
     loaded = load_scenario(scenario, set=settings, theory=theory)
     found = expected_effect(loaded, arm)
     doubt = kept(loaded, found.arm)
@@ -49,8 +52,16 @@ def effect(
         with progress_bar() as bar:
             tell = (lambda done, wanted: bar(done, wanted, f"{done:,}/{wanted:,} draws")) if bar else None
             doubt = uncertainty(loaded, found.arm, draws=draws, workers=workers, progress=tell)
-    said = None if doubt is None else doubt.as_dict()
-    options.answer(lambda: found.as_dict() | {"uncertainty": said}, lambda: lines(found, dyads, doubt))
+
+    def document() -> dict[str, Any]:
+        outcome = Outcome("accords", "counter", found.window).name
+        control, having = (of[outcome] for of in found.outcomes)
+        short = doubt.in_short() if doubt is not None else dict.fromkeys(("posterior", "prior", "theories", "placebo"))
+        told = {"outcome": outcome, "effect": having - control, **short}
+        told["uncertainty"] = None if doubt is None else doubt.as_dict()
+        return found.as_dict() | told | {"seconds": time.monotonic() - began}
+
+    options.answer(document, lambda: lines(found, dyads, doubt))
 
 
 def lines(found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None) -> Iterator[str]:
@@ -76,7 +87,7 @@ def lines(found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None) -
         yield f"\nof the effect on counter-balancing security agreements {within(found.window)}:"
         yield from table(parts, "<>")
     yield ""
-    yield from uncertainty_lines(doubt)
+    yield from uncertainty_lines(doubt, placebos=True)
     names = state_names(scenario)
     dyad_rows = [
         (

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from balance_sim.evidence.estimation.beliefs import Profile
-    from balance_sim.evidence.estimation.calibration import CalibrationPosterior
+    from balance_sim.evidence.estimation.calibration import CalibrationPosterior, Form
     from balance_sim.evidence.forecast.baselines import SkillCard
+    from balance_sim.evidence.forecast.theories import TheoryScores
+    from balance_sim.scenario.schema import Scenario
 
 STATES_SHOWN = 5
 OF_EITHER_MODEL = ("data", "model", "out", "json")
@@ -304,8 +306,11 @@ def _write(record: dict[str, object], out: Path) -> None:
 )
 @click.option("--window", type=click.IntRange(5, 60), default=20, show_default=True, help="Years of the record.")
 @click.option("--card/--no-card", default=True, help="Forecast the record's last five years, and score that.")
+@click.option(
+    "--theories", is_flag=True, help="Score and stack the shipped theories on the same years; theories.yaml. Minutes."
+)
 @options.json_option
-def calibrate(scenario: str, out: Path | None, until: date | None, window: int, card: bool) -> None:
+def calibrate(scenario: str, out: Path | None, until: date | None, window: int, card: bool, theories: bool) -> None:
     """Calibrate SCENARIO on its own record, and write what was found to a file that it names by `calibration:`.
 
     From the fitted weights as a prior and the dated agreements in the scenario's tables: the intercept of each type,
@@ -348,16 +353,45 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     skill = None
     if card:
         skill = skill_card(raw, record, prior, form, say=lambda line: click.echo(line, err=True))
+    told += ["--theories"] if theories else []
+    scored = _score_theories(scenario, raw, form, until, target.parent, " ".join(told)) if theories else None
     name = target.relative_to(path.parent) if target.is_relative_to(path.parent) else target
     document = {"file": str(target), **{key: written[key] for key in ("calibrated", "variances", "levels")}}
 
     def lines() -> Iterator[str]:
         yield from [*_found_lines(found), ""]
         yield from _card_lines(skill) if skill is not None else ()
+        yield from _theory_lines(scored) if scored is not None else ()
         yield f"wrote {target}; the scenario names it by `calibration: {name}`"
 
-    options.answer(document | {"skill_card": None if skill is None else skill.as_dict()}, lines, indent=1)
+    document |= {"skill_card": None if skill is None else skill.as_dict()}
+    options.answer(document | ({} if scored is None else {"theories": scored.as_dict()}), lines, indent=1)
     sys.stdout.flush()
+
+
+def _score_theories(
+    scenario: str, raw: Scenario, form: Form, until: date | None, folder: Path, command: str
+) -> TheoryScores:
+    """Score the theories, and write what was found beside the calibration."""
+    from balance_sim.evidence.forecast.theories import NAME, score_theories, theories_text
+    from balance_sim.pool.atomic import write_atomic
+    from balance_sim.results.folder import version
+
+    found = score_theories(scenario, form=form, until=until, say=lambda line: click.echo(line, err=True))
+    write_atomic(folder / NAME, theories_text(raw, found, command, version()).encode("utf-8"))
+    return found
+
+
+def _theory_lines(found: TheoryScores) -> Iterator[str]:
+    from balance_sim.show.terminal import table
+
+    yield "theories: the same years forecast under each, calibrated anew, and stacked"
+    rows = [["", "weight", "log score", "av. prec."]]
+    rows += [
+        [name.replace("_", " "), f"{of['weight']:.2f}", f"{of['log_score']:.5f}", f"{of['average_precision']:.3f}"]
+        for name, of in found.as_dict().items()
+    ]
+    yield from [*table(rows, "<>", indent="  "), ""]
 
 
 def _found_lines(found: CalibrationPosterior) -> Iterator[str]:

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 @click.option("--draws", type=click.IntRange(2, 100_000), default=2000, show_default=True, help="Joint draws.")
 @click.option("--seed", type=options.SEED, default=1, show_default=True, help="Random numbers.")
 @click.option("--out", type=options.FOLDER, help="Folder to write to  [default: the scenario's folder of tables]")
+@click.option(
+    "--headline/--no-headline", default=True,
+    help="Also work out the headline effect of every draw, and of as many of the prior. Minutes.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Processes, for that.")
 @options.json_option
-def posterior(scenario: str, draws: int, seed: int, out: Path | None) -> None:
+def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: bool, workers: int) -> None:
     """Draw SCENARIO's parameters from their posterior, and write the draws to a table that it names by `posterior:`.
 
     From the priors, the record of agreements, the scenario's own record where it is calibrated, and event data; draws
@@ -29,6 +34,9 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None) -> None:
     from balance_sim.cli.fit import one_thread
 
     one_thread()
+    from balance_sim.analysis.effect_draws import to_keep, uncertainty
+    from balance_sim.cli.progress import progress_bar
+    from balance_sim.evidence.forecast.theories import stacking_weights_beside
     from balance_sim.evidence.posterior.files import TABLE, head_text, posterior_head
     from balance_sim.evidence.posterior.joint import posterior_of
     from balance_sim.pool.atomic import write_atomic
@@ -46,6 +54,15 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None) -> None:
     told += ["--seed", str(seed)] if seed != 1 else []
     found = posterior_of(loaded, raw, draws, seed, say=lambda line: click.echo(line, err=True))
     head = posterior_head(loaded, found, " ".join(told), version())
+    if headline:
+        weights = stacking_weights_beside(raw, path.with_suffix(""))
+        with progress_bar() as bar:
+            tell = (lambda done, wanted: bar(done, wanted, f"{done:,}/{wanted:,} draws")) if bar else None
+            doubt = uncertainty(
+                loaded, draws=draws, workers=workers, posterior=found.draws, weights=weights, with_placebos=True,
+                progress=tell,
+            )  # fmt: skip
+        head["headline"] = to_keep(loaded, doubt)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / TABLE, draws_bytes(found.draws))
     write_atomic(folder / "posterior.yaml", head_text(head).encode("utf-8"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import operator
 import platform
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -327,18 +328,29 @@ def _classes_that_differ(before: Manifest, now: Manifest) -> list[str]:
     ]
 
 
-def leaf_differences(a: Any, b: Any, path: str = "", words: str = "{a!r} there, {b!r} asked for") -> list[str]:
+def leaf_differences(a: Any, b: Any, words: str = "{a!r} there, {b!r} asked for") -> list[str]:
     """Key paths at which two trees differ, with both values."""
+    return [f"{path}: {words.format(a=one, b=other)}" for path, one, other in differences(a, b)]
+
+
+def differences(
+    a: Any, b: Any, path: str = "", *, same: Callable[[Any, Any], bool] = operator.eq, exact: bool = False
+) -> Iterator[tuple[str, Any, Any]]:
+    """Key paths at which two trees of JSON differ, and both values there.
+
+    same: whether two leaves are. exact: keys have to be the same and lists go by place; else what is missing is null,
+    and items of lists go by their names or ids where they have any."""
+    one, other = a, b
     if isinstance(a, list) and isinstance(b, list):
-        named = _are_names(a) and _are_names(b) and {*a} != {*b}
-        a, b = ({item: item for item in value} if named else _by_id(value) for value in (a, b))
-    if isinstance(a, dict) and isinstance(b, dict):
-        return [
-            line
-            for key in sorted({*a, *b}, key=str)
-            for line in leaf_differences(a.get(key), b.get(key), f"{path}.{key}" if path else str(key), words)
-        ]
-    return [] if a == b else [f"{path}: {words.format(a=a, b=b)}"]
+        named = not exact and _are_names(a) and _are_names(b) and {*a} != {*b}
+        keyed = (lambda items: dict(zip(items, items, strict=True))) if named else _by_id
+        one, other = (dict(enumerate(value)) if exact else keyed(value) for value in (a, b))
+    if isinstance(one, dict) and isinstance(other, dict) and not (exact and one.keys() != other.keys()):
+        for key in sorted({*one, *other}, key=str):
+            below = f"{path}.{key}" if path else str(key)
+            yield from differences(one.get(key), other.get(key), below, same=same, exact=exact)
+    elif not same(a, b):
+        yield path, a, b
 
 
 def _are_names(items: list[Any]) -> bool:

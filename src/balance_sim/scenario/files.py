@@ -28,6 +28,7 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBU
 """Errors of a system that has no more of something: they say nothing of the file that was to be opened."""
 REINSTALL = "install balance-sim again: pip install --force-reinstall --no-deps balance-sim"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_YEAR = re.compile(r"_\d{4}$")
 _OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
 _PACKED = {
     b"PK\x03\x04": "an Excel workbook or a zip archive",
@@ -166,7 +167,8 @@ def _not_found(written: str) -> ScenarioError:
 
 
 def _near(path: Path) -> str:
-    """`did you mean `x`?` of a YAML file here, beside `path` or shipped whose name is near; else nothing."""
+    """`did you mean `x`?` of a YAML file here, beside `path` or shipped whose name is near, its year left out or not;
+    else which scenarios there are, if any."""
     names: dict[str, str] = {}
     for folder in (
         EXPERIMENTS,
@@ -181,7 +183,13 @@ def _near(path: Path) -> str:
     wanted = path.stem if path.suffix in (".yaml", ".yml") else path.name
     longer = [name for name in names if len(wanted) > 2 and name.casefold().startswith(wanted.casefold())]
     near = closest(wanted, names, cutoff=0.75) or (longer[0] if len(longer) == 1 else None)
-    return f"did you mean `{shown(names[near], 200)}`?" if near else ""
+    if near is None and wanted.isprintable() and len(wanted) > 2:
+        undated = {_YEAR.sub("", name): name for name in names}
+        near = undated.get(closest(wanted, undated, cutoff=0.75) or "")
+    if near:
+        return f"did you mean `{shown(names[near], 200)}`?"
+    there = [path for path in names.values() if Path(path).parent != EXPERIMENTS and os.path.isfile(path)]
+    return f"these exist: {listed(there)}" if there else ""
 
 
 class FileTooLarge(OSError):

@@ -111,7 +111,8 @@ def headline(result: AnalysedResult, console: Console | None = None, *, verbose:
         for words in (channel_words(result), placebo_words(result)):
             if words:
                 page.text(words)
-        page.text("\n" + "\n".join(uncertainty_lines(result.uncertainty, page.console.width)))
+        if result.uncertainty is not None or verbose:
+            page.text("\n" + "\n".join(uncertainty_lines(result.uncertainty, page.console.width)))
         _arms(result, page)
         _declared(result, page)
         _dyads(result, page, None if verbose else TOP)

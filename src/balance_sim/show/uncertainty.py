@@ -90,8 +90,18 @@ def width_words(found: Uncertainty) -> str:
     return f"{told}. {what}: it would cut the standard deviation {cut} on average."
 
 
-def uncertainty_lines(found: Uncertainty | None, width: int = 80) -> Iterator[str]:
-    """For a terminal."""
+def placebo_words(found: Uncertainty) -> str:
+    """What the placebos that were kept say."""
+    told = [
+        f"p = {of.p:.3f} against {say.plural(of.placebos, 'placebo')} with "
+        f"{'other sets of states' if name == 'participants' else 'other dates'} ({of.verdict})"
+        for name, of in found.placebos.items()
+    ]
+    return f"Placebos: {'; '.join(told)}." if told else ""
+
+
+def uncertainty_lines(found: Uncertainty | None, width: int = 80, *, placebos: bool = False) -> Iterator[str]:
+    """For a terminal. placebos: with theirs, where nothing else says them."""
     if found is None:
         yield from wrapped(NOT_WORKED_OUT, "", width)
         return
@@ -99,7 +109,7 @@ def uncertainty_lines(found: Uncertainty | None, width: int = 80) -> Iterator[st
         return
     yield from table(interval_rows(found), "<>", width=width)
     yield from wrapped(draws_words(found), "", width)
-    for words in (width_words(found), theories_words(found)):
+    for words in (width_words(found), theories_words(found), placebo_words(found) if placebos else ""):
         if words:
             yield from wrapped(words, "  ", width)
 

@@ -12,16 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
+from pydantic import Field
 
 from balance_sim.evidence.estimation.calibration import FORM, Form, calibrate, forecast, prior_of
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.forecast.baselines import CARD_YEARS
-from balance_sim.scenario import load_scenario
+from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.defaults import fitted_distribution, presets
+from balance_sim.scenario.diagnostics import ScenarioError, in_order
+from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.files import Sources
+from balance_sim.scenario.fingerprint import record_digest, weights_digest
+from balance_sim.scenario.schema import Strict
+from balance_sim.scenario.validation import read_piece
 from balance_sim.stats.scores import FLOOR, average_precision, surprise
 from balance_sim.stats.stacking import stacking_weights
 
@@ -54,6 +62,66 @@ class TheoryScores:
             }
             for name, p in self.p.items()
         }
+
+
+class TheoryScore(Strict):
+    """Of one theory. log_score: nats a dyad and year, lower is better."""
+
+    weight: Annotated[float, Field(ge=0.0, le=1.0)]
+    log_score: float
+    average_precision: float
+
+
+class TheoriesFile(Strict):
+    """What `calibrate --theories` writes beside the calibration. record_sha256, weights_sha256: of what was scored."""
+
+    command: str
+    version: str
+    origins: tuple[int, ...]
+    dyad_years: int
+    record_sha256: str
+    weights_sha256: str
+    theories: dict[str, TheoryScore]
+
+
+NAME = "theories.yaml"
+HEAD = """\
+# Written by `balance-sim calibrate --theories`: each theory, calibrated on the scenario's own record, forecasts its
+# last years from what was known before. weight: by stacking (Yao et al. 2018); log_score: nats a dyad and year, lower
+# is better. See docs/evidence.md.
+"""
+
+
+def theories_text(scenario: Scenario, found: TheoryScores, command: str, version: str) -> str:
+    """The file as text."""
+    said = TheoriesFile(
+        command=command,
+        version=version,
+        origins=found.origins,
+        dyad_years=len(found.y),
+        record_sha256=record_digest(scenario),
+        weights_sha256=weights_digest(),
+        theories={name: TheoryScore(**of) for name, of in found.as_dict().items()},
+    )
+    return HEAD + yaml.safe_dump(said.model_dump(mode="json"), sort_keys=False, width=100, default_flow_style=None)
+
+
+def stacking_weights_beside(scenario: Scenario, folder: Path) -> dict[str, float]:
+    """Weights in the file in a folder; none where there is none, or where it is of another record, fit or set of
+    theories.
+
+    Raises ScenarioError for a file that is not what the command writes."""
+    path = folder / NAME
+    if not path.is_file():
+        return {}
+    sources = Sources(path)
+    tree, found = read_document(sources.main(), sources.shown)
+    held = read_piece(TheoriesFile, tree, "", found, folder=folder)
+    if held is None or found:
+        raise ScenarioError(in_order(found, sources.shown))
+    is_current = (held.record_sha256, held.weights_sha256) == (record_digest(scenario), weights_digest())
+    whole = {*held.theories} == {*presets()}
+    return {name: of.weight for name, of in held.theories.items()} if is_current and whole else {}
 
 
 def score_theories(

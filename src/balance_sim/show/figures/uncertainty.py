@@ -61,7 +61,7 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
             rows.append(("channel", words.ROWS[name].strip(), spread.median, *spread.ci95, nan))
     for one in found.theories:
         weight = nan if one.weight is None else one.weight
-        rows.append(("theory", words.theory_words(one.name), one.total, nan, nan, weight))
+        rows.append(("theory", f"theory: {words.theory_words(one.name)}", one.total, nan, nan, weight))
     for family in result.placebos.families:
         if len(family.placebos):
             low, middle, high = np.quantile(family.placebos, [0.025, 0.5, 0.975])
@@ -92,7 +92,7 @@ def uncertainty_title(table: pd.DataFrame) -> str:
     "uncertainty", "How sure is the effect, parameters, theories and placebos included?", uncertainty_table,
     fits=lambda result: not uncertainty_table(result).empty,
     page=lambda table: style.panels(9.6, 1.9 + 0.36 * len(table)),
-    empty="Intervals over the parameters were not worked out for this form of the scenario.",
+    empty="Intervals over the parameters were not worked out for this form of the scenario: there are none to show.",
 )  # fmt: skip
 def draw_uncertainty(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory; those that reach far end in an
