@@ -70,6 +70,7 @@ def as_run(line: str) -> list[str] | None:
             plain = len(words) == 5
             few = ["--runs", FEW, "--workers", "1"]
             words += few if plain else [*few, "--no-figures", "--no-mechanisms"]
+            words += [] if plain or "--arms" in words else ["--arms", "parade"]
         return words
     if words[:3] == ["uv", "run", "python"]:
         return [sys.executable, *words[3:]]
