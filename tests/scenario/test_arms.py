@@ -122,7 +122,7 @@ def every_number(twice: Twice, stride: int) -> int:
 
 
 def test_numbers_of_a_shipped_scenario_are_set_as_if_they_were_read(twice):
-    assert every_number(twice, 29) > 3
+    assert every_number(twice, 29) > 1
 
 
 @pytest.mark.long
