@@ -294,3 +294,12 @@ def test_recovery_and_rates_over_many_sets() -> None:
     for g in range(3):
         assert sum(one.pooled[g].interval[0] < 1 < one.pooled[g].interval[1] for one in known) >= 0.88 * sets
         assert Counter(one.pooled[g].word for one in none)["measured"] <= 0.06 * sets
+
+
+def test_a_column_that_does_not_change_within_dyads_is_no_column() -> None:
+    """Effects of dyads take it out whole; what rounding leaves must not become an estimate."""
+    study = small(11, states=14)
+    assert not Absorber(study.panel, np.ones(study.panel.size)).residuals(study.rows(study.quarrel)[:, None]).any()
+    found = measure(study, 0)
+    assert np.isnan(found.slope_within).all()
+    assert all(abs(one.estimate) < 10 for one in found.pooled[:2])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import parameter_recovery
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -225,3 +227,53 @@ def test_parameters_of_a_scenario_fit_the_terminal(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("COLUMNS", str(width))
     shown = CliRunner().invoke(main, ["parameters", str(SOLOMON)], catch_exceptions=False)
     assert max(map(len, shown.stdout.splitlines())) <= width
+
+
+# --- recovery ---------------------------------------------------------------------------------------
+
+
+def ranks_of(found: dict[str, list[tuple[float, float]]]) -> np.ndarray:
+    return np.array([rank for pairs in found.values() for rank, _ in pairs])
+
+
+def test_weights_of_acts_are_recovered() -> None:
+    """Simulation-based calibration, in short: of 4 truths of 17 factors each, ranks are uniform and scales are told."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for seed in range(4):
+        parameter_recovery.of_acts(seed, found, proposals=1000)
+    assert stats.kstest(ranks_of(found), "uniform").pvalue > 0.005
+    contraction = {name: np.mean([told for _, told in pairs]) for name, pairs in found.items()}
+    assert contraction["priors.alignment_scale"] > 0.3 > contraction["priors.alignment_steps.visit"]
+
+
+@pytest.mark.slow
+def test_a_parameter_of_beliefs_is_recovered_and_one_that_moves_nothing_is_not_identified() -> None:
+    """On a record that the engine made: `eta_x` is told; war occurs nowhere in it, so `eta_war` is not."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for name in ("eta_x", "eta_war"):
+        parameter_recovery.of_record(name, 1, found)
+    words = {row[0]: row[-1] for row in parameter_recovery.rows(found)}
+    assert words["parameters.eta_war"] == "not identified"
+    assert words["parameters.eta_x"] == "recovered"
+    assert 0.001 < found["parameters.eta_x"][0][0] < 0.999
+
+
+@pytest.mark.long
+def test_ranks_are_uniform_over_many_records() -> None:
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for seed in range(1, 21):
+        for name in ("gamma", "eta_x", "eta_rivalry"):
+            parameter_recovery.of_record(name, seed, found)
+    for name in ("parameters.gamma", "parameters.eta_x", "parameters.eta_rivalry", "theory.weights.proximity"):
+        assert stats.kstest([rank for rank, _ in found[name]], "uniform").pvalue > 0.005, name
+
+
+def test_a_posterior_that_is_too_narrow_fails_calibration() -> None:
+    """Truths drawn from a prior twice as wide as the posterior says: the test of ranks must see it."""
+    rng = np.random.default_rng(1)
+    truth = rng.standard_normal(60)
+    centre = truth + rng.standard_normal(60)
+    narrow = stats.norm(centre / 2, np.sqrt(0.5) / 3).cdf(truth)
+    right = stats.norm(centre / 2, np.sqrt(0.5)).cdf(truth)
+    rows = parameter_recovery.rows({"narrow": [(r, 0.5) for r in narrow], "right": [(r, 0.5) for r in right]})
+    assert [row[-1] for row in rows] == ["ranks not uniform", "recovered"]

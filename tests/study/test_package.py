@@ -134,7 +134,7 @@ def test_a_study_that_draws_its_parameters_is_reproduced_with_its_draws(place: P
     assert code == 0 and drawn.digest in said, said
     with zipfile.ZipFile(tmp_path / "drawn.zip") as archive:
         readme = next(name for name in archive.namelist() if name.endswith("README.md"))
-        assert "--draw-parameters" in archive.read(readme).decode()
+        assert "--draws fitted" in archive.read(readme).decode()
 
 
 @pytest.mark.fault("F40")

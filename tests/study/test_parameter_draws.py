@@ -15,7 +15,7 @@ import yaml
 from scipy import stats
 
 from balance_sim.replications import parameter_draws as drawing
-from balance_sim.replications.parameter_draws import Draws, at, posterior_draws, prior_draws, quantile
+from balance_sim.replications.parameter_draws import Draws, at, from_factors, posterior_draws, prior_draws, quantile
 from balance_sim.scenario import check_scenario, load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
 from balance_sim.scenario.diagnostics import ScenarioError
@@ -235,3 +235,14 @@ def test_draws_can_be_made_by_hand() -> None:
     assert [at(scenario, draws, k).parameters.beta for k in range(2)] == [0.2, 0.4]
     with pytest.raises(IndexError):
         at(scenario, draws, 2)
+
+
+def test_a_ladder_that_would_pass_the_bound_is_lowered_as_a_whole() -> None:
+    """Weights of acts stay in their order where the dearest stands at the most that a scenario takes."""
+    scenario = load_scenario("scenarios/solomon_2022.yaml")
+    factors = {f"priors.intent_steps.{kind}": np.ones(2) for kind in SIGNAL_ORDER}
+    found = from_factors(scenario, factors | {"priors.intent_scale": np.array([2.0, 100.0])})
+    column = np.stack([found[f"event_kinds.{kind}.intent"] for kind in SIGNAL_ORDER])
+    assert (np.diff(column, axis=0) > 0).all()
+    assert column[-1].tolist() == [2.0, 20.0]
+    assert column[0].tolist() == pytest.approx([0.2, 2.0])

@@ -37,7 +37,7 @@ from balance_sim.model.thinning import BoundExceeded, draw_opportunities, mean_o
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.draws import with_draws
+from balance_sim.replications.draws import own_worlds
 from balance_sim.replications.filtered import TalksAtStart, in_force_of
 from balance_sim.replications.outcomes import NEW_ORIGINS
 from balance_sim.results.result import Result
@@ -218,8 +218,7 @@ def dyad_probabilities(
     if not len(numbers):
         raise WrongRequest("no replication has finished: run the study first")
     worlds = compile_arms(result.scenario, tuple(dict.fromkeys((result.reference, arm))))
-    if result.draws:
-        worlds = with_draws(worlds, result.seed, numbers)
+    worlds = own_worlds(worlds, result.seed, numbers, result.draws)
     world = worlds.arms[arm]
     first, days = world.focal_day + 1.0, window or result.window
     stop = max(min(first + days, world.grid[-1]), first)

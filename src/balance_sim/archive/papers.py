@@ -239,7 +239,7 @@ def by_hand(
     """How the command line that made the study does so from these files; None where they do not give the study.
 
     That is so for a study made from Python with a scenario that was changed there."""
-    if main is None:
+    if main is None or isinstance(manifest.draw_parameters, str):  # the table of joint draws is in no file
         return None
     settings, theory = [], None
     try:
@@ -263,7 +263,7 @@ def command_by_hand(found: ByHand, about: About) -> str:
         words += ["--runs", str(about.runs), "--seed", str(about.seed), "--arms", ",".join(about.arms)]
         words += [word for text in found.settings for word in ("--set", text)]
         words += ["--theory", found.theory] if found.theory is not None else []
-        words += ["--draw-parameters"] if about.draw_parameters else []
+        words += ["--draws", "fitted"] if about.draw_parameters else []
         words += [] if about.mechanisms else ["--no-mechanisms"]
     words += ["--model", about.model] if about.model else []
     return shlex.join([*words, "--out", "again"])

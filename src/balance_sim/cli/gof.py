@@ -207,7 +207,7 @@ def _of_scenario(scenario: Scenario, result: Result | None, asked: GofRequest) -
         observed=seen,
         stored=stored,
         workers=asked.workers,
-        draw_parameters=result is not None and result.draws,
+        draw_parameters=False if result is None else result.draws,
     )
     return replace(found, notes=(*notes, *found.notes))
 

@@ -35,9 +35,11 @@ MANY_RUNS = 20_000
 @options.bytes_option
 @options.figures_option
 @click.option(
-    "--draw-parameters", "draws", is_flag=True,
-    help="Each replication draws its weights and intercepts from the shipped fit, the same in every arm.",
+    "--draws", "source", type=click.Choice(["posterior", "prior", "fitted"]),
+    help="Each replication draws its parameters, the same in every arm: all of them jointly, or weights and intercepts "
+    "from the shipped fit.",
 )  # fmt: skip
+@click.option("--draw-parameters", "fitted", is_flag=True, hidden=True)
 @click.option(
     "--mechanisms/--no-mechanisms", default=True,
     help="Simulate the extra arms behind some mechanisms too, in every fourth replication.",
@@ -50,7 +52,8 @@ MANY_RUNS = 20_000
 def run(
     ctx: click.Context, scenario: str, runs: int | None, precision: float | None, seed: int, out: Path | None,
     workers: int, arms: str | None, run_timeout: float | None, model: str | None, max_bytes: int,
-    figures: bool, mechanisms: bool, draws: bool, verbose: bool, settings: tuple[str, ...], theory: str | None,
+    figures: bool, mechanisms: bool, source: str | None, fitted: bool, verbose: bool, settings: tuple[str, ...],
+    theory: str | None,
 ) -> None:  # fmt: skip
     """Simulate every arm of SCENARIO and report its effects relative to the control arm.
 
@@ -60,13 +63,16 @@ def run(
     from balance_sim.experiment.run import RUNS, default_folder, import_model
     from balance_sim.experiment.run import run as simulate
     from balance_sim.replications.arms import chosen_arms
+    from balance_sim.replications.draws import drawing
     from balance_sim.replications.jobs import Job
     from balance_sim.results.store import Store, refuse_lost
     from balance_sim.scenario import load_scenario, scenario_files
 
     if runs is not None and precision is not None:
         raise click.UsageError("--runs and --precision both say when to stop: give one of the two")
-    loaded = load_scenario(scenario, set=settings, theory=theory)
+    if source is not None and fitted:
+        raise click.UsageError("--draw-parameters is the old name of --draws fitted: give one of the two")
+    loaded, draws = drawing(load_scenario(scenario, set=settings, theory=theory), source or fitted)
     wanted = _named_arms(arms)
     folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model, draws=draws)
     if (runs or RUNS) > MANY_RUNS:

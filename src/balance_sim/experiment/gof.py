@@ -54,7 +54,7 @@ def goodness_of_fit(
     observed: Agreements | None = None,
     stored: Result | None = None,
     workers: int = 1,
-    draw_parameters: bool = False,
+    draw_parameters: bool | str = False,
 ) -> GoodnessOfFit:
     """Simulate a span and compare the network of new agreements with the observed one.
 

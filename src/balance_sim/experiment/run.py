@@ -28,6 +28,7 @@ from balance_sim.pool.processes import Background, run_in_processes
 from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms_of_a_run, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra
+from balance_sim.replications.draws import drawing
 from balance_sim.replications.jobs import Job, Progress, Task, TaskResult
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.estimates import estimates_of
@@ -50,18 +51,19 @@ ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop lose
 
 
 def study_key(
-    scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None, *, draws: bool = False
+    scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None, *, draws: bool | str = False
 ) -> str:
     """sha256 of what decides a study's results: scenario with overrides, arms, seed, a model of one's own, whether
     runs draw their parameters, and the class table where changes would give another one."""
-    parts = [scenario.sha256, sorted(arms), seed, *([model] if model else []), *(["draws"] if draws else [])]
+    drawn = ["draws"] if draws is True else [draws] if draws else []
+    parts = [scenario.sha256, sorted(arms), seed, *([model] if model else []), *drawn]
     classes = classes_of(scenario).sha256
     parts += [classes] if classes != classes_of(scenario.counted_as(None)).sha256 else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def default_folder(
-    scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None, *, draws: bool = False
+    scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None, *, draws: bool | str = False
 ) -> Path:
     """results/<scenario>-<first 8 digits of the study's key>."""
     return Path("results") / f"{scenario.name}-{study_key(scenario, arms, seed, model, draws=draws)[:8]}"
@@ -82,7 +84,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     model: str | None = None,
     run_timeout: float | None = None,
     mechanisms: bool = False,
-    draw_parameters: bool = False,
+    draw_parameters: bool | str = False,
     placebos_ahead: bool = False,
 ) -> AnalysedResult:
     """Simulate `runs` replications of the scenario in every arm and return what came of them.
@@ -106,7 +108,8 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     run_timeout : seconds after which a replication counts as failed
     mechanisms : every fourth replication simulates the extra arms too, which some measures of `Result.mechanisms` need;
         nothing else depends on it, nor does the digest
-    draw_parameters : each replication draws its weights and intercepts from the shipped fit, the same in every arm
+    draw_parameters : `posterior` or `prior`: each replication has all parameters from a joint draw, the same in every
+        arm; `fitted` or True: it draws its weights and intercepts from the shipped fit
     placebos_ahead : with more than one worker, placebos of a large scenario are computed in a process meanwhile
 
     Returns
@@ -135,17 +138,17 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     check_seed(seed)
     import_model(model)
     began = time.monotonic()
-    scenario = sealed(scenario)
+    scenario, draws = drawing(sealed(scenario), draw_parameters)
     chosen = chosen_arms(scenario, arms)
     reading_of(scenario)  # a state in no audience is refused here, not in every run
     scenario = with_classes(scenario)
     if draw_parameters and model is not None:
         raise WrongRequest("parameters are not drawn for a model of one's own: leave out one of the two")
-    job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draw_parameters)
+    job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draws)
     sink: InMemory | Folder = InMemory()
     if out is not None:
         more = {"files": files or {}, "command": command, "mechanisms": mechanisms}
-        more |= {"draw_parameters": draw_parameters}
+        more |= {"draw_parameters": draws}
         sink = Folder(Path(out), manifest_of("run", scenario, chosen, seed, model, **more))
     simulated: list[Block] = []
     ahead = None
@@ -186,7 +189,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         version=version(),
         folder=None if out is None else Path(out),
         memory=sink.tables() if isinstance(sink, InMemory) else (),
-        draws=draw_parameters,
+        draws=draws,
         model=model,
         ahead=ahead,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),

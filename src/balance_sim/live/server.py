@@ -84,9 +84,11 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
     manifest = Store(folder).read_manifest()
     if manifest and manifest.model:
         raise WrongRequest(f"{folder} was made with --model, and the live page runs no code of a study's own")
+    if manifest and isinstance(manifest.draw_parameters, str):
+        raise WrongRequest(f"{folder} has joint draws of all parameters, and the live page simulates one world")
     controls = sweep_controls(study) if isinstance(study, SweepResult) else run_controls(study.scenario)
     with contextlib.closing(listen(HOST, port)) as listening:
-        drawing = manifest is not None and manifest.draw_parameters
+        drawing = manifest is not None and manifest.draw_parameters is True
         with contextlib.closing(Workers(workers, study.seed, draws=drawing)) as processes:
             live = Live(Service(study.scenario, study.seed, (study.arms[0], arm), processes), controls, runs)
             page, policy = live.page()

@@ -1,4 +1,4 @@
-"""Parameters drawn for each run from the shipped fit, the same in every arm: `run --draw-parameters`.
+"""Parameters drawn for each run from the shipped fit, the same in every arm: `run --draws fitted`; or joint draws.
 
 A run's draw is a normal deviation with the covariance of the fit, on a key of its own, so that it depends on
 seed and run alone. It is added to the scenario's weights and intercepts, and to the shares of change. A weight of 0
@@ -9,6 +9,7 @@ the one told best, since what the fit says of the level all kinds share."""
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import numpy as np
@@ -22,11 +23,62 @@ from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import most_willing
 from balance_sim.model.willingness import TERMS, consent, level, total
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.replications.parameter_draws import Draws, as_draws, draws_bytes, posterior_draws, prior_draws
 from balance_sim.scenario.defaults import SHARE, Distribution, fitted_distribution, fitted_shares
 from balance_sim.scenario.schema import Scenario
 
 Floats = npt.NDArray[np.float64]
 STANDS_FOR_OTHERS = "defence_cooperation"
+
+
+FITTED, PRIOR, POSTERIOR = "fitted", "prior", "posterior"
+SOURCES = (POSTERIOR, PRIOR, FITTED)
+SHORT = 16
+"""Digits of the sha256 of joint draws by which a study names them."""
+
+
+def drawing(scenario: Scenario, asked: bool | str) -> tuple[Scenario, bool | str]:  # noqa: FBT001
+    """What a study draws, and the scenario with what is needed for it at hand.
+
+    asked: True or `fitted`, False, `prior`, `posterior`, or one of these two as returned: with the first digits of the
+    draws' sha256. Replication r has draw r, counted from 0 and over again where there are fewer draws.
+
+    Raises
+    ------
+    WrongRequest : for anything else
+    ScenarioError : where the scenario has no posterior
+    """
+    if isinstance(asked, bool) or asked == FITTED:
+        return scenario, bool(asked)
+    source, _, digits = asked.partition(":")
+    if source not in (PRIOR, POSTERIOR):
+        raise WrongRequest(f"draws are {', '.join(SOURCES)}, got `{asked}`")
+    draws = joint_draws(scenario, source)
+    if digits and not draws.sha256.startswith(digits):
+        raise WrongRequest(f"the {source} of this version is another one than that of the study")
+    if source == POSTERIOR and not scenario.posterior.table:  # without what was set: a study has no file to compare
+        table = base64.b64encode(draws_bytes(draws)).decode("ascii")
+        draws = as_draws({path: draws.column(path) for path in draws.paths}, source)
+        update = {"table": table, "sha256": draws.sha256}
+        changed = scenario.model_copy(update={"posterior": scenario.posterior.model_copy(update=update)})
+        scenario = changed.counted_as(scenario.written)
+    return scenario, f"{source}:{draws.sha256[:SHORT]}"
+
+
+def joint_draws(scenario: Scenario, source: str) -> Draws:
+    """The draws of a study that names them `source`, with or without digits of their sha256."""
+    return posterior_draws(scenario) if source.startswith(POSTERIOR) else prior_draws(scenario)
+
+
+def own_worlds(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64], draws: bool | str) -> Worlds:  # noqa: FBT001
+    """The worlds of some replications of a study. Raises WrongRequest for joint draws: there each has its own."""
+    if isinstance(draws, str):
+        raise WrongRequest(
+            f"each replication of this study has all its parameters from a draw of the {draws.partition(':')[0]}; "
+            "this can be told of studies with --draws fitted, or without draws"
+        )
+    return with_draws(worlds, seed, runs) if draws else worlds
 
 
 def deviations(found: Distribution, seed: int, runs: npt.NDArray[np.uint64]) -> dict[str, Floats]:

@@ -21,7 +21,9 @@ from cachetools import LRUCache
 from balance_sim.model.baseline import Worlds
 from balance_sim.pool.machine import keep_freed_memory
 from balance_sim.replications.arms import ExtraArms, compile_arms, extra_arms, headline_arm
-from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.blocks import Block, runs_with_extra, simulate_block
+from balance_sim.replications.draws import joint_draws
+from balance_sim.replications.parameter_draws import Draws, at
 from balance_sim.replications.tables import BlockTables, joined
 from balance_sim.scenario import with_values
 from balance_sim.scenario.design import Experiment
@@ -79,7 +81,7 @@ class Job:
 
     arms: the control arm first. model: `module:Class` of a StateAgent subclass, None for the block engine.
     run_timeout: seconds a replication. mechanisms: simulate the extra arms too. draws: each replication draws its
-    parameters."""
+    parameters, from the fit (True) or jointly from the draws of this name (`draws.drawing`)."""
 
     scenario: Scenario
     seed: int
@@ -87,12 +89,13 @@ class Job:
     model: str | None = None
     run_timeout: float | None = None
     mechanisms: bool = False
-    draws: bool = False
+    draws: bool | str = False
+    joint: list[Draws] = field(default_factory=list, compare=False, repr=False)
     compiled: Compiled = field(default_factory=partial(LRUCache, POINTS_KEPT), compare=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the arrays: whoever it is sent to compiles those it needs."""
-        return self.__dict__ | {"compiled": LRUCache(POINTS_KEPT)}
+        return self.__dict__ | {"compiled": LRUCache(POINTS_KEPT), "joint": []}
 
     def worlds(self, values: Values = ()) -> Worlds:
         """The arrays of a point, compiled here or found among the last."""
@@ -112,13 +115,33 @@ class Job:
 
     def live(self, task: Task) -> BlockTables:
         """The task's tables, or the exception that stopped it. A number that is none is one; no warning is given."""
+        if isinstance(self.draws, str):
+            return self._drawn(task.block)
         with np.errstate(all="ignore"):
             worlds, extra = self._compiled(task.values)
             if self.mechanisms and not extra:
                 extra.append(extra_arms(worlds, headline_arm(worlds.scenario, self.arms)))
             more, block = extra[0] if self.mechanisms else None, task.block
             with deadline(self.limit(task)):
-                return simulate_block(worlds, self.seed, block, self.arms, more, draws=self.draws, model=self.model)
+                return simulate_block(
+                    worlds, self.seed, block, self.arms, more, draws=bool(self.draws), model=self.model
+                )
+
+    def _drawn(self, block: Block) -> BlockTables:
+        """The block with all parameters of each replication from its own joint draw: a world each."""
+        if not self.joint:
+            self.joint.append(joint_draws(self.scenario, str(self.draws)))
+        draws, parts = self.joint[0], []
+        with np.errstate(all="ignore"), deadline(self.run_timeout and self.run_timeout * len(block)):
+            for run in block.runs:
+                one, own = Block(run, run + 1), at(self.scenario, draws, run % len(draws))
+                worlds = compile_arms(own, self.arms)
+                is_extra = self.mechanisms and len(runs_with_extra(one)) > 0
+                more = extra_arms(worlds, headline_arm(own, self.arms)) if is_extra else None
+                parts.append(simulate_block(worlds, self.seed, one, self.arms, more))
+        whole = joined(parts)
+        assert whole is not None
+        return whole
 
     # -- as the work of the process pool ----------------------------------------------------------
 

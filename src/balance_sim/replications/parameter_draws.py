@@ -10,6 +10,7 @@ agreements expected a year at the start are those of the draw, whatever else it 
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import os
@@ -265,10 +266,14 @@ def from_factors(scenario: Scenario, factors: Mapping[str, Floats]) -> dict[str,
         if not kinds:
             continue
         weights = [0.0, *(used[f"event_kinds.{kind}.{field}"] for kind in kinds)]
-        height = np.zeros(1)
-        for kind, (below, above) in zip(kinds, pairwise(weights), strict=True):
-            height = height + (above - below) * factors[f"{name}steps.{kind}"]
-            out[f"event_kinds.{kind}.{field}"] = height * factors[f"{name}scale"]
+        steps = [
+            (above - below) * factors[f"{name}steps.{kind}"]
+            for kind, (below, above) in zip(kinds, pairwise(weights), strict=True)
+        ]
+        heights = np.cumsum(steps, axis=0)
+        most = limits(f"event_kinds.{kinds[-1]}.{field}")[1]
+        scale = np.minimum(factors[f"{name}scale"], most / heights[-1])  # the whole ladder stays below the bound
+        out |= {f"event_kinds.{kind}.{field}": of * scale for kind, of in zip(kinds, heights, strict=True)}
     for path, prior in priors().items():
         name = factor_of(*path.split(".")[1:]) if prior.family == "multiple" else ""
         if name in factors and _is_default(scenario, path, used[path]):
@@ -378,6 +383,9 @@ def posterior_draws(scenario: Scenario) -> Draws:
         )
     if priors_digest() != named.priors_sha256:
         raise refused(Mark(named.file, 1, 1), "priors_sha256", "E505", "drawn from other priors, or other fits", again)
+    if named.table:
+        drawn = _read(base64.b64decode(named.table), named.sha256, named.draws, again)
+        return drawn.without(_changed(scenario, written, drawn.paths))
     if not scenario._folder:
         why = "the table of draws is not at hand: the scenario was not read from a folder"
         raise refused(Mark(scenario.name, 1, 1), "posterior", "E001", why, "load the scenario from its file")
@@ -409,9 +417,17 @@ def read_draws(path: Path, sha256: str, again: str) -> Draws:
     """A table of draws, held to the sha256 of its text. Raises ScenarioError, with `again` as the next step."""
     named = shown(os.fspath(path), 200)
     try:
-        text = gzip.decompress(regular_bytes(path, LARGEST_DRAWS))
+        data = regular_bytes(path, LARGEST_DRAWS)
     except FileNotFoundError:
         raise refused(Mark(named, 1, 1), "", "E001", "the table of draws is not there", again) from None
+    except OSError as error:
+        raise refused(Mark(named, 1, 1), "", "E003", f"cannot be read: {error}", again) from None
+    return _read(data, sha256, named, again)
+
+
+def _read(data: bytes, sha256: str, named: str, again: str) -> Draws:
+    try:
+        text = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise refused(Mark(named, 1, 1), "", "E003", f"cannot be read as a gzipped table: {error}", again) from None
     if hashlib.sha256(text).hexdigest() != sha256:

@@ -86,6 +86,10 @@ class SweepDesign(_Part):
     question: str = ""
 
 
+JointDraws = Annotated[str, Field(pattern=r"^(prior|posterior):[0-9a-f]{16}$")]
+"""A source of joint draws, and the first digits of the sha256 of its draws."""
+
+
 class Manifest(_Part):
     """What decides a study's results, and what it was made with. Each key's description says what it has to be.
 
@@ -102,7 +106,7 @@ class Manifest(_Part):
     seed: StrictInt = Field(ge=0, lt=2**64, description="a whole number, 0..18446744073709551615")
     runs: StrictInt = Field(ge=0, description="a whole number")
     model: Name | None = Field(default=None, description="module:Class, or null")
-    draw_parameters: StrictBool = Field(default=False, description="true or false")
+    draw_parameters: StrictBool | JointDraws = Field(default=False, description="true, false, or joint draws")
     versions: Annotated[dict[str, Name], AfterValidator(_known)] = Field(description="versions by program")
     cpu: str | None = Field(default=None, description="text")
     files: dict[str, str] = Field(default={}, description="texts by name")

@@ -40,7 +40,7 @@ class Result:
     version : the balance-sim that made it
     folder, memory : where the block tables are
     failed : replications that did not finish, with their tracebacks; they are in no frame
-    draws : whether each replication drew its parameters
+    draws : whether each replication drew its parameters from the fit; or the name of joint draws
     model : `module:Class` of an agent of one's own that decided
     point : of a sweep's design; 0 in a single study
     recount : counts (runs, accords) tables again, by another class table
@@ -63,7 +63,7 @@ class Result:
     memory: tuple[BlockTables, ...] = ()
     failed: tuple[dict[str, Any], ...] = ()
     timing: dict[str, float] = field(default_factory=dict)
-    draws: bool = False
+    draws: bool | str = False
     model: str | None = None
     point: int = 0
     recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None

@@ -334,7 +334,7 @@ class Posterior(Strict):
 
     file: the head that `balance-sim posterior` wrote. draws: the table beside it, gzipped CSV, a line a key path and
     a column a draw; sha256: of its text. scenario_sha256, priors_sha256: of what they follow from. headline: what is
-    not known of the headline effect, worked out over the draws for one form of the scenario (`effect_draws`)."""
+    not known of the headline effect, worked out for one form (`effect_draws`). table: itself, base64, in a study."""
 
     file: Text = ""
     command: Text = ""
@@ -344,6 +344,7 @@ class Posterior(Strict):
     scenario_sha256: Text = ""
     priors_sha256: Text = ""
     headline: dict[str, Any] = {}
+    table: Annotated[str, Field(max_length=1 << 25)] = ""
 
 
 class Arm(Strict):

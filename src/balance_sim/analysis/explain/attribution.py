@@ -28,7 +28,7 @@ from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
 from balance_sim.replications.direct import StepOfArm, along_control
-from balance_sim.replications.draws import with_draws
+from balance_sim.replications.draws import own_worlds
 from balance_sim.replications.filtered import (
     FilteredSums,
     Prospect,
@@ -177,10 +177,10 @@ class Coalitions:
 
 
 def effects_of_coalitions(
-    worlds: Worlds, arm: str, seed: int, groups: Groups, outcome: str, numbers: Keys, *, draws: bool
+    worlds: Worlds, arm: str, seed: int, groups: Groups, outcome: str, numbers: Keys, *, draws: bool | str
 ) -> Floats:
     """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs."""
-    worlds = with_draws(worlds, seed, numbers) if draws else worlds
+    worlds = own_worlds(worlds, seed, numbers, draws)
     control, cast = worlds.reference, focal_roles(worlds)
     windows = focal_windows(worlds)
     sums = Coalitions(worlds, arm, groups, outcome, windows, cast.direction)

@@ -23,7 +23,7 @@ from balance_sim.model.thinning import draw_opportunities, openness_at, opportun
 from balance_sim.model.willingness import ORDER, account, consent, summed
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.draws import with_draws
+from balance_sim.replications.draws import own_worlds
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 
@@ -113,7 +113,7 @@ def explain_pairs(
     if kind is not None and kind not in result.scenario.kinds:
         raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}")
     worlds = compile_arms(result.scenario, (result.reference, arm))
-    worlds = with_draws(worlds, result.seed, numbers) if result.draws else worlds
+    worlds = own_worlds(worlds, result.seed, numbers, result.draws)
     found: dict[tuple[str, str], tuple[Rows, Rows, Rows]] = {pair: ([], [], []) for pair in pairs}
     for name in (result.reference, arm):
         _read(worlds, name, result.seed, numbers, found)

@@ -24,7 +24,7 @@ from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import account, consent, summed
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.draws import with_draws
+from balance_sim.replications.draws import own_worlds
 from balance_sim.replications.tables import accord_table
 from balance_sim.results.result import Result
 from balance_sim.scenario import arm_scenario
@@ -168,8 +168,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     run_numbers(result, 1, run)
     scenario, control = result.scenario, result.reference
     worlds = compile_arms(scenario, (control, arm))
-    if result.draws:
-        worlds = with_draws(worlds, result.seed, np.array([run], dtype=np.uint64))
+    worlds = own_worlds(worlds, result.seed, np.array([run], dtype=np.uint64), result.draws)
     chances = every_opportunity(worlds, result.seed, run)
     traces = {name: traced(worlds, name, result.seed, run, chances) for name in (control, arm)}
     made = {name: _held(result, run, worlds, trace) for name, trace in traces.items()}

@@ -26,6 +26,8 @@ MOST_SIDES = 6000
 FURTHEST = 12.0
 """Logits beyond which a fitted share is held."""
 ROUNDS, TOLERANCE = 60, 1e-9
+ROUNDING = 1e-6
+"""Share of a column that is rounding: what is left of a column without change within dyads is set to 0."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,9 @@ class Absorber:
         means = (self.group.T @ weighted) / self.total[:, None]
         of_sides = cho_solve(self.factor, right - self.cross.T @ means, check_finite=False)
         of_dyads = means - (self.cross @ of_sides) / self.total[:, None]
-        return np.asarray(columns - of_dyads[self.panel.dyad] - sides @ of_sides)
+        left = columns - of_dyads[self.panel.dyad] - sides @ of_sides
+        nothing = np.abs(left).max(axis=0) <= ROUNDING * np.abs(columns).max(axis=0)
+        return np.asarray(np.where(nothing, 0.0, left))
 
 
 @dataclass(frozen=True)

@@ -313,7 +313,8 @@ def slope_between(study: Study) -> tuple[float, float]:
     found = fit_absorbed(part.panel, nats[:, None], dyads=False)
     slope, error = float(found.estimate[0]), float(found.errors[0])
     if slope < QUANTILE * error:
-        why = f"conflict does not rise with quarrels ({slope:.3g} logits a nat, s.e. {error:.3g})"
+        unit = "logits" if study.panel.count is not None else "standard deviations"
+        why = f"conflict does not rise with quarrels ({slope:.3g} {unit} a nat, s.e. {error:.3g})"
         raise DataError(why, "Without that anchor event weights have no scale: use other outcome data")
     return slope, error
 
@@ -366,7 +367,7 @@ def measure(
         attention=estimates[2],
         slope=slope,
         slope_error=slope_error,
-        slope_within=(float(none.estimate[0]), float(none.errors[0])),
+        slope_within=(float(none.estimate[0]), float(none.errors[0])) if none.apart.any() else (np.nan, np.nan),
         rho=none.rho,
         rows=panel.size,
         dyads=int(panel.dyad.max()) + 1,

@@ -129,10 +129,8 @@ def event_lines(
     )
     yield "dated acts: " + ", ".join(f"{kind} {count:,}" for kind, count in data.acts.items())
     within, error = found.slope_within
-    yield (
-        f"anchor: {found.slope:.3f} ({found.slope_error:.3f}) {found.unit} a nat of quarrel between dyads; "
-        f"within dyads {within:.3f} ({error:.3f})"
-    )
+    change = f"within dyads {within:.3f} ({error:.3f})" if math.isfinite(within) else "no quarrel begins or ends"
+    yield f"anchor: {found.slope:.3f} ({found.slope_error:.3f}) {found.unit} a nat of quarrel between dyads; {change}"
     yield from ["", "multipliers of the shipped weights (1: as shipped), 95 % CI clustered by dyad and by event"]
     yield from _rows_of([*found.pooled, *found.attention])
     yield from ["", "by kind of event"]

@@ -1,0 +1,147 @@
+"""`run --draws posterior|prior`: replication r has draw r, in every arm, whatever the cut into blocks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+
+import balance_sim as bs
+from balance_sim.cli import main
+from balance_sim.model.classes import classes_of
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.replications.draws import drawing
+from balance_sim.replications.parameter_draws import at, draws_bytes, posterior_draws, prior_draws
+from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
+
+SOLOMON = Path(__file__).resolve().parents[2] / "scenarios" / "solomon_2022.yaml"
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small scenario with eight draws of its own, whatever is shipped."""
+    folder = tmp_path_factory.mktemp("scenario")
+    shutil.copytree(SOLOMON.with_suffix(""), folder / "solomon_2022", ignore=shutil.ignore_patterns("posterior*"))
+    lines = [line for line in SOLOMON.read_text().splitlines() if not line.startswith("posterior:")]
+    file = folder / "solomon_2022.yaml"
+    file.write_text("\n".join(lines) + "\n")
+    scenario = load_scenario(file)
+    draws = prior_draws(scenario, 8, seed=3)
+    head = {
+        "command": "",
+        "version": "0",
+        "draws": "posterior.csv.gz",
+        "count": 8,
+        "sha256": draws.sha256,
+        "scenario_sha256": posterior_digest(scenario),
+        "priors_sha256": priors_digest(),
+        "method": {},
+        "informed": {},
+    }
+    (folder / "solomon_2022" / "posterior.csv.gz").write_bytes(draws_bytes(draws))
+    (folder / "solomon_2022" / "posterior.yaml").write_text(yaml.safe_dump(head))
+    file.write_text("posterior: solomon_2022/posterior.yaml\n" + "\n".join(lines) + "\n")
+    return file
+
+
+@pytest.fixture(scope="module")
+def scenario(path: Path) -> Scenario:
+    return load_scenario(path)
+
+
+def table(result: bs.Result) -> pd.DataFrame:
+    """All outcomes, filtered estimates too, a line a replication and arm."""
+    tables = [one.to_pandas() for one, _ in result.blocks()]
+    whole = pd.concat(tables).sort_values(["run", "arm"]).set_index(["run", "arm"]).sort_index(axis=1)
+    assert len(whole.columns) > 50
+    return whole
+
+
+@pytest.mark.parametrize("source", ["posterior", "prior"])
+def test_each_replication_is_that_of_the_scenario_at_its_draw(scenario: Scenario, source: str) -> None:
+    drawn = table(bs.run(scenario, runs=3, seed=5, draw_parameters=source))
+    draws = posterior_draws(scenario) if source == "posterior" else prior_draws(scenario)
+    for run in range(3):
+        alone = table(bs.run(at(scenario, draws, run), runs=run + 1, seed=5))
+        pd.testing.assert_frame_equal(drawn.loc[[run]], alone.loc[[run]])
+
+
+def test_how_many_and_how_they_are_cut_changes_no_replication(scenario: Scenario, tmp_path: Path) -> None:
+    few = table(bs.run(scenario, runs=2, seed=1, draw_parameters="posterior"))
+    bs.run(scenario, runs=1, seed=1, draw_parameters="posterior", out=tmp_path)
+    more = bs.run(scenario, runs=4, seed=1, draw_parameters="posterior", out=tmp_path, mechanisms=False)
+    pd.testing.assert_frame_equal(table(more).loc[[0, 1]], few)
+    with pytest.raises(WrongRequest):
+        bs.run(scenario, runs=4, seed=1, draw_parameters="prior", out=tmp_path)
+
+
+def test_what_is_set_is_not_drawn_over(path: Path, scenario: Scenario) -> None:
+    set_here = load_scenario(path, set=["parameters.eta_x=0.5", "parameters.beta=0.31"])
+    held, _ = drawing(set_here, "posterior")
+    draws = posterior_draws(held.counted_as(classes_of(held)))  # as a worker has it: with no file to compare with
+    assert "parameters.beta" not in draws.paths and "parameters.alpha_x" in draws.paths
+    assert "parameters.eta_x" in draws.paths  # 0.5 is what the file has: nothing was changed
+    assert set(posterior_draws(scenario).paths) - set(draws.paths) == {"parameters.beta"}
+
+
+def test_a_study_names_its_draws(scenario: Scenario) -> None:
+    held, name = drawing(scenario, "posterior")
+    assert name == f"posterior:{posterior_draws(held).sha256[:16]}"
+    assert drawing(held, name) == (held, name)
+    assert drawing(scenario, "fitted") == (scenario, True)
+    assert drawing(scenario, False) == (scenario, False)
+    with pytest.raises(WrongRequest, match="another one"):
+        drawing(scenario, "prior:0000000000000000")
+    with pytest.raises(WrongRequest, match="draws are"):
+        drawing(scenario, "guessed")
+
+
+def test_draws_spread_outcomes_further_than_chance_alone(scenario: Scenario) -> None:
+    """Expected numbers of replications differ by what parameters do: with one world they hardly do."""
+    drawn, plain = (table(bs.run(scenario, runs=8, seed=1, draw_parameters=source)) for source in ("posterior", False))
+    names = [name for name in drawn.columns if name.startswith("alignment_participants")]
+    assert names
+    for name in names:
+        with_signal, alone = (of[name].xs("signal", level="arm") for of in (drawn, plain))
+        assert with_signal.std() > 2 * alone.std()
+
+
+def test_the_command_its_folder_and_what_cannot_be_told_of_it(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    words = ["run", str(path), "--runs", "3", "--workers", "1", "--no-figures", "--out", str(folder)]
+    done = CliRunner().invoke(main, [*words, "--draws", "posterior"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    sound = CliRunner().invoke(main, ["verify", str(folder)], catch_exceptions=False)
+    assert sound.exit_code == 0 and "sound" in sound.stdout
+    result = bs.open_result(folder)
+    assert str(result.draws).startswith("posterior:")
+    refused = CliRunner().invoke(main, ["explain", str(folder), "--run", "1"])
+    assert refused.exit_code != 0 and "--draws fitted" in refused.stderr
+    both = CliRunner().invoke(main, [*words, "--draws", "prior", "--draw-parameters"])
+    assert both.exit_code == 2
+
+
+def test_the_old_option_is_the_fitted_one(path: Path, tmp_path: Path) -> None:
+    digests = []
+    for k, option in enumerate((["--draw-parameters"], ["--draws", "fitted"])):
+        folder = tmp_path / str(k)
+        words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--out", str(folder), *option]
+        assert CliRunner().invoke(main, words, catch_exceptions=False).exit_code == 0
+        digests.append(bs.open_result(folder).digest)
+    assert digests[0] == digests[1]
+    assert digests[0] != bs.run(load_scenario(path), runs=4, seed=1).digest
+
+
+def test_a_package_of_it_is_reproduced(path: Path, tmp_path: Path) -> None:
+    folder, archive = tmp_path / "study", tmp_path / "study.zip"
+    words = ["run", str(path), "--runs", "2", "--workers", "1", "--no-figures", "--out", str(folder)]
+    assert CliRunner().invoke(main, [*words, "--draws", "posterior"], catch_exceptions=False).exit_code == 0
+    packed = CliRunner().invoke(main, ["package", str(folder), "--out", str(archive)])
+    assert packed.exit_code == 0, packed.output
+    again = CliRunner().invoke(main, ["reproduce", str(archive)])
+    assert again.exit_code == 0, again.output
