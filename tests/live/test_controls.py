@@ -142,7 +142,7 @@ def test_the_options_give_the_same_scenario() -> None:
     settings = [word for flag, word in zip(words[4::2], words[5::2], strict=True) if flag == "--set"]
     again = load_scenario(Path(ROOT / "scenarios" / "beijing_2025.yaml"), set=settings)
     assert again.sha256 == with_values(BEIJING, dict(wish.values)).sha256 != BEIJING.sha256
-    assert "--draw-parameters" in as_options(EnsembleRequest((), 5), 7, draws=True)
+    assert "--draws fitted" in as_options(EnsembleRequest((), 5), 7, draws=True)
 
 
 WORDS = [

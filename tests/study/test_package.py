@@ -108,6 +108,7 @@ def remade(place: Path, name: str, out: Path, **changed: bytes | None) -> Path:
 # --- what is in it ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long  # in every run: studies with more in them, test_reproduce
 @pytest.mark.fault("F40")
 def test_reproduced_to_the_last_bit(place: Path, kind: str) -> None:
     before = sorted(place.iterdir())
@@ -133,7 +134,7 @@ def test_a_study_that_draws_its_parameters_is_reproduced_with_its_draws(place: P
     assert code == 0 and drawn.digest in said, said
     with zipfile.ZipFile(tmp_path / "drawn.zip") as archive:
         readme = next(name for name in archive.namelist() if name.endswith("README.md"))
-        assert "--draw-parameters" in archive.read(readme).decode()
+        assert "--draws fitted" in archive.read(readme).decode()
 
 
 @pytest.mark.fault("F40")

@@ -35,7 +35,7 @@ _COMMON = {"--workers": _WHOLE, "--run-timeout": _NUMBER} | dict.fromkeys(("--ou
 _OPTIONS: dict[str, dict[str, str | None]] = {
     "run": _COMMON
     | {"--runs": _WHOLE, "--precision": _NUMBER, "--theory": _IDENTIFIER, "--seed": None, "--arms": None}
-    | {"--set": r"[A-Za-z0-9_.\-\[\]]{1,200}=.*"},
+    | {"--set": r"[A-Za-z0-9_.\-\[\]]{1,200}=.*", "--draws": r"posterior|prior|fitted"},
     "sweep": _COMMON
     | dict.fromkeys(("--max-runs", "--max-bytes", "--block"), _WHOLE)
     | dict.fromkeys(("--scheduler", "--cluster", "--jobs", "--cluster-option"), None),

@@ -199,7 +199,7 @@ def _said(value: object) -> str:
 
 def as_options(asked: EnsembleRequest, seed: int, *, draws: bool = False) -> str:
     """The options of `balance-sim run` that give the same numbers, for a shell. draws: runs draw parameters."""
-    words = ["--runs", str(asked.runs), "--seed", str(seed), *(["--draw-parameters"] if draws else [])]
+    words = ["--runs", str(asked.runs), "--seed", str(seed), *(["--draws", "fitted"] if draws else [])]
     for path, value in asked.values:
         # as `--set` reads it: a text in quotes where it would be read as something else without
         is_plain = isinstance(value, date) or (isinstance(value, str) and is_plain_text(value))
