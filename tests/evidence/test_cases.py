@@ -286,9 +286,9 @@ def no_later_border(row):
         ("democracy_state_year.csv", no_later_year),
         ("mid_cow5_participants.csv", no_later_dispute),
         ("atop_members.csv", no_later_treaty),
-        ("cow_alliance_spells.csv", no_later_spell),
-        ("territorial_claims_icow.csv", no_later_claim),
-        ("rivalries_thompson_sakuwa_suhas.csv", no_later_rivalry),
+        pytest.param("cow_alliance_spells.csv", no_later_spell, marks=pytest.mark.long),
+        pytest.param("territorial_claims_icow.csv", no_later_claim, marks=pytest.mark.long),
+        pytest.param("rivalries_thompson_sakuwa_suhas.csv", no_later_rivalry, marks=pytest.mark.long),
         ("contiguity_spells.csv", no_later_border),
     ],
 )

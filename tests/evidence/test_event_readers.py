@@ -112,6 +112,9 @@ def test_gdelt_daily_files_have_no_header(tmp_path: Path) -> None:
     rows[2] = gdelt_line("CHN", "PRK", "x")
     with pytest.raises(DataError, match="line 3, column EventRootCode: this is not a number"):
         outcomes.read_gdelt(written(tmp_path, "wrong.export.CSV", "\n".join(rows) + "\n"))
+    rows[1] = "1\t20190401\tcut off"
+    with pytest.raises(DataError, match="line 2: a row has 3 cells"):
+        outcomes.read_gdelt(written(tmp_path, "wrong.export.CSV", "\n".join(rows) + "\n"))
 
 
 def test_gdelt_scores_have_no_direction(tmp_path: Path) -> None:
@@ -185,3 +188,42 @@ def test_acts_of_any_kind(tmp_path: Path) -> None:
         acts.read_acts(wrong)
     with pytest.raises(DataError, match=r"line 2, column kind: no kind .*\(found 'joint_summit'\)\. Use visit"):
         acts.read_acts(tmp_path / "acts.csv", ["visit"])
+
+
+HEADS = {
+    "icews-years": "year,source_iso3,target_iso3,verb_coop,matl_coop,verb_conf,matl_conf",
+    "icews": "Event Date,Source Country,Target Country,Event Text,CAMEO Code",
+    "polecat": "Event Date,Event Type,Actor Country,Recipient Country",
+    "gdelt": "SQLDATE,Actor1CountryCode,Actor2CountryCode,EventRootCode",
+    "gdelt-scores": "month,iso3_1,iso3_2,score",
+    "exercises": "mmeid,start",
+    "treaties": "atopid,member,yrent,moent,dayent,yrexit,moexit,dayexit",
+    "us_visits": "state_visited,start",
+    "china_visits": "year,name,iso3",
+    "trips": "LeaderCountryISO,CountryVisitedISO,TripStartDate",
+    "arms": "year,ccode_sender,ccode_receiver",
+    "incidents": "dispnum,ccode,stday,stmon,styear,sidea",
+    "acts": "date,kind,principals",
+    "recorded_visits": "Event Date,Source Country,Target Country,Event Text,CAMEO Code",
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_file_without_rows_is_read_and_one_without_columns_refused(name: str, tmp_path: Path) -> None:
+    reader = {**outcomes.OUTCOMES, **acts.ACTS}[name][0]
+    written(tmp_path, "some_participants.csv", "mmeid,gwcode\n")
+    assert reader(written(tmp_path, "some.csv", HEADS[name] + "\n")).frame.empty
+    with pytest.raises(DataError, match="needs a column"):
+        reader(written(tmp_path, "some.csv", "a,b\n1,2\n"))
+    with pytest.raises(DataError, match="the file is not there"):
+        reader(tmp_path / "other.csv")
+
+
+@pytest.mark.parametrize("name", [name for name in HEADS if name not in ("polecat", "icews", "recorded_visits")])
+def test_cells_that_cannot_be_read_are_named(name: str, tmp_path: Path) -> None:
+    """Every cell is nonsense: the error names line 2 and a column, or the row is left out with its reason."""
+    reader = {**outcomes.OUTCOMES, **acts.ACTS}[name][0]
+    written(tmp_path, "some_participants.csv", "mmeid,gwcode\n?!,?!\n")
+    row = ",".join(["?!"] * len(HEADS[name].split(",")))
+    with pytest.raises(DataError, match=r"line 2, column \w"):
+        reader(written(tmp_path, "some.csv", f"{HEADS[name]}\n{row}\n"))

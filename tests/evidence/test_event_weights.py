@@ -287,7 +287,7 @@ def test_association_is_small_beside_intent() -> None:
 @pytest.mark.long
 def test_recovery_and_rates_over_many_sets() -> None:
     """Coverage of the 95 % CI, and how often `measured` is said where there is nothing."""
-    sets = 100
+    sets = 40
     known = [measure(invented_study(2000 + s, TRUTH), 39, seed=s) for s in range(sets)]
     none = [measure(invented_study(4000 + s, {}), 39, seed=s) for s in range(sets)]
     print("\n".join([*summary(known, TRUTH), *summary(none, {})]))

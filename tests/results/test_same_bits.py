@@ -58,8 +58,22 @@ def lived(scenario: Scenario, cuts: list[int], arms: tuple[str, ...] = (CONTROL,
     return whole
 
 
-@pytest.mark.parametrize("draws", [False, True])
-@pytest.mark.parametrize("cuts", [[1], [13, 14, 39], list(range(1, 40))])
+@pytest.mark.parametrize(
+    ("cuts", "draws"),
+    [
+        ([13, 14, 39], False),
+        ([1], True),
+        *(
+            pytest.param(cuts, draws, marks=pytest.mark.long)
+            for cuts, draws in (
+                ([1], False),
+                ([13, 14, 39], True),
+                (list(range(1, 40)), False),
+                (list(range(1, 40)), True),
+            )
+        ),
+    ],
+)
 def test_blocks_cut_anywhere(uneven: Scenario, cuts: list[int], draws: bool) -> None:
     """draws: with parameters of their own for each run."""
     whole, parts = (lived(uneven, at, draws=draws) for at in ([], cuts))

@@ -122,7 +122,7 @@ def every_number(twice: Twice, stride: int) -> int:
 
 
 def test_numbers_of_a_shipped_scenario_are_set_as_if_they_were_read(twice):
-    assert every_number(twice, 13) > 7
+    assert every_number(twice, 29) > 1
 
 
 @pytest.mark.long
@@ -235,7 +235,7 @@ def test_rules_do_read_what_only_warns(head):
         check(draft)
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0, 10_000.0, -10.0])
+@pytest.mark.parametrize("value", [0.0, 10_000.0, *(pytest.param(one, marks=pytest.mark.long) for one in (1.0, -10.0))])
 def test_rules_only_warn_of_it(value):
     """Whatever number the schema lets through."""
     scenario = load_scenario(SHIPPED[0])

@@ -209,6 +209,7 @@ def test_saved_twice_the_same_bytes(tmp_path: Path) -> None:
     assert b"<dc:date>" not in (tmp_path / "a" / "figures" / "fan.svg").read_bytes()
 
 
+@pytest.mark.long  # in every run: a run with figures, faults/test_disks; the same bytes elsewhere, test_report
 @pytest.mark.fault("F36")
 def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
     """In a process of its own whose HOME cannot be written: the same bytes, and no file left behind."""

@@ -154,7 +154,7 @@ def test_an_interval_of_the_mean_holds_it_at_the_nominal_rate(name: str, n: int)
     assert passes(held(RIGHT[name], normal, n, 0.3, DRAWS), DRAWS)
 
 
-@pytest.mark.parametrize("n", [100, 400])
+@pytest.mark.parametrize("n", [100, pytest.param(400, marks=pytest.mark.long)])
 def test_an_effect_on_counts_is_held_at_the_nominal_rate(n: int) -> None:
     """Two runs in five differ: 0.95 to 0.98. There is room for a jump as large as the spread of the levels."""
     assert passes(held(counted, counts_of_accords, n, 0.3, DRAWS), DRAWS, 0.95, 0.98)
@@ -262,7 +262,7 @@ def rare(sizes: Sizes, expected: float) -> Draw:
     return draw
 
 
-@pytest.mark.parametrize("name", UNEVEN)
+@pytest.mark.parametrize("name", ["several", *(pytest.param(one, marks=pytest.mark.long) for one in [*UNEVEN][1:])])
 def test_rare_differences_of_uneven_size(name: str) -> None:
     """Of 200 runs 3, 10 or 30 differ by uneven amounts: 0.94 or more. Student's fails, but where gains and losses
     make up for each other."""
@@ -307,7 +307,9 @@ def shifted(sizes: Sizes, expected: float) -> Draw:
     return draw
 
 
-@pytest.mark.parametrize("name", JUMPS)
+@pytest.mark.parametrize(
+    "name", ["normal", "skewed", *(pytest.param(one, marks=pytest.mark.long) for one in ("all alike", "exponential"))]
+)
 def test_a_shift_with_rare_jumps_is_held_at_the_nominal_rate_or_more(name: str) -> None:
     """0.3 to 40 jumps in 200 runs: 0.94 or more. Student's, which knows only those that came, falls short where few are
     expected, unless jumps of both signs make up for each other."""
@@ -803,7 +805,7 @@ def halved(name: str, one: Index, effects: np.ndarray) -> Index:
     return narrowed(one)
 
 
-@pytest.mark.parametrize("trajectories", [6, 10, 40])
+@pytest.mark.parametrize("trajectories", [10, *(pytest.param(n, marks=pytest.mark.long) for n in (6, 40))])
 def test_intervals_of_morris_effects_hold_them(trajectories: int) -> None:
     """500 draws. mu and mu star: 0.93 to 0.97 passes. sigma: 0.94 or more, of few trajectories near 1; where it is
     zero the interval ends there. Half the length does not pass, of mu and mu star."""
@@ -890,7 +892,15 @@ def split_draws(draws: int, points: int, name: str) -> tuple[np.ndarray, np.ndar
     return good, wrong
 
 
-@pytest.mark.parametrize(("name", "points"), [*((name, FEW_POINTS) for name in LEVELS_OF_POINTS), ("counts", 50)])
+@pytest.mark.parametrize(
+    ("name", "points"),
+    [
+        ("normal", FEW_POINTS),
+        ("no parameter", FEW_POINTS),
+        ("counts", 50),
+        *(pytest.param(name, FEW_POINTS, marks=pytest.mark.long) for name in ("even", "skewed", "counts")),
+    ],
+)
 def test_intervals_of_the_variance_split_hold_it(name: str, points: int) -> None:
     """500 draws of 12 and of 50 points: 0.94 or more; percentiles of resampled points, as they were, do not pass."""
     good, wrong = split_draws(500, points, name)

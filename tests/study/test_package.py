@@ -108,6 +108,7 @@ def remade(place: Path, name: str, out: Path, **changed: bytes | None) -> Path:
 # --- what is in it ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long  # in every run: studies with more in them, test_reproduce
 @pytest.mark.fault("F40")
 def test_reproduced_to_the_last_bit(place: Path, kind: str) -> None:
     before = sorted(place.iterdir())

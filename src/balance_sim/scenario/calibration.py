@@ -106,7 +106,7 @@ class PosteriorFile(Strict):
     scenario_sha256: str
     priors_sha256: str
     method: dict[str, Any]
-    informed: dict[str, Any]
+    informed: dict[str, tuple[str, float, float, float]]
     headline: dict[str, Any] = Field(default_factory=dict)
 
 

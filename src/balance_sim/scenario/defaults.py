@@ -149,6 +149,11 @@ def shipped_priors() -> dict[str, Any]:
     return told | {f"priors.{name}": entry for name, entry in _shipped("defaults.yaml")["priors"].items()}
 
 
+def shipped_measurement(name: str) -> dict[str, Any]:
+    """A shipped file of what was measured: `fitted.yaml`, `beliefs.yaml`, `event_weights.yaml`. Not to be changed."""
+    return _shipped(name)
+
+
 def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
     """What data tell of parameters, as far as draws are made from it: the fit, evaluations, multipliers of acts."""
     fit, beliefs, events = (_shipped(f"{name}.yaml") for name in ("fitted", "beliefs", "event_weights"))

@@ -16,7 +16,7 @@ import pandas as pd
 
 from balance_sim.evidence.data.codes import System, convert, current_iso3
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.table import MISSING_CODES, Read, Table, day, declared, open_table, years_of
+from balance_sim.evidence.data.table import MISSING_CODES, Read, ReadReport, Table, day, declared, open_table, years_of
 from balance_sim.evidence.events.outcomes import OUTCOMES, read_icews, state_iso3
 
 USA, CHINA = 2, 710
@@ -83,6 +83,12 @@ def read_exercises(path: Path | str) -> Read:
     frame = _joint(listed["day"], listed["id"].map(groups), "exercise")
     notes = [f"participants: {line}" for line in who.read(frame, None).report.losses]
     return table.read(frame, (int(frame["day"].dt.year.min()), EXERCISES_LAST) if len(frame) else None, *notes)
+
+
+def participants_report(path: Path) -> ReadReport:
+    """On the file of participants that belongs to a list of exercises. Raises DataError."""
+    who = open_table(_beside(path), "MME participants", *_PARTICIPANTS)
+    return who.read(who.text, None).report
 
 
 def _beside(path: Path) -> Path:

@@ -17,7 +17,7 @@ from balance_sim.evidence.data.sources import READERS, file_of
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.evidence.estimation.parameter_files import file_record
 from balance_sim.evidence.events.absorbed import EventPanel, panel_of
-from balance_sim.evidence.events.acts import ACTS, ONLY_IF_NAMED
+from balance_sim.evidence.events.acts import ACTS, ONLY_IF_NAMED, participants_report
 from balance_sim.evidence.events.exposure import Periods, act_sets
 from balance_sim.evidence.events.measurement import Study, quarrel_nats, shipped_weights
 from balance_sim.evidence.events.outcomes import OUTCOMES
@@ -92,6 +92,8 @@ def load_events(
     inside = dated[dated["day"].dt.year.between(low, high)]
     counts = {str(kind): int(count) for kind, count in inside["kind"].value_counts().sort_index().items()}
     reports = tuple(read.report for read in [*reads, *acts.values(), *used])
+    if "exercises" in acts:
+        reports = (*reports, participants_report(Path(acts["exercises"].report.path)))
     return Loaded(study, name, period, (low, high), tuple(acts), reports, tuple(notes), counts)
 
 

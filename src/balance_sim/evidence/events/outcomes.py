@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.codes import convert, state_codes
+from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import Read, Table, declared, open_table, years_of
 from balance_sim.evidence.data.text import text_of
 
@@ -200,17 +201,32 @@ def read_polecat(path: Path | str) -> Read:
     return _finished(table, _sides(table), day, conflict=conflict, count=table.same(1.0))
 
 
+def _is_headless(path: Path) -> bool:
+    """Whether a file begins with a number, as GDELT's daily files do."""
+    if not path.is_file():
+        return False
+    with text_of(path) as handle:
+        return handle.readline().split("\t", 1)[0].strip().isdigit()
+
+
+def _headless(path: Path, wanted: Mapping[str, str]) -> pd.DataFrame:
+    """Columns of a file without a header, by their place."""
+    with text_of(path) as handle:
+        rows = [line.rstrip("\r\n").split("\t") for line in handle]
+    for number, cells in enumerate(rows, 1):
+        if len(cells) < len(GDELT):
+            why = f"a row has {len(cells)} cells, GDELT's have {len(GDELT)} and more"
+            raise DataError(why, "Download the file again", path, number)
+    return pd.DataFrame({ours: [cells[GDELT.index(theirs)] for cells in rows] for ours, theirs in wanted.items()})
+
+
 def read_gdelt(path: Path | str) -> Read:
     """GDELT events: the daily files without a header, or rows with GDELT's column names. Raises DataError."""
     wanted = {"day": "SQLDATE", "source": "Actor1CountryCode", "target": "Actor2CountryCode", "root": "EventRootCode"}
-    with text_of(Path(path)) as handle:
-        headless = handle.readline().split("\t", 1)[0].strip().isdigit()
-    if headless:
-        with text_of(Path(path)) as handle:
-            text = pd.read_csv(handle, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3)
-        text = text.iloc[:, [GDELT.index(name) for name in wanted.values()]].set_axis(list(wanted), axis=1)
+    path = Path(path)
+    if _is_headless(path):
         names = {ours: (theirs,) for ours, theirs in wanted.items()}
-        table: Table = HeadlessTable(Path(path), "GDELT events", text, wanted, names, tuple(GDELT))
+        table: Table = HeadlessTable(path, "GDELT events", _headless(path, wanted), wanted, names, GDELT)
     else:
         table = open_table(path, "GDELT events", {k: (v,) for k, v in wanted.items()}, tuple(wanted))
     day, root = table.dates("day")[0], table.bounded("root", 1, 20)

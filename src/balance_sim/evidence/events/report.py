@@ -14,6 +14,8 @@ from balance_sim.evidence.events.load import Loaded
 from balance_sim.evidence.events.measurement import EventEstimate, EventWeights
 
 FORM = 1
+TARGETS = {"intent": "by rule: every rival of another participant", "incident": "on record", "alignment": None}
+"""How it is known at whom acts are aimed."""
 HEAD = """\
 # Multipliers of the shipped weights of events, from the share of conflict among recorded acts (fit --events).
 # A multiplier of 1 is the shipped weight, 0 is none. See docs/event_weights.md.
@@ -37,6 +39,7 @@ def _entry(one: EventEstimate) -> dict[str, object]:
     return {
         "word": one.word,
         "parameters": _paths(one),
+        "targets": TARGETS[one.column.group],
         "multiplier": {
             "mean": _short(one.estimate),
             "standard_error": _short(one.error),

@@ -55,4 +55,5 @@ def head_text(head: dict[str, Any]) -> str:
 
 
 def _short(value: float) -> float:
-    return float(f"{value:.3g}")
+    """Three digits; what is rounding error alone is 0."""
+    return float(f"{value:.3g}") if abs(value) >= 1e-5 else 0.0

@@ -24,8 +24,14 @@ from balance_sim.evidence.estimation.calibration import calibrate, peak_given, p
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.replications.parameter_draws import limits, normals, quantile
 from balance_sim.scenario import with_values
-from balance_sim.scenario.defaults import Distribution, ParameterPrior, fitted_distribution, parameter_table, priors
-from balance_sim.scenario.files import shipped_text
+from balance_sim.scenario.defaults import (
+    Distribution,
+    ParameterPrior,
+    fitted_distribution,
+    parameter_table,
+    priors,
+    shipped_measurement,
+)
 from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.stats.smooth_process import SmoothProcess, fit_process, process_at
 
@@ -91,7 +97,7 @@ class AgreementRecord:
 
 def shipped_record() -> AgreementRecord:
     """From the table that is shipped."""
-    said = BeliefsFile.model_validate(_shipped("beliefs.yaml"), strict=False)
+    said = BeliefsFile.model_validate(shipped_measurement("beliefs.yaml"), strict=False)
     rows, count = np.array(said.points), len(said.names)
     z = rows[:, :count]
 
@@ -222,15 +228,9 @@ class EventRecord:
 
 def shipped_events() -> EventRecord:
     """From the shipped measurement; kinds that it calls not told are left out."""
-    said = _shipped("event_weights.yaml")
+    said = shipped_measurement("event_weights.yaml")
     names = said["covariance"]["names"]
     told = [k for k, name in enumerate(names) if said["kinds"][name]["word"] != NOT_TOLD]
     paths = tuple(said["kinds"][names[k]]["parameters"][0] for k in told)
     matrix = np.array(said["covariance"]["matrix"])[np.ix_(told, told)]
     return EventRecord(paths, np.array(said["covariance"]["multipliers"])[told], matrix)
-
-
-def _shipped(name: str) -> dict[str, Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loaded: dict[str, Any] = yaml.load(shipped_text("balance_sim.scenario", name), Loader=loader)
-    return loaded
