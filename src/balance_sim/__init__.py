@@ -14,9 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from balance_sim.analysis.compare import compare as compare
     from balance_sim.analysis.expected_effect import effect as effect
+    from balance_sim.analysis.placebos import placebos as placebos
     from balance_sim.analysis.result import AnalysedResult as AnalysedResult
     from balance_sim.analysis.result import open_result as open_result
+    from balance_sim.analysis.sensitivity import sensitivity as sensitivity
+    from balance_sim.analysis.world_at_start import world_at_start as world_at_start
     from balance_sim.experiment.gof import goodness_of_fit as goodness_of_fit
     from balance_sim.experiment.run import run as run
     from balance_sim.model.agents import BalanceModel as BalanceModel
@@ -35,13 +39,17 @@ _HOMES = {
     "Scenario": "balance_sim.scenario",
     "ScenarioError": "balance_sim.scenario",
     "StateAgent": "balance_sim.model.agents",
+    "compare": "balance_sim.analysis.compare",
     "effect": "balance_sim.analysis.expected_effect",
     "goodness_of_fit": "balance_sim.experiment.gof",
     "landscape": "balance_sim.model.landscape",
     "load_scenario": "balance_sim.scenario",
     "open_result": "balance_sim.analysis.result",
+    "placebos": "balance_sim.analysis.placebos",
     "run": "balance_sim.experiment.run",
+    "sensitivity": "balance_sim.analysis.sensitivity",
     "with_values": "balance_sim.scenario",
+    "world_at_start": "balance_sim.analysis.world_at_start",
 }
 __all__ = [  # noqa: RUF022 - grouped by room
     "Scenario",
@@ -56,6 +64,10 @@ __all__ = [  # noqa: RUF022 - grouped by room
     "run",
     "effect",
     "goodness_of_fit",
+    "compare",
+    "sensitivity",
+    "placebos",
+    "world_at_start",
     "landscape",
 ]
 

@@ -14,7 +14,19 @@ MODULES = (
         for name in ("indices", "intervals", "lags", "networks", "newton", "scores", "shapley", "stacking", "variance")
     ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
-    *(f"balance_sim.analysis.{name}" for name in ("explain.attribution", "gof", "mechanisms", "participants")),
+    *(
+        f"balance_sim.analysis.{name}"
+        for name in (
+            "compare",
+            "explain.attribution",
+            "gof",
+            "mechanisms",
+            "participants",
+            "placebos",
+            "sensitivity",
+            "world_at_start",
+        )
+    ),
     *(f"balance_sim.evidence.data.{name}" for name in ("codes", "table")),
     "balance_sim.coordination.effects",
     "balance_sim.pool.plain",

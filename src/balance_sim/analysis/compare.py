@@ -119,11 +119,38 @@ def open_side(side: ComparedSide) -> Result | SweepResult:
 
 
 def compare(left: str, right: str, classes: str | None = None) -> StudyComparison:
-    """Two results folders, two arms, or two points of sweeps.
+    """Two results folders, two arms, or two points of sweeps: differences are right less left.
 
-    Without arms named, every arm both have is compared with itself. Two sweeps are compared at every point
-    that both have. classes: `left` or `right`, whose class table counts where the two differ.
-    Raises WrongRequest for what cannot be compared, class tables that differ among it."""
+    Without arms named, every arm that both have is compared with itself; two sweeps at every point that both have.
+
+    Parameters
+    ----------
+    left, right : `FOLDER`, `FOLDER:ARM`, `FOLDER@POINT` or `FOLDER@POINT:ARM`
+    classes : `left` or `right`, whose class table counts where the two differ
+
+    Returns
+    -------
+    StudyComparison : `outcomes` and `dyads`, tidy, one row each with means, difference, MCSE and 95 % CI in the
+        outcome's own unit; paired by random numbers where the seeds match, by Welch (1947) where not
+
+    Raises
+    ------
+    WrongRequest : for what cannot be compared, class tables that differ among it
+    StoreDamaged : where a file is not what it was written as
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> from tempfile import TemporaryDirectory
+    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
+    >>> with TemporaryDirectory() as folder:
+    ...     made = bs.run(scenario, runs=4, seed=1, out=folder)
+    ...     found = compare(f"{folder}:no_summit", f"{folder}:summit")
+    >>> found.paired, found.differences
+    (True, [])
+    >>> {"outcome", "left", "right", "difference"} <= {*found.outcomes.columns}
+    True
+    """
     sides = parse_side(left), parse_side(right)
     one, two = (open_side(side) for side in sides)
     differences = inputs_that_differ(*sides)

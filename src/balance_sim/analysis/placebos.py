@@ -96,10 +96,32 @@ class Placebos:
 
 
 def placebos(scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, dates: int = DATES) -> Placebos:
-    """Both families for the focal event of an arm. arm: None, or one without the event: none.
+    """Both families of placebos for the focal event of an arm, by the expected estimator.
 
-    most, dates: how many of each. Depends on the scenario alone, with no random numbers but keyed ones: asked again,
-    of more runs or another seed, it is not worked out again."""
+    Depends on the scenario alone, with no random numbers but keyed ones: asked again, of more runs or another seed, it
+    is not worked out again. Fisher 1935; Phipson, Smyth 2010: see the top of this module.
+
+    Parameters
+    ----------
+    scenario : a complete scenario
+    arm : its name; None, or one without the event, has no placebos, and `why` says so
+    most, dates : how many of other participants, and of other dates, at most
+
+    Returns
+    -------
+    Placebos : `families`, each with the event's effect and those of the placebos, in expected agreements within its
+        window of days
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
+    >>> found = placebos(scenario, "summit", dates=4)
+    >>> [(of.name, len(of.placebos)) for of in found.families]
+    [('participants', 5), ('dates', 4)]
+    >>> placebos(scenario, None).why
+    'there is no arm beside the control arm'
+    """
     if arm is None:
         return Placebos(arm, why="there is no arm beside the control arm")
     given = (content_digest(scenario), arm, most, dates)

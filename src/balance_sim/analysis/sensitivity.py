@@ -70,8 +70,44 @@ def sensitivity(
 ) -> Sensitivity:
     """Everything that can be said of a sweep's factors, on means and on paired effects.
 
-    Indices need a sobol or morris design; the split and the convergence report any design.
-    Raises WrongRequest for an unknown outcome or a sweep without results."""
+    Sobol indices by Saltelli et al. 2010, elementary effects by Morris 1991: they need such a design. The split of the
+    variance and the convergence report are of any design.
+
+    Parameters
+    ----------
+    result : a sweep read back by `open_sweep`, or as `sweep` returns it
+    outcomes : names; all of the sweep if not given
+    precision : half-width of a 95 % CI, in the outcome's unit, that `convergence` asks for
+    boots : resamples behind each interval of a Sobol index
+    seed : of the resamples
+
+    Returns
+    -------
+    Sensitivity : tidy frames `indices`, `split` and `convergence`; `notes` on intervals that say too much
+
+    Raises
+    ------
+    WrongRequest : for an unknown outcome, or a sweep without results
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from balance_sim.experiment.sweep import sweep
+    >>> from balance_sim.scenario.experiment import load_experiment
+    >>> plan = f'''schema: 1
+    ... title: two values
+    ... scenario: {Path("experiments/smoke/five_states.yaml").resolve()}
+    ... factors: {{parameters.beta: [0.2, 0.4]}}
+    ... runs: 4
+    ... outcomes: [accords_all_300]
+    ... '''
+    >>> with TemporaryDirectory() as folder:
+    ...     written = Path(folder, "plan.yaml").write_text(plan)
+    ...     found = sensitivity(sweep(load_experiment(Path(folder, "plan.yaml")), out=Path(folder, "out")))
+    >>> found.indices.empty, sorted(set(found.split["of"]))
+    (True, ['effect', 'mean'])
+    """
     names = list(outcomes) if outcomes else result.outcome_names
     matrices = run_matrices(result, names)
     table, points, left_out = matrices.values, matrices.points, matrices.left_out

@@ -96,7 +96,29 @@ class WorldAtStart:
 
 
 def world_at_start(scenario: Scenario) -> WorldAtStart:
-    """The scenario's control arm on its first day. Raises ValueError for states without a class."""
+    """The scenario's control arm on its first day: what states fear, hold and are expected to sign, before any event.
+
+    Parameters
+    ----------
+    scenario : a complete scenario of n states and P dyads
+
+    Returns
+    -------
+    WorldAtStart : (n, n) shares of fear and depths in force, (n,) insecurities, (P,) expected new agreements a year
+
+    Raises
+    ------
+    ValueError : for states without a class
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> found = world_at_start(bs.load_scenario("experiments/smoke/five_states.yaml"))
+    >>> found.fear.shape, found.security.shape
+    ((5, 5), (10,))
+    >>> found.codes[0], found.ranking(0)[0][0]
+    ('XAR', 'XCO')
+    """
     worlds = compile_arms(scenario, (scenario.reference_arm,))
     world = worlds.reference
     view = perceive(world, at_start(world), 0)
