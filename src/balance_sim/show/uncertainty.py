@@ -33,8 +33,8 @@ def theory_words(name: str) -> str:
 
 
 def places_of(found: Uncertainty) -> int:
-    """Decimals for effects: two significant digits of the value in use, at least three."""
-    return max(say.digits(found.estimate["total"]), 3)
+    """Decimals for effects: two significant digits of the value in use, at least four."""
+    return max(say.digits(found.estimate["total"]), 4)
 
 
 def interval_words(found: Uncertainty) -> str:

@@ -114,7 +114,8 @@ def draw_uncertainty(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         size = 6.0 if not np.isfinite(row["weight"]) else 4.0 + 9.0 * np.sqrt(row["weight"])
         ax.plot(np.clip(row["effect"], low, high), y, "o", color=colour, markersize=size, markeredgecolor="white")
         style.beside(ax, y, row["told"])
-    ax.set_xlim(low, high)
+    edge = 0.015 * (high - low)
+    ax.set_xlim(low - edge, high + edge)
     ax.set_xlabel(f"effect on expected {say.COUNTER}")
     small = (
         "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo events. Arrows: the bar goes on. "
