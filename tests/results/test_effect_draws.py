@@ -23,8 +23,8 @@ from balance_sim.analysis.effect_draws import (
 )
 from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.parameter_draws import CODING, Draws, at, prior_draws, with_coding
+from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.replications.parameter_draws import CODING, Draws, at, posterior_draws, prior_draws, with_coding
 from balance_sim.results.points import design_points
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
@@ -35,7 +35,7 @@ from balance_sim.show.uncertainty import uncertainty_lines
 
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
-    return load_scenario("scenarios/solomon_2022.yaml")
+    return load_scenario("scenarios/solomon_2022.yaml", drawn=False)
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +200,24 @@ def test_what_cannot_be_drawn_is_refused_where_it_stands(tmp_path: Path, factors
 def test_named_factors_alone_are_drawn(tmp_path: Path) -> None:
     points = list(design_points(experiment(tmp_path, "{parameters.beta: drawn, parameters.eta0: drawn}")))
     assert [[path for path, _ in point.values] for point in points] == [["parameters.beta", "parameters.eta0"]] * 6
+
+
+@pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*.yaml")), ids=lambda path: path.stem)
+def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
+    """The kept effect at the values in use is the effect at the values in use; 2,000 draws of each; prior wider."""
+    scenario = load_scenario(path)
+    arm = headline_arm(scenario, chosen_arms(scenario, None))
+    found = kept(scenario, arm)
+    assert found is not None and arm is not None, "run: balance-sim posterior"
+    now = effect_of(compile_arms(scenario, [scenario.reference_arm, arm]), arm)
+    assert [*found.estimate.values()] == pytest.approx(now, rel=1e-5, abs=1e-12)
+    assert found.posterior is not None and found.prior is not None
+    assert found.posterior.draws == found.prior.draws == 2000
+    width = {
+        of: high - low
+        for of, (low, high) in (
+            (name, one.of["total"].ci95) for name, one in (("posterior", found.posterior), ("prior", found.prior))
+        )
+    }
+    assert width["posterior"] < width["prior"]
+    assert found.posterior.sha256 == posterior_draws(scenario).sha256

@@ -173,7 +173,7 @@ def test_what_is_not_known_of_the_parameters_is_printed_where_it_is_known() -> N
     text = printed(knowing(result))
     words = one_line(text)
     assert "posterior 95 %" in text and "prior 95 %" in text
-    assert "null 0.000 (weight 0.25)" in words and "together +0.075" in words
+    assert "null 0.0000 (weight 0.25)" in words and "together +0.0750" in words
     assert "event weights 70 %" in words and "standard deviation from 0.040 to 0.030" in words
     assert max(len(line) for line in text.splitlines()) <= 80
     figure = FIGURES["uncertainty"]
