@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from balance_sim.analysis.compare import compare as compare
+    from balance_sim.analysis.effect_draws import uncertainty as uncertainty
     from balance_sim.analysis.expected_effect import effect as effect
     from balance_sim.analysis.placebos import placebos as placebos
     from balance_sim.analysis.result import AnalysedResult as AnalysedResult
@@ -47,6 +48,7 @@ _HOMES = {
     "open_result": "balance_sim.analysis.result",
     "placebos": "balance_sim.analysis.placebos",
     "run": "balance_sim.experiment.run",
+    "uncertainty": "balance_sim.analysis.effect_draws",
     "sensitivity": "balance_sim.analysis.sensitivity",
     "with_values": "balance_sim.scenario",
     "world_at_start": "balance_sim.analysis.world_at_start",
@@ -63,6 +65,7 @@ __all__ = [  # noqa: RUF022 - grouped by room
     "open_result",
     "run",
     "effect",
+    "uncertainty",
     "goodness_of_fit",
     "compare",
     "sensitivity",

@@ -18,6 +18,7 @@ MODULES = (
         f"balance_sim.analysis.{name}"
         for name in (
             "compare",
+            "effect_draws",
             "explain.attribution",
             "gof",
             "mechanisms",
