@@ -81,6 +81,12 @@ def test_codings_of_targets_are_drawn_as_often_as_they_weigh(scenario: Scenario)
         assert event.targets == own
 
 
+def test_who_takes_part_is_no_target_of_a_coding(scenario: Scenario) -> None:
+    joined = with_values(scenario, {f"events.{scenario.focal}.principals": ["AUS", "CHN", "SLB"]})
+    event = next(one for one in with_coding(joined, 1).events if one.id == joined.focal)
+    assert event.targets == ("NZL", "USA")
+
+
 def test_an_interval_holds_what_it_says() -> None:
     """Quantiles of known numbers, and the share above zero."""
     values = np.column_stack([np.arange(-10.0, 91.0)] * len(COLUMNS))

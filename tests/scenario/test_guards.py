@@ -46,7 +46,6 @@ SCENARIO = [
      "E022", "kinds", "201 kinds, more than 200"),
     (TOP, TOP + "kinds: 3\n", "E201", "kinds", "expected a mapping of kinds, got integer 3"),
     ("audiences:\n  " + WEST, "audiences: 3", "E201", "audiences", "expected a mapping, got integer 3"),
-    (TOP, TOP + CODING.format("CHN", 0.2, ""), "E306", "targets_alternatives.other.targets", "takes part in `summit`"),
     (TOP, TOP + CODING.format("FRA", 1.5, ""), "E203", "targets_alternatives.other.weight", "1.5"),
     (TOP, TOP + CODING.format("FRA", 0.6, ", {id: a, targets: [], weight: 0.4, source: s}"), "E203",
      "targets_alternatives.other.weight", "sum to 1: nothing is left"),

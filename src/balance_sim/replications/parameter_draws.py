@@ -105,14 +105,18 @@ def with_coding(scenario: Scenario, which: int) -> Scenario:
     """The scenario with its focal event aimed as the alternative of this number says, counted from 1; 0 leaves it."""
     if which == 0:
         return scenario
-    targets = scenario.targets_alternatives[which - 1].targets
-    key = scenario.sha256, targets
-    if key not in _CODED:
-        _CODED[key] = with_values(scenario, {f"events.{scenario.focal}.targets": list(targets)})
-    return _CODED[key]
+    event = next(one for one in scenario.events if one.id == scenario.focal)
+    own = {*event.principals, *event.guests}
+    targets = tuple(code for code in scenario.targets_alternatives[which - 1].targets if code not in own)
+    made_of, coded = _CODED.get((scenario.sha256, targets), (None, scenario))
+    if made_of is not scenario:
+        coded = with_values(scenario, {f"events.{scenario.focal}.targets": list(targets)})
+        _CODED[scenario.sha256, targets] = scenario, coded
+    return coded
 
 
-_CODED: LRUCache[tuple[str, tuple[str, ...]], Scenario] = LRUCache(8)
+_CODED: LRUCache[tuple[str, tuple[str, ...]], tuple[Scenario | None, Scenario]] = LRUCache(8)
+"""The last scenarios with another coding, each with the very one that it was made of."""
 
 
 # --- priors -----------------------------------------------------------------------------------------

@@ -218,18 +218,11 @@ def check_roles(event: Event, row: RowRead) -> Iterator[Diagnostic]:
 
 
 def _check_codings(draft: Draft) -> Iterator[Diagnostic]:
-    """Alternatives to the focal event's targets: nobody who takes part in it, and weights that leave some for it."""
+    """Weights of alternatives to the focal event's targets leave some for its own."""
     rows = draft.read("targets_alternatives")
-    focal = draft.head.focal if draft.head else None
-    event = next((row.value for row in draft.read("events") if row.value.id == focal), None)
-    for row in rows:
-        taken = sorted({*row.value.targets} & {*event.principals, *event.guests}) if event is not None else []
-        if taken:
-            why = f"{listed(f'`{code}`' for code in taken)} takes part in `{focal}`, and cannot be a target of it"
-            yield row.problem("targets", "E306", why, "leave it out")
     total = sum(row.value.weight for row in rows)
     if total >= 1.0:
-        why = f"the weights of all alternatives sum to {total:g}: nothing is left for the coding in `{focal}`"
+        why = f"the weights of all alternatives sum to {total:g}: nothing is left for the event's own coding"
         yield rows[0].problem("weight", "E203", why, "lower them", "a sum below 1")
 
 

@@ -200,7 +200,7 @@ class Event(SectionRow):
 
 
 class TargetsCoding(SectionRow):
-    """Another coding of the focal event's targets, with its probability; the event's own has what all these leave."""
+    """Another coding of the focal event's targets (those who take part left out); the event's own has what is left."""
 
     id: Identifier
     targets: tuple[Identifier, ...] = ()
