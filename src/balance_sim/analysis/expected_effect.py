@@ -51,6 +51,17 @@ class ExpectedEffect:
         """The longest window reported, in days."""
         return max(self.scenario.report.windows)
 
+    @property
+    def outcome(self) -> str:
+        """The headline's: counter-balancing security agreements within the longest window."""
+        return Outcome("accords", "counter", self.window).name
+
+    @property
+    def effect(self) -> float:
+        """On that outcome."""
+        control, having = (of[self.outcome] for of in self.outcomes)
+        return having - control
+
     def rows(self, what: str = "accords") -> Iterator[tuple[str, int, float, float]]:
         """Direction, window, expected number in the control arm, and in the arm.
 
@@ -63,11 +74,11 @@ class ExpectedEffect:
 
     def __repr__(self) -> str:
         """The arm, its effect on counter-balancing agreements within the longest window, and the channels of it."""
-        control, having = (of[Outcome("accords", "counter", self.window).name] for of in self.outcomes)
+        control = self.outcomes[0][self.outcome]
         said = "".join(
             f", {name} {value:+.4f}" for name, value in (self.parts or {}).items() if value and name != "total"
         )
-        return f"<{self.arm}: effect {having - control:+.4f} on {control:.2f}, expected estimator{said}>"
+        return f"<{self.arm}: effect {self.effect:+.4f} on {control:.2f}, expected estimator{said}>"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""

@@ -41,7 +41,6 @@ def effect(
     from balance_sim.analysis.effect_draws import kept, uncertainty
     from balance_sim.analysis.expected_effect import expected_effect
     from balance_sim.cli.progress import progress_bar
-    from balance_sim.replications.outcomes import Outcome
     from balance_sim.scenario import load_scenario
 
     began = time.monotonic()
@@ -54,10 +53,8 @@ def effect(
             doubt = uncertainty(loaded, found.arm, draws=draws, workers=workers, progress=tell)
 
     def document() -> dict[str, Any]:
-        outcome = Outcome("accords", "counter", found.window).name
-        control, having = (of[outcome] for of in found.outcomes)
         short = doubt.in_short() if doubt is not None else dict.fromkeys(("posterior", "prior", "theories", "placebo"))
-        told = {"outcome": outcome, "effect": having - control, **short}
+        told = {"outcome": found.outcome, "effect": found.effect, **short}
         told["uncertainty"] = None if doubt is None else doubt.as_dict()
         return found.as_dict() | told | {"seconds": time.monotonic() - began}
 

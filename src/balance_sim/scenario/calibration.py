@@ -118,16 +118,27 @@ def _again(file: str) -> str:
     return f"write it again: balance-sim calibrate {file}"
 
 
+def _beside(tree: Node, key: str, sources: Sources) -> tuple[Node, tuple[Node, str, Diagnostics] | None]:
+    """The tree without a key that names a file beside it, and of the file its tree, its name and what is wrong with it.
+
+    The tree as it is, and None, where no file is named. Raises ScenarioError for a file that is no YAML."""
+    named = tree.get(key)
+    if named is None or named.value is REFUSED or isinstance(named.value, dict):
+        return tree, None
+    tree = tree.without(key)
+    if named.value is None:
+        return tree, None
+    name, shown_as, data = sources.beside(named.value, sources.path.name, named.mark, key, LARGEST_SCENARIO)
+    read, problems = read_document(decoded(data, shown_as), shown_as)
+    return tree, (read, name, problems)
+
+
 def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
     """The tree with the calibration that it names laid below it. Raises ScenarioError for a file that is no YAML."""
-    named = tree.get("calibration")
-    if named is None or named.value is REFUSED or isinstance(named.value, dict):
+    tree, document = _beside(tree, "calibration", sources)
+    if document is None:
         return tree
-    tree = tree.without("calibration")
-    if named.value is None:
-        return tree
-    name, shown_as, data = sources.beside(named.value, sources.path.name, named.mark, "calibration", LARGEST_SCENARIO)
-    read, problems = read_document(decoded(data, shown_as), shown_as)
+    read, name, problems = document
     hint = _again(sources.shown)
     if isinstance(read.value, dict):
         of_file = Diagnostics()
@@ -143,14 +154,10 @@ def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
 
 def with_posterior(tree: Node, sources: Sources, found: Diagnostics) -> Node:
     """The tree with what the head of draws says that it names. Raises ScenarioError for a file that is no YAML."""
-    named = tree.get("posterior")
-    if named is None or named.value is REFUSED or isinstance(named.value, dict):
+    tree, document = _beside(tree, "posterior", sources)
+    if document is None:
         return tree
-    tree = tree.without("posterior")
-    if named.value is None:
-        return tree
-    name, shown_as, data = sources.beside(named.value, sources.path.name, named.mark, "posterior", LARGEST_SCENARIO)
-    read, problems = read_document(decoded(data, shown_as), shown_as)
+    read, name, problems = document
     hint = f"write it again: balance-sim posterior {sources.shown}"
     of_file = Diagnostics()
     head = read_piece(PosteriorFile, read, "", of_file, folder=sources.folder)

@@ -203,7 +203,7 @@ def load_history(
 def refuse_no_folder(path: Path) -> None:
     """Raise DataError where a folder of data is not there, or is a file."""
     if path.is_file():
-        hint = "Give the folder it lies in, or pass it as --accords"
+        hint = "Give the folder it lies in, or pass agreements as --agreements"
         raise DataError("this is a file, not a folder of data", hint, path=path)
     if not path.is_dir():
         raise DataError("there is no such folder", "Give the folder that holds the data files", path=path)
