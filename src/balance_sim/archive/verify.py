@@ -301,6 +301,7 @@ def job_of(manifest: Manifest, model: str | None) -> Job:
         manifest.model,
         mechanisms=manifest.mechanisms,
         draws=manifest.draw_parameters,
+        cast=manifest.cast,
     )
 
 
