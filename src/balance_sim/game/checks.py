@@ -51,6 +51,16 @@ def check_sizes(tree: Node, plan: GamePlan, found: Diagnostics) -> None:
             break
 
 
+def check_window(tree: Node, scenario: Scenario, found: Diagnostics) -> None:
+    """What players feel is measured at the end of the longest window, so the scenario has to last that long."""
+    focal = next(event.date for event in scenario.events if event.id == scenario.focal)
+    left, window = (scenario.end - focal).days, max(scenario.report.windows)
+    if window > left:
+        why = f"its longest window, {window} days, ends after the scenario does, {left} days after its focal event"
+        hint = "lengthen the scenario, or write `set: {report.windows: [" + str(left) + "]}`"
+        found.add(tree.fields["scenario"], "scenario", "E203", why, hint)
+
+
 def check_observed(tree: Node, plan: GamePlan, found: Diagnostics) -> None:
     node = tree.fields["observed"]
     for name, strategy in plan.observed.items():

@@ -20,6 +20,7 @@ from balance_sim.game.checks import (
     check_observed,
     check_payoffs,
     check_sizes,
+    check_window,
 )
 from balance_sim.game.profiles import with_profiles
 from balance_sim.model.baseline import Worlds
@@ -217,6 +218,7 @@ def _read(tree: Node, sources: Sources, settings: Sequence[str], theory: str | N
     check_conflicts(tree, plan, found)
     if base is None:
         return None
+    check_window(tree, base, found)
     members = check_payoffs(tree, plan, base, found)
     if errors_in(found):
         return None

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from balance_sim.game.plan import GamePlan
 
 
+OF_ARMS = ("W302", "W307")
+"""Warnings that say nothing of a profile: it may come to the same as another, and nobody compares it with the focal
+event's absence."""
+
+
 def with_profiles(tree: Node, plan: GamePlan, base: Scenario, found: Diagnostics) -> Scenario | None:
     """The scenario with its control arm and an arm for each profile, checked in every one."""
     whole = as_tree(base, Mark(base.name, 1, 1))
@@ -63,7 +68,7 @@ def _told_once(of_arms: Sequence[Diagnostic], tree: Node, control: str) -> Itera
     seen: set[tuple[int, int, str, str]] = set()
     file = tree.mark.file
     for one in of_arms:
-        if one.code in ("W302", "W307") or one.path.startswith(f"arms.{control}"):
+        if one.path.startswith(f"arms.{control}") or (one.is_warning and (one.file != file or one.code in OF_ARMS)):
             continue
         home = homes.get((one.line, one.col)) if one.file == file else None
         place = tree.fields["players"].at
