@@ -32,6 +32,7 @@ from balance_sim.scenario.schema import Scenario
 
 OUR_FILES = (
     "summary.json",
+    "game.json",
     "failed.json",
     "levels.csv",
     "effects.csv",
