@@ -171,36 +171,36 @@ class Prospects:
 
     @cached_property
     def replies(self) -> Floats:
-        """(n, n, M) rise of the row's insecurity a year by the reply to an agreement of a kind with the column.
+        """(R, n, n, M) rise of the row's insecurity a year by the reply to an agreement of a kind with the column.
 
         R_x(kl, m) is the rise of x's insecurity by an agreement of k and l. k signs s_klm of them a year
         (`Baseline.signs`), which take V_ki = sum_lm s_klm R_i(kl, m) from i. To an agreement of i and j each k replies
-        with as much of what it signs in a year as its insecurity rises by: sum_k R_k(ij, m) V_ki. Of the first
-        replication."""
+        with as much of what it signs in a year as its insecurity rises by: sum_k R_k(ij, m) V_ki."""
         world, n = self.world, self.world.n
         signs = np.zeros((n, n, len(world.ladder.names)))
         signs[world.first, world.second] = signs[world.second, world.first] = self.baseline.signs
-        brought, out = np.empty((n, n)), np.zeros_like(signs)
+        runs = len(self.view.depth)
+        brought, out = np.empty((runs, n, n)), np.zeros((runs, *signs.shape))
         for x in range(n):
-            brought[:, x] = np.vecdot(signs.reshape(n, -1), self.rises(x).reshape(n, -1))
+            brought[:, :, x] = np.vecdot(signs.reshape(n, -1), self.rises(x).reshape(runs, n, -1))
         for x in range(n):
-            out += self.rises(x) * brought[x][:, None, None]
+            out += self.rises(x) * brought[:, x, :, None, None]
         return out
 
     def rises(self, x: int) -> Floats:
-        """(n, n, M) rise of state x's insecurity by an agreement of each kind between any two others.
+        """(R, n, n, M) rise of state x's insecurity by an agreement of each kind between any two others.
 
-        As x sees it each lends the other (depth_m - lend_kl)^+ more: Theta_x rises, and g_x with it; 0 of x's own. Of
-        the first replication, without the agreement's other consequences."""
+        As x sees it each lends the other (depth_m - lend_kl)^+ more: Theta_x rises, and g_x with it; 0 of x's own. The
+        agreement's other consequences are left out."""
         view, world = self.view, self.world
-        lend = threat.backing(view.depth[0], view.alignment[0, world.audience[x]], world.rules.beta)
-        more = np.maximum(world.ladder.depth - lend[:, :, None], 0.0)
-        more[np.arange(world.n), np.arange(world.n)] = 0.0
-        strength, free, apart = (part[x][:, None] for part in (world.offensive, view.free[0], view.unopposed[0]))
-        hostile = view.hostility[0, x][:, None, None]
-        one = threat.raised(strength, apart, free, hostile, more)  # by what the column lends to the row
-        added = one + one.swapaxes(0, 1)
-        return threat.marginal_loss(view.insecurity[0, x], view.balance[0, x], added)
+        lend = threat.backing(view.depth, view.alignment[:, world.audience[x]], world.rules.beta)
+        more = np.maximum(world.ladder.depth - lend[..., None], 0.0)
+        more[:, np.arange(world.n), np.arange(world.n)] = 0.0
+        apart, free = (part[:, x, None, :, None] for part in (view.unopposed, view.free))
+        hostile = view.hostility[:, x, :, None, None]
+        one = threat.raised(world.offensive[x][:, None], apart, free, hostile, more)  # the column lends to the row
+        insecure, balance = (part[:, x, None, None, None] for part in (view.insecurity, view.balance))
+        return threat.marginal_loss(insecure, balance, one + one.swapaxes(1, 2))
 
 
 @dataclass(frozen=True)

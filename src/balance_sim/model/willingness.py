@@ -294,7 +294,7 @@ def foresight(p: Prospects) -> Floats:
 
     One step of best reply: Stahl, Wilson 1995, Games and Economic Behavior 10. Security dilemma: Jervis 1978, World
     Politics 30(2). In logarithms, over the floor of the gain, so that it weighs as `security_gain` does."""
-    feared = p.replies.take(p.apart * len(p.world.ladder.names) + p.kind)
+    feared = p.replies.take(p.at * len(p.world.ladder.names) + p.kind)
     return np.asarray(-np.log1p(feared / p.world.rules.gain_floor))
 
 
