@@ -159,15 +159,12 @@ class Prospects:
 
     @cached_property
     def talks(self) -> Floats:
-        """Talks that ego has under way, of whatever kind and with whomever; expected ones where none are simulated."""
-        world, known = self.world, self.state.talks
-        if known is None:
-            made = self.state.accords
-            rows = np.flatnonzero(made.stage == 0)
-            run, pair = made.run.take(rows) * world.n, made.pair.take(rows)
-            sides = np.concatenate([run + world.first.take(pair), run + world.second.take(pair)])
-            known = np.bincount(sides, minlength=len(self.state.runs) * world.n).astype(float)
-        return known.take(self.row)
+        """Talks that ego has under way, of whatever kind and with whomever."""
+        world, made = self.world, self.state.accords
+        rows = np.flatnonzero(made.stage == 0)
+        run, pair = made.run.take(rows) * world.n, made.pair.take(rows)
+        sides = np.concatenate([run + world.first.take(pair), run + world.second.take(pair)])
+        return np.bincount(sides, minlength=len(self.state.runs) * world.n).take(self.row).astype(float)
 
     @cached_property
     def replies(self) -> Floats:

@@ -298,20 +298,33 @@ def foresight(p: Prospects) -> Floats:
     return np.asarray(-np.log1p(feared / p.world.rules.gain_floor))
 
 
+def expected_log(mean: Floats) -> Floats:
+    """E ln(1 + N) of a Poisson number N, what talks under way are where many dyads seldom open any. mean: >= 0.
+
+    >>> [round(float(one), 4) for one in expected_log(np.array([0.0, 1.0]))]
+    [0.0, 0.5734]
+    """
+    most = float(mean.max(initial=0.0))
+    counts = np.arange(1.0, 20.0 + most + 10.0 * most**0.5)
+    chance = np.exp(-mean)[..., None] * np.cumprod(mean[..., None] / counts, axis=-1)
+    return np.asarray(chance @ np.log1p(counts))
+
+
 def _talks_budget(x: Extremes) -> Bounds:
-    usual = np.log1p(x.baseline.talks.reshape(-1, x.world.n))
+    usual = expected_log(x.baseline.talks.reshape(-1, x.world.n))
     clocks = float((x.world.n - 1) * len(x.world.ladder.names) + len(x.world.docket.ids))
     return (usual.min(axis=0) - np.log1p(clocks))[:, None, None], usual.max(axis=0)[:, None, None]
 
 
 @term(_talks_budget, group="network", reads="talks", unrecorded=FOLLOWS)
 def talks_budget(p: Prospects) -> Floats:
-    """- ln(1 + talks that ego has under way), less the same of as many as it has as a rule: partners compete for them.
+    """- ln(1 + talks that ego has under way), less its mean at as many as it has as a rule: partners compete for them.
 
-    Governments attend to few things at a time: Jones, Baumgartner 2005, The Politics of Attention.
-    docs/decisions/0027-looking-ahead.md tells why talks are counted, and no equilibrium is solved for."""
-    usual = p.baseline.talks
-    return np.asarray(np.log1p(usual.take(p.row if usual.ndim > 1 else p.ego)) - np.log1p(p.talks))
+    Governments attend to few things at a time: Jones, Baumgartner 2005, The Politics of Attention. Talks are counted,
+    and no equilibrium is solved for: docs/decisions/0027-looking-ahead.md."""
+    usual, known = p.baseline.talks, p.state.talks
+    now = np.log1p(p.talks) if known is None else expected_log(known).take(p.row)
+    return np.asarray(expected_log(usual).take(p.row if usual.ndim > 1 else p.ego) - now)
 
 
 CHANGING = tuple(name for name, one in TERMS.items() if one.changing)

@@ -358,7 +358,7 @@ class Plain:
             ),
             "bandwagon": seen.q[i, j] * seen.theta[i, j] / seen.balance[i],
             "foresight": begun.first.get(("foresight", i, j, kind)),
-            "talks_budget": math.log(1 + begun.talks.get(i, 0.0))
+            "talks_budget": sum(stats.poisson.pmf(n, begun.talks.get(i, 0.0)) * math.log(1 + n) for n in range(60))
             - math.log(1 + sum(one.stage == "talks" and i in one.pair for one in made)),
         }
         if out["foresight"] is None:

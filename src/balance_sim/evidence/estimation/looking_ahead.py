@@ -6,8 +6,7 @@ on until the new weights settle: nested pseudo-likelihood (Aguirregabiria, Mira 
 fixed point is a quantal response equilibrium (McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38).
 
 Talks are not on record. What stands for them is their expected number on the first day of the year, and for what a
-state has as a rule the mean over its years so far, the present one included (of ln(1 + talks)). Nothing of a later
-year goes into either."""
+state has as a rule the mean over its years so far, the present one included. Nothing of a later year goes into them."""
 
 from __future__ import annotations
 
@@ -51,7 +50,7 @@ class LookingAhead:
         record: of the types of agreement of the fit; where the fit has these terms already, with them. The first of its
         years is the first of those that tell what a state has as a rule."""
         foresight, talks = np.zeros(record.by_kind.shape[:3]), np.zeros(record.common.shape[:2])
-        logs: list[Floats] = []
+        so_far: list[Floats] = []
         for year in map(int, np.unique(record.year)):
             rows = record.year == year
             now, seen = record.take(rows), self._both_sides(record.take(rows))
@@ -59,15 +58,10 @@ class LookingAhead:
                 seen = replace(seen, baseline=replace(seen.baseline, signs=self._signs(found, now)))
                 foresight[rows] = TERMS[FORESIGHT](seen).reshape(-1, 2, len(record.kinds))
             if TALKS in names:
-                under_way = self._talks(found, now)
-                logs.append(np.log1p(under_way))
-                usual = np.expm1(self._where_there(np.stack(logs)))
-                place = self._roster(year)
-                seen = replace(
-                    seen,
-                    baseline=replace(seen.baseline, talks=usual[place]),
-                    state=replace(seen.state, talks=under_way[place][None]),
-                )
+                so_far.append(self._talks(found, now))
+                place, usual = self._roster(year), _mean_of_known(np.stack(so_far))
+                here = replace(seen.state, talks=so_far[-1][None, place])
+                seen = replace(seen, baseline=replace(seen.baseline, talks=usual[place]), state=here)
                 talks[rows] = TERMS[TALKS](seen).reshape(-1, 2, len(record.kinds))[:, :, 0]
         if FORESIGHT in names:
             record = _with_column(record, FORESIGHT, foresight)
@@ -97,7 +91,7 @@ class LookingAhead:
         return out
 
     def _talks(self, found: WeightFit, now: Choices) -> Floats:
-        """(n,) talks that each state of the roster has under way in the steady state of the year's rates."""
+        """(n,) talks that each state has under way in the steady state of the year's rates, NaN for one not there."""
         world = self.seen(int(now.year[0])).world
         at = [world.ladder.names.index(kind) for kind in now.kinds]
         opened = _rates(found, now) / now.chance_kept / DAYS_PER_YEAR
@@ -108,12 +102,6 @@ class LookingAhead:
         for side in (now.a, now.b):
             np.add.at(out, side, of_dyad)
         return out
-
-    @staticmethod
-    def _where_there(logs: Floats) -> Floats:
-        """(n,) mean over the years in which a state is there. logs: (years, n), NaN where it is not."""
-        there = ~np.isnan(logs)
-        return np.asarray(np.where(there, logs, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
 
     def _roster(self, year: int) -> Ints:
         """(n of the year,) roster position of each state of the year's world."""
@@ -173,3 +161,9 @@ def _with_column(record: Choices, name: str, values: Floats) -> Choices:
     if TERMS[name].by_kind:
         return replace(record, by_kind=columns, by_kind_names=names)
     return replace(record, common=columns, common_names=names)
+
+
+def _mean_of_known(values: Floats) -> Floats:
+    """Mean over the first axis of what is not NaN; 0 where all of it is."""
+    known = ~np.isnan(values)
+    return np.asarray(np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
