@@ -33,11 +33,6 @@ def main() -> None:
     history = load_history(args.data, 1985, args.last)
     record, ahead = choices(history), LookingAhead(history)
 
-    print(f"fitted on 1985-{args.last}, all years", flush=True)
-    show("without", fit(record, signs=True, cluster=True), ())
-    for name, terms in SETS.items():
-        show(name, ahead.fit(record, terms, signs=True, cluster=True), terms)
-
     forecasts: dict[str, dict[str, list[np.ndarray]]] = {"as fitted": {}, "followed": {}}
     for year in range(args.first, args.last + 1):
         first = max(1985, year - args.window)
@@ -47,10 +42,9 @@ def main() -> None:
         without = fit(past, signs=True)
         memory = memory_of(without, past, args.window)
         found = {"without": (without, until)}
-        for name, terms in SETS.items():
-            one = ahead.fit(past, terms, signs=True)
-            found[name] = one, ahead.of(one, until, terms)
-            print(f"{year} {name}: " + ", ".join(f"{t} {one.weights[t]:.3f}" for t in terms), file=sys.stderr)
+        for name, one in fits(ahead, past, without, signs=True).items():
+            found[name] = one, ahead.of(one, until, SETS[name])
+            print(f"{year} {name}: " + ", ".join(f"{t} {one.weights[t]:.3f}" for t in SETS[name]), file=sys.stderr)
         now = until.within(year, year)
         base = np.full(len(now.year), past.any_signed.mean())
         for parts in forecasts.values():
@@ -75,6 +69,19 @@ def main() -> None:
                 f"{name:14} log skill {model.log_skill.value:.5f}, average precision {model.average_precision:.5f}; "
                 f"more than without: {told(gains['log_skill'])}, {told(gains['average_precision'])}"
             )
+
+    print(f"\nfitted on 1985-{args.last}, all years", flush=True)
+    without = fit(record, signs=True, cluster=True)
+    show("without", without, ())
+    for name, one in fits(ahead, record, without, signs=True, cluster=True).items():
+        show(name, one, SETS[name])
+
+
+def fits(ahead, record, without, **how):  # type: ignore[no-untyped-def]
+    """With each of the terms and with both; that of both begins at that of the slower."""
+    found = {name: ahead.fit(record, SETS[name], found=without, **how) for name in ("foresight", "talks_budget")}
+    talks = found["talks_budget"]
+    return found | {"both": ahead.fit(ahead.of(talks, record, SETS["talks_budget"]), FOLLOWING, found=talks, **how)}
 
 
 def told(gain) -> str:  # type: ignore[no-untyped-def]

@@ -78,7 +78,7 @@ def compile_worlds(
     reference = worlds[scenario.reference_arm]
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
-    kept = [name for name in KEPT if any(one.theory.weights[name] != 0 for one in versions.values())]
+    kept = [name for name in KEPT if any(arm.set.get(f"theory.weights.{name}") for arm in scenario.arms.values())]
     baseline = replace(freeze(reference, kept), threatened=threatened, direction=direction)
     bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
     return Worlds(scenario, worlds, baseline, bounds, classes)

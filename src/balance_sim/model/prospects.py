@@ -173,25 +173,27 @@ class Prospects:
         R_x(kl, m) is the rise of x's insecurity by an agreement of k and l. k signs s_klm of them a year
         (`Baseline.signs`), which take V_ki = sum_lm s_klm R_i(kl, m) from i. To an agreement of i and j each k replies
         with as much of what it signs in a year as its insecurity rises by: sum_k R_k(ij, m) V_ki."""
-        world, n = self.world, self.world.n
-        signs = np.zeros((n, n, len(world.ladder.names)))
-        signs[world.first, world.second] = signs[world.second, world.first] = self.baseline.signs
-        runs = len(self.view.depth)
-        brought, out = np.empty((runs, n, n)), np.zeros((runs, *signs.shape))
+        world, n, runs = self.world, self.world.n, len(self.view.depth)
+        kinds = np.union1d(self.kind, np.flatnonzero(self.baseline.signs.any(axis=0)))  # asked for, or signed
+        signs = np.zeros((n, n, len(kinds)))
+        signs[world.first, world.second] = signs[world.second, world.first] = self.baseline.signs[:, kinds]
+        brought, total = np.empty((runs, n, n)), np.zeros((runs, *signs.shape))
         for x in range(n):
-            brought[:, :, x] = np.vecdot(signs.reshape(n, -1), self.rises(x).reshape(runs, n, -1))
+            brought[:, :, x] = np.vecdot(signs.reshape(n, -1), self.rises(x, kinds).reshape(runs, n, -1))
         for x in range(n):
-            out += self.rises(x) * brought[:, x, :, None, None]
+            total += self.rises(x, kinds) * brought[:, x, :, None, None]
+        out = np.zeros((runs, n, n, len(world.ladder.names)))
+        out[..., kinds] = total
         return out
 
-    def rises(self, x: int) -> Floats:
-        """(R, n, n, M) rise of state x's insecurity by an agreement of each kind between any two others.
+    def rises(self, x: int, kinds: Ints) -> Floats:
+        """(R, n, n, kinds) rise of state x's insecurity by an agreement of each kind between any two others.
 
         As x sees it each lends the other (depth_m - lend_kl)^+ more: Theta_x rises, and g_x with it; 0 of x's own. The
         agreement's other consequences are left out."""
         view, world = self.view, self.world
         lend = threat.backing(view.depth, view.alignment[:, world.audience[x]], world.rules.beta)
-        more = np.maximum(world.ladder.depth - lend[..., None], 0.0)
+        more = np.maximum(world.ladder.depth[kinds] - lend[..., None], 0.0)
         more[:, np.arange(world.n), np.arange(world.n)] = 0.0
         apart, free = (part[:, x, None, :, None] for part in (view.unopposed, view.free))
         hostile = view.hostility[:, x, :, None, None]

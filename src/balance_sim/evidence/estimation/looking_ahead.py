@@ -3,7 +3,8 @@
 `foresight` and `talks_budget` (model/willingness.py) read the model's own rates, and those depend on the weights that
 are to be fitted. So the other terms are fitted first; their rates give the two terms; all are fitted with these; and so
 on until the new weights settle: nested pseudo-likelihood (Aguirregabiria, Mira 2007, Econometrica 75(1): 1-53). Its
-fixed point is a quantal response equilibrium (McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38).
+fixed point is a quantal response equilibrium (McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38). Once a
+weight turns back, terms move half way (relaxation: Kasahara, Shimotsu 2012, Econometrica 80(5)).
 
 Talks are not on record. What stands for them is their expected number on the first day of the year, and for what a
 state has as a rule the mean over its years so far, the present one included. Nothing of a later year goes into them."""
@@ -31,7 +32,7 @@ from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
 
 FORESIGHT, TALKS = FOLLOWING = ("foresight", "talks_budget")
-ROUNDS, SETTLED = 20, 0.02
+ROUNDS, SETTLED = 20, 0.05
 """Rounds at most, and the share of its standard error by which the weight of such a term may still move at the end."""
 
 
@@ -67,18 +68,35 @@ class LookingAhead:
             record = _with_column(record, FORESIGHT, foresight)
         return _with_column(record, TALKS, talks) if TALKS in names else record
 
-    def fit(self, record: Choices, names: Sequence[str], **how: Any) -> WeightFit:
+    def fit(
+        self,
+        record: Choices,
+        names: Sequence[str],
+        *,
+        since: int | None = None,
+        found: WeightFit | None = None,
+        **how: Any,
+    ) -> WeightFit:
         """Fit all the terms that `record` holds and these, by rounds. how: as for `fitting.fit`.
 
-        Raises DataError where `fit` does, and if the weights of these terms do not settle."""
-        found = fit(record, **how)
+        since: first year that is fitted; those before it tell what a state has as a rule. found: a fit of these rows to
+        begin from, else that of the terms of `record`. Raises DataError where `fit` does, and if the weights of these
+        terms do not settle."""
+        first, last = int(record.year.min()) if since is None else since, int(record.year.max())
+        found = fit(record.within(first, last), **how) if found is None else found
         held = {**how, "variance": found.propensity_variance} if found.propensity_variance > 0 else how
+        weight, step, half = np.zeros(len(names)), np.zeros(len(names)), False
         for _ in range(ROUNDS):
-            record = self.of(found, record, names)
-            before, found = found.weights, fit(record, start=_start(found), **held)
+            new = self.of(found, record, names)
+            record = _half_way(record, new) if half else new
+            past = record.within(first, last)
+            found = fit(past, start=_start(found), **held)
+            now = np.array([found.weights[name] for name in names])
+            half = half or bool((step * (now - weight) < 0).any())
+            weight, step = now, now - weight
             error = dict(zip(found.names, found.standard_error, strict=True))
-            if all(abs(found.weights[name] - before.get(name, 0.0)) < SETTLED * error[name] for name in names):
-                return fit(record, start=_start(found), **how)
+            if (np.abs(step) < SETTLED * np.array([error[name] for name in names])).all():
+                return fit(past, start=_start(found), **how)
         raise DataError(f"{' and '.join(names)} did not settle in {ROUNDS} rounds", "Leave one of them out")
 
     def _signs(self, found: WeightFit, now: Choices) -> Floats:
@@ -149,6 +167,11 @@ def _rates(found: WeightFit, rows: Choices, without: str = "") -> Floats:
     design, at = found.on(rows)
     at = np.where([name == without for name in (*design.names, *rows.states)], 0.0, at)
     return np.asarray(np.exp(design.log_rate(at)[0]))
+
+
+def _half_way(record: Choices, new: Choices) -> Choices:
+    """Terms half way between two of the same names."""
+    return replace(new, common=(record.common + new.common) / 2, by_kind=(record.by_kind + new.by_kind) / 2)
 
 
 def _with_column(record: Choices, name: str, values: Floats) -> Choices:
