@@ -49,7 +49,7 @@ def test_a_prior_below_a_bound_and_one_of_a_negative_number_are_mirrored() -> No
 
 
 def test_every_guess_with_a_range_has_a_prior_with_the_source_of_its_spread() -> None:
-    """Only the step of the time grid is none, a setting of the method and no belief about the world, and what is off."""
+    """But for the step of the time grid, a setting of the method and no belief about the world; and for what is off."""
     without = [
         row["path"]
         for row in parameter_table()
