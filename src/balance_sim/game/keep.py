@@ -1,5 +1,5 @@
-"""What a results folder keeps of a game: `summary.json`, which follows from the replications, and `game.json`, with what
-rests on draws of the parameters too. Both are worked out anew where they are not of these replications and payoffs."""
+"""What a results folder keeps of a game: `summary.json`, which follows from the replications, and `game.json`, with
+what rests on draws of the parameters too. Both are made anew where they are not of these replications and payoffs."""
 
 from __future__ import annotations
 
