@@ -180,7 +180,7 @@ class DrawsUsed:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Solution:
     """What a game comes to. gap: by player, the most that the expected estimator is off a simulated payoff."""
 
@@ -199,6 +199,11 @@ class Solution:
     theories: tuple[str, ...] = ()
     regret: Mapping[str, MinimaxRegret] | None = None
     voi: Mapping[str, KnowingMore] | None = None
+
+    def __repr__(self) -> str:
+        """Players, profiles, equilibria."""
+        pure = sum(one.equilibrium for one in self.profiles)
+        return f"<{' x '.join(self.players)}: {len(self.profiles)} profiles, {pure} pure equilibria>"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""

@@ -33,12 +33,16 @@ RUNS = 200
 MOST_A_BLOCK = 4096  # replications times arms, so that a stop loses seconds at most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GameStudy:
     """A game and its replications: a study of which each arm but the control arm is a profile."""
 
     game: Game
     result: AnalysedResult
+
+    def __repr__(self) -> str:
+        """The game, its profiles and replications."""
+        return f"<{self.game.name}: {len(self.game.profiles)} profiles, {self.result.runs} replications each>"
 
 
 def study_key(game: Game, seed: int) -> str:

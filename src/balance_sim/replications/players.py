@@ -70,7 +70,7 @@ class Cast:
 
 
 @dataclass(frozen=True)
-class Sides:
+class PlayerSides:
     """(n,) each: the player's own states, the members that an outcome names, who is threatened, and who is wary too."""
 
     own: Bools
@@ -80,7 +80,7 @@ class Sides:
 
 
 Read = Callable[[StateMetrics, Ints, Ints], Floats]
-Dyads = Callable[[World, Sides], Bools]
+Dyads = Callable[[World, PlayerSides], Bools]
 
 
 @dataclass(frozen=True)
@@ -95,17 +95,17 @@ class MeasureOfPlayer:
     read: Read | None = None
 
 
-def _against(world: World, of: Sides) -> Bools:
+def _against(world: World, of: PlayerSides) -> Bools:
     first, second = world.first, world.second
     both = ~of.own[first] & ~of.own[second] & of.fearful[first] & of.fearful[second]
     return np.asarray(both & (of.threatened[first] | of.threatened[second]))
 
 
-def _with(world: World, of: Sides) -> Bools:
+def _with(world: World, of: PlayerSides) -> Bools:
     return np.asarray(of.own[world.first] != of.own[world.second])
 
 
-def _among(world: World, of: Sides) -> Bools:
+def _among(world: World, of: PlayerSides) -> Bools:
     return np.asarray(of.members[world.first] & of.members[world.second])
 
 
@@ -178,7 +178,7 @@ class PlayerMeasures:
                 self._reads.append((one, measure.read, own, members))
             if measure.dyads is not None:
                 fearful = (*side.threatened, *side.wary)
-                of = Sides(
+                of = PlayerSides(
                     *(np.isin(world.codes, some) for some in (side.states, one.members, side.threatened, fearful))
                 )
                 self._dyads[one.outcome(self.longest).name] = measure.dyads(world, of)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from balance_sim.game.solution import EquilibriumSaid, OverDrawsOf, ProfileSaid, Reply
 
 MOST_EQUILIBRIA, MOST_ROWS = 4, 12
-LITTLE = 0.005  # a probability below which a strategy counts as not played
+LITTLE = 0.005  # a probability below which a strategy counts as not played; a share of the spread of payoffs
 READ_SO = (
     "Best reply under these payoffs, which the file assumes: not advice. What an act brings about is the model's; what "
     "it is worth to a side is the file's."
@@ -69,7 +69,7 @@ def finding(played: PlayedGame) -> str:
         else:
             gain = say.number(observed.regrets[player], places_of(played, player))
             better = say_list([say.arm_words(one) for one in reply.best])
-            parts.append(f"{player_title(played, player)} would have gained {gain} by {better}")
+            parts.append(f"{player_title(played, player)} would have gained {gain} by playing `{better}`")
     told = f"Given what the others were observed to do: {'; '.join(parts)}."
     return f"{told} {equilibria_words(played)}"
 
@@ -265,6 +265,12 @@ def voi_words(played: PlayedGame) -> str | None:
             one = f", of which {path} alone {say.number(worth, say.digits(worth))} (standard error {error:.2g})"
         told.append(f"{title}: {all_of_it}{one or ', no single parameter any of it'}")
     return f"Worth of knowing the parameters before choosing, in payoff: {'; '.join(told)}."
+
+
+def spread_of(played: PlayedGame, player: str) -> float:
+    """Between the highest and the lowest payoff of a player."""
+    payoffs = [one.payoffs[player].mean for one in played.solution.profiles]
+    return max(payoffs) - min(payoffs)
 
 
 def _balance(played: PlayedGame, player: str) -> Iterator[str]:
