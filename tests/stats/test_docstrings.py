@@ -11,7 +11,22 @@ import pytest
 MODULES = (
     *(
         f"balance_sim.stats.{name}"
-        for name in ("indices", "intervals", "lags", "networks", "newton", "scores", "shapley", "stacking", "variance")
+        for name in (
+            "decisions",
+            "empirical_games",
+            "equilibria",
+            "games",
+            "indices",
+            "intervals",
+            "lags",
+            "networks",
+            "newton",
+            "quantal_response",
+            "scores",
+            "shapley",
+            "stacking",
+            "variance",
+        )
     ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
     *(

@@ -84,13 +84,35 @@ def known_alone(y: Floats, x: Floats) -> Floats:
 def explained(y: Floats, features: Floats) -> float:
     """Share of the variance of y that a least-squares fit predicts of draws left out, one at a time; at least 0.
 
-    features: (N, F). Residuals of draws left out are e / (1 - h), with h the leverages (Allen 1974, PRESS)."""
+    features: (N, F)."""
+    out = left_out(y, features)
+    apart = (y - y.mean()) * len(y) / (len(y) - 1)  # the same of the mean alone
+    return max(1.0 - float(out @ out) / max(float(apart @ apart), 1e-300), 0.0)
+
+
+def left_out(y: Floats, features: Floats) -> Floats:
+    """Residuals of draws left out of a least-squares fit, one at a time.
+
+    They are e / (1 - h), with h the leverages (Allen 1974, Technometrics 16: 125-127, PRESS).
+
+    Parameters
+    ----------
+    y
+        (N,) or (N, K), each column fitted by itself.
+    features
+        (N, F) besides a constant.
+
+    Examples
+    --------
+    Without features, each less the mean of the others:
+
+    >>> left_out(np.array([0.0, 2.0, 4.0, 6.0]), np.empty((4, 0))).round(3).tolist()
+    [-4.0, -1.333, 1.333, 4.0]
+    """
     design = np.column_stack([np.ones(len(y)), features])
     size, directions = np.linalg.eigh(design.T @ design)
     kept = size > 1e-12 * size[-1]
     basis = design @ (directions[:, kept] / np.sqrt(size[kept]))  # orthonormal
     residual = y - basis @ (basis.T @ y)
     leverage = np.minimum((basis**2).sum(axis=1), 1.0 - 1e-9)
-    out = residual / (1.0 - leverage)
-    apart = (y - y.mean()) * len(y) / (len(y) - 1)  # the same of the mean alone
-    return max(1.0 - float(out @ out) / max(float(apart @ apart), 1e-300), 0.0)
+    return np.asarray(residual / (1.0 - leverage if y.ndim == 1 else (1.0 - leverage)[:, None]))
