@@ -34,7 +34,7 @@ def test_a_cell_has_every_players_payoff_and_marks_its_best_replies(dilemma: Pla
     assert set(table.loc[table["best"], "profile"].str.count("manoeuvres")) == {1, 2}
     assert payoffs_title(table) == (
         "Under these payoffs what was observed is the one equilibrium in pure strategies "
-        "(so in 100 % of bootstrap samples and 100 % of 12 draws of the prior)"
+        "(it is one in 100 % of bootstrap samples and 100 % of 12 draws of the prior)"
     )
 
 

@@ -270,7 +270,7 @@ def draw_balance(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         )
     control = say.first(table, "control")
     title = f"Payoff over the control arm ({control}), the others as observed"
-    ax.set_title(style.folded(title, 78), loc="left", fontweight="bold", fontsize=10)
+    ax.set_title(style.folded(title, 84), loc="left", fontweight="bold", fontsize=10)
     for ax, (name, rows) in zip(axes[1:], _sheet(table), strict=False):
         _dots(ax, rows, np.arange(len(rows))[::-1].astype(float), looks, 6.0)
         _outcome(ax, name, rows)
