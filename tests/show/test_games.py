@@ -16,6 +16,7 @@ from test_figures import hidden_tick_labels, words_of
 
 from balance_sim.cli import main
 from balance_sim.game.keep import PlayedGame
+from balance_sim.game.solution import EquilibriumSaid, NashEquilibria
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.figures.games import axes_of, payoffs_table, payoffs_title, replies_table, replies_title
 from balance_sim.show.figures.strategies import PAYOFF, balance_table, balance_title, regret_table, regret_title
@@ -194,6 +195,20 @@ def test_titles_of_a_game_are_text_in_the_page(dilemma: PlayedGame) -> None:
 def test_without_draws_the_page_says_so(dilemma: PlayedGame) -> None:
     bare = PlayedGame(dilemma.study, replace(dilemma.solution, draws=None, theories=(), regret=None, voi=None))
     assert "No parameters were drawn" in page(bare) and "No parameters were drawn" not in page(dilemma)
+
+
+def test_a_mixed_equilibrium_is_told_with_its_shares(dilemma: PlayedGame) -> None:
+    mixed = {
+        "arden": {"restrain": 0.25, "manoeuvre": 0.75},
+        "belmar": {"restrain": 0.0, "manoeuvre": 1.0},
+    }
+    one = EquilibriumSaid("mixed", mixed, {"arden": 0.5, "belmar": -0.125}, True, None)
+    found = replace(dilemma.solution, equilibria=NashEquilibria((one,), False, True))
+    text = page(PlayedGame(dilemma.study, found))
+    assert "Arden: Arden stays at home 25 %, Arden holds manoeuvres 75 %; Belmar: Belmar holds manoeuvres<" in text
+    assert "may be missing. There are ties" in text
+    none = replace(found, equilibria=NashEquilibria((), True, False))
+    assert "No equilibrium was found" in page(PlayedGame(dilemma.study, none))
 
 
 def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -> None:
