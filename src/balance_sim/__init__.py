@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from balance_sim.analysis.world_at_start import world_at_start as world_at_start
     from balance_sim.experiment.gof import goodness_of_fit as goodness_of_fit
     from balance_sim.experiment.run import run as run
+    from balance_sim.game.plan import load_game as load_game
+    from balance_sim.game.solve import solve as solve
+    from balance_sim.game.study import play as play
     from balance_sim.model.agents import BalanceModel as BalanceModel
     from balance_sim.model.agents import StateAgent as StateAgent
     from balance_sim.model.landscape import landscape as landscape
@@ -44,12 +47,15 @@ _HOMES = {
     "effect": "balance_sim.analysis.expected_effect",
     "goodness_of_fit": "balance_sim.experiment.gof",
     "landscape": "balance_sim.model.landscape",
+    "load_game": "balance_sim.game.plan",
     "load_scenario": "balance_sim.scenario",
     "open_result": "balance_sim.analysis.result",
     "placebos": "balance_sim.analysis.placebos",
+    "play": "balance_sim.game.study",
     "run": "balance_sim.experiment.run",
     "uncertainty": "balance_sim.analysis.effect_draws",
     "sensitivity": "balance_sim.analysis.sensitivity",
+    "solve": "balance_sim.game.solve",
     "with_values": "balance_sim.scenario",
     "world_at_start": "balance_sim.analysis.world_at_start",
 }
@@ -72,6 +78,9 @@ __all__ = [  # noqa: RUF022 - grouped by room
     "placebos",
     "world_at_start",
     "landscape",
+    "load_game",
+    "play",
+    "solve",
 ]
 
 

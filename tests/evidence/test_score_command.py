@@ -18,12 +18,12 @@ import balance_sim as bs
 from balance_sim.analysis.dyad_probabilities import dyad_probabilities
 from balance_sim.cli.program import main
 from balance_sim.cli.score import kinds_of
-from balance_sim.cli.score_text import accord_lines, case_lines, detectable_lines, gain_lines
 from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
 from balance_sim.evidence.forecast.score import best_baseline, score_forecasts
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario.defaults import new_scenario
+from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines
 from balance_sim.show.terminal import wrapped
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")

@@ -63,6 +63,8 @@ def as_run(line: str) -> list[str] | None:
     words = shlex.split(line)
     if words[:3] == ["uv", "run", "balance-sim"]:
         words = [sys.executable, "-m", "balance_sim", *words[3:]]
+        if words[3] == "game":
+            words += ["--runs", FEW, "--draws", "0", "--no-figures"]
         if words[3] == "run":
             if "--runs" in words:
                 at = words.index("--runs")
@@ -80,7 +82,7 @@ def as_run(line: str) -> list[str] | None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder that looks like the clone to a command, and takes what it writes."""
-    for name in ("scenarios", "benchmarks", "experiments"):
+    for name in ("scenarios", "benchmarks", "experiments", "games"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from games import GAMES, rates
+from noisy_games import GAMES, rates
 
 from balance_sim.stats.empirical_games import EmpiricalGame
 from balance_sim.stats.games import best_replies, regrets

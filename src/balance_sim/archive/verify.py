@@ -248,6 +248,11 @@ def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
         sweep = open_sweep(folder)
         tables = {f"{n}.csv": frame_csv(getattr(sweep, n)) for n in ("levels", "effects")}
         return json.loads(json.dumps(sweep.summary())), tables
+    if held.manifest.game is not None:
+        from balance_sim.game.keep import summary
+        from balance_sim.game.study import open_game
+
+        return json.loads(json.dumps(summary(open_game(folder)))), {}
     return json.loads(json.dumps(open_result(folder, held.runs).summary())), {}
 
 
@@ -301,6 +306,7 @@ def job_of(manifest: Manifest, model: str | None) -> Job:
         manifest.model,
         mechanisms=manifest.mechanisms,
         draws=manifest.draw_parameters,
+        cast=manifest.cast,
     )
 
 

@@ -29,16 +29,20 @@ if TYPE_CHECKING:
     help="Of a scenario also the start of the control arm: who fears whom, what can count, what is expected.",
 )  # fmt: skip
 def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool) -> None:
-    """Validate a scenario, an experiment or a plan; every problem is found in one pass.
+    """Validate a scenario, an experiment, a game or a plan; every problem is found in one pass.
 
     FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused. Of a scenario
     the start of the control arm is printed, by the expected estimator."""
     from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import names_experiment
     from balance_sim.scenario.load import check_scenario
-    from balance_sim.scenario.validation import plan_kind
+    from balance_sim.scenario.validation import kind_of_file, plan_kind
 
     file = _file_in(file)
+    found = kind_of_file(file)
+    if found is not None and found.name == "game":
+        _check_game(file, settings, theory)
+        return
     if names_experiment(file):
         if settings or theory:
             raise click.UsageError("an experiment holds its own `set` and `theory`")
@@ -178,6 +182,20 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
     }
     steps = f"a maximum after {fit.iterations} steps"
     return f"{len(plan.effects)} effects", found, [*read_lines(fit, data), steps, *notes]
+
+
+def _check_game(file: str, settings: tuple[str, ...], theory: str | None) -> None:
+    from balance_sim.game.plan import check_game
+    from balance_sim.scenario.diagnostics import ScenarioError
+    from balance_sim.show.wording import plural
+
+    game, problems = check_game(file, set=settings, theory=theory)
+    if game is None:
+        raise ScenarioError(problems)
+    counts = {"players": len(game.players), "profiles": len(game.profiles), "outcomes": len(game.cast.outcomes)}
+    what = ", ".join(plural(count, name.removesuffix("s")) for name, count in counts.items())
+    line = f"{file}: ok ({what}; of {game.scenario.name})"
+    options.answer(document_of(problems, game={"name": game.name, **counts}), lambda: _with_warnings(problems, line))
 
 
 def _check_experiment(file: str) -> None:

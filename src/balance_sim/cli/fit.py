@@ -397,7 +397,7 @@ def _theory_lines(found: TheoryScores) -> Iterator[str]:
 def _found_lines(found: CalibrationPosterior) -> Iterator[str]:
     import numpy as np
 
-    from balance_sim.cli.score_text import number
+    from balance_sim.show.score_lines import number
     from balance_sim.show.terminal import wrapped
 
     yield f"{found.agreements} agreements between two states in {len(found.level)} years"
@@ -423,7 +423,7 @@ def _found_lines(found: CalibrationPosterior) -> Iterator[str]:
 
 
 def _card_lines(card: SkillCard) -> Iterator[str]:
-    from balance_sim.cli.score_text import accord_lines, spread
+    from balance_sim.show.score_lines import accord_lines, spread
     from balance_sim.show.terminal import table, wrapped
 
     years = [f"{year}: {expected:.1f} expected, {came} came" for year, (expected, came) in card.expected.items()]

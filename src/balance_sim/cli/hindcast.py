@@ -13,7 +13,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.gof import write_study
-from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines
+from balance_sim.show.score_lines import accord_lines, detectable_lines, gain_lines
 from balance_sim.show.terminal import wrapped
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ MODULES = {
     "effect": ("effect",),
     "explain": ("explain",),
     "fit": ("calibrate", "fit"),
+    "game": ("game",),
     "gof": ("gof",),
     "hindcast": ("hindcast",),
     "inputs": ("new", "parameters", "schema"),

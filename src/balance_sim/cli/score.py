@@ -12,7 +12,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.cli.score_text import accord_lines, case_lines, detectable_lines, gain_lines
+from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines
 from balance_sim.show.terminal import wrapped
 
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ def sweep(
     folder = out or default_folder(loaded)
     with (
         resumable(options.command_line()),
-        _client(None if dry_run else scheduler, queue, jobs, dry_run) as client,
+        dask_client(None if dry_run else scheduler, queue, jobs, dry_run=dry_run) as client,
         _points_bar() as bar,
     ):
         result = run_points(
@@ -97,7 +97,9 @@ def _queue(cluster: str | None, settings: tuple[str, ...]) -> Any:
 
 
 @contextmanager
-def _client(scheduler: str | None, queue: Any, jobs: int, dry_run: bool) -> Iterator[Client | None]:
+def dask_client(
+    scheduler: str | None, queue: Any = None, jobs: int = 1, *, dry_run: bool = False
+) -> Iterator[Client | None]:
     """The Dask client asked for, or None for this machine."""
     if scheduler is None and (queue is None or dry_run):
         yield None

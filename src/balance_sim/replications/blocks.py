@@ -32,6 +32,7 @@ from balance_sim.replications.filtered import (
     prospect_of,
 )
 from balance_sim.replications.outcomes import FILTERED, days_after, is_new, outcomes_of
+from balance_sim.replications.players import Cast
 from balance_sim.replications.recorder import Recorder, focal_recorder
 from balance_sim.replications.tables import BlockTables, accord_table, dyad_table, runs_table
 
@@ -81,6 +82,8 @@ class Batch:
         found = FilteredSums(worlds.arms[arm], chances, simulated, prospect, windows, direction, len(self.numbers))
         self.made[arm] = simulated.accords
         self.smooth[arm], self.dyads[arm] = filtered_outcomes(found), found.by_dyad(windows.longest)
+        if (players := self.recorder.players) is not None:
+            self.smooth[arm] |= players.filtered(self.dyads[arm])
 
     def rows(self, worlds: Worlds, arm: str, control: str | None, names: Sequence[str] | None = None) -> pa.Table:
         """Outcomes of an arm. control: its paired control arm, if known; names: those drawn, all if None."""
@@ -102,11 +105,13 @@ def simulate_block(
     *,
     draws: bool = False,
     model: str | None = None,
+    cast: Cast | None = None,
 ) -> BlockTables:
     """All arms of a block's replications. `arms` holds the control arm too.
 
     extra: arms that a part of the replications is simulated in too. draws: each replication has parameters of its own.
-    model: `module:Class` of a StateAgent subclass that decides, one replication at a time, as Mesa agents."""
+    model: `module:Class` of a StateAgent subclass that decides, one replication at a time, as Mesa agents.
+    cast: players of a game, whose outcomes are measured too."""
     numbers = np.arange(block.first, block.stop, dtype=np.uint64)
 
     def batches(worlds: Worlds, numbers: Runs, arms: Sequence[str]) -> list[Batch]:
@@ -114,11 +119,11 @@ def simulate_block(
             from balance_sim.model.agents import agent_class_named
 
             agent_class = agent_class_named(model)
-            return [_simulate_agents(worlds, seed, run, arms, agent_class) for run in numbers]
+            return [_simulate_agents(worlds, seed, run, arms, agent_class, cast) for run in numbers]
         size, out = batch_runs(worlds.reference.n), []
         for some in (numbers[first : first + size] for first in range(0, len(numbers), size)):
             own = with_draws(worlds, seed, some) if draws else worlds
-            out.append(simulate_arms(own, seed, some, arms, focal_recorder(worlds)))
+            out.append(simulate_arms(own, seed, some, arms, focal_recorder(worlds, cast)))
         return out
 
     tables = tabulate(worlds, batches(worlds, numbers, arms))
@@ -145,11 +150,11 @@ def batch_runs(states: int) -> int:
 
 
 def _simulate_agents(
-    worlds: Worlds, seed: int, run: np.uint64, arms: Sequence[str], agent_class: type[StateAgent]
+    worlds: Worlds, seed: int, run: np.uint64, arms: Sequence[str], agent_class: type[StateAgent], cast: Cast | None
 ) -> Batch:
     from balance_sim.model.agents import BalanceModel
 
-    batch = Batch(np.array([run], dtype=np.uint64), focal_recorder(worlds))
+    batch = Batch(np.array([run], dtype=np.uint64), focal_recorder(worlds, cast))
     prospect: Prospect | None = None
     for arm in arms:
         model = BalanceModel(worlds.scenario, arm, seed, run=int(run), worlds=worlds, agent_class=agent_class)

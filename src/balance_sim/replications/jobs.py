@@ -24,6 +24,7 @@ from balance_sim.replications.arms import ExtraArms, compile_arms, extra_arms, h
 from balance_sim.replications.blocks import Block, runs_with_extra, simulate_block
 from balance_sim.replications.draws import joint_draws
 from balance_sim.replications.parameter_draws import Draws, at
+from balance_sim.replications.players import Cast
 from balance_sim.replications.tables import BlockTables, joined
 from balance_sim.scenario import with_values
 from balance_sim.scenario.design import Experiment
@@ -81,7 +82,7 @@ class Job:
 
     arms: the control arm first. model: `module:Class` of a StateAgent subclass, None for the block engine.
     run_timeout: seconds a replication. mechanisms: simulate the extra arms too. draws: each replication draws its
-    parameters, from the fit (True) or jointly from the draws of this name (`draws.drawing`)."""
+    parameters, from the fit (True) or jointly from the draws of this name (`draws.drawing`). cast: a game's players."""
 
     scenario: Scenario
     seed: int
@@ -90,6 +91,7 @@ class Job:
     run_timeout: float | None = None
     mechanisms: bool = False
     draws: bool | str = False
+    cast: Cast | None = None
     joint: list[Draws] = field(default_factory=list, compare=False, repr=False)
     compiled: Compiled = field(default_factory=partial(LRUCache, POINTS_KEPT), compare=False, repr=False)
 
@@ -124,7 +126,14 @@ class Job:
             more, block = extra[0] if self.mechanisms else None, task.block
             with deadline(self.limit(task)):
                 return simulate_block(
-                    worlds, self.seed, block, self.arms, more, draws=bool(self.draws), model=self.model
+                    worlds,
+                    self.seed,
+                    block,
+                    self.arms,
+                    more,
+                    draws=bool(self.draws),
+                    model=self.model,
+                    cast=self.cast,
                 )
 
     def _drawn(self, block: Block) -> BlockTables:

@@ -101,6 +101,17 @@ MEASURES = {
     "camps_energy": Measure(_SCALE, "-1 to 1", "Landscape energy of the two camps, a unit of weight"),
     "camps_frustration": Measure(_SHARE, "share of dyads", "Dyads on the wrong side of the two camps"),
     "camps_moved": Measure(_COUNT, "states", "States in another camp than just before the event"),
+    "player_insecurity": Measure(_SCALE, "0 to 1", "Insecurity of {of}"),
+    "player_effort": Measure(_SCALE, "share of capability", "Rise of effort of {of}"),
+    "player_agreements_against": Measure(
+        _COUNT, "agreements", "New security agreements of two others that both fear {of}"
+    ),
+    "player_agreements_with": Measure(_COUNT, "agreements", "New security agreements of others with {of}"),
+    "player_agreements_among": Measure(_COUNT, "agreements", "New security agreements among members, {of}"),
+    "player_relations": Measure(_SCALE, "-1 to 1", "Mean relation to the player, {of}"),
+    "player_influence": Measure(_SCALE, "share of defence", "Influence of the player, {of}"),
+    "player_dependence": Measure(_SCALE, "share of defence", "Defence that others lend to {of}"),
+    "player_credibility": Measure(_SCALE, "0 to 1", "Credibility of the player as a mediator, {of}"),
 }
 """Every outcome's measure, by the beginning of its name. A table of outcomes with any other name is not made."""
 _LONGEST_FIRST = sorted(MEASURES, key=len, reverse=True)

@@ -29,6 +29,7 @@ from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
 from balance_sim.replications.expected import at_start, in_spans, with_event
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
+from balance_sim.replications.players import Cast, PlayerMeasures
 from balance_sim.replications.scene import (
     EventRoles,
     StateMetrics,
@@ -47,8 +48,8 @@ Bools = npt.NDArray[np.bool_]
 class Recorder:
     """Looks at replications of several arms for the event's cast. `observer(arm)` goes into `simulate`."""
 
-    def __init__(self, worlds: Worlds, cast: EventRoles) -> None:
-        self.worlds, self.cast = worlds, cast
+    def __init__(self, worlds: Worlds, cast: EventRoles, players: PlayerMeasures | None = None) -> None:
+        self.worlds, self.cast, self.players = worlds, cast, players
         self.windows = sorted(worlds.scenario.report.windows)
         self._found: dict[str, dict[str, Floats]] = {}
         self._held: dict[str, tuple[Floats, Floats]] = {}  # longest window, (R, n): effort, deepest tie
@@ -80,6 +81,7 @@ class Recorder:
             found[Outcome("polarisation")] = responses.polarisation(relation, world.capability)
             settled = responses.in_camps(relation, world.capability, self.worlds.camps.sides)
             found |= {Outcome(f"camps_{part}"): of for part, of in settled._asdict().items()}
+            found |= self.players.seen(scene) if self.players is not None else {}
             tie = scene.state.depth[:, :, list(self.cast.participants)].max(axis=-1)
             self._held[arm] = scene.state.effort.copy(), tie
         of_arm = self._found.setdefault(arm, {})
@@ -102,12 +104,12 @@ class Recorder:
                     of = word if group == "outside" else f"{word}_{group}"
                     number = (stance[:, who] == index).sum(axis=1).astype(float)
                     out[Outcome("states", of, longest).name] = number
-        return out
+        return out | (self.players.counts(made, runs) if self.players is not None else {})
 
 
-def focal_recorder(worlds: Worlds) -> Recorder:
-    """A recorder of what is told of the focal event's cast."""
-    return Recorder(worlds, focal_roles(worlds))
+def focal_recorder(worlds: Worlds, cast: Cast | None = None) -> Recorder:
+    """A recorder of what is told of the focal event's cast, and of a game's."""
+    return Recorder(worlds, focal_roles(worlds), None if cast is None else PlayerMeasures(worlds, cast))
 
 
 def coalition(counter: Bools, capability: Floats, inside: Bools) -> Floats:

@@ -32,6 +32,7 @@ from balance_sim.scenario.schema import Scenario
 
 OUR_FILES = (
     "summary.json",
+    "game.json",
     "failed.json",
     "levels.csv",
     "effects.csv",
@@ -171,8 +172,9 @@ class Folder:
     def want(self, runs: int) -> None:
         """Put down how many replications are asked for, so that every reader knows whether some are lacking."""
         there = self.store.read_manifest() or self.manifest
-        if there.runs != runs:
+        if there.runs != runs or there.game != self.manifest.game:
             asked = {"runs": runs, "command": self.manifest.command}
+            asked |= {} if self.manifest.game is None else {"game": self.manifest.game}
             self.store.write_manifest(there.model_copy(update=asked))
 
     def hold(self, runs: int) -> None:
@@ -301,6 +303,7 @@ def differing(before: Manifest, now: Manifest) -> list[str]:
         for key in ("study", "arms", "seed", "model", "draw_parameters")
         if getattr(before, key) != getattr(now, key)
     ]
+    out += [] if before.cast == now.cast else ["game: other players, or other outcomes of theirs"]
     numpy_there, numpy_here = (one.versions["numpy"].split(".")[0] for one in (before, now))
     if before.version != now.version or numpy_there != numpy_here:
         out.append(f"versions: {before.versions} there, {now.versions} here")

@@ -18,14 +18,17 @@ from pydantic import (
     StrictBool,
     StrictInt,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
 )
 
 from balance_sim.pool.atomic import write_atomic
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
+from balance_sim.replications.players import Cast
 from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
 from balance_sim.scenario.fingerprint import Classes
 
+_CAST = TypeAdapter(Cast)
 FILE = "manifest.json"
 MANIFEST_VERSION = 3
 LARGEST = 64 << 20  # bytes that are read at most, and so written
@@ -39,6 +42,13 @@ def _printable(text: str) -> str:
 
 def _is_table(said: dict[str, Any]) -> dict[str, Any]:
     Classes.read(said)
+    return said
+
+
+def _is_game(said: dict[str, Any]) -> dict[str, Any]:
+    if not {"name", "plan", "cast"} <= {*said}:
+        raise ValueError("lacks name, plan or cast")
+    _CAST.validate_python(said["cast"])
     return said
 
 
@@ -112,9 +122,17 @@ class Manifest(_Part):
     files: dict[str, str] = Field(default={}, description="texts by name")
     command: str = Field(default="", description="text")
     mechanisms: StrictBool = Field(default=False, description="true or false")
+    game: Annotated[dict[str, Any], AfterValidator(_is_game)] | None = Field(
+        default=None, description="a game: its name, its plan and its players' outcomes"
+    )
     experiment: Name | None = Field(default=None, description="a name")
     design: SweepDesign = Field(default=SweepDesign(), description="the design")
     points: PointsNamed | None = Field(default=None, description="a sha256 and counts, or null")
+
+    @property
+    def cast(self) -> Cast | None:
+        """The players of the game that is played, and what is measured of them."""
+        return None if self.game is None else _CAST.validate_python(self.game["cast"])
 
     @property
     def is_sweep(self) -> bool:

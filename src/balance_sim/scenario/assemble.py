@@ -44,15 +44,17 @@ from balance_sim.scenario.validation import read_piece, unknown_key
 MOST_ARMS = 100
 
 
-def assemble(tree: Node, name: str, found: Diagnostics, reader: Reader | None = None) -> Scenario | None:
+def assemble(
+    tree: Node, name: str, found: Diagnostics, reader: Reader | None = None, *, most_arms: int = MOST_ARMS
+) -> Scenario | None:
     """The scenario of `tree`, or None; every problem of it and of any of its arms goes to `found`.
 
     It carries each of its arms, complete. reader: one that has read trees with the same nodes reads those no second
-    time."""
+    time. most_arms: that it may have."""
     reader = reader or Reader()
     base = reader.draft(tree)
     problems = Diagnostics([*base.problems, *check(base)])
-    declared = _declared(tree, base, reader, problems)
+    declared = _declared(tree, base, reader, problems, most_arms)
     drafts = _arm_drafts(tree, [*declared], base, reader, problems)
     found += problems
     if errors_in(problems) or not all(map(_is_complete, (base, *drafts.values()))):
@@ -91,7 +93,7 @@ def _place(one: Diagnostic) -> tuple[str, int, int, str]:
     return (one.file, one.line, one.col, one.code)
 
 
-def _declared(tree: Node, base: Draft, reader: Reader, found: Diagnostics) -> dict[str, Arm]:
+def _declared(tree: Node, base: Draft, reader: Reader, found: Diagnostics, most: int) -> dict[str, Arm]:
     """The arms as written, their added events read, and what is wrong with the list of them."""
     node = tree.get("arms")
     if node is None or node.value is REFUSED:
@@ -99,8 +101,8 @@ def _declared(tree: Node, base: Draft, reader: Reader, found: Diagnostics) -> di
     if not isinstance(node.value, dict):
         found.add(node, "arms", "E201", f"expected a mapping of arms, got {node.kind}")
         return {}
-    if len(node.fields) > MOST_ARMS:
-        found.add(node.at, "arms", "E022", f"{len(node.fields):,} arms, more than {MOST_ARMS}")
+    if len(node.fields) > most:
+        found.add(node.at, "arms", "E022", f"{len(node.fields):,} arms, more than {most}")
         return {}
     arms: dict[str, Arm] = {}
     for name, written in node.fields.items():

@@ -93,7 +93,14 @@ def experiment_files(path: str | os.PathLike[str]) -> dict[str, str]:
     """The experiment file by its name, and the files of its scenario as `scenario/NAME`.
 
     Raises ScenarioError if one cannot be read."""
-    sources = Sources(_found(path))
+    return files_with_scenario(_found(path))
+
+
+def files_with_scenario(path: str | os.PathLike[str]) -> dict[str, str]:
+    """A file by its name, and the files of the scenario that it names as `scenario/NAME`.
+
+    Raises ScenarioError if one cannot be read."""
+    sources = Sources(path)
     tree, _ = read_document(sources.main(), sources.shown)
     files = {name: data.decode("utf-8", "replace") for name, data in sources.files.items()}
     node = tree.get("scenario")
@@ -123,8 +130,13 @@ def names_experiment(path: str | os.PathLike[str]) -> bool:
 
 
 def _found(path: str | os.PathLike[str]) -> str:
+    return found_in(EXPERIMENTS, path)
+
+
+def found_in(folder: Path, path: str | os.PathLike[str]) -> str:
+    """The path as it is written, or of the file in a folder that it is the name of."""
     written = os.fspath(path)
-    here = EXPERIMENTS / f"{written}.yaml"
+    here = folder / f"{written}.yaml"
     return str(here) if not os.path.lexists(written) and os.path.isfile(here) else written
 
 
@@ -150,7 +162,7 @@ def _read(tree: Node, sources: Sources, max_runs: int, found: Diagnostics) -> Ex
     design = read_piece(SamplingDesign, tree.below("design"), "design", found)
     factors = _read_factors(tree.get("factors"), found)
     points, rows = _read_points(tree.get("points"), found)
-    scenario = _read_scenario(tree, sources, head, found)
+    scenario = named_scenario(tree, sources, head.theory if head else None, found)
     if scenario is None or head is None or design is None:
         return None
     if head.guesses:
@@ -208,8 +220,18 @@ def _read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoin
     return points, rows
 
 
-def _read_scenario(tree: Node, sources: Sources, head: ExperimentHead | None, found: Diagnostics) -> Scenario | None:
-    """The scenario that the file names, with the file's `theory` and `set` laid over it."""
+def named_scenario(
+    tree: Node,
+    sources: Sources,
+    of_file: str | None,
+    found: Diagnostics,
+    *,
+    settings: Sequence[str] = (),
+    preset: str | None = None,
+) -> Scenario | None:
+    """The scenario that a file names, with the file's `theory` and `set` laid over it.
+
+    of_file: its `theory`, if it has one. settings, preset: of options, laid over the scenario before that."""
     node = tree.get("scenario")
     if node is None or not isinstance(node.value, str) or not node.value.strip():
         why = f"expected a path, got {node.kind}" if node else "`scenario` is required"
@@ -224,21 +246,21 @@ def _read_scenario(tree: Node, sources: Sources, head: ExperimentHead | None, fo
     except ScenarioError as error:
         found += error.problems
         return None
-    scenario, problems = check_scenario(path, held=sources.held)
+    scenario, problems = check_scenario(path, set=settings, theory=preset, held=sources.held)
     wrong = errors_in(problems)
     if [one.code for one in wrong] == ["E001"]:
         wrong = [replace(wrong[0], file=node.mark.file, line=node.mark.line, col=node.mark.col)]
     found += wrong
     if scenario is None or wrong:
         return None
-    settings, theory = tree.get("set"), tree.get("theory")
-    if settings is not None and not isinstance(settings.value, dict):
-        found.add(settings, "set", "E201", "write `key.path: value` pairs")
+    written, theory = tree.get("set"), tree.get("theory")
+    if written is not None and not isinstance(written.value, dict):
+        found.add(written, "set", "E201", "write `key.path: value` pairs")
         return scenario
     changes = [ValueChange(path, child, child.at) for path, child in tree.below("set").fields.items()]
-    if head is not None and head.theory is not None and theory is not None:
+    if of_file is not None and theory is not None:
         changes.append(ValueChange("theory.preset", theory, theory.at))
-    return _changed(scenario, changes, settings or tree, found) if changes else scenario
+    return _changed(scenario, changes, written or tree, found) if changes else scenario
 
 
 def _scenario_path(node: Node, sources: Sources) -> Path | str:
@@ -263,8 +285,8 @@ def _scenario_path(node: Node, sources: Sources) -> Path | str:
     is_sibling = parts[0] == ".." and len(parts) > 1 and parts[1] != ".." and own.parent.parent != own.parent
     if is_sibling and real.suffix in (".yaml", ".yml") and real.is_relative_to(own.parent):
         return beside
-    why = f"`{shown(node.text)}` lies outside the experiment's folder and the working directory"
-    hint = "copy the scenario beside the experiment, or give the command in a folder that holds both"
+    why = f"`{shown(node.text)}` lies outside this file's folder and the working directory"
+    hint = "copy the scenario beside it, or give the command in a folder that holds both"
     raise refused(node, "scenario", "E501", why, hint)
 
 

@@ -24,6 +24,7 @@ LARGEST_TABLE = 8 << 20
 LARGEST_TOGETHER = 32 << 20
 SHIPPED = Path("scenarios")
 EXPERIMENTS = Path("experiments")
+GAMES = Path("games")
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS)
 """Errors of a system that has no more of something: they say nothing of the file that was to be opened."""
 REINSTALL = "install balance-sim again: pip install --force-reinstall --no-deps balance-sim"

@@ -213,7 +213,7 @@ def _wrong_type(node: Node, path: str, wanted: str, written: str, limits: str, f
 
 # --- kinds of files, and plans ----------------------------------------------------------------------
 
-Kind = Literal["scenario", "experiment", "cases", "hindcast", "coordination", "manifest", "summary"]
+Kind = Literal["scenario", "experiment", "game", "cases", "hindcast", "coordination", "manifest", "summary"]
 PlanKind = Literal["cases", "hindcast", "coordination"]
 
 
@@ -234,6 +234,7 @@ FILE_KINDS = (
     FileKind("cases", ("cases",), "a plan of cases", "balance-sim cases"),
     FileKind("hindcast", _HINDCAST, "the plan of a hindcast", "balance-sim hindcast --data DIR"),
     FileKind("coordination", ("effects",), "the plan of a two-sided choice", "balance-sim fit --model coordination"),
+    FileKind("game", ("players",), "a game", "balance-sim game"),
     FileKind("experiment", ("scenario", "factors", "points"), "an experiment", "balance-sim sweep"),
     _SCENARIO,
 )

@@ -1,6 +1,6 @@
 """How often known equilibria are found again from noisy payoffs, and how often the simultaneous bounds hold.
 
-    uv run python benchmarks/games.py [repetitions]
+    uv run python benchmarks/noisy_games.py [repetitions]
 
 Payoffs of a replication are those of a game with known equilibria, plus noise that all profiles share, of standard
 deviation 5, and noise of each profile's own. *found*: the game of mean payoffs has the same number of equilibria, each

@@ -1,0 +1,121 @@
+"""`balance-sim game FILE`: profiles of strategies simulated on common random numbers, and what each side should do."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from balance_sim.cli import options
+from balance_sim.cli.program import ExitCode
+from balance_sim.cli.progress import progress_bar, replications_bar, resumable
+from balance_sim.cli.sweep import dask_client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from balance_sim.game.keep import PlayedGame
+    from balance_sim.game.plan import Game
+    from balance_sim.game.solution import Solution
+    from balance_sim.game.solve import OverParameters
+    from balance_sim.replications.parameter_draws import Draws
+
+
+@click.command()
+@click.argument("file")
+@click.option("--runs", type=click.IntRange(2, 1_000_000), help="Replications of every profile  [default: 200]")
+@click.option("--seed", type=options.SEED, default=1, show_default=True, help="Random numbers.")
+@click.option("--out", type=options.FOLDER, help="Results folder  [default: results/game-<name>-<key>]")
+@options.workers_option
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Simulate on the Dask cluster of this scheduler.")
+@click.option(
+    "--draws", type=click.IntRange(0, 100_000),
+    help="Joint draws of the parameters for intervals, regret and value of information; 0: none  [default: 200]",
+)  # fmt: skip
+@click.option(
+    "--source", type=click.Choice(["posterior", "prior"]),
+    help="What is drawn from  [default: the scenario's posterior, or the prior where it has none]",
+)  # fmt: skip
+@options.timeout_option
+@options.figures_option
+@click.option("--verbose", is_flag=True, help="Also print every profile, reply, order of moves and balance sheet.")
+@options.set_option
+@options.theory_option
+@options.json_option
+@click.pass_context
+def game(
+    ctx: click.Context, file: str, runs: int | None, seed: int, out: Path | None, workers: int,
+    scheduler: str | None, draws: int | None, source: str | None, run_timeout: float | None, figures: bool,
+    verbose: bool, settings: tuple[str, ...], theory: str | None,
+) -> None:  # fmt: skip
+    """Play the game in FILE: payoffs of every profile, best replies, equilibria, regret.
+
+    FILE is a path, or the name of a game in ./games. What is said holds under the payoffs of the file; it is no advice.
+    The same command goes on where it stopped; with other payoffs the same replications are read again."""
+    from balance_sim.game.keep import PlayedGame, document, keep, kept
+    from balance_sim.game.plan import game_files, load_game
+    from balance_sim.game.solve import solve
+    from balance_sim.game.study import RUNS, default_folder, play
+    from balance_sim.results.store import Store, refuse_lost
+
+    loaded = load_game(file, set=settings, theory=theory)
+    drawn = _draws(loaded, draws, source)
+    folder, began = out or default_folder(loaded, seed), time.monotonic()
+    with resumable(options.command_line()):
+        with dask_client(scheduler) as client, replications_bar() as bar:
+            study = play(
+                loaded, runs or RUNS, seed, workers=workers, client=client, out=folder, run_timeout=run_timeout,
+                command=options.command_line(), files=game_files(file), progress=bar,
+            )  # fmt: skip
+        found = kept(study)
+        if found is None or not _is_of(found, drawn):
+            found = solve(study, None if drawn is None else _over(loaded, drawn, workers))
+        played = PlayedGame(study, found)
+        with Store(folder).lock() as store:
+            keep(played, store)
+            if figures:
+                from balance_sim.show.report import save_game
+
+                save_game(played, folder)
+            refuse_lost(store, [0], study.result.runs)
+    seconds = time.monotonic() - began
+    options.answer(lambda: document(played) | {"seconds": seconds}, lambda: _lines(played, verbose))
+    if study.result.failed:
+        failed = f"{len(study.result.failed)} of {study.result.runs} replications failed: see {folder / 'failed.json'}"
+        click.echo(failed, err=True)
+        ctx.exit(ExitCode.FAILED_RUNS)
+
+
+def _draws(loaded: Game, count: int | None, source: str | None) -> Draws | None:
+    """Joint draws of the parameters; None where none are asked for."""
+    from balance_sim.game.solve import DRAWS
+    from balance_sim.replications.parameter_draws import posterior_draws, prior_draws
+
+    if count == 0:
+        return None
+    if source == "posterior" or (source is None and loaded.scenario.posterior.draws):
+        return posterior_draws(loaded.scenario).first(count or DRAWS)
+    return prior_draws(loaded.scenario, count or DRAWS)
+
+
+def _is_of(found: Solution, drawn: Draws | None) -> bool:
+    """Whether a solution rests on these draws."""
+    if drawn is None or found.draws is None:
+        return drawn is None and found.draws is None
+    return (found.draws.source, found.draws.count, found.draws.sha256) == (drawn.source, len(drawn), drawn.sha256)
+
+
+def _over(loaded: Game, drawn: Draws, workers: int) -> OverParameters:
+    from balance_sim.game.solve import over_parameters
+
+    with progress_bar() as bar:
+        tell = (lambda done, wanted, _: bar(done, wanted, f"{done:,}/{wanted:,} draws")) if bar else None
+        return over_parameters(loaded, drawn, workers, tell)
+
+
+def _lines(played: PlayedGame, verbose: bool) -> Iterator[str]:
+    from balance_sim.show.games import game_lines
+
+    return game_lines(played, verbose=verbose)

@@ -1,0 +1,267 @@
+"""A game file becomes a frozen `Game`: players, what they can do, what they want, and a scenario with an arm a profile.
+
+A strategy is a named change of the scenario in the language of arms; a profile is one strategy of each player, and its
+arm has the changes of all. Checked as scenarios are: file, line and column of everything that is wrong, in one pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from balance_sim.game.checks import (
+    Members,
+    arm_of,
+    check_conflicts,
+    check_observed,
+    check_payoffs,
+    check_sizes,
+    check_window,
+)
+from balance_sim.game.profiles import with_profiles
+from balance_sim.model.baseline import Worlds
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.players import Cast, Player, PlayerOutcome, who_fears
+from balance_sim.scenario.diagnostics import (
+    Diagnostic,
+    Diagnostics,
+    ScenarioError,
+    errors_in,
+    few_suggestions,
+    in_order,
+    refused,
+    shown,
+)
+from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.experiment import files_with_scenario, found_in, named_scenario
+from balance_sim.scenario.files import GAMES, Sources
+from balance_sim.scenario.load import stem
+from balance_sim.scenario.nodes import Node, from_plain
+from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text, Weight
+from balance_sim.scenario.validation import read_piece, refuse_other_kind
+
+EXAMPLE = "smallest file: `schema: 1`, `title`, `scenario`, `players`; see games/security_dilemma.yaml"
+ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,24}$")]
+Said = Annotated[Text, Field(min_length=1)]
+
+
+class Strategy(Strict):
+    """What a player can do: changes of the scenario in the language of arms, and what doing so costs, in payoff."""
+
+    title: Text = ""
+    cost: Weight = 0.0
+    source: Text = ""
+    drop: tuple[object, ...] = ()
+    add: tuple[object, ...] = ()
+    set: dict[str, object] = Field(default={})
+
+
+class PayoffPart(Strict):
+    """What a player wants more of, or less: a weight on an outcome, and where the weight comes from.
+
+    of: a group or a state, for measures toward others; two states at odds, as `RUS-UKR`, for credibility. A weight of 0
+    shows the outcome in tables and pays nothing."""
+
+    outcome: Identifier
+    of: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    weight: Weight
+    source: Said
+
+
+class PlayerPlan(Strict):
+    """A side: its states, what it can do, and what it wants."""
+
+    title: Text = ""
+    states: tuple[Identifier, ...] = Field(min_length=1)
+    strategies: dict[ShortName, Strategy]
+    payoff: tuple[PayoffPart, ...] = Field(min_length=1)
+
+
+class GamePlan(Strict):
+    """A game file. observed: what each player did, where that is known: what others do in its balance sheet."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    title: Said
+    question: Text = ""
+    source: Text = ""
+    notes: Text = ""
+    scenario: Said
+    theory: Identifier | None = None
+    set: dict[str, object] = Field(default={})
+    players: dict[ShortName, PlayerPlan]
+    observed: dict[ShortName, ShortName]
+
+
+@dataclass(frozen=True)
+class Game:
+    """A game, read and checked.
+
+    scenario: with the control arm of the file it names, and an arm for each profile. cast: what is measured."""
+
+    name: str
+    plan: GamePlan
+    scenario: Scenario
+    cast: Cast
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """Their names, in the order of the file."""
+        return tuple(self.plan.players)
+
+    @property
+    def strategies(self) -> tuple[tuple[str, ...], ...]:
+        """Names of each player's strategies, in the order of the file."""
+        return tuple(tuple(one.strategies) for one in self.plan.players.values())
+
+    @property
+    def profiles(self) -> tuple[tuple[str, ...], ...]:
+        """Every combination, the last player's strategies running fastest: the order of flattened payoffs."""
+        return tuple(product(*self.strategies))
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The control arm, then the arm of each profile."""
+        return (self.scenario.reference_arm, *map(arm_of, self.profiles))
+
+    @property
+    def observed(self) -> tuple[int, ...]:
+        """Which strategy of each player was observed."""
+        return tuple(
+            names.index(self.plan.observed[player]) for player, names in zip(self.players, self.strategies, strict=True)
+        )
+
+    @property
+    def costs(self) -> tuple[tuple[float, ...], ...]:
+        """Of each player's strategies."""
+        return tuple(tuple(s.cost for s in one.strategies.values()) for one in self.plan.players.values())
+
+
+def load_game(
+    path: str | os.PathLike[str],
+    *,
+    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    theory: str | None = None,
+    held: Mapping[str, bytes] | None = None,
+) -> Game:
+    """The game in a file, complete, with an arm for each profile.
+
+    Parameters
+    ----------
+    path : of a YAML file, or the name of one in ./games
+    set : `key.path=value` texts laid over the scenario
+    theory : a preset that replaces the scenario's
+    held : files by name, `path` among them, to read from instead of the disk
+
+    Raises
+    ------
+    ScenarioError : with everything that is wrong: file, line, column, key, value, bound, next step
+
+    Examples
+    --------
+    >>> game = load_game("games/security_dilemma.yaml")
+    >>> game.players, len(game.profiles)
+    (('arden', 'belmar'), 4)
+    """
+    game, problems = check_game(path, set=set, theory=theory, held=held)
+    if game is None:
+        raise ScenarioError(errors_in(problems))
+    return game
+
+
+def check_game(
+    path: str | os.PathLike[str],
+    *,
+    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    theory: str | None = None,
+    held: Mapping[str, bytes] | None = None,
+) -> tuple[Game | None, list[Diagnostic]]:
+    """The game, or None if it is refused, and all problems and warnings in the order of the file."""
+    first = shown(os.fspath(path), 200)
+    with few_suggestions():
+        try:
+            sources = Sources(path if held is not None else found_in(GAMES, path), held)
+            first = sources.shown
+            tree, problems = read_document(sources.main(), sources.shown)
+            if not isinstance(tree.value, dict):
+                raise refused(tree, "", "E012", f"expected a mapping, got {tree.kind}", EXAMPLE)
+            refuse_other_kind(tree, "game", first)
+        except ScenarioError as error:
+            return None, in_order(error.problems, first)
+        found = Diagnostics(problems)
+        game = _read(tree, sources, set, theory, found)
+    return None if errors_in(found) else game, in_order(found, first)
+
+
+def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The game file by its name, and the files of its scenario as `scenario/NAME`.
+
+    Raises ScenarioError if one cannot be read."""
+    return files_with_scenario(found_in(GAMES, path))
+
+
+def _read(tree: Node, sources: Sources, settings: Sequence[str], theory: str | None, found: Diagnostics) -> Game | None:
+    version = tree.get("schema")
+    if version is None or version.value != 1 or isinstance(version.value, bool):
+        why = f"this version reads 1, got {version.kind}" if version else "`schema` is required"
+        found.add(version or tree, "schema", "E108", why, "write `schema: 1`", "1")
+        tree = tree.with_fields({"schema": from_plain(1, tree.mark)})
+    plan = read_piece(GamePlan, tree, "", found)
+    base = named_scenario(tree, sources, plan.theory if plan else None, found, settings=settings, preset=theory)
+    if plan is None:
+        return None
+    check_sizes(tree, plan, found)
+    check_observed(tree, plan, found)
+    check_conflicts(tree, plan, found)
+    if base is None:
+        return None
+    check_window(tree, base, found)
+    members = check_payoffs(tree, plan, base, found)
+    if errors_in(found):
+        return None
+    scenario = with_profiles(tree, plan, base, found)
+    if scenario is None or errors_in(found):
+        return None
+    worlds = compile_arms(scenario, (scenario.reference_arm,))
+    cast = _cast(plan, members, worlds)
+    _check_fears(tree, cast, found)
+    return Game(stem(sources.path.name), plan, scenario, cast)
+
+
+def _cast(plan: GamePlan, members: Members, worlds: Worlds) -> Cast:
+    players = tuple(
+        Player(name, tuple(sorted(one.states)), *who_fears(worlds, one.states)) for name, one in plan.players.items()
+    )
+    outcomes = tuple(
+        PlayerOutcome(part.outcome, name, part.of or "", members[name, at])
+        for name, one in plan.players.items()
+        for at, part in enumerate(one.payoff)
+    )
+    return Cast(players, outcomes)
+
+
+def _check_fears(tree: Node, cast: Cast, found: Diagnostics) -> None:
+    """A warning where nothing can count as an agreement against a player."""
+    sides = {one.name: one for one in cast.players}
+    for one in cast.outcomes:
+        if one.measure == "agreements_against" and not sides[one.player].threatened:
+            node = tree.fields["players"].fields[one.player].fields["payoff"]
+            why = f"nobody is threatened by {one.player} at the start: no agreement can count as one against it"
+            found.add(node.at, f"players.{one.player}.payoff", "W312", why)
+
+
+_CAST = TypeAdapter(Cast)
+
+
+def as_plain(game: Game) -> dict[str, Any]:
+    """For a manifest: the plan and what is measured."""
+    plan = game.plan.model_dump(mode="json", by_alias=True)
+    return {"name": game.name, "plan": plan, "cast": _CAST.dump_python(game.cast, mode="json")}
+
+
+def cast_of(plain: dict[str, Any]) -> Cast:
+    """What is measured, from a manifest. Raises ValueError for what is no such thing."""
+    return _CAST.validate_python(plain)

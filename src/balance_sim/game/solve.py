@@ -1,0 +1,333 @@
+"""From replications, draws and theories to a `Solution`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations, product
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.game.payoffs import effects_by_theory, effects_over, expected_effects, payoffs, simulated_effects
+from balance_sim.game.plan import Game
+from balance_sim.game.solution import (
+    BalanceItem,
+    BreakEven,
+    DrawsUsed,
+    EquilibriumSaid,
+    KnowingMore,
+    Leader,
+    MinimaxRegret,
+    NashEquilibria,
+    OverDrawsOf,
+    Payoff,
+    ProfileSaid,
+    QuantalResponse,
+    RegretOf,
+    Reply,
+    Solution,
+)
+from balance_sim.game.study import GameStudy
+from balance_sim.replications.jobs import Progress
+from balance_sim.replications.parameter_draws import Draws
+from balance_sim.scenario.defaults import presets
+from balance_sim.stats.decisions import minimax_regret, value_of_information
+from balance_sim.stats.empirical_games import EmpiricalGame
+from balance_sim.stats.equilibria import Equilibrium, nash_equilibria
+from balance_sim.stats.games import best_replies, expected_payoffs, pure_equilibria, sequential
+from balance_sim.stats.intervals import student_half_width
+from balance_sim.stats.quantal_response import quantal_response
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+PRECISIONS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
+"""Of quantal response, in units of one over the mean range of a player's payoffs."""
+DRAWS = 200  # of the posterior, or of the prior where there is none
+MOST_PARAMETERS = 5  # named in what knowing more is worth
+
+
+@dataclass(frozen=True)
+class OverParameters:
+    """Effects (D, N, Q) over joint draws of the parameters, and (T, N, Q) by theory, by the expected estimator."""
+
+    draws: Draws
+    effects: Floats
+    theories: tuple[str, ...]
+    by_theory: Floats
+
+
+def over_parameters(game: Game, draws: Draws, workers: int = 1, progress: Progress | None = None) -> OverParameters:
+    """Every profile in every draw and under every shipped theory.
+
+    Parameters
+    ----------
+    game : what `load_game` read
+    draws : joint draws of its scenario's parameters
+    workers : processes; they change nothing but the time
+    progress : called with draws done, all, and 0
+    """
+    theories = tuple(presets())
+    return OverParameters(
+        draws, effects_over(game, draws, workers, progress), theories, effects_by_theory(game, theories)
+    )
+
+
+def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
+    """What the game of a study comes to.
+
+    Parameters
+    ----------
+    study : what `play` or `open_game` gave
+    over : the same profiles over draws and theories; without, no intervals over parameters, no minimax regret and no
+        value of information
+
+    Examples
+    --------
+    >>> from balance_sim.game.plan import load_game
+    >>> from balance_sim.game.study import play
+    >>> found = solve(play(load_game("games/security_dilemma.yaml"), runs=8))
+    >>> [dict(one.strategies) for one in found.profiles if one.equilibrium]
+    [{'arden': 'manoeuvre', 'belmar': 'manoeuvre'}]
+    """
+    game = study.game
+    effects = simulated_effects(game, study.result)
+    played = EmpiricalGame(payoffs(game, effects))
+    expected = payoffs(game, expected_effects(game, game.scenario))
+    values = None if over is None else payoffs(game, over.effects)
+    quantal = _quantal(game, played.mean)
+    return Solution(
+        players=dict(zip(game.players, game.strategies, strict=True)),
+        observed=dict(game.plan.observed),
+        runs=played.replications,
+        profiles=tuple(_profiles(game, played, expected, values)),
+        best_replies=tuple(_replies(game, played, values)),
+        equilibria=_equilibria(game, played),
+        quantal_response=quantal,
+        leader=tuple(_leaders(game, played.mean)),
+        gap={name: float(np.abs(expected - played.mean)[..., k].max()) for k, name in enumerate(game.players)},
+        balance=_balance(game, effects, None if over is None else over.effects),
+        break_even={name: tuple(_break_even(game, effects.mean(axis=0), k)) for k, name in enumerate(game.players)},
+        **({} if over is None or values is None else _over(game, over, values, quantal)),  # type: ignore[arg-type]
+    )
+
+
+def _named(game: Game, places: Sequence[int]) -> dict[str, str]:
+    return {player: names[k] for player, names, k in zip(game.players, game.strategies, map(int, places), strict=True)}
+
+
+def _mixture(game: Game, mixed: Sequence[Floats]) -> dict[str, dict[str, float]]:
+    return {
+        player: dict(zip(names, map(float, of), strict=True))
+        for player, names, of in zip(game.players, game.strategies, mixed, strict=True)
+    }
+
+
+def _by_player(game: Game, values: Sequence[float] | Floats) -> dict[str, float]:
+    return dict(zip(game.players, map(float, values), strict=True))
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _quantiles(values: Floats) -> OverDrawsOf:
+    return OverDrawsOf(*map(float, np.quantile(values, [0.025, 0.5, 0.975])))
+
+
+def _profiles(game: Game, played: EmpiricalGame, expected: Floats, values: Floats | None) -> Iterator[ProfileSaid]:
+    pure = pure_equilibria(played.mean)
+    often = None if values is None else pure_equilibria(values).mean(axis=0)
+    for place, names in zip(np.ndindex(*pure.shape), game.profiles, strict=True):
+        yield ProfileSaid(
+            strategies=_named(game, place),
+            arm="-".join(names),
+            payoffs={
+                player: Payoff(
+                    float(played.mean[place][k]),
+                    _number(float(played.mcse[place][k])),
+                    float(expected[place][k]),
+                    None if values is None else _quantiles(values[(slice(None), *place, k)]),
+                )
+                for k, player in enumerate(game.players)
+            },
+            regrets=_by_player(game, played.regret[place]),
+            regret=float(played.regret[place].max()),
+            bound=_number(float(played.regret_bound[place].max())),
+            equilibrium=bool(pure[place]),
+            probability=_number(float(played.equilibrium_probability[place])),
+            over_draws=None if often is None else float(often[place]),
+        )
+
+
+def _replies(game: Game, played: EmpiricalGame, values: Floats | None) -> Iterator[Reply]:
+    for k, player in enumerate(game.players):
+        best, often = best_replies(played.mean, k), None
+        if values is not None:
+            each = best_replies(values, k)
+            often = (each / each.sum(axis=k + 1, keepdims=True)).mean(axis=0)
+        others = [range(len(names)) if at != k else (0,) for at, names in enumerate(game.strategies)]
+        for place in product(*others):
+            row: tuple[Any, ...] = (*place[:k], slice(None), *place[k + 1 :])
+            rest = {name: of for name, of in _named(game, place).items() if name != player}
+            probability = played.best_reply_probability[(*row, k)]
+            yield Reply(
+                player,
+                rest,
+                _those(game, k, best[row]),
+                _those(game, k, played.may_be_best[(*row, k)]),
+                _shares(game, k, probability) if np.isfinite(probability).all() else None,
+                None if often is None else _shares(game, k, often[row]),
+            )
+
+
+def _those(game: Game, player: int, mask: Bools) -> tuple[str, ...]:
+    return tuple(name for name, there in zip(game.strategies[player], mask, strict=True) if there)
+
+
+def _shares(game: Game, player: int, of: Floats) -> dict[str, float]:
+    return dict(zip(game.strategies[player], map(float, of), strict=True))
+
+
+def _equilibria(game: Game, played: EmpiricalGame) -> NashEquilibria:
+    all_of_them = nash_equilibria(played.mean)
+
+    def said(one: Equilibrium) -> EquilibriumSaid:
+        place = tuple(int(of.argmax()) for of in one.strategies)
+        return EquilibriumSaid(
+            "pure" if one.pure else "mixed",
+            _mixture(game, one.strategies),
+            _by_player(game, one.payoffs),
+            one.degenerate,
+            _number(float(played.equilibrium_probability[place])) if one.pure else None,
+        )
+
+    return NashEquilibria(tuple(map(said, all_of_them.found)), all_of_them.complete, all_of_them.degenerate)
+
+
+def _quantal(game: Game, mean: Floats) -> tuple[QuantalResponse, ...]:
+    spans = np.ptp(mean.reshape(-1, len(game.players)), axis=0)
+    unit = float(spans.mean()) or 1.0
+    precisions = np.array(PRECISIONS) / unit
+    found = quantal_response(mean, precisions)
+    return tuple(
+        QuantalResponse(
+            float(precision), _mixture(game, [of[at] for of in found]) if np.isfinite(found[0][at]).all() else None
+        )
+        for at, precision in enumerate(precisions)
+    )
+
+
+def _leaders(game: Game, mean: Floats) -> Iterator[Leader]:
+    for order in permutations(range(len(game.players))):
+        if len(order) > 1:
+            found = sequential(mean, order)
+            yield Leader(
+                tuple(game.players[k] for k in order),
+                tuple(_named(game, places) for places in found.outcomes),
+                tuple(_by_player(game, of) for of in found.payoffs),
+                found.ties,
+            )
+
+
+def _beside_observed(game: Game, player: int) -> Iterator[tuple[str, int]]:
+    """A player's strategies, and the place among flattened profiles of each where the others do what was observed."""
+    shape = tuple(map(len, game.strategies))
+    for at, name in enumerate(game.strategies[player]):
+        place = (*game.observed[:player], at, *game.observed[player + 1 :])
+        yield name, int(np.ravel_multi_index(place, shape))
+
+
+def _balance(game: Game, effects: Floats, over: Floats | None) -> dict[str, dict[str, tuple[BalanceItem, ...]]]:
+    """effects: (R, N, Q); over: (D, N, Q)."""
+    runs, mean = len(effects), effects.mean(axis=0)
+    half = student_half_width(effects.std(axis=0, ddof=1), runs) if runs > 1 else np.full(mean.shape, np.nan)
+    out: dict[str, dict[str, tuple[BalanceItem, ...]]] = {}
+    for k, player in enumerate(game.players):
+        own = [at for at, one in enumerate(game.cast.outcomes) if one.player == player]
+        out[player] = {
+            name: tuple(
+                BalanceItem(
+                    game.cast.outcomes[at].measure,
+                    game.cast.outcomes[at].of,
+                    float(mean[row, at]),
+                    _number(mean[row, at] - half[row, at]),
+                    _number(mean[row, at] + half[row, at]),
+                    None if over is None else _quantiles(over[:, row, at]),
+                )
+                for at in own
+            )
+            for name, row in _beside_observed(game, k)
+        }
+    return out
+
+
+def _break_even(game: Game, mean: Floats, player: int) -> Iterator[BreakEven]:
+    """mean: (N, Q). What the observed strategy gives more than another one is linear in each weight."""
+    rows = dict(_beside_observed(game, player))
+    name = game.players[player]
+    own = [at for at, one in enumerate(game.cast.outcomes) if one.player == name]
+    parts, seen = game.plan.players[name].payoff, game.plan.observed[name]
+    weights = np.array([part.weight for part in parts])
+    cost = dict(zip(game.strategies[player], game.costs[player], strict=True))
+    for against in game.strategies[player]:
+        if against == seen:
+            continue
+        apart = mean[rows[seen], own] - mean[rows[against], own]
+        whole = float(apart @ weights) - cost[seen] + cost[against]
+        for part, slope in zip(parts, map(float, apart), strict=True):
+            yield BreakEven(
+                against, part.outcome, part.of or "", part.weight, *better_from(slope, whole - slope * part.weight)
+            )
+
+
+def better_from(slope: float, rest: float) -> tuple[Literal["above", "below", "always", "never"], float | None]:
+    """For which weights w slope * w + rest > 0, and the weight where it is 0.
+
+    >>> better_from(2.0, -1.0), better_from(-1.0, 3.0), better_from(0.0, -1.0)
+    (('above', 0.5), ('below', 3.0), ('never', None))"""
+    if slope == 0:
+        return ("always" if rest > 0 else "never"), None
+    return ("above" if slope > 0 else "below"), -rest / slope
+
+
+def _over(game: Game, over: OverParameters, values: Floats, quantal: Sequence[QuantalResponse]) -> Mapping[str, object]:
+    """What rests on draws and theories. values: (D, k_1, ..., k_n, n)."""
+    every = np.concatenate([values, payoffs(game, over.by_theory)])
+    where = [f"draw {k + 1}" for k in range(len(values))] + [f"theory {name}" for name in over.theories]
+    regret = {}
+    for k, of in enumerate(minimax_regret(every)):
+        player = game.players[k]
+        regret[player] = MinimaxRegret(
+            _those(game, k, of.choice),
+            {
+                name: RegretOf(
+                    float(of.worst[at]),
+                    where[of.draw[at]],
+                    {who: what for who, what in _named(game, of.profile[at]).items() if who != player},
+                    float(of.mean[at]),
+                    float(of.upper[at]),
+                )
+                for at, name in enumerate(game.strategies[k])
+            },
+        )
+    last = next(one.strategies for one in reversed(quantal) if one.strategies is not None)
+    mixed = [np.array([*last[player].values()]) for player in game.players]
+    voi = {}
+    for k, player in enumerate(game.players):
+        found = value_of_information(expected_payoffs(values, mixed, k), over.draws.values)
+        order = np.argsort(-found.evppi, kind="stable")[:MOST_PARAMETERS]
+        voi[player] = KnowingMore(
+            _those(game, k, found.best),
+            found.evpi,
+            found.evpi_error,
+            {
+                over.draws.paths[at]: (float(found.evppi[at]), float(found.error[at]))
+                for at in order
+                if found.evppi[at] > 0
+            },
+        )
+    used = DrawsUsed(over.draws.source, len(over.draws), over.draws.sha256)
+    return {"draws": used, "theories": over.theories, "regret": regret, "voi": voi}

@@ -1,0 +1,246 @@
+"""What a game's players are paid by: outcomes of states of their own, read off every replication and arm.
+
+A player is a set of states. Agreements against it are new security agreements between two other states that both fear
+it (one is threatened, the other threatened or wary, and neither is aligned with it: the rule of counter-balancing
+agreements, with the player in the participants' place). Who that is, is fixed once in the control arm at the start, so
+that no strategy moves agreements between classes. Agreements are counted, and filtered, within the report's longest
+window; what states feel is taken at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.classes import standing, step_before
+from balance_sim.model.core import World
+from balance_sim.model.engine import begin, perceive
+from balance_sim.model.state import AgreementRows, BlockState
+from balance_sim.replications.expected import Estimator, Expected, WillingnessOverTime, course, in_spans
+from balance_sim.replications.outcomes import Outcome, days_after, is_new
+from balance_sim.replications.scene import StateMetrics
+from balance_sim.scenario.fingerprint import LISTS
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Player:
+    """A side of a game. Codes of its states, and of those that are threatened by it and wary of it."""
+
+    name: str
+    states: tuple[str, ...]
+    threatened: tuple[str, ...] = ()
+    wary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlayerOutcome:
+    """One number a replication and arm: a measure of a player, toward `members` if it is of that kind.
+
+    measure: a key of MEASURES_OF_PLAYERS; of: the name under which the file gives the members, or nothing."""
+
+    measure: str
+    player: str
+    of: str = ""
+    members: tuple[str, ...] = ()
+
+    def outcome(self, window: int) -> Outcome:
+        """As it stands in tables.
+
+        >>> PlayerOutcome("relations", "beijing", "europe").outcome(365).name
+        'player_relations_beijing_europe_365'"""
+        return Outcome(f"player_{self.measure}", "_".join(filter(None, (self.player, self.of))), window)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The players of a game and every outcome that pays one of them. Plain, so that it goes to workers as it is."""
+
+    players: tuple[Player, ...]
+    outcomes: tuple[PlayerOutcome, ...]
+
+
+@dataclass(frozen=True)
+class PlayerSides:
+    """(n,) each: the player's own states, the members that an outcome names, who is threatened, and who is wary too."""
+
+    own: Bools
+    members: Bools
+    threatened: Bools
+    fearful: Bools
+
+
+Read = Callable[[StateMetrics, Ints, Ints], Floats]
+Dyads = Callable[[World, PlayerSides], Bools]
+
+
+@dataclass(frozen=True)
+class MeasureOfPlayer:
+    """How a measure is read, and whom the file has to name for it: members of a group, a pair of states, or nobody.
+
+    Either `dyads`: (P,) those whose new security agreements it counts; or `read`: (R,) of a scene, from the positions
+    of the player's states and of the members."""
+
+    toward: Literal["", "members", "pair"] = ""
+    dyads: Dyads | None = None
+    read: Read | None = None
+
+
+def _against(world: World, of: PlayerSides) -> Bools:
+    first, second = world.first, world.second
+    both = ~of.own[first] & ~of.own[second] & of.fearful[first] & of.fearful[second]
+    return np.asarray(both & (of.threatened[first] | of.threatened[second]))
+
+
+def _with(world: World, of: PlayerSides) -> Bools:
+    return np.asarray(of.own[world.first] != of.own[world.second])
+
+
+def _among(world: World, of: PlayerSides) -> Bools:
+    return np.asarray(of.members[world.first] & of.members[world.second])
+
+
+def _insecurity(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
+    """Walt 1987: threat over threat and defence."""
+    return np.asarray(scene.view.insecurity[:, own].mean(axis=1))
+
+
+def _effort(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
+    return np.asarray(scene.state.effort[:, own].mean(axis=1))
+
+
+def _relations(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
+    """As the members see the player; of a player among them the others."""
+    parts = [scene.relation(k)[:, members[~np.isin(members, own)]].mean(axis=1) for k in own]
+    return np.asarray(np.mean(parts, axis=0))
+
+
+def _influence(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
+    """Emerson 1962: the share of the members' defence that the player lends."""
+    return np.asarray(np.mean([scene.influence(k)[:, own].sum(axis=1) for k in members if k not in own], axis=0))
+
+
+def _dependence(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
+    """Emerson 1962: the share of the player's defence that others lend."""
+    parts = []
+    for i in own:
+        lent = scene.influence(int(i))
+        lent[:, own] = 0.0
+        parts.append(lent.sum(axis=1))
+    return np.asarray(np.mean(parts, axis=0))
+
+
+def _credibility(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
+    """Kydd 2003: as a mediator between the two members, who are at odds."""
+    a, b = members
+    return np.asarray(scene.credibility(int(a), int(b))[:, own].mean(axis=1))
+
+
+MEASURES_OF_PLAYERS: Mapping[str, MeasureOfPlayer] = {
+    "insecurity": MeasureOfPlayer(read=_insecurity),
+    "effort": MeasureOfPlayer(read=_effort),
+    "agreements_against": MeasureOfPlayer(dyads=_against),
+    "agreements_with": MeasureOfPlayer(dyads=_with),
+    "agreements_among": MeasureOfPlayer("members", dyads=_among),
+    "relations": MeasureOfPlayer("members", read=_relations),
+    "influence": MeasureOfPlayer("members", read=_influence),
+    "dependence": MeasureOfPlayer(read=_dependence),
+    "credibility": MeasureOfPlayer("pair", read=_credibility),
+}
+"""What a payoff may be made of. What each is, and its unit: `outcomes.MEASURES`, under `player_` and its name."""
+
+
+class PlayerMeasures:
+    """A cast in some worlds: positions of its states, and the dyads whose agreements are counted."""
+
+    def __init__(self, worlds: Worlds, cast: Cast) -> None:
+        world = worlds.reference
+        self.worlds, self.cast, self.longest = worlds, cast, max(worlds.scenario.report.windows)
+        at = {code: i for i, code in enumerate(world.codes)}
+        sides = {one.name: one for one in cast.players}
+        self._dyads: dict[str, Bools] = {}
+        self._reads: list[tuple[PlayerOutcome, Read, Ints, Ints]] = []
+        for one in cast.outcomes:
+            side, measure = sides[one.player], MEASURES_OF_PLAYERS[one.measure]
+            own, members = (
+                np.array([at[code] for code in codes], dtype=np.int64) for codes in (side.states, one.members)
+            )
+            if measure.read is not None:
+                self._reads.append((one, measure.read, own, members))
+            if measure.dyads is not None:
+                fearful = (*side.threatened, *side.wary)
+                of = PlayerSides(
+                    *(np.isin(world.codes, some) for some in (side.states, one.members, side.threatened, fearful))
+                )
+                self._dyads[one.outcome(self.longest).name] = measure.dyads(world, of)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all outcomes, in the order of the cast."""
+        return tuple(one.outcome(self.longest).name for one in self.cast.outcomes)
+
+    @cached_property
+    def counted(self) -> Ints:
+        """Dyads of which any outcome counts agreements."""
+        return np.flatnonzero(np.any([*self._dyads.values()], axis=0)) if self._dyads else np.empty(0, dtype=np.int64)
+
+    def filtered(self, dyads: Floats) -> dict[str, Floats]:
+        """Filtered numbers of agreements, (R,) each; dyads: (R, P) those of every dyad in the longest window."""
+        return {name: dyads[:, rows].sum(axis=1) for name, rows in self._dyads.items()}
+
+    def counts(self, made: AgreementRows, runs: int) -> dict[str, Floats]:
+        """The same as drawn."""
+        world = self.worlds.reference
+        new = is_new(made.origin, days_after(made.signed, world.focal_day), self.longest)
+        new &= world.ladder.security[made.kind]
+        return {
+            name: np.bincount(made.run[new & rows[made.pair]], minlength=runs).astype(float)
+            for name, rows in self._dyads.items()
+        }
+
+    def seen(self, scene: StateMetrics) -> dict[Outcome, Floats]:
+        """What states feel, (R,) each, by outcome without a window's end: at the moment of the scene."""
+        return {one.outcome(self.longest): read(scene, own, members) for one, read, own, members in self._reads}
+
+    def expected(self, estimator: Estimator, world: World) -> dict[str, float]:
+        """Every outcome of one arm by the expected estimator: no random numbers, and the network as at the start."""
+        spans = in_spans(world, estimator.edges)
+        found = course(spans, estimator.baseline, self.counted if len(self.counted) else np.arange(1))
+        out = dict(self._expected_agreements(estimator, found)) if len(self.counted) else {}
+        if self._reads:
+            last = min(
+                int(np.searchsorted(spans.grid, world.focal_day + self.longest, side="right")) - 1, spans.steps - 1
+            )
+            state: BlockState = found.states[last]
+            scene = StateMetrics(spans, estimator.baseline, state, perceive(spans, state, last))
+            out |= {outcome.name: float(of[0]) for outcome, of in self.seen(scene).items()}
+        return out
+
+    def _expected_agreements(self, estimator: Estimator, found: WillingnessOverTime) -> Iterable[tuple[str, float]]:
+        signed: Expected = estimator.gives.signed(found, estimator.gives.idle(found), estimator.windows)
+        of_dyad = np.zeros(len(self.worlds.reference.first))
+        of_dyad[self.counted] = signed.by_dyad(self.longest)
+        return ((name, float(of_dyad[rows].sum())) for name, rows in self._dyads.items())
+
+
+def who_fears(worlds: Worlds, states: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Codes of those that some states together threaten, and of those that are wary of them, just before the focal
+    event in the control arm."""
+    world = worlds.reference
+    state = begin(world, worlds.baseline, 0, np.zeros(1, dtype=np.uint64))
+    own = tuple(sorted(world.codes.index(code) for code in states))
+    listed = standing(perceive(world, state, step_before(world)), own)
+    threatened, wary = (
+        tuple(code for code, at in zip(world.codes, listed, strict=True) if at == LISTS.index(name))
+        for name in ("threatened", "wary")
+    )
+    return threatened, wary

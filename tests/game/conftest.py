@@ -1,0 +1,46 @@
+"""A small game on an invented world, as text to change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+GAME = """schema: 1
+title: Two sides
+scenario: world.yaml
+players:
+  arden:
+    states: [XAR]
+    strategies:
+      wait: {}
+      manoeuvre:
+        cost: 0.5
+        source: assumed
+        add:
+          - {id: arden_manoeuvre, date: 2025-02-01, kind: exercise, principals: [XAR], targets: [XBE]}
+    payoff:
+      - {outcome: insecurity, weight: -100, source: assumed}
+      - {outcome: relations, of: XBE, weight: 1, source: assumed}
+  belmar:
+    states: [XBE]
+    strategies:
+      wait: {}
+      manoeuvre:
+        set: {parameters.beta: 0.2}
+        add:
+          - {id: belmar_manoeuvre, date: 2025-02-01, kind: exercise, principals: [XBE], targets: [XAR]}
+    payoff:
+      - {outcome: insecurity, weight: -100, source: assumed}
+observed: {arden: wait, belmar: wait}
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """The folder of a game and its world."""
+    world = ROOT / "games" / "security_dilemma" / "world.yaml"
+    (tmp_path / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "game.yaml").write_text(GAME, encoding="utf-8")
+    return tmp_path

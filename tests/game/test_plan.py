@@ -1,0 +1,125 @@
+# ruff: noqa: E501 - a row a line
+"""Game files: what they become, and that whatever is wrong is said with file, line, column and next step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from balance_sim.game.plan import as_plain, cast_of, check_game, load_game
+from balance_sim.scenario import ScenarioError, arm_scenario
+from balance_sim.scenario.diagnostics import report
+
+from .conftest import GAME, ROOT
+
+WRONG = [
+    ("no schema", "schema: 1\n", "", "1:1: error[E108] schema: `schema` is required"),
+    ("schema 2", "schema: 1", "schema: 2", "1:9: error[E108] schema: this version reads 1, got integer 2"),
+    ("unknown key", "observed:", "payofs: {}\nobserved:", "error[E101] payofs: unknown key `payofs`"),
+    ("unknown key in strategy", "cost: 0.5", "costs: 0.5", "10:9: error[E101] players.arden.strategies.manoeuvre.costs"),
+    ("cost is text", "cost: 0.5", "cost: high", "10:15: error[E201] players.arden.strategies.manoeuvre.cost: expected number"),
+    ("cost not finite", "cost: 0.5", "cost: .inf", "error[E204]"),
+    ("weight missing", "weight: -100, source: assumed}\n      - {outcome: relations", "source: assumed}\n      - {outcome: relations",
+     "15:9: error[E103] players.arden.payoff[0].weight: `weight` is required"),
+    ("no source", "weight: 1, source: assumed}", "weight: 1}", "16:9: error[E103] players.arden.payoff[1].source"),
+    ("unknown outcome", "outcome: relations", "outcome: relation",
+     "16:19: error[E107] players.arden.payoff[1].outcome: no outcome `relation`\n  help: did you mean `relations`?"),
+    ("of is missing", "of: XBE, ", "", "16:9: error[E103] players.arden.payoff[1]: `relations` needs `of`"),
+    ("of is too much", "{outcome: insecurity, weight: -100, source: assumed}\n      -",
+     "{outcome: insecurity, of: XBE, weight: -100, source: assumed}\n      -", "15:31: error[E110] players.arden.payoff[0].of"),
+    ("unknown member", "of: XBE", "of: XBX", "16:34: error[E301] players.arden.payoff[1].of: no group or state `XBX`"),
+    ("own state alone", "of: XBE", "of: XAR", "16:34: error[E212] players.arden.payoff[1].of"),
+    ("one outcome twice", "outcome: relations, of: XBE", "outcome: insecurity", "error[E015] players.arden.payoff[1]: the same outcome as at line 15"),
+    ("unknown state", "states: [XAR]", "states: [XAX]", "6:14: error[E301] players.arden.states[0]: unknown state `XAX`"),
+    ("a state of two", "states: [XBE]", "states: [XAR]", "18:14: error[E015] players.belmar.states[0]: `XAR` is a state of arden already"),
+    ("one strategy", "      wait: {}\n      manoeuvre:\n        cost", "      manoeuvre:\n        cost",
+     "7:5: error[E212] players.arden.strategies: 1 strategies; a player has 2 to 6"),
+    ("unknown event dropped", "cost: 0.5", "drop: [spring, summer]",
+     "10:24: error[E309] players.arden.strategies.manoeuvre.drop[1]: no event `summer`"),
+    ("wrong event", "date: 2025-02-01, kind: exercise, principals: [XAR]", "date: 2025-02-30, kind: exercise, principals: [XAR]",
+     "error[E209] players.arden.strategies.manoeuvre.add.arden_manoeuvre.date: `2025-02-30` is not a date"),
+    ("unknown path", "parameters.beta", "parameters.bta", "22:15: error[E101] players.belmar.strategies.manoeuvre.set.parameters.bta"),
+    ("out of bounds", "parameters.beta: 0.2", "parameters.beta: 7", "22:32: error[E203] players.belmar.strategies.manoeuvre"),
+    ("both set one value", "        cost: 0.5", "        set: {parameters.beta: 0.4}",
+     "22:15: error[E015] players.belmar.strategies.manoeuvre.set.parameters.beta: set by `arden.manoeuvre` too (line 10)"),
+    ("both add one event", "id: belmar_manoeuvre", "id: arden_manoeuvre", "24:13: error[E015] players.belmar.strategies.manoeuvre.add[0]"),
+    ("observed is missing", "observed: {arden: wait, belmar: wait}", "observed: {arden: wait}", "27:1: error[E103] observed: `belmar` is missing"),
+    ("observed unknown", "belmar: wait}", "belmar: wit}", "27:33: error[E107] observed.belmar: no strategy `wit` of belmar\n  help: did you mean `wait`?"),
+    ("no such player", "{arden: wait,", "{ardn: wait,", "27:12: error[E107] observed.ardn: no player `ardn`"),
+    ("no scenario", "scenario: world.yaml\n", "", "error[E103] scenario"),
+    ("lost scenario", "scenario: world.yaml", "scenario: wurld.yaml", "3:11: error[E001]"),
+    ("a bad name", "  arden:\n    states", "  ar-den:\n    states", "error[E106] players"),
+    ("players a list", GAME[GAME.index("players:"):GAME.index("observed")], "players: [1]\n", "4:10: error[E201] players: expected a mapping"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+def test_what_is_wrong_is_said_where_it_stands(written: Path, old: str, new: str, said: str) -> None:
+    assert GAME.count(old) >= 1
+    (written / "game.yaml").write_text(GAME.replace(old, new, 1), encoding="utf-8")
+    game, problems = check_game(written / "game.yaml")
+    assert game is None
+    told = report(problems)
+    assert said in told, told
+    assert all(one.file.endswith("game.yaml") for one in problems)
+
+
+def test_everything_is_found_in_one_pass_and_once(written: Path) -> None:
+    text = (
+        GAME.replace("parameters.beta: 0.2", "parameters.beta: 7")
+        .replace("of: XBE", "of: XXX")
+        .replace("wait,", "wit,")
+    )
+    (written / "game.yaml").write_text(text, encoding="utf-8")
+    _, problems = check_game(written / "game.yaml")
+    assert sorted(one.code for one in problems) == ["E107", "E301"]  # profiles are read once their parts are sound
+    (written / "game.yaml").write_text(GAME.replace("parameters.beta: 0.2", "parameters.beta: 7"), encoding="utf-8")
+    assert [one.code for one in check_game(written / "game.yaml")[1]] == ["E203"]  # in two profiles, said once
+
+
+def test_a_profile_is_an_arm_with_the_changes_of_all(written: Path) -> None:
+    game = load_game(written / "game.yaml")
+    assert game.arms == ("spring", "wait-wait", "wait-manoeuvre", "manoeuvre-wait", "manoeuvre-manoeuvre")
+    both = arm_scenario(game.scenario, "manoeuvre-manoeuvre")
+    assert {"arden_manoeuvre", "belmar_manoeuvre"} <= {event.id for event in both.events}
+    assert both.parameters.beta == 0.2 != game.scenario.parameters.beta
+    assert arm_scenario(game.scenario, "manoeuvre-wait").parameters.beta == game.scenario.parameters.beta
+    assert arm_scenario(game.scenario, "wait-wait").events == game.scenario.events
+    assert cast_of(as_plain(game)["cast"]) == game.cast
+
+
+def test_options_are_laid_over_the_scenario(written: Path) -> None:
+    game = load_game(written / "game.yaml", set=["parameters.beta=0.4"], theory="hub_doubt")
+    assert (game.scenario.parameters.beta, game.scenario.theory.preset) == (0.4, "hub_doubt")
+    with pytest.raises(ScenarioError, match=r"--set\[0\]"):
+        load_game(written / "game.yaml", set=["parameters.bta=0.2"])
+
+
+def test_too_many_profiles(written: Path) -> None:
+    few = "\n".join(f"      s{k}: {{}}" for k in range(6))
+    player = (
+        "  {}:\n    states: [{}]\n    strategies:\n{}\n    payoff: [{{outcome: insecurity, weight: 1, source: a}}]\n"
+    )
+    players = "".join(player.format(f"p{k}", code, few) for k, code in enumerate(("XAR", "XBE", "XCO")))
+    head, tail = GAME.split("players:")[0], "observed: {p0: s0, p1: s0, p2: s0}\n"
+    (written / "game.yaml").write_text(f"{head}players:\n{players}{tail}", encoding="utf-8")
+    game = load_game(written / "game.yaml")
+    assert len(game.profiles) == 216
+    more = players + player.format("p3", "XAR", "      s0: {}\n      s1: {}")
+    (written / "game.yaml").write_text(f"{head}players:\n{more}{tail}", encoding="utf-8")
+    assert "error[E405] players: 432 profiles" in report(check_game(written / "game.yaml")[1])
+
+
+def test_other_files_are_told_what_they_are() -> None:
+    for path, what in (("scenarios/solomon_2022.yaml", "a scenario"), ("experiments/smoke.yaml", "an experiment")):
+        with pytest.raises(ScenarioError, match=f"this is {what}, not a game"):
+            load_game(ROOT / path)
+
+
+def test_shipped_games_are_sound() -> None:
+    for name, profiles in (("security_dilemma", 4), ("beijing_2025", 30)):
+        game, problems = check_game(ROOT / "games" / f"{name}.yaml")
+        assert game is not None, report(problems)
+        assert len(game.profiles) == profiles
+        assert all(part.source for one in game.plan.players.values() for part in one.payoff)

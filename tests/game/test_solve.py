@@ -1,0 +1,172 @@
+"""What a game comes to: the equilibrium known by hand, ties, other names, and what rests on draws."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.game.keep import kept, open_played
+from balance_sim.game.payoffs import effects_over, expected_effects, payoffs, simulated_effects
+from balance_sim.game.plan import load_game
+from balance_sim.game.solution import Solution
+from balance_sim.game.solve import OverParameters, over_parameters, solve
+from balance_sim.game.study import GameStudy, play
+from balance_sim.replications.parameter_draws import prior_draws
+from balance_sim.scenario.defaults import presets
+from balance_sim.show.games import game_lines
+
+from .conftest import ROOT
+
+DILEMMA = ROOT / "games" / "security_dilemma.yaml"
+DRAWS = 12
+
+
+@pytest.fixture(scope="module")
+def dilemma() -> tuple[GameStudy, OverParameters]:
+    game = load_game(DILEMMA)
+    return play(game, 16, 5), over_parameters(game, prior_draws(game.scenario, DRAWS))
+
+
+def test_the_security_dilemma_comes_out_as_by_hand(dilemma: tuple[GameStudy, OverParameters]) -> None:
+    """Own manoeuvres are worth 0.3 at home, and the others' own fear depends on the other alone: to hold them is
+    dominant, and both fear more than if nobody did, as a manoeuvre raises the other's insecurity by more than 0.3."""
+    found = solve(*dilemma)
+    by = {(one.strategies["arden"], one.strategies["belmar"]): one for one in found.profiles}
+    both, none = by["manoeuvre", "manoeuvre"], by["restrain", "restrain"]
+    assert [dict(one.strategies) for one in found.profiles if one.equilibrium] == [dict(both.strategies)]
+    assert (both.probability, both.over_draws, both.regret, both.bound) == (1.0, 1.0, 0.0, 0.0)
+    assert both.payoffs["arden"].mean < none.payoffs["arden"].mean == 0.0
+    assert none.regrets["arden"] == pytest.approx(0.3, abs=1e-3)  # Belmar's agreements move it a little
+    assert by["manoeuvre", "restrain"].payoffs["arden"].mean == pytest.approx(0.3, abs=1e-3)
+    (one,) = found.equilibria.found
+    assert one.kind == "pure" and found.equilibria.complete and not one.degenerate
+    assert {end["arden"] for leader in found.leader for end in leader.outcomes} == {"manoeuvre"}
+    assert found.regret is not None and found.voi is not None
+    assert all(of.choice == ("manoeuvre",) for of in found.regret.values())
+    assert found.regret["arden"].strategies["restrain"].worst == pytest.approx(0.3, abs=1e-9)
+    assert all(of.evpi == 0 and of.best == ("manoeuvre",) for of in found.voi.values())
+    assert found.quantal_response[0].strategies == {key: {"restrain": 0.5, "manoeuvre": 0.5} for key in found.players}
+    last = found.quantal_response[-1].strategies
+    assert last is not None and last["arden"]["manoeuvre"] > 0.999
+
+
+def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, OverParameters]) -> None:
+    study, over = dilemma
+    found, values = solve(study, over), payoffs(study.game, over.effects)
+    assert over.effects.shape == (DRAWS, 4, 2) and over.theories == tuple(presets())
+    low, middle, high = np.quantile(values[:, 0, 1, 0], [0.025, 0.5, 0.975])
+    said = found.profile({"arden": "restrain", "belmar": "manoeuvre"}).payoffs["arden"].draws
+    assert said is not None and (said.q025, said.q50, said.q975) == (low, middle, high)
+    np.testing.assert_array_equal(over.effects, effects_over(study.game, over.draws.first(DRAWS), workers=1))
+    assert (found.draws is not None) and (found.draws.source, found.draws.count) == ("prior", DRAWS)
+
+
+def test_the_expected_estimator_is_near_the_simulation(dilemma: tuple[GameStudy, OverParameters]) -> None:
+    study, _ = dilemma
+    expected = payoffs(study.game, expected_effects(study.game, study.game.scenario))
+    simulated = payoffs(study.game, simulated_effects(study.game, study.result)).mean(axis=0)
+    apart = np.abs(expected - simulated)
+    assert 0 < apart.max() < 0.15 * np.ptp(simulated)
+    assert solve(study).gap["arden"] == apart[..., 0].max()
+
+
+def test_a_solution_is_plain_data(dilemma: tuple[GameStudy, OverParameters]) -> None:
+    found = solve(*dilemma)
+    assert Solution.of_plain(json.loads(json.dumps(found.as_dict(), allow_nan=False))) == found
+    for key in ("players", "profiles", "best_replies", "equilibria", "quantal_response", "leader", "regret", "voi"):
+        assert key in found.as_dict()
+
+
+def _rewritten(tmp_path: Path, change: Any) -> Path:
+    """The security dilemma after a change of its plain content, beside its world."""
+    plain = yaml.safe_load(DILEMMA.read_text(encoding="utf-8"))
+    plain["scenario"] = "world.yaml"
+    world = (DILEMMA.parent / "security_dilemma" / "world.yaml").read_text(encoding="utf-8")
+    (tmp_path / "world.yaml").write_text(world, encoding="utf-8")
+    change(plain)
+    (tmp_path / "game.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+    return tmp_path / "game.yaml"
+
+
+def test_other_names_and_another_order_change_nothing_else(
+    dilemma: tuple[GameStudy, OverParameters], tmp_path: Path
+) -> None:
+    names = {"arden": "zzz", "belmar": "aaa", "restrain": "y", "manoeuvre": "b"}
+
+    def change(plain: dict[str, Any]) -> None:
+        players = {}
+        for name in ("belmar", "arden"):  # the other way round
+            player = plain["players"][name]
+            player["strategies"] = {names[key]: player["strategies"][key] for key in ("manoeuvre", "restrain")}
+            players[names[name]] = player
+        plain["players"], plain["observed"] = players, {"zzz": "b", "aaa": "b"}
+
+    game = load_game(_rewritten(tmp_path, change))
+    renamed = solve(play(game, 16, 5), over_parameters(game, prior_draws(game.scenario, DRAWS)))
+    found = solve(*dilemma)
+
+    def said(strategies: Any) -> dict[str, str]:
+        return {names[player]: names[strategy] for player, strategy in strategies.items()}
+
+    for one in found.profiles:
+        other = renamed.profile(said(one.strategies))
+        for player, payoff in one.payoffs.items():
+            assert other.payoffs[names[player]] == payoff
+        assert (other.regret, other.bound, other.equilibrium, other.probability, other.over_draws) == (
+            one.regret, one.bound, one.equilibrium, one.probability, one.over_draws,
+        )  # fmt: skip
+    assert renamed.equilibria.found[0].payoffs == {
+        names[player]: of for player, of in found.equilibria.found[0].payoffs.items()
+    }
+    assert {(*map(names.get, one.order),) for one in found.leader} == {one.order for one in renamed.leader}
+    assert found.regret is not None and renamed.regret is not None
+    for player, of in found.regret.items():
+        assert {names[s]: r.worst for s, r in of.strategies.items()} == {
+            s: r.worst for s, r in renamed.regret[names[player]].strategies.items()
+        }
+
+
+def test_equal_payoffs_are_ties_and_are_said_to_be(tmp_path: Path) -> None:
+    """A third strategy that does what another does."""
+
+    def change(plain: dict[str, Any]) -> None:
+        strategies = plain["players"]["arden"]["strategies"]
+        twin = json.loads(json.dumps(strategies["manoeuvre"], default=str))
+        twin["add"][0]["id"] = "again"
+        strategies["manoeuvre_too"] = twin
+
+    game = load_game(_rewritten(tmp_path, change))
+    study = play(game, 6, 5, out=tmp_path / "g")
+    found = solve(study)
+    reply = next(one for one in found.best_replies if one.player == "arden" and one.others["belmar"] == "manoeuvre")
+    assert reply.best == reply.may_be == ("manoeuvre", "manoeuvre_too")
+    assert reply.probability == {"restrain": 0.0, "manoeuvre": 0.5, "manoeuvre_too": 0.5}
+    assert found.equilibria.degenerate and all(one.degenerate for one in found.equilibria.found)
+    assert all(one.ties for one in found.leader if one.order[0] == "arden")
+    told = " ".join(" ".join(game_lines(open_played(tmp_path / "g"))).split())
+    assert "tied with manoeuvre too" in told and "There are ties" in told
+
+
+def test_the_command_keeps_what_it_found(tmp_path: Path) -> None:
+    """The second time nothing is worked out again, and what is told is the same; with other draws it is anew."""
+    command = ["game", str(DILEMMA), "--runs", "8", "--workers", "1", "--no-figures", "--out", str(tmp_path / "g")]
+    runner = CliRunner()
+    first = json.loads(runner.invoke(main, [*command, "--draws", "6", "--json"], catch_exceptions=False).stdout)
+    text = (tmp_path / "g" / "game.json").read_text(encoding="utf-8")
+    again = json.loads(runner.invoke(main, [*command, "--draws", "6", "--json"], catch_exceptions=False).stdout)
+    assert {**first, "seconds": 0} == {**again, "seconds": 0} and first["draws"]["count"] == 6
+    assert (tmp_path / "g" / "game.json").read_text(encoding="utf-8") == text
+    played = open_played(tmp_path / "g")
+    assert kept(played.study) == played.solution
+    (tmp_path / "g" / "game.json").write_text(text.replace(first["digest"], "0" * 64), encoding="utf-8")
+    assert kept(played.study) is None
+    assert open_played(tmp_path / "g").solution.draws is None  # what the replications alone give
+    none = json.loads(runner.invoke(main, [*command, "--draws", "0", "--json"], catch_exceptions=False).stdout)
+    assert none["draws"] is None and none["profiles"][0]["payoffs"]["arden"]["draws"] is None

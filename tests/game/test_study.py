@@ -1,0 +1,138 @@
+"""Profiles simulated as arms: the same numbers as arms of a scenario, whatever the workers, however it was stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import balance_sim as bs
+from balance_sim.archive.verify import verify
+from balance_sim.game.payoffs import outcome_names, payoffs, simulated_effects
+from balance_sim.game.plan import Game, as_plain, load_game
+from balance_sim.game.study import GameStudy, open_game, play
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.scenario.assemble import value_at
+
+from .conftest import GAME, ROOT
+
+RUNS = 24
+
+
+@pytest.fixture(scope="module")
+def game(tmp_path_factory: pytest.TempPathFactory) -> Game:
+    folder = tmp_path_factory.mktemp("game")
+    world = ROOT / "games" / "security_dilemma" / "world.yaml"
+    (folder / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "game.yaml").write_text(GAME, encoding="utf-8")
+    return load_game(folder / "game.yaml")
+
+
+@pytest.fixture(scope="module")
+def study(game: Game) -> GameStudy:
+    return play(game, RUNS, 3)
+
+
+def test_a_profile_is_simulated_as_any_arm_is(study: GameStudy) -> None:
+    """The outcomes that runs have too are those of `run`, to the last bit."""
+    result = bs.run(study.game.scenario, runs=RUNS, seed=3)
+    mine = study.result.outcomes.set_index(["run", "arm"]).sort_index()
+    theirs = result.outcomes.set_index(["run", "arm"]).sort_index()
+    assert {*mine.columns} - {*theirs.columns} == {*outcome_names(study.game)}
+    pd.testing.assert_frame_equal(mine[theirs.columns], theirs, check_exact=True)
+
+
+def test_payoffs_are_weighted_effects_less_costs(study: GameStudy) -> None:
+    game, table = study.game, study.result.outcomes.set_index(["arm", "run"])
+    found = payoffs(game, simulated_effects(game, study.result))
+    assert found.shape == (RUNS, 2, 2, 2)
+    control = table.loc["spring"]
+    for i, arden in enumerate(game.strategies[0]):
+        for j, belmar in enumerate(game.strategies[1]):
+            apart = table.loc[f"{arden}-{belmar}"] - control
+            of_arden = -100 * apart["player_insecurity_arden_300"] + apart["player_relations_arden_XBE_300"]
+            of_arden -= 0.5 * (arden == "manoeuvre")
+            np.testing.assert_allclose(found[:, i, j, 0], of_arden, atol=1e-12)
+            np.testing.assert_allclose(found[:, i, j, 1], -100 * apart["player_insecurity_belmar_300"], atol=1e-12)
+
+
+def test_agreements_against_a_player_are_those_that_count_for_its_event(tmp_path: Path) -> None:
+    """A player that is the event's participants is opposed by the dyads that the event's class table has."""
+    text = (
+        "schema: 1\ntitle: t\nscenario: scenarios/solomon_2022.yaml\nplayers:\n  host:\n    states: [CHN, SLB]\n"
+        "    strategies: {wait: {}, other: {set: {parameters.beta: 0.2}}}\n    payoff:\n"
+        "      - {outcome: agreements_against, weight: -1, source: a}\nobserved: {host: wait}\n"
+    )
+    (tmp_path / "game.yaml").write_text(text, encoding="utf-8")
+    game = load_game(tmp_path / "game.yaml")
+    assert value_at(game.scenario, f"events.{game.scenario.focal}.principals") == ("CHN", "SLB")
+    window = max(game.scenario.report.windows)
+    mine, theirs = f"player_agreements_against_host_{window}", f"accords_counter_{window}"
+    found = play(game, 6).result.by_run.frame(mine, theirs, f"filtered_{mine}", f"filtered_{theirs}")
+    assert found[f"filtered_{mine}"].min() > 0
+    for kind in ("", "filtered_"):
+        np.testing.assert_allclose(found[kind + mine], found[kind + theirs], atol=1e-12)
+
+
+def test_workers_and_folders_change_nothing(game: Game, study: GameStudy, tmp_path: Path) -> None:
+    kept = play(game, 10, 3, out=tmp_path / "g", workers=1)
+    assert play(game, RUNS, 3, out=tmp_path / "g", workers=2).result.digest == study.result.digest
+    assert kept.result.digest == play(game, 10, 3).result.digest
+    again = open_game(tmp_path / "g")
+    assert as_plain(again.game) == as_plain(game) and again.result.digest == study.result.digest
+    assert not verify(tmp_path / "g", sample=None).damage
+
+
+def test_other_payoffs_read_the_same_replications_and_other_outcomes_do_not(game: Game, tmp_path: Path) -> None:
+    play(game, 4, 3, out=tmp_path / "g")
+    text = GAME.replace("weight: -100", "weight: -50").replace(
+        "world.yaml", str(ROOT / "games/security_dilemma/world.yaml")
+    )
+    (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
+    world = ROOT / "games" / "security_dilemma" / "world.yaml"
+    (tmp_path / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "other.yaml").write_text(GAME.replace("weight: -100", "weight: -50"), encoding="utf-8")
+    other = load_game(tmp_path / "other.yaml")
+    shards = sorted(path.name for path in (tmp_path / "g" / "runs").iterdir())
+    play(other, 4, 3, out=tmp_path / "g")
+    assert sorted(path.name for path in (tmp_path / "g" / "runs").iterdir()) == shards
+    assert open_game(tmp_path / "g").game.plan.players["arden"].payoff[0].weight == -50
+    (tmp_path / "more.yaml").write_text(
+        GAME.replace("outcome: relations, of: XBE", "outcome: effort"), encoding="utf-8"
+    )
+    with pytest.raises(WrongRequest, match="other players, or other outcomes"):
+        play(load_game(tmp_path / "more.yaml"), 4, 3, out=tmp_path / "g")
+
+
+@pytest.mark.slow
+def test_a_game_that_is_killed_goes_on_with_the_same_digest(tmp_path: Path) -> None:
+    """SIGKILL in the middle; the same command goes on, and comes to what an undisturbed one does."""
+    command = [sys.executable, "-m", "balance_sim", "game", str(ROOT / "games" / "security_dilemma.yaml"), "--json"]
+    command += ["--runs", "1500", "--draws", "0", "--no-figures", "--workers", "1"]
+    killed = subprocess.Popen([*command, "--out", str(tmp_path / "a")], cwd=ROOT, stdout=subprocess.DEVNULL)
+    shards = tmp_path / "a" / "runs"
+    deadline = time.monotonic() + 60
+    while not (shards.is_dir() and any(p.suffix == ".parquet" for p in shards.iterdir())):
+        assert time.monotonic() < deadline and killed.poll() is None
+        time.sleep(0.02)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    before = {path.name for path in shards.glob("*.parquet")}
+    assert before and not (tmp_path / "a" / "summary.json").exists()
+    ends = [
+        json.loads(
+            subprocess.run([*command, "--out", str(tmp_path / x)], cwd=ROOT, capture_output=True, check=True).stdout
+        )
+        for x in "ab"
+    ]
+    assert before <= {path.name for path in shards.glob("*.parquet")}
+    assert ends[0]["digest"] == ends[1]["digest"]
+    assert {**ends[0], "seconds": 0} == {**ends[1], "seconds": 0}
