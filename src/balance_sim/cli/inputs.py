@@ -229,8 +229,24 @@ def _cells(row: dict[str, object]) -> tuple[str, ...]:
 
 
 @click.command()
-def schema() -> None:
-    """Print the JSON Schema of scenario files, for editors."""
-    from balance_sim.scenario.layout import json_schema
+@click.argument("kind", type=click.Choice(["scenario", "experiment", "game"]), default="scenario")
+@click.option("--markdown", is_flag=True, help="The reference page of all kinds, docs/scenario_reference.md.")
+def schema(kind: str, markdown: bool) -> None:
+    """Print the JSON Schema of scenario, experiment or game files, for editors."""
+    from balance_sim.scenario.reference.schemas import experiment_schema, json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    if kind == "scenario" and not markdown:
+        found = json_schema()
+    elif kind == "experiment" and not markdown:
+        found = experiment_schema()
+    else:
+        from balance_sim.game.plan import game_schema
+
+        found = game_schema()
+        if markdown:
+            from balance_sim.scenario.reference.page import reference_page
+
+            files = {"Scenario": json_schema(), "Experiment": experiment_schema(), "GamePlan": found}
+            click.echo(reference_page(files), nl=False)
+            return
+    click.echo(json.dumps(found, indent=2))

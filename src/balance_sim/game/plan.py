@@ -267,3 +267,18 @@ def as_plain(game: Game) -> dict[str, Any]:
 def cast_of(plain: dict[str, Any]) -> Cast:
     """What is measured, from a manifest. Raises ValueError for what is no such thing."""
     return _CAST.validate_python(plain)
+
+
+def game_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a game file, looser than `load_game`.
+
+    Examples
+    --------
+    >>> sorted(game_schema()["required"])
+    ['observed', 'players', 'scenario', 'schema', 'title']
+    """
+    from balance_sim.scenario.reference.schemas import definitions, file_schema
+
+    defs = definitions([GamePlan])
+    whole = defs.pop("GamePlan")
+    return file_schema("GamePlan", whole["properties"], [*whole["required"], "scenario"], defs)

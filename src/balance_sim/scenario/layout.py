@@ -7,15 +7,13 @@ import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import annotated_types
 
 from balance_sim.scenario import schema
-from balance_sim.scenario.defaults import default_tree, presets
 from balance_sim.scenario.diagnostics import did_you_mean, shown
 from balance_sim.scenario.nodes import Node, descend
-from balance_sim.scenario.schema import REPLACED_TERMS, SCHEMA_VERSION, TERMS, Strict
+from balance_sim.scenario.schema import REPLACED_TERMS, TERMS, Strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,94 +328,3 @@ def replaced(tree: Node, steps: Sequence[str | int], new: Node) -> Node:
     if below and not isinstance(child.value, dict | list):
         child = Node({}, new.mark)
     return tree.with_fields({step: replaced(child, below, new)})
-
-
-# --- JSON Schema ------------------------------------------------------------------------------------
-
-_REF = "#/$defs/"
-_TABLE: dict[str, Any] = {
-    "type": "object",
-    "description": "A CSV table beside the file; its columns are the fields.",
-    "properties": {
-        "table": {"type": "string"},
-        "sha256": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"},
-    },
-    "required": ["table"],
-    "additionalProperties": False,
-}
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a scenario file, for editors that complete and check while one types.
-
-    It is looser than the loader: what holds between pieces (known codes, dates in order) is not in it."""
-    from pydantic.json_schema import models_json_schema
-
-    models = [section.model for section in SECTIONS.values()]
-    models += [*TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead]
-    _, whole = models_json_schema([(model, "validation") for model in models], ref_template=_REF + "{model}")
-    defs: dict[str, Any] = {**whole["$defs"], "Table": _TABLE}
-    head = defs.pop("ScenarioHead")["properties"]
-    _open_up(defs)
-    strings, mapping = {"type": "array", "items": {"type": "string"}}, {"type": "object"}
-    properties: dict[str, Any] = {
-        "schema": {"const": SCHEMA_VERSION, "description": "Version of the file format."},
-        "extends": {"type": "string", "description": "A scenario in the same folder to lay this one over."},
-        **head,
-        "outside": strings,
-        "groups": mapping | {"additionalProperties": strings},
-        **{name: _list_of(one.model, "Rows or tables of rows.") for name, one in SECTIONS.items()},
-        **{name: mapping | {"additionalProperties": _ref(model)} for name, model in TABLES_OF.items()},
-        **{name: _ref(model) for name, model in SINGLES.items()},
-        "calibration": {
-            "description": "The file that `balance-sim calibrate` wrote for this scenario.",
-            "anyOf": [{"type": ["string", "null"]}, _ref(schema.Calibration)],
-        },
-        "posterior": {
-            "description": "The file that `balance-sim posterior` wrote for this scenario.",
-            "anyOf": [{"type": ["string", "null"]}, _ref(schema.Posterior)],
-        },
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "balance-sim scenario",
-        "type": "object",
-        "properties": properties,
-        "required": list(REQUIRED),
-        "additionalProperties": False,
-        "$defs": defs,
-    }
-
-
-def _ref(model: type[Strict]) -> dict[str, str]:
-    return {"$ref": _REF + model.__name__}
-
-
-def _list_of(model: type[Strict], description: str) -> dict[str, Any]:
-    items = {"anyOf": [_ref(model), {"$ref": _REF + "Table"}]}
-    return {"type": "array", "description": description, "items": items}
-
-
-def _open_up(defs: dict[str, Any]) -> None:
-    """What the defaults complete need not be written; names come from lists where the lists are known."""
-    for name in ("AccordKind", "EventKind", "Parameters", "CapabilityWeights", "Theory"):
-        defs[name].pop("required", None)
-    defs["Theory"]["properties"]["preset"] = {"enum": list(presets())}
-    defs["Theory"]["properties"]["weights"] = {
-        "type": "object",
-        "properties": {term: {"type": "number"} for term in TERMS},
-        "additionalProperties": False,
-    }
-    known = {name: list(default_tree().fields[name].fields) for name in ("kinds", "event_kinds")}
-    for model, names in (
-        ("Accord", [*known["kinds"], *ACCORD_KINDS]),
-        ("Event", [*known["event_kinds"], *EVENT_KINDS]),
-        ("Provocation", [*known["event_kinds"], *EVENT_KINDS]),
-    ):  # offered, without refusing others: a scenario may add kinds of its own
-        defs[model]["properties"]["kind"] = {"anyOf": [{"enum": names}, {"type": "string"}]}
-    statuses = defs["Accord"]["properties"]["status"]
-    statuses["enum"] = [*statuses["enum"], *ACCORD_STATUSES]
-    defs["Arm"]["properties"]["add"] = _list_of(schema.Event, "Events that only this arm has.")
-    for section in SECTIONS.values():
-        for field in section.model.model_fields:
-            defs[section.model.__name__]["properties"][field].pop("default", None)
