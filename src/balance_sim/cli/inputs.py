@@ -1,4 +1,4 @@
-"""`balance-sim list`, `new`, `parameters`, `schema`: what there is, a scenario to start from, its defaults, its schema."""
+"""`balance-sim list`, `new`, `parameters`, `schema`: what there is to run, and what a scenario of your own needs."""
 
 from __future__ import annotations
 
