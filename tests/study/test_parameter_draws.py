@@ -17,7 +17,7 @@ from scipy import stats
 from balance_sim.replications import parameter_draws as drawing
 from balance_sim.replications.parameter_draws import Draws, at, from_factors, posterior_draws, prior_draws, quantile
 from balance_sim.scenario import check_scenario, load_scenario
-from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
+from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors, switches
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.fingerprint import content_digest, posterior_digest, priors_digest
 from balance_sim.scenario.schema import SIGNAL_ORDER
@@ -49,14 +49,16 @@ def test_a_prior_below_a_bound_and_one_of_a_negative_number_are_mirrored() -> No
 
 
 def test_every_guess_with_a_range_has_a_prior_with_the_source_of_its_spread() -> None:
-    """Only the step of the time grid is none: it is a setting of the method, not a belief about the world."""
+    """But for the step of the time grid, a setting of the method and no belief about the world; and for what is off."""
     without = [
         row["path"]
         for row in parameter_table()
         if row["prior"] is None and (row["range"] is None or row["range"][0] < row["range"][1])
     ]
     none = [path for path in without if path.endswith(".reliability")]  # zero by what the kind of act is
-    assert [path for path in without if path not in none] == ["step_days"]
+    off = [f"theory.weights.{name}" for name in switches()]
+    assert off == ["theory.weights.foresight", "theory.weights.talks_budget"]
+    assert [path for path in without if path not in none] == ["step_days", *off]
     assert "event_kinds.retrenchment.reliability" not in none and len(none) == 10
     assert all(len(prior.source) > 10 for prior in priors().values())
 

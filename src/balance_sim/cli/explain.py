@@ -44,7 +44,7 @@ TOP_MOMENT = "+7"
     help="Replications attributed  [default: all, up to 400]",
 )  # fmt: skip
 @click.option("--runs", type=click.IntRange(1), metavar="N", help="Replications a dyad is averaged over  [default: 64]")
-@click.option("--arm", metavar="ARM", help="Arm to explain  [default: the headline arm]")
+@click.option("--arm", metavar="ARM", help="Arm to explain  [default: the headline arm; of a game, what was observed]")
 @options.workers_option
 @options.json_option
 def explain(
@@ -63,6 +63,7 @@ def explain(
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
     result = open_result(results)
     explainable(result)
+    arm = arm or _observed(results)
     if dyad is not None:
         if replication == CHOSEN:
             raise click.UsageError("--dyad needs the number of the replication: --run K")
@@ -76,6 +77,19 @@ def explain(
             parts, lines = parts | more, [*lines, "", *dyad_lines]
     keep(result, parts)
     options.answer(parts, lines)
+
+
+def _observed(results: Path) -> str | None:
+    """Of a game, the arm of the profile that was observed; None of anything else."""
+    from balance_sim.results.store import Store
+
+    manifest = Store(results).read_manifest()
+    if manifest is None or manifest.game is None:
+        return None
+    from balance_sim.game.study import open_game
+
+    game = open_game(results).game
+    return game.arms[1 + game.profiles.index(tuple(game.plan.observed[name] for name in game.players))]
 
 
 def _number(run: str) -> int:

@@ -25,16 +25,17 @@ REPLICATIONS, AGREEMENTS = ("replications", "runs"), ("agreements", "accords")  
 def plot(results: str, names: tuple[str, ...], out: Path | None, only_list: bool, classes: str | None) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
-    RESULTS is a folder of `run`, `sweep` or `hindcast`, options.FOLDER@point of a sweep, or a file with the JSON of
-    `hindcast` or `score`. Several folders, or options.FOLDER:arm, are drawn side by side: theories, for one."""
+    RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
+    `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side: theories, for one."""
     from balance_sim.show.plots import Plots, home_of, is_results
 
     texts = [results, *(name for name in names if is_results(name))]
     wanted = [name for name in names if not is_results(name)]
     plots = Plots.of_all(texts, classes)
     if only_list:
+        wide = max(14, *(len(name) + 2 for name in plots.questions()))
         for name, question in plots.questions().items():
-            click.echo(f"{name:<14}{question}")
+            click.echo(f"{name:<{wide}}{question}")
         return
     unknown = [name for name in wanted if name not in plots.questions()]
     if unknown:
@@ -55,8 +56,8 @@ def plot(results: str, names: tuple[str, ...], out: Path | None, only_list: bool
 def report(results: tuple[str, ...], out: Path | None, world_map: bool, classes: str | None) -> None:
     """Write one HTML file of RESULTS, with the answer, the figures, their numbers, the inputs and their sources.
 
-    RESULTS is a folder of `run`, `sweep` or `hindcast`, options.FOLDER@point of a sweep, or a file with the JSON of
-    `hindcast` or `score`. Two or more folders, or options.FOLDER:arm, as `compare` takes them, are compared. The file
+    RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
+    `hindcast` or `score`. Two or more folders, or FOLDER:arm, as `compare` takes them, are compared. The file
     needs no network and no script, prints to A4, and is the same for the same results."""
     from balance_sim.show.plots import Plots, home_of
     from balance_sim.show.report import save_report

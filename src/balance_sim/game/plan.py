@@ -89,7 +89,7 @@ class GamePlan(Strict):
     question: Text = ""
     source: Text = ""
     notes: Text = ""
-    scenario: Said
+    scenario: Text = ""
     theory: Identifier | None = None
     set: dict[str, object] = Field(default={})
     players: dict[ShortName, PlayerPlan]
@@ -209,7 +209,9 @@ def _read(tree: Node, sources: Sources, settings: Sequence[str], theory: str | N
         why = f"this version reads 1, got {version.kind}" if version else "`schema` is required"
         found.add(version or tree, "schema", "E108", why, "write `schema: 1`", "1")
         tree = tree.with_fields({"schema": from_plain(1, tree.mark)})
-    plan = read_piece(GamePlan, tree, "", found)
+    plan = read_piece(GamePlan, tree, "", found, skip=("scenario",))  # read below
+    if plan is not None and (named := tree.get("scenario")) is not None:
+        plan = plan.model_copy(update={"scenario": named.text})
     base = named_scenario(tree, sources, plan.theory if plan else None, found, settings=settings, preset=theory)
     if plan is None:
         return None

@@ -5,7 +5,7 @@ Classes of dyads are fixed earlier, from the scenario as written: `model/classes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
@@ -16,11 +16,12 @@ from balance_sim.model.core import Baseline, Bools, Floats, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import Camps, camps
 from balance_sim.model.perception import View
+from balance_sim.model.pipeline import usual_talks
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import most_willing, openness_at, opportunity_rate, share_signed
-from balance_sim.model.willingness import CHANGING, TERMS, consent, willingness
+from balance_sim.model.willingness import AT_START, CHANGING, KEPT, TERMS, consent, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
@@ -77,7 +78,8 @@ def compile_worlds(
     reference = worlds[scenario.reference_arm]
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
-    baseline = replace(freeze(reference), threatened=threatened, direction=direction)
+    kept = [name for name in KEPT if any(arm.set.get(f"theory.weights.{name}") for arm in scenario.arms.values())]
+    baseline = replace(freeze(reference, kept), threatened=threatened, direction=direction)
     bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
     return Worlds(scenario, worlds, baseline, bounds, classes)
 
@@ -178,8 +180,10 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
     return float(_bisected(enough, np.zeros(()), 80))
 
 
-def freeze(world: World) -> Baseline:
-    """The baseline from the reference world: gain norms, insecurity and consent at the start. Without classes."""
+def freeze(world: World, kept: Collection[str] = ()) -> Baseline:
+    """The baseline from the reference world: gain norms, insecurity and consent at the start. Without classes.
+
+    kept: terms to keep the value of, beside those of KEPT that have a weight in this world."""
     n, kinds = world.n, len(world.ladder.names)
     blank = unfrozen(world)
     state = begin(world, blank, 0, np.zeros(1, dtype=np.uint64))
@@ -195,9 +199,21 @@ def freeze(world: World) -> Baseline:
     everyone = _all_prospects(world, baseline, state, at_start)
     whole = {name: TERMS[name](everyone).reshape(n, n, kinds) for name in CHANGING}
     first = {name: value if TERMS[name].by_kind else value[:, :, 0].copy() for name, value in whole.items()}
-    keen = consent(willingness(everyone)).reshape(n, n, kinds)
-    keen = np.stack([keen[world.first, world.second], keen[world.second, world.first]], axis=1)
-    return replace(baseline, keen=keen, first=first)
+    keen = _keen(everyone, [name for name in AT_START if name not in KEPT])
+    signs = opportunity_rate(world) * openness_at(world, 0.0)[:, None] * keen.prod(axis=1)
+    signs *= share_signed(world.ladder, world.rules.collapse_rate)
+    if used := [name for name in KEPT if name in kept or world.rules.weights[name] != 0]:
+        everyone = _all_prospects(world, replace(baseline, signs=signs), state, at_start)
+        first |= {name: TERMS[name](everyone).reshape(n, n, kinds) for name in used}
+        keen = _keen(everyone, AT_START)
+    return replace(baseline, keen=keen, talks=usual_talks(world, keen), signs=signs, first=first)
+
+
+def _keen(everyone: Prospects, names: Collection[str]) -> Floats:
+    """(P, 2, M) probability of both sides to consent at the start, by these terms."""
+    world = everyone.world
+    keen = consent(willingness(everyone, names)).reshape(world.n, world.n, len(world.ladder.names))
+    return np.stack([keen[world.first, world.second], keen[world.second, world.first]], axis=1)
 
 
 def gain_norms(world: World, blank: Baseline, state: BlockState, view: View) -> Floats:

@@ -185,4 +185,6 @@ def unfrozen(world: World) -> Baseline:
         threatened=np.zeros(n, dtype=bool),
         direction=np.zeros(pairs, dtype=np.int64),
         keen=np.zeros((pairs, 2, kinds)),
+        talks=np.zeros(n),
+        signs=np.zeros((pairs, kinds)),
     )

@@ -157,6 +157,50 @@ class Prospects:
         overlap = threat.over(both, np.sqrt(one.balance * self.view.balance.take(one.other)))
         return overlap if one is self else np.tile(overlap, 2)
 
+    @cached_property
+    def talks(self) -> Floats:
+        """Talks that ego has under way, of whatever kind and with whomever."""
+        world, made = self.world, self.state.accords
+        rows = np.flatnonzero(made.stage == 0)
+        run, pair = made.run.take(rows) * world.n, made.pair.take(rows)
+        sides = np.concatenate([run + world.first.take(pair), run + world.second.take(pair)])
+        return np.bincount(sides, minlength=len(self.state.runs) * world.n).take(self.row).astype(float)
+
+    @cached_property
+    def replies(self) -> Floats:
+        """(R, n, n, M) rise of the row's insecurity a year by the reply to an agreement of a kind with the column.
+
+        R_x(kl, m) is the rise of x's insecurity by an agreement of k and l. k signs s_klm of them a year
+        (`Baseline.signs`), which take V_ki = sum_lm s_klm R_i(kl, m) from i. To an agreement of i and j each k replies
+        with as much of what it signs in a year as its insecurity rises by: sum_k R_k(ij, m) V_ki."""
+        world, n, runs = self.world, self.world.n, len(self.view.depth)
+        kinds = np.union1d(self.kind, np.flatnonzero(self.baseline.signs.any(axis=0)))  # asked for, or signed
+        signs = np.zeros((n, n, len(kinds)))
+        signs[world.first, world.second] = signs[world.second, world.first] = self.baseline.signs[:, kinds]
+        brought, total = np.empty((runs, n, n)), np.zeros((runs, *signs.shape))
+        for x in range(n):
+            brought[:, :, x] = np.vecdot(signs.reshape(n, -1), self.rises(x, kinds).reshape(runs, n, -1))
+        for x in range(n):
+            total += self.rises(x, kinds) * brought[:, x, :, None, None]
+        out = np.zeros((runs, n, n, len(world.ladder.names)))
+        out[..., kinds] = total
+        return out
+
+    def rises(self, x: int, kinds: Ints) -> Floats:
+        """(R, n, n, kinds) rise of state x's insecurity by an agreement of each kind between any two others.
+
+        As x sees it each lends the other (depth_m - lend_kl)^+ more: Theta_x rises, and g_x with it; 0 of x's own. The
+        agreement's other consequences are left out."""
+        view, world = self.view, self.world
+        lend = threat.backing(view.depth, view.alignment[:, world.audience[x]], world.rules.beta)
+        more = np.maximum(world.ladder.depth[kinds] - lend[..., None], 0.0)
+        more[:, np.arange(world.n), np.arange(world.n)] = 0.0
+        apart, free = (part[:, x, None, :, None] for part in (view.unopposed, view.free))
+        hostile = view.hostility[:, x, :, None, None]
+        one = threat.raised(world.offensive[x][:, None], apart, free, hostile, more)  # the column lends to the row
+        insecure, balance = (part[:, x, None, None, None] for part in (view.insecurity, view.balance))
+        return threat.marginal_loss(insecure, balance, one + one.swapaxes(1, 2))
+
 
 @dataclass(frozen=True)
 class Margins:

@@ -31,16 +31,18 @@ class Term:
 
     bounds: the least and the most that it can be, broadcast to (n, n, M). group: of `explain`; "" for facts of the
     world, which no event changes. reads: facts of the states, also the network of agreements, also the date, also
-    beliefs. by_kind: it differs between agreement types, by the depth promised. changing: its change since the start
-    counts by a share of its own, the parameter `change_` and its name. record: layers of the historical record of which
-    one has to be there for a fit; unrecorded: why the record cannot speak to it."""
+    beliefs; or talks under way. by_kind: it differs between agreement types, by the depth promised. changing: its
+    change since the start counts by a share of its own, the parameter `change_` and its name. kept: it stays what it is
+    at the start. record: layers of the historical record of which one has to be there for a fit; unrecorded: why the
+    record cannot speak to it."""
 
     function: Callable[[Prospects], Floats]
     bounds: Callable[[Extremes], Bounds]
     group: str = ""
-    reads: Literal["facts", "network", "date", "beliefs"] = "beliefs"
+    reads: Literal["facts", "network", "date", "beliefs", "talks"] = "beliefs"
     by_kind: bool = False
     changing: bool = False
+    kept: bool = False
     record: tuple[str, ...] = ()
     unrecorded: str = ""
 
@@ -57,12 +59,14 @@ class Term:
         if p.kinds_each > 1 and not self.by_kind:
             return np.repeat(self(p.dyads), p.kinds_each)
         first = p.baseline.first.get(self.name)
-        if not self.changing or first is None:
+        if first is None:
             return self.function(p)
         drawn = p.world.drawn
         own = drawn is not None and self.name in drawn.shares
-        if drawn is not None and own:
-            share: Floats | float = drawn.shares[self.name][p.run]
+        if self.kept:
+            share: Floats | float = 0.0
+        elif drawn is not None and own:
+            share = drawn.shares[self.name][p.run]
         else:
             share = float(getattr(p.world.rules, f"change_{self.name}"))
             if share == 1.0:
@@ -76,9 +80,9 @@ class Term:
         """The least and the most that the term can count as, broadcast to (n, n, M)."""
         low, high = self.bounds(x)
         first = x.baseline.first.get(self.name)
-        if not self.changing or first is None:
+        if first is None:
             return low, high
-        share = x.shares.get(self.name, getattr(x.world.rules, f"change_{self.name}"))
+        share = 0.0 if self.kept else x.shares.get(self.name, getattr(x.world.rules, f"change_{self.name}"))
         if share == 1.0:
             return low, high
         steady = (1.0 - share) * (first if self.by_kind else first[:, :, None])
@@ -275,7 +279,58 @@ def bandwagon(p: Prospects) -> Floats:
     return p.against * over(p.world.offensive.take(p.apart) * p.against, p.balance)
 
 
+def _foresight(x: Extremes) -> Bounds:
+    signed_by_all = 2.0 * float((x.world.frailty[:, None] * x.world.ladder.ceiling).sum())
+    return -np.log1p(np.asarray(signed_by_all / x.world.rules.gain_floor)), ZERO
+
+
+FOLLOWS = "its values follow from the fit of the other terms (`looking_ahead` of a hindcast)"
+
+
+@term(_foresight, reads="facts", by_kind=True, kept=True, unrecorded=FOLLOWS)
+def foresight(p: Prospects) -> Floats:
+    """- ln(1 + E / floor), E the rise of ego's insecurity a year by the reply that the agreement calls forth, as at the
+    start (`Prospects.replies`); 0 where it threatens nobody.
+
+    One step of best reply: Stahl, Wilson 1995, Games and Economic Behavior 10. Security dilemma: Jervis 1978, World
+    Politics 30(2). In logarithms, over the floor of the gain, so that it weighs as `security_gain` does."""
+    feared = p.replies.take(p.at * len(p.world.ladder.names) + p.kind)
+    return np.asarray(-np.log1p(feared / p.world.rules.gain_floor))
+
+
+def expected_log(mean: Floats) -> Floats:
+    """E ln(1 + N) of a Poisson number N, what talks under way are where many dyads seldom open any. mean: >= 0.
+
+    >>> [round(float(one), 4) for one in expected_log(np.array([0.0, 1.0]))]
+    [0.0, 0.5734]
+    """
+    most = float(mean.max(initial=0.0))
+    counts = np.arange(1.0, 20.0 + most + 10.0 * most**0.5)
+    chance = np.exp(-mean)[..., None] * np.cumprod(mean[..., None] / counts, axis=-1)
+    return np.asarray(chance @ np.log1p(counts))
+
+
+def _talks_budget(x: Extremes) -> Bounds:
+    usual = expected_log(x.baseline.talks.reshape(-1, x.world.n))
+    clocks = float((x.world.n - 1) * len(x.world.ladder.names) + len(x.world.docket.ids))
+    return (usual.min(axis=0) - np.log1p(clocks))[:, None, None], usual.max(axis=0)[:, None, None]
+
+
+@term(_talks_budget, group="network", reads="talks", unrecorded=FOLLOWS)
+def talks_budget(p: Prospects) -> Floats:
+    """- ln(1 + talks that ego has under way), less its mean at as many as it has as a rule: partners compete for them.
+
+    Governments attend to few things at a time: Jones, Baumgartner 2005, The Politics of Attention. Talks are counted,
+    and no equilibrium is solved for: docs/decisions/0027-looking-ahead.md."""
+    usual, known = p.baseline.talks, p.state.talks
+    now = np.log1p(p.talks) if known is None else expected_log(known).take(p.row)
+    return np.asarray(expected_log(usual).take(p.row if usual.ndim > 1 else p.ego) - now)
+
+
 CHANGING = tuple(name for name, one in TERMS.items() if one.changing)
+KEPT = tuple(name for name, one in TERMS.items() if one.kept)
+AT_START = tuple(name for name, one in TERMS.items() if one.reads != "talks")
+"""Terms that make consent at the start, where every state has as many talks under way as it has as a rule."""
 STEADY = tuple(name for name, one in TERMS.items() if one.reads in ("facts", "network"))
 """Terms that read the states and the network of agreements, and neither beliefs nor the date."""
 INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"

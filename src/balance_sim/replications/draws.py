@@ -20,9 +20,10 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import Baseline, Drawn, World
 from balance_sim.model.engine import begin, perceive
+from balance_sim.model.pipeline import usual_talks
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import most_willing
-from balance_sim.model.willingness import TERMS, consent, level, total
+from balance_sim.model.willingness import AT_START, TERMS, consent, level, total
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.parameter_draws import Draws, as_draws, draws_bytes, posterior_draws, prior_draws
 from balance_sim.scenario.defaults import SHARE, Distribution, fitted_distribution, fitted_shares
@@ -179,7 +180,8 @@ def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> World
     level = drawn_levels(worlds.scenario.calibration.level_variance, seed, runs)
     arms = {name: replace(world, drawn=drawn_for(world, moved, level)) for name, world in worlds.arms.items()}
     reference = arms[worlds.scenario.reference_arm]
-    baseline = replace(worlds.baseline, keen=keen_at_start(reference, worlds.baseline, runs))
+    keen = keen_at_start(reference, worlds.baseline, runs)
+    baseline = replace(worlds.baseline, keen=keen, talks=usual_talks(reference, keen))
     bounds = {name: most_willing(world, baseline) for name, world in arms.items()}
     return replace(worlds, arms=arms, baseline=baseline, bounds=bounds)
 
@@ -195,7 +197,7 @@ def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]
     at = [np.broadcast_to(side[:, :, None], shape).ravel() for side in (sides, sides[:, ::-1])]
     kind = np.broadcast_to(np.arange(shape[2]), shape).ravel()
     seen = Prospects(still, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
-    weights = {name: weight for name, weight in world.rules.weights.items() if weight != 0}
+    weights = {name: weight for name, weight in world.rules.weights.items() if weight != 0 and name in AT_START}
     weighed = {name: TERMS[name](seen) for name in weights}
     steady = level(seen)
     drawn = world.drawn

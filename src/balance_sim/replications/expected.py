@@ -27,10 +27,11 @@ from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Baseline, World
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.network import begin_network
 from balance_sim.model.news import evidence
-from balance_sim.model.pipeline import initial_agreements, speed
+from balance_sim.model.pipeline import by_state, initial_agreements, rates_at_start, speed, usual_talks
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import mean_openness, opportunity_rate
+from balance_sim.model.threat import over
 from balance_sim.model.willingness import STEADY, TERMS, consent, willingness
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.replications.filtered import TalksAtStart, Windows, focal_windows
@@ -42,6 +43,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+SCARCE = "talks_budget"  # the term that reads talks under way
 SPANS = 20  # of the scenario's length, at least: dates at which beliefs are looked at
 NO_RUN = np.zeros(1, dtype=np.uint64)
 
@@ -56,6 +58,12 @@ class WillingnessOverTime:
     gain: Floats  # (K, P, M) sum of both sides' log gain, which sets the pace of talks
     steady: Floats  # (2, P, M) what both sides' willingness is in any span
     states: tuple[BlockState, ...]  # as each span finds them
+
+    def of(self, dyads: Ints) -> WillingnessOverTime:
+        """Of some of the dyads. dyads: sorted."""
+        rows = np.searchsorted(self.dyads, dyads)
+        some = {name: getattr(self, name)[:, rows] for name in ("consent", "gain", "steady")}
+        return replace(self, dyads=dyads, **some)
 
 
 def spans(worlds: Worlds, least: int = SPANS) -> Ints:
@@ -122,6 +130,9 @@ def course(
     world: in spans; start: what `at_start` gives for a world with the same record, left as it is. beside: the course,
     of these dyads among others and from the same start, of the world that `with_event` made this one of: nothing is
     worked out again that comes before the event."""
+    scarce = world.rules.weights[SCARCE] != 0
+    if scarce and dyads is not None:
+        return course(world, baseline, start=start).of(dyads)
     dyads = np.arange(len(world.first)) if dyads is None else dyads
     state, kinds, pairs = replace(start or at_start(world)), len(world.ladder.names), len(dyads)
     first, second = world.first[dyads], world.second[dyads]
@@ -138,6 +149,8 @@ def course(
         steady, states = beside.steady[:, rows].ravel(), list(beside.states[:before])
         state = replace(beside.states[before]) if before < world.steps else state
     for step in range(len(states), world.steps):
+        if scarce and state.talks is None:
+            state.talks = baseline.talks.reshape(-1, world.n)[:1]
         states.append(replace(state))
         view = perceive(world, state, step)
         seen = Prospects(world, baseline, view, state, run, ego, alter, kind, kinds_each=kinds, mirrored=True)
@@ -146,10 +159,23 @@ def course(
         wanted = consent(willingness(seen, later, steady)).reshape(2, pairs, kinds)
         both.append(wanted[0] * wanted[1])
         gains.append(seen.log_gain.reshape(2, pairs, kinds).sum(axis=0))
+        if scarce:
+            state.talks = _talks_after(world, baseline, state, wanted, step)
         close_step(world, baseline, state, view)
     assert steady is not None  # there is a span at least
     unchanging = steady.reshape(2, pairs, kinds)
     return WillingnessOverTime(world, dyads, np.stack(both), np.stack(gains), unchanging, tuple(states))
+
+
+def _talks_after(world: World, baseline: Baseline, state: BlockState, wanted: Floats, step: int) -> Floats:
+    """(1, n) expected talks under way at the end of a span: on the way from those at its beginning to the steady state
+    of the span's consent, as fast as talks end at the start's. wanted: (2, P, M)."""
+    at_start = baseline.keen.reshape(-1, *wanted.swapaxes(0, 1).shape)[0]
+    steady, usual = (usual_talks(world, keen) for keen in (wanted.swapaxes(0, 1), at_start))
+    ends = over(by_state(world, rates_at_start(world, at_start).sum(axis=-1)), usual) / DAYS_PER_YEAR
+    left = np.exp(-ends * (world.grid[step + 1] - world.grid[step]))
+    assert state.talks is not None
+    return np.asarray(steady + (state.talks - steady) * left)
 
 
 def _alike(world: World, other: World) -> int:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, ORIGINS, AgreementTypes, Opportunities, World
-from balance_sim.model.pipeline import chance_under_way
+from balance_sim.model.pipeline import chance_under_way, share_lasting
 from balance_sim.model.state import Simulated
 from balance_sim.replications.outcomes import (
     FROM_TALKS,
@@ -147,13 +147,8 @@ class TalksAtStart:
     @property
     def under_way(self) -> Floats:
         """(R or 1, P, M) expected number of talks under way at the start, but for those with a fixed date."""
-        ladder, docket = self.world.ladder, self.world.docket
-        shape, mean = ladder.talks_shape, ladder.talks_days
-        lasted = np.ones(len(shape))  # share of talks found under way that have not collapsed by their age
-        if self.collapse > 0:
-            scale = mean / shape
-            lasted = (1.0 - (1.0 + self.collapse * scale) ** -shape) / (self.collapse * mean)
-        out = self.chance * lasted
+        docket = self.world.docket
+        out = self.chance * share_lasting(self.world.ladder, self.world.rules.collapse_rate)
         out[:, docket.pair[self.on_record], docket.kind[self.on_record]] += 1.0
         return np.asarray(out)
 

@@ -60,6 +60,13 @@ def default_weights() -> dict[str, float]:
 
 
 @cache
+def switches() -> tuple[str, ...]:
+    """Terms that are off unless a scenario gives them a weight: those whose default is 0 and has no prior."""
+    weights = _shipped("defaults.yaml")["weights"]
+    return tuple(name for name, entry in weights.items() if "prior" not in entry)
+
+
+@cache
 def presets() -> dict[str, Preset]:
     """The shipped theories by name."""
     return {

@@ -21,7 +21,7 @@ from typing import Any
 from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
-from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors
+from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors, switches
 from balance_sim.scenario.files import shipped
 from balance_sim.scenario.schema import Identifier, Scenario, SectionRow
 
@@ -115,11 +115,20 @@ def content_digest(scenario: Scenario) -> str:
         if name in sections:
             text = _TEXTS.get((name, getattr(scenario, name)), partial(_section_text, scenario, name))
         else:
-            text = _text(rest[name])
+            text = _text(_as_counted(name, rest[name]))
         digest.update(f'{"," if name != names[0] else "{"}"{name}":'.encode("ascii"))
         digest.update(text)
     digest.update(b"}")
     return digest.hexdigest()
+
+
+def _as_counted(name: str, value: Any) -> Any:
+    """A part of a scenario as its digests count it: weights of switches only where they say something."""
+    if name != "theory":
+        return value
+    off = switches()
+    weights = {term: weight for term, weight in value["weights"].items() if weight != 0 or term not in off}
+    return {**value, "weights": weights}
 
 
 def _section_text(scenario: Scenario, name: str) -> bytes:
@@ -161,7 +170,7 @@ def posterior_digest(scenario: Scenario) -> str:
     """sha256 of what a scenario's draws are drawn for: its record, calibration, level, theory, numbers of the rules and
     of acts, attention. Texts, arms, dates of acts and the table of draws itself are left out."""
     parts = ("calibration", "base_rate", "theory", "parameters", "capability", "kinds", "event_kinds", "audiences")
-    said = scenario.model_dump(include={*parts})
+    said = {name: _as_counted(name, part) for name, part in scenario.model_dump(include={*parts}).items()}
     said["states"] = [(one.id, one.propensity, one.propensity_declarations) for one in scenario.states]
     said["frailties"] = [(one.a, one.b, one.factor, one.shape) for one in scenario.frailties]
     return hashlib.sha256(record_digest(scenario).encode() + _text(said)).hexdigest()

@@ -1,4 +1,5 @@
-"""What figures and reports are made of: a results folder, several side by side, scored forecasts, goodness of fit."""
+"""What figures and reports are made of: a results folder, several side by side, a game, scored forecasts, goodness of
+fit."""
 
 from __future__ import annotations
 
@@ -109,8 +110,10 @@ class Plots[S: Study]:
     @staticmethod
     def of(folder: Path) -> Plots[AnalysedResult | SweepResult]:
         """The run or the sweep in a folder. Raises WrongRequest where there is none, or one of another version that
-        lacks what figures speak of."""
+        lacks what figures speak of; and for a game, of which `of_all` makes figures."""
         manifest = Store(folder).read_manifest()
+        if manifest is not None and manifest.game is not None:
+            raise WrongRequest(f"{folder} holds a game, whose arms are profiles: draw it with plot or report")
         if manifest is not None and manifest.is_sweep:
             return Plots(open_sweep(folder))
         result = open_result(folder)
@@ -119,7 +122,7 @@ class Plots[S: Study]:
 
     @staticmethod
     def of_all(texts: Sequence[str], classes: str | None = None) -> Plots[Any]:
-        """What the texts name: a run, a sweep, FOLDER@point of one, scores of forecasts; several side by side.
+        """What the texts name: a run, a game, a sweep, FOLDER@point of one, scores of forecasts; several side by side.
 
         classes: `left` or `right`, whose class table counts where those of several differ.
         Raises WrongRequest where there is nothing of the kind, DataError for a file that is no scores."""
@@ -137,6 +140,11 @@ class Plots[S: Study]:
         side = parse_side(texts[0])
         if side.arm is not None:
             raise WrongRequest(f"{texts[0]} names one arm: give the folder, or two sides to compare")
+        manifest = Store(Path(texts[0])).read_manifest() if side.point is None else None
+        if manifest is not None and manifest.game is not None:
+            from balance_sim.game.keep import open_played
+
+            return Plots(open_played(texts[0]))
         return Plots.of(Path(texts[0])) if side.point is None else Plots(open_side(side))
 
     @property

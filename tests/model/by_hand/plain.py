@@ -17,6 +17,7 @@ from statistics import mean
 from typing import Any
 
 from scipy import stats
+from scipy.integrate import quad
 
 from balance_sim.model import clocks
 from balance_sim.scenario import Scenario, arm_scenario
@@ -71,6 +72,8 @@ class Seen:
     balance: dict[str, float]
     insecurity: dict[str, float]
     reliability: dict[str, float]
+    depth: dict[Pair, float]
+    brought: dict[tuple[str, str], float] = field(default_factory=dict)  # from the second by what the first signs
 
 
 @dataclass
@@ -81,6 +84,8 @@ class Start:
     insecurity: dict[str, float] = field(default_factory=dict)
     first: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
     keen: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    signs: dict[tuple[Pair, str], float] = field(default_factory=dict)  # agreements a year, without foresight
+    talks: dict[str, float] = field(default_factory=dict)  # under way as a rule
 
 
 class Plain:
@@ -297,7 +302,7 @@ class Plain:
                 defence[i] += lend[i, i, j] * support[i, j]
             balance[i] = threat[i] + defence[i] + p.s0
             insecurity[i] = threat[i] / balance[i]
-        return Seen(middle, a, h, lend, q, theta, threat, support, defence, balance, insecurity, rho)
+        return Seen(middle, a, h, lend, q, theta, threat, support, defence, balance, insecurity, rho, depth)
 
     def deepest(self, made: list[Agreement], what: str) -> dict[Pair, float]:
         out = dict.fromkeys(self.pairs, 0.0)
@@ -316,7 +321,7 @@ class Plain:
         return math.log(self.gain(seen, i, j, kind) + self.p.gain_floor)
 
     def terms(self, seen: Seen, made: list[Agreement], begun: Start, i: str, j: str, kind: str) -> dict[str, float]:
-        """The seventeen terms before their weights."""
+        """The nineteen terms before their weights."""
         pair, codes, depth = frozenset((i, j)), self.codes, self.deepest(made, "depth")
         partners = {k: {m for m in codes if m != k and depth[frozenset((k, m))] > 0} for k in codes}
         log_partners = {k: math.log(1 + len(partners[k])) for k in codes}
@@ -352,12 +357,43 @@ class Plain:
                 ]
             ),
             "bandwagon": seen.q[i, j] * seen.theta[i, j] / seen.balance[i],
+            "foresight": begun.first.get(("foresight", i, j, kind)),
+            "talks_budget": sum(stats.poisson.pmf(n, begun.talks.get(i, 0.0)) * math.log(1 + n) for n in range(60))
+            - math.log(1 + sum(one.stage == "talks" and i in one.pair for one in made)),
         }
+        if out["foresight"] is None:
+            out["foresight"] = -math.log(1 + self.reply(seen, begun, i, j, kind) / self.p.gain_floor)
         for name in ("security_gain", "common_threat", "hostility"):
             steady = begun.first.get((name, i, j, kind))
             if steady is not None:
                 out[name] = steady + getattr(self.p, f"change_{name}") * (out[name] - steady)
         return out
+
+    def rise(self, seen: Seen, x: str, k: str, j: str, kind: str) -> float:
+        """Of x's insecurity where k and j sign: each lends the other more, as x sees it."""
+        if x in (k, j):
+            return 0.0
+        more = max(self.kinds[kind].depth - seen.lend[x, k, j], 0.0)
+        threat = 0.0
+        for foe, lender in ((k, j), (j, k)):
+            free = 1.0 - max(seen.depth[frozenset((x, lender))], seen.a[x, x, lender])
+            q = 1.0 - (1.0 - seen.q[x, lender]) * math.exp(-free * seen.h[x, foe] * more)
+            strength = self.capability[lender] * self.offence(lender) * self.reach(x, lender)
+            threat += strength * (q - seen.q[x, lender])
+        now = seen.threat[x] + threat
+        return now / (now + seen.defence[x] + self.p.s0) - seen.insecurity[x]
+
+    def reply(self, seen: Seen, begun: Start, i: str, j: str, kind: str) -> float:
+        """What the agreement of i and j takes from i a year, by what those sign whom it threatens."""
+        if begun.signs and not seen.brought:
+            for k, x in permutations(self.codes, 2):
+                seen.brought[k, x] = sum(
+                    begun.signs.get((frozenset((k, m)), other), 0.0) * self.rise(seen, x, k, m, other)
+                    for m in self.codes if m != k for other in self.kinds
+                )  # fmt: skip
+        return sum(
+            self.rise(seen, k, i, j, kind) * seen.brought.get((k, i), 0.0) for k in self.codes if k not in (i, j)
+        )
 
     def signatures(self, made: list[Agreement], half_life: float, day: float) -> dict[Pair, float]:
         """Bilateral signatures of each dyad, before the start and in the run, fading to a day."""
@@ -386,7 +422,47 @@ class Plain:
                 found = self.terms(seen, made, replace_first(out), i, j, kind)
                 for name in ("security_gain", "common_threat", "hostility"):
                     out.first[name, i, j, kind] = found[name]
-                out.keen[i, j, kind] = sigma(self.u(seen, made, replace_first(out), i, j, kind))
+                out.keen[i, j, kind] = self.keen(seen, made, out, i, j, kind, ("foresight", "talks_budget"))
+        for pair in self.pairs:
+            i, j = sorted(pair)
+            for name, kind in self.kinds.items():
+                opens = self.rate(pair, name) * self.openness(pair, 0.0)
+                k = kind.talks_shape
+                kept = (1.0 + self.p.collapse_rate / YEAR * kind.talks_days / k) ** -k
+                out.signs[pair, name] = opens * out.keen[i, j, name] * out.keen[j, i, name] * kept
+        if self.weights["foresight"]:
+            first = {("foresight", i, j, kind): self.terms(seen, made, replace_first(out), i, j, kind)["foresight"]
+                     for i, j in permutations(self.codes, 2) for kind in self.kinds}  # fmt: skip
+            out.first |= first
+            for i, j, kind in out.keen:
+                out.keen[i, j, kind] = self.keen(seen, made, out, i, j, kind, ("talks_budget",))
+        out.talks = {i: sum(self.in_talks(out, i, j) for j in self.codes if i != j) for i in self.codes}
+        return out
+
+    def in_talks(self, begun: Start, i: str, j: str) -> float:
+        """Of any kind, in the steady state of consent at the start."""
+        pair, total = frozenset((i, j)), 0.0
+        for name, kind in self.kinds.items():
+            opens = self.rate(pair, name) * self.openness(pair, 0.0) * begun.keen[i, j, name] * begun.keen[j, i, name]
+            total += (1.0 - math.exp(-opens * kind.talks_days / YEAR)) * self.lasting[name]
+        return total
+
+    def keen(self, seen: Seen, made: list[Agreement], begun: Start, i: str, j: str, kind: str, without: Any) -> float:
+        """Consent at the start, but for some of the terms."""
+        known = replace_first(begun)
+        known.first |= {key: value for key, value in begun.first.items() if key[0] == "foresight"}
+        terms = self.terms(seen, made, known, i, j, kind)
+        u = self.kinds[kind].intercept + self.state[i].propensity
+        return sigma(u + sum(self.weights[name] * value for name, value in terms.items() if name not in without))
+
+    @cached_property
+    def lasting(self) -> dict[str, float]:
+        """Share of talks found under way that have not collapsed: age has the density of survival over the mean."""
+        out, fails = {}, self.p.collapse_rate / YEAR
+        for name, kind in self.kinds.items():
+            law = stats.gamma(kind.talks_shape, scale=kind.talks_days / kind.talks_shape)
+            left = quad(lambda day, law=law: law.sf(day) * math.exp(-fails * day), 0, 40 * kind.talks_days, epsabs=1e-9)
+            out[name] = float(left[0]) / kind.talks_days
         return out
 
     # --- random numbers ---------------------------------------------------------------------------------
@@ -577,7 +653,7 @@ class Plain:
 
 def replace_first(begun: Start) -> Start:
     """The same while the terms at the start are not known."""
-    return Start(begun.gain_norm, begun.insecurity)
+    return Start(begun.gain_norm, begun.insecurity, signs=begun.signs, talks=begun.talks)
 
 
 def lag(key: Any, shape: float, mean_days: float, elapsed: float = 0.0) -> float:

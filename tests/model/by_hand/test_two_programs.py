@@ -125,7 +125,7 @@ def row_of(one) -> tuple[str, str, str, str, int]:  # type: ignore[no-untyped-de
 
 @pytest.mark.parametrize("step", [0, 24, -1])
 def test_everything_that_is_seen_and_wanted_in_a_step(scenario: Scenario, worlds: Worlds, begun, step: int) -> None:  # type: ignore[no-untyped-def]
-    """Of the second of two replications simulated together: beliefs, threat, support, and the seventeen terms."""
+    """Of the second of two replications simulated together: beliefs, threat, support, and the nineteen terms."""
     world, baseline = worlds.arms["with"], worlds.baseline
     step %= world.steps
     runs = np.array([1, 2], dtype=np.uint64)

@@ -22,6 +22,7 @@ from balance_sim.evidence.data.history import Floats, History, last_carried_forw
 from balance_sim.evidence.estimation.choices import Choices, choices, fitted_terms
 from balance_sim.evidence.estimation.features import PairYears, pair_years
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
+from balance_sim.evidence.estimation.looking_ahead import LookingAhead
 from balance_sim.evidence.estimation.parameter_files import data_used
 from balance_sim.evidence.estimation.varying_intercepts import (
     DyadFrailty,
@@ -47,10 +48,11 @@ class HindcastPlan(Strict):
     """The plan of a hindcast: which years, which forecasts, how the years are followed.
 
     first: of the history. last: last year of the fit. until: last year forecast. window: years that the fit and the
-    baselines look back. drift: propensities and level follow the years. persistence: of propensities from one year run
-    forward to the next. pair_variance: of the dyads' factors (`dyad_frailty`), 0 for none. refit: weights and
-    baselines `once`, or `yearly` for each year ahead. runs, seed: of the engine. resamples: for the intervals. Without
-    drift neither persistence nor factors are used."""
+    baselines look back. looking_ahead: terms that follow from the fit of the others, added to it. drift: propensities
+    and level follow the years. persistence: of propensities from one year run forward to the next. pair_variance: of
+    the dyads' factors (`dyad_frailty`), 0 for none. refit: weights and baselines `once`, or `yearly` for each year
+    ahead. runs, seed: of the engine. resamples: for the intervals. Without drift neither persistence nor factors are
+    used."""
 
     title: Text = ""
     first: Year = 1985
@@ -59,6 +61,7 @@ class HindcastPlan(Strict):
     window: Count = 10
     alliances: Literal["atop", "cow"] = "atop"
     terms: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    looking_ahead: tuple[Literal["foresight", "talks_budget"], ...] = ()
     propensities: bool = True
     drift: bool = True
     persistence: Annotated[float, Field(ge=0, le=1)] = 0.9
@@ -165,10 +168,11 @@ def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
     """Run a plan on a history that reaches its last year."""
     terms, notes = fitted_terms(history, plan.terms)
     every, rows = choices(history, terms), pair_years(history)
+    look = LookingAhead(history) if plan.looking_ahead else None
     if not (np.array_equal(every.a, rows.a) and np.array_equal(every.b, rows.b)):
         raise AssertionError("the model and its baselines look at other dyads")
-    found = _fitted(plan, every, plan.last, signs=True)
-    record = every.with_kinds(found.kinds)
+    found = _fitted(plan, every, plan.last, look, signs=True)
+    record = _as_fitted(plan, every, found, look)
     memory = memory_of(found, record.within(plan.first, plan.last), plan.window) if plan.drift else 1.0
     base = fit_baselines(rows.within(plan.first, plan.last), plan.baselines, plan.window)
     ahead = rows.within(plan.last + 1, plan.until)
@@ -176,7 +180,7 @@ def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
     as_fitted = None
     if "one_year_ahead" in plan.ways:
         if plan.refit == "yearly":
-            p = _refitted(plan, every, rows, memory)
+            p = _refitted(plan, every, rows, memory, look)
         else:
             p = {
                 "model": _followed(plan, found, record, memory, plan.last + 1, plan.until),
@@ -214,11 +218,23 @@ def _scored(plan: HindcastPlan, p: Mapping[str, Floats], rows: PairYears) -> dic
     return score_forecasts(p, rows.y, rows.pair, resamples=plan.resamples, seed=plan.seed)
 
 
-def _fitted(plan: HindcastPlan, record: Choices, last: int, *, signs: bool) -> WeightFit:
+def _fitted(
+    plan: HindcastPlan, record: Choices, last: int, look: LookingAhead | None = None, *, signs: bool
+) -> WeightFit:
     """The model fitted on the window that ends with a year. signs: of weights as theory has them."""
-    past = record.within(max(plan.first, last - plan.window + 1), last)
-    kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
-    return fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities, signs=signs)
+    since = max(plan.first, last - plan.window + 1)
+    past = record.within(since, last)
+    kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0] or past.kinds
+    if look is None:
+        return fit(past.with_kinds(kinds), propensities=plan.propensities, signs=signs)
+    whole = record.within(plan.first, last).with_kinds(kinds)
+    return look.fit(whole, plan.looking_ahead, since=since, propensities=plan.propensities, signs=signs)
+
+
+def _as_fitted(plan: HindcastPlan, record: Choices, found: WeightFit, look: LookingAhead | None) -> Choices:
+    """The record with the types of agreement of a fit, and the terms that follow from it."""
+    ours = record.with_kinds(found.kinds)
+    return ours if look is None else look.of(found, ours, plan.looking_ahead)
 
 
 def _followed(plan: HindcastPlan, found: WeightFit, record: Choices, memory: float, first: int, last: int) -> Floats:
@@ -229,12 +245,15 @@ def _followed(plan: HindcastPlan, found: WeightFit, record: Choices, memory: flo
     return chances_ahead(found, record, years, memory, plan.window, plan.pair_variance)
 
 
-def _refitted(plan: HindcastPlan, record: Choices, rows: PairYears, memory: float) -> dict[str, Floats]:
+def _refitted(
+    plan: HindcastPlan, record: Choices, rows: PairYears, memory: float, look: LookingAhead | None
+) -> dict[str, Floats]:
     """Model and baselines one year ahead, all of them fitted anew for each year on the window before it."""
     parts: dict[str, list[Floats]] = {}
     for year in range(plan.last + 1, plan.until + 1):
-        found = _fitted(plan, record, year - 1, signs=True)
-        ours = _followed(plan, found, record.with_kinds(found.kinds), memory, year, year)
+        found = _fitted(plan, record, year - 1, look, signs=True)
+        known = _as_fitted(plan, record.within(plan.first, year), found, look)
+        ours = _followed(plan, found, known, memory, year, year)
         parts.setdefault("model", []).append(ours)
         base = fit_baselines(rows.within(plan.first, year - 1), plan.baselines, plan.window)
         for name, predict in base.items():
@@ -297,9 +316,9 @@ def forward_networks(plan: HindcastPlan, history: History, *, runs: int, seed: i
 
     Factors of pairs do not act in the runs, as in the hindcast's own."""
     terms, notes = fitted_terms(history, plan.terms)
-    record = choices(history, terms)
-    found = _fitted(plan, record, plan.last, signs=False)
-    record = record.with_kinds(found.kinds)
+    record, look = choices(history, terms), LookingAhead(history) if plan.looking_ahead else None
+    found = _fitted(plan, record, plan.last, look, signs=False)
+    record = _as_fitted(plan, record, found, look)
     origin = plan.last + 1
     persistence = 1.0
     if plan.drift:

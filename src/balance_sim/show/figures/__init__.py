@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from balance_sim.analysis.gof import GoodnessOfFit
 from balance_sim.evidence.forecast.score import ScoredForecasts
@@ -14,10 +14,12 @@ from balance_sim.show.figures import (
     dyads,
     effects,
     explained,
+    games,
     gof,
     relations,
     scores,
     sensitivity,
+    strategies,
     sweeps,
     uncertainty,
     world,
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from balance_sim.analysis.result import AnalysedResult
+    from balance_sim.game.keep import PlayedGame
     from balance_sim.show.plots import Comparison
 
-    type Study = AnalysedResult | SweepResult | Comparison | ScoredForecasts | GoodnessOfFit
+    type Study = AnalysedResult | SweepResult | Comparison | ScoredForecasts | GoodnessOfFit | PlayedGame
 
 
 def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:
@@ -47,16 +50,26 @@ SWEEP_FIGURES = _named(comparison.draw_theories, sweeps.draw_multiples, sweeps.d
 COMPARISON_FIGURES = _named(comparison.draw_studies, comparison.draw_differences, comparison.draw_comparison_pairs)
 SCORE_FIGURES = _named(scores.draw_scorecard, scores.draw_reliability)
 GOF_FIGURES = _named(gof.draw_gof, gof.draw_gof_states, gof.draw_gof_residuals)
+GAME_FIGURES = _named(strategies.draw_balance, games.draw_payoffs, strategies.draw_regret, games.draw_replies)
 BY_STUDY = {
     Result: FIGURES,
     SweepResult: SWEEP_FIGURES,
     ScoredForecasts: SCORE_FIGURES,
     GoodnessOfFit: GOF_FIGURES,
 }
+"""All but those of a game, whose players have a balance sheet each."""
+
+
+def is_game(study: object) -> TypeGuard[PlayedGame]:
+    """Whether it is a game with what it comes to; told without importing the room of games for other studies."""
+    return hasattr(study, "solution")
 
 
 def figures_of(study: Study) -> dict[str, FigureSpec]:
     """All figures of such a study, by name."""
+    if is_game(study):
+        sheets = strategies.sheets(study)
+        return {"balance": sheets["balance"]} | GAME_FIGURES | sheets
     return next((every for kind, every in BY_STUDY.items() if isinstance(study, kind)), COMPARISON_FIGURES)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from balance_sim.analysis.result import AnalysedResult
+    from balance_sim.game.keep import PlayedGame
     from balance_sim.show.figures import Study
     from balance_sim.show.figures.style import FigureSpec
 
@@ -50,7 +51,7 @@ type Drawn = dict[str, tuple[pd.DataFrame, str, bytes]]
 
 
 def report_html(study: Study, drawn: Drawn | None = None, *, world_map: bool = True) -> str:
-    """The report of a run, a sweep, a comparison, scored forecasts or goodness of fit, as HTML.
+    """The report of a run, a sweep, a comparison, a game, scored forecasts or goodness of fit, as HTML.
 
     drawn: figures by name that need not be drawn again. The same bytes for the same results: nothing of it depends on
     when, where or how fast it was made. Raises WrongRequest where Jinja2 is missing."""
@@ -126,6 +127,16 @@ def save_study(result: AnalysedResult, folder: Path) -> list[Path]:
     figures |= mine
     ready: Drawn = {name: (tables[name], words_of(figures[name]), svgs[name]) for name in names}
     return [*note_figures(names, folder), save_report(result, folder / FILE, ready)]
+
+
+def save_game(played: PlayedGame, folder: Path) -> list[Path]:
+    """All figures and the report of a game into its folder; every figure is drawn once. Raises CannotWrite."""
+    chosen = fitting(played)
+    tables = {name: figure.table(played) for name, figure in chosen.items()}
+    figures = {name: figure.draw(played, tables[name]) for name, figure in chosen.items()}
+    svgs = write_figures(figures, folder, text=True)
+    ready: Drawn = {name: (tables[name], words_of(one), svgs[name]) for name, one in figures.items()}
+    return [*note_figures(chosen, folder), save_report(played, folder / FILE, ready)]
 
 
 def card(result: AnalysedResult) -> str:

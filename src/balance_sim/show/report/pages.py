@@ -1,20 +1,23 @@
-"""What each page says besides its figures: of a run, a sweep, a comparison, scored forecasts, goodness of fit."""
+"""What each page says besides its figures: of a run, a sweep, a comparison, scored forecasts, goodness of fit.
+
+Of a game: `report.games`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from balance_sim.analysis.gof import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.analysis.result import AnalysedResult
 from balance_sim.evidence.forecast.score import ScoredForecasts
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show import wording as say
-from balance_sim.show.figures import comparison, fitting, scores
+from balance_sim.show.figures import comparison, fitting, is_game, scores
 from balance_sim.show.figures.gof import TITLES, p_words, residual_words, span_words, verdict_words
 from balance_sim.show.figures.sweeps import headline_effects, multiples_table, multiples_title
 from balance_sim.show.headline import channel_words, clear, finding, placebo_words
 from balance_sim.show.report import embedded, tables
+from balance_sim.show.report.games import game_page
 from balance_sim.show.report.tables import Rows, cell
 from balance_sim.show.uncertainty import draws_words, interval_rows, theories_words, width_words
 
@@ -39,7 +42,9 @@ def page_of(study: Study) -> tuple[str, Content]:
         return "score.html", _scores(study)
     if isinstance(study, GoodnessOfFit):
         return "gof.html", _gof(study)
-    return "comparison.html", _comparison(study)
+    if is_game(study):
+        return "game.html", game_page(study)
+    return "comparison.html", _comparison(cast("Comparison", study))
 
 
 def _run(result: AnalysedResult) -> Content:

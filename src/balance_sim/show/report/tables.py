@@ -44,6 +44,7 @@ class Shown:
 def shown(name: str, table: pd.DataFrame) -> Shown:
     """The table of a figure, in the form of the page: short enough to read, and all of it to take away."""
     key = "compared_pairs" if "difference" in table and name == "pairs" else name
+    key = "balance" if name.startswith("balance_") else key  # of another player
     short, whole = (_cut(table, cuts.get(key, ""), key) for cuts in (READ, TAKEN))
     head = SHORTER.get(key, _as_it_is)(short).head(MOST_ROWS) if len(table) else short
     heads = {"name_a": "state", "name_b": "with"}
@@ -124,6 +125,10 @@ READ = _BOTH | {
     "studies": "label level excess lo hi mcse against_first against_lo against_hi n",
     "theories": "label level excess lo hi mcse against_first against_lo against_hi n",
     "multiples": "factor value point excess lo hi mcse",
+    "payoffs": "profile player payoff mcse lo hi best equilibrium observed",
+    "regret": "player title worst where others mean q95 probability over_draws",
+    "replies": "player title precision probability",
+    "balance": "outcome unit weight title effect lo hi draws_lo draws_hi worth",
     "scorecard": "way forecast measure value lo hi level expected",
 }
 """Columns that are read in the page."""
@@ -181,12 +186,13 @@ def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
         arm = scenario.arms[name]
         changes = [f"without {event}" for event in arm.drop]
         changes += [f"with {event.id} ({event.date})" for event in arm.add]
-        changes += [f"{path} = {_listed(value)}" for path, value in arm.set.items()]
+        changes += [f"{path} = {listed(value)}" for path, value in arm.set.items()]
         rows.append([say.arm_words(name), arm.title, "; ".join(changes) or "nothing"])
     return rows
 
 
-def _listed(value: object) -> str:
+def listed(value: object) -> str:
+    """A value of a scenario; of a list its members."""
     return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
 
 

@@ -1,0 +1,343 @@
+"""A game's strategies, side by side: what each may be regretted for, and what it brought its player."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.replications.outcomes import MEASURES
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
+from balance_sim.show.figures.games import draws_words, looks_of, outcome_label, places_for, titles_of
+from balance_sim.show.games import player_title, reply_to_observed
+from balance_sim.stats.intervals import t_quantile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from balance_sim.game.keep import PlayedGame
+
+NAMES = 34  # letters of a strategy's title on a line
+
+
+# -- regret ------------------------------------------------------------------------------------------
+
+REGRETS = [
+    "player", "title", "worst", "where", "others", "mean", "q95", "choice", "probability", "over_draws", "observed",
+    "places", "draws", "theories",
+]  # fmt: skip
+
+
+def regret_table(played: PlayedGame) -> pd.DataFrame:
+    """One row a strategy: its worst regret over draws, theories and the others' play, where that is and what the others
+    play there; its mean, and the 95 % quantile over draws and theories of the worst; choice: whether its worst is the
+    least; probability and over_draws: of being the best reply to what the others were observed to do, over Monte Carlo
+    error and over draws. Empty where nothing was drawn."""
+    found, titles, rows = played.solution, titles_of(played), []
+    for player, regret in (found.regret or {}).items():
+        reply = reply_to_observed(played, player)
+        for name, of in regret.strategies.items():
+            others = "; ".join(f"{player_title(played, who)}: {titles[who][what]}" for who, what in of.others.items())
+            rows.append((
+                player_title(played, player), titles[player][name], of.worst, of.where.replace("_", " "), others,
+                of.mean, of.q95, name in regret.choice,
+                math.nan if reply.probability is None else reply.probability[name],
+                math.nan if reply.over_draws is None else reply.over_draws[name],
+                found.observed[player] == name, places_for(played, player), draws_words(played), len(found.theories),
+            ))  # fmt: skip
+    return pd.DataFrame(rows, columns=REGRETS)
+
+
+def regret_title(table: pd.DataFrame) -> str:
+    """The finding: whose worst regret is least, and what it is."""
+    told = []
+    for player, rows in _by_player(table):
+        chosen = rows[rows["choice"]]
+        told.append(f"{player}: {' or '.join(chosen['title'])} ({_size(chosen.iloc[0])})")
+    return f"Least regret at worst under these payoffs. {'; '.join(told)}"
+
+
+def _size(row: Any) -> str:
+    """A strategy's worst regret: `0.253`, `under 0.001`, `none`."""
+    places = int(row["places"])
+    if row["worst"] == 0:
+        return "none"
+    return say.number(row["worst"], places) if row["worst"] >= 0.5 * 10.0**-places else f"under {10.0**-places:g}"
+
+
+def _by_player(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    return [(str(player), rows) for player, rows in table.groupby("player", sort=False)]
+
+
+def _regret_page(table: pd.DataFrame) -> list[Axes]:
+    """A strip for the key, then two axes a player."""
+    deep = [0.35] + [0.75 + 0.34 * len(rows) for _, rows in _by_player(table)]
+    figure = style.new_figure(10.4, 1.7 + sum(deep))
+    grid = figure.add_gridspec(len(deep), 2, height_ratios=deep, width_ratios=[1.6, 1])
+    places = [(row, column) for row in range(1, len(deep)) for column in range(2)]
+    return [figure.add_subplot(grid[0, :]), *(figure.add_subplot(grid[at]) for at in places)]
+
+
+@style.figure(
+    "regret", "Which strategy is least regretted, and how often is it best?", regret_table, page=_regret_page,
+    fits=lambda played: played.solution.regret is not None,
+    empty="No parameters were drawn (--draws 0): there is no regret over them to show.",
+)  # fmt: skip
+def draw_regret(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """Left a bar a strategy: the worst regret, with mean and 95 % quantile; right how often it is the best reply.
+
+    axes: two a player, and one before them for the key."""
+    if len(axes) > 2 * len(_by_player(table)):
+        _key(axes[0])
+        axes = axes[1:]
+    for k, (player, rows) in enumerate(_by_player(table)):
+        left, right = axes[2 * k], axes[2 * k + 1]
+        seen = [" (observed)" if of else "" for of in rows["observed"]]
+        names = [style.folded(title + more, NAMES) for title, more in zip(rows["title"], seen, strict=True)]
+        heights = style.row_axis(left, names, -0.6, -0.4)
+        left.barh(
+            heights, rows["worst"], height=0.62, color=[style.BLUE if of else style.PALE for of in rows["choice"]]
+        )
+        for name, looks in MARKS.items():
+            left.plot(rows[name], heights, color=style.INK, clip_on=False, zorder=3, **looks)
+        most = float(rows["worst"].max())
+        left.set_xlim(0, 1.2 * most if most > 0 else 1.0)
+        left.locator_params(axis="x", nbins=6)
+        for y, row in zip(heights, rows.to_dict("records"), strict=True):
+            left.annotate(_size(row), (row["worst"], y), (9, 0), va="center", textcoords="offset points",
+                          fontsize=style.SMALL)  # fmt: skip
+        left.set_title(player, loc="left", fontweight="bold", fontsize=10)
+        style.bare_rows(right)
+        right.set_ylim(left.get_ylim())
+        right.set_yticks([])
+        for name, looks in SHARES.items():
+            right.plot(100 * rows[name], heights, clip_on=False, **looks)
+        right.set_xlim(-3, 103)
+        right.set_xticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes[0].set_title("regret", loc="right", color=style.QUIET)
+    axes[1].set_title("is the best reply to what the others did, in", loc="left", color=style.QUIET)
+    draws, theories = say.first(table, "draws"), say.plural(int(table["theories"].iloc[0]), "theory", "theories")
+    small = (
+        f"Regret: what another strategy would have brought more. Bar: the worst over {draws}, {theories} and whatever "
+    )
+    small += (
+        "the others play, by the expected estimator; blue: least of all. Mean: over all of these. 95 % quantile: over "
+    )
+    small += "draws and theories, of the worst over the others' play. Payoffs of two players are not to be compared."
+    return style.Words(regret_title(table), "", small, 84, 124)
+
+
+MARKS: dict[str, dict[str, Any]] = {
+    "mean": {"marker": "|", "markersize": 11, "markeredgewidth": 1.8, "linestyle": "none"},
+    "q95": {"marker": "D", "markersize": 5, "markeredgewidth": 1.4, "markerfacecolor": "white", "linestyle": "none"},
+}
+SHARES: dict[str, dict[str, Any]] = {
+    "probability": {"marker": "o", "markersize": 7, "color": style.BLUE, "linestyle": "none"},
+    "over_draws": {
+        "marker": "D", "markersize": 10, "color": style.VERMILION, "markerfacecolor": "none", "markeredgewidth": 1.6,
+        "linestyle": "none",
+    },
+}  # fmt: skip
+
+
+def _key(ax: Axes) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    ax.set_axis_off()
+    names = {"mean": "mean", "q95": "95 % quantile", "probability": "bootstrap samples", "over_draws": "draws"}
+    handles: list[Any] = [Patch(facecolor=style.BLUE, label="worst regret, least of all"),
+                          Patch(facecolor=style.PALE, label="worst regret")]  # fmt: skip
+    for name, looks in (MARKS | SHARES).items():
+        handles.append(Line2D([], [], label=names[name], **({"color": style.INK} | looks)))
+    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 0), ncols=len(handles), frameon=False,
+              borderaxespad=0, handletextpad=0.5, columnspacing=1.3, handlelength=1.2)  # fmt: skip
+
+
+# -- balance sheet -----------------------------------------------------------------------------------
+
+MOST_OUTCOMES = 8
+PAYOFF = "payoff"
+BALANCE = [
+    "player", "outcome", "unit", "weight", "title", "effect", "lo", "hi", "draws_lo", "draws_hi", "worth", "observed",
+    "best", "may_be", "places", "control", "n", "draws",
+]  # fmt: skip
+
+
+def balance_table(played: PlayedGame, player: str | None = None) -> pd.DataFrame:
+    """The balance sheet of a player, the first one if none is named: one row an outcome and strategy, the others doing
+    what was observed, and of the whole payoff first. effect: over the control arm, with its 95 % CI (lo, hi) and the
+    central 95 % over draws (NaN without); worth: weight times effect, which less the cost add up to the payoff; best,
+    may_be: whether the strategy is a best reply, and not told apart from one at 95 %."""
+    found, game = played.solution, played.game
+    player = player or game.players[0]
+    titles, reply, plan = titles_of(played)[player], reply_to_observed(played, player), game.plan.players[player]
+    nan, t = math.nan, t_quantile(0.95, found.runs - 1)
+    shared = {
+        "player": player_title(played, player), "places": places_for(played, player), "n": found.runs,
+        "control": say.arm_title(game.scenario, game.scenario.reference_arm), "draws": draws_words(played),
+    }  # fmt: skip
+    rows: list[dict[str, Any]] = []
+
+    def add(name: str, outcome: str, unit: str, weight: float, effect: float, spread: Any, draws: Any) -> None:
+        over = (nan, nan) if draws is None else (draws.q025, draws.q975)
+        rows.append(shared | {
+            "outcome": outcome, "unit": unit, "weight": weight, "title": titles[name], "effect": effect,
+            "lo": spread[0], "hi": spread[1], "draws_lo": over[0], "draws_hi": over[1],
+            "worth": effect if outcome == PAYOFF else weight * effect,
+            "observed": found.observed[player] == name, "best": name in reply.best, "may_be": name in reply.may_be,
+        })  # fmt: skip
+
+    for name in found.players[player]:
+        of = found.profile({**found.observed, player: name}).payoffs[player]
+        half = nan if of.mcse is None else t * of.mcse
+        add(name, PAYOFF, "", 1.0, of.mean, (of.mean - half, of.mean + half), of.draws)
+    for at, part in enumerate(plan.payoff):
+        unit = MEASURES[f"player_{part.outcome}"].unit
+        for name in found.players[player]:
+            item = found.balance[player][name][at]
+            spread = (nan, nan) if item.lo is None or item.hi is None else (item.lo, item.hi)
+            label = outcome_label(played, part.outcome, part.of or "")
+            add(name, label, unit, part.weight, item.mean, spread, item.draws)
+    return pd.DataFrame(rows)[BALANCE]
+
+
+def balance_title(table: pd.DataFrame) -> str:
+    """The finding: what the player gets from what was observed, and whether another strategy would have brought
+    more."""
+    whole = table[table["outcome"] == PAYOFF]
+    row = whole[whole["observed"]].iloc[0]
+    places, player = int(row["places"]), str(row["player"])
+    doubt = []
+    if math.isfinite(row["lo"]) and row["hi"] - row["lo"] > 1e-9 * abs(row["effect"]):
+        doubt.append(say.ci(row["lo"], row["hi"], places))
+    if math.isfinite(row["draws_lo"]):
+        doubt.append(f"95 % of {row['draws']} {say.interval(row['draws_lo'], row['draws_hi'], places)}")
+    told = f"With \u201c{row['title']}\u201d {player} gets {say.signed(row['effect'], places)} under these payoffs"
+    told += f" ({'; '.join(doubt)})" if doubt else ""
+    best = whole[whole["best"]]
+    if row["best"]:
+        return f"{told}; {'another is as good' if len(best) > 1 else 'nothing else brings as much'}"
+    might = "might have brought more" if row["may_be"] else "would have brought more"
+    top = best.iloc[0]
+    return f"{told}; \u201c{top['title']}\u201d {might}, {say.signed(top['effect'], places)}"
+
+
+def _sheet(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Outcomes that are drawn: those worth most in any strategy, the largest first."""
+    parts = [(str(name), rows) for name, rows in table.groupby("outcome", sort=False) if name != PAYOFF]
+    return sorted(parts, key=lambda part: -float(part[1]["worth"].abs().max()))[:MOST_OUTCOMES]
+
+
+def _balance_page(table: pd.DataFrame) -> list[Axes]:
+    """A wide panel for the payoff, and under it one an outcome, which need not leave room for names of strategies."""
+    count, strategies = len(_sheet(table)), table["title"].nunique()
+    wide = 1 if count == 1 else 2 if count <= 4 else 3
+    rows = -(-count // wide)
+    top, below = 0.75 + 0.27 * strategies, (0.9 + 0.1 * strategies) * rows
+    figure = style.new_figure(10.4, 1.75 + top + below)
+    halves = np.ravel(np.asarray(figure.subfigures(2, 1, height_ratios=[top, below]), dtype=object))
+    upper, lower = halves
+    grid = lower.add_gridspec(rows, wide)
+    return [upper.add_subplot(), *(lower.add_subplot(grid[k // wide, k % wide]) for k in range(count))]
+
+
+@style.figure(
+    "balance", "Was it worth it for its host?", balance_table, page=_balance_page,
+    empty="No profile was simulated: there is no balance to show.",
+)  # fmt: skip
+def draw_balance(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """A dot a strategy with its CI and the interval over draws; the payoff first, then each outcome on its own scale.
+
+    Outcomes that the player wants less of run from right to left: what is right of the line is a gain."""
+    whole = table[table["outcome"] == PAYOFF]
+    looks = looks_of(whole)
+    ax = axes[0]
+    heights = style.row_axis(ax, [style.folded(title, 60) for title in whole["title"]], -0.6, -0.4)
+    _dots(ax, whole, heights, looks, 8.0)
+    for label, row in zip(ax.get_yticklabels(), whole.to_dict("records"), strict=True):
+        label.set_color(style.readable(looks[row["title"]][0]))
+        label.set_fontweight("bold" if row["observed"] else "normal")
+    for y, row in zip(heights, whole.to_dict("records"), strict=True):
+        words = say.signed(row["effect"], row["places"]) + ("  observed" if row["observed"] else "")
+        style.beside(
+            ax, y, words + ("  best reply" if row["best"] else ""), color=style.readable(looks[row["title"]][0])
+        )
+    control = say.first(table, "control")
+    title = f"Payoff over the control arm ({control}), the others as observed"
+    ax.set_title(style.folded(title, 84), loc="left", fontweight="bold", fontsize=10)
+    for ax, (name, rows) in zip(axes[1:], _sheet(table), strict=False):
+        _dots(ax, rows, np.arange(len(rows))[::-1].astype(float), looks, 6.0)
+        _outcome(ax, name, rows)
+    left_out = table["outcome"].nunique() - 1 - len(_sheet(table))
+    drawn = say.first(table, "draws")
+    small = f"Dot: mean of {say.plural(int(whole['n'].iloc[0]), 'replication')}; thick: 95 % CI, Monte Carlo error only"
+    small += f"; thin: 95 % of {drawn}, expected estimator. " if drawn else ". "
+    if ((table["effect"] < table["draws_lo"]) | (table["effect"] > table["draws_hi"])).any():
+        small += (
+            "A dot beside its thin line: the values in use are unlike those drawn, or the estimator leaves it out. "
+        )
+    small += "Right of the line: what the player wants. Each outcome has a scale of its own; worth: in payoff, of what "
+    small += "was observed. The outcomes worth most in any strategy come first."
+    small += f" {say.plural(left_out, 'outcome')} of less worth: in the table." if left_out else ""
+    return style.Words(balance_title(table), "", small, 84, 124)
+
+
+def _dots(ax: Axes, rows: pd.DataFrame, heights: Any, looks: Any, size: float) -> None:
+    for y, row in zip(heights, rows.to_dict("records"), strict=True):
+        colour, mark = looks[row["title"]]
+        if math.isfinite(row["draws_lo"]):
+            ax.hlines(y, row["draws_lo"], row["draws_hi"], colors=colour, linewidth=1.2)
+        if math.isfinite(row["lo"]):
+            ax.hlines(y, row["lo"], row["hi"], colors=colour, linewidth=size / 2, alpha=0.45)
+        ax.plot(row["effect"], y, mark, color=colour, markersize=size, markeredgecolor="white", markeredgewidth=0.7)
+    every = rows[["effect", "lo", "hi", "draws_lo", "draws_hi"]].to_numpy(float)
+    ends = np.append(every[np.isfinite(every)], 0.0)
+    span = float(ends.max() - ends.min())
+    margin = 0.06 * span if span > 0 else 1.0
+    low, high = float(ends.min()) - margin, float(ends.max()) + margin
+    turned = float(rows["weight"].iloc[0]) < 0
+    ax.set_xlim((high, low) if turned else (low, high))
+    ax.axvline(0, color=style.INK, linewidth=1, zorder=1)
+    ax.axvspan(0, low if turned else high, color=GAIN, linewidth=0, zorder=0)
+    if span == 0:
+        ax.set_xticks([0.0])
+    else:
+        ax.locator_params(axis="x", nbins=5 if size > 7 else 4)
+
+
+GAIN = "#f3f8fb"  # behind what the player wants
+
+
+def _outcome(ax: Axes, name: str, rows: pd.DataFrame) -> None:
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.set_ylim(-0.7, len(rows) - 0.3)
+    weight = float(rows["weight"].iloc[0])
+    wants = "wants more" if weight > 0 else "wants less" if weight < 0 else "indifferent"
+    seen = rows[rows["observed"]].iloc[0]
+    worth = say.signed(seen["worth"], int(seen["places"]))
+    arrow = "" if weight == 0 else " \u2192"
+    ax.set_title(f"{name} ({rows['unit'].iloc[0]})\n", loc="left", fontsize=9.5, fontweight="bold", pad=4)
+    beneath = ax.text(0, 1.0, f"{wants}{arrow}   weight {weight:g}, worth {worth}", transform=ax.transAxes,
+                      fontsize=style.SMALL, color=style.QUIET, va="bottom")  # fmt: skip
+    beneath.set_in_layout(False)
+
+
+def sheets(played: PlayedGame) -> dict[str, style.FigureSpec]:
+    """The balance sheet of the first player, and one of every other by its name: `balance_tokyo`."""
+    first, *rest = played.game.players
+    more = {
+        f"balance_{name}": replace(
+            draw_balance, name=f"balance_{name}", question=f"What did it bring {player_title(played, name)}?",
+            table=partial(balance_table, player=name),
+        )
+        for name in rest
+    }  # fmt: skip
+    question = f"Was it worth it for {player_title(played, first)}?"
+    return {"balance": replace(draw_balance, question=question)} | more

@@ -1,0 +1,108 @@
+"""Small games that were played, and the same with payoffs made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import hadamard
+
+from balance_sim.game.keep import PlayedGame, keep
+from balance_sim.game.plan import load_game
+from balance_sim.game.solve import over_parameters, solve
+from balance_sim.game.study import play
+from balance_sim.replications.parameter_draws import prior_draws
+from balance_sim.results.store import Store
+from balance_sim.stats.empirical_games import EmpiricalGame
+
+ROOT = Path(__file__).resolve().parents[2]
+THREE = """schema: 1
+title: Three sides
+scenario: world.yaml
+players:
+  arden:
+    title: Arden
+    states: [XAR]
+    strategies:
+      wait: {}
+      manoeuvre:
+        cost: 0.5
+        add:
+          - {id: arden_manoeuvre, date: 2025-02-01, kind: exercise, principals: [XAR], targets: [XBE]}
+    payoff:
+      - {outcome: insecurity, weight: -100, source: assumed}
+      - {outcome: relations, of: XBE, weight: 1, source: assumed}
+      - {outcome: agreements_with, weight: 0, source: assumed}
+  belmar:
+    states: [XBE]
+    strategies:
+      wait: {}
+      manoeuvre:
+        add:
+          - {id: belmar_manoeuvre, date: 2025-02-01, kind: exercise, principals: [XBE], targets: [XAR]}
+    payoff:
+      - {outcome: insecurity, weight: -100, source: assumed}
+  corvia:
+    states: [XCO]
+    strategies:
+      wait: {title: "Corvia waits, and with a very long title says so to whomever would hear it"}
+      host:
+        add:
+          - {id: corvia_hosts, date: 2025-02-01, kind: joint_summit, principals: [XAR, XBE], host: XCO}
+      reassure:
+        add:
+          - {id: corvia_reassures, date: 2025-02-01, kind: reassurance, principals: [XCO], targets: [XAR]}
+    payoff:
+      - {outcome: relations, of: XAR, weight: 3, source: assumed}
+      - {outcome: insecurity, weight: -1, source: assumed}
+observed: {arden: wait, belmar: manoeuvre, corvia: host}
+"""
+
+
+def played(path: Path, folder: Path, runs: int, draws: int) -> PlayedGame:
+    """A game simulated into a folder, with draws of the prior."""
+    game = load_game(path)
+    study = play(game, runs, out=folder)
+    found = PlayedGame(study, solve(study, over_parameters(game, prior_draws(game.scenario, draws))))
+    with Store(folder).lock() as store:
+        keep(found, store)
+    return found
+
+
+def of_three(folder: Path) -> PlayedGame:
+    """A game of three players, 2 x 2 x 3 strategies: 4 replications, 6 draws; its files and results in a folder."""
+    world = ROOT / "games" / "security_dilemma" / "world.yaml"
+    (folder / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "game.yaml").write_text(THREE, encoding="utf-8")
+    return played(folder / "game.yaml", folder / "results", 4, 6)
+
+
+def with_payoffs(of: PlayedGame, payoffs: npt.NDArray[np.float64], mcse: float = 0.0) -> PlayedGame:
+    """The same players with other payoffs, (k_1, ..., k_n, n), and a Monte Carlo error: as solved, without draws."""
+    found = of.solution
+    shape = tuple(len(names) for names in found.players.values())
+    patterns = hadamard(8)[1:].T  # of each number one of its own: they sum to 0, and no two move together
+    noise = np.resize(patterns.T, (payoffs.size, 8)).T.reshape(8, *payoffs.shape) * mcse * np.sqrt(7)
+    game = EmpiricalGame(payoffs + noise)
+    profiles, replies = [], []
+    for place, one in zip(np.ndindex(*shape), found.profiles, strict=True):
+        pay = {
+            name: replace(was, mean=float(game.mean[place][k]), mcse=float(game.mcse[place][k]), draws=None)
+            for k, (name, was) in enumerate(one.payoffs.items())
+        }
+        regret = game.regret[place]
+        profiles.append(replace(one, payoffs=pay, equilibrium=bool((regret == 0).all()), probability=None,
+                                over_draws=None))  # fmt: skip
+    for one_reply in found.best_replies:
+        k = [*found.players].index(one_reply.player)
+        at = tuple(
+            slice(None) if name == one_reply.player else found.players[name].index(one_reply.others[name])
+            for name in found.players
+        )
+        own, names = game.mean[(*at, k)], found.players[one_reply.player]
+        best = tuple(name for name, value in zip(names, own, strict=True) if value >= own.max())
+        may = tuple(name for name, so in zip(names, game.may_be_best[(*at, k)], strict=True) if so)
+        replies.append(replace(one_reply, best=best, may_be=may))
+    return replace(of, solution=replace(found, profiles=tuple(profiles), best_replies=tuple(replies), draws=None))

@@ -1,0 +1,236 @@
+"""Figures and page of a game: what they say follows from the payoffs, every word is inside, the bytes are the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from playing import THREE, with_payoffs
+from test_figures import hidden_tick_labels, words_of
+
+from balance_sim.cli import main
+from balance_sim.game.keep import PlayedGame
+from balance_sim.game.solution import EquilibriumSaid, NashEquilibria
+from balance_sim.show.figures import figures_of, fitting
+from balance_sim.show.figures.games import axes_of, payoffs_table, payoffs_title, replies_table, replies_title
+from balance_sim.show.figures.strategies import PAYOFF, balance_table, balance_title, regret_table, regret_title
+from balance_sim.show.plots import Plots
+from balance_sim.show.report import rendered, save_game
+from balance_sim.show.report.games import game_page
+
+
+def test_a_cell_has_every_players_payoff_and_marks_its_best_replies(dilemma: PlayedGame) -> None:
+    table = payoffs_table(dilemma)
+    assert len(table) == 8 and table["observed"].sum() == 2
+    at_home = table[table["row"].eq("Arden stays at home") & table["column"].eq("Belmar stays at home")]
+    assert at_home["payoff"].tolist() == [0.0, 0.0] and not at_home["best"].any()
+    by_profile = table.groupby("profile")
+    assert (by_profile["best"].all() == by_profile["equilibrium"].any()).all()
+    assert set(table.loc[table["best"], "profile"].str.count("manoeuvres")) == {1, 2}
+    assert payoffs_title(table) == (
+        "Under these payoffs what was observed is the one equilibrium in pure strategies "
+        "(it is one in 100 % of bootstrap samples and 100 % of 12 draws of the prior)"
+    )
+
+
+def test_no_digit_is_shown_that_the_error_does_not_leave(dilemma: PlayedGame) -> None:
+    """Three digits of the largest payoff where there is no error, and two of the error where there is one."""
+    assert payoffs_table(dilemma)["places"].unique().tolist() == [3]
+    noisy = with_payoffs(dilemma, np.array([[[0, 0], [-74.3, 30]], [[30, -74.3], [-44.3, -44.3]]]), mcse=2.0)
+    assert payoffs_table(noisy)["places"].unique().tolist() == [1]
+
+
+def test_the_players_with_fewest_strategies_tell_matrices_apart(three: PlayedGame) -> None:
+    assert axes_of(three) == (["arden", "corvia"], ["belmar"])
+    table = payoffs_table(three)
+    assert table["row_player"].unique().tolist() == ["Arden"] and table["column_player"].unique().tolist() == ["Corvia"]
+    assert table["matrix"].unique().tolist() == ["Belmar: Wait", "Belmar: Manoeuvre"]
+    figure = figures_of(three)["payoffs"].draw(three)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["", "Belmar: Wait", "Belmar: Manoeuvre"]
+    four = {"a": ("x", "y"), "b": ("x", "y", "z"), "c": ("x", "y", "z"), "d": ("x", "y")}
+    assert axes_of(replace(three, solution=replace(three.solution, players=four))) == (["b", "c"], ["a", "d"])
+    alone = {"a": ("x", "y")}
+    assert axes_of(replace(three, solution=replace(three.solution, players=alone))) == (["a"], [])
+
+
+def test_titles_say_how_many_equilibria_there_are(dilemma: PlayedGame) -> None:
+    pennies = with_payoffs(dilemma, np.array([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]]))
+    assert (
+        payoffs_title(payoffs_table(pennies)) == "Under these payoffs no profile is an equilibrium in pure strategies"
+    )
+    meeting = with_payoffs(dilemma, np.array([[[1, 1], [0, 0]], [[0, 0], [1, 1]]]))
+    assert payoffs_title(payoffs_table(meeting)) == (
+        "Under these payoffs 2 profiles are equilibria in pure strategies; what was observed is one of them"
+    )
+    other = with_payoffs(dilemma, np.array([[[1, 1], [1, 0]], [[0, 1], [0, 0]]]))
+    title = payoffs_title(payoffs_table(other))
+    assert "what was observed is no equilibrium; the one in pure strategies is Arden stays at home / Belmar" in title
+
+
+def test_quantal_response_begins_with_even_odds_and_ends_as_the_solution_does(dilemma: PlayedGame) -> None:
+    table = replies_table(dilemma)
+    assert (table.loc[table["precision"] == 0, "probability"] == 0.5).all()
+    assert np.allclose(table.groupby(["player", "precision"])["probability"].sum(), 1)
+    last = table[table["precision"] == table["precision"].max()]
+    found = dilemma.solution.quantal_response[-1]
+    assert last["precision"].iloc[0] == pytest.approx(found.precision)
+    assert found.strategies is not None
+    assert last["probability"].tolist() == pytest.approx([p for of in found.strategies.values() for p in of.values()])
+    assert replies_title(table) == (
+        "From even odds, quantal response under these payoffs comes to Arden: Arden holds manoeuvres; "
+        "Belmar: Belmar holds manoeuvres, each with 100 %"
+    )
+    alike = replies_title(replies_table(with_payoffs(dilemma, np.zeros((2, 2, 2)))))
+    assert alike.count("and 1 more alike") == 2
+
+
+def test_regret_marks_the_least_and_its_probabilities_add_up(three: PlayedGame) -> None:
+    table = regret_table(three)
+    for _, rows in table.groupby("player"):
+        assert (rows["choice"] == (rows["worst"] <= rows["worst"].min() + 1e-9)).all()
+        assert rows["probability"].sum() == pytest.approx(1) and rows["over_draws"].sum() == pytest.approx(1)
+        assert (rows["mean"] <= rows["worst"]).all() and (rows["q95"] <= rows["worst"] + 1e-12).all()
+    assert regret_title(table).startswith("Least regret at worst under these payoffs. Arden: ")
+    bare = replace(three, solution=replace(three.solution, draws=None, regret=None, voi=None))
+    assert regret_table(bare).empty and "regret" not in fitting(bare)
+    said = [text.get_text() for text in words_of(figures_of(bare)["regret"].draw(bare))]
+    assert any("there is no regret" in " ".join(words.split()) for words in said)
+
+
+def test_a_balance_sheet_adds_up_to_the_payoff(three: PlayedGame) -> None:
+    for player, plan in three.game.plan.players.items():
+        table = balance_table(three, player)
+        worth = table[table["outcome"] != PAYOFF].groupby("title", sort=False)["worth"].sum()
+        costs = [one.cost for one in plan.strategies.values()]
+        payoff = table[table["outcome"] == PAYOFF]
+        assert worth.to_numpy() - costs == pytest.approx(payoff["effect"].to_numpy(), abs=1e-12)
+        assert payoff["observed"].sum() == 1 and payoff["best"].any()
+
+
+def test_what_a_player_wants_less_of_runs_from_right_to_left(dilemma: PlayedGame) -> None:
+    figure = figures_of(dilemma)["balance"].draw(dilemma)
+    payoff, insecurity = figure.axes
+    assert payoff.get_xlim()[0] < payoff.get_xlim()[1]
+    assert insecurity.get_xlim()[0] > insecurity.get_xlim()[1]
+    assert any("wants less" in text.get_text() for text in insecurity.texts)
+
+
+def test_the_balance_says_whether_something_else_would_have_brought_more(dilemma: PlayedGame) -> None:
+    title = balance_title(balance_table(dilemma))
+    assert title.startswith("With \u201cArden holds manoeuvres\u201d Arden gets -0.443 under these payoffs (95 % of 12")
+    assert title.endswith("; nothing else brings as much")
+    other = with_payoffs(dilemma, np.array([[[0, 0], [2, 0]], [[0, 0], [1, 1]]]), mcse=0.1)
+    assert balance_title(balance_table(other)).endswith("\u201cArden stays at home\u201d would have brought more, +2.0")
+    unsure = with_payoffs(dilemma, np.array([[[0, 0], [2, 0]], [[0, 0], [1, 1]]]), mcse=9.0)
+    assert "might have brought more" in balance_title(balance_table(unsure))
+    tie = with_payoffs(dilemma, np.zeros((2, 2, 2)))
+    assert balance_title(balance_table(tie)).endswith("; another is as good")
+
+
+def test_every_word_is_inside_and_large_enough(three: PlayedGame) -> None:
+    for name, spec in figures_of(three).items():
+        if name == "balance_belmar":
+            continue  # as the others
+        figure = spec.draw(three)
+        figure.canvas.draw()
+        page, hidden = figure.bbox, hidden_tick_labels(figure)
+        for text in (text for text in words_of(figure) if id(text) not in hidden):
+            box = text.get_window_extent()
+            assert text.get_fontsize() >= 9, (name, text.get_text())
+            inside = page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1 and page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1
+            assert inside, (name, text.get_text())
+
+
+def test_lines_of_a_cell_do_not_touch(three: PlayedGame) -> None:
+    figure = figures_of(three)["payoffs"].draw(three)
+    figure.canvas.draw()
+    for axes in figure.axes[1:]:
+        numbers = [text for text in axes.texts if re.fullmatch(r"[+-]?\d+\.\d+", text.get_text())]
+        boxes = sorted((round(b.x1), b.y0, b.y1) for b in (text.get_window_extent() for text in numbers))
+        assert all(a[0] != b[0] or a[2] <= b[1] + 1 for a, b in pairwise(boxes))
+
+
+def test_every_player_has_a_balance_sheet(three: PlayedGame) -> None:
+    names = [*figures_of(three)]
+    assert names == ["balance", "payoffs", "regret", "replies", "balance_belmar", "balance_corvia"]
+    assert Plots(three).questions()["balance_corvia"] == "What did it bring Corvia?"
+
+
+def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_path: Path) -> None:
+    paths = save_game(dilemma, tmp_path)
+    assert {path.name for path in paths} >= {"report.html", "payoffs.svg", "balance_belmar.png"}
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    again = CliRunner().invoke(
+        main, ["report", str(dilemma.study.result.folder), "--out", str(tmp_path / "again.html")]
+    )
+    assert again.exit_code == 0, again.output
+    assert text == (tmp_path / "again.html").read_text(encoding="utf-8")  # drawn before or not
+    assert "Under these payoffs, and given what the others were observed to do" in text
+    assert "not advice" in text and "<script" not in text and "http://" not in text and "https://" not in text
+    assert text.count('role="img"') == len(fitting(dilemma)) == text.count("<figcaption>")
+    assert "Every profile, 4" in text and dilemma.study.result.digest in text
+    assert all(f"<dt>{name}</dt>" in text for name in ("digest", "draws", "seed", "game"))
+
+
+def page(played: PlayedGame) -> str:
+    """The page without its figures."""
+    return rendered("game.html", game_page(played) | {"figures": []})
+
+
+def test_titles_of_a_game_are_text_in_the_page(dilemma: PlayedGame) -> None:
+    plan = dilemma.game.plan.model_copy(update={"title": "<script>alert(1)</script>", "question": "a & b"})
+    study = replace(dilemma.study, game=replace(dilemma.study.game, plan=plan))
+    text = page(PlayedGame(study, dilemma.solution))
+    assert "<script>" not in text and "&lt;script&gt;" in text and "a &amp; b" in text
+
+
+def test_without_draws_the_page_says_so(dilemma: PlayedGame) -> None:
+    bare = PlayedGame(dilemma.study, replace(dilemma.solution, draws=None, theories=(), regret=None, voi=None))
+    assert "No parameters were drawn" in page(bare) and "No parameters were drawn" not in page(dilemma)
+
+
+def test_a_mixed_equilibrium_is_told_with_its_shares(dilemma: PlayedGame) -> None:
+    mixed = {
+        "arden": {"restrain": 0.25, "manoeuvre": 0.75},
+        "belmar": {"restrain": 0.0, "manoeuvre": 1.0},
+    }
+    one = EquilibriumSaid("mixed", mixed, {"arden": 0.5, "belmar": -0.125}, True, None)
+    found = replace(dilemma.solution, equilibria=NashEquilibria((one,), False, True))
+    text = page(PlayedGame(dilemma.study, found))
+    assert "Arden: Arden stays at home 25 %, Arden holds manoeuvres 75 %; Belmar: Belmar holds manoeuvres<" in text
+    assert "may be missing. There are ties" in text
+    none = replace(found, equilibria=NashEquilibria((), True, False))
+    assert "No equilibrium was found" in page(PlayedGame(dilemma.study, none))
+
+
+def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -> None:
+    folder = str(dilemma.study.result.folder)
+
+    def run(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(main, words)
+        return done.exit_code, done.output
+
+    code, said = run("plot", "--list", folder)
+    assert code == 0 and re.search(r"^balance_belmar +What did it bring Belmar\?$", said, re.MULTILINE)
+    assert run("plot", folder, "replies", "--out", str(tmp_path))[0] == 0
+    assert (tmp_path / "figures" / "replies.png").is_file()
+    for words in (("explore", folder), ("sensitivity", folder), ("report", folder, "--classes", "left")):
+        code, said = run(*words)
+        assert code == 2 and "Traceback" not in said, words
+    assert "holds a game" in run("explore", folder)[1]
+    code, said = run("compare", f"{folder}:restrain-restrain", f"{folder}:manoeuvre-manoeuvre")
+    assert code == 0 and "paired, replication by replication" in said
+    assert run("export", folder, "--out", str(tmp_path / "all.csv"))[0] == 0
+    assert len(pd.read_csv(tmp_path / "all.csv")) == 5 * dilemma.study.result.runs
+    code, said = run("explain", folder, "--dyad", "XAR-XBE", "--runs", "2")
+    assert code == 0 and "in manoeuvre-manoeuvre" in said  # what was observed, if no arm is named
+
+
+def test_the_three_player_game_is_as_its_file_says(three: PlayedGame) -> None:
+    assert THREE.count("strategies:") == 3 and len(three.solution.profiles) == 12
