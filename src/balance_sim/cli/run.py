@@ -58,7 +58,7 @@ def run(
 ) -> None:  # fmt: skip
     """Simulate every arm of SCENARIO and report its effects relative to the control arm.
 
-    SCENARIO is a path, or the name of a scenario in ./scenarios. The same command resumes where it stopped."""
+    SCENARIO is a path, or a name as `balance-sim list` gives it. The same command resumes where it stopped."""
     import json
 
     from balance_sim.experiment.run import RUNS, default_folder, import_model

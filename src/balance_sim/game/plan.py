@@ -264,11 +264,6 @@ def as_plain(game: Game) -> dict[str, Any]:
     return {"name": game.name, "plan": plan, "cast": _CAST.dump_python(game.cast, mode="json")}
 
 
-def cast_of(plain: dict[str, Any]) -> Cast:
-    """What is measured, from a manifest. Raises ValueError for what is no such thing."""
-    return _CAST.validate_python(plain)
-
-
 def game_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a game file, looser than `load_game`.
 
