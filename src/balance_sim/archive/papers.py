@@ -24,6 +24,7 @@ from balance_sim.results.folder import inputs_of
 from balance_sim.results.manifest import Manifest, cast_of
 from balance_sim.results.points import design_points
 from balance_sim.scenario import ScenarioError, load_scenario, parameter_table, value_at
+from balance_sim.scenario.design import Overrides
 from balance_sim.scenario.experiment import load_experiment, scenario_named
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import NoSuchPath
@@ -261,10 +262,11 @@ def by_hand(
 def command_by_hand(found: ByHand, about: About) -> str:
     """The command, to be given in the unpacked archive."""
     words = ["balance-sim", about.study if about.game is None else "game", found.file]
+    words += ["--runs", str(about.runs), "--seed", str(about.seed)]
     if about.study == "run":
-        words += ["--runs", str(about.runs), "--seed", str(about.seed)]
         words += ["--arms", ",".join(about.arms)] if about.game is None else []
-        words += [word for text in found.settings for word in ("--set", text)]
+    words += [word for text in found.settings for word in ("--set", text)]
+    if about.study == "run":
         words += ["--theory", found.theory] if found.theory is not None else []
         words += ["--draws", "fitted"] if about.draw_parameters else []
         words += [] if about.mechanisms or about.game is not None else ["--no-mechanisms"]
@@ -299,7 +301,8 @@ def gives(found: ByHand, about: About, held: Mapping[str, bytes], points: Sequen
             scenario = load_scenario(found.file, set=found.settings, theory=found.theory, held=files)
             same = True
         else:
-            experiment = load_experiment(found.file, held=files, max_runs=10**12)
+            over = Overrides(tuple(found.settings), about.runs, about.seed)
+            experiment = load_experiment(found.file, held=files, max_runs=10**12, over=over)
             scenario, head = experiment.scenario, experiment.head
             arms = sorted(chosen_arms(scenario, head.arms))
             same = (head.runs, head.seed, arms) == (about.runs, about.seed, sorted(about.arms))

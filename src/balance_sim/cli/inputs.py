@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from balance_sim.scenario.validation import Offered
 
 SCENARIOS = Path("scenarios")
+SCHEMA_FILE = "balance-sim.schema.json"
 BASE_RATE = click.FloatRange(min=0, max=1e4, min_open=True)
 COLUMNS = ("path", "value", "unit", "source", "range")
 
@@ -108,6 +109,8 @@ def _starter(name: str, out: str | None, base_rate: float | None) -> None:
     path = Path(out or f"{name.removesuffix('.yaml')}.yaml")
     _write({path: text})
     click.echo(f"wrote {path}; next: balance-sim check {path}")
+    if not (path.parent / SCHEMA_FILE).exists():
+        click.echo(f"for an editor that completes keys: balance-sim schema > {path.parent / SCHEMA_FILE}")
 
 
 def _from_case(name: str, out: str | None, case_id: str, cases: Path, data: Path, base_rate: float | None) -> None:

@@ -11,7 +11,7 @@ from functools import cache
 import annotated_types
 
 from balance_sim.scenario import schema
-from balance_sim.scenario.diagnostics import did_you_mean, shown
+from balance_sim.scenario.diagnostics import closest, did_you_mean, may_suggest, shown
 from balance_sim.scenario.nodes import Node, descend
 from balance_sim.scenario.schema import REPLACED_TERMS, TERMS, Strict
 
@@ -234,14 +234,17 @@ def _bound(value: object) -> str:
     return str(value) if isinstance(value, int) else f"{value:.12g}"
 
 
+MOST_SUGGESTED = 3
+MOST_COMPARED_PATHS = 500
+
 # --- key paths --------------------------------------------------------------------------------------
 
 
 class NoSuchPath(LookupError):
-    """A key path that leads nowhere; the text says which part, and what was probably meant."""
+    """A key path that leads nowhere; the text says which part. options: names that the part could be."""
 
     def __init__(self, part: str, options: Iterable[str], why: str = "") -> None:
-        self.suggestion = did_you_mean(part, options)
+        self.part, self.options = part, tuple(options)
         super().__init__(why or f"unknown key `{part}`")
 
 
@@ -259,7 +262,7 @@ def locate(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[st
             near, why, _ = REPLACED_TERMS[rest[1]]
             raise NoSuchPath(near, (near,), why)
         return ["theory", "weights", *_name(rest[1:], TERMS, "theory.weights")]
-    if head in SINGLES and head not in ("calibration", "posterior"):
+    if head in SINGLES and _can_be_set(head):
         return [head, *_name(rest, SINGLES[head].model_fields, head)]
     if head == "groups":
         return [head, *_name(rest, tree.below(head).fields, head)]
@@ -313,6 +316,72 @@ def _end(rest: list[str]) -> list[str]:
     if rest:
         raise NoSuchPath(rest[0], (), f"nothing lies below: `{'.'.join(rest)}` is one part too many")
     return []
+
+
+def what_was_meant(tree: Node, path: str, names: Mapping[str, Sequence[str]], error: NoSuchPath) -> str:
+    """For a path that leads nowhere the whole path that was meant, or the few; else the part that is nearest, if any.
+
+    >>> from balance_sim.scenario.nodes import from_plain
+    >>> tree = from_plain({"events": [{"id": "parade"}], "provocations": [{"id": "drills"}]})
+    >>> kinds = {"kinds": (), "event_kinds": ()}
+    >>> what_was_meant(tree, "parade.visibilty", kinds, NoSuchPath("parade", TOP))
+    'did you mean `events.parade.visibility`?'
+    >>> what_was_meant(tree, "visibility", kinds, NoSuchPath("visibility", TOP))
+    'did you mean `events.parade.visibility` or `provocations.drills.visibility`?'
+    """
+    if not error.options or error.part in error.options or not may_suggest():
+        return did_you_mean(error.part, error.options)
+    meant = _paths_like(tree, path, names)
+    if not meant:
+        return did_you_mean(error.part, error.options)
+    *several, final = [f"`{shown(one, 120)}`" for one in meant[:MOST_SUGGESTED]]
+    if len(meant) > MOST_SUGGESTED:
+        several, final = [*several, final], f"one of {len(meant) - MOST_SUGGESTED} more"
+    return f"did you mean {', '.join(several)}{' or ' if several else ''}{final}?"
+
+
+def _paths_like(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """Paths to a field of the path's last name, or of the nearest to it: those that have the rest of the path in them,
+    else the one that is nearest as a whole."""
+    *front, last = path[:200].split(".")
+    heeded = {"default", *names.get("event_kinds", ())}
+    fields = {field for model in _models() for field in model.model_fields} | {*TERMS} | heeded
+    field = last if last in fields else closest(last, fields, cutoff=0.75)
+    if field is None:
+        return []
+    paths = _paths_to(tree, field, names)
+    holding = [one for one in paths if f".{'.'.join(front)}." in f".{one}"]
+    if holding or not front:
+        return holding if front else paths
+    nearest = closest(path, paths[:MOST_COMPARED_PATHS], cutoff=0.7)
+    return [nearest] if nearest else []
+
+
+def _models() -> tuple[type[Strict], ...]:
+    return (*(one.model for one in SECTIONS.values()), *TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead)
+
+
+def _paths_to(tree: Node, field: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every path that `locate` takes to a field of that name, the focal event's first."""
+    paths = [field] if field in PLAIN or field == "outside" else []
+    paths += [f"theory.weights.{field}"] if field in TERMS else []
+    paths += [f"{head}.{field}" for head, model in SINGLES.items() if _can_be_set(head) and field in model.model_fields]
+    focal = tree.get("focal")
+    for head, section in SECTIONS.items():
+        if field in section.model.model_fields and field not in section.keys:
+            keys = [key for row in tree.below(head).items if (key := row_key(section, row))]
+            keys.sort(key=lambda key: focal is None or key != focal.value)
+            paths += [f"{head}.{key}.{field}" for key in keys]
+    for head, model in TABLES_OF.items():
+        if field in model.model_fields:
+            paths += [f"{head}.{name}.{field}" for name in names.get(head, tuple(tree.below(head).fields))]
+    if field == "default" or field in names.get("event_kinds", ()):
+        paths += [f"audiences.{name}.attention.{field}" for name in tree.below("audiences").fields]
+    return paths
+
+
+def _can_be_set(head: str) -> bool:
+    return head not in ("calibration", "posterior")
 
 
 def replaced(tree: Node, steps: Sequence[str | int], new: Node) -> Node:
