@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 
 import annotated_types
@@ -211,6 +212,12 @@ def cell_sort(model: type[Strict], name: str) -> str:
         if kind in parts:
             return sort
     return "whole" if any(isinstance(part, int) for part in parts) else "text"
+
+
+@cache
+def is_day(model: type[Strict], name: str) -> bool:
+    """Whether a field holds a date."""
+    return date in parts_of(model, name)
 
 
 @cache
