@@ -244,7 +244,7 @@ def by_hand(
     That is so for a study made from Python with a scenario that was changed there."""
     if main is None or isinstance(manifest.draw_parameters, str):  # the table of joint draws is in no file
         return None
-    settings, theory = [], None
+    settings, theory, numbers = [], None, dict[str, int]()
     try:
         words = shlex.split(manifest.command)
     except ValueError:
@@ -255,16 +255,20 @@ def by_hand(
             value = value if equals else (words[at + 1] if at + 1 < len(words) else "")
             settings += [value] if option == "--set" else []
             theory = value if option == "--theory" else theory
-    found = ByHand.model_validate({"file": main, "set": settings, "theory": theory})
+        elif manifest.is_sweep and option in ("--runs", "--seed"):  # laid over the experiment's own
+            numbers[option.removeprefix("--")] = manifest.runs if option == "--runs" else manifest.seed
+    found = ByHand.model_validate({"file": main, "set": settings, "theory": theory} | numbers)
     return None if gives(found, about, files, points) is False else found
 
 
 def command_by_hand(found: ByHand, about: About) -> str:
     """The command, to be given in the unpacked archive."""
     words = ["balance-sim", about.study if about.game is None else "game", found.file]
-    words += ["--runs", str(about.runs), "--seed", str(about.seed)]
-    if about.study == "run":
-        words += ["--arms", ",".join(about.arms)] if about.game is None else []
+    numbers = {"runs": about.runs, "seed": about.seed}
+    if about.study == "sweep":
+        numbers = {name: value for name in numbers if (value := getattr(found, name)) is not None}
+    words += [word for name, value in numbers.items() for word in (f"--{name}", str(value))]
+    words += ["--arms", ",".join(about.arms)] if about.study == "run" and about.game is None else []
     words += [word for text in found.settings for word in ("--set", text)]
     if about.study == "run":
         words += ["--theory", found.theory] if found.theory is not None else []
@@ -301,7 +305,7 @@ def gives(found: ByHand, about: About, held: Mapping[str, bytes], points: Sequen
             scenario = load_scenario(found.file, set=found.settings, theory=found.theory, held=files)
             same = True
         else:
-            over = Overrides(tuple(found.settings), about.runs, about.seed)
+            over = Overrides(tuple(found.settings), found.runs, found.seed)
             experiment = load_experiment(found.file, held=files, max_runs=10**12, over=over)
             scenario, head = experiment.scenario, experiment.head
             arms = sorted(chosen_arms(scenario, head.arms))
