@@ -150,6 +150,17 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a small game of three players."""
+    from playing import of_three
+
+    from balance_sim.show.report import save_report
+
+    folder = tmp_path_factory.mktemp("game")
+    return save_report(of_three(folder), folder / "report.html")
+
+
+@pytest.fixture(scope="session")
 def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An explorer of two dials and six points of studies made by hand; one corner has no point."""
     from studies import alike, four_runs, study

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.game.plan import as_plain, cast_of, check_game, load_game
+from balance_sim.game.plan import as_plain, check_game, load_game
+from balance_sim.results.manifest import cast_of
 from balance_sim.scenario import ScenarioError, arm_scenario
 from balance_sim.scenario.diagnostics import report
 
@@ -37,6 +38,9 @@ WRONG = [
      "7:5: error[E212] players.arden.strategies: 1 strategies; a player has 2 to 6"),
     ("unknown event dropped", "cost: 0.5", "drop: [spring, summer]",
      "10:24: error[E309] players.arden.strategies.manoeuvre.drop[1]: no event `summer`"),
+    ("dropped twice", "cost: 0.5", "drop: [spring, spring]",
+     "10:24: error[E015] players.arden.strategies.manoeuvre.drop[1]: `spring` dropped twice"),
+    ("scenario is a number", "scenario: world.yaml", "scenario: 3", "3:11: error[E201] scenario: expected a path, got integer 3"),
     ("wrong event", "date: 2025-02-01, kind: exercise, principals: [XAR]", "date: 2025-02-30, kind: exercise, principals: [XAR]",
      "error[E209] players.arden.strategies.manoeuvre.add.arden_manoeuvre.date: `2025-02-30` is not a date"),
     ("unknown path", "parameters.beta", "parameters.bta", "22:15: error[E101] players.belmar.strategies.manoeuvre.set.parameters.bta"),

@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 from balance_sim.cli import main
+from balance_sim.experiment.status import status_of
 from balance_sim.game.keep import kept, open_played
 from balance_sim.game.payoffs import effects_over, expected_effects, payoffs, simulated_effects
 from balance_sim.game.plan import load_game
@@ -170,3 +171,33 @@ def test_the_command_keeps_what_it_found(tmp_path: Path) -> None:
     assert open_played(tmp_path / "g").solution.draws is None  # what the replications alone give
     none = json.loads(runner.invoke(main, [*command, "--draws", "0", "--json"], catch_exceptions=False).stdout)
     assert none["draws"] is None and none["profiles"][0]["payoffs"]["arden"]["draws"] is None
+
+
+def test_what_was_interrupted_names_the_command_that_goes_on(tmp_path: Path) -> None:
+    words = ["game", str(DILEMMA), "--runs", "6", "--draws", "0", "--no-figures", "--workers", "1"]
+    play(
+        load_game(DILEMMA), 4, out=tmp_path / "g", command=" ".join(["balance-sim", *words, "--scheduler", "tcp://x:1"])
+    )
+    next((tmp_path / "g" / "runs").iterdir()).unlink()
+    found = status_of(tmp_path / "g")
+    assert not found["finished"]
+    assert found["command"] == " ".join(["balance-sim", *words, "--seed", "1", "--out", str(tmp_path / "g")])
+    done = CliRunner().invoke(main, found["command"].split()[1:], catch_exceptions=False)
+    assert done.exit_code == 0 and status_of(tmp_path / "g")["finished"]
+
+
+def test_a_replication_archive_of_a_game_is_reproduced(tmp_path: Path) -> None:
+    words = ["game", str(DILEMMA), "--runs", "4", "--draws", "0", "--no-figures", "--workers", "1"]
+    runner = CliRunner()
+    for command in (
+        [*words, "--out", str(tmp_path / "g")],
+        ["package", str(tmp_path / "g"), "--out", str(tmp_path / "g.zip")],
+        ["reproduce", str(tmp_path / "g.zip"), "--out", str(tmp_path / "files")],
+    ):
+        done = runner.invoke(main, command, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("reproduced to the last bit")
+    page = (tmp_path / "files" / "README.md").read_text(encoding="utf-8")
+    again = next(line.split() for line in page.splitlines() if line.lstrip().startswith("balance-sim game"))
+    assert again[:3] == ["balance-sim", "game", "inputs/security_dilemma.yaml"]
+    assert load_game(tmp_path / "files" / again[2]).scenario == load_game(DILEMMA).scenario

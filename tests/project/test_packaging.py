@@ -76,6 +76,13 @@ def test_every_direct_dependency_is_pinned() -> None:
     assert wanted - {bare(pin) for pin in pins_for_pip()} == set()
 
 
+def test_an_older_python_is_refused_before_any_dependency_is_sought() -> None:
+    """An older pip looks for them first, and would name one that has no version for the old Python."""
+    project = PROJECT["project"]
+    assert project["requires-python"] == ">=3.12"
+    assert all(requirement.endswith(" ; python_version >= '3.12'") for requirement in project["dependencies"])
+
+
 def test_lock_file_and_environment_are_not_tracked() -> None:
     """uv.lock would name a registry."""
     names = {path.relative_to(ROOT).parts[0] for path in tracked()}

@@ -25,11 +25,6 @@ def dilemma(tmp_path_factory: pytest.TempPathFactory) -> PlayedGame:
 
 @pytest.fixture(scope="session")
 def three(tmp_path_factory: pytest.TempPathFactory) -> PlayedGame:
-    """A game of three players, 2 x 2 x 3 strategies: 4 replications, 6 draws."""
-    from playing import ROOT, THREE, played
+    from playing import of_three
 
-    folder = tmp_path_factory.mktemp("three")
-    world = ROOT / "games" / "security_dilemma" / "world.yaml"
-    (folder / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
-    (folder / "game.yaml").write_text(THREE, encoding="utf-8")
-    return played(folder / "game.yaml", folder / "results", 4, 6)
+    return of_three(tmp_path_factory.mktemp("three"))

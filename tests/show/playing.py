@@ -71,6 +71,14 @@ def played(path: Path, folder: Path, runs: int, draws: int) -> PlayedGame:
     return found
 
 
+def of_three(folder: Path) -> PlayedGame:
+    """A game of three players, 2 x 2 x 3 strategies: 4 replications, 6 draws; its files and results in a folder."""
+    world = ROOT / "games" / "security_dilemma" / "world.yaml"
+    (folder / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "game.yaml").write_text(THREE, encoding="utf-8")
+    return played(folder / "game.yaml", folder / "results", 4, 6)
+
+
 def with_payoffs(of: PlayedGame, payoffs: npt.NDArray[np.float64], mcse: float = 0.0) -> PlayedGame:
     """The same players with other payoffs, (k_1, ..., k_n, n), and a Monte Carlo error: as solved, without draws."""
     found = of.solution

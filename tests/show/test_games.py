@@ -16,6 +16,7 @@ from test_figures import hidden_tick_labels, words_of
 
 from balance_sim.cli import main
 from balance_sim.game.keep import PlayedGame
+from balance_sim.game.solution import EquilibriumSaid, NashEquilibria
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.figures.games import axes_of, payoffs_table, payoffs_title, replies_table, replies_title
 from balance_sim.show.figures.strategies import PAYOFF, balance_table, balance_title, regret_table, regret_title
@@ -34,7 +35,7 @@ def test_a_cell_has_every_players_payoff_and_marks_its_best_replies(dilemma: Pla
     assert set(table.loc[table["best"], "profile"].str.count("manoeuvres")) == {1, 2}
     assert payoffs_title(table) == (
         "Under these payoffs what was observed is the one equilibrium in pure strategies "
-        "(so in 100 % of bootstrap samples and 100 % of 12 draws of the prior)"
+        "(it is one in 100 % of bootstrap samples and 100 % of 12 draws of the prior)"
     )
 
 
@@ -122,14 +123,12 @@ def test_what_a_player_wants_less_of_runs_from_right_to_left(dilemma: PlayedGame
 
 def test_the_balance_says_whether_something_else_would_have_brought_more(dilemma: PlayedGame) -> None:
     title = balance_title(balance_table(dilemma))
-    assert title.startswith(
-        "Arden gets -0.443 from \u201cArden holds manoeuvres\u201d under these payoffs (95 % of 12 draws"
-    )
+    assert title.startswith("With \u201cArden holds manoeuvres\u201d Arden gets -0.443 under these payoffs (95 % of 12")
     assert title.endswith("; nothing else brings as much")
     other = with_payoffs(dilemma, np.array([[[0, 0], [2, 0]], [[0, 0], [1, 1]]]), mcse=0.1)
     assert balance_title(balance_table(other)).endswith("\u201cArden stays at home\u201d would have brought more, +2.0")
     unsure = with_payoffs(dilemma, np.array([[[0, 0], [2, 0]], [[0, 0], [1, 1]]]), mcse=9.0)
-    assert "may have brought more" in balance_title(balance_table(unsure))
+    assert "might have brought more" in balance_title(balance_table(unsure))
     tie = with_payoffs(dilemma, np.zeros((2, 2, 2)))
     assert balance_title(balance_table(tie)).endswith("; another is as good")
 
@@ -194,6 +193,20 @@ def test_titles_of_a_game_are_text_in_the_page(dilemma: PlayedGame) -> None:
 def test_without_draws_the_page_says_so(dilemma: PlayedGame) -> None:
     bare = PlayedGame(dilemma.study, replace(dilemma.solution, draws=None, theories=(), regret=None, voi=None))
     assert "No parameters were drawn" in page(bare) and "No parameters were drawn" not in page(dilemma)
+
+
+def test_a_mixed_equilibrium_is_told_with_its_shares(dilemma: PlayedGame) -> None:
+    mixed = {
+        "arden": {"restrain": 0.25, "manoeuvre": 0.75},
+        "belmar": {"restrain": 0.0, "manoeuvre": 1.0},
+    }
+    one = EquilibriumSaid("mixed", mixed, {"arden": 0.5, "belmar": -0.125}, True, None)
+    found = replace(dilemma.solution, equilibria=NashEquilibria((one,), False, True))
+    text = page(PlayedGame(dilemma.study, found))
+    assert "Arden: Arden stays at home 25 %, Arden holds manoeuvres 75 %; Belmar: Belmar holds manoeuvres<" in text
+    assert "may be missing. There are ties" in text
+    none = replace(found, equilibria=NashEquilibria((), True, False))
+    assert "No equilibrium was found" in page(PlayedGame(dilemma.study, none))
 
 
 def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -> None:

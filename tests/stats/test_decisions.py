@@ -71,6 +71,7 @@ def test_a_linear_normal_decision(mean: float) -> None:
     wanted = [expected_gain(mean, 2.0), expected_gain(mean, 1.0), 0.0, 0.0]
     assert found.evppi[:2] == pytest.approx(wanted[:2], abs=4 * found.error.max())
     assert 0.01 < found.error.max() < 0.02
+    assert (found.evppi[:2] > found.idle).all() and (found.evppi[2:] <= found.idle).all()
     assert found.evppi[2:] == pytest.approx([0.0, 0.0], abs=0.02) and (found.evppi <= found.evpi).all()
 
 
@@ -90,6 +91,19 @@ def test_what_has_nothing_to_do_with_it_is_worth_nothing() -> None:
         naive.append(np.mean([fit.max(axis=1).mean() - utilities.mean(axis=0).max() for fit in fits]) / found.evpi)
     assert np.mean(honest) < 0.01
     assert min(naive) > 0.0 and np.mean(naive) > 3 * np.mean(honest)
+
+
+def test_of_many_idle_parameters_the_largest_is_told_to_be_chance() -> None:
+    """Thirty parameters that have nothing to do with it, 40 times: the largest passes `idle` in some 5 % (up to 6)."""
+    rng = np.random.default_rng(36)
+    passed, largest = [], []
+    for _ in range(40):
+        utilities = np.column_stack([np.zeros(100), rng.normal(size=100)])
+        found = value_of_information(utilities, rng.normal(size=(100, 30)))
+        passed.append(found.evppi.max() > found.idle)
+        largest.append(found.evppi.max() / found.evpi)
+    assert np.sum(passed) <= 6
+    assert np.mean(largest) > 0.1  # without it, one of them would be named
 
 
 def test_a_parameter_that_decides_by_its_square() -> None:

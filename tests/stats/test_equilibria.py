@@ -173,6 +173,20 @@ def test_three_players_with_a_bystander() -> None:
         assert same(rows[:, :6], mixed(nash_equilibria(two)))
 
 
+@pytest.mark.parametrize(
+    ("sizes", "games"),
+    [((2, 2, 2), 30), *(pytest.param(*more, marks=pytest.mark.long) for more in [((3, 3, 3), 30), ((5, 3, 2), 60)])],
+)
+def test_an_odd_number_of_equilibria_of_three_players(sizes: tuple[int, ...], games: int) -> None:
+    """Almost every game has an odd number (Wilson 1971): an even one would say that one was missed."""
+    rng = np.random.default_rng(15)
+    for _ in range(games):
+        game = rng.normal(size=(*sizes, 3))
+        found = nash_equilibria(game)
+        check(game, found)
+        assert len(found.found) % 2 == 1 and not found.degenerate
+
+
 def test_ties_of_three_players() -> None:
     """A continuum: the second and third player do not care. Said to be degenerate, and nothing is given twice."""
     game = np.zeros((2, 2, 2, 3))

@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import expit, logit, softmax
 
+from balance_sim.stats import quantal_response as module
 from balance_sim.stats.equilibria import nash_equilibria
 from balance_sim.stats.games import expected_payoffs
 from balance_sim.stats.quantal_response import quantal_response
@@ -94,6 +95,38 @@ def test_a_turning_point_is_passed() -> None:
     first, second = quantal_response(game, precisions)
     assert np.abs(np.diff(first[:, 0])).max() < 0.2 and np.abs(np.diff(second[:, 0])).max() < 0.2
     assert first[-1, 0] > 0.99 and second[-1, 0] > 0.99
+
+
+@pytest.mark.parametrize("seed", [0, 15, 20, 32])
+def test_near_a_fork_the_branch_is_not_left(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly symmetric games, in which the branch bends sharply: as with steps a tenth as long.
+
+    Without the watch on the determinant's sign, the steps jump to another branch in these."""
+    rng = np.random.default_rng(seed)
+    own = rng.normal(size=(3, 3))
+    game = np.stack([own, own.T], axis=-1) + 0.01 * rng.normal(size=(3, 3, 2))
+    found = np.concatenate(quantal_response(game, PRECISIONS), axis=1)
+    with monkeypatch.context() as wrong:
+        wrong.setattr(module, "FORK", np.inf)
+        assert np.abs(np.concatenate(quantal_response(game, PRECISIONS), axis=1) - found).max() > 0.01
+    monkeypatch.setattr(module, "FAR", 0.01)
+    monkeypatch.setattr(module, "STRAIGHT", 0.9995)
+    assert np.concatenate(quantal_response(game, PRECISIONS), axis=1) == pytest.approx(found, abs=1e-8)
+
+
+def test_symmetric_players_stay_symmetric_past_the_fork() -> None:
+    """Hawk and dove, value 3, cost 4: past L = 2.14 asymmetric branches fork off, and this one goes on.
+
+    p solves logit(p) = L (1.5 - 2 p) for both players; the fork is where also 2 L p (1 - p) = 1."""
+    game = np.zeros((2, 2, 2))
+    game[..., 0] = [[-0.5, 3.0], [0.0, 1.5]]
+    game[..., 1] = game[..., 0].T
+    precisions = [1.0, 2.1, 2.2, 4.0, 20.0, 300.0]
+    first, second = quantal_response(game, precisions)
+    wanted = [brentq(lambda p, at=at: logit(p) - at * (1.5 - 2 * p), 1e-9, 1 - 1e-9, xtol=1e-14) for at in precisions]
+    assert first[:, 0] == pytest.approx(wanted, abs=1e-7) and second[:, 0] == pytest.approx(wanted, abs=1e-7)
+    same = quantal_response(np.array([[[1, 1], [0, 0]], [[0, 0], [1, 1]]], dtype=float), precisions)
+    assert np.concatenate(same) == pytest.approx(0.5)
 
 
 def test_units_and_order_of_precisions() -> None:

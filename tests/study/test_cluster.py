@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from balance_sim.game.plan import load_game
+from balance_sim.game.study import play
+
 pytest.importorskip("distributed")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -60,6 +66,16 @@ def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster, un
     os.kill(workers[0].pid, signal.SIGKILL)
     assert process.wait(timeout=180) == 0
     assert lab.digest("there") == undisturbed
+    _a_game_too(lab, address)
+
+
+def _a_game_too(lab, address: str) -> None:
+    """Profiles simulated on the worker that is left: the digest is that of this machine."""
+    dilemma = str(ROOT / "games" / "security_dilemma.yaml")
+    words = ["game", dilemma, "--runs", "12", "--draws", "0", "--no-figures", "--json"]
+    there = lab.ask(*words, "--out", "game-there", "--scheduler", address)
+    assert there.returncode == 0, there.stderr
+    assert json.loads(there.stdout)["digest"] == play(load_game(dilemma), 12).result.digest
 
 
 @pytest.mark.fault("F03")

@@ -94,3 +94,18 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab, reader) -> 
         ended = CliRunner().invoke(main, [reader, str(lab.folder / "r")])
         assert not any(word in ended.output for word in ("curl", "evil", "reboot")), ended.output
     assert "to go on: balance-sim sweep exp.yaml --out" in ended.output
+
+
+def test_a_run_with_nothing_to_do_draws_nothing_again(lab) -> None:
+    """Until a figure is gone, or is not the one that was drawn."""
+    words = ["run", "small.yaml", "--runs", "2", "--no-mechanisms", "--workers", "1", "--out", "r"]
+    assert lab.ask(*words).returncode == 0
+    page, figure = lab.folder / "r" / "report.html", lab.folder / "r" / "figures" / "fan.png"
+    made, drawn = page.stat().st_mtime_ns, figure.read_bytes()
+    assert lab.ask(*words).returncode == 0
+    assert page.stat().st_mtime_ns == made
+    figure.write_bytes(b"another")
+    assert lab.ask(*words).returncode == 0
+    assert page.stat().st_mtime_ns > made and figure.read_bytes() == drawn
+    figure.unlink()
+    assert lab.ask(*words).returncode == 0 and figure.read_bytes() == drawn

@@ -50,6 +50,7 @@ from balance_sim.replications.jobs import Job, Task
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import BlockTables
 from balance_sim.results.folder import version
+from balance_sim.results.manifest import cast_of
 from balance_sim.results.points import SweepPoint
 from balance_sim.results.store import missing
 from balance_sim.results.sweep_result import PointNumbers, numbers_of, summary_of, tables_of
@@ -223,6 +224,7 @@ def _blocks_by_point(archived: Archived, workers: int, revived: list[int]) -> It
         about.model,
         mechanisms=about.mechanisms,
         draws=about.draw_parameters,
+        cast=None if about.game is None else cast_of(about.game["cast"]),
     )
     gone: dict[int, list[Block]] = {}
     for row in about.failed:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool) -> None:
     """Validate a scenario, an experiment, a game or a plan; every problem is found in one pass.
 
-    FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused. Of a scenario
+    FILE is a path, or a name as `balance-sim list` gives it. Exit code 4 if it is refused. Of a scenario
     the start of the control arm is printed, by the expected estimator."""
     from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import names_experiment

@@ -297,7 +297,7 @@ def _write(record: dict[str, object], out: Path) -> None:
 @click.option(
     "--out",
     type=options.FILE,
-    help="File to write  [default: calibration.yaml in the scenario's folder of tables]",
+    help="File to write  [default: calibration.yaml in the scenario's folder of tables; here for a shipped one]",
 )
 @click.option(
     "--until",
@@ -333,7 +333,8 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
 
     raw = load_scenario(scenario, calibrated=False)
     prior, form = prior_of(raw, fitted_distribution()), replace(FORM, window=window)
-    path = Sources(scenario).path
+    sources = Sources(scenario)
+    path = sources.path
     end = until or raw.start
     if end > raw.start:
         raise click.UsageError(f"--until {end} lies after the scenario's start, {raw.start}")
@@ -345,9 +346,8 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     told += ["--until", end.isoformat()] if end != raw.start else []
     told += ["--window", str(window)] if window != FORM.window else []
     written = calibration_record(raw, kept, found, prior, form, " ".join(told), version())
-    folder = path.with_suffix("")  # of tables, if there is one of the scenario's name
-    beside = folder / "calibration.yaml" if folder.is_dir() else path.with_name(f"{path.stem}_calibration.yaml")
-    target = out or beside
+    is_alone = sources.home().name == path.stem  # in a folder of the scenario's name
+    target = out or sources.home() / ("calibration.yaml" if is_alone else f"{path.stem}_calibration.yaml")
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(target, calibration_text(written).encode("utf-8"))
     skill = None

@@ -52,8 +52,8 @@ def game(
 ) -> None:  # fmt: skip
     """Play the game in FILE: payoffs of every profile, best replies, equilibria, regret.
 
-    FILE is a path, or the name of a game in ./games. What is said holds under the payoffs of the file; it is no advice.
-    The same command goes on where it stopped; with other payoffs the same replications are read again."""
+    FILE is a path, or a name as `balance-sim list` gives it. What is said holds under the payoffs of the file; it is
+    no advice. The same command goes on where it stopped; with other payoffs the same replications are read again."""
     from balance_sim.game.keep import PlayedGame, document, keep, kept
     from balance_sim.game.plan import game_files, load_game
     from balance_sim.game.solve import solve

@@ -161,7 +161,7 @@ def _plan_of(subject: Path) -> HindcastPlan | None:
 
     if (subject / FILE).is_file():
         return stored_plan(read_scored_forecasts(subject / FILE).about["plan"], subject / FILE)
-    return read_hindcast_plan(subject) if subject.is_file() and plan_kind(subject) == "hindcast" else None
+    return read_hindcast_plan(subject) if not subject.is_dir() and plan_kind(subject) == "hindcast" else None
 
 
 def _scenario_of(subject: Path) -> tuple[Scenario, Result | None]:

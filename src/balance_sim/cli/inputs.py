@@ -1,4 +1,4 @@
-"""`balance-sim new`, `parameters` and `schema`: a scenario to start from, its defaults, and its JSON Schema."""
+"""`balance-sim list`, `new`, `parameters`, `schema`: what there is to run, and what a scenario of your own needs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,43 @@ from balance_sim.cli import options
 
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
+    from balance_sim.scenario.validation import Offered
 
 SCENARIOS = Path("scenarios")
 BASE_RATE = click.FloatRange(min=0, max=1e4, min_open=True)
 COLUMNS = ("path", "value", "unit", "source", "range")
+
+
+@click.command("list")
+@options.json_option
+def list_() -> None:
+    """List the scenarios, experiments and games that commands find by name, and how each is run.
+
+    They come with the program, and a file of the name in ./scenarios, ./experiments or ./games goes before them."""
+    from balance_sim.scenario.validation import offered_files
+
+    found = offered_files()
+    options.answer([one._asdict() for one in found], lambda: _offered_lines(found), indent=2)
+
+
+def _offered_lines(found: Sequence[Offered]) -> Iterator[str]:
+    """Under a heading for each kind, with its command, a line for each; a title that is too long is cut."""
+    from balance_sim.scenario.diagnostics import shown
+    from balance_sim.scenario.validation import SHOWN_KINDS
+    from balance_sim.show.terminal import terminal_width
+
+    width, wide = min(terminal_width(), 120), max((len(one.name) for one in found), default=0)
+    for kind, heading in SHOWN_KINDS.items():
+        of = [one for one in found if one.kind == kind]
+        if of:
+            program, command, _, *more = of[0].command.split()
+            yield f"{heading}: {' '.join([program, command, 'NAME', *more])}"
+        for one in of:
+            front = f"  {one.name:{wide}}  "
+            yield f"{front}{shown(one.title, max(width - len(front), 20))}".rstrip()
+    own = [shown(one.path) for one in found if not one.is_shipped]
+    if own:
+        yield f"Not shipped, but here: {', '.join(own)}"
 
 
 @click.command()

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 @click.argument("scenario")
 @click.option("--draws", type=click.IntRange(2, 100_000), default=2000, show_default=True, help="Joint draws.")
 @click.option("--seed", type=options.SEED, default=1, show_default=True, help="Random numbers.")
-@click.option("--out", type=options.FOLDER, help="Folder to write to  [default: the scenario's folder of tables]")
+@click.option(
+    "--out",
+    type=options.FOLDER,
+    help="Folder to write to  [default: the scenario's folder of tables; here for a shipped one]",
+)
 @click.option(
     "--headline/--no-headline", default=True,
     help="Also work out the headline effect of every draw, and of as many of the prior. Minutes.",
@@ -47,8 +51,8 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: 
     from balance_sim.stats.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
 
     loaded, raw = load_scenario(scenario, drawn=False), load_scenario(scenario, calibrated=False)
-    path = Sources(scenario).path
-    folder = out or (path.with_suffix("") if path.with_suffix("").is_dir() else path.parent)
+    sources = Sources(scenario)
+    path, folder = sources.path, out or sources.home()
     told = ["balance-sim", "posterior", f"{path.parent.name}/{path.name}"]
     told += ["--draws", str(draws)] if draws != 2000 else []
     told += ["--seed", str(seed)] if seed != 1 else []

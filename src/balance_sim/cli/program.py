@@ -4,6 +4,7 @@ Results go to stdout, everything else to stderr. Exit codes: see `ExitCode`."""
 
 from __future__ import annotations
 
+import builtins
 import enum
 import errno
 import importlib
@@ -35,7 +36,7 @@ MODULES = {
     "game": ("game",),
     "gof": ("gof",),
     "hindcast": ("hindcast",),
-    "inputs": ("new", "parameters", "schema"),
+    "inputs": ("list", "new", "parameters", "schema"),
     "posterior": ("posterior",),
     "pages": ("explore", "export", "plot", "report"),
     "run": ("run",),
@@ -78,7 +79,8 @@ class Program(click.Group):
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found = getattr(importlib.import_module(f"balance_sim.cli.{module}"), cmd_name)
+        name = f"{cmd_name}_" if hasattr(builtins, cmd_name) else cmd_name
+        found = getattr(importlib.import_module(f"balance_sim.cli.{module}"), name)
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(

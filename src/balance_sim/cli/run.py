@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from balance_sim.cli.progress import replications_bar, resumable
 if TYPE_CHECKING:
     from balance_sim.replications.jobs import Job
 
+PAGE = "report.html"
 MANY_RUNS = 20_000
 """Replications beyond which what they take is estimated before they begin."""
 
@@ -57,7 +58,7 @@ def run(
 ) -> None:  # fmt: skip
     """Simulate every arm of SCENARIO and report its effects relative to the control arm.
 
-    SCENARIO is a path, or the name of a scenario in ./scenarios. The same command resumes where it stopped."""
+    SCENARIO is a path, or a name as `balance-sim list` gives it. The same command resumes where it stopped."""
     import json
 
     from balance_sim.experiment.run import RUNS, default_folder, import_model
@@ -65,7 +66,8 @@ def run(
     from balance_sim.replications.arms import chosen_arms
     from balance_sim.replications.draws import drawing
     from balance_sim.replications.jobs import Job
-    from balance_sim.results.store import Store, refuse_lost
+    from balance_sim.results.shards import is_drawn
+    from balance_sim.results.store import Store, read_summary, refuse_lost
     from balance_sim.scenario import load_scenario, scenario_files
 
     if runs is not None and precision is not None:
@@ -91,8 +93,10 @@ def run(
         summary = result.summary()
         with Store(folder).lock() as store:
             refuse_lost(store, [0], result.runs)
-            store.write_text("summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-            if figures and result.finished:
+            is_new = not _same_but_for_time(read_summary(folder), json.loads(json.dumps(summary)))
+            if is_new:
+                store.write_text("summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
+            if figures and result.finished and (is_new or not is_drawn(folder, PAGE)):
                 from balance_sim.show.report import save_study
 
                 save_study(result, folder)
@@ -111,6 +115,11 @@ def run(
         failed = f"{len(result.failed)} of {result.runs} replications failed: see {folder / 'failed.json'}"
         click.echo(failed, err=True)
         ctx.exit(ExitCode.FAILED_RUNS)
+
+
+def _same_but_for_time(kept: dict[str, Any] | None, fresh: dict[str, Any]) -> bool:
+    """Whether a folder's summary says what a fresh one does: then its figures and its page do too."""
+    return kept is not None and {**kept, "timing": None} == {**fresh, "timing": None}
 
 
 def _tell_plan(job: Job, runs: int, folder: Path, workers: int, max_bytes: int) -> None:

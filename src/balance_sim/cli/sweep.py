@@ -53,7 +53,7 @@ def sweep(
 ) -> None:  # fmt: skip
     """Run every point of EXPERIMENT in every arm. The same command goes on where it stopped.
 
-    EXPERIMENT is a path, or the name of a file in ./experiments. Exit code 3 if some replications failed."""
+    EXPERIMENT is a path, or a name as `balance-sim list` gives it. Exit code 3 if some replications failed."""
     from balance_sim.scenario.experiment import experiment_files, load_experiment
 
     if scheduler and cluster:

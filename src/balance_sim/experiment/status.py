@@ -40,7 +40,9 @@ _OPTIONS: dict[str, dict[str, str | None]] = {
     | dict.fromkeys(("--max-runs", "--max-bytes", "--block"), _WHOLE)
     | dict.fromkeys(("--scheduler", "--cluster", "--jobs", "--cluster-option"), None),
 }
-_FLAGS = {"run": ("--draw-parameters", "--no-mechanisms", "--no-figures"), "sweep": ()}
+_OPTIONS["game"] = _COMMON | {"--runs": _WHOLE, "--draws": _WHOLE, "--source": r"posterior|prior", "--seed": None}
+_OPTIONS["game"] |= {name: _OPTIONS["run"][name] for name in ("--theory", "--set")} | {"--scheduler": None}
+_FLAGS = {"run": ("--draw-parameters", "--no-mechanisms", "--no-figures"), "sweep": (), "game": ("--no-figures",)}
 
 
 def status_of(folder: Path) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def bytes_spoken(size: float) -> str:
 
 def command_of(manifest: Manifest, folder: Path) -> str | None:
     """What to run next for the study in `folder`; None where its manifest tells of no command that made it."""
-    study = manifest.study
+    study = "game" if manifest.game is not None else manifest.study
     try:
         words = shlex.split(manifest.command)
     except ValueError:
@@ -148,12 +150,14 @@ def command_of(manifest: Manifest, folder: Path) -> str | None:
         return None
     options, arguments = _known(words[2:], study)
     file = next(iter(arguments), "")
-    named = manifest.scenario.name if study == "run" else manifest.experiment
+    played = manifest.game or {}
+    named = {"run": manifest.scenario.name, "game": played.get("name")}.get(study, manifest.experiment)
     suffix = re.fullmatch(r"(\.[A-Za-z0-9]{1,8})?", Path(file).suffix)
     if not _is_plain(file) or stem(Path(file).name) != named or suffix is None:
         return None
-    if study == "run":
+    if study in ("run", "game"):
         options += ["--seed", str(manifest.seed)]
+    if study == "run":
         arms = manifest.arms
         are_named = any(word == "--arms" or word.startswith("--arms=") for word in words)
         if are_named and all(re.fullmatch(_IDENTIFIER, arm) for arm in arms):

@@ -89,7 +89,7 @@ class GamePlan(Strict):
     question: Text = ""
     source: Text = ""
     notes: Text = ""
-    scenario: Said
+    scenario: Text = ""
     theory: Identifier | None = None
     set: dict[str, object] = Field(default={})
     players: dict[ShortName, PlayerPlan]
@@ -209,7 +209,9 @@ def _read(tree: Node, sources: Sources, settings: Sequence[str], theory: str | N
         why = f"this version reads 1, got {version.kind}" if version else "`schema` is required"
         found.add(version or tree, "schema", "E108", why, "write `schema: 1`", "1")
         tree = tree.with_fields({"schema": from_plain(1, tree.mark)})
-    plan = read_piece(GamePlan, tree, "", found)
+    plan = read_piece(GamePlan, tree, "", found, skip=("scenario",))  # read below
+    if plan is not None and (named := tree.get("scenario")) is not None:
+        plan = plan.model_copy(update={"scenario": named.text})
     base = named_scenario(tree, sources, plan.theory if plan else None, found, settings=settings, preset=theory)
     if plan is None:
         return None
@@ -260,8 +262,3 @@ def as_plain(game: Game) -> dict[str, Any]:
     """For a manifest: the plan and what is measured."""
     plan = game.plan.model_dump(mode="json", by_alias=True)
     return {"name": game.name, "plan": plan, "cast": _CAST.dump_python(game.cast, mode="json")}
-
-
-def cast_of(plain: dict[str, Any]) -> Cast:
-    """What is measured, from a manifest. Raises ValueError for what is no such thing."""
-    return _CAST.validate_python(plain)

@@ -47,10 +47,13 @@ def with_profiles(tree: Node, plan: GamePlan, base: Scenario, found: Diagnostics
 
 def _joint(nodes: Sequence[Node], title: str, mark: Mark) -> Node:
     """The arm of a profile from the strategies' nodes."""
-    dropped = {str(item.value): item for node in nodes for item in node.below("drop").items}
+    dropped: list[Node] = []
+    for node in nodes:  # what two players drop is dropped once; what one drops twice is a slip
+        known = {str(item.value) for item in dropped}
+        dropped += [item for item in node.below("drop").items if str(item.value) not in known]
     fields = {
         "title": from_plain(title, mark),
-        "drop": Node([*dropped.values()], mark),
+        "drop": Node(dropped, mark),
         "add": Node([row for node in nodes for row in node.below("add").items], mark),
         "set": Node({path: child for node in nodes for path, child in node.below("set").fields.items()}, mark),
     }

@@ -326,7 +326,7 @@ def _over(game: Game, over: OverParameters, values: Floats, quantal: Sequence[Qu
             {
                 over.draws.paths[at]: (float(found.evppi[at]), float(found.error[at]))
                 for at in order
-                if found.evppi[at] > 0
+                if found.evppi[at] > found.idle
             },
         )
     used = DrawsUsed(over.draws.source, len(over.draws), over.draws.sha256)

@@ -29,6 +29,7 @@ from balance_sim.model.network import deepest, record_in_force
 from balance_sim.model.news import attention_of_readings, evidence, hazards_of, reading_of, readings, signal_weights
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
+from balance_sim.scenario.defaults import switches
 from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Accord, Scenario, State
 
@@ -307,7 +308,8 @@ def _rules(scenario: Scenario) -> Rules:
     given = {
         name: getattr(parameters, name) for name in Rules.__dataclass_fields__ if name in type(parameters).model_fields
     }
-    if scenario.theory.weights["security_gain"] == 0:
+    weights = scenario.theory.weights  # of an earlier version without terms that are off
+    if weights["security_gain"] == 0:
         given["talks_speed_exponent"] = 0.0  # where the gain counts for nothing, it hastens nothing
         given["effort_slope"] = 0.0  # and who does not balance with others does not balance alone
     return Rules(
@@ -315,7 +317,7 @@ def _rules(scenario: Scenario) -> Rules:
         equal_hostility=scenario.theory.equal_hostility,
         signature_weight=signal_weights(scenario, "treaty")[0],
         signature_half_life_days=scenario.event_kinds["treaty"].half_life_days,
-        weights={name: float(scenario.theory.weights[name]) for name in sorted(scenario.theory.weights)},
+        weights={name: float(weights.get(name, 0.0)) for name in sorted({*weights, *switches()})},
     )
 
 

@@ -222,6 +222,12 @@ def changed(folder: Path) -> list[str]:
     return sorted(name for name, found, said in here if found is not None and found != said)
 
 
+def is_drawn(folder: Path, page: str) -> bool:
+    """Whether a page stands in the folder with all the figures that were put down, each with the bytes it had then."""
+    names = noted(folder)
+    return page in names and not changed(folder) and all((folder / name).is_file() for name in names)
+
+
 def take_away(folder: Path, names: Iterable[str]) -> None:
     """Remove files that were put down, and their lines: `plot` and `report` make them again. Raises CannotWrite."""
     gone, kept = {*names}, noted(folder)

@@ -39,7 +39,7 @@ from balance_sim.scenario.diagnostics import (
     shown,
 )
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import EXPERIMENTS, Sources
+from balance_sim.scenario.files import EXPERIMENTS, Sources, find
 from balance_sim.scenario.layout import NoSuchPath, locate
 from balance_sim.scenario.load import check_scenario, scenario_files, stem
 from balance_sim.scenario.nodes import REFUSED, Node, plain
@@ -134,10 +134,13 @@ def _found(path: str | os.PathLike[str]) -> str:
 
 
 def found_in(folder: Path, path: str | os.PathLike[str]) -> str:
-    """The path as it is written, or of the file in a folder that it is the name of."""
+    """The path as it is written; or of the file that it names in a folder, here or, for a bare name, of the package."""
     written = os.fspath(path)
+    if os.path.lexists(written) or not written:
+        return written
     here = folder / f"{written}.yaml"
-    return str(here) if not os.path.lexists(written) and os.path.isfile(here) else written
+    found = here if os.path.isfile(here) else find(written, (folder,))
+    return str(found) if os.path.isfile(found) else written
 
 
 def _twice(one: Diagnostic) -> Diagnostic:

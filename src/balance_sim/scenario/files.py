@@ -13,7 +13,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -22,9 +22,11 @@ from balance_sim.scenario.diagnostics import Mark, ScenarioError, closest, liste
 LARGEST_SCENARIO = 1 << 20
 LARGEST_TABLE = 8 << 20
 LARGEST_TOGETHER = 32 << 20
-SHIPPED = Path("scenarios")
+SCENARIOS = Path("scenarios")
 EXPERIMENTS = Path("experiments")
 GAMES = Path("games")
+FOLDERS = (SCENARIOS, EXPERIMENTS, GAMES)
+"""Of the working directory, and of what comes with the package: a bare name is sought in both, in this order."""
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS)
 """Errors of a system that has no more of something: they say nothing of the file that was to be opened."""
 REINSTALL = "install balance-sim again: pip install --force-reinstall --no-deps balance-sim"
@@ -48,16 +50,24 @@ class Sources:
     """The files that one scenario was read from: `files` maps names within its folder to bytes.
 
     included: file, as shown in messages -> the place that extends it.
+    is_shipped: found by its name among the files of the package, not in the working directory.
     held: files by name to read from instead of the disk, which is then not looked at; `path` is one of the names."""
 
     def __init__(self, path: str | os.PathLike[str], held: Mapping[str, bytes] | None = None) -> None:
         written = os.fspath(path)
         self.held = held
-        self.path = _find(written) if held is None else Path(posixpath.normpath(written))
+        self.path = find(written) if held is None else Path(posixpath.normpath(written))
+        self.is_shipped = held is None and self.path.is_absolute() and not os.path.isabs(written)
         self.shown = shown(str(self.path), 200)
         self.folder = Path(os.path.realpath(self.path.parent)) if held is None else self.path.parent
         self.files: dict[str, bytes] = {}
         self.included: dict[str, str] = {}
+
+    def home(self) -> Path:
+        """The folder for what is written of a scenario: that of its tables, which has its name, if there is one; its
+        own; the working directory for a scenario of the package, whose files stay as they were installed."""
+        tables = self.path.with_suffix("")
+        return Path() if self.is_shipped else tables if tables.is_dir() else self.path.parent
 
     def main(self) -> str:
         """The text of the scenario file itself."""
@@ -135,8 +145,26 @@ def decoded(data: bytes, file: str) -> str:
         raise refused(mark, "", "E006", why, "save as UTF-8") from None
 
 
-def _find(written: str) -> Path:
-    """The file itself, or a shipped scenario of that name."""
+def shipped_root() -> Path | None:
+    """Where the package has its scenarios, experiments and games: in a wheel beside its code, else in the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for root in (package / "shipped", package.parents[1]):
+        if (root / SCENARIOS).is_dir() and (root / GAMES).is_dir():
+            return root
+    return None
+
+
+def shipped_files() -> list[tuple[Path, Path]]:
+    """The folder and the path of each scenario, experiment and game of the package."""
+    root = shipped_root()
+    return [(folder, path) for folder in FOLDERS for path in sorted((root / folder).glob("*.yaml"))] if root else []
+
+
+def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
+    """The file itself, or for a bare name a file of that name: here, in one of these folders of the working directory,
+    or among those of the package.
+
+    Raises ScenarioError for what is no path at all."""
     path = Path(written)
     if _URL.match(written):
         named = shown(written, 200)
@@ -145,9 +173,12 @@ def _find(written: str) -> Path:
     if "\0" in written or not written:
         raise _not_found(written)
     if not os.path.lexists(path) and not path.suffix:
-        for candidate in (path.with_name(path.name + ".yaml"), SHIPPED / f"{path.name}.yaml"):
-            if os.path.isfile(candidate):
-                return candidate
+        bare, root = path.name == written, shipped_root()
+        candidates = [path.with_name(f"{path.name}.yaml")]
+        for folder in folders:
+            here = folder / f"{path.name}.yaml"
+            candidates += [here, *([root / here] if bare and root is not None else [])]
+        return next((one for one in candidates if os.path.isfile(one)), path)
     return path
 
 
@@ -169,13 +200,11 @@ def _not_found(written: str) -> ScenarioError:
 
 def _near(path: Path) -> str:
     """`did you mean `x`?` of a YAML file here, beside `path` or shipped whose name is near, its year left out or not;
-    else which scenarios there are, if any."""
-    names: dict[str, str] = {}
-    for folder in (
-        EXPERIMENTS,
-        SHIPPED,
-        path.parent,
-    ):  # of two of one name the one in the folder that was meant
+    else which files there are here, or by which names the package has scenarios."""
+    offered = shipped_files()
+    names = {of.stem: of.stem for _, of in offered}
+    # of two of one name the one in the folder that was meant
+    for folder in (EXPERIMENTS, SCENARIOS, path.parent):
         try:
             found = sorted(one for one in folder.glob("*.yaml") if one != path)
         except OSError:
@@ -190,7 +219,10 @@ def _near(path: Path) -> str:
     if near:
         return f"did you mean `{shown(names[near], 200)}`?"
     there = [path for path in names.values() if Path(path).parent != EXPERIMENTS and os.path.isfile(path)]
-    return f"these exist: {listed(there)}" if there else ""
+    if there:
+        return f"these exist: {listed(there)}"
+    scenarios = [of.stem for folder, of in offered if folder is SCENARIOS]
+    return f"these are shipped: {listed(scenarios)} (balance-sim list)" if scenarios else ""
 
 
 class FileTooLarge(OSError):

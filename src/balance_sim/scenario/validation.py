@@ -23,7 +23,7 @@ from balance_sim.scenario.diagnostics import (
     shown,
 )
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import Sources
+from balance_sim.scenario.files import FOLDERS, Sources, shipped_files
 from balance_sim.scenario.layout import OTHER_NAMES, bounds, homes, parts_of
 from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
 from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
@@ -239,6 +239,15 @@ FILE_KINDS = (
     _SCENARIO,
 )
 """In the order in which they are tried: `states` also stands in plans, `arms` in experiments."""
+SHOWN_KINDS: dict[Kind, str] = {
+    "scenario": "Scenarios",
+    "experiment": "Experiments",
+    "cases": "Cases from history",
+    "hindcast": "Hindcasts, from data that are not shipped",
+    "coordination": "Choices of partner",
+    "game": "Games",
+}
+"""What files that are found by name are called where they are listed, in this order."""
 PLAN_COMMANDS: dict[PlanKind, str] = {
     "cases": "balance-sim cases",
     "hindcast": "balance-sim hindcast",
@@ -281,6 +290,37 @@ def refuse_other_kind(tree: Node, wanted: Kind, file: str) -> None:
     if found is not None and found is not meant and not _is_meant(meant, tree.fields):
         given = file.rpartition("/")[0] or "." if found.name in ("manifest", "summary") else file
         raise refused(tree, "", "E012", f"this is {found.what}, not {meant.what}", f"{found.command} {given}")
+
+
+class Offered(NamedTuple):
+    """A file that commands find by its name: what it is, what takes it, and whether it comes with the package."""
+
+    name: str
+    kind: Kind
+    title: str
+    command: str
+    path: str
+    is_shipped: bool
+
+
+def offered_files() -> list[Offered]:
+    """Scenarios, experiments and games in the folders here and of the package, each name once and a file here first."""
+    here = [(folder, path) for folder in FOLDERS for path in sorted(folder.glob("*.yaml"))]
+    own = {os.path.realpath(path) for _, path in shipped_files()}
+    found: dict[tuple[str, str], Offered] = {}
+    for folder, path in [*here, *shipped_files()]:
+        try:
+            tree, _ = read_document(Sources(path).main(), str(path))
+        except ScenarioError:
+            continue
+        kind, title = file_kind(tree.fields), tree.get("title")
+        if kind is not None and kind.name in SHOWN_KINDS:
+            first, second, *more = kind.command.split()
+            command = " ".join([first, second, path.stem, *more])
+            said = title.text if title is not None else ""
+            one = Offered(path.stem, kind.name, said, command, str(path), os.path.realpath(path) in own)
+            found.setdefault((folder.name, path.stem), one)
+    return sorted(found.values(), key=lambda one: [*SHOWN_KINDS].index(one.kind))
 
 
 Refuse = Callable[..., None]

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .games import Bools, Floats, Ints, number_of_players, regrets, tie_width
-from .variance import DEGREE, left_out
+from .variance import DEGREE, orthonormal
 
 UPPER = 0.95
-"""The quantile over draws."""
+"""The quantile over draws, and over permutations."""
+PERMUTATIONS = 99
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,9 @@ class InformationValue:
         (Q,) expected value of knowing one parameter alone, >= 0.
     error
         (Q,) standard errors over draws.
+    idle
+        What the largest of `evppi` stays below in 95 % of cases where no parameter matters: of many parameters some
+        seem worth knowing by chance. From 99 permutations of the draws against the parameters.
     best
         (K,) the strategies that are best without further information; several are a tie.
     """
@@ -126,6 +130,7 @@ class InformationValue:
     evpi_error: float
     evppi: Floats
     error: Floats
+    idle: float
     best: Bools
 
 
@@ -171,19 +176,33 @@ def value_of_information(utilities: Floats, parameters: Floats) -> InformationVa
     best = means >= means.max() - tie_width(utilities.reshape(-1, 1)).item()
     more = utilities - utilities[:, [int(best.argmax())]]
     perfect, error = _mean_and_error(more.max(axis=1))
+    fits = _fits(parameters)
+    worth = [_mean_and_error(values) for values in _chosen(more, fits)]
+    evppi, errors = np.array(worth).reshape(-1, 2).T
+    rng = np.random.default_rng(len(more))
+    idle = [_chosen(rng.permutation(more), fits).mean(axis=1).max(initial=0.0) for _ in range(PERMUTATIONS)]
+    floor = float(np.sort(idle)[round(UPPER * (PERMUTATIONS + 1)) - 1])
+    return InformationValue(perfect, error, np.maximum(evppi, 0.0), errors, floor, best)
+
+
+def _fits(parameters: Floats) -> tuple[Floats, Floats]:
+    """(Q, D, DEGREE + 1) orthonormal polynomials of each parameter, and (Q, D) the leverages of a fit of these."""
     spread = parameters.std(axis=0)
     standard = (parameters - parameters.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    worth = [_mean_and_error(_chosen(more, np.vander(column, DEGREE + 1)[:, :-1])) for column in standard.T]
-    evppi, errors = np.array(worth).reshape(-1, 2).T
-    return InformationValue(perfect, error, np.maximum(evppi, 0.0), errors, best)
+    each = [orthonormal(np.vander(column, DEGREE + 1)[:, :-1]) for column in standard.T]
+    count = len(parameters)
+    bases = np.array([basis for basis, _ in each]).reshape(-1, count, DEGREE + 1)
+    return bases, np.array([leverage for _, leverage in each]).reshape(-1, count)
 
 
-def _chosen(more: Floats, features: Floats) -> Floats:
-    """(D,) what in each draw the strategy gives more than the best one that fits to the other draws would choose."""
-    residual, alone = left_out(more, features), (more - more.mean(axis=0)) * len(more) / (len(more) - 1)
-    told = (residual**2).sum(axis=0) < (alone**2).sum(axis=0)
-    predicted = more - np.where(told, residual, alone)
-    return np.asarray(np.take_along_axis(more, predicted.argmax(axis=1)[:, None], axis=1)[:, 0])
+def _chosen(more: Floats, fits: tuple[Floats, Floats]) -> Floats:
+    """(Q, D): what the strategy that a fit to all other draws chooses gives more in a draw than the best one."""
+    bases, leverage = fits
+    residual = (more - bases @ (np.swapaxes(bases, 1, 2) @ more)) / (1.0 - leverage)[..., None]
+    alone = (more - more.mean(axis=0)) * len(more) / (len(more) - 1)
+    told = (residual**2).sum(axis=1, keepdims=True) < (alone**2).sum(axis=0)
+    choice = (more - np.where(told, residual, alone)).argmax(axis=2)
+    return np.asarray(more[np.arange(len(more)), choice])
 
 
 def _mean_and_error(values: Floats) -> tuple[float, float]:

@@ -36,7 +36,7 @@ SAME = 1e-6
 """Equilibria with no two probabilities further apart are one."""
 INDIFFERENT = 1e-8
 """Of strategies that count as equally good against mixed strategies, relative to the range."""
-SUPPORTS = 20_000
+SUPPORTS = 10_000
 """How many choices of supports of three or more players are looked at, those of few strategies first."""
 STARTS = 64
 """How many pure profiles of a support have a start near them."""
@@ -102,8 +102,9 @@ def nash_equilibria(payoffs: Floats) -> Equilibria:
     -------
     Equilibria
         With one or two players all, or the extreme ones where there is a continuum. With three or more players all
-        pure equilibria, and mixed ones that were found from a fixed set of starts: some may be missed. Each is
-        checked: nobody gains more than 1e-8 of the range of its payoffs by deviating.
+        pure equilibria, and mixed ones that were found from a fixed set of starts: some may be missed, and of games
+        with more than 10,000 choices of supports only mixed ones of few strategies are sought. Each is checked: nobody
+        gains more than 1e-8 of the range of its payoffs by deviating.
 
     Notes
     -----
@@ -212,10 +213,10 @@ def _checked(payoffs: Floats, scaled: Floats, strategies: tuple[Floats, ...], si
         return None
     idle = any(((u >= b - INDIFFERENT) & (p <= PLAYED)).any() for u, b, p in zip(each, best, strategies, strict=True))
     each = [expected_payoffs(payoffs, strategies, player) for player in range(players)]
-    own = np.array([float(u @ p) for u, p in zip(each, strategies, strict=True)])
+    own = [float(u @ p) for u, p in zip(each, strategies, strict=True)]
     gain = max(float(u.max()) - mean for u, mean in zip(each, own, strict=True))
     pure = all((p > PLAYED).sum() == 1 for p in strategies)
-    return Equilibrium(strategies, own, pure, max(gain, 0.0), bool(idle or singular))
+    return Equilibrium(strategies, np.array(own), pure, max(gain, 0.0), bool(idle or singular))
 
 
 def _rank(one: Equilibrium, shares: Floats) -> tuple[float | tuple[float, ...], ...]:

@@ -8,7 +8,7 @@ where u_s is what s gives against the others' probabilities, and L the *precisio
 play, and with L to infinity players play best replies (McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38).
 One branch of solutions starts at uniform play, and in almost every game ends in one Nash equilibrium. It is followed
 by predictor and corrector along its arc, so that turning points are passed (Turocy 2005, Games and Economic Behavior
-51: 243-263; Allgower, Georg 1990, Numerical Continuation Methods, ch. 2 and 6), in logarithms of probabilities.
+51: 243-263; Allgower, Georg 1990, Numerical Continuation Methods, ch. 2, 6 and 8), in logarithms of probabilities.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ FAR = 0.1
 """Most that a probability may change in a step, and that the corrector may change one."""
 STRAIGHT = 0.97
 """Least cosine of the angle between the tangents at both ends of a step."""
-SHORTEST, LONGEST = 1e-7, 1e6
+SHORTEST, LONGEST = 1e-9, 1e6
+FORK = 1e-5
+"""A longer step does not pass a point where the determinant changes sign: it may have missed a bend beside a fork.
+In games with symmetric players or strategies there are forks, and the branch goes straight on."""
 STEPS = 20_000
 
 
@@ -94,7 +97,12 @@ class _Branch:
         if ahead is None or self.moved(self.probabilities(z[:-1]), ahead) >= FAR:
             return None
         turned = self.tangent(ahead, along)
-        return (ahead, turned) if float(turned @ along) > STRAIGHT else None
+        forks = self.side(z, along) != self.side(ahead, turned)
+        return None if float(turned @ along) <= STRAIGHT or (forks and length > FORK) else (ahead, turned)
+
+    def side(self, z: Floats, along: Floats) -> float:
+        """Sign of the determinant of the equations across the branch: constant along it, but where another crosses."""
+        return float(np.linalg.slogdet(np.vstack([self.equations(z)[1], along]))[0])
 
     def between(self, z: Floats, ahead: Floats, targets: Floats) -> list[Floats] | None:
         """Logarithms of probabilities at each t on the way from one point to the next; None if one is not found."""

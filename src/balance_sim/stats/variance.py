@@ -109,10 +109,23 @@ def left_out(y: Floats, features: Floats) -> Floats:
     >>> left_out(np.array([0.0, 2.0, 4.0, 6.0]), np.empty((4, 0))).round(3).tolist()
     [-4.0, -1.333, 1.333, 4.0]
     """
-    design = np.column_stack([np.ones(len(y)), features])
-    size, directions = np.linalg.eigh(design.T @ design)
-    kept = size > 1e-12 * size[-1]
-    basis = design @ (directions[:, kept] / np.sqrt(size[kept]))  # orthonormal
+    basis, leverage = orthonormal(features)
     residual = y - basis @ (basis.T @ y)
-    leverage = np.minimum((basis**2).sum(axis=1), 1.0 - 1e-9)
     return np.asarray(residual / (1.0 - leverage if y.ndim == 1 else (1.0 - leverage)[:, None]))
+
+
+def orthonormal(features: Floats) -> tuple[Floats, Floats]:
+    """Orthonormal columns (N, 1 + F) that span a constant and the features (N, F), and the leverages (N,) of a fit.
+
+    Columns are 0 for features that are linear in others.
+
+    Examples
+    --------
+    >>> basis, leverage = orthonormal(np.array([[0.0], [1.0], [2.0]]))
+    >>> bool(np.allclose(basis.T @ basis, np.eye(2))), leverage.round(3).tolist()
+    (True, [0.833, 0.333, 0.833])
+    """
+    design = np.column_stack([np.ones(len(features)), features])
+    size, directions = np.linalg.eigh(design.T @ design)
+    basis = design @ (directions / np.sqrt(np.where(size > 1e-12 * size[-1], size, np.inf)))
+    return basis, np.minimum((basis**2).sum(axis=1), 1.0 - 1e-9)

@@ -29,7 +29,8 @@ LOOKS = ((style.BLUE, "o"), (style.VERMILION, "s"), (style.GREEN, "D"), (style.P
          (style.INK, "P"))  # fmt: skip
 """Colours and marks of strategies: what was observed first, then the others in the order of the file."""
 SEEN = "#eaf3f9"  # behind what was observed
-MOST_MATRICES = 8
+MOST_CELLS = 72  # in one figure
+FEW = 6  # cells that may have large numbers
 WIDE = 6  # columns of matrices side by side
 
 
@@ -138,7 +139,7 @@ def payoffs_title(table: pd.DataFrame) -> str:
     row = found.iloc[0]
     sure = [] if math.isnan(row["probability"]) else [f"{say.percent(row['probability'])} of bootstrap samples"]
     sure += [] if math.isnan(row["over_draws"]) else [f"{say.percent(row['over_draws'])} of {row['draws']}"]
-    told = f" (so in {' and '.join(sure)})" if sure else ""
+    told = f" (it is one in {' and '.join(sure)})" if sure else ""
     if observed:
         return f"Under these payoffs what was observed is the one equilibrium in pure strategies{told}"
     return (
@@ -146,16 +147,41 @@ def payoffs_title(table: pd.DataFrame) -> str:
     )
 
 
+def _cells(table: pd.DataFrame) -> int:
+    """Of one matrix."""
+    return int(table["row"].nunique() * table["column"].nunique())
+
+
 def _matrices(table: pd.DataFrame) -> list[str]:
-    """Matrices that are drawn: all, or of many those with an equilibrium and what was observed."""
+    """Matrices that are drawn, in their order: of many those with what was observed and with equilibria first."""
     every = list(dict.fromkeys(table["matrix"]))
-    if len(every) <= MOST_MATRICES:
-        return every
-    told = dict.fromkeys(table.loc[table["observed"], "matrix"]) | dict.fromkeys(
-        table.loc[table["equilibrium"], "matrix"]
-    )
-    chosen = list(told)[:MOST_MATRICES]
+    cells = _cells(table)
+    told = [*table.loc[table["observed"], "matrix"], *table.loc[table["equilibrium"], "matrix"], *every]
+    chosen = [*dict.fromkeys(told)][: max(MOST_CELLS // cells, 1)]
     return [one for one in every if one in chosen]
+
+
+def _key_handles(table: pd.DataFrame) -> list[Any]:
+    """What the marks are, and the players' colours in the order in which they stand in a cell."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    looks: dict[str, Any] = {"linestyle": "none", "color": style.INK, "marker": "o", "markersize": 6}
+    bar: dict[str, Any] = {"linestyle": "none", "marker": "_", "markeredgewidth": 3, "markersize": 11}
+    handles: list[Any] = [
+        Line2D([], [], color=SIDES[k % 4], label=name, **bar) for k, name in enumerate(dict.fromkeys(table["player"]))
+    ]
+    handles.append(Line2D([], [], label="best reply", **looks))
+    if (table["may_be"] & ~table["best"]).any():
+        handles.append(Line2D([], [], label="may be best", markerfacecolor="white", **looks))
+    handles.append(Patch(facecolor="white", edgecolor=style.INK, linewidth=2.2, label="equilibrium"))
+    handles.append(Patch(facecolor=SEEN, edgecolor=style.QUIET, linestyle=(0, (3, 2)), label="observed"))
+    return handles
+
+
+def _key_rows(handles: list[Any], width: float) -> int:
+    """Rows that a key needs in so many inches."""
+    return 1 + int(sum(0.5 + 0.075 * len(one.get_label()) for one in handles) > width - 0.3)
 
 
 def _payoff_page(table: pd.DataFrame) -> list[Axes]:
@@ -164,17 +190,18 @@ def _payoff_page(table: pd.DataFrame) -> list[Axes]:
     count = len(_matrices(table))
     wide = max(1, min(count, WIDE // columns))
     deep = -(-count // wide)
-    line = 0.21 if rows * columns * wide > 8 else 0.28
-    cell = line * players + 0.2
-    heads = 0.75 if columns > 1 or count > 1 else 0.2
+    cell = (0.28 if _cells(table) * count <= FEW else 0.21) * players + 0.2
+    titles = table["matrix"].map(len).max() // (13 * columns)
+    heads = 0.75 + 0.17 * titles if columns > 1 or count > 1 else 0.2
     width = min(max(2.6 + 1.25 * columns * wide, 8.4), 11.0)
-    figure = style.new_figure(width, 1.75 + deep * (rows * cell + heads))
-    grid = figure.add_gridspec(1 + deep, wide, height_ratios=[0.3] + [rows * cell + heads] * deep)
-    key = figure.add_subplot(grid[0, :])
-    made = [figure.add_subplot(grid[1 + k // wide, k % wide]) for k in range(count)]
-    for k, ax in enumerate(made):
+    key = 0.3 * _key_rows(_key_handles(table), width)
+    figure = style.new_figure(width, 1.45 + key + deep * (rows * cell + heads))
+    grid = figure.add_gridspec(1 + deep, wide, height_ratios=[key] + [rows * cell + heads] * deep)
+    axes = [figure.add_subplot(grid[0, :])]
+    axes += [figure.add_subplot(grid[1 + k // wide, k % wide]) for k in range(count)]
+    for k, ax in enumerate(axes[1:]):
         ax.set_gid("first" if k % wide == 0 else "")
-    return [key, *made]
+    return axes
 
 
 @style.figure(
@@ -190,46 +217,39 @@ def draw_payoffs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         _key(axes[0], table)
         axes = axes[1:]
     for k, (ax, name) in enumerate(zip(axes, chosen, strict=False)):
-        _matrix(ax, table[table["matrix"] == name], first=k == 0 or ax.get_gid() == "first")
+        first = k == 0 or ax.get_gid() == "first"
+        _matrix(ax, table[table["matrix"] == name], first=first, large=_cells(table) * len(chosen) <= FEW)
     n, drawn = int(table["n"].iloc[0]), len(chosen)
     small = f"Mean payoffs over the control arm, {say.plural(n, 'replication')} a profile, with the digits that the "
-    small += (
-        "Monte Carlo error leaves. Best replies compare profiles on common random numbers, which is surer than these "
-    )
-    small += "digits; may be best: not told apart from the best at 95 %."
+    small += "Monte Carlo error leaves. Best replies compare profiles on common random numbers, which is surer than "
+    small += "these digits; may be best: not told apart from the best at 95 %."
     every = table["matrix"].nunique()
     small += f" {drawn} of {every} matrices; all are in the table." if drawn < every else ""
-    return style.Words(payoffs_title(table), "", small, 84, 124)
+    width = float(style.owner(axes[0]).get_size_inches()[0])
+    return style.Words(payoffs_title(table), "", small, int(8.2 * width), int(12.2 * width))
 
 
 def _key(ax: Axes, table: pd.DataFrame) -> None:
-    """What the marks are, and the players' colours in the order in which they stand in a cell."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
+    """From the left edge of the page on, over the names of rows."""
+    from matplotlib.transforms import blended_transform_factory
 
     ax.set_axis_off()
-    players = list(dict.fromkeys(table["player"]))
-    looks: dict[str, Any] = {"linestyle": "none", "markersize": 6}
-    handles: list[Any] = [
-        Line2D([], [], marker="_", color=SIDES[k % 4], markeredgewidth=3, linestyle="none", markersize=11, label=name)
-        for k, name in enumerate(players)
-    ]
-    handles += [Line2D([], [], marker="o", color=style.INK, label="best reply", **looks)]
-    if (table["may_be"] & ~table["best"]).any():
-        open_mark = looks | {"markerfacecolor": "white"}
-        handles += [Line2D([], [], marker="o", color=style.INK, label="may be best", **open_mark)]
-    handles += [Patch(facecolor="white", edgecolor=style.INK, linewidth=2.2, label="equilibrium")]
-    handles += [Patch(facecolor=SEEN, edgecolor=style.QUIET, linestyle=(0, (3, 2)), label="observed")]
-    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 0), ncols=len(handles), frameon=False,
-              borderaxespad=0, handletextpad=0.4, columnspacing=1.4, fontsize=10)  # fmt: skip
+    whole, handles = style.owner(ax), _key_handles(table)
+    columns = -(-len(handles) // _key_rows(handles, float(whole.get_size_inches()[0])))
+    legend = ax.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0.012, 0), ncols=columns, frameon=False, borderaxespad=0,
+        bbox_transform=blended_transform_factory(whole.transFigure, ax.transAxes), borderpad=0, handletextpad=0.4,
+        columnspacing=1.4, fontsize=10,
+    )  # fmt: skip
+    legend.set_in_layout(False)
 
 
-def _matrix(ax: Axes, part: pd.DataFrame, *, first: bool) -> None:
+def _matrix(ax: Axes, part: pd.DataFrame, *, first: bool, large: bool) -> None:
     from matplotlib.patches import Rectangle
 
     rows, columns = (list(dict.fromkeys(part[name])) for name in ("row", "column"))
     players = list(dict.fromkeys(part["player"]))
-    size = 13.0 if len(rows) * len(columns) <= 6 else 10.5
+    size = 13.0 if large else 10.5
     ax.set_xlim(0, len(columns))
     ax.set_ylim(len(rows), 0)
     for spine in ax.spines.values():
@@ -245,14 +265,15 @@ def _matrix(ax: Axes, part: pd.DataFrame, *, first: bool) -> None:
     if first:
         ax.set_ylabel(part["row_player"].iloc[0], color=_side(part, "row_player"), **bold)
     if part["matrix"].iloc[0]:
-        ax.set_title(style.folded(part["matrix"].iloc[0], 46), loc="left", fontsize=10.5, pad=8)
+        ax.set_title(style.folded(part["matrix"].iloc[0], 15 * len(columns)), loc="left", fontsize=10.5, pad=8)
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):
             cell = part[(part["row"] == row) & (part["column"] == column)].to_dict("records")
             face = SEEN if cell[0]["observed"] else "white"
             ax.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor=style.PALE, linewidth=0.8))
             if cell[0]["observed"]:
-                ax.add_patch(Rectangle((x + 0.03, y + 0.05), 0.94, 0.9, fill=False, edgecolor=style.QUIET,
+                inset = 0.01 * min(len(columns), 3)
+                ax.add_patch(Rectangle((x + inset, y + 0.05), 1 - 2 * inset, 0.9, fill=False, edgecolor=style.QUIET,
                                        linewidth=1, linestyle=(0, (3, 2))))  # fmt: skip
             if cell[0]["equilibrium"]:
                 ax.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=style.INK, linewidth=2.4, zorder=4,
@@ -278,6 +299,7 @@ def _side(part: pd.DataFrame, which: str) -> Any:
 # -- quantal response --------------------------------------------------------------------------------
 
 STEPS, LEAST, MOST = 45, 0.1, 200.0  # of precisions, in units of one over the mean range of payoffs
+JUMP = 0.2
 REPLIES = ["player", "title", "precision", "probability", "observed", "best", "spread"]
 
 
@@ -339,6 +361,17 @@ def _reply_page(table: pd.DataFrame) -> list[Axes]:
     return list(np.ravel(grid))
 
 
+def _jumps(table: pd.DataFrame) -> Any:
+    """After which precisions some probability changes by more than a smooth branch could on one step."""
+    wide = table.pivot(index="precision", columns=["player", "title"], values="probability").sort_index().to_numpy()
+    return np.flatnonzero(np.abs(np.diff(wide, axis=0)).max(axis=1) > JUMP)
+
+
+def _with_gaps(at: Any, shares: Any, jumps: Any) -> tuple[Any, Any]:
+    """A line that is cut after these places."""
+    return np.insert(at, jumps + 1, at[jumps + 1]), np.insert(shares, jumps + 1, np.nan)
+
+
 @style.figure(
     "replies", "What do sides play that only partly attend to their payoffs?", replies_table, page=_reply_page,
     empty="The game has no payoffs: there is no quantal response to show.",
@@ -351,11 +384,11 @@ def draw_replies(axes: list[Axes], table: pd.DataFrame) -> style.Words | Figure:
     low, high = float(positive.min()), float(positive.max())
     zero = low / 2.2
     for ax, (player, rows) in zip(axes, table.groupby("player", sort=False), strict=False):
-        looks, ends = looks_of(rows), []
+        looks, ends, jumps = looks_of(rows), [], _jumps(table)
         ax.set_xscale("log")
         for title, of in rows.groupby("title", sort=False):
             colour, mark = looks[str(title)]
-            at, shares = of["precision"].to_numpy(float), of["probability"].to_numpy(float)
+            at, shares = _with_gaps(of["precision"].to_numpy(float), of["probability"].to_numpy(float), jumps)
             ax.plot(np.where(at > 0, at, zero), shares, color=colour, linewidth=2, marker=mark, markevery=(0, 9),
                     markersize=5, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
             ends.append((float(shares[-1]), str(title) + (" (observed)" if of["observed"].iloc[0] else ""), colour))
@@ -375,4 +408,6 @@ def draw_replies(axes: list[Axes], table: pd.DataFrame) -> style.Words | Figure:
     last_ax.set_xlabel("precision per unit of payoff (log scale, but for 0: even odds)")
     small = "Logit quantal response equilibrium, the branch from even odds, of the mean payoffs: no interval. At a "
     small += "precision of L a strategy that pays d less than another is played with odds of exp(-L d) to it."
+    if len(_jumps(table)):
+        small += " Gap: the branch turns back there, and goes on where it first reaches the next precision."
     return style.Words(replies_title(table), "", small)

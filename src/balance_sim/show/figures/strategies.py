@@ -218,12 +218,12 @@ def balance_title(table: pd.DataFrame) -> str:
         doubt.append(say.ci(row["lo"], row["hi"], places))
     if math.isfinite(row["draws_lo"]):
         doubt.append(f"95 % of {row['draws']} {say.interval(row['draws_lo'], row['draws_hi'], places)}")
-    told = f"{player} gets {say.signed(row['effect'], places)} from \u201c{row['title']}\u201d under these payoffs"
+    told = f"With \u201c{row['title']}\u201d {player} gets {say.signed(row['effect'], places)} under these payoffs"
     told += f" ({'; '.join(doubt)})" if doubt else ""
     best = whole[whole["best"]]
     if row["best"]:
         return f"{told}; {'another is as good' if len(best) > 1 else 'nothing else brings as much'}"
-    might = "may have brought more" if row["may_be"] else "would have brought more"
+    might = "might have brought more" if row["may_be"] else "would have brought more"
     top = best.iloc[0]
     return f"{told}; \u201c{top['title']}\u201d {might}, {say.signed(top['effect'], places)}"
 
@@ -270,18 +270,20 @@ def draw_balance(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         )
     control = say.first(table, "control")
     title = f"Payoff over the control arm ({control}), the others as observed"
-    ax.set_title(style.folded(title, 78), loc="left", fontweight="bold", fontsize=10)
+    ax.set_title(style.folded(title, 84), loc="left", fontweight="bold", fontsize=10)
     for ax, (name, rows) in zip(axes[1:], _sheet(table), strict=False):
         _dots(ax, rows, np.arange(len(rows))[::-1].astype(float), looks, 6.0)
         _outcome(ax, name, rows)
     left_out = table["outcome"].nunique() - 1 - len(_sheet(table))
     drawn = say.first(table, "draws")
     small = f"Dot: mean of {say.plural(int(whole['n'].iloc[0]), 'replication')}; thick: 95 % CI, Monte Carlo error only"
-    small += f"; thin: 95 % of {drawn}, expected estimator, which need not hold the values in use. " if drawn else ". "
-    small += (
-        "Right of the line: what the player wants. Each outcome has a scale of its own; worth: in payoff, of what was "
-    )
-    small += "observed. The outcomes worth most in any strategy come first."
+    small += f"; thin: 95 % of {drawn}, expected estimator. " if drawn else ". "
+    if ((table["effect"] < table["draws_lo"]) | (table["effect"] > table["draws_hi"])).any():
+        small += (
+            "A dot beside its thin line: the values in use are unlike those drawn, or the estimator leaves it out. "
+        )
+    small += "Right of the line: what the player wants. Each outcome has a scale of its own; worth: in payoff, of what "
+    small += "was observed. The outcomes worth most in any strategy come first."
     small += f" {say.plural(left_out, 'outcome')} of less worth: in the table." if left_out else ""
     return style.Words(balance_title(table), "", small, 84, 124)
 

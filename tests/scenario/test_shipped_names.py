@@ -1,0 +1,110 @@
+"""Names of what comes with the program: found from any folder, a file here before one of the package."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.scenario.experiment import load_experiment
+from balance_sim.scenario.files import Sources, shipped_files, shipped_root
+from balance_sim.scenario.load import check_scenario, load_scenario
+from balance_sim.scenario.validation import offered_files
+
+ROOT = Path(__file__).resolve().parents[2]
+SMOKE = ROOT / "experiments" / "smoke" / "five_states.yaml"
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def invoke(*words: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(main, words)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_every_file_in_the_three_folders_is_offered_with_its_command() -> None:
+    """Compared with the folders of the checkout; a path in the place of each name gives the same file."""
+    assert shipped_root() == ROOT
+    files = {path for folder in ("scenarios", "experiments", "games") for path in (ROOT / folder).glob("*.yaml")}
+    assert {path for _, path in shipped_files()} == files
+    offered = offered_files()
+    assert {Path(one.path) for one in offered} == files and all(one.is_shipped and one.title for one in offered)
+    of = {(one.kind, one.name): one.command for one in offered}
+    assert of["scenario", "beijing_2025"] == "balance-sim run beijing_2025"
+    assert of["game", "beijing_2025"] == "balance-sim game beijing_2025"
+    assert of["experiment", "theories"] == "balance-sim sweep theories"
+    assert of["cases", "cases"] == "balance-sim cases cases"
+    assert of["hindcast", "hindcast_dcad"] == "balance-sim hindcast hindcast_dcad --data DIR"
+
+
+def test_the_list_has_a_line_for_each_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, said, _ = invoke("list")
+    lines = said.splitlines()
+    assert code == 0 and max(map(len, lines)) <= 80
+    rows = json.loads(invoke("list", "--json")[1])
+    names = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert names == [row["name"] for row in rows]
+    assert "Scenarios: balance-sim run NAME" in lines and "Games: balance-sim game NAME" in lines
+
+
+@pytest.mark.parametrize("name", ["solomon_2022", "smoke", "security_dilemma", "cases", "hindcast_dcad"])
+def test_a_bare_name_is_found_from_an_empty_folder(name: str) -> None:
+    code, said, _ = invoke("check", name, "--no-world")
+    assert code == 0 and said.startswith(f"{name}: ok")
+
+
+def test_the_same_scenario_by_name_and_by_path() -> None:
+    by_name, by_path = (load_scenario(one) for one in ("solomon_2022", ROOT / "scenarios" / "solomon_2022.yaml"))
+    assert by_name.sha256 == by_path.sha256 and by_name.name == by_path.name
+    assert load_experiment("theories").scenario.name == "beijing_2025"
+
+
+def test_an_experiment_and_a_game_of_the_name_of_a_scenario(empty: Path) -> None:
+    """`game beijing_2025` is the game, though a scenario of the name is shipped and sought first elsewhere."""
+    from balance_sim.game.plan import load_game
+
+    assert load_game("beijing_2025").players
+    assert load_scenario("beijing_2025").focal == "parade"
+
+
+def test_a_file_here_comes_first(empty: Path) -> None:
+    (empty / "scenarios").mkdir()
+    shutil.copy(SMOKE, empty / "scenarios" / "solomon_2022.yaml")
+    assert load_scenario("solomon_2022").codes == load_scenario(SMOKE).codes
+    row = next(one for one in offered_files() if one.name == "solomon_2022")
+    assert (row.path, row.is_shipped) == ("scenarios/solomon_2022.yaml", False)
+    assert invoke("list")[1].splitlines()[-1] == "Not shipped, but here: scenarios/solomon_2022.yaml"
+    shutil.copy(SMOKE, empty / "solomon_2022.yaml")
+    assert Sources("solomon_2022").path == Path("solomon_2022.yaml")
+
+
+def test_only_a_bare_name_is_sought_among_what_is_shipped() -> None:
+    for written in ("elsewhere/solomon_2022", "./solomon_2022", "solomon_2022.yml"):
+        (found,) = check_scenario(written)[1]
+        assert found.code == "E001" and found.suggestion == "did you mean `solomon_2022`?", found.text()
+
+
+def test_a_wrong_name_lists_those_there_are() -> None:
+    code, _, said = invoke("run", "nowhere_2099")
+    assert code == 4 and "these are shipped: beijing_2025, " in said and "(balance-sim list)" in said
+    assert "did you mean `theories`?" in invoke("sweep", "theorys")[2]
+
+
+def test_what_is_written_of_a_shipped_scenario_stays_out_of_the_package(empty: Path) -> None:
+    """Of a path beside it as before; of a bare name that the package has, here."""
+    assert Sources("solomon_2022").home() == Path()
+    assert Sources(ROOT / "scenarios" / "solomon_2022.yaml").home() == ROOT / "scenarios" / "solomon_2022"
+    (empty / "mine.yaml").write_text("schema: 1\n")
+    assert Sources("mine").home() == Path()
+    (empty / "mine").mkdir()
+    assert Sources("mine.yaml").home() == Path("mine")
