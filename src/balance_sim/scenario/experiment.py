@@ -12,7 +12,7 @@ from pathlib import Path
 
 from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.assemble import ValueChange, apply_changes, as_tree, assemble, value_at
-from balance_sim.scenario.defaults import parameter_table, presets
+from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.design import (
     DRAWN,
     OF_DRAWS,
@@ -307,10 +307,10 @@ def _changed(scenario: Scenario, changes: Sequence[ValueChange], where: Node, fo
 def _guesses(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
     """Every default that is a guess and may move alone, over its range.
 
-    A weight that the theory itself names is no guess. Shares of capability must sum to 1 and signals must rise in
-    their order, so those cannot be drawn one apart from the other: vary them in lists."""
+    A weight that the theory itself names, or that is off, is no guess. Shares of capability must sum to 1 and signals
+    must rise in their order, so those cannot be drawn one apart from the other: vary them in lists."""
     preset = presets().get(scenario.theory.preset)
-    taken = taken | {f"theory.weights.{term}" for term in (preset.weights if preset else ())}
+    taken = taken | {f"theory.weights.{term}" for term in (*(preset.weights if preset else ()), *switches())}
     out = []
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]
