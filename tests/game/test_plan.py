@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.game.plan import as_plain, cast_of, check_game, load_game
+from balance_sim.game.plan import as_plain, check_game, load_game
+from balance_sim.results.manifest import cast_of
 from balance_sim.scenario import ScenarioError, arm_scenario
 from balance_sim.scenario.diagnostics import report
 

@@ -184,3 +184,20 @@ def test_what_was_interrupted_names_the_command_that_goes_on(tmp_path: Path) -> 
     assert found["command"] == " ".join(["balance-sim", *words, "--seed", "1", "--out", str(tmp_path / "g")])
     done = CliRunner().invoke(main, found["command"].split()[1:], catch_exceptions=False)
     assert done.exit_code == 0 and status_of(tmp_path / "g")["finished"]
+
+
+def test_a_replication_archive_of_a_game_is_reproduced(tmp_path: Path) -> None:
+    words = ["game", str(DILEMMA), "--runs", "4", "--draws", "0", "--no-figures", "--workers", "1"]
+    runner = CliRunner()
+    for command in (
+        [*words, "--out", str(tmp_path / "g")],
+        ["package", str(tmp_path / "g"), "--out", str(tmp_path / "g.zip")],
+        ["reproduce", str(tmp_path / "g.zip"), "--out", str(tmp_path / "files")],
+    ):
+        done = runner.invoke(main, command, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("reproduced to the last bit")
+    page = (tmp_path / "files" / "README.md").read_text(encoding="utf-8")
+    again = next(line.split() for line in page.splitlines() if line.lstrip().startswith("balance-sim game"))
+    assert again[:3] == ["balance-sim", "game", "inputs/security_dilemma.yaml"]
+    assert load_game(tmp_path / "files" / again[2]).scenario == load_game(DILEMMA).scenario

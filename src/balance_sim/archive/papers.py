@@ -15,12 +15,13 @@ from functools import cache
 from typing import Any
 
 from balance_sim.archive.archive import INPUTS, About, ByHand
+from balance_sim.game.plan import load_game
 from balance_sim.model.classes import classes_of
 from balance_sim.pool.errors import MissingExtra, WrongRequest
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.results.export import harmless
 from balance_sim.results.folder import inputs_of
-from balance_sim.results.manifest import Manifest
+from balance_sim.results.manifest import Manifest, cast_of
 from balance_sim.results.points import design_points
 from balance_sim.scenario import ScenarioError, load_scenario, parameter_table, value_at
 from balance_sim.scenario.experiment import load_experiment, scenario_named
@@ -196,12 +197,13 @@ def input_files(manifest: Manifest) -> tuple[dict[str, bytes], str | None]:
 
     An experiment stands to its scenario as it says itself, so that the command works in the unpacked archive."""
     files = {name: text.encode() for name, text in sorted(manifest.files.items())}
-    if not manifest.is_sweep:
+    has_scenario = manifest.is_sweep or manifest.game is not None  # beside it, named by it
+    if not has_scenario:
         mains = [name for name in files if "/" not in name and stem(name) == manifest.scenario.name]
     else:
         mains = [name for name in files if not name.startswith(_HOME)]
     main = mains[0] if len(mains) == 1 else ""
-    names = {name: name for name in files} if not manifest.is_sweep else _beside(files, main)
+    names = {name: name for name in files} if not has_scenario else _beside(files, main)
     placed = {
         name: "/".join([INPUTS, *(_UNSAFE.sub("_", part).lstrip(".") or "_" for part in to.split("/"))])
         for name, to in names.items()
@@ -258,14 +260,16 @@ def by_hand(
 
 def command_by_hand(found: ByHand, about: About) -> str:
     """The command, to be given in the unpacked archive."""
-    words = ["balance-sim", about.study, found.file]
+    words = ["balance-sim", about.study if about.game is None else "game", found.file]
     if about.study == "run":
-        words += ["--runs", str(about.runs), "--seed", str(about.seed), "--arms", ",".join(about.arms)]
+        words += ["--runs", str(about.runs), "--seed", str(about.seed)]
+        words += ["--arms", ",".join(about.arms)] if about.game is None else []
         words += [word for text in found.settings for word in ("--set", text)]
         words += ["--theory", found.theory] if found.theory is not None else []
         words += ["--draws", "fitted"] if about.draw_parameters else []
-        words += [] if about.mechanisms else ["--no-mechanisms"]
+        words += [] if about.mechanisms or about.game is not None else ["--no-mechanisms"]
     words += ["--model", about.model] if about.model else []
+    words += ["--outcomes", about.own[0][1].partition(":")[0]] if about.own else []
     return shlex.join([*words, "--out", "again"])
 
 
@@ -289,7 +293,10 @@ def gives(found: ByHand, about: About, held: Mapping[str, bytes], points: Sequen
     files = _Read({name: data for name, data in held.items() if name.startswith(f"{INPUTS}/")})
     same: bool | None
     try:
-        if about.study == "run":
+        if about.game is not None:
+            game = load_game(found.file, set=found.settings, theory=found.theory, held=files)
+            scenario, same = game.scenario, game.cast == cast_of(about.game["cast"])
+        elif about.study == "run":
             scenario = load_scenario(found.file, set=found.settings, theory=found.theory, held=files)
             same = True
         else:

@@ -262,8 +262,3 @@ def as_plain(game: Game) -> dict[str, Any]:
     """For a manifest: the plan and what is measured."""
     plan = game.plan.model_dump(mode="json", by_alias=True)
     return {"name": game.name, "plan": plan, "cast": _CAST.dump_python(game.cast, mode="json")}
-
-
-def cast_of(plain: dict[str, Any]) -> Cast:
-    """What is measured, from a manifest. Raises ValueError for what is no such thing."""
-    return _CAST.validate_python(plain)

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.experiment.run import check_seed, run_tasks, runs_a_shard
-from balance_sim.game.plan import Game, GamePlan, as_plain, cast_of
+from balance_sim.game.plan import Game, GamePlan, as_plain
 from balance_sim.model.classes import with_classes
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.jobs import Job, Progress, Task
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
+from balance_sim.results.manifest import cast_of
 from balance_sim.results.store import Store, missing
 from balance_sim.scenario.diagnostics import shown
 

@@ -24,6 +24,7 @@ from pydantic import (
 
 from balance_sim.pool.atomic import write_atomic
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
+from balance_sim.replications.own import Own
 from balance_sim.replications.players import Cast
 from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
 from balance_sim.scenario.fingerprint import Classes
@@ -45,10 +46,15 @@ def _is_table(said: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
+def cast_of(plain: dict[str, Any]) -> Cast:
+    """What is measured of a game's players, from plain data. Raises ValueError for what is no such thing."""
+    return _CAST.validate_python(plain)
+
+
 def _is_game(said: dict[str, Any]) -> dict[str, Any]:
     if not {"name", "plan", "cast"} <= {*said}:
         raise ValueError("lacks name, plan or cast")
-    _CAST.validate_python(said["cast"])
+    cast_of(said["cast"])
     return said
 
 
@@ -96,6 +102,8 @@ class SweepDesign(_Part):
     question: str = ""
 
 
+PlayedBy = Annotated[dict[str, Any], AfterValidator(_is_game)]
+"""The game that a study's arms are the profiles of, as `game.plan.as_plain` has it."""
 JointDraws = Annotated[str, Field(pattern=r"^(prior|posterior):[0-9a-f]{16}$")]
 """A source of joint draws, and the first digits of the sha256 of its draws."""
 
@@ -122,17 +130,21 @@ class Manifest(_Part):
     files: dict[str, str] = Field(default={}, description="texts by name")
     command: str = Field(default="", description="text")
     mechanisms: StrictBool = Field(default=False, description="true or false")
-    game: Annotated[dict[str, Any], AfterValidator(_is_game)] | None = Field(
-        default=None, description="a game: its name, its plan and its players' outcomes"
-    )
+    own_outcomes: dict[Name, Name] | None = Field(default=None, description="module:function by name, or null")
+    game: PlayedBy | None = Field(default=None, description="a game: its name, its plan and its players' outcomes")
     experiment: Name | None = Field(default=None, description="a name")
     design: SweepDesign = Field(default=SweepDesign(), description="the design")
     points: PointsNamed | None = Field(default=None, description="a sha256 and counts, or null")
 
     @property
+    def own(self) -> Own:
+        """Outcomes of one's own: name, and `module:function`."""
+        return tuple(sorted((self.own_outcomes or {}).items()))
+
+    @property
     def cast(self) -> Cast | None:
         """The players of the game that is played, and what is measured of them."""
-        return None if self.game is None else _CAST.validate_python(self.game["cast"])
+        return None if self.game is None else cast_of(self.game["cast"])
 
     @property
     def is_sweep(self) -> bool:

@@ -82,12 +82,13 @@ def equilibria_words(played: PlayedGame) -> str:
     if not every:
         return "No equilibrium was found."
     is_one = found.profile(found.observed).equilibrium
-    number = say.plural(len(pure), "equilibrium", "equilibria") + " in pure strategies"
+    number = "There is one equilibrium" if len(pure) == 1 else f"There are {len(pure) or 'no'} equilibria"
+    number += " in pure strategies"
     mixed = len(every) - len(pure)
     number += f" and {mixed} mixed" if mixed else ""
     ties = " There are ties: others are as good." if found.equilibria.degenerate else ""
     more = "" if found.equilibria.complete else " (with three players or more, mixed ones may have been missed)"
-    return f"{say.capital(number)}{more}; what was observed is {'one' if is_one else 'none'}.{ties}"
+    return f"{number}{more}; what was observed is {'one' if is_one else 'none'}.{ties}"
 
 
 def say_list(words: Sequence[str]) -> str:
