@@ -134,8 +134,8 @@ def test_a_scenario_outside_the_folder_is_not_opened(tmp_path, monkeypatch, how)
     path.write_text(GOOD.replace("small.yaml", str(written)))
     _, found = check_experiment(path)
     assert [(item.code, item.line, item.path) for item in found] == [("E501", 2, "scenario")]
-    assert "password" not in found[0].text() and "copy the scenario beside the experiment" in found[0].text()
-    with pytest.raises(ScenarioError, match="lies outside the experiment's folder"):
+    assert "password" not in found[0].text() and "copy the scenario beside it" in found[0].text()
+    with pytest.raises(ScenarioError, match="lies outside this file's folder"):
         experiment_files(path)
 
 
