@@ -34,7 +34,7 @@ from balance_sim.scenario.design import Experiment
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.replications.own import History
+    from balance_sim.replications.own import ArmHistory
 
 COMPACT_ROWS = 20_000
 TELL_EVERY = 1.0  # seconds between two reports
@@ -58,7 +58,7 @@ class Where:
     model: str | None = None
     run_timeout: float | None = None
     block: int | None = None
-    outcomes: str | Mapping[str, Callable[[History], Any]] | None = None
+    outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None = None
 
 
 @dataclass(frozen=True)
