@@ -220,7 +220,7 @@ def test_a_failed_and_an_interrupted_installation_leave_nothing(machine: Machine
     assert machine.start("x").returncode == 0
 
 
-def test_made_anew_where_versions_changed_or_the_python_is_gone(machine: Machine) -> None:
+def test_made_anew_where_versions_changed_the_python_is_gone_or_the_clone_has_moved(machine: Machine) -> None:
     machine.with_uv().python("python3", "3.13.5 1 1 1")
     machine.start("x")
     (env,) = (machine.clone / ".venv-run").iterdir()
@@ -234,6 +234,8 @@ def test_made_anew_where_versions_changed_or_the_python_is_gone(machine: Machine
     with (machine.clone / "constraints.txt").open("a") as file:
         file.write("numpy==1\n")
     assert "first start" in machine.start("x").stderr and len(machine.left()) == 2
+    machine.clone = machine.clone.rename(machine.clone.with_name("moved"))
+    assert "first start" in machine.start("x").stderr and machine.start("x").stderr == ""
 
 
 @pytest.mark.parametrize("uv", [True, False], ids=["uv", "pip"])

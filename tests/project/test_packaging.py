@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -53,6 +55,19 @@ def test_version_is_written_once() -> None:
     assert f"\n## {VERSION}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     repeating = [p for p in (ROOT / "src").rglob("*.py") if f'"{VERSION}"' in p.read_text(encoding="utf-8")]
     assert not repeating
+
+
+def test_citation_and_the_archives_metadata_say_the_same_as_the_project() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    kept = json.loads((ROOT / ".zenodo.json").read_text(encoding="utf-8"))
+    project = PROJECT["project"]
+    names = [author["name"] for author in project["authors"]]
+    assert cited["cff-version"] == "1.2.0" and cited["message"] and cited["type"] == kept["upload_type"] == "software"
+    assert [author["name"] for author in cited["authors"]] == [one["name"] for one in kept["creators"]] == names
+    assert cited["keywords"] == kept["keywords"] == project["keywords"]
+    assert cited["license"] == kept["license"] == project["license"]
+    assert cited["version"] == kept["version"] == VERSION and cited["title"] == kept["title"]
+    assert cited["abstract"] in kept["description"]
 
 
 def test_pins_for_uv_and_pip_are_the_same() -> None:

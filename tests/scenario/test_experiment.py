@@ -114,6 +114,7 @@ def test_every_shipped_experiment_is_good():
     guessed = load_experiment(folder / "guessed_parameters.yaml")
     assert "parameters.eta_rivalry" in guessed.paths
     assert not any(path.startswith("capability.") for path in guessed.paths)
+    assert not {"theory.weights.foresight", "theory.weights.talks_budget"} & {*guessed.paths}  # off, not guessed
 
 
 @pytest.mark.parametrize("how", ["absolute", "up", "link", "two up", "folder beside"])
@@ -134,7 +135,7 @@ def test_a_scenario_outside_the_folder_is_not_opened(tmp_path, monkeypatch, how)
     _, found = check_experiment(path)
     assert [(item.code, item.line, item.path) for item in found] == [("E501", 2, "scenario")]
     assert "password" not in found[0].text() and "copy the scenario beside it" in found[0].text()
-    with pytest.raises(ScenarioError, match="lies outside the experiment's folder"):
+    with pytest.raises(ScenarioError, match="lies outside this file's folder"):
         experiment_files(path)
 
 

@@ -35,6 +35,7 @@ def test_every_file_in_the_three_folders_is_offered_with_its_command() -> None:
     """Compared with the folders of the checkout; a path in the place of each name gives the same file."""
     assert shipped_root() == ROOT
     files = {path for folder in ("scenarios", "experiments", "games") for path in (ROOT / folder).glob("*.yaml")}
+    files.add(ROOT / "experiments" / "invented_treaties" / "coordination.yaml")
     assert {path for _, path in shipped_files()} == files
     offered = offered_files()
     assert {Path(one.path) for one in offered} == files and all(one.is_shipped and one.title for one in offered)
@@ -43,6 +44,7 @@ def test_every_file_in_the_three_folders_is_offered_with_its_command() -> None:
     assert of["game", "beijing_2025"] == "balance-sim game beijing_2025"
     assert of["experiment", "theories"] == "balance-sim sweep theories"
     assert of["cases", "cases"] == "balance-sim cases cases"
+    assert of["coordination", "invented_treaties"] == "balance-sim fit invented_treaties --model coordination"
     assert of["hindcast", "hindcast_dcad"] == "balance-sim hindcast hindcast_dcad --data DIR"
 
 
@@ -57,10 +59,26 @@ def test_the_list_has_a_line_for_each_at_80_columns(monkeypatch: pytest.MonkeyPa
     assert "Scenarios: balance-sim run NAME" in lines and "Games: balance-sim game NAME" in lines
 
 
-@pytest.mark.parametrize("name", ["solomon_2022", "smoke", "security_dilemma", "cases", "hindcast_dcad"])
+NAMES = ["solomon_2022", "smoke", "security_dilemma", "cases", "hindcast_dcad", "invented_treaties"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_bare_name_is_found_from_an_empty_folder(name: str) -> None:
     code, said, _ = invoke("check", name, "--no-world")
-    assert code == 0 and said.startswith(f"{name}: ok")
+    ended = said.endswith("no events\n") if name == "invented_treaties" else said.startswith(f"{name}: ok")
+    assert code == 0 and ended, said
+
+
+def test_commands_of_plans_take_a_bare_name(empty: Path) -> None:
+    """Asked for what they lack, `gof` and `hindcast` have found the file and its kind; `fit` goes through."""
+    code, said, _ = invoke("fit", "invented_treaties", "--model", "coordination")
+    assert code == 0 and (empty / "parameters.yaml").is_file(), said
+    code, _, told = invoke("gof", "hindcast_dcad")
+    assert code == 2 and "--data" in told
+    code, _, told = invoke("hindcast", "hindcast_dcad", "--data", "nowhere")
+    assert code == 4 and "hindcast_dcad" not in told and "nowhere" in told
+    code, _, told = invoke("cases", "smoke")
+    assert code == 4 and "this is an experiment, not a plan of cases" in told
 
 
 def test_the_same_scenario_by_name_and_by_path() -> None:

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.analysis.result import open_result
-from balance_sim.archive.verify import job_of, verify
+from balance_sim.archive.verify import Allowed, job_of, verify
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
@@ -530,7 +530,7 @@ def test_a_run_that_was_left_out_as_failed_is_told_of(sound, tmp_path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(sound["run"], copy)
     store, first = Store(copy), Store(copy).shards()[0]
-    job = job_of(store.read_manifest(), None)
+    job = job_of(store.read_manifest(), Allowed())
     others = joined([job.live(Task(Block(run, run + 1))) for run in first.block.runs if run != 3])
     assert others is not None
     for table in TABLES:

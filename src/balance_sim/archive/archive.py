@@ -32,6 +32,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.pool.errors import StudyError, WrongRequest
 from balance_sim.replications.jobs import Values
+from balance_sim.replications.own import Own
 from balance_sim.results.manifest import JointDraws, PlayedBy
 from balance_sim.results.points import point_key
 from balance_sim.scenario.diagnostics import shown
@@ -128,6 +129,7 @@ class About(_Strict):
     runs: Annotated[int, Field(ge=1, le=MOST_RUNS)]
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     model: str | None = None
+    own_outcomes: Annotated[dict[Line, Line] | None, Field(exclude_if=lambda own: own is None)] = None
     game: Annotated[PlayedBy | None, Field(exclude_if=lambda game: game is None)] = None
     draw_parameters: bool | JointDraws
     mechanisms: bool
@@ -146,6 +148,11 @@ class About(_Strict):
     def version(self) -> str:
         """The balance-sim that made the study."""
         return self.versions["balance_sim"]
+
+    @property
+    def own(self) -> Own:
+        """Outcomes of one's own: name, and `module:function`."""
+        return tuple(sorted((self.own_outcomes or {}).items()))
 
 
 def read_about(files: dict[str, bytes]) -> About:

@@ -106,6 +106,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
             "runs": held.runs,
             "seed": manifest.seed,
             "model": manifest.model,
+            "own_outcomes": manifest.own_outcomes,
             "game": manifest.game,
             "draw_parameters": manifest.draw_parameters,
             "mechanisms": manifest.mechanisms,

@@ -275,6 +275,7 @@ def command_by_hand(found: ByHand, about: About) -> str:
         words += ["--draws", "fitted"] if about.draw_parameters else []
         words += [] if about.mechanisms or about.game is not None else ["--no-mechanisms"]
     words += ["--model", about.model] if about.model else []
+    words += ["--outcomes", about.own[0][1].partition(":")[0]] if about.own else []
     return shlex.join([*words, "--out", "again"])
 
 

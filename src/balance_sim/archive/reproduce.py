@@ -39,7 +39,7 @@ from balance_sim.archive.papers import (
     requirements,
     seconds_said,
 )
-from balance_sim.archive.verify import OWN_CLASSES, allowed_model
+from balance_sim.archive.verify import OWN_CLASSES, Allowed, refuse_own_code
 from balance_sim.experiment.run import run_tasks
 from balance_sim.model.classes import refuse_strangers
 from balance_sim.pool.errors import WrongRequest
@@ -196,14 +196,22 @@ def _check_papers(
     return tuple(sorted({*wrong} - {"package.json"})), found is None
 
 
-def reproduce(archived: Archived, *, workers: int = 1, model: str | None = None, out: Path | None = None) -> Reproduced:
+def reproduce(
+    archived: Archived,
+    *,
+    workers: int = 1,
+    model: str | None = None,
+    outcomes: str | None = None,
+    out: Path | None = None,
+) -> Reproduced:
     """Run the study again and compare. out: a new folder for the archive's files.
 
-    Raises WrongRequest where the study's own code is not allowed by `model`, or a sweep has no class table."""
+    Raises WrongRequest where the study's own code is not allowed by `model` and `outcomes`, or a sweep has no class
+    table."""
     about = archived.about
     if about.study == "sweep" and about.classes is None:
         raise WrongRequest(f"the archive is of a version before class tables: {OWN_CLASSES}")
-    allowed_model(about.model, model)
+    refuse_own_code(Allowed(model, outcomes), about.model, about.own)
     if out is not None:
         unpack(archived.unpacked(), out)
     revived: list[int] = []
@@ -224,6 +232,7 @@ def _blocks_by_point(archived: Archived, workers: int, revived: list[int]) -> It
         about.model,
         mechanisms=about.mechanisms,
         draws=about.draw_parameters,
+        own=about.own,
         cast=None if about.game is None else cast_of(about.game["cast"]),
     )
     gone: dict[int, list[Block]] = {}

@@ -32,6 +32,7 @@ from balance_sim.pool.machine import arithmetic, arithmetic_here
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Job, Task, TaskResult
+from balance_sim.replications.own import LOCAL, Own, function_named
 from balance_sim.replications.tables import column_words, summed
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import failed_rows, scenario_of, version
@@ -105,28 +106,30 @@ def verify(
     sample: int | None = SAMPLE,
     mend: bool = False,
     model: str | None = None,
+    outcomes: str | None = None,
     workers: int = 1,
 ) -> Verified:
     """Check every file of a results folder, and run a sample of its blocks again.
 
     sample: blocks of which a part is run again, drawn anew at each call; None: all of them, whole; 0: none.
-    mend: take what is damaged away and run it again. model: allows the study's own code to run; without it
+    mend: take what is damaged away and run it again. model, outcomes: allow the study's own code to run; without them
     such a study is not re-run.
 
     Raises WrongRequest where there are no results, StoreDamaged where not even the manifest can be read."""
     folder = Path(folder)
-    found = _look(folder, sample, model, workers)
+    allowed = Allowed(model, outcomes)
+    found = _look(folder, sample, allowed, workers)
     if not mend or not found.damage:
         return found
     held = _with_runs(contents(folder))
-    job = job_of(held.manifest, model)
-    if stop := _why_not(held.manifest, model):
+    job = job_of(held.manifest, allowed)
+    if stop := _why_not(held.manifest, allowed):
         raise StoreDamaged(f"{folder} is damaged and cannot be repaired here: {stop}")
     told = [d.text() for d in found.damage]
     take_away(folder, changed(folder))
     repair(held, job, found.damage, workers)
     _write_summary(_with_runs(contents(folder)))
-    again = _look(folder, sample, model, workers)
+    again = _look(folder, sample, allowed, workers)
     again.mended = told
     return again
 
@@ -137,19 +140,19 @@ def _with_runs(held: Contents) -> Contents:
     return replace(held, summary=whole) if held.lost_summary else held
 
 
-def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> Verified:
+def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> Verified:
     held = contents(folder)
     whole = {shard.key for shard in held.store.shards("runs")}
     found = Verified(folder, held.manifest.study, len(whole), sum(stop - first for _, first, stop in whole))
     found.damage = damage_of(held)
-    stop = "" if sample == 0 else _why_not(held.manifest, model)
+    stop = "" if sample == 0 else _why_not(held.manifest, allowed)
     if sample == 0:
         found.notes.append("no block was run again (--sample 0)")
     elif stop:
         found.notes.append(f"no block was run again: {stop}")
     else:
         parts = sample_of(held, sample, found.damage)
-        found.rerun = compare(held, job_of(held.manifest, model), parts, workers) if parts else []
+        found.rerun = compare(held, job_of(held.manifest, allowed), parts, workers) if parts else []
         _take_differences(held, found)
     if not found.damage:
         found.damage += _check_summary(held, found)
@@ -273,21 +276,41 @@ def _write_summary(held: Contents) -> None:
             (store.folder / "failed.json").unlink(missing_ok=True)
 
 
-def allowed_model(named: str | None, model: str | None) -> None:
-    """Raises WrongRequest where a study has code of its own and `model` does not name it, or it cannot be found."""
-    if named is not None and model != named:
-        raise WrongRequest(_own_code(named))
-    import_model(named)
+@dataclass(frozen=True)
+class Allowed:
+    """Code of a study's own that may run here: a model, and the module of its outcomes."""
+
+    model: str | None = None
+    outcomes: str | None = None
+
+    def why_not(self, model: str | None, own: Own) -> str:
+        """What has to be named first for a study with these to run; nothing where all is."""
+        if model is not None and self.model != model:
+            return f"the study used code of its own, {model}: --model {model} allows it to run"
+        modules = sorted({reference.partition(":")[0] for _, reference in own})
+        if modules and modules != [self.outcomes]:
+            if LOCAL in modules or len(modules) > 1:
+                return "the study measured outcomes of its own that were defined in no one module"
+            return f"the study measured outcomes of its own, {modules[0]}: --outcomes {modules[0]} allows it to run"
+        return ""
 
 
-def _own_code(named: str) -> str:
-    return f"the study used code of its own, {named}: --model {named} allows it to run"
+def refuse_own_code(allowed: Allowed, model: str | None, own: Own) -> None:
+    """Raises WrongRequest where a study has code of its own that is not allowed, or that cannot be found."""
+    if stop := allowed.why_not(model, own):
+        raise WrongRequest(stop)
+    import_model(model)
+    try:
+        for _, reference in own:
+            function_named(reference)
+    except ValueError as error:
+        raise WrongRequest(str(error)) from error
 
 
-def _why_not(manifest: Manifest, model: str | None) -> str:
-    """Why this study cannot be run again here; nothing if it can. Code runs only if `model` names it."""
-    if manifest.model is not None and model != manifest.model:
-        return _own_code(manifest.model)
+def _why_not(manifest: Manifest, allowed: Allowed) -> str:
+    """Why this study cannot be run again here; nothing if it can. Code runs only if it is named."""
+    if stop := allowed.why_not(manifest.model, manifest.own):
+        return stop
     if manifest.is_sweep and manifest.classes is None:
         return OWN_CLASSES
     made = manifest.version
@@ -295,9 +318,9 @@ def _why_not(manifest: Manifest, model: str | None) -> str:
     return "" if made == own else f"made by balance-sim {made}, this is {own}: pip install balance-sim=={made}"
 
 
-def job_of(manifest: Manifest, model: str | None) -> Job:
+def job_of(manifest: Manifest, allowed: Allowed) -> Job:
     """The job a manifest describes. Raises WrongRequest if its code is not allowed or cannot be found."""
-    allowed_model(manifest.model, model)
+    refuse_own_code(allowed, manifest.model, manifest.own)
     scenario = scenario_of(manifest)
     return Job(
         scenario,
@@ -307,6 +330,7 @@ def job_of(manifest: Manifest, model: str | None) -> Job:
         mechanisms=manifest.mechanisms,
         draws=manifest.draw_parameters,
         cast=manifest.cast,
+        own=manifest.own,
     )
 
 

@@ -34,10 +34,18 @@ ANEW = "`plot`, `report` and `explore` draw figures and pages from the checked b
     help="Worker processes.",
 )
 @options.study_model_option
+@options.study_outcomes_option
 @options.json_option
 @click.pass_context
 def verify(
-    ctx: click.Context, results: Path, sample: int, whole: bool, repair: bool, workers: int, model: str | None
+    ctx: click.Context,
+    results: Path,
+    sample: int,
+    whole: bool,
+    repair: bool,
+    workers: int,
+    model: str | None,
+    own: str | None,
 ) -> None:
     """Check every file in RESULTS against its checksum and keys, and run a sample of blocks again.
 
@@ -50,7 +58,9 @@ def verify(
         results,
         "are elsewhere: give the command in its `about.command` again; it goes on only if plan and data are the same",
     )
-    found = check_folder(results, sample=None if whole else sample, mend=repair, model=model, workers=workers)
+    found = check_folder(
+        results, sample=None if whole else sample, mend=repair, model=model, outcomes=own, workers=workers
+    )
     options.answer(found.as_dict, lambda: _verified_lines(found), indent=2)
     if found.damage:
         ctx.exit(ExitCode.DAMAGED)
@@ -112,9 +122,12 @@ def package(results: Path, out: Path | None) -> None:
 @options.workers_option
 @click.option("--out", type=options.FOLDER, help="Unpack the archive into this new folder too.")
 @options.study_model_option
+@options.study_outcomes_option
 @options.json_option
 @click.pass_context
-def reproduce(ctx: click.Context, archive: Path, workers: int, out: Path | None, model: str | None) -> None:
+def reproduce(
+    ctx: click.Context, archive: Path, workers: int, out: Path | None, model: str | None, own: str | None
+) -> None:
     """Run the study in ARCHIVE again and compare digests.
 
     The archive is checked whole before anything is written; no code in it is run. Exit code 4 if it is refused, 6
@@ -123,7 +136,7 @@ def reproduce(ctx: click.Context, archive: Path, workers: int, out: Path | None,
     from balance_sim.archive.reproduce import reproduce as run_again
 
     archived = read_archive(archive)
-    found = run_again(archived, workers=workers, model=model, out=out)
+    found = run_again(archived, workers=workers, model=model, outcomes=own, out=out)
     document = {"ok": found.ok, "how": found.how, "digest": found.digest, "archived": archived.numbers.digest}
     document |= {"said": found.said, "differs": list(found.differs)}
     options.answer(document, [found.said, *(f"  {line}" for line in found.differs)], indent=2)

@@ -97,12 +97,35 @@ timeout_option = click.option(
     "--run-timeout", type=FiniteRange(min=0.001), metavar="SECONDS",
     help="Give up a replication after so long.",
 )  # fmt: skip
+
+
+def _code_from_here(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Whoever names code of their own finds it in the working directory too, and so do workers."""
+    here = os.getcwd()
+    if value is not None and here not in sys.path:
+        sys.path.insert(0, here)
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    return value
+
+
 own_model_option = click.option(
-    "--model", metavar="MODULE:CLASS", help="Use your own StateAgent subclass (executes that module)."
+    "--model", metavar="MODULE:CLASS", callback=_code_from_here,
+    help="Use your own StateAgent subclass, from a module in this folder or on PYTHONPATH (executes that module).",
+)  # fmt: skip
+own_outcomes_option = click.option(
+    "--outcomes", "own", metavar="MODULE", callback=_code_from_here,
+    help="Measure the public functions of a module of yours as outcomes too (executes that module).",
+)  # fmt: skip
+study_outcomes_option = click.option(
+    "--outcomes",
+    "own",
+    metavar="MODULE",
+    callback=_code_from_here,
+    help="Allow the study's own outcomes, if it has some (executes that module).",
 )
 study_model_option = click.option(
-    "--model", metavar="MODULE:CLASS", help="Allow the study's own StateAgent subclass, if it has one "
-    "(executes that module).",
+    "--model", metavar="MODULE:CLASS", callback=_code_from_here,
+    help="Allow the study's own StateAgent subclass, if it has one (executes that module).",
 )  # fmt: skip
 
 

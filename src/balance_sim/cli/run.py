@@ -33,6 +33,7 @@ MANY_RUNS = 20_000
 @click.option("--arms", metavar="A,B", help="Only these arms; the control arm is always run.")
 @options.timeout_option
 @options.own_model_option
+@options.own_outcomes_option
 @options.bytes_option
 @options.figures_option
 @click.option(
@@ -52,7 +53,7 @@ MANY_RUNS = 20_000
 @click.pass_context
 def run(
     ctx: click.Context, scenario: str, runs: int | None, precision: float | None, seed: int, out: Path | None,
-    workers: int, arms: str | None, run_timeout: float | None, model: str | None, max_bytes: int,
+    workers: int, arms: str | None, run_timeout: float | None, model: str | None, own: str | None, max_bytes: int,
     figures: bool, mechanisms: bool, source: str | None, fitted: bool, verbose: bool, settings: tuple[str, ...],
     theory: str | None,
 ) -> None:  # fmt: skip
@@ -61,7 +62,7 @@ def run(
     SCENARIO is a path, or a name as `balance-sim list` gives it. The same command resumes where it stopped."""
     import json
 
-    from balance_sim.experiment.run import RUNS, default_folder, import_model
+    from balance_sim.experiment.run import RUNS, default_folder, import_model, own_outcomes
     from balance_sim.experiment.run import run as simulate
     from balance_sim.replications.arms import chosen_arms
     from balance_sim.replications.draws import drawing
@@ -76,11 +77,12 @@ def run(
         raise click.UsageError("--draw-parameters is the old name of --draws fitted: give one of the two")
     loaded, draws = drawing(load_scenario(scenario, set=settings, theory=theory), source or fitted)
     wanted = _named_arms(arms)
-    folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model, draws=draws)
+    mine = own_outcomes(own, elsewhere=True)
+    folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model, draws=draws, own=mine)
     if (runs or RUNS) > MANY_RUNS:
         if model is not None:
             import_model(model)
-        job = Job(loaded, seed, chosen_arms(loaded, wanted), model, run_timeout, mechanisms, draws)
+        job = Job(loaded, seed, chosen_arms(loaded, wanted), model, run_timeout, mechanisms, draws, own=mine)
         _tell_plan(job, runs or RUNS, folder, workers, max_bytes)
     with resumable(options.command_line()), replications_bar() as progress:
         result = simulate(
@@ -88,7 +90,7 @@ def run(
             workers=workers, command=options.command_line(), progress=progress, model=model,
             run_timeout=run_timeout,
             files={name: text.decode("utf-8", "replace") for name, text in scenario_files(scenario).items()},
-            mechanisms=mechanisms, draw_parameters=draws, placebos_ahead=True,
+            mechanisms=mechanisms, draw_parameters=draws, placebos_ahead=True, outcomes=own,
         )  # fmt: skip
         summary = result.summary()
         with Store(folder).lock() as store:

@@ -50,6 +50,7 @@ MOST_POINTS = 20  # that are shown
 @options.bytes_option
 @options.timeout_option
 @options.own_model_option
+@options.own_outcomes_option
 @click.option("--block", type=click.IntRange(1, 100_000), help="Replications a block  [default: two seconds of work]")
 @click.option("--retry-failed", is_flag=True, help="Run blocks with failed replications again.")
 @options.json_option
@@ -58,7 +59,7 @@ def sweep(
     ctx: click.Context, experiment: str, runs: int | None, seed: int | None, values: tuple[str, ...],
     out: Path | None, workers: int, scheduler: str | None,
     cluster: str | None, jobs: int, settings: tuple[str, ...], dry_run: bool, max_runs: int, max_bytes: int,
-    run_timeout: float | None, model: str | None, block: int | None, retry_failed: bool,
+    run_timeout: float | None, model: str | None, own: str | None, block: int | None, retry_failed: bool,
 ) -> None:  # fmt: skip
     """Run every point of EXPERIMENT in every arm. The same command goes on where it stopped.
 
@@ -83,7 +84,7 @@ def sweep(
         _points_bar() as bar,
     ):
         result = run_points(
-            loaded, out=folder, where=Where(workers, client, model, run_timeout, block),
+            loaded, out=folder, where=Where(workers, client, model, run_timeout, block, own),
             max_bytes=max_bytes, dry_run=dry_run, retry_failed=retry_failed, command=options.command_line(),
             files=experiment_files(experiment), progress=bar,
             told=lambda plan: click.echo("\n".join(plan.lines()), err=True),

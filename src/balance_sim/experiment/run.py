@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from balance_sim.replications.blocks import Block, runs_with_extra
 from balance_sim.replications.draws import drawing
 from balance_sim.replications.jobs import Job, Progress, Task, TaskResult
 from balance_sim.replications.outcomes import Outcome
+from balance_sim.replications.own import ArmHistory, Own, function_named, functions_of, references
 from balance_sim.results.estimates import estimates_of
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
 from balance_sim.results.store import missing
@@ -51,22 +52,34 @@ ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop lose
 
 
 def study_key(
-    scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None, *, draws: bool | str = False
+    scenario: Scenario,
+    arms: Sequence[str],
+    seed: int,
+    model: str | None = None,
+    *,
+    draws: bool | str = False,
+    own: Own = (),
 ) -> str:
-    """sha256 of what decides a study's results: scenario with overrides, arms, seed, a model of one's own, whether
-    runs draw their parameters, and the class table where changes would give another one."""
+    """sha256 of what decides a study's results: scenario with overrides, arms, seed, a model and outcomes of one's own,
+    whether runs draw their parameters, and the class table where changes would give another one."""
     drawn = ["draws"] if draws is True else [draws] if draws else []
-    parts = [scenario.sha256, sorted(arms), seed, *([model] if model else []), *drawn]
+    parts = [scenario.sha256, sorted(arms), seed, *([model] if model else []), *drawn, *map(list, own)]
     classes = classes_of(scenario).sha256
     parts += [classes] if classes != classes_of(scenario.counted_as(None)).sha256 else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def default_folder(
-    scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None, *, draws: bool | str = False
+    scenario: Scenario,
+    arms: Sequence[str],
+    seed: int,
+    model: str | None = None,
+    *,
+    draws: bool | str = False,
+    own: Own = (),
 ) -> Path:
     """results/<scenario>-<first 8 digits of the study's key>."""
-    return Path("results") / f"{scenario.name}-{study_key(scenario, arms, seed, model, draws=draws)[:8]}"
+    return Path("results") / f"{scenario.name}-{study_key(scenario, arms, seed, model, draws=draws, own=own)[:8]}"
 
 
 def run(  # noqa: PLR0913 - one keyword for each option of the command
@@ -86,6 +99,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     mechanisms: bool = False,
     draw_parameters: bool | str = False,
     placebos_ahead: bool = False,
+    outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None = None,
 ) -> AnalysedResult:
     """Simulate `runs` replications of the scenario in every arm and return what came of them.
 
@@ -110,6 +124,8 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         nothing else depends on it, nor does the digest
     draw_parameters : `posterior` or `prior`: each replication has all parameters from a joint draw, the same in every
         arm; `fitted` or True: it draws its weights and intercepts from the shipped fit
+    outcomes : functions of one arm's simulated history by name (`replications.own.ArmHistory`), or the name of a module
+        whose public functions they are; each is an outcome `own_<name>` beside ours
     placebos_ahead : with more than one worker, placebos of a large scenario are computed in a process meanwhile
 
     Returns
@@ -144,11 +160,12 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     scenario = with_classes(scenario)
     if draw_parameters and model is not None:
         raise WrongRequest("parameters are not drawn for a model of one's own: leave out one of the two")
-    job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draws)
+    own = own_outcomes(outcomes, elsewhere=workers > 1 or out is not None)
+    job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draws, own=own)
     sink: InMemory | Folder = InMemory()
     if out is not None:
         more = {"files": files or {}, "command": command, "mechanisms": mechanisms}
-        more |= {"draw_parameters": draws}
+        more |= {"draw_parameters": draws} | ({"own_outcomes": dict(own)} if own else {})
         sink = Folder(Path(out), manifest_of("run", scenario, chosen, seed, model, **more))
     simulated: list[Block] = []
     ahead = None
@@ -264,6 +281,19 @@ def import_model(model: str | None) -> None:
         agent_class_named(model)
     except ValueError as error:
         raise WrongRequest(str(error)) from error
+
+
+def own_outcomes(given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, *, elsewhere: bool) -> Own:
+    """What `outcomes` names. Raises WrongRequest where it names none. elsewhere: for other processes too."""
+    try:
+        if given is None:
+            return ()
+        own = functions_of(given) if isinstance(given, str) else references(given, elsewhere=elsewhere)
+        for _, reference in own:
+            function_named(reference)
+    except ValueError as error:
+        raise WrongRequest(str(error)) from error
+    return own
 
 
 __all__ = ["default_folder", "run", "study_key", "version"]

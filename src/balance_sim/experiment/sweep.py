@@ -9,13 +9,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.experiment.run import SHARD_RUNS, check_seed, import_model, run_tasks, runs_a_shard
+from balance_sim.experiment.run import SHARD_RUNS, check_seed, import_model, own_outcomes, run_tasks, runs_a_shard
 from balance_sim.experiment.status import PROGRESS, bytes_spoken, spoken
 from balance_sim.model.classes import with_classes
 from balance_sim.pool.errors import WrongRequest
@@ -37,6 +37,8 @@ from balance_sim.scenario.fingerprint import content_digest
 if TYPE_CHECKING:
     from distributed import Client
 
+    from balance_sim.replications.own import ArmHistory
+
 COMPACT_ROWS = 20_000
 TELL_EVERY = 1.0  # seconds between two reports
 PROBE_RUNS = 8
@@ -52,13 +54,14 @@ MOST_BYTES = 10 << 30
 class Where:
     """Where blocks run, and what a run may take. client: a Dask cluster instead of local processes.
 
-    block: runs a block, None for about two seconds of work."""
+    block: runs a block, None for about two seconds of work. outcomes: of one's own, as for `run`."""
 
     workers: int = 1
     client: Client | None = None
     model: str | None = None
     run_timeout: float | None = None
     block: int | None = None
+    outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,8 @@ def sweep(
     import_model(where.model)
     arms = chosen_arms(experiment.scenario, head.arms)
     scenario = with_classes(experiment.scenario)  # one class table for all points
-    job = Job(scenario, head.seed, arms, where.model, where.run_timeout)
+    own = own_outcomes(where.outcomes, elsewhere=True)
+    job = Job(scenario, head.seed, arms, where.model, where.run_timeout, own=own)
     design = list(design_points(experiment))
     folder = Path(out) if out is not None else default_folder(experiment)
 
@@ -202,6 +206,7 @@ def sweep(
     said: dict[str, Any] = {"paths": list(experiment.paths), "outcomes": list(head.outcomes)}
     said |= {"title": head.title, "question": head.question}
     more = {"files": files or {}, "command": command, "experiment": experiment.name, "points": None}
+    more |= {"own_outcomes": dict(own)} if own else {}
     more["design"] = experiment.design.model_dump() | said
     with Folder(folder, manifest_of("sweep", scenario, arms, job.seed, where.model, **more)) as sink:
         if retry_failed:

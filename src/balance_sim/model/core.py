@@ -114,9 +114,7 @@ class Baseline:
     keen: Floats  # (P, 2, M), or (R, P, 2, M): consent at the start, for the talks nobody recorded
     talks: Floats  # (n,), or (R, n): talks under way that a state has as a rule, at that consent
     signs: Floats  # (P, M) agreements a year that each dyad signs at that consent, but for what `foresight` adds to it
-    first: dict[str, Floats] = field(
-        default_factory=dict
-    )  # terms at the start, CHANGING and kept: (n, n), or (n, n, M)
+    first: dict[str, Floats] = field(default_factory=dict)  # changing and kept terms at the start, (n, n) or (n, n, M)
 
 
 @dataclass(frozen=True)

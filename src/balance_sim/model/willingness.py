@@ -298,16 +298,19 @@ def foresight(p: Prospects) -> Floats:
     return np.asarray(-np.log1p(feared / p.world.rules.gain_floor))
 
 
+MANY = 200.0  # from which a Poisson number is close enough to its mean for two terms of a series
+
+
 def expected_log(mean: Floats) -> Floats:
     """E ln(1 + N) of a Poisson number N, what talks under way are where many dyads seldom open any. mean: >= 0.
 
     >>> [round(float(one), 4) for one in expected_log(np.array([0.0, 1.0]))]
     [0.0, 0.5734]
     """
-    most = float(mean.max(initial=0.0))
-    counts = np.arange(1.0, 20.0 + most + 10.0 * most**0.5)
-    chance = np.exp(-mean)[..., None] * np.cumprod(mean[..., None] / counts, axis=-1)
-    return np.asarray(chance @ np.log1p(counts))
+    few = np.minimum(mean, MANY)
+    counts = np.arange(1.0, MANY + 160.0)
+    chance = np.exp(-few)[..., None] * np.cumprod(few[..., None] / counts, axis=-1)
+    return np.where(mean > MANY, np.log1p(mean) - 0.5 * mean / (1.0 + mean) ** 2, chance @ np.log1p(counts))
 
 
 def _talks_budget(x: Extremes) -> Bounds:

@@ -32,6 +32,7 @@ from balance_sim.replications.filtered import (
     prospect_of,
 )
 from balance_sim.replications.outcomes import FILTERED, days_after, is_new, outcomes_of
+from balance_sim.replications.own import Own, measured
 from balance_sim.replications.players import Cast
 from balance_sim.replications.recorder import Recorder, focal_recorder
 from balance_sim.replications.tables import BlockTables, accord_table, dyad_table, runs_table
@@ -90,6 +91,8 @@ class Batch:
         made, count = self.made[arm], len(self.numbers)
         outcomes = outcomes_of(worlds, made, None if control is None else self.made[control], count)
         outcomes |= self.recorder.columns(arm, made, count)
+        if self.recorder.own:
+            outcomes |= measured(worlds, arm, made, self.numbers, outcomes, self.recorder.own)
         if names is not None:
             missing = np.full(count, np.nan)
             outcomes = {name: outcomes.get(name, missing) for name in names}
@@ -106,12 +109,13 @@ def simulate_block(
     draws: bool = False,
     model: str | None = None,
     cast: Cast | None = None,
+    own: Own = (),
 ) -> BlockTables:
     """All arms of a block's replications. `arms` holds the control arm too.
 
     extra: arms that a part of the replications is simulated in too. draws: each replication has parameters of its own.
     model: `module:Class` of a StateAgent subclass that decides, one replication at a time, as Mesa agents.
-    cast: players of a game, whose outcomes are measured too."""
+    cast: players of a game, whose outcomes are measured too. own: outcomes of one's own."""
     numbers = np.arange(block.first, block.stop, dtype=np.uint64)
 
     def batches(worlds: Worlds, numbers: Runs, arms: Sequence[str]) -> list[Batch]:
@@ -119,11 +123,11 @@ def simulate_block(
             from balance_sim.model.agents import agent_class_named
 
             agent_class = agent_class_named(model)
-            return [_simulate_agents(worlds, seed, run, arms, agent_class, cast) for run in numbers]
+            return [_simulate_agents(worlds, seed, run, arms, agent_class, cast, own) for run in numbers]
         size, out = batch_runs(worlds.reference.n), []
         for some in (numbers[first : first + size] for first in range(0, len(numbers), size)):
-            own = with_draws(worlds, seed, some) if draws else worlds
-            out.append(simulate_arms(own, seed, some, arms, focal_recorder(worlds, cast)))
+            drawn = with_draws(worlds, seed, some) if draws else worlds
+            out.append(simulate_arms(drawn, seed, some, arms, focal_recorder(worlds, cast, own)))
         return out
 
     tables = tabulate(worlds, batches(worlds, numbers, arms))
@@ -150,11 +154,17 @@ def batch_runs(states: int) -> int:
 
 
 def _simulate_agents(
-    worlds: Worlds, seed: int, run: np.uint64, arms: Sequence[str], agent_class: type[StateAgent], cast: Cast | None
+    worlds: Worlds,
+    seed: int,
+    run: np.uint64,
+    arms: Sequence[str],
+    agent_class: type[StateAgent],
+    cast: Cast | None,
+    own: Own,
 ) -> Batch:
     from balance_sim.model.agents import BalanceModel
 
-    batch = Batch(np.array([run], dtype=np.uint64), focal_recorder(worlds, cast))
+    batch = Batch(np.array([run], dtype=np.uint64), focal_recorder(worlds, cast, own))
     prospect: Prospect | None = None
     for arm in arms:
         model = BalanceModel(worlds.scenario, arm, seed, run=int(run), worlds=worlds, agent_class=agent_class)

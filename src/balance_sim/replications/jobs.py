@@ -23,6 +23,7 @@ from balance_sim.pool.machine import keep_freed_memory
 from balance_sim.replications.arms import ExtraArms, compile_arms, extra_arms, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra, simulate_block
 from balance_sim.replications.draws import joint_draws
+from balance_sim.replications.own import Own
 from balance_sim.replications.parameter_draws import Draws, at
 from balance_sim.replications.players import Cast
 from balance_sim.replications.tables import BlockTables, joined
@@ -82,7 +83,8 @@ class Job:
 
     arms: the control arm first. model: `module:Class` of a StateAgent subclass, None for the block engine.
     run_timeout: seconds a replication. mechanisms: simulate the extra arms too. draws: each replication draws its
-    parameters, from the fit (True) or jointly from the draws of this name (`draws.drawing`). cast: a game's players."""
+    parameters, from the fit (True) or jointly from the draws of this name (`draws.drawing`). cast: a game's players.
+    own: outcomes of one's own, as `module:function`."""
 
     scenario: Scenario
     seed: int
@@ -92,6 +94,7 @@ class Job:
     mechanisms: bool = False
     draws: bool | str = False
     cast: Cast | None = None
+    own: Own = ()
     joint: list[Draws] = field(default_factory=list, compare=False, repr=False)
     compiled: Compiled = field(default_factory=partial(LRUCache, POINTS_KEPT), compare=False, repr=False)
 
@@ -134,6 +137,7 @@ class Job:
                     draws=bool(self.draws),
                     model=self.model,
                     cast=self.cast,
+                    own=self.own,
                 )
 
     def _drawn(self, block: Block) -> BlockTables:
@@ -147,7 +151,7 @@ class Job:
                 worlds = compile_arms(own, self.arms)
                 is_extra = self.mechanisms and len(runs_with_extra(one)) > 0
                 more = extra_arms(worlds, headline_arm(own, self.arms)) if is_extra else None
-                parts.append(simulate_block(worlds, self.seed, one, self.arms, more))
+                parts.append(simulate_block(worlds, self.seed, one, self.arms, more, own=self.own))
         whole = joined(parts)
         assert whole is not None
         return whole

@@ -101,6 +101,7 @@ MEASURES = {
     "camps_energy": Measure(_SCALE, "-1 to 1", "Landscape energy of the two camps, a unit of weight"),
     "camps_frustration": Measure(_SHARE, "share of dyads", "Dyads on the wrong side of the two camps"),
     "camps_moved": Measure(_COUNT, "states", "States in another camp than just before the event"),
+    "own": Measure(_SCALE, "as its author says", "An outcome of your own: {of}"),
     "player_insecurity": Measure(_SCALE, "0 to 1", "Insecurity of {of}"),
     "player_effort": Measure(_SCALE, "share of capability", "Rise of effort of {of}"),
     "player_agreements_against": Measure(

@@ -29,6 +29,7 @@ from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
 from balance_sim.replications.expected import at_start, in_spans, with_event
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
+from balance_sim.replications.own import Own
 from balance_sim.replications.players import Cast, PlayerMeasures
 from balance_sim.replications.scene import (
     EventRoles,
@@ -48,8 +49,8 @@ Bools = npt.NDArray[np.bool_]
 class Recorder:
     """Looks at replications of several arms for the event's cast. `observer(arm)` goes into `simulate`."""
 
-    def __init__(self, worlds: Worlds, cast: EventRoles, players: PlayerMeasures | None = None) -> None:
-        self.worlds, self.cast, self.players = worlds, cast, players
+    def __init__(self, worlds: Worlds, cast: EventRoles, players: PlayerMeasures | None = None, own: Own = ()) -> None:
+        self.worlds, self.cast, self.players, self.own = worlds, cast, players, own
         self.windows = sorted(worlds.scenario.report.windows)
         self._found: dict[str, dict[str, Floats]] = {}
         self._held: dict[str, tuple[Floats, Floats]] = {}  # longest window, (R, n): effort, deepest tie
@@ -107,9 +108,9 @@ class Recorder:
         return out | (self.players.counts(made, runs) if self.players is not None else {})
 
 
-def focal_recorder(worlds: Worlds, cast: Cast | None = None) -> Recorder:
-    """A recorder of what is told of the focal event's cast, and of a game's."""
-    return Recorder(worlds, focal_roles(worlds), None if cast is None else PlayerMeasures(worlds, cast))
+def focal_recorder(worlds: Worlds, cast: Cast | None = None, own: Own = ()) -> Recorder:
+    """A recorder of what is told of the focal event's cast, and of a game's. own: outcomes of one's own."""
+    return Recorder(worlds, focal_roles(worlds), None if cast is None else PlayerMeasures(worlds, cast), own)
 
 
 def coalition(counter: Bools, capability: Floats, inside: Bools) -> Floats:

@@ -303,6 +303,7 @@ def differing(before: Manifest, now: Manifest) -> list[str]:
         for key in ("study", "arms", "seed", "model", "draw_parameters")
         if getattr(before, key) != getattr(now, key)
     ]
+    out += [] if before.own == now.own else [f"own_outcomes: {before.own} there, {now.own} asked for"]
     out += [] if before.cast == now.cast else ["game: other players, or other outcomes of theirs"]
     numpy_there, numpy_here = (one.versions["numpy"].split(".")[0] for one in (before, now))
     if before.version != now.version or numpy_there != numpy_here:

@@ -24,6 +24,7 @@ from pydantic import (
 
 from balance_sim.pool.atomic import write_atomic
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
+from balance_sim.replications.own import Own
 from balance_sim.replications.players import Cast
 from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
 from balance_sim.scenario.fingerprint import Classes
@@ -129,10 +130,16 @@ class Manifest(_Part):
     files: dict[str, str] = Field(default={}, description="texts by name")
     command: str = Field(default="", description="text")
     mechanisms: StrictBool = Field(default=False, description="true or false")
+    own_outcomes: dict[Name, Name] | None = Field(default=None, description="module:function by name, or null")
     game: PlayedBy | None = Field(default=None, description="a game: its name, its plan and its players' outcomes")
     experiment: Name | None = Field(default=None, description="a name")
     design: SweepDesign = Field(default=SweepDesign(), description="the design")
     points: PointsNamed | None = Field(default=None, description="a sha256 and counts, or null")
+
+    @property
+    def own(self) -> Own:
+        """Outcomes of one's own: name, and `module:function`."""
+        return tuple(sorted((self.own_outcomes or {}).items()))
 
     @property
     def cast(self) -> Cast | None:

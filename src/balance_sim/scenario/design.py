@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from balance_sim.scenario.assemble import value_at
-from balance_sim.scenario.defaults import parameter_table, presets
+from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, listed, shown
 from balance_sim.scenario.nodes import REFUSED, Node, plain
 from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
@@ -350,10 +350,10 @@ def _read_distribution(node: Node, path: str, found: Diagnostics) -> Spread | No
 def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
     """Every default that is a guess and may move alone, over its range.
 
-    A weight that the theory itself names is no guess. Shares of capability must sum to 1 and signals must rise in
-    their order, so those cannot be drawn one apart from the other: vary them in lists."""
+    A weight that the theory itself names, or that is off, is no guess. Shares of capability must sum to 1 and signals
+    must rise in their order, so those cannot be drawn one apart from the other: vary them in lists."""
     preset = presets().get(scenario.theory.preset)
-    taken = taken | {f"theory.weights.{term}" for term in (preset.weights if preset else ())}
+    taken = taken | {f"theory.weights.{term}" for term in (*(preset.weights if preset else ()), *switches())}
     out = []
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]

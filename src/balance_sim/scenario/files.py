@@ -25,6 +25,7 @@ LARGEST_TOGETHER = 32 << 20
 SCENARIOS = Path("scenarios")
 EXPERIMENTS = Path("experiments")
 GAMES = Path("games")
+PLAN = "coordination.yaml"
 FOLDERS = (SCENARIOS, EXPERIMENTS, GAMES)
 """Of the working directory, and of what comes with the package: a bare name is sought in both, in this order."""
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS)
@@ -157,7 +158,18 @@ def shipped_root() -> Path | None:
 def shipped_files() -> list[tuple[Path, Path]]:
     """The folder and the path of each scenario, experiment and game of the package."""
     root = shipped_root()
-    return [(folder, path) for folder in FOLDERS for path in sorted((root / folder).glob("*.yaml"))] if root else []
+    return [] if root is None else named_files(root)
+
+
+def named_files(root: Path) -> list[tuple[Path, Path]]:
+    """The folder and the path of each file below `root` that is found by its name; see `name_of`."""
+    patterns = ("*.yaml", f"*/{PLAN}")
+    return [(of, path) for of in FOLDERS for pattern in patterns for path in sorted((root / of).glob(pattern))]
+
+
+def name_of(path: Path) -> str:
+    """What commands find a file by: its own name, or that of its folder where it is the plan in it."""
+    return path.parent.name if path.name == PLAN else path.stem
 
 
 def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
@@ -176,8 +188,8 @@ def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
         bare, root = path.name == written, shipped_root()
         candidates = [path.with_name(f"{path.name}.yaml")]
         for folder in folders:
-            here = folder / f"{path.name}.yaml"
-            candidates += [here, *([root / here] if bare and root is not None else [])]
+            here = (folder / f"{path.name}.yaml", folder / path.name / PLAN)
+            candidates += [*here, *(root / one for one in here if bare and root is not None)]
         return next((one for one in candidates if os.path.isfile(one)), path)
     return path
 
@@ -202,7 +214,7 @@ def _near(path: Path) -> str:
     """`did you mean `x`?` of a YAML file here, beside `path` or shipped whose name is near, its year left out or not;
     else which files there are here, or by which names the package has scenarios."""
     offered = shipped_files()
-    names = {of.stem: of.stem for _, of in offered}
+    names = {name_of(of): name_of(of) for _, of in offered}
     # of two of one name the one in the folder that was meant
     for folder in (EXPERIMENTS, SCENARIOS, path.parent):
         try:
@@ -221,7 +233,7 @@ def _near(path: Path) -> str:
     there = [path for path in names.values() if Path(path).parent != EXPERIMENTS and os.path.isfile(path)]
     if there:
         return f"these exist: {listed(there)}"
-    scenarios = [of.stem for folder, of in offered if folder is SCENARIOS]
+    scenarios = [name_of(of) for folder, of in offered if folder is SCENARIOS]
     return f"these are shipped: {listed(scenarios)} (balance-sim list)" if scenarios else ""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
@@ -23,7 +24,7 @@ from balance_sim.scenario.diagnostics import (
     shown,
 )
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import FOLDERS, Sources, shipped_files
+from balance_sim.scenario.files import Sources, name_of, named_files, shipped_files
 from balance_sim.scenario.layout import OTHER_NAMES, bounds, homes, parts_of
 from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
 from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
@@ -305,21 +306,20 @@ class Offered(NamedTuple):
 
 def offered_files() -> list[Offered]:
     """Scenarios, experiments and games in the folders here and of the package, each name once and a file here first."""
-    here = [(folder, path) for folder in FOLDERS for path in sorted(folder.glob("*.yaml"))]
     own = {os.path.realpath(path) for _, path in shipped_files()}
     found: dict[tuple[str, str], Offered] = {}
-    for folder, path in [*here, *shipped_files()]:
+    for folder, path in [*named_files(Path()), *shipped_files()]:
         try:
             tree, _ = read_document(Sources(path).main(), str(path))
         except ScenarioError:
             continue
-        kind, title = file_kind(tree.fields), tree.get("title")
+        kind, title, name = file_kind(tree.fields), tree.get("title"), name_of(path)
         if kind is not None and kind.name in SHOWN_KINDS:
             first, second, *more = kind.command.split()
-            command = " ".join([first, second, path.stem, *more])
+            command = " ".join([first, second, name, *more])
             said = title.text if title is not None else ""
-            one = Offered(path.stem, kind.name, said, command, str(path), os.path.realpath(path) in own)
-            found.setdefault((folder.name, path.stem), one)
+            one = Offered(name, kind.name, said, command, str(path), os.path.realpath(path) in own)
+            found.setdefault((folder.name, name), one)
     return sorted(found.values(), key=lambda one: [*SHOWN_KINDS].index(one.kind))
 
 

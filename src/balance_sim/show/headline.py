@@ -131,6 +131,7 @@ def headline(result: AnalysedResult, console: Console | None = None, *, verbose:
             page.text("\n" + "\n".join(uncertainty_lines(result.uncertainty, page.console.width)))
         _arms(result, page)
         _declared(result, page)
+        _own(result, page)
         _dyads(result, page, None if verbose else TOP)
         _scheduled(result, page)
         if verbose:
@@ -215,6 +216,24 @@ def _arms(result: AnalysedResult, page: _Page) -> None:
     page.heading(f"{say.capital(say.COUNTER)} {say.within(result.window)}, {runs} per arm")
     _effects(page, "arm", titles, frame)
     page.text(f"Effects are paired with the control arm. {say.CAVEAT}" if len(titles) > 1 else say.CAVEAT)
+
+
+def _own(result: AnalysedResult, page: _Page) -> None:
+    """Outcomes of one's own: level in the control arm, and the headline arm's effect."""
+    names = [name for name in result.by_run.names if name.startswith("own_")]
+    arm = result.headline_arm
+    if not names:
+        return
+    rows = []
+    for name in names:
+        base, row = _row(result.levels, result.reference, name), _row(result.effects, arm or "", name)
+        cells = ["", "", ""]
+        if row is not None and math.isfinite(row["mean"]):
+            cells = say.effect_cells({**row, "effect": row["mean"]}, say.decimals(row["mcse"], row["lo"], row["hi"]))
+        level = "-" if base is None else say.number(base["mean"], 2)
+        rows.append([say.arm_words(name.removeprefix("own_")), level, *cells])
+    page.heading(f"Outcomes of your own, {say.plural(result.runs, 'replication')} per arm")
+    page.table(("outcome", "control", "effect", "95 % CI", "MCSE"), rows)
 
 
 def _effects(page: _Page, head: str, names: Sequence[str], frame: pd.DataFrame) -> None:

@@ -179,6 +179,8 @@ def outcome_words(outcome: str) -> str:
     from balance_sim.replications.outcomes import known_outcome
 
     found = known_outcome(outcome)
+    if found is not None and found.measure == "own":
+        return outcome.removeprefix("own_").replace("_", " ")
     what = {"accords": _COUNTS, "declarations": _DECLARED}.get(found.measure if found else "", {})
     if found is None or found.window is None or not (found.kind or found.of in what):
         return outcome.replace("_", " ")

@@ -1,0 +1,189 @@
+"""Outcomes of one's own: functions of one arm's simulated history, measured in every replication as ours are.
+
+    # mine.py
+    def first_of_japan(history):
+        "Days to the first new security agreement of Japan."
+        made = history.agreements
+        return history.first(made["new"] & made["security"] & ((made["a"] == "JPN") | (made["b"] == "JPN")))
+
+`balance-sim run SCENARIO --outcomes mine` measures every public function of the module, and stores `own_first_of_japan`
+beside our outcomes: paired, with effects, intervals, figures and exports. What a function gives of a replication has to
+follow from that replication alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.state import AgreementRows
+from balance_sim.replications.outcomes import Outcome, days_after, is_new
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Own = tuple[tuple[str, str], ...]
+"""Names of outcomes, and `module:function` of each."""
+LOCAL = "<here>"
+_here: dict[str, Callable[[ArmHistory], Any]] = {}
+
+
+@dataclass(frozen=True)
+class ArmHistory:
+    """Some replications of one arm, R of them, as an outcome of one's own sees them.
+
+    Attributes
+    ----------
+    arm : its name
+    runs : (R,) numbers of the replications
+    states : codes of all states
+    horizon : days from the focal date to the scenario's end
+    outcomes : our own outcomes by name, (R,) each; missing where that did not come by the horizon
+    """
+
+    arm: str
+    runs: npt.NDArray[np.int64]
+    states: tuple[str, ...]
+    horizon: float
+    outcomes: Mapping[str, Floats]
+    worlds: Worlds
+    made: AgreementRows
+
+    @cached_property
+    def agreements(self) -> pd.DataFrame:
+        """Every agreement under way or made, a row each: `row` (which of the R replications), `a`, `b`, `kind`,
+        `security`, `direction`, `origin`, `new` (signed after the focal date, neither signed nor scheduled at the
+        start), and `signed`, `in_force`, `ended` in days from the focal date; missing where not by the horizon."""
+        import pandas as pd  # whoever has no outcomes of their own does without
+
+        world, made, codes = self.worlds.arms[self.arm], self.made, np.array(self.states)
+        days = {name: getattr(made, name) - world.focal_day for name in ("signed", "in_force", "ended")}
+        return pd.DataFrame(
+            {
+                "row": made.run,
+                "a": codes[world.first[made.pair]],
+                "b": codes[world.second[made.pair]],
+                "kind": np.array(world.ladder.names)[made.kind],
+                "security": world.ladder.security[made.kind],
+                "direction": np.array(DIRECTIONS)[self.worlds.baseline.direction[made.pair]],
+                "origin": np.array(ORIGINS)[made.origin],
+                "new": is_new(made.origin, days_after(made.signed, world.focal_day), self.horizon),
+                **{name: np.where(of < self.horizon, of, np.nan) for name, of in days.items()},
+            }
+        )
+
+    def count(self, rows: Any) -> Floats:
+        """(R,) how many agreements of a mask over `agreements`."""
+        chosen = np.asarray(rows, dtype=bool)
+        return np.bincount(self.made.run[chosen], minlength=len(self.runs)).astype(float)
+
+    def first(self, rows: Any, date: str = "signed") -> Floats:
+        """(R,) days from the focal date to the first of these agreements; missing where there is none."""
+        chosen = np.asarray(rows, dtype=bool)
+        out = np.full(len(self.runs), np.inf)
+        days = self.agreements[date].to_numpy()[chosen]
+        known = np.isfinite(days)
+        np.minimum.at(out, self.made.run[chosen][known], days[known])
+        return np.where(np.isfinite(out), out, np.nan)
+
+
+def measured(
+    worlds: Worlds, arm: str, made: AgreementRows, runs: npt.NDArray[np.uint64], known: Mapping[str, Floats], own: Own
+) -> dict[str, Floats]:
+    """Each outcome of one's own, (R,). Raises ValueError for what is no column of numbers."""
+    world = worlds.arms[arm]
+    history = ArmHistory(
+        arm, runs.astype(np.int64), world.codes, float(world.grid[-1] - world.focal_day), known, worlds, made
+    )
+    out = {}
+    for name, reference in own:
+        found = np.asarray(function_named(reference)(history), dtype=np.float64)
+        if found.shape != (len(runs),):
+            raise ValueError(f"outcome `{name}` ({reference}) gave {found.shape}, not a number for each of {len(runs)}")
+        if np.isinf(found).any():
+            raise ValueError(f"outcome `{name}` ({reference}) gave an infinite number; missing is NaN")
+        out[Outcome("own", name).name] = found
+    return out
+
+
+def function_named(reference: str) -> Callable[[ArmHistory], Any]:
+    """What `module:function` names. Importing it runs that module's code.
+
+    Raises ValueError where there is none, and where the module's code ends in whatever exception, SystemExit too."""
+    module, _, name = reference.partition(":")
+    if module == LOCAL:
+        if name not in _here:
+            raise ValueError(f"outcome `{name}` is a function of another process: put it into a module")
+        return _here[name]
+    try:
+        found: Any = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"--outcomes {module}: cannot be imported ({error})") from error
+    except (Exception, SystemExit) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ValueError(f"--outcomes {module}: it ends in {why}; repair it, and try `import {module}`") from error
+    if not isinstance(found, FunctionType) or found.__module__ != module:
+        raise ValueError(f"--outcomes {module}: `{name}` is no function that this module defines")
+    return found
+
+
+def functions_of(module: str) -> Own:
+    """Every public function that a module defines, by name. Raises ValueError where there is none."""
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise ValueError(
+            f"--outcomes {module}: not the name of a module, as `mine` for mine.py in the working directory"
+        )
+    try:
+        there = vars(import_module(module))
+    except (Exception, SystemExit) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ValueError(f"--outcomes {module}: cannot be imported ({why})") from error
+    names = sorted(
+        name
+        for name, one in there.items()
+        if isinstance(one, FunctionType) and one.__module__ == module and not name.startswith("_")
+    )
+    if not names:
+        raise ValueError(f"--outcomes {module}: it defines no function; write `def name(history): ...`")
+    return tuple((name, f"{module}:{name}") for name in names)
+
+
+def references(functions: Mapping[str, Callable[[ArmHistory], Any]], *, elsewhere: bool) -> Own:
+    """`module:function` of each; of what is in no module a name that is good in this process alone.
+
+    elsewhere: other processes are to find them too. Raises ValueError where they could not, or a name is none."""
+    out = []
+    for name in sorted(functions):
+        one = functions[name]
+        if not name.isidentifier():
+            raise ValueError(f"outcome `{name}`: a name is letters, digits and _")
+        module, of = getattr(one, "__module__", "") or "", getattr(one, "__qualname__", "")
+        if module not in ("", "__main__") and of.isidentifier():
+            out.append((name, f"{module}:{of}"))
+            continue
+        if elsewhere:
+            raise ValueError(
+                f"outcome `{name}` is defined in no module that workers and readers of the folder could import: put it "
+                "into a file of its own, or run with workers=1 and without a folder"
+            )
+        _here[name] = one
+        out.append((name, f"{LOCAL}:{name}"))
+    return tuple(out)
+
+
+def meaning(reference: str) -> str:
+    """The first line of the function's docstring, as far as it can be imported."""
+    try:
+        return (function_named(reference).__doc__ or "").strip().partition("\n")[0]
+    except ValueError:
+        return ""

@@ -1,0 +1,118 @@
+"""Outcomes of one's own: measured, stored, paired and shown like ours, and their code runs only where it is named."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+import balance_sim as bs
+from balance_sim.cli import main
+from balance_sim.pool.errors import WrongRequest
+
+SMALL = str(Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml")
+MINE = """
+def ours_again(history):
+    'New security agreements, counted a second time.'
+    made = history.agreements
+    return history.count(made["new"] & made["security"] & (made["signed"].fillna(1e9) < 301))
+
+def first_at_all(history):
+    made = history.agreements
+    return history.first(made["new"])
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module in the working directory, new to this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(tmp_path))])
+    monkeypatch.setenv("PYTHONPATH", "")
+    name = f"mine_{abs(hash(str(tmp_path))):x}"
+    (tmp_path / f"{name}.py").write_text(MINE, encoding="utf-8")
+    return name
+
+
+def ask(*words: str) -> Any:
+    return CliRunner().invoke(main, list(words), catch_exceptions=False)
+
+
+def test_a_module_in_this_folder_is_measured_and_read_back(mine: str) -> None:
+    words = ["run", SMALL, "--runs", "20", "--no-figures", "--no-mechanisms", "--outcomes", mine, "--json"]
+    one = json.loads(ask(*words, "--workers", "1", "--out", "a").stdout)
+    two = json.loads(ask(*words, "--workers", "2", "--out", "b").stdout)
+    assert one["digest"] == two["digest"]
+    frame = bs.open_result("a").outcomes
+    np.testing.assert_array_equal(frame["own_ours_again"], frame["accords_all_300"])
+    found, ours = (one["effects"]["summit"][name] for name in ("own_ours_again", "accords_all_300"))
+    assert found["estimator"] == "count" and ours["estimator"] == "filtered"
+    paired = frame.set_index(["run", "arm"])["own_ours_again"].unstack()
+    assert found["mean"] == pytest.approx((paired["summit"] - paired["no_summit"]).mean())
+    told = ask(*words[:-1], "--workers", "1", "--out", "a").stdout
+    assert "Outcomes of your own" in told and "ours again" in told
+    assert "own_first_at_all" in ask("export", "a", "--out", "a.csv").stdout + Path("a.csv").read_text(encoding="utf-8")
+
+
+def test_its_code_runs_only_where_it_is_named(mine: str) -> None:
+    assert ask("run", SMALL, "--runs", "4", "--no-figures", "--outcomes", mine, "--out", "a").exit_code == 0
+    plain = ask("verify", "a")
+    assert plain.exit_code == 0 and f"--outcomes {mine} allows it to run" in plain.stderr
+    assert "4 runs of" in ask("verify", "a", "--outcomes", mine).output
+    assert ask("package", "a", "--out", "a.zip").exit_code == 0
+    refused = ask("reproduce", "a.zip")
+    assert refused.exit_code == 2 and f"--outcomes {mine} allows it" in refused.stderr
+    assert ask("reproduce", "a.zip", "--outcomes", mine).stdout.startswith("reproduced")
+    other = ask("run", SMALL, "--runs", "4", "--no-figures", "--out", "a")
+    assert other.exit_code == 2 and "own_outcomes" in other.stderr
+
+
+def test_a_sweep_has_them_at_every_point(mine: str, lab: Any) -> None:
+    Path("small.yaml").write_text(lab.scenario_path.read_text(encoding="utf-8"), encoding="utf-8")
+    Path("exp.yaml").write_text(lab.path.read_text(encoding="utf-8"), encoding="utf-8")
+    done = ask("sweep", "exp.yaml", "--workers", "1", "--out", "s", "--outcomes", mine)
+    assert done.exit_code == 0, done.output
+    assert all("own_first_at_all" in pq.read_schema(shard).names for shard in Path("s", "runs").iterdir())
+
+
+def test_functions_of_this_process_are_measured_in_it_alone() -> None:
+    scenario = bs.load_scenario(SMALL)
+    with_own = bs.run(scenario, runs=6, outcomes={"twice": lambda history: 2 * history.outcomes["accords_all_300"]})
+    frame = with_own.outcomes
+    np.testing.assert_array_equal(frame["own_twice"], 2 * frame["accords_all_300"])
+    with pytest.raises(WrongRequest, match="defined in no module"):
+        bs.run(scenario, runs=2, workers=2, outcomes={"twice": lambda history: history.count([])})
+    with pytest.raises(WrongRequest, match="letters, digits and _"):
+        bs.run(scenario, runs=2, outcomes={"a b": lambda history: history.count([])})
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("x = 1", "it defines no function"),
+        ("def broken(:", "cannot be imported"),
+        ("raise SystemExit(3)", "cannot be imported"),
+        (None, "cannot be imported"),
+    ],
+)
+def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, said: str) -> None:
+    if code is None:
+        Path(f"{mine}.py").unlink()
+    else:
+        Path(f"{mine}.py").write_text(code, encoding="utf-8")
+    done = ask("run", SMALL, "--runs", "2", "--outcomes", mine, "--out", "a")
+    assert done.exit_code == 2 and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_function_that_gives_no_column_fails_its_replications(mine: str) -> None:
+    Path(f"{mine}.py").write_text("def wrong(history):\n    return [1, 2, 3]\n", encoding="utf-8")
+    done = ask("run", SMALL, "--runs", "2", "--no-figures", "--outcomes", mine, "--workers", "1", "--out", "a")
+    assert done.exit_code == 3
+    rows = json.loads(Path("a/failed.json").read_text(encoding="utf-8"))
+    assert "outcome `wrong`" in rows[0]["traceback"] and "not a number for each of 1" in rows[0]["traceback"]
