@@ -21,7 +21,7 @@ from scipy.stats import qmc
 from balance_sim.analysis.mechanisms import COLUMNS, NOT_TESTED, tag_of, values
 from balance_sim.replications.arms import headline_arm
 from balance_sim.scenario import Scenario, load_scenario, value_at, with_values
-from balance_sim.scenario.defaults import parameter_table, presets
+from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.schema import SIGNAL_ORDER
 
 DRAWS, SEED = 200, 1
@@ -34,7 +34,7 @@ IDS = [f"M{number}" for number in range(1, 18)]
 def ranges(scenario: Scenario) -> dict[str, tuple[float, float]]:
     """Range of every guessed parameter that the scenario has, by key path."""
     preset = presets().get(scenario.theory.preset)
-    named = {f"theory.weights.{term}" for term in (preset.weights if preset else ())}
+    named = {f"theory.weights.{term}" for term in (*(preset.weights if preset else ()), *switches())}
     out = {}
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]

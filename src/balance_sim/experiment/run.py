@@ -31,7 +31,7 @@ from balance_sim.replications.blocks import Block, runs_with_extra
 from balance_sim.replications.draws import drawing
 from balance_sim.replications.jobs import Job, Progress, Task, TaskResult
 from balance_sim.replications.outcomes import Outcome
-from balance_sim.replications.own import History, Own, function_named, functions_of, references
+from balance_sim.replications.own import ArmHistory, Own, function_named, functions_of, references
 from balance_sim.results.estimates import estimates_of
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
 from balance_sim.results.store import missing
@@ -99,7 +99,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     mechanisms: bool = False,
     draw_parameters: bool | str = False,
     placebos_ahead: bool = False,
-    outcomes: str | Mapping[str, Callable[[History], Any]] | None = None,
+    outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None = None,
 ) -> AnalysedResult:
     """Simulate `runs` replications of the scenario in every arm and return what came of them.
 
@@ -124,7 +124,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         nothing else depends on it, nor does the digest
     draw_parameters : `posterior` or `prior`: each replication has all parameters from a joint draw, the same in every
         arm; `fitted` or True: it draws its weights and intercepts from the shipped fit
-    outcomes : functions of one arm's simulated history by name (`replications.own.History`), or the name of a module
+    outcomes : functions of one arm's simulated history by name (`replications.own.ArmHistory`), or the name of a module
         whose public functions they are; each is an outcome `own_<name>` beside ours
     placebos_ahead : with more than one worker, placebos of a large scenario are computed in a process meanwhile
 
@@ -283,7 +283,7 @@ def import_model(model: str | None) -> None:
         raise WrongRequest(str(error)) from error
 
 
-def own_outcomes(given: str | Mapping[str, Callable[[History], Any]] | None, *, elsewhere: bool) -> Own:
+def own_outcomes(given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, *, elsewhere: bool) -> Own:
     """What `outcomes` names. Raises WrongRequest where it names none. elsewhere: for other processes too."""
     try:
         if given is None:

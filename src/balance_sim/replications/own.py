@@ -18,26 +18,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import AgreementRows
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Floats = npt.NDArray[np.float64]
 Own = tuple[tuple[str, str], ...]
 """Names of outcomes, and `module:function` of each."""
 LOCAL = "<here>"
-_here: dict[str, Callable[[History], Any]] = {}
+_here: dict[str, Callable[[ArmHistory], Any]] = {}
 
 
 @dataclass(frozen=True)
-class History:
+class ArmHistory:
     """Some replications of one arm, R of them, as an outcome of one's own sees them.
 
     Attributes
@@ -62,6 +64,8 @@ class History:
         """Every agreement under way or made, a row each: `row` (which of the R replications), `a`, `b`, `kind`,
         `security`, `direction`, `origin`, `new` (signed after the focal date, neither signed nor scheduled at the
         start), and `signed`, `in_force`, `ended` in days from the focal date; missing where not by the horizon."""
+        import pandas as pd  # whoever has no outcomes of their own does without
+
         world, made, codes = self.worlds.arms[self.arm], self.made, np.array(self.states)
         days = {name: getattr(made, name) - world.focal_day for name in ("signed", "in_force", "ended")}
         return pd.DataFrame(
@@ -98,7 +102,7 @@ def measured(
 ) -> dict[str, Floats]:
     """Each outcome of one's own, (R,). Raises ValueError for what is no column of numbers."""
     world = worlds.arms[arm]
-    history = History(
+    history = ArmHistory(
         arm, runs.astype(np.int64), world.codes, float(world.grid[-1] - world.focal_day), known, worlds, made
     )
     out = {}
@@ -112,7 +116,7 @@ def measured(
     return out
 
 
-def function_named(reference: str) -> Callable[[History], Any]:
+def function_named(reference: str) -> Callable[[ArmHistory], Any]:
     """What `module:function` names. Importing it runs that module's code.
 
     Raises ValueError where there is none, and where the module's code ends in whatever exception, SystemExit too."""
@@ -154,7 +158,7 @@ def functions_of(module: str) -> Own:
     return tuple((name, f"{module}:{name}") for name in names)
 
 
-def references(functions: Mapping[str, Callable[[History], Any]], *, elsewhere: bool) -> Own:
+def references(functions: Mapping[str, Callable[[ArmHistory], Any]], *, elsewhere: bool) -> Own:
     """`module:function` of each; of what is in no module a name that is good in this process alone.
 
     elsewhere: other processes are to find them too. Raises ValueError where they could not, or a name is none."""
