@@ -332,13 +332,13 @@ EXPERIMENT = [
      "  help: write decimal digits; allowed: 0..18446744073709551615"),
     ("B59", "events.summit.visibility", "events.summit.visibilty",
      "6:3: error[E401] events.summit.visibilty: `events.summit` has no `visibilty`\n"
-     "  help: did you mean `visibility`?"),
+     "  help: did you mean `events.summit.visibility`?"),
     ("B59 parameter", "parameters.beta", "parameters.betta",
      "7:3: error[E401] parameters.betta: `parameters` has no `betta`\n"
-     "  help: did you mean `beta`?"),
+     "  help: did you mean `parameters.beta`?"),
     ("B59 event", "events.summit.vis", "events.sumit.vis",
      "6:3: error[E401] events.sumit.visibility: `events` has no `sumit`\n"
-     "  help: did you mean `summit`?"),
+     "  help: did you mean `events.summit.visibility`?"),
     ("B60 empty", "[0, 0.5]", "[]",
      "6:29: error[E402] factors.events.summit.visibility: the list is empty\n"
      "  help: give values"),

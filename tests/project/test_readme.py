@@ -164,12 +164,13 @@ def test_the_first_what_if_is_shipped_and_has_six_lines() -> None:
 
 
 @pytest.mark.parametrize("text", what_ifs(), ids=lambda text: re.findall("extends: (.*)", text)[0])
-def test_what_if_loads_beside_what_it_extends(text: str, tmp_path: Path) -> None:
+def test_what_if_loads(text: str, tmp_path: Path) -> None:
+    """A shipped scenario by its name, from any folder; else beside what it extends."""
     base = re.findall("extends: (.*)", text)[0]
-    home = next(path.parent for path in ROOT.glob(f"*/**/{base}") if path.parent.name in ("scenarios", "smoke"))
-    shutil.copytree(home, tmp_path / "home")
-    (tmp_path / "home" / "mine.yaml").write_text(text, encoding="utf-8")
-    mine, below = (load_scenario(tmp_path / "home" / name) for name in ("mine.yaml", base))
+    if base.endswith(".yaml"):
+        shutil.copy(ROOT / "experiments" / "smoke" / base, tmp_path)
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    mine, below = load_scenario(tmp_path / "mine.yaml"), load_scenario(tmp_path / base if "." in base else base)
     assert mine.focal == below.focal
     changed = {event.id: event.targets for event in mine.events} != {event.id: event.targets for event in below.events}
     assert changed and len(mine.events) == len(below.events)

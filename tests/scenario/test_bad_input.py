@@ -176,7 +176,7 @@ CASES: list[tuple[str, str, str, str, str, int]] = [
     ("two references", "  summit: {}", "  summit: {reference: true}", "E111", "got 2", 0),
     ("drop", "drop: [summit]", "drop: [sumit]", "E309", "did you mean `summit`", 0),
     ("drop twice", "drop: [summit]", "drop: [summit, summit]", "E015", "`summit` dropped twice", 0),
-    ("arm path", HALF, HALF.replace("visibility", "visiblity"), "E101", "did you mean `visibility`", 0),
+    ("arm path", HALF, HALF.replace("visibility", "visiblity"), "E101", "did you mean `events.summit.visibility`", 0),
     ("arm value", HALF, HALF.replace("0.5", "1.5"),
      "E203", "arms.half: events.summit.visibility: 1.5 is outside", 0),
     ("arm start", HALF, "half: {set: {start: 2025-01-01}}", "E110", "an arm cannot set `start`", 0),
@@ -459,7 +459,7 @@ def test_b69_also_where_the_extended_file_cannot_be_read(world):
 SETS = [
     (["parameters.beta=abc"], "E201", r'--set\[0\]:1:17: .*parameters.beta: expected number, got text "abc"'),
     (["nokey=1"], "E101", r"--set\[0\]:1:1: .*unknown key `nokey`"),
-    (["parameters.betta=1"], "E101", "did you mean `beta`"),
+    (["parameters.betta=1"], "E101", "did you mean `parameters.beta`"),
     (["rate"], "E101", "expected key.path=value, got `rate`"),
     (["=1"], "E101", "expected key.path=value"),
     (["parameters.beta=0.1", "parameters.beta=0.1"], "E014", r"--set\[1\].*already set by --set\[0\]"),

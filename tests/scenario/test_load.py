@@ -242,8 +242,8 @@ def test_an_arms_own_setting_wins_in_that_arm_only(world):
     ("path", "value", "said"),
     [
         ("events.summit.visibility", 1.5, r"error\[E203\] events.summit.visibility: 1.5 is outside 0..1"),
-        ("events.sumit.visibility", 1.0, r"`events` has no `sumit`\n.*did you mean `summit`"),
-        ("parameters.betta", 1.0, r"error\[E101\].*`betta`\n.*did you mean `beta`"),
+        ("events.sumit.visibility", 1.0, r"`events` has no `sumit`\n.*did you mean `events.summit.visibility`"),
+        ("parameters.betta", 1.0, r"error\[E101\].*`betta`\n.*did you mean `parameters.beta`"),
         ("events.summit.id", "x", r"`id` names the item and cannot be set"),
         ("schema", 1, r"`schema` cannot be set"),
         ("groups.EU", ["FRA"], r"error\[E110\] groups.EU: `groups` were expanded when the file was read"),

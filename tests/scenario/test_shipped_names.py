@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from balance_sim.cli import main
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.files import Sources, shipped_files, shipped_root
-from balance_sim.scenario.load import check_scenario, load_scenario
+from balance_sim.scenario.load import check_scenario, load_scenario, scenario_files
 from balance_sim.scenario.validation import offered_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,3 +133,48 @@ def test_what_is_written_of_a_shipped_scenario_stays_out_of_the_package(empty: P
     assert Sources("mine").home() == Path()
     (empty / "mine").mkdir()
     assert Sources("mine.yaml").home() == Path("mine")
+
+
+WHAT_IF = (
+    'schema: 1\nextends: solomon_2022\ntitle: "Solomon, half as visible"\nevents: [{id: signal, visibility: 0.5}]\n'
+)
+
+
+def test_a_file_in_any_folder_extends_a_shipped_scenario_by_its_name(empty: Path) -> None:
+    (empty / "mine.yaml").write_text(WHAT_IF, encoding="utf-8")
+    mine, below = load_scenario("mine.yaml"), load_scenario("solomon_2022")
+    focal = {event.id: event for event in mine.events}[mine.focal]
+    assert focal.visibility == 0.5 and mine.accords == below.accords and mine.posterior.file == below.posterior.file
+    assert Path(mine._folder) / mine.posterior.draws == Path(below._folder) / below.posterior.draws
+    (empty / "mine.yaml").write_text(WHAT_IF.replace("solomon_2022", "solomon_2022.yaml"), encoding="utf-8")
+    assert load_scenario("mine.yaml").sha256 == mine.sha256
+
+
+def test_its_files_read_from_memory_give_the_same(empty: Path) -> None:
+    """As an archive of the study holds them: all under their names, in one folder."""
+    (empty / "mine.yaml").write_text(WHAT_IF, encoding="utf-8")
+    files = scenario_files(Path("mine.yaml"))
+    assert {"mine.yaml", "solomon_2022.yaml", "solomon_2022/states.csv"} <= {*files}
+    assert load_scenario("mine.yaml", held=files).sha256 == load_scenario("mine.yaml").sha256
+
+
+def test_a_file_beside_it_comes_before_the_shipped_one(empty: Path) -> None:
+    (empty / "mine.yaml").write_text(WHAT_IF.replace("signal", "summit"), encoding="utf-8")
+    shutil.copy(SMOKE, empty / "solomon_2022.yaml")
+    assert load_scenario("mine.yaml").codes == load_scenario(SMOKE).codes
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "said"),
+    [
+        ("solomn_2022", "E001", "did you mean `solomon_2022`?"),
+        ("nothing_like_it_at_all", "E001", "a file beside this one, or one of beijing_2025, "),
+        ("../solomon_2022", "E501", "resolves outside"),
+        ("solomon_2022/states.csv", "E001", "not found"),
+        ("mine", "E502", "cycle"),
+    ],
+)
+def test_nothing_else_of_the_package_is_reached(empty: Path, written: str, code: str, said: str) -> None:
+    (empty / "mine.yaml").write_text(WHAT_IF.replace("solomon_2022", written), encoding="utf-8")
+    _, problems = check_scenario("mine.yaml")
+    assert [one.code for one in problems] == [code] and said in problems[0].text()

@@ -128,7 +128,7 @@ def _beside(tree: Node, key: str, sources: Sources) -> tuple[Node, tuple[Node, s
     tree = tree.without(key)
     if named.value is None:
         return tree, None
-    name, shown_as, data = sources.beside(named.value, sources.path.name, named.mark, key, LARGEST_SCENARIO)
+    name, shown_as, data = sources.beside(named.value, sources.named_in(named.mark), named.mark, key, LARGEST_SCENARIO)
     read, problems = read_document(decoded(data, shown_as), shown_as)
     return tree, (read, name, problems)
 

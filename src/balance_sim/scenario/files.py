@@ -50,6 +50,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 class Sources:
     """The files that one scenario was read from: `files` maps names within its folder to bytes.
 
+    A file may extend a scenario of the package by its name from any folder; that one's own files are the package's.
     included: file, as shown in messages -> the place that extends it.
     is_shipped: found by its name among the files of the package, not in the working directory.
     held: files by name to read from instead of the disk, which is then not looked at; `path` is one of the names."""
@@ -63,6 +64,8 @@ class Sources:
         self.folder = Path(os.path.realpath(self.path.parent)) if held is None else self.path.parent
         self.files: dict[str, bytes] = {}
         self.included: dict[str, str] = {}
+        self._of_package: set[str] = set()  # names of files that were found there
+        self._names = {self.shown: self.path.name}  # of files as they are shown
 
     def home(self) -> Path:
         """The folder for what is written of a scenario: that of its tables, which has its name, if there is one; its
@@ -92,20 +95,52 @@ class Sources:
         if _OUTSIDE.match(written) or "\\" in written:
             why = "URLs are not read" if "://" in written else "must stay inside the scenario's folder"
             raise refused(mark, path, "E501", f"`{shown(written)}`: {why}", hint)
-        inside = self.folder / Path(base).parent / written
+        folder, written = self._home_of(written, base, is_base=path == "extends")
+        from_package = base in self._of_package or folder == self.folder  # else the name is of its top
+        inside = folder / (Path(base).parent if from_package else "") / written
         try:
             real = Path(os.path.realpath(inside) if self.held is None else posixpath.normpath(inside))
-            name = real.relative_to(self.folder).as_posix()
+            name = real.relative_to(folder).as_posix()
         except ValueError:
             why = f"`{shown(written)}` resolves outside the scenario's folder"
             raise refused(mark, path, "E501", why, "copy the file into the folder") from None
+        told = os.path.join(os.path.dirname(self.shown), name)
+        if folder != self.folder:
+            self._of_package.add(name)
+            told = shown(str(real), 200)
+        self._names[told] = name
         data = self.files.get(name)
         if data is None:
             data = self.files[name] = self._read(real, mark, path, largest, named=written)
             total = sum(map(len, self.files.values()))
             if total > LARGEST_TOGETHER:
                 raise _too_large(mark, path, "all files together", total, LARGEST_TOGETHER)
-        return name, os.path.join(os.path.dirname(self.shown), name), data
+        return name, told, data
+
+    def named_in(self, mark: Mark) -> str:
+        """The name of the file that a mark is in, as `beside` takes it; the scenario's own for any other mark."""
+        return self._names.get(mark.file, self.path.name)
+
+    def folder_of(self, name: str) -> Path:
+        """The folder that a file's name is relative to."""
+        root = shipped_root()
+        return root / SCENARIOS if name in self._of_package and root is not None else self.folder
+
+    def _home_of(self, written: str, base: str, *, is_base: bool) -> tuple[Path, str]:
+        """The folder to look in for a file that `base` names, and the file's name: the scenario's own, or, for what
+        extends a scenario of the package that does not lie here and for that one's own files, the package's."""
+        here, root = self.folder / Path(base).parent, shipped_root()
+        if self.held is not None:
+            names = [written, f"{written}.yaml"] if is_base else [written]
+            return self.folder, next((one for one in names if posixpath.normpath(here / one) in self.held), written)
+        if base in self._of_package and root is not None:
+            return Path(os.path.realpath(root / SCENARIOS)), written
+        if is_base and not os.path.lexists(here / written) and Path(written).name == written:
+            named = written if Path(written).suffix else f"{written}.yaml"
+            if not os.path.lexists(here / named) and root is not None and os.path.isfile(root / SCENARIOS / named):
+                return Path(os.path.realpath(root / SCENARIOS)), named
+            return self.folder, named
+        return self.folder, written
 
     def _read(self, path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:
         name = shown(named if named is not None else str(path), 200)
@@ -287,6 +322,10 @@ def _cannot_open(error: OSError, path: Path, mark: Mark, where: str, named: str)
         if not where:
             return _not_found(str(path))
         code, why, hint = "E001", f"not found: `{named}`", "paths are relative to the naming file"
+        if where == "extends":
+            names = {name_of(of) for folder, of in shipped_files() if folder == SCENARIOS}
+            near = closest(Path(named).stem, names | {one.stem for one in path.parent.glob("*.yaml")})
+            hint = f"did you mean `{near}`?" if near else f"a file beside this one, or one of {listed(sorted(names))}"
     elif error.errno in (errno.EACCES, errno.EPERM):
         why, hint = f"permission denied: `{named}`", "make the file readable"
     elif error.errno == errno.EISDIR and path.is_dir():

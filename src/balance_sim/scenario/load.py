@@ -114,7 +114,7 @@ def check_scenario(
             return None, in_order(problems, first)
         scenario = _read_with(tree, stem(sources.path.name), first, option_changes(set, theory, found), found)
         if scenario is not None and held is None:
-            scenario._folder = os.fspath(sources.folder)
+            scenario._folder = os.fspath(sources.folder_of(scenario.posterior.file))
         problems = _from_where(found, sources)
     return None if errors_in(problems) else scenario, in_order(problems, first)
 
