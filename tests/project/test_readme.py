@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.cli import main
+from balance_sim.scenario import load_scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -144,3 +147,40 @@ def test_paths_in_the_code_that_name_docs_exist() -> None:
             named |= set(re.findall(r"\bdocs/[\w/.-]+\.md", path.read_text(encoding="utf-8")))
     assert named, "no page is named at all: the pattern has gone wrong"
     assert not [name for name in sorted(named) if not (ROOT / name).exists()]
+
+
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+
+
+def what_ifs() -> list[str]:
+    """Scenario files that the tutorial shows."""
+    return [block.text for block in blocks("yaml") if block.page == TUTORIAL]
+
+
+def test_the_first_what_if_is_shipped_and_has_six_lines() -> None:
+    first = what_ifs()[0]
+    assert first == (ROOT / "experiments" / "smoke" / "what_if.yaml").read_text(encoding="utf-8")
+    assert len([line for line in first.splitlines() if line]) == 6
+
+
+@pytest.mark.parametrize("text", what_ifs(), ids=lambda text: re.findall("extends: (.*)", text)[0])
+def test_what_if_loads_beside_what_it_extends(text: str, tmp_path: Path) -> None:
+    base = re.findall("extends: (.*)", text)[0]
+    home = next(path.parent for path in ROOT.glob(f"*/**/{base}") if path.parent.name in ("scenarios", "smoke"))
+    shutil.copytree(home, tmp_path / "home")
+    (tmp_path / "home" / "mine.yaml").write_text(text, encoding="utf-8")
+    mine, below = (load_scenario(tmp_path / "home" / name) for name in ("mine.yaml", base))
+    assert mine.focal == below.focal
+    changed = {event.id: event.targets for event in mine.events} != {event.id: event.targets for event in below.events}
+    assert changed and len(mine.events) == len(below.events)
+
+
+def test_figures_of_the_what_if_are_those_it_gives() -> None:
+    found = expected_effect(load_scenario(ROOT / "experiments" / "smoke" / "what_if.yaml"))
+    _, days, control, level = [row for row in found.rows("accords") if row[0] == "counter"][-1]
+    said = (
+        f"{level - control:.3f} more counter-balancing security agreements within {days} days, on top of {control:.3f}"
+    )
+    assert said in " ".join(TUTORIAL.read_text(encoding="utf-8").split())
+    aimless = load_scenario(ROOT / "experiments" / "smoke" / "what_if.yaml", set=["events.summit.targets=[]"])
+    assert abs(expected_effect(aimless).effect) < 5e-4

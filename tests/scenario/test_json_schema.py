@@ -1,18 +1,26 @@
-"""The JSON Schema accepts what the loader accepts and refuses misspelt keys and values out of bounds."""
+"""JSON Schemas accept what the loader accepts and refuse misspelt keys and values out of bounds; every key is
+described once, and the reference page says the same."""
 
 from __future__ import annotations
 
 import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from balance_sim.game.plan import game_schema
 from balance_sim.scenario import json_schema, new_scenario
 from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.experiment import names_experiment
 from balance_sim.scenario.nodes import plain
+from balance_sim.scenario.reference.page import reference_page
+from balance_sim.scenario.reference.schemas import experiment_schema, texts, unit_of
 
+ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json_schema()
+SCHEMAS = {"Scenario": SCHEMA, "Experiment": experiment_schema(), "GamePlan": game_schema()}
 TYPES: dict[str, Any] = {
     "object": dict,
     "array": tuple,
@@ -27,32 +35,40 @@ KNOWN = {
     "type", "enum", "const", "anyOf", "properties", "required",
     "additionalProperties", "items", "pattern", "minimum", "maximum", "exclusiveMinimum",
     "minLength", "maxLength", "minItems", "format", "propertyNames", "patternProperties",
-    "minProperties",
+    "minProperties", "examples", "exclusiveMaximum", "multipleOf", "allOf", "if", "then", "else",
 }  # fmt: skip
 
 
-def fits(value: Any, rule: Any) -> bool:
-    """The part of JSON Schema 2020-12 that the schema uses; fails on a keyword it does not know."""
+def fits(value: Any, rule: Any, root: Any = SCHEMA) -> bool:
+    """The part of JSON Schema 2020-12 that the schemas use; fails on a keyword it does not know."""
     if isinstance(rule, bool):
         return rule
     assert set(rule) <= KNOWN, set(rule) - KNOWN
     if "$ref" in rule:
-        return fits(value, SCHEMA["$defs"][rule["$ref"].rpartition("/")[2]])
+        return fits(value, root["$defs"][rule["$ref"].rpartition("/")[2]], root)
     options = rule.get("anyOf", [True])
-    if not any(fits(value, option) for option in options):
+    if not any(fits(value, option, root) for option in options):
+        return False
+    if not all(fits(value, one, root) for one in rule.get("allOf", ())):
+        return False
+    if "if" in rule and not fits(value, rule["then" if fits(value, rule["if"], root) else "else"], root):
         return False
     if value not in rule.get("enum", [value]) or value != rule.get("const", value):
         return False
     if "type" in rule and not _is_of_type(value, rule["type"]):
         return False
     if isinstance(value, dict):
-        return _fits_object(value, rule)
+        return _fits_object(value, rule, root)
     if isinstance(value, tuple):
-        return all(fits(item, rule.get("items", True)) for item in value) and len(value) >= rule.get("minItems", 0)
+        return all(fits(item, rule.get("items", True), root) for item in value) and len(value) >= rule.get(
+            "minItems", 0
+        )
     return _fits_text(value, rule) if isinstance(value, str) else _fits_number(value, rule)
 
 
-def _is_of_type(value: Any, name: str) -> bool:
+def _is_of_type(value: Any, name: str | list[str]) -> bool:
+    if isinstance(name, list):
+        return any(_is_of_type(value, one) for one in name)
     return isinstance(value, TYPES[name]) and (name == "boolean" or not isinstance(value, bool))
 
 
@@ -65,16 +81,17 @@ def _fits_number(value: Any, rule: Any) -> bool:
     if not isinstance(value, int | float):
         return True
     low, high = rule.get("minimum", value), rule.get("maximum", value)
-    return bool(low <= value <= high and value > rule.get("exclusiveMinimum", value - 1))
+    above, below = rule.get("exclusiveMinimum", value - 1), rule.get("exclusiveMaximum", value + 1)
+    return bool(low <= value <= high and above < value < below)
 
 
-def _fits_object(value: dict[str, Any], rule: dict[str, Any]) -> bool:
+def _fits_object(value: dict[str, Any], rule: dict[str, Any], root: Any) -> bool:
     own = rule.get("properties", {})
     patterns = rule.get("patternProperties", {})
     for key, child in value.items():
         matching = [patterns[p] for p in patterns if re.search(p, key)]
         rules = [own[key]] if key in own else matching or [rule.get("additionalProperties", True)]
-        if not all(fits(child, one) for one in rules):
+        if not all(fits(child, one, root) for one in rules):
             return False
     return all(key in value for key in rule.get("required", ()))
 
@@ -108,3 +125,80 @@ def test_it_accepts_the_starter_and_the_small_world(world):
 )
 def test_it_refuses_what_an_editor_can_see(world, old, new):
     assert not fits(content(world.edit(old, new).text), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        *(("Scenario", path) for path in sorted(ROOT.glob("scenarios/*.yaml"))),
+        *(("Experiment", path) for path in sorted(ROOT.glob("experiments/*.yaml")) if names_experiment(path)),
+        *(("GamePlan", path) for path in sorted(ROOT.glob("games/*.yaml"))),
+    ],
+    ids=lambda one: one.name if isinstance(one, Path) else one,
+)
+def test_what_is_shipped_fits(kind, file):
+    assert fits(content(file.read_text()), SCHEMAS[kind], SCHEMAS[kind])
+
+
+def test_a_file_that_extends_another_gives_parts_alone():
+    part = "schema: 1\nextends: other.yaml\nevents:\n  - {id: summit, visibility: 0.5}\n"
+    assert fits(content(part), SCHEMA)
+    assert not fits(content(part.replace("extends: other.yaml\n", "")), SCHEMA)
+    assert not fits(content(part.replace("id: summit, ", "")), SCHEMA)
+    added = "arms: {b: {add: [{id: pledge, date: 2025-01-01}]}}\n"
+    assert not fits(content(part + added), SCHEMA)
+
+
+def keys() -> list[tuple[str, str, str, Any]]:
+    """Kind of file, definition, key and what the schema says of it, of all three schemas."""
+    return [
+        (kind, part, key, field)
+        for kind, schema in SCHEMAS.items()
+        for part, definition in {kind: schema, **schema["$defs"]}.items()
+        for key, field in definition["properties"].items()
+    ]
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]{2,}", text.casefold()))
+
+
+def is_number(field: Any) -> bool:
+    types = {str(one.get("type")) for one in (field, *field.get("anyOf", ()))}
+    return bool({"number", "integer"} & types) and "enum" not in field and "const" not in field
+
+
+def test_every_key_is_described_with_unit_and_example():
+    told = texts()
+    lacking = [f"{part}.{key}" for _, part, key, _ in keys() if key not in told.get(part, {})]
+    assert lacking == []
+    for kind, part, key, field in keys():
+        said, place = told[part][key], f"{part}.{key}"
+        new = words(said["text"]) - words(key.replace("_", " ")) - {"of", "the", "is", "it", "this"}
+        assert len(new) >= 2, place
+        assert field["description"].startswith(said["text"]), place
+        assert not is_number(field) or unit_of(key, said), place
+        assert field["examples"] != [None], place
+        example = content(f"it: {_as_yaml(field['examples'][0])}")["it"]
+        assert fits(example, field, SCHEMAS[kind]), place
+
+
+def _as_yaml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_as_yaml(child)}" for key, child in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_as_yaml, value)) + "]"
+    is_day = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value)
+    return repr(value).lower() if isinstance(value, bool) else repr(value) if not is_day else value
+
+
+def test_no_text_describes_a_key_that_is_gone():
+    there = {(part, key) for _, part, key, _ in keys()}
+    told = {(part, key) for part, of in texts().items() for key in of if key != "about"}
+    assert told - there == set()
+    assert {part for part, of in texts().items() if not of.get("about", {}).get("text")} == set()
+
+
+def test_the_page_is_what_the_schemas_say():
+    page = (ROOT / "docs" / "scenario_reference.md").read_text(encoding="utf-8")
+    assert page == reference_page(SCHEMAS), "balance-sim schema --markdown > docs/scenario_reference.md"

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.scenario.experiment import load_experiment
+from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.files import Sources, shipped_files, shipped_root
 from balance_sim.scenario.load import check_scenario, load_scenario
 from balance_sim.scenario.validation import offered_files
@@ -85,6 +85,13 @@ def test_the_same_scenario_by_name_and_by_path() -> None:
     by_name, by_path = (load_scenario(one) for one in ("solomon_2022", ROOT / "scenarios" / "solomon_2022.yaml"))
     assert by_name.sha256 == by_path.sha256 and by_name.name == by_path.name
     assert load_experiment("theories").scenario.name == "beijing_2025"
+
+
+def test_an_experiment_of_ones_own_may_name_a_shipped_scenario(empty: Path) -> None:
+    text = "schema: 1\nscenario: solomon_2022\nfactors: {parameters.beta: [0.2, 0.4]}\nruns: 2\n"
+    (empty / "mine.yaml").write_text(text)
+    assert load_experiment("mine").scenario.sha256 == load_scenario("solomon_2022").sha256
+    assert "scenario/solomon_2022.yaml" in experiment_files("mine")
 
 
 def test_an_experiment_and_a_game_of_the_name_of_a_scenario(empty: Path) -> None:

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from balance_sim.scenario import ScenarioError, arm_scenario, check_scenario, new_scenario
+from balance_sim.analysis.expected_effect import expected_effect
+from balance_sim.scenario import ScenarioError, arm_scenario, check_scenario, load_scenario, new_scenario
 
 
 def test_it_checks_without_a_warning(tmp_path):
@@ -29,6 +30,22 @@ def test_a_base_rate_that_is_given_is_stated(tmp_path):
     scenario, found = check_scenario(path)
     assert scenario is not None and found == []
     assert scenario.base_rate == 1.5
+
+
+def test_its_event_has_an_effect_through_its_targets(tmp_path):
+    """Aimed at nobody, by two states with a treaty, the summit would change nothing: the starter says so."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(new_scenario("mine", 2.0))
+    found = expected_effect(load_scenario(path))
+    assert found.effect > 0.02 and found.parts["threat"] > 10 * abs(found.parts["picture"])
+    aimless = expected_effect(load_scenario(path, set=["events.summit.targets=[]"]))
+    assert abs(aimless.effect) < 1e-3
+
+
+def test_its_first_line_names_the_schema_for_editors(tmp_path):
+    text = new_scenario("mine")
+    assert text.startswith("# yaml-language-server: $schema=balance-sim.schema.json\n")
+    assert "`balance-sim schema >\n# balance-sim.schema.json`" in text
 
 
 def test_at_a_terminal_the_base_rate_is_asked_for(tmp_path):

@@ -67,7 +67,8 @@ def test_bad_cell(world, old, new, code, row, cell, said):
 ACCORDS = [
     ("bad flag", "1960-06-23,0,", "1960-06-23,maybe,", "E603", 2, 8, "expected true or false, got `maybe`"),
     ("bad date", "1953-10-01", "1953-13-01", "E209", 3, 6, "`1953-13-01` is not a date"),
-    ("year only", "1953-10-01", "1953", "E209", 3, 6, "`1953` is not a date"),
+    ("month only", "1953-10-01", "1953-10", "E209", 3, 6, "`1953-10` is not a date"),
+    ("a year, said to be a day", "1953-10-01", "1953", "E213", 3, 10, "is a year alone, and `precision` says day"),
     ("bad kind", "reciprocal_access", "reciprocal_acess", "E211", 5, 4, "did you mean `access`"),
     ("bad status", "signed_not_in_force", "sined", "E211", 5, 9, "did you mean `signed`"),
     ("same pair", "usa-kor,USA,KOR", "usa-kor,USA,USA", "E306", 3, 3, "`USA` forms a dyad with itself"),
@@ -234,3 +235,82 @@ def test_a_table_that_cannot_be_read_is_told_alone(world, data, said):
     found = world.table("states", data).errors()
     assert any(said in one.text() for one in found), report(found)
     assert not any("unknown state" in one.message for one in found), report(found)
+
+
+# --- as it is published: COW numbers, Polity scores, years -------------------------------------------
+
+NUMBERS = {"CHN": 710, "RUS": 365, "FRA": 220, "JPN": 740, "USA": 2, "KOR": 732}
+
+
+def as_published(world):
+    """The states of the small world by COW number, with Polity scores instead of the regime index."""
+    rows = list(csv.DictReader(STATES.splitlines()))
+    scores = range(-10, 11, 5)
+    head = HEADER.replace("id,", "ccode,").replace("democracy", "polity")
+    lines = [
+        ",".join([str(NUMBERS[row.pop("id")]), *(row | {"democracy": str(score)}).values()])
+        for row, score in zip(rows, scores, strict=True)
+    ]
+    world.table("states", "\n".join([head, *lines]) + "\n")
+    return [row["name"] for row in rows], [(score + 10) / 20 for score in scores]
+
+
+def test_cow_numbers_and_polity_scores_are_read(world):
+    before = [state.id for state in world.load().states]
+    names, shares = as_published(world)
+    states = world.load().states
+    assert sorted(state.id for state in states) == sorted(before) and shares == [0, 0.25, 0.5, 0.75, 1]
+    assert [state.democracy for name in names for state in states if state.name == name] == shares
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "said"),
+    [
+        ("710,", "7100,", "E303", "`7100` is no COW number of a state with an ISO3 code"),
+        ("710,", "CHN,", "E603", "expected a COW number, got `CHN`"),
+        ("710,", "-1,", "E603", "expected a COW number, got `-1`"),
+        ("740,", "710,", "E015", "`CHN` already defined at line 2"),
+        ("710,", "265,", "E304", "`DDR` (East Germany) is valid 1949..1990"),
+        (",-10,", ",-11,", "E203", "-11 is outside -10..10"),
+        (",-10,", ",-88,", "E203", "`-88` is no score: it stands for transition (Polity5)"),
+        (",-10,", ",low,", "E603", "expected number, got `low`"),
+        (",-10,", ',"-1,5",', "E603", "use -1.5"),
+        ("x_check", "democracy", "E605", "column `polity` stands for `democracy`, which another column holds"),
+        ("x_check", "id", "E605", "column `ccode` stands for `id`, which another column holds"),
+        ("x_check", "ccode1", "E602", "unknown column `ccode1`"),
+    ],
+)
+def test_what_is_published_is_read_as_strictly(world, old, new, code, said):
+    as_published(world)
+    found = world.table("states", old, new).errors()
+    assert any(one.code == code and said in one.text() for one in found), report(found)
+
+
+def test_dyads_by_cow_number_and_agreements_known_to_the_year(world):
+    before = {(one.a, one.b, one.kind) for one in world.load().accords}
+    text = (world.folder / "tables" / "accords.csv").read_text().replace("id,a,b,", "id,ccode1,ccode2,")
+    text = re.sub(r"(?<=,)(USA|JPN|KOR|CHN|RUS|FRA)(?=,)", lambda match: str(NUMBERS[match[0]]), text)
+    text = text.replace("1960-01-19,1960-06-23,0,in_force,day,", "1960,1961,0,in_force,,")
+    world.table("accords", text)
+    scenario, problems = world.check()
+    assert scenario is not None, report(problems)
+    assert {(one.a, one.b, one.kind) for one in scenario.accords} == before
+    (treaty,) = (one for one in scenario.accords if one.id == "usa-jpn")
+    assert (str(treaty.signed), str(treaty.in_force), treaty.precision) == ("1960-01-01", "1961-01-01", "year")
+    said = [one.text() for one in problems if one.code == "W313"]
+    assert len(said) == 2 and "1 date is a year, read as 1 January" in said[0]
+    assert "accords.csv:2:6" in said[0] and "accords.csv:2:7" in said[1]
+    found = world.table("accords", "0,in_force,,", "0,in_force,day,").errors()
+    assert [one.code for one in found] == ["E213"] and "write year, or the whole date" in found[0].text()
+
+
+def test_a_year_is_a_day_in_tables_alone(world):
+    found = world.edit("opened: 2025-05-01", "opened: 1999").errors()
+    assert [one.code for one in found] == ["E209"]
+
+
+def test_earlier_numbers_of_germany_and_yemen(world):
+    as_published(world)
+    world.table("states", "220,France", "260,West Germany").edit("NATO: [USA, FRA]", "NATO: [USA, DEU]")
+    world.edit("EU: [FRA, DEU]", "EU: [DEU]").table("accords", "jpn-fra,JPN,FRA", "jpn-fra,JPN,DEU")
+    assert "DEU" in {state.id for state in world.load().states}

@@ -48,6 +48,8 @@ MODULES = (
     "balance_sim.pool.plain",
     "balance_sim.show.terminal",
     "balance_sim.experiment.run",
+    "balance_sim.game.plan",
+    *(f"balance_sim.scenario.reference.{name}" for name in ("page", "schemas")),
 )
 
 

@@ -33,6 +33,8 @@ SWEEP = RUN | {"study": "sweep", "experiment": "exp", "design": {}, "points": No
         (RUN, "balance-sim run small --draws ';x'", "balance-sim run small --seed 7 --out r"),
         (SWEEP, "balance-sim sweep exp.yaml --max-runs 9 --scheduler tcp://evil:1 --cluster slurm --retry-failed",
          "balance-sim sweep exp.yaml --max-runs 9 --out r"),
+        (SWEEP, "balance-sim sweep exp.yaml --runs 5 --seed 9 --set 'a.b=$(x)' --set '$(x)=1' --runs 3e2",
+         "balance-sim sweep exp.yaml --runs 5 --set 'a.b=$(x)' --seed 7 --out r"),
         (RUN | {"model": "mine:Own"}, "balance-sim run small.yaml --model other:X",
          "balance-sim run small.yaml --seed 7 --model mine:Own --out r"),
         (RUN, "balance-sim run small.yaml --set 'a=$(touch x)' --runs 9;reboot --precision nan --new '$(x)'",

@@ -16,12 +16,13 @@ from balance_sim.analysis.result import open_result
 from balance_sim.analysis.sensitivity import sensitivity
 from balance_sim.archive.verify import verify
 from balance_sim.experiment.run import run
-from balance_sim.experiment.status import status_of
+from balance_sim.experiment.status import command_of, status_of
 from balance_sim.experiment.sweep import Where, sweep
 from balance_sim.pool.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.results.export import ema_frames, export, export_ema
+from balance_sim.results.manifest import manifest_from
 from balance_sim.results.points import design_points, point_key
 from balance_sim.results.store import Store, missing
 from balance_sim.results.sweep_result import open_sweep
@@ -44,6 +45,46 @@ def test_a_point_of_a_sweep_is_the_run_with_its_values_set(lab):
     frame = alone.effects.set_index(["arm", "outcome"])
     mine = result.effects[result.effects["point"] == number].set_index(["arm", "outcome"])
     assert mine.loc[("summit", "accords_all_300"), "mean"] == frame.loc[("summit", "accords_all_300"), "mean"]
+
+
+def test_options_lay_over_the_experiment_and_name_another_study(lab):
+    """The same as a file that says so, to the digest; in a folder of its own, refused in that of another."""
+    words = ["--runs", "9", "--seed", "8", "--set", "parameters.gamma=0.9"]
+    done = lab.ask("sweep", "exp.yaml", *words, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (lab.folder / "results").iterdir()
+    assert re.fullmatch(r"exp-[0-9a-f]{8}", folder.name)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["runs"], manifest["seed"], manifest["inputs"]["parameters"]["gamma"]) == (9, 8, 0.9)
+    # status would put the same options together again; given once more they find everything done
+    command = "balance-sim sweep exp.yaml --runs 9 --set parameters.gamma=0.9 --workers 1 --seed 8 --out "
+    assert (
+        command_of(
+            manifest_from(manifest | {"command": f"balance-sim sweep exp.yaml {' '.join(words)} --workers 1"}), folder
+        )
+        == f"{command}{folder}"
+    )
+    again = lab.ask("sweep", "exp.yaml", *words, "--workers", "1")
+    assert again.returncode == 0 and "all of them done" in again.stderr
+    lab.edit("runs: 24", "runs: 9")
+    lab.edit("seed: 7", "seed: 8\nset: {parameters.gamma: 0.9}")
+    assert swept(lab, "written").digest == open_sweep(folder).digest
+    for more, key in ((["--seed", "9"], "seed"), (["--set", "parameters.gamma=0.8"], "parameters.gamma")):
+        other = lab.ask("sweep", "exp.yaml", *more, "--out", str(folder), "--workers", "1")
+        assert other.returncode == 2 and f"{key}: " in other.stderr
+    longer = lab.ask("sweep", "exp.yaml", "--runs", "11", "--out", str(folder), "--workers", "1")
+    assert longer.returncode == 0 and open_sweep(folder).runs == 11
+    lost = lab.ask("package", str(folder), "--out", str(lab.folder / "a.zip"))
+    assert lost.returncode == 0, lost.stderr
+
+
+def test_what_the_experiment_varies_cannot_be_set(lab):
+    done = lab.ask("sweep", "exp.yaml", "--set", "parameters.beta=0.1", "--dry-run")
+    assert (
+        done.returncode == 4 and "[E404] parameters.beta: `parameters.beta` is varied by the experiment" in done.stderr
+    )
+    done = lab.ask("sweep", "exp.yaml", "--set", "gamma=0.1", "--dry-run")
+    assert done.returncode == 4 and "did you mean `parameters.gamma`?" in done.stderr
 
 
 @pytest.mark.fault("F26", "F27")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from balance_sim.model.engine import perceive
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.expected import Estimator, at_start
 from balance_sim.replications.filtered import Windows
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import signed_within
 
 Floats = npt.NDArray[np.float64]
@@ -160,7 +161,7 @@ def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[str]:
         if 0.0 < signed[counter].sum() < HARDLY:
             yield (
                 f"{signed[counter].sum():.2g} counter-balancing security agreements a year are expected: "
-                "raise the intercepts or the `ceiling` of the kinds"
+                "state a `base_rate` of agreements a year, or raise the intercepts or the `ceiling` of the kinds"
             )
     if all(weight == 0 for weight in world.rules.weights.values()):
         yield (
@@ -172,6 +173,45 @@ def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[str]:
         yield f"`events.{focal.id}.visibility` is 0: nobody sees the focal event, and its effect is 0 by construction"
     elif all(one.attention.get(focal.kind, one.attention["default"]) == 0 for one in scenario.audiences.values()):
         yield f"no audience heeds events of kind `{focal.kind}`: the focal event's effect is 0 by construction"
+    else:
+        yield from _without_lever(worlds, focal)
+
+
+def _without_lever(worlds: Worlds, focal: Event) -> Iterator[str]:
+    """Why the focal event can move next to nothing: neither its picture nor a threat to targets has a hold.
+
+    The picture acts through what partners are thought to lend each other, max(depth, beta a) with a at most 1: where a
+    treaty in force is as deep as beta, being seen together adds nothing to that (docs/model.md)."""
+    world, scenario = worlds.reference, worlds.scenario
+    kind, name = scenario.event_kinds[focal.kind], f"events.{focal.id}"
+    if focal.accord is not None:
+        yield f"`{name}` is the signature of `{focal.accord}`, which is in the table: it adds no evidence of its own"
+        return
+    if kind.alignment == kind.intent == kind.reliability == 0:
+        yield f"events of kind `{focal.kind}` say nothing: all weights of `event_kinds.{focal.kind}` are 0"
+        return
+    here = {code: i for i, code in enumerate(world.codes)}
+    acting = [here[code] for code in focal.principals if code in here]
+    guests = [here[code] for code in focal.guests if code in here]
+    aimed = [code for code in focal.targets if code in here and here[code] not in (*acting, *guests)]
+    if kind.reliability or (aimed and acting and kind.intent):
+        return
+    shown = [*combinations(acting, 2), *product(acting, guests)] if focal.sign and kind.alignment else []
+    depth = perceive(world, at_start(world), 0).depth[0]
+    if any(depth[i, j] < world.rules.beta for i, j in shown):
+        return
+    nobody = f"it is aimed at nobody (`{name}.targets`)"
+    if focal.targets and kind.intent:
+        nobody = f"none of its targets is a state of the scenario that takes no part in it (`{name}.targets`)"
+    elif not kind.intent:
+        nobody = f"acts of kind `{focal.kind}` threaten nobody (`event_kinds.{focal.kind}.intent`)"
+    together = "it shows nobody together"
+    if shown:
+        together = (
+            "those whom it shows together have an agreement at least as deep as what is expected of friends "
+            f"(`parameters.beta`, {world.rules.beta:g})"
+        )
+    yield f"the focal event changes next to nothing: {nobody}, and {together}"
 
 
 def _no_dyad(worlds: Worlds) -> str:
@@ -196,7 +236,7 @@ def _no_dyad(worlds: Worlds) -> str:
     return (
         f"no dyad is counter-balancing: no state outside that is not aligned with a participant fears them for more "
         f"than {world.rules.tau:g} of its balance of threat (`parameters.tau`); the most is {share[most]:.2g}, of "
-        f"{world.codes[most]}"
+        f"{world.codes[most]}. Strength, nearness and `disputes` make a state feared"
     )
 
 

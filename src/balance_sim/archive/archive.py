@@ -85,6 +85,8 @@ class ByHand(_Strict):
     file: str
     settings: list[str] = Field(default=[], alias="set")
     theory: str | None = None
+    runs: Annotated[int | None, Field(exclude_if=lambda runs: runs is None)] = None
+    seed: Annotated[int | None, Field(exclude_if=lambda seed: seed is None)] = None
 
 
 class NamedScenario(_Strict):

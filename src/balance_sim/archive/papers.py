@@ -24,6 +24,7 @@ from balance_sim.results.folder import inputs_of
 from balance_sim.results.manifest import Manifest, cast_of
 from balance_sim.results.points import design_points
 from balance_sim.scenario import ScenarioError, load_scenario, parameter_table, value_at
+from balance_sim.scenario.design import Overrides
 from balance_sim.scenario.experiment import load_experiment, scenario_named
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import NoSuchPath
@@ -243,7 +244,7 @@ def by_hand(
     That is so for a study made from Python with a scenario that was changed there."""
     if main is None or isinstance(manifest.draw_parameters, str):  # the table of joint draws is in no file
         return None
-    settings, theory = [], None
+    settings, theory, numbers = [], None, dict[str, int]()
     try:
         words = shlex.split(manifest.command)
     except ValueError:
@@ -254,17 +255,22 @@ def by_hand(
             value = value if equals else (words[at + 1] if at + 1 < len(words) else "")
             settings += [value] if option == "--set" else []
             theory = value if option == "--theory" else theory
-    found = ByHand.model_validate({"file": main, "set": settings, "theory": theory})
+        elif manifest.is_sweep and option in ("--runs", "--seed"):  # laid over the experiment's own
+            numbers[option.removeprefix("--")] = manifest.runs if option == "--runs" else manifest.seed
+    found = ByHand.model_validate({"file": main, "set": settings, "theory": theory} | numbers)
     return None if gives(found, about, files, points) is False else found
 
 
 def command_by_hand(found: ByHand, about: About) -> str:
     """The command, to be given in the unpacked archive."""
     words = ["balance-sim", about.study if about.game is None else "game", found.file]
+    numbers = {"runs": about.runs, "seed": about.seed}
+    if about.study == "sweep":
+        numbers = {name: value for name in numbers if (value := getattr(found, name)) is not None}
+    words += [word for name, value in numbers.items() for word in (f"--{name}", str(value))]
+    words += ["--arms", ",".join(about.arms)] if about.study == "run" and about.game is None else []
+    words += [word for text in found.settings for word in ("--set", text)]
     if about.study == "run":
-        words += ["--runs", str(about.runs), "--seed", str(about.seed)]
-        words += ["--arms", ",".join(about.arms)] if about.game is None else []
-        words += [word for text in found.settings for word in ("--set", text)]
         words += ["--theory", found.theory] if found.theory is not None else []
         words += ["--draws", "fitted"] if about.draw_parameters else []
         words += [] if about.mechanisms or about.game is not None else ["--no-mechanisms"]
@@ -300,7 +306,8 @@ def gives(found: ByHand, about: About, held: Mapping[str, bytes], points: Sequen
             scenario = load_scenario(found.file, set=found.settings, theory=found.theory, held=files)
             same = True
         else:
-            experiment = load_experiment(found.file, held=files, max_runs=10**12)
+            over = Overrides(tuple(found.settings), found.runs, found.seed)
+            experiment = load_experiment(found.file, held=files, max_runs=10**12, over=over)
             scenario, head = experiment.scenario, experiment.head
             arms = sorted(chosen_arms(scenario, head.arms))
             same = (head.runs, head.seed, arms) == (about.runs, about.seed, sorted(about.arms))

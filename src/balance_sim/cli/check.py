@@ -69,7 +69,7 @@ def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool)
         if start is not None:
             yield from ["", *world_lines(start)]
             for reason in start.why_nothing:
-                click.echo(f"warning: nothing can count: {reason}", err=True)
+                click.echo(f"warning: why nothing happens: {reason}", err=True)
 
     options.answer(document_of(problems, **about), lines, indent=2)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from balance_sim.scenario.validation import Offered
 
 SCENARIOS = Path("scenarios")
+SCHEMA_FILE = "balance-sim.schema.json"
 BASE_RATE = click.FloatRange(min=0, max=1e4, min_open=True)
 COLUMNS = ("path", "value", "unit", "source", "range")
 
@@ -108,6 +109,8 @@ def _starter(name: str, out: str | None, base_rate: float | None) -> None:
     path = Path(out or f"{name.removesuffix('.yaml')}.yaml")
     _write({path: text})
     click.echo(f"wrote {path}; next: balance-sim check {path}")
+    if not (path.parent / SCHEMA_FILE).exists():
+        click.echo(f"for an editor that completes keys: balance-sim schema > {path.parent / SCHEMA_FILE}")
 
 
 def _from_case(name: str, out: str | None, case_id: str, cases: Path, data: Path, base_rate: float | None) -> None:
@@ -262,8 +265,24 @@ def _cells(row: dict[str, object]) -> tuple[str, ...]:
 
 
 @click.command()
-def schema() -> None:
-    """Print the JSON Schema of scenario files, for editors."""
-    from balance_sim.scenario.layout import json_schema
+@click.argument("kind", type=click.Choice(["scenario", "experiment", "game"]), default="scenario")
+@click.option("--markdown", is_flag=True, help="The reference page of all kinds, docs/scenario_reference.md.")
+def schema(kind: str, markdown: bool) -> None:
+    """Print the JSON Schema of scenario, experiment or game files, for editors."""
+    from balance_sim.scenario.reference.schemas import experiment_schema, json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    if kind == "scenario" and not markdown:
+        found = json_schema()
+    elif kind == "experiment" and not markdown:
+        found = experiment_schema()
+    else:
+        from balance_sim.game.plan import game_schema
+
+        found = game_schema()
+        if markdown:
+            from balance_sim.scenario.reference.page import reference_page
+
+            files = {"Scenario": json_schema(), "Experiment": experiment_schema(), "GamePlan": found}
+            click.echo(reference_page(files), nl=False)
+            return
+    click.echo(json.dumps(found, indent=2))

@@ -25,7 +25,15 @@ MOST_POINTS = 20  # that are shown
 
 @click.command()
 @click.argument("experiment")
-@click.option("--out", type=options.FOLDER, help="Results folder  [default: results/<experiment>]")
+@click.option("--runs", type=click.IntRange(1, 10_000_000), help="Replications a point  [default: the file's]")
+@click.option("--seed", type=options.SEED, help="Random numbers  [default: the file's]")
+@click.option(
+    "--set", "values", multiple=True, metavar="KEY.PATH=VALUE",
+    help="Change a value of the scenario at every point, over the file's own `set`. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--out", type=options.FOLDER, help="Results folder  [default: results/<experiment>; with --seed or --set a key too]"
+)
 @options.workers_option
 @click.option("--scheduler", metavar="tcp://HOST:PORT", help="Run on the Dask cluster of this scheduler.")
 @click.option("--cluster", metavar="KIND", help="Run on a queue through dask-jobqueue: slurm, pbs, sge, lsf ...")
@@ -48,25 +56,28 @@ MOST_POINTS = 20  # that are shown
 @options.json_option
 @click.pass_context
 def sweep(
-    ctx: click.Context, experiment: str, out: Path | None, workers: int, scheduler: str | None,
+    ctx: click.Context, experiment: str, runs: int | None, seed: int | None, values: tuple[str, ...],
+    out: Path | None, workers: int, scheduler: str | None,
     cluster: str | None, jobs: int, settings: tuple[str, ...], dry_run: bool, max_runs: int, max_bytes: int,
     run_timeout: float | None, model: str | None, own: str | None, block: int | None, retry_failed: bool,
 ) -> None:  # fmt: skip
     """Run every point of EXPERIMENT in every arm. The same command goes on where it stopped.
 
     EXPERIMENT is a path, or a name as `balance-sim list` gives it. Exit code 3 if some replications failed."""
+    from balance_sim.scenario.design import Overrides
     from balance_sim.scenario.experiment import experiment_files, load_experiment
 
     if scheduler and cluster:
         raise click.UsageError("give --scheduler or --cluster, not both")
-    loaded = load_experiment(experiment, max_runs=max_runs)
+    over = Overrides(values, runs, seed)
+    loaded = load_experiment(experiment, max_runs=max_runs, over=over)
     queue = _queue(cluster, settings)
     if dry_run and queue is not None:
         click.echo(queue.job_script())
     from balance_sim.experiment.sweep import Where, default_folder
     from balance_sim.experiment.sweep import sweep as run_points
 
-    folder = out or default_folder(loaded)
+    folder = out or default_folder(loaded, over)
     with (
         resumable(options.command_line()),
         dask_client(None if dry_run else scheduler, queue, jobs, dry_run=dry_run) as client,

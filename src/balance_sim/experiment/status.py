@@ -30,14 +30,16 @@ _IDENTIFIER = r"[A-Za-z0-9_-]{1,64}"
 _MODEL = r"[A-Za-z_][\w.]{0,150}:[A-Za-z_]\w{0,150}"
 _WHOLE = r"\d{1,19}"
 _NUMBER = r"(?=.{1,39}$)[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?"
+_SETTING = r"[A-Za-z0-9_.\-\[\]]{1,200}=.*"
 _COMMON = {"--workers": _WHOLE, "--run-timeout": _NUMBER} | dict.fromkeys(("--out", "--model"), None)
 # What a value of each option looks like; None: an option that is worked out anew, or left out.
 _OPTIONS: dict[str, dict[str, str | None]] = {
     "run": _COMMON
     | {"--runs": _WHOLE, "--precision": _NUMBER, "--theory": _IDENTIFIER, "--seed": None, "--arms": None}
-    | {"--set": r"[A-Za-z0-9_.\-\[\]]{1,200}=.*", "--draws": r"posterior|prior|fitted"},
+    | {"--set": _SETTING, "--draws": r"posterior|prior|fitted"},
     "sweep": _COMMON
-    | dict.fromkeys(("--max-runs", "--max-bytes", "--block"), _WHOLE)
+    | dict.fromkeys(("--max-runs", "--max-bytes", "--block", "--runs"), _WHOLE)
+    | {"--set": _SETTING, "--seed": None}
     | dict.fromkeys(("--scheduler", "--cluster", "--jobs", "--cluster-option"), None),
 }
 _OPTIONS["game"] = _COMMON | {"--runs": _WHOLE, "--draws": _WHOLE, "--source": r"posterior|prior", "--seed": None}
@@ -155,7 +157,7 @@ def command_of(manifest: Manifest, folder: Path) -> str | None:
     suffix = re.fullmatch(r"(\.[A-Za-z0-9]{1,8})?", Path(file).suffix)
     if not _is_plain(file) or stem(Path(file).name) != named or suffix is None:
         return None
-    if study in ("run", "game"):
+    if study in ("run", "game") or any(word == "--seed" or word.startswith("--seed=") for word in words):
         options += ["--seed", str(manifest.seed)]
     if study == "run":
         arms = manifest.arms

@@ -4,6 +4,7 @@ What a study will take is measured on a few runs of one point, told before it be
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -29,7 +30,9 @@ from balance_sim.results.points import PointTable, SweepPoint, design_points, dr
 from balance_sim.results.shards import TABLES, encode
 from balance_sim.results.store import missing, refuse_lost
 from balance_sim.results.sweep_result import SweepResult, open_sweep
-from balance_sim.scenario.design import Experiment
+from balance_sim.scenario.design import Experiment, Overrides
+from balance_sim.scenario.experiment import AS_WRITTEN
+from balance_sim.scenario.fingerprint import content_digest
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -118,9 +121,14 @@ class Probe:
     outcomes: tuple[str, ...] = ()
 
 
-def default_folder(experiment: Experiment) -> Path:
-    """results/<experiment>: the same command goes on there, an edited scenario is refused there."""
-    return Path("results") / experiment.name
+def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path:
+    """results/<experiment>: the same command goes on there, an edited scenario is refused there.
+
+    With another seed or other values than the file's, 8 digits of a key of them stand behind the name."""
+    if over.seed is None and not over.settings:
+        return Path("results") / experiment.name
+    key = hashlib.sha256(f"{content_digest(experiment.scenario)} {experiment.head.seed}".encode()).hexdigest()
+    return Path("results") / f"{experiment.name}-{key[:8]}"
 
 
 def sweep(

@@ -262,3 +262,18 @@ def as_plain(game: Game) -> dict[str, Any]:
     """For a manifest: the plan and what is measured."""
     plan = game.plan.model_dump(mode="json", by_alias=True)
     return {"name": game.name, "plan": plan, "cast": _CAST.dump_python(game.cast, mode="json")}
+
+
+def game_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a game file, looser than `load_game`.
+
+    Examples
+    --------
+    >>> sorted(game_schema()["required"])
+    ['observed', 'players', 'scenario', 'schema', 'title']
+    """
+    from balance_sim.scenario.reference.schemas import definitions, file_schema
+
+    defs = definitions([GamePlan])
+    whole = defs.pop("GamePlan")
+    return file_schema("GamePlan", whole["properties"], [*whole["required"], "scenario"], defs)

@@ -3,7 +3,6 @@
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import new_scenario, parameter_table
 from balance_sim.scenario.diagnostics import Diagnostic, ScenarioError
-from balance_sim.scenario.layout import json_schema
 from balance_sim.scenario.load import (
     Variations,
     arm_scenario,
@@ -12,6 +11,7 @@ from balance_sim.scenario.load import (
     scenario_files,
     with_values,
 )
+from balance_sim.scenario.reference.schemas import json_schema
 from balance_sim.scenario.schema import Scenario
 
 __all__ = [

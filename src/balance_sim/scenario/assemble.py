@@ -25,7 +25,7 @@ from balance_sim.scenario.diagnostics import (
 )
 from balance_sim.scenario.draft import Draft, Reader
 from balance_sim.scenario.fingerprint import sealed
-from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced
+from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced, what_was_meant
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.schema import (
     Arm,
@@ -258,7 +258,13 @@ def apply_changes(
         try:
             steps = locate(tree, change.path, names.of_kinds)
         except NoSuchPath as error:
-            found.add(change.key, label, "E101", shown(str(error), 120), error.suggestion)
+            found.add(
+                change.key,
+                label,
+                "E101",
+                shown(str(error), 120),
+                what_was_meant(tree, change.path, names.of_kinds, error),
+            )
             continue
         if change.node.value is REFUSED:
             continue

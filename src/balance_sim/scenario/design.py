@@ -12,9 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from balance_sim.scenario.assemble import value_at
+from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, listed, shown
 from balance_sim.scenario.nodes import REFUSED, Node, plain
-from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text
+from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
 
 MOST_STEPS = 10_000
 NORMAL_SPREAD = 4.0  # a normal without bounds is cut at so many standard deviations
@@ -146,6 +148,15 @@ class DesignPoint:
 
     values: dict[str, object]
     label: str = ""
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What options lay over an experiment file. settings: `key.path=value` texts, laid over the file's own `set`."""
+
+    settings: tuple[str, ...] = ()
+    runs: int | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -331,3 +342,38 @@ def _read_distribution(node: Node, path: str, found: Diagnostics) -> Spread | No
     if bad:
         found.add(node, path, "E403", bad)
     return Spread(kind, low, high, middle, sd)
+
+
+# --- what `guesses: true` adds ----------------------------------------------------------------------
+
+
+def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
+    """Every default that is a guess and may move alone, over its range.
+
+    A weight that the theory itself names, or that is off, is no guess. Shares of capability must sum to 1 and signals
+    must rise in their order, so those cannot be drawn one apart from the other: vary them in lists."""
+    preset = presets().get(scenario.theory.preset)
+    taken = taken | {f"theory.weights.{term}" for term in (*(preset.weights if preset else ()), *switches())}
+    out = []
+    for row in parameter_table():
+        path, span = str(row["path"]), row["range"]
+        if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
+            continue
+        if path not in taken and not _is_bound(path) and _has(scenario, path):
+            out.append(Factor(path, Spread("uniform", float(span[0]), float(span[1])), node))
+    return out
+
+
+def _is_bound(path: str) -> bool:
+    """True for what is no parameter of the model, or may not move apart from others."""
+    head, _, rest = path.partition(".")
+    kind, _, name = rest.partition(".")
+    in_order = head == "event_kinds" and kind in SIGNAL_ORDER and name in ("alignment", "intent")
+    return path == "step_days" or head == "capability" or in_order
+
+
+def _has(scenario: Scenario, path: str) -> bool:
+    try:
+        return value_at(scenario, path) is not None
+    except LookupError:
+        return False

@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from balance_sim.scenario.actors import read_names
-from balance_sim.scenario.assemble import ValueChange, apply_changes, as_tree, assemble, value_at
-from balance_sim.scenario.defaults import parameter_table, presets, switches
+from balance_sim.scenario.assemble import ValueChange, apply_changes, as_tree, assemble
 from balance_sim.scenario.design import (
     DRAWN,
     OF_DRAWS,
@@ -21,8 +20,10 @@ from balance_sim.scenario.design import (
     Experiment,
     ExperimentHead,
     Factor,
+    Overrides,
     SamplingDesign,
     Spread,
+    guessed_factors,
     read_takes,
 )
 from balance_sim.scenario.diagnostics import (
@@ -40,15 +41,16 @@ from balance_sim.scenario.diagnostics import (
 )
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import EXPERIMENTS, Sources, find
-from balance_sim.scenario.layout import NoSuchPath, locate
-from balance_sim.scenario.load import check_scenario, scenario_files, stem
-from balance_sim.scenario.nodes import REFUSED, Node, plain
-from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
+from balance_sim.scenario.layout import NoSuchPath, locate, what_was_meant
+from balance_sim.scenario.load import check_scenario, option_changes, scenario_files, stem
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain, plain
+from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.validation import read_piece, refuse_other_kind, unknown_key
 
 MOST_RUNS = 1_000_000
 MOST_FACTORS = 1_000
 MOST_REFUSED = 500  # values: no more are tried then
+AS_WRITTEN = Overrides()
 EXAMPLE = "smallest file: `schema: 1`, `scenario`, `factors`, `runs`"
 TOP = (
     *("schema", "title", "question", "notes", "scenario", "set", "theory", "design", "factors", "points"),
@@ -57,19 +59,27 @@ TOP = (
 
 
 def load_experiment(
-    path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS, held: Mapping[str, bytes] | None = None
+    path: str | os.PathLike[str],
+    *,
+    max_runs: int = MOST_RUNS,
+    held: Mapping[str, bytes] | None = None,
+    over: Overrides = AS_WRITTEN,
 ) -> Experiment:
     """The experiment in a file; `path` may also name one in ./experiments. Raises ScenarioError.
 
-    held: files by name, `path` among them, to read from instead of the disk."""
-    experiment, problems = check_experiment(path, max_runs=max_runs, held=held)
+    held: files by name, `path` among them, to read from instead of the disk. over: what options lay over the file."""
+    experiment, problems = check_experiment(path, max_runs=max_runs, held=held, over=over)
     if experiment is None:
         raise ScenarioError(errors_in(problems))
     return experiment
 
 
 def check_experiment(
-    path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS, held: Mapping[str, bytes] | None = None
+    path: str | os.PathLike[str],
+    *,
+    max_runs: int = MOST_RUNS,
+    held: Mapping[str, bytes] | None = None,
+    over: Overrides = AS_WRITTEN,
 ) -> tuple[Experiment | None, list[Diagnostic]]:
     """The experiment, or None if it is refused, and all problems and warnings in the order of the file."""
     first = shown(os.fspath(path), 200)
@@ -85,7 +95,7 @@ def check_experiment(
         except ScenarioError as error:
             return None, in_order(error.problems, first)
         found = Diagnostics(map(_twice, found))
-        experiment = _read(tree, sources, max_runs, found)
+        experiment = _read(tree, sources, max_runs, over, found)
     return None if errors_in(found) else experiment, in_order(found, first)
 
 
@@ -149,7 +159,10 @@ def _twice(one: Diagnostic) -> Diagnostic:
     return replace(one, code="E404", message=one.message.replace("already given", "also")) if is_axis else one
 
 
-def _read(tree: Node, sources: Sources, max_runs: int, found: Diagnostics) -> Experiment | None:
+def _read(tree: Node, sources: Sources, max_runs: int, over: Overrides, found: Diagnostics) -> Experiment | None:
+    given = {"runs": over.runs, "seed": over.seed}
+    options = {name: from_plain(value, Mark(f"--{name}", 1, 1)) for name, value in given.items() if value is not None}
+    tree = tree.with_fields(options)
     for key, child in tree.fields.items():
         if key not in TOP and key in SamplingDesign.model_fields:
             why = f"`{key}` belongs in design, found in the top level"
@@ -166,11 +179,14 @@ def _read(tree: Node, sources: Sources, max_runs: int, found: Diagnostics) -> Ex
     factors = _read_factors(tree.get("factors"), found)
     points, rows = _read_points(tree.get("points"), found)
     scenario = named_scenario(tree, sources, head.theory if head else None, found)
+    if scenario is not None and over.settings:
+        varied = {*(one.path for one in factors), *(path for point in points[:1] for path in point.values)}
+        scenario = _with_options(scenario, over, varied, found)
     if scenario is None or head is None or design is None:
         return None
     if head.guesses:
         taken = {factor.path for factor in factors} | {*tree.below("set").fields}
-        factors += _guesses(scenario, taken, tree.fields["guesses"])
+        factors += guessed_factors(scenario, taken, tree.fields["guesses"])
     marks = {name: (tree.get(name) or tree).mark for name in TOP}
     name = stem(sources.path.name)
     experiment = Experiment(name, head, design, scenario, tuple(factors), tuple(points), marks)
@@ -266,6 +282,17 @@ def named_scenario(
     return _changed(scenario, changes, written or tree, found) if changes else scenario
 
 
+def _with_options(scenario: Scenario, over: Overrides, varied: set[str], found: Diagnostics) -> Scenario | None:
+    """The scenario with `--set` laid over it; what the experiment varies cannot be set."""
+    changes = option_changes(over.settings, None, found)
+    for change in changes:
+        if change.path in varied:
+            why = f"`{shown(change.path)}` is varied by the experiment"
+            found.add(change.key, shown(change.path), "E404", why, "leave it out, or change the factor")
+    changes = [change for change in changes if change.path not in varied]
+    return _changed(scenario, changes, changes[0].node, found) if changes else scenario
+
+
 def _scenario_path(node: Node, sources: Sources) -> Path | str:
     """Where the scenario of an experiment lies. Raises ScenarioError where that is outside of what it may name.
 
@@ -300,40 +327,11 @@ def _changed(scenario: Scenario, changes: Sequence[ValueChange], where: Node, fo
     changed = assemble(tree, scenario.name, of_change)
     wrong, here = errors_in(of_change), changes[0].key  # where the trouble shows elsewhere in the scenario
     own = where.mark.file
-    found += [one if one.file == own else replace(one, file=own, line=here.line, col=here.col) for one in wrong]
+    found += [
+        one if one.file == own or one.file.startswith("--") else replace(one, file=own, line=here.line, col=here.col)
+        for one in wrong
+    ]
     return None if wrong or changed is None else changed.counted_as(scenario)
-
-
-def _guesses(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
-    """Every default that is a guess and may move alone, over its range.
-
-    A weight that the theory itself names, or that is off, is no guess. Shares of capability must sum to 1 and signals
-    must rise in their order, so those cannot be drawn one apart from the other: vary them in lists."""
-    preset = presets().get(scenario.theory.preset)
-    taken = taken | {f"theory.weights.{term}" for term in (*(preset.weights if preset else ()), *switches())}
-    out = []
-    for row in parameter_table():
-        path, span = str(row["path"]), row["range"]
-        if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
-            continue
-        if path not in taken and not _is_bound(path) and _has(scenario, path):
-            out.append(Factor(path, Spread("uniform", float(span[0]), float(span[1])), node))
-    return out
-
-
-def _is_bound(path: str) -> bool:
-    """True for what is no parameter of the model, or may not move apart from others."""
-    head, _, rest = path.partition(".")
-    kind, _, name = rest.partition(".")
-    in_order = head == "event_kinds" and kind in SIGNAL_ORDER and name in ("alignment", "intent")
-    return path == "step_days" or head == "capability" or in_order
-
-
-def _has(scenario: Scenario, path: str) -> bool:
-    try:
-        return value_at(scenario, path) is not None
-    except LookupError:
-        return False
 
 
 # --- whether the parts fit together and fit the scenario --------------------------------------------
@@ -413,7 +411,8 @@ def _check_values(scenario: Scenario, factors: Sequence[Factor], rows: Sequence[
         try:
             steps = tuple(locate(tree, path, names.of_kinds))
         except NoSuchPath as error:
-            found.add(mark, shown(path), "E401", shown(str(error), 120), error.suggestion)
+            meant = what_was_meant(tree, path, names.of_kinds, error)
+            found.add(mark, shown(path), "E401", shown(str(error), 120), meant)
             continue
         if steps in seen:
             found.add(mark, shown(path), "E404", f"two axes on one key; also at line {seen[steps].line}")

@@ -6,16 +6,15 @@ import types
 import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
-from typing import Any
 
 import annotated_types
 
 from balance_sim.scenario import schema
-from balance_sim.scenario.defaults import default_tree, presets
-from balance_sim.scenario.diagnostics import did_you_mean, shown
+from balance_sim.scenario.diagnostics import closest, did_you_mean, may_suggest, shown
 from balance_sim.scenario.nodes import Node, descend
-from balance_sim.scenario.schema import REPLACED_TERMS, SCHEMA_VERSION, TERMS, Strict
+from balance_sim.scenario.schema import REPLACED_TERMS, TERMS, Strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +215,12 @@ def cell_sort(model: type[Strict], name: str) -> str:
 
 
 @cache
+def is_day(model: type[Strict], name: str) -> bool:
+    """Whether a field holds a date."""
+    return date in parts_of(model, name)
+
+
+@cache
 def bounds(model: type[Strict], name: str) -> str:
     """The allowed range of a number, as `0..1` or `>0..92`; empty if there is none."""
     low = high = strict = ""
@@ -236,14 +241,17 @@ def _bound(value: object) -> str:
     return str(value) if isinstance(value, int) else f"{value:.12g}"
 
 
+MOST_SUGGESTED = 3
+MOST_COMPARED_PATHS = 500
+
 # --- key paths --------------------------------------------------------------------------------------
 
 
 class NoSuchPath(LookupError):
-    """A key path that leads nowhere; the text says which part, and what was probably meant."""
+    """A key path that leads nowhere; the text says which part. options: names that the part could be."""
 
     def __init__(self, part: str, options: Iterable[str], why: str = "") -> None:
-        self.suggestion = did_you_mean(part, options)
+        self.part, self.options = part, tuple(options)
         super().__init__(why or f"unknown key `{part}`")
 
 
@@ -261,7 +269,7 @@ def locate(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[st
             near, why, _ = REPLACED_TERMS[rest[1]]
             raise NoSuchPath(near, (near,), why)
         return ["theory", "weights", *_name(rest[1:], TERMS, "theory.weights")]
-    if head in SINGLES and head not in ("calibration", "posterior"):
+    if head in SINGLES and _can_be_set(head):
         return [head, *_name(rest, SINGLES[head].model_fields, head)]
     if head == "groups":
         return [head, *_name(rest, tree.below(head).fields, head)]
@@ -317,6 +325,72 @@ def _end(rest: list[str]) -> list[str]:
     return []
 
 
+def what_was_meant(tree: Node, path: str, names: Mapping[str, Sequence[str]], error: NoSuchPath) -> str:
+    """For a path that leads nowhere the whole path that was meant, or the few; else the part that is nearest, if any.
+
+    >>> from balance_sim.scenario.nodes import from_plain
+    >>> tree = from_plain({"events": [{"id": "parade"}], "provocations": [{"id": "drills"}]})
+    >>> kinds = {"kinds": (), "event_kinds": ()}
+    >>> what_was_meant(tree, "parade.visibilty", kinds, NoSuchPath("parade", TOP))
+    'did you mean `events.parade.visibility`?'
+    >>> what_was_meant(tree, "visibility", kinds, NoSuchPath("visibility", TOP))
+    'did you mean `events.parade.visibility` or `provocations.drills.visibility`?'
+    """
+    if not error.options or error.part in error.options or not may_suggest():
+        return did_you_mean(error.part, error.options)
+    meant = _paths_like(tree, path, names)
+    if not meant:
+        return did_you_mean(error.part, error.options)
+    *several, final = [f"`{shown(one, 120)}`" for one in meant[:MOST_SUGGESTED]]
+    if len(meant) > MOST_SUGGESTED:
+        several, final = [*several, final], f"one of {len(meant) - MOST_SUGGESTED} more"
+    return f"did you mean {', '.join(several)}{' or ' if several else ''}{final}?"
+
+
+def _paths_like(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """Paths to a field of the path's last name, or of the nearest to it: those that have the rest of the path in them,
+    else the one that is nearest as a whole."""
+    *front, last = path[:200].split(".")
+    heeded = {"default", *names.get("event_kinds", ())}
+    fields = {field for model in _models() for field in model.model_fields} | {*TERMS} | heeded
+    field = last if last in fields else closest(last, fields, cutoff=0.75)
+    if field is None:
+        return []
+    paths = _paths_to(tree, field, names)
+    holding = [one for one in paths if f".{'.'.join(front)}." in f".{one}"]
+    if holding or not front:
+        return holding if front else paths
+    nearest = closest(path, paths[:MOST_COMPARED_PATHS], cutoff=0.7)
+    return [nearest] if nearest else []
+
+
+def _models() -> tuple[type[Strict], ...]:
+    return (*(one.model for one in SECTIONS.values()), *TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead)
+
+
+def _paths_to(tree: Node, field: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every path that `locate` takes to a field of that name, the focal event's first."""
+    paths = [field] if field in PLAIN or field == "outside" else []
+    paths += [f"theory.weights.{field}"] if field in TERMS else []
+    paths += [f"{head}.{field}" for head, model in SINGLES.items() if _can_be_set(head) and field in model.model_fields]
+    focal = tree.get("focal")
+    for head, section in SECTIONS.items():
+        if field in section.model.model_fields and field not in section.keys:
+            keys = [key for row in tree.below(head).items if (key := row_key(section, row))]
+            keys.sort(key=lambda key: focal is None or key != focal.value)
+            paths += [f"{head}.{key}.{field}" for key in keys]
+    for head, model in TABLES_OF.items():
+        if field in model.model_fields:
+            paths += [f"{head}.{name}.{field}" for name in names.get(head, tuple(tree.below(head).fields))]
+    if field == "default" or field in names.get("event_kinds", ()):
+        paths += [f"audiences.{name}.attention.{field}" for name in tree.below("audiences").fields]
+    return paths
+
+
+def _can_be_set(head: str) -> bool:
+    return head not in ("calibration", "posterior")
+
+
 def replaced(tree: Node, steps: Sequence[str | int], new: Node) -> Node:
     """The tree with the value at `steps` replaced; missing mappings on the way are made."""
     if not steps:
@@ -330,94 +404,3 @@ def replaced(tree: Node, steps: Sequence[str | int], new: Node) -> Node:
     if below and not isinstance(child.value, dict | list):
         child = Node({}, new.mark)
     return tree.with_fields({step: replaced(child, below, new)})
-
-
-# --- JSON Schema ------------------------------------------------------------------------------------
-
-_REF = "#/$defs/"
-_TABLE: dict[str, Any] = {
-    "type": "object",
-    "description": "A CSV table beside the file; its columns are the fields.",
-    "properties": {
-        "table": {"type": "string"},
-        "sha256": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"},
-    },
-    "required": ["table"],
-    "additionalProperties": False,
-}
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a scenario file, for editors that complete and check while one types.
-
-    It is looser than the loader: what holds between pieces (known codes, dates in order) is not in it."""
-    from pydantic.json_schema import models_json_schema
-
-    models = [section.model for section in SECTIONS.values()]
-    models += [*TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead]
-    _, whole = models_json_schema([(model, "validation") for model in models], ref_template=_REF + "{model}")
-    defs: dict[str, Any] = {**whole["$defs"], "Table": _TABLE}
-    head = defs.pop("ScenarioHead")["properties"]
-    _open_up(defs)
-    strings, mapping = {"type": "array", "items": {"type": "string"}}, {"type": "object"}
-    properties: dict[str, Any] = {
-        "schema": {"const": SCHEMA_VERSION, "description": "Version of the file format."},
-        "extends": {"type": "string", "description": "A scenario in the same folder to lay this one over."},
-        **head,
-        "outside": strings,
-        "groups": mapping | {"additionalProperties": strings},
-        **{name: _list_of(one.model, "Rows or tables of rows.") for name, one in SECTIONS.items()},
-        **{name: mapping | {"additionalProperties": _ref(model)} for name, model in TABLES_OF.items()},
-        **{name: _ref(model) for name, model in SINGLES.items()},
-        "calibration": {
-            "description": "The file that `balance-sim calibrate` wrote for this scenario.",
-            "anyOf": [{"type": ["string", "null"]}, _ref(schema.Calibration)],
-        },
-        "posterior": {
-            "description": "The file that `balance-sim posterior` wrote for this scenario.",
-            "anyOf": [{"type": ["string", "null"]}, _ref(schema.Posterior)],
-        },
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "balance-sim scenario",
-        "type": "object",
-        "properties": properties,
-        "required": list(REQUIRED),
-        "additionalProperties": False,
-        "$defs": defs,
-    }
-
-
-def _ref(model: type[Strict]) -> dict[str, str]:
-    return {"$ref": _REF + model.__name__}
-
-
-def _list_of(model: type[Strict], description: str) -> dict[str, Any]:
-    items = {"anyOf": [_ref(model), {"$ref": _REF + "Table"}]}
-    return {"type": "array", "description": description, "items": items}
-
-
-def _open_up(defs: dict[str, Any]) -> None:
-    """What the defaults complete need not be written; names come from lists where the lists are known."""
-    for name in ("AccordKind", "EventKind", "Parameters", "CapabilityWeights", "Theory"):
-        defs[name].pop("required", None)
-    defs["Theory"]["properties"]["preset"] = {"enum": list(presets())}
-    defs["Theory"]["properties"]["weights"] = {
-        "type": "object",
-        "properties": {term: {"type": "number"} for term in TERMS},
-        "additionalProperties": False,
-    }
-    known = {name: list(default_tree().fields[name].fields) for name in ("kinds", "event_kinds")}
-    for model, names in (
-        ("Accord", [*known["kinds"], *ACCORD_KINDS]),
-        ("Event", [*known["event_kinds"], *EVENT_KINDS]),
-        ("Provocation", [*known["event_kinds"], *EVENT_KINDS]),
-    ):  # offered, without refusing others: a scenario may add kinds of its own
-        defs[model]["properties"]["kind"] = {"anyOf": [{"enum": names}, {"type": "string"}]}
-    statuses = defs["Accord"]["properties"]["status"]
-    statuses["enum"] = [*statuses["enum"], *ACCORD_STATUSES]
-    defs["Arm"]["properties"]["add"] = _list_of(schema.Event, "Events that only this arm has.")
-    for section in SECTIONS.values():
-        for field in section.model.model_fields:
-            defs[section.model.__name__]["properties"][field].pop("default", None)

@@ -112,7 +112,7 @@ def check_scenario(
         except ScenarioError as error:
             problems = error.problems if sources is None else _from_where(error.problems, sources)
             return None, in_order(problems, first)
-        scenario = _read_with(tree, stem(sources.path.name), first, _options(set, theory, found), found)
+        scenario = _read_with(tree, stem(sources.path.name), first, option_changes(set, theory, found), found)
         if scenario is not None and held is None:
             scenario._folder = os.fspath(sources.folder)
         problems = _from_where(found, sources)
@@ -414,7 +414,7 @@ def _expanded(node: Node, name: str, base: str, sources: Sources, found: Diagnos
 # --- options ----------------------------------------------------------------------------------------
 
 
-def _options(settings: Sequence[str], theory: str | None, found: Diagnostics) -> list[ValueChange]:
+def option_changes(settings: Sequence[str], theory: str | None, found: Diagnostics) -> list[ValueChange]:
     """Changes from `--set key.path=value` texts and `--theory`."""
     changes: list[ValueChange] = []
     seen: dict[str, int] = {}

@@ -1,4 +1,7 @@
-"""CSV with the line of every row; and tables that become the same rows of nodes as items written inline."""
+"""CSV with the line of every row; and tables that become the same rows of nodes as items written inline.
+
+A table may hold what is published as it is: Correlates of War (COW) numbers in a column `ccode`, Polity scores in a
+column `polity`, years where a day is wanted. Each is read in one way only, and refused where there are two."""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, TextIO
 
+from balance_sim.scenario.actors import code_table
 from balance_sim.scenario.diagnostics import CONTROL, Diagnostics, Mark, ScenarioError, closest, listed, shown
 from balance_sim.scenario.files import LARGEST_TABLE, Sources, decoded
-from balance_sim.scenario.layout import OTHER_NAMES, Section, cell_sort, row_path
+from balance_sim.scenario.layout import OTHER_NAMES, Section, cell_sort, is_day, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, Unclear, hint_for_number, plain_scalar
+from balance_sim.scenario.schema import State
 
 MOST_COLUMNS = 100
 MOST_LISTED = 1_000
@@ -21,6 +26,13 @@ MOST_TITLE_ROWS = 5
 LONGEST_CELL = 1 << 17  # characters
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _DELIMITERS = {";": "`;`", "\t": "a tab", "|": "`|`"}
+_OF_STATES = {"ccode": "id", "cowcode": "id", "polity": "democracy", "polity2": "democracy"}
+_OF_DYADS = {"ccode1": "a", "ccode2": "b"}
+_YEAR = re.compile(r"[12][0-9]{3}")
+_EARLIER_COW = {260: "DEU", 678: "YEM"}
+"""Numbers of West Germany and North Yemen, whose codes Germany and Yemen keep."""
+_NO_SCORE = {"-66": "foreign interruption", "-77": "interregnum", "-88": "transition"}
+"""Codes of Polity5 that are no scores."""
 
 
 class CsvRow(NamedTuple):
@@ -122,7 +134,8 @@ def parse_table(text: str, file: str, name: str, section: Section, found: Diagno
     rows: list[Node] = []
     header: list[str] | None = None
     of_rows = Diagnostics()
-    records = csv_rows(text)
+    records, columns = csv_rows(text), stand_for(section)
+    years: dict[str, list[Mark]] = {}
     try:
         for line, cells in records:
             mark = Mark(file, line, 1)
@@ -138,11 +151,28 @@ def parse_table(text: str, file: str, name: str, section: Section, found: Diagno
                 of_rows.add(mark, name, "E604", *wrong)
                 rows.append(Node(REFUSED, mark))
             else:
-                rows.append(_row(cells, header, mark, name, section, of_rows))
+                rows.append(_row(cells, header, columns, mark, name, section, years, of_rows))
     except CsvFault as error:
         of_rows.add(Mark(file, error.line, 1), name, "E604", f"not a CSV row: {error}", "check the quotes")
     found += of_rows
+    for column, marks in years.items():
+        what = "1 date is a year" if len(marks) == 1 else f"{len(marks):,} dates are years"
+        found.add(
+            marks[0], f"{name}[].{column}", "W313", f"{what}, read as 1 January", "write days where they are known"
+        )
     return rows
+
+
+def stand_for(section: Section) -> dict[str, str]:
+    """Columns that hold a field of a section in the way in which it is published, and the field.
+
+    >>> from balance_sim.scenario.layout import SECTIONS
+    >>> stand_for(SECTIONS["disputes"])
+    {'ccode1': 'a', 'ccode2': 'b'}
+    """
+    if section.model is State:
+        return _OF_STATES
+    return _OF_DYADS if {"a", "b"} <= section.model.model_fields.keys() else {}
 
 
 def _no_row(cells: Sequence[str], header: Sequence[str]) -> tuple[str, str] | None:
@@ -170,7 +200,7 @@ def _check_header(
     found: Diagnostics,
 ) -> bool:
     """Whether the first row names the columns as it should; below: the rows under it."""
-    known, before = section.model.model_fields, len(found)
+    known, before, columns = section.model.model_fields, len(found), stand_for(section)
     if len(header) == 1 and (other := next((one for one in _DELIMITERS if one in header[0]), None)):
         hint = "save the table with commas between cells"
         found.add(mark, name, "E606", f"{_DELIMITERS[other]} used as delimiter", hint)
@@ -178,7 +208,7 @@ def _check_header(
     if len(header) > MOST_COLUMNS:
         found.add(mark, name, "E602", f"{len(header):,} columns, more than {MOST_COLUMNS}")
         return False
-    meant = [_meant(column, known) for column in header]
+    meant = [columns.get(column) or _meant(column, known) for column in header]
     if not any(meant):
         _no_header(header, mark, name, known, below, found)
         return False
@@ -186,7 +216,11 @@ def _check_header(
         where = Mark(mark.file, mark.line, at)
         if header.index(column) + 1 < at and column.strip():
             found.add(where, name, "E605", f"column `{shown(column)}` given twice")
-        elif column not in known and not _is_note(column):
+        elif column in columns and meant.count(columns[column]) > 1:
+            field = columns[column]
+            hint = "keep one of the two"
+            found.add(where, name, "E605", f"column `{column}` stands for `{field}`, which another column holds", hint)
+        elif column not in known and column not in columns and not _is_note(column):
             why, hint = f"column {at} has no name", "name it, or remove it"
             if column.strip():
                 why, hint = (
@@ -233,43 +267,109 @@ def _no_header(
 
 
 def _row(
-    cells: Sequence[str], header: Sequence[str], mark: Mark, name: str, section: Section, found: Diagnostics
+    cells: Sequence[str],
+    header: Sequence[str],
+    columns: Mapping[str, str],
+    mark: Mark,
+    name: str,
+    section: Section,
+    years: dict[str, list[Mark]],
+    found: Diagnostics,
 ) -> Node:
+    """The row as a node. years: where dates of it are years alone is added, by column."""
     fields: dict[str, Node] = {}
-    wrong: list[tuple[Mark, str, str, str, str]] = []
+    wrong: list[tuple[Mark, str, Reading]] = []
     for at, (column, cell) in enumerate(zip(header, cells, strict=True), 1):
         if not cell.strip() or _is_note(column):
             continue
-        where, sort = Mark(mark.file, mark.line, at), cell_sort(section.model, column)
-        value: object = cell
-        code = why = hint = ""
+        where, field = Mark(mark.file, mark.line, at), columns.get(column, column)
+        sort = cell_sort(section.model, field)
         if sort == "list" and cell.count(";") >= MOST_LISTED:
-            value, code, why = REFUSED, "E022", f"more than {MOST_LISTED:,} items in a cell"
+            read = Reading(REFUSED, "E022", f"more than {MOST_LISTED:,} items in a cell")
         elif sort == "list":
-            value = [Node(part, where, text=part, quoted=True) for part in cell.split(";")]
-        elif sort != "text":
-            value, code, why, hint = _typed(cell, sort)
-        if code:
-            wrong.append((where, column, code, why, hint))
-        fields[column] = Node(value, where, text=cell, quoted=sort == "text")
-    row = Node(fields, mark)
+            read = Reading([Node(part, where, text=part, quoted=True) for part in cell.split(";")])
+        elif column in columns:
+            read = _score(cell) if field == "democracy" else _cow(cell)
+        elif sort == "text":
+            is_year = _YEAR.fullmatch(cell) is not None and is_day(section.model, field)
+            read = Reading(f"{cell}-01-01" if is_year else cell)
+            if is_year:
+                years.setdefault(column, []).append(where)
+        else:
+            read = _typed(cell, sort)
+        if read.code:
+            wrong.append((where, column, read))
+        fields[field] = Node(read.value, where, text=cell, quoted=sort == "text")
+    row = Node(_known_to_the_year(fields, wrong, years, mark), mark)
     path = row_path(name, row, len(found))
-    for where, column, code, why, hint in wrong:
-        found.add(where, f"{path}.{column}", code, why, hint)
+    for where, column, read in wrong:
+        found.add(where, f"{path}.{column}", read.code, read.why, read.hint)
     return row
 
 
-def _typed(cell: str, sort: str) -> tuple[object, str, str, str]:
-    """Value of a cell that is to hold a number or a flag; error code, message and hint if it does not."""
+def _known_to_the_year(
+    fields: dict[str, Node], wrong: list[tuple[Mark, str, Reading]], years: Mapping[str, Sequence[Mark]], mark: Mark
+) -> dict[str, Node]:
+    """An agreement with a year for a date is known to the year, and may not say that it is known better."""
+    of_row = [one for marks in years.values() for one in marks if one.line == mark.line]
+    if not of_row or "status" not in fields:
+        return fields
+    said = fields.get("precision")
+    if said is None:
+        return {**fields, "precision": Node("year", of_row[0], text="year", quoted=True)}
+    if said.value in ("day", "month"):
+        why = f"a date of the row is a year alone, and `precision` says {said.value}"
+        wrong.append((said.mark, "precision", Reading(REFUSED, "E213", why, "write year, or the whole date")))
+    return fields
+
+
+class Reading(NamedTuple):
+    """What a cell holds; error code, message and hint if it is not what it has to be."""
+
+    value: object
+    code: str = ""
+    why: str = ""
+    hint: str = ""
+
+
+def _cow(cell: str) -> Reading:
+    """The ISO3 code of a COW number."""
+    number = int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 5 else None
+    if number is None:
+        why = f"expected a COW number, got `{shown(cell)}`"
+        return Reading(REFUSED, "E603", why, "ISO3 codes stand in a column of their own name")
+    code = _EARLIER_COW.get(number) or next((one.iso3 for one in code_table().values() if one.cow == number), None)
+    if code is None:
+        why = f"`{number}` is no COW number of a state with an ISO3 code"
+        return Reading(REFUSED, "E303", why, "see State System Membership, v2016")
+    return Reading(code)
+
+
+def _score(cell: str) -> Reading:
+    """A regime score 0..1 from a Polity score."""
+    read = _typed(cell, "number")
+    if cell.strip() in _NO_SCORE:
+        why = f"`{cell.strip()}` is no score: it stands for {_NO_SCORE[cell.strip()]} (Polity5)"
+        return Reading(REFUSED, "E203", why, "leave the cell blank, or take polity2")
+    if not isinstance(read.value, int | float):
+        return read
+    if not -10 <= read.value <= 10:
+        return Reading(REFUSED, "E203", f"{shown(cell)} is outside -10..10")
+    return Reading((read.value + 10) / 20)
+
+
+def _typed(cell: str, sort: str) -> Reading:
+    """A cell that is to hold a number or a flag."""
     if sort == "flag":
         value = _FLAGS.get(cell.casefold())
         if value is None:
-            return REFUSED, "E603", f"expected true or false, got `{shown(cell)}`", "write true or false"
-        return value, "", "", ""
+            return Reading(REFUSED, "E603", f"expected true or false, got `{shown(cell)}`", "write true or false")
+        return Reading(value)
     number = plain_scalar(cell)
     if isinstance(number, Unclear):
-        return REFUSED, "E603", number.message, "write decimal digits"
+        return Reading(REFUSED, "E603", number.message, "write decimal digits")
     if isinstance(number, int | float) and not isinstance(number, bool):
-        return number, "", "", ""
+        return Reading(number)
     code, hint = hint_for_number(cell)
-    return REFUSED, "E604" if code == "E204" else "E603", f"expected number, got `{shown(cell)}`", hint
+    why = f"expected number, got `{shown(cell)}`"
+    return Reading(REFUSED, "E604" if code == "E204" else "E603", why, hint)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NARROW = 64  # columns below which tables become lines
 TOP = 5  # dyads that are shown
+NEXT_TO_NOTHING = 1e-3
+"""Effect, as a share of the level in the control arm, up to which it is asked whether the scenario allows any."""
 NO_DYAD = "No dyad shows a detectable effect."
 
 DECLARED = {
@@ -98,6 +100,18 @@ def finding(result: AnalysedResult) -> str:
     return f"{say.treatment(result, arm)}: {say.change_words(*numbers, what)}."
 
 
+def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
+    """Where there is next to no effect, or nothing that could count: reasons that follow from the scenario, if any."""
+    arm, outcome = result.headline_arm, result.headline_outcome
+    base = _row(result.levels, result.reference, outcome)
+    row = None if arm is None else _row(result.effects, arm, outcome)
+    if not result.finished or base is None or row is None or abs(row["mean"]) > NEXT_TO_NOTHING * base["mean"]:
+        return ()
+    from balance_sim.analysis.world_at_start import world_at_start
+
+    return world_at_start(result.scenario).why_nothing
+
+
 def headline(result: AnalysedResult, console: Console | None = None, *, verbose: bool = False) -> None:
     """Print the finding and its tables. Readable at 80 columns; below 64 the tables become lines.
 
@@ -107,6 +121,8 @@ def headline(result: AnalysedResult, console: Console | None = None, *, verbose:
     if scenario.question:
         page.text(say.printable(scenario.question))
     page.text(f"\n{finding(result)}")
+    for reason in why_nothing(result):
+        page.text(f"Why: {say.printable(reason)}.")
     if result.finished:
         for words in (channel_words(result), placebo_words(result)):
             if words:

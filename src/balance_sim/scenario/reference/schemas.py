@@ -1,0 +1,222 @@
+"""JSON Schemas (draft 2020-12) of scenario and experiment files, for editors that complete and check while one types.
+
+They are looser than the loader: what holds between pieces (known codes, dates in order) is not in them. Descriptions,
+units and examples are those of `descriptions.yaml`, defaults those of the schema and of `defaults.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from balance_sim.scenario import schema
+from balance_sim.scenario.layout import (
+    ACCORD_KINDS,
+    ACCORD_STATUSES,
+    EVENT_KINDS,
+    REQUIRED,
+    SECTIONS,
+    SINGLES,
+    TABLES_OF,
+)
+from balance_sim.scenario.schema import SCHEMA_VERSION, TERMS, Strict
+
+Plain = dict[str, Any]
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+TEXT: Plain = {"type": "string"}
+MAPPING: Plain = {"type": "object"}
+_REF = "#/$defs/"
+_TABLE: Plain = MAPPING | {
+    "properties": {"table": TEXT, "sha256": TEXT | {"pattern": "^[0-9a-fA-F]{64}$"}},
+    "required": ["table"],
+    "additionalProperties": False,
+}
+
+
+def json_schema() -> Plain:
+    """Of a scenario file.
+
+    A file that extends another gives parts alone: what is required of a whole one is not required of it.
+
+    Examples
+    --------
+    >>> json_schema()["$defs"]["State"]["properties"]["gdp_bn"]["examples"]
+    [4200]
+    """
+    from balance_sim.scenario.defaults import default_tree
+    from balance_sim.scenario.nodes import plain
+
+    models = [section.model for section in SECTIONS.values()]
+    defs = definitions([*models, *TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead])
+    defs["Table"] = _TABLE
+    head = defs.pop("ScenarioHead")["properties"]
+    whole = _open_up(defs)
+    head["step_days"]["default"] = plain(default_tree().fields["step_days"])
+    properties: Plain = {
+        "schema": {"const": SCHEMA_VERSION},
+        "extends": TEXT,
+        **head,
+        "outside": {"type": "array", "items": TEXT, "default": []},
+        "groups": MAPPING | {"additionalProperties": {"type": "array", "items": TEXT}, "default": {}},
+        **{name: _rows_of(one.model) for name, one in SECTIONS.items()},
+        **{name: MAPPING | {"additionalProperties": ref(model)} for name, model in TABLES_OF.items()},
+        **{name: ref(model) for name, model in SINGLES.items()},
+        **{name: _file_of(SINGLES[name]) for name in ("calibration", "posterior")},
+    }
+    rows = {name: {"items": _whole(whole[one.model.__name__])} for name, one in SECTIONS.items()}
+    of_file = file_schema("Scenario", properties, ["schema"], defs)
+    return of_file | {
+        "if": {"required": ["extends"]},
+        "then": {},
+        "else": {"required": list(REQUIRED), "properties": rows},
+    }
+
+
+def experiment_schema() -> Plain:
+    """Of an experiment file."""
+    from balance_sim.scenario.design import ExperimentHead, SamplingDesign
+
+    defs = definitions([ExperimentHead, SamplingDesign])
+    head = defs.pop("ExperimentHead")
+    number, ends = {"type": "number"}, ("min", "max")
+    families = {"enum": ["uniform", "loguniform", "triangular", "normal"]}
+    spread = {"min": number, "max": number, "steps": {"type": "integer", "minimum": 2}, "step": number}
+    spread["scale"] = {"enum": ["linear", "log"], "default": "linear"}
+    drawn = {"distribution": families, **dict.fromkeys((*ends, "mode", "mean", "sd"), number)}
+    for name, fields, required in (
+        ("FactorRange", spread, [*ends]),
+        ("FactorDistribution", drawn, ["distribution"]),
+    ):
+        defs[name] = MAPPING | {"properties": fields, "required": required, "additionalProperties": False}
+    takes = [{"type": "array"}, {"const": "drawn"}, {"$ref": f"{_REF}FactorRange"}]
+    factor = {"anyOf": [*takes, {"$ref": f"{_REF}FactorDistribution"}]}
+    own = {
+        "schema": {"const": 1},
+        "scenario": TEXT,
+        "set": MAPPING | {"default": {}},
+        "design": ref(SamplingDesign),
+        "factors": MAPPING | {"additionalProperties": factor, "default": {}},
+        "points": {"type": "array", "items": MAPPING, "default": []},
+    }
+    return file_schema("Experiment", own | head["properties"], ["schema", "scenario", *head["required"]], defs)
+
+
+def file_schema(name: str, properties: Plain, required: Sequence[str], defs: Plain) -> Plain:
+    """A whole file of the kind that the texts call `name`, described to the last key."""
+    whole = MAPPING | {"properties": properties, "required": list(required), "additionalProperties": False}
+    parts: Plain = {name: whole, **defs}
+    _describe(parts)
+    return {"$schema": DRAFT, "title": name, **parts.pop(name), "$defs": parts}
+
+
+def definitions(models: Iterable[type[Strict]]) -> Plain:
+    """The models as JSON Schema, and all that they hold, by name; titles left out, which repeat the keys."""
+    from pydantic.json_schema import models_json_schema
+
+    _, whole = models_json_schema([(model, "validation") for model in models], ref_template=_REF + "{model}")
+    defs: Plain = whole["$defs"]
+    for definition in defs.values():
+        definition.pop("title", None)
+        for field in definition.get("properties", {}).values():
+            field.pop("title", None)
+    return defs
+
+
+def ref(model: type[Strict]) -> Plain:
+    """A reference to a model's definition."""
+    return {"$ref": _REF + model.__name__}
+
+
+def texts() -> dict[str, dict[str, Plain]]:
+    """`descriptions.yaml`: by file or definition, then by key: `text`, `unit`, `default` in words, `example`."""
+    import yaml
+
+    from balance_sim.scenario.files import shipped_text
+
+    loaded: dict[str, dict[str, Plain]] = yaml.load(
+        shipped_text("balance_sim.scenario.reference", "descriptions.yaml"),
+        Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),
+    )
+    return loaded
+
+
+def unit_of(key: str, said: Plain) -> str:
+    """Unit of a key: its own, else that of the default of this name; empty where it holds no number."""
+    from balance_sim.scenario.defaults import units
+
+    return str(said.get("unit") or units().get(key, ""))
+
+
+def _describe(parts: Plain) -> None:
+    """Text, unit and example of every definition and key. A key without a text stays as it is: tests find it."""
+    told = texts()
+    for name, definition in parts.items():
+        of = told.get(name, {})
+        definition["description"] = of.get("about", {}).get("text", "")
+        for key, field in definition.get("properties", {}).items():
+            said = of.get(key)
+            if said is None:
+                continue
+            unit = unit_of(key, said)
+            described = field | {
+                "description": f"{said['text']} Unit: {unit}." if unit not in ("", "none") else said["text"]
+            }
+            example = said.get("example", field.get("default"))
+            definition["properties"][key] = described | {"examples": [_as_json(example)]}
+
+
+def _as_json(value: Any) -> Any:
+    """Dates as text."""
+    if isinstance(value, dict):
+        return {key: _as_json(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_as_json(child) for child in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _rows_of(model: type[Strict]) -> Plain:
+    return {"type": "array", "items": {"anyOf": [ref(model), {"$ref": _REF + "Table"}]}, "default": []}
+
+
+def _file_of(model: type[Strict]) -> Plain:
+    return {"anyOf": [{"type": ["string", "null"]}, ref(model)]}
+
+
+def _whole(required: Sequence[str]) -> Plain:
+    """What a row has that is not laid over another."""
+    return {"anyOf": [{"required": ["table"]}, {"required": list(required)}]}
+
+
+def _open_up(defs: Plain) -> dict[str, list[str]]:
+    """What the defaults complete need not be written; names come from lists where the lists are known.
+
+    Gives back what each row requires where it is laid over no other; the definitions require what names it."""
+    from balance_sim.scenario.defaults import default_tree, default_weights, presets
+    from balance_sim.scenario.nodes import plain
+
+    shipped: Plain = {name: plain(default_tree().fields[name]) for name in ("parameters", "capability")}
+    for name, of in (("Parameters", "parameters"), ("CapabilityWeights", "capability")):
+        for key, field in defs[name]["properties"].items():
+            field["default"] = shipped[of][key]
+    for name in ("AccordKind", "EventKind", "Parameters", "CapabilityWeights", "Theory"):
+        defs[name].pop("required", None)
+    defs["Theory"]["properties"]["preset"] = {"enum": list(presets()), "default": "balance_of_threat"}
+    weight = {"type": "number"}
+    terms = {term: weight | {"default": default_weights()[term]} for term in TERMS}
+    defs["Weights"] = MAPPING | {"properties": terms, "additionalProperties": False}
+    defs["Theory"]["properties"]["weights"] = {"$ref": _REF + "Weights"}
+    known = {name: list(default_tree().fields[name].fields) for name in ("kinds", "event_kinds")}
+    for model, names in (
+        ("Accord", [*known["kinds"], *ACCORD_KINDS]),
+        ("Event", [*known["event_kinds"], *EVENT_KINDS]),
+        ("Provocation", [*known["event_kinds"], *EVENT_KINDS]),
+    ):  # offered, without refusing others: a scenario may add kinds of its own
+        defs[model]["properties"]["kind"] = {"anyOf": [{"enum": names}, TEXT]}
+    statuses = defs["Accord"]["properties"]["status"]
+    statuses["enum"] = [*statuses["enum"], *ACCORD_STATUSES]
+    whole = {one.model.__name__: list(defs[one.model.__name__]["required"]) for one in SECTIONS.values()}
+    for section in SECTIONS.values():
+        defs[section.model.__name__]["required"] = list(section.keys)
+    added = _rows_of(schema.Event)
+    added["items"] = {"allOf": [added["items"], _whole(whole["Event"])]}
+    defs["Arm"]["properties"]["add"] = added
+    return whole

@@ -1,0 +1,68 @@
+"""A key path that leads nowhere is answered with the whole path that was meant, or with the few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from balance_sim.scenario import check_scenario
+from balance_sim.scenario.diagnostics import MOST_SUGGESTIONS
+from balance_sim.scenario.experiment import check_experiment
+
+FIVE = Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml"
+
+
+def suggestions(*settings: str) -> list[str]:
+    scenario, problems = check_scenario(FIVE, set=[f"{path}=0.5" for path in settings])
+    assert scenario is None
+    return [one.suggestion for one in problems]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("summit.visibility", "events.summit.visibility"),
+        ("events.sumit.visibility", "events.summit.visibility"),
+        ("events.summit.visibilty", "events.summit.visibility"),
+        ("beta", "parameters.beta"),
+        ("parameters.betta", "parameters.beta"),
+        ("weights.common_threat", "theory.weights.common_threat"),
+        ("comon_threat", "theory.weights.common_threat"),
+        ("XAR-XCO.rivalry", "disputes.XAR-XCO.rivalry"),
+        ("XEL.democracy", "states.XEL.democracy"),
+        ("preset", "theory.preset"),
+        ("window", "report.windows"),
+        ("base_rte", "base_rate"),
+    ],
+)
+def test_the_whole_path_is_named_and_can_be_set(written, meant):
+    assert suggestions(written) == [f"did you mean `{meant}`?"]
+    _, problems = check_scenario(FIVE, set=[f"{meant}=0.5"])
+    assert "E101" not in {one.code for one in problems}  # it leads somewhere, where 0.5 may be no value
+
+
+def test_a_field_of_several_rows_lists_the_few_with_the_focal_event_first():
+    assert suggestions("visibility") == ["did you mean `events.summit.visibility` or `events.speech.visibility`?"]
+    (said,) = suggestions("intercept")
+    assert said.startswith("did you mean `kinds.political_declaration.intercept`, ")
+    assert said.endswith(" or one of 4 more?") and said.count("`") == 6
+
+
+@pytest.mark.parametrize("written", ["qqq", "qqq.zzz", "calibration.file", "events.summit.id", "base_rate.low"])
+def test_nothing_is_invented(written):
+    assert "`" not in "".join(suggestions(written)) or written.startswith("events.summit")
+
+
+def test_only_the_first_of_many_are_looked_up():
+    found = suggestions(*(f"events.summit{k}.visibility" for k in range(3 * MOST_SUGGESTIONS)))
+    assert len(found) == 3 * MOST_SUGGESTIONS
+    assert 0 < sum("did you mean" in said for said in found) <= MOST_SUGGESTIONS
+
+
+def test_factors_of_an_experiment_are_answered_alike(tmp_path):
+    (tmp_path / FIVE.name).write_bytes(FIVE.read_bytes())
+    file = tmp_path / "wrong.yaml"
+    file.write_text(f"schema: 1\nscenario: {FIVE.name}\nruns: 2\nfactors: {{summit.visibility: [0, 1]}}\n")
+    _, problems = check_experiment(file)
+    assert [(one.code, one.suggestion) for one in problems] == [("E401", "did you mean `events.summit.visibility`?")]
