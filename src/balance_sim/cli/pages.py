@@ -21,8 +21,18 @@ REPLICATIONS, AGREEMENTS = ("replications", "runs"), ("agreements", "accords")  
     help="Folder to write figures/ into  [default: RESULTS; comparison/ in the last of several]",
 )  # fmt: skip
 @click.option("--list", "only_list", is_flag=True, help="Print the names of the figures and what each answers.")
+@click.option(
+    "--outcome", metavar="NAME", help="Draw this outcome instead, whichever it is: accords_all_365, own_x, ..."
+)
+@click.option(
+    "--kind", type=click.Choice(["ecdf", "hist", "ridge", "forest"]), default="ecdf", show_default=True,
+    help="How --outcome is drawn; of a sweep, forest.",
+)  # fmt: skip
 @options.classes_option
-def plot(results: str, names: tuple[str, ...], out: Path | None, only_list: bool, classes: str | None) -> None:
+def plot(
+    results: str, names: tuple[str, ...], out: Path | None, only_list: bool, outcome: str | None, kind: str,
+    classes: str | None,
+) -> None:  # fmt: skip
     """Draw the figures of RESULTS: all of them, or those named.
 
     RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
@@ -32,6 +42,15 @@ def plot(results: str, names: tuple[str, ...], out: Path | None, only_list: bool
     texts = [results, *(name for name in names if is_results(name))]
     wanted = [name for name in names if not is_results(name)]
     plots = Plots.of_all(texts, classes)
+    if outcome is not None:
+        from balance_sim.show.figures.distributions import spread_of
+        from balance_sim.show.save import save_drawn
+
+        study = plots.results
+        figure = spread_of(study, outcome, kind)
+        for path in save_drawn({figure.name: figure.draw(study)}, out or home_of(texts)):
+            click.echo(path)
+        return
     if only_list:
         wide = max(14, *(len(name) + 2 for name in plots.questions()))
         for name, question in plots.questions().items():

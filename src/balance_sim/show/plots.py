@@ -148,6 +148,16 @@ class Plots[S: Study]:
         return Plots.of(Path(texts[0])) if side.point is None else Plots(open_side(side))
 
     @property
+    def results(self) -> Result | SweepResult:
+        """The run or the sweep, or a game's, whose arms are profiles. Raises WrongRequest for any other study."""
+        from balance_sim.game.keep import PlayedGame
+
+        study = self.study.study.result if isinstance(self.study, PlayedGame) else self.study
+        if isinstance(study, Result | SweepResult):
+            return study
+        raise WrongRequest("--outcome is of one results folder of `run`, `sweep` or `game`")
+
+    @property
     def figures(self) -> dict[str, FigureSpec]:
         """All figures of such a study, by name."""
         return figures_of(self.study)

@@ -1,0 +1,279 @@
+"""Any outcome, as it is spread over replications: `plot RESULTS --outcome NAME --kind ecdf|hist|ridge|forest`.
+
+Shapes are of what was drawn in each replication, not smoothed and not filtered; effects, in the title and in `forest`,
+are paired with the control arm, and filtered where there is a filtered estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.replications.outcomes import OutcomeType, known_outcome
+from balance_sim.results.result import Result
+from balance_sim.results.sweep_result import SweepResult
+from balance_sim.scenario.diagnostics import did_you_mean, listed
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = npt.NDArray[np.float64]
+KINDS = {
+    "ecdf": "share of replications with at most so much, a line an arm",
+    "hist": "how often each value came, a panel an arm, the control arm behind",
+    "ridge": "the same, a row an arm",
+    "forest": "paired effect with its interval, a row an arm; of a sweep, a row a point",
+}
+MOST_ARMS, MOST_POINTS, BINS = 7, 60, 30
+ROWS = ["arm", "title", "role", "value", "n", "effect", "lo", "hi", "mcse"]
+
+
+def spread_of(study: Result | SweepResult, outcome: str, kind: str) -> style.FigureSpec:
+    """The figure of an outcome.
+
+    study: a run, or, for `forest` alone, a sweep. Raises WrongRequest for an unknown outcome or kind."""
+    if kind not in KINDS:
+        raise WrongRequest(f"no kind of figure `{kind}`; {did_you_mean(kind, KINDS)} there are: {listed(KINDS)}")
+    if isinstance(study, SweepResult):
+        names = sorted({*study.effects["outcome"]})
+        if kind != "forest":
+            raise WrongRequest(f"`{kind}` is of the replications of one point: name it, as {study.folder}@0")
+        table: Callable[[Any], pd.DataFrame] = partial(points_table, outcome=outcome)
+    else:
+        names = [name for name in study.by_run.names if not name.startswith("filtered_")]
+        table = partial(effects_table if kind == "forest" else values_table, outcome=outcome)
+    if outcome not in names:
+        near = did_you_mean(outcome, names)
+        raise WrongRequest(f"no outcome `{outcome}` there; {near or 'there are: ' + listed(names, 40)}")
+    marks = {"ecdf": draw_ecdf, "hist": draw_hist, "ridge": draw_ridge, "forest": draw_forest}[kind]
+    question = f"{say.capital(say.outcome_words(outcome))}: {KINDS[kind]}"
+    pages: dict[str, Callable[[pd.DataFrame], list[Axes]]] = {
+        "ecdf": lambda _: style.panels(10.6, 5.4),
+        "hist": lambda found: style.panels(
+            10.6, 1.2 + 2.2 * -(-_arms(found) // 3), -(-_arms(found) // 3), 3, sharex=True, sharey=True
+        ),
+        "ridge": lambda found: style.panels(9.6, 1.6 + 0.75 * _arms(found)),
+        "forest": lambda found: style.panels(9.6, 1.6 + 0.34 * max(len(found), 3)),
+    }
+    return style.FigureSpec(
+        f"{kind}_{outcome}", question, table, partial(marks, outcome=outcome), pages[kind],
+        "No replication finished: there is nothing to show.",
+    )  # fmt: skip
+
+
+def values_table(result: Result, outcome: str) -> pd.DataFrame:
+    """Tidy: a row a replication and arm, the control arm first: the columns of ROWS; missing: not by the horizon."""
+    if not result.finished:
+        return pd.DataFrame(columns=ROWS)
+    frame, effects = result.by_run.frame(outcome), effects_table(result, outcome).set_index("arm")
+    others = [arm for arm in result.arms[1:] if arm in effects.index]
+    chosen = sorted(others, key=lambda arm: say.role(result, arm) != "headline")[: MOST_ARMS - 1]
+    parts = []
+    for arm in (result.reference, *chosen):
+        values = frame.loc[frame["arm"] == arm, outcome].to_numpy(float)
+        of = effects.loc[arm] if arm in effects.index else dict.fromkeys(ROWS[5:], float("nan"))
+        same = {name: of[name] for name in ROWS[5:]}
+        title, role = say.arm_title(result.scenario, arm), say.role(result, arm)
+        parts.append(pd.DataFrame({"value": values}).assign(arm=arm, title=title, role=role, n=len(values), **same))
+    return pd.concat(parts, ignore_index=True)[ROWS]
+
+
+def effects_table(result: Result, outcome: str) -> pd.DataFrame:
+    """Tidy: a row an arm but the control arm, the largest effect first: the columns of ROWS, value being the effect."""
+    found = result.effects
+    found = found[found["outcome"] == outcome] if not found.empty else pd.DataFrame(columns=["arm", "mean", "n"])
+    rows = found.rename(columns={"mean": "effect"})
+    rows = rows.assign(
+        title=[say.arm_title(result.scenario, arm) for arm in rows["arm"]],
+        role=[say.role(result, arm) for arm in rows["arm"]],
+        value=rows["effect"],
+    )
+    return rows.sort_values("effect", ascending=False, kind="stable").reindex(columns=ROWS).reset_index(drop=True)
+
+
+def points_table(result: SweepResult, outcome: str) -> pd.DataFrame:
+    """Tidy: a row a point, the headline arm's effect there; title: the values of its factors."""
+    found = result.effects
+    found = found[(found["outcome"] == outcome) & (found["arm"] == result.headline_arm)]
+    names = [path for path in result.paths if path in found]
+
+    def values(row: dict[Any, Any]) -> str:
+        told = (
+            f"{say.factor_words(path)} {row[path]:g}" if _is_number(row[path]) else str(row[path]) for path in names
+        )
+        return ", ".join(told) or f"point {row['point']}"
+
+    rows = found.rename(columns={"mean": "effect"})
+    titles = [values(row) for row in rows.to_dict("records")]
+    rows = rows.assign(title=titles, role="other", value=rows["effect"])
+    return rows.sort_values("effect", ascending=False, kind="stable").reindex(columns=ROWS).head(MOST_POINTS)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _arms(table: pd.DataFrame) -> int:
+    return max(int(table["arm"].nunique()), 1)
+
+
+def _by_arm(table: pd.DataFrame) -> list[tuple[str, str, Floats]]:
+    """Role, title and values of each arm, in the table's order."""
+    return [
+        (say.first(part, "role"), say.first(part, "title"), part["value"].to_numpy(float))
+        for _, part in table.groupby("arm", sort=False)
+    ]
+
+
+def _looks(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Colour and dashes of each arm, in the table's order."""
+    others = iter(style.OTHERS * 2)
+    out: list[dict[str, Any]] = []
+    for role, _, _ in _by_arm(table):
+        if role == "reference":
+            out.append({"color": style.BASE, "linestyle": "-"})
+        elif role == "headline":
+            out.append({"color": style.BLUE, "linestyle": style.DASHES})
+        else:
+            colour, dashes = next(others)
+            out.append({"color": colour, "linestyle": dashes})
+    return out
+
+
+def edges_of(values: Floats, outcome: str) -> Floats:
+    """Edges of bins: one a whole number where the outcome is a count of few, else BINS over the range.
+
+    >>> edges_of(np.array([1.0, 3.0]), "accords_all_365").tolist()
+    [0.5, 1.5, 2.5, 3.5]"""
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    if _is_count(outcome) and high - low <= 2 * BINS:
+        return np.arange(np.floor(low) - 0.5, np.floor(high) + 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, BINS + 1)
+
+
+def _is_count(outcome: str) -> bool:
+    found = known_outcome(outcome)
+    return found is not None and found.type is OutcomeType.COUNT
+
+
+def _whole_ticks(ax: Axes, outcome: str) -> None:
+    """Whole numbers alone on the axis of a count."""
+    if _is_count(outcome):
+        from matplotlib.ticker import MaxNLocator
+
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+
+
+def _title(table: pd.DataFrame, outcome: str) -> str:
+    """Where the middle half of the control arm lies, and the headline arm's effect."""
+    what = say.capital(say.outcome_words(outcome))
+    base = table.loc[table["role"] == "reference", "value"].dropna()
+    low, high = (float(base.quantile(q)) if len(base) else float("nan") for q in (0.25, 0.75))
+    half = say.interval(low, high, 0 if _is_count(outcome) else say.decimals((high - low) / 10))
+    chosen = table[table["role"] == "headline"]
+    if chosen.empty or not np.isfinite(chosen["effect"].iloc[0]):
+        return f"{what}: half of the replications lie at {half}"
+    row = chosen.iloc[0]
+    told = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
+    return f"{what}: half of the control arm's replications lie at {half}; effect {told}"
+
+
+def _small(table: pd.DataFrame) -> str:
+    missing = int(table["value"].isna().sum())
+    lost = f" In {missing:,} rows it did not come by the horizon: they are left out." if missing else ""
+    return f"As drawn in each replication, not smoothed. Effects are paired; Monte Carlo error only.{lost}"
+
+
+def draw_ecdf(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+    """A step line an arm: the share of replications with at most so much."""
+    ax = axes[0]
+    for (role, title, values), look in zip(_by_arm(table), _looks(table), strict=True):
+        known = np.sort(values[np.isfinite(values)])
+        if not len(known):
+            continue
+        share = np.arange(1, len(known) + 1) / len(values)
+        name = style.folded(title + (" (control)" if role == "reference" else ""), 34)
+        width = 2.6 if role == "reference" else 1.6
+        ax.step(np.concatenate([known[:1], known]), np.concatenate([[0.0], share]), where="post", label=name,
+                linewidth=width, **look)  # fmt: skip
+    style.share_axis(ax, "share of replications\nwith at most so much", 1.02)
+    _whole_ticks(ax, outcome)
+    ax.set_xlabel(_unit(outcome))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    n = say.plural(int(table["n"].iloc[0]), "replication")
+    return style.Words(_title(table, outcome), f"{n} per arm", _small(table), wrap=84)
+
+
+def draw_hist(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+    """A panel an arm: how many replications have each value; the control arm's outline behind."""
+    arms, edges = _by_arm(table), edges_of(table["value"].to_numpy(float), outcome)
+    control = np.histogram(arms[0][2][np.isfinite(arms[0][2])], edges)[0]
+    for ax, (role, title, values), look in zip(axes, arms, _looks(table), strict=False):
+        count = np.histogram(values[np.isfinite(values)], edges)[0]
+        ax.stairs(count, edges, fill=True, color=look["color"], alpha=0.55)
+        if role != "reference":
+            ax.stairs(control, edges, color=style.INK, linewidth=1.1)
+        ax.set_title(style.folded(title + (" (control)" if role == "reference" else ""), 34), loc="left")
+    for ax in axes[len(arms) :]:
+        ax.set_axis_off()
+    axes[0].set_ylabel("replications")
+    _whole_ticks(axes[0], outcome)
+    small = f"{say.capital(_unit(outcome))}. Outline: the control arm. {_small(table)}"
+    return style.Words(_title(table, outcome), "", small, wrap=84)
+
+
+def draw_ridge(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+    """A row an arm: the shape of the replications, its median marked."""
+    ax, arms, edges = axes[0], _by_arm(table), edges_of(table["value"].to_numpy(float), outcome)
+    shapes = [np.histogram(values[np.isfinite(values)], edges)[0] / max(len(values), 1) for _, _, values in arms]
+    tallest = max(float(shape.max(initial=0.0)) for shape in shapes) or 1.0
+    heights = style.row_axis(
+        ax, [style.folded(t + (" (control)" if r == "reference" else ""), 34) for r, t, _ in arms], high=0.4
+    )
+    for y, shape, (_, _, values), look in zip(heights, shapes, arms, _looks(table), strict=True):
+        ax.stairs(
+            y - 0.35 + 0.85 * shape / tallest, edges, baseline=y - 0.35, fill=True, color=look["color"], alpha=0.55
+        )
+        if np.isfinite(values).any():
+            ax.plot([np.nanmedian(values)] * 2, [y - 0.35, y - 0.05], color=style.INK, linewidth=1.6)
+    ax.set_xlabel(_unit(outcome))
+    _whole_ticks(ax, outcome)
+    n = say.plural(int(table["n"].iloc[0]), "replication")
+    return style.Words(_title(table, outcome), f"{n} per arm; stroke: the median", _small(table), wrap=80)
+
+
+def draw_forest(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+    """A row an arm, or a point: the paired effect with its 95 % interval."""
+    ax = axes[0]
+    heights = style.row_axis(ax, [style.folded(title, 44) for title in table["title"]])
+    ax.axvline(0.0, color=style.INK, linewidth=1.0)
+    places = say.decimals(float(table["mcse"].max()), *table["lo"], *table["hi"])
+    for y, row in zip(heights, table.to_dict("records"), strict=True):
+        clear = row["lo"] > 0 or row["hi"] < 0
+        colour = style.BLUE if row["role"] == "headline" else style.INK if clear else style.BASE
+        ax.plot([row["lo"], row["hi"]], [y, y], color=colour, linewidth=2.0, solid_capstyle="butt")
+        ax.plot(row["effect"], y, "o", color=colour, markersize=6)
+        style.beside(ax, y, f"{say.signed(row['effect'], places)} ({say.interval(row['lo'], row['hi'], places)})")
+    ax.set_xlabel(f"effect, {_unit(outcome)}")
+    clear = int(((table["lo"] > 0) | (table["hi"] < 0)).sum())
+    what = say.capital(say.outcome_words(outcome))
+    title = f"{what}: the 95 % CI of {clear} of {len(table)} effects excludes zero"
+    n = say.plural(int(table["n"].max()), "replication")
+    return style.Words(
+        title, f"paired with the control arm over {n}; grey: the interval holds zero", say.CAVEAT, wrap=72
+    )
+
+
+def _unit(outcome: str) -> str:
+    found = known_outcome(outcome)
+    return found.unit if found is not None else ""
