@@ -12,11 +12,12 @@ import pytest
 
 from balance_sim.game.plan import game_schema
 from balance_sim.scenario import json_schema, new_scenario
+from balance_sim.scenario.defaults import key_texts
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.experiment import names_experiment
 from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.reference.page import reference_page
-from balance_sim.scenario.reference.schemas import experiment_schema, texts, unit_of
+from balance_sim.scenario.reference.schemas import experiment_schema, unit_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json_schema()
@@ -169,7 +170,7 @@ def is_number(field: Any) -> bool:
 
 
 def test_every_key_is_described_with_unit_and_example():
-    told = texts()
+    told = key_texts()
     lacking = [f"{part}.{key}" for _, part, key, _ in keys() if key not in told.get(part, {})]
     assert lacking == []
     for kind, part, key, field in keys():
@@ -194,9 +195,9 @@ def _as_yaml(value: Any) -> str:
 
 def test_no_text_describes_a_key_that_is_gone():
     there = {(part, key) for _, part, key, _ in keys()}
-    told = {(part, key) for part, of in texts().items() for key in of if key != "about"}
+    told = {(part, key) for part, of in key_texts().items() for key in of if key != "about"}
     assert told - there == set()
-    assert {part for part, of in texts().items() if not of.get("about", {}).get("text")} == set()
+    assert {part for part, of in key_texts().items() if not of.get("about", {}).get("text")} == set()
 
 
 def test_the_page_is_what_the_schemas_say():

@@ -161,6 +161,11 @@ def shipped_measurement(name: str) -> dict[str, Any]:
     return _shipped(name)
 
 
+def key_texts() -> dict[str, dict[str, dict[str, Any]]]:
+    """What every key of a file means, by file or definition and key: `text`, `unit`, `default` in words, `example`."""
+    return _shipped("reference/descriptions.yaml")
+
+
 def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
     """What data tell of parameters, as far as draws are made from it: the fit, evaluations, multipliers of acts."""
     fit, beliefs, events = (_shipped(f"{name}.yaml") for name in ("fitted", "beliefs", "event_weights"))

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from balance_sim.scenario.reference.schemas import Plain, texts, unit_of
+from balance_sim.scenario.defaults import key_texts
+from balance_sim.scenario.reference.schemas import Plain, unit_of
 
 NAMES = {"Scenario": "Scenario files", "Experiment": "Experiment files", "GamePlan": "Game files"}
 HEAD = """# Reference: every key of scenario, experiment and game files
@@ -47,7 +48,7 @@ def reference_page(schemas: Mapping[str, Plain]) -> str:
 
 
 def _of_file(name: str, schema: Plain) -> Iterator[str]:
-    told = texts()
+    told = key_texts()
     yield from (f"## {NAMES[name]}", "")
     required = schema.get("else", schema).get("required", [])
     yield from _table(name, schema, [*required], told)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from balance_sim.scenario import schema
+from balance_sim.scenario.defaults import key_texts
 from balance_sim.scenario.layout import (
     ACCORD_KINDS,
     ACCORD_STATUSES,
@@ -126,19 +127,6 @@ def ref(model: type[Strict]) -> Plain:
     return {"$ref": _REF + model.__name__}
 
 
-def texts() -> dict[str, dict[str, Plain]]:
-    """`descriptions.yaml`: by file or definition, then by key: `text`, `unit`, `default` in words, `example`."""
-    import yaml
-
-    from balance_sim.scenario.files import shipped_text
-
-    loaded: dict[str, dict[str, Plain]] = yaml.load(
-        shipped_text("balance_sim.scenario.reference", "descriptions.yaml"),
-        Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),
-    )
-    return loaded
-
-
 def unit_of(key: str, said: Plain) -> str:
     """Unit of a key: its own, else that of the default of this name; empty where it holds no number."""
     from balance_sim.scenario.defaults import units
@@ -148,7 +136,7 @@ def unit_of(key: str, said: Plain) -> str:
 
 def _describe(parts: Plain) -> None:
     """Text, unit and example of every definition and key. A key without a text stays as it is: tests find it."""
-    told = texts()
+    told = key_texts()
     for name, definition in parts.items():
         of = told.get(name, {})
         definition["description"] = of.get("about", {}).get("text", "")
