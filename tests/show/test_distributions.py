@@ -33,8 +33,9 @@ def test_tables_are_those_of_the_study(result: AnalysedResult) -> None:
     assert forest.loc[0, ["effect", "lo", "hi"]].tolist() == of[["mean", "lo", "hi"]].tolist()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("outcome", ["accords_all_300", "first_counter_days"])
+@pytest.mark.parametrize(
+    ("kind", "outcome"), [*((kind, "accords_all_300") for kind in KINDS), ("ecdf", "first_counter_days")]
+)
 def test_every_kind_is_drawn_with_the_effect_in_its_title(result: AnalysedResult, kind: str, outcome: str) -> None:
     spec = spread_of(result, outcome, kind)
     figure = spec.draw(result)
