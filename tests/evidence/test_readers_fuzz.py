@@ -28,7 +28,7 @@ from balance_sim.evidence.data.ties import (
 DATA = Path(__file__).parent / "data"
 TREATIES = Path(__file__).parents[2] / "experiments" / "invented_treaties"
 QUICK = settings(
-    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "40")),
+    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "25")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -76,7 +76,9 @@ def as_run(line: str) -> list[str] | None:
             plain = len(words) == 5
             few = ["--runs", FEW, "--workers", "1"]
             words += few if plain else [*few, "--no-figures", "--no-mechanisms"]
-            words += ["--arms", "parade"] if "beijing_2025" in words[4] and not plain and "--arms" not in words else []
+            words += (
+                ["--arms", "no_parade"] if "beijing_2025" in words[4] and not plain and "--arms" not in words else []
+            )
         return words
     if words[:3] == ["uv", "run", "python"]:
         return [sys.executable, *words[3:]]

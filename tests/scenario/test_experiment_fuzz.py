@@ -17,7 +17,7 @@ from balance_sim.scenario.diagnostics import report
 from balance_sim.scenario.experiment import TOP, check_experiment
 
 DATA = Path(__file__).parent / "data"
-EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "40"))
+EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "25"))
 QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 TEXT = """schema: 1
 title: a grid

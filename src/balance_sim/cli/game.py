@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from balance_sim.replications.parameter_draws import Draws
 
 
+PAGE = "report.html"
+
+
 @click.command()
 @click.argument("file")
 @click.option("--runs", type=click.IntRange(2, 1_000_000), help="Replications of every profile  [default: 200]")
@@ -58,6 +61,7 @@ def game(
     from balance_sim.game.plan import game_files, load_game
     from balance_sim.game.solve import solve
     from balance_sim.game.study import RUNS, default_folder, play
+    from balance_sim.results.shards import is_drawn
     from balance_sim.results.store import Store, refuse_lost
 
     loaded = load_game(file, set=settings, theory=theory)
@@ -70,12 +74,13 @@ def game(
                 command=options.command_line(), files=game_files(file), progress=bar,
             )  # fmt: skip
         found = kept(study)
-        if found is None or not _is_of(found, drawn):
+        is_new = found is None or not _is_of(found, drawn)
+        if found is None or is_new:
             found = solve(study, None if drawn is None else _over(loaded, drawn, workers))
         played = PlayedGame(study, found)
         with Store(folder).lock() as store:
             keep(played, store)
-            if figures:
+            if figures and (is_new or not is_drawn(folder, PAGE)):
                 from balance_sim.show.report import save_game
 
                 save_game(played, folder)

@@ -253,10 +253,9 @@ def voi_words(played: PlayedGame) -> str | None:
     told = []
     for player, of in found.voi.items():
         title = player_title(played, player)
-        if of.evpi <= 0:
-            told.append(
-                f"{title}: nothing, as {say_list([say.arm_words(one) for one in of.best])} is best in every draw"
-            )
+        if of.evpi < LITTLE * spread_of(played, player):
+            best = say_list([say.arm_words(one) for one in of.best])
+            told.append(f"{title}: {'nothing' if of.evpi <= 0 else 'next to nothing'}, as `{best}` is best anyway")
             continue
         all_of_it = say.number(of.evpi, say.digits(of.evpi))
         first = next(iter(of.parameters.items()), None)
