@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from balance_sim.replications.parameter_draws import Draws
 
 
-PAGE = "report.html"
-
-
 @click.command()
 @click.argument("file")
 @click.option("--runs", type=click.IntRange(2, 1_000_000), help="Replications of every profile  [default: 200]")
@@ -80,7 +77,7 @@ def game(
         played = PlayedGame(study, found)
         with Store(folder).lock() as store:
             keep(played, store)
-            if figures and (is_new or not is_drawn(folder, PAGE)):
+            if figures and (is_new or not is_drawn(folder)):
                 from balance_sim.show.report import save_game
 
                 save_game(played, folder)

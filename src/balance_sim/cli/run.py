@@ -15,7 +15,6 @@ from balance_sim.cli.progress import replications_bar, resumable
 if TYPE_CHECKING:
     from balance_sim.replications.jobs import Job
 
-PAGE = "report.html"
 MANY_RUNS = 20_000
 """Replications beyond which what they take is estimated before they begin."""
 
@@ -98,7 +97,7 @@ def run(
             is_new = not _same_but_for_time(read_summary(folder), json.loads(json.dumps(summary)))
             if is_new:
                 store.write_text("summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-            if figures and result.finished and (is_new or not is_drawn(folder, PAGE)):
+            if figures and result.finished and (is_new or not is_drawn(folder)):
                 from balance_sim.show.report import save_study
 
                 save_study(result, folder)

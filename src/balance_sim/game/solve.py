@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from balance_sim.game.checks import arm_of
 from balance_sim.game.payoffs import effects_by_theory, effects_over, expected_effects, payoffs, simulated_effects
 from balance_sim.game.plan import Game
 from balance_sim.game.solution import (
@@ -143,7 +144,7 @@ def _profiles(game: Game, played: EmpiricalGame, expected: Floats, values: Float
     for place, names in zip(np.ndindex(*pure.shape), game.profiles, strict=True):
         yield ProfileSaid(
             strategies=_named(game, place),
-            arm="-".join(names),
+            arm=arm_of(names),
             payoffs={
                 player: Payoff(
                     float(played.mean[place][k]),

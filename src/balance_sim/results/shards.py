@@ -29,6 +29,7 @@ from balance_sim.scenario.files import EXHAUSTED, bytes_if_any, regular_bytes
 TABLES = ("dyads", "accords", "runs")  # in the order of writing
 FAILED = "failed"
 SUMS = "SHA256SUMS"
+REPORT = "report.html"
 FEW = 3  # names that a message spells out
 MOST_CELLS = 100_000_000  # ten times those of the largest block
 LARGEST_UNPACKED = 512 << 20
@@ -222,10 +223,10 @@ def changed(folder: Path) -> list[str]:
     return sorted(name for name, found, said in here if found is not None and found != said)
 
 
-def is_drawn(folder: Path, page: str) -> bool:
-    """Whether a page stands in the folder with all the figures that were put down, each with the bytes it had then."""
+def is_drawn(folder: Path) -> bool:
+    """Whether the report stands in the folder with all the figures that were put down, each with the bytes it had."""
     names = noted(folder)
-    return page in names and not changed(folder) and all((folder / name).is_file() for name in names)
+    return REPORT in names and not changed(folder) and all((folder / name).is_file() for name in names)
 
 
 def take_away(folder: Path, names: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from balance_sim.experiment.run import LARGE
 from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.processes import Background
-from balance_sim.results.shards import note_drawn
+from balance_sim.results.shards import REPORT, note_drawn
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report.tables import Shown, failed_and_missing, shown
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from balance_sim.game.keep import PlayedGame
     from balance_sim.show.figures import Study
     from balance_sim.show.figures.style import FigureSpec
-
-FILE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def save_study(result: AnalysedResult, folder: Path) -> list[Path]:
     svgs = write_figures(mine, folder, text=True) | elsewhere()
     figures |= mine
     ready: Drawn = {name: (tables[name], words_of(figures[name]), svgs[name]) for name in names}
-    return [*note_figures(names, folder), save_report(result, folder / FILE, ready)]
+    return [*note_figures(names, folder), save_report(result, folder / REPORT, ready)]
 
 
 def save_game(played: PlayedGame, folder: Path) -> list[Path]:
@@ -136,7 +134,7 @@ def save_game(played: PlayedGame, folder: Path) -> list[Path]:
     figures = {name: figure.draw(played, tables[name]) for name, figure in chosen.items()}
     svgs = write_figures(figures, folder, text=True)
     ready: Drawn = {name: (tables[name], words_of(one), svgs[name]) for name, one in figures.items()}
-    return [*note_figures(chosen, folder), save_report(played, folder / FILE, ready)]
+    return [*note_figures(chosen, folder), save_report(played, folder / REPORT, ready)]
 
 
 def card(result: AnalysedResult) -> str:
