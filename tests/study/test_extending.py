@@ -35,12 +35,11 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]
         assert len(text.splitlines()) <= 14, f"{first} is long"
         Path(first.removeprefix("# ")).write_text(text, encoding="utf-8")
     yield [line for language, text in found if language == "console" for line in text.splitlines()]
-    for registry, name in (
-        (terms.REGISTERED, "shared_language"),
-        (terms.REGISTERED, "caution"),
-        (events.REGISTERED, "embargo"),
-    ):
-        registry.entries.pop(name, None)
+    for registry, name in ((terms, "shared_language"), (terms, "caution"), (events, "embargo")):
+        registry.REGISTERED.entries.pop(name, None)
+    for module in ("mine", "languages", "caution", "acts", "cautious"):
+        sys.modules.pop(module, None)
+        plugins._entered.pop(module, None)
 
 
 def test_files_of_the_page_give_results(page: list[str]) -> None:
