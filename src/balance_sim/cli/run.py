@@ -45,7 +45,7 @@ MANY_RUNS = 20_000
     "--mechanisms/--no-mechanisms", default=True,
     help="Simulate the extra arms behind some mechanisms too, in every fourth replication.",
 )  # fmt: skip
-@click.option("--verbose", is_flag=True, help="Also print every direction, all dyads, the mechanisms and the digest.")
+@options.verbose_option
 @options.set_option
 @options.theory_option
 @options.json_option
@@ -103,15 +103,13 @@ def run(
                 save_study(result, folder)
             refuse_lost(store, [0], result.runs)
 
-    def show() -> Iterator[str]:
-        from balance_sim.show.headline import headline, mechanism_table
+    def lines() -> Iterator[str]:
+        from balance_sim.show.headline import headline_lines
+        from balance_sim.show.terminal import page_width
 
-        headline(result, verbose=verbose)
-        if verbose and result.headline_arm is not None and result.finished:
-            mechanism_table(result)
-        yield from ()
+        yield from headline_lines(result, page_width(), verbose=verbose)
 
-    options.answer(summary, show)
+    options.answer(summary, lines)
     if result.failed:
         failed = f"{len(result.failed)} of {result.runs} replications failed: see {folder / 'failed.json'}"
         click.echo(failed, err=True)
