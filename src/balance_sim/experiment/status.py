@@ -7,7 +7,6 @@ each of them quoted for a shell."""
 from __future__ import annotations
 
 import json
-import math
 import re
 import shlex
 from collections.abc import Sequence
@@ -21,7 +20,6 @@ from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.load import stem
 
 if TYPE_CHECKING:
-    from balance_sim.experiment.sweep import Standing
     from balance_sim.results.manifest import Manifest
 
 PROGRESS = "progress.json"
@@ -113,16 +111,6 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     if not found["running"] and not found["finished"] and found["command"]:
         lines.append(f"to go on: {escaped(found['command'])}")
     return lines
-
-
-def spoken_standing(standing: Standing) -> str:
-    """One line: points and runs done, rate, time left, failures."""
-    left = "" if math.isnan(standing.seconds_left) else f", {spoken(standing.seconds_left)} left"
-    failed = f", {standing.failed:,} failed" if standing.failed else ""
-    return (
-        f"points {standing.points_done:,}/{standing.points:,}, runs {standing.runs_done:,}/{standing.runs:,}, "
-        f"{standing.rate:,.0f} runs/s{left}{failed}"
-    )
 
 
 def spoken(seconds: float) -> str:

@@ -55,7 +55,10 @@ def table(rows: Sequence[Sequence[str]], align: str = "<", indent: str = "", wid
     lines = []
     for row in rows:
         fits = len(row[0]) <= wide[0]
-        lines += [] if fits else [indent + row[0]]
+        if not fits:
+            lines.append(indent + row[0])
+            if not any(row[1:]):
+                continue
         cells = [row[0] if fits else "", *row[1:]]
         told = gap.join(f"{cell:{side}{size}}" for cell, side, size in zip(cells, sides, wide, strict=True))
         lines.append((indent + told).rstrip())
