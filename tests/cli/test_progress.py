@@ -15,7 +15,16 @@ import pytest
 from balance_sim.cli.progress import Steps
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "balance_sim", "run", "experiments/smoke/five_states.yaml", "--runs", "4"]
+COMMAND = [
+    sys.executable,
+    "-m",
+    "balance_sim",
+    "run",
+    "experiments/smoke/five_states.yaml",
+    "--runs",
+    "2",
+    "--no-figures",
+]
 
 
 def on_a_terminal(command: list[str]) -> str:
@@ -37,14 +46,12 @@ def on_a_terminal(command: list[str]) -> str:
 @pytest.mark.slow
 def test_every_step_is_named_on_a_terminal_and_nothing_is_left_there(tmp_path: Path) -> None:
     said = on_a_terminal([*COMMAND, "--workers", "1", "--out", str(tmp_path / "r")])
-    steps = re.findall(r"% +(\d)/4 ([a-z ]+)", said)
+    steps = re.findall(r"% +(\d)/3 ([a-z ]+)", said)
     assert [name.strip() for _, name in dict.fromkeys(steps)] == [
-        "reading", "simulation", "placebos and mechanisms", "figures and report",
+        "reading", "simulation", "placebos and mechanisms",
     ]  # fmt: skip
-    assert re.search(r"\d+/\d+ figures; about \d+ s left", said)
-    again = subprocess.run(
-        [*COMMAND, "--no-figures", "--out", str(tmp_path / "r")], cwd=ROOT, capture_output=True, check=True
-    )
+    assert re.search(r"about \d+ s left", said)
+    again = subprocess.run([*COMMAND, "--out", str(tmp_path / "r")], cwd=ROOT, capture_output=True, check=True)
     assert again.stderr == b"" and b"\x1b" not in again.stdout
 
 
@@ -57,7 +64,9 @@ def test_the_share_that_is_done_never_falls_and_ends_at_one() -> None:
         shares.append(steps.share())
     assert steps.line().startswith("2/3 simulation, 100/100 replications; about ")
     steps.begin("tables")
-    steps.tell(1, 1, "1/1 tables")
+    steps.figures(2 / 3, 1)
+    assert "3/3 tables, 0/1 figures" in steps.line()
+    steps.figures(1, 1)
     shares.append(steps.share())
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
     assert shares[1] == pytest.approx(1 / 4.5, rel=1e-3)  # of 1 s, 2.5 s that are left, 1 s
