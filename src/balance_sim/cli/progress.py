@@ -95,7 +95,7 @@ class Steps:
         if not self._words:  # what was there before took no time
             self.plan[[*self.plan][self._place]] *= 1 - done / max(wanted, 1)
             self._before = done
-        self._share, self._words = (done - self._before) / max(wanted - self._before, 1), words
+        self._share, self._words = (done - self._before) / max(wanted - self._before, 1e-9), words
         self._told = time.monotonic()
 
     def replications(self, done: int, wanted: int, failed: int) -> None:
