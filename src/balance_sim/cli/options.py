@@ -130,6 +130,20 @@ study_model_option = click.option(
 )  # fmt: skip
 
 
+def _load_terms(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if _code_from_here(ctx, param, value) is not None:
+        from balance_sim.pool.plugins import load
+
+        load(str(value))
+
+
+terms_option = click.Option(
+    ["--terms"], metavar="MODULE", expose_value=False, callback=_load_terms,
+    help="Load your own terms of willingness and kinds of event from a module in this folder (executes that module).",
+)  # fmt: skip
+"""Of every command that computes with the rules of a scenario: `program.RULES` names them."""
+
+
 def answer(
     document: object | Callable[[], object],
     lines: Iterable[str] | Callable[[], Iterable[str]],
