@@ -218,6 +218,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         draws=draws,
         model=model,
         ahead=ahead,
+        resumed=not simulated,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
         timing={
             "seconds": seconds,
