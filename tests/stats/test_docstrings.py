@@ -46,7 +46,7 @@ MODULES = (
     *(f"balance_sim.evidence.data.{name}" for name in ("codes", "table")),
     "balance_sim.coordination.effects",
     "balance_sim.pool.plain",
-    "balance_sim.show.terminal",
+    *(f"balance_sim.show.{name}" for name in ("diary", "terminal", "wording")),
     "balance_sim.experiment.run",
     "balance_sim.game.plan",
     *(f"balance_sim.scenario.reference.{name}" for name in ("page", "schemas")),

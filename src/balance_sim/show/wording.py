@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from balance_sim.results.result import Result
@@ -205,6 +207,31 @@ def state_names(scenario: Scenario) -> dict[str, str]:
 def dyad_name(names: dict[str, str], a: str, b: str) -> str:
     """Both states of a dyad: `Japan\u2013South Korea`."""
     return f"{names.get(a, a)}\u2013{names.get(b, b)}"
+
+
+_THE_FIRST, _THE_LAST = (
+    {"United"},
+    {"Netherlands", "Philippines", "Republic", "Union", "Islands", "Kingdom", "Emirates"},
+)
+
+
+def state_in_text(names: Mapping[str, str], code: str) -> str:
+    """A state's name within a sentence: `Japan`, `the United States`.
+
+    Examples
+    --------
+    >>> state_in_text({"USA": "United States", "JPN": "Japan"}, "USA")
+    'the United States'
+    """
+    name = names.get(code, code)
+    words = name.split()
+    takes = words and (words[0] in _THE_FIRST or words[-1] in _THE_LAST)
+    return f"the {name}" if takes else name
+
+
+def with_article(words: str) -> str:
+    """`an access agreement`, `a defence pact`."""
+    return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"
 
 
 def arm_title(scenario: Scenario, arm: str) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from balance_sim.analysis.explain import compared_arm, run_numbers
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import ORIGINS, Bools, Floats, Opportunities, World
+from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, Opportunities, World
 from balance_sim.model.engine import simulate, unbarred
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
@@ -46,6 +46,7 @@ class Trace:
     consent: Floats  # (C, 2) probability of the dyad's first and second state
     busy: Bools  # (C,) something of that kind is under way
     parts: dict[str, Floats]  # (2, C) of either side's willingness, nats
+    feared: Ints  # (S, n) place of the state that each state fears most in each step; -1: it fears nobody
     acts: list[tuple[float, int]]  # provocations of the run: day, and which
 
 
@@ -53,6 +54,7 @@ def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities
     """One run of one arm. chances: of this run alone, none thinned."""
     world, numbers = worlds.arms[arm], np.array([run], dtype=np.uint64)
     steps: list[tuple[dict[str, Floats], Bools]] = []
+    feared: list[Ints] = []
     acts: list[tuple[float, int]] = []
 
     def observe(world: World, state: BlockState, view: View) -> None:
@@ -61,6 +63,7 @@ def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities
         both = Prospects.of_both_sides(world, worlds.baseline, view, state, *where)
         parts = {name: of.reshape(2, -1) for name, of in account(both).items()}
         steps.append((parts, state.busy.take(clock_of(world, *where))))
+        feared.append(most_feared(view))
         if view.step == 0 and state.provoked is not None:
             acts.extend(zip(state.provoked.day.tolist(), state.provoked.act.tolist(), strict=True))
 
@@ -68,7 +71,13 @@ def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities
     made = simulate(world, worlds.baseline, chances, thin, seed, numbers, observe).accords
     parts = {name: np.concatenate([of[name] for of, _ in steps], axis=1) for name in steps[0][0]}
     busy = np.concatenate([busy for _, busy in steps])
-    return Trace(arm, made, consent(summed(parts)).T, busy, parts, sorted(acts))
+    return Trace(arm, made, consent(summed(parts)).T, busy, parts, np.stack(feared), sorted(acts))
+
+
+def most_feared(view: View) -> Ints:
+    """(n,) place of the adversary that each state fears most, in the mean over a view's replications; -1: nobody."""
+    threat = view.adversaries.mean(axis=0)
+    return np.where(threat.max(axis=1) > 0, threat.argmax(axis=1), -1)
 
 
 def every_opportunity(worlds: Worlds, seed: int, run: int) -> Opportunities:
@@ -112,7 +121,10 @@ class AskedDyad:
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that happened on a day. `date` is the arm's; the control arm's where it happens there alone."""
+    """Something that happened on a day. `date` is the arm's; the control arm's where it happens there alone.
+
+    label, actors, guests, targets: of an event or a provocation. opened, signed: when talks of an agreement began and
+    when it was signed. feared: codes of the states that `a` and `b` fear most on the day; "": nobody."""
 
     date: dt.date
     what: What
@@ -126,6 +138,13 @@ class Entry:
     origin: str = ""
     occasion: int = -1
     asked: tuple[AskedDyad, ...] = ()
+    label: str = ""
+    actors: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    opened: dt.date | None = None
+    signed: dt.date | None = None
+    feared: tuple[str, str] = ("", "")
 
     @property
     def days_later(self) -> int:
@@ -175,7 +194,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     entries = [
         *_events(scenario, control, arm),
         *_acts(scenario, traces[arm]),
-        *_steps(made[control], made[arm], scenario.start, _Asking(worlds, chances, traces[control], traces[arm])),
+        *_steps(made[control], made[arm], _Asking(worlds, chances, traces[control], traces[arm])),
     ]
     outcome = result.headline_outcome
     row = result.outcomes[result.outcomes["run"] == run].set_index("arm")[outcome]
@@ -233,6 +252,13 @@ class _Asking:
             out.append(AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), bool(barred)))
         return tuple(out)
 
+    def feared(self, trace: Trace, a: str, b: str, day: dt.date) -> tuple[str, str]:
+        """Whom the two fear most on a day of an arm."""
+        world = self.worlds.reference
+        step = int(np.searchsorted(world.grid[1:-1], (day - self.worlds.scenario.start).days, side="right"))
+        first, second = (int(trace.feared[step, world.codes.index(state)]) for state in (a, b))
+        return (world.codes[first] if first >= 0 else "", world.codes[second] if second >= 0 else "")
+
     def _main_part(self, side: int, row: int) -> tuple[str, float]:
         """The part of willingness that differs most between the arms, and by how much; "": none does."""
         mine, theirs = (
@@ -278,6 +304,10 @@ def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
             date_reference=other.date if other else None,
             text=_event_text(shown),
             kind=shown.kind,
+            label=shown.label or shown.id.replace("_", " "),
+            actors=tuple(shown.principals),
+            guests=tuple(shown.guests),
+            targets=tuple(shown.targets),
         )
 
 
@@ -292,12 +322,21 @@ def _acts(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
     for day, act in trace.acts:
         one, when = drawn[act], scenario.start + dt.timedelta(days=int(day))
         text = f"{one.id}: {one.state}, {one.kind.replace('_', ' ')} at {', '.join(one.targets)}"
-        yield Entry(date=when, what="provocation", mark="both", date_reference=when, text=text, kind=one.kind)
+        yield Entry(
+            date=when,
+            what="provocation",
+            mark="both",
+            date_reference=when,
+            text=text,
+            kind=one.kind,
+            actors=(one.state,),
+            targets=tuple(one.targets),
+        )
 
 
-def _steps(reference: pd.DataFrame, arm: pd.DataFrame, start: dt.date, asking: _Asking) -> Iterator[Entry]:
+def _steps(reference: pd.DataFrame, arm: pd.DataFrame, asking: _Asking) -> Iterator[Entry]:
     """What agreements did in either arm."""
-    keys = ["a", "b", "kind", "origin", "occasion", "direction"]
+    keys, start = ["a", "b", "kind", "origin", "occasion", "direction"], asking.worlds.scenario.start
     both = reference.merge(arm, on=keys, how="outer", suffixes=("_reference", "_arm"))
     for row in both.to_dict("records"):
         who = {key: row[key] for key in keys} | {"occasion": int(row["occasion"])}
@@ -305,9 +344,21 @@ def _steps(reference: pd.DataFrame, arm: pd.DataFrame, start: dt.date, asking: _
         for what, when in (control | mine).items():
             there, here = control.get(what), mine.get(what)
             moved: Mark = "both" if here == there else "earlier" if here and there and here < there else "later"
-            asked = asking.at(who["a"], who["b"], who["kind"], who["occasion"]) if what == "talks" else ()
-            mark = _mark(here, there, moved)
-            yield Entry(date=when, what=what, mark=mark, date_reference=there, **who, asked=asked)
+            trace, suffix = (asking.control, "_reference") if here is None else (asking.arm, "_arm")
+            began, signed = (
+                None if pd.isna(row[name + suffix]) else row[name + suffix] for name in ("opened", "signed")
+            )
+            yield Entry(
+                date=when,
+                what=what,
+                mark=_mark(here, there, moved),
+                date_reference=there,
+                **who,
+                asked=asking.at(who["a"], who["b"], who["kind"], who["occasion"]) if what == "talks" else (),
+                opened=began,
+                signed=signed,
+                feared=asking.feared(trace, who["a"], who["b"], when),
+            )
 
 
 def _dated(row: dict[Any, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
