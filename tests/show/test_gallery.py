@@ -72,7 +72,7 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     gains = study({"without": [[]] * 40, "with": [[(3, "JPN", "KOR")]] * 40})
     table = map_table(gains)
     assert table.loc[table["arc"], ["a", "b"]].to_numpy().tolist() == [["JPN", "KOR"]]
-    assert (table.loc[table["arc"], ["longitude_a", "latitude_a"]].iloc[0] == [140, 36]).all()
+    assert table.attrs["layout"].places["JPN"] == (140, 36)
     assert map_title(table, states_table(gains)) == (
         "As it happened: 2 states gain security agreements, JPN most (+1.00)"
     )

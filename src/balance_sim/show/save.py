@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,8 +78,8 @@ def save_drawn(figures: dict[str, Figure], folder: Path | str) -> list[Path]:
     return note_figures(figures, Path(folder))
 
 
-def write_figures(figures: dict[str, Figure], folder: Path, *, text: bool = False) -> dict[str, bytes]:
-    """Write figures as PNG and SVG. text: returns each, by name, as an SVG whose words stay words. Raises CannotWrite.
+def write_figures(figures: dict[str, Figure], folder: Path, *, text: Collection[str] = ()) -> dict[str, bytes]:
+    """Write figures as PNG and SVG. text: names of which an SVG whose words stay words is returned. Raises CannotWrite.
 
     While one thread compresses and writes a figure, the next is drawn."""
     place, writes, worded = folder / FOLDER, [], {}
@@ -88,7 +88,7 @@ def write_figures(figures: dict[str, Figure], folder: Path, *, text: bool = Fals
         for name, figure in figures.items():
             writes.append(writer.submit(_write_png, place / f"{name}.png", pixels_of(figure)))
             writes.append(writer.submit(write_atomic, place / f"{name}.svg", figure_bytes(figure, "svg")))
-            if text:
+            if name in text:
                 worded[name] = figure_bytes(figure, "svg", text=True)
     for one in writes:
         one.result()

@@ -319,8 +319,8 @@ def draw_course(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Wo
     count = _is_count(outcome)
     where: dict[str, Any] = {"step": "post"} if count else {}
     base, chosen = (table[table["role"] == role].sort_values("day") for role in ("reference", "headline"))
-    for low, high, colour in (("q05", "q95", "#e3e3e3"), ("q25", "q75", style.PALE)):
-        ax.fill_between(base["day"], base[low], base[high], color=colour, linewidth=0, **where)
+    for least, most, colour in (("q05", "q95", "#e3e3e3"), ("q25", "q75", style.PALE)):
+        ax.fill_between(base["day"], base[least], base[most], color=colour, linewidth=0, **where)
     labels = []
     for rows, colour, dashes, width in ((base, style.INK, "-", 2.6), (chosen, style.BLUE, style.DASHES, 1.6)):
         if len(rows):

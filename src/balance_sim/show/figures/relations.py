@@ -100,13 +100,13 @@ def draw_relations(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     ax = axes[0]
     ax.axhline(0, color=style.INK, linewidth=1)
     looks = [(style.BLUE, "-"), *style.OTHERS, (style.SKY, "-"), (style.BASE, "--")]
-    labels, last = [], float(table["at"].max())
+    labels: list[tuple[float, str, Any]] = []
+    last = float(table["at"].max())
     for (group, rows), (colour, dashes) in zip(table.groupby("group", sort=True), looks * 9, strict=False):
         weeks, found = (rows[rows["estimator"] == one] for one in ("expected", "simulated"))
         if len(weeks):
-            day, change = (np.append([before, 0.0], weeks[name]) for name, before in (("at", -14.0), ("change", 0.0)))
-            change[1] = 0.0
-            day, change = np.append(day, last), np.append(change, change[-1])
+            day = [-14.0, *weeks["at"], last]
+            change = [0.0, *weeks["change"], weeks["change"].iloc[-1]]
             ax.step(day, change, where="post", color=colour, linestyle=dashes, linewidth=1.6)
         ax.plot(found["at"], found["change"], "o", color=colour, markersize=4.5)
         if np.isfinite(found["lo"]).all():
@@ -114,8 +114,8 @@ def draw_relations(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         end = float(found["change"].iloc[-1])
         told = say.signed(end, say.decimals(0.001, end))  # more decimals where it would print as none
         labels.append((end, f"{told} {say.group_words(str(group))}", colour))
-    ends = table[["change", "lo", "hi"]].to_numpy(float)
-    ends = np.append(ends[np.isfinite(ends)], 0.0)
+    extent = table[["change", "lo", "hi"]].to_numpy(float)
+    ends = np.append(extent[np.isfinite(extent)], 0.0)
     reach = float(ends.max() - ends.min()) or 0.02
     low, high = float(ends.min()) - 0.08 * reach, float(ends.max()) + 0.12 * reach
     ax.set_ylim(low, high)
