@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from balance_sim.model.agents import BalanceModel as BalanceModel
     from balance_sim.model.agents import StateAgent as StateAgent
     from balance_sim.model.landscape import landscape as landscape
+    from balance_sim.model.own.events import event_kind as event_kind
+    from balance_sim.model.own.terms import term as term
     from balance_sim.results.result import Result as Result
     from balance_sim.scenario import Scenario as Scenario
     from balance_sim.scenario import ScenarioError as ScenarioError
@@ -45,6 +47,7 @@ _HOMES = {
     "StateAgent": "balance_sim.model.agents",
     "compare": "balance_sim.analysis.compare",
     "effect": "balance_sim.analysis.expected_effect",
+    "event_kind": "balance_sim.model.own.events",
     "goodness_of_fit": "balance_sim.experiment.gof",
     "landscape": "balance_sim.model.landscape",
     "load_game": "balance_sim.game.plan",
@@ -56,6 +59,7 @@ _HOMES = {
     "uncertainty": "balance_sim.analysis.effect_draws",
     "sensitivity": "balance_sim.analysis.sensitivity",
     "solve": "balance_sim.game.solve",
+    "term": "balance_sim.model.own.terms",
     "with_values": "balance_sim.scenario",
     "world_at_start": "balance_sim.analysis.world_at_start",
 }
@@ -66,6 +70,8 @@ __all__ = [  # noqa: RUF022 - grouped by room
     "with_values",
     "BalanceModel",
     "StateAgent",
+    "term",
+    "event_kind",
     "Result",
     "AnalysedResult",
     "open_result",

@@ -17,7 +17,7 @@ from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.experiment import names_experiment
 from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.reference.page import reference_page
-from balance_sim.scenario.reference.schemas import experiment_schema, unit_of
+from balance_sim.scenario.reference.schemas import PATTERNS, experiment_schema, unit_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json_schema()
@@ -153,10 +153,10 @@ def test_a_file_that_extends_another_gives_parts_alone():
 def keys() -> list[tuple[str, str, str, Any]]:
     """Kind of file, definition, key and what the schema says of it, of all three schemas."""
     return [
-        (kind, part, key, field)
+        (kind, part, PATTERNS.get(key, key), field)
         for kind, schema in SCHEMAS.items()
         for part, definition in {kind: schema, **schema["$defs"]}.items()
-        for key, field in definition["properties"].items()
+        for key, field in (definition["properties"] | definition.get("patternProperties", {})).items()
     ]
 
 

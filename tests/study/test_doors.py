@@ -21,14 +21,13 @@ ALLOWED = {
     "import_module": {
         "__init__.py",
         "cli/program.py",
-        "model/agents.py",
-        "replications/own.py",  # the module that --outcomes names
+        "pool/plugins.py",  # modules that --model, --outcomes and --terms name
     },
     "pickle": {
         "experiment/cluster.py",
         "live/ensembles.py",
         "live/workers.py",
-        "pool/processes.py",
+        "pool/plugins.py",  # jobs for our own workers
         "pool/worker.py",
     },
     "yaml.load": {"scenario/defaults.py"},  # tables of the package itself, by a safe loader

@@ -130,6 +130,7 @@ class About(_Strict):
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     model: str | None = None
     own_outcomes: Annotated[dict[Line, Line] | None, Field(exclude_if=lambda own: own is None)] = None
+    own_rules: Annotated[dict[Line, Line] | None, Field(exclude_if=lambda own: own is None)] = None
     game: Annotated[PlayedBy | None, Field(exclude_if=lambda game: game is None)] = None
     draw_parameters: bool | JointDraws
     mechanisms: bool
@@ -153,6 +154,11 @@ class About(_Strict):
     def own(self) -> Own:
         """Outcomes of one's own: name, and `module:function`."""
         return tuple(sorted((self.own_outcomes or {}).items()))
+
+    @property
+    def rules(self) -> Own:
+        """Terms and kinds of event of one's own: name, and `module:function`."""
+        return tuple(sorted((self.own_rules or {}).items()))
 
 
 def read_about(files: dict[str, bytes]) -> About:

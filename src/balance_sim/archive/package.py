@@ -107,6 +107,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
             "seed": manifest.seed,
             "model": manifest.model,
             "own_outcomes": manifest.own_outcomes,
+            "own_rules": manifest.own_rules,
             "game": manifest.game,
             "draw_parameters": manifest.draw_parameters,
             "mechanisms": manifest.mechanisms,

@@ -211,7 +211,7 @@ def reproduce(
     about = archived.about
     if about.study == "sweep" and about.classes is None:
         raise WrongRequest(f"the archive is of a version before class tables: {OWN_CLASSES}")
-    refuse_own_code(Allowed(model, outcomes), about.model, about.own)
+    refuse_own_code(Allowed(model, outcomes), about.model, about.own, about.rules)
     if out is not None:
         unpack(archived.unpacked(), out)
     revived: list[int] = []

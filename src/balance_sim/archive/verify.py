@@ -26,6 +26,7 @@ from balance_sim.archive.integrity import (
 )
 from balance_sim.experiment.run import SHARD_RUNS, import_model, run_tasks
 from balance_sim.experiment.status import command_of
+from balance_sim.model.own.used import reference_of_rule
 from balance_sim.pool.atomic import half_written
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
@@ -283,7 +284,7 @@ class Allowed:
     model: str | None = None
     outcomes: str | None = None
 
-    def why_not(self, model: str | None, own: Own) -> str:
+    def why_not(self, model: str | None, own: Own, rules: Own = ()) -> str:
         """What has to be named first for a study with these to run; nothing where all is."""
         if model is not None and self.model != model:
             return f"the study used code of its own, {model}: --model {model} allows it to run"
@@ -292,24 +293,25 @@ class Allowed:
             if LOCAL in modules or len(modules) > 1:
                 return "the study measured outcomes of its own that were defined in no one module"
             return f"the study measured outcomes of its own, {modules[0]}: --outcomes {modules[0]} allows it to run"
+        for name, reference in rules:
+            if reference_of_rule(name) != reference:
+                module = reference.partition(":")[0]
+                return f"the study has rules of its own, {reference}: --terms {module} allows it to run"
         return ""
 
 
-def refuse_own_code(allowed: Allowed, model: str | None, own: Own) -> None:
+def refuse_own_code(allowed: Allowed, model: str | None, own: Own, rules: Own) -> None:
     """Raises WrongRequest where a study has code of its own that is not allowed, or that cannot be found."""
-    if stop := allowed.why_not(model, own):
+    if stop := allowed.why_not(model, own, rules):
         raise WrongRequest(stop)
     import_model(model)
-    try:
-        for _, reference in own:
-            function_named(reference)
-    except ValueError as error:
-        raise WrongRequest(str(error)) from error
+    for _, reference in own:
+        function_named(reference)
 
 
 def _why_not(manifest: Manifest, allowed: Allowed) -> str:
     """Why this study cannot be run again here; nothing if it can. Code runs only if it is named."""
-    if stop := allowed.why_not(manifest.model, manifest.own):
+    if stop := allowed.why_not(manifest.model, manifest.own, manifest.rules):
         return stop
     if manifest.is_sweep and manifest.classes is None:
         return OWN_CLASSES
@@ -320,7 +322,7 @@ def _why_not(manifest: Manifest, allowed: Allowed) -> str:
 
 def job_of(manifest: Manifest, allowed: Allowed) -> Job:
     """The job a manifest describes. Raises WrongRequest if its code is not allowed or cannot be found."""
-    refuse_own_code(allowed, manifest.model, manifest.own)
+    refuse_own_code(allowed, manifest.model, manifest.own, manifest.rules)
     scenario = scenario_of(manifest)
     return Job(
         scenario,

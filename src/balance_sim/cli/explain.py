@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
-from balance_sim.cli.progress import replications_bar
+from balance_sim.cli.progress import Steps
 
 if TYPE_CHECKING:
     from balance_sim.results.result import Result
@@ -127,12 +127,13 @@ def _replications(result: Result, number: int | None, arm: str | None, *, everyt
 def _attribution(
     result: Result, arm: str | None, groups: str | None, outcome: str | None, runs: int | None, workers: int
 ) -> Told:
-    from balance_sim.analysis.explain.attribution import GROUPS, attribute, attribution_table, parse_groups
+    from balance_sim.analysis.explain.attribution import attribute, attribution_table, parse_groups
     from balance_sim.show.explain import attribution_lines
 
-    chosen = parse_groups(groups) if groups is not None else GROUPS
-    with replications_bar() as progress:
-        found = attribute(result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=progress)
+    chosen = parse_groups(groups) if groups is not None else None
+    with Steps({"replications": 10.0}) as steps:
+        told = steps.replications
+        found = attribute(result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=told)
     return {"attribution": found.summary()}, attribution_lines(found, attribution_table(found))
 
 

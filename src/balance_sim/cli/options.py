@@ -77,6 +77,7 @@ classes_option = click.option(
     "--classes", type=click.Choice(["left", "right"]),
     help="Where class tables differ: count all by that of the first, or of the last.",
 )  # fmt: skip
+verbose_option = click.option("--verbose", "-v", is_flag=True, help="Print all there is, not the finding alone.")
 set_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY.PATH=VALUE",
     help="Change a value of the scenario, e.g. events.parade.visibility=0.5. Repeatable.",
@@ -127,6 +128,20 @@ study_model_option = click.option(
     "--model", metavar="MODULE:CLASS", callback=_code_from_here,
     help="Allow the study's own StateAgent subclass, if it has one (executes that module).",
 )  # fmt: skip
+
+
+def _load_terms(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if _code_from_here(ctx, param, value) is not None:
+        from balance_sim.pool.plugins import load
+
+        load(str(value))
+
+
+terms_option = click.Option(
+    ["--terms"], metavar="MODULE", expose_value=False, callback=_load_terms,
+    help="Load your own terms of willingness and kinds of event from a module in this folder (executes that module).",
+)  # fmt: skip
+"""Of every command that computes with the rules of a scenario: `program.RULES` names them."""
 
 
 def answer(

@@ -46,6 +46,11 @@ MODULES = {
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 """Command -> the module that holds it, as a function of its name."""
+RULES = (
+    *("run", "sweep", "check", "effect", "explain", "explore", "game", "gof", "plot", "report", "sensitivity"),
+    *("compare", "package", "reproduce", "verify"),
+)
+"""Commands that compute with the rules of a scenario, and so take `--terms`."""
 AS_JSON = "balance_sim.json"  # in a context's meta: whether the command was given --json
 UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 KEPT = "What was finished is kept: the same command goes on"
@@ -81,6 +86,10 @@ class Program(click.Group):
             return None
         name = f"{cmd_name}_" if hasattr(builtins, cmd_name) else cmd_name
         found = getattr(importlib.import_module(f"balance_sim.cli.{module}"), name)
+        if cmd_name in RULES and isinstance(found, click.Command):
+            from balance_sim.cli.options import terms_option
+
+            found.params += [] if terms_option in found.params else [terms_option]
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(

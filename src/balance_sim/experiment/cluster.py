@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cachetools import LRUCache
 
 from balance_sim.pool.errors import ClusterGone, MissingExtra, WrongRequest
+from balance_sim.pool.plugins import pickled
 from balance_sim.replications.jobs import Job, Task, TaskResult
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[
 
     A task that Dask gives up on, because its workers died each time, is run again run by run.
     Raises ClusterGone where the scheduler goes, or all workers for WORKERLESS_SECONDS."""
-    packed = zlib.compress(pickle.dumps(job))
+    packed = zlib.compress(pickled(job))
     executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
     rest = iter(tasks)
     flying: dict[Future[TaskResult], Task] = {}

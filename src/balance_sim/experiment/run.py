@@ -21,9 +21,12 @@ import pyarrow as pa
 from balance_sim.analysis.expected_effect import Channels, channels_of
 from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.analysis.result import AnalysedResult, kept_summary
+from balance_sim.model.baseline import try_terms
 from balance_sim.model.classes import classes_of, with_classes
 from balance_sim.model.news import reading_of
+from balance_sim.model.own.used import rules_of
 from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.plugins import load, reference_of, sources
 from balance_sim.pool.processes import Background, run_in_processes
 from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms_of_a_run, headline_arm
@@ -35,6 +38,7 @@ from balance_sim.replications.own import ArmHistory, Own, function_named, functi
 from balance_sim.results.estimates import estimates_of
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
 from balance_sim.results.store import missing
+from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
 
@@ -100,6 +104,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     draw_parameters: bool | str = False,
     placebos_ahead: bool = False,
     outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None = None,
+    terms: str | None = None,
 ) -> AnalysedResult:
     """Simulate `runs` replications of the scenario in every arm and return what came of them.
 
@@ -126,6 +131,8 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         arm; `fitted` or True: it draws its weights and intercepts from the shipped fit
     outcomes : functions of one arm's simulated history by name (`replications.own.ArmHistory`), or the name of a module
         whose public functions they are; each is an outcome `own_<name>` beside ours
+    terms : the name of a module, or of a plug-in, with terms and kinds of event of your own (`balance_sim.term`,
+        `balance_sim.event_kind`); its code runs. Those that are registered already need not be named
     placebos_ahead : with more than one worker, placebos of a large scenario are computed in a process meanwhile
 
     Returns
@@ -152,7 +159,8 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     if precision is not None and not 0 < precision < float("inf"):
         raise WrongRequest(f"precision must be a positive number of agreements, got {precision}")
     check_seed(seed)
-    import_model(model)
+    model = import_model(model)
+    load(terms)
     began = time.monotonic()
     scenario, draws = drawing(sealed(scenario), draw_parameters)
     chosen = chosen_arms(scenario, arms)
@@ -161,11 +169,12 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     if draw_parameters and model is not None:
         raise WrongRequest("parameters are not drawn for a model of one's own: leave out one of the two")
     own = own_outcomes(outcomes, elsewhere=workers > 1 or out is not None)
+    rules = own_rules(scenario, chosen, elsewhere=workers > 1 or out is not None)
     job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draws, own=own)
     sink: InMemory | Folder = InMemory()
     if out is not None:
         more = {"files": files or {}, "command": command, "mechanisms": mechanisms}
-        more |= {"draw_parameters": draws} | ({"own_outcomes": dict(own)} if own else {})
+        more |= {"draw_parameters": draws} | record_of_code(model, own, rules)
         sink = Folder(Path(out), manifest_of("run", scenario, chosen, seed, model, **more))
     simulated: list[Block] = []
     ahead = None
@@ -209,6 +218,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         draws=draws,
         model=model,
         ahead=ahead,
+        resumed=not simulated,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
         timing={
             "seconds": seconds,
@@ -271,28 +281,43 @@ def check_seed(seed: int) -> None:
         raise WrongRequest(f"seed must be a whole number from 0 to 18446744073709551615, got {seed}")
 
 
-def import_model(model: str | None) -> None:
-    """Raises WrongRequest if `module:Class` is given and names no StateAgent subclass."""
+def import_model(model: str | None) -> str | None:
+    """`module:Class` of what `--model` names. Raises WrongRequest if that is no StateAgent subclass."""
     if model is None:
-        return
+        return None
     from balance_sim.model.agents import agent_class_named
 
-    try:
-        agent_class_named(model)
-    except ValueError as error:
-        raise WrongRequest(str(error)) from error
+    named = agent_class_named(model)
+    return model if ":" in model else reference_of(named)
+
+
+def own_rules(scenario: Scenario, arms: Sequence[str], paths: Iterable[str] = (), *, elsewhere: bool) -> Own:
+    """Terms and kinds of event of the user's own, as `rules_of` gives them, each tried in the arms to be simulated.
+
+    Raises WrongRequest, or ScenarioError for a rule that gives what it must not: here, not in every replication."""
+    rules = rules_of(scenario, paths, elsewhere=elsewhere)
+    named = (*scenario.theory.weights, *(event.kind for event in scenario.events))
+    if rules or any(name.startswith(OWN) for name in named):
+        worlds = compile_arms(scenario, arms)
+        for world in worlds.arms.values():
+            try_terms(world, worlds.baseline)
+    return rules
+
+
+def record_of_code(model: str | None, own: Own, rules: Own) -> dict[str, Any]:
+    """What a manifest says of code of the user's own; nothing where there is none."""
+    code = sources([*([model] if model else []), *(reference for _, reference in (*own, *rules))])
+    out = {"own_outcomes": dict(own), "own_rules": dict(rules), "own_code": code}
+    return {key: value for key, value in out.items() if value}
 
 
 def own_outcomes(given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, *, elsewhere: bool) -> Own:
     """What `outcomes` names. Raises WrongRequest where it names none. elsewhere: for other processes too."""
-    try:
-        if given is None:
-            return ()
-        own = functions_of(given) if isinstance(given, str) else references(given, elsewhere=elsewhere)
-        for _, reference in own:
-            function_named(reference)
-    except ValueError as error:
-        raise WrongRequest(str(error)) from error
+    if given is None:
+        return ()
+    own = functions_of(given) if isinstance(given, str) else references(given, elsewhere=elsewhere)
+    for _, reference in own:
+        function_named(reference)
     return own
 
 

@@ -15,7 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.experiment.run import SHARD_RUNS, check_seed, import_model, own_outcomes, run_tasks, runs_a_shard
+from balance_sim.experiment.run import (
+    SHARD_RUNS,
+    check_seed,
+    import_model,
+    own_outcomes,
+    own_rules,
+    record_of_code,
+    run_tasks,
+    runs_a_shard,
+)
 from balance_sim.experiment.status import PROGRESS, bytes_spoken, spoken
 from balance_sim.model.classes import with_classes
 from balance_sim.pool.errors import WrongRequest
@@ -173,11 +182,12 @@ def sweep(
     where = where or Where()
     head = experiment.head
     check_seed(head.seed)
-    import_model(where.model)
+    model = import_model(where.model)
     arms = chosen_arms(experiment.scenario, head.arms)
     scenario = with_classes(experiment.scenario)  # one class table for all points
     own = own_outcomes(where.outcomes, elsewhere=True)
-    job = Job(scenario, head.seed, arms, where.model, where.run_timeout, own=own)
+    rules = own_rules(scenario, arms, experiment.paths, elsewhere=True)
+    job = Job(scenario, head.seed, arms, model, where.run_timeout, own=own)
     design = list(design_points(experiment))
     folder = Path(out) if out is not None else default_folder(experiment)
 
@@ -206,9 +216,9 @@ def sweep(
     said: dict[str, Any] = {"paths": list(experiment.paths), "outcomes": list(head.outcomes)}
     said |= {"title": head.title, "question": head.question}
     more = {"files": files or {}, "command": command, "experiment": experiment.name, "points": None}
-    more |= {"own_outcomes": dict(own)} if own else {}
+    more |= record_of_code(model, own, rules)
     more["design"] = experiment.design.model_dump() | said
-    with Folder(folder, manifest_of("sweep", scenario, arms, job.seed, where.model, **more)) as sink:
+    with Folder(folder, manifest_of("sweep", scenario, arms, job.seed, model, **more)) as sink:
         if retry_failed:
             sink.forget_failed()
         table = _agree_points(sink, design, head.runs)

@@ -21,6 +21,7 @@ from cachetools import LRUCache
 
 from balance_sim.analysis.expected_effect import ExpectedControl, figures
 from balance_sim.model.thinning import draw_opportunities
+from balance_sim.pool.plugins import pickled
 from balance_sim.pool.processes import Failure
 from balance_sim.pool.worker import Worker, set_surroundings
 from balance_sim.replications.arms import compile_arms
@@ -92,7 +93,7 @@ class Workers:
         self.count = count
         self.draws = draws
         self._newest = multiprocessing.get_context("spawn").RawValue("Q", 0)
-        self._job = pickle.dumps(_Simulator(seed, draws))
+        self._job = pickled(_Simulator(seed, draws))
         self._threads = ThreadPoolExecutor(count)
         self._idle: list[Worker[None]] = []
         self._busy: set[Worker[None]] = set()

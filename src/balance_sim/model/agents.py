@@ -6,8 +6,6 @@ engine; each agent perceives its own rows, assesses them and decides. Nothing is
 
 from __future__ import annotations
 
-from typing import Any
-
 import mesa
 import numpy as np
 import pandas as pd
@@ -21,6 +19,8 @@ from balance_sim.model.state import BlockState, Hastened, InvalidNumber, Simulat
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.threat import effort_change, effort_share, insecurity
 from balance_sim.model.willingness import consent, willingness
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.plugins import object_named, plugin
 from balance_sim.scenario.schema import Scenario
 
 DECIDES = ("willingness", "probabilities", "consents", "assess", "effort_after")  # what bounds rest on
@@ -291,24 +291,17 @@ class BalanceModel(mesa.Model):
 
 
 def agent_class_named(name: str) -> type[StateAgent]:
-    """The StateAgent subclass that `module:Class` names. Importing it runs that module's code.
+    """The StateAgent subclass that `module:Class`, or a plug-in's name, names. Importing it runs that module's code.
 
-    Raises ValueError where there is none, and where the module's code ends in whatever exception, SystemExit too."""
-    from importlib import import_module
-
-    module, _, attribute = name.partition(":")
+    Raises WrongRequest where there is none, and where the module's code ends in whatever exception, SystemExit too."""
+    reference = name if ":" in name else plugin("agents", name) or name
+    module, _, attribute = reference.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
-        raise ValueError(
+        raise WrongRequest(
             f"--model {name}: not of the form module:Class, as `my_states:Cautious` or `mine.states:Cautious`; "
             "the module is looked for in the working directory and on PYTHONPATH"
         )
-    try:
-        found: Any = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"--model {name}: cannot be imported ({error}); write it as module:Class") from error
-    except (Exception, SystemExit) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ValueError(f"--model {name}: its module ends in {why}; repair it, and try `import {module}`") from error
+    found = object_named(reference, "--model")
     if not (isinstance(found, type) and issubclass(found, StateAgent)):
-        raise ValueError(f"--model {name}: not a subclass of balance_sim.StateAgent")
+        raise WrongRequest(f"--model {name}: not a subclass of balance_sim.StateAgent")
     return found

@@ -21,7 +21,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import most_willing, openness_at, opportunity_rate, share_signed
-from balance_sim.model.willingness import AT_START, CHANGING, KEPT, TERMS, consent, willingness
+from balance_sim.model.willingness import CHANGING, KEPT, TERMS, consent, terms_at_start, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
@@ -89,7 +89,7 @@ def own_theory(theory: Theory, calibrated: Mapping[str, float] | None = None) ->
 
     Those are the weights that differ from what the preset in force says. calibrated: weights of a calibration."""
     preset = weights_under(theory.preset)
-    given = {name: weight for name, weight in theory.weights.items() if weight != preset[name]}
+    given = {name: weight for name, weight in theory.weights.items() if weight != preset.get(name)}
     weights = {**weights_under(DEFAULT_PRESET), **(calibrated or {}), **given}
     return Theory(preset=DEFAULT_PRESET, equal_hostility=None, weights=weights)
 
@@ -199,14 +199,23 @@ def freeze(world: World, kept: Collection[str] = ()) -> Baseline:
     everyone = _all_prospects(world, baseline, state, at_start)
     whole = {name: TERMS[name](everyone).reshape(n, n, kinds) for name in CHANGING}
     first = {name: value if TERMS[name].by_kind else value[:, :, 0].copy() for name, value in whole.items()}
-    keen = _keen(everyone, [name for name in AT_START if name not in KEPT])
+    keen = _keen(everyone, [name for name in terms_at_start(world) if name not in KEPT])
     signs = opportunity_rate(world) * openness_at(world, 0.0)[:, None] * keen.prod(axis=1)
     signs *= share_signed(world.ladder, world.rules.collapse_rate)
     if used := [name for name in KEPT if name in kept or world.rules.weights[name] != 0]:
         everyone = _all_prospects(world, replace(baseline, signs=signs), state, at_start)
         first |= {name: TERMS[name](everyone).reshape(n, n, kinds) for name in used}
-        keen = _keen(everyone, AT_START)
+        keen = _keen(everyone, terms_at_start(world))
     return replace(baseline, keen=keen, talks=usual_talks(world, keen), signs=signs, first=first)
+
+
+def try_terms(world: World, baseline: Baseline) -> None:
+    """Compute the terms of the user's own once, at the start. Raises ScenarioError where one gives what it must not."""
+    if world.own:
+        state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
+        everyone = _all_prospects(world, baseline, state, perceive(world, state, 0))
+        for own in world.own.values():
+            own(everyone)
 
 
 def _keen(everyone: Prospects, names: Collection[str]) -> Floats:

@@ -16,9 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from balance_sim.model.own.terms import OwnTerm
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -216,6 +220,7 @@ class World:
     openness: Openness
     hazards: Hazards | None = None
     drawn: Drawn | None = None
+    own: dict[str, OwnTerm] = field(default_factory=dict)  # terms of the user's own, with a weight here
 
     @property
     def n(self) -> int:

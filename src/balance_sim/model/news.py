@@ -21,10 +21,14 @@ from balance_sim.model import beliefs, clocks
 from balance_sim.model.beliefs import decay
 from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import DAYS_PER_YEAR, Floats, Hazards, Ints, World
+from balance_sim.model.own.events import REGISTERED, is_own, not_registered, shifts_of
 from balance_sim.model.state import BlockState, Provoked
-from balance_sim.scenario.defaults import signal_costs
-from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
+from balance_sim.scenario.defaults import OWN, signal_costs
+from balance_sim.scenario.schema import SIGNAL_ORDER, Event, Scenario
 
+ONCE = np.ones(1)
+ALIKE = (ONCE, ONCE, ONCE)
+"""How many times those whom an event moves count: its principals, the dyads that it shows, those it is aimed at."""
 Readings = tuple[tuple[str, ...], ...]
 
 
@@ -90,7 +94,10 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     events = [event for event in scenario.events if event.accord is None]
     groups = tuple((name, tuple(group)) for name, group in scenario.groups.items())
     roles = [
-        _roles(codes, groups, tuple(event.principals), tuple(event.guests), tuple(event.targets)) for event in events
+        _own_roles(scenario, event)
+        if is_own(event.kind)
+        else (*_roles(codes, groups, tuple(event.principals), tuple(event.guests), tuple(event.targets)), ALIKE)
+        for event in events
     ]
     steps, n, tension = len(moments), len(codes), scenario.parameters.prior_tension
     days = [(event.date - scenario.start).days for event in events]
@@ -99,23 +106,45 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     left_of = decay(moments - dates, np.array([np.inf if half is None else half for half in halves])[:, None])
     visibility = np.array([event.visibility for event in events])[:, None]
     left_of = np.where(starts >= dates, left_of, 0.0) * visibility
-    pairs_of = [pair_index.take(shown) for _, shown, _ in roles]
+    pairs_of = [pair_index.take(shown) for _, shown, _, _ in roles]
     pairs, column_of_pair = _columns(pairs_of, int(pair_index.max(initial=0)) + 1)
-    places, column_of_place = _columns([aimed for _, _, aimed in roles], n * n)
+    places, column_of_place = _columns([aimed for _, _, aimed, _ in roles], n * n)
     align = np.zeros((len(pairs), steps, len(names)))
     intent = np.zeros((len(places), steps))
     lost = np.zeros((steps, n))
-    for event, (principals, _, aimed), shown, day, left in zip(events, roles, pairs_of, days, left_of, strict=True):
+    for event, (blamed, _, aimed, factors), shown, day, left in zip(
+        events, roles, pairs_of, days, left_of, strict=True
+    ):
+        of_blamed, of_shown, of_aimed = factors
         kind, attention = scenario.event_kinds[event.kind], heed[event.kind]
         on_alignment, on_intent = signal_weights(scenario, event.kind)
         if len(shown) and on_alignment:
-            align[column_of_pair[shown]] += (event.sign * on_alignment) * left[:, None] * attention
+            align[column_of_pair[shown]] += of_shown[:, None, None] * (
+                (event.sign * on_alignment) * left[:, None] * attention
+            )
         if len(aimed) and on_intent:
             weight = (on_intent * (tension if day < 0 else 1.0)) * left
-            intent[column_of_place[aimed]] += weight * attention[audience[aimed // n], None]
+            intent[column_of_place[aimed]] += weight * (of_aimed * attention[audience[aimed // n]])[:, None]
         if kind.reliability:
-            lost[:, principals] += kind.reliability * left[:, None]
+            lost[:, blamed] += of_blamed * (kind.reliability * left[:, None])
     return Evidence(pairs, align.transpose(1, 2, 0), places, intent.T, lost)
+
+
+def _own_roles(scenario: Scenario, event: Event) -> tuple[Ints, Ints, Ints, tuple[Floats, Floats, Floats]]:
+    """What `_roles` gives of an event whose kind is the user's own, and how many times each counts.
+
+    Raises ScenarioError for a kind that is registered nowhere, and as `shifts_of`."""
+    found = REGISTERED.find(event.kind.removeprefix(OWN))
+    if found is None:
+        raise not_registered(scenario.name, f"events.{event.id}.kind", "kind of event", event.kind)
+    of, roster = shifts_of(found[0], event, scenario), {code: i for i, code in enumerate(scenario.codes)}
+    n = len(roster)
+    blamed = np.array([roster[code] for code in of.reliability], dtype=np.int64)
+    shown, aimed = (
+        np.array([roster[a] * n + roster[b] for a, b in some], dtype=np.int64) for some in (of.alignment, of.intent)
+    )
+    factors = [np.array([*some.values()]) for some in (of.reliability, of.alignment, of.intent)]
+    return blamed, shown, aimed, (factors[0], factors[1], factors[2])
 
 
 @lru_cache(maxsize=8192)

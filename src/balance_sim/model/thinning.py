@@ -38,7 +38,7 @@ from balance_sim.model.core import (
 )
 from balance_sim.model.prospects import MARGINS, Extremes, Margins
 from balance_sim.model.state import BlockState
-from balance_sim.model.willingness import TERMS, Bounds, consent, total
+from balance_sim.model.willingness import Bounds, consent, terms_of, total
 from balance_sim.scenario.schema import Scenario
 
 FEW = 4  # runs drawn at once, so that the work stays in the cache; changes no result
@@ -156,7 +156,7 @@ def ranges(
 ) -> dict[str, Bounds]:
     """Least and most of each term while a replication keeps within the margins. shares: as in `Extremes`."""
     extremes = Extremes(world, baseline, margins, shares or {})
-    return {name: term.between(extremes) for name, term in TERMS.items()}
+    return {name: term.between(extremes) for name, term in terms_of(world).items()}
 
 
 def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -> Floats:

@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from balance_sim.model.core import Floats, World
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.threat import over
+
+if TYPE_CHECKING:
+    from balance_sim.model.own.terms import OwnTerm
 
 Bounds = tuple[Floats, Floats]
 ZERO, ONE = np.zeros(()), np.ones(())
@@ -365,14 +368,30 @@ def level(p: Prospects) -> Floats:
     return summed(levels(p))
 
 
-def parts(p: Prospects, names: Iterable[str] = TERMS) -> Iterator[tuple[str, Floats]]:
-    """Each of these terms times its weight, the world's or the replication's own, (C,) nats; weight 0 is left out."""
-    weights, drawn = p.world.rules.weights, p.world.drawn
-    for name in names:
+def terms_of(world: World) -> Mapping[str, Term | OwnTerm]:
+    """Every term by name, those of the user's own last."""
+    return {**TERMS, **world.own} if world.own else TERMS
+
+
+def terms_at_start(world: World) -> tuple[str, ...]:
+    """Terms that make consent at the start, those of the user's own last."""
+    return (*AT_START, *world.own)
+
+
+def steady_terms(world: World) -> tuple[str, ...]:
+    """Terms that read the states and the network of agreements, those of the user's own last."""
+    return (*STEADY, *(name for name, one in world.own.items() if not one.is_changing))
+
+
+def parts(p: Prospects, names: Iterable[str] | None = None) -> Iterator[tuple[str, Floats]]:
+    """Each of these terms, of all if None, times its weight, the world's or the replication's own, (C,) nats; weight 0
+    is left out."""
+    weights, drawn, terms = p.world.rules.weights, p.world.drawn, terms_of(p.world)
+    for name in terms if names is None else names:
         if weights[name] != 0:
             own = drawn is not None and name in drawn.weights
             weight = drawn.weights[name][p.run] if drawn is not None and own else weights[name]
-            yield name, weight * TERMS[name](p)
+            yield name, weight * terms[name](p)
 
 
 def account(p: Prospects) -> dict[str, Floats]:
@@ -380,8 +399,9 @@ def account(p: Prospects) -> dict[str, Floats]:
     return levels(p) | dict(parts(p))
 
 
-def willingness(p: Prospects, names: Iterable[str] = TERMS, u: Floats | None = None) -> Floats:
-    """u_ij for each prospect, (C,) nats. names: of the terms to add. u: what they are added to, else the levels."""
+def willingness(p: Prospects, names: Iterable[str] | None = None, u: Floats | None = None) -> Floats:
+    """u_ij for each prospect, (C,) nats. names: of the terms to add, all if None. u: what they are added to, else the
+    levels."""
     return total(level(p) if u is None else u, (part for _, part in parts(p, names)))
 
 

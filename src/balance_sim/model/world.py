@@ -27,6 +27,7 @@ from balance_sim.model.core import (
 )
 from balance_sim.model.network import deepest, record_in_force
 from balance_sim.model.news import attention_of_readings, evidence, hazards_of, reading_of, readings, signal_weights
+from balance_sim.model.own.terms import with_own_terms
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.defaults import switches
@@ -62,7 +63,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     rules, projected = _rules(scenario), capability * reached
     record = _initial_agreements(scenario, codes, ladder.names)
     in_force = record_in_force(record, len(first), len(ladder.names))
-    return World(
+    world = World(
         arm=arm,
         codes=codes,
         first=first,
@@ -100,6 +101,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         hazards=hazards_of(scenario, audience),
         **vars(ground),
     )
+    return with_own_terms(world, scenario.name)
 
 
 def by_audience(scenario: Scenario) -> Scenario:

@@ -15,7 +15,6 @@ What a call raises is data, too (`Failure`), with its stage. Time limits go by t
 from __future__ import annotations
 
 import logging
-import pickle
 import signal
 import threading
 import time
@@ -26,6 +25,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
+from balance_sim.pool.plugins import pickled
 from balance_sim.pool.worker import (
     HERE,
     READY,
@@ -117,7 +117,7 @@ class Pool[T, R]:
 
     def __init__(self, job: PoolJob[T, R], workers: int) -> None:
         self.job = job
-        self.pickled = pickle.dumps(job)
+        self.pickled = pickled(job)
         self.workers: list[Worker[_Try[T, R]]] = []
         self.seen = time.monotonic()
         self.waiting: deque[_Try[T, R]] = deque()
@@ -365,7 +365,7 @@ class Background[R]:
             return
         set_surroundings()
         try:
-            self._worker = Worker(pickle.dumps(Calls(function)))
+            self._worker = Worker(pickled(Calls(function)))
             self._thread = threading.Thread(target=self._listen, args=(self._worker,), daemon=True)
             self._thread.start()
         except (OSError, RuntimeError):  # a limit on processes, or on threads

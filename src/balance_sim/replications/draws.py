@@ -23,7 +23,7 @@ from balance_sim.model.engine import begin, perceive
 from balance_sim.model.pipeline import usual_talks
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import most_willing
-from balance_sim.model.willingness import AT_START, TERMS, consent, level, total
+from balance_sim.model.willingness import consent, level, terms_at_start, terms_of, total
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.parameter_draws import Draws, as_draws, draws_bytes, posterior_draws, prior_draws
 from balance_sim.scenario.defaults import SHARE, Distribution, fitted_distribution, fitted_shares
@@ -197,8 +197,10 @@ def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]
     at = [np.broadcast_to(side[:, :, None], shape).ravel() for side in (sides, sides[:, ::-1])]
     kind = np.broadcast_to(np.arange(shape[2]), shape).ravel()
     seen = Prospects(still, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
-    weights = {name: weight for name, weight in world.rules.weights.items() if weight != 0 and name in AT_START}
-    weighed = {name: TERMS[name](seen) for name in weights}
+    weights = {
+        name: weight for name, weight in world.rules.weights.items() if weight != 0 and name in terms_at_start(world)
+    }
+    weighed = {name: terms_of(world)[name](seen) for name in weights}
     steady = level(seen)
     drawn = world.drawn
     assert drawn is not None

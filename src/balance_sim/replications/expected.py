@@ -32,7 +32,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.model.threat import over
-from balance_sim.model.willingness import STEADY, TERMS, consent, willingness
+from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.replications.filtered import TalksAtStart, Windows, focal_windows
 from balance_sim.replications.outcomes import numbers_of_agreements
@@ -140,7 +140,8 @@ def course(
     alter = np.repeat(np.concatenate([second, first]), kinds)
     kind = np.tile(np.arange(kinds), 2 * pairs)
     run = np.zeros(len(kind), dtype=np.int64)
-    later = [name for name in TERMS if name not in STEADY]
+    unmoved = steady_terms(world)
+    later = [name for name in terms_of(world) if name not in unmoved]
     steady: Floats | None = None
     both, gains, states = [], [], []
     if beside is not None and (before := _alike(world, beside.world)):
@@ -155,7 +156,7 @@ def course(
         view = perceive(world, state, step)
         seen = Prospects(world, baseline, view, state, run, ego, alter, kind, kinds_each=kinds, mirrored=True)
         if steady is None:
-            steady = willingness(seen, STEADY)
+            steady = willingness(seen, unmoved)
         wanted = consent(willingness(seen, later, steady)).reshape(2, pairs, kinds)
         both.append(wanted[0] * wanted[1])
         gains.append(seen.log_gain.reshape(2, pairs, kinds).sum(axis=0))

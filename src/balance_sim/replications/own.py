@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,8 @@ import numpy.typing as npt
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import AgreementRows
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.plugins import NOWHERE, in_no_module, module_named, object_named, plugin
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
 
 if TYPE_CHECKING:
@@ -119,63 +120,51 @@ def measured(
 def function_named(reference: str) -> Callable[[ArmHistory], Any]:
     """What `module:function` names. Importing it runs that module's code.
 
-    Raises ValueError where there is none, and where the module's code ends in whatever exception, SystemExit too."""
+    Raises WrongRequest where there is none, and where the module's code ends in whatever exception, SystemExit too."""
     module, _, name = reference.partition(":")
     if module == LOCAL:
         if name not in _here:
-            raise ValueError(f"outcome `{name}` is a function of another process: put it into a module")
+            raise WrongRequest(f"outcome `{name}` is a function of another process: put it into a module")
         return _here[name]
-    try:
-        found: Any = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"--outcomes {module}: cannot be imported ({error})") from error
-    except (Exception, SystemExit) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ValueError(f"--outcomes {module}: it ends in {why}; repair it, and try `import {module}`") from error
-    if not isinstance(found, FunctionType) or found.__module__ != module:
-        raise ValueError(f"--outcomes {module}: `{name}` is no function that this module defines")
+    found = object_named(reference, "--outcomes")
+    if not isinstance(found, FunctionType):
+        raise WrongRequest(f"--outcomes {module}: `{name}` is no function")
     return found
 
 
-def functions_of(module: str) -> Own:
-    """Every public function that a module defines, by name. Raises ValueError where there is none."""
-    if not all(part.isidentifier() for part in module.split(".")):
-        raise ValueError(
-            f"--outcomes {module}: not the name of a module, as `mine` for mine.py in the working directory"
-        )
-    try:
-        there = vars(import_module(module))
-    except (Exception, SystemExit) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ValueError(f"--outcomes {module}: cannot be imported ({why})") from error
+def functions_of(name: str) -> Own:
+    """Every public function that a module defines, by name; or what the plug-in of that name is.
+
+    Raises WrongRequest where there is none."""
+    module, _, function = (plugin("outcomes", name) or name).partition(":")
+    if function:
+        return ((name, f"{module}:{function}"),)
+    there = vars(module_named(module, "--outcomes"))
     names = sorted(
         name
         for name, one in there.items()
         if isinstance(one, FunctionType) and one.__module__ == module and not name.startswith("_")
     )
     if not names:
-        raise ValueError(f"--outcomes {module}: it defines no function; write `def name(history): ...`")
+        raise WrongRequest(f"--outcomes {module}: it defines no function; write `def name(history): ...`")
     return tuple((name, f"{module}:{name}") for name in names)
 
 
 def references(functions: Mapping[str, Callable[[ArmHistory], Any]], *, elsewhere: bool) -> Own:
     """`module:function` of each; of what is in no module a name that is good in this process alone.
 
-    elsewhere: other processes are to find them too. Raises ValueError where they could not, or a name is none."""
+    elsewhere: other processes are to find them too. Raises WrongRequest where they could not, or a name is none."""
     out = []
     for name in sorted(functions):
         one = functions[name]
         if not name.isidentifier():
-            raise ValueError(f"outcome `{name}`: a name is letters, digits and _")
+            raise WrongRequest(f"outcome `{name}`: a name is letters, digits and _")
         module, of = getattr(one, "__module__", "") or "", getattr(one, "__qualname__", "")
-        if module not in ("", "__main__") and of.isidentifier():
+        if module not in NOWHERE and of.isidentifier():
             out.append((name, f"{module}:{of}"))
             continue
         if elsewhere:
-            raise ValueError(
-                f"outcome `{name}` is defined in no module that workers and readers of the folder could import: put it "
-                "into a file of its own, or run with workers=1 and without a folder"
-            )
+            raise WrongRequest(in_no_module("outcome", name))
         _here[name] = one
         out.append((name, f"{LOCAL}:{name}"))
     return tuple(out)
@@ -185,5 +174,5 @@ def meaning(reference: str) -> str:
     """The first line of the function's docstring, as far as it can be imported."""
     try:
         return (function_named(reference).__doc__ or "").strip().partition("\n")[0]
-    except ValueError:
+    except WrongRequest:
         return ""

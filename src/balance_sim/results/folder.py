@@ -304,6 +304,12 @@ def differing(before: Manifest, now: Manifest) -> list[str]:
         if getattr(before, key) != getattr(now, key)
     ]
     out += [] if before.own == now.own else [f"own_outcomes: {before.own} there, {now.own} asked for"]
+    out += [] if before.rules == now.rules else [f"own_rules: {before.rules} there, {now.rules} asked for"]
+    out += [
+        f"{module}: its text is another one than it was; run into a new folder"
+        for module, text in (before.own_code or {}).items()
+        if (now.own_code or {}).get(module, text) != text
+    ]
     out += [] if before.cast == now.cast else ["game: other players, or other outcomes of theirs"]
     numpy_there, numpy_here = (one.versions["numpy"].split(".")[0] for one in (before, now))
     if before.version != now.version or numpy_there != numpy_here:

@@ -131,6 +131,10 @@ class Manifest(_Part):
     command: str = Field(default="", description="text")
     mechanisms: StrictBool = Field(default=False, description="true or false")
     own_outcomes: dict[Name, Name] | None = Field(default=None, description="module:function by name, or null")
+    own_rules: dict[Name, Name] | None = Field(
+        default=None, description="module:function by the name of a term or kind of event, or null"
+    )
+    own_code: dict[Name, Name] | None = Field(default=None, description="a sha256 by module, or null")
     game: PlayedBy | None = Field(default=None, description="a game: its name, its plan and its players' outcomes")
     experiment: Name | None = Field(default=None, description="a name")
     design: SweepDesign = Field(default=SweepDesign(), description="the design")
@@ -140,6 +144,11 @@ class Manifest(_Part):
     def own(self) -> Own:
         """Outcomes of one's own: name, and `module:function`."""
         return tuple(sorted((self.own_outcomes or {}).items()))
+
+    @property
+    def rules(self) -> Own:
+        """Terms and kinds of event of one's own: name, with `own_` in front, and `module:function`."""
+        return tuple(sorted((self.own_rules or {}).items()))
 
     @property
     def cast(self) -> Cast | None:

@@ -13,13 +13,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from balance_sim.scenario.defaults import presets, weights_under
+from balance_sim.scenario.defaults import is_term, presets, weights_under
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import from_plain
 from balance_sim.scenario.schema import (
     MOST_A_YEAR,
     SIGNAL_ORDER,
-    TERMS,
     Arm,
     Audience,
     CapabilityWeights,
@@ -191,7 +190,7 @@ def _in_mapping(pieces: Mapping[str, Strict], name: str, field: str, value: obje
 def _theory(theory: Theory, rest: list[str], value: object) -> Theory | None:
     if rest in (["equal_hostility"], ["signal_cost"]):
         return _piece(theory, rest[0], value)
-    if len(rest) == 2 and rest[0] == "weights" and rest[1] in TERMS:
+    if len(rest) == 2 and rest[0] == "weights" and is_term(rest[1]):
         return _piece(theory, "weights", dict(sorted({**theory.weights, rest[1]: value}.items())))
     preset = presets().get(str(value)) if rest == ["preset"] else None
     if preset is None:

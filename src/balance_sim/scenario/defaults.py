@@ -59,6 +59,15 @@ def default_weights() -> dict[str, float]:
     return weights
 
 
+OWN = "own_"
+"""Begins the name of what a user's own code defines: terms of willingness, kinds of event, outcomes."""
+
+
+def is_term(name: str) -> bool:
+    """Whether a weight can be given to it: a term of willingness, or one of the user's own, `own_<name>`."""
+    return name in default_weights() or (name.startswith(OWN) and name.isidentifier() and len(name) <= 64)
+
+
 @cache
 def switches() -> tuple[str, ...]:
     """Terms that are off unless a scenario gives them a weight: those whose default is 0 and has no prior."""

@@ -18,7 +18,7 @@ from balance_sim.scenario.actors import (
     read_names,
 )
 from balance_sim.scenario.arms import tidy
-from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets, weights_under
+from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, is_term, presets, weights_under
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
@@ -282,7 +282,7 @@ def _theory(tree: Node, found: Diagnostics) -> Theory | None:
     for term, child in given.below("weights").fields.items():
         if term in REPLACED_TERMS:
             found.add(child.at, f"theory.weights.{term}", "E104", *REPLACED_TERMS[term][1:])
-        elif term not in TERMS:
+        elif not is_term(term):
             unknown_key(found, child, "theory.weights", term, TERMS, "theory.weights")
     name = preset.value if isinstance(preset.value, str) else DEFAULT_PRESET
     beside = presets()[name].beside_weights if name in presets() else {}

@@ -12,6 +12,7 @@ from functools import cache
 import annotated_types
 
 from balance_sim.scenario import schema
+from balance_sim.scenario.defaults import is_term
 from balance_sim.scenario.diagnostics import closest, did_you_mean, may_suggest, shown
 from balance_sim.scenario.nodes import Node, descend
 from balance_sim.scenario.schema import REPLACED_TERMS, TERMS, Strict
@@ -268,7 +269,8 @@ def locate(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[st
         if len(rest) == 2 and rest[1] in REPLACED_TERMS:
             near, why, _ = REPLACED_TERMS[rest[1]]
             raise NoSuchPath(near, (near,), why)
-        return ["theory", "weights", *_name(rest[1:], TERMS, "theory.weights")]
+        own = [term for term in rest[1:2] if is_term(term)]
+        return ["theory", "weights", *_name(rest[1:], [*TERMS, *own], "theory.weights")]
     if head in SINGLES and _can_be_set(head):
         return [head, *_name(rest, SINGLES[head].model_fields, head)]
     if head == "groups":

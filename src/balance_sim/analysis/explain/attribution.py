@@ -43,6 +43,7 @@ from balance_sim.replications.scene import focal_roles
 from balance_sim.replications.tables import DECIMALS
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
+from balance_sim.scenario.defaults import is_term
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.shapley import alone_and_last, shapley
 
@@ -87,6 +88,13 @@ def parse_groups(text: str) -> Groups:
     return groups
 
 
+def groups_for(worlds: Worlds) -> Groups:
+    """`GROUPS`, and terms of the user's own that read what changes in a replication, where an arm has some."""
+    own = {name: one for world in worlds.arms.values() for name, one in world.own.items()}
+    changing = tuple(sorted(name for name, one in own.items() if one.is_changing))
+    return {**GROUPS, "own": changing} if changing else GROUPS
+
+
 def refuse_unknown(terms: Iterable[str], where: str = "") -> None:
     """Raises WrongRequest for what is no term of willingness."""
     for term in terms:
@@ -95,7 +103,7 @@ def refuse_unknown(terms: Iterable[str], where: str = "") -> None:
                 f"{where}`talks_speed`, the pace of talks, is no term of willingness: its part of the effect is in "
                 f"the row `{FEEDBACK}`. Leave it out of the groups"
             )
-        if term not in TERMS:
+        if not is_term(term):
             raise WrongRequest(f"{where}no term `{term}`; there are: {', '.join(TERMS)}")
 
 
@@ -117,7 +125,7 @@ def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:
         return total(zero, (parts[name] for name in names if name in parts))
 
     grouped = {term for terms in groups.values() for term in terms}
-    rest = [name for name in ORDER if name not in grouped]
+    rest = [name for name in dict.fromkeys((*ORDER, *arm, *control)) if name not in grouped]
     u, reference = of(arm, rest)[None], of(control, rest)
     for terms in groups.values():
         theirs = of(control, terms)
@@ -268,7 +276,7 @@ def attribute(
     result: Result,
     arm: str | None = None,
     *,
-    groups: Groups = GROUPS,
+    groups: Groups | None = None,
     outcome: str | None = None,
     runs: int | None = None,
     workers: int = 1,
@@ -276,7 +284,8 @@ def attribute(
 ) -> Attribution:
     """Divide the effect of an arm on a number of agreements among groups of terms, over the first `runs` finished runs.
 
-    arm: the headline arm if not given. outcome: counter-balancing agreements within the longest window if not given.
+    arm: the headline arm if not given. groups: those of `groups_for` if not given. outcome: counter-balancing
+    agreements within the longest window if not given.
     runs: all, up to MOST_RUNS, if not given. Simulates the control arm again, evaluates every choice of groups beside
     it, and holds its filtered numbers to the study's. Raises WrongRequest, or StoreDamaged where they differ.
 
@@ -284,10 +293,11 @@ def attribute(
     --------
     `attribution_table(attribute(open_result(folder), groups={"trade": ("exposure",)}))`"""
     arm = compared_arm(result, arm)
-    refuse_unknown(term for terms in groups.values() for term in terms)
+    refuse_unknown(term for terms in (groups or {}).values() for term in terms)
     outcome = outcome if outcome is not None else result.headline_outcome
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
+    groups = groups_for(worlds) if groups is None else groups
     job = partial(effects_of_coalitions, worlds, arm, result.seed, groups, outcome, draws=result.draws)
     least = -(-len(numbers) // batch_runs(worlds.reference.n))  # batches small enough to be simulated at once
     count = min(-(-least // workers) * workers, len(numbers))  # equal, as many for each worker

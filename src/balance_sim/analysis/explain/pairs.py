@@ -68,7 +68,8 @@ class PairTerms:
         frame = both[0].merge(both[1], on=keys, how="outer", suffixes=("_reference", "_arm"), sort=False)
         frame = frame.rename(columns={"value_reference": "reference", "value_arm": "arm"})
         frame[["reference", "arm"]] = frame[["reference", "arm"]].fillna(0.0)  # a term of weight 0 in one arm
-        order = {name: place for place, name in enumerate((*ORDER, U, CONSENT))}
+        own = sorted({*frame["part"]} - {*ORDER, U, CONSENT})  # terms of the user's own
+        order = {name: place for place, name in enumerate((*ORDER, *own, U, CONSENT))}
         frame = frame.assign(order=frame["part"].map(order), turn=frame["side"] != self.a)
         frame = frame.sort_values(["date", "turn", "order"], kind="stable", ignore_index=True)
         return frame.drop(columns=["order", "turn"]).assign(difference=frame["arm"] - frame["reference"])

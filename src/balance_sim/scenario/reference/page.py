@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from balance_sim.scenario.defaults import key_texts
-from balance_sim.scenario.reference.schemas import Plain, unit_of
+from balance_sim.scenario.reference.schemas import PATTERNS, Plain, unit_of
 
 NAMES = {"Scenario": "Scenario files", "Experiment": "Experiment files", "GamePlan": "Game files"}
 HEAD = """# Reference: every key of scenario, experiment and game files
@@ -106,7 +106,8 @@ def _held(field: Plain) -> str:
 def _table(name: str, definition: Plain, required: list[str], told: dict[str, dict[str, Plain]]) -> Iterator[str]:
     yield from (definition["description"], "")
     yield from ("| " + " | ".join(COLUMNS) + " |", "| " + " | ".join(["---"] * len(COLUMNS)) + " |")
-    for key, field in definition["properties"].items():
+    patterns = {PATTERNS[key]: field for key, field in definition.get("patternProperties", {}).items()}
+    for key, field in (definition["properties"] | patterns).items():
         said = told[name][key]
         unit = unit_of(key, said).replace("none", "")
         cells = [f"`{key}`", said["text"], unit, _default(key, field, required, said)]

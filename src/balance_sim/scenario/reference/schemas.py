@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from balance_sim.scenario import schema
-from balance_sim.scenario.defaults import key_texts
+from balance_sim.scenario.defaults import OWN, key_texts
 from balance_sim.scenario.layout import (
     ACCORD_KINDS,
     ACCORD_STATUSES,
@@ -26,6 +26,9 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 TEXT: Plain = {"type": "string"}
 MAPPING: Plain = {"type": "object"}
 _REF = "#/$defs/"
+PATTERNS = {f"^{OWN}[A-Za-z0-9_]+$": f"{OWN}NAME"}
+"""Keys that a user's own code names, and the key of their text."""
+TABLES_OF_KEYS = ("properties", "patternProperties")
 _TABLE: Plain = MAPPING | {
     "properties": {"table": TEXT, "sha256": TEXT | {"pattern": "^[0-9a-fA-F]{64}$"}},
     "required": ["table"],
@@ -140,8 +143,8 @@ def _describe(parts: Plain) -> None:
     for name, definition in parts.items():
         of = told.get(name, {})
         definition["description"] = of.get("about", {}).get("text", "")
-        for key, field in definition.get("properties", {}).items():
-            said = of.get(key)
+        for table, key in [(one, key) for one in TABLES_OF_KEYS for key in definition.get(one, {})]:
+            field, said = definition[table][key], of.get(PATTERNS.get(key, key))
             if said is None:
                 continue
             unit = unit_of(key, said)
@@ -149,7 +152,7 @@ def _describe(parts: Plain) -> None:
                 "description": f"{said['text']} Unit: {unit}." if unit not in ("", "none") else said["text"]
             }
             example = said.get("example", field.get("default"))
-            definition["properties"][key] = described | {"examples": [_as_json(example)]}
+            definition[table][key] = described | {"examples": [_as_json(example)]}
 
 
 def _as_json(value: Any) -> Any:
@@ -190,7 +193,8 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
     defs["Theory"]["properties"]["preset"] = {"enum": list(presets()), "default": "balance_of_threat"}
     weight = {"type": "number"}
     terms = {term: weight | {"default": default_weights()[term]} for term in TERMS}
-    defs["Weights"] = MAPPING | {"properties": terms, "additionalProperties": False}
+    own = dict.fromkeys(PATTERNS, weight | {"default": 0.0})
+    defs["Weights"] = MAPPING | {"properties": terms, "patternProperties": own, "additionalProperties": False}
     defs["Theory"]["properties"]["weights"] = {"$ref": _REF + "Weights"}
     known = {name: list(default_tree().fields[name].fields) for name in ("kinds", "event_kinds")}
     for model, names in (

@@ -1,0 +1,328 @@
+"""Terms of willingness of the user's own: a number for each side of each dyad, from a function under `@bs.term`.
+
+    # languages.py
+    import balance_sim as bs
+    import numpy as np
+
+    @bs.term
+    def shared_language(now):
+        "1 where both states have Spanish as an official language."
+        speaks = np.isin(now.states, ["ESP", "MEX", "ARG"])
+        return speaks[:, None] & speaks
+
+`balance-sim run SCENARIO --terms languages --set theory.weights.own_shared_language=0.8` adds 0.8 nats to the
+willingness of both sides of such dyads, as if the term were built in. A term that reads what changes in a replication
+says the least and the most that it can be, `@bs.term(between=(0, 1))`: thinning rests on it (`model/thinning.py`), and
+a value beyond is an error, so that paired arms stay exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import isfinite
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model.core import Floats, World
+from balance_sim.model.own.events import not_registered
+from balance_sim.model.perception import View
+from balance_sim.model.prospects import Extremes, Prospects
+from balance_sim.model.state import BlockState
+from balance_sim.pool.plugins import Registry, place_of
+from balance_sim.scenario.defaults import OWN
+from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused
+
+TermFunction = Callable[["Situation"], Any]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a term of the user's own reads: facts of n states and, in R replications at once, what changes.
+
+    In matrices the row is the state that decides and the column its partner. `x[..., :, None]` makes of a number a
+    state the deciding state's, `x[..., None, :]` the partner's. Arrays cannot be written to.
+
+    Attributes
+    ----------
+    states : (n,) codes
+    capability : (n,) shares
+    distance_km, ideal_point_gap, democracy, democracy_gap : (n, n) distance; difference of ideal points; the lesser of
+        the two scores of democracy, and their difference
+    trade : (n, n) share of the row's trade with the column
+    day : days from the focal date. This and all that follows changes: see `term`
+    depth : (R, n, n) support promised by the agreements in force between the two, 0 to 1
+    partners : (R, n) states with which a state has a security agreement in force
+    hostility : (R, n, n) hostile intent of the column as the row sees it, 0 to 1
+    alignment : (R, n, n) probability that the column stands with the row, as the row sees it
+    against : (R, n, n) how far the column is against the row, with whom it is aligned taken into account, 0 to 1
+    threat : (R, n, n) threat to the row by the column, capability shares
+    insecurity, effort : (R, n) share of the balance against a state; rise of its capability by its own effort
+    """
+
+    world: World
+    view: View | None = None
+    state: BlockState | None = None
+
+    @cached_property
+    def states(self) -> npt.NDArray[np.str_]:
+        return np.array(self.world.codes)
+
+    @property
+    def capability(self) -> Floats:
+        return _closed(self.world.capability)
+
+    @property
+    def distance_km(self) -> Floats:
+        return _closed(self.world.distance_km)
+
+    @property
+    def ideal_point_gap(self) -> Floats:
+        return _closed(self.world.gap)
+
+    @property
+    def democracy(self) -> Floats:
+        return _closed(self.world.democracy)
+
+    @property
+    def democracy_gap(self) -> Floats:
+        return _closed(self.world.democracy_gap)
+
+    @property
+    def trade(self) -> Floats:
+        return _closed(self.world.trade)
+
+    @property
+    def day(self) -> float:
+        return self._now("day")[0].day - self.world.focal_day
+
+    @property
+    def depth(self) -> Floats:
+        return _closed(self._now("depth")[1].depth)
+
+    @property
+    def partners(self) -> Floats:
+        return _closed(self._now("partners")[1].partners)
+
+    @property
+    def hostility(self) -> Floats:
+        return _closed(self._now("hostility")[0].hostility)
+
+    @property
+    def alignment(self) -> Floats:
+        return _closed(self._now("alignment")[0].own)
+
+    @property
+    def against(self) -> Floats:
+        return _closed(self._now("against")[0].against)
+
+    @property
+    def threat(self) -> Floats:
+        return _closed(self._now("threat")[0].threat)
+
+    @property
+    def insecurity(self) -> Floats:
+        return _closed(self._now("insecurity")[0].insecurity)
+
+    @property
+    def effort(self) -> Floats:
+        return _closed(self._now("effort")[1].effort)
+
+    def _now(self, name: str) -> tuple[View, BlockState]:
+        if self.view is None or self.state is None:
+            raise TypeError(
+                f"`{name}` changes in a replication: say the least and the most that the term can be, as "
+                "@bs.term(between=(0, 1))"
+            )
+        return self.view, self.state
+
+
+def _closed(array: Floats) -> Floats:
+    out = array.view()
+    out.flags.writeable = False
+    return out
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a decorator said of a term. between: None for one that does not change in a replication."""
+
+    between: tuple[float, float] | None = None
+    symmetric: bool = False
+
+
+REGISTERED: Registry[Declared] = Registry("terms", "term")
+
+
+@overload
+def term(name: TermFunction, /) -> TermFunction: ...
+@overload
+def term(
+    name: str | None = None, /, *, between: tuple[float, float] | None = None, symmetric: bool = False
+) -> Callable[[TermFunction], TermFunction]: ...
+def term(
+    name: TermFunction | str | None = None,
+    /,
+    *,
+    between: tuple[float, float] | None = None,
+    symmetric: bool = False,
+) -> TermFunction | Callable[[TermFunction], TermFunction]:
+    """Register a term of willingness of your own; the function stays as it is.
+
+    Its weight stands in the scenario as `theory.weights.own_<name>`, which `--set`, arms and sweeps take like any
+    other; at weight 0, the default, nothing changes. Figures and `explain` show it among the built-in terms.
+
+    Parameters
+    ----------
+    name : of the term; the function's name if not given
+    between : the least and the most that the term can be, for one that reads what changes in a replication (agreements,
+        beliefs, threat, the day). A value beyond them is an error. Without it the term is computed once for each arm,
+        from facts alone
+    symmetric : refuse a matrix that says other things of the two sides of a dyad
+
+    Returns
+    -------
+    callable
+        the decorated function. It takes a `Situation` and gives an (n, n) array of finite numbers, or what broadcasts
+        to it, or (R, n, n) where it is a changing one; nats before the weight, the diagonal is not read. What it gives
+        of a replication has to follow from that replication alone
+
+    Raises
+    ------
+    ValueError
+        for a name that is taken, or bounds that are none
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> @bs.term
+    ... def nearness(now):
+    ...     return (now.distance_km < 1000) * 1.0
+    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml", set=["theory.weights.own_nearness=0.5"])
+    >>> bs.run(scenario, runs=2).runs
+    2
+    """
+    if between is not None:
+        low, high = between
+        if not (isfinite(low) and isfinite(high) and low <= high):
+            raise ValueError(f"between={between}: give two numbers, the least first")
+
+    def entered(function: TermFunction) -> TermFunction:
+        named = name if isinstance(name, str) else function.__name__
+        REGISTERED.enter(named, function, Declared(between, symmetric))
+        return function
+
+    return entered(name) if callable(name) else entered
+
+
+@dataclass(frozen=True)
+class OwnTerm:
+    """A term of the user's own in one arm, with what others need to know of it: see `willingness.Term`.
+
+    low, high: (n, n), the same where it does not change; name: with `own_` in front."""
+
+    name: str
+    function: TermFunction
+    declared: Declared
+    low: Floats
+    high: Floats
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether it reads what changes in a replication."""
+        return self.declared.between is not None
+
+    def __call__(self, p: Prospects) -> Floats:
+        """(C,) before the weight."""
+        if not self.is_changing:
+            return self.low.take(p.apart)
+        if p.kinds_each > 1:
+            return np.repeat(self(p.dyads), p.kinds_each)
+        if not len(p.ego):
+            return np.zeros(0)
+        shape = (len(p.view.depth), p.world.n, p.world.n)
+        found = evaluated(self.name, self.function, self.declared, Situation(p.world, p.view, p.state), shape)
+        return found.take(p.at)
+
+    def between(self, _: Extremes) -> tuple[Floats, Floats]:
+        """The least and the most, broadcast to (n, n, M)."""
+        return self.low[:, :, None], self.high[:, :, None]
+
+
+def evaluated(name: str, function: TermFunction, declared: Declared, now: Situation, shape: tuple[int, ...]) -> Floats:
+    """What a term gives, whole, with a diagonal of 0. shape: (n, n) or (R, n, n).
+
+    Raises ScenarioError, with the function's file and line, for what is no such array, no number, out of bounds or
+    asymmetric where it must not be."""
+    at, path = place_of(function), f"theory.weights.{name}"
+    try:
+        found = np.asarray(function(now), dtype=np.float64)
+    except (Exception, SystemExit) as error:
+        why = f"ends in {type(error).__name__}: {error}"
+        raise _fault(_where_raised(error, at), path, why, "repair the function") from error
+    lacks = f"gives an array of {found.shape}, not of {shape[-2:]} states by states"
+    if found.ndim < 2 or found.ndim > len(shape):
+        raise _fault(at, path, lacks, "x[None, :] makes of a number a state that of the partner")
+    try:
+        out = np.broadcast_to(found, shape).copy()
+    except ValueError:
+        raise _fault(at, path, lacks, "rows decide, columns are partners, both in the order of `states`") from None
+    here, codes = np.arange(shape[-1]), now.world.codes
+    out[..., here, here] = 0.0
+
+    def first(wrong: npt.NDArray[np.bool_]) -> tuple[str, float]:
+        place = tuple(np.argwhere(wrong)[0])
+        return f"{codes[place[-2]]} about {codes[place[-1]]}", float(out[place])
+
+    if not (finite := np.isfinite(out)).all():
+        dyad, value = first(~finite)
+        raise _fault(at, path, f"is {value} for {dyad}", "give a finite number; 0 where nothing is known")
+    if declared.symmetric and not (same := out == out.swapaxes(-1, -2)).all():
+        dyad, value = first(~same)
+        raise _fault(at, path, f"is {value:g} for {dyad}, and not the other way round", "leave out symmetric=True")
+    if declared.between is not None:
+        low, high = declared.between
+        if (beyond := (out < low) | (out > high))[..., ~np.eye(len(here), dtype=bool)].any():
+            beyond[..., here, here] = False
+            dyad, value = first(beyond)
+            raise _fault(at, path, f"is {value:g} for {dyad}", "widen `between`", f"{low:g} to {high:g}")
+    return out
+
+
+def _where_raised(error: BaseException, at: Mark) -> Mark:
+    """The line of the user's own file at which an exception came up; that of the function if there is none."""
+    line, step = at.line, error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if code.co_filename.endswith(at.file):
+            line = step.tb_lineno
+        step = step.tb_next
+    return at._replace(line=line)
+
+
+def _fault(at: Mark, path: str, why: str, hint: str, allowed: str = "") -> ScenarioError:
+    return refused(at, path, "E310", f"the term {why}", hint, allowed)
+
+
+def with_own_terms(world: World, named: str) -> World:
+    """The world with the terms of the user's own that have a weight in it. named: the scenario, for messages.
+
+    Raises ScenarioError for one that is registered nowhere, and as `evaluated`."""
+    own: dict[str, OwnTerm] = {}
+    n = world.n
+    for name, weight in world.rules.weights.items():
+        if not name.startswith(OWN) or weight == 0:
+            continue
+        found = REGISTERED.find(name.removeprefix(OWN))
+        if found is None:
+            raise not_registered(named, f"theory.weights.{name}", "term of willingness", name)
+        function, declared = found
+        if declared.between is None:
+            low = high = _closed(evaluated(name, function, declared, Situation(world), (n, n)))
+        else:
+            low, high = (np.full((n, n), end) for end in declared.between)
+        own[name] = OwnTerm(name, function, declared, low, high)
+    return replace(world, own=own) if own else world

@@ -1,0 +1,258 @@
+"""Terms of willingness and kinds of event of the user's own: exact, recorded, explained, and run only where named."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import balance_sim as bs
+from balance_sim.analysis.explain.attribution import attribute
+from balance_sim.archive.verify import Allowed, job_of, refuse_own_code
+from balance_sim.cli import main
+from balance_sim.model.own import events, terms
+from balance_sim.pool import plugins
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.results.store import Store
+from balance_sim.results.sweep_result import open_sweep
+from balance_sim.scenario.diagnostics import ScenarioError
+
+SMALL = Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml"
+MINE = """
+import balance_sim as bs
+import numpy as np
+
+@bs.term
+def tongue(now):
+    "1 where both states have the language."
+    speaks = np.isin(now.states, ["XCO", "XDO", "XEL"])
+    return speaks[:, None] & speaks
+
+@bs.term(between=(-1, 0))
+def feared(now):
+    "As the built-in term of hostility."
+    return -now.hostility
+
+@bs.event_kind
+def plain(event):
+    "As a built-in kind."
+    for place, one in enumerate(event.principals):
+        yield "reliability", one, 1
+        yield from (("alignment", one, other, 1.0) for other in event.principals[place + 1 :])
+        yield from (("intent", target, one, 1.0) for target in event.targets)
+
+@bs.term
+def empty(now):
+    return np.log(now.distance_km * 0)
+
+@bs.term
+def vector(now):
+    return np.ones(3)
+
+@bs.term(symmetric=True)
+def leaning(now):
+    return np.triu(np.ones((5, 5)))
+
+@bs.term(between=(0, 0.1))
+def narrow(now):
+    return now.depth + 0.2
+
+@bs.term
+def hasty(now):
+    x = 1
+    return now.depth * x
+
+@bs.event_kind
+def short(event):
+    yield "intent", "XAR", 1.0
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a module in the working directory, new to this process; what it registers is forgotten after."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    name = f"rules_{abs(hash(str(tmp_path))):x}"
+    (tmp_path / f"{name}.py").write_text(MINE, encoding="utf-8")
+    kept = [dict(registry.entries) for registry in (terms.REGISTERED, events.REGISTERED)]
+    entered = dict(plugins._entered)
+    yield name
+    for registry, before in zip((terms.REGISTERED, events.REGISTERED), kept, strict=True):
+        registry.entries.clear()
+        registry.entries.update(before)
+    plugins._entered.clear()
+    plugins._entered.update(entered)
+
+
+def ask(*words: str) -> Any:
+    return CliRunner().invoke(main, list(words), catch_exceptions=False)
+
+
+def small(**weights: float) -> bs.Scenario:
+    return bs.load_scenario(SMALL, set=[f"theory.weights.{name}={value}" for name, value in weights.items()])
+
+
+def with_kind(kind: str, **weights: float) -> bs.Scenario:
+    """The small scenario, whose summit is of a kind of its own and aimed at somebody."""
+    declared = (
+        f"event_kinds: {{{kind}: {{alignment: 0.8, intent: 0.4, reliability: 0.2, half_life_days: 180}}}}\ngroups:"
+    )
+    text = (
+        SMALL.read_text(encoding="utf-8")
+        .replace("\ngroups:", f"\n{declared}")
+        .replace("kind: joint_summit", f"kind: {kind}")
+    )
+    path = Path(f"{kind}.yaml")
+    path.write_text(text.replace("host: XAR, visi", "targets: [XCO, XEL], host: XAR, visi"), encoding="utf-8")
+    return bs.load_scenario(path, set=[f"theory.weights.{name}={value}" for name, value in weights.items()])
+
+
+def test_weight_nought_changes_no_digest_and_another_does(mine: str) -> None:
+    plugins.load(mine)
+    none, off, on = (bs.run(small(**of), runs=20) for of in ({}, {"own_tongue": 0.0}, {"own_tongue": 2.0}))
+    assert none.digest == off.digest != on.digest
+    known = on.levels.set_index(["arm", "outcome"])["mean"]
+    assert (
+        known["no_summit", "accords_all_300"]
+        > none.levels.set_index(["arm", "outcome"])["mean"]["no_summit", "accords_all_300"] + 0.2
+    )
+
+
+def test_a_term_that_copies_a_built_in_one_gives_the_same_digest(mine: str) -> None:
+    """Thinning by the declared bounds, agents and the block engine take part: no bit may differ."""
+    plugins.load(mine)
+    built_in = small().theory.weights["hostility"]
+    whole = bs.load_scenario(SMALL, set=["parameters.change_hostility=1", f"theory.weights.hostility={built_in + 1}"])
+    copied = bs.load_scenario(SMALL, set=["parameters.change_hostility=1", "theory.weights.own_feared=1"])
+    one, other = bs.run(whole, runs=20), bs.run(copied, runs=20)
+    assert one.digest == other.digest
+    agents = bs.run(copied, runs=4, model="balance_sim:StateAgent")
+    assert agents.digest == bs.run(copied, runs=4).digest
+
+
+def test_a_kind_that_copies_a_built_in_one_gives_the_same_digest(mine: str) -> None:
+    plugins.load(mine)
+    assert bs.run(with_kind("mine"), runs=10).digest == bs.run(with_kind("own_plain"), runs=10).digest
+
+
+def test_workers_records_explain_and_verify(mine: str) -> None:
+    scenario = with_kind("mine", own_feared=1.0)
+    result = bs.run(scenario, runs=18, workers=2, out="a", terms=mine)
+    assert result.digest == bs.run(scenario, runs=18).digest
+    manifest = Store(Path("a")).manifest()
+    assert manifest.own_rules == {"own_feared": f"{mine}:feared"} and {*(manifest.own_code or {})} == {mine}
+    parts = attribute(result, runs=8, outcome="accords_with_participant_300")
+    assert parts.groups["own"] == ("own_feared",) and parts.worth[:, 1 << 5].any()
+    job = job_of(manifest, Allowed())
+    assert job.own == () and refuse_own_code(Allowed(), None, (), manifest.rules) is None
+    Path(f"{mine}.py").write_text(MINE + "# changed\n", encoding="utf-8")
+    linecache.checkcache()
+    with pytest.raises(WrongRequest, match="its text is another one than it was"):
+        bs.run(scenario, runs=18, out="a")
+    terms.REGISTERED.entries.clear()
+    with pytest.raises(WrongRequest, match=f"--terms {mine} allows it to run"):
+        job_of(manifest, Allowed())
+
+
+def test_its_code_runs_only_where_it_is_named(mine: str) -> None:
+    scenario = small(own_tongue=1.0)
+    with pytest.raises(ScenarioError, match="no term of willingness of your own is loaded under the name `tongue`"):
+        bs.run(scenario, runs=2)
+    assert mine not in sys.modules
+    assert bs.run(scenario, runs=2, terms=mine).runs == 2
+
+
+def test_a_sweep_takes_its_weight(mine: str) -> None:
+    Path("small.yaml").write_text(SMALL.read_text(encoding="utf-8"), encoding="utf-8")
+    head = "schema: 1\nscenario: small.yaml\nruns: 4\noutcomes: [accords_all_300]\n"
+    Path("exp.yaml").write_text(f"{head}factors: {{theory.weights.own_tongue: [0, 2]}}\n", encoding="utf-8")
+    done = ask("sweep", "exp.yaml", "--workers", "1", "--out", "s", "--terms", mine)
+    assert done.exit_code == 0, done.output
+    levels = open_sweep(Path("s")).levels
+    means = levels[levels["arm"] == "no_summit"].groupby("theory.weights.own_tongue")["mean"].first()
+    assert means[2.0] > means[0.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("empty", 24, "the term is -inf for XAR about XBE"),
+        ("vector", 28, "gives an array of (3,), not of (5, 5) states by states"),
+        ("leaning", 32, "is 1 for XAR about XBE, and not the other way round"),
+        ("narrow", 36, "allowed: 0 to 0.1"),
+        ("hasty", 43, "`depth` changes in a replication"),
+    ],
+)
+def test_what_a_term_must_not_give_is_told_with_its_line(mine: str, name: str, line: int, said: str) -> None:
+    done = ask("run", str(SMALL), "--runs", "2", "--out", "a", "--terms", mine, "--set", f"theory.weights.own_{name}=1")
+    assert done.exit_code == 4 and said in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"{mine}.py:{line}:1: error[E310] theory.weights.own_{name}: ")
+
+
+def test_what_a_kind_must_not_give(mine: str) -> None:
+    with_kind("own_short")
+    done = ask("run", "own_short.yaml", "--runs", "2", "--out", "a", "--terms", mine)
+    assert done.exit_code == 4 and "of event `summit` the function gives ('intent', 'XAR', 1.0)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("x = 1", "it has no term and no kind of event"),
+        ("import balance_sim as bs\n@bs.term('a b')\ndef f(now): return 0\n", "a name is letters, digits and _"),
+        ("import balance_sim as bs\n@bs.term(between=(1, 0))\ndef f(now): return 0\n", "the least first"),
+        ("raise SystemExit(3)", "cannot be imported"),
+    ],
+)
+def test_a_module_without_rules_is_a_wrong_request(mine: str, code: str, said: str) -> None:
+    Path(f"{mine}.py").write_text(code, encoding="utf-8")
+    done = ask("run", str(SMALL), "--runs", "2", "--terms", mine, "--out", "a")
+    assert done.exit_code == 2 and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_functions_of_this_process_stay_in_it(mine: str) -> None:
+    def of_here(now: bs.Situation) -> np.ndarray:
+        return np.ones((5, 5))
+
+    of_here.__module__ = "__main__"
+    bs.term(of_here)
+    scenario = small(own_of_here=1.0)
+    assert bs.run(scenario, runs=2).runs == 2
+    with pytest.raises(WrongRequest, match="defined in no module"):
+        bs.run(scenario, runs=2, out="a")
+    with pytest.raises(ValueError, match="two terms are named `of_here`"):
+        bs.term("of_here")(lambda now: 0.0)
+
+
+def test_plugins_are_found_by_name(mine: str, tmp_path: Path) -> None:
+    """An installed package, as its dist-info says: terms by the scenario alone, the rest where it is named."""
+    package = f"{mine}_package"
+    (tmp_path / f"{package}.py").write_text(
+        MINE.replace("tongue", "plugged")
+        + "\ndef twice(history):\n    return 2 * history.outcomes['accords_all_300']\n"
+        + "\nclass Calm(bs.StateAgent):\n    pass\n",
+        encoding="utf-8",
+    )
+    info = tmp_path / f"{package}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(
+        f"[balance_sim.terms]\nplugged = {package}:plugged\n"
+        f"[balance_sim.events]\nplain = {package}:plain\n"
+        f"[balance_sim.outcomes]\ndoubled = {package}:twice\n"
+        f"[balance_sim.agents]\ncalm = {package}:Calm\n",
+        encoding="utf-8",
+    )
+    result = bs.run(small(own_plugged=2.0), runs=3, outcomes="doubled", model="calm", out="a")
+    assert result.model == f"{package}:Calm"
+    np.testing.assert_array_equal(result.outcomes["own_doubled"], 2 * result.outcomes["accords_all_300"])
+    assert result.digest != bs.run(small(), runs=3).digest
+    assert bs.run(with_kind("own_plain"), runs=3).runs == 3
