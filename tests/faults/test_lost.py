@@ -14,7 +14,7 @@ import pytest
 from balance_sim.analysis.result import open_result
 from balance_sim.archive.verify import verify
 from balance_sim.experiment.run import run
-from balance_sim.experiment.status import status_of
+from balance_sim.experiment.status import status_lines, status_of
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.results.shards import noted
 from balance_sim.results.store import Store
@@ -82,8 +82,7 @@ def test_an_interrupted_run_is_one_for_every_reader(halted: Path, bench, caplog)
     found = status_of(halted)
     assert (found["finished"], found["lost"], found["runs_done"], found["runs"]) == (False, 0, 30, 60)
     said = bench.ask("status", str(halted)).stdout.splitlines()
-    assert said[0] == "small: interrupted"
-    assert said[1] == "points 0 of 1, runs 30 of 60, failed 0"
+    assert said[0] == "small: interrupted after 30 of 60 replications"
     assert "balance-sim run small.yaml --runs 60" in said[-1]
     held = verify(halted, sample=0)
     assert not held.damage
@@ -106,6 +105,21 @@ def test_the_same_command_goes_on_to_the_number_asked_for(halted: Path, small: S
     assert fewer.runs == open_result(halted).runs == status_of(halted)["runs"] == 20
 
 
+@pytest.mark.fault("F08")
+def test_a_run_that_ended_after_its_replications_is_not_finished(small: Scenario, tmp_path: Path) -> None:
+    """Killed while placebos were worked out, or figures drawn."""
+    out = tmp_path / "out"
+    result = run(small, 4, 1, out=out, command="balance-sim run small.yaml --runs 4")
+    first, last = status_lines(found := status_of(out))
+    assert first == "small: interrupted after 4 of 4 replications, its summary is not written"
+    assert last.startswith("to go on: balance-sim run small.yaml --runs 4") and found["finished"]
+    (out / "summary.json").write_text(json.dumps(result.summary()))
+    first, _ = status_lines(found := status_of(out))
+    assert first.endswith("its figures or its report are not written") and found["finished"]
+    run(small, 4, 1, out=tmp_path / "mine")  # from Python: there is no command that would have gone on
+    assert status_lines(status_of(tmp_path / "mine")) == ["small: finished, 4 of 4 replications"]
+
+
 @pytest.mark.fault("F18")
 @pytest.mark.parametrize("table", ["runs", "accords", "dyads"])
 def test_a_file_lost_during_a_run_ends_it_as_damaged(small: Scenario, tmp_path: Path, table: str) -> None:
@@ -122,7 +136,9 @@ def test_a_file_lost_during_a_run_ends_it_as_damaged(small: Scenario, tmp_path: 
 def test_a_file_lost_later_is_told_of_by_every_reader(robbed: Path, bench, caplog) -> None:
     found = status_of(robbed)
     assert (found["finished"], found["lost"], found["runs_done"]) == (False, 30, 30)
-    assert bench.ask("status", str(robbed)).stdout.startswith("small: damaged, 30 runs that were finished are gone")
+    assert bench.ask("status", str(robbed)).stdout.startswith(
+        "small: damaged, 30 replications that were finished are gone"
+    )
     assert bench.ask("verify", str(robbed), "--sample", "0").returncode == 6
     assert open_result(robbed).summary()["missing_runs"] == 30
     for words in (

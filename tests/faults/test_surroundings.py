@@ -239,7 +239,7 @@ def test_a_number_that_is_none_makes_the_run_fail(bench, small, monkeypatch, met
     assert [row["run"] for row in found.failed] == [2]
     assert re.search(said, found.failed[0]["traceback"].splitlines()[-1]), found.failed[0]["traceback"]
     summary = found.summary()
-    assert summary["failed_runs"] == 1 and "failed 1" in invoke("status", str(bench.folder / "out"))[1]
+    assert summary["failed_runs"] == 1 and "failed: 1 replications" in invoke("status", str(bench.folder / "out"))[1]
     sound = run(small, 4, 1, model="balance_sim.model.agents:StateAgent", mechanisms=False).outcomes
     others = sound[sound["run"] != 2].reset_index(drop=True)
     drawn = [name for name in others.columns if not name.startswith(FILTERED)]  # nothing is thinned for odd agents

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from rich.console import Console
 
 from balance_sim.analysis.mechanisms import (
     MECHANISMS,
@@ -50,7 +49,7 @@ from balance_sim.replications.scene import StateMetrics, focal_roles, state_metr
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.show.figures.explained import mechanisms_table
-from balance_sim.show.headline import mechanism_table
+from balance_sim.show.mechanisms import mechanism_lines, places_of
 from balance_sim.stats.intervals import NORMAL
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -570,27 +569,32 @@ def test_a_reason_is_no_number() -> None:
     assert row["value"] is None and row["found"] is None and row["why"].startswith("the scenario")
 
 
-@pytest.mark.parametrize(("width", "lines"), [(80, 2), (120, 1)])
-def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, width: int, lines: int) -> None:
-    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    mechanism_table(result, console)
-    text = console.export_text()
-    assert "…" not in text and max(map(len, text.splitlines())) <= width
-    rows = text[text.index("──") : text.index("Implied:")].splitlines()
-    table = [line for line in rows if not re.match(r" +(emergent|implied):", line)]
-    starts = [k for k, line in enumerate(table) if re.match(r"M\d+ {2,}[a-z]", line)]
+@pytest.mark.parametrize(("width", "most"), [(80, 2), (120, 1)])
+def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, width: int, most: int) -> None:
+    lines = list(mechanism_lines(result, width))
+    assert max(map(len, lines)) <= width
+    stop = next(k for k, line in enumerate(lines) if line.startswith("Implied:"))
+    starts = [k for k, line in enumerate(lines[:stop]) if re.match(r"M\d+ +[a-z]", line) and "no value" not in line]
     assert len(starts) == sum(not row.get("why") for row in result.mechanisms.values())
-    assert all(after - at <= lines for at, after in itertools.pairwise(starts))
+    assert all(row["name"] in "\n".join(lines) for row in result.mechanisms.values())
+    inside = [after - at for at, after in itertools.pairwise(starts) if not lines[after - 1].startswith("implied")]
+    assert max(inside) <= most
 
 
 @pytest.mark.parametrize("width", [50, 80, 120])
 def test_the_terminal_shows_every_row_and_what_implied_means(result, width: int) -> None:
-    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    mechanism_table(result, console)
-    text = " ".join(console.export_text().split())
+    text = " ".join(" ".join(mechanism_lines(result, width)).split())
     assert all(f"{one.id} " in text for one in MECHANISMS)
     assert "only the size" in text and "--no-mechanisms" in text
     assert "36 further replications" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "places"),
+    [((12.3,), 1), ((0.0123, 0.011, 0.014), 4), ((0.0, -1.9e-05, 1.2e-05), 6), ((0.0012, -0.3, 0.3), 3), ((0.0,), 1)],
+)
+def test_numbers_have_as_many_decimals_as_their_row_needs(values: tuple[float, ...], places: int) -> None:
+    assert places_of(*values) == places
 
 
 def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):

@@ -34,6 +34,7 @@ class AnalysedResult(Result):
     Attributes
     ----------
     ahead : gives placebos and channels, which have been begun in a process of their own
+    resumed : nothing was simulated for it, so that mechanisms kept with the same replications are these
 
     Examples
     --------
@@ -44,10 +45,14 @@ class AnalysedResult(Result):
     """
 
     ahead: Callable[[], tuple[Placebos, Channels]] | None = field(default=None, compare=False)
+    resumed: bool = field(default=False, compare=False)
 
     @cached_property
     def mechanisms(self) -> dict[str, dict[str, Any]]:
         """The mechanisms of the founding article, M1 to M17, as measured: see docs/mechanisms.md."""
+        of = (self._kept.get("runs"), self._kept.get("digest"))
+        if self.resumed and self.recount is None and of == (self.runs, self.digest):
+            return dict(self._kept["mechanisms"])
         return measured(self)
 
     @cached_property

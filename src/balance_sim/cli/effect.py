@@ -40,7 +40,7 @@ def effect(
     change is left out. `run` simulates it, and prints the gap between the two."""
     from balance_sim.analysis.effect_draws import kept, uncertainty
     from balance_sim.analysis.expected_effect import expected_effect
-    from balance_sim.cli.progress import progress_bar
+    from balance_sim.cli.progress import Steps
     from balance_sim.scenario import load_scenario
 
     began = time.monotonic()
@@ -48,9 +48,8 @@ def effect(
     found = expected_effect(loaded, arm)
     doubt = kept(loaded, found.arm)
     if draws is not None:
-        with progress_bar() as bar:
-            tell = (lambda done, wanted: bar(done, wanted, f"{done:,}/{wanted:,} draws")) if bar else None
-            doubt = uncertainty(loaded, found.arm, draws=draws, workers=workers, progress=tell)
+        with Steps({"draws": 0.05 * draws}) as steps:
+            doubt = uncertainty(loaded, found.arm, draws=draws, workers=workers, progress=steps.draws)
 
     def document() -> dict[str, Any]:
         short = doubt.in_short() if doubt is not None else dict.fromkeys(("posterior", "prior", "theories", "placebo"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
-from balance_sim.cli.progress import replications_bar
+from balance_sim.cli.progress import Steps
 
 if TYPE_CHECKING:
     from balance_sim.results.result import Result
@@ -131,8 +131,9 @@ def _attribution(
     from balance_sim.show.explain import attribution_lines
 
     chosen = parse_groups(groups) if groups is not None else None
-    with replications_bar() as progress:
-        found = attribute(result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=progress)
+    with Steps({"replications": 10.0}) as steps:
+        told = steps.replications
+        found = attribute(result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=told)
     return {"attribution": found.summary()}, attribution_lines(found, attribution_table(found))
 
 

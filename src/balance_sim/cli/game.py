@@ -10,7 +10,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.cli.progress import progress_bar, replications_bar, resumable
+from balance_sim.cli.progress import Steps, resumable
 from balance_sim.cli.sweep import dask_client
 
 if TYPE_CHECKING:
@@ -54,33 +54,40 @@ def game(
 
     FILE is a path, or a name as `balance-sim list` gives it. What is said holds under the payoffs of the file; it is
     no advice. The same command goes on where it stopped; with other payoffs the same replications are read again."""
-    from balance_sim.game.keep import PlayedGame, document, keep, kept
-    from balance_sim.game.plan import game_files, load_game
-    from balance_sim.game.solve import solve
-    from balance_sim.game.study import RUNS, default_folder, play
-    from balance_sim.results.shards import is_drawn
-    from balance_sim.results.store import Store, refuse_lost
+    began = time.monotonic()
+    plan = {"reading": 2.0, "simulation": 20.0, "draws of the parameters": 20.0, "solution": 2.0}
+    with resumable(options.command_line()), Steps(plan | ({"figures and report": 6.0} if figures else {})) as steps:
+        from balance_sim.game.keep import PlayedGame, document, keep, kept
+        from balance_sim.game.plan import game_files, load_game
+        from balance_sim.game.solve import solve
+        from balance_sim.game.study import RUNS, default_folder, play
+        from balance_sim.results.shards import is_drawn
+        from balance_sim.results.store import Store, refuse_lost
 
-    loaded = load_game(file, set=settings, theory=theory)
-    drawn = _draws(loaded, draws, source)
-    folder, began = out or default_folder(loaded, seed), time.monotonic()
-    with resumable(options.command_line()):
-        with dask_client(scheduler) as client, replications_bar() as bar:
+        loaded = load_game(file, set=settings, theory=theory)
+        drawn = _draws(loaded, draws, source)
+        folder = out or default_folder(loaded, seed)
+        steps.begin("simulation")
+        with dask_client(scheduler) as client:
             study = play(
                 loaded, runs or RUNS, seed, workers=workers, client=client, out=folder, run_timeout=run_timeout,
-                command=options.command_line(), files=game_files(file), progress=bar,
+                command=options.command_line(), files=game_files(file), progress=steps.replications,
             )  # fmt: skip
         found = kept(study)
         is_new = found is None or not _is_of(found, drawn)
         if found is None or is_new:
-            found = solve(study, None if drawn is None else _over(loaded, drawn, workers))
+            steps.begin("draws of the parameters")
+            over = None if drawn is None else _over(loaded, drawn, workers, steps)
+            steps.begin("solution")
+            found = solve(study, over)
         played = PlayedGame(study, found)
         with Store(folder).lock() as store:
             keep(played, store)
             if figures and (is_new or not is_drawn(folder)):
                 from balance_sim.show.report import save_game
 
-                save_game(played, folder)
+                steps.begin("figures and report")
+                save_game(played, folder, steps.figures)
             refuse_lost(store, [0], study.result.runs)
     seconds = time.monotonic() - began
     options.answer(lambda: document(played) | {"seconds": seconds}, lambda: _lines(played, verbose))
@@ -109,12 +116,10 @@ def _is_of(found: Solution, drawn: Draws | None) -> bool:
     return (found.draws.source, found.draws.count, found.draws.sha256) == (drawn.source, len(drawn), drawn.sha256)
 
 
-def _over(loaded: Game, drawn: Draws, workers: int) -> OverParameters:
+def _over(loaded: Game, drawn: Draws, workers: int, steps: Steps) -> OverParameters:
     from balance_sim.game.solve import over_parameters
 
-    with progress_bar() as bar:
-        tell = (lambda done, wanted, _: bar(done, wanted, f"{done:,}/{wanted:,} draws")) if bar else None
-        return over_parameters(loaded, drawn, workers, tell)
+    return over_parameters(loaded, drawn, workers, lambda done, wanted, _: steps.draws(done, wanted))
 
 
 def _lines(played: PlayedGame, verbose: bool) -> Iterator[str]:

@@ -77,6 +77,7 @@ classes_option = click.option(
     "--classes", type=click.Choice(["left", "right"]),
     help="Where class tables differ: count all by that of the first, or of the last.",
 )  # fmt: skip
+verbose_option = click.option("--verbose", "-v", is_flag=True, help="Print all there is, not the finding alone.")
 set_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY.PATH=VALUE",
     help="Change a value of the scenario, e.g. events.parade.visibility=0.5. Repeatable.",

@@ -39,7 +39,7 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: 
 
     one_thread()
     from balance_sim.analysis.effect_draws import to_keep, uncertainty
-    from balance_sim.cli.progress import progress_bar
+    from balance_sim.cli.progress import Steps
     from balance_sim.evidence.forecast.theories import stacking_weights_beside
     from balance_sim.evidence.posterior.files import TABLE, head_text, posterior_head
     from balance_sim.evidence.posterior.joint import posterior_of
@@ -60,11 +60,10 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: 
     head = posterior_head(loaded, found, " ".join(told), version())
     if headline:
         weights = stacking_weights_beside(raw, path.with_suffix(""))
-        with progress_bar() as bar:
-            tell = (lambda done, wanted: bar(done, wanted, f"{done:,}/{wanted:,} draws")) if bar else None
+        with Steps({"draws": 0.05 * draws}) as steps:
             doubt = uncertainty(
                 loaded, draws=draws, workers=workers, posterior=found.draws, weights=weights, with_placebos=True,
-                progress=tell,
+                progress=steps.draws,
             )  # fmt: skip
         head["headline"] = to_keep(loaded, doubt)
     folder.mkdir(parents=True, exist_ok=True)

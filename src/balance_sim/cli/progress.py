@@ -1,14 +1,15 @@
-"""While a command works: a bar on the terminal, and a stop in the middle that keeps what is finished."""
+"""While a command works: a line on the terminal, and a stop in the middle that keeps what is finished."""
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -16,9 +17,6 @@ from balance_sim.cli.program import ExitCode
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
-    from rich.progress import TaskID
-
-    from balance_sim.replications.jobs import Progress
 
 CLEARING = 5.0  # seconds after a signal in which others change nothing: finishing is under way
 
@@ -60,42 +58,102 @@ def resumable(command_line: str, said: str = "finished runs are kept. To go on")
         signal.signal(signal.SIGCONT, asleep if asleep is not None else signal.SIG_DFL)
 
 
-@contextmanager
-def progress_bar() -> Iterator[Callable[[int, int, str], None] | None]:
-    """A bar on stderr, on a terminal, once a second has passed; else None. Yields what to call: done, wanted, words."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    began = time.monotonic()
-    shown: tuple[Bar, TaskID] | None = None
+class Steps:
+    """A line on the terminal from the first moment to the last: which step is under way, how far it is, and how long
+    all that is left will take.
 
-    def tell(done: int, wanted: int, words: str) -> None:
-        nonlocal shown
-        if shown is None and time.monotonic() - began > 1.0 and done < wanted:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    plan: about how many seconds each step takes, by name in their order; what has been taken so far corrects it.
+    Where stderr is no terminal nothing is said."""
 
-            columns = (BarColumn(20), TextColumn("{task.percentage:3.0f}%  {task.description}"))
-            bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-            bar.start()
-            shown = bar, bar.add_task(words, total=wanted)
-        if shown is not None:
-            shown[0].update(shown[1], total=wanted, completed=done, description=words)
+    def __init__(self, plan: Mapping[str, float]) -> None:
+        self.plan = dict(plan)
+        self.is_shown = sys.stderr.isatty()
+        self._began = self._step_began = self._told = time.monotonic()
+        self._place, self._before, self._share, self._words = 0, 0.0, 0.0, ""
+        self._shown = 0.0
+        self._bar: Bar | None = None
 
-    try:
-        yield tell
-    finally:
-        if shown is not None:
-            shown[0].stop()
+    def __enter__(self) -> Self:
+        if self.is_shown:
+            self._bar = _bar_of(self)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def begin(self, name: str, seconds: float | None = None) -> None:
+        """The step of that name begins; those before it are done. seconds: what it will take, where that is known."""
+        self._place, self._share, self._words = [*self.plan].index(name), 0.0, ""
+        self._step_began = self._told = time.monotonic()
+        if seconds is not None:
+            self.plan[name] = seconds
+
+    def tell(self, done: float, wanted: int, words: str) -> None:
+        """How far the step is."""
+        if not self._words:  # what was there before took no time
+            self.plan[[*self.plan][self._place]] *= 1 - done / max(wanted, 1)
+            self._before = done
+        self._share, self._words = (done - self._before) / max(wanted - self._before, 1e-9), words
+        self._told = time.monotonic()
+
+    def replications(self, done: int, wanted: int, failed: int) -> None:
+        """The same of replications."""
+        self.tell(done, wanted, f"{done:,}/{wanted:,} replications" + (f", {failed:,} failed" if failed else ""))
+
+    def draws(self, done: int, wanted: int) -> None:
+        """The same of draws of the parameters."""
+        self.tell(done, wanted, f"{done:,}/{wanted:,} draws")
+
+    def figures(self, done: float, wanted: int) -> None:
+        """The same of figures."""
+        self.tell(done, wanted, f"{int(done)}/{wanted} figures")
+
+    def share(self) -> float:
+        """Share of the whole that is done, 0 to 1; within a step of which nothing is told it nears the step's end. It
+        never falls."""
+        seconds, now = [*self.plan.values()], time.monotonic()
+        here = max(seconds[self._place], 0.001)
+        within = self._share or 1 - math.exp(-(now - self._step_began) / here)
+        done = (sum(seconds[: self._place]) + within * here) / max(sum(seconds), 0.001)
+        self._shown = max(self._shown, done)
+        return self._shown
+
+    def seconds_left(self) -> float:
+        """About how long all that is left takes."""
+        seconds, now = [*self.plan.values()], time.monotonic()
+        before = sum(seconds[: self._place])
+        pace = (self._step_began - self._began) / before if before > 1 else 1.0
+        rest = seconds[self._place] * pace - (now - self._step_began)
+        if self._share:
+            took = self._told - self._step_began
+            rest = took / self._share * (1 - self._share) - (now - self._told)
+        return max(rest, 0.0) + sum(seconds[self._place + 1 :]) * pace
+
+    def line(self) -> str:
+        """`2/5 simulation, 160/400 replications; about 25 s left`."""
+        left, names = self.seconds_left(), [*self.plan]
+        spoken = f"{left / 60:.0f} min" if left >= 90 else f"{max(left, 1):.0f} s"
+        step = f"{self._place + 1}/{len(names)} {names[self._place]}" if len(names) > 1 else ""
+        return f"{', '.join(filter(None, (step, self._words)))}; about {spoken} left"
 
 
-@contextmanager
-def replications_bar() -> Iterator[Progress | None]:
-    """The same for replications: done, wanted, failed."""
-    with progress_bar() as bar:
-        if bar is None:
-            yield None
-            return
-        yield lambda done, wanted, failed: bar(
-            done, wanted, f"{done:,}/{wanted:,} replications" + (f", {failed:,} failed" if failed else "")
-        )
+def _bar_of(steps: Steps) -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
+    from rich.text import Text
+
+    class Overall(BarColumn):
+        def render(self, task: Task) -> Any:
+            task.completed = steps.share()
+            return super().render(task)
+
+    class Told(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{100 * task.completed:3.0f} %  {steps.line()}", no_wrap=True, overflow="ellipsis")
+
+    columns = (SpinnerColumn("line"), Overall(20), Told())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)
+    bar.add_task("", total=1.0)
+    return bar

@@ -10,13 +10,15 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.cli.progress import replications_bar, resumable
+from balance_sim.cli.progress import Steps, resumable
 
 if TYPE_CHECKING:
     from balance_sim.replications.jobs import Job
 
 MANY_RUNS = 20_000
 """Replications beyond which what they take is estimated before they begin."""
+SECONDS = 1e-5
+"""About what a dyad takes in a replication of an arm, for the time left that is shown at first."""
 
 
 @click.command()
@@ -45,7 +47,7 @@ MANY_RUNS = 20_000
     "--mechanisms/--no-mechanisms", default=True,
     help="Simulate the extra arms behind some mechanisms too, in every fourth replication.",
 )  # fmt: skip
-@click.option("--verbose", is_flag=True, help="Also print every direction, all dyads, the mechanisms and the digest.")
+@options.verbose_option
 @options.set_option
 @options.theory_option
 @options.json_option
@@ -59,38 +61,41 @@ def run(
     """Simulate every arm of SCENARIO and report its effects relative to the control arm.
 
     SCENARIO is a path, or a name as `balance-sim list` gives it. The same command resumes where it stopped."""
-    import json
-
-    from balance_sim.experiment.run import RUNS, default_folder, import_model, own_outcomes
-    from balance_sim.experiment.run import run as simulate
-    from balance_sim.replications.arms import chosen_arms
-    from balance_sim.replications.draws import drawing
-    from balance_sim.replications.jobs import Job
-    from balance_sim.results.shards import is_drawn
-    from balance_sim.results.store import Store, read_summary, refuse_lost
-    from balance_sim.scenario import load_scenario, scenario_files
-
     if runs is not None and precision is not None:
         raise click.UsageError("--runs and --precision both say when to stop: give one of the two")
     if source is not None and fitted:
         raise click.UsageError("--draw-parameters is the old name of --draws fitted: give one of the two")
-    loaded, draws = drawing(load_scenario(scenario, set=settings, theory=theory), source or fitted)
     wanted = _named_arms(arms)
-    mine = own_outcomes(own, elsewhere=True)
-    folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model, draws=draws, own=mine)
-    if (runs or RUNS) > MANY_RUNS:
-        if model is not None:
-            import_model(model)
-        job = Job(loaded, seed, chosen_arms(loaded, wanted), model, run_timeout, mechanisms, draws, own=mine)
-        _tell_plan(job, runs or RUNS, folder, workers, max_bytes)
-    with resumable(options.command_line()), replications_bar() as progress:
+    plan = {"reading": 2.0, "simulation": 13.0, "placebos and mechanisms": 6.0}
+    with resumable(options.command_line()), Steps(plan | ({"figures and report": 12.0} if figures else {})) as steps:
+        import json
+
+        from balance_sim.experiment.run import RUNS, default_folder, import_model, own_outcomes
+        from balance_sim.experiment.run import run as simulate
+        from balance_sim.replications.arms import chosen_arms
+        from balance_sim.replications.draws import drawing
+        from balance_sim.replications.jobs import Job
+        from balance_sim.results.shards import is_drawn
+        from balance_sim.results.store import Store, read_summary, refuse_lost
+        from balance_sim.scenario import load_scenario, scenario_files
+
+        loaded, draws = drawing(load_scenario(scenario, set=settings, theory=theory), source or fitted)
+        chosen, mine = chosen_arms(loaded, wanted), own_outcomes(own, elsewhere=True)
+        folder = out or default_folder(loaded, chosen, seed, model, draws=draws, own=mine)
+        if (runs or RUNS) > MANY_RUNS:
+            if model is not None:
+                import_model(model)
+            job = Job(loaded, seed, chosen, model, run_timeout, mechanisms, draws, own=mine)
+            _tell_plan(job, runs or RUNS, folder, workers, max_bytes)
+        steps.begin("simulation", SECONDS * (runs or RUNS) * len(chosen) * len(loaded.states) ** 2 / workers)
         result = simulate(
             loaded, runs or RUNS, seed, precision=precision, arms=wanted, out=folder,
-            workers=workers, command=options.command_line(), progress=progress, model=model,
+            workers=workers, command=options.command_line(), progress=steps.replications, model=model,
             run_timeout=run_timeout,
             files={name: text.decode("utf-8", "replace") for name, text in scenario_files(scenario).items()},
             mechanisms=mechanisms, draw_parameters=draws, placebos_ahead=True, outcomes=own,
         )  # fmt: skip
+        steps.begin("placebos and mechanisms")
         summary = result.summary()
         with Store(folder).lock() as store:
             refuse_lost(store, [0], result.runs)
@@ -100,18 +105,17 @@ def run(
             if figures and result.finished and (is_new or not is_drawn(folder)):
                 from balance_sim.show.report import save_study
 
-                save_study(result, folder)
+                steps.begin("figures and report")
+                save_study(result, folder, steps.figures)
             refuse_lost(store, [0], result.runs)
 
-    def show() -> Iterator[str]:
-        from balance_sim.show.headline import headline, mechanism_table
+    def lines() -> Iterator[str]:
+        from balance_sim.show.headline import headline_lines
+        from balance_sim.show.terminal import page_width
 
-        headline(result, verbose=verbose)
-        if verbose and result.headline_arm is not None and result.finished:
-            mechanism_table(result)
-        yield from ()
+        yield from headline_lines(result, page_width(), verbose=verbose)
 
-    options.answer(summary, show)
+    options.answer(summary, lines)
     if result.failed:
         failed = f"{len(result.failed)} of {result.runs} replications failed: see {folder / 'failed.json'}"
         click.echo(failed, err=True)

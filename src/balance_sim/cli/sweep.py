@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.cli.progress import progress_bar, resumable
+from balance_sim.cli.progress import Steps, resumable
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.experiment.sweep import Standing
+    from balance_sim.experiment.sweep import Standing, SweepPlan
     from balance_sim.results.sweep_result import SweepResult
 
 MOST_POINTS = 20  # that are shown
@@ -64,31 +65,27 @@ def sweep(
     """Run every point of EXPERIMENT in every arm. The same command goes on where it stopped.
 
     EXPERIMENT is a path, or a name as `balance-sim list` gives it. Exit code 3 if some replications failed."""
-    from balance_sim.scenario.design import Overrides
-    from balance_sim.scenario.experiment import experiment_files, load_experiment
-
     if scheduler and cluster:
         raise click.UsageError("give --scheduler or --cluster, not both")
-    over = Overrides(values, runs, seed)
-    loaded = load_experiment(experiment, max_runs=max_runs, over=over)
-    queue = _queue(cluster, settings)
-    if dry_run and queue is not None:
-        click.echo(queue.job_script())
-    from balance_sim.experiment.sweep import Where, default_folder
-    from balance_sim.experiment.sweep import sweep as run_points
+    with resumable(options.command_line()), Steps({"reading": 3.0, "simulation": 60.0, "tables": 2.0}) as steps:
+        from balance_sim.experiment.sweep import Where, default_folder
+        from balance_sim.experiment.sweep import sweep as run_points
+        from balance_sim.scenario.design import Overrides
+        from balance_sim.scenario.experiment import experiment_files, load_experiment
 
-    folder = out or default_folder(loaded, over)
-    with (
-        resumable(options.command_line()),
-        dask_client(None if dry_run else scheduler, queue, jobs, dry_run=dry_run) as client,
-        _points_bar() as bar,
-    ):
-        result = run_points(
-            loaded, out=folder, where=Where(workers, client, model, run_timeout, block, own),
-            max_bytes=max_bytes, dry_run=dry_run, retry_failed=retry_failed, command=options.command_line(),
-            files=experiment_files(experiment), progress=bar,
-            told=lambda plan: click.echo("\n".join(plan.lines()), err=True),
-        )  # fmt: skip
+        over = Overrides(values, runs, seed)
+        loaded = load_experiment(experiment, max_runs=max_runs, over=over)
+        queue = _queue(cluster, settings)
+        if dry_run and queue is not None:
+            click.echo(queue.job_script())
+        folder = out or default_folder(loaded, over)
+        with dask_client(None if dry_run else scheduler, queue, jobs, dry_run=dry_run) as client:
+            result = run_points(
+                loaded, out=folder, where=Where(workers, client, model, run_timeout, block, own),
+                max_bytes=max_bytes, dry_run=dry_run, retry_failed=retry_failed, command=options.command_line(),
+                files=experiment_files(experiment), progress=partial(_tell, steps),
+                told=partial(_begun, steps),
+            )  # fmt: skip
     if result is None:
         return
     options.answer(result.summary, lambda: [*effects_lines(result), f"digest {result.digest}", f"wrote {folder}"])
@@ -131,20 +128,20 @@ def dask_client(
             queue.close()
 
 
-@contextmanager
-def _points_bar() -> Iterator[Any]:
-    """On a terminal: points and replications done, rate, time left, failures. Else None."""
-    with progress_bar() as bar:
-        if bar is None:
-            yield None
-            return
+def _begun(steps: Steps, plan: SweepPlan) -> None:
+    """Say the plan on stderr; the simulation begins."""
+    click.echo("\n".join(plan.lines()), err=True)
+    steps.begin("simulation", plan.seconds if plan.seconds >= 0 else None)
 
-        def tell(standing: Standing) -> None:
-            from balance_sim.experiment.status import spoken_standing
 
-            bar(standing.runs_done, standing.runs, spoken_standing(standing))
-
-        yield tell
+def _tell(steps: Steps, standing: Standing) -> None:
+    """Points and replications done; once all are, their tables are made."""
+    words = (
+        f"points {standing.points_done:,}/{standing.points:,}, {standing.runs_done:,}/{standing.runs:,} replications"
+    )
+    steps.tell(standing.runs_done, standing.runs, words + (f", {standing.failed:,} failed" if standing.failed else ""))
+    if standing.runs_done == standing.runs:
+        steps.begin("tables")
 
 
 def effects_lines(result: SweepResult) -> Iterator[str]:

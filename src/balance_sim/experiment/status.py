@@ -7,7 +7,6 @@ each of them quoted for a shell."""
 from __future__ import annotations
 
 import json
-import math
 import re
 import shlex
 from collections.abc import Sequence
@@ -15,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.pool.errors import no_results
+from balance_sim.results.shards import is_drawn
 from balance_sim.results.store import Store, came_to_its_end, read_summary, runs_of
 from balance_sim.scenario.diagnostics import escaped
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.load import stem
 
 if TYPE_CHECKING:
-    from balance_sim.experiment.sweep import Standing
     from balance_sim.results.manifest import Manifest
 
 PROGRESS = "progress.json"
@@ -51,6 +50,7 @@ def status_of(folder: Path) -> dict[str, Any]:
     """Plain data: study, running, finished, lost, points, points_done, runs, runs_done, failed_runs, rate, ...
 
     runs: that were asked for, of all points together. lost: how many are gone of a study that had come to its end.
+    lacks: what a command would have written after the replications and is not there: `summary`, `figures` or nothing.
     rate and seconds_left: as last reported by a sweep under way, else null. command: what goes on with it, put together
     from what the manifest holds."""
     store = Store(folder)
@@ -68,6 +68,11 @@ def status_of(folder: Path) -> dict[str, Any]:
     left = runs_of(lacking)
     ended = came_to_its_end(read_summary(folder), runs, len(numbers))
     reported = _reported(folder) if running else {}
+    command = command_of(manifest, folder) or ""
+    failed, lacks = len(store.failed()), ""
+    if command and not running and not left:
+        draws = manifest.study == "run" and "--no-figures" not in manifest.command and failed < runs
+        lacks = "summary" if not ended else "figures" if draws and not is_drawn(folder) else ""
     return {
         "study": manifest.study,
         "scenario": manifest.scenario.name,
@@ -79,10 +84,11 @@ def status_of(folder: Path) -> dict[str, Any]:
         "points_done": len(numbers) - len(lacking),
         "runs": len(numbers) * runs,
         "runs_done": len(numbers) * runs - left,
-        "failed_runs": len(store.failed()),
+        "failed_runs": failed,
         "rate": reported.get("rate"),
         "seconds_left": reported.get("seconds_left"),
-        "command": command_of(manifest, folder) or "",
+        "lacks": lacks,
+        "command": command,
     }
 
 
@@ -98,31 +104,28 @@ def _reported(folder: Path) -> dict[str, Any]:
 
 def status_lines(found: dict[str, Any]) -> list[str]:
     """The same for a person."""
-    state = "running" if found["running"] else "finished" if found["finished"] else "interrupted"
+    done = f"{found['runs_done']:,} of {found['runs']:,} replications"
     if found["lost"]:
-        state = f"damaged, {found['lost']:,} runs that were finished are gone"
-    lines = [
-        f"{found['experiment'] or found['scenario']}: {state}",
-        f"points {found['points_done']:,} of {found['points']:,}, runs {found['runs_done']:,} of {found['runs']:,}, "
-        f"failed {found['failed_runs']:,}",
-    ]
+        state = f"damaged, {found['lost']:,} replications that were finished are gone"
+    elif found["running"]:
+        state = f"running, {done}"
+    elif found["lacks"]:
+        written = {"summary": "its summary is", "figures": "its figures or its report are"}[found["lacks"]]
+        state = f"interrupted after {done}, {written} not written"
+    else:
+        state = f"finished, {done}" if found["finished"] else f"interrupted after {done}"
+    points = f", {found['points_done']:,} of {found['points']:,} points" if found["points"] > 1 else ""
+    lines = [f"{found['experiment'] or found['scenario']}: {state}{points}"]
+    if found["failed_runs"]:
+        lines.append(f"failed: {found['failed_runs']:,} replications, see failed.json")
     if found["rate"]:
         left = found["seconds_left"]
         ahead = f", about {spoken(left)} left" if left is not None else ""
-        lines.append(f"{found['rate']:,.0f} runs a second{ahead}")
-    if not found["running"] and not found["finished"] and found["command"]:
+        lines.append(f"{found['rate']:,.0f} replications a second{ahead}")
+    is_done = found["finished"] and not found["lacks"]
+    if not found["running"] and not is_done and found["command"]:
         lines.append(f"to go on: {escaped(found['command'])}")
     return lines
-
-
-def spoken_standing(standing: Standing) -> str:
-    """One line: points and runs done, rate, time left, failures."""
-    left = "" if math.isnan(standing.seconds_left) else f", {spoken(standing.seconds_left)} left"
-    failed = f", {standing.failed:,} failed" if standing.failed else ""
-    return (
-        f"points {standing.points_done:,}/{standing.points:,}, runs {standing.runs_done:,}/{standing.runs:,}, "
-        f"{standing.rate:,.0f} runs/s{left}{failed}"
-    )
 
 
 def spoken(seconds: float) -> str:

@@ -1,28 +1,25 @@
-"""What a run found, for the terminal: the finding in a sentence, the arms, the dyads, and what was scheduled anyway.
-
-Everything is printed as plain text objects, so that brackets and colons in a scenario's words stay words."""
+"""What a run found, for the terminal: the finding in a sentence, the arms, the dyads, and what was scheduled anyway."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.show import wording as say
-from balance_sim.show.uncertainty import uncertainty_lines
+from balance_sim.show.terminal import WIDTH, shortened, table_or_lines, wrapped
+from balance_sim.show.uncertainty import doubt_words, uncertainty_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import Console
-
     from balance_sim.analysis.result import AnalysedResult
     from balance_sim.results.result import Result
 
-NARROW = 64  # columns below which tables become lines
-TOP = 5  # dyads that are shown
+TOP, MOST_DYADS = 3, 25  # dyads that are named, and shown with all that is known
 NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether the scenario allows any."""
 NO_DYAD = "No dyad shows a detectable effect."
@@ -33,6 +30,7 @@ DECLARED = {
 }
 ROWS = say.DIRECTIONS | DECLARED
 """What the rows of `direction_table` are: security agreements by direction, then declarations."""
+NUMBERS = ("expected", "effect", "95 % CI", "MCSE")
 DYADS = ["a", "b", "mean_control", "mean", "effect", "lo", "hi", "mcse", "z", "n"]
 
 
@@ -112,72 +110,53 @@ def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
     return world_at_start(result.scenario).why_nothing
 
 
-def headline(result: AnalysedResult, console: Console | None = None, *, verbose: bool = False) -> None:
-    """Print the finding and its tables. Readable at 80 columns; below 64 the tables become lines.
+def headline_lines(result: AnalysedResult, width: int = WIDTH, *, verbose: bool = False) -> Iterator[str]:
+    """The finding and what belongs to it, in some twenty lines and one for each arm.
 
-    verbose: also agreements of every direction, all dyads with an effect, and what is needed to repeat the run."""
-    page, scenario = _Page(console), result.scenario
-    page.text(say.printable(scenario.title), "bold")
-    if scenario.question:
-        page.text(say.printable(scenario.question))
-    page.text(f"\n{finding(result)}")
+    verbose: instead every table there is, and what is needed to repeat the run. width: columns of the page."""
+    of = f" ({say.plural(result.runs, 'replication')} of {say.plural(len(result.arms), 'arm')})"
+    yield from wrapped(say.printable(result.scenario.title) + ("" if verbose else of), "", width)
+    if verbose and result.scenario.question:
+        yield from wrapped(say.printable(result.scenario.question), "", width)
+    yield from wrapped(finding(result), "", width)
     for reason in why_nothing(result):
-        page.text(f"Why: {say.printable(reason)}.")
+        yield from wrapped(f"Why: {say.printable(reason)}.", "", width)
     if result.finished:
-        for words in (channel_words(result), placebo_words(result)):
-            if words:
-                page.text(words)
-        if result.uncertainty is not None or verbose:
-            page.text("\n" + "\n".join(uncertainty_lines(result.uncertainty, page.console.width)))
-        _arms(result, page)
-        _declared(result, page)
-        _own(result, page)
-        _dyads(result, page, None if verbose else TOP)
-        _scheduled(result, page)
-        if verbose:
-            _directions(result, page)
-    _failed(result, page)
-    page.text("")
+        yield from (_in_full if verbose else _in_short)(result, width)
+    yield from _failed(result, width)
     if verbose:
         made = f"{say.plural(result.runs, 'replication')} of {say.plural(len(result.arms), 'arm')}, seed {result.seed}"
-        page.text(f"{made}\ndigest {result.digest}")
+        yield from ("", made, f"digest {result.digest}")
     if result.folder is not None:
-        page.text(f"Results, figures and report.html: {result.folder}")
+        more = "" if verbose else "; --verbose prints more"
+        yield f"Results, figures and report.html: {result.folder}{more}"
 
 
-class _Page:
-    """Where the text goes, and how wide it is."""
+def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
+    for words in (short_channels(result), short_placebos(result), doubt_words(result.uncertainty)):
+        yield from wrapped(words, "", width) if words else ()
+    yield ""
+    yield from _effects_of_arms(result, width)
+    yield from _own(result, width)
+    yield ""
+    for words in (_largest(result), _scheduled(result)):
+        yield from wrapped(words, "", width) if words else ()
 
-    def __init__(self, console: Console | None) -> None:
-        from rich.console import Console
 
-        self.console = console or Console(highlight=False)
+def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
+    from balance_sim.show.mechanisms import mechanism_lines
 
-    def text(self, words: str, style: str = "") -> None:
-        from rich.text import Text
-
-        self.console.print(Text(words, style=style))
-
-    def heading(self, words: str) -> None:
-        self.text(f"\n{words}", "bold")
-
-    def table(self, heads: Sequence[str], rows: list[list[str]]) -> None:
-        """A column of words, then of numbers; on a narrow page a line a row, with the heads before the numbers."""
-        if self.console.width < NARROW:
-            for first, *cells in rows:
-                told = [f"{head} {cell}" for head, cell in zip(heads[1:], cells, strict=True) if cell]
-                self.text(f"{first}: {', '.join(told)}")
-            return
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
-        table.add_column(Text(heads[0]), overflow="fold")
-        for name in heads[1:]:
-            table.add_column(Text(name), justify="right", no_wrap=True)
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        self.console.print(table)
+    for words in (channel_words(result), placebo_words(result)):
+        yield from wrapped(words, "", width) if words else ()
+    yield from ("", *uncertainty_lines(result.uncertainty, width))
+    yield from ("", *_arms(result, width))
+    yield from _declared(result, width)
+    yield from _own(result, width)
+    yield from ("", *_dyads(result, width))
+    yield from ("", *wrapped(_scheduled(result), "", width))
+    yield from ("", *_directions(result, width))
+    if result.headline_arm is not None:
+        yield from ("", *mechanism_lines(result, width))
 
 
 def channel_words(result: AnalysedResult) -> str:
@@ -195,6 +174,18 @@ def channel_words(result: AnalysedResult) -> str:
     )
 
 
+def short_channels(result: AnalysedResult) -> str:
+    """The same in one line."""
+    arm = result.headline_arm
+    found = result.channels.of(arm, result.headline_outcome) if arm is not None else None
+    if found is None:
+        return ""
+    places = say.decimals(abs(found["total"]) / 50)
+    rest = "" if abs(found["rest"]) < 1e-9 else f", the arm's other changes {say.signed(found['rest'], places)}"
+    picture, threat = (say.signed(found[name], places) for name in ("picture", "threat"))
+    return f"Channels: picture of unity {picture}, threat to its targets {threat}{rest} agreements."
+
+
 def placebo_words(result: AnalysedResult) -> str:
     """What the placebos say, in one sentence; empty where there are none."""
     told = []
@@ -206,19 +197,47 @@ def placebo_words(result: AnalysedResult) -> str:
     return f"Placebos: {'; '.join(told)}." if told else ""
 
 
-def _arms(result: AnalysedResult, page: _Page) -> None:
+def short_placebos(result: AnalysedResult) -> str:
+    """The same without the verdicts."""
+    others = {"participants": "sets of states", "dates": "dates"}
+    told = [
+        f"{of.p:.3f} among {len(of.placebos):,} other {others[of.name]}"
+        for of in result.placebos.families
+        if len(of.placebos)
+    ]
+    return f"Placebos: p = {', '.join(told)}." if told else ""
+
+
+def _effects_of_arms(result: AnalysedResult, width: int) -> Iterator[str]:
+    """Every arm but the control arm in a line: effect and CI."""
+    frame = direction_table(result, result.arms)
+    frame = frame[frame["direction"] == "counter"]
+    base = frame[frame["arm"] == result.reference]["mean"]
+    others = frame[frame["arm"] != result.reference]
+    if base.empty or others.empty:
+        return
+    names, places = say.arm_titles(result.scenario), _places(frame)
+    rows = [(names[row["arm"]], *say.effect_cells(row, places)[:2]) for row in others.to_dict("records")]
+    heads = (f"arm (control arm: {say.number(base.iloc[0], 2)} agreements)", "effect", "95 % CI")
+    numbers = sum(2 + max(map(len, column)) for column in [*zip(heads, *rows, strict=True)][1:])
+    cells = [(shortened(title, width - numbers), *told) for title, *told in rows]
+    yield from table_or_lines([heads, *cells], "<>", width)
+
+
+def _arms(result: AnalysedResult, width: int) -> Iterator[str]:
     """Every arm: expected agreements, effect, CI and Monte Carlo standard error."""
     frame = direction_table(result, result.arms)
     frame = frame[frame["direction"] == "counter"]
     names = say.arm_titles(result.scenario)
     titles = [names[arm] + (" (control)" if arm == result.reference else "") for arm in frame["arm"]]
     runs = say.plural(result.runs, "replication")
-    page.heading(f"{say.capital(say.COUNTER)} {say.within(result.window)}, {runs} per arm")
-    _effects(page, "arm", titles, frame)
-    page.text(f"Effects are paired with the control arm. {say.CAVEAT}" if len(titles) > 1 else say.CAVEAT)
+    yield from wrapped(f"{say.capital(say.COUNTER)} {say.within(result.window)}, {runs} per arm", "", width)
+    yield from _effects("arm", titles, frame, width)
+    paired = "Effects are paired with the control arm. " if len(titles) > 1 else ""
+    yield from wrapped(f"{paired}{say.CAVEAT}", "", width)
 
 
-def _own(result: AnalysedResult, page: _Page) -> None:
+def _own(result: AnalysedResult, width: int) -> Iterator[str]:
     """Outcomes of one's own: level in the control arm, and the headline arm's effect."""
     names = [name for name in result.by_run.names if name.startswith("own_")]
     arm = result.headline_arm
@@ -232,28 +251,36 @@ def _own(result: AnalysedResult, page: _Page) -> None:
             cells = say.effect_cells({**row, "effect": row["mean"]}, say.decimals(row["mcse"], row["lo"], row["hi"]))
         level = "-" if base is None else say.number(base["mean"], 2)
         rows.append([say.arm_words(name.removeprefix("own_")), level, *cells])
-    page.heading(f"Outcomes of your own, {say.plural(result.runs, 'replication')} per arm")
-    page.table(("outcome", "control", "effect", "95 % CI", "MCSE"), rows)
+    yield from ("", f"Outcomes of your own, {say.plural(result.runs, 'replication')} per arm")
+    yield from table_or_lines([("outcome", "control", "effect", "95 % CI", "MCSE"), *rows], "<>", width)
 
 
-def _effects(page: _Page, head: str, names: Sequence[str], frame: pd.DataFrame) -> None:
+def _effects(head: str, names: Sequence[str], frame: pd.DataFrame, width: int) -> Iterator[str]:
     """Name, level, effect, CI and error of each row, with the same decimals in all; empty cells for the control arm."""
-    places = say.decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
-    rows = []
-    for name, row in zip(names, frame.to_dict("records"), strict=True):
+    rows = zip(names, _numbers(frame), strict=True)
+    yield from table_or_lines([(head, *NUMBERS), *((name, *cells) for name, cells in rows)], "<>", width)
+
+
+def _numbers(frame: pd.DataFrame) -> Iterator[list[str]]:
+    places = _places(frame)
+    for row in frame.to_dict("records"):
         cells = say.effect_cells(row, places) if math.isfinite(row["effect"]) else [""] * 3
-        rows.append([name, say.number(row["mean"], min(places, 2)), *cells])
-    page.table((head, "expected", "effect", "95 % CI", "MCSE"), rows)
+        yield [say.number(row["mean"], min(places, 2)), *cells]
 
 
-def _declared(result: AnalysedResult, page: _Page) -> None:
+def _places(frame: pd.DataFrame) -> int:
+    """Decimals for the effects of a table."""
+    return say.decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
+
+
+def _declared(result: AnalysedResult, width: int) -> Iterator[str]:
     """Declarations, which the table of arms leaves out: the level of the control arm, and the headline arm's effect."""
     outcome = Outcome("declarations", "counter", result.window).name
     front = "Declarations apart: {} counter-balancing ones are expected in the control arm"
-    _level(result, page, outcome, front)
+    yield from _level(result, outcome, front, width)
 
 
-def _level(result: AnalysedResult, page: _Page, outcome: str, front: str) -> None:
+def _level(result: AnalysedResult, outcome: str, front: str, width: int) -> Iterator[str]:
     """What is expected of an outcome in the control arm, and the headline arm's effect on it."""
     base = _row(result.levels, result.reference, outcome)
     if base is None:
@@ -262,168 +289,87 @@ def _level(result: AnalysedResult, page: _Page, outcome: str, front: str) -> Non
     row = _row(result.effects, result.headline_arm, outcome) if result.headline_arm else None
     if row is not None and math.isfinite(row["mean"]):
         words += f"; effect {say.effect_words(row['mean'], row['lo'], row['hi'], row['mcse'])}"
-    page.text(f"{words}.")
+    yield from wrapped(f"{words}.", "", width)
 
 
-def _dyads(result: AnalysedResult, page: _Page, most: int | None) -> None:
+def _largest(result: AnalysedResult) -> str:
+    """The dyads whose effect is furthest from zero, of those where it can be detected; that there are none; or "",
+    where there is no arm beside the control arm."""
+    arm = result.headline_arm
+    if arm is None or result.dyads.empty:
+        return ""
+    frame, every = top_pairs(result, arm), int((result.dyads["arm"] == arm).sum())
+    if frame.empty:
+        return NO_DYAD
+    shown, names = frame.head(TOP), say.state_names(result.scenario)
+    places = max(say.digits(*shown["effect"].tolist()), 3)
+    told = [
+        f"{say.dyad_name(names, row['a'], row['b'])} {say.signed(row['effect'], places)}"
+        for row in shown.to_dict("records")
+    ]
+    return f"Largest effects on dyads: {', '.join(told)} agreements ({len(frame):,} of {every:,} detectable)."
+
+
+def _dyads(result: AnalysedResult, width: int) -> Iterator[str]:
     """The dyads whose effect can be detected, or the one sentence that there is none."""
     arm = result.headline_arm
     if arm is None or result.dyads.empty:
         return
     frame, every = top_pairs(result, arm), int((result.dyads["arm"] == arm).sum())
     if frame.empty:
-        page.text(f"\n{NO_DYAD}")
+        yield NO_DYAD
         return
-    shown = frame if most is None else frame.head(most)
+    shown = frame.head(MOST_DYADS)
     which = "Dyads" if len(shown) == len(frame) else f"The {len(shown)} largest effects on dyads"
-    page.heading(f"{which}: expected new security agreements {say.within(result.window)}")
+    yield from wrapped(f"{which}: expected new security agreements {say.within(result.window)}", "", width)
     names, places = say.state_names(result.scenario), max(say.digits(*shown["effect"].tolist()), 3)
     rows = []
     for row in shown.to_dict("records"):
         expected = [say.number(row[name], places) for name in ("mean_control", "mean")]
         rows.append([say.dyad_name(names, row["a"], row["b"]), *expected, *say.effect_cells(row, places)[:2]])
-    page.table(("dyad", "without", "with", "effect", "95 % CI"), rows)
-    page.text(f"The 95 % CI of {len(frame):,} of {say.plural(every, 'dyad')} excludes zero.")
+    yield from table_or_lines([("dyad", "without", "with", "effect", "95 % CI"), *rows], "<>", width)
+    yield from wrapped(f"The 95 % CI of {len(frame):,} of {say.plural(every, 'dyad')} excludes zero.", "", width)
 
 
-def _scheduled(result: AnalysedResult, page: _Page) -> None:
+def _scheduled(result: AnalysedResult) -> str:
     names, told = say.state_names(result.scenario), []
     for one in result.scheduled.to_dict("records"):
         name = say.printable(str(one["name"])) or str(one["kind"]).replace("_", " ")
         told.append(f"{say.dyad_name(names, one['a'], one['b'])}, {name} ({one['stage']} on {one['date']})")
     its = "its effect is" if len(told) == 1 else "their effects are"
     known = f"Already scheduled, so {its} zero by construction: {'; '.join(told)}."
-    page.text(f"\n{known if told else 'No agreement was already scheduled.'}")
+    return known if told else "No agreement was already scheduled."
 
 
-def _directions(result: AnalysedResult, page: _Page) -> None:
+def _directions(result: AnalysedResult, width: int) -> Iterator[str]:
     """New agreements of every direction in every arm, and those that come of negotiations under way at the start."""
-    page.heading(f"New agreements {say.within(result.window)} by direction")
+    yield from wrapped(f"New agreements {say.within(result.window)} by direction", "", width)
     frame = direction_table(result, result.arms)
-    ways = zip(frame["arm"], frame["direction"], strict=True)
-    titles = say.arm_titles(result.scenario)
-    _effects(page, "arm and direction", [f"{titles[arm]}: {ROWS[way]}" for arm, way in ways], frame)
-    page.text(
+    titles, rows, before = say.arm_titles(result.scenario), [["arm and direction", *NUMBERS]], ""
+    for arm, way, cells in zip(frame["arm"], frame["direction"], _numbers(frame), strict=True):
+        rows += [[titles[arm], *[""] * len(NUMBERS)]] if arm != before else []
+        rows.append([f"  {ROWS[way]}", *cells])
+        before = arm
+    yield from table_or_lines(rows, "<>", width)
+    note = (
         "Counter-balancing: neither state takes part in the event, both fear the participants, and neither is aligned "
         "with them. Security agreements are binding and of the depth of information sharing or more; the other types "
         "are declarations."
     )
+    yield from wrapped(note, "", width)
     what = "of the new security agreements in the control arm come from negotiations under way at the start"
-    _level(result, page, Outcome("from_talks", "", result.window).name, f"{{}} {what}")
+    yield from _level(result, Outcome("from_talks", "", result.window).name, f"{{}} {what}", width)
 
 
-def _failed(result: AnalysedResult, page: _Page) -> None:
+def _failed(result: AnalysedResult, width: int) -> Iterator[str]:
     if result.failed:
         numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
         more = f" and {len(result.failed) - 10} more" if len(result.failed) > 10 else ""
         what = say.plural(len(result.failed), "replication failed and is", "replications failed and are")
-        page.heading(f"{what} left out of every number above: {numbers}{more}.")
+        yield from wrapped(f"{what} left out of every number above: {numbers}{more}.", "", width)
 
 
 def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[Any, Any] | None:
     """One row of a tidy table, or None."""
     rows = [] if frame.empty else frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
     return rows[0] if rows else None
-
-
-STACKED = 76  # columns below which the table of mechanisms becomes lines
-WIDE = 108  # columns from which each mechanism has one line
-LONGEST = 39  # columns of the longest name
-
-
-def mechanism_rows(result: AnalysedResult) -> list[dict[str, str]]:
-    """Each mechanism in words: id, name, value, interval, tag, found, p among placebos, why, note; else empty."""
-    rows = []
-    for key, of in result.mechanisms.items():
-        value, (lo, hi), p = of["value"], of["ci95"], of["placebo_p"]
-        if None not in (value, lo, hi) and abs(value) < (hi - lo) / 1000:
-            value = 0.0  # rounding error of the arithmetic
-        bounds = "" if lo is None and hi is None else f"{_number(lo)} to {_number(hi)}"
-        interval = "no replication differs" if lo == hi == 0 else bounds
-        words = {name: of.get(name) or "" for name in ("name", "tag", "found", "why", "note")}
-        told = {"id": key, "value": _number(value), "interval": interval}
-        rows.append(words | told | {"placebos": "" if p is None else say.number(p, 3)})
-    return rows
-
-
-def mechanism_table(result: AnalysedResult, console: Console | None = None) -> None:
-    """Print the mechanisms: value with its CI, tag, what was found, placebo p; and what must be known to read them.
-
-    Where the page is too narrow for a table, a line each."""
-    page, rows = _Page(console), mechanism_rows(result)
-    titles = say.arm_titles(result.scenario)
-    arm, control = titles[str(result.headline_arm)], titles[result.reference]
-    page.heading(f"Mechanisms: {arm}, relative to {control}")
-    narrow = page.console.width < STACKED
-    if not narrow:
-        _mechanisms(page, [row for row in rows if not row["why"]])
-    for row in rows:
-        if row["why"]:
-            page.text(f"{row['id']} {row['name']}: no value: {row['why']}.")
-        elif narrow:
-            bounds = f" ({row['interval']})" if row["interval"] else ""
-            placebos = f", placebo p {row['placebos']}" if row["placebos"] else ""
-            found = f"{row['tag']}, {row['found'] or 'size only'}{placebos}"
-            page.text(f"{row['id']} {row['name']}: {row['value']}{bounds}, {found}")
-        elif row["note"]:
-            page.text(f"{row['id']}: {row['note']}.")
-    for line in _reading(result):
-        page.text(line)
-
-
-def _reading(result: AnalysedResult) -> list[str]:
-    """What must be known to read the table."""
-    compared = max((of["placebos"] for key, of in result.mechanisms.items() if key != "M2"), default=0)
-    lines = [
-        "Implied: the sign was the same in all draws of the guessed parameters (M2: not tested), so only the size, "
-        "and how it compares with placebo events, is a finding."
-    ]
-    if compared:
-        lines.append(
-            f"Placebo p: two-sided, of the event among {say.plural(compared, 'set')} of other participants, with the "
-            "network as at the start; M2: among shuffles of who is threatened."
-        )
-    if not result.extra_by_run.arms:
-        return [*lines, "Without the extra replications behind M4, M8 and M11 (--no-mechanisms)."]
-    simulated = result.extra_by_run.runs
-    extra = say.plural(simulated * len({*result.extra_by_run.arms, result.reference}), "further replication")
-    few = " So few give wide CIs." if simulated < 30 else ""
-    what = f"{extra}, in every fourth replication ({simulated}); --no-mechanisms leaves them out.{few}"
-    return [*lines, f"Behind M4, M8 and M11: {what}"]
-
-
-def _number(value: float | None) -> str:
-    """Three significant digits; small ones as powers of ten."""
-    if value is None:
-        return "-"
-    if value != 0 and abs(value) < 1e-4:
-        return f"{value:.1e}"
-    return say.number(value, min(max(2 - math.floor(math.log10(abs(value))) if value != 0 else 1, 0), 6))
-
-
-def _mechanisms(page: _Page, rows: list[dict[str, str]]) -> None:
-    """Emergent rows with what was found, then the implied ones, which have a size only.
-
-    Where the page is too narrow for a line each, the interval stands under its value."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    wide = page.console.width >= WIDE
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("")
-    table.add_column("mechanism", min_width=LONGEST if wide else None, ratio=None if wide else 1)
-    for name in ("value", "95 % CI") if wide else ("value\n95 % CI",):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("found", min_width=None if wide else 15, no_wrap=wide)
-    table.add_column("placebo p" if wide else "placebo\np", justify="right", no_wrap=True)
-    for tag, words in (("emergent", "emergent: sign open"), ("implied", "implied: size only")):
-        inside = [row for row in rows if row["tag"] == tag]
-        if inside:
-            table.add_row("", Text(words, style="bold"))
-        for row in inside:
-            pair = [row["value"], row["interval"]]
-            numbers = pair if wide else ["\n".join(filter(None, pair))]
-            cells = [row["id"], row["name"], *numbers, row["found"], row["placebos"]]
-            table.add_row(*(Text(cell) for cell in cells))
-    page.console.print(table)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,8 +78,11 @@ def save_drawn(figures: dict[str, Figure], folder: Path | str) -> list[Path]:
     return note_figures(figures, Path(folder))
 
 
-def write_figures(figures: dict[str, Figure], folder: Path, *, text: bool = False) -> dict[str, bytes]:
-    """Write figures as PNG and SVG. text: returns each, by name, as an SVG whose words stay words. Raises CannotWrite.
+def write_figures(
+    figures: dict[str, Figure], folder: Path, *, text: bool = False, told: Callable[[], None] | None = None
+) -> dict[str, bytes]:
+    """Write figures as PNG and SVG. text: returns each, by name, as an SVG whose words stay words. told: called after
+    each. Raises CannotWrite.
 
     While one thread compresses and writes a figure, the next is drawn."""
     place, writes, worded = folder / FOLDER, [], {}
@@ -90,6 +93,8 @@ def write_figures(figures: dict[str, Figure], folder: Path, *, text: bool = Fals
             writes.append(writer.submit(write_atomic, place / f"{name}.svg", figure_bytes(figure, "svg")))
             if text:
                 worded[name] = figure_bytes(figure, "svg", text=True)
+            if told is not None:
+                told()
     for one in writes:
         one.result()
     return worded

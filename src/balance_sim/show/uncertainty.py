@@ -49,6 +49,21 @@ def interval_words(found: Uncertainty) -> str:
     return f"{told[0]} ({'; '.join(told[1:])})"
 
 
+def doubt_words(found: Uncertainty | None) -> str:
+    """What the CI leaves out: how sure the effect is over the posterior of the parameters, where that is known."""
+    if found is None or found.posterior is None:
+        return say.CAVEAT
+    places, of = places_of(found), found.posterior.of["total"]
+    used, (low, high) = found.estimate["total"], of.ci95
+    told = (
+        f"{say.CAVEAT} Over the posterior of the parameters the effect is above 0 in {say.percent(of.positive)} of "
+        f"draws (95 % interval {say.interval(low, high, places)} agreements)"
+    )
+    if low <= used <= high:
+        return f"{told}."
+    return f"{told}; the values in use, which give {say.signed(used, places)}, lie outside of their posterior."
+
+
 def _interval(of: DrawnEffect, name: str, places: int) -> str:
     low, high = of.of[name].ci95
     return f"{say.signed(low, places)} to {say.signed(high, places)}"

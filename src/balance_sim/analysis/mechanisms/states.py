@@ -136,7 +136,7 @@ def entrapment(r: StudyData) -> MechanismEstimate:
     return MechanismEstimate(
         *ratio(by_them, PairedColumns(with_it, calm_without)),
         len(with_it),
-        note=f"that such acts cost the host is implied; the event adds {added.values.mean():+.1e} to their cost",
+        note=f"that such acts cost the host is implied; the event adds {added.values.mean():+.6f} to their cost",
         detail={
             "loss_by_provocations": detail_of(by_them),
             "added_by_the_event": detail_of(added),

@@ -16,7 +16,7 @@ from balance_sim.show import wording as say
 from balance_sim.show.explain import MARKS
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares, has_rows
-from balance_sim.show.headline import mechanism_rows
+from balance_sim.show.mechanisms import mechanism_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

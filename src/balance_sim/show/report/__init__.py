@@ -8,6 +8,7 @@ import html
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from balance_sim.show.save import figure_bytes, inlined, note_figures, write_fig
 from balance_sim.show.wording import plural, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from jinja2 import Environment
     from matplotlib.figure import Figure
@@ -106,33 +109,50 @@ def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_m
     return path
 
 
-def save_study(result: AnalysedResult, folder: Path) -> list[Path]:
+type Told = Callable[[float, int], None]  # figures done, in thirds: their table, drawn, written; and all there are
+
+
+def _thirds(told: Told | None, figures: int) -> Callable[..., Any]:
+    """What gives its argument back, and tells that one more of the three things that make a figure is there."""
+    done = count(1)
+
+    def tell(made: object = None) -> object:
+        if told is not None:
+            told(next(done) / 3, figures)
+        return made
+
+    return tell
+
+
+def save_study(result: AnalysedResult, folder: Path, told: Told | None = None) -> list[Path]:
     """All figures and the report of a study into its folder; every figure is drawn once. Raises CannotWrite.
 
     Two fifths of those of a large scenario are written by a process of its own: the same bytes, sooner."""
     chosen = fitting(result)
-    tables = {name: figure.table(result) for name, figure in chosen.items()}
+    tell = _thirds(told, len(chosen))
+    tables = {name: tell(figure.table(result)) for name, figure in chosen.items()}
 
     def drawn(names: list[str]) -> dict[str, Figure]:
-        return {name: chosen[name].draw(result, tables[name]) for name in names}
+        return {name: tell(chosen[name].draw(result, tables[name])) for name in names}
 
     names = list(chosen)
     here = names[: 3 * len(names) // 5] if len(result.scenario.states) >= LARGE else names
     figures = drawn(names[len(here) :])
     elsewhere = Background(partial(write_figures, figures, folder, text=True)) if figures else dict
     mine = drawn(here)
-    svgs = write_figures(mine, folder, text=True) | elsewhere()
+    svgs = write_figures(mine, folder, text=True, told=tell) | elsewhere()
     figures |= mine
     ready: Drawn = {name: (tables[name], words_of(figures[name]), svgs[name]) for name in names}
     return [*note_figures(names, folder), save_report(result, folder / REPORT, ready)]
 
 
-def save_game(played: PlayedGame, folder: Path) -> list[Path]:
+def save_game(played: PlayedGame, folder: Path, told: Told | None = None) -> list[Path]:
     """All figures and the report of a game into its folder; every figure is drawn once. Raises CannotWrite."""
     chosen = fitting(played)
-    tables = {name: figure.table(played) for name, figure in chosen.items()}
-    figures = {name: figure.draw(played, tables[name]) for name, figure in chosen.items()}
-    svgs = write_figures(figures, folder, text=True)
+    tell = _thirds(told, len(chosen))
+    tables = {name: tell(figure.table(played)) for name, figure in chosen.items()}
+    figures = {name: tell(figure.draw(played, tables[name])) for name, figure in chosen.items()}
+    svgs = write_figures(figures, folder, text=True, told=tell)
     ready: Drawn = {name: (tables[name], words_of(one), svgs[name]) for name, one in figures.items()}
     return [*note_figures(chosen, folder), save_report(played, folder / REPORT, ready)]
 

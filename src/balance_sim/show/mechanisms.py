@@ -1,0 +1,87 @@
+"""The mechanisms of the founding article as rows of words, for the terminal and for figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from balance_sim.show import wording as say
+from balance_sim.show.terminal import WIDTH, table_or_lines, wrapped
+
+if TYPE_CHECKING:
+    from balance_sim.analysis.result import AnalysedResult
+
+MOST_PLACES = 6
+
+
+def mechanism_rows(result: AnalysedResult) -> list[dict[str, str]]:
+    """Each mechanism in words: id, name, value, interval, tag, found, p among placebos, why, note; else empty."""
+    rows = []
+    for key, of in result.mechanisms.items():
+        value, (lo, hi), p = of["value"], of["ci95"], of["placebo_p"]
+        if None not in (value, lo, hi) and abs(value) < (hi - lo) / 1000:
+            value = 0.0  # rounding error of the arithmetic
+        places = places_of(value, lo, hi)
+        shown = {name: "-" if one is None else say.number(one, places) for name, one in (("lo", lo), ("hi", hi))}
+        bounds = "" if lo is None and hi is None else f"{shown['lo']} to {shown['hi']}"
+        words = {name: of.get(name) or "" for name in ("name", "tag", "found", "why", "note")}
+        told = {"id": key, "value": "-" if value is None else say.number(value, places)}
+        told["interval"] = "no replication differs" if lo == hi == 0 else bounds
+        rows.append(words | told | {"placebos": "" if p is None else say.number(p, 3)})
+    return rows
+
+
+def places_of(*values: float | None) -> int:
+    """Decimals for a value and its bounds: three significant digits of the largest; 1 to MOST_PLACES.
+
+    Examples
+    --------
+    >>> places_of(12.3), places_of(0.0123, 0.011, 0.014), places_of(0.0, -1.9e-05, 1.2e-05)
+    (1, 4, 6)
+    """
+    most = max((abs(one) for one in values if one is not None and math.isfinite(one)), default=0.0)
+    return min(max(2 - math.floor(math.log10(most)), 1), MOST_PLACES) if most else 1
+
+
+def mechanism_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
+    """Value with its CI, what was found, placebo p; those with an open sign first; and how to read them."""
+    rows, titles = mechanism_rows(result), say.arm_titles(result.scenario)
+    arm, control = titles[str(result.headline_arm)], titles[result.reference]
+    yield from wrapped(f"Mechanisms: {arm}, relative to {control}", "", width)
+    cells = [["mechanism", "value", "95 % CI", "found", "placebo p"]]
+    for tag, words in (("emergent", "emergent: sign open"), ("implied", "implied: size only")):
+        inside = [row for row in rows if row["tag"] == tag and not row["why"]]
+        cells += [[words, "", "", "", ""]] if inside else []
+        for row in inside:
+            name = f"{row['id']:<3} {row['name']}"
+            cells.append([name, row["value"], row["interval"], row["found"], row["placebos"]])
+    yield from table_or_lines(cells, "<>><>", width) if len(cells) > 1 else ()
+    for row in rows:
+        if row["why"]:
+            yield from wrapped(f"{row['id']} {row['name']}: no value: {row['why']}.", width=width)
+        elif row["note"]:
+            yield from wrapped(f"{row['id']}: {row['note']}.", width=width)
+    for line in _reading(result):
+        yield from wrapped(line, width=width)
+
+
+def _reading(result: AnalysedResult) -> list[str]:
+    """What must be known to read the table."""
+    compared = max((of["placebos"] for key, of in result.mechanisms.items() if key != "M2"), default=0)
+    lines = [
+        "Implied: the sign was the same in all draws of the guessed parameters (M2: not tested), so only the size, "
+        "and how it compares with placebo events, is a finding."
+    ]
+    if compared:
+        lines.append(
+            f"Placebo p: two-sided, of the event among {say.plural(compared, 'set')} of other participants, with the "
+            "network as at the start; M2: among shuffles of who is threatened."
+        )
+    if not result.extra_by_run.arms:
+        return [*lines, "Without the extra replications behind M4, M8 and M11 (--no-mechanisms)."]
+    simulated = result.extra_by_run.runs
+    extra = say.plural(simulated * len({*result.extra_by_run.arms, result.reference}), "further replication")
+    few = " So few give wide CIs." if simulated < 30 else ""
+    what = f"{extra}, in every fourth replication ({simulated}); --no-mechanisms leaves them out.{few}"
+    return [*lines, f"Behind M4, M8 and M11: {what}"]
