@@ -552,7 +552,7 @@ def test_a_dyad_is_answered_in_three_sentences_and_one_table_that_speak_of_state
     )
     assert "days after the event, asked for a" in told and "fear of the same states" in told
     assert told.count(". ") == 2 and "more than anyone; at the start they have" in told
-    assert len(table) == 2 + len(dict.fromkeys(pair.terms["moment"]))
+    assert table[0].startswith("With: ") and len(table) == 3 + len(dict.fromkeys(pair.terms["moment"]))
     made = result.accords[(result.accords["a"] == "AUS") & (result.accords["b"] == "JPN")]
     for arm, count in ((ARM, signing.arm), (REFERENCE, signing.control)):
         signed = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim.show import wording as say
 from balance_sim.show.diary import diary, fear_words, kind_words, mean_sentence
-from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.terminal import shortened, table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,9 @@ def pair_answer(pair: PairTerms, scenario: Scenario, width: int) -> Iterator[str
     after = next((name for name in moments if name.startswith("+")), moments[-1])
     yield from wrapped(_why(pair, after, names), "", width)
     yield from wrapped(_feared(pair, after, scenario), "", width)
-    yield from ["", *_by_date(pair, frame, moments, names, width)]
+    titles = say.arm_titles(scenario)
+    yield from ["", *wrapped(f"With: {titles[pair.arm]}. Without: {titles[pair.reference]}.", "", width)]
+    yield from _by_date(pair, frame, moments, [names[side] for side in (pair.a, pair.b)], width)
 
 
 def _what(pair: PairTerms, names: dict[str, str]) -> str:
@@ -162,13 +164,11 @@ def _feared(pair: PairTerms, moment: str, scenario: Scenario) -> str:
     return f"{told}; at the start they have {len(kinds)} agreements in force, the deepest {deepest}."
 
 
-def _by_date(
-    pair: PairTerms, frame: pd.DataFrame, moments: list[str], names: dict[str, str], width: int
-) -> Iterator[str]:
+def _by_date(pair: PairTerms, frame: pd.DataFrame, moments: list[str], sides: list[str], width: int) -> Iterator[str]:
     dates = {row["moment"]: row["date"] for row in frame.to_dict("records")}
     rates = pair.rates[pair.rates["kind"] == pair.kind].set_index(["moment", "arm"])["rate"]
-    sides = [names[side] for side in (pair.a, pair.b)]
-    cells = [["", f"{sides[0]}:", "", f"{sides[1]}:", "", "talks/year:", ""]]
+    one, other = (f"{shortened(name, 12)}:" for name in sides)
+    cells = [["", one, "", other, "", "talks/year:", ""]]
     cells.append(["probability of consent", *["without", "with"] * 3])
     for moment in moments:
         numbers: list[Any] = []
