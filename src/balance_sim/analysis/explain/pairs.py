@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ MEAN_RUNS = 64
 Rows = list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PairTerms:
     """Both sides' willingness for one kind of agreement. `runs`: those averaged over, or the one run asked for.
 
@@ -60,6 +61,14 @@ class PairTerms:
     shares: pd.DataFrame  # the dyad's filtered effect in the whole study, one row or none
     record: pd.DataFrame  # agreements of the two on record at the start
     window: int  # days after the event within which `shares` counts
+
+    def __repr__(self) -> str:
+        return f"<PairTerms of {self.a} and {self.b}, {self.kind}: {self.arm} beside {self.reference}>"
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """As `differences`."""
+        return self.differences()
 
     def differences(self) -> pd.DataFrame:
         """moment, date, side, part, reference, arm, difference; parts in the order of the sum."""
