@@ -37,7 +37,7 @@ def hurdles(page: Page, axe: str) -> list[Any]:
     found = client.send(
         "Runtime.evaluate",
         {
-            "expression": "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map("
+            "expression": "axe.run(document, {resultTypes: ['violations'], preload: false}).then(r => r.violations.map("
             "v => [v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120)), v.nodes[0].failureSummary]))",
             "contextId": world, "awaitPromise": True, "returnByValue": True,
         },

@@ -240,6 +240,18 @@ def test_the_command_scores_a_results_folder(scenario, table, tmp_path):
     assert len(set(p.values())) == 10 and min(p.values()) > 0 and max(p.values()) < 1
     text = CliRunner().invoke(main, ["score", str(out), str(table), "--case", "T"])
     assert "not scored: GBR-NATO" in text.output
+    assert "five, arm signal, 8 replications: " in text.output
+    frozen = tmp_path / "frozen.json"
+    assert CliRunner().invoke(main, ["score", str(out), "--freeze", str(frozen)]).exit_code == 0
+    words = ["score", str(frozen), str(table), "--case", "T"]
+    done = CliRunner().invoke(main, [*words, "--scenario", str(tmp_path / "five.yaml"), "--json"])
+    later = json.loads(done.stdout)
+    assert later["sha256"] == json.loads(frozen.read_text())["sha256"]
+    assert [later[key] for key in ("model", "responses", "not_scored")] == [
+        scores[key] for key in ("model", "responses", "not_scored")
+    ]
+    done = CliRunner().invoke(main, words)
+    assert (done.exit_code, "a case with --scenario" in done.output) == (2, True)
 
 
 def test_a_bad_table_ends_with_exit_code_4(scenario, table, tmp_path):

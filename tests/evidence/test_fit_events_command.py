@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from click.testing import CliRunner, Result
 
+from balance_sim.cli import main
 from balance_sim.evidence.events.measurement import QUANTILE, WORDS
 from balance_sim.scenario.files import shipped_text
 
@@ -53,14 +54,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "balance_sim", "fit", *map(str, words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def run(*words: object, folder: Path) -> Result:
+    with chdir(folder):
+        return CliRunner().invoke(main, ["fit", *map(str, words)])
 
 
 def test_the_command_writes_and_says_what_it_found(folder: Path, tmp_path: Path) -> None:
     done = run("--events", folder, "--permutations", "9", "--out", tmp_path / "a.yaml", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     written = yaml.safe_load((tmp_path / "a.yaml").read_text())
     assert written["event_weights"]["years"] == [2003, 2008]
     assert set(written["groups"]) == {"intent", "alignment"}
@@ -87,7 +88,7 @@ def test_what_cannot_be_done_is_said(
     folder: Path, tmp_path: Path, words: tuple[str, ...], code: int, told: str
 ) -> None:
     done = run(folder, *words, folder=tmp_path)
-    assert done.returncode == code
+    assert done.exit_code == code
     assert told in " ".join(done.stderr.split())
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+from itertools import combinations
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import balance_sim as bs
+from balance_sim.evidence.forecast.forecast import thaw
 from balance_sim.model.responses import STANCES
 from balance_sim.scenario.defaults import new_scenario, parameter_table
 from balance_sim.scenario.schema import TERMS
@@ -29,7 +33,7 @@ def first_cells(text: str) -> set[str]:
 def result(tmp_path_factory: pytest.TempPathFactory) -> bs.Result:
     path = tmp_path_factory.mktemp("docs") / "made_up.yaml"
     path.write_text(new_scenario("made_up"), encoding="utf-8")
-    return bs.run(bs.load_scenario(path), runs=3, seed=1)
+    return bs.run(bs.load_scenario(path), runs=3, seed=1, out=path.with_name("results"))
 
 
 def test_every_term_is_in_the_model_page() -> None:
@@ -91,3 +95,44 @@ def test_base_rate_page_holds_the_intercepts_in_force() -> None:
     paths = {str(row["path"]): row["value"] for row in parameter_table()}
     defaults = {path.split(".")[1]: value for path, value in paths.items() if path.endswith(".intercept")}
     assert shown == defaults
+
+
+def test_files_and_columns_of_the_r_page(result: bs.Result) -> None:
+    """What the page names is in a results folder; its arms and window stand for those of the scenario."""
+    code = "\n".join(re.findall(r"```r\n(.*?)```", page("r.md"), re.DOTALL))
+    longest = max(result.scenario.report.windows)
+    code = code.replace("_365", f"_{longest}").replace("effects$parade", f"effects${result.headline_arm}")
+    assert result.folder is not None
+    folders = re.findall(r'open_dataset\(file\.path\(folder, "(\w+)"\)\)', code)
+    selected = re.findall(r"select\(([^)]+)\)", code)
+    assert folders == ["runs", "accords"] and len(selected) == 2
+    for name, columns in zip(folders, selected, strict=True):
+        first = next((result.folder / name).glob("*.parquet"))
+        assert {column.strip() for column in columns.split(",")} <= set(pq.read_schema(first).names)
+    summary = result.summary()
+    for key in re.findall(r"summary\$([\w$]+)", code)[0].split("$"):
+        summary = summary[key]
+    low, high = summary
+    assert low <= high
+    origins = set(re.findall(r'origin %in% c\("(\w+)", "(\w+)"\)', code)[0])
+    assert origins == {"new", "assumed"} and "counter" in set(result.accords["direction"])
+
+
+FORECASTS = sorted((ROOT / "docs" / "forecasts").glob("*.json"))
+
+
+def test_every_shipped_scenario_has_a_frozen_forecast() -> None:
+    assert [path.stem for path in FORECASTS] == sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FORECASTS, ids=lambda path: path.stem)
+def test_a_frozen_forecast_is_as_it_was_frozen(path: Path) -> None:
+    """Its hash holds, it speaks of all dyads of the roster, and of the days after the focal event."""
+    forecast, day = thaw(path)
+    scenario = bs.load_scenario(path.stem)
+    assert set(forecast.pairs) == {tuple(sorted(dyad)) for dyad in combinations(scenario.codes, 2)}
+    assert min(forecast.p) > 0 and max(forecast.p) < 1
+    focal = next(event.date for event in scenario.events if event.id == scenario.focal)
+    assert (forecast.first - focal).days == 1
+    assert (forecast.last - focal).days == max(scenario.report.windows)
+    assert date.fromisoformat(day) >= focal

@@ -77,7 +77,8 @@ def test_pins_for_uv_and_pip_are_the_same() -> None:
 @pytest.mark.parametrize("pin", pins_for_pip())
 def test_pin_is_a_name_and_a_version(pin: str) -> None:
     """No address, no hash, no option: `name==version`, and for which platform."""
-    assert re.fullmatch(r"[a-z0-9._-]+==[0-9][A-Za-z0-9.+!]*( ; [a-z_]+ [!=<>]+ '[\w.]+')?", pin)
+    marker = r"[a-z_]+ [!=<>]+ '[\w.]+'"
+    assert re.fullmatch(rf"[a-z0-9._-]+==[0-9][A-Za-z0-9.+!]*( ; {marker}( and {marker})*)?", pin)
 
 
 def test_every_direct_dependency_is_pinned() -> None:
@@ -143,3 +144,14 @@ def test_patterns_would_find_a_trace() -> None:
     assert REGISTRY.search("numpy @ https://files.pythonhosted.org/x.whl")
     assert REGISTRY.search("https://user:secret@example.org/")
     assert not REGISTRY.search("https://docs.astral.sh/uv/")
+
+
+@pytest.mark.parametrize("name", ["release", "docs"])
+def test_workflows_run_what_the_repository_has(name: str) -> None:
+    """They hand over what a script of `.ci` makes, and nothing is published but by a job of its own."""
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))["jobs"]
+    steps = jobs["build"]["steps"]
+    (script,) = [words[1] for step in steps if (words := step.get("run", "").split())[:1] == ["bash"]]
+    made = next(step["with"]["path"] for step in steps if "upload" in step.get("uses", ""))
+    assert made in (ROOT / script).read_text(encoding="utf-8")
+    assert jobs["build"]["permissions"] == {"contents": "read"} and jobs["publish"]["needs"] == "build"

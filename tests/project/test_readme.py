@@ -1,11 +1,13 @@
 """What README and docs show is run: every command and snippet, with fewer runs. What they name exists.
 
-The main job is a process of its own, as a reader starts it; other commands of the program are called in this one, which
-spares each a second to start and the placebos of a scenario that another has asked for."""
+The main job is a process of its own, as a reader starts it; other commands and all snippets are run in this one, which
+spares each two seconds to start and the placebos of a scenario that another has asked for. A command that several pages
+show is run once. Notebooks (`code-cell`) are executed by the site: `bash .ci/site`."""
 
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -54,8 +56,9 @@ def blocks(language: str) -> list[Shown]:
 
 
 def commands() -> list[Shown]:
-    """The commands of all `sh` blocks, one a line."""
-    return [Shown(block.page, line) for block in blocks("sh") for line in block.text.splitlines() if line]
+    """The commands of all `sh` blocks, one a line; each once, of the first page that shows it."""
+    lines = [Shown(block.page, line) for block in blocks("sh") for line in block.text.splitlines() if line]
+    return list({shown.text: shown for shown in reversed(lines)}.values())[::-1]
 
 
 def as_run(line: str) -> list[str] | None:
@@ -117,11 +120,24 @@ def test_command_works(shown: Shown, folder: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shown", blocks("python"), ids=str)
-def test_snippet_works(shown: Shown, folder: Path) -> None:
-    code = re.sub(r"\bruns=\d+", f"runs={FEW}", shown.text)
+def test_snippet_works(shown: Shown, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = folder / "snippet.py"
-    script.write_text(code, encoding="utf-8")
-    finished([sys.executable, str(script)], folder)
+    script.write_text(re.sub(r"\bruns=\d+", f"runs={FEW}", shown.text), encoding="utf-8")
+    if "@bs." in shown.text:  # it registers something of its own, for as long as its process lives
+        finished([sys.executable, str(script)], folder)
+        return
+    monkeypatch.chdir(folder)
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def test_readme_is_one_screen_to_the_first_result() -> None:
+    """What it is, the command, what one sees: before anything else, and all of it on one page of a screen."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 45
+    assert text.index(MAIN_JOB) < text.index("docs/figures/beijing_2025_fan.png") < text.index("## Tests")
+    said = re.findall(r"from [\d.]+ to [\d.]+ \(\+[\d.]+; 95 % CI [\d.]+ to [\d.]+\)", " ".join(text.split()))
+    finding = " ".join((ROOT / "docs" / "finding.md").read_text(encoding="utf-8").split())
+    assert len(said) == 1 and said[0] in finding
 
 
 def test_main_job_and_tests_are_one_command_each() -> None:

@@ -17,6 +17,7 @@ from balance_sim.cli.program import MODULES
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "words.md"),
+    *sorted((ROOT / "docs" / "notebooks").glob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tests/README.md")),
 ]
 OLDER = {

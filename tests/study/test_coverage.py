@@ -46,6 +46,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.outcomes import FILTERED, least_jump
 from balance_sim.results.estimates import Counts, Moments
+from balance_sim.results.result import Result
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.experiment import load_experiment
@@ -1205,11 +1206,10 @@ def test_replications_of_the_engine_are_independent_draws() -> None:
             assert not passes(cloned, 40, 0.92, 0.97), name
 
 
-def effects_held(path: Path, arm: str, runs: int, size: int) -> dict[str, tuple[int, int]]:
+def effects_held(result: Result, arm: str, size: int) -> dict[str, tuple[int, int]]:
     """Of studies of `size` runs each, by outcome that was drawn: whose interval holds the effect over all runs; and
 
     Student's. Numbers of agreements by their counts."""
-    result = run(load_scenario(path), runs, seed=11, arms=[arm])
     frame = result.outcomes.set_index(["arm", "run"]).sort_index()
     out, steps = {}, result.steps
     for name in result.outcome_names:
@@ -1225,9 +1225,8 @@ def effects_held(path: Path, arm: str, runs: int, size: int) -> dict[str, tuple[
     return out
 
 
-def filtered_held(path: Path, arms: Sequence[str], runs: int, sizes: Sequence[int]) -> dict[Key, float]:
+def filtered_held(result: Result, arms: Sequence[str], sizes: Sequence[int]) -> dict[Key, float]:
     """By arm, size of a study and outcome: share of studies whose interval of the filtered effect holds that of all."""
-    result = run(load_scenario(path), runs, seed=11, arms=list(arms))
     frame = result.outcomes.set_index(["arm", "run"]).sort_index()
     out = {}
     for arm in arms:
@@ -1246,16 +1245,23 @@ def filtered_held(path: Path, arms: Sequence[str], runs: int, sizes: Sequence[in
 Key = tuple[str, int, str]
 
 
-SCENARIOS = Path(__file__).parents[2] / "scenarios"
+def replications(name: str, runs: int, *arms: str) -> Result:
+    """Of a shipped scenario, to be cut into studies."""
+    return run(load_scenario(Path(__file__).parents[2] / "scenarios" / f"{name}.yaml"), runs, seed=11, arms=[*arms])
+
+
+@pytest.fixture(scope="module")
+def tripartite() -> Result:
+    return replications("tripartite_1940", 1600, "signal")
 
 
 @pytest.mark.slow
-def test_every_effect_of_a_study_is_held() -> None:
+def test_every_effect_of_a_study_is_held(tripartite: Result) -> None:
     """Of a shipped scenario, 40 studies of 40 runs, every outcome: 0.93 or more, on the yardstick of each. Student's
     fails for a quarter of them: most runs share a shift, and in a few an agreement comes or fails.
 
     Also what is nothing in all runs of half of the studies, in both arms: there is room for one, or for a step."""
-    found = effects_held(SCENARIOS / "tripartite_1940.yaml", "signal", 1600, 40)
+    found = effects_held(tripartite, "signal", 40)
     assert len(found) > 60
     bad = {name: right for name, (right, _) in found.items() if not passes(right, 40, 0.93, 1.0)}
     assert not bad, bad
@@ -1273,7 +1279,7 @@ RUN_OF_LUCK = ("influence_host_junior", "influence_third_junior")
 @pytest.mark.parametrize("size", [25, 100])
 def test_long_effects(size: int) -> None:
     """Beijing 2025, 4,000 runs: all but what one run in two hundred moves by twenty times its spread."""
-    found = effects_held(SCENARIOS / "beijing_2025.yaml", "parade", 4000, size)
+    found = effects_held(replications("beijing_2025", 4000, "parade"), "parade", size)
     studies = 4000 // size
     bad = {name for name, (right, _) in found.items() if not passes(right, studies, 0.93, 1.0)}
     assert all(name.startswith((*RUN_OF_LUCK, "dependence_host_partners")) for name in bad), bad
@@ -1290,7 +1296,7 @@ def test_long_filtered_effects() -> None:
     """Beijing 2025, 8,000 runs cut into studies of 25, 100 and 400: the mean over outcomes of the share that holds the
     effect over all, and those of outcomes that move in every run. docs/statistics.md has the numbers."""
     arms, runs = ("parade", "washington_doubted"), 8000
-    found = filtered_held(SCENARIOS / "beijing_2025.yaml", arms, runs, (25, 100, 400))
+    found = filtered_held(replications("beijing_2025", runs, *arms), arms, (25, 100, 400))
     for arm in arms:
         for size, least in ((25, 0.89), (100, 0.93), (400, 0.94)):
             of = {name: share for (one, n, name), share in found.items() if (one, n) == (arm, size)}
@@ -1302,15 +1308,15 @@ def test_long_filtered_effects() -> None:
 
 
 @pytest.mark.slow
-def test_filtered_effects_are_held_where_every_run_moves() -> None:
-    """Of two shipped scenarios, studies of 40 runs. On Beijing 2025 consent to counter-balancing agreements moves in
-    every run and the interval holds at its rate, in 20 of them. On Tripartite 1940, where agreements are rare, what
-    other dyads sign moves by agreements that differ alone, in few runs and much: Student's t does not hold it
-    (docs/statistics.md)."""
-    found = filtered_held(SCENARIOS / "beijing_2025.yaml", ["parade"], 800, [40])
+def test_filtered_effects_are_held_where_every_run_moves(tripartite: Result) -> None:
+    """Of two shipped scenarios, studies of 20 and of 40 runs. On Beijing 2025 consent to counter-balancing agreements
+    moves in every run and the interval holds at its rate, in 20 of them. On Tripartite 1940, where agreements are
+    rare, what other dyads sign moves by agreements that differ alone, in few runs and much: Student's t does not hold
+    it (docs/statistics.md)."""
+    found = filtered_held(replications("beijing_2025", 400, "parade"), ["parade"], [20])
     held = {name: round(20 * share) for (_, _, name), share in found.items()}
     assert all(passes(held[name], 20, 0.93, 1.0) for name in FAR)
-    rare = filtered_held(SCENARIOS / "tripartite_1940.yaml", ["signal"], 1600, [40])
+    rare = filtered_held(tripartite, ["signal"], [40])
     assert not passes(round(40 * rare["signal", 40, "accords_other_90"]), 40, 0.93, 1.0)
 
 

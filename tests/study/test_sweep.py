@@ -271,7 +271,9 @@ def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "points"), [("sobol", 32), ("morris", 24), ("lhs", 8)])
+@pytest.mark.parametrize(
+    ("method", "points"), [("sobol", 32), pytest.param("morris", 24, marks=pytest.mark.long), ("lhs", 8)]
+)
 def test_sensitivity_of_a_sampled_sweep(lab, method, points):
     from balance_sim.cli.sensitivity import sensitivity_lines
 

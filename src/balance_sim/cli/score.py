@@ -70,9 +70,12 @@ def score(
             "give OUTCOMES to score the forecast, or --freeze options.FILE to keep it until they come"
         )
     if outcomes is not None and freeze is None and _is_case_table(outcomes):
-        scored = score_result(open_result(forecast), outcomes, case_id, runs)
+        if forecast.suffix.lower() == ".json":
+            scored = score_frozen(forecast, outcomes, case_id, scenario)
+        else:
+            scored = score_result(open_result(forecast), outcomes, case_id, runs)
         options.answer(scored, lambda: _case_text(scored), indent=2)
-        _leave_if_failed(ctx, scored["failed_runs"], "scores")
+        _leave_if_failed(ctx, scored.get("failed_runs", 0), "scores")
         return
     why, idle = IDLE["folder" if forecast.is_dir() else "frozen" if forecast.suffix.lower() == ".json" else "csv"]
     for name, option in idle.items():
@@ -211,6 +214,7 @@ def score_result(result: Result, outcomes: Path, case_id: str | None, runs: int 
     return {
         "scenario": result.scenario.name,
         "case": responses[0].case_id or case_id,
+        "about": f"{result.scenario.name}, arm {result.headline_arm}, {finished} replications",
         "arm": result.headline_arm,
         "runs": finished,
         "failed_runs": len(result.failed),
@@ -218,10 +222,34 @@ def score_result(result: Result, outcomes: Path, case_id: str | None, runs: int 
     }
 
 
+def score_frozen(frozen: Path, outcomes: Path, case_id: str | None, scenario: Path | str | None) -> dict[str, Any]:
+    """The scores of a frozen forecast against a case's responses; `scenario` says which dyads are scored.
+
+    Raises UsageError without a scenario, DataError where the forecast was changed after it was frozen."""
+    from balance_sim.evidence.cases.scores import score_case
+    from balance_sim.evidence.cases.tables import responses_of
+    from balance_sim.evidence.forecast.forecast import thaw
+    from balance_sim.scenario.load import load_scenario
+
+    if scenario is None:
+        raise click.UsageError("a frozen forecast is scored against a case with --scenario: its roster is scored")
+    forecast, day = thaw(frozen)
+    responses = responses_of(outcomes, case_id)
+    case = load_scenario(scenario)
+    return {
+        "scenario": case.name,
+        "case": responses[0].case_id or case_id,
+        "about": f"{forecast.about}, frozen on {day}",
+        "frozen": day,
+        "sha256": forecast.sha256,
+        **score_case(case, dict(zip(forecast.pairs, forecast.p, strict=True)), responses),
+    }
+
+
 def _case_text(scored: dict[str, Any]) -> Iterator[str]:
     """The scores of one case for a terminal."""
     yield from wrapped(
-        f"{scored['scenario']}, arm {scored['arm']}, {scored['runs']} replications: "
+        f"{scored['about']}: "
         f"{scored['agreements']} agreements, {scored['responding_pairs']} of {scored['pairs']} dyads; "
         f"{scored['expected_accords']:.1f} dyads are expected to sign"
     )

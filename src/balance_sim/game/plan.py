@@ -97,7 +97,7 @@ class GamePlan(Strict):
     observed: dict[ShortName, ShortName]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Game:
     """A game, read and checked.
 
@@ -107,6 +107,9 @@ class Game:
     plan: GamePlan
     scenario: Scenario
     cast: Cast
+
+    def __repr__(self) -> str:
+        return f"<Game {self.name}: {' against '.join(self.players)}, {len(self.profiles)} profiles>"
 
     @property
     def players(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class Signing:
     of: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PairTerms:
     """Both sides' willingness for one kind of agreement. `runs`: those averaged over, or the one run asked for.
 
@@ -72,6 +73,14 @@ class PairTerms:
     record: pd.DataFrame  # agreements of the two on record at the start
     window: int  # days after the event within which `shares` counts
     signing: Signing
+
+    def __repr__(self) -> str:
+        return f"<PairTerms of {self.a} and {self.b}, {self.kind}: {self.arm} beside {self.reference}>"
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """As `differences`."""
+        return self.differences()
 
     def differences(self) -> pd.DataFrame:
         """moment, date, side, part, reference, arm, difference; parts in the order of the sum."""
