@@ -34,7 +34,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
             "explain results/beijing --run",
         ],
         "results/what_if": [
-            "run experiments/smoke/what_if.yaml --runs 40 --no-figures --workers 1 --out results/what_if"
+            "run experiments/smoke/what_if.yaml --runs 300 --no-figures --workers 1 --out results/what_if"
         ],
     },
     "sweep": {

@@ -17,83 +17,73 @@ if TYPE_CHECKING:
     from balance_sim.analysis.compare import compare as compare
     from balance_sim.analysis.effect_draws import uncertainty as uncertainty
     from balance_sim.analysis.expected_effect import effect as effect
+    from balance_sim.analysis.explain import explain as explain
     from balance_sim.analysis.placebos import placebos as placebos
     from balance_sim.analysis.result import AnalysedResult as AnalysedResult
     from balance_sim.analysis.result import open_result as open_result
     from balance_sim.analysis.sensitivity import sensitivity as sensitivity
     from balance_sim.analysis.world_at_start import world_at_start as world_at_start
+    from balance_sim.experiment.gof import gof as gof
     from balance_sim.experiment.gof import goodness_of_fit as goodness_of_fit
     from balance_sim.experiment.run import run as run
+    from balance_sim.experiment.sweep import Where as Where
+    from balance_sim.experiment.sweep import sweep as sweep
     from balance_sim.game.plan import load_game as load_game
     from balance_sim.game.solve import solve as solve
     from balance_sim.game.study import play as play
     from balance_sim.model.agents import BalanceModel as BalanceModel
     from balance_sim.model.agents import StateAgent as StateAgent
     from balance_sim.model.landscape import landscape as landscape
+    from balance_sim.model.own.events import EventFields as EventFields
     from balance_sim.model.own.events import event_kind as event_kind
+    from balance_sim.model.own.terms import Situation as Situation
     from balance_sim.model.own.terms import term as term
+    from balance_sim.replications.own import ArmHistory as ArmHistory
     from balance_sim.results.result import Result as Result
+    from balance_sim.results.sweep_result import SweepResult as SweepResult
+    from balance_sim.results.sweep_result import open_sweep as open_sweep
     from balance_sim.scenario import Scenario as Scenario
     from balance_sim.scenario import ScenarioError as ScenarioError
     from balance_sim.scenario import load_scenario as load_scenario
     from balance_sim.scenario import with_values as with_values
+    from balance_sim.scenario.experiment import load_experiment as load_experiment
 
 _HOMES = {
-    "AnalysedResult": "balance_sim.analysis.result",
-    "BalanceModel": "balance_sim.model.agents",
-    "Result": "balance_sim.results.result",
-    "Scenario": "balance_sim.scenario",
-    "ScenarioError": "balance_sim.scenario",
-    "StateAgent": "balance_sim.model.agents",
-    "compare": "balance_sim.analysis.compare",
-    "effect": "balance_sim.analysis.expected_effect",
-    "event_kind": "balance_sim.model.own.events",
-    "goodness_of_fit": "balance_sim.experiment.gof",
-    "landscape": "balance_sim.model.landscape",
-    "load_game": "balance_sim.game.plan",
-    "load_scenario": "balance_sim.scenario",
-    "open_result": "balance_sim.analysis.result",
-    "placebos": "balance_sim.analysis.placebos",
-    "play": "balance_sim.game.study",
-    "run": "balance_sim.experiment.run",
-    "uncertainty": "balance_sim.analysis.effect_draws",
-    "sensitivity": "balance_sim.analysis.sensitivity",
-    "solve": "balance_sim.game.solve",
-    "term": "balance_sim.model.own.terms",
-    "with_values": "balance_sim.scenario",
-    "world_at_start": "balance_sim.analysis.world_at_start",
+    "balance_sim.scenario": ("Scenario", "ScenarioError", "load_scenario", "with_values"),
+    "balance_sim.scenario.experiment": ("load_experiment",),
+    "balance_sim.model.agents": ("BalanceModel", "StateAgent"),
+    "balance_sim.model.own.terms": ("Situation", "term"),
+    "balance_sim.model.own.events": ("EventFields", "event_kind"),
+    "balance_sim.model.landscape": ("landscape",),
+    "balance_sim.replications.own": ("ArmHistory",),
+    "balance_sim.results.result": ("Result",),
+    "balance_sim.results.sweep_result": ("SweepResult", "open_sweep"),
+    "balance_sim.experiment.run": ("run",),
+    "balance_sim.experiment.sweep": ("Where", "sweep"),
+    "balance_sim.experiment.gof": ("gof", "goodness_of_fit"),
+    "balance_sim.analysis.result": ("AnalysedResult", "open_result"),
+    "balance_sim.analysis.expected_effect": ("effect",),
+    "balance_sim.analysis.effect_draws": ("uncertainty",),
+    "balance_sim.analysis.compare": ("compare",),
+    "balance_sim.analysis.explain": ("explain",),
+    "balance_sim.analysis.sensitivity": ("sensitivity",),
+    "balance_sim.analysis.placebos": ("placebos",),
+    "balance_sim.analysis.world_at_start": ("world_at_start",),
+    "balance_sim.game.plan": ("load_game",),
+    "balance_sim.game.study": ("play",),
+    "balance_sim.game.solve": ("solve",),
 }
-__all__ = [  # noqa: RUF022 - grouped by room
-    "Scenario",
-    "ScenarioError",
-    "load_scenario",
-    "with_values",
-    "BalanceModel",
-    "StateAgent",
-    "term",
-    "event_kind",
-    "Result",
-    "AnalysedResult",
-    "open_result",
-    "run",
-    "effect",
-    "uncertainty",
-    "goodness_of_fit",
-    "compare",
-    "sensitivity",
-    "placebos",
-    "world_at_start",
-    "landscape",
-    "load_game",
-    "play",
-    "solve",
+"""Module by module, what it gives to the package's front."""
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = [  # noqa: PLE0604 - names as the table above has them
+    *(name for names in _HOMES.values() for name in names)
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'balance_sim' has no attribute {name!r}")
-    found = getattr(import_module(_HOMES[name]), name)
+    found = getattr(import_module(_HOME_OF[name]), name)
     if name in ("AnalysedResult", "Result", "open_result", "run"):
         import_module("balance_sim.results.result").Result.card = staticmethod(_card)
     return found

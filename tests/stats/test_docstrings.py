@@ -28,12 +28,14 @@ MODULES = (
             "variance",
         )
     ),
-    *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
+    *(f"balance_sim.model.{name}" for name in ("agents", "landscape", "own.events", "own.terms")),
+    *(f"balance_sim.results.{name}" for name in ("codebook", "result")),
     *(
         f"balance_sim.analysis.{name}"
         for name in (
             "compare",
             "effect_draws",
+            "explain",
             "explain.attribution",
             "gof",
             "mechanisms",
@@ -47,7 +49,7 @@ MODULES = (
     "balance_sim.coordination.effects",
     "balance_sim.pool.plain",
     *(f"balance_sim.show.{name}" for name in ("diary", "terminal", "wording")),
-    "balance_sim.experiment.run",
+    *(f"balance_sim.experiment.{name}" for name in ("run", "sweep")),
     "balance_sim.game.plan",
     *(f"balance_sim.scenario.reference.{name}" for name in ("page", "schemas")),
 )

@@ -27,7 +27,7 @@ def kept_summary(folder: Path | None, scenario: Scenario, version: str) -> dict[
     return found if found and same and found.get("version") == version else {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AnalysedResult(Result):
     """A result with what is worked out from it: `run` and `open_result` give one.
 

@@ -224,7 +224,17 @@ def unchecked(held: Contents) -> list[str]:
     """What in the folder nothing here vouches for: what no checksum was put down of, and is no part of a study.
 
     Folders are named with a slash and the number of files in them."""
-    known = {"manifest.json", "summary.json", "failed.json", "lock", "progress.json", SUMS, *TABLES, FAILED}
+    known = {
+        "manifest.json",
+        "summary.json",
+        "failed.json",
+        "codebook.csv",
+        "lock",
+        "progress.json",
+        SUMS,
+        *TABLES,
+        FAILED,
+    }
     sums = noted(held.store.folder)
     known |= {*sums}
     if held.is_sweep:

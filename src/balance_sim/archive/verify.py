@@ -35,12 +35,14 @@ from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Job, Task, TaskResult
 from balance_sim.replications.own import LOCAL, Own, function_named
 from balance_sim.replications.tables import column_words, summed
+from balance_sim.results.codebook import FILE as CODEBOOK
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import failed_rows, scenario_of, version
 from balance_sim.results.manifest import Manifest
+from balance_sim.results.result import Result
 from balance_sim.results.shards import FAILED, TABLES, Digest, FinishedBlock, changed, noted, take_away
 from balance_sim.results.store import Store, missing, runs_of
-from balance_sim.results.sweep_result import open_sweep
+from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.files import bytes_if_any
 
 SAMPLE = 4
@@ -248,16 +250,23 @@ def _failed_text(store: Store) -> str:
 def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
     """The summary as plain JSON data, and the tables beside it, from the blocks."""
     folder = held.store.folder
+    has_book = os.path.lexists(folder / CODEBOOK)  # folders of earlier versions have none
     if held.is_sweep:
         sweep = open_sweep(folder)
         tables = {f"{n}.csv": frame_csv(getattr(sweep, n)) for n in ("levels", "effects")}
-        return json.loads(json.dumps(sweep.summary())), tables
+        return json.loads(json.dumps(sweep.summary())), tables | _codebook(sweep, has_book=has_book)
     if held.manifest.game is not None:
         from balance_sim.game.keep import summary
         from balance_sim.game.study import open_game
 
-        return json.loads(json.dumps(summary(open_game(folder)))), {}
-    return json.loads(json.dumps(open_result(folder, held.runs).summary())), {}
+        game = open_game(folder)
+        return json.loads(json.dumps(summary(game))), _codebook(game.result, has_book=has_book)
+    result = open_result(folder, held.runs)
+    return json.loads(json.dumps(result.summary())), _codebook(result, has_book=has_book)
+
+
+def _codebook(study: Result | SweepResult, *, has_book: bool) -> dict[str, str]:
+    return {CODEBOOK: frame_csv(study.codebook)} if has_book else {}
 
 
 def _write_summary(held: Contents) -> None:

@@ -133,3 +133,6 @@ def _notes(scenario: Scenario, span: Span, *, whole: bool) -> Iterator[str]:
             "the scenario is calibrated on its own record: what is compared is in sample where the calibration's years "
             "(`years` in its file) hold the span"
         )
+
+
+gof = goodness_of_fit

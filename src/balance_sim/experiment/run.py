@@ -34,16 +34,22 @@ from balance_sim.replications.blocks import Block, runs_with_extra
 from balance_sim.replications.draws import drawing
 from balance_sim.replications.jobs import Job, Progress, Task, TaskResult
 from balance_sim.replications.outcomes import Outcome
-from balance_sim.replications.own import ArmHistory, Own, function_named, functions_of, references
+from balance_sim.replications.own import ArmHistory, Own, function_named, functions_of, meaning, references
+from balance_sim.results.codebook import FILE as CODEBOOK
 from balance_sim.results.estimates import estimates_of
+from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
-from balance_sim.results.store import missing
+from balance_sim.results.store import Store, missing
 from balance_sim.scenario.defaults import OWN
+from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from balance_sim.results.result import Result
+    from balance_sim.results.sweep_result import SweepResult
 
 RUNS = 100
 """Replications where no number is given: the headline's standard error in Beijing 2025 is then below 0.003."""
@@ -207,7 +213,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         extra_runs = sum(len(runs_with_extra(block)) for block in simulated) * lives
     many = sum(len(block) for block in simulated) * len(chosen) + extra_runs
     seconds = time.monotonic() - began
-    return AnalysedResult(
+    result = AnalysedResult(
         scenario=scenario,
         runs=runs,
         seed=seed,
@@ -217,6 +223,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         memory=sink.tables() if isinstance(sink, InMemory) else (),
         draws=draws,
         model=model,
+        meanings={name: meaning(reference) for name, reference in own},
         ahead=ahead,
         resumed=not simulated,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
@@ -227,6 +234,18 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
             "workers": workers,
         },
     )
+    keep_codebook(result)
+    return result
+
+
+def keep_codebook(result: Result | SweepResult) -> None:
+    """Put the codebook into the folder, if there is one, and it is not there yet."""
+    if result.folder is None or not len(result.codebook):
+        return
+    text, path = frame_csv(result.codebook), result.folder / CODEBOOK
+    if bytes_if_any(path) != text.encode():
+        with Store(result.folder).lock() as store:
+            store.write_text(CODEBOOK, text)
 
 
 def _placebos_and_channels(scenario: Scenario, arms: Sequence[str]) -> tuple[Placebos, Channels]:
@@ -306,8 +325,9 @@ def own_rules(scenario: Scenario, arms: Sequence[str], paths: Iterable[str] = ()
 
 def record_of_code(model: str | None, own: Own, rules: Own) -> dict[str, Any]:
     """What a manifest says of code of the user's own; nothing where there is none."""
+    told = {name: meaning(reference) for name, reference in own}
     code = sources([*([model] if model else []), *(reference for _, reference in (*own, *rules))])
-    out = {"own_outcomes": dict(own), "own_rules": dict(rules), "own_code": code}
+    out = {"own_outcomes": dict(own), "own_rules": dict(rules), "own_meanings": told, "own_code": code}
     return {key: value for key, value in out.items() if value}
 
 

@@ -28,6 +28,7 @@ from balance_sim.experiment.run import (
 from balance_sim.experiment.status import PROGRESS, bytes_spoken, spoken
 from balance_sim.model.classes import with_classes
 from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.plugins import load
 from balance_sim.pool.processes import Background
 from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms
@@ -40,7 +41,7 @@ from balance_sim.results.shards import TABLES, encode
 from balance_sim.results.store import missing, refuse_lost
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.design import Experiment, Overrides
-from balance_sim.scenario.experiment import AS_WRITTEN
+from balance_sim.scenario.experiment import AS_WRITTEN, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ MOST_BYTES = 10 << 30
 class Where:
     """Where blocks run, and what a run may take. client: a Dask cluster instead of local processes.
 
-    block: runs a block, None for about two seconds of work. outcomes: of one's own, as for `run`."""
+    block: runs a block, None for about two seconds of work. outcomes, terms: of one's own, as for `run`."""
 
     workers: int = 1
     client: Client | None = None
@@ -71,6 +72,7 @@ class Where:
     run_timeout: float | None = None
     block: int | None = None
     outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None = None
+    terms: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,10 @@ def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path
 
 
 def sweep(
-    experiment: Experiment,
+    experiment: Experiment | Path | str,
     *,
     out: Path | str | None = None,
+    workers: int = 1,
     where: Where | None = None,
     max_bytes: int = MOST_BYTES,
     dry_run: bool = False,
@@ -159,9 +162,11 @@ def sweep(
 
     Parameters
     ----------
-    experiment : what `load_experiment` read
+    experiment : the file, or what `load_experiment` read of it
     out : results folder; `default_folder` if not given
-    where : workers or cluster, a model of one's own, time limit, runs a block
+    workers : processes
+    where : in the place of `workers`: workers or cluster, a model, outcomes or terms of one's own, time limit, runs a
+        block
     max_bytes : the most that the plan may take on disk
     dry_run : tell the plan and run nothing
     retry_failed : run blocks with failed runs again
@@ -176,10 +181,17 @@ def sweep(
 
     Examples
     --------
-    `sweep(load_experiment("experiments/visibility_attention.yaml"), where=Where(workers=4))`
+    >>> import balance_sim as bs
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     swept = bs.sweep("experiments/smoke.yaml", out=folder)
+    ...     len(swept.points), swept.reference
+    (6, 'no_summit')
     """
     refuse_unguarded()
-    where = where or Where()
+    where = where or Where(workers)
+    load(where.terms)
+    experiment = load_experiment(experiment) if isinstance(experiment, Path | str) else experiment
     head = experiment.head
     check_seed(head.seed)
     model = import_model(where.model)
@@ -231,7 +243,7 @@ def sweep(
         # what a person or a script reads first
         summary = json.dumps(result.summary(), indent=1, allow_nan=False) + "\n"
         sink.store.write_text("summary.json", summary)
-        for name in ("levels", "effects"):
+        for name in ("levels", "effects", "codebook"):
             sink.store.write_text(f"{name}.csv", frame_csv(getattr(result, name)))
     return result
 

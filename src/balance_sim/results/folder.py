@@ -34,6 +34,7 @@ OUR_FILES = (
     "summary.json",
     "game.json",
     "failed.json",
+    "codebook.csv",
     "levels.csv",
     "effects.csv",
     "dyads.csv",

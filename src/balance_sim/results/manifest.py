@@ -134,6 +134,7 @@ class Manifest(_Part):
     own_rules: dict[Name, Name] | None = Field(
         default=None, description="module:function by the name of a term or kind of event, or null"
     )
+    own_meanings: dict[Name, str] | None = Field(default=None, description="a text by the name of an outcome, or null")
     own_code: dict[Name, Name] | None = Field(default=None, description="a sha256 by module, or null")
     game: PlayedBy | None = Field(default=None, description="a game: its name, its plan and its players' outcomes")
     experiment: Name | None = Field(default=None, description="a name")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import EPOCH, BlockTables, dyad_effects, of_arms
 from balance_sim.results import frames
+from balance_sim.results.codebook import codebook
 from balance_sim.results.estimates import Estimates, columns_by_arm, estimates_of
 from balance_sim.results.folder import scenario_of
 from balance_sim.results.frames import Outcomes
@@ -28,8 +29,11 @@ from balance_sim.results.shards import digest_of
 from balance_sim.results.store import Store, read_summary, runs_in, runs_of, warn_lacking
 from balance_sim.scenario.schema import Scenario
 
+if TYPE_CHECKING:
+    import xarray as xr
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a study of one scenario found. Frames are computed when asked for, from the block tables.
 
@@ -43,6 +47,7 @@ class Result:
     draws : whether each replication drew its parameters from the fit; or the name of joint draws
     model : `module:Class` of an agent of one's own that decided
     point : of a sweep's design; 0 in a single study
+    meanings : what outcomes of the user's own are, by name without `own_`
     recount : counts (runs, accords) tables again, by another class table
 
     Examples
@@ -66,6 +71,7 @@ class Result:
     draws: bool | str = False
     model: str | None = None
     point: int = 0
+    meanings: Mapping[str, str] = field(default_factory=dict)
     recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None
 
     card: ClassVar[Callable[[Any], str] | None] = None  # HTML for a notebook: set by the package's front
@@ -148,8 +154,18 @@ class Result:
         tables = [accords for _, accords in self.blocks()]
         if not tables:
             return pd.DataFrame()
-        whole: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas(use_threads=False)
-        return whole
+        whole = pa.concat_tables(tables)
+        words = [
+            field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in whole.schema
+        ]
+        plain: pd.DataFrame = whole.cast(pa.schema(words)).to_pandas(use_threads=False)
+        return plain
+
+    @cached_property
+    def codebook(self) -> pd.DataFrame:
+        """What every outcome is, a row each: outcome, meaning, unit, type, estimator, window_days, direction, kind,
+        group, fixed. See `results.codebook.codebook`."""
+        return codebook(self.by_run.names, self.meanings)
 
     @property
     def outcome_names(self) -> list[str]:
@@ -224,6 +240,44 @@ class Result:
 
         Of the tables as they were simulated, also where they are counted again by other classes."""
         return digest_of(replace(self, recount=None).blocks(), self.arms)
+
+    def __repr__(self) -> str:
+        arms = f"{len(self.arms)} arms" if len(self.arms) > 1 else "its control arm alone"
+        where = "in memory" if self.folder is None else f"in {self.folder}"
+        return f"<Result of {self.scenario.name}: {self.runs} replications of {arms}, seed {self.seed}, {where}>"
+
+    def to_xarray(self) -> xr.Dataset:
+        """Outcomes by arm and replication, dyads, states and curves, as an xarray Dataset: `results.labelled.dataset`.
+
+        Needs the extra `notebook`.
+
+        Examples
+        --------
+        >>> import balance_sim as bs
+        >>> result = bs.run(bs.load_scenario("experiments/smoke/what_if.yaml"), runs=4, seed=1)
+        >>> result.to_xarray()["accords_all_300"].dims
+        ('arm', 'replication')
+        """
+        from balance_sim.results.labelled import dataset
+
+        return dataset(self)
+
+    def to_inference_data(self) -> xr.DataTree:
+        """Draws of the parameters, outcomes and effects, as ArviZ reads them: `results.labelled.inference_data`.
+
+        Needs the extra `notebook`, and a run with `draw_parameters`.
+
+        Examples
+        --------
+        >>> import balance_sim as bs
+        >>> scenario = bs.load_scenario("experiments/smoke/what_if.yaml")
+        >>> result = bs.run(scenario, runs=3, seed=1, draw_parameters=True)
+        >>> dict(result.to_inference_data()["posterior"].sizes)
+        {'chain': 1, 'draw': 3}
+        """
+        from balance_sim.results.labelled import inference_data
+
+        return inference_data(self)
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows."""
@@ -319,6 +373,7 @@ class Result:
             folder=Path(folder),
             draws=manifest.draw_parameters,
             model=manifest.model,
+            meanings=manifest.own_meanings or {},
             failed=tuple(row for row in store.failed() if row["run"] < wanted),
             timing=timing if isinstance(timing, dict) else {},
         )

@@ -16,6 +16,7 @@ from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import chosen_arms, headline_arm
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.replications.recorder import share_steps
+from balance_sim.results.codebook import codebook
 from balance_sim.results.estimates import Estimates, in_chunks, rounded
 from balance_sim.results.folder import scenario_of
 from balance_sim.results.manifest import Manifest
@@ -27,7 +28,7 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepResult:
     """What a sweep found. Frames are gathered point by point from the shards; memory does not grow with runs.
 
@@ -43,6 +44,18 @@ class SweepResult:
     version: str
     manifest: Manifest
     failed: tuple[dict[str, Any], ...] = ()
+
+    def __repr__(self) -> str:
+        many = f"{len(self.table.points)} points, {self.runs} replications of {len(self.arms)} arms each"
+        return f"<SweepResult of {self.name}: {many}, in {self.folder}>"
+
+    @cached_property
+    def codebook(self) -> pd.DataFrame:
+        """What every outcome is, a row each: as `Result.codebook`."""
+        there = (pair[0] for number in self.table.numbers() for pair in self.blocks(number))
+        first = next(there, None)
+        names = [] if first is None else [name for name in first.column_names if name not in ("run", "arm")]
+        return codebook(names, self.manifest.own_meanings or {})
 
     @property
     def reference(self) -> str:
@@ -88,6 +101,7 @@ class SweepResult:
             failed=tuple(row for row in self.failed if row["point"] == number),
             point=number,
             model=self.manifest.model,
+            meanings=self.manifest.own_meanings or {},
         )
 
     @cached_property

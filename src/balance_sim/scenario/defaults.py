@@ -62,6 +62,15 @@ def default_weights() -> dict[str, float]:
 OWN = "own_"
 """Begins the name of what a user's own code defines: terms of willingness, kinds of event, outcomes."""
 
+REPLACED_TERMS = {
+    "distrust": (
+        "hostility",
+        "`distrust` read all that speaks against a partner, what it is drawn into included, and is gone",
+        "write `hostility`, which reads the partner's own hostile intent; its weight is another one",
+    )
+}
+"""A term of earlier versions -> the one in its place, what became of it, and what to do."""
+
 
 def is_term(name: str) -> bool:
     """Whether a weight can be given to it: a term of willingness, or one of the user's own, `own_<name>`."""

@@ -159,7 +159,7 @@ class Overrides:
     seed: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Experiment:
     """All that a sweep needs. `scenario` holds the file's `set` and `theory` already."""
 
@@ -170,6 +170,10 @@ class Experiment:
     factors: tuple[Factor, ...]
     points: tuple[DesignPoint, ...] = ()
     marks: dict[str, Mark] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        many = f"{self.count():,} points, {self.head.runs} replications each"
+        return f"<Experiment {self.name}: {', '.join(self.paths)}; {many}>"
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from balance_sim.scenario.actors import (
     read_names,
 )
 from balance_sim.scenario.arms import tidy
-from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, is_term, presets, weights_under
+from balance_sim.scenario.defaults import DEFAULT_PRESET, REPLACED_TERMS, default_tree, is_term, presets, weights_under
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
@@ -42,7 +42,6 @@ from balance_sim.scenario.layout import (
 )
 from balance_sim.scenario.nodes import REFUSED, Node, Refused, descend, from_plain, merged
 from balance_sim.scenario.schema import (
-    REPLACED_TERMS,
     SCHEMA_VERSION,
     TERMS,
     Audience,

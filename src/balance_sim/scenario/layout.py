@@ -12,10 +12,10 @@ from functools import cache
 import annotated_types
 
 from balance_sim.scenario import schema
-from balance_sim.scenario.defaults import is_term
+from balance_sim.scenario.defaults import REPLACED_TERMS, is_term
 from balance_sim.scenario.diagnostics import closest, did_you_mean, may_suggest, shown
 from balance_sim.scenario.nodes import Node, descend
-from balance_sim.scenario.schema import REPLACED_TERMS, TERMS, Strict
+from balance_sim.scenario.schema import TERMS, Strict
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 TERMS = tuple(default_weights())
-REPLACED_TERMS = {
-    "distrust": (
-        "hostility",
-        "`distrust` read all that speaks against a partner, what it is drawn into included, and is gone",
-        "write `hostility`, which reads the partner's own hostile intent; its weight is another one",
-    )
-}
-"""A term of earlier versions -> the one in its place, what became of it, and what to do."""
 SIGNAL_ORDER = (
     *("statement", "visit", "joint_summit", "exercise", "arms_or_basing"),
     *("treaty", "fighting_together"),
@@ -448,6 +440,12 @@ class Scenario(Strict):
         return isinstance(other, Scenario) and self.__dict__ == other.__dict__
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        many = f"{len(self.states)} states, {len(self.arms)} arms, {self.start} to {self.end}"
+        return f"<Scenario {self.name}: {many}, sha256 {self.sha256[:8] or 'not worked out'}>"
+
+    __str__ = __repr__
 
     @property
     def reference_arm(self) -> str:

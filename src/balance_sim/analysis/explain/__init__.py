@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,67 @@ from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.scenario.files import FileTooLarge, bytes_if_any
 
+if TYPE_CHECKING:
+    from balance_sim.analysis.explain.attribution import Attribution
+    from balance_sim.analysis.explain.pairs import PairTerms
+    from balance_sim.analysis.explain.timeline import Timeline
+
 FILE = "explain.json"
 LARGEST = 256 << 20  # bytes that are read at most
+
+
+def explain(
+    result: Result,
+    dyad: str | None = None,
+    run: int | None = None,
+    *,
+    arm: str | None = None,
+    runs: int | None = None,
+    workers: int = 1,
+) -> Attribution | PairTerms | Timeline:
+    """Why: which terms an effect goes through, what moved a dyad, or one replication told in order.
+
+    Parameters
+    ----------
+    result : of `run` or `open_result`
+    dyad : two codes, as `JPN-AUS`: the terms of its willingness in both arms
+    run : number of a replication: what happened in it, day by day; with `dyad`, its terms there
+    arm : the headline arm if not given
+    runs : replications attributed, up to 400 if not given; or that a dyad is averaged over, 64
+    workers : processes, of the attribution
+
+    Returns
+    -------
+    Attribution, PairTerms or Timeline
+        each with a frame, `table`, and the document of `explain --json`, `summary()`
+
+    Raises
+    ------
+    WrongRequest : for an arm, dyad or replication that the study does not have, and for agents of another class
+    StoreDamaged : where replications come out otherwise than in the folder
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> result = bs.run(bs.load_scenario("experiments/smoke/what_if.yaml"), runs=8, seed=1)
+    >>> bs.explain(result).table["group"].tolist()
+    ['gain', 'hostility', 'network', 'retaliation', 'patron', 'outside', 'feedback', 'effect']
+    >>> bs.explain(result, "XCO-XDO")
+    <PairTerms of XCO and XDO, defence_cooperation: summit beside no_summit>
+    """
+    from balance_sim.analysis.explain.attribution import attribute
+    from balance_sim.analysis.explain.pairs import explain_pairs
+    from balance_sim.analysis.explain.timeline import tell
+
+    explainable(result)
+    if dyad is not None:
+        states = tuple(part.strip().upper() for part in dyad.split("-"))
+        if len(states) != 2:
+            raise WrongRequest(f"dyad takes two codes, as in JPN-AUS, got `{dyad}`")
+        return explain_pairs(result, [(states[0], states[1])], arm=arm, runs=runs, run=run)[0]
+    if run is not None:
+        return tell(result, run, arm)
+    return attribute(result, arm, runs=runs, workers=workers)
 
 
 def explained(folder: Path) -> dict[str, Any]:

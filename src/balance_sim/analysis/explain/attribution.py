@@ -197,7 +197,7 @@ def effects_of_coalitions(
     return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Attribution:
     """What each coalition of groups makes of an outcome along the control arm's replications."""
 
@@ -209,6 +209,15 @@ class Attribution:
     of_runs: int  # finished runs of the study
     worth: Floats  # (R, 2^k) added to the control arm's outcome where the terms of the set bits are the arm's
     effect: Floats  # (R,) filtered effect of the study: the arm's own replication less the control arm's
+
+    def __repr__(self) -> str:
+        many = f"{len(self.groups)} groups of terms, {len(self.runs)} replications"
+        return f"<Attribution of {self.outcome} in {self.arm}, effect {self.effect.mean():+.4g}: {many}>"
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """As `attribution_table`."""
+        return attribution_table(self)
 
     @cached_property
     def by_run(self) -> Floats:

@@ -153,7 +153,7 @@ class Entry:
         return (self.date - self.date_reference).days if both and self.date_reference else 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Timeline:
     """One run of an arm beside its paired control run."""
 
@@ -167,6 +167,16 @@ class Timeline:
     value: float
     value_reference: float
     entries: tuple[Entry, ...]
+
+    def __repr__(self) -> str:
+        return f"<Timeline of replication {self.run}: {self.arm} beside {self.reference}, {len(self.entries)} entries>"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row an entry: date, what, mark, date_reference, text, a, b, kind, direction, origin, opened, signed."""
+        names = ("date", "what", "mark", "date_reference", "text", "a", "b", "kind", "direction", "origin")
+        rows = [{name: getattr(one, name) for name in (*names, "opened", "signed")} for one in self.entries]
+        return pd.DataFrame(rows, columns=[*names, "opened", "signed"])
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""

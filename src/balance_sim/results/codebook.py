@@ -1,0 +1,61 @@
+"""What every outcome of a study is, a row each: the codebook of its tables, also kept in the results folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from balance_sim.replications.outcomes import FILTERED, Outcome, fixed_beforehand, known_outcome
+
+FILE = "codebook.csv"
+COLUMNS = ["outcome", "meaning", "unit", "type", "estimator", "window_days", "direction", "kind", "group", "fixed"]
+
+
+def codebook(names: Iterable[str], meanings: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """A row an outcome, in the order of the tables.
+
+    Parameters
+    ----------
+    names : columns of the tables of outcomes, those of filtered estimates among them
+    meanings : what outcomes of the user's own are, by name without `own_`
+
+    Returns
+    -------
+    pandas.DataFrame
+        outcome; meaning; unit; type (`count`, `share`, `continuous`); estimator (`filtered` where `levels` and
+        `effects` are of the filtered estimate, else `count`); window_days, missing without one;
+        direction and kind of the agreements that are counted; group of states; fixed, whether no arm can change it
+
+    Examples
+    --------
+    >>> book = codebook(["accords_counter_30", "filtered_accords_counter_30", "own_first"], {"first": "Days to it."})
+    >>> book[["outcome", "unit", "estimator"]].values.tolist()
+    [['accords_counter_30', 'agreements', 'filtered'], ['own_first', 'as its author says', 'count']]
+    """
+    there = list(names)
+    filtered = {name.removeprefix(FILTERED) for name in there if name.startswith(FILTERED)}
+    rows = [_row(name, name in filtered, meanings or {}) for name in there if not name.startswith(FILTERED)]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"window_days": "Int64"})
+
+
+def _row(name: str, is_filtered: bool, meanings: Mapping[str, str]) -> dict[str, object]:  # noqa: FBT001
+    row: dict[str, object] = {"outcome": name, "estimator": "filtered" if is_filtered else "count"}
+    found = known_outcome(name)
+    if found is None:  # of another version
+        return row | dict.fromkeys(("meaning", "unit", "type", "direction", "kind", "group"), "") | {"fixed": False}
+    return row | {
+        "meaning": _meaning(found, name, meanings),
+        "unit": found.unit,
+        "type": found.type.value,
+        "window_days": found.window,
+        "direction": found.direction or "",
+        "kind": found.kind or "",
+        "group": found.group or "",
+        "fixed": fixed_beforehand(name),
+    }
+
+
+def _meaning(outcome: Outcome, name: str, meanings: Mapping[str, str]) -> str:
+    own = meanings.get(name.removeprefix("own_"), "") if outcome.measure == "own" else ""
+    return own or outcome.sentence

@@ -1,0 +1,109 @@
+"""What a study is in a notebook: short, with words for every outcome, and as labelled arrays."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import balance_sim as bs
+from balance_sim.pool.errors import MissingExtra, WrongRequest
+from balance_sim.replications.draws import joint_draws
+from balance_sim.replications.parameter_draws import at
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def scenario() -> bs.Scenario:
+    return bs.load_scenario(ROOT / "experiments" / "smoke" / "what_if.yaml")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("notebook") / "study"
+
+
+@pytest.fixture(scope="module")
+def result(scenario: bs.Scenario, folder: Path) -> bs.AnalysedResult:
+    return bs.run(scenario, runs=6, out=folder)
+
+
+@pytest.fixture(scope="module")
+def drawn(scenario: bs.Scenario) -> bs.AnalysedResult:
+    return bs.run(scenario, runs=2, draw_parameters="prior")
+
+
+def test_representations_are_short(scenario: bs.Scenario, result: bs.AnalysedResult) -> None:
+    experiment = bs.load_experiment(ROOT / "experiments" / "smoke.yaml")
+    game = bs.load_game(ROOT / "games" / "security_dilemma.yaml")
+    for one in (scenario, result, experiment, game, bs.explain(result, "XCO-XDO"), bs.explain(result, run=1)):
+        assert len(repr(one)) < 200 and repr(one).startswith(f"<{type(one).__name__.removeprefix('Analysed')} ")
+    assert str(scenario) == repr(scenario) and scenario.name in repr(scenario)
+
+
+def test_columns_of_words_are_words(result: bs.AnalysedResult) -> None:
+    frames = (result.outcomes, result.accords, result.levels, result.effects, result.dyads, result.states)
+    assert not [
+        name for frame in frames for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)
+    ]
+    assert {*result.accords["arm"]} == {*result.arms}
+
+
+def test_the_codebook_says_what_every_outcome_is(result: bs.AnalysedResult, folder: Path) -> None:
+    book = result.codebook.set_index("outcome")
+    assert [*book.index] == result.outcome_names == list(dict.fromkeys(result.levels["outcome"]))
+    assert book["meaning"].str.len().gt(20).all() and book["unit"].ne("").all() and book["meaning"].is_unique
+    told = result.levels.drop_duplicates("outcome").set_index("outcome")["estimator"]
+    pd.testing.assert_series_equal(book["estimator"], told, check_names=False)
+    assert book.loc["accords_counter_300", ["window_days", "direction"]].tolist() == [300, "counter"]
+    kept = pd.read_csv(folder / "codebook.csv", keep_default_na=False)
+    assert kept["outcome"].tolist() == [*book.index] and kept["meaning"].tolist() == [*book["meaning"]]
+    assert bs.open_result(folder).codebook.equals(result.codebook)
+
+
+def test_own_outcomes_are_said_in_their_authors_words(scenario: bs.Scenario) -> None:
+    def twice(history: bs.ArmHistory) -> np.ndarray:
+        """Agreements, counted twice."""
+        return 2 * history.outcomes["accords_all_300"]
+
+    book = bs.run(scenario, runs=1, outcomes={"twice": twice}).codebook.set_index("outcome")
+    assert book.loc["own_twice", "meaning"] == "Agreements, counted twice."
+
+
+def test_labelled_arrays_hold_the_frames(result: bs.AnalysedResult) -> None:
+    whole = result.to_xarray()
+    for arm in result.arms:
+        rows = result.outcomes[result.outcomes["arm"] == arm].sort_values("run")
+        np.testing.assert_array_equal(whole["accords_all_300"].sel(arm=arm), rows["accords_all_300"])
+    row = result.dyads[result.dyads["arm"] == "summit"].iloc[3]
+    found = whole["dyad_effect"].sel(arm="summit", dyad=f"{row['a']}-{row['b']}")
+    assert float(found) == row["effect"] and found["a"] == row["a"]
+    last = whole["counter_agreements"].isel(day=-1).mean("replication")
+    np.testing.assert_allclose(last, result.fan().groupby("arm")["mean"].last().loc[list(result.arms)])
+    assert whole["accords_all_300"].attrs["units"] == "agreements"
+
+
+def test_arviz_reads_draws_and_what_they_came_to(scenario: bs.Scenario, drawn: bs.AnalysedResult) -> None:
+    from arviz_base import extract
+
+    tree = drawn.to_inference_data()
+    betas = extract(tree, group="prior", var_names="parameters.beta").to_numpy()
+    draws = joint_draws(scenario, "prior")
+    assert betas.tolist() == [at(scenario, draws, k).parameters.beta for k in range(2)]
+    paired = drawn.outcomes.pivot(index="run", columns="arm", values="filtered_accords_all_300")
+    effects = tree["effects"]["filtered_accords_all_300"].sel(chain=0, arm="summit")
+    np.testing.assert_array_equal(effects, paired["summit"] - paired["no_summit"])
+
+
+def test_without_draws_or_the_extra_a_sentence_says_what_to_do(
+    result: bs.AnalysedResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(WrongRequest, match="run with draw_parameters='posterior'"):
+        result.to_inference_data()
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(MissingExtra, match=r"balance-sim\[notebook\]"):
+        result.to_xarray()
