@@ -180,7 +180,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      "weight = capability[i] * capability[j]", "weight = np.ones(len(i))"),
     ("model", "model/network.py", "a second agreement of a kind on record is not counted",
      "np.add.at(in_force, (record.pair[held], record.kind[held]), 1)",
-     "in_force[docket.pair[held], docket.kind[held]] = 1"),
+     "in_force[initial.pair[held], initial.kind[held]] = 1"),
     ("model", "model/network.py", "a second agreement of a kind in a run is not counted",
      "np.add.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)",
      "state.in_force[a.run[rows], a.pair[rows], a.kind[rows]] = 1"),

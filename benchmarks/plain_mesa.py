@@ -122,7 +122,7 @@ class PlainModel(mesa.Model):
         self.held: dict[tuple[int, int], list[int]] = {}
         self.talks: list[list[float]] = []
         self.signed: list[tuple[float, int, int, int]] = []
-        for pair, kind, stage in zip(world.docket.pair, world.docket.kind, world.docket.stage, strict=True):
+        for pair, kind, stage in zip(world.initial.pair, world.initial.kind, world.initial.stage, strict=True):
             if stage == 2:
                 self.held.setdefault((int(world.first[pair]), int(world.second[pair])), []).append(int(kind))
         self.depth = [[0.0] * self.n for _ in range(self.n)]

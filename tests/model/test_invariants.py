@@ -125,7 +125,9 @@ def test_the_order_of_rows_changes_no_accord(seed: int) -> None:
         run(SUMMIT, RUNS, 5, arms=["summit"]),
         run(SUMMIT.model_copy(update=update), RUNS, 5, arms=["summit"]),
     )
-    rows = [one.accords.drop(columns="occasion").astype(str) for one in (plain, moved)]  # a docket's row number
+    rows = [
+        one.accords.drop(columns="occasion").astype(str) for one in (plain, moved)
+    ]  # the row number of an initial agreement
     assert rows[0].equals(rows[1])
     names = plain.outcome_names
     np.testing.assert_allclose(moved.outcomes[names], plain.outcomes[names], rtol=1e-9, atol=1e-12)

@@ -156,7 +156,7 @@ def test_usual_talks_are_those_that_replications_begin_with(worlds: Worlds) -> N
     made = begin(world, worlds.baseline, 1, runs).accords
     under_way = made.take(np.flatnonzero(made.stage == 0))
     sides = np.concatenate([world.first[under_way.pair], world.second[under_way.pair]])
-    pair = world.docket.pair[world.docket.stage < 2]
+    pair = world.initial.pair[world.initial.stage < 2]
     known = np.concatenate([world.first[pair], world.second[pair]])
     free = np.setdiff1d(np.arange(world.n), known)
     mean = np.bincount(sides, minlength=world.n)[free] / 400

@@ -68,7 +68,7 @@ def test_constant_consent_gives_the_closed_form(tmp_path: Path) -> None:
     opened = rate * (signed_integral(np.asarray(stop), *of) - signed_integral(np.asarray(first), *of))
     # talks under way at the start: rate * mean of them, whose rest is signed with density (1 - F) / mean
     rest = rate * ((stop - first) - (signed_integral(np.asarray(stop), *of) - signed_integral(np.asarray(first), *of)))
-    known = np.isin(np.arange(len(world.first)), world.docket.pair[world.docket.stage < 2])
+    known = np.isin(np.arange(len(world.first)), world.initial.pair[world.initial.stage < 2])
     signed = found.signed[found.windows.longest]
     np.testing.assert_allclose(signed[~known], np.broadcast_to(opened + rest, signed[~known].shape), rtol=1e-5)
 
@@ -83,7 +83,7 @@ def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:
     days = np.linspace(0.0, 2000.0, 20001)
     spent = np.trapezoid(gives.busy(days), days, axis=0)
     np.testing.assert_allclose(spent, 40.0, rtol=1e-3, err_msg="in force at signature: busy for as long as talks last")
-    free = ~np.isin(np.arange(len(world.first)), world.docket.pair[world.docket.stage < 2])
+    free = ~np.isin(np.arange(len(world.first)), world.initial.pair[world.initial.stage < 2])
     np.testing.assert_allclose(idle[-1][free], 1.0 / (1.0 + 40.0 / DAYS_PER_YEAR), atol=0.01)
 
 

@@ -1,4 +1,4 @@
-"""The figures of channels and placebos, from frames made by hand."""
+"""The parts of the figure of arms, and placebos, from frames made by hand."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from balance_sim.experiment.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures import fitting
 from balance_sim.show.figures.effects import (
+    PARTS,
     STACK,
-    channels_table,
-    channels_title,
-    draw_channels,
+    arms_table,
+    channel_title,
+    draw_arms,
     draw_placebos,
     placebos_table,
     placebos_title,
@@ -29,14 +30,16 @@ CHANNELS = pd.DataFrame(
     {
         "arm": ["with", "half"],
         "title": ["The meeting", "The meeting, half as visible, and a long title that has to be folded"],
+        "role": ["headline", "other"],
         "picture": [0.03, 0.02],
         "threat": [0.09, -0.05],
         "rest": [0.0, 0.0],
-        "total": [0.12, -0.03],
+        "effect": [0.12, -0.03],
         "lo": [0.10, -0.04],
         "hi": [0.14, -0.02],
+        "mcse": [0.01, 0.005],
     }
-)
+).assign(n=9, control_level=2.0, control="The control", window=365)
 
 
 def placebos() -> pd.DataFrame:
@@ -52,12 +55,14 @@ def placebos() -> pd.DataFrame:
 
 
 def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:
-    figure = draw_channels(CHANNELS)
+    figure = draw_arms(CHANNELS)
     (axes,) = figure.axes
-    spans = sorted((round(bar.get_y()), round(bar.get_x(), 6), round(bar.get_width(), 6)) for bar in axes.patches)  # type: ignore[attr-defined]
+    spans = sorted((round(bar.get_y() + 0.4), round(bar.get_x(), 6), round(bar.get_width(), 6)) for bar in axes.patches)  # type: ignore[attr-defined]
     assert spans == [(-0, 0.0, -0.05), (0, 0.0, 0.02), (1, 0.0, 0.03), (1, 0.03, 0.09)]
+    dots = {line.get_xdata()[0]: line.get_ydata()[0] for line in axes.lines if line.get_marker() == "o"}
+    assert dots == {0.12: 1.0, -0.03: 0.0}  # of the whole effect, on the axis of its parts
     said = [text.get_text() for text in axes.texts]
-    assert said == ["+0.120  (0.100 to 0.140)", "-0.030  (-0.040 to -0.020)"]
+    assert said == ["+0.12  (0.10 to 0.14)", "-0.03  (-0.04 to -0.02)"]
 
 
 @pytest.mark.parametrize(
@@ -65,12 +70,12 @@ def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:
     [
         (0.03, 0.09, 0.1, "75 % of the effect runs through the threat"),
         (0.09, -0.03, 0.01, "pull apart, the picture by +0.09 and the threat by -0.03"),
-        (0.03, 0.09, -0.1, "no detectable effect"),
+        (0.03, 0.09, -0.1, ""),
     ],
 )
 def test_the_title_names_the_channel(picture: float, threat: float, lo: float, said: str) -> None:
-    table = CHANNELS.head(1).assign(picture=picture, threat=threat, total=picture + threat, lo=lo)
-    assert said in channels_title(table)
+    table = CHANNELS.head(1).assign(picture=picture, threat=threat, effect=picture + threat, lo=lo)
+    assert said in channel_title(table) and bool(said) == bool(channel_title(table))
 
 
 def test_placebos_are_stacked_and_the_event_is_marked() -> None:
@@ -91,20 +96,19 @@ def test_placebos_are_stacked_and_the_event_is_marked() -> None:
 
 def test_the_tables_are_those_of_the_study() -> None:
     result = run(load_scenario(SCENARIO), 3, 1)
-    table, parts = channels_table(result), result.channels.of("with", "accords_counter_365")
+    table, parts = arms_table(result), result.channels.of("with", "accords_counter_365")
     row = table.set_index("arm").loc["with"]
-    assert parts is not None and {name: row[name] for name in parts} == parts
-    assert row["title"] == "As it happened" and np.isnan(row["lo"])
+    assert parts is not None and {name: row[name] for name in PARTS} == {name: parts[name] for name in PARTS}
     found = placebos_table(result)
     for family in result.placebos.families:
         rows = found[found["family"] == family.name]
         assert len(rows) == (len(family.placebos) + 1 if len(family.placebos) else 0)
         assert set(rows["p"]) <= {family.p} and set(rows["verdict"]) <= {family.verdict}
-    for draw, frame in ((draw_channels, CHANNELS), (draw_placebos, placebos())):
+    for draw, frame in ((draw_arms, CHANNELS), (draw_placebos, placebos())):
         assert figure_bytes(draw(frame), "svg") == figure_bytes(draw(frame), "svg")
 
 
 def test_nothing_is_drawn_without_an_arm_to_compare() -> None:
     alone = CASES["reference only"]()
-    assert channels_table(alone).empty and placebos_table(alone).empty
-    assert not {"channels", "placebos"} & set(fitting(alone))
+    assert arms_table(alone).empty and placebos_table(alone).empty
+    assert not {"arms", "placebos"} & set(fitting(alone))

@@ -12,7 +12,15 @@ import balance_sim as bs
 from balance_sim.analysis.result import AnalysedResult
 from balance_sim.cli import main
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.show.figures.distributions import KINDS, effects_table, spread_of, values_table
+from balance_sim.show.figures import FIGURES
+from balance_sim.show.figures.distributions import (
+    KINDS,
+    course_of,
+    course_table,
+    effects_table,
+    spread_of,
+    values_table,
+)
 
 SMALL = Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml"
 
@@ -40,10 +48,31 @@ def test_every_kind_is_drawn_with_the_effect_in_its_title(result: AnalysedResult
     spec = spread_of(result, outcome, kind)
     figure = spec.draw(result)
     title = figure.get_suptitle()
-    assert title.startswith("Security agreements" if outcome[0] == "a" else "First counter days")
-    assert ("excludes zero" if kind == "forest" else "lie at") in title.replace("\n", " ")
-    marks = [ax for ax in figure.axes if ax.lines or ax.patches]
+    assert title.startswith(("Security agreements", "New security agreements", "First counter days"))
+    said = {"forest": "excludes zero", "fan": "the median is"}.get(kind, "lie at")
+    assert said in title.replace("\n", " ")
+    marks = [axes for axes in figure.axes if axes.lines or axes.patches]
     assert len(marks) == (2 if kind == "hist" else 1)
+
+
+def test_a_course_over_time_is_of_counts_by_week_or_of_windows(result: AnalysedResult) -> None:
+    assert course_of(result, "accords_counter_300") == "counter"
+    last = course_table(result, "counter").set_index("arm").query(f"day == {result.horizon}")["q50"]
+    counts = result.curves("counter")["no_summit"][:, -1]
+    assert last["no_summit"] == np.quantile(counts, 0.5, method="inverted_cdf")
+    windows = course_of(result, "insecurity_host_300")
+    assert isinstance(windows, dict) and [*windows] == sorted(result.scenario.report.windows)
+    assert course_table(result, windows)["day"].unique().tolist() == [*windows]
+    with pytest.raises(WrongRequest, match="no course over time; its kinds are: ecdf"):
+        spread_of(result, "first_counter_days", "fan")
+
+
+def test_all_figures_are_listed_without_results() -> None:
+    done = CliRunner().invoke(main, ["plot", "--list"])
+    assert done.exit_code == 0
+    for name in (*FIGURES, *KINDS, "Of sweep", "--pair"):
+        assert name in done.stdout
+    assert CliRunner().invoke(main, ["plot"]).exit_code == 2
 
 
 def test_what_is_not_there_is_a_wrong_request(result: AnalysedResult, tmp_path: Path) -> None:

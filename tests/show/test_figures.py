@@ -17,14 +17,12 @@ from studies import CASES, alike, four_runs
 from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.counts import (
     draw_fan,
-    draw_survival,
+    draw_outcomes,
     fan_effects_table,
     fan_table,
     fan_title,
     outcomes_table,
     outcomes_title,
-    survival_table,
-    survival_title,
 )
 from balance_sim.show.figures.dyads import draw_pairs, pairs_table, pairs_title
 from balance_sim.show.figures.effects import difference_table, difference_title, draw_difference
@@ -49,7 +47,6 @@ EMPTY = {
         "map",
         "mechanisms",
         "convergence",
-        "channels",
         "placebos",
     },
 }
@@ -114,12 +111,7 @@ def test_titles_state_the_finding() -> None:
     assert pairs_title(sure) == (
         "As it happened: 1 dyad becomes more likely to sign, 1 less; largest effect: CHN\u2013FRA, -1.00"
     )
-    assert survival_title(survival_table(result)).startswith(
-        "In 50 % of replications the first counter-balancing agreement comes on the same day"
-    )
     assert "none of 30 replications" in difference_title(difference_table(alike()))
-    nobody = survival_title(survival_table(CASES["no accords"]()))
-    assert "No counter-balancing agreement in any of 12 replications" in nobody
 
 
 @pytest.mark.fault("F31")
@@ -127,10 +119,14 @@ def test_one_run_and_no_difference_are_told_in_words() -> None:
     assert outcomes_title(outcomes_table(alike())).endswith("the two distributions are the same")
     one = CASES["one run"]()
     assert difference_title(difference_table(one)) == "As it happened: more agreements in the one replication"
-    changes = pd.DataFrame({"day": [0, 30], "change": 0.0, "lo": 0.0, "hi": 0.0, "n": 9, "host": "China", "group": "x"})
+    row = {"day": [30], "change": 0.0, "lo": 0.0, "hi": 0.0, "n": 9, "host": "China", "group": "x"}
+    changes = pd.DataFrame(row | {"estimator": "simulated"})
     assert relations_title(changes) == "Relations with China change in no group, in none of 9 replications"
-    moved = changes.assign(change=[0, -0.2], lo=[0, -0.3], hi=[0, -0.1])
-    assert relations_title(moved).startswith("By day 30 relations with China are worse in 1 of 1 group")
+    moved = changes.assign(change=-0.2, lo=-0.3, hi=-0.1)
+    assert relations_title(moved) == "By day 30 relations with China are worse in 1 of 1 group, most in X (-0.200)"
+    weeks = pd.DataFrame({"day": [0.0, 7.0], "change": [-0.5, -0.4], "group": "x", "estimator": "expected"})
+    both = pd.concat([moved, weeks.assign(host="China")])
+    assert relations_title(both).startswith("Relations with China fall at once, most in X (-0.500); by day 30 they are")
 
 
 def test_stances_are_told_as_differences_from_the_control() -> None:
@@ -165,7 +161,7 @@ def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
     assert draw_fan(fan_table(result), effects=fan_effects_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
     assert draw_difference(difference_table(result), ax=grid[0, 1]) is figure
     assert draw_pairs(pairs_table(result), ax=(grid[1, 1], grid[2, 1])) is figure
-    assert draw_survival(survival_table(result), ax=grid[2, 0]) is figure
+    assert draw_outcomes(outcomes_table(result), ax=grid[2, 0]) is figure
     assert figure.get_suptitle() == ""
     assert "As it happened" in grid[0, 1].get_title(loc="left")
 
@@ -174,10 +170,10 @@ def test_drawing_leaves_the_users_settings_alone() -> None:
     import matplotlib as mpl
 
     with mpl.rc_context({"font.size": 23.0, "font.family": ["serif"], "svg.hashsalt": "mine"}):
-        mine = figure_bytes(FIGURES["survival"].draw(four_runs()), "svg")
+        mine = figure_bytes(FIGURES["outcomes"].draw(four_runs()), "svg")
         assert mpl.rcParams["font.size"] == 23.0
         assert mpl.rcParams["svg.hashsalt"] == "mine"
-    assert mine == figure_bytes(FIGURES["survival"].draw(four_runs()), "svg")
+    assert mine == figure_bytes(FIGURES["outcomes"].draw(four_runs()), "svg")
 
 
 def test_words_have_contrast_and_colours_keep_their_sign_in_grey() -> None:
@@ -255,7 +251,7 @@ def mechanisms() -> pd.DataFrame:
         ("M8", np.nan, np.nan, np.nan, "emergent", "", np.nan, ""),
     ]
     table = pd.DataFrame(rows, columns=["id", "value", "lo", "hi", "tag", "found", "p", "verdict"])
-    return table.assign(name="a mechanism", none=0.0, words="0.02 (0.01 to 0.03)", control="The control")
+    return table.assign(name="a mechanism", words="0.02 (0.01 to 0.03)", control="The control")
 
 
 def test_a_mechanism_shows_its_placebo_p_and_verdict_and_one_without_a_dash() -> None:
@@ -277,10 +273,4 @@ def test_a_mechanism_shows_its_placebo_p_and_verdict_and_one_without_a_dash() ->
         "\u2013",
     ]
     assert cells.count("size only") == 1 and cells.count("no value") == 1
-
-
-def test_a_mechanism_that_is_zero_to_rounding_has_its_dot_on_the_line_of_none() -> None:
-    axes = draw_mechanisms(mechanisms()).axes[0]
-    dots = {round(line.get_ydata()[0]): line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"}
-    assert abs(dots[1]) < 1e-3 and dots[4] == pytest.approx(2 / 3)
-    assert set(dots) == {4, 3, 2, 1}  # none without a value
+    assert cells[1:6] == ["M1", "M3", "M5", "M13", "M8"]  # from the top down

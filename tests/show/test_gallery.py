@@ -10,8 +10,8 @@ from studies import CASES, alike, four_runs, study
 
 from balance_sim.show.atlas import thinned
 from balance_sim.show.figures import FIGURES, fitting, words_of
-from balance_sim.show.figures.counts import middle_half, outcomes_table, outcomes_title, overlap
-from balance_sim.show.figures.dyads import MOST, network_table, network_title
+from balance_sim.show.figures.counts import furthest, middle_half, outcomes_table, outcomes_title, overlap
+from balance_sim.show.figures.dyads import MOST, network_table, network_title, tied_at_start
 from balance_sim.show.figures.effects import arms_table, arms_title, convergence_table, convergence_title
 from balance_sim.show.figures.world import map_table, map_title, states_table
 from balance_sim.stats.intervals import paired_interval
@@ -72,7 +72,7 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     gains = study({"without": [[]] * 40, "with": [[(3, "JPN", "KOR")]] * 40})
     table = map_table(gains)
     assert table.loc[table["arc"], ["a", "b"]].to_numpy().tolist() == [["JPN", "KOR"]]
-    assert (table.loc[table["arc"], ["longitude_a", "latitude_a"]].iloc[0] == [140, 36]).all()
+    assert table.attrs["layout"].places["JPN"] == (140, 36)
     assert map_title(table, states_table(gains)) == (
         "As it happened: 2 states gain security agreements, JPN most (+1.00)"
     )
@@ -86,18 +86,26 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     )
 
 
-def test_the_network_holds_the_ties_that_can_be_detected() -> None:
-    """JPN-KOR gains in all runs, FRA-IND in half of them, and KOR-RUS in none that both do not have."""
-    with_it = [[(3, "JPN", "KOR"), *([(9, "FRA", "IND")] if run % 2 else []), (1, "KOR", "RUS")] for run in range(40)]
-    table = network_table(study({"without": [[(1, "KOR", "RUS")]] * 40, "with": with_it}))
-    assert table.loc[table["tie"], ["name_a", "name_b", "effect"]].to_numpy().tolist() == [
+def test_the_network_holds_new_ties_the_likeliest_first() -> None:
+    """JPN-KOR signs in all runs, FRA-IND in half of them; FRA-JPN has an agreement already: its next is no new tie."""
+    with_it = [[(3, "JPN", "KOR"), (9, "FRA", "JPN"), *([(9, "FRA", "IND")] if run % 2 else [])] for run in range(40)]
+    result = study({"without": [[]] * 40, "with": with_it})
+    table = network_table(result)
+    assert tied_at_start(result.scenario) == {frozenset(("FRA", "JPN"))}
+    assert table.loc[table["tie"], ["name_a", "name_b", "mean"]].to_numpy().tolist() == [
         ["JPN", "KOR", 1.0],
         ["FRA", "IND", 0.5],
     ]
-    assert network_title(table) == "As it happened: JPN, KOR and FRA are in all of the added security agreements"
+    assert network_title(table) == "The most likely new tie joins JPN\u2013KOR (1.00); FRA is in 1 of the 2 likeliest"
     one = network_table(study({"without": [[]] * 9, "with": [[(3, "JPN", "KOR")]] * 9}))
-    assert network_title(one) == "As it happened: the new tie joins JPN and KOR"
-    assert not network_table(four_runs())["tie"].any() and MOST > 15
+    assert network_title(one) == "The most likely new tie joins JPN\u2013KOR (1.00)"
+    assert not network_table(CASES["no accords"]())["tie"].any() and MOST > 15
+
+
+def test_only_arms_further_from_the_control_than_the_headline_are_drawn_beside_it() -> None:
+    """Shares with at most so many: with, at most 0.25 from the control; half, not at all."""
+    assert furthest(outcomes_table(four_runs()), 3) == []
+    assert furthest(outcomes_table(CASES["250 runs"]()), 3) == ["tenth"]
 
 
 def test_thinning_keeps_a_ring() -> None:

@@ -14,7 +14,7 @@ from studies import CASES, SCENARIO, alike, four_runs
 from balance_sim.show import report as report_page
 from balance_sim.show.figures import fitting
 from balance_sim.show.headline import finding
-from balance_sim.show.report import digest, report_html, save_study
+from balance_sim.show.report import digest, report_html, save_study, text_of
 from balance_sim.show.report.tables import cell
 from balance_sim.show.save import inlined, path_data
 
@@ -66,10 +66,10 @@ def test_it_answers_first(text: str, page: Page) -> None:
 
 def test_each_figure_has_its_finding_its_numbers_and_a_download(text: str, page: Page) -> None:
     svgs = [attrs for tag, attrs in page.elements if tag == "svg"]
-    assert len(svgs) == len(fitting(four_runs()))
+    assert len(svgs) == len(fitting(four_runs())) - 1  # the mechanisms are a table
     assert all(attrs["role"] == "img" and len(attrs["aria-label"] or "") > 20 for attrs in svgs)
     downloads = [attrs for tag, attrs in page.elements if tag == "a" and "download" in attrs]
-    assert len(downloads) == len(svgs)
+    assert len(downloads) == len(svgs) + 1
     whole = {attrs["download"]: urllib.parse.unquote((attrs["href"] or "").partition(",")[2]) for attrs in downloads}
     lines = whole["difference.csv"].splitlines()
     assert lines == ["title,fewer,same,more,n", "As it happened,0,0.5,0.5,4", "Half,0,1,0,4"]
@@ -78,7 +78,8 @@ def test_each_figure_has_its_finding_its_numbers_and_a_download(text: str, page:
 
 def test_nothing_is_fetched_and_nothing_is_run(text: str, page: Page) -> None:
     tags = {tag for tag, _ in page.elements}
-    assert tags.isdisjoint({"script", "iframe", "object", "embed", "form", "base", "foreignobject"})
+    assert text.count("<script") == 1  # the map's: what is pointed at says its effect
+    assert tags.isdisjoint({"iframe", "object", "embed", "form", "base", "foreignobject"})
     for tag, attrs in page.elements:
         assert "style" not in attrs, "the policy would drop it"
         assert not any(name.startswith("on") for name in attrs)
@@ -91,6 +92,7 @@ def test_nothing_is_fetched_and_nothing_is_run(text: str, page: Page) -> None:
     assert f"style-src '{digest(style[0])}'" in (policy or "")
     assert "default-src 'none'" in (policy or "") and "unsafe" not in (policy or "")
     assert "@import" not in style[0] and "url(" not in style[0]
+    assert f"script-src '{digest(text_of('replay.js'))}'" in (policy or "")
 
 
 def test_ids_are_unique_and_references_lead_somewhere(page: Page) -> None:

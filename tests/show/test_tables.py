@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from studies import SCENARIO, four_runs, study
 
-from balance_sim.show.figures.counts import fan_effects_table, fan_runs_table, fan_table, survival_table
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.show.figures.counts import fan_effects_table, fan_runs_table, fan_table
 from balance_sim.show.figures.dyads import pairs_table, state_order
 from balance_sim.show.figures.effects import difference_table
+from balance_sim.show.figures.waiting import first_of, first_table
 from balance_sim.show.headline import direction_table, top_pairs
 from balance_sim.stats.scores import exact_share
 
@@ -65,16 +67,19 @@ def test_paired_counts_are_shared_out() -> None:
     assert table.loc["with", "title"] == "As it happened"
 
 
-def test_survival_against_hand_counts() -> None:
-    table = survival_table(four_runs())
-    base = table[table["arm"] == "without"].set_index("day")  # first days: 5, 10, 100, never
-    assert base.loc[[0, 5, 6, 10, 11, 100, 365], "at_risk"].tolist() == [4, 4, 3, 3, 2, 2, 1]
-    assert base.loc[[4, 5, 10, 99, 100, 365], "share"].tolist() == [1.0, 0.75, 0.5, 0.5, 0.25, 0.25]
-    row = table[(table["arm"] == "with") & (table["day"] == 0)].iloc[0]
-    # Days 10, 5, 365, 90 against 10, 5, never, 100: waits differ by 0, 0, 0, -10.
-    assert row["delay"] == -2.5
-    assert row["delay_mcse"] == pytest.approx(2.5)
-    assert row["same_day"] == 0.5
+def test_first_agreements_of_a_dyad_against_hand_counts() -> None:
+    result = four_runs()
+    table = first_table(result, "KOR", "JPN")  # without: days 10, 5, never, never; with: the same
+    base = table[table["arm"] == "without"].set_index("day")
+    assert base.loc[[4, 5, 9, 10, 365], "share"].tolist() == [0.0, 0.25, 0.25, 0.5, 0.5]
+    late = first_table(result, "FRA", "KOR").set_index(["arm", "day"])["share"]
+    assert late[("without", 365)] == 0.25 and late[("with", 199)] == 0.25 and late[("with", 200)] == 0.5
+    figure = first_of(result, "FRA-KOR")
+    said = figure.draw(result).get_suptitle().replace("\n", " ").replace("\u00a0", " ")
+    assert said == "FRA and KOR sign a new security agreement in 25 % of replications without and 50 % with the event"
+    for pair, why in (("FRA-FRA", "two states"), ("FRA", "no state ``"), ("FRA-KOX", "did you mean `KOR`")):
+        with pytest.raises(WrongRequest, match=why):
+            first_of(result, pair)
 
 
 @pytest.mark.parametrize(

@@ -150,16 +150,16 @@ def at_start(worlds: Worlds, sought: Sought) -> Floats:
         return np.asarray(under_way.signed(*bounds) * sought.kinds)
     out = under_way.in_force(*bounds)
     world = worlds.reference
-    ladder, docket, collapse = world.ladder, world.docket, world.rules.collapse_rate / DAYS_PER_YEAR
-    rows = np.flatnonzero((docket.stage == 1) & np.isnan(docket.fixed_in_force))
-    rows = rows[ladder.force_days[docket.kind[rows]] > 0]  # the others were in force at once
-    kind, waited = docket.kind[rows], np.maximum(-docket.signed[rows], 0.0)
+    ladder, initial, collapse = world.ladder, world.initial, world.rules.collapse_rate / DAYS_PER_YEAR
+    rows = np.flatnonzero((initial.stage == 1) & np.isnan(initial.fixed_in_force))
+    rows = rows[ladder.force_days[initial.kind[rows]] > 0]  # the others were in force at once
+    kind, waited = initial.kind[rows], np.maximum(-initial.signed[rows], 0.0)
     late, early = (
         signed_from_age(np.full(len(rows), day), waited, ladder.force_shape[kind], ladder.force_days[kind], collapse)
         for day in reversed(bounds)
     )
     chance = (late - early) * np.where(waited == 0, 1.0 - ladder.at_once[kind], 1.0)
-    for pair, of_kind, one in zip(docket.pair[rows], kind, chance, strict=True):
+    for pair, of_kind, one in zip(initial.pair[rows], kind, chance, strict=True):
         out[:, pair, of_kind] += one
     return np.asarray(out * sought.kinds)
 

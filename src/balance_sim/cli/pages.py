@@ -14,41 +14,48 @@ REPLICATIONS, AGREEMENTS = ("replications", "runs"), ("agreements", "accords")  
 
 
 @click.command()
-@click.argument("results", metavar="RESULTS...")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="RESULTS... [NAME]...")
 @click.option(
     "--out", type=options.FOLDER,
     help="Folder to write figures/ into  [default: RESULTS; comparison/ in the last of several]",
 )  # fmt: skip
-@click.option("--list", "only_list", is_flag=True, help="Print the names of the figures and what each answers.")
+@click.option(
+    "--list", "only_list", is_flag=True,
+    help="Print the figures there are and what each answers; of RESULTS alone where they are given.",
+)  # fmt: skip
 @click.option(
     "--outcome", metavar="NAME", help="Draw this outcome instead, whichever it is: accords_all_365, own_x, ..."
 )
 @click.option(
-    "--kind", type=click.Choice(["ecdf", "hist", "ridge", "forest"]), default="ecdf", show_default=True,
+    "--kind", type=click.Choice(["ecdf", "hist", "ridge", "forest", "fan"]), default="ecdf", show_default=True,
     help="How --outcome is drawn; of a sweep, forest.",
 )  # fmt: skip
+@click.option("--pair", metavar="A-B", help="Draw when this dyad signs instead, by its codes: JPN-AUS.")
 @options.classes_option
 def plot(
-    results: str, names: tuple[str, ...], out: Path | None, only_list: bool, outcome: str | None, kind: str,
+    names: tuple[str, ...], out: Path | None, only_list: bool, outcome: str | None, kind: str, pair: str | None,
     classes: str | None,
 ) -> None:  # fmt: skip
     """Draw the figures of RESULTS: all of them, or those named.
 
     RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
     `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side: theories, for one."""
-    from balance_sim.show.plots import Plots, home_of, is_results
+    from balance_sim.show.plots import Plots, catalogue, home_of, is_results
 
-    texts = [results, *(name for name in names if is_results(name))]
-    wanted = [name for name in names if not is_results(name)]
+    if not names and only_list:
+        for line in catalogue():
+            click.echo(line)
+        return
+    if not names:
+        raise click.UsageError("Missing argument RESULTS: a results folder; --list alone prints all figures there are")
+    texts = [names[0], *(name for name in names[1:] if is_results(name))]
+    wanted = [name for name in names[1:] if not is_results(name)]
     plots = Plots.of_all(texts, classes)
-    if outcome is not None:
-        from balance_sim.show.figures.distributions import spread_of
+    if outcome is not None or pair is not None:
         from balance_sim.show.save import save_drawn
 
-        study = plots.results
-        figure = spread_of(study, outcome, kind)
-        for path in save_drawn({figure.name: figure.draw(study)}, out or home_of(texts)):
+        figure = plots.chosen(outcome, kind, pair)
+        for path in save_drawn({figure.name: figure.draw(plots.results)}, out or home_of(texts)):
             click.echo(path)
         return
     if only_list:

@@ -185,7 +185,7 @@ class World:
     pair_index: Ints  # (n, n), -1 on the diagonal
     ladder: AgreementTypes
     rules: Rules
-    docket: InitialAgreements
+    initial: InitialAgreements
     grid: Floats  # (S + 1,) step boundaries
     focal_day: float
     capability: Floats  # (n,)

@@ -49,7 +49,7 @@ def wait(key: Keys, purpose: int, rate_per_year: float) -> Floats:
 
 def initial_agreements(world: World, seed: int, runs: Keys) -> AgreementRows:
     """The initial agreements in R runs: talks and signed agreements under way; of those in force, which end in time."""
-    rules, kinds, record = world.rules, world.ladder, world.docket
+    rules, kinds, record = world.rules, world.ladder, world.initial
     run, row = (grid.ravel() for grid in np.indices((len(runs), len(record.ids))))
     key = accord_keys(world, runs, seed, run, record.pair[row], record.kind[row], record.keys[row])
     ended = np.where(np.isnan(record.ended[row]), wait(key, _END, rules.end_rate), record.ended[row])
@@ -276,7 +276,7 @@ def sign_talks(world: World, baseline: Baseline, state: BlockState, view: View, 
     fixed = None
     recorded = few.origin == SCHEDULED
     if recorded.any():
-        fixed = np.where(recorded, world.docket.fixed_in_force[np.where(recorded, few.count, 0)], np.nan)
+        fixed = np.where(recorded, world.initial.fixed_in_force[np.where(recorded, few.count, 0)], np.nan)
     _to_force(world, few, np.arange(len(few.run)), fixed=fixed)
     a.in_force[signed] = few.in_force
     a.fails[signed] = few.signed + wait(few.key, _FAIL_SIGNED, rules.collapse_rate)

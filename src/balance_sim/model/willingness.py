@@ -318,7 +318,7 @@ def expected_log(mean: Floats) -> Floats:
 
 def _talks_budget(x: Extremes) -> Bounds:
     usual = expected_log(x.baseline.talks.reshape(-1, x.world.n))
-    clocks = float((x.world.n - 1) * len(x.world.ladder.names) + len(x.world.docket.ids))
+    clocks = float((x.world.n - 1) * len(x.world.ladder.names) + len(x.world.initial.ids))
     return (usual.min(axis=0) - np.log1p(clocks))[:, None, None], usual.max(axis=0)[:, None, None]
 
 

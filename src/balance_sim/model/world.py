@@ -71,7 +71,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         pair_index=pair_index,
         ladder=ladder,
         rules=rules,
-        docket=record,
+        initial=record,
         grid=grid,
         focal_day=focal_day,
         capability=capability,

@@ -342,21 +342,21 @@ class ExpectedSignatures:
         for k, (since, moment) in enumerate(pairwise(edges)):
             in_talks = np.maximum(in_talks - signed[k], 0.0) * np.exp(-self.collapse * (moment - since))
             out[k] = in_talks + np.einsum("jm,jpm->pm", wait[k, : k + 1], signed[: k + 1])
-        docket = self.world.docket
-        for row in np.flatnonzero(docket.stage < 2):
-            out[:, docket.pair[row], docket.kind[row]] += self._on_record(int(row), moments)
+        initial = self.world.initial
+        for row in np.flatnonzero(initial.stage < 2):
+            out[:, initial.pair[row], initial.kind[row]] += self._on_record(int(row), moments)
         return np.asarray(np.minimum(out, 1.0))
 
     def _on_record(self, row: int, moments: Floats) -> Floats:
         """(K,) the same of an agreement on record that is signed, or whose date is fixed."""
-        docket, kind = self.world.docket, int(self.world.docket.kind[row])
-        in_force, signed = docket.fixed_in_force[row], docket.fixed_signed[row]
+        initial, kind = self.world.initial, int(self.world.initial.kind[row])
+        in_force, signed = initial.fixed_in_force[row], initial.fixed_signed[row]
         date = signed if np.isnan(in_force) else in_force
         if not np.isnan(date):
             return np.asarray((moments < date).astype(float))
-        if docket.stage[row] == 0:
+        if initial.stage[row] == 0:
             return np.zeros(len(moments))  # among the talks at the start
-        waited = max(-float(docket.signed[row]), 0.0)
+        waited = max(-float(initial.signed[row]), 0.0)
         one = np.s_[kind : kind + 1]
         lasted = np.maximum(self.waiting(np.array([waited]), one), 1e-300)
         return np.asarray((self.waiting(waited + moments[:, None], one) / lasted)[:, 0])

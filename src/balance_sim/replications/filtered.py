@@ -138,18 +138,18 @@ class TalksAtStart:
         shape = (len(self.world.first), len(self.world.ladder.names))
         chance = chance_under_way(self.world, worlds.baseline)
         self.chance = chance.reshape(-1, *shape).copy()  # (R or 1, P, M)
-        docket = self.world.docket
-        under_way = docket.stage < 2
-        self.chance[:, docket.pair[under_way], docket.kind[under_way]] = 0.0
-        free = np.isnan(docket.fixed_signed) & np.isnan(docket.fixed_in_force)
-        self.on_record = np.flatnonzero((docket.stage == 0) & free)
+        initial = self.world.initial
+        under_way = initial.stage < 2
+        self.chance[:, initial.pair[under_way], initial.kind[under_way]] = 0.0
+        free = np.isnan(initial.fixed_signed) & np.isnan(initial.fixed_in_force)
+        self.on_record = np.flatnonzero((initial.stage == 0) & free)
 
     @property
     def under_way(self) -> Floats:
         """(R or 1, P, M) expected number of talks under way at the start, but for those with a fixed date."""
-        docket = self.world.docket
+        initial = self.world.initial
         out = self.chance * share_lasting(self.world.ladder, self.world.rules.collapse_rate)
-        out[:, docket.pair[self.on_record], docket.kind[self.on_record]] += 1.0
+        out[:, initial.pair[self.on_record], initial.kind[self.on_record]] += 1.0
         return np.asarray(out)
 
     def signed(self, first: float, stop: float) -> Floats:
@@ -176,14 +176,14 @@ class TalksAtStart:
             ]
         )
         unobserved, recorded = (np.diff(by, axis=1) for by in self._by(days))
-        kind = self.world.docket.kind[self.on_record]
+        kind = self.world.initial.kind[self.on_record]
         return self._of_clocks((unobserved * lag).sum(axis=1), (recorded * lag[kind]).sum(axis=1))
 
     def _by(self, days: Floats) -> tuple[Floats, Floats]:
         """Probability to be signed by each of D days: (M, D) of unobserved negotiations, (K, D) of talks on record."""
-        ladder, docket, rows = self.world.ladder, self.world.docket, self.on_record
-        shape, mean, kind = ladder.talks_shape[:, None], ladder.talks_days[:, None], docket.kind[rows]
-        age = np.maximum(-np.nan_to_num(docket.opened[rows]), 0.0)[:, None]
+        ladder, initial, rows = self.world.ladder, self.world.initial, self.on_record
+        shape, mean, kind = ladder.talks_shape[:, None], ladder.talks_days[:, None], initial.kind[rows]
+        age = np.maximum(-np.nan_to_num(initial.opened[rows]), 0.0)[:, None]
         return (
             signed_from_steady_state(days, shape, mean, self.collapse),
             signed_from_age(days, age, shape[kind], mean[kind], self.collapse),
@@ -191,8 +191,8 @@ class TalksAtStart:
 
     def _of_clocks(self, unobserved: Floats, recorded: Floats) -> Floats:
         """(R or 1, P, M) from the probability of each kind, (M,), and of each of the talks on record, (K,)."""
-        out, docket, rows = self.chance * unobserved, self.world.docket, self.on_record
-        for pair, kind, chance in zip(docket.pair[rows], docket.kind[rows], recorded, strict=True):
+        out, initial, rows = self.chance * unobserved, self.world.initial, self.on_record
+        for pair, kind, chance in zip(initial.pair[rows], initial.kind[rows], recorded, strict=True):
             out[:, pair, kind] += chance
         return np.asarray(out)
 

@@ -24,13 +24,12 @@ from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import Variations
 from balance_sim.scenario.assemble import value_at
-from balance_sim.show import atlas
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
-from balance_sim.show.figures.dyads import states_table
+from balance_sim.show.figures.dyads import has_dyads, states_table
 from balance_sim.show.headline import by_size, clear
-from balance_sim.show.report import policy, rendered, text_of
-from balance_sim.show.save import path_data
+from balance_sim.show.report import map_of, policy, rendered, text_of
 from balance_sim.show.wording import arm_title, printable, state_names
+from balance_sim.show.worldmap import shapes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +41,6 @@ FILE = "explore.html"
 SCALE = 100_000  # effects on a dyad are a few thousandths of an agreement
 MOST_PAIRS, MOST_DAYS = 12, 14
 CHANNELS = ("picture", "threat", "rest")
-WIDTH = 960.0  # of the map, in the page's units
-PLANE = 5.4133, 1.3173627  # Equal Earth: width, and height from the equator to a pole
 VISIBILITY, RELIABILITY, ATTENDANCE = "visibility", "patron reliability", "attendance"
 VISIBILITIES = 0.25, 0.5, 0.75, 1.0
 RELIABILITIES = 0.5, 0.6, 0.7, 0.8
@@ -63,12 +60,14 @@ class Dial:
 
 @dataclass(frozen=True)
 class ExplorerDesign:
-    """Dials, and points as (place on each dial, study). question: what is asked, where not the scenario's own."""
+    """Dials, and points as (place on each dial, study). question: what is asked, where not the scenario's own; study:
+    simulated where the dials start, or next to it: of which a replication can be replayed."""
 
     dials: tuple[Dial, ...]
     points: Callable[[], Iterator[tuple[tuple[int, ...], Result | ExpectedEffect]]]
     count: int
     question: str = ""
+    study: Result | None = None
 
 
 def design_of(study: Result | SweepResult, progress: Callable[[int, int], None] | None = None) -> ExplorerDesign:
@@ -96,7 +95,13 @@ def of_sweep(sweep: SweepResult) -> ExplorerDesign:
             spot = tuple(place[str(row.get(dial.name))] for dial, place in zip(dials, places, strict=True))
             yield spot, sweep.point(number)
 
-    return ExplorerDesign(tuple(dials), points, len(numbers), sweep.question)
+    def away(number: int) -> int:
+        row = rows[number]
+        spots = [places[k][str(row.get(dial.name))] - dial.start for k, dial in enumerate(dials)]
+        return sum(spot * spot for spot in spots)
+
+    nearest = sweep.point(min(numbers, key=away))
+    return ExplorerDesign(tuple(dials), points, len(numbers), sweep.question, nearest)
 
 
 def around(result: Result, progress: Callable[[int, int], None] | None = None) -> ExplorerDesign:
@@ -128,7 +133,7 @@ def around(result: Result, progress: Callable[[int, int], None] | None = None) -
             control = ExpectedControl.among(controls, reference_key(scenario), worlds)
             yield spot, ExpectedEffect(scenario, arm, *figures(worlds, arm, control, split=False))
 
-    return ExplorerDesign(dials, points, len(spots))
+    return ExplorerDesign(dials, points, len(spots), study=result)
 
 
 def dials_of(scenario: Scenario) -> list[Choice]:
@@ -246,7 +251,8 @@ def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) ->
 
     n: replications; e: effect by the ends of the windows, l, h: its 95 % CI (null: one replication); m, w: mean of the
     control arm and of the headline by day, q: the control's 5, 50 and 95 % of replications; p: [dyad, effect, low,
-    high, clear] of the dyads furthest from zero; s: [state, effect] of those whose CI excludes zero. pairs: the dyads'
+    high, clear] of the dyads furthest from zero; s: [state, effect, low, high] of those whose CI excludes
+    zero. pairs: the dyads'
     numbers, added to."""
     table = table[table["day"].isin(days)]
     base, chosen = (table[table["role"] == part] for part in ("reference", "headline"))
@@ -269,7 +275,10 @@ def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) ->
              int(row["clear"])]
             for row in top
         ],
-        "s": [[codes[row["code"]], round(SCALE * row["effect"])] for row in states[states["clear"]].to_dict("records")],
+        "s": [
+            [codes[row["code"]], *whole(row[k] for k in ("effect", "lo", "hi"))]
+            for row in states[states["clear"]].to_dict("records")
+        ],
     }  # fmt: skip
 
 
@@ -309,55 +318,13 @@ def whole(values: Iterable[float]) -> list[Any]:
     return [round(SCALE * float(v)) if np.isfinite(v) else None for v in values]
 
 
-def shapes(scenario: Scenario) -> dict[str, Any]:
-    """The map: viewBox, the land outside the roster as one path; by state a path or a dot [x, y] (null: none),
-    and the place where its arcs end."""
-    longitudes = [s.longitude for s in scenario.states if s.longitude is not None and s.latitude is not None]
-    middle = (atlas.emptiest_meridian(longitudes) + 360.0) % 360.0 - 180.0
-    by_code = atlas.by_iso3()
-    of_state = [by_code.get(state.id) for state in scenario.states]
-    paths = [path_of(shape, middle) if shape else None for shape in of_state]
-    places: list[list[float] | None] = []
-    for state in scenario.states:
-        if state.longitude is None or state.latitude is None:
-            places.append(None)
-            continue
-        spot = _placed(*atlas.on_map(state.longitude, state.latitude, middle))
-        places.append([round(float(v), 1) for v in spot])
-    inside = {atlas.ANTARCTICA, *(shape.numeric for shape in of_state if shape)}
-    others = [country for country in atlas.countries() if country.numeric not in inside]
-    top, bottom = (float(_placed(*atlas.equal_earth(0.0, latitude))[1]) for latitude in (84.0, -57.0))
-    return {
-        "box": f"0 {top:.0f} {WIDTH:.0f} {bottom - top:.0f}",
-        "land": "".join(path_of(country, middle) for country in others),
-        "paths": paths,
-        "dots": [None if path else place for path, place in zip(paths, places, strict=True)],
-        "places": places,
-        "caption": atlas.CAPTION,
-    }
-
-
-def _placed(x: Any, y: Any) -> tuple[Any, Any]:
-    """Of the map's plane in the page's units."""
-    width, height = PLANE
-    return (np.asarray(x) + width / 2) * WIDTH / width, (height - np.asarray(y)) * WIDTH / width
-
-
-def path_of(country: atlas.Country, middle: float) -> str:
-    """A country as an SVG path, cut at the map's edge."""
-    out = []
-    for ring in atlas.rings_on_map(country, middle):
-        corners = " L ".join(f"{a:.2f} {b:.2f}" for a, b in zip(*_placed(*ring), strict=True))
-        out.append(path_data(f"M {corners} z"))
-    return "".join(out)
-
-
 def explorer_html(design: ExplorerDesign) -> str:
     """The page of a design. The same bytes for the same results. Raises WrongRequest where no replication finished."""
     found = document(design)
     if not found:
         raise WrongRequest("no replication finished, so there is nothing to explore")
-    return _page("explore", f"{found['title']}: explorer", found)[0]
+    replayed = map_of(design.study) if design.study is not None and has_dyads(design.study) else ""
+    return _page("explore", f"{found['title']}: explorer", found, replayed=replayed)[0]
 
 
 def live_html(found: dict[str, Any]) -> tuple[str, str]:
@@ -367,12 +334,13 @@ def live_html(found: dict[str, Any]) -> tuple[str, str]:
     return _page("live", f"{found['title']}: live", found, connect="'self'")
 
 
-def _page(name: str, title: str, found: dict[str, Any], connect: str = "'none'") -> tuple[str, str]:
-    """A page with its data and script, and its policy."""
+def _page(name: str, title: str, found: dict[str, Any], connect: str = "'none'", replayed: str = "") -> tuple[str, str]:
+    """A page with its data and script, and its policy. replayed: the map of a replication, as HTML."""
     text = json.dumps(found, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     # JSON in a script element, which `<` could end; as an escape it cannot.
-    content = {"title": title, "found": found, "data": text.replace("<", "\\u003c")}
+    content = {"title": title, "found": found, "data": text.replace("<", "\\u003c"), "replayed": replayed}
     script, style = text_of("draw.js") + text_of(f"{name}.js"), text_of("report.css") + text_of("explore.css")
+    script += text_of("replay.js") if replayed else ""
     return rendered(f"{name}.html", content, script, style, connect), policy(style, script, connect)
 
 

@@ -26,11 +26,23 @@ from balance_sim.results.recount import Counting, by_one_table
 from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
-from balance_sim.show.figures import figures_of, fitting
+from balance_sim.scenario.diagnostics import did_you_mean, listed
+from balance_sim.show.figures import (
+    COMPARISON_FIGURES,
+    FIGURES,
+    GAME_FIGURES,
+    GOF_FIGURES,
+    SCORE_FIGURES,
+    SWEEP_FIGURES,
+    figures_of,
+    fitting,
+)
 from balance_sim.show.save import save_drawn
 from balance_sim.show.wording import arm_words, printable
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from balance_sim.show.figures import Study
     from balance_sim.show.figures.style import FigureSpec
 
@@ -155,12 +167,21 @@ class Plots[S: Study]:
         study = self.study.study.result if isinstance(self.study, PlayedGame) else self.study
         if isinstance(study, Result | SweepResult):
             return study
-        raise WrongRequest("--outcome is of one results folder of `run`, `sweep` or `game`")
+        raise WrongRequest("--outcome and --pair are of one results folder of `run`, `sweep` or `game`")
 
     @property
     def figures(self) -> dict[str, FigureSpec]:
         """All figures of such a study, by name."""
         return figures_of(self.study)
+
+    def chosen(self, outcome: str | None = None, kind: str = "ecdf", pair: str | None = None) -> FigureSpec:
+        """The figure of one outcome, or of when one dyad (`JPN-AUS`) signs. Raises WrongRequest."""
+        from balance_sim.show.figures.distributions import spread_of
+        from balance_sim.show.figures.waiting import first_of
+
+        if outcome is not None and pair is not None:
+            raise WrongRequest("--outcome and --pair are two figures: ask for one at a time")
+        return first_of(self.results, pair) if pair is not None else spread_of(self.results, str(outcome), kind)
 
     def questions(self) -> dict[str, str]:
         """Names of all figures of such a study, and what each answers."""
@@ -170,6 +191,69 @@ class Plots[S: Study]:
         """Draw those named, or all that fit, into `folder`/figures. Raises CannotWrite."""
         chosen = fitting(self.study) if names is None else names
         return save_drawn({name: self.figures[name].draw(self.study) for name in chosen}, folder)
+
+
+def plot(
+    study: Any, name: str | None = None, *, outcome: str | None = None, kind: str = "ecdf", pair: str | None = None
+) -> Figure:
+    """A figure of results, as `balance-sim plot` draws it; a notebook shows it.
+
+    Parameters
+    ----------
+    study : what `run`, `sweep` or `open_result` give, a results folder, or a list of several folders side by side
+    name : of the figure, one of `balance-sim plot --list`; if not given, the first one, of a run the fan chart
+    outcome : draws this outcome instead, whichever it is
+    kind : how, with `outcome`: `ecdf`, `hist`, `ridge`, `forest` or `fan`
+    pair : draws when this dyad signs instead, by its codes: `"JPN-AUS"`
+
+    Returns
+    -------
+    A `matplotlib.figure.Figure`, which has `savefig`
+
+    Raises
+    ------
+    WrongRequest : where there is no such figure, outcome, kind or dyad, or nothing to show
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> from balance_sim.show.plots import plot
+    >>> result = bs.run(bs.load_scenario("experiments/smoke/five_states.yaml"), runs=4, seed=1)
+    >>> plot(result, "convergence").get_suptitle().split()[:3]
+    ['After', '4', 'replications']
+    """
+    if isinstance(study, str | Path):
+        plots: Plots[Any] = Plots.of_all([str(study)])
+    elif isinstance(study, list | tuple):
+        plots = Plots.of_all([str(one) for one in study])
+    else:
+        plots = Plots(study)
+    if outcome is not None or pair is not None:
+        if name is not None:
+            raise WrongRequest("a figure is named, or an outcome or a dyad is given: not both")
+        return plots.chosen(outcome, kind, pair).draw(plots.results)
+    figures = plots.figures
+    name = next(iter(figures)) if name is None else name
+    if name not in figures:
+        near = did_you_mean(name, figures) or f"there are: {listed(figures, 40)}"
+        raise WrongRequest(f"no figure `{name}` of such a study; {near}")
+    return figures[name].draw(plots.study)
+
+
+def catalogue() -> list[str]:
+    """All figures there are by what they are of, a line each with what it answers, and the kinds for any outcome."""
+    from balance_sim.show.figures.distributions import KINDS
+
+    of = {
+        "run": FIGURES, "sweep": SWEEP_FIGURES, "game": GAME_FIGURES, "several results": COMPARISON_FIGURES,
+        "hindcast or score": SCORE_FIGURES, "gof": GOF_FIGURES,
+    }  # fmt: skip
+    lines = []
+    for what, figures in of.items():
+        lines += [f"Of {what}:", *(f"  {name:<16}{one.question}" for name, one in figures.items()), ""]
+    lines += ["Of any outcome, `plot RESULTS --outcome NAME --kind KIND`:"]
+    lines += [f"  {name:<16}{words[:1].upper()}{words[1:]}." for name, words in KINDS.items()]
+    return [*lines, "", "Of a dyad, `plot RESULTS --pair JPN-AUS`: when it first signs."]
 
 
 def _goodness_of_fit(path: Path) -> GoodnessOfFit:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,9 +79,9 @@ def save_drawn(figures: dict[str, Figure], folder: Path | str) -> list[Path]:
 
 
 def write_figures(
-    figures: dict[str, Figure], folder: Path, *, text: bool = False, told: Callable[[], None] | None = None
+    figures: dict[str, Figure], folder: Path, *, text: Collection[str] = (), told: Callable[[], None] | None = None
 ) -> dict[str, bytes]:
-    """Write figures as PNG and SVG. text: returns each, by name, as an SVG whose words stay words. told: called after
+    """Write figures as PNG and SVG. text: names of which an SVG whose words stay words is returned. told: called after
     each. Raises CannotWrite.
 
     While one thread compresses and writes a figure, the next is drawn."""
@@ -91,7 +91,7 @@ def write_figures(
         for name, figure in figures.items():
             writes.append(writer.submit(_write_png, place / f"{name}.png", pixels_of(figure)))
             writes.append(writer.submit(write_atomic, place / f"{name}.svg", figure_bytes(figure, "svg")))
-            if text:
+            if name in text:
                 worded[name] = figure_bytes(figure, "svg", text=True)
             if told is not None:
                 told()

@@ -255,7 +255,9 @@ def treatment(result: Result, arm: str) -> str:
 
 
 def group_words(name: str) -> str:
-    """A group's name as it is read: `us_allies` is US Allies."""
+    """A group's name as it is read: `us_allies` is US Allies, `asia_others` Others in Asia."""
+    if name.endswith("_others"):
+        return f"Others in {group_words(name.removesuffix('_others'))}"
     return " ".join(word.upper() if word in SHORT else capital(word) for word in arm_words(name).split())
 
 

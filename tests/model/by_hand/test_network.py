@@ -90,15 +90,15 @@ def ends(worlds: Worlds, when: dict[str, float], day: float) -> BlockState:
     state = begin(world, worlds.baseline, 1, NONE)
     rows = state.accords
     assert not (rows.origin == 5).any()  # nothing ends at rate 0, so nothing is carried along
-    docket = world.docket
-    at = [docket.ids.index(name) for name in when]
+    initial = world.initial
+    at = [initial.ids.index(name) for name in when]
     from balance_sim.model.pipeline import IN_FORCE
     from balance_sim.model.state import AgreementRows
 
     run = np.zeros(len(at), dtype=np.int64)
-    of = docket.pair[at], docket.kind[at], np.array(at), docket.keys[at], docket.opened[at]
+    of = initial.pair[at], initial.kind[at], np.array(at), initial.keys[at], initial.opened[at]
     one = AgreementRows.begun(IN_FORCE, run, *of)
-    one.stage[:], one.ended, one.in_force = 2, np.array(list(when.values())), docket.in_force[at]
+    one.stage[:], one.ended, one.in_force = 2, np.array(list(when.values())), initial.in_force[at]
     state.accords.append(one)
     state.day = day
     turn_of_step(world, state)

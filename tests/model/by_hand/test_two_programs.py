@@ -211,11 +211,13 @@ def as_plain(world: World, state: BlockState, plain: ModuleType) -> list:  # typ
         )
         for row in np.flatnonzero(a.run == 1)
     ]  # fmt: skip
-    docket, kept = world.docket, {one.count for one in there if one.origin == "in_force"}
-    for row in np.flatnonzero(docket.stage == 2):  # those that outlast the scenario
+    initial, kept = world.initial, {one.count for one in there if one.origin == "in_force"}
+    for row in np.flatnonzero(initial.stage == 2):  # those that outlast the scenario
         if row not in kept:
-            pair = frozenset((world.codes[world.first[docket.pair[row]]], world.codes[world.second[docket.pair[row]]]))
+            pair = frozenset(
+                (world.codes[world.first[initial.pair[row]]], world.codes[world.second[initial.pair[row]]])
+            )
             there.append(
-                plain.Agreement(pair, world.ladder.names[docket.kind[row]], "in_force", int(row), stage="in_force")
+                plain.Agreement(pair, world.ladder.names[initial.kind[row]], "in_force", int(row), stage="in_force")
             )
     return there

@@ -41,8 +41,8 @@ def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:
 
 
 FIGURES = _named(
-    counts.draw_fan, effects.draw_arms, effects.draw_channels, effects.draw_placebos, uncertainty.draw_uncertainty,
-    effects.draw_difference, counts.draw_outcomes, counts.draw_survival, world.draw_map, dyads.draw_pairs,
+    counts.draw_fan, effects.draw_arms, effects.draw_placebos, uncertainty.draw_uncertainty,
+    effects.draw_difference, counts.draw_outcomes, world.draw_map, dyads.draw_pairs,
     dyads.draw_network, explained.draw_mechanisms, explained.draw_attribution, explained.draw_timeline,
     relations.draw_relations, relations.draw_stances, effects.draw_convergence,
 )  # fmt: skip

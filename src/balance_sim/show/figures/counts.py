@@ -1,4 +1,4 @@
-"""Counts of agreements over replications: as they add up, at the end, until the first, and as replications come in."""
+"""Counts of agreements over replications: as they add up, and at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from balance_sim.replications.outcomes import Outcome
 from balance_sim.results import frames
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.stats.intervals import paired_interval
 from balance_sim.stats.scores import exact_share
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def draw_fan(
 
     runs: of `fan_runs_table`, drawn instead of the bands where it has rows."""
     lines = runs if runs is not None and len(runs) else None
-    _spread(axes[0], table, lines)
+    draw_spread(axes[0], table, lines)
     small = "Counter-balancing: neither state takes part, both fear those who do, and neither is aligned with them."
     if len(axes) > 1:
         _effects(axes[1], effects)
@@ -120,7 +119,10 @@ def held(table: pd.DataFrame) -> pd.DataFrame:
     return whole
 
 
-def _spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None) -> None:
+def draw_spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None) -> None:
+    """Bands of the control arm's replications (or a line each), its median and the headline arm's; names at the right.
+
+    table: role, title, day, q05, q25, q50, q75, q95; runs: run, day, count."""
     from matplotlib.collections import LineCollection
     from matplotlib.ticker import MaxNLocator
 
@@ -259,169 +261,51 @@ def _span(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
+def furthest(table: pd.DataFrame, most: int) -> list[str]:
+    """The other arms whose distribution is further from the control's than the headline arm's, the furthest first: by
+    the largest gap between shares with at most so many (Kolmogorov, Smirnov); at most so many arms."""
+    share = table.pivot(index="count", columns="arm", values="cumulative")
+    control = share[say.arm_with_role(table, "reference")]
+    gap = share.sub(control, axis=0).abs().max()
+    headline = say.arm_with_role(table, "headline")
+    least = gap[headline] if headline is not None else 0.0
+    apart = [arm for arm in _others(table) if gap[arm] > least + 1e-9]
+    return sorted(apart, key=lambda arm: -gap[arm])[:most]
+
+
 @style.figure(
     "outcomes", "How far apart are the replications of each arm?", outcomes_table,
     page=lambda _: style.panels(10.6, 5.4), empty="No replication finished: there are no counts to show.",
 )  # fmt: skip
 def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
-    """A step line an arm: the share of replications with at most so many agreements."""
+    """A step line an arm, the share of replications with at most so many agreements: the control, filled, the headline
+    arm, and those further from the control than it."""
     from matplotlib.ticker import MaxNLocator
 
-    ax, others, chosen = axes[0], _others(table), say.arm_with_role(table, "headline")
+    ax, chosen, far = axes[0], say.arm_with_role(table, "headline"), furthest(table, 3)
     base = say.arm_with_role(table, "reference")
-    looks: list[tuple[str | None, str, Any, float]] = [(base, style.INK, "-", 2.8)]
-    looks += [(chosen, style.SKY, style.DASHES, 1.8)] if chosen is not None else []
-    looks += [(arm, colour, dashes, 1.3) for arm, (colour, dashes) in zip(others, style.OTHERS, strict=False)]
+    looks: list[tuple[str | None, Any, Any, float]] = [(base, style.INK, "-", 2.4)]
+    looks += [(arm, colour, "-", 1.8) for arm, (colour, _) in zip(far, style.OTHERS, strict=False)]
+    looks += [(chosen, style.SKY, style.DASHES, 2.0)] if chosen is not None else []
     for arm, colour, dashes, width in looks:
         rows = table[table["arm"] == arm]
         count, share = rows["count"].to_numpy(float), rows["cumulative"].to_numpy(float)
         edges = np.concatenate([[count[0] - 1], count, [count[-1] + 1]])
         steps = np.concatenate([[0.0], share, [1.0]])
         name = style.folded(say.first(rows, "title") + (" (control)" if arm == base else ""), 34)
+        if arm == base:
+            ax.fill_between(edges, steps, step="post", color="#ededed", linewidth=0)
         ax.step(edges, steps, where="post", color=colour, linestyle=dashes, linewidth=width, label=name)
     ax.set_xlim(table["count"].min() - 1, table["count"].max() + 1)
     style.share_axis(ax, "share of replications\nwith at most so many", 1.02)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
     ax.set_xlabel(f"{say.COUNTER} {say.within(int(table['window'].iloc[0]))}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    left = len(others) - len(style.OTHERS)
-    more = f" {say.plural(left, 'more arm is', 'more arms are')} in the table." if left > 0 else ""
+    left = table["arm"].nunique() - len(looks)
+    more = f" {say.plural(left, 'more arm is', 'more arms are')} as near to the control or nearer." if left > 0 else ""
     return style.Words(
         outcomes_title(table),
         f"{say.plural(int(table['n'].iloc[0]), 'replication')} per arm; not smoothed",
         f"The spread of replications does not shrink with more of them; the CI of the mean does.{more}",
         wrap=84,
     )
-
-
-WAITING_DAYS, WAITING_SHARE = 30, 0.25
-
-
-def _waits(result: Result) -> bool:
-    """Whether a share of replications worth drawing goes a month without a counter-balancing agreement."""
-    if "first_counter_days" not in result.by_run.names:
-        return False
-    frame = result.by_run.frame("first_counter_days")
-    days = frame.loc[frame["arm"] == result.reference, "first_counter_days"]
-    return bool((~(days <= WAITING_DAYS)).mean() >= WAITING_SHARE)
-
-
-def survival_table(result: Result) -> pd.DataFrame:
-    """Tidy: arm, role, day 0 to the horizon; runs at risk, first counter-balancing agreements that day, share without.
-
-    That share has a 95 % CI (Clopper, Pearson; each day by itself). Every replication is watched to the horizon, so it
-    is a plain proportion and Kaplan and Meier's estimate as well. The same on each row of an arm: n; `delay`,
-    the mean paired difference in days without a counter-balancing agreement (the horizon at most: the restricted mean)
-    with its 95 % CI and Monte Carlo error; the share of replications whose first comes on the same day, or
-    never, in both."""
-    if not result.finished:
-        return pd.DataFrame()
-    result.need("first_counter_days")
-    frame = result.by_run.frame("first_counter_days")
-    by_arm = frame.pivot(index="run", columns="arm", values="first_counter_days")
-    parts = []
-    for arm in (a for a in result.arms if a in by_arm):
-        days, base = by_arm[arm].to_numpy(float), by_arm[result.reference].to_numpy(float)
-        waited, waited_base = (np.where(np.isnan(d), float(result.horizon), d) for d in (days, base))
-        same = (days == base) | (np.isnan(days) & np.isnan(base))
-        alike = arm == result.reference or arm in result.alike
-        mean, error, lo, hi = paired_interval(waited, waited_base, alike=alike)
-        part = frames.survival(days, result.horizon)
-        low, high = exact_share(np.rint(part["share"].to_numpy() * len(days)), np.array(float(len(days))))
-        delay = {"delay": mean, "delay_lo": lo, "delay_hi": hi, "delay_mcse": error, "same_day": same.mean()}
-        parts.append(part.assign(arm=arm, lo=low, hi=high, n=len(days), **delay))
-    return say.titled(pd.concat(parts, ignore_index=True), result)
-
-
-def survival_title(table: pd.DataFrame) -> str:
-    """The finding: how often the day is the same, and by how much the first comes sooner."""
-    base, chosen = (table[table["role"] == part] for part in ("reference", "headline"))
-    left, what = float(base["share"].iloc[-1]), "the first counter-balancing agreement comes"
-    if chosen.empty:
-        day = int(base["day"].iloc[-1])
-        return f"{say.percent(1 - left)} of replications see a counter-balancing agreement by day {day}"
-    row = chosen.iloc[0]
-    n = int(row["n"])
-    if left == 1 and float(chosen["share"].iloc[-1]) == 1:
-        return f"No counter-balancing agreement in any of {say.plural(n, 'replication')}, with or without"
-    if row["same_day"] == 1:
-        runs = "the one replication" if n == 1 else f"all {n:,} replications"
-        return f"The first counter-balancing agreement comes on the same day in {runs}, with and without"
-    same = f"In {say.percent(float(row['same_day']))} of replications {what} on the same day with and without"
-    delay, lo, hi = float(row["delay"]), float(row["delay_lo"]), float(row["delay_hi"])
-    sense = "sooner" if delay < 0 else "later"
-    if not np.isfinite(lo):
-        return f"One replication: {what} {say.plural(int(abs(delay)), 'day')} {sense} in {row['title']}"
-    if lo <= 0 <= hi:
-        return f"{same}; no detectable delay"
-    places = say.decimals(float(row["delay_mcse"]), lo, hi)
-    return f"{same}; on average it comes {say.number(abs(delay), places)} days {sense} with"
-
-
-@style.figure(
-    "survival", "When does the first counter-balancing agreement come?", survival_table, fits=_waits,
-    page=lambda _: style.panels(8.6, 5.6), empty="No replication finished: there is no first agreement to show.",
-)  # fmt: skip
-def draw_survival(axes: list[Axes], table: pd.DataFrame) -> style.Words:
-    """Share of replications still without a counter-balancing agreement in two arms; those at risk in rows beneath."""
-    ax, table = axes[0], table[table["role"].isin(["reference", "headline"])]
-    end, shown = _last_day(table), [say.arm_with_role(table, part) for part in ("reference", "headline")]
-    arms = [arm for arm in shown if arm is not None]
-    lines = ((style.INK, "-", 3.0), (style.SKY, style.DASHES, 1.5))
-    for arm, (colour, dashes, width) in zip(arms, lines, strict=False):
-        rows = table[(table["arm"] == arm) & (table["day"] <= end)]
-        if arm == arms[0]:
-            ax.fill_between(rows["day"], rows["lo"], rows["hi"], step="post", color="#d5d5d5", linewidth=0)
-        looks: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": width}
-        ax.step(rows["day"], rows["share"], where="post", label=say.title_of(table, arm), **looks)
-    left = float(table.loc[table["day"] == table["day"].max(), "share"].max())
-    ax.legend(loc="upper right" if left < 0.8 else "lower left", frameon=False)
-    ax.set_xlim(0, end)
-    style.share_axis(ax, "share of replications still without", 1.03)
-    ax.set_xlabel("days after the event")
-    step = next((s for s in (5, 10, 15, 30, 60, 90, 180) if end / s <= 9), 365)
-    ax.set_xticks(ticks := list(range(0, end + 1, step)))
-    _at_risk(ax, table, arms, ticks)
-    band = f"Grey band: 95 % CI of the share in {say.title_of(table, arms[0])}, each day by itself"
-    under = f"{say.plural(int(table['n'].iloc[0]), 'replication')}. {band}"
-    return style.Words(survival_title(table), under, _small_print(table), 76, 120)
-
-
-def _small_print(table: pd.DataFrame) -> str:
-    horizon, chosen = int(table["day"].max()), table[table["role"] == "headline"]
-    left = table[table["day"] == horizon]
-    if (left["share"] == 0).all():
-        words = f"Every replication has its first by day {int(table.loc[table['events'] > 0, 'day'].max())}."
-    else:
-        still = [f"{row['title']} {say.percent(row['share'])}" for row in left.to_dict("records")]
-        words = f"Still without one at day {horizon}, and cut off there: {', '.join(still)}."
-    if len(chosen) and np.isfinite(chosen["delay_lo"].iloc[0]) and chosen["same_day"].iloc[0] < 1:
-        delay, lo, hi, error = chosen[["delay", "delay_lo", "delay_hi", "delay_mcse"]].iloc[0].tolist()
-        places = say.decimals(error, lo, hi)
-        told = f"{say.number(delay, places)} (95 % CI {say.interval(lo, hi, places)})"
-        words += f" Mean paired difference in days without one: {told}."
-    return words
-
-
-def _last_day(table: pd.DataFrame) -> int:
-    """Where the curves have ended, rounded up; the horizon where they have not."""
-    waiting = table.loc[table["share"] > 0, "day"]
-    last = int(waiting.max()) + 1 if len(waiting) else 1
-    whole = 10 if last <= 100 else 30
-    return min(int(table["day"].max()), -(-last // whole) * whole)
-
-
-def _at_risk(ax: Axes, table: pd.DataFrame, arms: list[str], ticks: list[int]) -> None:
-    """Rows of numbers under the axis: replications without a counter-balancing agreement before that day."""
-    under: dict[str, Any] = {"textcoords": "offset points", "va": "top", "annotation_clip": False}
-    under |= {"fontsize": style.SMALL}
-    words = "replications still waiting"
-    ax.annotate(words, (0, 0), (0, -37), xycoords="axes fraction", color=style.QUIET, **under)
-    for row, (arm, colour) in enumerate(zip(arms, (style.INK, style.BLUE), strict=False)):
-        drop = -51 - 13 * row
-        at_risk = table[table["arm"] == arm].set_index("day")["at_risk"]
-        name, looks = "control" if row == 0 else "with", under | {"color": colour}
-        ax.annotate(name, (0, 0), (-16, drop), xycoords="axes fraction", ha="right", **looks)
-        for day in ticks:
-            words, across = f"{int(at_risk.loc[day]):,}", ax.get_xaxis_transform()
-            ax.annotate(words, (day, 0), (0, drop), xycoords=across, ha="center", **looks)

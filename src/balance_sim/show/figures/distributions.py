@@ -1,4 +1,4 @@
-"""Any outcome, as it is spread over replications: `plot RESULTS --outcome NAME --kind ecdf|hist|ridge|forest`.
+"""Any outcome, as it is spread over replications: `plot RESULTS --outcome NAME --kind ecdf|hist|ridge|forest|fan`.
 
 Shapes are of what was drawn in each replication, not smoothed and not filtered; effects, in the title and in `forest`,
 are paired with the control arm, and filtered where there is a filtered estimate."""
@@ -6,6 +6,7 @@ are paired with the control arm, and filtered where there is a filtered estimate
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ KINDS = {
     "hist": "how often each value came, a panel an arm, the control arm behind",
     "ridge": "the same, a row an arm",
     "forest": "paired effect with its interval, a row an arm; of a sweep, a row a point",
+    "fan": "median, 50 % and 90 % of the control arm over time, and the headline arm's median",
 }
 MOST_ARMS, MOST_POINTS, BINS = 7, 60, 30
 ROWS = ["arm", "title", "role", "value", "n", "effect", "lo", "hi", "mcse"]
@@ -52,7 +54,9 @@ def spread_of(study: Result | SweepResult, outcome: str, kind: str) -> style.Fig
     if outcome not in names:
         near = did_you_mean(outcome, names)
         raise WrongRequest(f"no outcome `{outcome}` there; {near or 'there are: ' + listed(names, 40)}")
-    marks = {"ecdf": draw_ecdf, "hist": draw_hist, "ridge": draw_ridge, "forest": draw_forest}[kind]
+    if kind == "fan" and isinstance(study, Result):
+        table = partial(course_table, course=course_of(study, outcome))
+    marks = {"ecdf": draw_ecdf, "hist": draw_hist, "ridge": draw_ridge, "forest": draw_forest, "fan": draw_course}[kind]
     question = f"{say.capital(say.outcome_words(outcome))}: {KINDS[kind]}"
     pages: dict[str, Callable[[pd.DataFrame], list[Axes]]] = {
         "ecdf": lambda _: style.panels(10.6, 5.4),
@@ -61,6 +65,7 @@ def spread_of(study: Result | SweepResult, outcome: str, kind: str) -> style.Fig
         ),
         "ridge": lambda found: style.panels(9.6, 1.6 + 0.75 * _arms(found)),
         "forest": lambda found: style.panels(9.6, 1.6 + 0.34 * max(len(found), 3)),
+        "fan": lambda _: style.panels(10.6, 4.8),
     }
     return style.FigureSpec(
         f"{kind}_{outcome}", question, table, partial(marks, outcome=outcome), pages[kind],
@@ -96,6 +101,40 @@ def effects_table(result: Result, outcome: str) -> pd.DataFrame:
         value=rows["effect"],
     )
     return rows.sort_values("effect", ascending=False, kind="stable").reindex(columns=ROWS).reset_index(drop=True)
+
+
+def course_of(result: Result, outcome: str) -> str | dict[int, str]:
+    """What tells of an outcome over time: of new security agreements their direction, for weekly counts; else the
+    outcomes that measure the same at the end of each window. Raises WrongRequest where there is only one."""
+    found = known_outcome(outcome)
+    assert found is not None
+    if found.measure == "accords" and found.of in say.DIRECTIONS:
+        return found.of
+    every = [one for name in result.outcome_names if (one := known_outcome(name)) is not None]
+    same = [one for one in every if (one.measure, one.of) == (found.measure, found.of)]
+    windows = {one.window: one.name for one in same if one.window is not None}
+    if len(windows) < 2:
+        others = listed([name for name in KINDS if name != "fan"])
+        raise WrongRequest(f"`{outcome}` is measured once, so it has no course over time; its kinds are: {others}")
+    return dict(sorted(windows.items()))
+
+
+def course_table(result: Result, course: str | dict[int, str]) -> pd.DataFrame:
+    """Tidy: arm, role, day, mean, q05, q25, q50, q75, q95, n of the control and the headline arm. course: of
+    `course_of`."""
+    if not result.finished:
+        return pd.DataFrame()
+    if isinstance(course, str):
+        table = result.fan(None if course == "all" else course)
+    else:
+        wide = result.by_run.frame(*course.values())
+        parts = []
+        for day, name in course.items():
+            of_arm = wide.groupby("arm", sort=False)[name]
+            shares = {f"q{share:02d}": of_arm.quantile(share / 100) for share in (5, 25, 50, 75, 95)}
+            parts.append(pd.DataFrame({"mean": of_arm.mean(), **shares, "n": of_arm.size()}).assign(day=day))
+        table = pd.concat(parts).reset_index()
+    return say.titled(table[table["arm"].isin([result.reference, result.headline_arm])], result)
 
 
 def points_table(result: SweepResult, outcome: str) -> pd.DataFrame:
@@ -272,6 +311,39 @@ def draw_forest(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Wo
     return style.Words(
         title, f"paired with the control arm over {n}; grey: the interval holds zero", say.CAVEAT, wrap=72
     )
+
+
+def draw_course(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+    """Bands of the control arm's replications over time, its median and the headline arm's; names at the right."""
+    ax, days = axes[0], sorted(table["day"].unique())
+    count = _is_count(outcome)
+    where: dict[str, Any] = {"step": "post"} if count else {}
+    base, chosen = (table[table["role"] == role].sort_values("day") for role in ("reference", "headline"))
+    for least, most, colour in (("q05", "q95", "#e3e3e3"), ("q25", "q75", style.PALE)):
+        ax.fill_between(base["day"], base[least], base[most], color=colour, linewidth=0, **where)
+    labels = []
+    for rows, colour, dashes, width in ((base, style.INK, "-", 2.6), (chosen, style.BLUE, style.DASHES, 1.6)):
+        if len(rows):
+            drawn: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": width}
+            drawn |= {"drawstyle": "steps-post"} if count else {"marker": "o", "markersize": 4}
+            ax.plot(rows["day"], rows["q50"], **drawn)
+            end = float(rows["q50"].iloc[-1])
+            labels.append((end, f"{say.number(end, 0 if count else 3)} {say.first(rows, 'title')}", colour))
+    low, high = ax.get_ylim()
+    style.label_ends(ax, float(days[-1]), [(y, style.folded(w, 34), c) for y, w, c in labels], 0.1 * (high - low))
+    ax.set_xlim(0, float(days[-1]))
+    ax.set_xlabel("days after the event")
+    ax.set_ylabel(style.folded(_unit(outcome), 24))
+    known = known_outcome(outcome)
+    words = outcome if known is None else replace(known, window=None).sentence.rstrip(".")
+    n = say.plural(int(table["n"].max()), "replication")
+    under = f"Lines: medians. Bands: 50 % and 90 % of {n} of the control (spread, not error)"
+    weekly = count and len(days) > 4
+    small = "Weekly counts of new security agreements." if weekly else "Measured at the end of each window."
+    ends = [say.number(float(rows["q50"].iloc[-1]), 0 if count else 3) for rows in (base, chosen) if len(rows)]
+    told = f"{words}: after {days[-1]} days the median is {ends[0]} in the control"
+    told += f", {ends[1]} with the event" if len(ends) > 1 else ""
+    return style.Words(told, under, small, wrap=84)
 
 
 def _unit(outcome: str) -> str:

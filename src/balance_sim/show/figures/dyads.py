@@ -135,12 +135,12 @@ def draw_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(pairs_title(table), "", small, 118, 190)
 
 
-def _ordered_states(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """(name, group) of all states, in order."""
+def _ordered_states(table: pd.DataFrame) -> list[tuple[int, str, str]]:
+    """(place, name, group) of all states, in order."""
     columns = ["place", "name", "group"]
     sides = [table[[f"{column}_{side}" for column in columns]].set_axis(columns, axis=1) for side in "ab"]
     states = pd.concat(sides).drop_duplicates("place").sort_values("place")
-    return list(zip(states["name"], states["group"], strict=True))
+    return list(zip(states["place"], states["name"], states["group"], strict=True))
 
 
 def _groups(order: Sequence[tuple[str, str]]) -> Iterator[tuple[str, int, int]]:
@@ -154,7 +154,7 @@ def _groups(order: Sequence[tuple[str, str]]) -> Iterator[tuple[str, int, int]]:
 
 def _heat(ax: Axes, table: pd.DataFrame) -> None:
     """Effects of both halves; grey: the CI holds zero. Names on both axes, the groups on the right."""
-    order = _ordered_states(table)
+    order = [(name, group) for _, name, group in _ordered_states(table)]
     count, names = len(order), [name for name, _ in order]
     i, j = table["place_a"].to_numpy(int), table["place_b"].to_numpy(int)
     grid = np.full((count, count), np.nan)
@@ -205,63 +205,73 @@ def _largest(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_title(title, loc="left", color=style.QUIET)
 
 
-MOST = 160  # ties that are drawn
+MOST = 40  # ties that are drawn
 WIDTHS = 6  # widths of lines, so that an SVG holds few paths
 LINE = 0.1  # between names of groups, in radii
-RING, NAMES = 1.56, 1.63  # radii of the groups' arcs and of their names
+LETTER = 0.037  # width of a letter, in radii
 
 
 def network_table(result: Result) -> pd.DataFrame:
-    """The rows of `pairs_table`, the dyads furthest from zero first, with `tie`: drawn, since the 95 % CI of the effect
-    excludes zero and at most MOST are further from zero."""
+    """The rows of `pairs_table` of dyads without a security agreement in force or signed at the event, those most
+    likely to sign one first (by `mean`, the filtered expected number); tie: drawn, the first MOST with any chance."""
     table = pairs_table(result)
     if table.empty:
         return table
-    table = by_size(table).reset_index(drop=True)
-    return table.assign(tie=table["clear"] & (table["clear"].cumsum() <= MOST))
+    tied = tied_at_start(result.scenario)
+    new = [frozenset(dyad) not in tied for dyad in zip(table["a"], table["b"], strict=True)]
+    table = table[new].sort_values(["mean", "a", "b"], ascending=[False, True, True], ignore_index=True)
+    return table.assign(tie=(table["mean"] > 0) & (table.index < MOST))
+
+
+def tied_at_start(scenario: Scenario) -> set[frozenset[str]]:
+    """Dyads with a security agreement that is in force or signed when the scenario starts."""
+    return {
+        frozenset((one.a, one.b))
+        for one in scenario.accords
+        if one.status in ("in_force", "signed") and scenario.kinds[one.kind].security
+    }
 
 
 def network_title(table: pd.DataFrame) -> str:
-    """The finding: which states the added agreements go to."""
-    name, more = say.first(table, "treatment"), table[table["clear"] & (table["effect"] > 0)]
-    if more.empty:
-        return f"{name}: no dyad's expected security agreements rise detectably"
-    gains = pd.concat([more.groupby(f"name_{side}")["effect"].sum() for side in "ab"])
-    by_state = gains.groupby(level=0).sum().sort_index().sort_values(ascending=False, kind="stable")
-    top, whole = list(by_state.index[:3]), float(more["effect"].sum())
-    share = float(more.loc[more["name_a"].isin(top) | more["name_b"].isin(top), "effect"].sum()) / whole
-    if len(more) == 1:
-        return f"{name}: the new tie joins {_listed(top[:2])}"
-    part = "all" if share == 1 else say.percent(share)
-    return f"{name}: {_listed(top)} are in {part} of the added security agreements"
-
-
-def _listed(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    """The finding: the most likely new tie, and which states are in most of those drawn."""
+    ties = table[table["tie"]]
+    if ties.empty:
+        return "No dyad without a security agreement is expected to sign one"
+    top = ties.iloc[0]
+    first = f"{say.dyad_name({}, top['name_a'], top['name_b'])} ({say.number(float(top['mean']), 2)})"
+    told = f"The most likely new tie joins {first}"
+    if len(ties) == 1:
+        return told
+    ends = pd.concat([ties["name_a"], ties["name_b"]]).value_counts(sort=False)
+    most = ends.sort_index().sort_values(ascending=False, kind="stable")
+    return f"{told}; {most.index[0]} is in {most.iloc[0]} of the {len(ties)} likeliest"
 
 
 @style.figure(
-    "network", "Who makes the new ties?", network_table, fits=has_dyads, page=lambda _: style.panels(9.6, 8.9),
-    empty="No arm to compare, or no filtered numbers by dyad: there are no ties to show.",
+    "network", "Who is likely to make new ties?", network_table, page=lambda _: style.panels(9.6, 8.9),
+    fits=lambda result: has_dyads(result) and len(network_table(result)) > 0,
+    empty="No arm to compare, no filtered numbers by dyad, or no dyad without an agreement: there are no ties to show.",
 )  # fmt: skip
 def draw_network(axes: list[Axes], table: pd.DataFrame) -> style.Words:
-    """A ring of all states in the fixed order; a chord a tie, wider where the effect is larger."""
-    order, ties = _ordered_states(table), table[table["tie"]]
-    _ring(axes[0], order)
-    most = float(ties["effect"].abs().max()) if len(ties) else 1.0
-    step = np.minimum((ties["effect"].abs() / most * WIDTHS).astype(int), WIDTHS - 1)
+    """A ring of the states with a tie, in the fixed order; a chord a tie, wider where it is likelier."""
+    ties = table[table["tie"]]
+    order = _ordered_states(ties)
+    _ring(axes[0], [(name, group) for _, name, group in order])
+    place = {at: k for k, (at, _, _) in enumerate(order)}
+    ties = ties.assign(place_a=ties["place_a"].map(place), place_b=ties["place_b"].map(place))
+    most = float(ties["mean"].max()) if len(ties) else 1.0
+    step = np.minimum((ties["mean"] / most * WIDTHS).astype(int), WIDTHS - 1)
+    way = np.where(ties["clear"], np.sign(ties["effect"]), 0)
     for level in range(WIDTHS):
-        for sign, colour in ((1, style.BLUE), (-1, style.ORANGE)):
-            rows = ties[(step == level) & (np.sign(ties["effect"]) == sign)]
-            looks = {"edgecolor": colour, "linewidth": 0.5 + 0.75 * level, "alpha": 0.35 + 0.1 * level}
-            _chords(axes[0], rows, len(order), **looks)
+        for sign, colour in ((0, style.BASE), (-1, style.ORANGE), (1, style.BLUE)):
+            looks = {"edgecolor": colour, "linewidth": 0.8 + 0.9 * level, "alpha": 0.55 + 0.07 * level}
+            _chords(axes[0], ties[(step == level) & (way == sign)], len(order), **looks)
     window, n = say.within(int(table["window"].iloc[0])), say.plural(int(table["n"].iloc[0]), "replication")
-    count = int(table["clear"].sum())
-    every = say.plural(count, "effect")
-    shown = f"the {len(ties)} largest of {count:,} effects" if len(ties) < count else every
+    shown = f"the {len(ties)} likeliest of {len(table):,} dyads" if len(ties) < len(table) else "the dyads"
     small = (
-        f"Chords: {shown} on a dyad's expected new security agreements {window} whose 95 % CI excludes zero (blue: "
-        f"more, amber: fewer); the widest is {say.number(most, 4)}. {n}. Control: {say.first(table, 'control')}."
+        f"Chords: {shown} without a security agreement at the start, by their expected new ones {window} (filtered; "
+        f"the widest: {say.number(most, 2)}). Blue: the event makes it likelier, amber: less likely, grey: no "
+        f"detectable effect; the effects are in the figure of dyads. {n}."
     )
     return style.Words(network_title(table), "", small, 78, 120)
 
@@ -271,8 +281,9 @@ def _angle(place: int, count: int) -> float:
 
 
 def _ring(ax: Axes, order: list[tuple[str, str]]) -> None:
-    """Dots, names that point outwards, and an arc and a name for each group of several states."""
+    """Dots, names that point outwards, and beyond the longest an arc and a name for each group of several states."""
     count = len(order)
+    ring = 1.1 + LETTER * max((len(name) for name, _ in order), default=0)
     around = np.array([_angle(place, count) for place in range(count)])
     ax.plot(np.cos(around), np.sin(around), "o", color=style.INK, markersize=3)
     for angle, (name, _) in zip(around, order, strict=True):
@@ -287,27 +298,28 @@ def _ring(ax: Axes, order: list[tuple[str, str]]) -> None:
         first_angle, last_angle = _angle(start, count), _angle(stop - 1, count)
         angles = np.linspace(first_angle + 0.02, last_angle - 0.02, 30)
         looks: dict[str, Any] = {"color": style.BASE, "linewidth": 2.2, "solid_capstyle": "butt"}
-        ax.plot(RING * np.cos(angles), RING * np.sin(angles), **looks)
+        ax.plot(ring * np.cos(angles), ring * np.sin(angles), **looks)
         x, y = float(np.cos((first_angle + last_angle) / 2)), float(np.sin((first_angle + last_angle) / 2))
-        sides["right" if x >= 0 else "left"].append((NAMES * y, x, say.group_words(name)))
+        sides["right" if x >= 0 else "left"].append(((ring + 0.07) * y, x, say.group_words(name)))
     for side, names in sides.items():
-        _group_names(ax, names, 1 if side == "right" else -1)
+        _group_names(ax, names, 1 if side == "right" else -1, ring)
     ax.set_aspect("equal")
-    ax.set_xlim(-2.1, 2.1)
-    ax.set_ylim(-1.68, 1.68)
+    ax.set_xlim(-ring - 0.55, ring + 0.55)
+    ax.set_ylim(-ring - 0.12, ring + 0.12)
     ax.set_axis_off()
 
 
-def _group_names(ax: Axes, names: list[tuple[float, float, str]], side: int) -> None:
+def _group_names(ax: Axes, names: list[tuple[float, float, str]], side: int, ring: float) -> None:
     """Names of groups outside their arcs, a line apart where they would touch; side: 1 right, -1 left."""
+    outside = ring + 0.07
     heights = style.apart([height for height, _, _ in names], LINE)
     for (natural, x, words), y in zip(names, heights, strict=True):
-        reach = float(np.sqrt(max(NAMES**2 - y**2, 0.0)))  # stays outside the ring where it was moved
+        reach = float(np.sqrt(max(outside**2 - y**2, 0.0)))  # stays outside the ring where it was moved
         spot = max(reach, 0.06) * side
         align = "left" if side > 0 else "right"
         ax.text(spot, y, words, fontsize=style.SMALL, color=style.QUIET, ha=align, va="center")
         if abs(y - natural) > 0.02:
-            at = [(RING + 0.02) * x, 0.98 * spot], [natural * (RING + 0.02) / NAMES, y]
+            at = [(ring + 0.02) * x, 0.98 * spot], [natural * (ring + 0.02) / outside, y]
             ax.plot(*at, color=style.BASE, linewidth=0.6, clip_on=False)
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from balance_sim.results.result import Result
 
 ARMS = [
-    "arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n", "level", "control_level", "window",
+    "arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n", "level", "control_level", "window", "picture",
+    "threat", "rest",
 ]  # fmt: skip
 NAMES = 40  # letters of a title on a line
 
@@ -36,7 +37,8 @@ def has_rows(table: Any) -> Any:
 
 def arms_table(result: AnalysedResult) -> pd.DataFrame:
     """One row an arm but the control, largest effect first: the mean paired effect on counter-balancing agreements
-    within the longest window with its 95 % CI and Monte Carlo standard error, the arm's mean and the control's."""
+    within the longest window with its 95 % CI and Monte Carlo standard error, the arm's mean and the control's; and the
+    parts of PARTS of its expected effect (NaN: the arm lacks the focal event), exact Shapley values."""
     if not result.finished or result.effects.empty:
         return pd.DataFrame()
     outcome = result.headline_outcome
@@ -44,6 +46,9 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     table = effects.rename(columns={"mean": "effect"})[["arm", "effect", "lo", "hi", "mcse", "n"]]
     level = result.levels[result.levels["outcome"] == outcome].set_index("arm")["mean"]
     table = table.assign(level=level[table["arm"]].to_numpy(), control_level=float(level[result.reference]))
+    channels = result.channels.table
+    channels = channels[channels["outcome"] == outcome].set_index("arm").reindex(table["arm"])
+    table = table.assign(**{part: channels[part].to_numpy(float) for part in PARTS})
     ordered = table.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
     return say.titled(ordered, result)[ARMS]
 
@@ -64,29 +69,74 @@ def arms_title(table: pd.DataFrame) -> str:
     return f"{count} from the control; largest effect: {top['title']}, {effect}"
 
 
+def channel_title(table: pd.DataFrame) -> str:
+    """Of the headline arm: which channel carries most of its effect; empty where it has none to divide."""
+    rows = table[(table["role"] == "headline") & table["picture"].notna()]
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    parts = abs(row["picture"]) + abs(row["threat"])
+    if row["lo"] <= 0 <= row["hi"] or not parts:
+        return ""
+    larger, other = sorted(("picture", "threat"), key=lambda part: -abs(row[part]))
+    if row["picture"] * row["threat"] < 0:
+        places = say.digits(float(row[other]))
+        apart = f"the {larger} by {say.signed(row[larger], places)} and the {other} by {say.signed(row[other], places)}"
+        return f"{row['title']}: the two channels pull apart, {apart}"
+    return f"{row['title']}: {say.percent(abs(row[larger]) / parts)} of the effect runs through the {larger}"
+
+
 @style.figure(
-    "arms", "How do the arms compare?", arms_table, fits=compares,
-    page=lambda table: style.panels(9.6, 2.2 + 0.24 * max(_lines(table), 3) + 0.2 * len(table)),
+    "arms", "How do the arms compare, and through which channels?", arms_table, fits=compares,
+    page=lambda table: style.panels(10.4, 2.6 + 0.16 * max(_lines(table), 3) + 0.24 * len(table)),
     empty="No arm to compare, or no replication finished: there is no effect to show.",
 )  # fmt: skip
 def draw_arms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
-    """A dot and its CI an arm, the numbers beside it."""
-    draw_effects(axes[0], table, [style.folded(title, NAMES) for title in table["title"]])
-    axes[0].set_xlabel(f"effect on expected {say.COUNTER} {say.within(int(table['window'].iloc[0]))}")
+    """A row an arm: above, a dot with its CI and the numbers beside it; below, on the same axis, its parts as a bar."""
+    ax, parted = axes[0], table["picture"].notna().any()
+    heights = draw_effects(ax, table, [style.folded(title, NAMES) for title in table["title"]])
+    if parted:
+        _parts(ax, table, heights - 0.3)
+    window = say.within(int(table["window"].iloc[0]))
+    ax.set_xlabel(f"effect on the expected number of {say.COUNTER} {window}")
     n = say.plural(int(table["n"].iloc[0]), "paired replication")
-    return style.Words(
-        arms_title(table),
-        f"Relative to the control: {say.first(table, 'control')}. Bars: 95 % CI; open dots: it holds zero",
-        f"{n}; {table['control_level'].iloc[0]:.1f} agreements are expected in the control. {say.CAVEAT}",
-    )
+    small = f"{n}; {table['control_level'].iloc[0]:.1f} agreements are expected in the control. {say.CAVEAT}"
+    if parted:
+        small += " Bars: the parts of the expected effect, which add up to it (Shapley values, no Monte Carlo error)."
+    channel = channel_title(table)
+    under = f"Relative to the control: {say.first(table, 'control')}. Lines: 95 % CI; open dots: it holds zero"
+    return style.Words(arms_title(table), f"{channel}. {under}" if channel else under, small)
 
 
 def _lines(table: pd.DataFrame) -> int:
     return sum(style.folded(title, NAMES).count("\n") + 1 for title in table["title"])
 
 
-def draw_effects(ax: Axes, table: pd.DataFrame, labels: list[str]) -> None:
-    """A row's effect with its CI on a line of its own, and the same in words at the right.
+PARTS = {
+    "picture": ("picture: who stands together", style.BLUE),
+    "threat": ("threat: whom it is aimed at", style.ORANGE),
+    "rest": ("what else the arm changes", style.PALE),
+}
+
+
+def _parts(ax: Axes, table: pd.DataFrame, heights: Any) -> None:
+    """The parts of each arm's expected effect, stacked from zero, each to its own side."""
+    up, down = np.zeros(len(table)), np.zeros(len(table))
+    for part, (label, colour) in PARTS.items():
+        width = table[part].fillna(0.0).to_numpy(float)
+        if part == "rest" and not width.any():
+            continue
+        left = np.where(width >= 0, up, down)
+        ax.barh(heights, width, left=left, height=0.26, color=colour, label=label, zorder=2)
+        up, down = up + np.maximum(width, 0), down + np.minimum(width, 0)
+    ends = [*ax.get_xlim(), up.max(), down.min()]
+    ax.set_xlim(min(ends), max(ends))
+    ax.set_ylim(-0.8, len(table) - 0.4)
+    ax.legend(loc="lower right" if max(ends) >= -min(ends) else "upper left", frameon=False)  # the empty corner
+
+
+def draw_effects(ax: Axes, table: pd.DataFrame, labels: list[str]) -> Any:
+    """A row's effect with its CI on a line of its own, and the same in words at the right. The heights of the rows.
 
     table: role, effect, lo, hi, mcse."""
     ax.axvline(0, color=style.INK, linewidth=1)
@@ -96,89 +146,25 @@ def draw_effects(ax: Axes, table: pd.DataFrame, labels: list[str]) -> None:
         headline = row["role"] == "headline"
         colour = style.BLUE if headline else style.QUIET
         if np.isfinite(row["lo"]):
-            ax.plot([row["lo"], row["hi"]], [y, y], color=colour, linewidth=3, solid_capstyle="butt")
+            ax.plot([row["lo"], row["hi"]], [y, y], color=colour, linewidth=3, solid_capstyle="butt", zorder=3)
         face = colour if sure else "white"
-        ax.plot(row["effect"], y, "o", color=colour, markerfacecolor=face, markersize=7, markeredgewidth=1.6)
+        ax.plot(row["effect"], y, "o", color=colour, markerfacecolor=face, markersize=7, markeredgewidth=1.6, zorder=4)
         style.beside(ax, y, _told(row, places), color=colour if headline else style.INK)
     extent = table[["effect", "lo", "hi"]].to_numpy(float)
     ends = np.append(extent[np.isfinite(extent)], 0.0)
     margin = 0.06 * (float(ends.max() - ends.min()) or 1.0)
     ax.set_xlim(float(ends.min()) - margin, float(ends.max()) + margin)
+    return heights
 
 
-def _told(row: dict[Any, Any], places: int, name: str = "effect") -> str:
+def _told(row: dict[Any, Any], places: int) -> str:
     """An effect with its CI in brackets, where it has one."""
     bounds = say.interval(row["lo"], row["hi"], places)
-    return say.signed(row[name], places) + (f"  ({bounds})" if bounds != "-" else "")
-
-
-PARTS = {
-    "picture": ("picture: who stands together", style.BLUE),
-    "threat": ("threat: whom it is aimed at", style.ORANGE),
-    "rest": ("the arm's other changes", style.PALE),
-}
-
-
-def channels_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row an arm with the focal event: its title, the parts of its effect on expected counter-balancing agreements
-    within the longest window that run through the picture, through the threat, and through what else the arm changes
-    (rest), their total, and its 95 % CI (NaN: an expected estimate, which has no Monte Carlo error)."""
-    if result.headline_arm is None or not result.finished:
-        return pd.DataFrame()
-    found = result.channels.table
-    table = found[found["outcome"] == result.headline_outcome]
-    titles = [say.arm_title(result.scenario, arm) for arm in table["arm"]]
-    columns = ["arm", "title", *PARTS, "total", "lo", "hi"]
-    return table.assign(title=titles, lo=np.nan, hi=np.nan)[columns].reset_index(drop=True)
-
-
-def channels_title(table: pd.DataFrame) -> str:
-    """The finding of the first arm: which channel carries most of its effect."""
-    row = table.iloc[0]
-    parts = abs(row["picture"]) + abs(row["threat"])
-    if row["lo"] <= 0 <= row["hi"] or not parts:
-        return f"{row['title']}: no detectable effect to divide into channels"
-    larger, other = sorted(("picture", "threat"), key=lambda part: -abs(row[part]))
-    if row["picture"] * row["threat"] < 0:
-        apart = f"the {larger} by {say.signed(row[larger])} and the {other} by {say.signed(row[other])}"
-        return f"{row['title']}: the two channels pull apart, {apart}"
-    return f"{row['title']}: {say.percent(abs(row[larger]) / parts)} of the effect runs through the {larger}"
-
-
-@style.figure(
-    "channels", "Through which channels?", channels_table, fits=has_rows(channels_table),
-    page=lambda table: style.panels(9.6, 2.8 + 0.5 * max(len(table), 2)),
-    empty="The channels of the effect were not measured: there is no part to show.",
-)  # fmt: skip
-def draw_channels(axes: list[Axes], table: pd.DataFrame) -> style.Words:
-    """A bar an arm, its two parts stacked from zero, each to its own side; the total as a dot with its CI."""
-    ax = axes[0]
-    heights = style.row_axis(ax, [style.folded(str(title), NAMES) for title in table["title"]], -0.6, -0.4)
-    up, down = np.zeros(len(table)), np.zeros(len(table))
-    for part, (label, colour) in PARTS.items():
-        if part == "rest" and not table["rest"].any():
-            continue
-        width = table[part].to_numpy(float)
-        left = np.where(width >= 0, up, down)
-        ax.barh(heights, width, left=left, height=0.6, color=colour, alpha=0.85, label=label)
-        up, down = up + np.maximum(width, 0), down + np.minimum(width, 0)
-    total, lo, hi = (table[name].to_numpy(float) for name in ("total", "lo", "hi"))
-    ax.axvline(0, color=style.INK, linewidth=1)
-    ax.hlines(heights, lo, hi, colors=style.INK, linewidth=2)
-    ax.plot(total, heights, "o", color=style.INK, markersize=5, linestyle="none", label="total")
-    for y, row in zip(heights, table.to_dict("records"), strict=True):
-        style.beside(ax, y, _told(row, 3, "total"))
-    ax.set_xlabel(f"effect on expected {say.COUNTER}")
-    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.32 if len(table) < 4 else -0.2), frameon=False, ncols=2)
-    known = bool(np.isfinite(lo).all())
-    told = f"Total effect {say.signed(float(total[0]), 3)}"
-    told += f" ({say.ci(float(lo[0]), float(hi[0]), 3)})" if known else ""
-    small = say.CAVEAT if known else "Shapley values of expected numbers: no Monte Carlo error."
-    return style.Words(channels_title(table), f"{told}; the parts add up to it", small)
+    return say.signed(row["effect"], places) + (f"  ({bounds})" if bounds != "-" else "")
 
 
 def difference_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row an arm but the control, the headline first: shares of replications with fewer, as many and more
+    """One row an arm but the control, the most changed first: shares of replications with fewer, as many and more
     counter-balancing agreements within the longest window than the paired control run, and n."""
     effects = result.effects
     if not result.finished or effects.empty:
@@ -187,12 +173,12 @@ def difference_table(result: AnalysedResult) -> pd.DataFrame:
     fewer, more = rows["share_negative"], rows["share_positive"]
     shares = {"fewer": fewer, "same": 1 - fewer - more, "more": more}
     table = say.titled(pd.DataFrame({"arm": rows["arm"], **shares, "n": rows["n"]}), result)
-    return table.sort_values("role", key=lambda of: of != "headline", kind="stable", ignore_index=True)
+    return table.sort_values("same", kind="stable", ignore_index=True)
 
 
 def difference_title(table: pd.DataFrame) -> str:
-    """The finding of the headline arm: the first row."""
-    row = table.iloc[0]
+    """The finding of the headline arm."""
+    row = table[table["role"] == "headline"].iloc[0]
     n, name = int(row["n"]), str(row["treatment"])
     if n == 1:
         which = next(part for part in ("fewer", "same", "more") if row[part] == 1)
@@ -209,7 +195,7 @@ def difference_title(table: pd.DataFrame) -> str:
     empty="No arm to compare, or no replication finished: there is no difference to show.",
 )  # fmt: skip
 def draw_difference(axes: list[Axes], table: pd.DataFrame) -> style.Words:
-    """A stacked bar an arm."""
+    """A stacked bar an arm, its three shares in words at the right."""
     ax = axes[0]
     names = [style.folded(title, NAMES) for title in table["title"]]
     heights = style.row_axis(ax, names, -0.6, -0.4, grid=False)
@@ -217,19 +203,21 @@ def draw_difference(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     for part, colour in (("fewer", style.ORANGE), ("same", "#e2e2e2"), ("more", style.BLUE)):
         width = 100 * table[part].to_numpy(float)
         looks: dict[str, Any] = {"color": colour, "edgecolor": "white", "linewidth": 0.8, "label": part}
-        ax.barh(heights, width, left=left, height=0.72, **looks)
-        for y, start, wide in zip(heights, left, width, strict=True):
-            if wide >= 7.0:  # per cent of the bar that its number takes
-                ax.text(start + wide / 2, y, f"{wide:.1f}", ha="center", va="center", fontsize=style.SMALL,
-                        color="white" if part == "more" else style.INK)  # fmt: skip
+        ax.barh(heights, width, left=left, height=0.66, **looks)
         left = left + width
+    for y, row in zip(heights, table.to_dict("records"), strict=True):
+        told = [f"{100 * row[part]:.1f} {part}" for part in ("fewer", "more") if row[part]] or ["all the same"]
+        style.beside(ax, y, ", ".join(told), color=style.BLUE if row["role"] == "headline" else style.INK)
+    for x, words, align, colour in ((0, "fewer", "left", style.ORANGE), (50, "the same number", "center", style.QUIET),
+                                    (100, "more", "right", style.BLUE)):  # fmt: skip
+        ax.text(x, len(table) - 0.6, words, ha=align, va="bottom", fontsize=style.SMALL, color=style.readable(colour))
+    ax.set_ylim(-0.6, len(table) - 0.2)
     ax.set_xlim(0, 100)
-    ax.set_xlabel("% of replications")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, title="than the control", alignment="left")
+    ax.set_xlabel(f"% of replications, by their number of {say.COUNTER}")
     window = say.within(int(table["window"].iloc[0]))
     return style.Words(
         difference_title(table),
-        f"Counts of {say.COUNTER} {window}, replication by replication, beside the paired control run",
+        f"Counted {window}, replication by replication, beside the paired control run",
         f"{say.plural(int(table['n'].iloc[0]), 'paired replication')}. Control: {say.first(table, 'control')}. "
         "The same number need not be the same agreements.",
     )

@@ -24,15 +24,12 @@ if TYPE_CHECKING:
     from balance_sim.analysis.result import AnalysedResult
 
 FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
-LETTER = 5.4  # points a letter of small print takes, figures mostly
 VALUE, FINDING, PLACEBO = "value (95 % CI)", "found", "placebo p"  # heads of the columns of words
-RATIOS = ("M2",)  # none is 1, not 0
 
 
 def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row a mechanism: value, 95 % CI (NaN: none), the value that means none (0, or 1 for a ratio), tag, what was
-    found, two-sided p among placebos with its verdict (NaN and empty: none), the numbers in words, and why there is
-    none."""
+    """One row a mechanism: value, 95 % CI (NaN: none), tag, what was found, two-sided p among placebos with its verdict
+    (NaN and empty: none), the numbers in words, and why there is none."""
     if result.headline_arm is None or not result.finished:
         return pd.DataFrame()
     rows = []
@@ -42,7 +39,7 @@ def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
         rows.append(
             {key: words[key] for key in ("id", "name", "tag", "found", "why")}
             | {key: np.nan if value is None else float(value) for key, value in numbers.items()}
-            | {"measure": of["measure"], "none": 1.0 if words["id"] in RATIOS else 0.0, "words": told}
+            | {"measure": of["measure"], "words": told}
             | {"verdict": of["placebo_verdict"] or "", "arm": result.headline_arm}
         )
     return say.titled(pd.DataFrame(rows), result)
@@ -64,68 +61,51 @@ def mechanisms_title(table: pd.DataFrame) -> str:
 
 
 @style.figure(
-    "mechanisms", "Which mechanisms of the argument hold?", mechanisms_table, fits=compares,
-    page=lambda table: style.panels(12.6, 2.6 + 0.36 * max(len(table), 3)),
+    "mechanisms", "Which mechanisms of the argument hold?", mechanisms_table, fits=compares, typeset=True,
+    page=lambda table: style.panels(12.0, 2.3 + 0.27 * max(len(table), 3)),
     empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
 )  # fmt: skip
 def draw_mechanisms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
-    """A row a mechanism, each on a scale of its own round one common zero. Filled: sign open; hollow: sign implied."""
+    """A typeset table: a row a mechanism with its value and 95 % CI, what was found of its sign, and the placebo p."""
     ax, rows = axes[0], table.to_dict("records")
     columns = {
+        "": [f"{row['id']}" for row in rows],
+        "mechanism": [row["name"] for row in rows],
         VALUE: ["no value" if np.isnan(row["value"]) else row["words"] for row in rows],
-        FINDING: [row["found"] or ("" if np.isnan(row["value"]) else "size only") for row in rows],
+        FINDING: [found_words(row) for row in rows],
         PLACEBO: ["\u2013" if np.isnan(row["p"]) else f"{say.number(row['p'], 3)}, {row['verdict']}" for row in rows],
     }
-    heights = style.row_axis(ax, [f"{row['id']}  {row['name']}" for row in rows], -0.6, 0.1, grid=False)
-    side: dict[str, Any] = {"fontsize": style.SMALL, "va": "center", "annotation_clip": False}
-    side |= {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
-    ax.axvline(0, color=style.INK, linewidth=1)
-    for y, row in zip(heights, rows, strict=True):
-        ax.axhline(y, color="#ededed", linewidth=0.7, zorder=0)
-        _dot(ax, y, row)
-    at = 8.0  # points right of the dots
-    for name, cells in columns.items():
-        ax.annotate(name, (1.0, len(table) - 0.25), (at, 0), color=style.QUIET, **side)
+    heights = np.arange(len(table))[::-1].astype(float)
+    ax.set_ylim(-0.7, len(table) + 0.3)
+    ax.set_xlim(0, 1)
+    ax.set_axis_off()
+    ax.axhline(len(table) - 0.45, color=style.INK, linewidth=1.2)
+    for y in heights:
+        ax.axhline(y - 0.5, color=style.GRID, linewidth=0.8)
+    for (name, cells), at in zip(columns.items(), (0.0, 0.045, 0.36, 0.61, 0.80), strict=True):
+        ax.text(at, len(table) - 0.08, name, color=style.QUIET, fontsize=style.SMALL, va="center")
         for y, row, cell in zip(heights, rows, cells, strict=True):
-            ax.annotate(cell, (1.0, y), (at, 0), color=_colour(name, row), **side)
-        at += 14.0 + LETTER * max(len(name), *map(len, cells))
-    ax.set_xlim(-1.04, 1.04)
-    ax.set_xticks([0], ["none"])
-    ax.spines["bottom"].set_visible(False)
-    under = f"Control: {say.first(table, 'control')}. Each row has a scale of its own; only the "
+            weight = "bold" if name == FINDING and row["found"] in FOUND else "normal"
+            ax.text(at, y, cell, color=_colour(name, row), va="center", fontweight=weight)
     small = (
-        "Filled: the sign is open, and what was found is said at the right. Hollow: the sign is implied, so only the "
-        "size is a finding. A bar that ends at the edge goes on beyond it. Placebo p: two-sided, of the event among "
-        "events with other participants (M2: among shuffles of who is threatened), supported up to 0.05; a dash: no "
-        "placebos. What each one measures: docs/mechanisms.md."
+        "Size only: the sign is implied by the model, so only the size is a finding. Placebo p: two-sided, of the "
+        "event among events with other participants (M2: among shuffles of who is threatened), supported up to 0.05; a "
+        f"dash: no placebos. Control: {say.first(table, 'control')}. What each one measures: docs/mechanisms.md."
     )
-    under += "line of none is common. Bars: 95 % CI"
-    return style.Words(mechanisms_title(table), under, small, 112, 160)
+    return style.Words(mechanisms_title(table), "", small, 100, 150)
 
 
-def _colour(column: str, row: dict[Any, Any]) -> str:
+def found_words(row: dict[Any, Any]) -> str:
+    """What was found of a mechanism's sign; of one whose sign is implied that only its size is a finding."""
+    return str(row["found"]) or ("" if np.isnan(row["value"]) else "size only")
+
+
+def _colour(column: str, row: dict[Any, Any]) -> Any:
     """Of a cell: dark where something was found, lighter where not, vermilion what is opposite."""
-    if column == FINDING and row["found"] == "opposite":
-        return style.VERMILION
-    told = {VALUE: True, FINDING: bool(row["found"]), PLACEBO: row["verdict"] == "supported"}
-    return style.INK if told[column] else style.QUIET
-
-
-def _dot(ax: Axes, y: float, row: dict[Any, Any]) -> None:
-    """Value and CI of a row on its own scale, -1 to 1 round what means none."""
-    shift = np.array([row["value"], row["lo"], row["hi"]]) - row["none"]
-    if np.isnan(shift[0]):
-        return
-    # A bound many times the value would squeeze the dot onto zero: the bar then runs to the edge.
-    sizes = np.abs(shift[np.isfinite(shift)])
-    near = float(sizes[1:].min(initial=np.inf)) if len(sizes) > 1 else 0.0
-    reach = min(float(sizes.max()), max(4 * float(sizes[0]), near)) or 1.0
-    value, low, high = np.clip(shift / reach, -1.04, 1.04)
-    colour = FOUND.get(row["found"], style.QUIET)
-    if np.isfinite(low) and np.isfinite(high):
-        ax.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
-    face = colour if row["tag"] == "emergent" else "white"
-    ax.plot(value, y, "o", color=colour, markerfacecolor=face, markersize=7, markeredgewidth=1.5)
+    if column == FINDING and row["found"] in FOUND:
+        return style.readable(FOUND[row["found"]])
+    told = {FINDING: bool(row["found"]), PLACEBO: row["verdict"] == "supported"}
+    return style.INK if told.get(column, True) else style.QUIET
 
 
 OWNED = [

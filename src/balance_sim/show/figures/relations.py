@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from balance_sim.analysis.relations_over_time import relations_by_week
 from balance_sim.model.classes import classes_of
 from balance_sim.replications.outcomes import Outcome, known_outcome
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
+from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import paired_interval
 
 if TYPE_CHECKING:
@@ -20,19 +22,9 @@ if TYPE_CHECKING:
     from balance_sim.results.result import Result
 
 RELATIONS = [
-    "group",
-    "day",
-    "change",
-    "lo",
-    "hi",
-    "level",
-    "n",
-    "arm",
-    "title",
-    "control",
-    "treatment",
+    "group", "day", "change", "lo", "hi", "level", "n", "estimator", "at", "arm", "title", "control", "treatment",
     "host",
-]
+]  # fmt: skip
 STANCES = {
     "balance": "balancing",
     "hedge": "hedging",
@@ -43,16 +35,19 @@ STANCES = {
 
 
 def relations_table(result: Result) -> pd.DataFrame:
-    """Tidy: group, day (0 and the report's windows): mean paired change of the group's mean relation to the
-    host, headline less control arm, with 95 % CI; level: its mean in the control arm. Day 0: no change."""
+    """Tidy: group, day, change of the group's mean relation to the host, headline less control arm.
+
+    estimator `simulated`: the mean paired change at the end of each window of the report, with 95 % CI; level: its mean
+    in the control arm; at: the day on the axis, the middle of the step in which the window ends. `expected`: by week,
+    without random numbers, at its first day."""
     arm, known = result.headline_arm, result.by_run.names
     outcomes = [one for name in known if (one := known_outcome(str(name))) and one.measure == "relations"]
     names = dict.fromkeys(str(one.group) for one in outcomes)
     if arm is None or not result.finished or not names:
         return pd.DataFrame()
+    weeks, at = relations_by_week(result.scenario, result.reference, arm)
     rows: list[dict[str, Any]] = []
     for group in names:
-        rows.append({"group": group, "day": 0, "change": 0.0, "lo": 0.0, "hi": 0.0, "n": result.finished})
         for day in sorted(result.scenario.report.windows):
             outcome = Outcome("relations", f"{group}_host", day).name
             if outcome not in known:
@@ -62,65 +57,79 @@ def relations_table(result: Result) -> pd.DataFrame:
             change, _, low, high = paired_interval(of_arm, base, alike=arm in result.alike)
             level = float(base.mean()) if len(base) else np.nan
             found = {"change": change, "lo": low, "hi": high, "level": level, "n": len(base)}
-            rows.append({"group": group, "day": day} | found)
+            rows.append({"group": group, "day": day, "estimator": "simulated", "at": at.get(day, float(day))} | found)
     code = classes_of(result.scenario).host or ""
     host = say.state_names(result.scenario).get(code, code)
-    return say.titled(pd.DataFrame(rows).assign(arm=arm, host=host), result).reindex(columns=RELATIONS)
+    weeks = weeks[weeks["group"].isin(list(names)) & (weeks["day"] <= max(at.values(), default=0.0))]
+    table = pd.concat([pd.DataFrame(rows), weeks.assign(estimator="expected", at=weeks["day"])], ignore_index=True)
+    return say.titled(table.assign(arm=arm, host=host), result).reindex(columns=RELATIONS)
 
 
 def relations_title(table: pd.DataFrame) -> str:
-    """The finding at the last day: how many groups' relations worsen, and whose most."""
-    last = table[table["day"] == table["day"].max()]
+    """The finding: whose relations fall most at once; at the last day how many groups' are worse, and whose most."""
+    weeks, found = (table[table["estimator"] == one] for one in ("expected", "simulated"))
+    last = found[found["day"] == found["day"].max()]
     host, day, n = say.first(table, "host") or "the host", int(last["day"].iloc[0]), int(last["n"].iloc[0])
     worse, better = last[last["hi"] < 0], last[last["lo"] > 0]
     if last["change"].isna().all() or n < 2:
         return f"One replication gives no confidence interval for the change of relations with {host}"
-    if not table[["change", "lo", "hi"]].to_numpy(float).any():
+    if not found[["change", "lo", "hi"]].to_numpy(float).any():
         return f"Relations with {host} change in no group, in none of {say.plural(n, 'replication')}"
-    words = f"By day {day} relations with {host} are worse in {len(worse)} of {say.plural(len(last), 'group')}"
+    words = f"worse in {len(worse)} of {say.plural(len(last), 'group')}"
     words += f", better in {len(better)}" if len(better) else ""
-    if worse.empty:
-        return words
-    most = worse.sort_values("change", kind="stable").iloc[0]
-    size = f"{say.signed(float(most['change']), 3)} on a scale from -1 to 1"
-    return f"{words}, most in {say.group_words(str(most['group']))} ({size})"
+    words += f", most in {_most(worse)}" if len(worse) else ""
+    first = weeks[(weeks["day"] == weeks["day"].min()) & (weeks["change"] < 0)]
+    if len(first):
+        return f"Relations with {host} fall at once, most in {_most(first)}; by day {day} they are {words}"
+    return f"By day {day} relations with {host} are {words}"
+
+
+def _most(rows: pd.DataFrame) -> str:
+    """The group with the largest fall, and how large it is."""
+    row = rows.sort_values("change", kind="stable").iloc[0]
+    return f"{say.group_words(str(row['group']))} ({say.signed(float(row['change']), 3)})"
 
 
 @style.figure(
     "relations", "How do relations with the host change?", relations_table, fits=compares,
-    page=lambda _: style.panels(9.4, 5.2),
+    page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
 )  # fmt: skip
 def draw_relations(axes: list[Axes], table: pd.DataFrame) -> style.Words:
-    """A line a group over the windows of the report, with its interval; names at the right."""
+    """A staircase of weeks a group; what was simulated at the windows as dots with their CI; names at the right."""
     ax = axes[0]
     ax.axhline(0, color=style.INK, linewidth=1)
     looks = [(style.BLUE, "-"), *style.OTHERS, (style.SKY, "-"), (style.BASE, "--")]
-    labels = []
+    labels: list[tuple[float, str, Any]] = []
+    last = float(table["at"].max())
     for (group, rows), (colour, dashes) in zip(table.groupby("group", sort=True), looks * 9, strict=False):
-        drawn: dict[str, Any] = {"linestyle": dashes, "linewidth": 1.6, "marker": "o", "markersize": 4}
-        ax.plot(rows["day"], rows["change"], color=colour, **drawn)
-        if np.isfinite(rows["lo"]).all():
-            ax.vlines(rows["day"], rows["lo"], rows["hi"], color=colour, linewidth=1.2)
-        change = float(rows["change"].iloc[-1])
-        told = say.signed(change, say.decimals(0.001, change))  # more decimals where it would print as none
-        labels.append((change, f"{told} {say.group_words(str(group))}", colour))
-    ends = table[["change", "lo", "hi"]].to_numpy(float)
-    ends = ends[np.isfinite(ends)]
+        weeks, found = (rows[rows["estimator"] == one] for one in ("expected", "simulated"))
+        if len(weeks):
+            day = [-14.0, *weeks["at"], last]
+            change = [0.0, *weeks["change"], weeks["change"].iloc[-1]]
+            ax.step(day, change, where="post", color=colour, linestyle=dashes, linewidth=1.6)
+        ax.plot(found["at"], found["change"], "o", color=colour, markersize=4.5)
+        if np.isfinite(found["lo"]).all():
+            ax.vlines(found["at"], found["lo"], found["hi"], color=colour, linewidth=1.4)
+        end = float(found["change"].iloc[-1])
+        told = say.signed(end, say.decimals(0.001, end))  # more decimals where it would print as none
+        labels.append((end, f"{told} {say.group_words(str(group))}", colour))
+    extent = table[["change", "lo", "hi"]].to_numpy(float)
+    ends = np.append(extent[np.isfinite(extent)], 0.0)
     reach = float(ends.max() - ends.min()) or 0.02
-    low, high = float(ends.min()) - 0.1 * reach, float(ends.max()) + 0.1 * reach
-    last, days = int(table["day"].max()), sorted(table["day"].unique())
+    low, high = float(ends.min()) - 0.08 * reach, float(ends.max()) + 0.12 * reach
     ax.set_ylim(low, high)
-    ax.set_xlim(0, last * 1.01)
+    ax.set_xlim(-14, last * 1.01)
     style.label_ends(ax, last, labels, 0.052 * (high - low), 9)
-    ax.set_xticks(days, [str(int(day)) for day in days])
+    ax.set_xticks([day for day in (0, 30, 60, 90, 120, 180, 240, 300, 360) if day <= last])
     ax.set_xlabel("days after the event")
-    ax.set_ylabel("change of the group's\nmean relation")
+    ax.set_ylabel("change of the group's\nmean relation, -1 to 1")
     n = say.plural(int(table["n"].max()), "replication")
-    marks = f"Paired difference from the control ({say.first(table, 'control')}), {n}. Bars: 95 % CI"
+    marks = f"Paired difference from the control ({say.first(table, 'control')}). Lines: expected, by week. "
+    marks += f"Dots: {n}, with 95 % CI"
     small = (
-        "Relation: how far a state thinks the host stands with it less how far against it, "
-        "-1 to 1. Groups may overlap. Lines only join the days."
+        "Relation: how far a state thinks the host stands with it less how far against it. Groups may overlap. Dots "
+        "stand in the middle of the step in which a window of the report ends."
     )
     return style.Words(relations_title(table), marks, small, small_wrap=120)
 
@@ -172,7 +181,7 @@ def _stances_page(table: pd.DataFrame) -> list[Axes]:
 
 @style.figure(
     "stances", "Which stances does the event change?", stances_table, page=_stances_page,
-    fits=lambda result: compares(result) and any(str(one).startswith("states_balance") for one in result.outcome_names),
+    fits=lambda result: compares(result) and bool(len(table := stances_table(result)) and clear(table).any()),
     empty="No arm to compare, or stances were not observed: there are no stances to show.",
 )  # fmt: skip
 def draw_stances(axes: list[Axes], table: pd.DataFrame) -> style.Words:

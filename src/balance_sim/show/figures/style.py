@@ -63,7 +63,8 @@ class FigureSpec:
 
     question: what it answers; table: what it shows, tidy, from a study; marks: puts a table that has rows into axes;
     page: makes the axes; empty: what is said where the table has no row; more: further tables that `marks` takes by
-    name; listed: which of these stands for the figure's numbers in a page; fits: whether a study has what it shows."""
+    name; listed: which of these stands for the figure's numbers in a page; fits: whether a study has what it shows;
+    typeset: it is a table itself, which a page shows as one."""
 
     name: str
     question: str
@@ -74,6 +75,7 @@ class FigureSpec:
     more: dict[str, Table] = field(default_factory=dict)
     listed: str = ""
     fits: Callable[[Any], bool] = lambda _: True
+    typeset: bool = False
 
     def numbers(self, study: object, table: pd.DataFrame) -> pd.DataFrame:
         """The table to read beside the figure; `table` is the figure's own."""
@@ -115,10 +117,11 @@ def panels(width: float, height: float, rows: int = 1, columns: int = 1, **optio
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of so many inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
+    from balance_sim.show.figures.notebook import NotebookFigure
+
+    figure = NotebookFigure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
     FigureCanvasAgg(figure)
     return figure
 

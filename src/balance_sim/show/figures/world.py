@@ -1,4 +1,4 @@
-"""World map of the effect: whose expected agreements the event changes, and arcs for the dyads that change most."""
+"""Map of the effect: whose expected agreements the event changes, and arcs for the dyads that change most."""
 
 from __future__ import annotations
 
@@ -11,34 +11,32 @@ from balance_sim.scenario.actors import code_table
 from balance_sim.show import atlas
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, places_of, states_table
+from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, states_table
 from balance_sim.show.headline import by_size
+from balance_sim.show.worldmap import Layout, layout_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from balance_sim.results.result import Result
 
-LAND, SEA = "#c9c9c9", "#f3f6f8"
-SOUTH, NORTH = -58.0, 84.0
-MOST_ARCS, MOST_NAMES = 16, 14
-LETTER = 0.036  # width of a letter, of the map, which is 5.4 wide
-PLACES = ["longitude_a", "latitude_a", "longitude_b", "latitude_b"]
+LAND, SEA = "#d3d3d3", "#f3f6f8"
+MOST_ARCS, MOST_NAMES = 12, 24
+LETTER, ROW = 0.0064, 0.0165  # width of a letter and height of a line, of the width of the map
+REACH = 0.9  # quantile of the effects on states at which the colours end: few larger ones must not leave the rest pale
 
 
 def map_table(result: Result, arm: str | None = None) -> pd.DataFrame:
-    """One row a dyad: its filtered effect with 95 % CI, the places of both states (degrees; NaN: unknown), and arc.
-
-    arc: drawn, since the CI excludes zero and at most MOST_ARCS are further from zero, ties by the codes."""
+    """One row a dyad: its filtered effect with 95 % CI, and arc: drawn, since the CI excludes zero, both states have a
+    place, and fewer than MOST_ARCS are further from zero, ties by the codes."""
     dyads = pairs_table(result, arm)
     if dyads.empty:
         return dyads
-    places = places_of(result.scenario)
-    for side in ("a", "b"):
-        dyads[f"longitude_{side}"] = [places[code][0] for code in dyads[side]]
-        dyads[f"latitude_{side}"] = [places[code][1] for code in dyads[side]]
-    placed = dyads[PLACES].notna().all(axis=1)
-    return dyads.assign(arc=dyads.index.isin(by_size(dyads[dyads["clear"] & placed]).index[:MOST_ARCS]))
+    layout = layout_of(result.scenario)
+    placed = dyads["a"].isin(list(layout.spots)) & dyads["b"].isin(list(layout.spots))
+    dyads = dyads.assign(arc=dyads.index.isin(by_size(dyads[dyads["clear"] & placed]).index[:MOST_ARCS]))
+    dyads.attrs["layout"] = layout
+    return dyads
 
 
 def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
@@ -56,43 +54,58 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
     return f"{name}: {'; '.join(told)}"
 
 
+def reach_of(states: pd.DataFrame) -> float:
+    """The effect at which the colours end."""
+    sure = states.loc[states["clear"], "effect"].abs()
+    return float(sure.quantile(REACH)) if len(sure) else 1.0
+
+
+def _page(table: pd.DataFrame) -> list[Axes]:
+    left, right, bottom, top = table.attrs["layout"].box
+    return style.panels(12.0, 2.0 + min(11.6 * (top - bottom) / (right - left), 8.5))
+
+
 @style.figure(
-    "map", "Whose agreements does the event change, on a map?", map_table, page=lambda _: style.panels(12.0, 6.6),
+    "map", "Whose agreements does the event change, on a map?", map_table, page=_page,
     more={"states": states_table}, listed="states", fits=has_dyads, empty=NONE,
 )  # fmt: skip
 def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> style.Words:
-    """States coloured by their effect where its CI excludes zero, participants outlined; arcs of `map_table`; dots for
-    states too small for the atlas. states: of `states_table`."""
-    ax, shade = axes[0], style.effect_colours()
-    known = states.dropna(subset=["longitude", "latitude"])
-    middle = (atlas.emptiest_meridian(known["longitude"].tolist()) + 360.0) % 360.0 - 180.0
-    sure = states.loc[states["clear"], "effect"].abs()
-    reach = float(sure.max()) if len(sure) else 1.0
+    """States coloured by their effect where its CI excludes zero, participants outlined, arcs of `map_table`; dots for
+    states too small for the atlas, and for invented ones. states: of `states_table`."""
+    ax, shade, layout = axes[0], style.effect_colours(), table.attrs["layout"]
+    reach = reach_of(states)
     colour: dict[str, Any] = {
-        row["code"]: shade(0.5 + float(row["effect"]) / reach / 2) if row["clear"] else style.UNCLEAR
+        row["code"]: shade(0.5 + float(np.clip(row["effect"] / reach, -1, 1)) / 2) if row["clear"] else style.UNCLEAR
         for row in states.to_dict("records")
     }
-    draw_land(ax, middle, colour, set(states.loc[states["participant"], "code"]))
-    small = known[~known["code"].isin(list(atlas.by_iso3()))]
-    if len(small):
-        spots = [atlas.on_map(*at, middle) for at in zip(small["longitude"], small["latitude"], strict=True)]
-        fills = [colour[code] for code in small["code"]]
-        x, y = zip(*spots, strict=True)
-        ax.scatter(x, y, s=44, c=fills, edgecolors=style.INK, linewidths=0.7, zorder=3)
+    known, marked = states[states["code"].isin(list(layout.spots))], states.loc[states["participant"], "code"]
+    world = layout.kind == "world"
+    if world:
+        draw_land(ax, layout, colour, set(marked))
+    dots = known[~known["code"].isin(list(atlas.by_iso3()))] if world else known
+    if len(dots):
+        x, y = zip(*(layout.spots[code] for code in dots["code"]), strict=True)
+        edges = [2.4 if code in set(marked) else 0.8 for code in dots["code"]]
+        fills = [colour[code] for code in dots["code"]]
+        ax.scatter(x, y, s=60 if world else 420, c=fills, edgecolors=style.INK, linewidths=edges, zorder=4.5)
     arcs = table[table["arc"]]
-    draw_arcs(ax, arcs, middle)
-    draw_names(ax, arcs, known, middle)
+    draw_arcs(ax, arcs, layout)
+    left, right, bottom, top = layout.box
+    ax.set_xlim(left, right)
+    ax.set_ylim(bottom, top)
+    draw_names(ax, arcs, known, layout)
     ax.set_aspect("equal")
     ax.set_axis_off()
     _key(ax, reach)
     window = say.within(int(table["window"].iloc[0]))
-    under = f"Effects on expected new security agreements {window}. Black outline: participants"
+    under = f"Effects on expected new security agreements {window}. Black outline, bold: participants of the event"
     if len(arcs):
         under += f". Arcs: the {len(arcs)} dyads that change most, wider where more; dashed: fewer"
     lost = sorted(set(states["name"]) - set(known["name"]))
+    where = atlas.CAPTION if world else "The places are invented: where they stand here means nothing."
     told = (
         f"{say.plural(int(table['n'].iloc[0]), 'replication')}. Control: {say.first(table, 'control')}. "
-        f"{say.CAVEAT} {atlas.CAPTION}" + (f" Without a place: {', '.join(lost)}." if lost else "")
+        f"{say.CAVEAT} {where}" + (f" Without a place: {', '.join(lost)}." if lost else "")
     )
     return style.Words(map_title(table, states), under, told, 96, 160)
 
@@ -103,7 +116,9 @@ def _key(ax: Axes, reach: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
     scale = ScalarMappable(Normalize(-reach, reach), style.effect_colours())
-    bar = style.owner(ax).colorbar(scale, ax=ax, location="bottom", shrink=0.4, aspect=45, pad=0.01)
+    bar = style.owner(ax).colorbar(
+        scale, ax=ax, location="bottom", shrink=0.4, aspect=45, pad=0.01, extend="both", extendfrac=0.03
+    )
     bar.locator = MaxNLocator(5)
     bar.outline.set_edgecolor("#999999")
     bar.set_label(
@@ -113,21 +128,21 @@ def _key(ax: Axes, reach: float) -> None:
     )  # fmt: skip
 
 
-def draw_land(ax: Axes, middle: float, colour: dict[str, Any], outlined: set[str]) -> None:
+def draw_land(ax: Axes, layout: Layout, colour: dict[str, Any], outlined: set[str]) -> None:
     """Every country of the atlas but Antarctica; grey where it is not in the roster. outlined: codes in black lines."""
-    from matplotlib.patches import PathPatch
+    from matplotlib.patches import PathPatch, Rectangle
     from matplotlib.path import Path
 
-    edge = np.concatenate([np.linspace(SOUTH, NORTH, 60), np.linspace(NORTH, SOUTH, 60)])
-    x, y = atlas.equal_earth(np.repeat([-180.0, 180.0], 60), edge)
-    ax.fill(x, y, color=SEA, linewidth=0)
-    ax.autoscale_view()
+    left, right, bottom, top = layout.box
+    ax.add_patch(Rectangle((left, bottom), right - left, top - bottom, facecolor=SEA, linewidth=0, zorder=0))
     iso3 = {of.numeric: code for code, of in code_table().items() if of.numeric is not None}
     for country in atlas.countries():
         if country.numeric == atlas.ANTARCTICA:
             continue
         corners, codes = [], []
-        for px, py in atlas.rings_on_map(country, middle):
+        for px, py in atlas.rings_on_map(country, layout.middle):
+            if px.max() < left or px.min() > right or py.max() < bottom or py.min() > top:
+                continue
             corners += [*zip(px, py, strict=True), (px[0], py[0])]
             codes += [Path.MOVETO, *[Path.LINETO] * (len(px) - 1), Path.CLOSEPOLY]
         code = iso3.get(country.numeric) if country.numeric is not None else None
@@ -135,49 +150,67 @@ def draw_land(ax: Axes, middle: float, colour: dict[str, Any], outlined: set[str
         looks: dict[str, Any] = {
             "facecolor": colour.get(code, LAND) if code else LAND,
             "edgecolor": style.INK if marked else "#8a8a8a" if in_roster else "white",
-            "linewidth": 1.3 if marked else 0.5,
+            "linewidth": 1.5 if marked else 0.5,
             "zorder": 1 + in_roster + 0.5 * marked,
         }
         if corners:
             ax.add_artist(PathPatch(Path(corners, codes), gid=f"land-{code or country.name}", **looks))
 
 
-def draw_arcs(ax: Axes, arcs: pd.DataFrame, middle: float) -> None:
-    """Great circles: wider where the effect is further from zero, dashed where it is below."""
+def draw_arcs(ax: Axes, arcs: pd.DataFrame, layout: Layout) -> None:
+    """Great circles, or bent lines: wider where the effect is further from zero, dashed where it is below."""
     most = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
     for row in arcs.sort_values("effect", key=abs, kind="stable").to_dict("records"):
-        start, end = ((row[f"longitude_{side}"], row[f"latitude_{side}"]) for side in ("a", "b"))
-        way = atlas.great_circle(start, end)
-        longitude = (way[:, 0] - middle + 180.0) % 360.0 - 180.0
-        cuts = np.flatnonzero(np.abs(np.diff(longitude)) > 180.0) + 1
-        width, more = 0.8 + 3.2 * abs(row["effect"]) / most, row["effect"] > 0
+        width, more = 0.9 + 2.8 * abs(row["effect"]) / most, row["effect"] > 0
         looks: dict[str, Any] = {
             "color": "#00304D" if more else style.VERMILION, "linestyle": "-" if more else (0, (3, 1.5)),
         }  # fmt: skip
-        for part in np.split(np.arange(len(way)), cuts):
-            x, y = atlas.equal_earth(longitude[part], way[part, 1])
+        for x, y in layout.arc(row["a"], row["b"]):
             ax.plot(x, y, color="white", linewidth=width + 1.4, alpha=0.75, zorder=3, solid_capstyle="round")
             ax.plot(x, y, linewidth=width, alpha=0.9, zorder=4, **looks)
 
 
-def draw_names(ax: Axes, arcs: pd.DataFrame, known: pd.DataFrame, middle: float) -> None:
-    """Names of the states at the ends of arcs, those with most of them first; none on top of another."""
-    if arcs.empty:
-        return
-    ends = pd.concat([arcs["a"], arcs["b"]]).value_counts(sort=False)
-    order = sorted(ends.index, key=lambda code: (-ends[code], code))
+def draw_names(ax: Axes, arcs: pd.DataFrame, known: pd.DataFrame, layout: Layout) -> None:
+    """Names where `named_spots` has them; dots at the ends of arcs."""
+    ends = sorted({*arcs["a"], *arcs["b"]})
+    if layout.kind == "world" and ends:
+        spots = np.array([layout.spots[code] for code in ends])
+        ax.plot(spots[:, 0], spots[:, 1], "o", color=style.INK, markersize=3, zorder=5)
+    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.7}
+    for name, x, y, bold in named_spots(arcs, known, layout, LETTER, ROW):
+        weight = "bold" if bold else "normal"
+        looks: dict[str, Any] = {"fontsize": style.SMALL, "ha": "center", "va": "center", "bbox": box}
+        ax.text(x, y, name, fontweight=weight, zorder=6, **looks)
+
+
+def named_spots(
+    arcs: pd.DataFrame, states: pd.DataFrame, layout: Layout, letter: float, row: float
+) -> list[tuple[str, float, float, bool]]:
+    """Names and the middle of each: of the participants, in bold, of the states at the ends of arcs, then of those that
+    change most, none on top of another; in a layout of invented places of all that have room.
+
+    letter, row: width of a letter and height of a line, of the width of the map."""
+    left, right, bottom, top = layout.box
+    wide, ends = right - left, pd.concat([arcs["a"], arcs["b"]]).value_counts(sort=False)
+    known = states[states["code"].isin(list(layout.spots))]
+    rows = known.assign(ends=[int(ends.get(code, 0)) for code in known["code"]], far=known["effect"].abs())
+    rows = rows.sort_values(
+        ["participant", "ends", "clear", "far", "code"], ascending=[False, False, False, False, True], kind="stable"
+    )
+    world = layout.kind == "world"
     taken: list[tuple[float, float, float]] = []  # middle, and half the width of the words
-    where = known.set_index("code")
-    box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.8}
-    spots = [atlas.on_map(where["longitude"][code], where["latitude"][code], middle) for code in order]
-    ax.plot([x for x, _ in spots], [y for _, y in spots], "o", color=style.INK, markersize=3.2, zorder=5)
-    for code, (x, y) in zip(order[:MOST_NAMES], spots, strict=False):
-        name = str(where.loc[code, "name"])
-        half = 0.5 * LETTER * len(name)
-        at = half + 0.05
-        for dx, dy in ((0.0, -0.09), (0.0, 0.09), (at, 0.0), (-at, 0.0), (at, -0.08), (-at, -0.08)):
+    out: list[tuple[str, float, float, bool]] = []
+    for one in rows.head(MOST_NAMES if world else len(rows)).to_dict("records"):
+        x, y = layout.spots[one["code"]]
+        bold = bool(one["participant"])
+        half = 0.5 * letter * wide * len(str(one["name"])) * (1.1 if bold else 1.0)
+        high, across = 0.9 * row * wide, half + 0.009 * wide
+        down = high if world else 2 * high
+        for dx, dy in ((0.0, -down), (0.0, down), (across, 0.0), (-across, 0.0), (across, -high), (-across, -high)):
             u, v = x + dx, y + dy
-            if all(abs(u - p) > half + wide + 0.02 or abs(v - q) > 0.095 for p, q, wide in taken):
-                ax.text(u, v, name, fontsize=style.SMALL, ha="center", va="center", zorder=6, bbox=box)
+            inside = left + half < u < right - half and bottom + 0.5 * high < v < top - 0.5 * high
+            if inside and all(abs(u - p) > half + other or abs(v - q) > 1.02 * row * wide for p, q, other in taken):
+                out.append((str(one["name"]), u, v, bold))
                 taken.append((u, v, half))
                 break
+    return out

@@ -10,7 +10,7 @@ from functools import cache, partial
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from balance_sim.experiment.run import LARGE
 from balance_sim.pool.atomic import make_folder, write_atomic
@@ -32,19 +32,22 @@ if TYPE_CHECKING:
 
     from balance_sim.analysis.result import AnalysedResult
     from balance_sim.game.keep import PlayedGame
+    from balance_sim.results.result import Result
     from balance_sim.show.figures import Study
     from balance_sim.show.figures.style import FigureSpec
 
 
 @dataclass(frozen=True)
 class EmbeddedFigure:
-    """A figure in the page."""
+    """A figure in the page. body: what stands there instead of the drawing; typeset: its table does."""
 
     name: str
     question: str
     finding: str
     svg: str
     table: Shown
+    body: str = ""
+    typeset: bool = False
 
 
 # By name: a figure's table, its words, and itself as SVG.
@@ -60,7 +63,9 @@ def report_html(study: Study, drawn: Drawn | None = None, *, world_map: bool = T
 
     chosen = {name: one for name, one in fitting(study).items() if world_map or name != "map"}
     template, content = page_of(study)
-    return rendered(template, content | {"figures": embedded(study, chosen, drawn)})
+    figures = embedded(study, chosen, drawn)
+    script = text_of("replay.js") if any(one.body for one in figures) else ""
+    return rendered(template, content | {"figures": figures}, script)
 
 
 def embedded(study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None) -> list[EmbeddedFigure]:
@@ -68,13 +73,32 @@ def embedded(study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None =
     if drawn is None:
         tables = {name: figure.table(study) for name, figure in figures.items()}
         made = {name: figure.draw(study, tables[name]) for name, figure in figures.items()}
-        drawn = {name: (tables[name], words_of(one), figure_bytes(one, "svg", text=True)) for name, one in made.items()}
+        shown_as = in_pages(figures)
+        drawn = {
+            name: (tables[name], words_of(one), figure_bytes(one, "svg", text=True) if name in shown_as else b"")
+            for name, one in made.items()
+        }
     out = []
     for name, (table, words, drawing) in drawn.items():
-        figure = figures[name]
-        svg = inlined(drawing, f"f-{name}", f"Figure: {words}")
-        out.append(EmbeddedFigure(name, figure.question, words, svg, shown(name, figure.numbers(study, table))))
+        if name not in figures:
+            continue
+        figure, body = figures[name], map_of(cast("AnalysedResult", study)) if name == "map" else ""
+        svg = "" if body or figure.typeset else inlined(drawing, f"f-{name}", f"Figure: {words}")
+        numbers = shown(name, figure.numbers(study, table))
+        out.append(EmbeddedFigure(name, figure.question, words, svg, numbers, body, figure.typeset))
     return out
+
+
+def in_pages(figures: dict[str, FigureSpec]) -> list[str]:
+    """Names of the figures that a page shows as they are drawn: not tables, and not the map, which it has anew."""
+    return [name for name, figure in figures.items() if not figure.typeset and name != "map"]
+
+
+def map_of(study: Result) -> str:
+    """The map of a run as a page has it: hoverable, with one replication to replay."""
+    from balance_sim.show.replay import map_content
+
+    return str(_environment().get_template("replay.html").render(map=map_content(study)))
 
 
 def rendered(template: str, content: dict[str, Any], script: str = "", style: str = "", connect: str = "'none'") -> str:
@@ -138,11 +162,11 @@ def save_study(result: AnalysedResult, folder: Path, told: Told | None = None) -
     names = list(chosen)
     here = names[: 3 * len(names) // 5] if len(result.scenario.states) >= LARGE else names
     figures = drawn(names[len(here) :])
-    elsewhere = Background(partial(write_figures, figures, folder, text=True)) if figures else dict
+    elsewhere = Background(partial(write_figures, figures, folder, text=in_pages(chosen))) if figures else dict
     mine = drawn(here)
-    svgs = write_figures(mine, folder, text=True, told=tell) | elsewhere()
+    svgs = write_figures(mine, folder, text=in_pages(chosen), told=tell) | elsewhere()
     figures |= mine
-    ready: Drawn = {name: (tables[name], words_of(figures[name]), svgs[name]) for name in names}
+    ready: Drawn = {name: (tables[name], words_of(figures[name]), svgs.get(name, b"")) for name in names}
     return [*note_figures(names, folder), save_report(result, folder / REPORT, ready)]
 
 
@@ -152,7 +176,7 @@ def save_game(played: PlayedGame, folder: Path, told: Told | None = None) -> lis
     tell = _thirds(told, len(chosen))
     tables = {name: tell(figure.table(played)) for name, figure in chosen.items()}
     figures = {name: tell(figure.draw(played, tables[name])) for name, figure in chosen.items()}
-    svgs = write_figures(figures, folder, text=True, told=tell)
+    svgs = write_figures(figures, folder, text=list(figures), told=tell)
     ready: Drawn = {name: (tables[name], words_of(one), svgs[name]) for name, one in figures.items()}
     return [*note_figures(chosen, folder), save_report(played, folder / REPORT, ready)]
 

@@ -47,7 +47,7 @@ def shown(name: str, table: pd.DataFrame) -> Shown:
     key = "balance" if name.startswith("balance_") else key  # of another player
     short, whole = (_cut(table, cuts.get(key, ""), key) for cuts in (READ, TAKEN))
     head = SHORTER.get(key, _as_it_is)(short).head(MOST_ROWS) if len(table) else short
-    heads = {"name_a": "state", "name_b": "with"}
+    heads = {"name_a": "state", "name_b": "with", "words": "value (95 % CI)", "p": "placebo p"}
     kinds = [head[column] for column in head.columns]
     return Shown(
         heads=[heads.get(str(column), str(column)).replace("_", " ") for column in head.columns],
@@ -80,22 +80,16 @@ def _two_arms(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["role"].isin(["reference", "headline"])]
 
 
-def _changing(table: pd.DataFrame) -> pd.DataFrame:
-    """Days on which somebody's first comes, of the two arms that are drawn."""
-    part = _two_arms(table)
-    return part[(part["events"] > 0) | (part["day"] == 0)]
-
-
 ROWS_OF: dict[str, Cut] = {
     "pairs": by_size,
-    "network": lambda table: by_size(table[table["clear"]]),
+    "network": lambda table: table[table["tie"]],
     "map": _by_clear,
     "outcomes": _two_arms,
-    "survival": _changing,
 }
 """Which rows of a figure's table are read, and in which order."""
 SHORTER: dict[str, Cut] = {
-    "survival": lambda rows: rows.iloc[:: max(1, -(-len(rows) // MOST_ROWS))],
+    "relations": lambda rows: rows[rows["estimator"] == "simulated"],
+    "mechanisms": lambda rows: rows.assign(found=rows["found"].where(rows["found"] != "", "size only")),
     "convergence": lambda rows: rows.iloc[:: -max(1, -(-len(rows) // 20))].iloc[::-1],
 }
 """Of long tables, steps."""
@@ -104,22 +98,22 @@ _BOTH = {
     "fan": "title day expected effect lo hi mcse",
     "difference": "title fewer same more n",
     "stances": "group stance share_control share effect lo hi",
+    "relations": "group day estimator change lo hi level n",
     "mechanisms": "id name value lo hi tag found p verdict measure",
     "differences": "label outcome left right difference lo hi mcse n",
     "compared_pairs": "dyad left right difference lo hi",
     "network": f"a b {_DYADS}",
 }
-TAKEN = _BOTH | {"pairs": f"a b {_DYADS}", "survival": "arm day at_risk events share lo hi"}
+TAKEN = _BOTH | {"pairs": f"a b {_DYADS}"}
 """Columns to take away, by figure; all of the table where it is not named."""
 READ = _BOTH | {
     "pairs": f"name_a name_b {_DYADS}",
     "map": "code name effect lo hi",
     "outcomes": "title count runs share lo hi cumulative",
-    "survival": "title day at_risk share lo hi",
     "network": f"name_a name_b {_DYADS}",
     "convergence": "runs effect mcse",
-    "arms": "title level effect lo hi mcse",
-    "channels": "title picture threat rest total lo hi",
+    "arms": "title level effect lo hi mcse picture threat rest",
+    "mechanisms": "id name words found p verdict measure",
     "attribution": "group terms value lo hi mcse alone last effect",
     "timeline": "run day what mark dyad kind direction day_reference",
     "studies": "label level excess lo hi mcse against_first against_lo against_hi n",

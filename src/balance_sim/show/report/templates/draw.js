@@ -103,12 +103,13 @@ function drawer(data) {
   mapSvg.append(arcs);
   function mix(from, to, share) { return "rgb(" + from.map((v, k) => Math.round(v + (to[k] - v) * share)).join(",") + ")"; }
   function drawMap(point) {
-    const of = new Map(point.s.map((s) => [s[0], s[1]]));
+    const of = new Map(point.s.map((s) => [s[0], s]));
+    const ci = (low, high) => (low === null || low === undefined ? "" : " (95 % CI " + number(low, 4) + " to " + number(high, 4) + ")");
     shapes.forEach((one, k) => {
       if (!one) return;
-      const value = of.get(k);
+      const [, value, low, high] = of.get(k) || [];
       if (value === undefined) one.removeAttribute("fill");
-      one.firstChild.textContent = data.names[k] + (value === undefined ? (point.n ? ": no detectable effect" : ": no effect") : ": " + signed(value, 4) + " agreements");
+      one.firstChild.textContent = data.names[k] + (value === undefined ? (point.n ? ": no detectable effect" : ": no effect") : ": " + signed(value, 4) + " agreements" + ci(low, high));
       if (value !== undefined) {
         const share = 0.25 + 0.75 * Math.min(1, Math.abs(value) / reach);
         one.style.fill = value > 0 ? mix([215, 233, 246], [0, 84, 140], share) : mix([251, 236, 208], [217, 130, 0], share);
@@ -120,10 +121,13 @@ function drawer(data) {
       if (!ends[0] || !ends[1]) continue;
       const a = middle(data.pairs[row[0]][0], ends[0]), b = middle(data.pairs[row[0]][1], ends[1]);
       const lift = 0.18 * Math.hypot(a[0] - b[0], a[1] - b[1]);
-      arcs.append(make("path", { class: "arc", d: "M" + a[0] + " " + a[1] + "Q" + (a[0] + b[0]) / 2 + " " + ((a[1] + b[1]) / 2 - lift) + " " + b[0] + " " + b[1] }));
+      const arc = make("path", { class: "arc", d: "M" + a[0] + " " + a[1] + "Q" + (a[0] + b[0]) / 2 + " " + ((a[1] + b[1]) / 2 - lift) + " " + b[0] + " " + b[1] });
+      const [one, other] = data.pairs[row[0]];
+      arc.append(make("title", {}, data.names[one] + "\u2013" + data.names[other] + ": " + signed(row[1], 4) + ci(row[2], row[3])));
+      arcs.append(arc);
     }
     const told = point.s.length;
-    mapSvg.setAttribute("aria-label", "World map: " + told + " of " + data.states.length + " states show " + (point.n ? "a detectable effect" : "an expected effect"));
+    mapSvg.setAttribute("aria-label", "Map: " + told + " of " + data.states.length + " states show " + (point.n ? "a detectable effect" : "an expected effect"));
   }
   function middle(k, size) {
     const place = data.map.places[k];

@@ -1,0 +1,148 @@
+"""The map of a report's page: states and dyads say their effects when pointed at, and one replication is replayed, each
+agreement at its date with a sentence. Without a script the map stands still, and the sentences are a list."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from balance_sim.analysis.explain.timeline import tell
+from balance_sim.pool.errors import StoreDamaged, WrongRequest
+from balance_sim.show import wording as say
+from balance_sim.show.diary import entry_sentence
+from balance_sim.show.figures import style
+from balance_sim.show.figures.dyads import states_table
+from balance_sim.show.figures.world import map_table, named_spots, reach_of
+from balance_sim.show.worldmap import arc_path, in_page, layout_of, shapes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from balance_sim.analysis.explain.timeline import Entry, Timeline
+    from balance_sim.results.result import Result
+    from balance_sim.show.worldmap import Layout
+
+AMONG = 100  # replications, the first ones, among which the one that is replayed is chosen
+LETTER, ROW = 0.0092, 0.0225  # of names, of the width of the map: they are larger in a page than in print
+WAYS = {"arm only": "more", "earlier": "more", "later": "fewer", "reference only": "fewer"}
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A replication of the headline arm beside its control run, as a page tells it. entries: date, day (from the
+    start), words, path (of the dyad's arc; empty for an event), way (`more`: not or later in the control run)."""
+
+    run: int
+    of: int
+    days: int
+    focal: int
+    dates: list[str]
+    entries: list[dict[str, Any]]
+
+
+def typical_run(result: Result) -> tuple[int, int]:
+    """Of the first AMONG replications the one whose number of counter-balancing agreements in the headline arm is
+    nearest to their mean, the earliest of several; and how many there were to choose from."""
+    frame = result.by_run.frame(result.headline_outcome)
+    of_arm = frame[(frame["arm"] == result.headline_arm) & (frame["run"] < AMONG)].sort_values("run")
+    counts = of_arm[result.headline_outcome].to_numpy(float)
+    return int(of_arm["run"].iloc[int(np.abs(counts - counts.mean()).argmin())]), len(counts)
+
+
+def replay_of(result: Result) -> Replay | None:
+    """The replication to replay; None where it cannot be simulated again: agents of one's own, another machine."""
+    if result.model or result.headline_arm is None or not result.finished:
+        return None
+    run, of = typical_run(result)
+    try:
+        told = tell(replace(result, runs=min(result.runs, AMONG)), run)
+    except (WrongRequest, StoreDamaged):
+        return None
+    layout, names = layout_of(result.scenario), say.state_names(result.scenario)
+    entries = []
+    for entry in told.entries:
+        if _is_shown(entry, result):
+            placed = entry.a in layout.spots and entry.b in layout.spots
+            entries.append({
+                "date": entry.date.isoformat(),
+                "day": (entry.date - told.start).days,
+                "words": entry_sentence(entry, names, entry.asked),
+                "path": arc_path(layout, entry.a, entry.b) if placed else "",
+                "way": WAYS.get(entry.mark, "") if entry.a else "",
+            })  # fmt: skip
+    return Replay(run, of, (told.end - told.start).days, (told.focal - told.start).days, _dates(told), entries)
+
+
+def _is_shown(entry: Entry, result: Result) -> bool:
+    """Events, and signatures of security agreements."""
+    return bool(entry.actors) or (entry.what == "signed" and result.scenario.kinds[entry.kind].security)
+
+
+def _dates(told: Timeline) -> list[str]:
+    """First and last day, for the ends of the slider."""
+    return [told.start.isoformat(), told.end.isoformat()]
+
+
+def map_content(result: Result) -> dict[str, Any]:
+    """What the template of the map is filled with: shapes, states and arcs with what they say, names, replay."""
+    states, table, layout = states_table(result), map_table(result), layout_of(result.scenario)
+    found, reach, codes = shapes(result.scenario), reach_of(states), list(result.scenario.codes)
+    rows = states.set_index("code").loc[codes].reset_index().to_dict("records")
+    replay = replay_of(result)
+    data = None if replay is None else {"days": replay.days, "start": replay.dates[0], "entries": replay.entries}
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    return {
+        "box": found["box"],
+        "land": found["land"],
+        "caption": found["caption"],
+        "invented": layout.kind != "world",
+        "states": [
+            {
+                "path": path, "dot": dot, "fill": _fill(row, reach), "words": _words(str(row["name"]), row),
+                "participant": bool(row["participant"]),
+            }
+            for path, dot, row in zip(found["paths"], found["dots"], rows, strict=True)
+            if path or dot
+        ],
+        "arcs": _arcs(table[table["arc"]], layout),
+        "names": [
+            (name, *in_page(layout, x, y), bold)
+            for name, x, y, bold in named_spots(table[table["arc"]], states, layout, LETTER, ROW)
+        ],
+        "reach": say.number(reach, say.digits(reach)),
+        "replay": replay,
+        "data": text,
+    }  # fmt: skip
+
+
+def _fill(row: dict[Any, Any], reach: float) -> str:
+    """The colour of a state; empty where its CI holds zero."""
+    from matplotlib.colors import to_hex
+
+    shade = style.effect_colours()
+    return to_hex(shade(0.5 + float(np.clip(row["effect"] / reach, -1, 1)) / 2)) if row["clear"] else ""
+
+
+def _words(name: str, row: dict[Any, Any]) -> str:
+    """A state or a dyad with its effect and CI."""
+    places = say.digits(*(float(row[key]) for key in ("effect", "lo", "hi")))
+    told = f"{name}: {say.signed(float(row['effect']), places)}"
+    bounds = say.interval(float(row["lo"]), float(row["hi"]), places)
+    known = f"{told} (95 % CI {bounds})" if bounds != "-" else told
+    return known if row["clear"] else f"{known}, not detectable"
+
+
+def _arcs(arcs: pd.DataFrame, layout: Layout) -> list[dict[str, Any]]:
+    most = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
+    return [
+        {
+            "path": arc_path(layout, row["a"], row["b"]),
+            "width": f"{1.2 + 3 * abs(row['effect']) / most:.1f}",
+            "way": "more" if row["effect"] > 0 else "fewer",
+            "words": _words(say.dyad_name({}, row["name_a"], row["name_b"]), row),
+        }
+        for row in arcs.sort_values("effect", key=abs, kind="stable").to_dict("records")
+    ]

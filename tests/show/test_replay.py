@@ -1,0 +1,97 @@
+"""Where states stand on a map, and the replication that a page replays: what `tell` tells, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from studies import four_runs
+
+import balance_sim as bs
+from balance_sim.analysis.explain.timeline import tell
+from balance_sim.analysis.relations_over_time import relations_by_week
+from balance_sim.analysis.result import AnalysedResult
+from balance_sim.pool.errors import WrongRequest
+from balance_sim.scenario import load_scenario
+from balance_sim.show.figures.relations import relations_table
+from balance_sim.show.plots import plot
+from balance_sim.show.replay import map_content, replay_of, typical_run
+from balance_sim.show.report import report_html
+from balance_sim.show.worldmap import layout_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def result() -> AnalysedResult:
+    return bs.run(load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml"), runs=12, seed=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "middle"), [("beijing_2025", 150.0), ("tripartite_1940", 11.0), ("sinosov_1950", 11.0)]
+)
+def test_the_map_is_centred_where_the_event_is(name: str, middle: float) -> None:
+    scenario = load_scenario(ROOT / "scenarios" / f"{name}.yaml")
+    layout = layout_of(scenario)
+    assert (layout.kind, layout.middle) == ("world", middle)
+    left, right, bottom, top = layout.box
+    assert all(left < x < right and bottom < y < top for x, y in layout.spots.values())
+
+
+def test_invented_places_have_no_map_of_the_world() -> None:
+    scenario = load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml")
+    names = [f"XA{letter}" for letter in "ABCDE"]
+    states = tuple(
+        state.model_copy(update={"id": name, "latitude": None, "longitude": None})
+        for state, name in zip(scenario.states, names, strict=True)
+    )
+    ring = layout_of(scenario.model_copy(update={"states": states}))
+    assert ring.kind == "ring"
+    assert [float(np.hypot(*spot)) for spot in ring.spots.values()] == pytest.approx([1.0] * 5)
+    some = tuple(state.model_copy(update={"latitude": 1.0 * k, "longitude": 2.0}) for k, state in enumerate(states))
+    plane = layout_of(scenario.model_copy(update={"states": some}))
+    assert (plane.kind, plane.spots["XAC"]) == ("plane", (2.0, 2.0))
+    ((x, y),) = plane.arc("XAA", "XAC")
+    assert (x[0], y[0], x[-1], y[-1]) == (2.0, 0.0, 2.0, 2.0) and abs(x[15] - 2.0) > 0.1  # bent
+
+
+def test_the_typical_replication_is_nearest_to_the_mean() -> None:
+    assert typical_run(four_runs()) == (0, 4)  # with: 2, 2, 1, 1
+    assert replay_of(four_runs()) is None  # made by hand: no replication makes these agreements
+
+
+def test_a_replay_is_what_the_timeline_tells(result: AnalysedResult) -> None:
+    found = replay_of(result)
+    assert found is not None
+    told = tell(result, found.run)
+    kinds = result.scenario.kinds
+    signed = [e.date.isoformat() for e in told.entries if e.what == "signed" and kinds[e.kind].security]
+    arcs = [one for one in found.entries if one["path"]]
+    assert [one["date"] for one in arcs] == signed and arcs
+    assert all(0 <= one["day"] <= found.days for one in found.entries)
+    content = map_content(result)
+    assert len(content["states"]) == 5 and sum(one["participant"] for one in content["states"]) == 2
+    assert len(json.loads(content["data"])["entries"]) == len(found.entries)
+    page = report_html(result)
+    assert page.count('<li><time datetime="') == len(found.entries)  # read without a script too
+
+
+def test_relations_by_week_pass_through_what_was_simulated(result: AnalysedResult) -> None:
+    """Where no replication makes an agreement that changes them much: to a tenth of the first fall."""
+    weeks, at = relations_by_week(result.scenario, result.reference, str(result.headline_arm))
+    table = relations_table(result)
+    first = weeks.groupby("group")["change"].first()
+    for row in table[table["estimator"] == "simulated"].to_dict("records"):
+        of_group = weeks[(weeks["group"] == row["group"]) & (weeks["day"] <= at[row["day"]])]
+        assert row["change"] == pytest.approx(of_group["change"].iloc[-1], abs=0.1 * abs(first[row["group"]]))
+    assert (weeks.groupby("group")["day"].min() == 0).all()
+
+
+def test_a_notebook_shows_a_figure(result: AnalysedResult) -> None:
+    figure = plot(result, "convergence")
+    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+    assert plot(result, outcome="accords_all_300", kind="fan").get_suptitle()
+    with pytest.raises(WrongRequest, match="did you mean `convergence`"):
+        plot(result, "convergenc")
