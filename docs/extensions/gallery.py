@@ -34,7 +34,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
             "explain results/beijing --run",
         ],
         "results/what_if": [
-            "run experiments/smoke/what_if.yaml --runs 60 --no-figures --workers 1 --out results/what_if"
+            "run experiments/smoke/what_if.yaml --runs 300 --no-figures --workers 1 --out results/what_if"
         ],
     },
     "sweep": {
@@ -44,7 +44,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     },
     "comparison": {
         "results/five_states results/what_if": [
-            "run experiments/smoke/five_states.yaml --runs 60 --no-figures --workers 1 --out results/five_states"
+            "run experiments/smoke/five_states.yaml --runs 300 --no-figures --workers 1 --out results/five_states"
         ]
     },
     "game": {"results/game": ["game security_dilemma --runs 16 --draws 8 --no-figures --workers 1 --out results/game"]},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from balance_sim.analysis.explain import compared_arm, run_numbers
 from balance_sim.analysis.explain.deciders import Account, simulated
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import step_before
-from balance_sim.model.core import Floats, Keys, World
+from balance_sim.model.core import ORIGINS, Floats, Keys, World
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
@@ -25,6 +25,7 @@ from balance_sim.model.willingness import ORDER, consent, summed
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import own_worlds
+from balance_sim.replications.outcomes import is_new
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 
@@ -38,6 +39,16 @@ MEAN_RUNS_OF_AGENTS = 8
 """Runs averaged over where no number is given; of agents of another class, which simulate them one by one."""
 
 Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Signing:
+    """Replications in which a dyad signs a new security agreement within the longest window: in the arm, in the control
+    arm, and all that finished."""
+
+    arm: int
+    control: int
+    of: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,6 +73,7 @@ class PairTerms:
     shares: pd.DataFrame  # the dyad's filtered effect in the whole study, one row or none
     record: pd.DataFrame  # agreements of the two on record at the start
     window: int  # days after the event within which `shares` counts
+    signing: Signing
 
     def __repr__(self) -> str:
         return f"<PairTerms of {self.a} and {self.b}, {self.kind}: {self.arm} beside {self.reference}>"
@@ -101,7 +113,9 @@ class PairTerms:
             value = getattr(self, name)
             if name not in found:
                 found[name] = _records(value) if isinstance(value, pd.DataFrame) else value
-        return {name: found[name] for name in (*names, "shares", "window", "record")}
+        return {name: found[name] for name in (*names, "shares", "window", "record")} | {
+            "signing": asdict(self.signing)
+        }
 
 
 def explain_pairs(
@@ -154,6 +168,7 @@ def explain_pairs(
                 shares=pair_shares(result, a, b, arm),
                 record=pair_record(result, a, b),
                 window=result.window,
+                signing=signing(result, a, b, arm),
             )
         )
     return out
@@ -272,6 +287,19 @@ def pair_shares(result: Result, a: str, b: str, arm: str) -> pd.DataFrame:
     dyads = result.dyads
     rows = dyads[(dyads["a"] == a) & (dyads["b"] == b) & (dyads["arm"] == arm)]
     return rows[["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]].reset_index(drop=True)
+
+
+def signing(result: Result, a: str, b: str, arm: str) -> Signing:
+    """In how many replications the two sign a new security agreement within the longest window."""
+    scenario, made = result.scenario, result.accords
+    focal = next(event.date for event in scenario.events if event.id == scenario.focal)
+    rows = made[(made["a"] == a) & (made["b"] == b) & made["signed"].notna()]
+    origins, ladder = rows["origin"].astype(str), rows["kind"].astype(str)
+    after = np.array([(day - focal).days for day in rows["signed"]], dtype=float)
+    new = is_new(np.array([ORIGINS.index(one) for one in origins], dtype=np.int64), after, result.window)
+    new &= np.array([scenario.kinds[kind].security for kind in ladder], dtype=bool)
+    found = {name: rows[new & (rows["arm"] == name).to_numpy()]["run"].nunique() for name in (arm, result.reference)}
+    return Signing(found[arm], found[result.reference], result.finished)
 
 
 def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
