@@ -65,9 +65,24 @@ def load_experiment(
     held: Mapping[str, bytes] | None = None,
     over: Overrides = AS_WRITTEN,
 ) -> Experiment:
-    """The experiment in a file; `path` may also name one in ./experiments. Raises ScenarioError.
+    """The experiment in a file, read and checked.
 
-    held: files by name, `path` among them, to read from instead of the disk. over: what options lay over the file."""
+    Parameters
+    ----------
+    path : of the file; or the name of one in ./experiments, or of a shipped one
+    max_runs : refuse a design with more points times replications
+    held : files by name, `path` among them, to read from instead of the disk
+    over : what options lay over the file
+
+    Raises
+    ------
+    ScenarioError : with every problem, each with file, line and next step
+
+    Examples
+    --------
+    >>> load_experiment("experiments/smoke.yaml").count()
+    6
+    """
     experiment, problems = check_experiment(path, max_runs=max_runs, held=held, over=over)
     if experiment is None:
         raise ScenarioError(errors_in(problems))
