@@ -76,7 +76,10 @@ def test_anybodys_networks(place: Path) -> None:
 
 
 def test_a_scenario_writes_figures_and_a_report(place: Path) -> None:
-    found = said("scenario.yaml", "--runs", "12", "--out", "fit")
+    short = said("scenario.yaml", "--runs", "12", "--no-figures", "--out", "fit").stdout
+    assert "2 agreements observed, 12 replications simulated" in short and "Agreements by kind" in short
+    assert "Germany" not in short and max(map(len, short.splitlines())) <= 80
+    found = said("scenario.yaml", "--runs", "12", "--out", "fit", "--verbose")
     assert found.exit_code == 0, found.stderr
     assert "observed: 2 agreements, 2001-01-01 to 2003-12-31\nsimulated: 12 replications of: no_signal" in found.stdout
     assert "Germany" in found.stdout

@@ -127,3 +127,10 @@ def test_shipped_games_are_sound() -> None:
         assert game is not None, report(problems)
         assert len(game.profiles) == profiles
         assert all(part.source for one in game.plan.players.values() for part in one.payoff)
+
+
+def test_a_name_that_no_game_has_is_answered_by_those_that_there_are() -> None:
+    _, (problem,) = check_game("nonesuch")
+    assert problem.code == "E001" and "beijing_2025, security_dilemma" in problem.suggestion
+    _, (problem,) = check_game("securty_dilemma")
+    assert problem.suggestion == "did you mean `security_dilemma`?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -57,7 +58,8 @@ from balance_sim.replications.tables import BlockTables
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Frailty
-from balance_sim.show.explain import attribution_lines, pair_lines
+from balance_sim.show.explain import pair_answer
+from balance_sim.show.explain_terms import attribution_lines, pair_lines
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.shapley import alone_and_last, shapley
 
@@ -408,8 +410,10 @@ def test_what_no_group_holds_shows_as_outside(result: Result, found: Attribution
     assert table["outside"] + table["trade"] + table["feedback"] == pytest.approx(table["effect"], abs=1e-12)
     everybody = 31 & ~(1 << list(GROUPS).index("retaliation"))
     np.testing.assert_allclose(again.worth[:, 0], found.worth[:6, everybody], rtol=0, atol=1e-12)
-    lines = "\n".join(attribution_lines(again, attribution_table(again)))
-    assert "outside" in lines and "outside" not in "\n".join(attribution_lines(found, attribution_table(found)))
+    lines = "\n".join(attribution_lines(again, attribution_table(again), result.scenario))
+    assert "outside" in lines and "outside" not in "\n".join(
+        attribution_lines(found, attribution_table(found), result.scenario)
+    )
 
 
 def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
@@ -524,20 +528,57 @@ def test_a_dyads_effect_is_the_studys_and_the_leading_ones_exclude_0(result: Res
     assert pair.window == 365 and len(pair.shares) == 1
     for name, value in pair.shares.iloc[0].items():
         assert value == dyads.loc[leading[0], name]
-    said = CliRunner().invoke(main, ["explain", str(result.folder), "--pair", "-".join(leading[0]), "--runs", "2"])
+    words = ["explain", str(result.folder), "--pair", "-".join(leading[0]), "--runs", "2"]
     row = dyads.loc[leading[0]]
-    assert "Expected new security agreements of the two within 365 days of the event" in said.output
-    words = said.output.splitlines()
-    at = next(k for k, line in enumerate(words) if line.startswith("Expected new security agreements"))
-    assert float(words[at + 2].split()[0]) == pytest.approx(row["mean"], abs=0.005)
-    assert float(words[at + 2].split()[1]) == pytest.approx(row["mean_control"], abs=0.005)
+    short, long = (" ".join(CliRunner().invoke(main, [*words, *more]).output.split()) for more in ([], ["-v"]))
+    with_it, without, effect = map(
+        float, re.findall(r"expected are (\S+) agreements instead of (\S+) \(([^;]+)", short)[0]
+    )
+    assert (with_it, without) == pytest.approx((row["mean"], row["mean_control"]), abs=0.005)
+    assert effect == pytest.approx(row["effect"], abs=0.005)
+    assert "nats" not in short and "Parts of willingness in nats, mean of 2 runs" in long
+    assert "Expected new security agreements of the two within a year of the event" in long
+
+
+def test_a_dyad_is_answered_in_three_sentences_and_one_table_that_speak_of_states_by_name(result: Result) -> None:
+    pair = explain_pairs(result, [("AUS", "JPN")], runs=2)[0]
+    lines = list(pair_answer(pair, result.scenario, 80))
+    sentences, table = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    told, signing = " ".join(sentences), pair.signing
+    assert max(map(len, lines)) <= 80 and not re.search(r"\b(AUS|JPN|CHN)\b", "\n".join(lines))
+    assert told.startswith(
+        f"Australia and Japan sign a new security agreement within a year in {signing.arm} of {RUNS} replications, in "
+        f"{signing.control} of the control arm; expected are "
+    )
+    assert "days after the event, asked for a" in told and "fear of the same states" in told
+    assert told.count(". ") == 2 and "more than anyone; at the start they have" in told
+    assert table[0].startswith("With: ") and len(table) == 3 + len(dict.fromkeys(pair.terms["moment"]))
+    made = result.accords[(result.accords["a"] == "AUS") & (result.accords["b"] == "JPN")]
+    for arm, count in ((ARM, signing.arm), (REFERENCE, signing.control)):
+        signed = {
+            row["run"]
+            for row in made[made["arm"] == arm].to_dict("records")
+            if row["origin"] in ("new", "talks", "assumed")
+            and result.scenario.kinds[row["kind"]].security
+            and row["signed"] is not None
+            and 1 <= (row["signed"] - date(2025, 9, 3)).days <= 365
+        }
+        assert len(signed) == count
+
+
+def test_a_dyad_is_found_by_codes_and_by_names(result: Result) -> None:
+    call = ["explain", str(result.folder), "--runs", "1", "--pair"]
+    by_code, by_name = (
+        CliRunner().invoke(main, [*call, words]).output for words in ("tls-aus", "Timor-Leste-australia")
+    )
+    assert by_code == by_name and by_code.startswith("Australia and Timor-Leste sign")
 
 
 def test_a_dyad_that_nobody_expects_anything_of_is_said_to_be_so(result: Result) -> None:
     pair = explain_pairs(result, [("AUS", "JPN")], runs=1)[0]
-    words = "\n".join(pair_lines(replace(pair, shares=pair.shares.iloc[:0])))
-    assert "No new security agreement of the two is expected within 365 days of the event." in words
-    assert "No new security agreement" not in "\n".join(pair_lines(pair))
+    words = "\n".join(pair_lines(replace(pair, shares=pair.shares.iloc[:0]), result.scenario))
+    assert "No new security agreement of the two is expected within a year of the event." in words
+    assert "No new security agreement" not in "\n".join(pair_lines(pair, result.scenario))
 
 
 def test_a_pair_is_explained_by_the_likeliest_type_that_its_effect_counts(result: Result) -> None:
@@ -663,8 +704,10 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
 def test_lines_fit_a_terminal(result: Result) -> None:
     done = CliRunner().invoke(main, ["explain", str(result.folder), "--run"])
     assert done.exit_code == 0
-    assert max(map(len, done.stdout.splitlines())) <= 86
-    assert "least effect" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "of least effect" in done.stdout and "parade: joint summit of China" in " ".join(done.stdout.split())
+    whole = CliRunner().invoke(main, ["explain", str(result.folder), "--run", "1", "-v"])
+    assert "consents at 0." in whole.stdout and "consents at" not in done.stdout
 
 
 def rest_of(name: str) -> tuple[str, ...]:

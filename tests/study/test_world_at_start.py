@@ -259,9 +259,11 @@ def replaced(scenario: Scenario, kinds: dict[str, object]) -> Scenario:
 def test_check_prints_the_world(tmp_path: Path) -> None:
     starter(tmp_path)
     call = CliRunner().invoke
-    text = call(main, ["check", str(tmp_path / "plain.yaml")])
-    assert text.exit_code == 0 and "fears most (share of all threat)" in text.output
-    assert max(map(len, text.output.splitlines()[2:])) <= 80
+    short, long = (call(main, ["check", str(tmp_path / "plain.yaml"), *more]) for more in ([], ["--verbose"]))
+    for text in (short, long):
+        assert text.exit_code == 0 and max(map(len, text.output.splitlines()[2:])) <= 80
+    assert "fears most (share of all threat)" in long.output and "fears most (" not in short.output
+    assert "takes part: " in short.output and "counter-balancing" in short.output
     document = json.loads(call(main, ["check", str(tmp_path / "plain.yaml"), "--json"]).output)
     assert {"states", "classes", "expected_a_year", "dyads", "nothing_can_count"} == set(document["world"])
     light = json.loads(call(main, ["check", str(tmp_path / "plain.yaml"), "--json", "--no-world"]).output)

@@ -11,7 +11,7 @@ from balance_sim.cli import options
 from balance_sim.cli.program import document_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from balance_sim.analysis.world_at_start import WorldAtStart
     from balance_sim.scenario.diagnostics import Diagnostic
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 @options.json_option
 @options.set_option
 @options.theory_option
+@options.verbose_option
 @click.option(
     "--world/--no-world", default=True,
     help="Of a scenario also the start of the control arm: who fears whom, what can count, what is expected.",
 )  # fmt: skip
-def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool) -> None:
+def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool, verbose: bool) -> None:
     """Validate a scenario, an experiment, a game or a plan; every problem is found in one pass.
 
     FILE is a path, or a name as `balance-sim list` gives it. Exit code 4 if it is refused. Of a scenario
@@ -67,7 +68,7 @@ def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool)
         what = ", ".join(f"{count} {name}" for name, count in named.items())
         yield from _with_warnings(problems, f"{file}: ok ({what}; sha256 {scenario.sha256[:8]})")
         if start is not None:
-            yield from ["", *world_lines(start)]
+            yield from ["", *world_lines(start, verbose=verbose)]
             for reason in start.why_nothing:
                 click.echo(f"warning: why nothing happens: {reason}", err=True)
 
@@ -95,27 +96,39 @@ def _world_of(scenario: Scenario) -> WorldAtStart:
         raise click.ClickException(said) from None
 
 
-def world_lines(start: WorldAtStart) -> Iterator[str]:
-    """For a terminal, at 80 columns."""
-    from balance_sim.show.terminal import table
+def world_lines(start: WorldAtStart, *, verbose: bool = False) -> Iterator[str]:
+    """For a terminal, at 80 columns: whom the roles of the event fall to, and what is expected; verbose: whom each
+    state fears."""
+    from balance_sim.show.terminal import table, wrapped
     from balance_sim.show.wording import DIRECTIONS, arm_title, percent, state_names
 
     names = state_names(start.scenario)
-    yield f"Start of the control arm ({arm_title(start.scenario, start.scenario.reference_arm)})"
-    rows = [["state", "fears most (share of all threat)", "role in the event"]]
-    words = {"participants": "takes part", "others": ""}
-    for i in sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]]):
-        (most, share), *_ = start.ranking(i)
-        said = f"{names[most][:24]} {percent(share)}" if share > 0 else "nobody"
-        listed = start.listed[i]
-        rows.append([names[start.codes[i]][:26], said, words.get(listed, listed.replace("_", " "))])
-    yield from table(rows, indent="  ")
+    order = sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
+    yield from wrapped(f"Start of the control arm ({arm_title(start.scenario, start.scenario.reference_arm)})")
+    words = {"participants": "takes part", "others": "" if verbose else "neither"}
+    said = {i: words.get(of, of.replace("_", " ")) for i, of in enumerate(start.listed)}
+    if verbose:
+        rows = [["state", "fears most (share of all threat)", "role in the event"]]
+        rows += [[names[start.codes[i]][:26], _most_feared(start, i, names, percent), said[i]] for i in order]
+        yield from table(rows, indent="  ")
+    else:
+        for role in sorted({*said.values()}, key=[*said.values()].count):
+            yield from wrapped(
+                f"  {role}: {', '.join(names[start.codes[i]] for i in order if said[i] == role)}", "    "
+            )
     expected = start.a_year()
     rows = [["dyads, and new agreements expected a year", "dyads", "security", "declarations"]]
     for name, count in start.as_dict()["classes"].items():
         levels = [f"{expected[what][name]:.2f}" for what in ("security", "declarations")]
         rows.append([f"  {DIRECTIONS[name]}", str(count), *levels])
     yield from ["", *table(rows, "<>", indent="  ")]
+    if not verbose:
+        yield from ["", "whom each state fears most: --verbose"]
+
+
+def _most_feared(start: WorldAtStart, i: int, names: dict[str, str], percent: Callable[[float], str]) -> str:
+    (most, share), *_ = start.ranking(i)
+    return f"{names[most][:24]} {percent(share)}" if share > 0 else "nobody"
 
 
 def _file_in(file: str) -> str:

@@ -9,7 +9,7 @@ import click
 from balance_sim.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -23,12 +23,13 @@ MOST_INPUTS = 20
 @click.argument("left")
 @click.argument("right")
 @click.option(
-    "--dyads", "--pairs", "dyads", cls=options.Renamed, type=click.IntRange(0, 100_000), default=15, show_default=True,
+    "--dyads", "--pairs", "dyads", cls=options.Renamed, type=click.IntRange(0, 100_000), default=5, show_default=True,
     help="Dyads that are shown.",
 )  # fmt: skip
 @options.classes_option
+@options.verbose_option
 @options.json_option
-def compare(left: str, right: str, dyads: int, classes: str | None) -> None:
+def compare(left: str, right: str, dyads: int, classes: str | None, verbose: bool) -> None:
     """Compare two results folders, or two arms: FOLDER, FOLDER:arm, FOLDER@point, FOLDER@point:arm.
 
     Differences are RIGHT less LEFT, replication by replication where both have the same seed. What differs in the
@@ -38,13 +39,15 @@ def compare(left: str, right: str, dyads: int, classes: str | None) -> None:
     from balance_sim.show.terminal import terminal_width
 
     found = compare_results(left, right, classes)
-    options.answer(found.as_dict, lambda: comparison_lines(found, dyads, terminal_width()))
+    options.answer(found.as_dict, lambda: comparison_lines(found, dyads, terminal_width(), verbose=verbose))
 
 
-def comparison_lines(found: StudyComparison, dyads: int, width: int) -> Iterator[str]:
-    """Inputs that differ, then every outcome, then the dyads that differ most. width: columns there are."""
+def comparison_lines(found: StudyComparison, dyads: int, width: int, *, verbose: bool = False) -> Iterator[str]:
+    """Inputs that differ, then expected agreements within the longest window, with verbose every outcome, then the
+    dyads that differ most. width: columns there are."""
     from balance_sim.show.terminal import table, wrapped
     from balance_sim.show.wording import arm_words, outcome_words
+    from balance_sim.show.wording import plural as say_plural
 
     how = "paired, replication by replication" if found.paired else "not paired: the seeds differ"
     yield f"left {found.left}, right {found.right}; {how}"
@@ -59,6 +62,8 @@ def comparison_lines(found: StudyComparison, dyads: int, width: int) -> Iterator
         point = f"point {named['point']}: " if "point" in named else ""
         yield f"{point}{arm_words(named['right_arm'])} less {arm_words(named['left_arm'])}"
         rows = part.to_dict("records")
+        shown = rows if verbose else [row for row in rows if row["outcome"] in _counts(rows)]
+        hidden, rows = len(rows) - len(shown), shown
         still = [row for row in rows if row["difference"] == row["mcse"] == 0.0]
         moved = [row for row in rows if not row["difference"] == row["mcse"] == 0.0]
         if moved:
@@ -67,7 +72,20 @@ def comparison_lines(found: StudyComparison, dyads: int, width: int) -> Iterator
             some = outcome_words(still[0]["outcome"]) + (", ..." if len(still) > 1 else "")
             line = f"  no difference: {len(still)} of {len(rows)} outcomes: {some}"
             yield from wrapped(line, "    ", width)
+        if hidden:
+            yield f"  {say_plural(hidden, 'further outcome')}: --verbose"
     yield from _dyad_lines(found.dyads, dyads)
+
+
+def _counts(rows: Sequence[dict[Any, Any]]) -> set[str]:
+    """Names of the numbers of agreements and declarations within the longest window, by direction; all outcomes where
+    there is none of them."""
+    from balance_sim.replications.outcomes import COUNTS, known_outcome
+
+    names = [str(row["outcome"]) for row in rows]
+    known = [(name, one) for name in names if (one := known_outcome(name)) and one.measure in COUNTS and not one.kind]
+    longest = max((one.window or 0 for _, one in known), default=0)
+    return {name for name, one in known if one.window == longest} or {*names}
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:

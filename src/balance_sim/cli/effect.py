@@ -21,7 +21,7 @@ CHANNELS = {"picture": "picture: who stands together", "threat": "threat to the 
 @click.command()
 @click.argument("scenario")
 @click.option("--arm", help="Which arm  [default: the headline arm]")
-@click.option("--dyads", type=click.IntRange(0, 100_000), default=8, show_default=True, help="Dyads that are shown.")
+@click.option("--dyads", type=click.IntRange(0, 100_000), default=5, show_default=True, help="Dyads that are shown.")
 @click.option(
     "--draws", type=click.IntRange(10, 100_000),
     help="Work out the intervals over so many draws of prior and posterior  [default: as kept with the scenario]",
@@ -29,10 +29,11 @@ CHANNELS = {"picture": "picture: who stands together", "threat": "threat to the 
 @click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Processes, for --draws.")
 @options.set_option
 @options.theory_option
+@options.verbose_option
 @options.json_option
 def effect(
     scenario: str, arm: str | None, dyads: int, draws: int | None, workers: int, settings: tuple[str, ...],
-    theory: str | None,
+    theory: str | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Print the expected effect of an arm of SCENARIO over the control arm, with its channels and dyads.
 
@@ -57,13 +58,15 @@ def effect(
         told["uncertainty"] = None if doubt is None else doubt.as_dict()
         return found.as_dict() | told | {"seconds": time.monotonic() - began}
 
-    options.answer(document, lambda: lines(found, dyads, doubt))
+    options.answer(document, lambda: lines(found, dyads, doubt, verbose=verbose))
 
 
-def lines(found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None) -> Iterator[str]:
-    """For a terminal, at 80 columns."""
+def lines(
+    found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None, *, verbose: bool = False
+) -> Iterator[str]:
+    """For a terminal, at 80 columns: the longest window; verbose: all windows, theories, and what carries the width."""
     from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.uncertainty import uncertainty_lines
+    from balance_sim.show.uncertainty import draws_sentence, placebo_words, uncertainty_lines
     from balance_sim.show.wording import DIRECTIONS, arm_title, dyad_name, signed, state_names, within
 
     scenario = found.scenario
@@ -73,6 +76,8 @@ def lines(found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None) -
     for title, what in (("security agreements", "accords"), ("declarations", "declarations")):
         rows = [[f"expected new {title}", *heads]]
         for name, days, control, level in found.rows(what):
+            if not verbose and days < found.window:
+                continue
             label = f"  {DIRECTIONS[name]}, {within(days)}"
             rows.append([label, f"{control:.3f}", f"{level:.3f}", signed(level - control, 4)])
         yield from ["", *table(rows, "<>")]
@@ -83,7 +88,11 @@ def lines(found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None) -
         yield f"\nof the effect on counter-balancing security agreements {within(found.window)}:"
         yield from table(parts, "<>")
     yield ""
-    yield from uncertainty_lines(doubt, placebos=True)
+    if verbose or doubt is None:
+        yield from uncertainty_lines(doubt, placebos=True)
+    else:
+        for words in (draws_sentence(doubt), placebo_words(doubt)):
+            yield from wrapped(words, "") if words else ()
     names = state_names(scenario)
     dyad_rows = [
         (

@@ -25,12 +25,12 @@ TOP_MOMENT = "+7"
 @click.argument("results", type=options.FOLDER)
 @click.option(
     "--dyad", "--pair", "dyad", cls=options.Renamed, metavar="A-B",
-    help="The terms of both sides' willingness, e.g. JPN-AUS.",
+    help="Why two states do what they do, e.g. JPN-AUS, or Japan-Australia.",
 )  # fmt: skip
 @click.option("--kind", metavar="TYPE", help="Type of agreement  [default: the likeliest security agreement]")
 @click.option(
     "--run", "replication", is_flag=False, flag_value=CHOSEN, metavar="[K]",
-    help="One replication day by day; with --dyad the dyad in it. Without K: those of least, median, largest effect.",
+    help="A diary of one replication; with --dyad the dyad in it. Without K: those of least, median, largest effect.",
 )  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Of a replication: every line.")
 @click.option("--attribution", is_flag=True, help="Which groups of terms the effect goes through, and nothing else.")
@@ -46,15 +46,17 @@ TOP_MOMENT = "+7"
 @click.option("--runs", type=click.IntRange(1), metavar="N", help="Replications a dyad is averaged over  [default: 64]")
 @click.option("--arm", metavar="ARM", help="Arm to explain  [default: the headline arm; of a game, what was observed]")
 @options.workers_option
+@options.study_model_option
+@options.verbose_option
 @options.json_option
 def explain(
     results: Path, dyad: str | None, kind: str | None, replication: str | None, everything: bool, attribution: bool,
     groups: str | None, outcome: str | None, attribution_runs: int | None, runs: int | None, arm: str | None,
-    workers: int,
+    workers: int, model: str | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Explain RESULTS. Without an option: which terms the effect goes through, and what moved the top dyads.
 
-    What is found is also kept in RESULTS/explain.json."""
+    What is found is also kept in RESULTS/explain.json. --verbose prints every term in nats."""
     from balance_sim.analysis.explain import explainable, keep
     from balance_sim.results.result import open_result
 
@@ -62,18 +64,18 @@ def explain(
     if attribution and (dyad or replication):
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
     result = open_result(results)
-    explainable(result)
+    explainable(result, model)
     arm = arm or _observed(results)
     if dyad is not None:
         if replication == CHOSEN:
             raise click.UsageError("--dyad needs the number of the replication: --run K")
-        parts, lines = _dyad(result, dyad, kind, arm, runs, number)
+        parts, lines = _dyad(result, dyad, kind, arm, runs, number, verbose=verbose)
     elif replication is not None:
-        parts, lines = _replications(result, number, arm, everything=everything)
+        parts, lines = _replications(result, number, arm, everything=everything, verbose=verbose)
     else:
-        parts, lines = _attribution(result, arm, groups, outcome, attribution_runs, workers)
+        parts, lines = _attribution(result, arm, groups, outcome, attribution_runs, workers, verbose=verbose)
         if not attribution:
-            more, dyad_lines = _top_dyads(result, arm, runs)
+            more, dyad_lines = _top_dyads(result, arm, runs, verbose=verbose)
             parts, lines = parts | more, [*lines, "", *dyad_lines]
     keep(result, parts)
     options.answer(parts, lines)
@@ -98,20 +100,37 @@ def _number(run: str) -> int:
     return int(run)
 
 
-def _dyad(result: Result, dyad: str, kind: str | None, arm: str | None, runs: int | None, number: int | None) -> Told:
+def _dyad(
+    result: Result, dyad: str, kind: str | None, arm: str | None, runs: int | None, number: int | None, *, verbose: bool
+) -> Told:
     from balance_sim.analysis.explain.pairs import explain_pairs
-    from balance_sim.show.explain import pair_lines
+    from balance_sim.show.explain import pair_answer
+    from balance_sim.show.explain_terms import pair_lines
+    from balance_sim.show.terminal import page_width
 
-    states = tuple(part.strip().upper() for part in dyad.split("-"))
-    if len(states) != 2:
-        raise click.UsageError(f"--dyad takes two codes, as in JPN-AUS, got `{dyad}`")
-    found = explain_pairs(result, [states], arm=arm, kind=kind, runs=runs, run=number)[0]
-    return {"pairs": {f"{found.a}-{found.b}": found.summary()}}, pair_lines(found)
+    found = explain_pairs(result, [_states(dyad, result)], arm=arm, kind=kind, runs=runs, run=number)[0]
+    lines = [*pair_answer(found, result.scenario, page_width())]
+    lines += ["", *pair_lines(found, result.scenario)] if verbose else []
+    return {"pairs": {f"{found.a}-{found.b}": found.summary()}}, lines
 
 
-def _replications(result: Result, number: int | None, arm: str | None, *, everything: bool) -> Told:
+def _states(dyad: str, result: Result) -> tuple[str, str]:
+    """The two codes of `JPN-AUS`, or of two names, which may have a hyphen of their own."""
+    known = {state.name.casefold(): state.id for state in result.scenario.states}
+    words = dyad.split("-")
+    for k in range(1, len(words)):
+        one, other = ("-".join(part).strip() for part in (words[:k], words[k:]))
+        found = [known.get(name.casefold(), name.upper()) for name in (one, other)]
+        if len(words) == 2 or set(found) <= set(result.scenario.codes):
+            return found[0], found[1]
+    raise click.UsageError(f"--dyad takes two codes or names, as in JPN-AUS or Japan-Australia, got `{dyad}`")
+
+
+def _replications(result: Result, number: int | None, arm: str | None, *, everything: bool, verbose: bool) -> Told:
     from balance_sim.analysis.explain.timeline import RULE, chosen_runs, tell
-    from balance_sim.show.explain import timeline_lines
+    from balance_sim.show.explain import replication_answer
+    from balance_sim.show.explain_terms import timeline_lines
+    from balance_sim.show.terminal import page_width
 
     chosen = {"": number} if number is not None else chosen_runs(result, arm)
     told = {why: tell(result, run, arm) for why, run in chosen.items()}
@@ -120,29 +139,41 @@ def _replications(result: Result, number: int | None, arm: str | None, *, everyt
         parts["chosen"] = chosen | {"rule": RULE}
     lines: list[str] = [] if number is not None else [*RULE.splitlines(), ""]
     for why, one in told.items():
-        lines += [*timeline_lines(one, everything=everything, why=why and f"{why} effect"), ""]
+        lines += replication_answer(one, result.scenario, page_width(), everything=everything, why=why)
+        lines += ["", *timeline_lines(one, result.scenario, everything=everything)] if verbose else []
+        lines.append("")
     return parts, lines[:-1]
 
 
 def _attribution(
-    result: Result, arm: str | None, groups: str | None, outcome: str | None, runs: int | None, workers: int
-) -> Told:
+    result: Result, arm: str | None, groups: str | None, outcome: str | None, runs: int | None, workers: int, *,
+    verbose: bool,
+) -> Told:  # fmt: skip
     from balance_sim.analysis.explain.attribution import attribute, attribution_table, parse_groups
-    from balance_sim.show.explain import attribution_lines
+    from balance_sim.show.explain import attribution_answer
+    from balance_sim.show.explain_terms import attribution_lines
+    from balance_sim.show.terminal import page_width
 
     chosen = parse_groups(groups) if groups is not None else None
     with Steps({"replications": 10.0}) as steps:
         told = steps.replications
         found = attribute(result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=told)
-    return {"attribution": found.summary()}, attribution_lines(found, attribution_table(found))
+    parts, scenario = attribution_table(found), result.scenario
+    if verbose:
+        return {"attribution": found.summary()}, attribution_lines(found, parts, scenario)
+    return {"attribution": found.summary()}, attribution_answer(found, parts, scenario, page_width())
 
 
-def _top_dyads(result: Result, arm: str | None, runs: int | None) -> Told:
+def _top_dyads(result: Result, arm: str | None, runs: int | None, *, verbose: bool) -> Told:
     from balance_sim.analysis.explain import compared_arm
     from balance_sim.analysis.explain.pairs import explain_pairs, leading_pairs
-    from balance_sim.show.explain import top_pair_lines
+    from balance_sim.show.explain import dyads_answer
+    from balance_sim.show.explain_terms import top_pair_lines
+    from balance_sim.show.terminal import page_width
 
     arm = compared_arm(result, arm)
     found = explain_pairs(result, leading_pairs(result, arm, TOP_DYADS), arm=arm, runs=runs)
     parts = {"pairs": {f"{one.a}-{one.b}": one.summary() for one in found}}
-    return parts, top_pair_lines(found, TOP_MOMENT)
+    if verbose:
+        return parts, top_pair_lines(found, TOP_MOMENT, result.scenario)
+    return parts, dyads_answer(found, TOP_MOMENT, result.scenario, page_width())

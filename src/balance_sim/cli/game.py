@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @options.timeout_option
 @options.figures_option
-@click.option("--verbose", is_flag=True, help="Also print every profile, reply, order of moves and balance sheet.")
+@options.verbose_option
 @options.set_option
 @options.theory_option
 @options.json_option

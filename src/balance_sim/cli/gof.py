@@ -56,8 +56,9 @@ if TYPE_CHECKING:
     help="Folder for gof.json, figures and report  [default: RESULTS/gof, or results/<name>-gof]",
 )  # fmt: skip
 @options.figures_option
+@options.verbose_option
 @options.json_option
-def gof(out: Path | None, figures: bool, **asked_for: Any) -> None:
+def gof(out: Path | None, figures: bool, verbose: bool, **asked_for: Any) -> None:
     """Compare simulated networks of new agreements with the observed one.
 
     The years before the scenario's start are simulated from their first day, with what was known then, and compared
@@ -68,7 +69,7 @@ def gof(out: Path | None, figures: bool, **asked_for: Any) -> None:
     from balance_sim.pool.errors import WrongRequest
     from balance_sim.results.folder import refuse_strange
     from balance_sim.results.store import Store
-    from balance_sim.show.figures.gof import gof_lines
+    from balance_sim.show.figures.gof import gof_answer, gof_lines
 
     asked = GofRequest(**asked_for)
     folder = out or asked.home
@@ -80,7 +81,9 @@ def gof(out: Path | None, figures: bool, **asked_for: Any) -> None:
     with Store(folder).lock(places=()):
         text = json.dumps(found.as_dict(simulated=True), allow_nan=False) + "\n"
         write_study(folder, FILE, text, read_gof if figures else None)
-    options.answer(found.as_dict, lambda: [*gof_lines(found), "", f"wrote {folder}"], indent=1)
+    options.answer(
+        found.as_dict, lambda: [*(gof_lines if verbose else gof_answer)(found), "", f"wrote {folder}"], indent=1
+    )
 
 
 def write_study(folder: Path, file: str, text: str, read: Callable[[Path], Any] | None) -> None:

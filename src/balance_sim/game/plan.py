@@ -6,6 +6,7 @@ arm has the changes of all. Checked as scenarios are: file, line and column of e
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -38,7 +39,7 @@ from balance_sim.scenario.diagnostics import (
 )
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.experiment import files_with_scenario, found_in, named_scenario
-from balance_sim.scenario.files import GAMES, Sources
+from balance_sim.scenario.files import GAMES, Sources, not_found
 from balance_sim.scenario.load import stem
 from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text, Weight
@@ -186,7 +187,7 @@ def check_game(
     first = shown(os.fspath(path), 200)
     with few_suggestions():
         try:
-            sources = Sources(path if held is not None else found_in(GAMES, path), held)
+            sources = Sources(path if held is not None else _file_of(path), held)
             first = sources.shown
             tree, problems = read_document(sources.main(), sources.shown)
             if not isinstance(tree.value, dict):
@@ -203,7 +204,15 @@ def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
     """The game file by its name, and the files of its scenario as `scenario/NAME`.
 
     Raises ScenarioError if one cannot be read."""
-    return files_with_scenario(found_in(GAMES, path))
+    return files_with_scenario(_file_of(path))
+
+
+def _file_of(path: str | os.PathLike[str]) -> str:
+    """The file that is meant. Raises ScenarioError for a name that no game has."""
+    found = found_in(GAMES, path)
+    if not os.path.lexists(found) and re.fullmatch(r"[\w-]+", found):
+        raise not_found(found, GAMES)
+    return found
 
 
 def _read(tree: Node, sources: Sources, settings: Sequence[str], theory: str | None, found: Diagnostics) -> Game | None:

@@ -218,7 +218,7 @@ def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
         why = f"`{named}`: URLs are not read"
         raise refused(Mark(named, 1, 1), "", "E501", why, "save the file and give its path")
     if "\0" in written or not written:
-        raise _not_found(written)
+        raise not_found(written)
     if not os.path.lexists(path) and not path.suffix:
         bare, root = path.name == written, shipped_root()
         candidates = [path.with_name(f"{path.name}.yaml")]
@@ -229,10 +229,11 @@ def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
     return path
 
 
-def _not_found(written: str) -> ScenarioError:
+def not_found(written: str, folder: Path | None = None) -> ScenarioError:
+    """What there is instead of a file that is not there. folder: where it was looked for, if in one alone."""
     named = shown(written, 200)
     path = Path(written.replace("\0", ""))
-    why, hint = f"not found: `{named}`", _near(path)
+    why, hint = f"not found: `{named}`", _near(path, folder)
     if not written:
         why, hint = "no file is named", ""
     elif written == "-":
@@ -245,7 +246,7 @@ def _not_found(written: str) -> ScenarioError:
     return refused(Mark(named, 1, 1), "", "E001", why, hint or "give the path of a file")
 
 
-def _near(path: Path) -> str:
+def _near(path: Path, within: Path | None = None) -> str:
     """`did you mean `x`?` of a YAML file here, beside `path` or shipped whose name is near, its year left out or not;
     else which files there are here, or by which names the package has scenarios."""
     offered = shipped_files()
@@ -265,6 +266,9 @@ def _near(path: Path) -> str:
         near = undated.get(closest(wanted, undated, cutoff=0.75) or "")
     if near:
         return f"did you mean `{shown(names[near], 200)}`?"
+    if within is not None:
+        here = {name_of(one) for of, one in [*offered, *named_files(Path())] if of == within}
+        return f"these are known: {listed(sorted(here))} (balance-sim list)" if here else ""
     there = [path for path in names.values() if Path(path).parent != EXPERIMENTS and os.path.isfile(path)]
     if there:
         return f"these exist: {listed(there)}"
@@ -320,7 +324,7 @@ def _cannot_open(error: OSError, path: Path, mark: Mark, where: str, named: str)
     why = f"cannot be read: `{named}` ({os.strerror(error.errno or 0)})"
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
         if not where:
-            return _not_found(str(path))
+            return not_found(str(path))
         code, why, hint = "E001", f"not found: `{named}`", "paths are relative to the naming file"
         if where == "extends":
             names = {name_of(of) for folder, of in shipped_files() if folder == SCENARIOS}

@@ -59,7 +59,7 @@ def listed(names: Names, codes: Sequence[str]) -> str:
     told = [say.state_in_text(names, code) for code in shown]
     if len(shown) < len(codes):
         told.append(say.plural(len(codes) - len(shown), "other" if told else "state"))
-    return " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else "".join(told)
+    return say.listed(told)
 
 
 def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
@@ -151,14 +151,16 @@ def mean_sentence(
     return say.capital("; ".join(clauses))
 
 
-def diary(told: Timeline, scenario: Scenario, *, everything: bool = False) -> Iterator[tuple[dt.date, str]]:
+def diary(
+    told: Timeline, scenario: Scenario, *, everything: bool = False, differing: bool = False
+) -> Iterator[tuple[dt.date, str]]:
     """Date and sentence of what happened in a replication, in order.
 
     everything: otherwise events, signatures of counter-balancing security agreements, and whatever differs between
-    the two arms."""
+    the two arms. differing: only what differs."""
     names = say.state_names(scenario)
     for entry in told.entries:
-        if everything or of_interest(entry, scenario):
+        if (everything or of_interest(entry, scenario)) and not (differing and entry.mark == "both"):
             yield entry.date, entry_sentence(entry, names, entry.asked)
 
 

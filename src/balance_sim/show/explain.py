@@ -1,277 +1,202 @@
-"""What `explain` found, as lines of plain text for a terminal of 80 columns or more."""
+"""What `explain` answers first: a few sentences and one table, with states, terms and arms in words."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.show import terminal
 from balance_sim.show import wording as say
+from balance_sim.show.diary import diary, fear_words, kind_words, mean_sentence
+from balance_sim.show.terminal import shortened, table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.analysis.explain.attribution import Attribution
     from balance_sim.analysis.explain.pairs import PairTerms
-    from balance_sim.analysis.explain.timeline import AskedDyad, AskedState, Entry, Timeline
+    from balance_sim.analysis.explain.timeline import Timeline
+    from balance_sim.scenario.schema import Scenario
 
-SHOWN = 0.00005  # a difference that rounds to no less than 0.0001
-MARKS = {"both": " ", "arm only": "+", "reference only": "-", "earlier": "<", "later": ">", "changed": "~"}
+GROUP_WORDS = {
+    "gain": "what a partner adds to one's security",
+    "hostility": "what one fears of the partner itself",
+    "network": "who is tied to whom",
+    "retaliation": "fear for one's trade",
+    "patron": "doubt about a patron of both",
+    "own": "terms of your own",
+    "outside": "terms in no group",
+    "feedback": "agreements that differ, and the pace of talks",
+}
+"""Groups of terms as they are read; a group of the user's own has its name."""
+SMALL = 0.00005  # nats: a change of willingness that is none
+MAIN = 0.9  # share of a change from which on one term is nearly all of it
 
 
-def attribution_lines(found: Attribution, table: pd.DataFrame) -> Iterator[str]:
-    """The part of each group of terms. table: `attribution_table(found)`."""
-    rows = table.to_dict("records")
-    total = rows[-1]
-    least = min((row["mcse"] for row in rows if row["mcse"] > 0), default=float("nan"))
-    places = say.decimals(least, total["lo"], total["hi"])
-    yield from _wrapped(
-        f"Which terms the effect of {say.arm_words(found.arm)} goes through, against {say.arm_words(found.reference)}"
+def attribution_answer(found: Attribution, parts: pd.DataFrame, scenario: Scenario, width: int) -> Iterator[str]:
+    """Through which groups of terms the effect of an arm goes. parts: `attribution_table(found)`."""
+    *rows, effect = parts.to_dict("records")
+    least = min((row["mcse"] for row in [*rows, effect] if row["mcse"] > 0), default=float("nan"))
+    places = say.decimals(least, effect["lo"], effect["hi"])
+    told = f"{say.signed(effect['value'], places)} ({say.ci(effect['lo'], effect['hi'], places)})"
+    title = say.arm_titles(scenario)[found.arm]
+    runs = f"{len(found.runs):,} of {found.of_runs:,}" if len(found.runs) < found.of_runs else f"{found.of_runs:,}"
+    yield from wrapped(
+        f"{title}: the effect on expected {say.outcome_words(found.outcome)} is {told}, in {runs} replications.",
+        "",
+        width,
     )
-    yield from _wrapped(
-        f"{found.outcome}: {say.signed(total['value'], places)} "
-        f"(95 % CI {say.interval(total['lo'], total['hi'], places)}), {_of_runs(found)}."
-    )
-    yield ""
-    cells = [["group", "value", "95 % CI", "MCSE", "alone", "last"]]
-    cells += [
-        [
-            row["group"],
-            say.signed(row["value"], places),
-            say.interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no run differs",
-            say.number(row["mcse"], places + 1),
-            *(say.signed(row[name], places) for name in ("alone", "last")),
-        ]
-        for row in rows
-        if row["group"] != "outside" or row["value"] != 0 or row["mcse"] != 0
-    ]
-    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
-    yield ""
-    for group, terms in found.groups.items():
-        yield from _wrapped(f"{group}: {', '.join(terms)}", indent="  ")
-    yield ""
-    yield from _wrapped(
-        f"Shapley values of {say.plural(len(found.groups), 'group')} of terms, by the direct estimator: what a group "
-        "adds to expected agreements along the control arm's replications, averaged over all orders in which the "
-        "groups could come in. A group is out where its terms are those of the control arm at the same opportunity. "
-        "alone: all other groups out; last: all others in. feedback: the effect less the direct effect, which is "
-        "what agreements that differ and the pace of talks do. The rows sum to the effect."
-    )
+    main = max(rows, key=lambda row: abs(row["value"]))
+    if main["value"]:
+        said = f"Most of it is {_group(main['group'])}: {say.signed(main['value'], places)} agreements."
+        yield from wrapped(said, "", width)
+    cells = [["part of the effect", "agreements", "95 % CI"]]
+    for row in sorted(rows, key=lambda row: -abs(row["value"])):
+        if row["value"] or row["mcse"]:
+            cells.append([_group(row["group"]), say.signed(row["value"], places)])
+            cells[-1].append(say.interval(row["lo"], row["hi"], places))
+    none = [_group(row["group"]) for row in rows if not (row["value"] or row["mcse"]) and row["group"] != "outside"]
+    yield from ["", *table(cells, "<>", width=width)]
+    if none:
+        yield from wrapped(f"No part: {'; '.join(none)}.", "", width)
 
 
-def _of_runs(found: Attribution) -> str:
-    used = len(found.runs)
-    if used == found.of_runs:
-        return say.plural(used, "run")
-    return f"the first {used:,} of {say.plural(found.of_runs, 'run')}, so not the effect over all of them"
+def _group(name: str) -> str:
+    return GROUP_WORDS.get(name, name.replace("_", " "))
 
 
-def top_pair_lines(pairs: Sequence[PairTerms], moment: str) -> Iterator[str]:
-    """For the dyads with the largest effects: what moved each side, at one moment."""
+def dyads_answer(pairs: Sequence[PairTerms], moment: str, scenario: Scenario, width: int) -> Iterator[str]:
+    """The dyads with the largest effects in a line each: what moved the side that changed more."""
     if not pairs:
         yield "No dyad shows a detectable effect."
         return
-    runs = say.plural(len(pairs[0].runs), "run")
-    arm = say.arm_words(pairs[0].arm)
-    yield from _wrapped(
-        f"Dyads with the largest effect of {arm} on expected new security agreements within {pairs[0].window} days, "
-        f"and what moved them ({_moment(moment)}, {runs})"
-    )
+    names, cells = say.state_names(scenario), [["largest effects on dyads", "effect", "whose mind changed, and why"]]
     for pair in pairs:
-        for row in pair.shares.to_dict("records"):
-            effect, level = _places(row)
-            levels = f"{say.number(row['mean_control'], level)} to {say.number(row['mean'], level)}"
-            told = f"{say.signed(row['effect'], effect)} ({say.ci(row['lo'], row['hi'], effect)})"
-            yield f"{pair.a}-{pair.b}: {levels}; effect {told}"
-        for side in (pair.a, pair.b):
-            change, most, by = pair.main_difference(moment, side)
-            why = f"most by {most} {say.signed(by, 4)}" if most else "no term differs"
-            yield f"    {side} in {pair.kind}: willingness {say.signed(change, 4)} nats, {why}"
+        sides = [(*pair.main_difference(moment, side), side) for side in (pair.a, pair.b)]
+        change, term, _, side = max(sides, key=lambda one: abs(one[0]))
+        why = (
+            f"{names[side]}: {say.term_words(term)}" if abs(change) >= SMALL and term else "nobody's: the pace of talks"
+        )
+        row = pair.shares.to_dict("records")[0]
+        effect = say.signed(row["effect"], say.decimals(row["mcse"], row["lo"], row["hi"]))
+        cells.append([say.dyad_name(names, pair.a, pair.b), effect, why])
+    yield from table(cells, "<><", width=width)
 
 
-def _places(row: dict[Any, Any]) -> tuple[int, int]:
-    """Decimals of a dyad's effect, and of its levels: as many as tell the two arms apart."""
-    effect = say.decimals(row["mcse"], row["lo"], row["hi"])
-    return effect, max(effect, 2)
-
-
-def pair_lines(pair: PairTerms) -> Iterator[str]:
-    """Both sides' parts in both arms over time, the rate, the effect on the dyad, and what is on record."""
-    arm, reference = say.arm_words(pair.arm), say.arm_words(pair.reference)
-    yield f"{pair.a}-{pair.b}, {pair.kind}: why in {arm}, and why in {reference}"
-    count = len(pair.runs)
-    one = f"mean of {say.plural(count, 'run')}" if count > 1 else f"run {pair.runs[0]}"
-    yield from _wrapped(
-        f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability 1 / (1 + e^-u)."
-    )
+def pair_answer(pair: PairTerms, scenario: Scenario, width: int) -> Iterator[str]:
+    """Three sentences: what the two do with and without, what changed their minds, whom they fear; then by date how
+    likely either consents, and how often they open talks."""
+    names = say.state_names(scenario)
+    yield from wrapped(_what(pair, names), "", width)
     frame = pair.differences()
     moments = list(dict.fromkeys(frame["moment"]))
-    dates = {row["moment"]: row["date"] for row in frame.to_dict("records")}
-    yield from _wrapped(
-        "Steps beginning: " + ", ".join(f"{_moment(m)} {dates[m]}" for m in moments) + ".",
-    )
-    for side in (pair.a, pair.b):
-        part = frame[frame["side"] == side]
-        other = pair.b if side == pair.a else pair.a
-        yield ""
-        yield f"{side} towards {other}, in {pair.arm}"
-        yield from terminal.table(_wide(part, moments, "arm", keep_zero=True), "<>", width=terminal.UNLIMITED)
-        changed = _wide(part, moments, "difference", keep_zero=False)
-        yield ""
-        if len(changed) > 1:
-            yield f"{side} towards {other}, {pair.arm} less {pair.reference}; parts that differ by 0.0001"
-            yield from terminal.table(changed, "<>", width=terminal.UNLIMITED)
-        else:
-            yield f"{side} towards {other}: nothing differs between {pair.arm} and {pair.reference}"
-    yield ""
-    yield from _adversaries(pair)
-    yield from _rates(pair, moments)
-    yield ""
-    yield from _shares(pair)
-    yield from _record(pair)
+    after = next((name for name in moments if name.startswith("+")), moments[-1])
+    yield from wrapped(_why(pair, after, names), "", width)
+    yield from wrapped(_feared(pair, after, scenario), "", width)
+    titles = say.arm_titles(scenario)
+    yield from ["", *wrapped(f"With: {titles[pair.arm]}. Without: {titles[pair.reference]}.", "", width)]
+    yield from _by_date(pair, frame, moments, [names[side] for side in (pair.a, pair.b)], width)
 
 
-def _wide(frame: pd.DataFrame, moments: list[str], column: str, *, keep_zero: bool) -> list[list[str]]:
-    cells = [["part", *map(_moment, moments)]]
-    for part in dict.fromkeys(frame["part"]):
-        rows = frame[frame["part"] == part]
-        by_moment = dict(zip(rows["moment"].tolist(), rows[column].tolist(), strict=True))
-        values = [by_moment[moment] for moment in moments]
-        if keep_zero or max(map(abs, values)) >= SHOWN:
-            show = say.number if column == "arm" else say.signed
-            cells.append([part, *(show(value, 3 if column == "arm" else 4) for value in values)])
-    return cells
-
-
-def _adversaries(pair: PairTerms) -> Iterator[str]:
-    """Whom either side fears, in the control arm at the start."""
-    first = pair.adversaries[pair.adversaries["arm"] == pair.reference]
-    first = first[first["moment"] == first["moment"].iloc[0]] if len(first) else first
-    for side in (pair.a, pair.b):
-        rows = first[first["side"] == side].to_dict("records")
-        if rows:
-            named = ", ".join(f"{row['adversary']} {say.percent(row['share'])}" for row in rows)
-            yield from _wrapped(f"Whom {side} fears at the start, of all that threatens it: {named}.")
-    if len(first):
-        yield from _wrapped("An adversary brings its own strength and what its partners would lend it.", "  ")
-        yield ""
-
-
-def _rates(pair: PairTerms, moments: list[str]) -> Iterator[str]:
-    yield "Talks opened a year if nothing is under way, and how often something is"
-    cells = [["", *map(_moment, moments)]]
-    for arm in (pair.reference, pair.arm):
-        rows = pair.rates[(pair.rates["arm"] == arm) & (pair.rates["kind"] == pair.kind)]
-        found = {row["moment"]: row for row in rows.to_dict("records")}
-        cells.append([arm, *(say.number(found[m]["rate"], 4) for m in moments)])
-        cells.append(["  under way", *(say.percent(found[m]["busy"]) for m in moments)])
-    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
-
-
-def _shares(pair: PairTerms) -> Iterator[str]:
+def _what(pair: PairTerms, names: dict[str, str]) -> str:
+    what, of = f"a new security agreement {say.within(pair.window)}", pair.signing
+    counts = mean_sentence(names, pair.a, pair.b, of.arm, of.control, of.of, what=what)
     if pair.shares.empty:
-        yield f"No new security agreement of the two is expected within {pair.window} days of the event."
-        return
-    yield f"Expected new security agreements of the two within {pair.window} days of the event"
-    cells = [[say.arm_words(pair.arm), say.arm_words(pair.reference), "effect", "95 % CI", "MCSE"]]
-    for row in pair.shares.to_dict("records"):
-        effect, level = _places(row)
-        expected = [say.number(row[name], level) for name in ("mean", "mean_control")]
-        cells.append([*expected, *say.effect_cells(row, effect)[:2], say.number(row["mcse"], effect)])
-    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
+        return f"{counts}."
+    row = pair.shares.to_dict("records")[0]
+    effect = say.decimals(row["mcse"], row["lo"], row["hi"])
+    before, after = (say.number(row[name], max(effect, 2)) for name in ("mean_control", "mean"))
+    told = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
+    return f"{counts}; expected are {after} agreements instead of {before} ({told})."
 
 
-def _record(pair: PairTerms) -> Iterator[str]:
-    yield ""
-    if pair.record.empty:
-        yield "On record at the start: nothing between the two."
-        return
-    yield "On record at the start"
-    for row in pair.record.to_dict("records"):
-        dates = [f"{str(n).replace('_', ' ')} {row[n]}" for n in list(row)[4:] if row[n]]
-        name = say.printable(str(row["name"])) or row["id"]
-        yield from _wrapped(f"{row['kind']}: {name}; {row['status'].replace('_', ' ')}; {', '.join(dates)}", "  ")
+def _why(pair: PairTerms, moment: str, names: dict[str, str]) -> str:
+    told = []
+    for side in (pair.a, pair.b):
+        change, _, _ = pair.main_difference(moment, side)
+        without, with_it = _consent(pair, moment, side)
+        who = say.state_in_text(names, side)
+        if abs(change) < SMALL:
+            told.append(f"{who} is as ready as without the change")
+            continue
+        verb = "readier" if change > 0 else "less ready"
+        points = f"{say.percent(without)} to {say.percent(with_it)}"
+        if say.percent(without) == say.percent(with_it):
+            points = f"{100 * without:.2f} to {100 * with_it:.2f} %"
+        told.append(f"{who} is {verb} ({points}), {_terms(pair, moment, side)}")
+    when = f"{moment.removeprefix('+')} days after the event" if moment.startswith("+") else "At the start"
+    return f"{when}, asked for {kind_words(pair.kind)}, {'; '.join(told)}."
 
 
-def timeline_lines(told: Timeline, *, everything: bool = False, why: str = "") -> Iterator[str]:
-    """One run day by day. Without `everything`: events, counter-agreements, what differs between the arms."""
-    yield f"Run {told.run} of {told.arm} beside {told.reference}{f': {why}' if why else ''}"
-    yield from _wrapped(
-        f"{told.outcome}: {say.number(told.value, 0)}, in the control arm {say.number(told.value_reference, 0)}. "
-        f"Marks: + in {told.arm} alone, - in {told.reference} alone, < earlier than in {told.reference}, "
-        "> later, ~ in another form; no mark: the same day in both."
-    )
-    yield ""
-    shown = [entry for entry in told.entries if everything or _matters(entry)]
-    for entry in shown:
-        yield from _entry_lines(told, entry)
-    hidden = len(told.entries) - len(shown)
-    if hidden:
-        yield ""
-        yield from _wrapped(
-            f"{say.plural(hidden, 'further line')}, the same in both arms and no counter-agreement: see --all."
-        )
+def _terms(pair: PairTerms, moment: str, side: str) -> str:
+    """Which terms make up the change of a side's willingness, by their share of it."""
+    frame = pair.differences()
+    rows = frame[(frame["moment"] == moment) & (frame["side"] == side)]
+    by = dict(zip(rows["part"].tolist(), rows["difference"].tolist(), strict=True))
+    whole = by["u"]
+    parts = sorted(((of / whole, name) for name, of in by.items() if name not in ("u", "consent")), reverse=True)
+    share, first = parts[0]
+    if share >= MAIN:
+        return f"nearly all by {say.term_words(first)}"
+    second_share, second = parts[1]
+    told = f"{say.percent(share)} of it by {say.term_words(first)}"
+    return told + (f", {say.percent(second_share)} by {say.term_words(second)}" if second_share > 0.05 else "")
 
 
-def _matters(entry: Entry) -> bool:
-    known = entry.what in ("event", "provocation") or entry.direction == "counter"
-    return entry.mark != "both" or (known and entry.what in ("event", "provocation", "talks", "signed"))
+def _consent(pair: PairTerms, moment: str, side: str) -> tuple[float, float]:
+    """Probability of consent in the control arm and in the arm."""
+    frame = pair.differences()
+    row = frame[(frame["moment"] == moment) & (frame["side"] == side) & (frame["part"] == "consent")]
+    return float(row["reference"].iloc[0]), float(row["arm"].iloc[0])
 
 
-def _entry_lines(told: Timeline, entry: Entry) -> Iterator[str]:
-    head = f"{entry.date} {MARKS[entry.mark]} "
-    if entry.what in ("event", "provocation"):
-        yield from _wrapped(say.printable(f"{head}{entry.what}: {entry.text}"), rest=" " * len(head))
-        return
-    late = entry.days_later
-    when = f", {say.plural(abs(late), 'day')} {'later' if late > 0 else 'earlier'}" if late else ""
-    origin = "" if entry.origin == "new" else f", {entry.origin.replace('_', ' ')} at the start"
-    words = "talks open" if entry.what == "talks" else entry.what
-    text = f"{head}{entry.a}-{entry.b} {entry.kind}: {words}{when} ({entry.direction}{origin})"
-    yield from _wrapped(text, rest=" " * len(head))
-    by_arm = {asked.arm: asked for asked in entry.asked}
-    if entry.what != "talks" or not by_arm:
-        return
-    mine, twin = by_arm[told.arm], by_arm[told.reference]
-    opened, other = (twin, mine) if entry.mark == "reference only" else (mine, twin)
-    yield from _wrapped(f"{_asked(opened)}.", indent=" " * len(head))
-    if entry.mark in ("arm only", "reference only"):
-        yield from _wrapped(f"in {other.arm}: {_otherwise(other, told)}.", indent=" " * len(head))
+def _feared(pair: PairTerms, moment: str, scenario: Scenario) -> str:
+    """Whom either fears most, and what the two have already."""
+    rows = pair.adversaries[(pair.adversaries["arm"] == pair.arm) & (pair.adversaries["moment"] == moment)]
+    first = {row["side"]: row["adversary"] for row in reversed(rows.to_dict("records"))}
+    feared = (first.get(pair.a, ""), first.get(pair.b, ""))
+    told = say.capital(fear_words(say.state_names(scenario), pair.a, pair.b, feared))
+    kinds = [str(row["kind"]) for row in pair.record.to_dict("records") if row["status"] == "in_force"]
+    if not kinds:
+        return f"{told}; at the start they have no agreement in force."
+    deepest = kind_words(max(kinds, key=lambda kind: scenario.kinds[kind].depth))
+    if len(kinds) == 1:
+        return f"{told}; at the start they have {deepest} in force."
+    return f"{told}; at the start they have {len(kinds)} agreements in force, the deepest {deepest}."
 
 
-def _asked(asked: AskedDyad) -> str:
-    return "; ".join(_side(side) for side in asked.sides)
+def _by_date(pair: PairTerms, frame: pd.DataFrame, moments: list[str], sides: list[str], width: int) -> Iterator[str]:
+    dates = {row["moment"]: row["date"] for row in frame.to_dict("records")}
+    rates = pair.rates[pair.rates["kind"] == pair.kind].set_index(["moment", "arm"])["rate"]
+    one, other = (f"{shortened(name, 12)}:" for name in sides)
+    cells = [["", one, "", other, "", "talks/year:", ""]]
+    cells.append(["probability of consent", *["without", "with"] * 3])
+    for moment in moments:
+        numbers: list[Any] = []
+        for side in (pair.a, pair.b):
+            numbers += [f"{one:.4f}" for one in _consent(pair, moment, side)]
+        numbers += [f"{rates[moment, arm]:.4f}" for arm in (pair.reference, pair.arm)]
+        words = {"start": "start", "before": "before"}.get(moment, f"{moment} days")
+        cells.append([f"{dates[moment]} {words}", *numbers])
+    yield from table(cells, "<>", width=width)
 
 
-def _side(side: AskedState) -> str:
-    """`JPN consents at 0.310 against 0.283`, with digits enough to tell the two apart."""
-    places = 3
-    while places < 8 and f"{side.consent:.{places}f}" == f"{side.needs:.{places}f}":
-        places += 1
-    verb = "consents" if side.agrees else "refuses"
-    return f"{side.state} {verb} at {side.consent:.{places}f} against {side.needs:.{places}f}"
+def replication_answer(
+    told: Timeline, scenario: Scenario, width: int, *, everything: bool, why: str = ""
+) -> Iterator[str]:
+    """A replication as a diary. why: of three that were chosen by rule, which it is; then only what differs between the
+    arms is told."""
+    titles = say.arm_titles(scenario)
+    yield from wrapped(replication_words(told, titles, why), "", width)
+    count = 0
+    for day, sentence in diary(told, scenario, everything=everything, differing=bool(why) and not everything):
+        yield from wrapped(f"{day}  {sentence}", " " * 12, width)
+        count += 1
+    if not count:
+        yield "  nothing differs between the two arms"
 
 
-def _otherwise(asked: AskedDyad, told: Timeline) -> str:
-    if asked.busy:
-        return "nobody is asked, as something of that kind is under way"
-    if asked.barred:
-        return "the opportunity is passed, as the two have no relations"
-    said = []
-    for side in asked.sides:
-        words = _side(side)
-        if not side.agrees and side.main_part:
-            by = side.main_difference if asked.arm == told.arm else -side.main_difference
-            words += f" (most by {side.main_part}, {say.signed(by, 4)} nats there)"
-        said.append(words)
-    return "; ".join(said)
-
-
-def _moment(name: str) -> str:
-    return {"start": "at start", "before": "before"}.get(name, f"{name} d")
-
-
-def _wrapped(text: str, indent: str = "", rest: str | None = None) -> Iterable[str]:
-    later = indent + "  " if rest is None and indent else rest or ""
-    return textwrap.wrap(text, terminal.WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False)
+def replication_words(told: Timeline, titles: dict[str, str], why: str = "") -> str:
+    """Which replication it is, and what it comes to."""
+    what = f"Replication {told.run}{f', of {why} effect' if why else ''}"
+    counts = f"{say.number(told.value, 0)} {say.outcome_words(told.outcome)}"
+    return f"{what}: {titles[told.arm]}. {counts}, {say.number(told.value_reference, 0)} in its paired control run."

@@ -109,7 +109,8 @@ def places_of(played: PlayedGame, player: str) -> int:
 
 
 def game_lines(played: PlayedGame, *, verbose: bool = False) -> Iterator[str]:
-    """For a terminal, at 80 columns."""
+    """For a terminal, at 80 columns: the answer, every side's replies and the equilibria; verbose: also what each
+    outcome adds, what knowing more is worth, every profile, and what the intervals rest on."""
     game, found = played.game, played.solution
     yield say.printable(game.plan.title)
     what = f"{say.plural(len(game.players), 'player')}, {say.plural(len(found.profiles), 'profile')}, "
@@ -120,15 +121,16 @@ def game_lines(played: PlayedGame, *, verbose: bool = False) -> Iterator[str]:
         yield from ["", *_replies(played, player)]
     yield from ["", *_equilibria(played)]
     yield from ["", *wrapped(leader_words(played), indent="")]
-    if (voi := voi_words(played)) is not None:
-        yield from wrapped(voi, indent="")
-    for player in game.players if verbose else game.players[:1]:
-        yield from ["", *_balance(played, player)]
     if verbose:
+        if (voi := voi_words(played)) is not None:
+            yield from wrapped(voi, indent="")
+        for player in game.players:
+            yield from ["", *_balance(played, player)]
         for player in game.players:
             yield from ["", *_intervals(played, player)]
         yield from ["", *_profiles(played), "", *_break_even(played)]
-    yield from ["", *wrapped(sources(played), indent="")]
+        yield from ["", *wrapped(sources(played), indent="")]
+    yield ""
     yield from wrapped(READ_SO, indent="")
     if played.study.result.folder is not None:
         yield f"digest {played.study.result.digest[:12]}; wrote {played.study.result.folder}"

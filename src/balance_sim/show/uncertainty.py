@@ -51,17 +51,24 @@ def interval_words(found: Uncertainty) -> str:
 
 def doubt_words(found: Uncertainty | None) -> str:
     """What the CI leaves out: how sure the effect is over the posterior of the parameters, where that is known."""
-    if found is None or found.posterior is None:
-        return say.CAVEAT
-    places, of = places_of(found), found.posterior.of["total"]
+    return " ".join(filter(None, (say.CAVEAT, draws_sentence(found))))
+
+
+def draws_sentence(found: Uncertainty | None) -> str:
+    """How sure the effect is over the posterior of the parameters, else the prior; empty where neither is known."""
+    over = [(name, of) for name, of in _sources(found) if of is not None] if found is not None else []
+    if found is None or not over:
+        return ""
+    name, drawn = over[0]
+    places, of = places_of(found), drawn.of["total"]
     used, (low, high) = found.estimate["total"], of.ci95
     told = (
-        f"{say.CAVEAT} Over the posterior of the parameters the effect is above 0 in {say.percent(of.positive)} of "
-        f"draws (95 % interval {say.interval(low, high, places)} agreements)"
+        f"Over the {name} of the parameters the effect is above 0 in {say.percent(of.positive)} of draws (95 % "
+        f"interval {say.interval(low, high, places)} agreements)"
     )
     if low <= used <= high:
         return f"{told}."
-    return f"{told}; the values in use, which give {say.signed(used, places)}, lie outside of their posterior."
+    return f"{told}; the values in use, which give {say.signed(used, places)}, lie outside of their {name}."
 
 
 def _interval(of: DrawnEffect, name: str, places: int) -> str:

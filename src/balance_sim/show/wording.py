@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -189,6 +189,34 @@ def outcome_words(outcome: str) -> str:
     return f"{what.get(found.of, f'agreements of type {found.of.replace("_", " ")}')} {within(found.window)}"
 
 
+TERM_WORDS = {
+    "security_gain": "what the agreement adds to its security",
+    "common_threat": "fear of the same states",
+    "hostility": "the partner's hostility",
+    "similarity": "nearness of positions",
+    "joint_democracy": "democracy on both sides",
+    "democracy_gap": "likeness of the regimes",
+    "proximity": "nearness in space",
+    "size": "the partner's strength",
+    "activity": "what the partner signed of late",
+    "popularity": "how many partners the partner has",
+    "closure": "partners in common",
+    "experience": "earlier agreements of the two",
+    "ladder": "what the two have in force already",
+    "autonomy": "dislike of many partners",
+    "exposure": "fear for its trade",
+    "hub_doubt": "doubt about a patron of both",
+    "bandwagon": "siding with what threatens it",
+    "foresight": "the reply that it expects",
+    "talks_budget": "talks under way already",
+}
+
+
+def term_words(term: str) -> str:
+    """A term of willingness as it is read, seen from the state that decides; its name where it is the user's own."""
+    return TERM_WORDS.get(term, term.removeprefix("own_").replace("_", " "))
+
+
 def factor_words(path: str) -> str:
     """A key path as it is read aloud: `events.parade.visibility` is parade visibility."""
     if path == "theory.preset":
@@ -227,6 +255,11 @@ def state_in_text(names: Mapping[str, str], code: str) -> str:
     words = name.split()
     takes = words and (words[0] in _THE_FIRST or words[-1] in _THE_LAST)
     return f"the {name}" if takes else name
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
 
 
 def with_article(words: str) -> str:

@@ -296,7 +296,7 @@ def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         if arm == base:
             ax.fill_between(edges, steps, step="post", color="#ededed", linewidth=0)
         ax.step(edges, steps, where="post", color=colour, linestyle=dashes, linewidth=width, label=name)
-    ax.set_xlim(table["count"].min() - 1, table["count"].max() + 1)
+    ax.set_xlim(table["count"].min() - 0.6, table["count"].max() + 0.6)
     style.share_axis(ax, "share of replications\nwith at most so many", 1.02)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
     ax.set_xlabel(f"{say.COUNTER} {say.within(int(table['window'].iloc[0]))}")

@@ -13,7 +13,7 @@ import pandas as pd
 from balance_sim.analysis.explain import explained
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.show import wording as say
-from balance_sim.show.explain import MARKS
+from balance_sim.show.explain_terms import MARKS
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares, has_rows
 from balance_sim.show.mechanisms import mechanism_rows

@@ -12,7 +12,7 @@ import pandas as pd
 from balance_sim.analysis.gof import GoodnessOfFit
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.terminal import wrapped
+from balance_sim.show.terminal import table, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,6 +112,25 @@ def gof_lines(study: GoodnessOfFit) -> list[str]:
     notes = [line for note in (*found.notes, *study.notes) for line in wrapped(f"note: {note}")]
     out += ["", "* outside the band. p: Mahalanobis Monte Carlo (docs/gof.md)", *notes]
     return out
+
+
+def gof_answer(study: GoodnessOfFit) -> list[str]:
+    """For a terminal, in short: each group of statistics in a line, with what lies outside of its band."""
+    found = study.comparison
+    title = say.printable(str(study.about.get("title") or study.about.get("subject", "")))
+    of = (
+        f"{say.plural(found.observed, 'agreement')} observed, {say.plural(found.replications, 'replication')} simulated"
+    )
+    rows = [["statistics", "p", "outside of the 5-95 % band"]]
+    for group in found.groups:
+        fit = "not tested" if group.fit is None else p_words(group.fit.p, found.replications).removeprefix("p = ")
+        off = sum(one.outside for one in group.statistics)
+        rows.append([TITLES[group.name], fit.removeprefix("p "), f"{off} of {len(group.statistics)}"])
+    out = [*wrapped(f"{title}: {of}, {span_words(found)}"), "", *table(rows, "<>")]
+    out += [f"all groups together: {p_words(found.p, found.replications)} (Mahalanobis Monte Carlo, docs/gof.md)"]
+    if study.residuals is not None:
+        out += wrapped(f"residuals: {residual_words(study.residuals)}")
+    return [*out, *(line for note in (*found.notes, *study.notes) for line in wrapped(f"note: {note}"))]
 
 
 def _statistic_line(one: Statistic) -> str:
