@@ -65,21 +65,10 @@ def load_experiment(
     held: Mapping[str, bytes] | None = None,
     over: Overrides = AS_WRITTEN,
 ) -> Experiment:
-    """The experiment in a file, read and checked.
+    """The experiment in a file; `path` may also name one in ./experiments, or a shipped one. Raises ScenarioError.
 
-    Parameters
-    ----------
-    path : of the file; or the name of one in ./experiments, or of a shipped one
-    max_runs : refuse a design with more points times replications
-    held : files by name, `path` among them, to read from instead of the disk
-    over : what options lay over the file
+    held: files by name, `path` among them, to read from instead of the disk. over: what options lay over the file.
 
-    Raises
-    ------
-    ScenarioError : with every problem, each with file, line and next step
-
-    Examples
-    --------
     >>> load_experiment("experiments/smoke.yaml").count()
     6
     """
