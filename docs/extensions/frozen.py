@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +114,7 @@ class Kept:
         ]
 
 
+@cache
 def kept() -> list[Kept]:
     """One a shipped scenario, in the order of the plan of cases, the latest first."""
     return [Kept(case.scenario.stem, case.case) for case in reversed(read_cases_plan(PLAN).cases)]

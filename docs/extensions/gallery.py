@@ -29,12 +29,12 @@ HOME = ROOT / "build" / "gallery"  # where the commands are given; pictures go t
 STUDIES: dict[str, dict[str, list[str]]] = {
     "run": {
         "results/beijing": [
-            "run beijing_2025 --runs 24 --no-figures --workers 1 --out results/beijing",
+            "run beijing_2025 --runs 16 --no-figures --workers 1 --out results/beijing",
             "explain results/beijing --attribution --workers 1",
             "explain results/beijing --run",
         ],
         "results/what_if": [
-            "run experiments/smoke/what_if.yaml --runs 60 --no-figures --workers 1 --out results/what_if"
+            "run experiments/smoke/what_if.yaml --runs 300 --no-figures --workers 1 --out results/what_if"
         ],
     },
     "sweep": {
@@ -42,16 +42,12 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         "results/theories": ["sweep theories_small.yaml --workers 1 --out results/theories"],
         "results/sobol": ["sweep sobol_small.yaml --workers 1 --out results/sobol"],
     },
-    "comparison": {
-        "results/five_states results/what_if": [
-            "run experiments/smoke/five_states.yaml --runs 60 --no-figures --workers 1 --out results/five_states"
-        ]
-    },
-    "game": {"results/game": ["game security_dilemma --runs 16 --draws 8 --no-figures --workers 1 --out results/game"]},
+    "comparison": {"results/beijing:parade results/beijing:without_kim": []},  # arms of the run above
+    "game": {"results/game": ["game security_dilemma --runs 16 --draws 4 --no-figures --workers 1 --out results/game"]},
     "fit": {"results/gof": ["gof beijing_2025 --runs 8 --from 2024-03-01 --no-figures --out results/gof"]},
     "scores": {
         "results/score.json": [
-            "score docs/forecasts/nolimits_2022.json outcomes.csv --scenario nolimits_2022 --json > results/score.json"
+            "score docs/forecasts/sinosov_1950.json outcomes.csv --scenario sinosov_1950 --json > results/score.json"
         ]
     },
 }
@@ -98,13 +94,13 @@ def prepare() -> None:
         f"{path}: {{distribution: uniform, min: {low}, max: {high}}}"
         for path, low, high in (("events.summit.visibility", 0.2, 1), ("parameters.beta", 0.1, 0.6))
     )
-    design = "design: {method: sobol, samples: 8, seed: 1}\n"
+    design = "design: {method: sobol, samples: 4, seed: 1}\n"
     (HOME / "theories_small.yaml").write_text(SMALL.format(title="Theories side by side", factors=theories))
     (HOME / "sobol_small.yaml").write_text(SMALL.format(title="A Sobol design", factors=sobol) + design)
     responses = pd.read_csv(ROOT / "experiments" / "case_responses.csv")
-    roster = load_scenario("nolimits_2022").codes
+    roster = load_scenario("sinosov_1950").codes
     mine = responses[responses["state_a"].isin(roster) & responses["state_b"].isin(roster)]
-    mine = mine[mine["case_id"] == "NOLIMITS2022"]
+    mine = mine[mine["case_id"] == "SINOSOV1950"]
     names = {"state_a": "iso3_a", "state_b": "iso3_b", "agreement_id": "id"}
     mine.rename(columns=names)[[*names.values(), "kind", "date"]].to_csv(HOME / "outcomes.csv", index=False)
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from balance_sim.scenario import load_scenario as load_scenario
     from balance_sim.scenario import with_values as with_values
     from balance_sim.scenario.experiment import load_experiment as load_experiment
+    from balance_sim.show.plots import plot as plot
 
 _HOMES = {
     "balance_sim.scenario": ("Scenario", "ScenarioError", "load_scenario", "with_values"),
@@ -69,6 +70,7 @@ _HOMES = {
     "balance_sim.analysis.sensitivity": ("sensitivity",),
     "balance_sim.analysis.placebos": ("placebos",),
     "balance_sim.analysis.world_at_start": ("world_at_start",),
+    "balance_sim.show.plots": ("plot",),
     "balance_sim.game.plan": ("load_game",),
     "balance_sim.game.study": ("play",),
     "balance_sim.game.solve": ("solve",),

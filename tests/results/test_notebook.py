@@ -42,6 +42,8 @@ def test_representations_are_short(scenario: bs.Scenario, result: bs.AnalysedRes
     game = bs.load_game(ROOT / "games" / "security_dilemma.yaml")
     for one in (scenario, result, experiment, game, bs.explain(result, "XCO-XDO"), bs.explain(result, run=1)):
         assert len(repr(one)) < 200 and repr(one).startswith(f"<{type(one).__name__.removeprefix('Analysed')} ")
+    for one in (result.channels, result.placebos, result.worlds, bs.world_at_start(scenario)):
+        assert len(repr(one)) < 200 and repr(one).startswith(f"<{type(one).__name__}: ")
     assert str(scenario) == repr(scenario) and scenario.name in repr(scenario)
 
 

@@ -18,7 +18,7 @@ from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.relations import relations_table
 from balance_sim.show.plots import plot
 from balance_sim.show.replay import map_content, replay_of, typical_run
-from balance_sim.show.report import report_html
+from balance_sim.show.report import map_of
 from balance_sim.show.worldmap import layout_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ def test_a_replay_is_what_the_timeline_tells(result: AnalysedResult) -> None:
     content = map_content(result)
     assert len(content["states"]) == 5 and sum(one["participant"] for one in content["states"]) == 2
     assert len(json.loads(content["data"])["entries"]) == len(found.entries)
-    page = report_html(result)
+    page = map_of(result)
     assert page.count('<li><time datetime="') == len(found.entries)  # read without a script too
 
 

@@ -44,7 +44,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]
 
 def test_files_of_the_page_give_results(page: list[str]) -> None:
     plain = bs.run(bs.load_scenario("what_if.yaml"), runs=2, outcomes="mine")
-    assert plain.effects["outcome"].eq("own_first_of_corvia").any()
+    assert plain.effects["outcome"].eq("own_corvia_signs").any()
     with_term = bs.load_scenario("language_arm.yaml", set=["theory.weights.own_caution=0.5"])
     plugins.load("caution")
     assert bs.run(with_term, runs=2, terms="languages").digest != plain.digest
@@ -61,4 +61,4 @@ def test_commands_of_the_page(page: list[str]) -> None:
         done = CliRunner().invoke(main, [command, *words, *FEW.get(command, [])], catch_exceptions=False)
         assert done.exit_code == 0, f"{line}\n{done.output}"
     assert sum(" run " in line for line in page) >= 5
-    assert "own_first_of_corvia" in Path("with_outcome/summary.json").read_text(encoding="utf-8")
+    assert "own_corvia_signs" in Path("with_outcome/summary.json").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.pool.errors import WrongRequest, no_results
-from balance_sim.pool.plain import plain_data
+from balance_sim.pool.plain import OneLine, plain_data
 from balance_sim.replications.outcomes import fixed_beforehand, least_jump
 from balance_sim.results.estimates import (
     Counts,
@@ -53,8 +53,8 @@ class ComparedSide:
     arm: str | None
 
 
-@dataclass(frozen=True)
-class StudyComparison:
+@dataclass(frozen=True, repr=False)
+class StudyComparison(OneLine):
     """What a comparison found; differences are right less left, paired by random numbers where the seeds match.
 
     outcomes and dyads are tidy; differences: key paths of the inputs that differ; counting: by whose classes both sides

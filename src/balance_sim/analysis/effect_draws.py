@@ -23,6 +23,7 @@ from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, World, once
 from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.plain import OneLine
 from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.expected import Estimator
@@ -266,8 +267,8 @@ class PlaceboSaid:
         return {one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict) for one in families}
 
 
-@dataclass(frozen=True)
-class Uncertainty:
+@dataclass(frozen=True, repr=False)
+class Uncertainty(OneLine):
     """What is not known of the headline effect, and why. Beside Monte Carlo error, which the replications tell.
 
     estimate: COLUMNS at the values in use. why: nothing else is there, and why."""

@@ -19,6 +19,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, World, once, same
 from balance_sim.model.world import compile_world
 from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.expected import Estimator, Expected, spans
 from balance_sim.replications.outcomes import Outcome
@@ -204,8 +205,8 @@ def _dyads(worlds: Worlds, base: Expected, having: Expected, window: int) -> pd.
     return frame.iloc[order].reset_index(drop=True)
 
 
-@dataclass(frozen=True)
-class Channels:
+@dataclass(frozen=True, repr=False)
+class Channels(OneLine):
     """What each channel of the focal event adds, by `expected` estimates.
 
     parts: of each arm that has the event and each outcome its picture, threat, rest and total."""

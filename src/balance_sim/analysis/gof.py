@@ -39,7 +39,7 @@ from balance_sim.model.perception import View
 from balance_sim.model.pipeline import chance_under_way
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import mean_openness, opportunity_rate
-from balance_sim.pool.plain import plain_data
+from balance_sim.pool.plain import OneLine, plain_data
 from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, StateRow, Statistic
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Accord, Scenario
@@ -74,8 +74,8 @@ class NotGoodnessOfFit(ValueError):
     """A file that is no document of `gof`, or lacks a part of one."""
 
 
-@dataclass(frozen=True)
-class GoodnessOfFit:
+@dataclass(frozen=True, repr=False)
+class GoodnessOfFit(OneLine):
     """A comparison; residuals, if the model's hazards are known; names: code -> name of a state; about: what was
     compared: `subject`, `title`, `arm`, `seed`, `version`, `command`, each only where there is one; notes: in words."""
 

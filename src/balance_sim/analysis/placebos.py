@@ -30,6 +30,7 @@ from balance_sim.analysis.participants import (
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
 from balance_sim.model.world import compile_world
+from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.expected import ExpectedSignatures, at_start, course, in_spans, with_event
 from balance_sim.replications.filtered import TalksAtStart, Windows
@@ -44,8 +45,8 @@ PARTICIPANTS, DATES = 199, 50  # placebos wanted of each family
 COLUMNS = ["family", "label", "effect", "is_event"]
 
 
-@dataclass(frozen=True)
-class Placebos:
+@dataclass(frozen=True, repr=False)
+class Placebos(OneLine):
     """Both families of one arm's event; `why` says why there are none."""
 
     arm: str | None

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.pool.plain import plain_data
+from balance_sim.pool.plain import OneLine, plain_data
 from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.results.estimates import columns_by_arm
 from balance_sim.results.sweep_result import SweepResult
@@ -42,8 +42,8 @@ class Quantity:
     outcome: str
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, repr=False)
+class Sensitivity(OneLine):
     """Tidy frames. indices: factor by factor; split: parameters against chance; convergence: runs wanted. notes: where
     an interval holds the truth less often than it says, or noise could not be taken off."""
 

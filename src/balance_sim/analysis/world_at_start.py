@@ -17,6 +17,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import aligned_with, fear_of, feared, step_before
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
 from balance_sim.model.engine import perceive
+from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.expected import Estimator, at_start
 from balance_sim.replications.filtered import Windows
@@ -34,8 +35,8 @@ HARDLY = 0.01
 """Expected agreements, and probabilities, below which it is said that nothing can be seen to count."""
 
 
-@dataclass(frozen=True)
-class WorldAtStart:
+@dataclass(frozen=True, repr=False)
+class WorldAtStart(OneLine):
     """The control arm on the first day. n states and P dyads in the order of `codes` and `dyads`.
 
     fear: (n, n) share of the row's balance of threat; depth: (n, n) of the deepest agreement in force; insecurity:

@@ -46,12 +46,13 @@ TOP_MOMENT = "+7"
 @click.option("--runs", type=click.IntRange(1), metavar="N", help="Replications a dyad is averaged over  [default: 64]")
 @click.option("--arm", metavar="ARM", help="Arm to explain  [default: the headline arm; of a game, what was observed]")
 @options.workers_option
+@options.study_model_option
 @options.verbose_option
 @options.json_option
 def explain(
     results: Path, dyad: str | None, kind: str | None, replication: str | None, everything: bool, attribution: bool,
     groups: str | None, outcome: str | None, attribution_runs: int | None, runs: int | None, arm: str | None,
-    workers: int, verbose: bool,
+    workers: int, model: str | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Explain RESULTS. Without an option: which terms the effect goes through, and what moved the top dyads.
 
@@ -63,7 +64,7 @@ def explain(
     if attribution and (dyad or replication):
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
     result = open_result(results)
-    explainable(result)
+    explainable(result, model)
     arm = arm or _observed(results)
     if dyad is not None:
         if replication == CHOSEN:

@@ -84,7 +84,7 @@ def report(results: tuple[str, ...], out: Path | None, world_map: bool, classes:
 
     RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
     `hindcast` or `score`. Two or more folders, or FOLDER:arm, as `compare` takes them, are compared. The file
-    needs no network and no script, prints to A4, and is the same for the same results."""
+    needs no network, works without a script, prints to A4, and is the same for the same results."""
     from balance_sim.show.plots import Plots, home_of
     from balance_sim.show.report import save_report
 

@@ -23,6 +23,7 @@ from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import most_willing, openness_at, opportunity_rate, share_signed
 from balance_sim.model.willingness import CHANGING, KEPT, TERMS, consent, terms_at_start, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
+from balance_sim.pool.plain import OneLine
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, problem
@@ -30,8 +31,8 @@ from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Scenario, Theory
 
 
-@dataclass(frozen=True)
-class Worlds:
+@dataclass(frozen=True, repr=False)
+class Worlds(OneLine):
     """Every arm of a scenario as arrays, with the frozen baseline and the upper bounds of consent."""
 
     scenario: Scenario

@@ -29,8 +29,10 @@ from balance_sim.model.engine import (
     watch_margins,
 )
 from balance_sim.model.perception import View
+from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, Hastened, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
+from balance_sim.model.willingness import account
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -41,7 +43,8 @@ Runs = npt.NDArray[np.uint64]
 class StepOfArm:
     """What the states of one arm see in a step of the control arm's replications.
 
-    rows: (K,) the step's opportunities whose clock is idle and that were not thinned. `view` holds until the next."""
+    rows: (K,) the step's opportunities whose clock is idle and that were not thinned. `view` holds until the next.
+    account: takes willingness apart."""
 
     world: World
     state: BlockState
@@ -49,6 +52,7 @@ class StepOfArm:
     chances: Opportunities
     thin: Thinning
     rows: Ints
+    account: Callable[[Prospects], dict[str, Floats]] = account
 
 
 Look = Callable[[StepOfArm], None]

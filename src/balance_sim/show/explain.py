@@ -24,6 +24,7 @@ GROUP_WORDS = {
     "retaliation": "fear for one's trade",
     "patron": "doubt about a patron of both",
     "own": "terms of your own",
+    "agent": "what its agents want beside the terms",
     "outside": "terms in no group",
     "feedback": "agreements that differ, and the pace of talks",
 }

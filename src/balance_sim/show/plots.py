@@ -217,9 +217,8 @@ def plot(
     Examples
     --------
     >>> import balance_sim as bs
-    >>> from balance_sim.show.plots import plot
     >>> result = bs.run(bs.load_scenario("experiments/smoke/five_states.yaml"), runs=4, seed=1)
-    >>> plot(result, "convergence").get_suptitle().split()[:3]
+    >>> bs.plot(result, "convergence").get_suptitle().split()[:3]
     ['After', '4', 'replications']
     """
     if isinstance(study, str | Path):

@@ -34,6 +34,7 @@ def explain(
     arm: str | None = None,
     runs: int | None = None,
     workers: int = 1,
+    model: str | None = None,
 ) -> Attribution | PairTerms | Timeline:
     """Why: which terms an effect goes through, what moved a dyad, or one replication told in order.
 
@@ -45,6 +46,8 @@ def explain(
     arm : the headline arm if not given
     runs : replications attributed, up to 400 if not given; or that a dyad is averaged over, 64
     workers : processes, of the attribution
+    model : `module:Class` of agents that decided in a study read from its folder: their code runs. They have a part
+        `agent` beside the terms
 
     Returns
     -------
@@ -53,7 +56,8 @@ def explain(
 
     Raises
     ------
-    WrongRequest : for an arm, dyad or replication that the study does not have, and for agents of another class
+    WrongRequest : for an arm, dyad or replication that the study does not have, for agents that are not named by
+        `model`, or decide by no willingness
     StoreDamaged : where replications come out otherwise than in the folder
 
     Examples
@@ -69,7 +73,7 @@ def explain(
     from balance_sim.analysis.explain.pairs import explain_pairs
     from balance_sim.analysis.explain.timeline import tell
 
-    explainable(result)
+    explainable(result, model)
     if dyad is not None:
         states = tuple(part.strip().upper() for part in dyad.split("-"))
         if len(states) != 2:
@@ -115,13 +119,18 @@ def keep(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def explainable(result: Result) -> None:
-    """Raises WrongRequest where runs were simulated by agents of another class, whose reasons are their own."""
-    if result.folder is not None and result.model is not None:
+def explainable(result: Result, model: str | None = None) -> None:
+    """Raises WrongRequest where agents of another class decided, and their code is not allowed to run by its name, or
+    decides by no willingness that could be taken apart."""
+    if result.model is None:
+        return
+    if result.folder is not None and model != result.model:
         raise WrongRequest(
-            f"{result.folder} was run with --model {result.model}; explain knows the terms of the program's own "
-            "agents and cannot speak for others."
+            f"{result.folder} was run with agents of another class: --model {result.model} allows their code to run"
         )
+    from balance_sim.analysis.explain.deciders import decides_by_willingness
+
+    decides_by_willingness(result.model)
 
 
 def compared_arm(result: Result, arm: str | None) -> str:

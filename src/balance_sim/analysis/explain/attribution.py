@@ -18,11 +18,12 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.explain import compared_arm
+from balance_sim.analysis.explain.deciders import AGENT, along_agents
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, Keys, Opportunities
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
+from balance_sim.model.willingness import ORDER, TERMS, consent, total
 from balance_sim.pool.errors import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import compile_arms
@@ -88,11 +89,13 @@ def parse_groups(text: str) -> Groups:
     return groups
 
 
-def groups_for(worlds: Worlds) -> Groups:
-    """`GROUPS`, and terms of the user's own that read what changes in a replication, where an arm has some."""
+def groups_for(worlds: Worlds, model: str | None = None) -> Groups:
+    """`GROUPS`, and what the user's own code adds: `own`, terms that read what changes in a replication; `agent`, what
+    agents of another class want beside the terms."""
     own = {name: one for world in worlds.arms.values() for name, one in world.own.items()}
     changing = tuple(sorted(name for name, one in own.items() if one.is_changing))
-    return {**GROUPS, "own": changing} if changing else GROUPS
+    own_code = ({"own": changing} if changing else {}) | ({AGENT: (AGENT,)} if model is not None else {})
+    return {**GROUPS, **own_code}
 
 
 def refuse_unknown(terms: Iterable[str], where: str = "") -> None:
@@ -152,7 +155,7 @@ class Coalitions:
         """One step of one arm: first of that which is explained, then of the control arm."""
         chances, rows = seen.chances, seen.rows
         run, pair, kind = chances.run[rows], chances.pair[rows], chances.kind[rows]
-        parts = account(
+        parts = seen.account(
             Prospects.of_both_sides(seen.world, self.worlds.baseline, seen.view, seen.state, run, pair, kind)
         )
         if seen.world.arm == self.arm:
@@ -185,14 +188,31 @@ class Coalitions:
 
 
 def effects_of_coalitions(
-    worlds: Worlds, arm: str, seed: int, groups: Groups, outcome: str, numbers: Keys, *, draws: bool | str
+    worlds: Worlds,
+    arm: str,
+    seed: int,
+    groups: Groups,
+    outcome: str,
+    numbers: Keys,
+    *,
+    draws: bool | str,
+    model: str | None = None,
 ) -> Floats:
-    """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs."""
+    """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs.
+
+    model: `module:Class` of agents that decide, one run after the other."""
+    if model is not None and len(numbers) > 1:
+        alone = (numbers[at : at + 1] for at in range(len(numbers)))
+        of = partial(effects_of_coalitions, worlds, arm, seed, groups, outcome, draws=draws, model=model)
+        return np.concatenate([of(one) for one in alone])
     worlds = own_worlds(worlds, seed, numbers, draws)
     control, cast = worlds.reference, focal_roles(worlds)
     windows = focal_windows(worlds)
     sums = Coalitions(worlds, arm, groups, outcome, windows, cast.direction)
-    along = along_control(worlds, seed, numbers, (arm,), sums.look)
+    if model is None:
+        along = along_control(worlds, seed, numbers, (arm,), sums.look)
+    else:
+        along = along_agents(worlds, seed, int(numbers[0]), arm, sums.look, model)
     found = FilteredSums(control, along.chances, along.control, sums.prospect, windows, cast.direction, len(numbers))
     return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])
 
@@ -306,8 +326,9 @@ def attribute(
     outcome = outcome if outcome is not None else result.headline_outcome
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
-    groups = groups_for(worlds) if groups is None else groups
-    job = partial(effects_of_coalitions, worlds, arm, result.seed, groups, outcome, draws=result.draws)
+    groups = groups_for(worlds, result.model) if groups is None else groups
+    of_batch = partial(effects_of_coalitions, draws=result.draws, model=result.model)
+    job = partial(of_batch, worlds, arm, result.seed, groups, outcome)
     least = -(-len(numbers) // batch_runs(worlds.reference.n))  # batches small enough to be simulated at once
     count = min(-(-least // workers) * workers, len(numbers))  # equal, as many for each worker
     parts: list[Floats] = []  # each (runs, coalitions + 1)

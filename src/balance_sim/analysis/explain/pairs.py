@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.explain import compared_arm, run_numbers
+from balance_sim.analysis.explain.deciders import Account, simulated
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import step_before
 from balance_sim.model.core import ORIGINS, Floats, Keys, World
-from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
-from balance_sim.model.thinning import draw_opportunities, openness_at, opportunity_rate, thinning
-from balance_sim.model.willingness import ORDER, account, consent, summed
+from balance_sim.model.thinning import draw_opportunities, openness_at, opportunity_rate
+from balance_sim.model.willingness import ORDER, consent, summed
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import own_worlds
@@ -35,7 +35,8 @@ AFTER = (7, 30, 90, 365)
 FEARED = ("arm", "moment", "date", "side", "adversary", "threat", "share")
 MOST_FEARED = 3
 MEAN_RUNS = 64
-"""Runs averaged over where no number is given."""
+MEAN_RUNS_OF_AGENTS = 8
+"""Runs averaged over where no number is given; of agents of another class, which simulate them one by one."""
 
 Rows = list[dict[str, Any]]
 
@@ -132,7 +133,8 @@ def explain_pairs(
     since the dyad's effect counts these alone; any kind where the scenario has none. Raises WrongRequest for what is
     not there."""
     arm = compared_arm(result, arm)
-    numbers = run_numbers(result, runs if runs is not None else MEAN_RUNS, run)
+    mean_runs = MEAN_RUNS if result.model is None else MEAN_RUNS_OF_AGENTS
+    numbers = run_numbers(result, runs if runs is not None else mean_runs, run)
     pairs = [ordered_pair(result, *pair) for pair in pairs]
     if kind is not None and kind not in result.scenario.kinds:
         raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}")
@@ -140,12 +142,17 @@ def explain_pairs(
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
     found: dict[tuple[str, str], tuple[Rows, Rows, Rows]] = {pair: ([], [], []) for pair in pairs}
     for name in (result.reference, arm):
-        _read(worlds, name, result.seed, numbers, found)
+        for some in [numbers] if result.model is None else np.split(numbers, len(numbers)):
+            _read(worlds, name, result.seed, some, found, result.model)
     ladder = worlds.reference.ladder
     secure = [name for name, counted in zip(ladder.names, ladder.security, strict=True) if counted]
     out = []
     for a, b in pairs:
-        terms, rates, feared = map(pd.DataFrame, found[a, b])
+        several = 1 if result.model is None else len(numbers)
+        of_values = (("value",), ("rate", "busy"), ("threat", "share"))
+        terms, rates, feared = (
+            _over_runs(rows, values, several) for rows, values in zip(found[a, b], of_values, strict=True)
+        )
         chosen = kind if kind is not None else _chosen_kind(rates, secure)
         out.append(
             PairTerms(
@@ -176,20 +183,25 @@ def moments_of(world: World) -> list[tuple[str, int]]:
 
 
 def _read(
-    worlds: Worlds, arm: str, seed: int, runs: Keys, pairs: dict[tuple[str, str], tuple[Rows, Rows, Rows]]
+    worlds: Worlds,
+    arm: str,
+    seed: int,
+    runs: Keys,
+    pairs: dict[tuple[str, str], tuple[Rows, Rows, Rows]],
+    model: str | None,
 ) -> None:
     """Simulate one arm and add rows to each dyad's terms, rates and adversaries: all kinds, at all moments."""
     world = worlds.arms[arm]
     moments = moments_of(world)
 
-    def observe(world: World, state: BlockState, view: View) -> None:
+    def observe(world: World, state: BlockState, view: View, account: Account) -> None:
         date = worlds.scenario.start + timedelta(days=int(world.grid[view.step]))
         for moment in (name for name, step in moments if step == view.step):
             stamp = {"arm": arm, "moment": moment, "date": date}
             for (a, b), (terms, rates, feared) in pairs.items():
                 sides = {
-                    a: _side(worlds, world, state, view, a, b),
-                    b: _side(worlds, world, state, view, b, a),
+                    a: _side(worlds, account, state, view, a, b),
+                    b: _side(worlds, account, state, view, b, a),
                 }
                 for side, parts in sides.items():
                     terms += [
@@ -204,11 +216,23 @@ def _read(
                 rates += [stamp | row for row in _rates(world, state, both, a, b)]
 
     chances = draw_opportunities(worlds.reference, seed, runs)
-    simulate(world, worlds.baseline, chances, thinning(world, chances, None), seed, runs, observe)
+    simulated(worlds, arm, seed, runs, chances, observe, model)
 
 
-def _side(worlds: Worlds, world: World, state: BlockState, view: View, ego: str, alter: str) -> dict[str, Floats]:
+def _over_runs(rows: Rows, values: Sequence[str], runs: int) -> pd.DataFrame:
+    """Rows of replications that were read one by one, in one; `sd` is theirs. Others as they are."""
+    frame = pd.DataFrame(rows)
+    if frame.empty or runs == 1 or not frame.duplicated([name for name in frame if name not in (*values, "sd")]).any():
+        return frame
+    keys = [name for name in frame if name not in (*values, "sd")]
+    over = frame.groupby(keys, sort=False, as_index=False)
+    out: pd.DataFrame = over[list(values)].mean()
+    return out.assign(sd=over[values[0]].std()[values[0]]) if "sd" in frame else out
+
+
+def _side(worlds: Worlds, account: Account, state: BlockState, view: View, ego: str, alter: str) -> dict[str, Floats]:
     """Parts, `u` and `consent` of one side, each (R, M)."""
+    world = view.world
     shape = (len(state.runs), len(world.ladder.names))
     run, kind = (grid.ravel() for grid in np.indices(shape))
     i, j = (np.full(run.shape, world.codes.index(code)) for code in (ego, alter))

@@ -13,15 +13,16 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.explain import compared_arm, run_numbers
+from balance_sim.analysis.explain.deciders import Account, simulated
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, Opportunities, World
-from balance_sim.model.engine import simulate, unbarred
+from balance_sim.model.engine import unbarred
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState
-from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.model.willingness import account, consent, summed
+from balance_sim.model.thinning import draw_opportunities
+from balance_sim.model.willingness import consent, summed
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import own_worlds
@@ -50,14 +51,14 @@ class Trace:
     acts: list[tuple[float, int]]  # provocations of the run: day, and which
 
 
-def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities) -> Trace:
-    """One run of one arm. chances: of this run alone, none thinned."""
-    world, numbers = worlds.arms[arm], np.array([run], dtype=np.uint64)
+def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities, model: str | None = None) -> Trace:
+    """One run of one arm. chances: of this run alone, none thinned. model: as of `simulated`."""
+    numbers = np.array([run], dtype=np.uint64)
     steps: list[tuple[dict[str, Floats], Bools]] = []
     feared: list[Ints] = []
     acts: list[tuple[float, int]] = []
 
-    def observe(world: World, state: BlockState, view: View) -> None:
+    def observe(world: World, state: BlockState, view: View, account: Account) -> None:
         rows = slice(*chances.starts[view.step : view.step + 2])
         where = chances.run[rows], chances.pair[rows], chances.kind[rows]
         both = Prospects.of_both_sides(world, worlds.baseline, view, state, *where)
@@ -67,8 +68,7 @@ def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities
         if view.step == 0 and state.provoked is not None:
             acts.extend(zip(state.provoked.day.tolist(), state.provoked.act.tolist(), strict=True))
 
-    thin = thinning(world, chances, None)
-    made = simulate(world, worlds.baseline, chances, thin, seed, numbers, observe).accords
+    made = simulated(worlds, arm, seed, numbers, chances, observe, model).accords
     parts = {name: np.concatenate([of[name] for of, _ in steps], axis=1) for name in steps[0][0]}
     busy = np.concatenate([busy for _, busy in steps])
     return Trace(arm, made, consent(summed(parts)).T, busy, parts, np.stack(feared), sorted(acts))
@@ -199,7 +199,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     worlds = compile_arms(scenario, (control, arm))
     worlds = own_worlds(worlds, result.seed, np.array([run], dtype=np.uint64), result.draws)
     chances = every_opportunity(worlds, result.seed, run)
-    traces = {name: traced(worlds, name, result.seed, run, chances) for name in (control, arm)}
+    traces = {name: traced(worlds, name, result.seed, run, chances, result.model) for name in (control, arm)}
     made = {name: _held(result, run, worlds, trace) for name, trace in traces.items()}
     entries = [
         *_events(scenario, control, arm),

@@ -218,7 +218,7 @@ def outcomes_table(result: Result) -> pd.DataFrame:
     frame = result.by_run.frame(outcome)
     counts = np.arange(int(frame[outcome].min()), int(frame[outcome].max()) + 1)
     parts = []
-    for arm in result.arms:
+    for arm in sorted(result.arms, key=lambda one: one not in (result.reference, result.headline_arm)):
         values = frame.loc[frame["arm"] == arm, outcome].to_numpy(int)
         runs = np.bincount(values - counts[0], minlength=len(counts))
         share = runs / len(values)
@@ -296,7 +296,7 @@ def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         if arm == base:
             ax.fill_between(edges, steps, step="post", color="#ededed", linewidth=0)
         ax.step(edges, steps, where="post", color=colour, linestyle=dashes, linewidth=width, label=name)
-    ax.set_xlim(table["count"].min() - 1, table["count"].max() + 1)
+    ax.set_xlim(table["count"].min() - 0.6, table["count"].max() + 0.6)
     style.share_axis(ax, "share of replications\nwith at most so many", 1.02)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
     ax.set_xlabel(f"{say.COUNTER} {say.within(int(table['window'].iloc[0]))}")

@@ -187,17 +187,25 @@ def _looks(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def edges_of(values: Floats, outcome: str) -> Floats:
-    """Edges of bins: one a whole number where the outcome is a count of few, else BINS over the range.
+    """Edges of bins: one a whole number where the outcome is a count of few, or of the user's own and in whole numbers;
+    else BINS over the range.
 
     >>> edges_of(np.array([1.0, 3.0]), "accords_all_365").tolist()
     [0.5, 1.5, 2.5, 3.5]"""
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    if _is_count(outcome) and high - low <= 2 * BINS:
+    counts = _is_count(outcome) or (is_own(outcome) and bool((known == np.round(known)).all()))
+    if counts and high - low <= 2 * BINS:
         return np.arange(np.floor(low) - 0.5, np.floor(high) + 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
     return np.linspace(low, high, BINS + 1)
+
+
+def is_own(outcome: str) -> bool:
+    """Whether an outcome is one of the user's own, whose unit its author alone knows."""
+    found = known_outcome(outcome)
+    return found is not None and found.measure == "own"
 
 
 def _is_count(outcome: str) -> bool:
@@ -348,4 +356,6 @@ def draw_course(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Wo
 
 def _unit(outcome: str) -> str:
     found = known_outcome(outcome)
+    if is_own(outcome):
+        return say.outcome_words(outcome)
     return found.unit if found is not None else ""

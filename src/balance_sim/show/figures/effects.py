@@ -23,6 +23,7 @@ ARMS = [
     "threat", "rest",
 ]  # fmt: skip
 NAMES = 40  # letters of a title on a line
+FEW = 5  # arms below which there is no corner for a legend
 
 
 def compares(result: AnalysedResult) -> bool:
@@ -132,7 +133,10 @@ def _parts(ax: Axes, table: pd.DataFrame, heights: Any) -> None:
     ends = [*ax.get_xlim(), up.max(), down.min()]
     ax.set_xlim(min(ends), max(ends))
     ax.set_ylim(-0.8, len(table) - 0.4)
-    ax.legend(loc="lower right" if max(ends) >= -min(ends) else "upper left", frameon=False)  # the empty corner
+    if len(table) < FEW:
+        ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.3), frameon=False, ncols=3)
+    else:  # the empty corner
+        ax.legend(loc="lower right" if max(ends) >= -min(ends) else "upper left", frameon=False)
 
 
 def draw_effects(ax: Axes, table: pd.DataFrame, labels: list[str]) -> Any:

@@ -96,7 +96,7 @@ def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> sty
     draw_names(ax, arcs, known, layout)
     ax.set_aspect("equal")
     ax.set_axis_off()
-    _key(ax, reach)
+    _key(ax, reach, world=world)
     window = say.within(int(table["window"].iloc[0]))
     under = f"Effects on expected new security agreements {window}. Black outline, bold: participants of the event"
     if len(arcs):
@@ -110,7 +110,7 @@ def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> sty
     return style.Words(map_title(table, states), under, told, 96, 160)
 
 
-def _key(ax: Axes, reach: float) -> None:
+def _key(ax: Axes, reach: float, *, world: bool) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.ticker import MaxNLocator
@@ -121,11 +121,9 @@ def _key(ax: Axes, reach: float) -> None:
     )
     bar.locator = MaxNLocator(5)
     bar.outline.set_edgecolor("#999999")
-    bar.set_label(
-        "effect on a state's expected new security agreements (light grey: the 95 % CI holds zero; dark grey: not in "
-        "the model)",
-        fontsize=style.SMALL, color=style.QUIET,
-    )  # fmt: skip
+    grey = "light grey: the 95 % CI holds zero" + ("; dark grey: not in the model" if world else "")
+    told = f"effect on a state's expected new security agreements ({grey})"
+    bar.set_label(told, fontsize=style.SMALL, color=style.QUIET)
 
 
 def draw_land(ax: Axes, layout: Layout, colour: dict[str, Any], outlined: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs no network, no script and no program but a browser."""
+"""The report: one HTML file that needs no network and no program but a browser; a script replays a run on its map."""
 
 from __future__ import annotations
 
