@@ -95,12 +95,18 @@ def test_an_interval_holds_what_it_says() -> None:
     assert of.positive == pytest.approx(90 / 101)
 
 
-def test_the_null_theory_has_no_effect_and_signalling_less(found: Uncertainty) -> None:
+def test_the_null_theory_has_no_effect_and_signalling_that_of_the_acts_cost(
+    scenario: Scenario, found: Uncertainty
+) -> None:
+    """A treaty has the weight that its cost gives it, 0.6 of the costliest act's; a summit has more than its cost's."""
     of = {one.name: one for one in found.theories}
     assert of["null"].total == 0.0
     assert of["balance_of_threat"].total == pytest.approx(found.estimate["total"])
-    assert 0.0 < of["signalling"].threat < of["balance_of_threat"].threat
+    assert of["signalling"].threat == pytest.approx(of["balance_of_threat"].threat, rel=1e-9)
     assert found.stacked is None
+    summit = with_values(scenario, {"events.signal.kind": "joint_summit"})
+    cheap = {one.name: one.threat for one in uncertainty(summit, draws=1).theories}
+    assert 0.0 < cheap["signalling"] < 0.5 * cheap["balance_of_threat"]
 
 
 def test_stacked_effect_is_the_weighted_mean(scenario: Scenario) -> None:

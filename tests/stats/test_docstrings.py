@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import balance_sim as bs
+
 MODULES = (
     *(
         f"balance_sim.stats.{name}"
@@ -29,7 +31,9 @@ MODULES = (
         )
     ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape", "own.events", "own.terms")),
-    *(f"balance_sim.results.{name}" for name in ("codebook", "result")),
+    *(f"balance_sim.results.{name}" for name in ("codebook", "result", "sweep_result")),
+    "balance_sim.replications.own",
+    "balance_sim.scenario.experiment",
     *(
         f"balance_sim.analysis.{name}"
         for name in (
@@ -61,3 +65,8 @@ def test_examples_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = doctest.testmod(import_module(name))
     assert found.failed == 0
     assert found.attempted > 0
+
+
+def test_everything_at_the_top_has_an_example() -> None:
+    lacking = [name for name in bs.__all__ if ">>>" not in (getattr(bs, name).__doc__ or "")]
+    assert lacking == ["Scenario", "ScenarioError"]  # made by `load_scenario`, which has one

@@ -62,9 +62,23 @@ MOST_BYTES = 10 << 30
 
 @dataclass(frozen=True)
 class Where:
-    """Where blocks run, and what a run may take. client: a Dask cluster instead of local processes.
+    """Where the blocks of a sweep run, and with what code.
 
-    block: runs a block, None for about two seconds of work. outcomes, terms: of one's own, as for `run`."""
+    Attributes
+    ----------
+    workers : processes
+    client : a Dask cluster, instead of local processes
+    model : `module:Class` of a StateAgent subclass that decides, as for `run`
+    run_timeout : seconds after which a replication counts as failed
+    block : replications a block; about two seconds of work if None
+    outcomes, terms : of one's own, as for `run`
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> bs.Where(workers=4, run_timeout=60.0).client is None
+    True
+    """
 
     workers: int = 1
     client: Client | None = None

@@ -13,6 +13,7 @@ follow from that replication alone.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,6 +51,15 @@ class ArmHistory:
     states : codes of all states
     horizon : days from the focal date to the scenario's end
     outcomes : our own outcomes by name, (R,) each; missing where that did not come by the horizon
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> def pacts(history):
+    ...     return history.count(history.agreements["new"] & (history.agreements["kind"] == "defence_pact"))
+    >>> result = bs.run(bs.load_scenario("experiments/smoke/what_if.yaml"), runs=2, outcomes={"pacts": pacts})
+    >>> "own_pacts" in result.outcomes
+    True
     """
 
     arm: str
@@ -160,7 +170,7 @@ def references(functions: Mapping[str, Callable[[ArmHistory], Any]], *, elsewher
         if not name.isidentifier():
             raise WrongRequest(f"outcome `{name}`: a name is letters, digits and _")
         module, of = getattr(one, "__module__", "") or "", getattr(one, "__qualname__", "")
-        if module not in NOWHERE and of.isidentifier():
+        if module not in NOWHERE and getattr(sys.modules.get(module), of, None) is one:
             out.append((name, f"{module}:{of}"))
             continue
         if elsewhere:

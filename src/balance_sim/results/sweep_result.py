@@ -30,9 +30,30 @@ from balance_sim.scenario.schema import Scenario
 
 @dataclass(frozen=True, repr=False)
 class SweepResult:
-    """What a sweep found. Frames are gathered point by point from the shards; memory does not grow with runs.
+    """What a sweep found. Frames are gathered point by point from the shards; memory does not grow with replications.
 
-    `scenario`: before any factor. `arms`: the reference first. A run that failed is in no frame."""
+    Attributes
+    ----------
+    folder, name : where it is; the experiment's name
+    scenario : before any factor
+    table : the points of the design
+    runs, seed : replications of every arm at every point, and their random numbers
+    arms : the control arm first
+    version : the balance-sim that made it
+    manifest : of the folder
+    failed : replications that did not finish; they are in no frame
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> from tempfile import TemporaryDirectory
+    >>> from balance_sim.scenario.design import Overrides
+    >>> few = bs.load_experiment("experiments/smoke.yaml", over=Overrides(runs=2))
+    >>> with TemporaryDirectory() as folder:
+    ...     swept = bs.sweep(few, out=folder)
+    ...     swept.effects.query("outcome == 'accords_all_300'")["point"].tolist()
+    [0, 1, 2, 3, 4, 5]
+    """
 
     folder: Path
     name: str
@@ -272,7 +293,26 @@ def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
 def open_sweep(folder: Path | str) -> SweepResult:
     """A sweep read back from its folder, finished or not.
 
-    Where replications that were asked for are lacking a warning says how many."""
+    Parameters
+    ----------
+    folder : of `sweep`; where replications that were asked for are lacking a warning says how many
+
+    Raises
+    ------
+    WrongRequest : where the folder holds no sweep
+    StoreDamaged : where a file is not what it was written as
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> from tempfile import TemporaryDirectory
+    >>> from balance_sim.scenario.design import Overrides
+    >>> few = bs.load_experiment("experiments/smoke.yaml", over=Overrides(runs=2))
+    >>> with TemporaryDirectory() as folder:
+    ...     made = bs.sweep(few, out=folder)
+    ...     bs.open_sweep(folder).digest == made.digest
+    True
+    """
     store = Store(Path(folder))
     manifest = store.manifest()
     if not manifest.is_sweep or manifest.points is None:

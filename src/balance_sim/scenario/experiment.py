@@ -65,9 +65,13 @@ def load_experiment(
     held: Mapping[str, bytes] | None = None,
     over: Overrides = AS_WRITTEN,
 ) -> Experiment:
-    """The experiment in a file; `path` may also name one in ./experiments. Raises ScenarioError.
+    """The experiment in a file; `path` may also name one in ./experiments, or a shipped one. Raises ScenarioError.
 
-    held: files by name, `path` among them, to read from instead of the disk. over: what options lay over the file."""
+    held: files by name, `path` among them, to read from instead of the disk. over: what options lay over the file.
+
+    >>> load_experiment("experiments/smoke.yaml").count()
+    6
+    """
     experiment, problems = check_experiment(path, max_runs=max_runs, held=held, over=over)
     if experiment is None:
         raise ScenarioError(errors_in(problems))

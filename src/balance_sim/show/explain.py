@@ -24,6 +24,7 @@ GROUP_WORDS = {
     "retaliation": "fear for one's trade",
     "patron": "doubt about a patron of both",
     "own": "terms of your own",
+    "agent": "what its agents want beside the terms",
     "outside": "terms in no group",
     "feedback": "agreements that differ, and the pace of talks",
 }
@@ -136,7 +137,7 @@ def _terms(pair: PairTerms, moment: str, side: str) -> str:
     parts = sorted(((of / whole, name) for name, of in by.items() if name not in ("u", "consent")), reverse=True)
     share, first = parts[0]
     if share >= MAIN:
-        return f"nearly all by {say.term_words(first)}"
+        return f"nearly all of it by {say.term_words(first)}"
     second_share, second = parts[1]
     told = f"{say.percent(share)} of it by {say.term_words(first)}"
     return told + (f", {say.percent(second_share)} by {say.term_words(second)}" if second_share > 0.05 else "")

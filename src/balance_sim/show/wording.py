@@ -209,6 +209,7 @@ TERM_WORDS = {
     "bandwagon": "siding with what threatens it",
     "foresight": "the reply that it expects",
     "talks_budget": "talks under way already",
+    "agent": "what its agent wants beside the terms",
 }
 
 
@@ -223,7 +224,7 @@ def factor_words(path: str) -> str:
         return "theory"
     head, _, rest = path.partition(".")
     if head == "theory" and rest.startswith("weights."):
-        return f"weight of {rest.removeprefix('weights.').replace('_', ' ')}"
+        return f"weight of {rest.removeprefix('weights.').removeprefix('own_').replace('_', ' ')}"
     return (rest or head).replace(".", " ").replace("_", " ")
 
 

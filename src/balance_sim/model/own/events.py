@@ -44,6 +44,13 @@ class EventFields:
     visibility : 0 to 1; the engine counts it, the function need not
     states : codes of all states
     groups : codes of the members of the scenario's groups, by name
+
+    Examples
+    --------
+    A kind of event that only members of a group heed:
+
+    >>> def seen_by_north(event):
+    ...     return [("intent", one, other, 1.0) for one in event.groups["North"] for other in event.principals]
     """
 
     id: str

@@ -61,6 +61,13 @@ class Situation:
     against : (R, n, n) how far the column is against the row, with whom it is aligned taken into account, 0 to 1
     threat : (R, n, n) threat to the row by the column, capability shares
     insecurity, effort : (R, n) share of the balance against a state; rise of its capability by its own effort
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> now = Situation(bs.BalanceModel(bs.load_scenario("experiments/smoke/five_states.yaml")).world)
+    >>> now.trade.shape, [str(code) for code in now.states[now.distance_km[0] < 500]]
+    ((5, 5), ['XAR', 'XEL'])
     """
 
     world: World
