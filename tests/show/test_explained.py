@@ -14,6 +14,7 @@ from balance_sim.experiment.run import run
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario
+from balance_sim.show.explain import GROUP_WORDS
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.figures.explained import (
     attribution_table,
@@ -66,9 +67,9 @@ def test_the_title_names_the_group_with_the_largest_part(explained: Result) -> N
     table = attribution_table(explained)
     groups = table[:-1].set_index("group")["value"].abs()
     assert groups.idxmax() == "patron"
-    assert attribution_title(table).startswith("The largest part of the effect goes through patron: +")
+    assert attribution_title(table).startswith("The largest part of the effect is doubt about a patron of both: +")
     louder = table.assign(value=table["value"].where(table["group"] != "feedback", 9.0))
-    assert "through patron" in attribution_title(louder)
+    assert "doubt about a patron" in attribution_title(louder)
 
 
 def test_a_told_run_ends_at_its_own_count(explained: Result) -> None:
@@ -104,7 +105,8 @@ def test_they_are_in_the_report(explained: Result) -> None:
 def test_what_was_explained_of_fewer_runs_is_left_out(explained: Result) -> None:
     figure = FIGURES["attribution"].draw(explained)
     assert words_of(figure) == attribution_title(attribution_table(explained))
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [*GROUPS, "feedback"]
+    labels = [label.get_text().replace("\n", " ") for label in figure.axes[0].get_yticklabels()]
+    assert labels == [GROUP_WORDS[name] for name in (*GROUPS, "feedback")]
     more = run(explained.scenario, 9, arms=["washington_doubted"], out=explained.folder)
     assert attribution_table(more).empty  # what was explained speaks of eight runs
     assert "there is no attribution" in words_of(FIGURES["attribution"].draw(more))

@@ -111,7 +111,7 @@ def studies_title(table: pd.DataFrame) -> str:
             return f"The effect is the same in every replication: {words}"
         told = "differ" if lo > 0 or hi < 0 else "do not differ detectably"
         return f"The effect is {words}; the two {told} ({far})"
-    sure = table[clear(table) & (table["differing"] > 0)]
+    sure = table[clear(table)]
     words = f"The effect is detectable in {len(sure)} of {len(table)}"
     if sure.empty:
         return words

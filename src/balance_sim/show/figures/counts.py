@@ -218,7 +218,7 @@ def outcomes_table(result: Result) -> pd.DataFrame:
     frame = result.by_run.frame(outcome)
     counts = np.arange(int(frame[outcome].min()), int(frame[outcome].max()) + 1)
     parts = []
-    for arm in result.arms:
+    for arm in sorted(result.arms, key=lambda one: one not in (result.reference, result.headline_arm)):
         values = frame.loc[frame["arm"] == arm, outcome].to_numpy(int)
         runs = np.bincount(values - counts[0], minlength=len(counts))
         share = runs / len(values)

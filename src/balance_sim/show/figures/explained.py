@@ -13,7 +13,8 @@ import pandas as pd
 from balance_sim.analysis.explain import explained
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.show import wording as say
-from balance_sim.show.explain_terms import MARKS
+from balance_sim.show.diary import kind_words
+from balance_sim.show.explain import GROUP_WORDS
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares, has_rows
 from balance_sim.show.mechanisms import mechanism_rows
@@ -175,7 +176,8 @@ def attribution_title(table: pd.DataFrame) -> str:
     places = max(2, say.decimals(float(top["mcse"])))
     part = f"{say.signed(float(top['value']), places)} of {say.signed(whole, places)}"
     known = told if np.isfinite(top["lo"]) else ""
-    return f"The largest part of the effect goes through {top['group']}: {part}{known}"
+    what = GROUP_WORDS.get(top["group"], top["group"])
+    return f"The largest part of the effect is {what}: {part}{known}"
 
 
 @style.figure(
@@ -187,7 +189,7 @@ def draw_attribution(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A bar a group with its interval; ticks: what it adds alone and last."""
     ax, some = axes[0], table["mcse"][table["mcse"] > 0]
     places = say.decimals(float(some.min()) if len(some) else 0.0)
-    heights = style.row_axis(ax, list(table["group"]), grid=False)
+    heights = style.row_axis(ax, [style.folded(GROUP_WORDS.get(one, one), 24) for one in table["group"]], grid=False)
     ax.autoscale(axis="y")
     ax.axvline(0, color=style.INK, linewidth=1)
     for y, row in zip(heights, table.to_dict("records"), strict=True):
@@ -201,13 +203,13 @@ def draw_attribution(axes: list[Axes], table: pd.DataFrame) -> style.Words:
                 ax.plot(row[name], y, marker, color=style.INK, markersize=size, linestyle="none", label=label)
         bounds = say.interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no replication differs"
         style.beside(ax, y, f"{say.signed(row['value'], places)}  ({bounds})")
-    ax.legend(loc="lower right", frameon=False)
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False)
     ax.set_xlabel(f"part of the effect on {say.outcome_words(say.first(table, 'outcome'))}")
     runs = say.plural(int(table["runs"].iloc[0]), "replication")
     small = (
         "Shapley values by the direct estimator: what a group of terms adds, averaged over all orders in which the "
-        "groups could come in. alone: with all other groups out; last: with all others in. feedback: what agreements "
-        "that differ and the pace of talks do. The parts sum to the effect."
+        "groups could come in. alone: with all other groups out; last: with all others in. The last row is no group of "
+        "terms. The parts sum to the effect."
     )
     under = f"{say.first(table, 'title')}. Control: {say.first(table, 'control')}. {runs}. "
     return style.Words(attribution_title(table), f"{under}Line: 95 % CI; grey: it holds 0", small, wrap=78)
@@ -217,8 +219,13 @@ def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
     """The replications that explain chose by rule, by what they were chosen for; else all that were told, by number."""
     found = document_of(result)
     told = found.get("timelines", {})
-    chosen = {str(why): str(run) for why, run in (found.get("chosen") or {}).items() if str(run) in told}
-    return {why: told[run] for why, run in (chosen or {f"replication {run}": run for run in told}).items()}
+    chosen: dict[str, list[str]] = {}
+    for why, run in (found.get("chosen") or {}).items():
+        if str(run) in told:
+            chosen.setdefault(str(run), []).append(str(why))
+    if not chosen:
+        return {f"replication {run}": told[run] for run in told}
+    return {" and ".join(reasons): told[run] for run, reasons in chosen.items()}
 
 
 @_from_document
@@ -303,15 +310,14 @@ def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) ->
                     fontsize=style.SMALL, annotation_clip=False)  # fmt: skip
     axes[0].legend(loc="upper left", frameon=False)
     axes[len(chosen) - 1].set_xlabel("days after the event")
-    small = (
-        "At the right: steps that differ from the paired control run. + here alone, - there alone, < earlier, > later, "
-        "by days."
-    )
+    small = "At the right: what agreements do that differs from the control run; in brackets days after the event."
     return style.Words(timeline_title(table), "", small, 92, 140)
 
 
 def _step_words(row: dict[Any, Any]) -> str:
-    mark = MARKS.get(row["mark"], "~")
+    """A step of an agreement in words, and how the control run differs."""
+    beside = {"arm only": "not in the control run", "reference only": "in the control run alone"}
+    told = beside.get(row["mark"], "in another form")
     if row["mark"] in ("earlier", "later") and np.isfinite(row["day_reference"]):
-        mark += f" by {abs(int(row['day'] - row['day_reference']))}"
-    return f"day {row['day']}  {mark} {row['dyad']} {str(row['kind']).replace('_', ' ')}, {row['what']}"
+        told = f"{say.plural(abs(int(row['day'] - row['day_reference'])), 'day')} {row['mark']}"
+    return f"[{row['day']}] {row['dyad']}: {kind_words(str(row['kind']), article=False)}, {row['what']}; {told}"

@@ -76,15 +76,10 @@ def _by_clear(table: pd.DataFrame) -> pd.DataFrame:
     return keyed.sort_values(["clear", "far", "code"], ascending=[False, False, True], kind="stable")
 
 
-def _two_arms(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["role"].isin(["reference", "headline"])]
-
-
 ROWS_OF: dict[str, Cut] = {
     "pairs": by_size,
     "network": lambda table: table[table["tie"]],
     "map": _by_clear,
-    "outcomes": _two_arms,
 }
 """Which rows of a figure's table are read, and in which order."""
 SHORTER: dict[str, Cut] = {
@@ -104,7 +99,7 @@ _BOTH = {
     "compared_pairs": "dyad left right difference lo hi",
     "network": f"a b {_DYADS}",
 }
-TAKEN = _BOTH | {"pairs": f"a b {_DYADS}"}
+TAKEN = _BOTH | {"pairs": f"a b {_DYADS}", "outcomes": "arm count runs share lo hi cumulative"}
 """Columns to take away, by figure; all of the table where it is not named."""
 READ = _BOTH | {
     "pairs": f"name_a name_b {_DYADS}",
