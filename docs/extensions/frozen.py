@@ -134,7 +134,7 @@ class FrozenTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The table."""
-        heads = ["Scenario", "Window", "Frozen on", "sha256", "Average precision", "of past agreements"]
+        heads = ["Scenario", "Window", "Frozen on", "sha256", "Average precision", "that of past agreements"]
         table = [f"| {' | '.join(heads)} |", "| --- | --- | --- | --- | ---: | ---: |", *(one.row for one in kept())]
         return self.parse_text_to_nodes("\n".join(table))
 

@@ -1,8 +1,10 @@
-"""`{parameters}`: every default with its unit, source and range. `{names}`, `{api}`: all that the package exports."""
+"""Tables that the program itself knows: `{parameters}`, every default; `{codebook}`, every outcome;
+`{names}` and `{api}`, all that the package exports."""
 
 from __future__ import annotations
 
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sphinx.util.docutils import SphinxDirective
@@ -13,6 +15,8 @@ from balance_sim.scenario.defaults import parameter_table
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def spread(row: dict[str, Any]) -> str:
@@ -41,6 +45,21 @@ class Parameters(SphinxDirective):
             ]
             text.append("")
         return self.parse_text_to_nodes("\n".join(text), allow_section_headings=True)
+
+
+class Codebook(SphinxDirective):
+    """A row an outcome of a small study."""
+
+    def run(self) -> list[nodes.Node]:
+        """The table."""
+        scenario = balance_sim.load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml")
+        book = balance_sim.run(scenario, runs=1, seed=1).codebook
+        text = ["| Outcome | What it is | Unit | Estimator |", "| --- | --- | --- | --- |"]
+        text += [
+            f"| `{row['outcome']}` | {row['meaning']} | {row['unit']} | {row['estimator']} |"
+            for row in book.to_dict("records")
+        ]
+        return self.parse_text_to_nodes("\n".join(text))
 
 
 class Names(SphinxDirective):
@@ -72,6 +91,7 @@ class Api(SphinxDirective):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Tell Sphinx of the directives."""
     app.add_directive("parameters", Parameters)
+    app.add_directive("codebook", Codebook)
     app.add_directive("names", Names)
     app.add_directive("api", Api)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -276,7 +276,12 @@ def test_the_plan_of_several_cases(scenario, table, tmp_path):
     first, second = json.loads(done.stdout)["cases"]
     assert first["agreements"] == 3 and first["runs"] == 4
     assert second == {"scenario": "five", "case": None, "runs": 4}
-    text = CliRunner().invoke(main, ["cases", str(plan), "--workers", "1", "--runs", "2"]).stdout
+    short, text = (
+        CliRunner().invoke(main, ["cases", str(plan), "--workers", "1", "--runs", "2", *more]).stdout
+        for more in ([], ["-v"])
+    )
+    assert "five: no responses on record; not scored" in short and "average precision" in short
+    assert "2 replications" not in short
     assert "five: no responses on record; not scored" in text and "2 replications" in text
     plan.write_text("responses: responses.csv\ncases: [{scenario: five.yaml, tuned: yes}]\n")
     with pytest.raises(ScenarioError, match=r"plan.yaml:2:31: error\[E101\] cases\[0\].tuned: unknown key"):

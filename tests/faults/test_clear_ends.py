@@ -203,8 +203,8 @@ NAMES = {
     "../x:Y": "not of the form module:Class",
     ".x:Y": "not of the form module:Class",
     "x": "not of the form module:Class",
-    "quits:X": "its module ends in SystemExit: 0",
-    "breaks:X": "its module ends in SystemError: odd",
+    "quits:X": "cannot be imported (SystemExit: 0)",
+    "breaks:X": "cannot be imported (SystemError: odd)",
 }
 
 

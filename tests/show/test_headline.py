@@ -94,6 +94,7 @@ def test_finding_of_the_degenerate() -> None:
 def test_no_line_is_wider_than_the_page(name: str, width: int) -> None:
     text = printed(CASES[name](), width, verbose=True)
     assert max(len(line) for line in text.splitlines() if not line.startswith("digest ")) <= width
+    assert printed(CASES[name](), 10)
     short = printed(CASES[name](), width)
     assert max(map(len, short.splitlines())) <= width
     assert "nan" not in text

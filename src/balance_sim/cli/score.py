@@ -12,7 +12,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines
+from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines, gain_table
 from balance_sim.show.terminal import wrapped
 
 if TYPE_CHECKING:
@@ -275,9 +275,12 @@ def _case_text(scored: dict[str, Any]) -> Iterator[str]:
     type=options.FOLDER,
     help="Keep each study's results in a folder here; without it nothing is written.",
 )
+@options.verbose_option
 @options.json_option
 @click.pass_context
-def cases(ctx: click.Context, plan: Path, runs: int | None, seed: int | None, workers: int, out: Path | None) -> None:
+def cases(
+    ctx: click.Context, plan: Path, runs: int | None, seed: int | None, workers: int, out: Path | None, verbose: bool
+) -> None:
     """Simulate every case of PLAN (experiments/cases.yaml) and score it against the responses on record.
 
     Each scenario is simulated in its control arm and in the arm that changes nothing. A case without responses on
@@ -306,13 +309,25 @@ def cases(ctx: click.Context, plan: Path, runs: int | None, seed: int | None, wo
             found.append({"scenario": scenario.name, "case": None, "runs": result.runs})
         else:
             found.append(score_result(result, wanted.responses, case.case))
-    options.answer({"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found), indent=2)
+    options.answer(
+        {"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found, verbose=verbose), indent=2
+    )
     _leave_if_failed(ctx, failed, "scores")
 
 
-def _cases_text(title: str, found: list[dict[str, Any]]) -> Iterator[str]:
-    """One block a case: three forecasts by three measures, and what the model gains on each baseline."""
+def _cases_text(title: str, found: list[dict[str, Any]], *, verbose: bool) -> Iterator[str]:
+    """A line a case and measure; verbose: a block a case, three forecasts by three measures, and what the model gains
+    on each baseline."""
     yield f"{title}\n"
+    if verbose:
+        yield from _in_blocks(found)
+    else:
+        yield from gain_table([scored for scored in found if scored["case"] is not None])
+        yield from (f"{one['scenario']}: no responses on record; not scored" for one in found if one["case"] is None)
+    yield "A gain above 0 is the model's: higher average precision and AUC, lower Brier score."
+
+
+def _in_blocks(found: list[dict[str, Any]]) -> Iterator[str]:
     for scored in found:
         if scored["case"] is None:
             yield f"{scored['scenario']}: no responses on record; not scored\n"
@@ -320,4 +335,3 @@ def _cases_text(title: str, found: list[dict[str, Any]]) -> Iterator[str]:
         how_many = f"{scored['responding_pairs']} of {scored['pairs']} dyads; {scored['runs']} replications"
         yield f"{scored['scenario']}: {scored['agreements']} agreements, {how_many}"
         yield from [*case_lines(scored), ""]
-    yield "A gain above 0 is the model's: higher average precision and AUC, lower Brier score."

@@ -137,7 +137,7 @@ def _terms(pair: PairTerms, moment: str, side: str) -> str:
     parts = sorted(((of / whole, name) for name, of in by.items() if name not in ("u", "consent")), reverse=True)
     share, first = parts[0]
     if share >= MAIN:
-        return f"nearly all by {say.term_words(first)}"
+        return f"nearly all of it by {say.term_words(first)}"
     second_share, second = parts[1]
     told = f"{say.percent(share)} of it by {say.term_words(first)}"
     return told + (f", {say.percent(second_share)} by {say.term_words(second)}" if second_share > 0.05 else "")

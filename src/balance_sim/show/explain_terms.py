@@ -66,8 +66,8 @@ def attribution_lines(found: Attribution, table: pd.DataFrame, scenario: Scenari
 def _of_runs(found: Attribution) -> str:
     used = len(found.runs)
     if used == found.of_runs:
-        return say.plural(used, "run")
-    return f"the first {used:,} of {say.plural(found.of_runs, 'run')}, so not the effect over all of them"
+        return say.plural(used, "replication")
+    return f"the first {used:,} of {say.plural(found.of_runs, 'replication')}, so not the effect over all of them"
 
 
 def top_pair_lines(pairs: Sequence[PairTerms], moment: str, scenario: Scenario) -> Iterator[str]:

@@ -68,6 +68,18 @@ def case_lines(scored: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def gain_table(cases: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of each case the model's score beside that of past agreements, and what it gains on them, in two measures."""
+    rows = [["case", "measure", "model", words(FORECASTS[2]), "gain (95 % CI)"]]
+    for scored in cases:
+        for measure in ("average_precision", "auc"):
+            gain = scored[FORECASTS[2]]["model_gains"][measure]
+            told = (_plain(scored[name][measure]) for name in (FORECASTS[0], FORECASTS[2]))
+            name = scored["scenario"] if measure == "average_precision" else ""
+            rows.append([name, MEASURES[measure], *told, _plain(gain["value"]) + _bounds(gain["ci95"])])
+    return table(rows, "<<>><")
+
+
 def words(forecast: str) -> str:
     """A forecast's name as it is read: `earlier_accords` is past agreements."""
     return forecast.replace("earlier_accords", "past_agreements").replace("_", " ")
