@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from balance_sim.scenario import check_scenario
+from balance_sim.analysis.expected_effect import expected_effect
+from balance_sim.scenario import check_scenario, load_scenario, new_scenario
 from balance_sim.scenario.actors import code_table, explain, is_invented, known
 
 
@@ -89,3 +90,40 @@ def test_invented_states_must_be_named(world, name, accepted):
         f"  - {{id: QRU, {name}{figures}}}\n  - {{id: KOR,",
     )
     assert (world.check()[0] is not None) == accepted
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("Japan", "use `JPN`"),
+        ("south_korea", "use `KOR`"),
+        ("Usa", "did you mean `USA`"),
+        ("CHNX", "did you mean `CHN`"),
+        ("Total", "sum of others"),
+    ],
+)
+def test_no_word_of_ones_own_is_a_real_state(code, hint):
+    assert not is_invented(code)
+    assert hint in explain(code, ())[2]
+
+
+def renamed(text):
+    for code, word in (("XAR", "Arden"), ("XBE", "Belmar"), ("XCO", "Corvia"), ("XDO", "Dorn"), ("XEL", "el_2")):
+        text = text.replace(f" {code}", f" {word}").replace(f"[{code}", f"[{word}")
+    return text
+
+
+def test_invented_states_go_by_words_of_ones_own(tmp_path):
+    """The same world under other ids has the same expected effect; a word that nobody has is refused."""
+    plain = new_scenario("mine", 2.0)
+    paths = [tmp_path / "codes.yaml", tmp_path / "words.yaml"]
+    for path, text in zip(paths, (plain, renamed(plain)), strict=True):
+        path.write_text(text)
+    codes, words = (load_scenario(path) for path in paths)
+    assert words.codes == ("Arden", "Belmar", "Corvia", "Dorn", "el_2")
+    assert expected_effect(words).effect == pytest.approx(expected_effect(codes).effect, rel=1e-9)
+    paths[1].write_text(renamed(plain).replace("North: [Corvia", "North: [Corvai"))
+    first = check_scenario(paths[1])[1][0]
+    assert (first.message, first.suggestion) == ("unknown state `Corvai`", "did you mean `Corvia`?")
+    paths[1].write_text(renamed(plain).replace("Arden (made up)", "Norway"))
+    assert any("`Arden` is not the code of Norway" in one.message for one in check_scenario(paths[1])[1])

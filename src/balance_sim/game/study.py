@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.analysis.result import AnalysedResult, open_result
-from balance_sim.experiment.run import check_seed, run_tasks, runs_a_shard
+from balance_sim.experiment.run import check_seed, own_rules, record_of_code, run_tasks, runs_a_shard
 from balance_sim.game.plan import Game, GamePlan, as_plain
 from balance_sim.model.classes import with_classes
 from balance_sim.pool.errors import WrongRequest
@@ -101,11 +101,13 @@ def play(
     check_seed(seed)
     scenario = with_classes(game.scenario)
     arms = game.arms
+    rules = own_rules(scenario, arms, elsewhere=workers > 1 or out is not None or client is not None)
     job = Job(scenario, seed, arms, run_timeout=run_timeout, cast=game.cast)
     size = max(1, min(runs_a_shard(runs, workers), MOST_A_BLOCK // len(arms)))
     sink: AbstractContextManager[Folder | InMemory] = InMemory()
     if out is not None:
         more = {"files": files or {}, "command": command, "game": as_plain(game)}
+        more |= record_of_code(None, (), rules)
         sink = Folder(Path(out), manifest_of("run", scenario, arms, seed, None, **more))
     with sink as held:
         held.want(runs)

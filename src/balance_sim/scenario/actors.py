@@ -25,6 +25,7 @@ MOST_REPORTED = 100
 _RESERVED = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
 _TOTALS = frozenset(("total", "totals", "grand total", "sum", "all", "world", "average", "mean", "others"))
 _INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
+_WORD = re.compile(r"(?=.*[a-z])[A-Za-z][A-Za-z0-9_]{2,31}")
 _SUCCESSORS = dict(SUN="RUS", YUG="SRB", SCG="SRB", DDR="DEU", BUR="MMR", ZAR="COD", CSK="CZE")  # noqa: C408
 
 
@@ -77,8 +78,24 @@ def _by_name() -> dict[str, Code]:
 
 
 def is_invented(code: str) -> bool:
-    """Codes that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without XX*, ZZA..ZZZ)."""
-    return _INVENTED.fullmatch(code) is not None
+    """Codes that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without XX*, ZZA..ZZZ), and words."""
+    return _INVENTED.fullmatch(code) is not None or is_word_of_ones_own(code)
+
+
+def is_word_of_ones_own(code: str) -> bool:
+    """3 to 32 letters, digits and `_`, a small letter among them, that are no real state's code or name."""
+    is_taken = code.upper() in code_table() or code.casefold() in _TOTALS or named(code) is not None
+    return _WORD.fullmatch(code) is not None and not is_taken
+
+
+@cache
+def _by_folded_name() -> dict[str, Code]:
+    return {name.casefold(): entry for name, entry in reversed(_by_name().items())}
+
+
+def named(text: str) -> Code | None:
+    """The state of that name, in whatever letters."""
+    return _by_folded_name().get(text.replace("_", " ").strip().casefold())
 
 
 def known(code: str, year: int | None = None) -> str | None:
@@ -144,8 +161,7 @@ def _explain_name(text: str) -> Explanation | None:
     if len(sharing) > 1:
         codes = listed(entry.iso3 for entry in sharing)
         return "E305", f"`{text}` is ambiguous: {codes}", "write the ISO3 code that is meant"
-    whole = next((entry for name, entry in _by_name().items() if folded == name.casefold()), None)
-    entry = whole or (sharing[0] if sharing else None)
+    entry = named(text) or (sharing[0] if sharing else None)
     return None if entry is None else _is_a_name(text, entry)
 
 
@@ -235,9 +251,12 @@ def _check_code(node: Node, path: str, year: int | None, found: Diagnostics, row
     if not _is_word(code):
         return
     if isinstance(code, str) and is_invented(code):
-        if code not in code_table() and row is not None and not row.get("name"):
+        name = row.get("name") if row is not None else None
+        if code not in code_table() and row is not None and not name:
             hint = "an invented state needs a `name`; real ones have ISO3 codes"
             found.add(node, path, "E301", f"unknown state `{code}`", hint)
+        elif name and is_word_of_ones_own(code) and (real := named(str(name.value))):
+            found.add(node, path, "E301", f"`{code}` is not the code of {real.name}", f"use `{real.iso3}`")
     elif isinstance(code, str) and code in code_table():
         if why := known(code, year):
             found.add(node, path, "E304", why, _at_the_time(code_table()[code], year))
@@ -318,6 +337,8 @@ def _group_members(
             found.add(item, where, "E301", why, "list its members")
         elif code in codes:
             found.add(item, where, "E015", f"`{shown(code)}` given twice", "remove one")
+        elif isinstance(code, str) and is_word_of_ones_own(code) and code not in roster:
+            found.add(item, where, *explain(code, roster))
         else:
             if code not in roster:
                 _check_code(item, where, None, found)

@@ -225,7 +225,7 @@ def heading(scenario: Scenario, reference: str, arm: str, dials: list[dict[str, 
 def named(words: str, scenario: Scenario) -> str:
     """The words of a dial's value with its states by name: `without PRK` is without North Korea."""
     names = state_names(scenario)
-    return re.sub(r"\b[A-Z]{3}\b", lambda found: names.get(found[0], found[0]), words)
+    return re.sub(r"\b\w{3,}\b", lambda found: names.get(found[0], found[0]), words)
 
 
 def in_words(value: Any) -> str:

@@ -11,6 +11,7 @@ from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.figures import (
     comparison,
     counts,
+    distributions,
     dyads,
     effects,
     explained,
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from balance_sim.show.plots import Comparison
 
     type Study = AnalysedResult | SweepResult | Comparison | ScoredForecasts | GoodnessOfFit | PlayedGame
+
+
+MOST_OWN = 6
+"""Outcomes of the user's own that have a figure without being asked for."""
 
 
 def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:
@@ -70,7 +75,14 @@ def figures_of(study: Study) -> dict[str, FigureSpec]:
     if is_game(study):
         sheets = strategies.sheets(study)
         return {"balance": sheets["balance"]} | GAME_FIGURES | sheets
-    return next((every for kind, every in BY_STUDY.items() if isinstance(study, kind)), COMPARISON_FIGURES)
+    every = next((every for kind, every in BY_STUDY.items() if isinstance(study, kind)), COMPARISON_FIGURES)
+    return every | _of_own_outcomes(study) if isinstance(study, Result) else every
+
+
+def _of_own_outcomes(result: Result) -> dict[str, FigureSpec]:
+    """How the first few outcomes of the user's own are spread over replications."""
+    names = [name for name in result.by_run.names if distributions.is_own(name)][:MOST_OWN]
+    return _named(*(distributions.spread_of(result, name, "ecdf") for name in names))
 
 
 def fitting(study: Study) -> dict[str, FigureSpec]:

@@ -62,6 +62,8 @@ def _run(result: AnalysedResult) -> Content:
         "scheduled": tables.scheduled_rows(result),
         "agreements": tables.agreement_rows(result, compared) if result.finished else [],
         "others": tables.agreement_rows(result, others) if result.finished else [],
+        "own": tables.own_rows(result) if result.finished else [],
+        "own_meanings": tables.own_meanings(result) if result.finished else [],
         "other_arms": say.plural(len(others), "other arm"),
         "arms": tables.arm_rows(scenario, result.arms),
         "events": tables.event_rows(scenario),

@@ -168,6 +168,37 @@ def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
     return rows
 
 
+def own_rows(result: Result) -> Rows:
+    """Of each outcome of the user's own and arm: level, effect, CI, Monte Carlo standard error."""
+    effects = {(row["outcome"], row["arm"]): row for row in result.effects.to_dict("records")}
+    rows = []
+    for level in result.levels[result.levels["outcome"].str.startswith("own_")].to_dict("records"):
+        name, arm = level["outcome"], level["arm"]
+        found = effects.get((name, arm))
+        cells = ["control", "", ""] if found is None else ["not known: missing in some replications", "", ""]
+        if found is not None and np.isfinite(found["mean"]):
+            places = say.decimals(found["mcse"], found["lo"], found["hi"])
+            cells = say.effect_cells({**found, "effect": found["mean"]}, places)
+        rows.append(
+            [
+                say.capital(say.outcome_words(name)),
+                say.arm_title(result.scenario, arm),
+                say.number(level["mean"], 2),
+                *cells,
+            ]
+        )
+    return sorted(rows, key=lambda row: row[0])
+
+
+def own_meanings(result: Result) -> list[str]:
+    """What each outcome of the user's own is, in its author's words."""
+    told = result.codebook[result.codebook["outcome"].str.startswith("own_")]
+    return [
+        f"{say.capital(say.outcome_words(row['outcome']))}: {say.printable(row['meaning'])}"
+        for row in told.to_dict("records")
+    ]
+
+
 def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
     """Name, title, and what an arm changes."""
     rows = []
