@@ -46,11 +46,10 @@ def on_a_terminal(command: list[str]) -> str:
 @pytest.mark.slow
 def test_every_step_is_named_on_a_terminal_and_nothing_is_left_there(tmp_path: Path) -> None:
     said = on_a_terminal([*COMMAND, "--workers", "1", "--out", str(tmp_path / "r")])
-    steps = re.findall(r"% +(\d)/3 ([a-z ]+)", said)
+    steps = re.findall(r"left: (\d)/3 ([a-z ]+)", said)
     assert [name.strip() for _, name in dict.fromkeys(steps)] == [
         "reading", "simulation", "placebos and mechanisms",
     ]  # fmt: skip
-    assert re.search(r"about \d+ s left", said)
     again = subprocess.run([*COMMAND, "--out", str(tmp_path / "r")], cwd=ROOT, capture_output=True, check=True)
     assert again.stderr == b"" and b"\x1b" not in again.stdout
 
@@ -62,7 +61,7 @@ def test_the_share_that_is_done_never_falls_and_ends_at_one() -> None:
     for done in (50, 75, 100):  # the first half was there before
         steps.tell(done, 100, f"{done}/100 replications")
         shares.append(steps.share())
-    assert steps.line().startswith("2/3 simulation, 100/100 replications; about ")
+    assert re.fullmatch(r"about \d+ s left: 2/3 simulation, 100/100 replications", steps.line())
     steps.begin("tables")
     steps.figures(2 / 3, 1)
     assert "3/3 tables, 0/1 figures" in steps.line()

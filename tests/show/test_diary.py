@@ -114,8 +114,7 @@ def test_a_diary_leaves_out_what_does_not_count_and_is_the_same_in_both_arms() -
 
 
 def test_the_mean_is_told_in_counts() -> None:
-    told = mean_sentence(NAMES, "AUS", "JPN", 3, 2, 10, feared=("CHN", "CHN"))
+    told = mean_sentence(NAMES, "AUS", "PHL", 3, 2, 10)
     assert told == (
-        "Australia and Japan sign a new security agreement in 3 of 10 replications, in 2 of the control arm; both fear "
-        "China more than anyone"
+        "Australia and the Philippines sign a new security agreement in 3 of 10 replications, in 2 of the control arm"
     )

@@ -369,7 +369,7 @@ def test_one_run_a_side_says_nothing_of_the_error(lab):
         known = found.outcomes["difference"].notna()
         assert known.any()
         assert found.outcomes.loc[known, ["lo", "hi", "mcse"]].isna().all(axis=None)
-        text = "\n".join(comparison_lines(found, 0, UNLIMITED))
+        text = "\n".join(comparison_lines(found, 0, UNLIMITED, verbose=True))
         assert text.count("unknown: one run") == known.sum()
         assert "nan" not in text and "no difference" not in text
 
@@ -462,10 +462,11 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     alike = found.convergence[found.convergence["points_alike"] > 0]
     assert {("effect", "summit")} == set(zip(alike["of"], alike["arm"], strict=True))  # visibility 0: no effect
     compared = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")
-    text = list(comparison_lines(compared, 0, UNLIMITED))
+    text = list(comparison_lines(compared, 0, UNLIMITED, verbose=True))
     still = [line for line in text if line.startswith("  no difference: ")]
     assert next(line.split()[2] for line in still) == "50"  # the reference arm holds no summit
-    narrow = list(comparison_lines(compared, 0, 80))
+    narrow = list(comparison_lines(compared, 0, 80, verbose=True))
+    assert "further outcomes: --verbose" in "\n".join(comparison_lines(compared, 0, 80))
     assert [line for line in narrow if line.startswith("  ") and len(line) > 80] == []
     assert " ".join(narrow).split() == " ".join(text).split() and len(narrow) > len(text)
     assert not re.search(r"-0\.0+\b|\bnan\b", "\n".join([*lines, *text]))

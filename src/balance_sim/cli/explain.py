@@ -116,7 +116,8 @@ def _dyad(
 
 def _states(dyad: str, result: Result) -> tuple[str, str]:
     """The two codes of `JPN-AUS`, or of two names, which may have a hyphen of their own."""
-    known = {state.name.casefold(): state.id for state in result.scenario.states}
+    states = result.scenario.states
+    known = {words.casefold(): state.id for state in states for words in (state.name, state.id)}
     words = dyad.split("-")
     for k in range(1, len(words)):
         one, other = ("-".join(part).strip() for part in (words[:k], words[k:]))

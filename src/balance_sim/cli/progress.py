@@ -132,11 +132,11 @@ class Steps:
         return max(rest, 0.0) + sum(seconds[self._place + 1 :]) * pace
 
     def line(self) -> str:
-        """`2/5 simulation, 160/400 replications; about 25 s left`."""
+        """`about 25 s left: 2/5 simulation, 160/400 replications`."""
         left, names = self.seconds_left(), [*self.plan]
         spoken = f"{left / 60:.0f} min" if left >= 90 else f"{max(left, 1):.0f} s"
         step = f"{self._place + 1}/{len(names)} {names[self._place]}" if len(names) > 1 else ""
-        return f"{', '.join(filter(None, (step, self._words)))}; about {spoken} left"
+        return f"about {spoken} left: {', '.join(filter(None, (step, self._words)))}"
 
 
 def _bar_of(steps: Steps) -> Bar:
@@ -153,7 +153,7 @@ def _bar_of(steps: Steps) -> Bar:
         def render(self, task: Task) -> Text:
             return Text(f"{100 * task.completed:3.0f} %  {steps.line()}", no_wrap=True, overflow="ellipsis")
 
-    columns = (SpinnerColumn("line"), Overall(20), Told())
+    columns = (SpinnerColumn("line"), Overall(12), Told())
     bar = Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)
     bar.add_task("", total=1.0)
     return bar

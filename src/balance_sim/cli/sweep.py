@@ -135,11 +135,8 @@ def _begun(steps: Steps, plan: SweepPlan) -> None:
 
 
 def _tell(steps: Steps, standing: Standing) -> None:
-    """Points and replications done; once all are, their tables are made."""
-    words = (
-        f"points {standing.points_done:,}/{standing.points:,}, {standing.runs_done:,}/{standing.runs:,} replications"
-    )
-    steps.tell(standing.runs_done, standing.runs, words + (f", {standing.failed:,} failed" if standing.failed else ""))
+    """Replications done, of all points; once all are, their tables are made."""
+    steps.replications(standing.runs_done, standing.runs, standing.failed)
     if standing.runs_done == standing.runs:
         steps.begin("tables")
 

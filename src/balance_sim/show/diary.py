@@ -125,8 +125,6 @@ def mean_sentence(
     of: int,
     *,
     what: str = "a new security agreement",
-    half_by: dt.date | None = None,
-    feared: tuple[str, str] | None = None,
 ) -> str:
     """What a dyad does over all replications.
 
@@ -134,8 +132,6 @@ def mean_sentence(
     ----------
     signed, signed_control : replications of the arm and of the control arm in which the two sign, of `of`.
     what : what they sign, with its article.
-    half_by : day by which half of the arm's signatures are there.
-    feared : codes of the states that `a` and `b` fear most; "" for nobody.
 
     Examples
     --------
@@ -143,12 +139,7 @@ def mean_sentence(
     'Australia and Japan sign a new security agreement in 31 of 100 replications, in 30 of the control arm'
     """
     told = f"{both_states(names, a, b)} sign {what} in {signed:,} of {say.plural(of, 'replication')}"
-    clauses = [f"{told}, in {signed_control:,} of the control arm"]
-    if half_by is not None:
-        clauses.append(f"half of them by {half_by.day} {half_by:%B %Y}")
-    if feared is not None:
-        clauses.append(fear_words(names, a, b, feared))
-    return say.capital("; ".join(clauses))
+    return say.capital(f"{told}, in {signed_control:,} of the control arm")
 
 
 def diary(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from balance_sim.results.result import Result
 
 TOP, MOST_DYADS = 3, 25  # dyads that are named, and shown with all that is known
+SEEN = 5e-7  # agreements: a smaller effect would print as nought
 NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether the scenario allows any."""
 NO_DYAD = "No dyad shows a detectable effect."
@@ -299,9 +300,9 @@ def _largest(result: AnalysedResult) -> str:
     if arm is None or result.dyads.empty:
         return ""
     frame, every = top_pairs(result, arm), int((result.dyads["arm"] == arm).sum())
-    if frame.empty:
+    shown, names = frame[frame["effect"].abs() >= SEEN].head(TOP), say.state_names(result.scenario)
+    if shown.empty:
         return NO_DYAD
-    shown, names = frame.head(TOP), say.state_names(result.scenario)
     places = max(say.digits(*shown["effect"].tolist()), 3)
     told = [
         f"{say.dyad_name(names, row['a'], row['b'])} {say.signed(row['effect'], places)}"
