@@ -203,6 +203,15 @@ def test_what_a_kind_must_not_give(mine: str) -> None:
     assert done.exit_code == 4 and "of event `summit` the function gives ('intent', 'XAR', 1.0)" in done.stderr
 
 
+def test_a_kind_of_ones_own_is_of_events_alone(mine: str) -> None:
+    with_kind("own_plain")
+    row = "\nprovocations: [{id: drills, state: XAR, kind: own_plain, targets: [XCO], rate: 2}]\ngroups:"
+    text = Path("own_plain.yaml").read_text(encoding="utf-8").replace("\ngroups:", row, 1)
+    Path("own_plain.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ScenarioError, match="those are of events alone"):
+        bs.run(bs.load_scenario("own_plain.yaml"), runs=1, terms=mine)
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

@@ -24,6 +24,7 @@ from balance_sim.model.core import DAYS_PER_YEAR, Floats, Hazards, Ints, World
 from balance_sim.model.own.events import REGISTERED, is_own, not_registered, shifts_of
 from balance_sim.model.state import BlockState, Provoked
 from balance_sim.scenario.defaults import OWN, signal_costs
+from balance_sim.scenario.diagnostics import Mark, refused
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event, Scenario
 
 ONCE = np.ones(1)
@@ -211,6 +212,9 @@ def hazards_of(scenario: Scenario, audience: Ints) -> Hazards | None:
     """The scenario's provocations as arrays; None where there are none. States in the order of the arrays."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     rows = [one for one in scenario.provocations if one.rate > 0 and one.state in roster]
+    for one in (one for one in rows if is_own(one.kind)):
+        path, why = f"provocations.{one.id}.kind", f"`{one.kind}` is a kind of your own: those are of events alone"
+        raise refused(Mark(scenario.name, 1, 1), path, "E311", why, "give a kind by its weights, without `own_`")
     entries = [
         (act, target, roster[one.state], signal_weights(scenario, one.kind)[1] * one.visibility, one.kind)
         for act, one in enumerate(rows)
