@@ -199,5 +199,6 @@ def replication_answer(
 def replication_words(told: Timeline, titles: dict[str, str], why: str = "") -> str:
     """Which replication it is, and what it comes to."""
     what = f"Replication {told.run}{f', of {why} effect' if why else ''}"
-    counts = f"{say.number(told.value, 0)} {say.outcome_words(told.outcome)}"
+    words = say.outcome_words(told.outcome)
+    counts = f"{say.number(told.value, 0)} {words.replace('agreements', 'agreement') if told.value == 1 else words}"
     return f"{what}: {titles[told.arm]}. {counts}, {say.number(told.value_reference, 0)} in its paired control run."
