@@ -42,4 +42,4 @@ def hurdles(page: Page, axe: str) -> list[Any]:
             "contextId": world, "awaitPromise": True, "returnByValue": True,
         },
     )  # fmt: skip
-    return [one for one in found["result"]["value"] if one[0] in ("serious", "critical")]
+    return list(found["result"]["value"])

@@ -125,7 +125,7 @@ def test_the_state_is_in_the_address(watched: Any) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light"), (360, "light"), (1280, "dark")])
-def test_it_shows_fits_and_has_no_serious_hurdle(watched: Any, axe: str, width: int, scheme: str) -> None:
+def test_it_shows_fits_and_has_no_hurdle(watched: Any, axe: str, width: int, scheme: str) -> None:
     one = watched(width=width, scheme=scheme)
     one.until("Simulated, 60 replications")
     assert one.page.locator("#map circle").count() == 5  # states of an invented world are dots
