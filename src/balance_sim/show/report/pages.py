@@ -91,9 +91,10 @@ def _sure(result: AnalysedResult) -> Content:
 
 def _sweep(sweep: SweepResult) -> Content:
     found, scenario = headline_effects(sweep), sweep.scenario
+    title = say.printable(scenario.title)
     return {
         "title": say.printable(str(sweep.manifest.design.title or sweep.name)),
-        "question": f"{say.printable(scenario.title)}. {say.printable(sweep.question)}",
+        "question": f"{title}{'' if title.endswith(('?', '.')) else '.'} {say.printable(sweep.question)}",
         "answer": _sweep_answer(sweep, found),
         "heads": [*map(say.factor_words, sweep.paths), "effect", "low", "high", "MCSE", "replications"],
         "numeric": [False] * len(sweep.paths) + [True] * 5,

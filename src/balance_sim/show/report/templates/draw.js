@@ -30,7 +30,8 @@ function drawer(data) {
       if (point.q) for (const value of point.q[2]) most = Math.max(most, value);
       for (const row of point.s) reach = Math.max(reach, Math.abs(row[1]));
     }
-    if (range[1] - range[0] < 1) { range[0] = -0.05 * scale; range[1] = 0.05 * scale; }
+    const least = 0.001 * scale - (range[1] - range[0]);  // finer than four decimals nothing is told
+    if (least > 0) { range[0] -= least / 2; range[1] += least / 2; }
   }
 
   function ticks(low, high, wanted) {
@@ -41,7 +42,7 @@ function drawer(data) {
     return { values: out, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
   }
 
-  const box = { left: 46, right: 14, top: 12, bottom: 40, width: 460, height: 270 };
+  const box = { left: 58, right: 14, top: 12, bottom: 40, width: 460, height: 270 };
   function frame(svg, low, high) {
     svg.replaceChildren();
     const x = (day) => box.left + (box.width - box.left - box.right) * day / last();
