@@ -44,7 +44,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     },
     "comparison": {"results/beijing:parade results/beijing:without_kim": []},  # arms of the run above
     "game": {"results/game": ["game security_dilemma --runs 16 --draws 4 --no-figures --workers 1 --out results/game"]},
-    "fit": {"results/gof": ["gof beijing_2025 --runs 8 --from 2024-03-01 --no-figures --out results/gof"]},
+    "fit": {"results/gof": ["gof beijing_2025 --runs 20 --from 2024-03-01 --no-figures --out results/gof"]},
     "scores": {
         "results/score.json": [
             "score docs/forecasts/sinosov_1950.json outcomes.csv --scenario sinosov_1950 --json > results/score.json"

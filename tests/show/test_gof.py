@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -86,6 +87,8 @@ def test_the_verdict_names_what_fails_and_counts_what_is_tested() -> None:
     assert verdict_words(judged(degree=0.05, years=0.06, lags=None)) == (
         "The record differs from the simulated networks in 1 of 2 groups: states by partners"
     )
+    few = replace(judged(degree=0.06, years=0.06, lags=None), replications=8)  # the least p is 0.5 / 9
+    assert verdict_words(few) == "8 replications are too few to test the record at 0.05"
 
 
 @pytest.mark.parametrize(

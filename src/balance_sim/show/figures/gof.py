@@ -57,6 +57,8 @@ def verdict_words(found: GofComparison) -> str:
     """The finding in a sentence."""
     tested = [one for one in found.groups if one.fit is not None]
     bad = [one for one in tested if one.fit is not None and one.fit.p <= LEVEL]
+    if 0.5 / (found.replications + 1) > LEVEL:
+        return f"{found.replications} replications are too few to test the record at {LEVEL}"
     if not bad:
         return f"The record is like the simulated networks in all {len(tested)} groups of statistics"
     names = [TITLES[one.name][:1].lower() + TITLES[one.name][1:] for one in bad]
