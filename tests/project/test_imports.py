@@ -138,3 +138,28 @@ def test_scripts_import_what_there_is(script: Path) -> None:
             for alias in node.names:
                 if not hasattr(module, alias.name):
                     importlib.import_module(f"{node.module}.{alias.name}")
+
+
+def at_start(path: Path, name: str) -> set[str]:
+    """Modules of the package that a module imports as it is imported itself, with the packages that this enters."""
+    found: set[str] = set()
+    for one in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(one, ast.ImportFrom) and one.module and one.module.startswith("balance_sim."):
+            for to in (one.module, *(f"{one.module}.{part.name}" for part in one.names)):
+                words = to.split(".")
+                entered = {".".join(words[:k]) for k in range(2, len(words) + 1)}
+                found |= {part for part in entered if not f"{name}.".startswith(f"{part}.")}
+    return found
+
+
+def test_every_module_can_be_the_first_that_is_imported() -> None:
+    """No circle of imports, also through a package's `__init__`: a worker may begin with any of them."""
+    source = ROOT / "src"
+    paths = {
+        ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (source / "balance_sim").rglob("*.py")
+    }
+    needs = {name: at_start(path, name) & paths.keys() for name, path in paths.items()}
+    while free := {name for name, of in needs.items() if not of & needs.keys()}:
+        needs = {name: of for name, of in needs.items() if name not in free}
+    assert needs == {}, sorted(needs)

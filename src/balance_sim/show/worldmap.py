@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from balance_sim.scenario.actors import code_table
 from balance_sim.show import atlas
-from balance_sim.show.save import path_data
+from balance_sim.show.svg import path_data
 
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario

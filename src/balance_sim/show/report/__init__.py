@@ -20,7 +20,8 @@ from balance_sim.results.shards import REPORT, note_drawn
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report.tables import Shown, failed_and_missing, shown
-from balance_sim.show.save import figure_bytes, inlined, note_figures, write_figures
+from balance_sim.show.save import figure_bytes, note_figures, write_figures
+from balance_sim.show.svg import inlined
 from balance_sim.show.wording import plural, printable
 
 if TYPE_CHECKING:
