@@ -9,6 +9,7 @@ import pytest
 from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.scenario import check_scenario, load_scenario, new_scenario
 from balance_sim.scenario.actors import code_table, explain, is_invented, known
+from balance_sim.show.wording import state_names
 
 
 def test_codes_are_three_capitals_and_unique_in_every_system():
@@ -125,5 +126,10 @@ def test_invented_states_go_by_words_of_ones_own(tmp_path):
     paths[1].write_text(renamed(plain).replace("North: [Corvia", "North: [Corvai"))
     first = check_scenario(paths[1])[1][0]
     assert (first.message, first.suggestion) == ("unknown state `Corvai`", "did you mean `Corvia`?")
+    bare = renamed(plain).replace("name: Arden (made up), ", "")
+    paths[1].write_text(bare)
+    assert state_names(load_scenario(paths[1]))["Arden"] == "Arden"
+    paths[1].write_text(bare.replace("Arden", "Norwy"))
+    assert "use `NOR`" in [one.suggestion for one in check_scenario(paths[1])[1]]
     paths[1].write_text(renamed(plain).replace("Arden (made up)", "Norway"))
     assert any("`Arden` is not the code of Norway" in one.message for one in check_scenario(paths[1])[1])

@@ -80,12 +80,11 @@ def test_results_that_have_little_but_counts_of_accords(now, tmp_path):
     old = older(now, tmp_path / "old", lambda name: name.startswith("accords_"))
     assert said("report", old)[0] == 0
     page = (old / "report.html").read_text(encoding="utf-8")
-    assert 'id="fan"' in page and 'id="survival"' not in page
+    assert 'id="fan"' in page and 'id="pairs"' not in page
     assert said("report", now, "--out", tmp_path / "now.html")[0] == 0
-    assert 'id="survival"' in (tmp_path / "now.html").read_text(encoding="utf-8")
-    code, words = said("plot", old, "survival")
-    assert code == 2
-    assert "have no outcome `first_counter_days`: run the scenario again into a new folder" in words
+    assert 'id="pairs"' in (tmp_path / "now.html").read_text(encoding="utf-8")
+    code, words = said("plot", old, "--outcome", "first_counter_days")
+    assert code == 2 and "`first_counter_days`" in words
     for command in (("explore", old), ("compare", old, now), ("compare", now, old), ("status", old)):
         assert said(*command)[0] == 0, command
     code, words = said("explain", old, "--outcome", "dependence_host_300", "--workers", "1")

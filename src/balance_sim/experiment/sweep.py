@@ -183,7 +183,7 @@ def sweep(
         block
     max_bytes : the most that the plan may take on disk
     dry_run : tell the plan and run nothing
-    retry_failed : run blocks with failed runs again
+    retry_failed : run blocks with failed runs again, also with code of your own that was repaired
     command, files : kept in the folder's manifest
     told : called with the plan before anything is run
     progress : called about once a second
@@ -244,7 +244,8 @@ def sweep(
     more = {"files": files or {}, "command": command, "experiment": experiment.name, "points": None}
     more |= record_of_code(model, own, rules)
     more["design"] = experiment.design.model_dump() | said
-    with Folder(folder, manifest_of("sweep", scenario, arms, job.seed, model, **more)) as sink:
+    manifest = manifest_of("sweep", scenario, arms, job.seed, model, **more)
+    with Folder(folder, manifest, is_mended=retry_failed) as sink:
         if retry_failed:
             sink.forget_failed()
         table = _agree_points(sink, design, head.runs)

@@ -122,11 +122,14 @@ class InMemory:
 
 
 class Folder:
-    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away and simulated again."""
+    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away and simulated again.
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    is_mended: code of the user's own may differ from that which the folder has, since it was repaired."""
+
+    def __init__(self, folder: Path, manifest: Manifest, *, is_mended: bool = False) -> None:
         self.store = Store(folder)
         self.manifest = manifest
+        self.is_mended = is_mended
         self.before: Manifest | None = None
         self.repaired: list[Block] = []
         self._failed: dict[tuple[int, int], dict[str, Any]] = {}
@@ -157,6 +160,9 @@ class Folder:
 
     def _agree(self) -> None:
         folder, self.before = self.store.folder, self.store.read_manifest()
+        kept = self.before
+        if kept is not None and self.is_mended:
+            self.before = kept.model_copy(update={"own_code": self.manifest.own_code})
         if self.before is None:
             if any(self.store.shards(table) for table in ("runs", "accords")):
                 raise WrongRequest(f"{folder} holds results without a manifest; choose another --out.")
@@ -169,6 +175,8 @@ class Folder:
                 f"{folder} holds another study; choose another --out, or delete the folder to start anew. "
                 "What differs:\n  " + "\n  ".join(lines)
             )
+        elif self.before != kept:
+            self.store.write_manifest(self.before)
 
     def want(self, runs: int) -> None:
         """Put down how many replications are asked for, so that every reader knows whether some are lacking."""
@@ -307,7 +315,7 @@ def differing(before: Manifest, now: Manifest) -> list[str]:
     out += [] if before.own == now.own else [f"own_outcomes: {before.own} there, {now.own} asked for"]
     out += [] if before.rules == now.rules else [f"own_rules: {before.rules} there, {now.rules} asked for"]
     out += [
-        f"{module}: its text is another one than it was; run into a new folder"
+        f"{module}: its text is another one than it was; run into a new folder; after a repair, `sweep --retry-failed`"
         for module, text in (before.own_code or {}).items()
         if (now.own_code or {}).get(module, text) != text
     ]

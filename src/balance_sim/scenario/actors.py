@@ -252,10 +252,15 @@ def _check_code(node: Node, path: str, year: int | None, found: Diagnostics, row
         return
     if isinstance(code, str) and is_invented(code):
         name = row.get("name") if row is not None else None
-        if code not in code_table() and row is not None and not name:
+        is_word = is_word_of_ones_own(code)
+        if is_word and row is not None and not name:  # the word is the name, unless it looks like a real state's
+            code_or_name = explain(code, ())
+            if code_or_name[0] in ("E302", "E305"):
+                found.add(node, path, *code_or_name)
+        elif code not in code_table() and row is not None and not name:
             hint = "an invented state needs a `name`; real ones have ISO3 codes"
             found.add(node, path, "E301", f"unknown state `{code}`", hint)
-        elif name and is_word_of_ones_own(code) and (real := named(str(name.value))):
+        elif name and is_word and (real := named(str(name.value))):
             found.add(node, path, "E301", f"`{code}` is not the code of {real.name}", f"use `{real.iso3}`")
     elif isinstance(code, str) and code in code_table():
         if why := known(code, year):

@@ -183,8 +183,9 @@ def short_channels(result: AnalysedResult) -> str:
         return ""
     places = say.decimals(abs(found["total"]) / 50)
     rest = "" if abs(found["rest"]) < 1e-9 else f", the arm's other changes {say.signed(found['rest'], places)}"
-    picture, threat = (say.signed(found[name], places) for name in ("picture", "threat"))
-    return f"Channels: picture of unity {picture}, threat to its targets {threat}{rest} agreements."
+    picture, threat, total = (say.signed(found[name], places) for name in ("picture", "threat", "total"))
+    parts = f"who stands together {picture}, the threat to its targets {threat}{rest}"
+    return f"Channels: {parts}; {total} in all, by the expected estimator (partners as at the start)."
 
 
 def placebo_words(result: AnalysedResult) -> str:
@@ -198,11 +199,16 @@ def placebo_words(result: AnalysedResult) -> str:
     return f"Placebos: {'; '.join(told)}." if told else ""
 
 
+FEWEST_PLACEBOS = 20
+"""Fewer cannot give a p below 0.05, since the event itself counts as one."""
+
+
 def short_placebos(result: AnalysedResult) -> str:
     """The same without the verdicts."""
     others = {"participants": "sets of states", "dates": "dates"}
     told = [
         f"{of.p:.3f} among {len(of.placebos):,} other {others[of.name]}"
+        + (" (too few for less than 0.05)" if len(of.placebos) < FEWEST_PLACEBOS else "")
         for of in result.placebos.families
         if len(of.placebos)
     ]
