@@ -547,7 +547,7 @@ def test_b76_a_trivial_scenario_still_runs(tmp_path):
     scenario, found = check_scenario(path)
     assert scenario is not None
     said = next(one.message for one in found if one.code == "W301")
-    assert said == "trivial scenario: 2 states, 1 event, one step, 1 arm"
+    assert said == "trivial scenario: 2 states, one step, 1 arm"
 
 
 def test_load_raises_errors_only(world):

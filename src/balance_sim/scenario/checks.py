@@ -156,7 +156,7 @@ def _check_size(draft: Draft) -> Iterator[Diagnostic]:
         yield problem(states, "states", "E212", f"at least 2 states needed, got {count}")
     events, arms = len(draft.rows["events"]), draft.tree.get("arms")
     few = ["2 states"] if count == 2 and draft.names.is_whole else []
-    few += [f"{events} event" + "s" * (not events)] if events < 2 else []
+    few += ["no events"] if not events else []
     if draft.head and 0 < (draft.head.end - draft.head.start).days <= draft.head.step_days:
         few.append("one step")
     few += ["1 arm"] if arms is not None and len(arms.fields) == 1 else []
