@@ -9,14 +9,17 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
-from balance_sim.pool.errors import StoreDamaged
+from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.results.folder import leaf_differences
 from balance_sim.results.shards import TABLES
 from balance_sim.results.store import Store
+from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.experiment import load_experiment
 
 BLOCKS = ("--block", "4")
@@ -297,6 +300,22 @@ def test_a_flipped_bit_ends_an_export_with_6_until_the_same_command_is_given_aga
 
 
 @pytest.mark.fault("F24")
+def test_a_folder_of_another_study_is_told_of_in_four_short_lines(tmp_path: Path) -> None:
+    """Two worlds differ in thousands of values: what people know a study by comes first, the rest by its sections."""
+    small = load_scenario(Path("experiments/smoke/five_states.yaml"))
+    run(small, runs=2, seed=1, out=tmp_path / "r")
+    with pytest.raises(WrongRequest) as caught:
+        run(load_scenario(Path("scenarios/beijing_2025.yaml")), runs=2, seed=2, out=tmp_path / "r")
+    lines = str(caught.value).partition("What differs:\n")[2].splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == ["title", "arms", "seed", "and also"]
+    assert all(len(line) <= 80 for line in lines) and "{" not in str(caught.value)
+    assert lines[1].startswith("  arms: no_summit, summit there, 11 (disunity")
+    assert lines[2] == "  seed: 1 there, 2 asked for"
+    with pytest.raises(WrongRequest, match=r"\n  parameters\.beta: \S+ there, 0\.123 asked for$"):
+        run(with_values(small, {"parameters.beta": 0.123}), runs=2, seed=1, out=tmp_path / "r")
+
+
+@pytest.mark.fault("F24")
 def test_a_scenario_edited_in_between_is_refused_with_the_keys(swept):
     lab, words = swept, ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
     text = lab.scenario_path.read_text()
@@ -323,7 +342,7 @@ def test_a_sweep_of_other_versions_is_refused_with_both(swept, program, version)
     lab.edit("runs: 24", "runs: 48")
     done = lab.ask(*words)
     assert done.returncode == 2
-    line = next(line for line in done.stderr.splitlines() if "versions:" in line)
+    line = next(line for line in done.stderr.splitlines() if f"version of {program}:" in line)
     assert version in line and mine in line
     assert {path: path.read_bytes() for path in (lab.folder / "out").rglob("*") if path.is_file()} == before
     assert lab.ask("export", "out").returncode == 0

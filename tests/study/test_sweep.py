@@ -97,6 +97,16 @@ def test_blocks_and_the_order_of_points_change_nothing(lab):
     assert swept(lab, "c").digest != whole.digest
 
 
+def test_the_variance_of_a_grid_is_split_over_all_its_points(lab):
+    """What rises with a factor is no chance. The effect on alignment does, of points without a part of a design."""
+    lab.edit("outcomes: [accords_all_300]", "outcomes: [alignment_participants_rest_300]")
+    result = swept(lab, "out")
+    split = sensitivity(result).split.set_index(["of", "arm"])
+    assert {*split["points"]} == {6} == {len(result.table.numbers())}
+    assert split.loc[("effect", "summit"), "share_parameters"] > 0.9
+    assert split.loc[("mean", "summit"), "parameters"] > split.loc[("mean", "no_summit"), "parameters"]
+
+
 def test_points_may_have_outcomes_that_others_lack(lab):
     """What is read off the states on a day beyond the end is not there."""
     lab.edit("  parameters.beta: [0.2, 0.4]\n", "  events.summit.date: [2025-02-10, 2025-06-01]\n")

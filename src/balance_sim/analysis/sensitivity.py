@@ -98,21 +98,25 @@ def sensitivity(
     >>> plan = f'''schema: 1
     ... title: two values
     ... scenario: {Path("experiments/smoke/five_states.yaml").resolve()}
-    ... factors: {{parameters.beta: [0.2, 0.4]}}
-    ... runs: 4
-    ... outcomes: [accords_all_300]
+    ... factors: {{events.summit.visibility: [0, 1]}}
+    ... runs: 40
+    ... outcomes: [alignment_participants_rest_90]
     ... '''
     >>> with TemporaryDirectory() as folder:
     ...     written = Path(folder, "plan.yaml").write_text(plan)
     ...     found = sensitivity(sweep(load_experiment(Path(folder, "plan.yaml")), out=Path(folder, "out")))
-    >>> found.indices.empty, sorted(set(found.split["of"]))
-    (True, ['effect', 'mean'])
+    >>> found.indices.empty  # a grid has none
+    True
+    >>> effect = found.split.set_index("of").loc["effect"]  # of the effect's variance the factor makes nearly all
+    >>> int(effect["points"]), round(float(effect["share_parameters"]), 2)
+    (2, 0.99)
     """
     names = list(outcomes) if outcomes else result.outcome_names
     matrices = run_matrices(result, names)
     table, points, left_out = matrices.values, matrices.points, matrices.left_out
     method = result.manifest.design.method or ""
-    parts = {result.table.points[number].part: at for at, number in enumerate(points)}
+    named = [result.table.points[number].part for number in points]  # of a grid all have the empty name
+    parts = {part: at for at, part in enumerate(named)}
     indices, splits, convergence = [], [], []
     for quantity, y in table.items():
         front = {"of": quantity.of, "arm": quantity.arm, "outcome": quantity.outcome}
@@ -121,7 +125,7 @@ def sensitivity(
         elif method == "morris":
             indices += [front | row for row in _morris_rows(result, points, parts, y)]
         # of a Sobol design rows A and B: the points that are a sample of the parameters
-        sample = [at for part, at in parts.items() if method != "sobol" or not part.startswith("AB")]
+        sample = [at for at, part in enumerate(named) if method != "sobol" or not part.startswith("AB")]
         found = variance_split(y[sample])
         of = _columns(parameters=found.parameters, chance=found.chance, share_parameters=found.share)
         splits.append(front | of | {"points": found.points, "runs": found.runs})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import operator
 import platform
-import textwrap
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +40,8 @@ OUR_FILES = (
     "report.html",
     "figures",
 )
-MOST_NAMED = 8  # differences that a refusal spells out
+MOST_NAMED, WIDTH = 4, 78  # lines of differences in a refusal, and columns of each
+FIRST_NAMED = ("title", "study", "arms", "seed", "model", "draw_parameters", "parameters")
 
 
 def version() -> str:
@@ -162,12 +162,9 @@ class Folder:
                 raise WrongRequest(f"{folder} holds results without a manifest; choose another --out.")
             self.store.write_manifest(self.manifest)
         elif differences := differing(self.before, self.manifest):
-            lines = [textwrap.shorten(line, 200, placeholder=" ...") for line in differences[:MOST_NAMED]]
-            if len(differences) > MOST_NAMED:
-                lines.append(f"... and {len(differences) - MOST_NAMED} more")
             raise WrongRequest(
-                f"{folder} holds another study; choose another --out, or delete the folder to start anew. "
-                "What differs:\n  " + "\n  ".join(lines)
+                f"{folder} holds another study; choose another --out, or delete the folder to start anew.\n"
+                "What differs:\n  " + "\n  ".join(in_short(differences))
             )
 
     def want(self, runs: int) -> None:
@@ -298,14 +295,14 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def differing(before: Manifest, now: Manifest) -> list[str]:
-    """Keys in which two manifests ask for different results, with both values."""
+    """Keys in which two manifests ask for different results, with both values in words: `key: text`."""
     out = [
-        f"{key}: {getattr(before, key)} there, {getattr(now, key)} asked for"
+        _both(key, getattr(before, key), getattr(now, key))
         for key in ("study", "arms", "seed", "model", "draw_parameters")
         if getattr(before, key) != getattr(now, key)
     ]
-    out += [] if before.own == now.own else [f"own_outcomes: {before.own} there, {now.own} asked for"]
-    out += [] if before.rules == now.rules else [f"own_rules: {before.rules} there, {now.rules} asked for"]
+    out += [] if before.own == now.own else [_both("own_outcomes", dict(before.own), dict(now.own))]
+    out += [] if before.rules == now.rules else [_both("own_rules", dict(before.rules), dict(now.rules))]
     out += [
         f"{module}: its text is another one than it was; run into a new folder"
         for module, text in (before.own_code or {}).items()
@@ -314,12 +311,58 @@ def differing(before: Manifest, now: Manifest) -> list[str]:
     out += [] if before.cast == now.cast else ["game: other players, or other outcomes of theirs"]
     numpy_there, numpy_here = (one.versions["numpy"].split(".")[0] for one in (before, now))
     if before.version != now.version or numpy_there != numpy_here:
-        out.append(f"versions: {before.versions} there, {now.versions} here")
+        programs = [name for name in ("balance_sim", "numpy") if before.versions[name] != now.versions[name]]
+        out += [f"version of {name}: {before.versions[name]} there, {now.versions[name]} here" for name in programs]
     if before.scenario.sha256 != now.scenario.sha256:
-        out += leaf_differences(before.inputs, now.inputs) or ["scenario: another content"]
+        out += [_both(*found) for found in differences(before.inputs, now.inputs)] or ["scenario: another content"]
     elif not out:
         out += _classes_that_differ(before, now)
     return out
+
+
+def _both(key: str, there: Any, here: Any) -> str:
+    """A difference in words: long texts are clipped so that both have room in a line."""
+    room = max((WIDTH - len(f"{key}:  there,  asked for")) // 2, 12)
+    return f"{key}: {_worded(there, room)} there, {_worded(here, room)} asked for"
+
+
+def _worded(value: Any, room: int) -> str:
+    """A value of a manifest in at most so many columns."""
+    if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
+        return f"{len(value)} fields"
+    if isinstance(value, dict | list | tuple):
+        texts = [f"{one} {value[one]}" if isinstance(value, dict) else str(one) for one in value]
+        text = ", ".join(texts)
+        return shown(text if len(text) <= room else f"{len(texts)} ({text}"[: room - 4] + "...)") if texts else "none"
+    if isinstance(value, str) and " " in value:
+        return f"'{shown(value, room - 2)}'"
+    return "none" if value is None else shown(value, room)
+
+
+def in_short(found: list[str]) -> list[str]:
+    """Differences in at most MOST_NAMED lines of WIDTH columns: a line a section of the study, the title first.
+
+    found: (at least one) `section.key: both values`, as `differing` gives them.
+
+    Examples
+    --------
+    >>> in_short(["states.XAR.gdp_bn: 9 there, 8 asked for", "states.XBE: none there", "seed: 1 there, 2 asked for"])
+    ['seed: 1 there, 2 asked for', 'states: 2 values differ']
+    """
+    sections: dict[str, list[str]] = {}
+    for line in found:
+        sections.setdefault(line.partition(":")[0].partition(".")[0], []).append(line)
+    order = sorted(sections, key=lambda head: FIRST_NAMED.index(head) if head in FIRST_NAMED else len(FIRST_NAMED))
+    lines = []
+    for head in order:
+        whole = [line for line in sections[head] if line.startswith(f"{head}:")]
+        alone = len(sections[head]) == 1
+        lines.append(
+            whole[0] if whole else sections[head][0] if alone else f"{head}: {len(sections[head]):,} values differ"
+        )
+    if len(lines) > MOST_NAMED:
+        lines[MOST_NAMED - 1 :] = [f"and also: {', '.join(order[MOST_NAMED - 1 :])}"]
+    return [line if len(line) <= WIDTH else line[: WIDTH - 4] + " ..." for line in lines]
 
 
 def _classes_that_differ(before: Manifest, now: Manifest) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.outcomes import OutcomeType, known_outcome
 from balance_sim.results.result import Result
 from balance_sim.results.sweep_result import SweepResult
-from balance_sim.scenario.diagnostics import did_you_mean, listed
+from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 
@@ -34,6 +35,7 @@ KINDS = {
     "fan": "median, 50 % and 90 % of the control arm over time, and the headline arm's median",
 }
 MOST_ARMS, MOST_POINTS, BINS = 7, 60, 30
+OWN, MOST_NEAR = "own_", 5  # how outcomes of one's own begin; how many outcomes a message names
 ROWS = ["arm", "title", "role", "value", "n", "effect", "lo", "hi", "mcse"]
 
 
@@ -52,8 +54,7 @@ def spread_of(study: Result | SweepResult, outcome: str, kind: str) -> style.Fig
         names = [name for name in study.by_run.names if not name.startswith("filtered_")]
         table = partial(effects_table if kind == "forest" else values_table, outcome=outcome)
     if outcome not in names:
-        near = did_you_mean(outcome, names)
-        raise WrongRequest(f"no outcome `{outcome}` there; {near or 'there are: ' + listed(names, 40)}")
+        raise WrongRequest(_unknown(outcome, names))
     if kind == "fan" and isinstance(study, Result):
         table = partial(course_table, course=course_of(study, outcome))
     marks = {"ecdf": draw_ecdf, "hist": draw_hist, "ridge": draw_ridge, "forest": draw_forest, "fan": draw_course}[kind]
@@ -71,6 +72,20 @@ def spread_of(study: Result | SweepResult, outcome: str, kind: str) -> style.Fig
         f"{kind}_{outcome}", question, table, partial(marks, outcome=outcome), pages[kind],
         "No replication finished: there is nothing to show.",
     )  # fmt: skip
+
+
+def _unknown(outcome: str, names: list[str]) -> str:
+    """What to say of an outcome that is not there: the one that was probably meant, or the nearest, own ones first."""
+    own = [name for name in names if name.startswith(OWN)]
+    meant = did_you_mean(outcome, own, 0.0) if outcome.startswith(OWN) else did_you_mean(outcome, names)
+    held = [name for name in names if outcome in name]
+    near = dict.fromkeys([*own, *held, *get_close_matches(outcome, names, MOST_NEAR, 0.0)])
+    front = "there are none of one's own. Nearest:" if outcome.startswith(OWN) and not own else "the nearest are"
+    nearest = "\n  ".join([front, *(shown(name) for name in [*near][:MOST_NEAR])])
+    return (
+        f"unknown outcome `{shown(outcome)}`; {meant or nearest}\n"
+        f"codebook.csv in the results folder lists all {len(names)}"
+    )
 
 
 def values_table(result: Result, outcome: str) -> pd.DataFrame:
