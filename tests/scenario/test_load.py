@@ -356,6 +356,19 @@ def test_extends_lays_one_file_over_another(world):
     ]
 
 
+def test_a_misspelt_id_in_a_file_that_extends_another_is_told_which_was_meant(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: beijing_2025\nevents:\n  - {id: parad, targets: [JPN]}\n")
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path)
+    (only,) = [one for one in caught.value.problems if not one.is_warning]
+    assert (only.line, only.path, only.message) == (3, "events.parad", "no event `parad` in the extended file")
+    assert only.suggestion == "did you mean `parade`? A new event needs date, kind, principals"
+    path.write_text("extends: beijing_2025\nevents:\n  - {id: elsewhere, targets: [JPN]}\n")
+    with pytest.raises(ScenarioError, match="`date` is required"):
+        load_scenario(path)
+
+
 def test_the_scenario_fits_its_own_schema_and_travels_between_processes(world):
     scenario = world.load()
     for one in (scenario, arm_scenario(scenario, "reassured")):

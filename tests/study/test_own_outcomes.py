@@ -116,9 +116,45 @@ def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, s
     assert done.exit_code == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_function_that_gives_no_column_fails_its_replications(mine: str) -> None:
-    Path(f"{mine}.py").write_text("def wrong(history):\n    return [1, 2, 3]\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("code", "line", "said"),
+    [
+        ("return [1, 2, 3]", 1, "gave 3 numbers for 1 replication\n  help: return one number a replication"),
+        ("return 4", 1, "gave a bare number, no array, for 1 replication"),
+        ("return [float('inf')]", 1, "gave an infinite number\n  help: what is missing is NaN"),
+        (
+            "return history.first(history.agreements['securty'])",
+            2,
+            "KeyError: 'securty'\n  help: did you mean `security`?",
+        ),
+        ("raise SystemExit(0)", 2, "ends in SystemExit: 0"),
+    ],
+)
+def test_a_function_that_gives_no_column_is_refused_before_anything_is_simulated(
+    mine: str, code: str, line: int, said: str
+) -> None:
+    Path(f"{mine}.py").write_text(f"def wrong(history):\n    {code}\n", encoding="utf-8")
     done = ask("run", SMALL, "--runs", "2", "--no-figures", "--outcomes", mine, "--workers", "1", "--out", "a")
-    assert done.exit_code == 3
-    rows = json.loads(Path("a/failed.json").read_text(encoding="utf-8"))
-    assert "outcome `wrong`" in rows[0]["traceback"] and "not a number for each of 1" in rows[0]["traceback"]
+    assert done.exit_code == 4 and not Path("a").exists()
+    assert f"{mine}.py:{line}:1: error[E310] outcome `wrong`: " in done.stderr and said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_from_python_and_in_a_sweep_it_is_refused_too(mine: str, lab: Any) -> None:
+    Path(f"{mine}.py").write_text("def wrong(history):\n    return [1, 2]\n", encoding="utf-8")
+    with pytest.raises(bs.ScenarioError, match=r"E310.*gave 2 numbers for 1 replication"):
+        bs.run(bs.load_scenario(SMALL), runs=2, outcomes={"wrong": lambda history: [1, 2]})
+    done = ask("sweep", str(lab.path), "--workers", "1", "--out", "s", "--outcomes", mine)
+    assert done.exit_code == 4 and "gave 2 numbers for 1 replication" in done.stderr and not Path("s").exists()
+
+
+def test_where_every_replication_fails_the_reason_and_what_was_written_are_said(mine: str) -> None:
+    code = "def late(history):\n    if history.arm == 'summit':\n        raise ValueError('no luck')\n"
+    Path(f"{mine}.py").write_text(f"{code}    return history.count([])\n", encoding="utf-8")
+    done = ask("run", SMALL, "--runs", "2", "--outcomes", mine, "--workers", "1", "--out", "a")
+    told = " ".join(done.stdout.split())
+    assert done.exit_code == 3 and "outcome `late`: ends in ValueError: no luck" in told
+    assert f"Replication 0: ScenarioError: {mine}.py:3:1:" in told and "report.html" not in told
+    named = told.rpartition("Manifest, ")[2].partition(":")[0].split(" and ")
+    assert named == ["summary.json", "failed.json"] and all(Path("a", name).is_file() for name in named)
+    assert not Path("a/report.html").exists()

@@ -32,7 +32,7 @@ from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms_of_a_run, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra
 from balance_sim.replications.draws import drawing
-from balance_sim.replications.jobs import Job, Progress, Task, TaskResult
+from balance_sim.replications.jobs import Job, Progress, Task, TaskResult, try_outcomes
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.replications.own import ArmHistory, Own, function_named, functions_of, meaning, references
 from balance_sim.results.codebook import FILE as CODEBOOK
@@ -149,6 +149,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     ------
     WrongRequest : for unknown arms, a number out of bounds, or a folder of another study
     FolderBusy, CannotWrite : from the results folder
+    ScenarioError : for an outcome or a term of your own that gives what it must not, with its file and line
     ValueError : for a scenario changed by hand that leaves a state without an audience, or has states that it lacks as
         written
 
@@ -177,6 +178,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     own = own_outcomes(outcomes, elsewhere=workers > 1 or out is not None)
     rules = own_rules(scenario, chosen, elsewhere=workers > 1 or out is not None)
     job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draws, own=own)
+    try_outcomes(job)
     sink: InMemory | Folder = InMemory()
     if out is not None:
         more = {"files": files or {}, "command": command, "mechanisms": mechanisms}

@@ -33,7 +33,7 @@ from balance_sim.pool.processes import Background
 from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block, batch_runs
-from balance_sim.replications.jobs import Job, Task, Values, check_outcomes
+from balance_sim.replications.jobs import Job, Task, Values, check_outcomes, try_outcomes
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, manifest_of
 from balance_sim.results.points import PointTable, SweepPoint, design_points, drop_old_tables
@@ -214,6 +214,7 @@ def sweep(
     own = own_outcomes(where.outcomes, elsewhere=True)
     rules = own_rules(scenario, arms, experiment.paths, elsewhere=True)
     job = Job(scenario, head.seed, arms, model, where.run_timeout, own=own)
+    try_outcomes(job)
     design = list(design_points(experiment))
     folder = Path(out) if out is not None else default_folder(experiment)
 

@@ -74,6 +74,17 @@ def place_of(function: Callable[..., Any]) -> Mark:
     return Mark(code.co_filename if near.startswith("..") else near, code.co_firstlineno, 1)
 
 
+def where_raised(error: BaseException, at: Mark) -> Mark:
+    """The line of the user's own file at which an exception came up; that of the function if there is none."""
+    line, step = at.line, error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if code.co_filename.endswith(at.file):
+            line = step.tb_lineno
+        step = step.tb_next
+    return at._replace(line=line)
+
+
 @dataclass(frozen=True)
 class Registry[Entry]:
     """What users' modules have entered by name. group: of the entry points that are looked up; what: in words."""
@@ -180,4 +191,5 @@ __all__ = [
     "plugin",
     "reference_of",
     "sources",
+    "where_raised",
 ]

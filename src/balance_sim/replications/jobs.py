@@ -181,6 +181,21 @@ class Job:
         return TaskResult(task, None, tuple(FailedRun(run, self.seed, why) for run in task.block.runs))
 
 
+def try_outcomes(job: Job) -> None:
+    """Measure outcomes of one's own once, on the first replication of the control arm; no table is kept.
+
+    Raises ScenarioError for one that gives what it must not: here, not in every replication."""
+    if not job.own:
+        return
+    alone = Job(job.scenario, job.seed, job.arms[:1], run_timeout=job.run_timeout, own=job.own)
+    try:
+        alone.live(Task(Block(0, 1)))
+    except ScenarioError:
+        raise
+    except Exception:  # noqa: BLE001 - it is no outcome's fault, and each replication that has it records it
+        pass
+
+
 def simulate_or_isolate(job: Job, task: Task) -> TaskResult:
     """A task; where it fails, its replications one by one, so that one that fails takes no other with it."""
     keep_freed_memory()

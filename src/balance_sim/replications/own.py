@@ -27,8 +27,9 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import AgreementRows
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.pool.plugins import NOWHERE, in_no_module, module_named, object_named, plugin
+from balance_sim.pool.plugins import NOWHERE, in_no_module, module_named, object_named, place_of, plugin, where_raised
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
+from balance_sim.scenario.diagnostics import did_you_mean, refused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,20 +112,40 @@ class ArmHistory:
 def measured(
     worlds: Worlds, arm: str, made: AgreementRows, runs: npt.NDArray[np.uint64], known: Mapping[str, Floats], own: Own
 ) -> dict[str, Floats]:
-    """Each outcome of one's own, (R,). Raises ValueError for what is no column of numbers."""
+    """Each outcome of one's own, (R,).
+
+    Raises ScenarioError, with the function's file and line, where it ends in an exception or gives no column of
+    numbers."""
     world = worlds.arms[arm]
     history = ArmHistory(
         arm, runs.astype(np.int64), world.codes, float(world.grid[-1] - world.focal_day), known, worlds, made
     )
     out = {}
     for name, reference in own:
-        found = np.asarray(function_named(reference)(history), dtype=np.float64)
-        if found.shape != (len(runs),):
-            raise ValueError(f"outcome `{name}` ({reference}) gave {found.shape}, not a number for each of {len(runs)}")
-        if np.isinf(found).any():
-            raise ValueError(f"outcome `{name}` ({reference}) gave an infinite number; missing is NaN")
-        out[Outcome("own", name).name] = found
+        out[Outcome("own", name).name] = _evaluated(name, function_named(reference), history)
     return out
+
+
+def _evaluated(name: str, function: Callable[[ArmHistory], Any], history: ArmHistory) -> Floats:
+    at, path, count = place_of(function), f"outcome `{name}`", len(history.runs)
+    try:
+        found = np.asarray(function(history), dtype=np.float64)
+    except TimeoutError:
+        raise  # the time limit of a replication
+    except (Exception, SystemExit) as error:
+        near = ""
+        if isinstance(error, KeyError) and error.args:
+            near = did_you_mean(str(error.args[0]), history.agreements.columns)
+        why = f"ends in {type(error).__name__}: {error}"
+        raise refused(where_raised(error, at), path, "E310", why, near or "repair the function") from error
+    if found.shape != (count,):
+        several = f"numbers of shape {found.shape}" if found.ndim > 1 else f"{found.size} numbers"
+        given = several if found.ndim else "a bare number, no array,"
+        why = f"gave {given} for {count} replication{'s' * (count > 1)}"
+        raise refused(at, path, "E310", why, "return one number a replication: an array of len(history.runs)")
+    if np.isinf(found).any():
+        raise refused(at, path, "E310", "gave an infinite number", "what is missing is NaN")
+    return found
 
 
 def function_named(reference: str) -> Callable[[ArmHistory], Any]:

@@ -37,7 +37,7 @@ from balance_sim.scenario.layout import SECTIONS, TOP, row_key
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.scenario.tables import read_table
-from balance_sim.scenario.validation import refuse_other_kind
+from balance_sim.scenario.validation import is_misspelt, refuse_other_kind
 
 DEEPEST_EXTENDS = 8
 MOST_READ = 100  # variations whose rows are held on to
@@ -328,7 +328,7 @@ def _with_base(tree: Node, name: str, sources: Sources, chain: list[tuple[str, i
     except ScenarioError as error:
         raise ScenarioError([*found[before:], *error.problems]) from None
     found += of_base
-    return _laid_over(below, tree)
+    return _laid_over(below, tree, found)
 
 
 def _check_chain(extends: Node, chain: Sequence[tuple[str, int]]) -> None:
@@ -353,19 +353,19 @@ def _from_where(problems: Sequence[Diagnostic], sources: Sources) -> list[Diagno
     ]
 
 
-def _laid_over(below: Node, above: Node) -> Node:
+def _laid_over(below: Node, above: Node, found: Diagnostics) -> Node:
     """A file over the one it extends: rows with the same key are merged, new ones added."""
     children = dict(below.fields)
     for key, child in above.fields.items():
         old = children.get(key)
         if old is not None and key in SECTIONS and old.items and isinstance(child.value, list):
-            children[key] = _rows_over(old, child, key)
+            children[key] = _rows_over(old, child, key, found)
         else:
             children[key] = merged(old, child) if old is not None else child
     return above.with_value(children)
 
 
-def _rows_over(below: Node, above: Node, name: str) -> Node:
+def _rows_over(below: Node, above: Node, name: str, found: Diagnostics) -> Node:
     section = SECTIONS[name]
     rows = list(below.items)
     at = {key: number for number, row in enumerate(rows) if (key := row_key(section, row))}
@@ -373,7 +373,7 @@ def _rows_over(below: Node, above: Node, name: str) -> Node:
         key = row_key(section, row)
         if key in at:
             rows[at[key]] = merged(rows[at[key]], row)
-        else:
+        elif not is_misspelt(row, key, name, at, found):
             rows.append(row)
     return above.with_value(rows)
 

@@ -25,7 +25,7 @@ from balance_sim.scenario.diagnostics import (
 )
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import Sources, name_of, named_files, shipped_files
-from balance_sim.scenario.layout import OTHER_NAMES, bounds, homes, parts_of
+from balance_sim.scenario.layout import OTHER_NAMES, SECTIONS, bounds, homes, parts_of
 from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
 from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
 
@@ -108,6 +108,19 @@ def unknown_key(found: Diagnostics, node: Node, path: str, key: str, known: Coll
     else:
         near = did_you_mean(key, known)
         found.add(node.at, whole, "E101", f"unknown key `{named}`", near, "" if near else listed(known, 40))
+
+
+def is_misspelt(row: Node, key: str | None, name: str, inherited: Collection[str], found: Diagnostics) -> bool:
+    """Whether a new row that lacks required keys has nearly the id of an inherited one; that is then said."""
+    section = SECTIONS[name]
+    needs = [of for of, field in section.model.model_fields.items() if field.is_required() and of not in section.keys]
+    if key is None or section.keys != ("id",) or all(of in row.fields for of in needs):
+        return False
+    if near := did_you_mean(key, inherited):
+        what = name.removesuffix("s")
+        hint = f"{near} A new {what} needs {listed(needs)}"
+        found.add(row.fields["id"], f"{name}.{key}", "E309", f"no {what} `{shown(key)}` in the extended file", hint)
+    return bool(near)
 
 
 def joined(path: str, loc: Sequence[object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,8 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH, *, verbose: bool 
         yield from ("", made, f"digest {result.digest}")
     if result.folder is not None:
         more = "" if verbose else "; --verbose prints more"
-        yield f"Results, figures and report.html: {result.folder}{more}"
+        what = "Results, figures and report.html" if result.finished else "Manifest, summary.json and failed.json"
+        yield f"{what}: {result.folder}{more}"
 
 
 def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
@@ -374,6 +376,10 @@ def _failed(result: AnalysedResult, width: int) -> Iterator[str]:
         more = f" and {len(result.failed) - 10} more" if len(result.failed) > 10 else ""
         what = say.plural(len(result.failed), "replication failed and is", "replications failed and are")
         yield from wrapped(f"{what} left out of every number above: {numbers}{more}.", "", width)
+        first = result.failed[0]
+        if why := [line for line in str(first["traceback"]).splitlines() if line and not line[0].isspace()]:
+            said = re.sub(r"^(\w+\.)+(?=\w+:)", "", why[-1])
+            yield from wrapped(f"Replication {first['run']}: {say.printable(said)}", "", width)
 
 
 def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[Any, Any] | None:

@@ -32,7 +32,7 @@ from balance_sim.model.own.events import not_registered
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.state import BlockState
-from balance_sim.pool.plugins import Registry, place_of
+from balance_sim.pool.plugins import Registry, place_of, where_raised
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused
 
@@ -269,7 +269,7 @@ def evaluated(name: str, function: TermFunction, declared: Declared, now: Situat
         found = np.asarray(function(now), dtype=np.float64)
     except (Exception, SystemExit) as error:
         why = f"ends in {type(error).__name__}: {error}"
-        raise _fault(_where_raised(error, at), path, why, "repair the function") from error
+        raise _fault(where_raised(error, at), path, why, "repair the function") from error
     lacks = f"gives an array of {found.shape}, not of {shape[-2:]} states by states"
     if found.ndim < 2 or found.ndim > len(shape):
         raise _fault(at, path, lacks, "x[None, :] makes of a number a state that of the partner")
@@ -297,17 +297,6 @@ def evaluated(name: str, function: TermFunction, declared: Declared, now: Situat
             dyad, value = first(beyond)
             raise _fault(at, path, f"is {value:g} for {dyad}", "widen `between`", f"{low:g} to {high:g}")
     return out
-
-
-def _where_raised(error: BaseException, at: Mark) -> Mark:
-    """The line of the user's own file at which an exception came up; that of the function if there is none."""
-    line, step = at.line, error.__traceback__
-    while step is not None:
-        code = step.tb_frame.f_code
-        if code.co_filename.endswith(at.file):
-            line = step.tb_lineno
-        step = step.tb_next
-    return at._replace(line=line)
 
 
 def _fault(at: Mark, path: str, why: str, hint: str, allowed: str = "") -> ScenarioError:
