@@ -49,6 +49,8 @@ def attribution_answer(found: Attribution, parts: pd.DataFrame, scenario: Scenar
     main = max(rows, key=lambda row: abs(row["value"]))
     if main["value"]:
         said = f"Most of it is {_group(main['group'])}: {say.signed(main['value'], places)} agreements."
+        if main["group"] == "feedback":
+            said += " The channels that `run` prints count this to the picture or the threat that set it off."
         yield from wrapped(said, "", width)
     cells = [["part of the effect", "agreements", "95 % CI"]]
     for row in sorted(rows, key=lambda row: -abs(row["value"])):
