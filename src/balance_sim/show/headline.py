@@ -162,32 +162,37 @@ def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
         yield from ("", *mechanism_lines(result, width))
 
 
-def channel_words(result: AnalysedResult) -> str:
-    """What the focal event's two channels make of the headline effect, in a sentence; empty without the event."""
+def _channels(result: AnalysedResult) -> dict[str, str]:
+    """The channels of the headline effect, what else the arm changes (empty if nothing) and all of it, in digits alike.
+
+    Empty without the focal event."""
     arm = result.headline_arm
     found = result.channels.of(arm, result.headline_outcome) if arm is not None else None
     if found is None:
-        return ""
+        return {}
     places = say.decimals(abs(found["total"]) / 50)
-    picture, threat, rest = (say.signed(found[name], places) for name in ("picture", "threat", "rest"))
-    more = "" if abs(found["rest"]) < 1e-9 else f", what else the arm changes {rest}"
+    told = {name: say.signed(found[name], places) for name in ("picture", "threat", "rest", "total")}
+    return told if abs(found["rest"]) >= 1e-9 else told | {"rest": ""}
+
+
+def channel_words(result: AnalysedResult) -> str:
+    """What the focal event's two channels make of the headline effect, in a sentence; empty without the event."""
+    if not (of := _channels(result)):
+        return ""
+    more = of["rest"] and f", what else the arm changes {of['rest']}"
     return (
-        f"Channels: the picture of who stands together adds {picture}, the threat to its targets {threat}{more} "
-        "(exact Shapley values, expected estimator)."
+        f"Channels: the picture of who stands together adds {of['picture']}, the threat to its targets "
+        f"{of['threat']}{more} (exact Shapley values, expected estimator)."
     )
 
 
 def short_channels(result: AnalysedResult) -> str:
-    """The same in one line."""
-    arm = result.headline_arm
-    found = result.channels.of(arm, result.headline_outcome) if arm is not None else None
-    if found is None:
+    """The same with the whole, which a simulated effect beside it need not equal."""
+    if not (of := _channels(result)):
         return ""
-    places = say.decimals(abs(found["total"]) / 50)
-    rest = "" if abs(found["rest"]) < 1e-9 else f", the arm's other changes {say.signed(found['rest'], places)}"
-    picture, threat, total = (say.signed(found[name], places) for name in ("picture", "threat", "total"))
-    parts = f"who stands together {picture}, the threat to its targets {threat}{rest}"
-    return f"Channels: {parts}; {total} in all, by the expected estimator (partners as at the start)."
+    rest = of["rest"] and f", the arm's other changes {of['rest']}"
+    parts = f"who stands together {of['picture']}, the threat to its targets {of['threat']}{rest}"
+    return f"Channels: {parts}; {of['total']} in all, by the expected estimator (partners as at the start)."
 
 
 def placebo_words(result: AnalysedResult) -> str:
