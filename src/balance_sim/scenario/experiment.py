@@ -197,10 +197,10 @@ def _read(tree: Node, sources: Sources, max_runs: int, over: Overrides, found: D
     _check_axes(tree, experiment, found)
     _check_names(tree, head, scenario, found)
     if not any(one.code.startswith("E4") for one in found) and len(factors) <= MOST_FACTORS:
-        if (total := experiment.count() * head.runs) <= max_runs:  # of more there may be very many values
+        if (total := (count := experiment.count()) * head.runs) <= max_runs:  # of more there may be very many values
             _check_values(scenario, factors, rows, found)
         else:
-            why = f"{total // head.runs:,} points x {head.runs:,} runs: {total:,} runs exceeds {max_runs:,} (`--max-runs`)"
+            why = f"{count:,} points x {head.runs:,} runs: {total:,} runs exceeds {max_runs:,} (`--max-runs`)"
             at = tree.get("design") or tree.get("factors") or tree
             found.add(at, "design", "E405", why, "fewer values, fewer runs, or a sample")
     return experiment
