@@ -127,7 +127,7 @@ def act(
 
 
 def close_step(world: World, baseline: Baseline, state: BlockState, view: View) -> None:
-    """Effort follows insecurity, and the day is over. Raises InvalidNumber where either is no number."""
+    """Effort follows insecurity, and the day is over. Raises InvalidNumber where effort is no number."""
     start, stop = world.grid[view.step], world.grid[view.step + 1]
     share = threat.effort_share(stop - start, world.rules.effort_years)
     state.effort = threat.effort_change(
@@ -138,7 +138,6 @@ def close_step(world: World, baseline: Baseline, state: BlockState, view: View) 
         world.rules.effort_max,
         share,
     )
-    refuse_invalid("insecurity", view.insecurity, world.codes, start, state.runs)
     refuse_invalid("effort", state.effort, world.codes, start, state.runs)
     state.day = stop
 
