@@ -57,6 +57,8 @@ STEP = 32
 MOST_RUNS = 10_000_000
 LARGE = 25
 """States from which on placebos take longer than a process does to start."""
+FEW = 128
+"""Replications that are simulated in one go while another process works out placebos: cut up they would take longer."""
 SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
 ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop loses half at most
 
@@ -193,7 +195,8 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
             stack.callback(ahead.close)  # where the run ends without a result
         while True:
             sink.want(runs)
-            todo = missing(sink.done().get(0, []), runs, runs_a_shard(runs, workers))
+            at_once = ahead is not None and runs <= FEW and not (model or draws or own or rules)
+            todo = missing(sink.done().get(0, []), runs, runs if at_once else runs_a_shard(runs, workers))
             simulated += todo
             done = runs - sum(len(block) for block in todo)
             if progress:
