@@ -21,8 +21,9 @@ from balance_sim.model.world import compile_world
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.replications.expected import Estimator, Expected, spans
+from balance_sim.replications.expected import Estimator, Expected
 from balance_sim.replications.outcomes import Outcome
+from balance_sim.replications.spans import spans
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.shapley import shapley

@@ -32,8 +32,9 @@ from balance_sim.model.core import World
 from balance_sim.model.world import compile_world
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.expected import ExpectedSignatures, at_start, course, in_spans, with_event
+from balance_sim.replications.expected import ExpectedSignatures
 from balance_sim.replications.filtered import TalksAtStart, Windows
+from balance_sim.replications.spans import at_start, course, in_spans, with_event
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import RecentResults, content_digest
 from balance_sim.scenario.schema import Event, Scenario

@@ -27,7 +27,6 @@ from balance_sim.model.news import attention_to
 from balance_sim.model.perception import View
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
-from balance_sim.replications.expected import at_start, in_spans, with_event
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
 from balance_sim.replications.own import Own
 from balance_sim.replications.players import Cast, PlayerMeasures
@@ -38,6 +37,7 @@ from balance_sim.replications.scene import (
     focal_roles,
     state_metrics,
 )
+from balance_sim.replications.spans import at_start, in_spans, with_event
 from balance_sim.replications.tables import DECIMALS
 from balance_sim.scenario.schema import Event, Scenario
 

@@ -100,7 +100,7 @@ def _half(ring: Ring, bound: float, sign: float) -> Ring:
     (x0, y0), (x1, y1) = ring[crosses].T, after[crosses].T
     both = np.stack([ring, ring], axis=1)  # each point, and where the side that follows it crosses the bound
     both[crosses, 1] = np.column_stack([np.full(len(x0), bound), y0 + (bound - x0) / (x1 - x0) * (y1 - y0)])
-    return both[np.stack([inside, crosses], axis=1)]
+    return np.asarray(both[np.stack([inside, crosses], axis=1)])
 
 
 def great_circle(start: tuple[float, float], end: tuple[float, float], points: int = 40) -> Ring:
