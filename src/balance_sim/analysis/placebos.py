@@ -29,7 +29,7 @@ from balance_sim.analysis.participants import (
 )
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
-from balance_sim.model.world import compile_world
+from balance_sim.model.world import by_audience, compile_world
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.expected import ExpectedSignatures
@@ -140,7 +140,7 @@ def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:
         return Placebos(arm, why=f"the focal event is not in {arm}")
     if any(one.id == scenario.focal for one in lacking.events):
         return Placebos(arm, why="the control arm has the focal event")
-    worlds = compile_arms(scenario, (scenario.reference_arm, arm))
+    worlds, lacking = compile_arms(scenario, (scenario.reference_arm, arm)), by_audience(lacking)
     of_sets = Participants(worlds, lacking, event).family(most)
     return Placebos(arm, (of_sets, of_dates(worlds, lacking, event, dates)))
 

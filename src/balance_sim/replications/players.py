@@ -134,7 +134,7 @@ def _dependence(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
     """Emerson 1962: the share of the player's defence that others lend."""
     parts = []
     for i in own:
-        lent = scene.influence(int(i))
+        lent = scene.influence(int(i)).copy()
         lent[:, own] = 0.0
         parts.append(lent.sum(axis=1))
     return np.asarray(np.mean(parts, axis=0))

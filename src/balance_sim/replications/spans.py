@@ -79,7 +79,8 @@ def in_spans(world: World, edges: Ints) -> World:
 def with_event(world: World, scenario: Scenario, event: Event) -> World:
     """A world in spans, with one more event. scenario: the arm's own version, for who heeds what."""
     moments, starts = (world.grid[1:] + world.grid[:-1]) / 2, world.grid[:-1]
-    alone = by_audience(scenario.model_copy(update={"events": (event,)}))
+    ordered = scenario if scenario.codes == world.codes else by_audience(scenario)
+    alone = ordered.model_copy(update={"events": (event,)})
     more = evidence(alone, moments, starts, world.pair_index)
     odds_against, intent_odds = world.odds_against.copy(), world.intent_odds.copy()
     odds_against[..., more.pairs] *= np.exp(-more.align)
@@ -203,9 +204,9 @@ class Together:
     @staticmethod
     def of(
         world: World, baseline: Baseline, begun: BlockState, steps: Ints, beside: Together | None = None
-    ) -> Together | None:
-        """None where a number is none, which is told span by span. begun: as the first span finds it. beside: the same
-        of a world that tells the states other things, with as many spans at least."""
+    ) -> Together:
+        """begun: as the first span finds it. beside: the same of a world that tells the states other things, with as
+        many spans at least. Raises InvalidNumber as these spans one by one would."""
         count, n = len(steps), world.n
         state = replace(
             begun,
@@ -229,10 +230,18 @@ class Together:
             insecurity = threat.insecurity(workspace.total[row], workspace.defence[row], s0)
             after = effort_after(world, baseline, state.effort[row], insecurity, step)
             if not all(np.isfinite(of).all() for of in (workspace.total[row], workspace.defence[row], after)):
-                return None
+                _go_through(world, baseline, begun, steps)
             if row + 1 < count:
                 state.effort[row + 1] = after
         return Together(world, steps, state, view_of(world, state, steps, announced, reliable))
+
+    def seen(self, row: int) -> View:
+        """The view of one span, as `perceive` gives it."""
+        some, of = slice(row, row + 1), self.view
+        names = ("depth", "announced", "unopposed", "hostility", "total", "sided", "roots", "defence", "balance")
+        mine = {name: getattr(of, name)[some] for name in (*names, "insecurity")}
+        mine |= {name: getattr(of, name)[row] for name in ("step", "day", "reliability", "reliable")}
+        return replace(of, **mine)
 
     def states(self, begun: BlockState) -> list[BlockState]:
         """As each span finds them."""
@@ -240,6 +249,12 @@ class Together:
             replace(begun, effort=self.state.effort[row : row + 1], day=self.world.grid[step])
             for row, step in enumerate(self.steps)
         ]
+
+
+def _go_through(world: World, baseline: Baseline, begun: BlockState, steps: Ints) -> None:
+    state = replace(begun)
+    for step in steps.tolist():
+        close_step(world, baseline, state, perceive(world, state, step))
 
 
 def _talks_after(world: World, baseline: Baseline, state: BlockState, wanted: Floats, step: int) -> Floats:
