@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from balance_sim.analysis.participants import (
     COUNTER,
@@ -39,6 +38,9 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import RecentResults, content_digest
 from balance_sim.scenario.schema import Event, Scenario
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -56,6 +58,8 @@ class Placebos(OneLine):
 
     def table(self) -> pd.DataFrame:
         """Tidy: family, label, effect, is_event."""
+        import pandas as pd
+
         rows = [
             (of.name, label, float(effect), at == 0)
             for of in self.families
