@@ -165,7 +165,7 @@ def test_a_results_folder_against_what_came_after(place: Path) -> None:
         (("scenario.yaml", "--simulated", "simulated.csv"), 4, "line 2, column "),
         (("scenario.yaml", "--against", "none.csv"), 4, "none.csv"),
         (("none.yaml",), 4, "none.yaml"),
-        (("scenario.yaml", "--runs", "1"), 2, "1 is not in the range"),
+        (("scenario.yaml", "--runs", "1"), 2, "1 is out of range; allowed: 2..100,000."),
     ],
 )
 def test_what_cannot_be_done(place: Path, args: tuple[str, ...], code: int, words: str) -> None:

@@ -11,10 +11,12 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from balance_sim.show.wording import CAVEAT, caveat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +86,7 @@ class FigureSpec:
     def draw(self, study: object, table: pd.DataFrame | None = None) -> Figure:
         """The figure of a study; `table` where it was computed before."""
         first = self.table(study) if table is None else table
+        first.attrs["draws"] = getattr(study, "draws", False)
         return self(first, ax=None, **{name: make(study) for name, make in self.more.items()})
 
     def __call__(self, table: pd.DataFrame, *, ax: Axes | Sequence[Axes] | None = None, **more: pd.DataFrame) -> Figure:
@@ -98,6 +101,8 @@ class FigureSpec:
                     one.set_axis_off()
                 return message(axes[0], self.empty)
             words = self.marks(axes, table, **more)
+            if isinstance(words, Words):
+                words = replace(words, small=words.small.replace(CAVEAT, caveat(table.attrs.get("draws", False))))
             return _framed(axes[0], words, own=ax is None) if isinstance(words, Words) else words
 
 
