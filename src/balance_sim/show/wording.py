@@ -250,7 +250,7 @@ def state_names(scenario: Scenario) -> dict[str, str]:
     return {state.id: printable(state.name) or state.id for state in scenario.states}
 
 
-def dyad_name(names: dict[str, str], a: str, b: str) -> str:
+def dyad_name(names: Mapping[str, str], a: str, b: str) -> str:
     """Both states of a dyad: `Japan\u2013South Korea`."""
     return f"{names.get(a, a)}\u2013{names.get(b, b)}"
 
