@@ -469,9 +469,8 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     lines = "\n".join(sensitivity_lines(found)).splitlines()
     assert [line for line in lines if len(line) > 80] == []
     assert sum("Insecurity" in line for line in lines) == 1
-    assert [sum(of in line for line in lines) for of in ("mean in no summit", "mean in summit", "effect of summit")] == [
-        2, 2, 2,
-    ]  # fmt: skip
+    told = ("mean in no summit", "mean in summit", "effect of summit")
+    assert [sum(of in line for line in lines) for of in told] == [2, 2, 2]
     short = "\n".join(sensitivity_lines(found, ["accords_all_300"]))  # the effect alone, and on this outcome
     assert "Insecurity" not in short and "mean in" not in short and "5 further means and effects" in short
     assert "effect of summit" in short and "grid; 6 points, 24 replications each" in short

@@ -66,7 +66,9 @@ def sensitivity_lines(found: Sensitivity, outcomes: Sequence[str] | None = None)
     split = found.split
     is_told = split["outcome"].map(lambda _: True)
     if outcomes is not None:
-        is_told = split["outcome"].isin(outcomes) & (split["of"] == ("effect" if "effect" in {*split["of"]} else "mean"))
+        is_told = split["outcome"].isin(outcomes) & (
+            split["of"] == ("effect" if "effect" in {*split["of"]} else "mean")
+        )
     told = split[is_told]
     points, runs = int(found.convergence["points"].max()), int(split["runs"].max())
     yield f"design: {found.method or 'points of a list'}; {points:,} points, {runs:,} replications each"
