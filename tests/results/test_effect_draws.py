@@ -144,13 +144,13 @@ def test_a_walk_exchanges_one_group_a_step() -> None:
 
 def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, arm: str) -> None:
     """Of draws in which one group alone moves, it has all of the width."""
-    draws = prior_draws(scenario, 20)
+    draws = prior_draws(scenario, 8)
     alone = grouped(draws.paths)["event weights"]
-    values = np.tile(draws.values[0], (20, 1))
+    values = np.tile(draws.values[0], (8, 1))
     values[:, alone] = draws.values[:, alone]
     still = Draws(draws.paths, values, "prior", "")
     total = effects_over(scenario, still, arm)[:, -1]
-    shares = variance_shares(scenario, still, total, arm, 10)
+    shares = variance_shares(scenario, still, total, arm, 4)
     assert shares.shares["event weights"] == pytest.approx(1.0)
     assert sum(shares.shares.values()) == pytest.approx(1.0)
     assert shares.sd == pytest.approx(total.std()) and len(shares.sd_if_known) <= 5
