@@ -304,7 +304,7 @@ class Explained:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "said"),
-    [("calm", ""), ("first", ""), ("each", "done in this process"),
+    [pytest.param("calm", "", marks=pytest.mark.long), ("first", ""), ("each", "done in this process"),
      ("batch", "StudyError: explaining runs 3 to 5 killed its worker each time it was tried: exit code 9"),
      ("error", "ValueError: no such term")],
 )  # fmt: skip
