@@ -135,7 +135,7 @@ def test_points_may_have_outcomes_that_others_lack(lab):
 @pytest.mark.slow
 def test_workers_language_and_time_zone_change_nothing(lab, undisturbed):
     done = lab.call(
-        "sweep", "exp.yaml", "--out", "b", "--workers", "3", "--block", "7",
+        "sweep", "exp.yaml", "--out", "b", "--workers", "2", "--block", "7",
         LANG="de_DE.UTF-8", LC_ALL="tr_TR.UTF-8", TZ="Pacific/Kiritimati", PYTHONHASHSEED="5",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
