@@ -275,7 +275,7 @@ def test_every_stance_occurs_on_beijing(result) -> None:
 
 
 def test_camps_before_the_event_are_named_and_runs_settle_near_them(result) -> None:
-    before = result.summary()["camps"]
+    before = result.camps
     assert (
         sorted(code for camp in before["camps"] for code in camp) == sorted(result.scenario.codes)
         and not before["exact"]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from balance_sim.show import canvas
+from balance_sim.show.wording import CAVEAT, caveat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +84,7 @@ class FigureSpec:
     def draw(self, study: object, table: pd.DataFrame | None = None) -> Figure:
         """The figure of a study; `table` where it was computed before."""
         first = self.table(study) if table is None else table
+        first.attrs["draws"] = getattr(study, "draws", False)
         return self(first, ax=None, **{name: make(study) for name, make in self.more.items()})
 
     def __call__(self, table: pd.DataFrame, *, ax: Axes | Sequence[Axes] | None = None, **more: pd.DataFrame) -> Figure:
@@ -97,6 +99,8 @@ class FigureSpec:
                     one.set_axis_off()
                 return message(axes[0], self.empty)
             words = self.marks(axes, table, **more)
+            if isinstance(words, Words):
+                words = replace(words, small=words.small.replace(CAVEAT, caveat(table.attrs.get("draws", False))))
             return _framed(axes[0], words, own=ax is None) if isinstance(words, Words) else words
 
 

@@ -58,6 +58,7 @@ def _run(result: AnalysedResult) -> Content:
         "answer": finding(result),
         **_sure(result),
         "within": say.within(result.window),
+        "ci": say.caveat(result.draws),
         "reference": say.arm_title(scenario, result.reference),
         "compares": len(result.arms) > 1,
         "scheduled": tables.scheduled_rows(result),
