@@ -311,7 +311,7 @@ OWN_WAY = {
     ("cli/inputs.py", "open"),  # a scenario to start from, never over another file
     ("evidence/forecast/forecast.py", "open"),  # a frozen forecast, never over another file
     ("cli/program.py", "open"),  # streams that were closed
-    ("show/canvas.py", "print_svg"),  # into memory
+    ("show/save.py", "print_svg"),  # into memory
     ("results/shards.py", "write_table"),  # into memory
     ("results/export.py", "write_table"),  # into what `atomic_file` gives
     ("results/export.py", "to_csv"),  # text

@@ -9,6 +9,6 @@ class NotebookFigure(Figure):
     """A matplotlib figure that shows itself where it is the last value of a cell."""
 
     def _repr_png_(self) -> bytes:
-        from balance_sim.show.canvas import figure_bytes
+        from balance_sim.show.save import figure_bytes
 
         return figure_bytes(self, "png")

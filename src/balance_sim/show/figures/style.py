@@ -1,6 +1,6 @@
 """How every figure is made: its entry in the registry, our style of matplotlib, its words, and marks that many share.
 
-Matplotlib, which `show.canvas` sets up, is imported when a figure is drawn. Figures are made without pyplot: no window,
+Matplotlib, which `show.save` sets up, is imported when a figure is drawn. Figures are made without pyplot: no window,
 no global state, no backend to choose. Colours: Okabe and Ito 2008, told apart by the colour-blind; each line
 has a style of its own too, and stays apart in grey."""
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.show import canvas
+from balance_sim.show import save
 from balance_sim.show.wording import CAVEAT, caveat
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
 SKY, PALE, GRID = "#56B4E9", "#c4c4c4", "#e6e6e6"
-INK, QUIET, SMALL, style = canvas.INK, canvas.QUIET, canvas.SMALL, canvas.style
+INK, QUIET, SMALL, style = save.INK, save.QUIET, save.SMALL, save.style
 BASE = "#8c8c8c"  # the control arm
 OTHERS = (
     (VERMILION, "--"),
