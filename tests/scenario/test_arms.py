@@ -151,7 +151,7 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(data=st.data())
 def test_several_numbers_at_once(summit, data):
     paths = data.draw(st.lists(st.sampled_from(list(leaves(summit.scenario))), min_size=1, max_size=4, unique=True))
