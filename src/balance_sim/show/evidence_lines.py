@@ -68,7 +68,7 @@ def fit_lines(fit: WeightFit, history: History, whole: WeightFit | None = None, 
     if fit.flat:
         ways = [str(way) if verbose else ", ".join(way.names) for way in fit.flat]
         lines += wrapped(f"Weakly told apart by the record: {'; '.join(ways)}.")
-    lines += wrapped(f"Not fitted, for want of a record: {', '.join(NOT_ON_RECORD)}.")
+    lines += wrapped(f"Not fitted: {', '.join(NOT_ON_RECORD)}" + (":" if verbose else " (--verbose: why)."))
     notes = [*history.notes, *(line for report in history.reports for line in report.losses)]
     if verbose:
         lines += [line for name, why in NOT_ON_RECORD.items() for line in wrapped(f"  {key_path(name)}: {why}", "    ")]
