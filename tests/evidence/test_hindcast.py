@@ -360,7 +360,7 @@ def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None
 
 def test_fit_writes_what_it_says_of_beliefs(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "parameters.yaml"
-    command = ["fit", str(files / "data"), "--first", "2000", "--terms", "size,activity", "--out", str(out)]
+    command = ["fit", str(files / "data"), "--first", "2000", "--terms", "size,activity", "--out", str(out), "-v"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     written = yaml.safe_load(out.read_text(encoding="utf-8"))

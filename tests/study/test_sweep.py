@@ -468,7 +468,12 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     found = sensitivity(result, boots=50)
     lines = "\n".join(sensitivity_lines(found)).splitlines()
     assert [line for line in lines if len(line) > 80] == []
-    assert sum("insecurity" in line for line in lines) == 6
+    assert sum("Insecurity" in line for line in lines) == 1
+    told = ("mean in no summit", "mean in summit", "effect of summit")
+    assert [sum(of in line for line in lines) for of in told] == [2, 2, 2]
+    short = "\n".join(sensitivity_lines(found, ["accords_all_300"]))  # the effect alone, and on this outcome
+    assert "Insecurity" not in short and "mean in" not in short and "5 further means and effects" in short
+    assert "effect of summit" in short and "grid; 6 points, 24 replications each" in short
     alike = found.convergence[found.convergence["points_alike"] > 0]
     assert {("effect", "summit")} == set(zip(alike["of"], alike["arm"], strict=True))  # visibility 0: no effect
     compared = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")
@@ -476,7 +481,7 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     still = [line for line in text if line.startswith("  no difference: ")]
     assert next(line.split()[2] for line in still) == "50"  # the reference arm holds no summit
     narrow = list(comparison_lines(compared, 0, 80, verbose=True))
-    assert "further outcomes: --verbose" in "\n".join(comparison_lines(compared, 0, 80))
+    assert "further rows: --verbose" in "\n".join(comparison_lines(compared, 0, 80))
     assert [line for line in narrow if line.startswith("  ") and len(line) > 80] == []
     assert " ".join(narrow).split() == " ".join(text).split() and len(narrow) > len(text)
     assert not re.search(r"-0\.0+\b|\bnan\b", "\n".join([*lines, *text]))
