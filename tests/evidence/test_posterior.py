@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -210,6 +211,7 @@ def test_the_command_writes_what_the_scenario_then_reads(copy: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert "30 joint draws of" in done.stdout and "Pareto k" in done.stdout
+    assert re.search(r"data inform \d+, \d+ are prior-dominated .*, \d+ are in conflict", " ".join(done.stdout.split()))
     scenario = load_scenario(copy)
     assert scenario.posterior.command.endswith("solomon_2022.yaml --draws 30 --seed 3")
     assert len(posterior_draws(scenario)) == 30

@@ -219,7 +219,7 @@ def short_placebos(result: AnalysedResult) -> str:
         for of in result.placebos.families
         if len(of.placebos)
     ]
-    return f"Placebos: p = {', '.join(told)}." if told else ""
+    return f"Placebos, by the share with an effect as large: p = {', '.join(told)}." if told else ""
 
 
 def _effects_of_arms(result: AnalysedResult, width: int) -> Iterator[str]:
