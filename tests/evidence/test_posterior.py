@@ -15,6 +15,7 @@ import yaml
 from click.testing import CliRunner
 from scipy import stats
 
+from balance_sim.analysis.effect_draws import kept
 from balance_sim.cli import main
 from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.joint import JointPosterior, posterior_of, reweighted
@@ -193,6 +194,14 @@ def test_shipped_draws_are_of_the_shipped_scenario_priors_and_fits(name: str) ->
     assert head["method"]["pareto_k"] < head["method"]["trusted_below"]
     assert set(draws.paths) == set(head["informed"]) == set(prior_draws(scenario, 1).paths)
     assert (SCENARIOS / name / "posterior.csv.gz").stat().st_size < 800_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_shipped_posterior_holds_of_the_headline_is_of_this_very_scenario(name: str) -> None:
+    """A title changed is another form of it: `run` would then say nothing of how sure the effect is."""
+    scenario = load_scenario(SCENARIOS / f"{name}.yaml")
+    found = kept(scenario, scenario.posterior.headline["arm"])
+    assert found is not None and found.posterior is not None and found.posterior.draws == len(posterior_draws(scenario))
 
 
 # --- the commands -----------------------------------------------------------------------------------
