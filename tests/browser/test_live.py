@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 SECONDS = 60_000  # that nothing here should take, in thousandths
+FURTHER = [pytest.param(*size, marks=pytest.mark.long) for size in ((360, "light"), (1280, "dark"))]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def test_the_state_is_in_the_address(watched: Any) -> None:
     assert "visibility=0.5" in one.page.locator("#options").inner_text()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light"), (360, "light"), (1280, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light"), *FURTHER])
 def test_it_shows_fits_and_has_no_hurdle(watched: Any, axe: str, width: int, scheme: str) -> None:
     one = watched(width=width, scheme=scheme)
     one.until("Simulated, 60 replications")

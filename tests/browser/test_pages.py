@@ -45,7 +45,7 @@ def test_no_serious_hurdle(
     assert hurdles(opened.page, axe) == []
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), SIZES[2]])
 @pytest.mark.parametrize("which", ["comparison", "scores", "game"])
 def test_reports_of_comparisons_hindcasts_and_games(
     opener: Opener, axe: str, request: pytest.FixtureRequest, which: str, width: int, scheme: str

@@ -220,8 +220,11 @@ BAD_ARGUMENTS = [
     (
         ("run", "{scenario}", "--seed", "18446744073709551616"),
         2,
-        "not in the range 0<=x<=18446744073709551615",
+        "18446744073709551616 is out of range; allowed: 0..18,446,744,073,709,551,615.",
     ),
+    (("run", "{scenario}", "--runs", "0"), 2, "0 is out of range; allowed: 1..10,000,000."),
+    (("new", "x", "--base-rate", "0"), 2, "0.0 is out of range; allowed: above 0, up to 10,000."),
+    (("run", "README.md"), 4, "README.md:1:1: error[E012] this is a text in Markdown, not YAML"),
     (("\x1b]0;x\x07",), 2, "No such command '\\x1b]0;x\\x07'"),
     (("sweep", "x" * 5000), 4, "not found: `xxx"),
     (("check", "x" * 5000), 4, "not found: `xxx"),

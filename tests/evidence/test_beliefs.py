@@ -24,7 +24,6 @@ from balance_sim.evidence.estimation.beliefs import (
     moved,
     profile,
     profiled,
-    report_lines,
     shipped_setting,
     stretch,
     vertex,
@@ -33,6 +32,7 @@ from balance_sim.evidence.estimation.choices import Choices, choices, variants
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.estimation.parameter_files import fitted_record
 from balance_sim.scenario.defaults import parameter_table
+from balance_sim.show.evidence_lines import profile_lines
 
 WEIGHTS = {"security_gain": 2.0, "proximity": 0.2}
 INTERCEPTS = {"defence_cooperation": 1.7, "logistics": 0.7}
@@ -146,9 +146,13 @@ def test_the_file_and_the_terminal_name_verdict_and_interval(history: History, r
     assert written["beliefs"]["parameters.beta"]["interval"] == [None, None]
     assert written["beliefs"]["parameters.beta"]["verdict"] == "not identified"
     assert written["parameters"]["parameters.d0_km"]["interval"] == pytest.approx([told.low, told.high])
-    text = "\n".join(report_lines([one, told], [told]))
-    assert "parameters.beta" in text
+    text = "\n".join(profile_lines([one, told], [told], verbose=True))
+    assert "\nbeta " in text
     assert "tau: sorts agreements" in text
+    assert max(map(len, text.splitlines())) <= 80
+    short = "\n".join(profile_lines([one, told], [told]))
+    assert "Of 2 parameters of beliefs and reach the record identifies d0_km" in short and "\nbeta " not in short
+    assert "identifies none; all keep their value" in " ".join(profile_lines([one]))
 
 
 def parabola(top: float, bend: float) -> tuple[np.ndarray, np.ndarray]:

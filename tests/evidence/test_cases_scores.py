@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -281,7 +282,9 @@ def test_the_plan_of_several_cases(scenario, table, tmp_path):
         for more in ([], ["-v"])
     )
     assert "five: no responses on record; not scored" in short and "average precision" in short
-    assert "2 replications" not in short
+    assert "dyads; 2 replications" not in short and "(1 case scored, 2 replications each)" in short
+    assert re.search(r"average precision in [01] of 1 cases \(with a 95 % CI above 0 in 0\)", " ".join(short.split()))
+    assert max(map(len, short.splitlines())) <= 80
     assert "five: no responses on record; not scored" in text and "2 replications" in text
     plan.write_text("responses: responses.csv\ncases: [{scenario: five.yaml, tuned: yes}]\n")
     with pytest.raises(ScenarioError, match=r"plan.yaml:2:31: error\[E101\] cases\[0\].tuned: unknown key"):

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from recovery import made_record
 
 from balance_sim.cli import main
-from balance_sim.cli.hindcast import held, keep
+from balance_sim.cli.hindcast import _lines, held, keep
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.hindcast import (
+    STEPS,
     Hindcast,
     HindcastPlan,
     forward_networks,
@@ -33,11 +37,12 @@ from balance_sim.evidence.forecast.hindcast import (
     read_hindcast_plan,
     stored_plan,
 )
-from balance_sim.evidence.forecast.score import read_scored_forecasts
+from balance_sim.evidence.forecast.score import best_baseline, read_scored_forecasts
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.gof import compare, ground_of
 from balance_sim.results.store import Store
 from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.show.score_lines import judged, words
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
 INTERCEPTS = {
@@ -65,7 +70,26 @@ def made(invented) -> History:
 
 @pytest.fixture(scope="module")
 def found(made: History) -> Hindcast:
-    return hindcast_of(PLAN, made)
+    said: list[str] = []
+    found = hindcast_of(PLAN, made, said.append)
+    assert said == [*STEPS]
+    return found
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_its_words_say_first_whether_it_beats_the_best_baseline(found: Hindcast, verbose: bool) -> None:
+    lines = [*_lines(found, verbose=verbose)]
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    for way, head in (("one_year_ahead", "One year ahead"), ("simulated_forward", "Simulated forward from 1999")):
+        scores = found.scores[way]
+        best = best_baseline({name: s.log_skill.value for name, s in scores.items()})
+        assert best is not None
+        gain = scores[best].model_gains["log_skill"]
+        of = scores["model"]
+        assert f"{of.n:,} dyad-years, {of.events:,} with an agreement" in text.split(head)[1][:120]
+        assert f"The model is {judged(gain)} the best baseline, {words(best)}: log skill" in text
+    assert (f"memory {found.memory:g}" in text) == verbose
 
 
 def test_both_ways_have_the_model_and_all_baselines(found: Hindcast) -> None:
@@ -249,25 +273,33 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_hindcast_from_files_as_an_outsider_runs_it(
-    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    command = ["hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--json", "--outcomes"]
-    done = CliRunner().invoke(main, [*command, str(files / "later.csv")])
+@pytest.fixture(scope="module")
+def outsiders(files: Path) -> tuple[list[str], Result]:
+    """A hindcast from these files, as an outsider asks for it in that folder, and what it said."""
+    command = ["hindcast", "plan.yaml", "--data", "data", "--json", "--outcomes", "later.csv"]
+    with chdir(files):
+        done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
+    return command, done
+
+
+def test_hindcast_from_files_as_an_outsider_runs_it(
+    files: Path, outsiders: tuple[list[str], Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files)
+    command, done = outsiders
     out = json.loads(done.stdout)
     for way in ("one_year_ahead", "simulated_forward"):
         assert set(out[way]) == {"model", *PLAN.baselines}
         for scores in out[way].values():
             assert {"log_skill", "brier_skill", "average_precision", "auc"} <= set(scores)
     assert out["about"]["forecast"] == [2002, 2003]
-    (folder,) = (tmp_path / "results").iterdir()
+    (folder,) = (files / "results").iterdir()
     assert re.fullmatch("plan-[0-9a-f]{8}", folder.name)
     assert json.loads((folder / "hindcast.json").read_text(encoding="utf-8")) == out
     assert {row["file"] for row in out["about"]["data"]} >= {"dcad_agreements.csv", "later.csv"}
     assert "<svg" in (folder / "report.html").read_text(encoding="utf-8")
-    done = CliRunner().invoke(main, [*command, str(files / "later.csv"), "--runs", "1", "--out", str(folder)])
+    done = CliRunner().invoke(main, [*command, "--runs", "1", "--out", str(folder)])
     assert done.exit_code == 2
     assert "holds a hindcast with another plan: choose another --out" in done.stderr
 
@@ -276,12 +308,12 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     "subjects", [("study",), pytest.param(("study", "plan.yaml"), marks=pytest.mark.long)], ids=" ".join
 )
 def test_gof_of_a_plan_and_of_its_results(
-    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subjects: tuple[str, ...]
+    files: Path, outsiders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subjects: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     runner, data = CliRunner(), ["--data", str(files / "data"), "--outcomes", str(files / "later.csv")]
-    made = runner.invoke(main, ["hindcast", str(files / "plan.yaml"), *data, "--out", "study", "--no-figures"])
-    assert made.exit_code == 0, made.output
+    (made,) = (files / "results").iterdir()
+    shutil.copytree(made, "study")
     found = []
     for name in subjects:
         subject = str(files / name) if name == "plan.yaml" else name
@@ -301,7 +333,9 @@ def test_gof_of_a_plan_and_of_its_results(
 
 @pytest.mark.fault("F20")
 @pytest.mark.slow
-def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(files: Path, tmp_path: Path) -> None:
+def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """F20. The first is stopped while it holds the folder: the second ends with 5, before it fits anything."""
     words = ["hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--no-figures"]
     command = [sys.executable, "-m", "balance_sim", *words, "--outcomes", str(files / "later.csv")]
@@ -312,11 +346,12 @@ def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(files: Pa
             assert first.poll() is None and time.monotonic() < until, "waited in vain"
             time.sleep(0.005)
         first.send_signal(signal.SIGSTOP)
-        second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        monkeypatch.chdir(tmp_path)
+        second = CliRunner().invoke(main, command[3:])
     finally:
         first.kill()
         first.wait()
-    assert second.returncode == 5, second.stderr
+    assert second.exit_code == 5, second.stderr
     assert "is being written by another balance-sim" in second.stderr and "Traceback" not in second.stderr
     (folder,) = (tmp_path / "results").iterdir()
     assert {path.name for path in folder.iterdir()} == {"lock"}
@@ -346,7 +381,7 @@ def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None
 
 def test_fit_writes_what_it_says_of_beliefs(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "parameters.yaml"
-    command = ["fit", str(files / "data"), "--first", "2000", "--terms", "size,activity", "--out", str(out)]
+    command = ["fit", str(files / "data"), "--first", "2000", "--terms", "size,activity", "--out", str(out), "-v"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     written = yaml.safe_load(out.read_text(encoding="utf-8"))

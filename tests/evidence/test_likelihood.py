@@ -19,7 +19,8 @@ from balance_sim.evidence.estimation.likelihood import (
     log_likelihood,
     scores_by,
 )
-from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
+from balance_sim.evidence.estimation.parameter_files import fitted_record
+from balance_sim.show.evidence_lines import fit_lines
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}
 INTERCEPTS = {"defence_cooperation": 3.6, "logistics": 2.6}
@@ -235,8 +236,15 @@ def test_the_file_holds_the_weight_between_and_the_share_within(history: History
     assert (share["estimate"], share["standard_error"]) == pytest.approx((k, error), rel=1e-6)
     assert "theory.weights.security_gain" in written["at_least_zero"]
     assert len(written["covariance"]["names"]) == len(found.names) - 1
-    lines = "\n".join([*summary_lines(found, history), *parts_lines(found, whole)])
-    assert "theory.weights.security_gain (within)" in lines and "parameters.change_security_gain" in lines
+    lines = fit_lines(found, history, whole)
+    text, whole_text = " ".join(lines), "\n".join(fit_lines(found, history, whole, verbose=True))
+    assert max(map(len, lines)) <= 80
+    assert "theory.weights.security_gain (within)" in text and "parameters.change_security_gain" in text
+    low, high = found.estimate[b] - 1.96 * found.standard_error[b], found.estimate[b] + 1.96 * found.standard_error[b]
+    row = next(line for line in lines if line.startswith("theory.weights.security_gain (between)"))
+    assert row.split()[2:6] == [f"{found.estimate[b]:.3f}", f"{low:.3f}", "to", f"{high:.3f}"]
+    assert f"on {found.accords:,} agreements" in text and f"{found.rows:,} dyad-years" in text.replace("  ", " ")
+    assert "kinds.defence_cooperation.intercept" not in text and "kinds.defence_cooperation.intercept" in whole_text
 
 
 def test_refusals(record: Choices) -> None:

@@ -20,10 +20,10 @@ from balance_sim.cli.program import main
 from balance_sim.cli.score import kinds_of
 from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
-from balance_sim.evidence.forecast.score import best_baseline, score_forecasts
+from balance_sim.evidence.forecast.score import Interval, best_baseline, score_forecasts
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario.defaults import new_scenario
-from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines
+from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines, judged, note_lines
 from balance_sim.show.terminal import wrapped
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
@@ -117,8 +117,16 @@ def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> N
     assert best_baseline(names) == "near"
     assert best_baseline({"model": 0.2, "base_rate": 0.0}) is None
     lines = gain_lines(found)
-    assert lines[0] == "model less near, the best baseline, on the same resamples:"
-    assert lines[1].split()[:2] == ["log", "skill"] and len(lines) == 5
+    told = " ".join(lines)
+    assert told.startswith("The model is better than the best baseline, near: log skill +0.0")
+    assert f"(95 % CI {gain.low:.4f} to {gain.high:.4f})" in told and "average precision" in told
+    worse = Interval(-1.0, 0.1, -1.2, -0.8)
+    below = {name: replace(s, model_gains=dict.fromkeys(s.model_gains, worse)) for name, s in found.items()}
+    assert " ".join(gain_lines(below)).startswith("The model is worse than the best baseline, near")
+    open_ = Interval(0.1, 0.1, -0.1, 0.3)
+    assert (judged(open_), judged(Interval.of(0.1, np.array([]), 0))) == (
+        "not distinguishable from", "not comparable (no CI) with",
+    )  # fmt: skip
     held = scored(files["forecast"], files["some"], *YEAR)["base_rate"]["model_gains"]
     assert set(held) == {"log_skill", "brier_skill", "auc", "average_precision"}
     assert set(held["auc"]) == {"value", "se", "ci95"}
@@ -141,8 +149,13 @@ def test_a_wide_table_stays_within_a_terminal() -> None:
     cell = measures | {f"{name}_ci95": [-0.123, -0.456] for name in measures}
     gains = {name: {"value": -value, "ci95": [-0.123, -0.456]} for name, value in measures.items()}
     case = {name: cell | {"model_gains": gains} for name in names[:3]} | {"excess": measures}
-    assert max(map(len, case_lines(case))) <= 84  # minus signs in all; scores have none: 80
+    assert max(map(len, case_lines(case))) <= 80
     assert max(map(len, wrapped("word " * 60))) <= 80
+
+
+def test_baselines_that_lack_for_one_reason_are_one_note() -> None:
+    told = note_lines(["no baseline gravity: no years", "few rows", "no baseline boosted_trees: no years"])
+    assert told == ["note: no baseline gravity, boosted trees: no years", "note: few rows"]
 
 
 @pytest.mark.parametrize(

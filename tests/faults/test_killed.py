@@ -54,7 +54,7 @@ def killed_writer(bench, name: str, times: int) -> int:
     words, written = WRITERS[name]
     file = bench.folder / written
     if not (bench.folder / "out").exists():
-        assert bench.call(*bench.run_words(runs=30)).returncode == 0
+        assert bench.ask(*bench.run_words(runs=30)).returncode == 0
     study = sums(bench.folder / "out")
     began = time.monotonic()
     assert bench.call(*words).returncode == 0
@@ -72,7 +72,7 @@ def killed_writer(bench, name: str, times: int) -> int:
         assert {key: now.get(key) for key in study} == study, "the study itself was touched"
     if name == "package":
         file.unlink(missing_ok=True)
-    assert bench.call(*words).returncode == 0
+    assert bench.ask(*words).returncode == 0
     assert file.read_bytes() == good
     assert not list(bench.folder.rglob(".*.partial"))
     return struck
@@ -95,9 +95,9 @@ def killed_run(bench, times: int, calm: str) -> int:
         if out.exists():
             assert Store(out).damaged() == []
             assert before <= {shard.path.name for shard in Store(out).shards()}, "finished runs were lost"
-    assert bench.call(*bench.run_words()).returncode == 0
+    assert bench.ask(*bench.run_words()).returncode == 0
     assert bench.digest() == calm
-    assert bench.call("verify", "out").returncode == 0
+    assert bench.ask("verify", "out").returncode == 0
     assert not list(out.rglob(".*.partial"))
     return struck
 

@@ -81,7 +81,7 @@ def sweep_of(bench, runs: int) -> None:
     text = EXPERIMENT.replace("{runs}", str(BLOCK))
     (bench.folder / "exp.yaml").write_text(text)
     words = ("sweep", "exp.yaml", "--workers", "1", "--block", str(BLOCK), "--out", "out")
-    assert bench.call(*words).returncode == 0
+    assert bench.ask(*words).returncode == 0
     filled(bench.folder / "out", runs // 2)
     (bench.folder / "exp.yaml").write_text(text.replace(f"runs: {BLOCK}", f"runs: {runs // 2}"))
     held = {"sweep": mebibytes(bench.folder, *words)} | held_by_readers(bench.folder)
@@ -92,7 +92,7 @@ def sweep_of(bench, runs: int) -> None:
 def run_of(bench, runs: int) -> None:
     """Outcomes are read some at a time, so that a run and its verification do not hold them all either."""
     words = bench.run_words(runs=BLOCK)
-    assert bench.call(*words).returncode == 0
+    assert bench.ask(*words).returncode == 0
     filled(bench.folder / "out", runs)
     held = {"run": mebibytes(bench.folder, *bench.run_words(runs=runs))} | held_by_readers(bench.folder)
     print(runs, held)

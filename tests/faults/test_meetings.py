@@ -208,7 +208,7 @@ def test_nobody_reads_what_is_said_before_the_work_is_done(bench) -> None:
             os.close(writing)
 
     assert call("sweep", "exp.yaml", "--workers", "1", "--out", "out") == 0
-    assert bench.call("verify", "out").returncode == 0
+    assert bench.ask("verify", "out").returncode == 0
     assert (bench.folder / "out" / "summary.json").exists()
     assert call("sweep", "exp.yaml", "--workers", "1", "--out", "/proc/out") == 7
     assert call("check", "none.yaml") == 4

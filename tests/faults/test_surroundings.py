@@ -83,7 +83,7 @@ def test_a_run_that_wants_too_much_memory_is_named(bench) -> None:
 def test_where_every_run_fails_it_is_said(bench) -> None:
     """F31. Exit 3; summary, status and verify still answer, and no table holds a number."""
     (bench.folder / "failing.py").write_text(FAILING)
-    done = bench.call(*bench.run_words("--model", "failing:Failing", runs=3))
+    done = bench.ask(*bench.run_words("--model", "failing:Failing", runs=3))
     assert done.returncode == 3, done.stderr
     assert "3 of 3 replications failed" in done.stderr
     summary = json.loads((bench.folder / "out" / "summary.json").read_text())

@@ -21,7 +21,7 @@ from balance_sim.model.willingness import TERMS, expected_log
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import simulate_runs
 from balance_sim.replications.draws import with_draws
-from balance_sim.replications.expected import course, in_spans, spans
+from balance_sim.replications.spans import course, in_spans, spans
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.fingerprint import content_digest, posterior_digest
 

@@ -42,15 +42,15 @@ def said(python: Path, *words: str, folder: Path) -> str:
     return done.stdout
 
 
-def used(python: Path, folder: Path, *more: str) -> None:
+def used(python: Path, folder: Path, name: str, *more: str) -> None:
     """`list` and `run` of a bare name, from an empty folder: nothing of it comes from the checkout."""
     folder.mkdir()
     offered = json.loads(said(python, "list", "--json", folder=folder))
     assert [one["name"] for one in offered] == [one.name for one in offered_files()]
     assert all(one["is_shipped"] and not Path(one["path"]).is_relative_to(ROOT / "src") for one in offered)
-    run = ("run", "beijing_2025", "--runs", "2", "--no-figures", "--workers", "1", "--json", *more)
+    run = ("run", name, "--runs", "2", "--no-figures", "--workers", "1", "--json", *more)
     found = json.loads(said(python, *run, folder=folder))
-    assert found["scenario"]["name"] == "beijing_2025" and found["runs"] == 2
+    assert found["scenario"]["name"] == name and found["runs"] == 2
     assert [path.name for path in folder.iterdir()] == ["results"]
 
 
@@ -70,7 +70,7 @@ def test_a_wheel_holds_what_commands_find_by_name(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     (site / "libraries.pth").write_text(sysconfig.get_paths()["purelib"])  # its own `.pth` files are not read there
-    used(tmp_path / "env" / "bin" / "python", tmp_path / "empty", "--arms", "parade", "--no-mechanisms")
+    used(tmp_path / "env" / "bin" / "python", tmp_path / "empty", "solomon_2022", "--no-mechanisms")
 
 
 @pytest.mark.slow
@@ -98,4 +98,4 @@ def test_a_wheel_in_an_environment_with_nothing_else(tmp_path: Path, version: st
     python = env / "bin" / "python"
     words = [uv, "pip", "install", "-q", "--python", str(python), "-c", str(ROOT / "constraints.txt"), str(wheel)]
     subprocess.run(words, check=True, cwd=tmp_path)
-    used(python, tmp_path / "empty")
+    used(python, tmp_path / "empty", "beijing_2025")

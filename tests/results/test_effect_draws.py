@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from balance_sim.analysis import effect_draws
 from balance_sim.analysis.effect_draws import (
     COLUMNS,
     DrawnEffect,
@@ -60,9 +61,10 @@ def test_the_values_in_use_give_the_expected_effect(scenario: Scenario, arm: str
     assert told["picture"] + told["threat"] + told["rest"] == pytest.approx(told["total"])
 
 
-def test_a_draw_is_the_scenario_with_its_values(scenario: Scenario, arm: str) -> None:
+def test_a_draw_is_the_scenario_with_its_values(scenario: Scenario, arm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scenario set to a draw by hand has the draw's effect; and two workers give what one gives, to the last bit."""
-    draws = prior_draws(scenario, 30)
+    monkeypatch.setattr(effect_draws, "CHUNK", 4)
+    draws = prior_draws(scenario, 10)
     alone, shared = (effects_over(scenario, draws, arm, workers=workers) for workers in (1, 2))
     assert np.array_equal(alone, shared)
     by_hand = dict(zip(draws.paths, draws.values[7].tolist(), strict=True))
@@ -144,13 +146,13 @@ def test_a_walk_exchanges_one_group_a_step() -> None:
 
 def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, arm: str) -> None:
     """Of draws in which one group alone moves, it has all of the width."""
-    draws = prior_draws(scenario, 20)
+    draws = prior_draws(scenario, 5)
     alone = grouped(draws.paths)["event weights"]
-    values = np.tile(draws.values[0], (20, 1))
+    values = np.tile(draws.values[0], (5, 1))
     values[:, alone] = draws.values[:, alone]
     still = Draws(draws.paths, values, "prior", "")
     total = effects_over(scenario, still, arm)[:, -1]
-    shares = variance_shares(scenario, still, total, arm, 10)
+    shares = variance_shares(scenario, still, total, arm, 2)
     assert shares.shares["event weights"] == pytest.approx(1.0)
     assert sum(shares.shares.values()) == pytest.approx(1.0)
     assert shares.sd == pytest.approx(total.std()) and len(shares.sd_if_known) <= 5

@@ -82,7 +82,7 @@ def drawn(runs: int, seed: int, rate: float = 8.0, weight: tuple[float, ...] = (
     return Agreements(run, ends[:, 0], ends[:, 1], np.full(total, "pact"), day, unknown, unknown)
 
 
-def rejected(group: str, trials: int = 40, **other: object) -> float:
+def rejected(group: str, trials: int = 16, **other: object) -> float:
     """Share of observed histories of another model that the group rejects at 0.05, against 40 of the model."""
     simulated, observed = drawn(40, 1), drawn(trials, 2, **other)  # type: ignore[arg-type]
     p = [compare(GROUND, SPAN, observed.of(k), simulated, 40).group(group).fit for k in range(trials)]
@@ -105,7 +105,7 @@ def test_all_groups_together() -> None:
     simulated = drawn(99, 3)
     found = compare(GROUND, SPAN, drawn(1, 4, rate=30.0), simulated, 99)
     assert found.p == 0.5 / 100
-    alone = [compare(GROUND, SPAN, drawn(40, 5).of(k), simulated, 99).p for k in range(40)]
+    alone = [compare(GROUND, SPAN, drawn(12, 5).of(k), simulated, 99).p for k in range(12)]
     assert 0.25 < np.mean(alone) < 0.75
 
 

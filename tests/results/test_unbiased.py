@@ -67,7 +67,7 @@ def looks_like_noise(found: Gaps, scenario: Scenario) -> bool:
 @pytest.mark.slow
 def test_often_two_opportunities_in_one_step(tmp_path: Path) -> None:
     scenario = fast(tmp_path)
-    found = gaps(scenario, ["no_summit", "summit"], 1200, [bare, doubled])
+    found = gaps(scenario, ["no_summit", "summit"], 800, [bare, doubled])
     assert len(found["right"]) > 25
     assert looks_like_noise(found["right"], scenario)
     assert not looks_like_noise(found["bare"], scenario)
@@ -77,16 +77,16 @@ def test_often_two_opportunities_in_one_step(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_strong_feedback_and_talks_that_speed_up(tmp_path: Path) -> None:
     scenario = feedback(tmp_path)
-    found = gaps(scenario, ["no_summit", "summit"], 2000, [unhurried])
+    found = gaps(scenario, ["no_summit", "summit"], 1200, [unhurried])
     assert looks_like_noise(found["right"], scenario)
     assert largest(found["unhurried"]) > most(len(found["unhurried"]))
 
 
 @pytest.mark.slow
 def test_beijing_2025() -> None:
-    """500 replications of the control arm and of the parade. Bare probabilities are told at once."""
+    """300 replications of the control arm and of the parade. Bare probabilities are told at once."""
     scenario = load_scenario(SCENARIOS / "beijing_2025.yaml")
-    found = gaps(scenario, ["no_parade", "parade"], 500, [bare], batch=250)
+    found = gaps(scenario, ["no_parade", "parade"], 300, [bare], batch=150)
     assert len(found["right"]) > 35
     assert looks_like_noise(found["right"], scenario)
     assert largest(found["bare"]) > most(len(found["bare"]))
@@ -107,7 +107,7 @@ def test_other_shapes_drawn_acts_and_a_guest(tmp_path: Path) -> None:
     scenario = with_values(
         plain, {"kinds.logistics.talks_shape": 0.7, "kinds.access.talks_shape": 3.0, "step_days": 14.0}
     )
-    found = gaps(scenario, ["no_summit", "reassured"], 2000)["right"]
+    found = gaps(scenario, ["no_summit", "reassured"], 1200)["right"]
     assert looks_like_noise(found, scenario)
 
 
@@ -154,6 +154,6 @@ def test_the_direct_effect_is_the_effect_where_agreements_move_nothing(tmp_path:
 def test_the_direct_effect_of_the_parade_is_near_the_effect_and_less_uncertain() -> None:
     """The pace of talks, which it leaves out, is over half of the effect on security agreements."""
     scenario = load_scenario(SCENARIOS / "beijing_2025.yaml", calibrated=False)
-    filtered, beside = effects(scenario, "parade", 300, ["accords_counter_365"])["accords_counter_365"]
+    filtered, beside = effects(scenario, "parade", 150, ["accords_counter_365"])["accords_counter_365"]
     assert 0.2 < beside.mean() / filtered.mean() < 0.6  # what is left out is the talks' speed
     assert beside.std() < filtered.std() / 1.5

@@ -113,11 +113,10 @@ def test_two_names_of_one_key_are_one_axis(told):
 def test_every_shipped_experiment_is_good():
     folder = Path(__file__).parents[2] / "experiments"
     for name in (
-        "guessed_parameters", "initial_tension", "patron_reliability", "smoke", "visibility_attention", "who_attends",
+        "initial_tension", "patron_reliability", "smoke", "visibility_attention", "who_attends", "guessed_parameters",
     ):  # fmt: skip
-        experiment, problems = check_experiment(folder / f"{name}.yaml")
-        assert experiment is not None, problems
-    guessed = load_experiment(folder / "guessed_parameters.yaml")
+        guessed, problems = check_experiment(folder / f"{name}.yaml")
+        assert guessed is not None, problems
     assert "parameters.eta_rivalry" in guessed.paths
     assert not any(path.startswith("capability.") for path in guessed.paths)
     assert not {"theory.weights.foresight", "theory.weights.talks_budget"} & {*guessed.paths}  # off, not guessed

@@ -27,7 +27,7 @@ DATA = Path(__file__).parent / "data"
 TEXT = (DATA / "summit.yaml").read_text(encoding="utf-8")
 STATES = (DATA / "tables" / "states.csv").read_bytes()
 KEYS = [*TOP, *(name for section in SECTIONS.values() for name in section.model.model_fields)]
-EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "40"))
+EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "25"))
 QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 

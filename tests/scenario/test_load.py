@@ -14,6 +14,7 @@ from balance_sim.scenario import (
     ScenarioError,
     Variations,
     arm_scenario,
+    check_scenario,
     load_scenario,
     scenario_files,
     value_at,
@@ -367,6 +368,18 @@ def test_a_misspelt_id_in_a_file_that_extends_another_is_told_which_was_meant(tm
     path.write_text("extends: beijing_2025\nevents:\n  - {id: elsewhere, targets: [JPN]}\n")
     with pytest.raises(ScenarioError, match="`date` is required"):
         load_scenario(path)
+
+
+def test_warnings_of_a_shipped_file_are_said_of_that_file_alone(tmp_path):
+    """Who extends it cannot mend it; what the own file lacks is said."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: beijing_2025\nevents:\n  - {id: parade, targets: [JPN]}\n")
+    shipped = check_scenario("beijing_2025")[1]
+    assert {one.code for one in shipped} == {"W303"}
+    assert not check_scenario(path)[1]
+    own = path.with_name("own.yaml")
+    own.write_text("extends: mine.yaml\nprovocations:\n  - {id: prk_incident, rate: 60}\n")
+    assert [(one.code, one.file.rpartition("/")[2]) for one in check_scenario(own)[1]] == [("W214", "own.yaml")]
 
 
 def test_the_scenario_fits_its_own_schema_and_travels_between_processes(world):

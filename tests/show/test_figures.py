@@ -257,7 +257,7 @@ def mechanisms() -> pd.DataFrame:
 def test_a_mechanism_shows_its_placebo_p_and_verdict_and_one_without_a_dash() -> None:
     table = mechanisms()
     assert mechanisms_title(table) == (
-        "Of 3 mechanisms whose sign is open 1 is as expected, 1 opposite, 1 not detectable. "
+        "Of 3 mechanisms whose sign is open 1 is as expected, 1 opposite, 1 not distinguishable from 0. "
         "Of 3 compared with placebos 2 are supported"
     )
     alone = table.assign(p=np.nan, verdict="")

@@ -124,6 +124,18 @@ def test_at_80_columns_it_tells_what_counts_in_few_lines() -> None:
     assert "FRA\u2013KOR +0.100" in words and "(2 of 3 detectable)" in words
 
 
+def test_a_study_over_drawn_parameters_says_what_its_ci_is_of() -> None:
+    """On the terminal and on the figure: the CI is of a mean over draws, and no interval over the parameters."""
+    result = replace(CASES["250 runs"](), draws="posterior:0123")
+    for verbose in (False, True):
+        words = one_line(printed(result, verbose=verbose))
+        assert "draws its parameters from their posterior: an effect is the mean over them" in words
+        assert "Monte Carlo error only" not in words
+    drawn = " ".join(" ".join(one.get_text() for one in FIGURES["fan"].draw(result).texts).split())
+    assert "draws its parameters from their posterior" in drawn and "error only" not in drawn
+    assert "from their fit" in one_line(printed(replace(result, draws=True)))
+
+
 def test_no_title_of_an_arm_takes_a_second_line() -> None:
     long = "As it happened, told at a length that no line of a terminal has room for, whatever is left out"
     result = CASES["250 runs"]()

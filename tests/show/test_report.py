@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 import xml.etree.ElementTree as ET
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -48,9 +49,15 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
+@cache
+def drawn(case: str) -> str:
+    """The page of a case, drawn once for all that look at it."""
+    return report_html(CASES[case]())
+
+
 @pytest.fixture(scope="module")
 def text() -> str:
-    return report_html(four_runs())
+    return drawn("four runs")
 
 
 @pytest.fixture(scope="module")
@@ -144,15 +151,15 @@ def test_figures_written_by_a_process_of_their_own_have_the_same_bytes(
 @pytest.mark.fault("F31")
 @pytest.mark.parametrize("case", CASES)
 def test_every_case_is_a_whole_page(case: str) -> None:
-    text = report_html(CASES[case]())
+    text = drawn(case)
     page = Page(text)
     assert " nan" not in " ".join(page.words)
     assert len(text.encode()) < 600 * 1024
 
 
 def test_failed_runs_and_the_map_can_be_left_out(text: str) -> None:
-    assert "1 of the replications failed and is left out of every number here: replication 0" in report_html(
-        CASES["all runs failed"]()
+    assert "1 of the replications failed and is left out of every number here: replication 0" in drawn(
+        "all runs failed"
     )
     without = report_html(alike(), world_map=False)
     assert "Natural Earth" not in without

@@ -20,9 +20,9 @@ pytest.importorskip("distributed")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    """(address, worker processes): a scheduler and two workers of one thread each, outside this process."""
+@pytest.fixture(params=[2])
+def cluster(tmp_path, request):
+    """(address, worker processes): a scheduler and so many workers of one thread each, outside this process."""
     said = (tmp_path / "scheduler.log").open("w+")
     started = []
 
@@ -44,7 +44,7 @@ def cluster(tmp_path):
     assert address, (tmp_path / "scheduler.log").read_text()
     workers = [
         start("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-        for _ in range(2)
+        for _ in range(request.param)
     ]
     workers[0].scheduler = scheduler  # type: ignore[attr-defined]
     yield address, workers
@@ -80,6 +80,7 @@ def _a_game_too(lab, address: str) -> None:
 
 @pytest.mark.fault("F03")
 @pytest.mark.slow
+@pytest.mark.parametrize("cluster", [1], indirect=True, ids=[""])
 @pytest.mark.parametrize("lost", ["scheduler", "workers"])
 def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, lost) -> None:
     """A scheduler that dies ended in a traceback; without any worker the command waited for ever, in silence."""
@@ -114,7 +115,7 @@ def test_a_scheduler_that_does_not_answer_is_a_wrong_request(lab, monkeypatch):
 
 def test_the_job_script_of_a_queue_is_printed_and_nothing_runs(lab):
     pytest.importorskip("dask_jobqueue")
-    done = lab.call(
+    done = lab.ask(
         "sweep", "exp.yaml", "--out", "out", "--cluster", "slurm", "--cluster-option", "queue=short",
         "--cluster-option", "cores=4", "--cluster-option", "memory=8GB", "--dry-run",
     )  # fmt: skip

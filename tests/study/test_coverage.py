@@ -309,7 +309,7 @@ def shifted(sizes: Sizes, expected: float) -> Draw:
 
 
 @pytest.mark.parametrize(
-    "name", ["normal", "skewed", *(pytest.param(one, marks=pytest.mark.long) for one in ("all alike", "exponential"))]
+    "name", ["normal", *(pytest.param(one, marks=pytest.mark.long) for one in ("skewed", "all alike", "exponential"))]
 )
 def test_a_shift_with_rare_jumps_is_held_at_the_nominal_rate_or_more(name: str) -> None:
     """0.3 to 40 jumps in 200 runs: 0.94 or more. Student's, which knows only those that came, falls short where few are
@@ -591,7 +591,7 @@ def test_bootstrap_intervals_of_scores_and_of_what_the_model_gains_hold_them() -
     assert not any(passes(count, 60, 0.94, 1.0) for count in short.values()), short
 
 
-@pytest.mark.parametrize(("pairs", "shape"), [(60, (0.6, 3.0)), (400, (0.6, 24.0))])
+@pytest.mark.parametrize(("pairs", "shape"), [(60, (0.6, 3.0)), pytest.param(400, (0.6, 24.0), marks=pytest.mark.long)])
 def test_scores_of_few_events(pairs: int, shape: tuple[float, float]) -> None:
     """About ten events, of 60 pairs and of 400, 60 draws: 0.94 or more are not wrong. With a third of
     the length some are."""
@@ -896,10 +896,9 @@ def split_draws(draws: int, points: int, name: str) -> tuple[np.ndarray, np.ndar
 @pytest.mark.parametrize(
     ("name", "points"),
     [
-        ("normal", FEW_POINTS),
         ("no parameter", FEW_POINTS),
         ("counts", 50),
-        *(pytest.param(name, FEW_POINTS, marks=pytest.mark.long) for name in ("even", "skewed", "counts")),
+        *(pytest.param(name, FEW_POINTS, marks=pytest.mark.long) for name in ("normal", "even", "skewed", "counts")),
     ],
 )
 def test_intervals_of_the_variance_split_hold_it(name: str, points: int) -> None:

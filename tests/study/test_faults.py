@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def killed_and_resumed(lab, kills: int, undisturbed: str) -> None:
         process.wait()
         assert acknowledged <= lab.blocks("out") or (folder / "summary.json").exists()
     assert struck > 0
-    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
+    done = lab.ask("sweep", "exp.yaml", "--out", "out", "--workers", "1", *BLOCKS)
     assert done.returncode == 0, done.stderr
     assert lab.digest("out") == undisturbed
     kept = [(one.point, run) for one in Store(folder).kept() for run in range(one.block.first, one.block.stop)]
@@ -134,7 +135,7 @@ def test_a_run_that_kills_its_worker_is_named_and_the_rest_completes(lab):
     lab.edit("[0, 0.5, 1]", "[1]")
     lab.edit("[0.2, 0.4]", "[0.2]")
     lab.edit("scenario: small.yaml", "scenario: small.yaml\ndesign: {method: list}")
-    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", "--block", "2", "--model", "deadly:Killer")
+    done = lab.ask("sweep", "exp.yaml", "--out", "out", "--workers", "2", "--block", "2", "--model", "deadly:Killer")
     assert done.returncode == 3, done.stderr
     assert "run 2 of point 0" in done.stderr
     failed = json.loads((lab.folder / "out" / "failed.json").read_text())
@@ -162,7 +163,8 @@ def test_an_exception_in_one_run_is_kept_with_its_traceback_and_seed(lab, monkey
     assert again.returncode == 3
     assert "all of them done" in again.stderr
     (lab.folder / "raising.py").write_text(text.replace("== 2", "== -1"))
-    mended = lab.call(*words, "--retry-failed")
+    monkeypatch.delitem(sys.modules, "raising")
+    mended = lab.ask(*words, "--retry-failed")
     assert mended.returncode == 0, mended.stderr
     assert not (lab.folder / "out" / "failed.json").exists()
 
@@ -171,12 +173,12 @@ def test_an_exception_in_one_run_is_kept_with_its_traceback_and_seed(lab, monkey
 @pytest.mark.slow
 def test_a_run_that_never_ends_is_given_up(lab):
     text = KILLER.format(when=run_of_agent(), what="import time; time.sleep(600)")
-    (lab.folder / "deadly.py").write_text(text)
+    (lab.folder / "endless.py").write_text(text)
     lab.edit("runs: 24", "runs: 3")
     lab.edit("[0, 0.5, 1]", "[1]")
     lab.edit("[0.2, 0.4]", "[0.2]")
-    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--run-timeout", "0.5",
-                    "--block", "1", "--model", "deadly:Killer")  # fmt: skip
+    done = lab.ask("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--run-timeout", "0.5",
+                   "--block", "1", "--model", "endless:Killer")  # fmt: skip
     assert done.returncode == 3, done.stderr
     failed = json.loads((lab.folder / "out" / "failed.json").read_text())
     assert [row["run"] for row in failed] == [2]
@@ -245,7 +247,7 @@ def test_a_full_disk_stops_the_sweep_and_room_lets_it_go_on(lab, undisturbed, sm
     out = str(small_disk / "out")
     (small_disk / "ballast").write_bytes(b"x" * 60_000)
     words = ("sweep", "exp.yaml", "--out", out, "--workers", "1", *BLOCKS)
-    done = lab.call(*words)
+    done = lab.ask(*words)
     assert done.returncode == 7, done.stderr
     assert "No space left" in done.stderr
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balance_sim.results import frames
-from balance_sim.results.frames import Outcomes, by_arm
+from balance_sim.results.frames import Outcomes
 
 
 def block(first: int, stop: int, arms: dict[str, set[int]]) -> pa.Table:
@@ -51,15 +51,15 @@ def test_rows_are_those_of_all_blocks_sorted(cuts: list[int], failed: set[int], 
     expected = expected.sort_values(["arm", "run"], kind="stable", ignore_index=True)
     pd.testing.assert_frame_equal(found.frame("x_1", "y_1"), expected)
     pd.testing.assert_frame_equal(found.frame("y_1"), expected.drop(columns="x_1"))
-    parts = by_arm(found.frame("x_1", "y_1"))
-    assert list(parts) == sorted(expected["arm"].unique())
-    for arm, part in parts.items():
-        pd.testing.assert_frame_equal(part, expected[expected["arm"] == arm].set_index("run"))
+    assert found.arms == sorted(expected["arm"].unique())
+    for arm in found.arms:
+        rows = expected[expected["arm"] == arm].set_index("run")["y_1"]
+        pd.testing.assert_series_equal(found.of(arm, "y_1"), rows, check_index_type=False)
 
 
 def test_no_rows_at_all() -> None:
     frame = Outcomes(lambda some: iter(())).frame()
-    assert list(frame.columns) == ["run", "arm"] and frame.empty and by_arm(frame) == {}
+    assert list(frame.columns) == ["run", "arm"] and frame.empty
 
 
 @pytest.mark.parametrize("held", [0, 1 << 30])

@@ -42,10 +42,10 @@ from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
 from balance_sim.replications.arms import compile_arms, extra_arms
 from balance_sim.replications.blocks import Block, simulate_block
-from balance_sim.replications.expected import at_start, in_spans
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.replications.recorder import Recorder
 from balance_sim.replications.scene import StateMetrics, focal_roles, state_metrics
+from balance_sim.replications.spans import at_start, in_spans
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.show.figures.explained import mechanisms_table
@@ -275,7 +275,7 @@ def test_every_stance_occurs_on_beijing(result) -> None:
 
 
 def test_camps_before_the_event_are_named_and_runs_settle_near_them(result) -> None:
-    before = result.summary()["camps"]
+    before = result.camps
     assert (
         sorted(code for camp in before["camps"] for code in camp) == sorted(result.scenario.codes)
         and not before["exact"]

@@ -618,7 +618,7 @@ JSON = st.recursive(
     max_leaves=5,
 )
 FEW = settings(
-    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "40")),
+    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "25")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

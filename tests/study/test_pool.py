@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from balance_sim.experiment.run import run
 from balance_sim.pool.processes import Pool
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Job, Task
@@ -246,34 +247,24 @@ from balance_sim.experiment.sweep import Where, sweep
 
 out = "{name}"
 if out == "run":
-    print(bs.run(bs.load_scenario("small.yaml"), 64, 7, out=out, workers={workers}).digest)
+    print(bs.run(bs.load_scenario("small.yaml"), 64, 7, out=out, workers=2).digest)
 else:
-    print(sweep(load_experiment("exp.yaml"), out=out, where=Where({workers}, block=4)).digest)
+    print(sweep(load_experiment("exp.yaml"), out=out, where=Where(2, block=4)).digest)
 """
 
 
 @pytest.mark.fault("F35")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("run", marks=pytest.mark.long), "sweep"])
-def test_a_program_without_a_main_guard_is_told_in_one_line(lab, name):
+def test_a_program_without_a_main_guard_is_told_in_one_line(lab, name, undisturbed):
     """Each worker reads the program, which begins the study once more: no tracebacks, and the same digest."""
-    said = []
-    for workers in (2, 1):
-        (lab.folder / "program.py").write_text(UNGUARDED.format(name=name, workers=workers))
-        said.append(
-            subprocess.run(
-                [sys.executable, "program.py"],
-                cwd=lab.folder,
-                text=True,
-                capture_output=True,
-                timeout=120,
-                check=True,
-            )
-        )
-        shutil.rmtree(lab.folder / name)
-    assert said[0].stdout == said[1].stdout and len(said[0].stdout.strip()) == 64
-    assert said[1].stderr == ""
-    assert said[0].stderr.count("\n") == 1 and '`if __name__ == "__main__":`' in said[0].stderr
+    (lab.folder / "program.py").write_text(UNGUARDED.format(name=name))
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=lab.folder, text=True, capture_output=True, timeout=120, check=True
+    )
+    calm = run(lab.scenario, 64, 7).digest if name == "run" else undisturbed
+    assert done.stdout == f"{calm}\n"
+    assert done.stderr.count("\n") == 1 and '`if __name__ == "__main__":`' in done.stderr
 
 
 EXPLAINING = """from balance_sim.pool.processes import map_in_order
@@ -313,7 +304,7 @@ class Explained:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "said"),
-    [("calm", ""), ("first", ""), ("each", "done in this process"),
+    [pytest.param("calm", "", marks=pytest.mark.long), ("first", ""), ("each", "done in this process"),
      ("batch", "StudyError: explaining runs 3 to 5 killed its worker each time it was tried: exit code 9"),
      ("error", "ValueError: no such term")],
 )  # fmt: skip

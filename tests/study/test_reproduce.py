@@ -217,13 +217,13 @@ def test_the_readme_tells_versions_for_pip_and_where_each_data_set_stands(place:
     files = unzipped(place / "run.zip")
     versions = json.loads(files["package.json"])["versions"]
     assert f"numpy=={versions['numpy']}\n" in files["requirements.txt"].decode()
-    case = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
-    made = run(load_scenario(case), 1, 1, arms=["parade"], out=tmp_path / "run", files=texts(scenario_files(case)))
+    case = Path(__file__).parents[2] / "scenarios" / "solomon_2022.yaml"
+    made = run(load_scenario(case), 1, 1, out=tmp_path / "run", files=texts(scenario_files(case)))
     (tmp_path / "run" / "summary.json").write_text(json.dumps(made.summary()))
     readme = files_of(tmp_path / "run")["README.md"].decode()
-    row = next(line for line in readme.splitlines() if line.startswith("| `inputs/beijing_2025/states.csv`"))
-    assert "SIPRI Military Expenditure Database" in row and "World Development Indicators" in row
-    assert "values taken from it stand in `inputs/beijing_2025/distances.csv`" in readme
+    row = next(line for line in readme.splitlines() if line.startswith("| `inputs/solomon_2022/states.csv`"))
+    assert "V-Dem" in row and "National Material Capabilities" in row
+    assert "values taken from it stand in `inputs/solomon_2022/distances.csv`" in readme
 
 
 # --- another processor ------------------------------------------------------------------------------
@@ -278,8 +278,8 @@ def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp
     shard.path.with_name(name).write_bytes(content)
     (folder / "summary.json").write_text(json.dumps(open_result(folder).summary()) + "\n")
     path = package(folder)
-    for surroundings in (dict(os.environ), older):
-        code, answer = reproduced(path, surroundings)
+    here, said = call("reproduce", path, "--workers", "1", "--json")
+    for code, answer in ((here, json.loads(said)), reproduced(path, older)):
         assert (code, answer["how"]) == (6, "not")
         assert answer["differs"][0] == "agreements or their dates"  # type: ignore[index]
 

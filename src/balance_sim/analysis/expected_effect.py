@@ -10,22 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, World, once, same
 from balance_sim.model.world import compile_world
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.replications.expected import Estimator, Expected, spans
+from balance_sim.replications.expected import Estimator, Expected
 from balance_sim.replications.outcomes import Outcome
+from balance_sim.replications.spans import spans
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.shapley import shapley
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Pair = tuple[dict[str, float], dict[str, float]]
 
@@ -188,6 +192,8 @@ def figures(
 
 
 def _dyads(worlds: Worlds, base: Expected, having: Expected, window: int) -> pd.DataFrame:
+    import pandas as pd
+
     world = worlds.reference
     codes = np.array(world.codes)
     control, mean = base.by_dyad(window), having.by_dyad(window)
@@ -216,6 +222,8 @@ class Channels(OneLine):
     @property
     def table(self) -> pd.DataFrame:
         """The same, tidy: the columns of COLUMNS."""
+        import pandas as pd
+
         rows = [(arm, outcome, *of.values()) for arm, by in self.parts.items() for outcome, of in by.items()]
         return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -253,6 +261,11 @@ def without_channels(event: Event, live: Sequence[str]) -> Event:
 def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
     """The same of a scenario, the control arm first."""
     return channels(compile_arms(scenario, arms), arms)
+
+
+def placebos_and_channels(scenario: Scenario, arms: Sequence[str]) -> tuple[Placebos, Channels]:
+    """What takes time and depends on no run: placebos of the headline arm, channels of every arm."""
+    return placebos(scenario, headline_arm(scenario, arms)), channels_of(scenario, arms)
 
 
 def channels(worlds: Worlds, arms: Sequence[str]) -> Channels:

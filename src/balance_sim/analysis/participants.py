@@ -20,18 +20,11 @@ from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
 from balance_sim.pool.plain import plain_data
-from balance_sim.replications.expected import (
-    ExpectedSignatures,
-    WillingnessOverTime,
-    at_start,
-    course,
-    in_spans,
-    spans,
-    with_event,
-)
+from balance_sim.replications.expected import ExpectedSignatures
 from balance_sim.replications.filtered import Windows
 from balance_sim.replications.recorder import Frozen, measures
 from balance_sim.replications.scene import EventRoles, focal_roles, roles_of
+from balance_sim.replications.spans import WillingnessOverTime, at_start, course, in_spans, spans, with_event
 from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Event, Scenario
 

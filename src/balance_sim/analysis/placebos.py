@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from balance_sim.analysis.participants import (
     COUNTER,
@@ -29,14 +28,18 @@ from balance_sim.analysis.participants import (
 )
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
-from balance_sim.model.world import compile_world
+from balance_sim.model.world import by_audience, compile_world
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.expected import ExpectedSignatures, at_start, course, in_spans, with_event
+from balance_sim.replications.expected import ExpectedSignatures
 from balance_sim.replications.filtered import TalksAtStart, Windows
+from balance_sim.replications.spans import at_start, course, in_spans, with_event
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import RecentResults, content_digest
 from balance_sim.scenario.schema import Event, Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -55,6 +58,8 @@ class Placebos(OneLine):
 
     def table(self) -> pd.DataFrame:
         """Tidy: family, label, effect, is_event."""
+        import pandas as pd
+
         rows = [
             (of.name, label, float(effect), at == 0)
             for of in self.families
@@ -139,7 +144,7 @@ def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:
         return Placebos(arm, why=f"the focal event is not in {arm}")
     if any(one.id == scenario.focal for one in lacking.events):
         return Placebos(arm, why="the control arm has the focal event")
-    worlds = compile_arms(scenario, (scenario.reference_arm, arm))
+    worlds, lacking = compile_arms(scenario, (scenario.reference_arm, arm)), by_audience(lacking)
     of_sets = Participants(worlds, lacking, event).family(most)
     return Placebos(arm, (of_sets, of_dates(worlds, lacking, event, dates)))
 

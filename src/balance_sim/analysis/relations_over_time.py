@@ -11,9 +11,9 @@ import pandas as pd
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.world import compile_world
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.expected import at_start, in_spans
 from balance_sim.replications.recorder import step_at
 from balance_sim.replications.scene import StateMetrics, focal_roles
+from balance_sim.replications.spans import at_start, in_spans
 from balance_sim.scenario import arm_scenario
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
 from balance_sim.model.engine import perceive
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.expected import Estimator, at_start
+from balance_sim.replications.expected import Estimator
 from balance_sim.replications.filtered import Windows
+from balance_sim.replications.spans import at_start
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import signed_within
 

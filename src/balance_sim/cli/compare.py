@@ -9,14 +9,16 @@ import click
 from balance_sim.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from balance_sim.analysis.compare import StudyComparison
+    from balance_sim.show.plots import Comparison
 
+KEYS = ("point", "left_arm", "right_arm")
 HEADS = ("outcome", "left", "right", "difference", "95 % CI")
-MOST_INPUTS = 20
+MOST_INPUTS = 6
 
 
 @click.command()
@@ -38,32 +40,122 @@ def compare(left: str, right: str, dyads: int, classes: str | None, verbose: boo
     from balance_sim.analysis.compare import compare as compare_results
     from balance_sim.show.terminal import terminal_width
 
-    found = compare_results(left, right, classes)
-    options.answer(found.as_dict, lambda: comparison_lines(found, dyads, terminal_width(), verbose=verbose))
+    def lines() -> Iterator[str]:
+        from balance_sim.show.plots import Comparison
+
+        both = Comparison.of([left, right], classes)
+        assert both.found is not None  # there are two sides
+        yield from _effects(both)
+        yield from comparison_lines(both.found, dyads, terminal_width(), _names_of(both), verbose=verbose)
+
+    options.answer(lambda: compare_results(left, right, classes).as_dict(), lines)
 
 
-def comparison_lines(found: StudyComparison, dyads: int, width: int, *, verbose: bool = False) -> Iterator[str]:
+def _effects(both: Comparison) -> list[str]:
+    """The effect in each of two studies, and whether the two differ; nothing where a side has no effect of its own."""
+    from balance_sim.show.figures.comparison import studies_table, studies_title
+    from balance_sim.show.terminal import page_width, wrapped
+    from balance_sim.show.wording import COUNTER, within
+
+    table = studies_table(both)
+    if len(table) < 2:
+        return []
+    what = f"Effects on expected {COUNTER} {within(int(table['window'].iloc[0]))}."
+    return wrapped(f"{studies_title(table)}. {what}", "", page_width())
+
+
+def _names_of(both: Comparison) -> dict[str, str]:
+    """Titles of arms and names of states, by their codes, of both sides."""
+    from balance_sim.show.wording import arm_titles, state_names
+
+    scenarios = [study.scenario for study in reversed(both.studies)]
+    return {code: name for one in scenarios for of in (state_names, arm_titles) for code, name in of(one).items()}
+
+
+def comparison_lines(
+    found: StudyComparison, dyads: int, width: int, names: Mapping[str, str] | None = None, *, verbose: bool = False
+) -> Iterator[str]:
     """Inputs that differ, then expected agreements within the longest window, with verbose every outcome, then the
-    dyads that differ most. width: columns there are."""
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import arm_words, outcome_words
+    dyads that differ most. width: columns there are; names: of arms and states, by their codes."""
+    from balance_sim.show.terminal import WIDTH, wrapped
+
+    names = names or {}
+    runs = f"{int(found.outcomes['n'].max()):,}"
+    how = f"{runs} paired replications" if found.paired else f"{runs} replications, not paired: the seeds differ"
+    yield from wrapped(f"Below: right less left, {how}. Left: {found.left}; right: {found.right}.", "", width)
+    yield from _input_lines(found.differences, min(width, WIDTH), verbose=verbose)
+    yield from (f"classes: {line}" for line in found.counting.lines())
+    yield from (_every_outcome if verbose else _agreements)(found.outcomes, width, names)
+    yield from _dyad_lines(found.dyads, dyads, names, paired=found.paired)
+
+
+def _input_lines(differences: Sequence[str], width: int, *, verbose: bool) -> Iterator[str]:
+    """Inputs that differ, without what follows from others; a line each, with verbose all of them and whole."""
+    from balance_sim.scenario.diagnostics import shown
+    from balance_sim.show.terminal import wrapped
+
+    told = [line.removeprefix("inputs.").replace(": None left", ": not given left") for line in differences]
+    told = [line.replace(", None right", ", not given right") for line in told]
+    told = [line for line in told if not line.startswith("scenario.")] or told
+    yield "inputs that differ:" if told else "the inputs are the same"
+    if verbose:
+        yield from (line for one in told for line in wrapped(f"  {one}", "    ", width))
+        return
+    yield from (f"  {shown(line, width - 2)}" for line in told[:MOST_INPUTS])
+    if len(told) > MOST_INPUTS:
+        yield f"  ... and {len(told) - MOST_INPUTS} more: --verbose"
+
+
+def _agreements(outcomes: pd.DataFrame, width: int, names: Mapping[str, str]) -> Iterator[str]:
+    """New agreements within the longest window, in one table: of one pair of arms by direction, of more a row each."""
+    from balance_sim.replications.outcomes import known_outcome
+    from balance_sim.show.terminal import shortened, table, wrapped
+    from balance_sim.show.wording import DIRECTIONS, capital, outcome_words, within
     from balance_sim.show.wording import plural as say_plural
 
-    how = "paired, replication by replication" if found.paired else "not paired: the seeds differ"
-    yield f"left {found.left}, right {found.right}; {how}"
-    yield "inputs that differ:" if found.differences else "the inputs are the same"
-    yield from (f"  {line}" for line in found.differences[:MOST_INPUTS])
-    if len(found.differences) > MOST_INPUTS:
-        yield f"  ... and {len(found.differences) - MOST_INPUTS} more: --json"
-    yield from (f"classes: {line}" for line in found.counting.lines())
-    keys = [name for name in found.outcomes.columns if name in ("point", "left_arm", "right_arm")]
-    for key, part in found.outcomes.groupby(keys, sort=False):
-        named = dict(zip(keys, map(str, key), strict=True))
-        point = f"point {named['point']}: " if "point" in named else ""
-        yield f"{point}{arm_words(named['right_arm'])} less {arm_words(named['left_arm'])}"
+    parts = [(_front(key, part, names), part.to_dict("records")) for key, part in _by_arms(outcomes)]
+    counts = [*_counts(parts[0][1])]
+    known = {name: one for name in counts if (one := known_outcome(name)) and one.measure == "accords"}
+    if len(parts) == 1 and known:
+        front, of = parts[0]
+        told = [(DIRECTIONS[known[row["outcome"]].of], row) for row in of if row["outcome"] in known]
+        yield from ["", *wrapped(front, "  ", width)]
+        head = f"security agreements {within(known[counts[0]].window or 0)}"
+    else:
+        told = [(front, row) for front, of in parts for row in of if row["outcome"] == counts[0]]
+        yield from ["", capital(outcome_words(counts[0]))]
+        head = "arm"
+    cells = [(shortened(name, 36), *_cells(row)[1:]) for name, row in told]
+    yield from table([(head, *HEADS[1:]), *cells], "<>>><", "", width)
+    hidden = sum(len(of) for _, of in parts) - len(cells)
+    if hidden:
+        yield f"{say_plural(hidden, 'further row')}: --verbose"
+    yield ""
+
+
+def _by_arms(outcomes: pd.DataFrame) -> Any:
+    """Rows of each pair of arms, at each point."""
+    return outcomes.groupby([name for name in outcomes.columns if name in KEYS], sort=False)
+
+
+def _front(key: tuple[Any, ...], part: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Which arms, and at which point, rows are of."""
+    from balance_sim.show.wording import arm_words
+
+    named = dict(zip([name for name in part.columns if name in KEYS], map(str, key), strict=True))
+    point = f"point {named['point']}: " if "point" in named else ""
+    left, right = (names.get(arm := named[f"{side}_arm"], arm_words(arm)) for side in ("left", "right"))
+    return f"{point}{right}" + ("" if left == right else f" less {left}")
+
+
+def _every_outcome(outcomes: pd.DataFrame, width: int, names: Mapping[str, str]) -> Iterator[str]:
+    """A block a pair of arms."""
+    from balance_sim.show.terminal import table, wrapped
+    from balance_sim.show.wording import outcome_words
+
+    for key, part in _by_arms(outcomes):
+        yield from ["", _front(key, part, names)]
         rows = part.to_dict("records")
-        shown = rows if verbose else [row for row in rows if row["outcome"] in _counts(rows)]
-        hidden, rows = len(rows) - len(shown), shown
         still = [row for row in rows if row["difference"] == row["mcse"] == 0.0]
         moved = [row for row in rows if not row["difference"] == row["mcse"] == 0.0]
         if moved:
@@ -72,12 +164,9 @@ def comparison_lines(found: StudyComparison, dyads: int, width: int, *, verbose:
             some = outcome_words(still[0]["outcome"]) + (", ..." if len(still) > 1 else "")
             line = f"  no difference: {len(still)} of {len(rows)} outcomes: {some}"
             yield from wrapped(line, "    ", width)
-        if hidden:
-            yield f"  {say_plural(hidden, 'further outcome')}: --verbose"
-    yield from _dyad_lines(found.dyads, dyads)
 
 
-def _counts(rows: Sequence[dict[Any, Any]]) -> set[str]:
+def _counts(rows: Sequence[dict[Any, Any]]) -> dict[str, None]:
     """Names of the numbers of agreements and declarations within the longest window, by direction; all outcomes where
     there is none of them."""
     from balance_sim.replications.outcomes import COUNTS, known_outcome
@@ -85,7 +174,7 @@ def _counts(rows: Sequence[dict[Any, Any]]) -> set[str]:
     names = [str(row["outcome"]) for row in rows]
     known = [(name, one) for name in names if (one := known_outcome(name)) and one.measure in COUNTS and not one.kind]
     longest = max((one.window or 0 for _, one in known), default=0)
-    return {name for name, one in known if one.window == longest} or {*names}
+    return dict.fromkeys([name for name, one in known if one.window == longest] or names)
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
@@ -98,6 +187,8 @@ def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
     if pd.isna(row["difference"]):
         return (outcome, *sides, "-", "missing in some replications")
     interval = "unknown: one run"
+    if row["difference"] == row["mcse"] == 0.0:
+        return (outcome, *sides, "0", "no difference")
     if not pd.isna(row["lo"]):
         interval = f"{_signed(row['lo'])} to {_signed(row['hi'])}"
     return (outcome, *sides, _signed(row["difference"]), interval)
@@ -108,22 +199,23 @@ def _signed(value: float) -> str:
     return f"{value:+z.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:+.2g}"
 
 
-def _dyad_lines(frame: pd.DataFrame, most: int) -> Iterator[str]:
+def _dyad_lines(frame: pd.DataFrame, most: int, names: Mapping[str, str], *, paired: bool) -> Iterator[str]:
     """The dyads that differ most; how many do not is counted."""
-    from balance_sim.show.terminal import table
+    from balance_sim.show.terminal import shortened, table, wrapped
+    from balance_sim.show.wording import dyad_name
 
     if not len(frame) or not most:
         return
-    moved = frame[frame["difference"] != 0]
-    rows = []
+    moved, several, rows = frame[frame["difference"] != 0], frame["right_arm"].nunique() > 1, []
     for row in moved.head(most).to_dict("records"):
-        arms = "" if row["left_arm"] == row["right_arm"] else f"{row['left_arm']} / "
+        arm = names.get(row["right_arm"], row["right_arm"])
+        dyad = dyad_name(names, row["a"], row["b"]) + (f", {arm}" if several else "")
         numbers = (f"{row['left']:.4f}", f"{row['right']:.4f}", f"{row['difference']:+.4f}")
-        interval = f"{row['lo']:+.4f} to {row['hi']:+.4f}"
-        rows.append((f"{row['a']}-{row['b']}", *numbers, interval, f"{arms}{row['right_arm']}"))
-    yield "dyads, expected new security agreements:"
-    yield from table([("dyad", *HEADS[1:], "arm"), *rows], "<>>><<", "  ") if rows else ()
+        rows.append((shortened(dyad, 30), *numbers, f"{row['lo']:+.4f} to {row['hi']:+.4f}"))
+    wide = " (CI as of independent sides, so too wide for paired ones)" if paired and rows else ""
+    yield from wrapped(f"dyads, expected new security agreements{wide}:")
+    yield from table([("dyad", *HEADS[1:]), *rows], "<>>><", "  ") if rows else ()
     if len(moved) > most:
-        yield f"  {len(moved) - most} more differ: --dyads"
+        yield f"  {len(moved) - most} more differ: --dyads {len(moved)}"
     if len(moved) < len(frame):
         yield f"  the same on both sides: {len(frame) - len(moved)} of {len(frame)} dyads"

@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
+from balance_sim.cli.progress import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from balance_sim.evidence.estimation.beliefs import Profile
-    from balance_sim.evidence.estimation.calibration import CalibrationPosterior, Form
-    from balance_sim.evidence.forecast.baselines import SkillCard
+    from balance_sim.evidence.estimation.calibration import Form
     from balance_sim.evidence.forecast.theories import TheoryScores
     from balance_sim.scenario.schema import Scenario
 
-STATES_SHOWN = 5
-OF_EITHER_MODEL = ("data", "model", "out", "json")
+OF_EITHER_MODEL = ("data", "model", "out", "verbose", "json")
 OF_EVENTS = ("outcome", "period", "acts", "form", "audiences", "permutations", "seed")
-OF_BOTH = ("data", "events", "first", "last", "out", "json", None)
+OF_BOTH = ("data", "events", "first", "last", "out", "verbose", "json", None)
 
 
 @click.command()
@@ -79,6 +78,7 @@ OF_BOTH = ("data", "events", "first", "last", "out", "json", None)
 @click.option(
     "--out", type=options.FILE, help="File to write  [default: parameters.yaml; with --events: event_weights.yaml]"
 )
+@options.verbose_option
 @options.json_option
 @click.pass_context
 def fit(
@@ -87,6 +87,7 @@ def fit(
     alliances: str, terms: str | None, levels: bool, intercepts: bool, cluster: bool, signs: bool, ridge: float,
     parts: bool, beliefs: bool, outcome: str | None, period: str, acts: tuple[str, ...], audiences: str | None,
     form: str, permutations: int, seed: int, out: Path | None,
+    verbose: bool,
 ) -> None:  # fmt: skip
     """Fit the weights of willingness to the agreements in the folder DATA, and write them with their covariance.
 
@@ -104,12 +105,12 @@ def fit(
             "audiences": audiences,
         }
         given |= {"permutations": permutations, "seed": seed, "first": first, "last": last}
-        _fit_events(data, given, out or Path("event_weights.yaml"))
+        _fit_events(data, given, out or Path("event_weights.yaml"), verbose=verbose)
         return
     out, first = out or Path("parameters.yaml"), 1985 if first is None else first
     if model == "coordination":
         _refuse_options_of_rates(ctx)
-        _fit_coordination(data, out)
+        _fit_coordination(data, out, verbose=verbose)
         return
     if data.suffix.lower() in (".yaml", ".yml"):
         _refuse_file(data)
@@ -118,45 +119,64 @@ def fit(
     from balance_sim.evidence.estimation import beliefs as profiling
     from balance_sim.evidence.estimation.choices import SIGNED, choices, fitted_terms, within_and_between
     from balance_sim.evidence.estimation.fitting import fit as fit_record
-    from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
+    from balance_sim.evidence.estimation.parameter_files import fitted_record
     from balance_sim.results.folder import version
+    from balance_sim.show.evidence_lines import fit_lines, profile_lines
+    from balance_sim.show.terminal import wrapped
 
     end = last if last is not None else agreements_end(data, agreements)
-    history = load_history(data, first, end, accords=agreements, alliances=alliances)
-    wanted = None if terms is None else [name.strip() for name in terms.split(",") if name.strip()]
-    used, left_out = fitted_terms(history, wanted)
-    record = choices(history, used)
-    signed = [kind for kind, count in zip(record.kinds, record.signed.sum(axis=0), strict=True) if count > 0]
-    if not signed:
-        raise DataError("no agreement was signed in these years", "Give a longer period", path=data)
-    record = record.with_kinds(signed)
-    by_these = partial(fit_record, propensities=intercepts, levels=levels, cluster=cluster, ridge=ridge, signs=signs)
-    found, there = by_these(record), record
-    profiles: list[Profile] = []
-    joint: tuple[Profile, ...] = ()
-    if beliefs:
-        start = profiling.shipped_setting(record, found)
-        for name in profiling.movable(start.record):
-            _tell(name)
-            profiles.append(profiling.profile(history, start, name)[0])
-        peak, joint = profiling.joint_peak(history, start, profiles, _tell)
-        if joint:
-            there = peak.record
-            found = by_these(there, start=dict(zip(found.names, found.estimate, strict=True)))
-    apart = by_these(within_and_between(there)) if parts and set(SIGNED) & set(there.names) else None
+    years = (end - first + 1) / 10
+    seconds = {
+        "reading": 2.0,
+        "terms": 10.0,
+        "weights": 40.0,
+        "beliefs": 900.0 * beliefs,
+        "threat in parts": 40.0 * parts,
+    }
+    with Steps({name: years * each for name, each in seconds.items() if each}) as steps:
+        steps.begin("reading")
+        history = load_history(data, first, end, accords=agreements, alliances=alliances)
+        wanted = None if terms is None else [name.strip() for name in terms.split(",") if name.strip()]
+        steps.begin("terms")
+        used, left_out = fitted_terms(history, wanted)
+        record = choices(history, used)
+        signed = [kind for kind, count in zip(record.kinds, record.signed.sum(axis=0), strict=True) if count > 0]
+        if not signed:
+            raise DataError("no agreement was signed in these years", "Give a longer period", path=data)
+        record = record.with_kinds(signed)
+        by_these = partial(
+            fit_record, propensities=intercepts, levels=levels, cluster=cluster, ridge=ridge, signs=signs
+        )
+        steps.begin("weights")
+        found, there = by_these(record), record
+        profiles: list[Profile] = []
+        joint: tuple[Profile, ...] = ()
+        if beliefs:
+            steps.begin("beliefs")
+            start = profiling.shipped_setting(record, found)
+            movable = profiling.movable(start.record)
+            say = steps.lines(2 * len(movable))
+            for name in movable:
+                say(name)
+                profiles.append(profiling.profile(history, start, name)[0])
+            peak, joint = profiling.joint_peak(history, start, profiles, say)
+            if joint:
+                there = peak.record
+                found = by_these(there, start=dict(zip(found.names, found.estimate, strict=True)))
+        if parts:
+            steps.begin("threat in parts")
+        apart = by_these(within_and_between(there)) if parts and set(SIGNED) & set(there.names) else None
     told = found if apart is None else apart
     whole = None if apart is None else found
     written = fitted_record(told, history, options.command_line(), version(), profiles, joint, whole)
     _write(written, out)
 
     def lines() -> Iterator[str]:
-        yield from summary_lines(told, history)
-        yield from (f"note: {why}" for why in left_out)
-        if apart is not None:
-            yield from parts_lines(apart, found)
+        yield from fit_lines(told, history, whole, verbose=verbose)
+        yield from (line for why in left_out for line in wrapped(f"note: {why}"))
         if profiles:
-            yield from ["", *profiling.report_lines(profiles, joint)]
-        yield f"\nwritten to {out}"
+            yield from profile_lines(profiles, joint, verbose=verbose)
+        yield f"wrote {out}"
 
     options.answer(written, lines, indent=1)
 
@@ -171,18 +191,19 @@ def _refuse_options_of_others(ctx: click.Context, *, events: bool) -> None:
             )
 
 
-def _fit_events(data: Path, given: Mapping[str, Any], out: Path) -> None:
+def _fit_events(data: Path, given: Mapping[str, Any], out: Path, *, verbose: bool) -> None:
     """Fit the weights of events, write them and print them. given: the command's options."""
     one_thread()
     from balance_sim.evidence.data.text import fitted_text
     from balance_sim.evidence.events.ladder import half_lives, in_order
     from balance_sim.evidence.events.load import files_used, load_events
     from balance_sim.evidence.events.measurement import measure
-    from balance_sim.evidence.events.report import HEAD, event_lines, events_record
+    from balance_sim.evidence.events.report import HEAD, events_record
     from balance_sim.pool.atomic import write_atomic
     from balance_sim.results.folder import version
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
+    from balance_sim.show.evidence_lines import event_lines
 
     audiences, told = None, dict(given)
     if given["audiences"] is not None:
@@ -193,24 +214,34 @@ def _fit_events(data: Path, given: Mapping[str, Any], out: Path) -> None:
         }
         path = Sources(given["audiences"]).path
         told["audiences"] = f"{path.parent.name}/{path.name}"
-    study = load_events(
-        data,
-        given["outcome"],
-        given["period"],
-        given["first"],
-        given["last"],
-        sources=given["acts"],
-        audiences=audiences,
-    )
-    say, concave = _told_of(given["permutations"]), given["form"] == "log"
-    found = measure(study.study, given["permutations"], given["seed"], say, concave=concave)
-    order = [
-        in_order(group, found) for group in ("intent", "alignment") if any(c.group == group for c in found.columns)
-    ]
-    halves = half_lives(study.study, found.rho)
+    with Steps({"reading": 8.0, "estimates": 4 + 0.2 * given["permutations"], "half-lives": 5.0}) as steps:
+        steps.begin("reading")
+        study = load_events(
+            data,
+            given["outcome"],
+            given["period"],
+            given["first"],
+            given["last"],
+            sources=given["acts"],
+            audiences=audiences,
+        )
+        wanted, concave = given["permutations"], given["form"] == "log"
+        steps.begin("estimates")
+        found = measure(
+            study.study, wanted, given["seed"], lambda done: steps.permutations(done, wanted), concave=concave,
+        )  # fmt: skip
+        steps.begin("half-lives")
+        order = [
+            in_order(group, found) for group in ("intent", "alignment") if any(c.group == group for c in found.columns)
+        ]
+        halves = half_lives(study.study, found.rho)
     record = events_record(study, found, order, halves, _as_given(told), version(), files_used(study))
     write_atomic(out, fitted_text(record, HEAD).encode())
-    options.answer(record, lambda: [*event_lines(study, found, order, halves), "", f"written to {out}"], indent=1)
+    options.answer(
+        record,
+        lambda: [*event_lines(study, found, order, halves, verbose=verbose), f"wrote {out}"],
+        indent=1,
+    )
 
 
 def _as_given(told: Mapping[str, Any]) -> str:
@@ -222,16 +253,6 @@ def _as_given(told: Mapping[str, Any]) -> str:
             each = value if isinstance(value, tuple) else (value,)
             words += [word for one in each for word in (f"--{name}", str(one))]
     return " ".join(words)
-
-
-def _told_of(permutations: int) -> Callable[[int], None]:
-    """Progress, on a terminal only: how many permutations are done."""
-
-    def say(done: int) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\rpermutations: {done} of {permutations}", err=True, nl=done >= permutations)
-
-    return say
 
 
 def _refuse_file(data: Path) -> None:
@@ -253,22 +274,23 @@ def _refuse_options_of_rates(ctx: click.Context) -> None:
             raise click.UsageError(f"{param.opts[0]} belongs to --model rates; the plan holds what coordination needs")
 
 
-def _fit_coordination(plan_path: Path, out: Path) -> None:
+def _fit_coordination(plan_path: Path, out: Path, *, verbose: bool) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
     one_thread()
-    from balance_sim.coordination.plan import (
-        coordination_lines,
-        coordination_record,
-        read_coordination_plan,
-    )
+    from balance_sim.coordination.plan import coordination_record, read_coordination_plan
     from balance_sim.results.folder import version
+    from balance_sim.show.evidence_lines import coordination_lines
 
     plan = read_coordination_plan(plan_path)
     data = plan.load()
     found = plan.fit(data)
     written = coordination_record(found, data, plan.title, options.command_line(), version(), plan.options)
     _write(written, out)
-    options.answer(written, lambda: [*coordination_lines(found, data), "", f"written to {out}"], indent=1)
+    options.answer(
+        written,
+        lambda: [*coordination_lines(found, data, plan.title, verbose=verbose), f"wrote {out}"],
+        indent=1,
+    )
 
 
 def one_thread() -> None:
@@ -276,12 +298,6 @@ def one_thread() -> None:
     are small: several threads wait for each other longer than they work, and round in an order of their own."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-
-
-def _tell(name: str) -> None:
-    """Progress, on a terminal only: the parameter that is looked at now."""
-    if sys.stderr.isatty():
-        click.echo(f"profile of {name}", err=True)
 
 
 def _write(record: dict[str, object], out: Path) -> None:
@@ -309,8 +325,11 @@ def _write(record: dict[str, object], out: Path) -> None:
 @click.option(
     "--theories", is_flag=True, help="Score and stack the shipped theories on the same years; theories.yaml. Minutes."
 )
+@options.verbose_option
 @options.json_option
-def calibrate(scenario: str, out: Path | None, until: date | None, window: int, card: bool, theories: bool) -> None:
+def calibrate(
+    scenario: str, out: Path | None, until: date | None, window: int, card: bool, theories: bool, verbose: bool
+) -> None:  # fmt: skip
     """Calibrate SCENARIO on its own record, and write what was found to a file that it names by `calibration:`.
 
     From the fitted weights as a prior and the dated agreements in the scenario's tables: the intercept of each type,
@@ -330,6 +349,9 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     from balance_sim.scenario.defaults import fitted_distribution
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
+    from balance_sim.show.calibration_lines import calibration_lines, card_lines, theory_lines
+    from balance_sim.show.terminal import wrapped
+    from balance_sim.show.wording import state_names
 
     raw = load_scenario(scenario, calibrated=False)
     prior, form = prior_of(raw, fitted_distribution()), replace(FORM, window=window)
@@ -352,17 +374,19 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     write_atomic(target, calibration_text(written).encode("utf-8"))
     skill = None
     if card:
-        skill = skill_card(raw, record, prior, form, say=lambda line: click.echo(line, err=True))
+        with Steps({"skill card": 6.0 * CARD_YEARS}) as steps:
+            steps.begin("skill card")
+            skill = skill_card(raw, record, prior, form, say=steps.lines(CARD_YEARS))
     told += ["--theories"] if theories else []
     scored = _score_theories(scenario, raw, form, until, target.parent, " ".join(told)) if theories else None
     name = target.relative_to(path.parent) if target.is_relative_to(path.parent) else target
     document = {"file": str(target), **{key: written[key] for key in ("calibrated", "variances", "levels")}}
 
     def lines() -> Iterator[str]:
-        yield from [*_found_lines(found), ""]
-        yield from _card_lines(skill) if skill is not None else ()
-        yield from _theory_lines(scored) if scored is not None else ()
-        yield f"wrote {target}; the scenario names it by `calibration: {name}`"
+        yield from calibration_lines(found, state_names(raw), end, verbose=verbose)
+        yield from card_lines(skill, verbose=verbose) if skill is not None else ()
+        yield from theory_lines(scored) if scored is not None else ()
+        yield from ("", *wrapped(f"wrote {target}; the scenario names it by `calibration: {name}`", ""))
 
     document |= {"skill_card": None if skill is None else skill.as_dict()}
     options.answer(document | ({} if scored is None else {"theories": scored.as_dict()}), lines, indent=1)
@@ -373,68 +397,15 @@ def _score_theories(
     scenario: str, raw: Scenario, form: Form, until: date | None, folder: Path, command: str
 ) -> TheoryScores:
     """Score the theories, and write what was found beside the calibration."""
+    from balance_sim.evidence.forecast.baselines import CARD_YEARS
     from balance_sim.evidence.forecast.theories import NAME, score_theories, theories_text
     from balance_sim.pool.atomic import write_atomic
     from balance_sim.results.folder import version
+    from balance_sim.scenario.defaults import presets
 
-    found = score_theories(scenario, form=form, until=until, say=lambda line: click.echo(line, err=True))
+    wanted = CARD_YEARS * len(presets())
+    with Steps({"theories": 6.0 * wanted}) as steps:
+        steps.begin("theories")
+        found = score_theories(scenario, form=form, until=until, say=steps.lines(wanted))
     write_atomic(folder / NAME, theories_text(raw, found, command, version()).encode("utf-8"))
     return found
-
-
-def _theory_lines(found: TheoryScores) -> Iterator[str]:
-    from balance_sim.show.terminal import table
-
-    yield "theories: the same years forecast under each, calibrated anew, and stacked"
-    rows = [["", "weight", "log score", "av. prec."]]
-    rows += [
-        [name.replace("_", " "), f"{of['weight']:.2f}", f"{of['log_score']:.5f}", f"{of['average_precision']:.3f}"]
-        for name, of in found.as_dict().items()
-    ]
-    yield from [*table(rows, "<>", indent="  "), ""]
-
-
-def _found_lines(found: CalibrationPosterior) -> Iterator[str]:
-    import numpy as np
-
-    from balance_sim.show.score_lines import number
-    from balance_sim.show.terminal import wrapped
-
-    yield f"{found.agreements} agreements between two states in {len(found.level)} years"
-    yield (
-        f"variances: states {' and '.join(number(float(v)) for v in np.diag(found.state_variance))}, "
-        f"dyads {number(found.dyad_variance)}, level of a year {number(found.level_variance)}"
-    )
-    for name, own in zip(("security agreements", "declarations"), found.propensity, strict=False):
-        order = np.argsort(-own, kind="stable")
-        most, least = (
-            ", ".join(f"{found.states[k]} {own[k]:+.2f}" for k in part)
-            for part in (order[:STATES_SHOWN], order[-STATES_SHOWN:])
-        )
-        yield from wrapped(f"states that sign {name} most readily: {most}; least: {least}")
-    if found.dyad_variance > 0:
-        factor = np.triu(found.factor, 1)
-        order = np.argsort(-factor, axis=None, kind="stable")[:STATES_SHOWN]
-        dyads = ", ".join(
-            f"{found.states[i]}-{found.states[j]} {factor[i, j]:.2f}"
-            for i, j in zip(*np.unravel_index(order, factor.shape), strict=True)
-        )
-        yield from wrapped(f"dyads with the largest frailties: {dyads}")
-
-
-def _card_lines(card: SkillCard) -> Iterator[str]:
-    from balance_sim.show.score_lines import accord_lines, spread
-    from balance_sim.show.terminal import table, wrapped
-
-    years = [f"{year}: {expected:.1f} expected, {came} came" for year, (expected, came) in card.expected.items()]
-    yield "skill card: dyads that sign within a year, forecast from what was known before it"
-    yield from [*wrapped("; ".join(years)), "", *accord_lines(card.scores), ""]
-    yield "the model's gain on each, dyads resampled: log skill, average precision"
-    rows = [
-        [name, *(spread(score.model_gains[of]) for of in ("log_skill", "average_precision"))]
-        for name, score in card.scores.items()
-        if score.model_gains
-    ]
-    yield from table(rows, indent="  ")
-    yield from (line for note in card.notes for line in wrapped(f"note: {note}"))
-    yield ""

@@ -13,11 +13,13 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.gof import write_study
+from balance_sim.cli.progress import Steps
 from balance_sim.show.score_lines import accord_lines, detectable_lines, gain_lines
 from balance_sim.show.terminal import wrapped
+from balance_sim.show.wording import plural, printable
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.forecast.hindcast import Hindcast
+    from balance_sim.evidence.forecast.hindcast import Hindcast, HindcastPlan
 
 
 @click.command()
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=options.SHORT_SEED, help="[default: as in EXPERIMENT]")
 @click.option("--out", type=options.FOLDER, help="Results folder  [default: results/<experiment>-<key>]")
 @options.figures_option
+@options.verbose_option
 @options.json_option
 def hindcast(
     experiment: Path, data: Path, outcomes: Path | None, runs: int | None, seed: int | None, out: Path | None,
-    figures: bool,
+    figures: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Fit the model up to a year, forecast the years after, and score it beside five baselines.
 
@@ -43,21 +46,37 @@ def hindcast(
     docs/evidence.md."""
     from balance_sim.evidence.estimation.parameter_files import data_used
     from balance_sim.evidence.forecast.hindcast import hindcast_of, read_hindcast_plan, read_history
+    from balance_sim.evidence.forecast.score import FILE
     from balance_sim.results.folder import version
 
     plan = read_hindcast_plan(experiment)
     asked = {"runs": runs or plan.runs, "seed": plan.seed if seed is None else seed}
     plan = plan.model_copy(update=asked)
-    history = read_history(plan, data, outcomes)
-    about = json.loads(json.dumps({"plan": plan.model_dump(), "data": data_used(history)}))
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    folder = out or Path("results") / f"{experiment.stem}-{key[:8]}"
-    with held(folder, about):
-        found = hindcast_of(plan, history)
-        record = found.as_dict()
-        record["about"] |= {"version": version(), "command": options.command_line()}
-        keep(record, folder, figures=figures)
-    options.answer(record, lambda: [*_lines(found), "", f"wrote {folder}"], indent=1)
+    with Steps(_seconds(plan, figures=figures)) as steps:
+        steps.begin("reading")
+        history = read_history(plan, data, outcomes)
+        about = json.loads(json.dumps({"plan": plan.model_dump(), "data": data_used(history)}))
+        key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        folder = out or Path("results") / f"{experiment.stem}-{key[:8]}"
+        with held(folder, about):
+            found = hindcast_of(plan, history, steps.begin)
+            record = found.as_dict()
+            record["about"] |= {"version": version(), "command": options.command_line()}
+            if figures:
+                steps.begin("figures")
+            keep(record, folder, figures=figures)
+    wrote = f"wrote {folder}/{FILE}" + ", figures and report.html" * figures
+    options.answer(record, lambda: [*_lines(found, verbose=verbose), wrote], indent=1)
+
+
+def _seconds(plan: HindcastPlan, *, figures: bool) -> dict[str, float]:
+    """About how long each step takes, for the line on the terminal."""
+    from balance_sim.evidence.forecast.hindcast import STEPS
+
+    years = (plan.until - plan.first + 1) / 10
+    each = (1.0, 3.0, 60.0, 2.0, 2.0 + 0.05 * plan.runs * (plan.until - plan.last), 1.0)
+    told = {name: years * one for name, one in zip(("reading", *STEPS), each, strict=True)}
+    return told | ({"figures": 5.0} if figures else {})
 
 
 @contextmanager
@@ -98,29 +117,45 @@ def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
     write_study(folder, FILE, text, read_scored_forecasts if figures else None)
 
 
-def _lines(found: Hindcast) -> Iterator[str]:
-    """Both ways, the model and its baselines."""
+def _lines(found: Hindcast, *, verbose: bool) -> Iterator[str]:
+    """What was forecast from what; of both ways the model beside the best baseline, then every forecast."""
     plan = found.plan
     first, last = found.fit.years
-    yield f"fitted on {first}-{last}, forecast {plan.last + 1}-{plan.until}"
-    yield "skill over the base rate, 95 % CIs over dyads"
+    yield from wrapped(printable(plan.title), "") if plan.title else ()
+    yield from wrapped(
+        f"Fitted on {found.fit.accords:,} agreements of {first}-{last}, forecast {plan.last + 1}-{plan.until}. Skills "
+        "are over the base rate (0: no better, 1: perfect), CIs resample dyads.",
+        "",
+    )
     for way, scores in found.scores.items():
         one = scores["model"]
-        about = ""
+        head = "One year ahead, with the history known"
         if way == "simulated_forward":
-            kept = plan.persistence if plan.drift else 1.0
-            about = f", {plan.runs} replications"
-            about += f", random intercepts persist by {kept:g} a year" if kept < 1 else ""
-        head = f"{way.replace('_', ' ')}{about}: {one.n} dyads and years, {one.events} with an agreement"
-        yield from ["", *wrapped(head), *detectable_lines(one), *accord_lines(scores), *gain_lines(scores)]
-        if way == "one_year_ahead" and found.as_fitted is not None:
-            if plan.refit == "yearly":
-                yield "model and baselines are fitted anew for each year ahead"
-            if plan.drift:
-                frailties = f", dyad frailties with variance {plan.pair_variance:g}" * (plan.pair_variance > 0)
-                said = f"model: random intercepts and level follow the years, memory {found.memory:g}"
-                yield from wrapped(said + frailties)
-            skills = found.as_fitted.log_skill.value, found.as_fitted.brier_skill.value
-            yield f"model left as fitted: log skill {skills[0]:.4f}, Brier skill {skills[1]:.4f}"
+            head = f"Simulated forward from {plan.last} in {plural(plan.runs, 'replication')}"
+        yield from ["", *wrapped(f"{head}: {one.n:,} dyad-years, {one.events:,} with an agreement", "")]
+        yield from [*gain_lines(scores), *detectable_lines(one), *accord_lines(scores)]
+        yield from _details(found, way) if verbose else ()
     yield ""
-    yield from (line for note in found.notes for line in wrapped(f"note: {note}"))
+    if verbose:
+        yield from (line for note in found.notes for line in wrapped(f"note: {note}"))
+    else:
+        notes = f" and {plural(len(found.notes), 'note')}" if found.notes else ""
+        yield f"--verbose prints how the model follows the years{notes}."
+
+
+def _details(found: Hindcast, way: str) -> Iterator[str]:
+    """How the model follows states and dyads over the years."""
+    plan = found.plan
+    if way == "simulated_forward":
+        if plan.drift and plan.persistence < 1:
+            yield f"random intercepts of states persist by {plan.persistence:g} a year"
+        return
+    if plan.refit == "yearly":
+        yield "model and baselines are fitted anew for each year ahead"
+    if found.as_fitted is None:
+        return
+    if plan.drift:
+        frailties = f", dyad frailties with variance {plan.pair_variance:g}" * (plan.pair_variance > 0)
+        yield from wrapped(f"model: random intercepts and level follow the years, memory {found.memory:g}{frailties}")
+    skills = found.as_fitted.log_skill.value, found.as_fitted.brier_skill.value
+    yield f"model left as fitted: log skill {skills[0]:.4f}, Brier skill {skills[1]:.4f}"

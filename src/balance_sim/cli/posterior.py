@@ -56,16 +56,19 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: 
     told = ["balance-sim", "posterior", f"{path.parent.name}/{path.name}"]
     told += ["--draws", str(draws)] if draws != 2000 else []
     told += ["--seed", str(seed)] if seed != 1 else []
-    found = posterior_of(loaded, raw, draws, seed, say=lambda line: click.echo(line, err=True))
-    head = posterior_head(loaded, found, " ".join(told), version())
-    if headline:
-        weights = stacking_weights_beside(raw, path.with_suffix(""))
-        with Steps({"draws": 0.05 * draws}) as steps:
+    plan = {"record of agreements": 5.0, "the scenario's own record": 60.0, "history matching": 30.0}
+    doubt = None
+    with Steps(plan | ({"draws": 0.1 * draws} if headline else {})) as steps:
+        found = posterior_of(loaded, raw, draws, seed, say=steps.begin)
+        head = posterior_head(loaded, found, " ".join(told), version())
+        if headline:
+            steps.begin("draws")
+            weights = stacking_weights_beside(raw, path.with_suffix(""))
             doubt = uncertainty(
                 loaded, draws=draws, workers=workers, posterior=found.draws, weights=weights, with_placebos=True,
                 progress=steps.draws,
             )  # fmt: skip
-        head["headline"] = to_keep(loaded, doubt)
+            head["headline"] = to_keep(loaded, doubt)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / TABLE, draws_bytes(found.draws))
     write_atomic(folder / "posterior.yaml", head_text(head).encode("utf-8"))
@@ -78,21 +81,34 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: 
     }
 
     def lines() -> Iterator[str]:
-        yield f"{len(found.draws):,} joint draws of {len(found.draws.paths)} parameters"
-        yield ", ".join(f"{count} {word}" for word, count in counts.items())
-        trust = "trusted" if found.pareto_k < found.trusted else "not to be trusted"
-        yield (
-            f"importance weights: Pareto k {found.pareto_k:.2f} ({trust}; below {found.trusted:.2f} they are), "
-            f"worth {found.effective:,.0f} draws"
-        )
+        from balance_sim.show.terminal import wrapped
+        from balance_sim.show.uncertainty import draws_sentence
+
+        told = [
+            f"{len(found.draws):,} joint draws of {len(found.draws.paths)} parameters from their posterior: data "
+            f"inform {counts[INFORMED]}, {counts[PRIOR_DOMINATED]} are prior-dominated (what is believed of them is "
+            f"the prior), {counts[IN_CONFLICT]} are in conflict with their prior.",
+            draws_sentence(doubt),
+            f"The importance weights are {'' if found.pareto_k < found.trusted else 'not '}to be trusted: Pareto k "
+            f"{found.pareto_k:.2f} (trusted below {found.trusted:.2f}); they are worth {found.effective:,.0f} "
+            "independent draws.",
+        ]
         if found.checked is not None:
-            yield (
-                f"own record: surrogate off by {found.checked[0]:.2f} nats (root mean square) on points left out, "
-                f"which spread by {found.checked[1]:.2f}"
+            told.append(
+                f"The scenario's own record is read through a surrogate of its log-likelihood, off by "
+                f"{found.checked[0]:.2f} nats (root mean square) at points left out, which spread by "
+                f"{found.checked[1]:.2f}."
             )
-        yield f"history matching: {found.ruled_out} draws ruled out"
+        told.append(
+            f"History matching ruled out {found.ruled_out:,} draws under which the start of the control arm is not "
+            "credible."
+        )
         inside = folder.is_relative_to(path.parent)
         name = (folder / "posterior.yaml").relative_to(path.parent) if inside else folder / "posterior.yaml"
-        yield f"wrote {folder / TABLE} and its head; the scenario names it by `posterior: {name}`"
+        told.append(f"wrote {folder / TABLE} and its head; the scenario names it by `posterior: {name}`")
+        told.append(
+            f"next, once it does: balance-sim parameters {scenario}; balance-sim run {scenario} --draws posterior"
+        )
+        yield from (line for one in told if one for line in wrapped(one, ""))
 
     options.answer(document, lines, indent=1)

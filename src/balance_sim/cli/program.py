@@ -155,15 +155,19 @@ def _refuse_empty(ctx: click.Context, args: list[str]) -> None:
 
 
 def _with_bounds(error: click.ClickException) -> str:
-    """The message; where no number was given for one, with the numbers that are allowed."""
+    """The message; where no number, or one that is not allowed, was given for one, with the numbers that are."""
     kind = error.param.type if isinstance(error, click.BadParameter) and error.param else None
-    if not isinstance(kind, click.IntRange | click.FloatRange) or "is not a valid" not in error.message:
+    refused = re.match(r"(.+) is not (a valid|in the range) ", error.message)
+    if not isinstance(kind, click.IntRange | click.FloatRange) or refused is None:
         return error.message
     whole = isinstance(kind, click.IntRange)
-    low, high = ("" if bound is None else f"{bound:,}" for bound in (kind.min, kind.max))
+    low, high = ("" if bound is None else f"{bound:,{'' if whole else 'g'}}" for bound in (kind.min, kind.max))
     allowed = f"{low}..{high}" if low and high else f"{low} or more" if low else f"up to {high}"
-    written = error.message.partition(" is not a valid")[0]
-    return f"{written} is no {'whole ' * whole}number; allowed: {allowed}, in plain digits."
+    if kind.min_open:
+        allowed = f"above {low}" + f", up to {high}" * bool(high)
+    if refused[2] == "in the range":
+        return f"{refused[1]} is out of range; allowed: {allowed}."
+    return f"{refused[1]} is no {'whole ' * whole}number; allowed: {allowed}, in plain digits."
 
 
 def _report(error: Exception, *, as_json: bool) -> ExitCode:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
@@ -106,9 +107,18 @@ class Steps:
         """The same of draws of the parameters."""
         self.tell(done, wanted, f"{done:,}/{wanted:,} draws")
 
+    def permutations(self, done: int, wanted: int) -> None:
+        """The same of permutations."""
+        self.tell(done, wanted, f"{done:,}/{wanted:,} permutations")
+
     def figures(self, done: float, wanted: int) -> None:
         """The same of figures."""
         self.tell(done, wanted, f"{int(done)}/{wanted} figures")
+
+    def lines(self, wanted: int) -> Callable[[str], None]:
+        """For work that says, so many times, what it does next."""
+        done = itertools.count()
+        return lambda words: self.tell(next(done), wanted, words)
 
     def share(self) -> float:
         """Share of the whole that is done, 0 to 1; within a step of which nothing is told it nears the step's end. It

@@ -12,14 +12,25 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines, gain_table
-from balance_sim.show.terminal import wrapped
+from balance_sim.cli.progress import Steps
+from balance_sim.show.score_lines import (
+    MEASURES,
+    accord_lines,
+    case_lines,
+    detectable_lines,
+    gain_lines,
+    gain_table,
+    note_lines,
+)
+from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.wording import dyad_name, plural
 
 if TYPE_CHECKING:
     from balance_sim.evidence.forecast.forecast import Forecast
     from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
 
+MOST_RESPONSES = 6
 DAYS, OF_FOLDER = {"first": "--from", "until": "--until"}, {
     "window": "--window", "arm": "--arm", "runs": "--runs"
 }  # fmt: skip
@@ -51,12 +62,14 @@ IDLE = {
 @click.option("--from", "first", type=options.Day(), help="First day, for a CSV.")
 @click.option("--until", type=options.Day(), help="Last day, for a CSV.")
 @click.option("--freeze", type=options.FILE, help="Write the forecast with its hash and today's date to this file.")
+@options.verbose_option
 @options.json_option
 @click.pass_context
 def score(
     ctx: click.Context, forecast: Path, outcomes: Path | None, case_id: str | None, data: Path | None,
     scenario: Path | None, kinds: tuple[str, ...], stage: str, arm: str | None, window: int | None,
     runs: int | None, first: date | None, until: date | None, freeze: Path | None,
+    verbose: bool,
 ) -> None:  # fmt: skip
     """Score the dyads of FORECAST against OUTCOMES.
 
@@ -64,17 +77,18 @@ def score(
     made by --freeze. OUTCOMES is a CSV of agreements (iso3_a, iso3_b, kind, stage, date; or DCAD's columns), or a
     table of a case's responses (state_a, state_b, date, direction): see docs/scoring.md and docs/cases.md."""
     from balance_sim.results.result import open_result
+    from balance_sim.scenario.load import load_scenario
+    from balance_sim.show.wording import state_names
 
     if outcomes is None and freeze is None:
-        raise click.UsageError(
-            "give OUTCOMES to score the forecast, or --freeze options.FILE to keep it until they come"
-        )
+        raise click.UsageError("give OUTCOMES to score the forecast, or --freeze FILE to keep it until they come")
     if outcomes is not None and freeze is None and _is_case_table(outcomes):
         if forecast.suffix.lower() == ".json":
             scored = score_frozen(forecast, outcomes, case_id, scenario)
         else:
             scored = score_result(open_result(forecast), outcomes, case_id, runs)
-        options.answer(scored, lambda: _case_text(scored), indent=2)
+        names = state_names(_own_scenario(forecast) or load_scenario(str(scenario)))
+        options.answer(scored, lambda: _case_text(scored, names, verbose=verbose), indent=2)
         _leave_if_failed(ctx, scored.get("failed_runs", 0), "scores")
         return
     why, idle = IDLE["folder" if forecast.is_dir() else "frozen" if forecast.suffix.lower() == ".json" else "csv"]
@@ -82,7 +96,6 @@ def score(
         if options.given(ctx, name):
             raise click.UsageError(f"{option} does not apply here: {why}")
     from balance_sim.evidence.forecast import forecast as dyads
-    from balance_sim.scenario.load import load_scenario
 
     frozen, failed = None, 0
     if forecast.is_dir():
@@ -99,6 +112,8 @@ def score(
     if freeze is not None:
         out["frozen"] = dyads.freeze(made, freeze)["frozen"]
         lines.append(f"frozen on {out['frozen']} in {freeze}")
+        if outcomes is None:
+            lines.append(f"next, once it is known what came: balance-sim score {freeze} OUTCOMES")
     if outcomes is not None:
         record = load_scenario(scenario) if scenario is not None else _own_scenario(forecast)
         more, scored_lines = _scored(made, outcomes, data, kinds_of(forecast), record)
@@ -148,11 +163,12 @@ def _scored(
 
     def lines() -> Iterator[str]:
         one = scored.scores["model"]
-        yield f"{one.n} dyads, {one.events} made an agreement"
-        yield from [*detectable_lines(one), "", *accord_lines(scored.scores)]
-        yield f"skill is against the {scored.reference}"
-        yield from gain_lines(scored.scores)
-        yield from (line for note in scored.notes for line in wrapped(f"note: {note}"))
+        said = (
+            f"{one.events:,} of {one.n:,} dyads made an agreement, {one.expected:.1f} were expected to. Skills are over"
+        )
+        yield from wrapped(f"{said} the {scored.reference} (0: no better, 1: perfect); CIs resample dyads.", "")
+        yield from ["", *accord_lines(scored.scores), "", *gain_lines(scored.scores), *detectable_lines(one)]
+        yield from note_lines(scored.notes)
 
     plain: dict[str, Any] = plain_data(out)
     return plain, lines()
@@ -201,7 +217,7 @@ def score_result(result: Result, outcomes: Path, case_id: str | None, runs: int 
     """The scores of a finished study, in the arm that changes nothing, with what was scored.
 
     runs: replications simulated again for the probabilities; a few dozen if None."""
-    from balance_sim.analysis.dyad_probabilities import dyad_probabilities
+    from balance_sim.analysis.dyad_probabilities import RUNS, dyad_probabilities
     from balance_sim.evidence.cases.scores import score_case
     from balance_sim.evidence.cases.tables import responses_of
 
@@ -217,6 +233,7 @@ def score_result(result: Result, outcomes: Path, case_id: str | None, runs: int 
         "about": f"{result.scenario.name}, arm {result.headline_arm}, {finished} replications",
         "arm": result.headline_arm,
         "runs": finished,
+        "simulated_again": min(finished, runs or RUNS),
         "failed_runs": len(result.failed),
         **score_case(result.scenario, p, responses, effect),
     }
@@ -246,23 +263,37 @@ def score_frozen(frozen: Path, outcomes: Path, case_id: str | None, scenario: Pa
     }
 
 
-def _case_text(scored: dict[str, Any]) -> Iterator[str]:
-    """The scores of one case for a terminal."""
+def _case_text(scored: dict[str, Any], names: dict[str, str], *, verbose: bool) -> Iterator[str]:
+    """The scores of one case for a terminal. verbose: every response, else the first MOST_RESPONSES."""
+    again = f" (probabilities from {scored['simulated_again']} of them)" if "simulated_again" in scored else ""
     yield from wrapped(
-        f"{scored['about']}: "
-        f"{scored['agreements']} agreements, {scored['responding_pairs']} of {scored['pairs']} dyads; "
-        f"{scored['expected_accords']:.1f} dyads are expected to sign"
+        f"{scored['about']}: {scored['agreements']} agreements on record, of {scored['responding_pairs']} of "
+        f"{scored['pairs']} dyads; {scored['expected_accords']:.1f} dyads are expected to sign{again}.",
+        "",
     )
-    yield from ["", *case_lines(scored)]
-    yield "\nrecorded responses: rank of the best dyad, and the model's probabilities"
-    for row in scored["responses"]:
-        who = ", ".join(f"{pair} {p:.3f}" for pair, p in zip(row["pairs"][:4], row["p"], strict=False))
-        more = ", ..." if len(row["pairs"]) > 4 else ""
-        front = f"  {row['date']:<10} {row['direction']:<9} {row['best_rank']:>4}"
-        yield from wrapped(f"{front}  {who}{more}", " " * (len(front) + 2))
+    told = [f"{said} {_judged(scored, of)}" for of, said in MEASURES.items()]
+    yield from wrapped(f"The model beside past agreements of the dyads: {', '.join(told)}.", "")
+    yield from ["", *case_lines(scored), ""]
+    rows = [("date", "response", "rank", "dyad and probability")]
+    shown = scored["responses"] if verbose else scored["responses"][:MOST_RESPONSES]
+    for row in shown:
+        pairs = zip(row["pairs"], row["p"], strict=False)
+        told = [f"{dyad_name(names, *pair.split('-'))} {p:.3f}" for pair, p in pairs]
+        more = f", and {len(told) - 1} more" if len(told) > 1 else ""
+        rows.append((row["date"], row["direction"], str(row["best_rank"]), told[0] + more))
+    yield f"recorded responses: rank of the likeliest dyad of {scored['pairs']}, and the model's probability"
+    yield from table(rows, "<<><", indent="  ")
+    if len(shown) < len(scored["responses"]):
+        yield f"  {len(scored['responses']) - len(shown)} more: --verbose"
     for row in scored["not_scored"]:
         text = f"not scored: {row['state_a']}-{row['state_b']} {row['date']}: {row['reason']}"
-        yield from (f"  {line}" for line in wrapped(text))
+        yield from wrapped(text)
+
+
+def _judged(scored: dict[str, Any], measure: str) -> str:
+    """What the gain on past agreements allows to say."""
+    ci = scored["earlier_accords"]["model_gains"][measure]["ci95"]
+    return "no CI" if not ci else "better" if ci[0] > 0 else "worse" if ci[1] < 0 else "not distinguishable"
 
 
 @click.command()
@@ -292,23 +323,25 @@ def cases(
     wanted = read_cases_plan(plan)
     found: list[dict[str, Any]] = []
     failed = 0
-    for case in wanted.cases:
-        scenario = load_scenario(case.scenario)
-        arms = [name for name, arm in scenario.arms.items() if not (arm.drop or arm.add or arm.set)]
-        click.echo(f"{scenario.name} ...", err=True)
-        result = run(
-            scenario,
-            runs or wanted.runs,
-            wanted.seed if seed is None else seed,
-            arms=arms,
-            workers=workers,
-            out=None if out is None else out / scenario.name,
-        )
-        failed += len(result.failed)
-        if case.case is None:
-            found.append({"scenario": scenario.name, "case": None, "runs": result.runs})
-        else:
-            found.append(score_result(result, wanted.responses, case.case))
+    scenarios = [load_scenario(case.scenario) for case in wanted.cases]
+    many = runs or wanted.runs
+    with Steps({scenario.name: 2 + 0.05 * many for scenario in scenarios}) as steps:
+        for case, scenario in zip(wanted.cases, scenarios, strict=True):
+            steps.begin(scenario.name)
+            result = run(
+                scenario,
+                many,
+                wanted.seed if seed is None else seed,
+                arms=[name for name, arm in scenario.arms.items() if not (arm.drop or arm.add or arm.set)],
+                workers=workers,
+                out=None if out is None else out / scenario.name,
+                progress=steps.replications,
+            )
+            failed += len(result.failed)
+            if case.case is None:
+                found.append({"scenario": scenario.name, "case": None, "runs": result.runs})
+            else:
+                found.append(score_result(result, wanted.responses, case.case))
     options.answer(
         {"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found, verbose=verbose), indent=2
     )
@@ -318,19 +351,32 @@ def cases(
 def _cases_text(title: str, found: list[dict[str, Any]], *, verbose: bool) -> Iterator[str]:
     """A line a case and measure; verbose: a block a case, three forecasts by three measures, and what the model gains
     on each baseline."""
-    yield f"{title}\n"
+    scored = [one for one in found if one["case"] is not None]
+    counts = sorted({one["runs"] for one in found})
+    runs = plural(counts[-1], "replication") if counts else "no replications"
+    yield from wrapped(f"{title} ({plural(len(scored), 'case')} scored, {runs} each)", "")
+    gains = [one["earlier_accords"]["model_gains"] for one in scored]
+    clear = sum(bool(ci := one["average_precision"]["ci95"]) and ci[0] > 0 for one in gains)
+    above = {of: sum((one[of]["value"] or 0.0) > 0 for one in gains) for of in MEASURES}
+    yield from wrapped(
+        "The model is better than past agreements of the dyads in average precision in "
+        f"{above['average_precision']} of {len(scored)} cases (with a 95 % CI above 0 in {clear}), in AUC in "
+        f"{above['auc']}, in the Brier score in {above['brier']}.",
+        "",
+    )
+    yield ""
     if verbose:
         yield from _in_blocks(found)
     else:
-        yield from gain_table([scored for scored in found if scored["case"] is not None])
-        yield from (f"{one['scenario']}: no responses on record; not scored" for one in found if one["case"] is None)
-    yield "A gain above 0 is the model's: higher average precision and AUC, lower Brier score."
+        yield from gain_table(scored)
+    yield from (f"{one['scenario']}: no responses on record; not scored" for one in found if one["case"] is None)
+    more = "" if verbose else "; --verbose adds the base rate and the Brier score"
+    yield from wrapped(f"gain: the model less past agreements, above 0 where the model ranks better{more}.")
 
 
 def _in_blocks(found: list[dict[str, Any]]) -> Iterator[str]:
     for scored in found:
         if scored["case"] is None:
-            yield f"{scored['scenario']}: no responses on record; not scored\n"
             continue
         how_many = f"{scored['responding_pairs']} of {scored['pairs']} dyads; {scored['runs']} replications"
         yield f"{scored['scenario']}: {scored['agreements']} agreements, {how_many}"

@@ -170,30 +170,6 @@ def coordination_record(
     }
 
 
-def coordination_lines(fit: CoordinationFit, data: EventData) -> list[str]:
-    """The fit for a terminal: what was read, estimates, both standard errors, z, and what was left out."""
-    width = max(28, *(len(name) for name in fit.effects))
-    notes = note_lines(fit, data)
-    return [
-        *read_lines(fit, data),
-        f"log-likelihood {fit.log_likelihood:.3f} (no effect {fit.log_likelihood_null:.3f}), AIC {fit.aic:.3f}",
-        "",
-        f"{'':<{width}}{'':>10}{'standard error':>20}",
-        f"{'effect':<{width}}{'estimate':>10}{'observed':>10}{'expected':>10}{'z':>8}",
-        *(
-            f"{row.effect:<{width}}{row.estimate:>10.4f}{row.standard_error:>10.4f}"
-            f"{row.fisher_standard_error:>10.4f}{row.z:>8.2f}"
-            for row in fit.table().itertuples(index=False)
-        ),
-        "",
-        "observed: from minus the Hessian, as programs report that fit by Newton's",
-        "  method or take a numerical Hessian; z = estimate / observed",
-        "expected: from the Fisher information, as programs report that fit by",
-        "  Fisher scoring (goldfish)",
-        *(["", *notes] if notes else []),
-    ]
-
-
 def read_lines(fit: CoordinationFit, data: EventData) -> list[str]:
     """How many events and actors there are."""
     first, last = (str(day.date()) for day in (data.events["date"].min(), data.events["date"].max()))

@@ -86,11 +86,13 @@ def goodness_of_fit(
     """
     span = span or own_span(scenario)
     chosen = chosen_arms(scenario, None if arm is None else [arm])[-1 if arm is not None else 0]
-    seen = (recorded(scenario) if observed is None else observed).signed_within(span)
+    every = recorded(scenario) if observed is None else observed
+    seen = every.signed_within(span)
     if len(seen) < 2:
+        last = f" (the record's last is of {date.fromordinal(int(every.signed.max()))})" if len(every) else ""
         raise WrongRequest(
             f"{len(seen)} bilateral agreements are on record from {span.first} until before {span.stop}: too few to "
-            "compare. Set --from and --until, or give a record with --against"
+            f"compare{last}. Set --from and --until, or give a record with --against"
         )
     if span.first < scenario.start:
         simulated = set_back(scenario, span, arm)

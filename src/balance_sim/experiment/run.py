@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.analysis.expected_effect import Channels, channels_of
-from balance_sim.analysis.placebos import Placebos, placebos
+from balance_sim.analysis.expected_effect import placebos_and_channels
 from balance_sim.analysis.result import AnalysedResult, kept_summary
 from balance_sim.model.baseline import try_terms
 from balance_sim.model.classes import classes_of, with_classes
@@ -57,6 +56,8 @@ STEP = 32
 MOST_RUNS = 10_000_000
 LARGE = 25
 """States from which on placebos take longer than a process does to start."""
+FEW = 128
+"""Replications that are simulated in one go while another process works out placebos: cut up they would take longer."""
 SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
 ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop loses half at most
 
@@ -189,11 +190,13 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     with sink, ExitStack() as stack:
         is_worth_it = placebos_ahead and workers > 1 and len(scenario.states) >= LARGE
         if is_worth_it and "placebos" not in kept_summary(None if out is None else Path(out), scenario, version()):
-            ahead = Background(partial(_placebos_and_channels, scenario, chosen))
+            ahead = Background(partial(placebos_and_channels, scenario, chosen))
             stack.callback(ahead.close)  # where the run ends without a result
         while True:
             sink.want(runs)
-            todo = missing(sink.done().get(0, []), runs, runs_a_shard(runs, workers))
+            at_once = ahead is not None and runs <= FEW and not (model or draws or own or rules)
+            todo = missing(sink.done().get(0, []), runs, runs if at_once else runs_a_shard(runs, workers))
+            todo = todo if at_once else list(starting_small(todo))
             simulated += todo
             done = runs - sum(len(block) for block in todo)
             if progress:
@@ -250,15 +253,22 @@ def keep_codebook(result: Result | SweepResult) -> None:
             store.write_text(CODEBOOK, text)
 
 
-def _placebos_and_channels(scenario: Scenario, arms: Sequence[str]) -> tuple[Placebos, Channels]:
-    """What takes time and depends on no run: placebos of the headline arm, channels of every arm."""
-    return placebos(scenario, headline_arm(scenario, arms)), channels_of(scenario, arms)
-
-
 def runs_a_shard(runs: int, workers: int) -> int:
     """Runs a block, so that every worker has the same to do and a block is worth its overhead."""
     rounds = max(ROUNDS, -(-runs // (workers * SHARD_RUNS)))
     return max(16, -(-runs // (workers * rounds)))
+
+
+def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]:
+    """The same replications in the same order, the first blocks cut to `size`, twice as many, and so on.
+
+    So a long study keeps its first results, and knows the time left, after seconds; later blocks are whole."""
+    for block in blocks:
+        first = block.first
+        while block.stop - first > size:
+            yield Block(first, first + size)
+            first, size = first + size, 2 * size
+        yield Block(first, block.stop)
 
 
 def run_tasks(job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None) -> Iterator[TaskResult]:

@@ -127,20 +127,17 @@ def act(
 
 
 def close_step(world: World, baseline: Baseline, state: BlockState, view: View) -> None:
-    """Effort follows insecurity, and the day is over. Raises InvalidNumber where either is no number."""
-    start, stop = world.grid[view.step], world.grid[view.step + 1]
-    share = threat.effort_share(stop - start, world.rules.effort_years)
-    state.effort = threat.effort_change(
-        state.effort,
-        view.insecurity,
-        baseline.insecurity,
-        world.rules.effort_slope,
-        world.rules.effort_max,
-        share,
-    )
-    refuse_invalid("insecurity", view.insecurity, world.codes, start, state.runs)
-    refuse_invalid("effort", state.effort, world.codes, start, state.runs)
-    state.day = stop
+    """Effort follows insecurity, and the day is over. Raises InvalidNumber where effort is no number."""
+    state.effort = effort_after(world, baseline, state.effort, view.insecurity, view.step)
+    refuse_invalid("effort", state.effort, world.codes, world.grid[view.step], state.runs)
+    state.day = world.grid[view.step + 1]
+
+
+def effort_after(world: World, baseline: Baseline, effort: Floats, insecurity: Floats, step: int) -> Floats:
+    """(..., n) effort at the end of a step, from that at its beginning and insecurity in it."""
+    share = threat.effort_share(world.grid[step + 1] - world.grid[step], world.rules.effort_years)
+    of = world.rules.effort_slope, world.rules.effort_max
+    return threat.effort_change(effort, insecurity, baseline.insecurity, *of, share)
 
 
 def turn_of_step(world: World, state: BlockState) -> None:

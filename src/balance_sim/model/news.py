@@ -91,8 +91,8 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     begins: an event counts from the step that begins on its date. pair_index: (n, n), as in World."""
     codes, names = scenario.codes, readings(scenario)
     audience = reading_of(scenario, names)
-    heed = {kind: attention_of_readings(scenario, kind, names) for kind in scenario.event_kinds}
     events = [event for event in scenario.events if event.accord is None]
+    heed = {kind: attention_of_readings(scenario, kind, names) for kind in {event.kind for event in events}}
     groups = tuple((name, tuple(group)) for name, group in scenario.groups.items())
     roles = [
         _own_roles(scenario, event)

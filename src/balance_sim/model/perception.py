@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from balance_sim.model import beliefs, threat
-from balance_sim.model.core import Floats, Ints, Rules, Shared, World
+from balance_sim.model.core import Bools, Floats, Ints, Rules, Shared, World
 from balance_sim.model.news import provoked_odds
 from balance_sim.model.state import BlockState, refuse_invalid
 
@@ -23,7 +24,8 @@ from balance_sim.model.state import BlockState, refuse_invalid
 class View:
     """What the states of R runs see and feel in one step. Good until the next step is perceived.
 
-    What the engine needs of all dyads is at hand; the matrices below are worked out when asked for."""
+    What the engine needs of all dyads is at hand; the matrices below are worked out when asked for. Where the runs are
+    one run in R steps (`weigh_steps`), step and day are (R,), and reliability and reliable have an axis more."""
 
     world: World
     step: int
@@ -41,6 +43,10 @@ class View:
     partners_log_mean: Floats  # (R,) mean over states of ln(1 + partners)
     reliability: Floats  # (n,)
     reliable: Floats  # (n, n) rho_j c_j p_ij
+
+    def left(self, half_life_days: float) -> Floats:
+        """What is left, since day 0, of what fades with such a half-life: a number, or (R,)."""
+        return np.asarray([2.0 ** (-day / half_life_days) for day in np.ravel(self.day)]).reshape(np.shape(self.day))
 
     @cached_property
     def against(self) -> Floats:
@@ -103,7 +109,7 @@ class View:
         world, rows = self.world, np.arange(self.world.n)
         attention = world.signature_attention[world.audience][:, None]
         news = self.announced[:, world.pair_index] * attention
-        against = world.odds_against[self.step][world.audience[:, None], world.pair_index]
+        against = world.odds_against[self.step][..., world.audience[:, None], world.pair_index]
         out = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
         out[:, rows, rows] = 1.0
         return out
@@ -196,8 +202,10 @@ def shared(world: World, step: int) -> Shared:
         calm, none = start.calm, np.zeros(sides.shape[1])
         whole = np.zeros((2 * audiences + 3, n, n))
         whole[audiences:-3, here, here] = 1.0
-        entries = _believed(world, step, sides, start.depth, calm, none, odds[sides, sides[::-1]], reliable)
-        whole[:, sides, sides[::-1]] = entries
+        at = sides, sides[::-1]
+        whole[:, *at] = _believed(
+            world, sides, start.depth, calm, none, world.odds_against[step], odds[at], reliable[at]
+        )
         found = Shared(whole, reliable)
         if len(kept) * n**2 * (len(whole) + 1) > KEPT:
             kept.clear()
@@ -207,21 +215,20 @@ def shared(world: World, step: int) -> Shared:
 
 def _believed(
     world: World,
-    step: int,
     sides: Ints,
     depth: Floats,
     calm: Floats,
     announced: Floats,
+    against: Floats,
     odds: Floats,
     reliable: Floats,
 ) -> Floats:
     """(2 A + 3, 2, K) what K dyads believe and are believed, in the order of `Workspace.beliefs`, either entry.
 
-    sides: (2, K) row of either entry; depth, calm, announced: (K,); odds: (2, K) of hostile intent, before agreements;
-    reliable: (n, n) rho_j c_j p_ij."""
-    place, each, rules = sides * world.n + sides[::-1], np.arange(sides.shape[1]), world.rules
+    sides: (2, K) row of either entry; depth, calm, announced: (K,); against: (A, K) odds against alignment, and odds:
+    (2, K) of hostile intent, both before agreements; reliable: (2, K) rho_j c_j p_ij."""
+    each, rules = np.arange(sides.shape[1]), world.rules
     heard = announced * world.signature_attention[:, None]
-    against = world.odds_against[step].take(world.pair_index.take(place[0]), axis=1)
     alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + heard)
     lend = threat.backing(depth, alignment, rules.beta)
     seen_by, audiences = world.audience[sides], len(alignment)
@@ -231,7 +238,7 @@ def _believed(
     out[audiences:-3] = alignment[:, None]
     out[-3] = threat.unallied(depth, alignment[seen_by, each])
     out[-2] = hostility
-    out[-1] = lend[seen_by, each] * reliable.take(place) * (1.0 - hostility)
+    out[-1] = lend[seen_by, each] * reliable * (1.0 - hostility)
     return out
 
 
@@ -244,8 +251,9 @@ def change(world: World, state: BlockState, step: int, announced: Floats) -> tup
     odds = world.intent_odds[step].take(entries.place)
     if state.provoked is not None and world.hazards is not None:
         odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[entries.place]]
-    reliable = shared(world, step).reliable
-    return entries, _believed(world, step, entries.sides, depth, calm, nats, odds, reliable)
+    reliable = shared(world, step).reliable.take(entries.place)
+    against = world.odds_against[step].take(pair, axis=1)
+    return entries, _believed(world, entries.sides, depth, calm, nats, against, odds, reliable)
 
 
 def _moved(world: World, state: BlockState, announced: Floats) -> tuple[Ints, Ints, Floats, Floats, Floats]:
@@ -277,7 +285,7 @@ def hostility_toward(world: World, state: BlockState, step: int, k: int) -> Floa
 
 
 def announcements(world: World, state: BlockState, day: float) -> Floats:
-    """(R, P) evidence, in nats, of agreements signed and not yet in force.
+    """(R, P) evidence, in nats, of agreements signed and not yet in force, on a day.
 
     Until it enters into force an agreement is evidence that fades; in force it acts by its depth."""
     a, pairs = state.accords, len(world.first)
@@ -292,7 +300,7 @@ def perceive(world: World, state: BlockState, step: int) -> View:
     """What the states of all runs see and feel in a step.
 
     The view's arrays are the state's own workspace: they hold until the next call."""
-    workspace, s0 = state.workspace, world.rules.s0
+    workspace = state.workspace
     middle = (world.grid[step] + world.grid[step + 1]) / 2
     announced = announcements(world, state, middle)
     entries, values = change(world, state, step, announced)
@@ -303,12 +311,19 @@ def perceive(world: World, state: BlockState, step: int) -> View:
         before = entries.put(workspace.beliefs, runs, values)
         _weigh(world, state, runs)
         entries.put_back(workspace.beliefs, runs, before)
+    np.add(workspace.defence, world.capability * (1.0 + state.effort), out=workspace.defence)
     for name, values_of in (("threat", workspace.total), ("defence", workspace.defence)):
         refuse_invalid(name, values_of, world.codes, middle, state.runs)
+    return view_of(world, state, step, announced, start.reliable)
+
+
+def view_of(world: World, state: BlockState, step: Any, announced: Floats, reliable: Floats) -> View:
+    """The view of what lies in the state's workspace. step: one, or (R,)."""
+    workspace, s0 = state.workspace, world.rules.s0
     return View(
         world=world,
         step=step,
-        day=middle,
+        day=(world.grid[step] + world.grid[step + 1]) / 2,
         depth=state.depth,
         announced=announced,
         unopposed=workspace.unopposed,
@@ -321,12 +336,51 @@ def perceive(world: World, state: BlockState, step: int) -> View:
         insecurity=threat.insecurity(workspace.total, workspace.defence, s0),
         partners_log_mean=state.log_partners.mean(axis=-1),
         reliability=world.reliability[step],
-        reliable=start.reliable,
+        reliable=reliable,
     )
 
 
+def weigh_steps(
+    world: World, state: BlockState, steps: Ints, announced: Floats, beside: tuple[World, Floats] | None = None
+) -> Floats:
+    """One run in several steps, each as if it were a run, with the agreements in force of the start: fills the state's
+    workspace as `perceive` does, but that efforts are still to be added to its defence. Returns (K, n, n) rho_j c_j
+    p_ij.
+
+    announced: (K, P) nats. beside: another world, and its beliefs in these steps with as much announced, as
+    `Workspace.beliefs` has them: where the two worlds are alike they are taken from there."""
+    beliefs, start, here, n = state.workspace.beliefs, world.at_start, np.arange(world.n), world.n
+    reliable = world.reliability[steps][:, None] * world.projected
+    if beside is None:
+        beliefs[:] = 0.0
+        beliefs[len(world.audience_rows) : -3, :, here, here] = 1.0
+        row, pair = np.divmod(np.arange(announced.size), len(world.first))
+    else:
+        beliefs[:] = beside[1]
+        row, pair = np.nonzero(_differ(world, beside[0], steps))
+    sides = np.stack([world.first.take(pair), world.second.take(pair)])
+    seat = row * n**2 + sides * n + sides[::-1]
+    against, odds = world.odds_against[steps][row, :, pair].T, world.intent_odds[steps].take(seat)
+    nats, depth, calm = announced[row, pair], start.depth.take(pair), start.calm.take(pair)
+    believed = _believed(world, sides, depth, calm, nats, against, odds, reliable.take(seat))
+    beliefs.reshape(len(beliefs), -1)[:, seat] = believed
+    _weigh(world, state, slice(0, len(steps)))
+    return reliable
+
+
+def _differ(world: World, other: World, steps: Ints) -> Bools:
+    """(K, P) dyads that are told other things in two worlds, or of which a side is not as reliable."""
+    told = (world.odds_against[steps] != other.odds_against[steps]).any(axis=1)
+    intent = world.intent_odds[steps] != other.intent_odds[steps]
+    lost = world.reliability[steps] != other.reliability[steps]
+    first, second = world.first, world.second
+    aimed = intent[:, first, second] | intent[:, second, first]
+    return np.asarray(told | aimed | lost[:, first] | lost[:, second])
+
+
 def _weigh(world: World, state: BlockState, runs: slice) -> None:
-    """From the beliefs of a few runs, laid in the workspace, to the threat to each state and what defends it."""
+    """From the beliefs of a few runs, laid in the workspace, to the threat to each state and what others lend it, which
+    goes where its defence will stand."""
     workspace, few, audiences = state.workspace, runs.stop - runs.start, len(world.audience_rows)
     unopposed, sided = workspace.unopposed[runs], workspace.sided[runs]
     free, hostility, willing = workspace.beliefs[-3:, :few]
@@ -342,8 +396,4 @@ def _weigh(world: World, state: BlockState, runs: slice) -> None:
     for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
         np.matmul(threats[:, seen_by], as_seen, out=sided[:, seen_by])
     np.sqrt(threats, out=workspace.roots[runs])
-    np.add(
-        threat.lent(willing, sided, total),
-        world.capability * (1.0 + state.effort[runs]),
-        out=workspace.defence[runs],
-    )
+    workspace.defence[runs] = threat.lent(willing, sided, total)

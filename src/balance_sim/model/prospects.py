@@ -128,7 +128,9 @@ class Prospects:
         """b_ij: share of its support that alter lends already."""
         world, pair = self.world, self.pair
         reading, size = world.audience[self.ego], len(world.first)
-        against = world.odds_against[self.view.step].take(reading * size + pair)
+        odds = world.odds_against[self.view.step]  # (A, P), or (R, A, P)
+        place = reading * size + pair
+        against = odds.take(place if odds.ndim == 2 else self.run * odds[0].size + place)
         news = self.view.announced.take(self.run * size + pair) * world.signature_attention[reading]
         own = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
         return threat.backing(self.depth, own, world.rules.beta)
@@ -137,14 +139,27 @@ class Prospects:
     def support(self) -> Floats:
         """s_ij: what alter can bring to ego's side."""
         firm = threat.firmness(self.view.sided.take(self.at), self.view.total.take(self.row))
-        return threat.support(self.view.reliable.take(self.apart), firm, self.hostility)
+        reliable = self.view.reliable  # (n, n), or (R, n, n)
+        return threat.support(reliable.take(self.apart if reliable.ndim == 2 else self.at), firm, self.hostility)
+
+    @cached_property
+    def insecurity(self) -> Floats:
+        return self.view.insecurity.take(self.row)
+
+    def fading(self, half_life_days: float) -> Floats:
+        """What is left of what fades with such a half-life, since day 0: a number, or (C,)."""
+        left = self.view.left(half_life_days)
+        return left.take(self.run) if left.ndim else left
 
     @cached_property
     def log_gain(self) -> Floats:
         """ln(G_ij + floor); G_ij: marginal drop in ego's insecurity, with the support that alter brings now."""
-        added = np.maximum(self.world.ladder.depth[self.kind] - self.backing, 0.0) * self.support
-        gain = threat.marginal_gain(self.view.insecurity.take(self.row), self.balance, added)
-        return np.log(gain + self.world.rules.gain_floor)
+        one, each = (self.dyads, self.kinds_each) if self.kinds_each > 1 else (self, 1)
+        backing, support, insecurity, balance = (
+            np.repeat(of, each) if each > 1 else of for of in (one.backing, one.support, one.insecurity, one.balance)
+        )
+        added = np.maximum(self.world.ladder.depth[self.kind] - backing, 0.0) * support
+        return np.log(threat.marginal_gain(insecurity, balance, added) + self.world.rules.gain_floor)
 
     @cached_property
     def overlap(self) -> Floats:

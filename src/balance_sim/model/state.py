@@ -174,8 +174,8 @@ class Workspace:
     scratch: Floats  # (few, n, n)
 
     @staticmethod
-    def lay(runs: int, audiences: int, n: int) -> Workspace:
-        few = min(runs, max(1, AT_ONCE // n**2))
+    def lay(runs: int, audiences: int, n: int, few: int | None = None) -> Workspace:
+        few = few or min(runs, max(1, AT_ONCE // n**2))
         return Workspace(
             unopposed=np.empty((runs, n, n)),
             hostility=np.empty((runs, n, n)),

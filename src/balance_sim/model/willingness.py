@@ -178,8 +178,8 @@ def _activity(x: Extremes) -> Bounds:
 @term(_activity, group="network", reads="date")
 def activity(p: Prospects) -> Floats:
     """ln(1 + what alter signed of late) less its mean. Activity of actors: Snijders 2001; Kinne 2018."""
-    fade = 2.0 ** (-p.view.day / p.world.rules.activity_half_life_days)
-    logs = np.log1p(p.state.active * fade)
+    left = p.view.left(p.world.rules.activity_half_life_days)
+    logs = np.log1p(p.state.active * left[..., None])
     return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
 
 
@@ -211,7 +211,7 @@ def experience(p: Prospects) -> Floats:
     """Share of what ego signed, fading, that it signed with alter, 0..1: e_ij / (1 + sum_k e_ik).
 
     Persistence as relative frequency: Butts 2008, Sociological Methodology 38: 155-200, sec. 3."""
-    fade = 2.0 ** (-p.view.day / p.world.rules.experience_half_life_days)
+    fade = p.fading(p.world.rules.experience_half_life_days)
     ours = p.state.experience.take(p.run * len(p.world.first) + p.pair) * fade
     return np.asarray(ours / (1.0 + p.state.engaged.take(p.row) * fade))
 
@@ -267,7 +267,8 @@ def hub_doubt(p: Prospects) -> Floats:
     for hub in p.world.patrons:
         of_hub = np.flatnonzero(p.world.patron_of[:, hub].take(p.ego))
         shared = np.minimum(*(p.state.depth.take(side[of_hub] * n + hub) for side in (p.row, p.other)))
-        doubted = shared * (1.0 - p.view.reliability[hub])
+        reliability = p.view.reliability[..., hub]  # a number, or (R,)
+        doubted = shared * (1.0 - (reliability.take(p.run[of_hub]) if reliability.ndim else reliability))
         most[of_hub] = np.maximum(most[of_hub], doubted)
     return most
 

@@ -14,7 +14,7 @@ against the filtered estimate.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -23,169 +23,17 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Baseline, World
-from balance_sim.model.engine import close_step, perceive
-from balance_sim.model.network import begin_network
-from balance_sim.model.news import evidence
-from balance_sim.model.pipeline import by_state, initial_agreements, rates_at_start, speed, usual_talks
-from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import BlockState
+from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, World
+from balance_sim.model.pipeline import speed
 from balance_sim.model.thinning import mean_openness, opportunity_rate
-from balance_sim.model.threat import over
-from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
-from balance_sim.model.world import by_audience, event_days
 from balance_sim.replications.filtered import TalksAtStart, Windows, focal_windows
 from balance_sim.replications.outcomes import numbers_of_agreements
-from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.replications.spans import WillingnessOverTime, course, in_spans, spans
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-
-SCARCE = "talks_budget"  # the term that reads talks under way
-SPANS = 20  # of the scenario's length, at least: dates at which beliefs are looked at
-NO_RUN = np.zeros(1, dtype=np.uint64)
-
-
-@dataclass(frozen=True)
-class WillingnessOverTime:
-    """What an arm's states want over time. K spans, P dyads, M kinds."""
-
-    world: World  # in spans: see `in_spans`
-    dyads: Ints  # (P,) which of the world's
-    consent: Floats  # (K, P, M) probability that both sides consent at an opportunity
-    gain: Floats  # (K, P, M) sum of both sides' log gain, which sets the pace of talks
-    steady: Floats  # (2, P, M) what both sides' willingness is in any span
-    states: tuple[BlockState, ...]  # as each span finds them
-
-    def of(self, dyads: Ints) -> WillingnessOverTime:
-        """Of some of the dyads. dyads: sorted."""
-        rows = np.searchsorted(self.dyads, dyads)
-        some = {name: getattr(self, name)[:, rows] for name in ("consent", "gain", "steady")}
-        return replace(self, dyads=dyads, **some)
-
-
-def spans(worlds: Worlds, least: int = SPANS) -> Ints:
-    """(K + 1,) steps at which spans begin, and the number of steps: even, cut at the dates of all arms' events."""
-    world, days = worlds.reference, set(event_days(worlds.scenario))
-    even, edges = world.grid[-1] / least, [0]
-    for step in range(1, world.steps):
-        if world.grid[step] in days or world.grid[step + 1] - world.grid[edges[-1]] > even:
-            edges.append(step)
-    return np.array([*edges, world.steps])
-
-
-def in_spans(world: World, edges: Ints) -> World:
-    """The world with a few long steps: in each span, its evidence is that of the step in the middle."""
-    grid = world.grid[edges]
-    steps = np.searchsorted(world.grid, (grid[1:] + grid[:-1]) / 2, side="right") - 1
-    return replace(
-        world,
-        grid=grid,
-        odds_against=world.odds_against[steps],
-        intent_odds=world.intent_odds[steps],
-        reliability=world.reliability[steps],
-        at_start=replace(world.at_start, kept={}),
-    )
-
-
-def with_event(world: World, scenario: Scenario, event: Event) -> World:
-    """A world in spans, with one more event. scenario: the arm's own version, for who heeds what."""
-    moments, starts = (world.grid[1:] + world.grid[:-1]) / 2, world.grid[:-1]
-    alone = by_audience(scenario.model_copy(update={"events": (event,)}))
-    more = evidence(alone, moments, starts, world.pair_index)
-    odds_against, intent_odds = world.odds_against.copy(), world.intent_odds.copy()
-    odds_against[..., more.pairs] *= np.exp(-more.align)
-    intent_odds.reshape(len(moments), -1)[:, more.places] *= np.exp(more.intent)
-    reliability = world.reliability * np.exp(-more.lost)
-    return replace(
-        world,
-        odds_against=odds_against,
-        intent_odds=intent_odds,
-        reliability=reliability,
-        at_start=replace(world.at_start, kept={}),
-    )
-
-
-def at_start(world: World) -> BlockState:
-    """The state of one replication at day 0 with the record alone: no talks but those on record, no provocations."""
-    state = begin_network(world, NO_RUN)
-    state.accords = initial_agreements(world, 0, NO_RUN)
-    announced = state.accords.stage == 1
-    state.touched[0, state.accords.pair[announced]] = True
-    return state
-
-
-def course(
-    world: World,
-    baseline: Baseline,
-    dyads: Ints | None = None,
-    *,
-    start: BlockState | None = None,
-    beside: WillingnessOverTime | None = None,
-) -> WillingnessOverTime:
-    """What the states of some dyads, or of all, want in each span.
-
-    world: in spans; start: what `at_start` gives for a world with the same record, left as it is. beside: the course,
-    of these dyads among others and from the same start, of the world that `with_event` made this one of: nothing is
-    worked out again that comes before the event."""
-    scarce = world.rules.weights[SCARCE] != 0
-    if scarce and dyads is not None:
-        return course(world, baseline, start=start).of(dyads)
-    dyads = np.arange(len(world.first)) if dyads is None else dyads
-    state, kinds, pairs = replace(start or at_start(world)), len(world.ladder.names), len(dyads)
-    first, second = world.first[dyads], world.second[dyads]
-    ego = np.repeat(np.concatenate([first, second]), kinds)
-    alter = np.repeat(np.concatenate([second, first]), kinds)
-    kind = np.tile(np.arange(kinds), 2 * pairs)
-    run = np.zeros(len(kind), dtype=np.int64)
-    unmoved = steady_terms(world)
-    later = [name for name in terms_of(world) if name not in unmoved]
-    steady: Floats | None = None
-    both, gains, states = [], [], []
-    if beside is not None and (before := _alike(world, beside.world)):
-        rows = np.searchsorted(beside.dyads, dyads)
-        both, gains = (list(of[:before, rows]) for of in (beside.consent, beside.gain))
-        steady, states = beside.steady[:, rows].ravel(), list(beside.states[:before])
-        state = replace(beside.states[before]) if before < world.steps else state
-    for step in range(len(states), world.steps):
-        if scarce and state.talks is None:
-            state.talks = baseline.talks.reshape(-1, world.n)[:1]
-        states.append(replace(state))
-        view = perceive(world, state, step)
-        seen = Prospects(world, baseline, view, state, run, ego, alter, kind, kinds_each=kinds, mirrored=True)
-        if steady is None:
-            steady = willingness(seen, unmoved)
-        wanted = consent(willingness(seen, later, steady)).reshape(2, pairs, kinds)
-        both.append(wanted[0] * wanted[1])
-        gains.append(seen.log_gain.reshape(2, pairs, kinds).sum(axis=0))
-        if scarce:
-            state.talks = _talks_after(world, baseline, state, wanted, step)
-        close_step(world, baseline, state, view)
-    assert steady is not None  # there is a span at least
-    unchanging = steady.reshape(2, pairs, kinds)
-    return WillingnessOverTime(world, dyads, np.stack(both), np.stack(gains), unchanging, tuple(states))
-
-
-def _talks_after(world: World, baseline: Baseline, state: BlockState, wanted: Floats, step: int) -> Floats:
-    """(1, n) expected talks under way at the end of a span: on the way from those at its beginning to the steady state
-    of the span's consent, as fast as talks end at the start's. wanted: (2, P, M)."""
-    at_start = baseline.keen.reshape(-1, *wanted.swapaxes(0, 1).shape)[0]
-    steady, usual = (usual_talks(world, keen) for keen in (wanted.swapaxes(0, 1), at_start))
-    ends = over(by_state(world, rates_at_start(world, at_start).sum(axis=-1)), usual) / DAYS_PER_YEAR
-    left = np.exp(-ends * (world.grid[step + 1] - world.grid[step]))
-    assert state.talks is not None
-    return np.asarray(steady + (state.talks - steady) * left)
-
-
-def _alike(world: World, other: World) -> int:
-    """How many spans go by before the evidence in two worlds differs."""
-    differ = np.zeros(world.steps, dtype=bool)
-    for name in ("odds_against", "intent_odds", "reliability"):
-        mine, theirs = (getattr(one, name).reshape(world.steps, -1) for one in (world, other))
-        differ |= (mine != theirs).any(axis=1)
-    return int(differ.argmax()) if differ.any() else world.steps
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ from balance_sim.model.classes import standing, step_before
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.state import AgreementRows, BlockState
-from balance_sim.replications.expected import Estimator, Expected, WillingnessOverTime, course, in_spans
+from balance_sim.replications.expected import Estimator, Expected
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
 from balance_sim.replications.scene import StateMetrics
+from balance_sim.replications.spans import WillingnessOverTime, course, in_spans
 from balance_sim.scenario.fingerprint import LISTS
 
 Floats = npt.NDArray[np.float64]
@@ -133,7 +134,7 @@ def _dependence(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
     """Emerson 1962: the share of the player's defence that others lend."""
     parts = []
     for i in own:
-        lent = scene.influence(int(i))
+        lent = scene.influence(int(i)).copy()
         lent[:, own] = 0.0
         parts.append(lent.sum(axis=1))
     return np.asarray(np.mean(parts, axis=0))

@@ -12,7 +12,7 @@ window ends), with the event and without. So the event can be set beside many pl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -22,12 +22,11 @@ from balance_sim.model import responses
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import classes_of
 from balance_sim.model.core import DIRECTIONS, World
-from balance_sim.model.engine import Observer, close_step, perceive
+from balance_sim.model.engine import Observer
 from balance_sim.model.news import attention_to
 from balance_sim.model.perception import View
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
-from balance_sim.replications.expected import at_start, in_spans, with_event
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
 from balance_sim.replications.own import Own
 from balance_sim.replications.players import Cast, PlayerMeasures
@@ -38,6 +37,7 @@ from balance_sim.replications.scene import (
     focal_roles,
     state_metrics,
 )
+from balance_sim.replications.spans import Together, at_start, in_spans, with_event
 from balance_sim.replications.tables import DECIMALS
 from balance_sim.scenario.schema import Event, Scenario
 
@@ -193,8 +193,9 @@ class Frozen:
         focal = int(np.searchsorted(world.grid, world.focal_day))
         self.worlds, self.scenario = worlds, lacking
         self.world = in_spans(world, np.unique([0, focal, step, step + 1]))
-        self.state = at_start(self.world)
-        self.without = self._scene(self.world, at_start(self.world))
+        self.state, self.steps = at_start(self.world), np.arange(self.world.steps)
+        self.control = Together.of(self.world, worlds.baseline, self.state, self.steps)
+        self.without = self._scene(self.control)
 
     @staticmethod
     def of(worlds: Worlds, lacking: Scenario) -> Frozen | None:
@@ -203,14 +204,15 @@ class Frozen:
         step = step_at(world.grid, world.focal_day, min(worlds.scenario.report.windows))
         return None if step is None else Frozen(worlds, lacking, step)
 
-    def _scene(self, world: World, state: BlockState) -> StateMetrics:
-        for step in range(world.steps - 1):
-            close_step(world, self.worlds.baseline, state, perceive(world, state, step))
-        return StateMetrics(world, self.worlds.baseline, state, perceive(world, state, world.steps - 1))
+    def _scene(self, found: Together) -> StateMetrics:
+        """The last of the spans."""
+        last = found.states(self.state)[-1]
+        return StateMetrics(found.world, self.worlds.baseline, last, found.seen(len(self.steps) - 1))
 
     def shift(self, event: Event, cast: EventRoles) -> Shift:
         """What an event moves for a cast."""
-        having = self._scene(with_event(self.world, self.scenario, event), replace(self.state))
+        told = with_event(self.world, self.scenario, event)
+        having = self._scene(Together.of(told, self.worlds.baseline, self.state, self.steps, self.control))
         there, here = (
             {outcome: float(of[0]) for outcome, of in state_metrics(scene, cast, apart=True).items()}
             for scene in (having, self.without)

@@ -6,8 +6,10 @@ to act; only what is asked for is worked out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -115,43 +117,61 @@ def focal_roles(worlds: Worlds) -> EventRoles:
     return roles_of(worlds, worlds.classes, worlds.reference.focal_day)
 
 
+def kept[Told](work_out: Callable[..., Told]) -> Callable[..., Told]:
+    """A measure of a scene that is worked out once for each of its arguments: casts have hosts and rivals in common.
+    What it gives is shared: nobody may change it."""
+
+    @wraps(work_out)
+    def found(scene: StateMetrics, *of: Any) -> Told:
+        key = work_out, *of
+        if key not in scene.known:
+            scene.known[key] = work_out(scene, *of)
+        told: Told = scene.known[key]
+        return told
+
+    return found
+
+
 class StateMetrics:
-    """One view, and what several casts read of it. Good as long as the view. Columns are kept by state."""
+    """One view, and what several casts read of it. Good as long as the view. What is read is kept by state."""
 
     def __init__(self, world: World, baseline: Baseline, state: BlockState, view: View) -> None:
         self.world, self.baseline, self.state, self.view = world, baseline, state, view
-        self._beside: dict[int, Floats] = {}
+        self.known: dict[object, Any] = {}
 
+    @kept
     def beside(self, k: int) -> Floats:
         """(R, A, n) a_jk: how far each j is thought to stand with k, as each audience reads it; a_kk = 1."""
-        if k not in self._beside:
-            world, view = self.world, self.view
-            others = np.delete(np.arange(world.n), k)
-            pairs = world.pair_index[others, k]
-            news = view.announced[:, None, pairs] * world.signature_attention[:, None]
-            accord = world.rules.alpha_acc * view.depth[:, None, others, k] + news
-            out = np.ones((len(view.depth), len(world.signature_attention), world.n))
-            out[:, :, others] = alignment_with(world.odds_against[view.step][:, pairs], accord)
-            self._beside[k] = out
-        return self._beside[k]
+        world, view = self.world, self.view
+        others = np.delete(np.arange(world.n), k)
+        pairs = world.pair_index[others, k]
+        news = view.announced[:, None, pairs] * world.signature_attention[:, None]
+        accord = world.rules.alpha_acc * view.depth[:, None, others, k] + news
+        out = np.ones((len(view.depth), len(world.signature_attention), world.n))
+        out[:, :, others] = alignment_with(world.odds_against[view.step][:, pairs], accord)
+        return out
 
     def own(self, k: int) -> Floats:
         """(R, n) a_ik as each i reads it."""
         return np.asarray(self.beside(k)[:, self.world.audience, np.arange(self.world.n)])
 
+    @kept
     def relation(self, k: int) -> Floats:
         """(R, n) R_ik: how each i sees k."""
         return responses.relations(self.own(k), 1.0 - self.view.unopposed[:, :, k])
 
+    @kept
     def relation_of(self, i: int) -> Floats:
         """(R, n) R_ik: how i sees each k."""
         seen_by_i = self.beside(i)[:, self.world.audience[i]]
         return responses.relations(seen_by_i, 1.0 - self.view.unopposed[:, i])
 
+    @kept
     def hostility(self, k: int) -> Floats:
         """(R, n) L_ik: hostility of k as each i sees it; 0 on itself."""
         return hostility_toward(self.world, self.state, self.view.step, k)
 
+    @kept
     def drawn_in(self, k: int) -> Floats:
         """(R, n) f_ik sum_j h_ij lend_jk: what k would lend to i's other adversaries, in nats."""
         unopposed = np.maximum(self.view.unopposed[:, :, k], np.finfo(np.float64).tiny)
@@ -168,6 +188,7 @@ class StateMetrics:
         ]
         return np.asarray(threat.unallied(depth, self.own(k)) * sum(parts))
 
+    @kept
     def credibility(self, a: int, b: int) -> Floats:
         """(R, n) of each state as a mediator between a and b."""
         against, reach = 1.0 - self.view.unopposed, self.world.reach
@@ -190,6 +211,7 @@ class StateMetrics:
         own = self.beside(k)[:, self.world.audience[k]]
         return threat.backing(self.view.depth[:, k], own, self.world.rules.beta)
 
+    @kept
     def influence(self, k: int) -> Floats:
         """(R, n) of each i over k."""
         return responses.influence(self.backing(k), self.support(k), self.view.defence[:, k, None])
@@ -204,6 +226,7 @@ class StateMetrics:
         ]
         return np.asarray(np.mean(gaps, axis=0))
 
+    @kept
     def room(self, i: int) -> tuple[Floats, Floats]:
         """(R,) i's room for manoeuvre: partners worth having that would agree; and how often all who are
         worth having would, a year."""
@@ -240,7 +263,7 @@ def metrics_of_host(scene: StateMetrics, cast: EventRoles, host: int, *, apart: 
     """What a scene holds of the cast's host."""
     view = scene.view
     room, agreeing = scene.room(host)
-    lent = scene.influence(host)
+    lent = scene.influence(host).copy()
     lent[:, host] = 0.0
     partners = [i for i in cast.participants if i != host]
     out = {

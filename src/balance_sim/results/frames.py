@@ -48,6 +48,9 @@ class Outcomes:
         self._order = np.lexsort((run, place))
         self._front = pd.DataFrame({"run": run[self._order].astype(np.int32)})
         self._front["arm"] = pd.Series(np.repeat(self.arms, np.bincount(place)), dtype=str)
+        edges = np.searchsorted(place[self._order], np.arange(len(self.arms) + 1))
+        self._rows = {arm: slice(*of) for arm, of in zip(self.arms, pairwise(edges), strict=True)}
+        self._runs = {arm: pd.Index(self._front["run"].iloc[rows]) for arm, rows in self._rows.items()}
         self._fits = max(HELD // max(8 * len(run), 1), 2)  # outcomes held at once
         self._held: LRUCache[str, Floats] = LRUCache(self._fits)
         if self.arms:
@@ -56,11 +59,19 @@ class Outcomes:
 
     def frame(self, *names: str) -> pd.DataFrame:
         """One row a run and arm, sorted by arm and run: run, arm, and these outcomes. Raises KeyError."""
+        found = self._values(*names)
+        columns = pd.DataFrame({name: found[name] for name in names}, index=self._front.index, copy=False)
+        return pd.concat([self._front, columns], axis=1)
+
+    def of(self, arm: str, name: str) -> pd.Series[float]:
+        """An outcome of one arm, by run: a stretch of what is held, not a copy. Raises KeyError."""
+        return pd.Series(self._values(name)[name][self._rows[arm]], index=self._runs[arm], name=name, copy=False)
+
+    def _values(self, *names: str) -> dict[str, Floats]:
         found = {name: self._held[name] for name in names if name in self._held}
         if lacking := [name for name in names if name not in found]:
             found |= self._read(lacking)
-        columns = pd.DataFrame({name: found[name] for name in names}, index=self._front.index, copy=False)
-        return pd.concat([self._front, columns], axis=1)
+        return found
 
     def _read(self, lacking: Sequence[str]) -> dict[str, Floats]:
         """What is lacking of what is asked for, and what comes after it in the tables, which will be asked for next."""
@@ -78,13 +89,6 @@ class Outcomes:
         for name in reversed(wanted):  # what was asked for is kept longest
             self._held[name] = found[name]
         return found
-
-
-def by_arm(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Each arm's rows of such a frame, sorted by arm, indexed by run: stretches of it, not copies."""
-    arms = frame["arm"].to_numpy()
-    edges = [0, *(np.flatnonzero(arms[1:] != arms[:-1]) + 1), len(arms)] if len(arms) else []
-    return {str(arms[first]): frame.iloc[first:stop].set_index("run") for first, stop in pairwise(edges)}
 
 
 # -- curves ------------------------------------------------------------------------------------------

@@ -296,7 +296,7 @@ _DELIMITERS = {",": "a table (CSV)", ";": "a table (CSV with `;`)", "\t": "a tab
 
 def refuse_other_text(text: str, file: str) -> None:
     """Raises ScenarioError if a text that YAML makes nothing of is something else."""
-    what = _other_text(text)
+    what = "a text in Markdown" if file.lower().endswith(".md") else _other_text(text)
     if what:
         hint = "give a YAML file of keys and values; `balance-sim new NAME` writes one to start from"
         if "table" in what:

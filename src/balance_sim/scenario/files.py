@@ -121,6 +121,10 @@ class Sources:
         """The name of the file that a mark is in, as `beside` takes it; the scenario's own for any other mark."""
         return self._names.get(mark.file, self.path.name)
 
+    def is_of_package(self, file: str) -> bool:
+        """Whether a file, as it is shown, was found among those of the package by what extends it."""
+        return self._names.get(file) in self._of_package
+
     def folder_of(self, name: str) -> Path:
         """The folder that a file's name is relative to."""
         root = shipped_root()

@@ -344,12 +344,14 @@ def _check_chain(extends: Node, chain: Sequence[tuple[str, int]]) -> None:
 
 
 def _from_where(problems: Sequence[Diagnostic], sources: Sources) -> list[Diagnostic]:
-    """Problems of an extended file say by which line it came in."""
+    """Problems of an extended file say by which line it came in. Warnings of one that comes with the package are left
+    out: who extends it cannot mend it, and `check` of it says them."""
     return [
         replace(one, message=f"{one.message} (included from {sources.included[one.file]})")
         if one.file in sources.included and one.code != "E502"
         else one
         for one in problems
+        if not (one.is_warning and sources.is_of_package(one.file))
     ]
 
 

@@ -138,7 +138,7 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH, *, verbose: bool 
 
 
 def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
-    for words in (short_channels(result), short_placebos(result), doubt_words(result.uncertainty)):
+    for words in (short_channels(result), short_placebos(result), doubt_words(result.uncertainty, result.draws)):
         yield from wrapped(words, "", width) if words else ()
     yield ""
     yield from _effects_of_arms(result, width)
@@ -221,7 +221,7 @@ def short_placebos(result: AnalysedResult) -> str:
         for of in result.placebos.families
         if len(of.placebos)
     ]
-    return f"Placebos: p = {', '.join(told)}." if told else ""
+    return f"Placebos, by the share with an effect as large: p = {', '.join(told)}." if told else ""
 
 
 def _effects_of_arms(result: AnalysedResult, width: int) -> Iterator[str]:
@@ -250,7 +250,7 @@ def _arms(result: AnalysedResult, width: int) -> Iterator[str]:
     yield from wrapped(f"{say.capital(say.COUNTER)} {say.within(result.window)}, {runs} per arm", "", width)
     yield from _effects("arm", titles, frame, width)
     paired = "Effects are paired with the control arm. " if len(titles) > 1 else ""
-    yield from wrapped(f"{paired}{say.CAVEAT}", "", width)
+    yield from wrapped(f"{paired}{say.caveat(result.draws)}", "", width)
 
 
 def _own(result: AnalysedResult, width: int) -> Iterator[str]:

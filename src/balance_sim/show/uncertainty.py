@@ -49,9 +49,11 @@ def interval_words(found: Uncertainty) -> str:
     return f"{told[0]} ({'; '.join(told[1:])})"
 
 
-def doubt_words(found: Uncertainty | None) -> str:
-    """What the CI leaves out: how sure the effect is over the posterior of the parameters, where that is known."""
-    return " ".join(filter(None, (say.CAVEAT, draws_sentence(found))))
+def doubt_words(found: Uncertainty | None, draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a study has it
+    """What the CI leaves out: how sure the effect is over the posterior of the parameters, where that is known.
+
+    draws: of the study, see `wording.caveat`."""
+    return " ".join(filter(None, (say.caveat(draws), draws_sentence(found))))
 
 
 def draws_sentence(found: Uncertainty | None) -> str:

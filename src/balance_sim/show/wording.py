@@ -22,7 +22,24 @@ DIRECTIONS = {
     "all": "all",
 }
 CAVEAT = "The CI reflects Monte Carlo error only."
+SOURCES = {True: "their fit", "posterior": "their posterior", "prior": "their prior"}
+"""What a study draws parameters from, in words."""
 SHORT = {"us", "eu", "uk", "un", "nato"}
+
+
+def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a study has it
+    """What a CI is of; draws: of `Result`, what each replication drew its parameters from.
+
+    >>> caveat()
+    'The CI reflects Monte Carlo error only.'
+    """
+    if not draws:
+        return CAVEAT
+    source = SOURCES[draws.partition(":")[0] if isinstance(draws, str) else draws]
+    return (
+        f"Each replication draws its parameters from {source}: an effect is the mean over them, and its CI says how "
+        "exactly that mean is known, not how far the effect varies over the parameters."
+    )
 
 
 def verdict(mean: float, lo: float, hi: float, n: int) -> Verdict:
@@ -233,7 +250,7 @@ def state_names(scenario: Scenario) -> dict[str, str]:
     return {state.id: printable(state.name) or state.id for state in scenario.states}
 
 
-def dyad_name(names: dict[str, str], a: str, b: str) -> str:
+def dyad_name(names: Mapping[str, str], a: str, b: str) -> str:
     """Both states of a dyad: `Japan\u2013South Korea`."""
     return f"{names.get(a, a)}\u2013{names.get(b, b)}"
 

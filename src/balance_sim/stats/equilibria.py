@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from itertools import accumulate, combinations, pairwise, product
 
 import numpy as np
-from scipy.optimize import linprog
 
 from .games import Bools, Floats, Ints, best_replies, expected_payoffs, number_of_players, pure_equilibria
 
@@ -188,6 +187,8 @@ def undominated(payoffs: Floats, *, mixed: bool = True) -> tuple[Ints, ...]:
 
 def _beaten_by_a_mixture(table: Floats, row: int) -> float:
     """The most by which a mixture of the other rows exceeds a row in every column."""
+    from scipy.optimize import linprog
+
     others = np.delete(table, row, axis=0)
     bounds = np.column_stack([-others.T, np.ones(table.shape[1])])
     weights = np.append(np.ones(len(others)), 0.0)[None]

@@ -44,9 +44,8 @@ def stacking_weights(chance: Floats) -> Floats:
     scaled = chance / chance.max(axis=1, keepdims=True)
     weights = np.full(chance.shape[1], 1.0 / chance.shape[1])
     for _ in range(STEPS):
-        share = scaled * weights
-        share /= share.sum(axis=1, keepdims=True)
-        before, weights = weights, share.mean(axis=0)
+        mixed = np.einsum("nk,k->n", scaled, weights)
+        before, weights = weights, weights * np.einsum("nk,n->k", scaled, 1.0 / mixed) / len(scaled)
         if np.abs(weights - before).max() < SETTLED:
             break
     return weights

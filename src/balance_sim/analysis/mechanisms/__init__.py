@@ -22,9 +22,10 @@ from balance_sim.analysis.mechanisms.data import MechanismEstimate, NoValue, Stu
 from balance_sim.analysis.participants import COUNTER, Participants, PlaceboComparison
 from balance_sim.pool.plain import plain_data
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.expected import WillingnessOverTime, course, gained, with_event
+from balance_sim.replications.expected import gained
 from balance_sim.replications.recorder import measures
 from balance_sim.replications.scene import focal_roles
+from balance_sim.replications.spans import WillingnessOverTime, course, with_event
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.schema import Event, Scenario

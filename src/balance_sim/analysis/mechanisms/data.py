@@ -18,7 +18,6 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.replications.outcomes import FILTERED, NEW, Outcome, least_jump
 from balance_sim.replications.scene import EventRoles, focal_roles
 from balance_sim.replications.tables import positions
-from balance_sim.results.frames import by_arm
 from balance_sim.scenario.schema import Event
 from balance_sim.stats.intervals import NORMAL, fieller, paired_interval, spread_over, t_quantile
 
@@ -204,7 +203,7 @@ class StudyData:
         name = FILTERED + outcome if FILTERED + outcome in found.names else outcome
         if name not in found.names:
             raise NoValue(f"the results lack the outcome `{outcome}`: another version made them")
-        return by_arm(found.frame(name))[arm][name]
+        return found.of(arm, name)
 
     def columns(self, outcome: str, *arms: str) -> Floats:
         """(runs, arms) an outcome in several arms, over the runs that all have."""

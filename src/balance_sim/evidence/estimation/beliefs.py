@@ -268,20 +268,3 @@ def _declared(name: str) -> tuple[str, float, float, float]:
     assert isinstance(value, float)
     assert isinstance(span, list)
     return str(row["path"]), value, float(span[0]), float(span[1])
-
-
-def report_lines(profiles: Sequence[Profile], joint: Sequence[Profile] = ()) -> list[str]:
-    """The profiles for a terminal: value in use, best value, interval, verdict; then the joint peak."""
-    lines = [f"{'belief or reach':<36}{'in use':>9}{'best':>10}  {'95 % interval':<20}{'gain':>6}  verdict"]
-    lines += [_line(one) for one in profiles]
-    if joint:
-        lines += ["", "those that the record tells, at their joint peak:", *map(_line, joint)]
-    kept = "all keep" if not joint else "the others keep"
-    lines += ["", f"gain: log-likelihood of the best value over the one in use; {kept} the value in use."]
-    return [*lines, *(f"parameters.{name}: {why}" for name, why in NOT_IN_RATES.items())]
-
-
-def _line(one: Profile) -> str:
-    low, high = ("<" if one.open_below else ""), (">" if one.open_above else "")
-    span = f"{low}{one.low:.4g} .. {high}{one.high:.4g}"
-    return f"{one.path:<36}{one.shipped:>9.4g}{one.best:>10.4g}  {span:<20}{one.gain:>6.2f}  {one.verdict}"

@@ -1,4 +1,4 @@
-"""Files of parameters: what `balance-sim fit` and `balance-sim calibrate` write, and what they say on a terminal.
+"""Files of parameters: what `balance-sim fit` and `balance-sim calibrate` write.
 
 The same record, fit and form give the same bytes: nothing in a file tells when or where it was made."""
 
@@ -25,7 +25,7 @@ from balance_sim.evidence.estimation.choices import (
     part_of,
     term_of,
 )
-from balance_sim.evidence.estimation.fitting import Conflict, WeightFit
+from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Scenario
 
@@ -36,7 +36,7 @@ def key_path(name: str) -> str:
     return f"kinds.{kind}.intercept" if kind else f"theory.weights.{term}"
 
 
-def _labelled(name: str) -> str:
+def labelled(name: str) -> str:
     """The same, with the part where it is one: `theory.weights.hostility (within)`."""
     return key_path(name) + name.removeprefix(term_of(name))
 
@@ -86,7 +86,7 @@ def fitted_record(
         | {f"parameters.change_{term}": _estimate(*both) for term, both in shares_of_change(fit).items()}
         | {one.path: {"estimate": _short(one.best), "interval": [_short(one.low), _short(one.high)]} for one in joint},
         "in_conflict": {
-            _labelled(one.name): _estimate(one.estimate, one.standard_error) | {"theory": "0 or more"}
+            labelled(one.name): _estimate(one.estimate, one.standard_error) | {"theory": "0 or more"}
             for one in fit.conflicts
         },
         "within_and_between": _parts(fit),
@@ -181,48 +181,6 @@ def _sha256(path: str) -> str:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-def _row(name: str, value: float, error: float, *, z: bool = True) -> str:
-    return f"{name:<44}{value:>10.4f}{error:>9.4f}" + (f"{value / error:>8.2f}" if z else "")
-
-
-def parts_lines(parts: WeightFit, whole: WeightFit) -> list[str]:
-    """What terms in two parts and terms in one piece say of threat, for a terminal."""
-    gain, shares = parts.marginal - whole.marginal, shares_of_change(parts)
-    return [
-        "",
-        "a change as a share of what the level counts (within over between dyads):",
-        *(_row(f"parameters.change_{term}", *both, z=False) for term, both in shares.items()),
-        "",
-        f"terms in one piece, marginal log-likelihood {whole.marginal:.1f}, {gain:.1f} lower:",
-        *(_row(key_path(name), *both) for name, *both in whole.table if name in SIGNED),
-    ]
-
-
-def summary_lines(fit: WeightFit, history: History) -> list[str]:
-    """The fit for a terminal: estimate, standard error, z, and what the record leaves open."""
-
-    def conflict(bad: Conflict) -> str:
-        return f"{_row(_labelled(bad.name), bad.estimate, bad.standard_error)}  in conflict, kept at 0"
-
-    lines = [
-        f"{fit.rows} dyad-years, {fit.accords} agreements, {fit.years[0]}-{fit.years[1]}",
-        f"{int(fit.seen.sum())} states; log-likelihood {fit.log_likelihood:.1f}, marginal {fit.marginal:.1f}, "
-        f"AIC {fit.aic:.1f}",
-        "",
-        f"{'parameter':<44}{'estimate':>10}{'s.e.':>9}{'z':>8}",
-        *(_row(_labelled(name), *both) for name, *both in fit.table),
-        *map(conflict, fit.conflicts),
-        f"{'random intercepts of states: variance':<44}{fit.propensity_variance:>10.4f}",
-    ]
-    if fit.level:
-        lines.append(f"{'intercepts of years: variance':<44}{fit.level_variance:>10.4f}")
-    if fit.flat:
-        lines += ["", "weakly told apart by the record:", *(f"  {way}" for way in fit.flat)]
-    lines += ["", "not fitted:", *(f"  {key_path(name)}: {why}" for name, why in NOT_ON_RECORD.items())]
-    lines += [f"note: {note}" for note in history.notes]
-    return lines + [f"note: {line}" for report in history.reports for line in report.losses]
 
 
 def calibration_record(

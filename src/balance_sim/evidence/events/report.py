@@ -1,4 +1,4 @@
-"""What is said of event weights: lines for a terminal, and the file that a posterior is built from.
+"""The file of event weights, that a posterior is built from.
 
 The file holds, by group of shipped weights, the multiplier with its CI and its placebos, the word, and two forms of the
 same likelihood: on the multiplier itself, where it is normal, and on its logarithm, where the multiplier is told from
@@ -7,7 +7,7 @@ same likelihood: on the multiplier itself, where it is normal, and on its logari
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from balance_sim.evidence.events.ladder import HalfLives, Ladder, association
 from balance_sim.evidence.events.load import Loaded
@@ -119,60 +119,3 @@ def events_record(
         "attention": {one.column.name: _entry(one) for one in found.attention},
         "notes": list(data.notes),
     }
-
-
-def event_lines(
-    data: Loaded, found: EventWeights, order: Sequence[Ladder], halves: Sequence[HalfLives]
-) -> Iterator[str]:
-    """The table, and what has to be known to read it."""
-    first, last = data.years
-    yield (
-        f"event weights from {data.outcome} {first}-{last} by {data.period}: {found.rows:,} rows of {found.dyads:,} "
-        f"dyads, {found.acts_counted:,.0f} recorded acts"
-    )
-    yield "dated acts: " + ", ".join(f"{kind} {count:,}" for kind, count in data.acts.items())
-    within, error = found.slope_within
-    change = f"within dyads {within:.3f} ({error:.3f})" if math.isfinite(within) else "no quarrel begins or ends"
-    yield f"anchor: {found.slope:.3f} ({found.slope_error:.3f}) {found.unit} a nat of quarrel between dyads; {change}"
-    yield from ["", "multipliers of the shipped weights (1: as shipped), 95 % CI clustered by dyad and by event"]
-    yield from _rows_of([*found.pooled, *found.attention])
-    yield from ["", "by kind of event"]
-    yield from _rows_of(found.kinds)
-    yield from ["", *_LEGEND]
-    for half in halves:
-        shown = ", ".join(f"x{f:g} {value:.1f}" for f, value in zip(half.factors, half.chi_square, strict=True))
-        yield f"half-lives of {half.name} acts: chi-square by factor {shown}: {half.word}"
-    for one in order:
-        yield from ["", f"{one.group} in the order of cost: multiplier and standard error of its logarithm"]
-        yield "  " + ", ".join(
-            f"{kind} {math.exp(value):.2f} ({error:.2f})"
-            for kind, value, error in zip(one.kinds, one.mean, one.errors, strict=True)
-        )
-    share = association(found.columns)
-    if share:
-        yield from [
-            "",
-            f"acts of k with i's rival also align the two as i sees it: {share:.0%} of what their intent weights do",
-        ]
-        yield "to a stranger's threat. One column holds both, and is read as intent."
-    yield from (f"note: {note}" for note in data.notes)
-
-
-_LEGEND = (
-    "leads, stale: z of acts to come and of acts five half-lives old; dates, states: share of permuted dates and of",
-    "permuted participants with a z as large; 80 %: the multiplier that four samples in five would find",
-    "",
-)
-
-
-def _rows_of(rows: Sequence[EventEstimate]) -> Iterator[str]:
-    """A row an estimate, under its head."""
-    width = max([len(one.column.name) for one in rows], default=0)
-    yield f"  {'':{width}}  multiplier        95 % CI   leads  stale  dates  states   80 %  word"
-    for one in rows:
-        low, high = one.interval
-        word = one.word + (f" by {high:.2f}" if one.word == "bounded" else "")
-        yield (
-            f"  {one.column.name:{width}}{one.estimate:>12.2f}{f'{low:.2f}..{high:.2f}':>15}{one.lead_z:>+8.1f}"
-            f"{one.stale_z:>+7.1f}{one.dates_p:>7.3f}{one.participants_p:>8.3f}{one.detectable:>7.2f}  {word}"
-        )

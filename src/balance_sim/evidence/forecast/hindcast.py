@@ -7,7 +7,7 @@ of dyads follow what is known as the years pass (`varying_intercepts`, `dyad_fra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -164,13 +164,18 @@ def read_history(plan: HindcastPlan, data: Path | str, outcomes: Path | str | No
     return replace(history, notes=(*history.notes, note)) if silent else history
 
 
-def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
-    """Run a plan on a history that reaches its last year."""
+STEPS = ("terms of the model", "fit and baselines", "one year ahead", "simulated forward", "scores")
+
+
+def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None] = lambda _: None) -> Hindcast:
+    """Run a plan on a history that reaches its last year. say: told the step of STEPS that begins."""
+    say(STEPS[0])
     terms, notes = fitted_terms(history, plan.terms)
     every, rows = choices(history, terms), pair_years(history)
     look = LookingAhead(history) if plan.looking_ahead else None
     if not (np.array_equal(every.a, rows.a) and np.array_equal(every.b, rows.b)):
         raise AssertionError("the model and its baselines look at other dyads")
+    say(STEPS[1])
     found = _fitted(plan, every, plan.last, look, signs=True)
     record = _as_fitted(plan, every, found, look)
     memory = memory_of(found, record.within(plan.first, plan.last), plan.window) if plan.drift else 1.0
@@ -179,6 +184,7 @@ def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
     made: dict[str, tuple[dict[str, Floats], PairYears]] = {}
     as_fitted = None
     if "one_year_ahead" in plan.ways:
+        say(STEPS[2])
         if plan.refit == "yearly":
             p = _refitted(plan, every, rows, memory, look)
         else:
@@ -191,6 +197,7 @@ def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
             still = found.chances(record.within(plan.last + 1, plan.until))
             as_fitted = _scored(plan, {"base_rate": p["base_rate"], "model": still}, ahead)["model"]
     if "simulated_forward" in plan.ways:
+        say(STEPS[3])
         start = fit_at(found, record, plan.last + 1, memory, plan.window) if plan.drift else found
         factors = None
         if plan.drift and plan.pair_variance > 0:
@@ -199,6 +206,7 @@ def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
         made["simulated_forward"] = {"model": model, **{k: of(frozen) for k, of in base.items()}}, there
         lost = len(ahead.y) - len(there.y)
         notes += (f"simulated_forward: {lost} dyads and years with a state that joined later left out",)
+    say(STEPS[4])
     return Hindcast(
         plan=plan,
         fit=found,

@@ -32,7 +32,6 @@ from balance_sim.evidence.posterior.likelihoods import (
 from balance_sim.model.classes import feared
 from balance_sim.model.engine import perceive
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.expected import at_start
 from balance_sim.replications.parameter_draws import (
     COUNT,
     LADDERS,
@@ -48,6 +47,7 @@ from balance_sim.replications.parameter_draws import (
     quantile,
     uniforms,
 )
+from balance_sim.replications.spans import at_start
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, fitted_shares
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 from balance_sim.stats.importance import effective_size, laplace, pareto_smoothed, resampled, trusted_below

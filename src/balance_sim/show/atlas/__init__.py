@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -30,7 +29,7 @@ class DamagedAtlas(Exception):
     """The file of world shapes is not the one this version was made with."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Country:
     """One shape of the atlas: ISO numeric code (None where it has none), name, outer rings and holes."""
 
@@ -95,14 +94,13 @@ def between(ring: Ring, low: float, high: float) -> Ring:
 
 
 def _half(ring: Ring, bound: float, sign: float) -> Ring:
-    kept: list[tuple[float, float]] = []
-    for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
-        inside, next_inside = sign * (x0 - bound) >= 0, sign * (x1 - bound) >= 0
-        if inside:
-            kept.append((x0, y0))
-        if inside != next_inside:
-            kept.append((bound, y0 + (bound - x0) / (x1 - x0) * (y1 - y0)))
-    return np.array(kept) if kept else np.zeros((0, 2))
+    after = np.roll(ring, -1, axis=0)
+    inside, next_inside = (sign * (of[:, 0] - bound) >= 0 for of in (ring, after))
+    crosses = inside != next_inside
+    (x0, y0), (x1, y1) = ring[crosses].T, after[crosses].T
+    both = np.stack([ring, ring], axis=1)  # each point, and where the side that follows it crosses the bound
+    both[crosses, 1] = np.column_stack([np.full(len(x0), bound), y0 + (bound - x0) / (x1 - x0) * (y1 - y0)])
+    return np.asarray(both[np.stack([inside, crosses], axis=1)])
 
 
 def great_circle(start: tuple[float, float], end: tuple[float, float], points: int = 40) -> Ring:
@@ -139,13 +137,12 @@ def on_map(longitude: float, latitude: float, middle: float) -> tuple[float, flo
     return float(x), float(y)
 
 
-def rings_on_map(country: Country, middle: float) -> Iterator[tuple[Line, Line]]:
+@cache
+def rings_on_map(country: Country, middle: float) -> tuple[tuple[Line, Line], ...]:
     """A country's rings, cut at the map's edge, without points too near to be told apart."""
-    for ring in country.rings:
-        for turn in (-720.0, -360.0, 0.0, 360.0):
-            part = between(ring + np.array([turn - middle, 0.0]), -180.0, 180.0)
-            if len(part) >= 3:
-                yield thinned(*equal_earth(part[:, 0], part[:, 1]))
+    turned = (ring + np.array([turn - middle, 0.0]) for ring in country.rings for turn in (-720.0, -360.0, 0.0, 360.0))
+    parts = (between(ring, -180.0, 180.0) for ring in turned)
+    return tuple(thinned(*equal_earth(part[:, 0], part[:, 1])) for part in parts if len(part) >= 3)
 
 
 def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:

@@ -101,9 +101,9 @@ def studies_title(table: pd.DataFrame) -> str:
     """The finding: of two the difference of their effects, of more where the effect can be detected."""
     if len(table) == 2:
         one, two = table.to_dict("records")
-        places = say.decimals(max(float(one["mcse"]), float(two["mcse"])))
-        words = " and ".join(f"{say.signed(row['excess'], places)} in {row['label']}" for row in (one, two))
         lo, hi = two["against_lo"], two["against_hi"]
+        places = say.decimals(max(float(one["mcse"]), float(two["mcse"])), lo, hi)
+        words = " and ".join(f"{say.signed(row['excess'], places)} in {row['label']}" for row in (one, two))
         far = f"{say.signed(two['against_first'], places)}; 95 % CI {say.interval(lo, hi, places)}"
         if not np.isfinite(lo):
             return f"The effect is {words}; there are too few replications to compare the two"

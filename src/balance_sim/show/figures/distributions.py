@@ -253,7 +253,7 @@ def _title(table: pd.DataFrame, outcome: str) -> str:
 def _small(table: pd.DataFrame) -> str:
     missing = int(table["value"].isna().sum())
     lost = f" In {missing:,} rows it did not come by the horizon: they are left out." if missing else ""
-    return f"As drawn in each replication, not smoothed. Effects are paired; Monte Carlo error only.{lost}"
+    return f"As drawn in each replication, not smoothed. Effects are paired. {say.CAVEAT}{lost}"
 
 
 def draw_ecdf(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:

@@ -53,7 +53,7 @@ def mechanisms_title(table: pd.DataFrame) -> str:
     counts = [int((open_sign["found"] == found).sum()) for found in FOUND]
     verb = "is" if counts[0] == 1 else "are"
     words = f"Of {say.plural(len(open_sign), 'mechanism')} whose sign is open {counts[0]} {verb} as expected"
-    words += f", {counts[1]} opposite, {len(open_sign) - sum(counts)} not detectable"
+    words += f", {counts[1]} opposite, {len(open_sign) - sum(counts)} not distinguishable from 0"
     compared = table[table["p"].notna()]
     if compared.empty:
         return words

@@ -128,10 +128,15 @@ def gof_answer(study: GoodnessOfFit) -> list[str]:
         fit = "not tested" if group.fit is None else p_words(group.fit.p, found.replications).removeprefix("p = ")
         off = sum(one.outside for one in group.statistics)
         rows.append([TITLES[group.name], fit.removeprefix("p "), f"{off} of {len(group.statistics)}"])
-    out = [*wrapped(f"{title}: {of}, {span_words(found)}"), "", *table(rows, "<>")]
+    about = [
+        *wrapped(f"{title}: {of}, {span_words(found)}"),
+        *wrapped(f"{verdict_words(found)} (p at most {LEVEL}).", ""),
+    ]
+    out = [*about, "", *table(rows, "<>")]
     out += [f"all groups together: {p_words(found.p, found.replications)} (Mahalanobis Monte Carlo, docs/gof.md)"]
     if study.residuals is not None:
         out += wrapped(f"residuals: {residual_words(study.residuals)}")
+    out += ["--verbose prints every statistic, beside what was simulated."]
     return [*out, *(line for note in (*found.notes, *study.notes) for line in wrapped(f"note: {note}"))]
 
 

@@ -1,20 +1,20 @@
 """How every figure is made: its entry in the registry, our style of matplotlib, its words, and marks that many share.
 
-The only place that sets up matplotlib, which is imported when a figure is drawn. Figures are made without pyplot: no
-window, no global state, no backend to choose. Colours: Okabe and Ito 2008, told apart by the colour-blind; each line
+Matplotlib, which `show.save` sets up, is imported when a figure is drawn. Figures are made without pyplot: no window,
+no global state, no backend to choose. Colours: Okabe and Ito 2008, told apart by the colour-blind; each line
 has a style of its own too, and stays apart in grey."""
 
 from __future__ import annotations
 
-import os
-import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from balance_sim.show import save
+from balance_sim.show.wording import CAVEAT, caveat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
 SKY, PALE, GRID = "#56B4E9", "#c4c4c4", "#e6e6e6"
-INK, QUIET, BASE = "#1a1a1a", "#555555", "#8c8c8c"  # text; second text (7.5:1 on white); the control arm
+INK, QUIET, SMALL, style = save.INK, save.QUIET, save.SMALL, save.style
+BASE = "#8c8c8c"  # the control arm
 OTHERS = (
     (VERMILION, "--"),
     (GREEN, "-."),
@@ -34,7 +35,6 @@ OTHERS = (
     (ORANGE, (0, (7, 1.5))),
 )
 DASHES = (0, (4, 2))
-SMALL = 9.0
 # Amber below zero, blue above. In grey the amber end stays light and the blue end goes dark.
 SCALE = (
     (0.0, "#D98200"), (0.25, "#F3C26B"), (0.5, "#FFFFFF"), (0.6, "#BBDCF0"), (0.8, "#0072B2"), (1.0, "#00304D"),
@@ -84,6 +84,7 @@ class FigureSpec:
     def draw(self, study: object, table: pd.DataFrame | None = None) -> Figure:
         """The figure of a study; `table` where it was computed before."""
         first = self.table(study) if table is None else table
+        first.attrs["draws"] = getattr(study, "draws", False)
         return self(first, ax=None, **{name: make(study) for name, make in self.more.items()})
 
     def __call__(self, table: pd.DataFrame, *, ax: Axes | Sequence[Axes] | None = None, **more: pd.DataFrame) -> Figure:
@@ -98,6 +99,8 @@ class FigureSpec:
                     one.set_axis_off()
                 return message(axes[0], self.empty)
             words = self.marks(axes, table, **more)
+            if isinstance(words, Words):
+                words = replace(words, small=words.small.replace(CAVEAT, caveat(table.attrs.get("draws", False))))
             return _framed(axes[0], words, own=ax is None) if isinstance(words, Words) else words
 
 
@@ -119,7 +122,7 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    from balance_sim.show.figures.notebook import NotebookFigure
+    from balance_sim.show.notebook import NotebookFigure
 
     figure = NotebookFigure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
     FigureCanvasAgg(figure)
@@ -204,74 +207,6 @@ def effect_colours() -> Colormap:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("effect", list(SCALE), N=255).with_extremes(bad=UNCLEAR)
-
-
-_STYLE: dict[str, Any] = {
-    "font.family": ["DejaVu Sans"],
-    "font.size": 10.0,
-    "axes.titlesize": 9.5,
-    "axes.labelsize": 10.0,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "legend.fontsize": SMALL,
-    "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "figure.facecolor": "white",
-    "axes.facecolor": "white",
-    "savefig.facecolor": "white",
-    "svg.fonttype": "path",
-    "svg.hashsalt": "balance-sim",
-    "path.simplify": True,
-    "text.parse_math": False,  # a $ in a name is a $
-}
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """Our settings over matplotlib's own defaults, whatever the user's are; put back at the end."""
-    _without_home()
-    import matplotlib as mpl
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        for name, value in _STYLE.items():
-            mpl.rcParams[name] = value  # type: ignore[index]
-        yield
-
-
-def _without_home() -> None:
-    """Import matplotlib with its cache in a folder that goes when the program ends: nothing goes to HOME."""
-    if "matplotlib" in sys.modules or os.environ.get("MPLCONFIGDIR"):
-        return
-    import atexit
-    import shutil
-    import tempfile
-
-    folder = tempfile.mkdtemp(prefix="balance-sim-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    own = {
-        "MPLCONFIGDIR": folder,
-        "MPL_IGNORE_SYSTEM_FONTS": "1",
-    }  # figures are set in a font of matplotlib's own
-    own = {name: value for name, value in own.items() if name not in os.environ}
-    os.environ.update(own)
-    try:
-        import matplotlib as mpl
-        import matplotlib.font_manager  # reads or writes the list of fonts, once
-
-        mpl.get_configdir()
-        mpl.get_cachedir()
-    finally:
-        for name in own:
-            del os.environ[name]
 
 
 def folded(words: str, width: int) -> str:

@@ -17,7 +17,6 @@ from balance_sim.show.figures.gof import TITLES, p_words, residual_words, span_w
 from balance_sim.show.figures.sweeps import headline_effects, multiples_table, multiples_title
 from balance_sim.show.headline import channel_words, clear, finding, placebo_words
 from balance_sim.show.report import embedded, tables
-from balance_sim.show.report.games import game_page
 from balance_sim.show.report.tables import Rows, cell
 from balance_sim.show.uncertainty import draws_words, interval_rows, theories_words, width_words
 
@@ -43,6 +42,8 @@ def page_of(study: Study) -> tuple[str, Content]:
     if isinstance(study, GoodnessOfFit):
         return "gof.html", _gof(study)
     if is_game(study):
+        from balance_sim.show.report.games import game_page
+
         return "game.html", game_page(study)
     return "comparison.html", _comparison(cast("Comparison", study))
 
@@ -57,6 +58,7 @@ def _run(result: AnalysedResult) -> Content:
         "answer": finding(result),
         **_sure(result),
         "within": say.within(result.window),
+        "ci": say.caveat(result.draws),
         "reference": say.arm_title(scenario, result.reference),
         "compares": len(result.arms) > 1,
         "scheduled": tables.scheduled_rows(result),
