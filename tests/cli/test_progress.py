@@ -74,3 +74,14 @@ def test_the_share_that_is_done_never_falls_and_ends_at_one() -> None:
     shares.append(steps.share())
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
     assert shares[1] == pytest.approx(1 / 4.5, rel=1e-3)  # of 1 s, 2.5 s that are left, 1 s
+
+
+def test_work_that_names_what_it_does_next_is_counted() -> None:
+    steps = Steps({"reading": 1.0, "skill card": 10.0})
+    steps.begin("skill card")
+    say = steps.lines(2)
+    say("forecast of 2001")
+    assert "2/2 skill card, forecast of 2001" in steps.line()
+    half = steps.share()
+    say("forecast of 2002")
+    assert "forecast of 2002" in steps.line() and half < steps.share() < 1
