@@ -106,6 +106,18 @@ def test_the_variance_of_a_grid_is_split_over_all_its_points(lab):
     assert split.loc[("mean", "summit"), "parameters"] > split.loc[("mean", "no_summit"), "parameters"]
 
 
+def test_a_filtered_outcome_that_the_file_names_is_that_outcomes(lab):
+    """It was swept to the end, and the file's own list of outcomes then refused."""
+    lab.edit("outcomes: [accords_all_300]", "outcomes: [filtered_accords_all_300]")
+    result = swept(lab, "out")
+    assert result.outcome_names == ["filtered_accords_all_300"]
+    split = sensitivity(result).split
+    assert {*split["outcome"]} == {"accords_all_300"}
+    lab.edit("outcomes: [filtered_accords_all_300]", "outcomes: [accords_all_300]")
+    both = sensitivity(swept(lab, "both")).split
+    pd.testing.assert_frame_equal(split, both)
+
+
 def test_points_may_have_outcomes_that_others_lack(lab):
     """What is read off the states on a day beyond the end is not there."""
     lab.edit("  parameters.beta: [0.2, 0.4]\n", "  events.summit.date: [2025-02-10, 2025-06-01]\n")
