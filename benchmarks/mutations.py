@@ -111,6 +111,7 @@ SAME: dict[tuple[str, str, str], str] = {
     ("model/landscape.py", "1e-12", "1.25e-12"): ROUNDING,
     ("model/landscape.py", "1e-300", "1.25e-300"): "a guard against a sum of 0",
     ("model/network.py", "state.depth[run, i, j]", "state.depth[run, j, i]"): "depth is symmetric",
+    ("coordination/effects.py", "0", "1"): "the axis of a sum over ties, which have no direction",
     ("model/thinning.py", "0.0", "0.5"): "spells begin on whole days",
     ("model/thinning.py", "1 + 1e-09", "1 - 1e-09"): ROUNDING,
     ("model/thinning.py", "1 + 1e-09", "1"): ROUNDING,

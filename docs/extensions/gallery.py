@@ -28,13 +28,13 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / "build" / "gallery"  # where the commands are given; pictures go to `pictures` in it
 STUDIES: dict[str, dict[str, list[str]]] = {
     "run": {
-        "results/beijing": [
-            "run beijing_2025 --runs 16 --no-figures --workers 1 --out results/beijing",
-            "explain results/beijing --attribution --workers 1",
-            "explain results/beijing --run",
-        ],
         "results/what_if": [
-            "run experiments/smoke/what_if.yaml --runs 300 --no-figures --workers 1 --out results/what_if"
+            "run experiments/smoke/what_if.yaml --runs 300 --no-figures --workers 1 --out results/what_if",
+            "explain results/what_if --attribution --workers 1",
+            "explain results/what_if --run",
+        ],
+        "results/tripartite": [
+            "run tripartite_1940 --runs 100 --no-figures --workers 1 --out results/tripartite",
         ],
     },
     "sweep": {
@@ -42,7 +42,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         "results/theories": ["sweep theories_small.yaml --workers 1 --out results/theories"],
         "results/sobol": ["sweep sobol_small.yaml --workers 1 --out results/sobol"],
     },
-    "comparison": {"results/beijing:parade results/beijing:without_kim": []},  # arms of the run above
+    "comparison": {"results/theories@0 results/theories@2": []},  # points of the sweep above
     "game": {"results/game": ["game security_dilemma --runs 16 --draws 4 --no-figures --workers 1 --out results/game"]},
     "fit": {"results/gof": ["gof beijing_2025 --runs 20 --from 2024-03-01 --no-figures --out results/gof"]},
     "scores": {
@@ -51,7 +51,9 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         ]
     },
 }
-"""By kind of study: what `plot` is given, and the commands that make it."""
+"""By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""
+OF_A_CASE = dict.fromkeys(("map", "network", "stances", "uncertainty"), "results/tripartite")
+"""Figures that show more of a case with many states."""
 REGISTRY = {
     "run": figures.FIGURES,
     "sweep": figures.SWEEP_FIGURES,
@@ -128,7 +130,7 @@ def draw_all() -> dict[str, list[Drawn]]:
                     give(command)
                 study = Plots.of_all(results.split()).study
                 for name, spec in figures.fitting(study).items():
-                    if left.pop(name, None) is None:
+                    if OF_A_CASE.get(name, results) != results or left.pop(name, None) is None:
                         continue
                     figure = spec.draw(study)
                     Path("pictures", f"{kind}-{name}.png").write_bytes(figure_bytes(figure, "png"))

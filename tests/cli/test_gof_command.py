@@ -63,7 +63,9 @@ def said(*args: str) -> Result:
 
 def test_anybodys_networks(place: Path) -> None:
     like, unlike = (
-        json.loads(said("--simulated", "simulated.csv", "--against", name, "--json", "--out", name[:-4]).stdout)
+        json.loads(
+            said("--simulated", "simulated.csv", "--against", name, "--json", "--no-figures", "--out", name[:-4]).stdout
+        )
         for name in ("like.csv", "unlike.csv")
     )
     assert (like["replications"], like["residuals"]) == (40, None)
@@ -132,7 +134,7 @@ def test_the_report_of_a_run_has_the_section(place: Path) -> None:
     runner = CliRunner()
     made = runner.invoke(main, ["run", "scenario.yaml", "--runs", "4", "--out", "study", "--no-figures"])
     assert made.exit_code == 0, made.stderr
-    assert said("study", "--runs", "12").exit_code == 0
+    assert said("study", "--runs", "12", "--no-figures").exit_code == 0
     assert runner.invoke(main, ["report", "study"]).exit_code == 0
     page = (place / "study" / "report.html").read_text(encoding="utf-8")
     assert "<h2>Goodness of fit</h2>" in page

@@ -256,7 +256,8 @@ def test_a_folder_without_results_names_those_that_have_some(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     code, _, err = invoke("explain", "results/mine")
     assert code == 2 and err.endswith("there is no manifest.json\n")
-    assert invoke("run", str(SUMMIT), "--runs", "2", "--no-figures", "--no-mechanisms", "--out", "results/min")[0] == 0
+    code, out, _ = invoke("run", str(SUMMIT), "--runs", "2", "--no-figures", "--no-mechanisms", "--out", "results/min")
+    assert code == 0 and out.endswith("\nResults: results/min; --verbose prints more\n")  # nothing was drawn
     for folder in ("results/mine", "results", "mine"):
         code, _, err = invoke("status", folder)
         assert code == 2 and err.endswith("there is no manifest.json; results are in: results/min\n")
@@ -285,7 +286,8 @@ def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatc
     stated = invoke("new", "other", "--out", "-", "--base-rate", "0.75")[1]
     assert "\nbase_rate: 0.75\n" in stated and "\n# base_rate" not in stated
     assert "\n# base_rate: 2.0\n" in invoke("new", "other", "--out", "-")[1]  # no terminal: nothing is asked
-    assert invoke("new", "other", "--out", "-", "--base-rate", "0")[0] == 2
+    for none in ("0", "nan", "inf"):
+        assert invoke("new", "other", "--out", "-", "--base-rate", none)[0] == 2
 
 
 def test_parameters(monkeypatch):

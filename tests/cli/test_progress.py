@@ -11,7 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from balance_sim.cli import main
 from balance_sim.cli.progress import Steps
 
 ROOT = Path(__file__).parents[2]
@@ -44,14 +46,17 @@ def on_a_terminal(command: list[str]) -> str:
 
 
 @pytest.mark.slow
-def test_every_step_is_named_on_a_terminal_and_nothing_is_left_there(tmp_path: Path) -> None:
+def test_every_step_is_named_on_a_terminal_and_nothing_is_left_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = on_a_terminal([*COMMAND, "--workers", "1", "--out", str(tmp_path / "r")])
     steps = re.findall(r"left: (\d)/3 ([a-z ]+)", said)
     assert [name.strip() for _, name in dict.fromkeys(steps)] == [
         "reading", "simulation", "placebos and mechanisms",
     ]  # fmt: skip
-    again = subprocess.run([*COMMAND, "--out", str(tmp_path / "r")], cwd=ROOT, capture_output=True, check=True)
-    assert again.stderr == b"" and b"\x1b" not in again.stdout
+    monkeypatch.chdir(ROOT)
+    again = CliRunner().invoke(main, [*COMMAND[3:], "--out", str(tmp_path / "r")])
+    assert (again.exit_code, again.stderr) == (0, "") and "\x1b" not in again.stdout
 
 
 def test_the_share_that_is_done_never_falls_and_ends_at_one() -> None:
@@ -69,3 +74,14 @@ def test_the_share_that_is_done_never_falls_and_ends_at_one() -> None:
     shares.append(steps.share())
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
     assert shares[1] == pytest.approx(1 / 4.5, rel=1e-3)  # of 1 s, 2.5 s that are left, 1 s
+
+
+def test_work_that_names_what_it_does_next_is_counted() -> None:
+    steps = Steps({"reading": 1.0, "skill card": 10.0})
+    steps.begin("skill card")
+    say = steps.lines(2)
+    say("forecast of 2001")
+    assert "2/2 skill card, forecast of 2001" in steps.line()
+    half = steps.share()
+    say("forecast of 2002")
+    assert "forecast of 2002" in steps.line() and half < steps.share() < 1

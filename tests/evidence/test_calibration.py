@@ -50,9 +50,10 @@ def test_the_level_is_integrated_over() -> None:
     """E exp(-L r) = (1 + v r)^(-1/v) in closed form; the mean of the points is 1."""
     points = level_points(0.5)
     assert points.mean() == pytest.approx(1.0)
-    mixed = mixed_chance(np.array([0.3]), np.array([np.inf]), np.array([np.inf]), 0.5)[0]
-    assert mixed == pytest.approx(1 - (1 + 0.5 * 0.3) ** -2, abs=2e-3)
-    assert mixed < 1 - np.exp(-0.3)
+    rates, known = np.array([0.3, 1.2]), np.full(2, np.inf)
+    mixed = mixed_chance(rates, known, known, 0.5)
+    assert mixed == pytest.approx(1 - (1 + 0.5 * rates) ** -2, abs=5e-3)
+    assert (mixed < 1 - np.exp(-rates)).all()
 
 
 def test_the_variance_of_factors_is_the_likeliest() -> None:

@@ -22,13 +22,14 @@ from click.testing import CliRunner, Result
 from recovery import made_record
 
 from balance_sim.cli import main
-from balance_sim.cli.hindcast import held, keep
+from balance_sim.cli.hindcast import _lines, held, keep
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.hindcast import (
+    STEPS,
     Hindcast,
     HindcastPlan,
     forward_networks,
@@ -36,11 +37,12 @@ from balance_sim.evidence.forecast.hindcast import (
     read_hindcast_plan,
     stored_plan,
 )
-from balance_sim.evidence.forecast.score import read_scored_forecasts
+from balance_sim.evidence.forecast.score import best_baseline, read_scored_forecasts
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.gof import compare, ground_of
 from balance_sim.results.store import Store
 from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.show.score_lines import judged, words
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
 INTERCEPTS = {
@@ -68,7 +70,26 @@ def made(invented) -> History:
 
 @pytest.fixture(scope="module")
 def found(made: History) -> Hindcast:
-    return hindcast_of(PLAN, made)
+    said: list[str] = []
+    found = hindcast_of(PLAN, made, said.append)
+    assert said == [*STEPS]
+    return found
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_its_words_say_first_whether_it_beats_the_best_baseline(found: Hindcast, verbose: bool) -> None:
+    lines = [*_lines(found, verbose=verbose)]
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    for way, head in (("one_year_ahead", "One year ahead"), ("simulated_forward", "Simulated forward from 1999")):
+        scores = found.scores[way]
+        best = best_baseline({name: s.log_skill.value for name, s in scores.items()})
+        assert best is not None
+        gain = scores[best].model_gains["log_skill"]
+        of = scores["model"]
+        assert f"{of.n:,} dyad-years, {of.events:,} with an agreement" in text.split(head)[1][:120]
+        assert f"The model is {judged(gain)} the best baseline, {words(best)}: log skill" in text
+    assert (f"memory {found.memory:g}" in text) == verbose
 
 
 def test_both_ways_have_the_model_and_all_baselines(found: Hindcast) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, default_depths, load_history
 from balance_sim.evidence.data.layers import great_circle
+from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.features import pair_years
 from balance_sim.evidence.forecast.baselines import base_rate
 
@@ -186,3 +188,10 @@ def test_depths_are_the_shipped_ones() -> None:
     depths = default_depths()
     assert depths["defence_pact"][0] == 1.0
     assert depths["non_aggression"][0] == 0.0 < depths["non_aggression"][1]
+
+
+def test_a_year_before_the_first_capability_is_refused(history: History) -> None:
+    """It would have no share of capability, and the model no number."""
+    unknown = replace(history, capability=np.full_like(history.capability, np.nan))
+    with pytest.raises(DataError, match=r"no state's capability is known at the start of (\d+), which is that of"):
+        scenario_at(unknown, int(history.years[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from click.testing import CliRunner
 from scipy import stats
 
+from balance_sim.analysis.effect_draws import kept
 from balance_sim.cli import main
 from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.joint import JointPosterior, posterior_of, reweighted
@@ -194,6 +196,14 @@ def test_shipped_draws_are_of_the_shipped_scenario_priors_and_fits(name: str) ->
     assert (SCENARIOS / name / "posterior.csv.gz").stat().st_size < 800_000
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_shipped_posterior_holds_of_the_headline_is_of_this_very_scenario(name: str) -> None:
+    """A title changed is another form of it: `run` would then say nothing of how sure the effect is."""
+    scenario = load_scenario(SCENARIOS / f"{name}.yaml")
+    found = kept(scenario, scenario.posterior.headline["arm"])
+    assert found is not None and found.posterior is not None and found.posterior.draws == len(posterior_draws(scenario))
+
+
 # --- the commands -----------------------------------------------------------------------------------
 
 
@@ -210,6 +220,7 @@ def test_the_command_writes_what_the_scenario_then_reads(copy: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert "30 joint draws of" in done.stdout and "Pareto k" in done.stdout
+    assert re.search(r"data inform \d+, \d+ are prior-dominated .*, \d+ are in conflict", " ".join(done.stdout.split()))
     scenario = load_scenario(copy)
     assert scenario.posterior.command.endswith("solomon_2022.yaml --draws 30 --seed 3")
     assert len(posterior_draws(scenario)) == 30

@@ -23,7 +23,7 @@ from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
 from balance_sim.evidence.forecast.score import Interval, best_baseline, score_forecasts
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario.defaults import new_scenario
-from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines, judged
+from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines, judged, note_lines
 from balance_sim.show.terminal import wrapped
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
@@ -151,6 +151,11 @@ def test_a_wide_table_stays_within_a_terminal() -> None:
     case = {name: cell | {"model_gains": gains} for name in names[:3]} | {"excess": measures}
     assert max(map(len, case_lines(case))) <= 80
     assert max(map(len, wrapped("word " * 60))) <= 80
+
+
+def test_baselines_that_lack_for_one_reason_are_one_note() -> None:
+    told = note_lines(["no baseline gravity: no years", "few rows", "no baseline boosted_trees: no years"])
+    assert told == ["note: no baseline gravity, boosted trees: no years", "note: few rows"]
 
 
 @pytest.mark.parametrize(

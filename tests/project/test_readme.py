@@ -62,7 +62,8 @@ def commands() -> list[Shown]:
 
 
 def as_run(line: str) -> list[str] | None:
-    """The command as the test gives it: this interpreter, few runs, figures and extra arms once. None: not run."""
+    """The command as the test gives it: this interpreter, few runs, figures and extra arms once, in the main job. None:
+    not run."""
     if line in NOT_RUN:
         return None
     words = shlex.split(line)
@@ -76,7 +77,7 @@ def as_run(line: str) -> list[str] | None:
             if "--runs" in words:
                 at = words.index("--runs")
                 del words[at : at + 2]
-            plain = len(words) == 5
+            plain = line == MAIN_JOB
             few = ["--runs", FEW, "--workers", "1"]
             words += few if plain else [*few, "--no-figures", "--no-mechanisms"]
             words += (

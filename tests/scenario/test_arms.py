@@ -38,6 +38,11 @@ INSIDE = (0.0, 1.0, 0.37, -0.0, 3, np.float64(0.61))
 ODD: tuple[Any, ...] = (-1e12, 1e12, math.nan, math.inf, 10**400, True, None, "0.5", "high", "", (0.5,), {})
 
 
+@pytest.fixture(scope="module")
+def beijing() -> Any:
+    return load_scenario(SHIPPED[0])
+
+
 class Twice:
     """One scenario varied both ways; what was read is held on to, so that the long way is quicker."""
 
@@ -174,10 +179,9 @@ def test_several_numbers_at_once(summit, data):
         ("provocations.prk_incident.rate", 300.0),
     ],
 )
-def test_what_sweeps_and_draws_set_goes_the_short_way(path, value):
-    scenario = load_scenario(SHIPPED[0])
-    assert with_numbers(scenario, {path: value}) is not None
-    assert value_at(with_values(scenario, {path: value}), path) == value
+def test_what_sweeps_and_draws_set_goes_the_short_way(beijing, path, value):
+    assert with_numbers(beijing, {path: value}) is not None
+    assert value_at(with_values(beijing, {path: value}), path) == value
 
 
 @pytest.mark.parametrize("weight", [1e-3, 0.2, 2.0])
@@ -229,16 +233,16 @@ def test_no_rule_reads_what_is_set_the_short_way(twice, is_arm):
 
 
 @pytest.mark.parametrize("head", WARNED)
-def test_rules_do_read_what_only_warns(head):
-    draft = draft_of(load_scenario(SHIPPED[0]), WARNED)
+def test_rules_do_read_what_only_warns(beijing, head):
+    draft = draft_of(beijing, WARNED)
     with pytest.raises(AssertionError, match="a rule reads"):
         check(draft)
 
 
 @pytest.mark.parametrize("value", [0.0, 10_000.0, *(pytest.param(one, marks=pytest.mark.long) for one in (1.0, -10.0))])
-def test_rules_only_warn_of_it(value):
+def test_rules_only_warn_of_it(beijing, value):
     """Whatever number the schema lets through."""
-    scenario = load_scenario(SHIPPED[0])
+    scenario = beijing
     for head, fields in WARNED.items():
         name = getattr(scenario, head)[0].id
         for field in fields:

@@ -91,6 +91,12 @@ def test_a_grid_of_too_many_runs_is_refused_without_being_made(told):
     one(found, 3, "E405", "27,000 points x 10 runs: 270,000 runs exceeds 1,000 (`--max-runs`)")
 
 
+def test_values_of_too_many_runs_are_not_looked_at(told):
+    """Each is the scenario assembled once: ten thousand of them in an archive took half a minute to be refused."""
+    one(told("[0, 0.5]", "[0, 0.5, 2]", max_runs=89), 3, "E405", "9 points x 10 runs")
+    one(told("[0, 0.5]", "[0, 0.5, 2]", max_runs=90), 5, "E203", "2 is outside 0..1")
+
+
 def test_all_errors_come_in_one_pass(told):
     found = told("[0, 0.5]\n  parameters.beta: {min: 0.1", "[]\n  parameters.beta: {min: 2")
     assert [(row[1], row[3]) for row in found] == [(5, "E402"), (6, "E403")]

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,11 @@ TABLES = {
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its peak from /proc")
 
 
+def some_long(cases: Iterable[str], *less_bad: str) -> list[object]:
+    """Names of cases; those that are less bad than another are left to the long run."""
+    return [pytest.param(name, marks=[pytest.mark.long] * (name in less_bad)) for name in cases]
+
+
 def ends_in_bounds(path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode in (0, 4), done.stderr[-2000:]
@@ -60,7 +66,7 @@ def ends_in_bounds(path: Path) -> None:
     assert int(re.findall(r"^peak (\d+)$", done.stderr, re.MULTILINE)[-1]) < 200 * 1024
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", some_long(SCENARIOS, "blanks", "keys"))
 def test_a_scenario(world, name):
     text = SCENARIOS[name](world.text)
     assert text != world.text
@@ -68,7 +74,7 @@ def test_a_scenario(world, name):
     ends_in_bounds(world.path)
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", some_long(TABLES, "quotes", "short rows"))
 def test_a_table(world, name):
     world.table("states", TABLES[name][: 8 * MIB])
     ends_in_bounds(world.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,18 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         run(scenario, 8, seed=3, out=home / name)
         names.append(str(home / name))
     return names
+
+
+def test_the_command_says_first_whether_the_effects_differ(folders: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = CliRunner().invoke(main, ["compare", *folders]).stdout
+    table = studies_table(Comparison.of(folders))
+    assert " ".join(said.split()).startswith(f"{studies_title(table)}. Effects on expected counter-balancing")
+    assert "8 paired replications" in said and re.search(r"events\.\w+\.visibility: 1\.0 left, 0\.0 right", said)
+    body = [line for line in said.splitlines() if not line.startswith(("Below", folders[0], folders[1]))]
+    assert len(body) <= 26 and max(map(len, body)) <= 80
+    one = CliRunner().invoke(main, ["compare", f"{folders[0]}:{SCENARIO.reference_arm}", f"{folders[0]}:with"]).stdout
+    assert "The effect" not in one and "with a participant" in one  # one pair of arms: by direction
 
 
 def test_rows_are_those_of_compare(folders: list[str]) -> None:

@@ -282,7 +282,7 @@ def test_the_settings_of_an_experiment_are_changes(lab) -> None:
 def test_a_folder_keeps_the_table(lab) -> None:
     small, out = lab.scenario, lab.folder / "out"
     changes = ("--set", "events.summit.principals=[XAR,XCO]")
-    done = lab.ask("run", "small.yaml", "--runs", "8", *changes, "--no-figures", "--workers", "1", "--out", "out")
+    done = lab.call("run", "small.yaml", "--runs", "8", *changes, "--no-figures", "--workers", "1", "--out", "out")
     assert done.returncode == 0, done.stderr
     made = run(with_values(small, OTHERS), 8, 1, mechanisms=True)
     again = open_result(out)

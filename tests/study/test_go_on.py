@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
+from balance_sim.experiment.run import starting_small
 from balance_sim.experiment.status import command_of
+from balance_sim.replications.blocks import Block
 from balance_sim.results.manifest import manifest_from, write_manifest
 from balance_sim.results.store import Store
 
@@ -110,3 +112,12 @@ def test_a_run_with_nothing_to_do_draws_nothing_again(lab) -> None:
     figure.with_suffix(".svg").unlink()
     assert lab.ask(*words).returncode == 0
     assert page.stat().st_mtime_ns > made and figure.read_bytes() == drawn and figure.with_suffix(".svg").is_file()
+
+
+def test_a_long_study_keeps_its_first_results_after_a_few_replications() -> None:
+    """Blocks of 32, 64, 128 and then whole ones; the same replications, in the same order."""
+    planned = [Block(0, 250), Block(250, 500), Block(700, 950)]
+    blocks = list(starting_small(planned))
+    assert [len(block) for block in blocks] == [32, 64, 128, 26, 250, 250]
+    assert [run for block in blocks for run in range(block.first, block.stop)] == [*range(500), *range(700, 950)]
+    assert list(starting_small([Block(0, 25), Block(25, 50)])) == [Block(0, 25), Block(25, 50)]

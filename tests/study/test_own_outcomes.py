@@ -128,6 +128,9 @@ def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, s
             "KeyError: 'securty'\n  help: did you mean `security`?",
         ),
         ("raise SystemExit(0)", 2, "ends in SystemExit: 0"),
+        ("import numpy; return 1j * numpy.ones(len(history.runs))", 1, "ends in TypeError: complex numbers"),
+        ("return history.runs * 0 + len(history.runs)", 1, "gave 1.0 for a replication alone, and 2.0 beside another"),
+        ("for name in history.outcomes: history.outcomes[name][:] = 99", 2, "ValueError: assignment destination is"),
     ],
 )
 def test_a_function_that_gives_no_column_is_refused_before_anything_is_simulated(
@@ -158,3 +161,14 @@ def test_where_every_replication_fails_the_reason_and_what_was_written_are_said(
     named = told.rpartition("Manifest, ")[2].partition(":")[0].split(" and ")
     assert named == ["summary.json", "failed.json"] and all(Path("a", name).is_file() for name in named)
     assert not Path("a/report.html").exists()
+
+
+def test_what_a_function_does_to_its_history_reaches_no_other_function(mine: str) -> None:
+    """Of two that run one after the other, the first takes its frame apart; what is masked is missing."""
+    code = "import numpy as np\n\n\ndef a(history):\n    made = history.agreements\n    made['new'] = False\n"
+    code += "    return np.ma.masked_all(len(history.runs))\n\n\ndef b(history):\n"
+    Path(f"{mine}.py").write_text(code + "    return history.count(history.agreements['new'])\n", encoding="utf-8")
+    words = ["run", SMALL, "--runs", "20", "--no-figures", "--no-mechanisms", "--workers", "1"]
+    assert ask(*words, "--outcomes", mine, "--out", "a").exit_code == 0
+    found = bs.open_result("a").outcomes
+    assert found["own_a"].isna().all() and found["own_b"].sum() > 0

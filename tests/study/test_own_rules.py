@@ -71,6 +71,23 @@ def hasty(now):
 @bs.event_kind
 def short(event):
     yield "intent", "XAR", 1.0
+
+@bs.term
+def imaginary(now):
+    return 1j * np.ones((5, 5))
+
+@bs.term
+def masked(now):
+    return np.ma.masked_all((5, 5))
+
+@bs.term
+def lottery(now):
+    return np.random.default_rng().random((5, 5))
+
+@bs.term(between=(0, 1e9))
+def tally(now, count=[0]):
+    count[0] += 1
+    return np.full((5, 5), count[0])
 """
 
 
@@ -188,6 +205,10 @@ def test_a_sweep_takes_its_weight(mine: str) -> None:
         ("vector", 28, "gives an array of (3,), not of (5, 5) states by states"),
         ("leaning", 32, "is 1 for XAR about XBE, and not the other way round"),
         ("narrow", 36, "allowed: 0 to 0.1"),
+        ("imaginary", 49, "ends in TypeError: complex numbers"),
+        ("masked", 53, "is nan for XAR about XBE"),
+        ("lottery", 57, "when asked again"),
+        ("tally", 61, "when asked again"),
         ("hasty", 43, "`depth` changes in a replication"),
     ],
 )
@@ -195,6 +216,15 @@ def test_what_a_term_must_not_give_is_told_with_its_line(mine: str, name: str, l
     done = ask("run", str(SMALL), "--runs", "2", "--out", "a", "--terms", mine, "--set", f"theory.weights.own_{name}=1")
     assert done.exit_code == 4 and said in done.stderr and "Traceback" not in done.stderr
     assert done.stderr.startswith(f"{mine}.py:{line}:1: error[E310] theory.weights.own_{name}: ")
+
+
+def test_a_kind_gives_the_same_rows_each_time(mine: str) -> None:
+    code = "import itertools\nimport balance_sim as bs\n\nnumbers = itertools.count()\n\n\n@bs.event_kind\n"
+    code += "def fickle(event):\n    yield 'reliability', 'XAR', next(numbers)\n"
+    Path(f"{mine}.py").write_text(code, encoding="utf-8")
+    with_kind("own_fickle")
+    done = ask("run", "own_fickle.yaml", "--runs", "2", "--out", "a", "--terms", mine)
+    assert done.exit_code == 4 and "gives other rows when asked again" in done.stderr
 
 
 def test_what_a_kind_must_not_give(mine: str) -> None:

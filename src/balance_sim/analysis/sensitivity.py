@@ -111,7 +111,8 @@ def sensitivity(
     >>> int(effect["points"]), round(float(effect["share_parameters"]), 2)
     (2, 0.99)
     """
-    names = list(outcomes) if outcomes else result.outcome_names
+    # Numbers are of the filtered estimate where there is one, under the outcome's own name.
+    names = list(outcomes or dict.fromkeys(name.removeprefix(FILTERED) for name in result.outcome_names))
     matrices = run_matrices(result, names)
     table, points, left_out = matrices.values, matrices.points, matrices.left_out
     method = result.manifest.design.method or ""
@@ -199,6 +200,7 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
         if not blocks:
             continue
         known |= dict.fromkeys(name for name in blocks[0][result.reference] if name != "run")
+        known |= dict.fromkeys(name.removeprefix(FILTERED) for name in known)
         by_point[number], numbers[number] = _quantities(result, blocks, outcomes)
         for arm, found in same.items():
             found.append(

@@ -307,7 +307,7 @@ def gives(found: ByHand, about: About, held: Mapping[str, bytes], points: Sequen
             same = True
         else:
             over = Overrides(tuple(found.settings), found.runs, found.seed)
-            experiment = load_experiment(found.file, held=files, max_runs=10**12, over=over)
+            experiment = load_experiment(found.file, held=files, max_runs=len(points) * about.runs, over=over)
             scenario, head = experiment.scenario, experiment.head
             arms = sorted(chosen_arms(scenario, head.arms))
             same = (head.runs, head.seed, arms) == (about.runs, about.seed, sorted(about.arms))

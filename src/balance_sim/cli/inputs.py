@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCENARIOS = Path("scenarios")
 SCHEMA_FILE = "balance-sim.schema.json"
-BASE_RATE = click.FloatRange(min=0, max=1e4, min_open=True)
+BASE_RATE = options.FiniteRange(min=0, max=1e4, min_open=True)
 COLUMNS = ("path", "value", "unit", "source", "range")
 
 

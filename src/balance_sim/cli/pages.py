@@ -27,13 +27,13 @@ REPLICATIONS, AGREEMENTS = ("replications", "runs"), ("agreements", "accords")  
     "--outcome", metavar="NAME", help="Draw this outcome instead, whichever it is: accords_all_365, own_x, ..."
 )
 @click.option(
-    "--kind", type=click.Choice(["ecdf", "hist", "ridge", "forest", "fan"]), default="ecdf", show_default=True,
+    "--kind", type=click.Choice(["ecdf", "hist", "ridge", "forest", "fan"]), show_default="ecdf",
     help="How --outcome is drawn; of a sweep, forest.",
 )  # fmt: skip
 @click.option("--pair", metavar="A-B", help="Draw when this dyad signs instead, by its codes: JPN-AUS.")
 @options.classes_option
 def plot(
-    names: tuple[str, ...], out: Path | None, only_list: bool, outcome: str | None, kind: str, pair: str | None,
+    names: tuple[str, ...], out: Path | None, only_list: bool, outcome: str | None, kind: str | None, pair: str | None,
     classes: str | None,
 ) -> None:  # fmt: skip
     """Draw the figures of RESULTS: all of them, or those named.
@@ -48,13 +48,15 @@ def plot(
         return
     if not names:
         raise click.UsageError("Missing argument RESULTS: a results folder; --list alone prints all figures there are")
+    if kind is not None and outcome is None:
+        raise click.UsageError("--kind says how an --outcome is drawn: name one")
     texts = [names[0], *(name for name in names[1:] if is_results(name))]
     wanted = [name for name in names[1:] if not is_results(name)]
     plots = Plots.of_all(texts, classes)
     if outcome is not None or pair is not None:
         from balance_sim.show.save import save_drawn
 
-        figure = plots.chosen(outcome, kind, pair)
+        figure = plots.chosen(outcome, kind or "ecdf", pair)
         for path in save_drawn({figure.name: figure.draw(plots.results)}, out or home_of(texts)):
             click.echo(path)
         return

@@ -55,6 +55,9 @@ RULES = (
 AS_JSON = "balance_sim.json"  # in a context's meta: whether the command was given --json
 UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 KEPT = "What was finished is kept: the same command goes on"
+_NO_MEMORY = re.compile("failed to map segment|[Cc]annot allocate memory|cannot map zero-fill")
+"""What the loader of shared libraries says of a package that found no room."""
+_NO_MEMORY_LEFT = f"no memory is left. {KEPT}, with fewer --workers, or where more memory is free."
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -168,7 +171,18 @@ def _with_bounds(error: click.ClickException) -> str:
 
 
 def _report(error: Exception, *, as_json: bool) -> ExitCode:
-    """Say what went wrong, and give the exit code for it."""
+    """Say what went wrong, and give the exit code for it, also where there is no room for the modules that word it."""
+    try:
+        return _worded(error, as_json=as_json)
+    except (ImportError, MemoryError):
+        why = _NO_MEMORY_LEFT
+    except OSError as again:
+        why = f"the system gives no more memory or files: {again.strerror}. {KEPT} once others have ended."
+    click.echo(f"balance-sim: {why}", err=True)
+    return ExitCode.UNWRITABLE
+
+
+def _worded(error: Exception, *, as_json: bool) -> ExitCode:
     from balance_sim.evidence.data.errors import DataError
     from balance_sim.scenario.diagnostics import ScenarioError
 
@@ -203,8 +217,8 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
 
 def _given_out(error: BaseException) -> str | None:
     """What the machine has no more of, or that the working directory is gone, with the next step; None: neither."""
-    if isinstance(error, MemoryError):
-        return f"no memory is left. {KEPT}, with fewer --workers, or where more memory is free."
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _NO_MEMORY.search(str(error))):
+        return _NO_MEMORY_LEFT
     cause = error if isinstance(error, OSError) else error.__cause__
     if isinstance(cause, OSError) and cause.errno == errno.ENOENT and not _is_somewhere():
         return "the working directory is gone: `cd` to a folder that is there, and give the command again."

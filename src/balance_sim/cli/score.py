@@ -13,7 +13,15 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps
-from balance_sim.show.score_lines import MEASURES, accord_lines, case_lines, detectable_lines, gain_lines, gain_table
+from balance_sim.show.score_lines import (
+    MEASURES,
+    accord_lines,
+    case_lines,
+    detectable_lines,
+    gain_lines,
+    gain_table,
+    note_lines,
+)
 from balance_sim.show.terminal import table, wrapped
 from balance_sim.show.wording import dyad_name, plural
 
@@ -160,7 +168,7 @@ def _scored(
         )
         yield from wrapped(f"{said} the {scored.reference} (0: no better, 1: perfect); CIs resample dyads.", "")
         yield from ["", *accord_lines(scored.scores), "", *gain_lines(scored.scores), *detectable_lines(one)]
-        yield from (line for note in scored.notes for line in wrapped(f"note: {note}"))
+        yield from note_lines(scored.notes)
 
     plain: dict[str, Any] = plain_data(out)
     return plain, lines()

@@ -196,6 +196,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
             sink.want(runs)
             at_once = ahead is not None and runs <= FEW and not (model or draws or own or rules)
             todo = missing(sink.done().get(0, []), runs, runs if at_once else runs_a_shard(runs, workers))
+            todo = todo if at_once else list(starting_small(todo))
             simulated += todo
             done = runs - sum(len(block) for block in todo)
             if progress:
@@ -256,6 +257,18 @@ def runs_a_shard(runs: int, workers: int) -> int:
     """Runs a block, so that every worker has the same to do and a block is worth its overhead."""
     rounds = max(ROUNDS, -(-runs // (workers * SHARD_RUNS)))
     return max(16, -(-runs // (workers * rounds)))
+
+
+def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]:
+    """The same replications in the same order, the first blocks cut to `size`, twice as many, and so on.
+
+    So a long study keeps its first results, and knows the time left, after seconds; later blocks are whole."""
+    for block in blocks:
+        first = block.first
+        while block.stop - first > size:
+            yield Block(first, first + size)
+            first, size = first + size, 2 * size
+        yield Block(first, block.stop)
 
 
 def run_tasks(job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None) -> Iterator[TaskResult]:

@@ -211,12 +211,13 @@ def freeze(world: World, kept: Collection[str] = ()) -> Baseline:
 
 
 def try_terms(world: World, baseline: Baseline) -> None:
-    """Compute the terms of the user's own once, at the start. Raises ScenarioError where one gives what it must not."""
+    """Compute the terms of the user's own at the start, twice. Raises ScenarioError where one gives what it must not,
+    or something else the second time."""
     if world.own:
         state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
         everyone = _all_prospects(world, baseline, state, perceive(world, state, 0))
         for own in world.own.values():
-            own(everyone)
+            own.refuse_unsteady(everyone)
 
 
 def _keen(everyone: Prospects, names: Collection[str]) -> Floats:

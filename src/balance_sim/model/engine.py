@@ -127,11 +127,9 @@ def act(
 
 
 def close_step(world: World, baseline: Baseline, state: BlockState, view: View) -> None:
-    """Effort follows insecurity, and the day is over. Raises InvalidNumber where either is no number."""
-    start = world.grid[view.step]
+    """Effort follows insecurity, and the day is over. Raises InvalidNumber where effort is no number."""
     state.effort = effort_after(world, baseline, state.effort, view.insecurity, view.step)
-    refuse_invalid("insecurity", view.insecurity, world.codes, start, state.runs)
-    refuse_invalid("effort", state.effort, world.codes, start, state.runs)
+    refuse_invalid("effort", state.effort, world.codes, world.grid[view.step], state.runs)
     state.day = world.grid[view.step + 1]
 
 

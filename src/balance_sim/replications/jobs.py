@@ -23,7 +23,7 @@ from balance_sim.pool.machine import keep_freed_memory
 from balance_sim.replications.arms import ExtraArms, compile_arms, extra_arms, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra, simulate_block
 from balance_sim.replications.draws import joint_draws
-from balance_sim.replications.own import Own
+from balance_sim.replications.own import Own, refuse_unsteady
 from balance_sim.replications.parameter_draws import Draws, at
 from balance_sim.replications.players import Cast
 from balance_sim.replications.tables import BlockTables, joined
@@ -182,14 +182,16 @@ class Job:
 
 
 def try_outcomes(job: Job) -> None:
-    """Measure outcomes of one's own once, on the first replication of the control arm; no table is kept.
+    """Measure outcomes of one's own on the first replication of the control arm, alone and beside another; no table
+    is kept.
 
     Raises ScenarioError for one that gives what it must not: here, not in every replication."""
     if not job.own:
         return
     alone = Job(job.scenario, job.seed, job.arms[:1], run_timeout=job.run_timeout, own=job.own)
     try:
-        alone.live(Task(Block(0, 1)))
+        one, two = (alone.live(Task(Block(0, many))).runs.slice(0, 1).to_pylist()[0] for many in (1, 2))
+        refuse_unsteady(job.own, one, two)
     except ScenarioError:
         raise
     except Exception:  # noqa: BLE001 - it is no outcome's fault, and each replication that has it records it

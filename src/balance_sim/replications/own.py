@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.own.terms import numbers_of
 from balance_sim.model.state import AgreementRows
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plugins import NOWHERE, in_no_module, module_named, object_named, place_of, plugin, where_raised
@@ -51,7 +52,7 @@ class ArmHistory:
     runs : (R,) numbers of the replications
     states : codes of all states
     horizon : days from the focal date to the scenario's end
-    outcomes : our own outcomes by name, (R,) each; missing where that did not come by the horizon
+    outcomes : our own outcomes by name, (R,) each, to be read; missing where that did not come by the horizon
 
     Examples
     --------
@@ -117,19 +118,37 @@ def measured(
     Raises ScenarioError, with the function's file and line, where it ends in an exception or gives no column of
     numbers."""
     world = worlds.arms[arm]
-    history = ArmHistory(
-        arm, runs.astype(np.int64), world.codes, float(world.grid[-1] - world.focal_day), known, worlds, made
-    )
+    horizon, closed = float(world.grid[-1] - world.focal_day), {name: _closed(of) for name, of in known.items()}
     out = {}
-    for name, reference in own:
+    for name, reference in own:  # each has a history of its own, so that none finds what another did to it
+        history = ArmHistory(arm, _closed(runs.astype(np.int64)), world.codes, horizon, closed, worlds, made)
         out[Outcome("own", name).name] = _evaluated(name, function_named(reference), history)
     return out
+
+
+def _closed[Kind: np.generic](array: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
+    """The array, for reading alone."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def refuse_unsteady(own: Own, alone: Mapping[str, float], beside: Mapping[str, float]) -> None:
+    """Raises ScenarioError where an outcome of one replication depends on whether another is measured beside it.
+
+    So it does where it counts replications, keeps something from call to call, or draws random numbers."""
+    for name, reference in own:
+        one, two = (values[Outcome("own", name).name] for values in (alone, beside))
+        if not (one == two or (np.isnan(one) and np.isnan(two))):
+            why = f"gave {one} for a replication alone, and {two} beside another"
+            hint = "what it gives of a replication has to follow from that replication alone"
+            raise refused(place_of(function_named(reference)), f"outcome `{name}`", "E310", why, hint)
 
 
 def _evaluated(name: str, function: Callable[[ArmHistory], Any], history: ArmHistory) -> Floats:
     at, path, count = place_of(function), f"outcome `{name}`", len(history.runs)
     try:
-        found = np.asarray(function(history), dtype=np.float64)
+        found = numbers_of(function(history))
     except TimeoutError:
         raise  # the time limit of a replication
     except (Exception, SystemExit) as error:

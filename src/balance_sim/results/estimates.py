@@ -106,7 +106,7 @@ class Counts(Moments):
 
     def _merge(self) -> None:
         """About MOST_VALUES / 4 values, each for a like number of runs, at the mean of those it stands for."""
-        bins = (np.cumsum(self.times) - self.times) * (MOST_VALUES // 4) // max(self.known, 1)
+        bins = (np.cumsum(self.times) - self.times) * (MOST_VALUES // 4) // self.known
         _, place = np.unique(bins, return_inverse=True)
         times = np.bincount(place, self.times)
         self.values = np.bincount(place, self.values * self.times) / times

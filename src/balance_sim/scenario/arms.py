@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 from pydantic import ValidationError
@@ -106,7 +107,7 @@ def resolved(scenario: Scenario, arm: str, *, is_checked: bool) -> Scenario | No
     is_checked: it is as it was assembled, so that whatever its arms set is known to be right."""
     change = scenario.arms[arm]
     kept = [event for event in scenario.events if event.id not in change.drop]
-    events = tuple(sorted([*kept, *change.add], key=lambda event: (event.date, event.id)))
+    events = tuple(sorted([*kept, *change.add], key=BY_DATE) if change.add else kept)  # kept in their order
     bare = {name: Arm(title=one.title, reference=one.reference) for name, one in scenario.arms.items()}
     version = scenario.model_copy(update={"events": events, "arms": bare, "sha256": ""})
     version._arms, version._arms_of, version._checked = {}, (), ""
@@ -129,6 +130,8 @@ def _content(scenario: Scenario) -> tuple[object, ...]:
     return tuple([value for name, value in scenario.__dict__.items() if name != "sha256"])
 
 
+BY_DATE = attrgetter("date", "id")
+"""How events are sorted."""
 IN_EVENTS = ("date", "principals", "guests", "targets", "sign")
 """What an arm of any scenario may set beside the numbers that are free; an arm of one that was checked may set all."""
 
@@ -143,7 +146,7 @@ def with_settings(scenario: Scenario, settings: Mapping[str, object], *, is_chec
         is_usual = _is_free(path) or (head == "events" and rest.partition(".")[2] in IN_EVENTS)
         changed = _with(changed, path, settings[path]) if changed and (is_checked or is_usual) else None
     if changed is not None and changed.events is not scenario.events:
-        events = tuple(sorted(changed.events, key=lambda event: (event.date, event.id)))
+        events = tuple(sorted(changed.events, key=BY_DATE))
         changed = changed.model_copy(update={"events": events})
     return changed
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from itertools import compress
+from operator import attrgetter
 from typing import Any
 
 from balance_sim.scenario.actors import Names, check_identifier
-from balance_sim.scenario.arms import keep_arms, resolved, tidy
+from balance_sim.scenario.arms import BY_DATE, keep_arms, resolved, tidy
 from balance_sim.scenario.checks import check
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.diagnostics import (
@@ -182,13 +183,14 @@ def _is_complete(draft: Draft) -> bool:
     return all(piece is not None for piece in (*pieces, *rows))
 
 
-_ORDER = {
+_BY_ID = attrgetter("id")
+_ORDER: dict[str, Callable[[Any], Any]] = {
     "disputes": lambda row: (row.a, row.b),
     "no_relations": lambda row: (row.a, row.b, row.kind, row.since or date.min),
     "distances": lambda row: (row.a, row.b),
     "trade": lambda row: (row.state, row.partner),
     "frailties": lambda row: (row.a, row.b),
-    "events": lambda row: (row.date, row.id),
+    "events": BY_DATE,
 }
 """How the rows of a section are sorted; others by their id."""
 
@@ -214,7 +216,7 @@ def _build(draft: Draft, name: str) -> Scenario:
         "posterior": draft.posterior or Posterior(),
     }
     for section, rows in draft.rows.items():
-        order = _ORDER.get(section, lambda row: row.id)
+        order = _ORDER.get(section, _BY_ID)
         values[section] = tuple(sorted((row.value for row in rows), key=order))
     return Scenario.model_construct(schema_version=1, name=name, arms={}, sha256="", **values)
 

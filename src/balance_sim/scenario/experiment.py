@@ -197,9 +197,9 @@ def _read(tree: Node, sources: Sources, max_runs: int, over: Overrides, found: D
     _check_axes(tree, experiment, found)
     _check_names(tree, head, scenario, found)
     if not any(one.code.startswith("E4") for one in found) and len(factors) <= MOST_FACTORS:
-        _check_values(scenario, factors, rows, found)
-        count, total = experiment.count(), experiment.count() * head.runs
-        if total > max_runs:
+        if (total := (count := experiment.count()) * head.runs) <= max_runs:  # of more there may be very many values
+            _check_values(scenario, factors, rows, found)
+        else:
             why = f"{count:,} points x {head.runs:,} runs: {total:,} runs exceeds {max_runs:,} (`--max-runs`)"
             at = tree.get("design") or tree.get("factors") or tree
             found.add(at, "design", "E405", why, "fewer values, fewer runs, or a sample")

@@ -171,6 +171,9 @@ def homes() -> dict[str, tuple[str, ...]]:
 
 def row_key(section: Section, row: Node) -> str | None:
     """What names a row in a key path: `JPN`, `parade`, `CHN-JPN`; None if its keys are not given as text."""
+    if len(section.keys) == 1:  # asked for in every row, for every arm
+        child = row.get(section.keys[0])
+        return child.value or None if child is not None and isinstance(child.value, str) else None
     words = [child.value if (child := row.get(key)) else None for key in section.keys]
     if not all(isinstance(word, str) and word for word in words):
         return None

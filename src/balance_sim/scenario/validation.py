@@ -179,7 +179,8 @@ def _refused(entry: Any, node: Node, written: str, need: str, limits: str) -> tu
         why = f"`{written}` is none of {listed(options)}"
         return "E211", why, did_you_mean(written, options), listed(options)
     if kind == "string_pattern_mismatch":
-        return "E106", f"`{written}` is not a valid identifier", "", "[A-Za-z0-9_-], 1 to 64 characters"
+        named = shown(str(entry["input"]), 80)  # a key's own text: `written` is what stands under it
+        return "E106", f"`{named}` is not a valid identifier", "", "[A-Za-z0-9_-], 1 to 64 characters"
     if kind == "string_too_short":
         return "E207", "value missing", "write some text", ""
     if kind == "string_too_long":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from balance_sim.show.score_lines import accord_lines, detectable_lines, gain_lines, number, spread, words
+from balance_sim.show.score_lines import accord_lines, detectable_lines, gain_lines, note_lines, number, spread, words
 from balance_sim.show.terminal import table, wrapped
 from balance_sim.show.wording import dyad_name
 
@@ -79,7 +79,7 @@ def card_lines(card: SkillCard, *, verbose: bool = False) -> Iterator[str]:
             if score.model_gains
         ]
         yield from ["", *table(rows)]
-    yield from (line for note in card.notes for line in wrapped(f"note: {note}"))
+    yield from note_lines(card.notes)
 
 
 def theory_lines(found: TheoryScores) -> Iterator[str]:

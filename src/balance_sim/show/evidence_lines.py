@@ -68,7 +68,7 @@ def fit_lines(fit: WeightFit, history: History, whole: WeightFit | None = None, 
     if fit.flat:
         ways = [str(way) if verbose else ", ".join(way.names) for way in fit.flat]
         lines += wrapped(f"Weakly told apart by the record: {'; '.join(ways)}.")
-    lines += wrapped(f"Not fitted, for want of a record: {', '.join(NOT_ON_RECORD)}.")
+    lines += wrapped(f"Not fitted: {', '.join(NOT_ON_RECORD)}" + (":" if verbose else " (--verbose: why)."))
     notes = [*history.notes, *(line for report in history.reports for line in report.losses)]
     if verbose:
         lines += [line for name, why in NOT_ON_RECORD.items() for line in wrapped(f"  {key_path(name)}: {why}", "    ")]
@@ -107,7 +107,13 @@ def profile_lines(profiles: Sequence[Profile], joint: Sequence[Profile] = (), *,
     lines += ["", *_profile_table(profiles)]
     if joint:
         lines += ["", "those that the record tells, at their joint peak:", *_profile_table(joint)]
-    lines += ["", *wrapped("gain: log-likelihood of the best value in the range over that of the one in use.")]
+    lines += [
+        "",
+        *wrapped(
+            "gain: log-likelihood of the best value in the range over that of the one in use; < and >: the CI goes on "
+            "beyond the range."
+        ),
+    ]
     return lines + [line for name, why in NOT_IN_RATES.items() for line in wrapped(f"parameters.{name}: {why}")]
 
 
@@ -115,7 +121,7 @@ def _profile_table(profiles: Sequence[Profile]) -> list[str]:
     rows = [("parameters", "in use", "best", "95 % CI", "gain", "verdict")]
     for one in profiles:
         low, high = ("<" if one.open_below else ""), (">" if one.open_above else "")
-        span = f"{low}{one.low:.3g} to {high}{one.high:.3g}"
+        span = f"{low}{one.low:.4g} to {high}{one.high:.4g}"
         numbers = (f"{one.shipped:.4g}", f"{one.best:.4g}", span, f"{one.gain:.1f}")
         rows.append((one.path.removeprefix("parameters."), *numbers, one.verdict))
     return table(rows, "<>>><<")

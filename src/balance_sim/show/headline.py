@@ -131,7 +131,9 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH, *, verbose: bool 
         yield from ("", made, f"digest {result.digest}")
     if result.folder is not None:
         more = "" if verbose else "; --verbose prints more"
-        what = "Results, figures and report.html" if result.finished else "Manifest, summary.json and failed.json"
+        drawn = (result.folder / "report.html").is_file()
+        what = "Results, figures and report.html" if drawn else "Results"
+        what = what if result.finished else "Manifest, summary.json and failed.json"
         yield f"{what}: {result.folder}{more}"
 
 
@@ -219,7 +221,7 @@ def short_placebos(result: AnalysedResult) -> str:
         for of in result.placebos.families
         if len(of.placebos)
     ]
-    return f"Placebos: p = {', '.join(told)}." if told else ""
+    return f"Placebos, by the share with an effect as large: p = {', '.join(told)}." if told else ""
 
 
 def _effects_of_arms(result: AnalysedResult, width: int) -> Iterator[str]:

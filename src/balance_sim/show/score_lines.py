@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,19 @@ def gain_lines(scores: Mapping[str, Scores]) -> list[str]:
     found = judged(scores[best].model_gains["log_skill"])
     told = f"The model is {found} the best baseline, {words(best)}: {first}, on the same resamples of dyads. Further"
     return wrapped(f"{told} gains on it: {', '.join(others)}.", "")
+
+
+def note_lines(notes: Sequence[str]) -> list[str]:
+    """Notes of a forecast's scores; baselines that are not there for one reason in one note."""
+    lacking: dict[str, list[str]] = {}
+    others = []
+    for note in notes:
+        if lacks := re.fullmatch(r"no baseline (\w+): (.*)", note, re.DOTALL):
+            lacking.setdefault(lacks[2], []).append(words(lacks[1]))
+        else:
+            others.append(note)
+    told = [f"no baseline {', '.join(names)}: {why}" for why, names in lacking.items()]
+    return [line for note in [*told, *others] for line in wrapped(f"note: {note}")]
 
 
 def judged(gain: Interval) -> str:

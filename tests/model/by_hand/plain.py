@@ -358,7 +358,7 @@ class Plain:
             ),
             "bandwagon": seen.q[i, j] * seen.theta[i, j] / seen.balance[i],
             "foresight": begun.first.get(("foresight", i, j, kind)),
-            "talks_budget": sum(stats.poisson.pmf(n, begun.talks.get(i, 0.0)) * math.log(1 + n) for n in range(60))
+            "talks_budget": sum(poisson(n, begun.talks.get(i, 0.0)) * math.log(1 + n) for n in range(60))
             - math.log(1 + sum(one.stage == "talks" and i in one.pair for one in made)),
         }
         if out["foresight"] is None:
@@ -654,6 +654,10 @@ class Plain:
 def replace_first(begun: Start) -> Start:
     """The same while the terms at the start are not known."""
     return Start(begun.gain_norm, begun.insecurity, signs=begun.signs, talks=begun.talks)
+
+
+def poisson(n: int, mean: float) -> float:
+    return math.exp(-mean) * mean**n / math.factorial(n)
 
 
 def lag(key: Any, shape: float, mean_days: float, elapsed: float = 0.0) -> float:

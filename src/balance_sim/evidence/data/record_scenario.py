@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data.codes import nuclear_since
+from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats, History
 from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario.defaults import default_tree, default_weights
@@ -73,8 +74,12 @@ def scenario_at(
 
     parameters, weights, intercepts (by kind): laid over the shipped defaults. propensity: (n,) by position
     on the history's roster. States are the members of the year. A missing value stays missing. An event that
-    says nothing stands on each 1 January, so that a step begins there."""
+    says nothing stands on each 1 January, so that a step begins there. Raises DataError where no state's capability
+    is known."""
     t, who = history.at(year), members_at(history, year)
+    if not np.nansum(history.capability[t, who]) > 0:
+        why = f"no state's capability is known at the start of {year}, which is that of {year - 1}"
+        raise DataError(why, "Give capabilities from the year before on, or begin later: --first, or `first` of a plan")
     tree = plain(default_tree())
     assert isinstance(tree, dict)
     start, codes = date(year, 1, 1), [history.iso3[i] for i in who]

@@ -133,7 +133,7 @@ def shifts_of(function: EventFunction, event: Event, scenario: Scenario) -> Shif
         members(event.targets), event.host, event.visibility, codes, groups,
     )  # fmt: skip
     try:
-        rows = list(function(given))
+        rows, again = list(function(given)), list(function(given))
     except (Exception, SystemExit) as error:
         raise _fault(function, event, f"ends in {type(error).__name__}: {error}", "repair the function") from error
     found: dict[str, dict[Any, float]] = {"alignment": {}, "intent": {}, "reliability": {}}
@@ -142,6 +142,8 @@ def shifts_of(function: EventFunction, event: Event, scenario: Scenario) -> Shif
         if {*who} <= known:
             key = who[0] if what == "reliability" else who if what == "intent" else tuple(sorted(who))
             found[what][key] = found[what].get(key, 0.0) + factor
+    if again != rows:
+        raise _fault(function, event, "gives other rows when asked again", "let them follow from `event` alone")
     return Shifts(**found)
 
 

@@ -254,6 +254,17 @@ class OwnTerm:
         found = evaluated(self.name, self.function, self.declared, Situation(p.world, p.view, p.state), shape)
         return found.take(p.at)
 
+    def refuse_unsteady(self, p: Prospects) -> None:
+        """Raises ScenarioError where the term is one number, and then another, for one state of the world."""
+        one, two = self(p), self(p)
+        if not self.is_changing:
+            shape = self.low.shape
+            one, two = self.low, evaluated(self.name, self.function, self.declared, Situation(p.world), shape)
+        if (wrong := one != two).any():
+            why = f"is {one[wrong][0]:g}, and {two[wrong][0]:g} when asked again"
+            hint = "what it gives has to follow from `now` alone"
+            raise _fault(place_of(self.function), f"theory.weights.{self.name}", why, hint)
+
     def between(self, _: Extremes) -> tuple[Floats, Floats]:
         """The least and the most, broadcast to (n, n, M)."""
         return self.low[:, :, None], self.high[:, :, None]
@@ -266,7 +277,7 @@ def evaluated(name: str, function: TermFunction, declared: Declared, now: Situat
     asymmetric where it must not be."""
     at, path = place_of(function), f"theory.weights.{name}"
     try:
-        found = np.asarray(function(now), dtype=np.float64)
+        found = numbers_of(function(now))
     except (Exception, SystemExit) as error:
         why = f"ends in {type(error).__name__}: {error}"
         raise _fault(where_raised(error, at), path, why, "repair the function") from error
@@ -297,6 +308,15 @@ def evaluated(name: str, function: TermFunction, declared: Declared, now: Situat
             dyad, value = first(beyond)
             raise _fault(at, path, f"is {value:g} for {dyad}", "widen `between`", f"{low:g} to {high:g}")
     return out
+
+
+def numbers_of(given: Any) -> Floats:
+    """What a function of the user's own gave, as numbers; what is masked is missing. Raises TypeError for complex."""
+    if np.iscomplexobj(given):
+        raise TypeError("complex numbers")
+    if isinstance(given, np.ma.MaskedArray):
+        given = np.where(np.ma.getmaskarray(given), np.nan, given.data)
+    return np.asarray(given, dtype=np.float64)
 
 
 def _fault(at: Mark, path: str, why: str, hint: str, allowed: str = "") -> ScenarioError:
