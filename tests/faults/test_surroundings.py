@@ -56,6 +56,7 @@ def until(condition, seconds: float = 60.0) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.long  # in every run: stopped with its workers, and with a time limit, study/test_stops
 @pytest.mark.fault("F09")
 def test_stopped_for_a_while_and_continued(bench, calm) -> None:
     """F09. Longer than the time limit of its runs: no run is given up, none is done twice."""

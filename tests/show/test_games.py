@@ -225,7 +225,7 @@ def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -
         assert code == 2 and "Traceback" not in said, words
     assert "holds a game" in run("explore", folder)[1]
     code, said = run("compare", f"{folder}:restrain-restrain", f"{folder}:manoeuvre-manoeuvre")
-    assert code == 0 and "paired, replication by replication" in said
+    assert code == 0 and re.search(r"right less left, \d+ paired replications", said)
     assert run("export", folder, "--out", str(tmp_path / "all.csv"))[0] == 0
     assert len(pd.read_csv(tmp_path / "all.csv")) == 5 * dilemma.study.result.runs
     code, said = run("explain", folder, "--dyad", "XAR-XBE", "--runs", "2")

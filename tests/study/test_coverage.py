@@ -1090,7 +1090,7 @@ def real_sweep(
     return found.paths, parts, matrices.points, matrices, found
 
 
-@pytest.mark.slow
+@pytest.mark.long  # in every run: of effects drawn by hand, above
 def test_morris_effects_of_a_real_sweep_are_those_of_other_seeds(tmp_path: Path) -> None:
     """A sweep of 320 runs a point, cut into 16 of 20: the interval holds the mean effect over all 320. Student's t over
     trajectories, which all stand on the same 20 seeds, holds it in less than half."""

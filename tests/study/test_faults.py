@@ -65,7 +65,7 @@ def test_the_whole_group_killed_at_fifty_moments(lab, undisturbed):
 
 
 @pytest.mark.fault("F03")
-@pytest.mark.slow
+@pytest.mark.long  # in every run: a worker of `run`, test_stops and faults/test_meetings
 def test_a_worker_killed_in_mid_sweep_changes_nothing(lab, undisturbed):
     process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
     worker = lab.wait_for(lambda: lab.workers(process))[0]

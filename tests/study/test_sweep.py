@@ -488,6 +488,8 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     short = "\n".join(sensitivity_lines(found, ["accords_all_300"]))  # the effect alone, and on this outcome
     assert "Insecurity" not in short and "mean in" not in short and "5 further means and effects" in short
     assert "effect of summit" in short and "grid; 6 points, 24 replications each" in short
+    none = sensitivity(result, ["first_counter_days"], boots=50)  # missing where no agreement comes
+    assert next(sensitivity_lines(none, ["first_counter_days"])).startswith("No outcome has a mean")
     alike = found.convergence[found.convergence["points_alike"] > 0]
     assert {("effect", "summit")} == set(zip(alike["of"], alike["arm"], strict=True))  # visibility 0: no effect
     compared = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")

@@ -80,11 +80,14 @@ def comparison_lines(
     from balance_sim.show.terminal import WIDTH, wrapped
 
     names = names or {}
-    runs = f"{int(found.outcomes['n'].max()):,}"
+    runs = "0" if found.outcomes.empty else f"{int(found.outcomes['n'].max()):,}"
     how = f"{runs} paired replications" if found.paired else f"{runs} replications, not paired: the seeds differ"
     yield from wrapped(f"Below: right less left, {how}. Left: {found.left}; right: {found.right}.", "", width)
     yield from _input_lines(found.differences, min(width, WIDTH), verbose=verbose)
     yield from (f"classes: {line}" for line in found.counting.lines())
+    if found.outcomes.empty:
+        yield "No replication finished in both: there is nothing to compare."
+        return
     yield from (_every_outcome if verbose else _agreements)(found.outcomes, width, names)
     yield from _dyad_lines(found.dyads, dyads, names, paired=found.paired)
 

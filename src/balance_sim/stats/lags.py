@@ -303,5 +303,5 @@ def level_points(variance: float) -> Floats:
 
     if variance <= 0:
         return np.ones(1)
-    points = gammaincinv(1.0 / variance, (np.arange(POINTS) + 0.5) / POINTS) * variance
+    points = gammaincinv(1.0 / variance, (np.arange(POINTS) + 0.5) / POINTS)  # but for the scale, the mean below
     return np.asarray(points / points.mean())
