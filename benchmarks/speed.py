@@ -1,6 +1,7 @@
-"""Simulated runs a second: the block engine, the Mesa face, and a plain Mesa model of the same rules; memory.
+"""Simulated runs a second: the block engine, the Mesa face, and a plain Mesa model of the same rules; memory; and what
+the README's run takes from its start to its report, wall and CPU.
 
-    uv run python benchmarks/speed.py [--memory]
+    uv run python benchmarks/speed.py [--memory | --job]
 
 A run is one arm of one replication. The engine's figure is that of `balance_sim.run` from start to end,
 with all outcomes written to a results folder. All in one go, on one machine; nothing here is a test.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +20,19 @@ from pathlib import Path
 import balance_sim as bs
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+def job() -> None:
+    """The README's run, twice: the first may still compile byte code. Alternate with another commit to compare."""
+    command = [str(Path(sys.executable).with_name("balance-sim")), "run", "scenarios/beijing_2025.yaml", "--out"]
+    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([*command, f"{folder}/out"], env=surroundings, capture_output=True, check=True)
+            wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(f"README's run            {wall:8.1f} s, {cpu:.1f} CPU s")
 
 
 def main() -> None:
@@ -58,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    job() if "--job" in sys.argv else main()

@@ -286,6 +286,12 @@ def test_the_plan_of_several_cases(scenario, table, tmp_path):
     assert re.search(r"average precision in [01] of 1 cases \(with a 95 % CI above 0 in 0\)", " ".join(short.split()))
     assert max(map(len, short.splitlines())) <= 80
     assert "five: no responses on record; not scored" in text and "2 replications" in text
+    plan.write_text("title: one\nresponses: responses.csv\nruns: 2\ncases: [{scenario: five.yaml}]\n")
+    none = CliRunner().invoke(main, ["cases", str(plan), "--workers", "1"]).stdout
+    assert none.splitlines() == [
+        "one (0 cases scored, 2 replications each)",
+        "five: no responses on record; not scored",
+    ]
     plan.write_text("responses: responses.csv\ncases: [{scenario: five.yaml, tuned: yes}]\n")
     with pytest.raises(ScenarioError, match=r"plan.yaml:2:31: error\[E101\] cases\[0\].tuned: unknown key"):
         read_cases_plan(plan)

@@ -28,6 +28,7 @@ from balance_sim.results.store import Store, missing
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import with_values
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.terminal import UNLIMITED
 
 
@@ -114,8 +115,9 @@ def test_a_filtered_outcome_that_the_file_names_is_that_outcomes(lab):
     split = sensitivity(result).split
     assert {*split["outcome"]} == {"accords_all_300"}
     lab.edit("outcomes: [filtered_accords_all_300]", "outcomes: [accords_all_300]")
-    both = sensitivity(swept(lab, "both")).split
-    pd.testing.assert_frame_equal(split, both)
+    other = swept(lab, "both")
+    pd.testing.assert_frame_equal(split, sensitivity(other).split)
+    assert spread_of(other, "accords_all_300").name == "forest_accords_all_300"
 
 
 def test_points_may_have_outcomes_that_others_lack(lab):
@@ -486,6 +488,8 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     short = "\n".join(sensitivity_lines(found, ["accords_all_300"]))  # the effect alone, and on this outcome
     assert "Insecurity" not in short and "mean in" not in short and "5 further means and effects" in short
     assert "effect of summit" in short and "grid; 6 points, 24 replications each" in short
+    none = sensitivity(result, ["first_counter_days"], boots=50)  # missing where no agreement comes
+    assert next(sensitivity_lines(none, ["first_counter_days"])).startswith("No outcome has a mean")
     alike = found.convergence[found.convergence["points_alike"] > 0]
     assert {("effect", "summit")} == set(zip(alike["of"], alike["arm"], strict=True))  # visibility 0: no effect
     compared = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.classes import sorted_into, standing, step_before, with_participants
+from balance_sim.model.classes import standing, step_before, with_participants
 from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
@@ -179,6 +179,7 @@ class Participants:
         self.before = perceive(world, at_start(world), step_before(world))
         self.without = self.gives.signed(self.found, self.idle, self.windows).signed[longest]
         roster = {code: i for i, code in enumerate(world.codes)}
+        self._casts: dict[StateSet, EventRoles] = {}
         self.real: StateSet = tuple(members(event.principals, lacking.groups, roster))
 
     def family(self, most: int) -> PlaceboFamily:
@@ -276,13 +277,16 @@ class Participants:
         """(P,) direction of each dyad where these take part."""
         if principals == self.real:
             return self.worlds.baseline.direction
-        return sorted_into(self.worlds.reference, self.classes(principals))[1]
+        return self.cast(principals).direction
 
     def cast(self, principals: StateSet) -> EventRoles:
         """Who plays which part where these take part."""
         if principals == self.real:
             return focal_roles(self.worlds)
-        return roles_of(self.worlds, self.classes(principals), self.worlds.reference.focal_day)
+        if principals not in self._casts:
+            found = roles_of(self.worlds, self.classes(principals), self.worlds.reference.focal_day)
+            self._casts[principals] = found
+        return self._casts[principals]
 
     def classes(self, principals: StateSet) -> Classes:
         """The class table where these take part."""

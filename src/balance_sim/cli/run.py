@@ -66,8 +66,8 @@ def run(
     if source is not None and fitted:
         raise click.UsageError("--draw-parameters is the old name of --draws fitted: give one of the two")
     wanted = _named_arms(arms)
-    plan = {"reading": 2.0, "simulation": 13.0, "placebos and mechanisms": 6.0}
-    with resumable(options.command_line()), Steps(plan | ({"figures and report": 12.0} if figures else {})) as steps:
+    plan = {"reading": 1.0, "simulation": 6.0, "placebos and mechanisms": 1.5}
+    with resumable(options.command_line()), Steps(plan | ({"figures and report": 4.5} if figures else {})) as steps:
         import json
 
         from balance_sim.experiment.run import RUNS, default_folder, import_model, own_outcomes

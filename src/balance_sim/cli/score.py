@@ -358,6 +358,9 @@ def _cases_text(title: str, found: list[dict[str, Any]], *, verbose: bool) -> It
     gains = [one["earlier_accords"]["model_gains"] for one in scored]
     clear = sum(bool(ci := one["average_precision"]["ci95"]) and ci[0] > 0 for one in gains)
     above = {of: sum((one[of]["value"] or 0.0) > 0 for one in gains) for of in MEASURES}
+    if not scored:
+        yield from (f"{one['scenario']}: no responses on record; not scored" for one in found)
+        return
     yield from wrapped(
         "The model is better than past agreements of the dyads in average precision in "
         f"{above['average_precision']} of {len(scored)} cases (with a 95 % CI above 0 in {clear}), in AUC in "

@@ -64,12 +64,14 @@ def sensitivity_lines(found: Sensitivity, outcomes: Sequence[str] | None = None)
     from balance_sim.show.terminal import wrapped
 
     split = found.split
-    is_told = split["outcome"].map(lambda _: True)
+    if split.empty:
+        yield "No outcome has a mean in every replication: there is nothing to tell."
+        yield from (line for what in found.left_out for line in wrapped(f"left out: {what}"))
+        return
+    told = split
     if outcomes is not None:
-        is_told = split["outcome"].isin(outcomes) & (
-            split["of"] == ("effect" if "effect" in {*split["of"]} else "mean")
-        )
-    told = split[is_told]
+        of = "effect" if "effect" in {*split["of"]} else "mean"
+        told = split[split["outcome"].isin(outcomes) & (split["of"] == of)]
     points, runs = int(found.convergence["points"].max()), int(split["runs"].max())
     yield f"design: {found.method or 'points of a list'}; {points:,} points, {runs:,} replications each"
     if found.indices.empty:

@@ -190,7 +190,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     with sink, ExitStack() as stack:
         is_worth_it = placebos_ahead and workers > 1 and len(scenario.states) >= LARGE
         if is_worth_it and "placebos" not in kept_summary(None if out is None else Path(out), scenario, version()):
-            ahead = Background(partial(placebos_and_channels, scenario, chosen))
+            ahead = Background(partial(placebos_and_channels, scenario, chosen), stays=True)
             stack.callback(ahead.close)  # where the run ends without a result
         while True:
             sink.want(runs)

@@ -263,6 +263,8 @@ class Thinning:
 
 def same(one: object, other: object, leave: Collection[str] = ()) -> bool:
     """Whether two worlds, or parts of them, hold the same in all their fields but some and those not compared."""
+    if one is other:
+        return True
     if is_dataclass(one) and not isinstance(one, type):
         return type(one) is type(other) and all(
             same(getattr(one, part.name), getattr(other, part.name))

@@ -15,6 +15,7 @@ What a call raises is data, too (`Failure`), with its stage. Time limits go by t
 from __future__ import annotations
 
 import logging
+import pickle
 import signal
 import threading
 import time
@@ -353,23 +354,36 @@ def map_in_order[A, R](
             due += 1
 
 
+def _made(given: bytes) -> Any:
+    """What a pickled call gives."""
+    return pickle.loads(given)()  # from our own driver
+
+
 class Background[R]:
     """A picklable call that has begun in a process of its own. Call it for the result; where it failed there, or its
-    process died, it is made in this one."""
+    process died, it is made in this one.
 
-    def __init__(self, function: Callable[[], R]) -> None:
-        self.function = function
+    stays: the process is there for one more call (`then`). worker: one that is done with another call."""
+
+    def __init__(self, function: Callable[[], R], *, stays: bool = False, worker: Worker[Any] | None = None) -> None:
+        self.function, self._stays, self._worker = function, stays, worker
         self._found: list[R] = []
-        self._worker: Worker[Any] | None = None
-        if unstartable() is not None:
+        if worker is None and unstartable() is not None:
             return
         set_surroundings()
+        given = pickle.dumps(function)
         try:
-            self._worker = Worker(pickled(Calls(function)))
-            self._thread = threading.Thread(target=self._listen, args=(self._worker,), daemon=True)
+            self._worker = worker or Worker(pickled(Calls(_made)))
+            self._thread = threading.Thread(target=self._listen, args=(self._worker, given), daemon=True)
             self._thread.start()
         except (OSError, RuntimeError):  # a limit on processes, or on threads
             self._dismiss()
+
+    def then[S](self, function: Callable[[], S]) -> Background[S]:
+        """One more call, in the same process if that is still there: it has imported what this call needed."""
+        self.within(None)
+        worker, self._worker = self._worker, None
+        return Background(function, worker=worker if worker is not None and worker.process.is_alive() else None)
 
     def __call__(self) -> R:
         """The result, as soon as it is there. Raises what the call raises."""
@@ -377,11 +391,13 @@ class Background[R]:
         return found[0] if found else self.function()
 
     def within(self, seconds: float | None) -> list[R]:
-        """The result, if it is there in so many seconds (None: however long); else nothing. Ends the process."""
+        """The result, if it is there in so many seconds (None: however long); else nothing. Ends one that does not
+        stay."""
         if self._worker is not None:
             wake([self._worker])  # it may have been stopped with this process, and not continued with it
             self._thread.join(seconds)
-            self.close()
+            if not (self._stays and self._found):
+                self.close()
         return self._found
 
     def close(self) -> None:
@@ -396,8 +412,8 @@ class Background[R]:
             self._worker.dismiss()
             self._worker = None
 
-    def _listen(self, worker: Worker[Any]) -> None:
+    def _listen(self, worker: Worker[Any], given: bytes) -> None:
         with suppress(EOFError, OSError):
-            found = worker.call((0, ()))[1]
+            found = worker.call((0, (given,)))[1]
             if not isinstance(found, Failure):
                 self._found.append(found)

@@ -222,7 +222,8 @@ class Together:
             middles = (world.grid[steps] + world.grid[steps + 1]) / 2
             announced, known = np.concatenate([announcements(world, begun, day) for day in middles]), None
         else:
-            rows = np.searchsorted(beside.steps, steps)
+            first = int(np.searchsorted(beside.steps, steps[0]))
+            rows = slice(first, first + count)
             announced, known = beside.view.announced[rows], (beside.world, beside.state.workspace.beliefs[:, rows])
         reliable, workspace, s0 = weigh_steps(world, state, steps, announced, known), state.workspace, world.rules.s0
         for row, step in enumerate(steps.tolist()):

@@ -93,6 +93,11 @@ class Counts(Moments):
         if not len(known):
             return
         found, times = np.unique(known, return_counts=True)
+        if not len(self.values):
+            self.values, self.times = found, times.astype(np.int64)
+            if len(found) > MOST_VALUES:
+                self._merge()
+            return
         whole = np.concatenate([self.values, found])
         self.values, place = np.unique(whole, return_inverse=True)
         self.times = np.bincount(place, np.concatenate([self.times, times]), len(self.values)).astype(np.int64)
@@ -109,11 +114,13 @@ class Counts(Moments):
 
     def quantile(self, q: float) -> float:
         """The smallest value that a share q of the runs does not exceed; NaN among the missing."""
-        if not self.n:
-            return float("nan")
-        need = np.ceil(q * self.n - 1e-9)
-        at = int(np.searchsorted(np.cumsum(self.times), max(need, 1)))
-        return float(self.values[at]) if at < len(self.values) else float("nan")
+        return self.quantiles([q])[0]
+
+    def quantiles(self, shares: Sequence[float]) -> list[float]:
+        """The same of several shares."""
+        need = np.maximum(np.ceil(np.array(shares) * self.n - 1e-9), 1)
+        values = np.append(self.values, np.nan)
+        return [float(values[at]) for at in np.searchsorted(np.cumsum(self.times), need)]
 
     def around(self, spread: float) -> tuple[float, float]:
         """95 % interval of the mean of differences that were drawn, as `intervals.paired_interval` has it.
@@ -257,7 +264,8 @@ class Estimates:
         for arm, levels in self.levels.items():
             for name in self.outcomes:
                 c, of = levels.counts[name], levels.of(name)
-                quantiles = {f"q{round(100 * q):02d}": c.quantile(q) for q in QUANTILES}
+                names = (f"q{round(100 * q):02d}" for q in QUANTILES)
+                quantiles = dict(zip(names, c.quantiles(QUANTILES), strict=True))
                 row = {"arm": arm, "outcome": name, "estimator": "count" if of is c else "filtered"}
                 rows.append(row | {"mean": of.mean(), "sd": c.sd()} | quantiles | {"mcse": of.error(), "n": c.n})
         return pd.DataFrame(rows, columns=LEVELS)

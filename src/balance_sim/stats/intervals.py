@@ -67,7 +67,7 @@ class Sides:
         weight = np.ones(len(values)) if times is None else times.astype(float)
         up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)
         parts = (up, up**2, down, down**2, up > 0.0, down > 0.0)
-        sums = (np.tensordot(weight, part, axes=1) for part in parts)
+        sums = (weight @ part if part.ndim == 1 else np.tensordot(weight, part, axes=1) for part in parts)
         return Sides(*(np.asarray(one, dtype=float) for one in sums))
 
 

@@ -152,7 +152,8 @@ def _thirds(told: Told | None, figures: int) -> Callable[..., Any]:
 def save_study(result: AnalysedResult, folder: Path, told: Told | None = None) -> list[Path]:
     """All figures and the report of a study into its folder; every figure is drawn once. Raises CannotWrite.
 
-    Two fifths of those of a large scenario are written by a process of its own: the same bytes, sooner."""
+    Two fifths of those of a large scenario are written by another process, the one that worked out its placebos if that
+    is still there: the same bytes, sooner."""
     chosen = fitting(result)
     tell = _thirds(told, len(chosen))
     tables = {name: tell(figure.table(result)) for name, figure in chosen.items()}
@@ -163,7 +164,8 @@ def save_study(result: AnalysedResult, folder: Path, told: Told | None = None) -
     names = list(chosen)
     here = names[: 3 * len(names) // 5] if len(result.scenario.states) >= LARGE else names
     figures = drawn(names[len(here) :])
-    elsewhere = Background(partial(write_figures, figures, folder, text=in_pages(chosen))) if figures else dict
+    begin = result.ahead.then if isinstance(result.ahead, Background) else Background
+    elsewhere = begin(partial(write_figures, figures, folder, text=in_pages(chosen))) if figures else dict
     mine = drawn(here)
     svgs = write_figures(mine, folder, text=in_pages(chosen), told=tell) | elsewhere()
     figures |= mine
