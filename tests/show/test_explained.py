@@ -54,12 +54,16 @@ def test_what_an_earlier_version_explained_is_drawn_as_it_stands(explained: Resu
     path = explained.folder / "explain.json"
     before = path.read_text()
     document = json.loads(before)
+    sums = explained.folder / "SHA256SUMS"
+    put_down = sums.read_text()
+    sums.unlink()  # nor had it a checksum
     del document["attribution"]["feedback"]
     path.write_text(json.dumps(document))
     try:
         assert list(attribution_table(explained)["group"]) == list(GROUPS)
     finally:
         path.write_text(before)
+        sums.write_text(put_down)
 
 
 def test_the_title_names_the_group_with_the_largest_part(explained: Result) -> None:
@@ -88,6 +92,12 @@ def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
     assert explained.folder is not None
     path = explained.folder / "explain.json"
     before = path.read_text()
+    sums = explained.folder / "SHA256SUMS"
+    put_down = sums.read_text()
+    path.write_text(before.replace('"value": ', '"value": 7', 1))
+    with pytest.raises(StoreDamaged, match=r"explain\.json is not as `explain` writes it"):
+        fitting(explained)
+    sums.unlink()
     try:
         for key, value in (("attribution", 5), ("attribution", {"groups": [{}]}), ("timelines", {"0": [1]})):
             path.write_text(json.dumps(json.loads(before) | {key: value, "chosen": {}}))
@@ -95,6 +105,7 @@ def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
                 fitting(explained)
     finally:
         path.write_text(before)
+        sums.write_text(put_down)
 
 
 def test_they_are_in_the_report(explained: Result) -> None:

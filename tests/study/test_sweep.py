@@ -28,6 +28,7 @@ from balance_sim.results.store import Store, missing
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import with_values
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.terminal import UNLIMITED
 
 
@@ -114,8 +115,9 @@ def test_a_filtered_outcome_that_the_file_names_is_that_outcomes(lab):
     split = sensitivity(result).split
     assert {*split["outcome"]} == {"accords_all_300"}
     lab.edit("outcomes: [filtered_accords_all_300]", "outcomes: [accords_all_300]")
-    both = sensitivity(swept(lab, "both")).split
-    pd.testing.assert_frame_equal(split, both)
+    other = swept(lab, "both")
+    pd.testing.assert_frame_equal(split, sensitivity(other).split)
+    assert spread_of(other, "accords_all_300").name == "forest_accords_all_300"
 
 
 def test_points_may_have_outcomes_that_others_lack(lab):

@@ -47,6 +47,8 @@ from balance_sim.scenario.files import bytes_if_any
 
 SAMPLE = 4
 FEW = 5  # runs that a note names
+_DRAWN = "`plot` and `report` draw"
+_MADE_BY = {"game.json": "`game` works it out", "explain.json": "`explain` does so"}
 RUNS_OF_A_BLOCK = 16  # run again of each block in a sample
 OWN_CLASSES = "its points were each counted by classes of their own, which this balance-sim does not do"
 Pair = tuple[pa.Table, pa.Table]
@@ -160,7 +162,7 @@ def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> V
     if not found.damage:
         found.damage += _check_summary(held, found)
     found.damage += [
-        Damage(name, "not the bytes it was drawn with; --repair takes it away, `plot` and `report` draw again")
+        Damage(name, f"not the bytes it was written with; --repair takes it away, {_MADE_BY.get(name, _DRAWN)} again")
         for name in changed(folder)
     ]
     if not held.finished:

@@ -27,8 +27,8 @@ REPLICATIONS, AGREEMENTS = ("replications", "runs"), ("agreements", "accords")  
     "--outcome", metavar="NAME", help="Draw this outcome instead, whichever it is: accords_all_365, own_x, ..."
 )
 @click.option(
-    "--kind", type=click.Choice(["ecdf", "hist", "ridge", "forest", "fan"]), show_default="ecdf",
-    help="How --outcome is drawn; of a sweep, forest.",
+    "--kind", type=click.Choice(["ecdf", "hist", "ridge", "forest", "fan"]), show_default="ecdf; of a sweep, forest",
+    help="How --outcome is drawn.",
 )  # fmt: skip
 @click.option("--pair", metavar="A-B", help="Draw when this dyad signs instead, by its codes: JPN-AUS.")
 @options.classes_option
@@ -56,7 +56,7 @@ def plot(
     if outcome is not None or pair is not None:
         from balance_sim.show.save import save_drawn
 
-        figure = plots.chosen(outcome, kind or "ecdf", pair)
+        figure = plots.chosen(outcome, kind, pair)
         for path in save_drawn({figure.name: figure.draw(plots.results)}, out or home_of(texts)):
             click.echo(path)
         return

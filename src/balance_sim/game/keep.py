@@ -13,6 +13,7 @@ from balance_sim.game.plan import Game, as_plain
 from balance_sim.game.solution import Solution
 from balance_sim.game.solve import solve
 from balance_sim.game.study import GameStudy, open_game
+from balance_sim.results.shards import is_changed, note_drawn
 from balance_sim.results.store import LARGEST_SUMMARY, Store
 from balance_sim.scenario.files import FileTooLarge, bytes_if_any
 
@@ -71,11 +72,12 @@ def keep(played: PlayedGame, store: Store) -> None:
     """Write both files. store: locked."""
     store.write_text("summary.json", json.dumps(summary(played.study), indent=1, allow_nan=False) + "\n")
     store.write_text(FILE, json.dumps(document(played), indent=1, allow_nan=False) + "\n")
+    note_drawn(store.folder, [store.folder / FILE])
 
 
 def kept(study: GameStudy) -> Solution | None:
-    """What the folder keeps, if it is of these replications and payoffs, and by this version."""
-    if study.result.folder is None:
+    """What the folder keeps, if it is of these replications and payoffs, by this version, and as it was written."""
+    if study.result.folder is None or is_changed(study.result.folder / FILE):
         return None
     try:
         said = json.loads(bytes_if_any(Path(study.result.folder) / FILE, LARGEST_SUMMARY) or b"{}")

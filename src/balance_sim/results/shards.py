@@ -34,7 +34,7 @@ FEW = 3  # names that a message spells out
 MOST_CELLS = 100_000_000  # ten times those of the largest block
 LARGEST_UNPACKED = 512 << 20
 _NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
-_LINE = re.compile(r"([0-9a-f]{64})  ((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html))")
+_LINE = re.compile(r"([0-9a-f]{64})  ((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html)|(?:game|explain)\.json)")
 
 
 @dataclass(frozen=True, order=True)
@@ -209,8 +209,8 @@ def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
 
 
 def noted(folder: Path) -> dict[str, str]:
-    """sha256 by name, of figures and pages, as put down. Lines of any other form are left out: a stranger's file may
-    name what it likes, and `take_away` removes what is named."""
+    """sha256 by name, of figures, pages and what `game` and `explain` keep, as put down. Lines of any other form are
+    left out: a stranger's file may name what it likes, and `take_away` removes what is named."""
     lines = (bytes_if_any(folder / SUMS) or b"").decode("utf-8", "replace").splitlines()
     found = {match[2]: match[1] for line in lines if (match := _LINE.fullmatch(line))}
     linked = (folder / "figures").is_symlink()
@@ -219,8 +219,16 @@ def noted(folder: Path) -> dict[str, str]:
 
 def changed(folder: Path) -> list[str]:
     """Files that are there, and not with the bytes that were put down."""
-    here = ((name, _sha256(folder / name), said) for name, said in noted(folder).items())
-    return sorted(name for name, found, said in here if found is not None and found != said)
+    return sorted(name for name, said in noted(folder).items() if _differs(folder / name, said))
+
+
+def is_changed(path: Path) -> bool:
+    """Whether a file of a results folder is there, and not with the bytes that were put down."""
+    return (said := noted(path.parent).get(path.name)) is not None and _differs(path, said)
+
+
+def _differs(path: Path, said: str) -> bool:
+    return (found := _sha256(path)) is not None and found != said
 
 
 def is_drawn(folder: Path) -> bool:

@@ -174,7 +174,7 @@ class Plots[S: Study]:
         """All figures of such a study, by name."""
         return figures_of(self.study)
 
-    def chosen(self, outcome: str | None = None, kind: str = "ecdf", pair: str | None = None) -> FigureSpec:
+    def chosen(self, outcome: str | None = None, kind: str | None = None, pair: str | None = None) -> FigureSpec:
         """The figure of one outcome, or of when one dyad (`JPN-AUS`) signs. Raises WrongRequest."""
         from balance_sim.show.figures.distributions import spread_of
         from balance_sim.show.figures.waiting import first_of
@@ -194,7 +194,7 @@ class Plots[S: Study]:
 
 
 def plot(
-    study: Any, name: str | None = None, *, outcome: str | None = None, kind: str = "ecdf", pair: str | None = None
+    study: Any, name: str | None = None, *, outcome: str | None = None, kind: str | None = None, pair: str | None = None
 ) -> Figure:
     """A figure of results, as `balance-sim plot` draws it; a notebook shows it.
 
@@ -203,7 +203,7 @@ def plot(
     study : what `run`, `sweep` or `open_result` give, a results folder, or a list of several folders side by side
     name : of the figure, one of `balance-sim plot --list`; if not given, the first one, of a run the fan chart
     outcome : draws this outcome instead, whichever it is
-    kind : how, with `outcome`: `ecdf`, `hist`, `ridge`, `forest` or `fan`
+    kind : how, with `outcome`: `ecdf`, `hist`, `ridge`, `forest` or `fan`; `ecdf` if not given, of a sweep `forest`
     pair : draws when this dyad signs instead, by its codes: `"JPN-AUS"`
 
     Returns

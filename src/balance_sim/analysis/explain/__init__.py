@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balance_sim.model.core import Keys
-from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.results.manifest import too_large
 from balance_sim.results.result import Result
+from balance_sim.results.shards import is_changed, note_drawn
 from balance_sim.results.store import Store
 from balance_sim.scenario.files import FileTooLarge, bytes_if_any
 
@@ -95,6 +96,8 @@ def explained(folder: Path) -> dict[str, Any]:
         raise too_large(folder / FILE, error, "remove it: `explain` writes it again") from None
     except (ValueError, RecursionError):
         return {}
+    if is_changed(folder / FILE):
+        raise StoreDamaged(f"{folder / FILE} is not as `explain` writes it: delete it, or explain again.")
     return dict(found) if isinstance(found, dict) else {}
 
 
@@ -107,7 +110,7 @@ def keep(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
     if result.folder is None:
         return study | parts
     with Store(result.folder).lock() as store:
-        before = explained(result.folder)
+        before = {} if is_changed(result.folder / FILE) else explained(result.folder)
         if any(before.get(key) != value for key, value in study.items()):
             before = {}
         merged = {
@@ -116,6 +119,7 @@ def keep(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
         }
         document = before | study | merged
         store.write_text(FILE, json.dumps(document, indent=1, allow_nan=False) + "\n")
+        note_drawn(store.folder, [store.folder / FILE])
     return document
 
 

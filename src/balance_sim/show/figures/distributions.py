@@ -39,10 +39,11 @@ OWN, MOST_NEAR = "own_", 5  # how outcomes of one's own begin; how many outcomes
 ROWS = ["arm", "title", "role", "value", "n", "effect", "lo", "hi", "mcse"]
 
 
-def spread_of(study: Result | SweepResult, outcome: str, kind: str) -> style.FigureSpec:
-    """The figure of an outcome.
+def spread_of(study: Result | SweepResult, outcome: str, kind: str | None = None) -> style.FigureSpec:
+    """The figure of an outcome; of no kind in particular an ECDF, of a sweep a forest.
 
     study: a run, or, for `forest` alone, a sweep. Raises WrongRequest for an unknown outcome or kind."""
+    kind = kind or ("forest" if isinstance(study, SweepResult) else "ecdf")
     if kind not in KINDS:
         raise WrongRequest(f"no kind of figure `{kind}`; {did_you_mean(kind, KINDS)} there are: {listed(KINDS)}")
     if isinstance(study, SweepResult):
