@@ -218,7 +218,7 @@ DAMAGES = [
 ]  # fmt: skip
 
 
-SEEN_AS_ANOTHER = {emptied, accord_doubled, accords_deleted, effect_of_a_dyad_edited, dyads_all_deleted}
+SEEN_AS_ANOTHER = {cut_short, emptied, accord_doubled, accords_deleted, effect_of_a_dyad_edited, dyads_all_deleted}
 
 
 def damages(*every: Callable[[Path], str], long: set[Callable[[Path], str]]) -> list[Any]:
