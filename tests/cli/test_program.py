@@ -280,6 +280,8 @@ def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatc
     assert code == 2 and "mine.yaml exists" in err
     assert Path("mine.yaml").read_bytes() == before
     assert invoke("new", "../mine")[0] == 4
+    code, _, err = invoke("new", "other", "--out", "mine.yaml/other.yaml")  # below a file
+    assert code == 7 and "cannot write mine.yaml/other.yaml" in err and "another --out" in err
     assert invoke("new", "x", "--out", "new/folder/x.yaml")[0] == 0
     assert Path("new/folder/x.yaml").is_file()
     assert invoke("new", "other", "--out", "-")[1].splitlines()[1].startswith("# other: a scenario to start from")

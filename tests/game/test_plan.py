@@ -55,6 +55,7 @@ WRONG = [
     ("lost scenario", "scenario: world.yaml", "scenario: wurld.yaml", "3:11: error[E001]"),
     ("a name of two words", "      wait: {}\n      manoeuvre:\n        cost", "      wait: {}\n      man oeuvre:\n        cost",
      "error[E106] players.arden.strategies.man oeuvre: `man oeuvre` is not a valid identifier"),
+    ("players misspelt", "players:", "plyers:", "error[E101] plyers: unknown key `plyers`\n  help: did you mean `players`?"),
     ("a bad name", "  arden:\n    states", "  ar-den:\n    states", "error[E106] players"),
     ("players a list", GAME[GAME.index("players:"):GAME.index("observed")], "players: [1]\n", "4:10: error[E201] players: expected a mapping"),
 ]  # fmt: skip

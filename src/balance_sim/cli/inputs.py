@@ -135,15 +135,20 @@ def _write(files: dict[Path, str]) -> None:
     there = [path for path in files if path.exists()]
     if there:
         raise click.UsageError(f"{there[0]} exists; choose another name or --out")
+    from balance_sim.pool.errors import write_fault
+
     for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("x", encoding="utf-8", newline="\n")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = path.open("x", encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise write_fault(error, path) from None
         try:
             with stream:
                 stream.write(text)
-        except OSError:
+        except OSError as error:
             path.unlink(missing_ok=True)  # half a file
-            raise
+            raise write_fault(error, path) from None
 
 
 @click.command()

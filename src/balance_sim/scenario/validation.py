@@ -302,6 +302,8 @@ def plan_kind(path: str | os.PathLike[str]) -> PlanKind | None:
 def refuse_other_kind(tree: Node, wanted: Kind, file: str) -> None:
     """Raises ScenarioError, with what takes it, where a file is of another kind than `wanted`."""
     found, meant = file_kind(tree.fields), next(kind for kind in FILE_KINDS if kind.name == wanted)
+    if wanted == "game" and not any(key in tree.fields for key in ("factors", "points", "design")):
+        found = found if "scenario" not in tree.fields else meant  # a game names its scenario as experiments do
     if found is not None and found is not meant and not _is_meant(meant, tree.fields):
         given = file.rpartition("/")[0] or "." if found.name in ("manifest", "summary") else file
         raise refused(tree, "", "E012", f"this is {found.what}, not {meant.what}", f"{found.command} {given}")
