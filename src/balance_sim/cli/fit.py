@@ -110,7 +110,7 @@ def fit(
     out, first = out or Path("parameters.yaml"), 1985 if first is None else first
     if model == "coordination":
         _refuse_options_of_rates(ctx)
-        _fit_coordination(data, out, verbose=verbose)
+        _fit_coordination(data, out)
         return
     if data.suffix.lower() in (".yaml", ".yml"):
         _refuse_file(data)
@@ -274,7 +274,7 @@ def _refuse_options_of_rates(ctx: click.Context) -> None:
             raise click.UsageError(f"{param.opts[0]} belongs to --model rates; the plan holds what coordination needs")
 
 
-def _fit_coordination(plan_path: Path, out: Path, *, verbose: bool) -> None:
+def _fit_coordination(plan_path: Path, out: Path) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
     one_thread()
     from balance_sim.coordination.plan import coordination_record, read_coordination_plan
@@ -288,7 +288,7 @@ def _fit_coordination(plan_path: Path, out: Path, *, verbose: bool) -> None:
     _write(written, out)
     options.answer(
         written,
-        lambda: [*coordination_lines(found, data, plan.title, verbose=verbose), f"wrote {out}"],
+        lambda: [*coordination_lines(found, data, plan.title), f"wrote {out}"],
         indent=1,
     )
 

@@ -127,8 +127,8 @@ def _profile_table(profiles: Sequence[Profile]) -> list[str]:
     return table(rows, "<>>><<")
 
 
-def coordination_lines(fit: CoordinationFit, data: EventData, title: str = "", *, verbose: bool = False) -> list[str]:
-    """The two-sided choice of partner. verbose: also the standard errors of the expected information."""
+def coordination_lines(fit: CoordinationFit, data: EventData, title: str = "") -> list[str]:
+    """The two-sided choice of partner, with both standard errors."""
     from balance_sim.coordination.plan import note_lines, read_lines
 
     chi_square = 2 * (fit.log_likelihood - fit.log_likelihood_null)
@@ -138,16 +138,14 @@ def coordination_lines(fit: CoordinationFit, data: EventData, title: str = "", *
         f"log-likelihood {fit.log_likelihood:.3f} (no effect {fit.log_likelihood_null:.3f}: chi-square "
         f"{chi_square:.1f}, {len(fit.effects)} df), AIC {fit.aic:.3f}"
     )
-    heads = ("effect", "estimate", "95 % CI", "s.e.", *(["s.e. (expected)"] if verbose else []), "z")
-    rows = [heads]
+    rows = [("effect", "estimate", "95 % CI", "observed", "expected", "z")]
     for name, estimate, error, fisher, z in fit.table().itertuples(index=False):
-        errors = [f"{error:.4f}", *([f"{fisher:.4f}"] if verbose else [])]
-        rows.append((name, f"{estimate:.4f}", _span(estimate, error), *errors, f"{z:.2f}"))
+        rows.append((name, f"{estimate:.4f}", _span(estimate, error), f"{error:.4f}", f"{fisher:.4f}", f"{z:.2f}"))
     lines += ["", *table(rows, "<>"), ""]
     lines += wrapped(
         "An estimate is the change in the log-odds of choosing a partner over another one, for one unit more of the "
-        "effect. CI, s.e. and z are of the observed information, minus the Hessian"
-        + ("; expected: the Fisher information, as of goldfish." if verbose else "; --verbose: the expected, too."),
+        "effect. Observed standard errors are from minus the Hessian, as of programs that fit by Newton's method; the "
+        "CI and z are theirs. Expected ones are from the Fisher information, as goldfish reports them.",
         "",
     )
     notes = [line for note in note_lines(fit, data) for line in wrapped(note)]
