@@ -142,6 +142,7 @@ SAME: dict[tuple[str, str, str], str] = {
         "freedom > 0",
     ): ROUNDING,
     ("stats/lags.py", "len(width) - 1", "len(width) - 2"): "not-a-knot: the last two pieces are one cubic",
+    ("model/baseline.py", "0.0", "0.5"): "spells begin on whole days",
     ("model/baseline.py", "1.0", "1.25"): "a guard where consent is certain to the last digit",
     (
         "replications/scene.py",

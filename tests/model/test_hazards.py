@@ -54,6 +54,21 @@ def test_acts_are_the_same_in_every_arm_and_block(worlds: Worlds) -> None:
     assert np.array_equal(np.sort(of_all.day[of_all.run == 7]), np.sort(of_one.day))
 
 
+def test_an_act_counts_as_far_as_its_targets_audience_heeds_its_kind() -> None:
+    """The kind's weight, times 0.5 for how visible it is; times 0.4 in the west, that of Japan, and 0.8 in India's."""
+    scenario = with_provocations(4.0, visibility=0.5)
+    (act,) = scenario.provocations
+    heed = {"west": 0.4, "south": 0.8, "bloc": 1.0}
+    given = {name: one.model_copy(update={"attention": {"incident": heed[name]}})
+             for name, one in scenario.audiences.items()}  # fmt: skip
+    acts = (act.model_copy(update={"targets": ("IND", "JPN")}),)
+    world = compile_worlds(scenario.model_copy(update={"audiences": given, "provocations": acts})).reference
+    assert world.hazards is not None
+    weight = scenario.event_kinds["incident"].intent * 0.5
+    assert [world.codes[target] for target in world.hazards.target] == ["IND", "JPN"]
+    assert world.hazards.dose == pytest.approx([0.8 * weight, 0.4 * weight])
+
+
 def test_an_act_raises_what_its_targets_think_of_its_author_and_fades(worlds: Worlds) -> None:
     """By hand: e^(weight x 2^(-age / half-life)) on the odds, with the kind's own weight and half-life."""
     kind = load_scenario(SCENARIO).event_kinds["incident"]

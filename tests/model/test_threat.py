@@ -13,7 +13,7 @@ from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.perception import adversaries
-from balance_sim.model.prospects import Prospects
+from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.thinning import ranges
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import offence
@@ -253,3 +253,11 @@ def test_a_gain_that_does_not_count_within_dyads_stays_as_at_the_start(three) ->
         assert np.array_equal(TERMS["security_gain"](p), worlds.baseline.first["security_gain"].ravel())
     off = ~np.eye(n, dtype=bool)
     assert np.abs(gains[1] - gains[0])[off].max() > 1e-3  # though the gain itself has moved
+
+
+@pytest.mark.parametrize(("effort_max", "left"), [(0.25, 0.75), (1.2, 0.0)])
+def test_the_least_balance_is_what_effort_leaves_of_a_state(three, effort_max: float, left: float) -> None:  # type: ignore[no-untyped-def]
+    """Capability 0.5, 0.3 and 0.2, less what effort can fall by, and never below nothing; and s0 = 0.01."""
+    worlds = compile_worlds(with_values(three, {"parameters.effort_max": effort_max}))
+    least = Extremes(worlds.reference, worlds.baseline).balance
+    assert least == pytest.approx([left * 0.5 + 0.01, left * 0.3 + 0.01, left * 0.2 + 0.01])
