@@ -17,8 +17,9 @@ from balance_sim.model.responses import ROOM_GAIN, ROOM_RATE
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.replications.blocks import Block, simulate_block
-from balance_sim.replications.recorder import step_at
-from balance_sim.replications.scene import StateMetrics
+from balance_sim.replications.outcomes import Outcome
+from balance_sim.replications.recorder import Shift, association, step_at
+from balance_sim.replications.scene import StateMetrics, focal_roles
 from balance_sim.scenario import Scenario
 
 STEP = 24
@@ -128,3 +129,15 @@ def test_the_step_in_which_a_window_ends() -> None:
     """The step that holds the day; of the scenario's very end the last; beyond it none."""
     grid = np.array([0.0, 10.0, 20.0, 30.0])
     assert [step_at(grid, 5.0, window) for window in (4, 5, 14, 15, 24, 25, 26)] == [0, 1, 1, 2, 2, 2, None]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "own", "share"), [(0.1, 0.3, 0.25), (0.2, 0.2, 0.5), (0.3, -0.3, math.nan), (0.0, 0.0, math.nan)]
+)
+def test_the_share_of_hostility_that_comes_through_partners(
+    worlds: Worlds, drawn: float, own: float, share: float
+) -> None:
+    """What is drawn in, of it and one's own; no share of a sum that is nothing."""
+    having = {Outcome("drawn_in", "outside_host"): drawn, Outcome("hostility", "outside_host"): own}
+    shift = Shift(focal_roles(worlds), having, dict.fromkeys(having, 0.0))
+    assert association(shift) == pytest.approx(share, nan_ok=True)
