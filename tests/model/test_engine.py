@@ -137,7 +137,7 @@ def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds
         q, sided, feared = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
         for i in range(n):
             seen = a[audience[i]]
-            lend = np.maximum(state.depth[8], rules.beta * seen) * ~np.eye(n, dtype=bool)
+            lend = rules.beta * seen * ~np.eye(n, dtype=bool)
             free = 1 - np.maximum(state.depth[8][i], seen[i])
             q[i] = 1 - (1 - h[i]) * np.exp(-free * (h[i] @ lend))
             q[i, i] = 0.0

@@ -100,8 +100,7 @@ def test_the_engine_feels_an_act_as_those_who_look_on_do(worlds: Worlds) -> None
     for run in range(16):
         for i in (world.codes.index("JPN"), world.codes.index("DEU")):
             a = alignment[run, world.audience[i]]
-            lend = np.maximum(state.depth[run], world.rules.beta * a)
-            lent = (1 - np.exp(-hostility[run, i])) @ lend
+            lent = (1 - np.exp(-hostility[run, i])) @ (world.rules.beta * a)
             expected = np.exp(-(hostility[run, i] + (1 - np.maximum(state.depth[run, i], a[i])) * lent))
             expected[i] = 1.0
             assert unopposed[run, i] == pytest.approx(expected, rel=1e-12)

@@ -20,8 +20,9 @@ from balance_sim.model.world import offence
 from balance_sim.scenario.load import with_values
 from balance_sim.scenario.schema import State
 
-# Four states: 0 looks; it has a quarrel with 1 (h = 1/2) and none with 2 and 3. A treaty of depth 0.6 binds 2 to 1;
-# 3 is a friend of 1 without one, a = 0.5, and lends beta a = 0.15. 0 and 2 are strangers, a = 0.1; 3 is 0's ally
+# Four states: 0 looks; it has a quarrel with 1 (h = 1/2) and none with 2 and 3. A treaty of depth 0.6 binds 2 to 1,
+# and they stand together, a = 0.9, so that 2 lends its quarrels beta a = 0.27; 3 is a friend of 1 without a treaty,
+# a = 0.5, and lends 0.15. 0 and 2 are strangers, a = 0.1; 3 is 0's ally
 # by a treaty of depth 0.8, thought to be less of a friend than that (a = 0.7).
 H = np.zeros((4, 4))
 H[0, 1] = 0.5
@@ -33,7 +34,8 @@ for i, j, value in ((0, 1, 0.05), (0, 2, 0.1), (0, 3, 0.7), (1, 2, 0.9), (1, 3, 
     A[i, j] = A[j, i] = value
 BETA = 0.3
 STRENGTH = np.array([0.1, 0.2, 0.3, 0.4])  # c_k o_k p_0k
-LEND = threat.backing(DEPTH, A, BETA) * (1 - np.eye(4))
+LEND = BETA * A * (1 - np.eye(4))
+BACKING = threat.backing(DEPTH, A, BETA) * (1 - np.eye(4))
 FREE = threat.unallied(DEPTH, A)
 
 
@@ -47,10 +49,10 @@ def test_own_hostility_is_one_less_the_chance_of_none() -> None:
     assert threat.own_hostility(np.array([0.0, math.log(2), math.log(10)])) == pytest.approx([0.0, 0.5, 0.9])
 
 
-def test_what_is_lent_is_a_treatys_depth_or_a_part_of_a_friend() -> None:
-    assert LEND[1, 2] == 0.6  # the treaty, not 0.3 x 0.9
-    assert LEND[1, 3] == pytest.approx(0.15)  # 0.3 x 0.5
-    assert LEND[0, 1] == pytest.approx(0.015)
+def test_a_defender_is_brought_a_treatys_depth_or_a_part_of_a_friend() -> None:
+    assert BACKING[1, 2] == 0.6  # the treaty, not 0.3 x 0.9
+    assert BACKING[1, 3] == pytest.approx(0.15)  # 0.3 x 0.5
+    assert BACKING[0, 1] == pytest.approx(0.015)
 
 
 def test_nobody_lends_against_its_own_friend() -> None:
@@ -60,20 +62,20 @@ def test_nobody_lends_against_its_own_friend() -> None:
 
 
 def test_threat_by_supplier_by_hand() -> None:
-    """q_01 = 1/2. q_02 = 1 - e^(-0.9 x 0.5 x 0.6), q_03 = 1 - e^(-0.2 x 0.5 x 0.15); nobody fears anybody else."""
+    """q_01 = 1/2. q_02 = 1 - e^(-0.9 x 0.5 x 0.27), q_03 = 1 - e^(-0.2 x 0.5 x 0.15); nobody fears anybody else."""
     q = q_of(H)
-    assert q[0] == pytest.approx([0.0, 0.5, 1 - math.exp(-0.27), 1 - math.exp(-0.015)])
+    assert q[0] == pytest.approx([0.0, 0.5, 1 - math.exp(-0.1215), 1 - math.exp(-0.015)])
     assert (q[1:] == 0).all()
     theta = threat.threat(STRENGTH[None], 1.0 - q[:1])[0]
-    assert theta == pytest.approx([0.0, 0.1, 0.3 * (1 - math.exp(-0.27)), 0.4 * (1 - math.exp(-0.015))])
+    assert theta == pytest.approx([0.0, 0.1, 0.3 * (1 - math.exp(-0.1215)), 0.4 * (1 - math.exp(-0.015))])
 
 
 def test_a_supplier_of_two_adversaries_counts_once_and_at_most_whole() -> None:
-    """2 is hostile itself (h = 0.8) and lends 1 (h = 1/2) 0.6: 1 - 0.2 e^(-0.27), below one, above either alone."""
+    """2 is hostile itself (h = 0.8) and lends 1 (h = 1/2) 0.27: 1 - 0.2 e^(-0.1215), below one, above either alone."""
     both = H.copy()
     both[0, 2] = 0.8
-    assert q_of(both)[0, 2] == pytest.approx(1 - 0.2 * math.exp(-0.27))
-    assert q_of(both)[0, 1] == pytest.approx(1 - 0.5 * math.exp(-0.95 * 0.8 * 0.6))  # 1 lends 2 as much
+    assert q_of(both)[0, 2] == pytest.approx(1 - 0.2 * math.exp(-0.1215))
+    assert q_of(both)[0, 1] == pytest.approx(1 - 0.5 * math.exp(-0.95 * 0.8 * 0.27))  # 1 lends 2 as much
     assert q_of(np.where(np.eye(4, dtype=bool), 0.0, 1.0)).max() == 1.0
 
 
@@ -85,7 +87,7 @@ def test_whoever_stands_beside_an_aggressor_no_longer_counts_whole() -> None:
     align = np.eye(3)
     align[1, 2] = align[2, 1] = 0.9
     align[0, 2] = align[2, 0] = 0.1
-    lend = threat.backing(none, align, BETA) * (1 - np.eye(3))
+    lend = BETA * align * (1 - np.eye(3))
     now = 1 - threat.unopposed(h, threat.unallied(none, align), h @ lend)[0, 2]
     before = 1 - math.exp(-(1 - 0.1) * 4 * 0.9)
     assert now == pytest.approx(1 - math.exp(-0.9 * (1 - math.exp(-4)) * 0.27))
@@ -93,15 +95,15 @@ def test_whoever_stands_beside_an_aggressor_no_longer_counts_whole() -> None:
 
 
 def test_threat_by_adversary_by_hand() -> None:
-    """A_01 = 1/2 (0.2 + 0.6 x 0.9 x 0.3 + 0.15 x 0.2 x 0.4); nobody else is 0's adversary."""
+    """A_01 = 1/2 (0.2 + 0.27 x 0.9 x 0.3 + 0.15 x 0.2 x 0.4); nobody else is 0's adversary."""
     found = threat.by_adversary(H[:1], FREE[:1], STRENGTH[None], LEND)[0]
-    assert found == pytest.approx([0.0, 0.5 * (0.2 + 0.162 + 0.012), 0.0, 0.0])
+    assert found == pytest.approx([0.0, 0.5 * (0.2 + 0.0729 + 0.012), 0.0, 0.0])
     without = threat.by_adversary(H[:1], FREE[:1], STRENGTH[None], np.zeros((4, 4)))[0]
     assert without[1] == pytest.approx(0.1)  # its own strength alone
 
 
 def test_threat_by_several_counts_each_supplier_once() -> None:
-    """0 has a quarrel with 1 (h = 1/2) and 2 (h = 0.8), of whom each lends the other 0.6. Together they are the sum of
+    """0 has a quarrel with 1 (h = 1/2) and 2 (h = 0.8), of whom each lends the other 0.27. Together they are the sum of
     what every supplier has against 0; alone, 1 is what was worked out above; and their A would count twice."""
     both = H.copy()
     both[0, 2] = 0.8
@@ -109,9 +111,9 @@ def test_threat_by_several_counts_each_supplier_once() -> None:
     def of(h: np.ndarray) -> float:
         return float(threat.by_several(h[:1], FREE[:1], STRENGTH[None], LEND)[0])
 
-    assert of(H) == pytest.approx(0.1 + 0.3 * (1 - math.exp(-0.27)) + 0.4 * (1 - math.exp(-0.015)))
+    assert of(H) == pytest.approx(0.1 + 0.3 * (1 - math.exp(-0.1215)) + 0.4 * (1 - math.exp(-0.015)))
     third = 0.2 * (0.5 * 0.15 + 0.8 * BETA * 0.2)  # what 3 lends 1 and 2, less its friendship with 0
-    by_hand = 0.2 * (1 - 0.5 * math.exp(-0.456)) + 0.3 * (1 - 0.2 * math.exp(-0.27)) + 0.4 * (1 - math.exp(-third))
+    by_hand = 0.2 * (1 - 0.5 * math.exp(-0.2052)) + 0.3 * (1 - 0.2 * math.exp(-0.1215)) + 0.4 * (1 - math.exp(-third))
     assert of(both) == pytest.approx(by_hand)
     assert of(both) < threat.by_adversary(both[:1], FREE[:1], STRENGTH[None], LEND)[0].sum()
 
@@ -120,7 +122,7 @@ def test_support_reads_the_partners_own_hostility() -> None:
     """2 stands by 0's adversary and is not hostile to 0: it still helps against others; 1 half."""
     found = threat.support(STRENGTH, np.array([1.0, 1.0, 0.5, 1.0]), H[0])
     assert found == pytest.approx([0.1, 0.1, 0.15, 0.4])
-    willing = (STRENGTH * LEND[0] * (1 - H[0]))[None]
+    willing = (STRENGTH * BACKING[0] * (1 - H[0]))[None]
     sided, total = np.array([[0.0, 0.1, 0.2, 0.0]]), np.array([0.4])
     by_hand = 0.2 * 0.015 * 0.5 * 0.75 + 0.3 * 0.03 * 0.5 + 0.4 * 0.8
     assert threat.lent(willing, sided, total) == pytest.approx([by_hand])
@@ -171,8 +173,8 @@ arms: {without: {reference: true, drop: [signal]}, with: {}}
 
 def test_engine_agents_and_hand_agree_on_three_states(three) -> None:  # type: ignore[no-untyped-def]
     """Ardens looks. eta_AB = -3.5 + 0.5 + 2 = -1, alone: L = ln(1 + e^-1) - ln(1 + e^-3.5); eta_AC = -3, the same
-    without the rivalry. The pact lends Belmar the whole of Corvia, which is 3 x 0.2 x 1/2 = 0.3 strong at
-    2,000 km, free to act but for a = 1 / (1 + e^3.5)."""
+    without the rivalry. Corvia is 3 x 0.2 x 1/2 = 0.3 strong at 2,000 km, free to act but for a = 1 / (1 + e^3.5); with
+    the pact it stands by Belmar with a = 1 / (1 + e^(2.5 - 4)), and lends its quarrels 0.3 of that."""
     worlds = compile_worlds(three)
     world = worlds.reference
     state = begin(world, worlds.baseline, 0, np.zeros(1, dtype=np.uint64))
@@ -182,13 +184,13 @@ def test_engine_agents_and_hand_agree_on_three_states(three) -> None:  # type: i
     h_b = 1 - math.exp(floor - math.log1p(math.exp(-1)))
     h_c = 1 - math.exp(floor - math.log1p(math.exp(-3)))
     stranger = 1 / (1 + math.exp(3.5))
-    free = 1 - stranger
+    free, lent = 1 - stranger, 0.3 / (1 + math.exp(2.5 - 4.0))
     assert view.hostility[0, a, [b, c]] == pytest.approx([h_b, h_c], rel=1e-12)
-    q_b, q_c = 1 - (1 - h_b) * math.exp(-free * h_c), 1 - (1 - h_c) * math.exp(-free * h_b)
+    q_b, q_c = 1 - (1 - h_b) * math.exp(-free * lent * h_c), 1 - (1 - h_c) * math.exp(-free * lent * h_b)
     assert view.threat[0, a, [b, c]] == pytest.approx([0.3 * q_b, 0.3 * q_c], rel=1e-12)
     feared = adversaries(world, view)
-    assert feared[a, b] == pytest.approx(h_b * (0.3 + free * 0.3), rel=1e-12)
-    assert feared[a, c] == pytest.approx(h_c * (0.3 + free * 0.3), rel=1e-12)
+    assert feared[a, b] == pytest.approx(h_b * (0.3 + free * lent * 0.3), rel=1e-12)
+    assert feared[a, c] == pytest.approx(h_c * (0.3 + free * lent * 0.3), rel=1e-12)
     sided = (0.3 * q_b + 0.3 * q_c * view.own[0, b, c]) / (0.3 * q_b + 0.3 * q_c)
     assert view.support[0, a, b] == pytest.approx(0.3 * (1 - sided) * (1 - h_b), rel=1e-9)
     model = BalanceModel(three, "without", 1, worlds=worlds)

@@ -127,7 +127,7 @@ class Shared:
 
     Most entries stay so in a run; those that do not are worked out anew by the same function."""
 
-    beliefs: Floats  # (2 A + 3, n, n), as `Workspace.beliefs`
+    beliefs: Floats  # (A + 3, n, n), as `Workspace.beliefs`
     reliable: Floats  # (n, n) rho_j c_j p_ij
 
 

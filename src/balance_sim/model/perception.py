@@ -62,9 +62,9 @@ class View:
     def adversaries(self) -> Floats:
         """(R, n, n) A_ij, by adversary: whom does i fear?"""
         out = np.empty_like(self.free)
-        for seen_by, lend in self._lends():
+        for seen_by, joins in self._joins():
             out[:, seen_by] = threat.by_adversary(
-                self.hostility[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], lend
+                self.hostility[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], joins
             )
         return out
 
@@ -73,9 +73,9 @@ class View:
         theirs = np.zeros_like(self.hostility)
         theirs[..., list(adversaries)] = self.hostility[..., list(adversaries)]
         out = np.empty(theirs.shape[:2])
-        for seen_by, lend in self._lends():
+        for seen_by, joins in self._joins():
             out[:, seen_by] = threat.by_several(
-                theirs[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], lend
+                theirs[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], joins
             )
         return out
 
@@ -84,13 +84,13 @@ class View:
         """(R, n, n) f_ik."""
         return threat.unallied(self.depth, self.own)
 
-    def _lends(self) -> Iterator[tuple[slice, Floats]]:
-        """The rows of each audience, and (R, n, n) what k lends j as it sees them, diagonal 0."""
+    def _joins(self) -> Iterator[tuple[slice, Floats]]:
+        """The rows of each audience, and (R, n, n) beta a_jk as it sees them: what k lends j's quarrels, diagonal 0."""
         here = np.arange(self.world.n)
         for seen_by, as_seen in zip(self.world.audience_rows, self.alignment.swapaxes(0, 1), strict=True):
-            lend = threat.backing(self.depth, as_seen, self.world.rules.beta)
-            lend[:, here, here] = 0.0
-            yield seen_by, lend
+            joins = self.world.rules.beta * as_seen
+            joins[:, here, here] = 0.0
+            yield seen_by, joins
 
     @cached_property
     def alignment(self) -> Floats:
@@ -200,8 +200,8 @@ def shared(world: World, step: int) -> Shared:
         sides, here, audiences = np.stack([world.first, world.second]), np.arange(n), len(world.audience_rows)
         reliable, odds = world.reliability[step] * world.projected, world.intent_odds[step]
         calm, none = start.calm, np.zeros(sides.shape[1])
-        whole = np.zeros((2 * audiences + 3, n, n))
-        whole[audiences:-3, here, here] = 1.0
+        whole = np.zeros((audiences + 3, n, n))
+        whole[:audiences, here, here] = 1.0
         at = sides, sides[::-1]
         whole[:, *at] = _believed(
             world, sides, start.depth, calm, none, world.odds_against[step], odds[at], reliable[at]
@@ -223,29 +223,27 @@ def _believed(
     odds: Floats,
     reliable: Floats,
 ) -> Floats:
-    """(2 A + 3, 2, K) what K dyads believe and are believed, in the order of `Workspace.beliefs`, either entry.
+    """(A + 3, 2, K) what K dyads believe and are believed, in the order of `Workspace.beliefs`, either entry.
 
     sides: (2, K) row of either entry; depth, calm, announced: (K,); against: (A, K) odds against alignment, and odds:
     (2, K) of hostile intent, both before agreements; reliable: (2, K) rho_j c_j p_ij."""
     each, rules = np.arange(sides.shape[1]), world.rules
     heard = announced * world.signature_attention[:, None]
     alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + heard)
-    lend = threat.backing(depth, alignment, rules.beta)
-    seen_by, audiences = world.audience[sides], len(alignment)
+    own = alignment[world.audience[sides], each]
     hostility = threat.own_hostility(hostility_with(rules, odds, calm))
-    out = np.empty((2 * audiences + 3, *sides.shape))
-    out[:audiences] = lend[:, None]
-    out[audiences:-3] = alignment[:, None]
-    out[-3] = threat.unallied(depth, alignment[seen_by, each])
+    out = np.empty((len(alignment) + 3, *sides.shape))
+    out[:-3] = alignment[:, None]
+    out[-3] = threat.unallied(depth, own)
     out[-2] = hostility
-    out[-1] = lend[seen_by, each] * reliable * (1.0 - hostility)
+    out[-1] = threat.backing(depth, own, rules.beta) * reliable * (1.0 - hostility)
     return out
 
 
 def change(world: World, state: BlockState, step: int, announced: Floats) -> tuple[Patches, Floats]:
     """What the dyads to which something has happened believe and are believed in this step.
 
-    announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the workspace's order."""
+    announced: (R, P) nats. Returns where it stands, and (A + 3, 2, K) values, in the workspace's order."""
     run, pair, depth, calm, nats = _moved(world, state, announced)
     entries = Patches.of(world, run, pair, len(state.runs), len(state.workspace.scratch))
     odds = world.intent_odds[step].take(entries.place)
@@ -381,13 +379,14 @@ def _differ(world: World, other: World, steps: Ints) -> Bools:
 def _weigh(world: World, state: BlockState, runs: slice) -> None:
     """From the beliefs of a few runs, laid in the workspace, to the threat to each state and what others lend it, which
     goes where its defence will stand."""
-    workspace, few, audiences = state.workspace, runs.stop - runs.start, len(world.audience_rows)
+    workspace, few = state.workspace, runs.stop - runs.start
     unopposed, sided = workspace.unopposed[runs], workspace.sided[runs]
     free, hostility, willing = workspace.beliefs[-3:, :few]
-    lend, alignment = workspace.beliefs[:audiences, :few], workspace.beliefs[audiences:-3, :few]
-    scratch = workspace.scratch[:few]
-    for seen_by, as_seen in zip(world.audience_rows, lend, strict=True):
+    alignment, scratch = workspace.beliefs[:-3, :few], workspace.scratch[:few]
+    for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
         np.matmul(hostility[:, seen_by], as_seen, out=scratch[:, seen_by])
+    scratch -= hostility  # its own, a_kk = 1, which it lends nobody
+    scratch *= world.rules.beta
     threat.unopposed(hostility, free, lent=scratch, out=unopposed)
     unopposed.reshape(-1, world.n**2)[:, :: world.n + 1] = 1.0
     workspace.hostility[runs] = hostility

@@ -204,11 +204,13 @@ class Prospects:
     def rises(self, x: int, kinds: Ints) -> Floats:
         """(R, n, n, kinds) rise of state x's insecurity by an agreement of each kind between any two others.
 
-        As x sees it each lends the other (depth_m - lend_kl)^+ more: Theta_x rises, and g_x with it; 0 of x's own. The
+        As x sees it the two stand closer together once it is in force, by alpha_acc (depth_m - depth_kl)^+ nats, and
+        each lends the other's quarrels beta times as much more: Theta_x rises, and g_x with it; 0 of x's own. The
         agreement's other consequences are left out."""
-        view, world = self.view, self.world
-        lend = threat.backing(view.depth, view.alignment[:, world.audience[x]], world.rules.beta)
-        more = np.maximum(world.ladder.depth[kinds] - lend[..., None], 0.0)
+        view, world, rules = self.view, self.world, self.world.rules
+        now = view.alignment[:, world.audience[x], ..., None]
+        deeper = np.maximum(world.ladder.depth[kinds] - view.depth[..., None], 0.0)
+        more = rules.beta * (beliefs.closer(now, rules.alpha_acc * deeper) - now)
         more[:, np.arange(world.n), np.arange(world.n)] = 0.0
         apart, free = (part[:, x, None, :, None] for part in (view.unopposed, view.free))
         hostile = view.hostility[:, x, :, None, None]

@@ -168,8 +168,8 @@ class Workspace:
     total: Floats  # (R, n)
     defence: Floats  # (R, n)
     hostility: Floats  # (R, n, n) h_ij
-    beliefs: Floats  # (2 A + 3, few, n, n): lend_jk, then a_jk, diagonal 1, as each audience sees them; then, as i
-    # sees it, f_ik, h_ik, and the willing support rho_k c_k p_ik b_ik (1 - h_ik); all other diagonals 0
+    beliefs: Floats  # (A + 3, few, n, n): a_jk, diagonal 1, as each audience sees them; then, as i sees it, f_ik,
+    # h_ik, and the willing support rho_k c_k p_ik b_ik (1 - h_ik); all other diagonals 0
     roots: Floats  # (R, n, n) sqrt(Theta_ik)
     scratch: Floats  # (few, n, n)
 
@@ -183,6 +183,6 @@ class Workspace:
             roots=np.empty((runs, n, n)),
             total=np.empty((runs, n)),
             defence=np.empty((runs, n)),
-            beliefs=np.empty((2 * audiences + 3, few, n, n)),
+            beliefs=np.empty((audiences + 3, few, n, n)),
             scratch=np.empty((few, n, n)),
         )

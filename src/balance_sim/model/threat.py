@@ -72,8 +72,10 @@ def threat(offensive: Floats, unopposed: Floats, out: Floats | None = None) -> F
 def by_adversary(hostility: Floats, free: Floats, offensive: Floats, lend: Floats) -> Floats:
     """A_ij = h_ij (c_j o_j p_ij + sum_{k != i,j} lend_jk f_ik c_k o_k p_ik): whom i fears, capability shares.
 
-    An adversary brings its own strength and what its partners would lend it. hostility h, diagonal 0; free f,
-    diagonal 0; offensive c_k o_k p_ik; lend: as i sees it, diagonal 0: (..., n, n). A supplier counts for every
+    An adversary brings its own strength and what those who stand with it would lend its quarrels, lend_jk = beta a_jk:
+    a defence pact obliges to help the attacked and not the attacker, so it counts here by what it says of how far two
+    stand together (Leeds 2003, AJPS 47(3)). hostility h, diagonal 0; free f, diagonal 0; offensive c_k o_k p_ik; lend:
+    as i sees it, diagonal 0: (..., n, n). A supplier counts for every
     adversary that it would lend to, so rows sum to more than sum_k Theta_ik."""
     return np.asarray(hostility * (offensive + (free * offensive) @ lend.swapaxes(-1, -2)))
 
@@ -118,9 +120,8 @@ def lent(willing: Floats, sided: Floats, total: Floats) -> Floats:
 
 
 def backing(depth: Floats, own: Floats, beta: float, out: Floats | None = None) -> Floats:
-    """Share of its strength that one state lends another, max(depth, beta a): a treaty's depth, or beta of a friend.
-
-    b_ij where j defends i; lend_jk where k stands by an adversary j."""
+    """Share of its strength that j brings to i's defence, b_ij = max(depth, beta a): a treaty's depth, or beta of a
+    friend."""
     out = np.multiply(own, beta, out=out)
     return np.maximum(out, depth, out=out)
 

@@ -179,14 +179,9 @@ class StateMetrics:
 
     def drawn_in_through(self, k: int, partners: tuple[int, ...]) -> Floats:
         """(R, n) the part of it that comes through some partners."""
-        beta, depth = self.world.rules.beta, self.view.depth[:, :, k]
         with_k = self.beside(k)[:, self.world.audience]  # (R, n, n): i's reading of each j
-        parts = [
-            self.view.hostility[:, :, j] * threat.backing(depth[:, j, None], with_k[:, :, j], beta)
-            for j in partners
-            if j != k
-        ]
-        return np.asarray(threat.unallied(depth, self.own(k)) * sum(parts))
+        parts = [self.view.hostility[:, :, j] * self.world.rules.beta * with_k[:, :, j] for j in partners if j != k]
+        return np.asarray(threat.unallied(self.view.depth[:, :, k], self.own(k)) * sum(parts))
 
     @kept
     def credibility(self, a: int, b: int) -> Floats:

@@ -63,7 +63,8 @@ class Seen:
     middle: float
     a: dict[tuple[str, str, str], float]  # i's reading of the alignment of j and k
     h: dict[tuple[str, str], float]
-    lend: dict[tuple[str, str, str], float]
+    backs: dict[tuple[str, str, str], float]  # share of its strength that k brings to j's defence
+    lend: dict[tuple[str, str, str], float]  # and to j's quarrels
     q: dict[tuple[str, str], float]
     theta: dict[tuple[str, str], float]
     threat: dict[str, float]
@@ -265,14 +266,15 @@ class Plain:
                 for i in self.who(one.targets):
                     nats = self.signal(one.kind)[1] * one.visibility * left
                     aimed[i, one.state] = aimed.get((i, one.state), 0.0) + nats * self.attention(i, one.kind)
-        a, h, lend, q, theta, support = {}, {}, {}, {}, {}, {}
+        a, h, backs, lend, q, theta, support = {}, {}, {}, {}, {}, {}, {}
         for i in codes:
             for j, k in permutations(codes, 2):
                 pair = frozenset((j, k))
                 alpha = p.alpha0 - p.alpha_x * self.gap[pair] + p.alpha_acc * depth[pair]
                 alpha += shown.get((i, pair), 0.0) + announced[pair] * self.attention(i, "treaty")
                 a[i, j, k] = sigma(alpha)
-                lend[i, j, k] = max(depth[pair], p.beta * a[i, j, k])
+                backs[i, j, k] = max(depth[pair], p.beta * a[i, j, k])
+                lend[i, j, k] = p.beta * a[i, j, k]
             for j in codes:
                 a[i, j, j] = 1.0
         stranger = math.log(1.0 + math.exp(p.eta0))
@@ -299,10 +301,10 @@ class Plain:
                 sided = sum(theta[i, k] * a[i, j, k] for k in codes if k != i)
                 firm = max(0.0, 1.0 - sided / threat[i]) if threat[i] > 0 else 1.0
                 support[i, j] = rho[j] * c[j] * self.reach(i, j) * firm * (1.0 - h[i, j])
-                defence[i] += lend[i, i, j] * support[i, j]
+                defence[i] += backs[i, i, j] * support[i, j]
             balance[i] = threat[i] + defence[i] + p.s0
             insecurity[i] = threat[i] / balance[i]
-        return Seen(middle, a, h, lend, q, theta, threat, support, defence, balance, insecurity, rho, depth)
+        return Seen(middle, a, h, backs, lend, q, theta, threat, support, defence, balance, insecurity, rho, depth)
 
     def deepest(self, made: list[Agreement], what: str) -> dict[Pair, float]:
         out = dict.fromkeys(self.pairs, 0.0)
@@ -314,7 +316,7 @@ class Plain:
     # --- what they want ---------------------------------------------------------------------------------
 
     def gain(self, seen: Seen, i: str, j: str, kind: str) -> float:
-        more = max(self.kinds[kind].depth - seen.lend[i, i, j], 0.0) * seen.support[i, j]
+        more = max(self.kinds[kind].depth - seen.backs[i, i, j], 0.0) * seen.support[i, j]
         return seen.insecurity[i] - seen.threat[i] / (seen.threat[i] + seen.defence[i] + more + self.p.s0)
 
     def log_gain(self, seen: Seen, i: str, j: str, kind: str) -> float:
@@ -370,10 +372,12 @@ class Plain:
         return out
 
     def rise(self, seen: Seen, x: str, k: str, j: str, kind: str) -> float:
-        """Of x's insecurity where k and j sign: each lends the other more, as x sees it."""
+        """Of x's insecurity where k and j sign: they stand closer together and lend each other more, as x sees it."""
         if x in (k, j):
             return 0.0
-        more = max(self.kinds[kind].depth - seen.lend[x, k, j], 0.0)
+        alpha = math.log(seen.a[x, k, j] / (1.0 - seen.a[x, k, j]))
+        alpha += self.p.alpha_acc * max(self.kinds[kind].depth - seen.depth[frozenset((k, j))], 0.0)
+        more = self.p.beta * sigma(alpha) - seen.lend[x, k, j]
         threat = 0.0
         for foe, lender in ((k, j), (j, k)):
             free = 1.0 - max(seen.depth[frozenset((x, lender))], seen.a[x, x, lender])

@@ -57,8 +57,8 @@ def test_a_scene_is_what_the_other_program_sees(scenario: Scenario, worlds: Worl
             ]
             assert scene.drawn_in_through(k, (0, 3))[1, apart] == pytest.approx(by_hand, abs=1e-12)
             assert scene.support(k)[1, apart] == pytest.approx([seen.support[two, codes[i]] for i in apart])
-            assert scene.backing(k)[1, apart] == pytest.approx([seen.lend[two, two, codes[i]] for i in apart])
-            lent = [seen.lend[two, two, codes[i]] * seen.support[two, codes[i]] / seen.defence[two] for i in apart]
+            assert scene.backing(k)[1, apart] == pytest.approx([seen.backs[two, two, codes[i]] for i in apart])
+            lent = [seen.backs[two, two, codes[i]] * seen.support[two, codes[i]] / seen.defence[two] for i in apart]
             assert scene.influence(k)[1, apart] == pytest.approx(lent)
             room, often = scene.room(k)
             partners, rate = 0, 0.0

@@ -191,7 +191,7 @@ def whom_one_fears_and_who_lends(world: World, view: View, other, made: list, se
         for j, two in enumerate(world.codes):
             if i == j:
                 continue
-            assert view.backing[1, i, j] == pytest.approx(seen.lend[one, one, two])
+            assert view.backing[1, i, j] == pytest.approx(seen.backs[one, one, two])
             lent = sum(
                 seen.lend[one, two, k]
                 * (1 - max(depth[frozenset((one, k))], seen.a[one, one, k])) * strength[one, k]
