@@ -107,8 +107,9 @@ def test_every_number_of_the_rules_at_both_its_ends(small: Scenario, which: str)
 WORST = {
     "parameters.alpha0": -50.0, "parameters.alpha_x": 5.0, "parameters.eta0": 50.0, "parameters.eta_x": 5.0,
     "parameters.eta_rivalry": 25.0, "parameters.eta_claim": 25.0, "parameters.eta_militarised": 25.0,
-    "parameters.eta_war": 25.0, "parameters.prior_tension": 100.0, "parameters.talks_speed_exponent": 20.0,
-    "parameters.talks_speed_max": 100.0, "parameters.gain_floor": 1e-9, "parameters.collapse_rate": 1000.0,
+    "parameters.eta_war": 25.0, "parameters.eta_no_relations": 25.0, "parameters.prior_tension": 100.0,
+    "parameters.talks_speed_exponent": 20.0, "parameters.talks_speed_max": 100.0, "parameters.gain_floor": 1e-9,
+    "parameters.collapse_rate": 1000.0,
     "event_kinds.fighting_together.intent": 20.0, "event_kinds.fighting_together.alignment": 20.0,
     "event_kinds.joint_summit.intent": 19.0, "event_kinds.joint_summit.alignment": 19.0,
 }  # fmt: skip

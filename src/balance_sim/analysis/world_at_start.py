@@ -238,7 +238,7 @@ def _no_dyad(worlds: Worlds) -> str:
     return (
         f"no dyad is counter-balancing: no state outside that is not aligned with a participant fears them for more "
         f"than {world.rules.tau:g} of its balance of threat (`parameters.tau`); the most is {share[most]:.2g}, of "
-        f"{world.codes[most]}. Strength, nearness and `disputes` make a state feared"
+        f"{world.codes[most]}. Strength, nearness, `disputes` and `no_relations` make a state feared"
     )
 
 

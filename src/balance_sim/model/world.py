@@ -281,7 +281,11 @@ def lesser(values: list[float | None]) -> Floats:
 
 
 def quarrels(scenario: Scenario) -> Floats:
-    """(n, n) nats: disputes weighted by kind, eta_d . disputes_ij, symmetric."""
+    """(n, n) nats, symmetric: disputes weighted by kind, eta_d . disputes_ij, and `eta_no_relations` for dyads at war,
+    without diplomatic relations or under sanctions on the day of the start.
+
+    Breaking off relations and imposing sanctions cost the one who does it, so they tell its intent (costly signals:
+    Fearon 1997, JCR 41(1)). Who is not recognised by a third state is not thereby thought hostile by it."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     p = scenario.parameters
     out = np.zeros((len(roster), len(roster)))
@@ -293,7 +297,12 @@ def quarrels(scenario: Scenario) -> Floats:
             + p.eta_war * row.war
         )
         out[roster[row.a], roster[row.b]] = out[roster[row.b], roster[row.a]] = nats
-    return out
+    broken = np.zeros_like(out, dtype=bool)
+    for spell in scenario.no_relations:
+        if spell.kind != "not_recognised" and spell.holds(scenario.start):
+            a, b = roster[spell.a], roster[spell.b]
+            broken[a, b] = broken[b, a] = True
+    return out + p.eta_no_relations * broken
 
 
 def _fill_with_mean(matrix: Floats) -> Floats:

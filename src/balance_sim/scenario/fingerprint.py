@@ -146,7 +146,7 @@ def sealed(scenario: Scenario) -> Scenario:
     return scenario.model_copy(update={"sha256": content_digest(scenario)})
 
 
-RECORD = ("states", "disputes", "distances", "trade", "accords")
+RECORD = ("states", "disputes", "no_relations", "distances", "trade", "accords")
 NOT_DATA = ("propensity", "propensity_declarations", "name", "source", "guesses", "confidence", "note")
 
 

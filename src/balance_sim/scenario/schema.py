@@ -107,6 +107,10 @@ class Apart(SectionRow):
         day: date | None = getattr(self, "from")
         return day
 
+    def holds(self, day: date) -> bool:
+        """Whether the spell is in force at 00:00 of a day: from its first day on, on its last no more."""
+        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
 
 if TYPE_CHECKING:
 
@@ -266,6 +270,7 @@ class Parameters(Strict):
     eta_claim: Quarrel
     eta_militarised: Quarrel
     eta_war: Quarrel
+    eta_no_relations: Quarrel
     eta_acc: NonNegative
     prior_tension: Annotated[float, Field(ge=0.0, le=100.0)]
     delta_km: Positive

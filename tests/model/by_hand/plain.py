@@ -167,6 +167,14 @@ class Plain:
         for row in self.s.disputes:
             nats = p.eta_rivalry * row.rivalry + p.eta_claim * row.claim
             out[frozenset((row.a, row.b))] = nats + p.eta_militarised * row.militarised + p.eta_war * row.war
+        for pair in out:
+            since_until = [
+                (row.since or date.min, row.until or date.max)
+                for row in self.s.no_relations
+                if frozenset((row.a, row.b)) == pair and row.kind in ("war", "no_diplomatic_relations", "sanctions")
+            ]
+            if any(since <= self.s.start < until for since, until in since_until):
+                out[pair] += p.eta_no_relations
         return out
 
     def offence(self, k: str) -> float:

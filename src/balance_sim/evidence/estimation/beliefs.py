@@ -54,6 +54,7 @@ MOVES: Mapping[str, tuple[str, ...]] = {
 """Parameter -> terms that it moves."""
 NOT_IN_RATES = {
     "tau": "sorts agreements into classes after the fact: it moves no rate",
+    "eta_no_relations": "of broken relations and sanctions the record has no series",
     "prior_tension": "scales dated events, which the record does not hold",
     **dict.fromkeys(
         (f"change_{name}" for name in CHANGING),
