@@ -16,9 +16,9 @@ from balance_sim.model.perception import adversaries
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.thinning import ranges
 from balance_sim.model.willingness import TERMS
-from balance_sim.model.world import offence
+from balance_sim.model.world import offence, quarrels
 from balance_sim.scenario.load import with_values
-from balance_sim.scenario.schema import State
+from balance_sim.scenario.schema import NoRelations, State
 
 # Four states: 0 looks; it has a quarrel with 1 (h = 1/2) and none with 2 and 3. A treaty of depth 0.6 binds 2 to 1,
 # and they stand together, a = 0.9, so that 2 lends its quarrels beta a = 0.27; 3 is a friend of 1 without a treaty,
@@ -198,6 +198,33 @@ def test_engine_agents_and_hand_agree_on_three_states(three) -> None:  # type: i
     agent.perceive()
     assert agent.threats == pytest.approx(view.threat[0, a]) and agent.adversaries == pytest.approx(feared[a])
     assert agent.hostility == pytest.approx(view.hostility[0, a])
+
+
+@pytest.mark.parametrize(
+    ("kind", "since", "until", "nats"),
+    [
+        ("sanctions", "1999-01-01", None, 2.7),  # a rivalry of 2, and 0.7
+        ("no_diplomatic_relations", None, None, 2.7),
+        ("war", "2000-01-01", "2000-01-02", 2.7),  # from its first day on
+        ("sanctions", "2000-01-02", None, 2.0),  # begins after the start
+        ("sanctions", None, "2000-01-01", 2.0),  # on its last day no more
+        ("not_recognised", None, None, 2.0),
+    ],
+)
+def test_broken_relations_at_the_start_are_evidence_of_hostility(three, kind, since, until, nats) -> None:  # type: ignore[no-untyped-def]
+    """Once, however many spells there are; either side holds the other hostile."""
+    spell = NoRelations(
+        a="XBE",
+        b="XAR",
+        kind=kind,
+        until=until and date.fromisoformat(until),
+        **{"from": since and date.fromisoformat(since)},
+    )
+    parameters = three.parameters.model_copy(update={"eta_no_relations": 0.7})
+    scenario = three.model_copy(update={"no_relations": (spell, spell), "parameters": parameters})
+    found = quarrels(scenario)
+    assert found[0, 1] == found[1, 0] == pytest.approx(nats)
+    assert found.sum() == pytest.approx(2 * nats)
 
 
 def test_the_likelihoods_terms_are_the_engines(three) -> None:  # type: ignore[no-untyped-def]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -180,10 +179,7 @@ def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[str]:
 
 
 def _without_lever(worlds: Worlds, focal: Event) -> Iterator[str]:
-    """Why the focal event can move next to nothing: neither its picture nor a threat to targets has a hold.
-
-    The picture acts through what partners are thought to lend each other, max(depth, beta a) with a at most 1: where a
-    treaty in force is as deep as beta, being seen together adds nothing to that (docs/model.md)."""
+    """Why the focal event can move next to nothing: it shows no two states together and threatens no target."""
     world, scenario = worlds.reference, worlds.scenario
     kind, name = scenario.event_kinds[focal.kind], f"events.{focal.id}"
     if focal.accord is not None:
@@ -198,22 +194,14 @@ def _without_lever(worlds: Worlds, focal: Event) -> Iterator[str]:
     aimed = [code for code in focal.targets if code in here and here[code] not in (*acting, *guests)]
     if kind.reliability or (aimed and acting and kind.intent):
         return
-    shown = [*combinations(acting, 2), *product(acting, guests)] if focal.sign and kind.alignment else []
-    depth = perceive(world, at_start(world), 0).depth[0]
-    if any(depth[i, j] < world.rules.beta for i, j in shown):
+    if focal.sign and kind.alignment and (len(acting) > 1 or (acting and guests)):
         return
     nobody = f"it is aimed at nobody (`{name}.targets`)"
     if focal.targets and kind.intent:
         nobody = f"none of its targets is a state of the scenario that takes no part in it (`{name}.targets`)"
     elif not kind.intent:
         nobody = f"acts of kind `{focal.kind}` threaten nobody (`event_kinds.{focal.kind}.intent`)"
-    together = "it shows nobody together"
-    if shown:
-        together = (
-            "those whom it shows together have an agreement at least as deep as what is expected of friends "
-            f"(`parameters.beta`, {world.rules.beta:g})"
-        )
-    yield f"the focal event changes next to nothing: {nobody}, and {together}"
+    yield f"the focal event changes nothing: {nobody}, and it shows nobody together"
 
 
 def _no_dyad(worlds: Worlds) -> str:

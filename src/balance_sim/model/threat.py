@@ -75,8 +75,8 @@ def by_adversary(hostility: Floats, free: Floats, offensive: Floats, lend: Float
     An adversary brings its own strength and what those who stand with it would lend its quarrels, lend_jk = beta a_jk:
     a defence pact obliges to help the attacked and not the attacker, so it counts here by what it says of how far two
     stand together (Leeds 2003, AJPS 47(3)). hostility h, diagonal 0; free f, diagonal 0; offensive c_k o_k p_ik; lend:
-    as i sees it, diagonal 0: (..., n, n). A supplier counts for every
-    adversary that it would lend to, so rows sum to more than sum_k Theta_ik."""
+    as i sees it, diagonal 0: (..., n, n). A supplier counts for every adversary that it would lend to, so rows sum to
+    more than sum_k Theta_ik."""
     return np.asarray(hostility * (offensive + (free * offensive) @ lend.swapaxes(-1, -2)))
 
 
