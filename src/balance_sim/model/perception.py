@@ -351,7 +351,7 @@ def weigh_steps(
     reliable = world.reliability[steps][:, None] * world.projected
     if beside is None:
         beliefs[:] = 0.0
-        beliefs[len(world.audience_rows) : -3, :, here, here] = 1.0
+        beliefs[:-3, :, here, here] = 1.0
         row, pair = np.divmod(np.arange(announced.size), len(world.first))
     else:
         beliefs[:] = beside[1]
