@@ -119,13 +119,14 @@ def test_files_and_columns_of_the_r_page(result: bs.Result) -> None:
 
 
 FORECASTS = sorted((ROOT / "docs" / "forecasts").glob("*.json"))
+EARLIER = sorted((ROOT / "docs" / "forecasts" / "earlier").glob("*.json"))
 
 
 def test_every_shipped_scenario_has_a_frozen_forecast() -> None:
     assert [path.stem for path in FORECASTS] == sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("path", FORECASTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*FORECASTS, *EARLIER], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_frozen_forecast_is_as_it_was_frozen(path: Path) -> None:
     """Its hash holds, it speaks of all dyads of the roster, and of the days after the focal event."""
     forecast, day = thaw(path)
