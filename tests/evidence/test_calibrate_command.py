@@ -34,8 +34,8 @@ def test_the_command_that_a_file_names_writes_its_bytes(copy: Path) -> None:
     assert "the scenario names it by `calibration: nolimits_2022/calibration.yaml`" in done.output
     assert path.read_bytes() == shipped
     words = " ".join(done.output.split())
-    assert b"  USA: {estimate: 1.23152, standard_error: 0.429572}\n" in shipped
-    assert "security agreements, most readily: United States +1.23 (0.43)" in words
+    assert b"  USA: {estimate: 1.12469, standard_error: 0.413384}\n" in shipped
+    assert "security agreements, most readily: United States +1.12 (0.41)" in words
     assert max(len(line) for line in done.output.splitlines() if "calibration.yaml" not in line) <= 80
 
 

@@ -239,7 +239,7 @@ def test_the_watch_sees_what_the_views_own_matrices_say(worlds) -> None:
     assert backing == pytest.approx(view.backing[:, k], abs=1e-14)
     hostility = np.stack([hostility_toward(world, state, 10, j) for j in range(n)], axis=-1)
     for i in (world.codes.index("DEU"), world.codes.index("IND")):
-        sides = np.maximum(state.depth[:, :, k], world.rules.beta * view.alignment[:, world.audience[i], :, k])
+        sides = world.rules.beta * view.alignment[:, world.audience[i], :, k]
         sides[:, k] = 0.0
         free = 1 - np.maximum(state.depth[:, i, k], view.own[:, i, k])
         drawn = free * ((1 - np.exp(-hostility[:, i])) * sides).sum(axis=1)

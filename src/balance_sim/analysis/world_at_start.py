@@ -179,7 +179,7 @@ def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[str]:
 
 
 def _without_lever(worlds: Worlds, focal: Event) -> Iterator[str]:
-    """Why the focal event can move next to nothing: it shows no two states together and threatens no target."""
+    """Why the focal event can change nothing: it shows no two states together and threatens no target."""
     world, scenario = worlds.reference, worlds.scenario
     kind, name = scenario.event_kinds[focal.kind], f"events.{focal.id}"
     if focal.accord is not None:

@@ -44,13 +44,14 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
     name, sure = say.first(table, "treatment"), states[states["clear"]]
     if sure.empty:
         return f"{name}: no state's expected security agreements change detectably"
+    sides = [(sure[sure["effect"] > 0], "gain"), (sure[sure["effect"] < 0], "lose")]
+    tops = [(part, way, part.iloc[int(part["effect"].abs().to_numpy().argmax())]) for part, way in sides if len(part)]
+    places = max(say.digits(float(top["effect"])) for _, _, top in tops)
     told = []
-    for part, way in ((sure[sure["effect"] > 0], "gain"), (sure[sure["effect"] < 0], "lose")):
-        if len(part):
-            top = part.iloc[int(part["effect"].abs().to_numpy().argmax())]
-            size = say.signed(float(top["effect"]), say.digits(float(top["effect"])))
-            several = f"{say.plural(len(part), 'state')} {way} security agreements, {top['name']} most ({size})"
-            told.append(several if len(part) > 1 else f"{top['name']} {way}s security agreements ({size})")
+    for part, way, top in tops:
+        size = say.signed(float(top["effect"]), places)
+        several = f"{say.plural(len(part), 'state')} {way} security agreements, {top['name']} most ({size})"
+        told.append(several if len(part) > 1 else f"{top['name']} {way}s security agreements ({size})")
     return f"{name}: {'; '.join(told)}"
 
 
