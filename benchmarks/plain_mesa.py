@@ -40,11 +40,11 @@ class PlainState(mesa.Agent):
         self.own = align[i]
         self.against = []
         for k in range(m.n):
-            row, depth = align[k], m.depth[k]
+            row = align[k]
             lent = 0.0
             for j in range(m.n):
                 if j != k:
-                    lent += self.hostile[j] * max(depth[j], rules.beta * row[j])
+                    lent += self.hostile[j] * rules.beta * row[j]
             free = 1 - max(m.depth[i][k], self.own[k])
             self.against.append(0.0 if k == i else 1 - (1 - self.hostile[k]) * math.exp(-free * lent))
         self.threats = [m.offensive[i][k] * self.against[k] for k in range(m.n)]
@@ -58,7 +58,7 @@ class PlainState(mesa.Agent):
                 if k != j:
                     shared += self.threats[k] * row[k]
             firm = max(1 - shared / self.total, 0.0) if self.total > 0 else 1.0
-            self.support.append(m.reliability[j] * m.at_hand[i][j] * firm * (1 - self.hostile[j]))
+            self.support.append(m.reliability[j] * m.projected[i][j] * firm * (1 - self.hostile[j]))
             self.backing.append(0.0 if j == i else max(m.depth[i][j], rules.beta * self.own[j]))
             defence += self.backing[j] * self.support[j]
         self.balance = self.total + defence + rules.s0
@@ -113,7 +113,7 @@ class PlainModel(mesa.Model):
         self.world = world = worlds.arms[arm]
         self.luck = random.Random(seed)
         self.n = world.n
-        self.at_hand, self.trade = world.at_hand.tolist(), world.trade.tolist()
+        self.projected, self.trade = world.projected.tolist(), world.trade.tolist()
         self.offensive = world.offensive.tolist()
         self.capability, self.kind_depth = world.capability.tolist(), world.ladder.depth.tolist()
         self.patrons, self.trade_partners = world.patrons.tolist(), world.trade_partners.tolist()
