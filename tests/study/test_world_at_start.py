@@ -139,12 +139,8 @@ NOTHING = [
     ({"audiences__rest__attention__default": 0.0}, "no audience heeds events of kind `joint_summit`"),
     ({"end": "2025-02-12"}, "the horizon is too short: 2 days after"),
     (
-        {"events__summit__targets": [], "events__summit__principals": ["XAR"]},
-        "changes nothing: it is aimed at nobody (`events.summit.targets`), and it shows nobody together",
-    ),
-    (
         {"events__summit__kind": "statement", "events__summit__targets": [], "events__summit__principals": ["XAR"]},
-        "and it shows nobody together",
+        "changes nothing: it is aimed at nobody (`events.summit.targets`), and it shows nobody together",
     ),
     (
         {"events__summit__kind": "reassurance", "event_kinds__reassurance__intent": 0.0},
@@ -183,7 +179,8 @@ def test_an_event_that_has_a_hold_is_not_said_to_have_none(tmp_path: Path, value
     """The rule against the effect itself: some, if little, as a picture alone has; where it speaks, none at all."""
     scenario = starter(tmp_path, **values, base_rate=2.0)
     assert not world_at_start(scenario).why_nothing
-    idle = starter(tmp_path, events__summit__targets=[], events__summit__principals=["XAR"], base_rate=2.0)
+    alone = {"kind": "statement", "targets": [], "principals": ["XAR"]}
+    idle = starter(tmp_path, **{f"events__summit__{key}": value for key, value in alone.items()}, base_rate=2.0)
     assert "changes nothing" in world_at_start(idle).why_nothing[0]
     moved, still = (abs(expected_effect(one).effect) for one in (scenario, idle))
     assert moved > 1e-5 and still == 0
@@ -191,8 +188,9 @@ def test_an_event_that_has_a_hold_is_not_said_to_have_none(tmp_path: Path, value
 
 def test_a_run_says_why_where_there_is_no_effect(tmp_path: Path) -> None:
     path = tmp_path / "idle.yaml"
-    alone = ("principals: [XAR, XBE], targets: [North], host", "principals: [XAR], host")
-    path.write_text(new_scenario("idle", 2.0).replace(*alone), encoding="utf-8")
+    together = "kind: joint_summit, principals: [XAR, XBE], targets: [North]"
+    text = new_scenario("idle", 2.0).replace(together, "kind: statement, principals: [XAR]")
+    path.write_text(text, encoding="utf-8")
     words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--no-mechanisms", "--out"]
     said = " ".join(CliRunner().invoke(main, [*words, str(tmp_path / "a")]).stdout.split())
     assert "Why: the focal event changes nothing: it is aimed at nobody (`events.summit.targets`)" in said
@@ -207,7 +205,8 @@ def test_a_rate_that_is_too_low_and_targets_that_are_not_simulated(tmp_path: Pat
     (reason,) = world_at_start(load_scenario(tmp_path / "rare.yaml")).why_nothing
     assert "agreements a year are expected: state a `base_rate`" in reason
     away = new_scenario("away").replace(
-        "principals: [XAR, XBE], targets: [North], host", "principals: [XAR], targets: [FRA], host"
+        "kind: joint_summit, principals: [XAR, XBE], targets: [North]",
+        "kind: statement, principals: [XAR], targets: [FRA]",
     )
     (tmp_path / "away.yaml").write_text(away.replace("\ngroups:", "\noutside: [FRA]\ngroups:", 1), encoding="utf-8")
     (reason,) = world_at_start(load_scenario(tmp_path / "away.yaml")).why_nothing
