@@ -299,7 +299,8 @@ def quarrels(scenario: Scenario) -> Floats:
         out[roster[row.a], roster[row.b]] = out[roster[row.b], roster[row.a]] = nats
     broken = np.zeros_like(out, dtype=bool)
     for spell in scenario.no_relations:
-        if spell.kind != "not_recognised" and spell.holds(scenario.start):
+        holds = (spell.since or date.min) <= scenario.start < (spell.until or date.max)
+        if holds and spell.kind != "not_recognised":
             a, b = roster[spell.a], roster[spell.b]
             broken[a, b] = broken[b, a] = True
     return out + p.eta_no_relations * broken

@@ -107,10 +107,6 @@ class Apart(SectionRow):
         day: date | None = getattr(self, "from")
         return day
 
-    def holds(self, day: date) -> bool:
-        """Whether the spell is in force at 00:00 of a day: from its first day on, on its last no more."""
-        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
-
 
 if TYPE_CHECKING:
 
