@@ -125,7 +125,7 @@ def with_participants(
 def feared(view: View) -> Floats:
     """(R, n, n) how much each state fears each other, as a share of its balance of threat; diagonal 0.
 
-    Threat by adversary, A_ij: what j itself and those that would lend to it could bring against i. Rows may sum to more
+    Threat by adversary, A_ij: what j itself and those that would join its quarrels could bring. Rows may sum to more
     than 1, since a supplier counts for every adversary that it would lend to."""
     share = view.adversaries / np.where(view.balance > 0, view.balance, 1.0)[..., None]
     here = np.arange(share.shape[-1])

@@ -160,7 +160,9 @@ def _adversaries(pair: PairTerms, names: dict[str, str]) -> Iterator[str]:
                 f"Whom {say.state_in_text(names, side)} fears at the start, of all that threatens it: {named}."
             )
     if len(first):
-        yield from _wrapped("An adversary brings its own strength and what its partners would lend it.", "  ")
+        yield from _wrapped(
+            "An adversary brings its own strength and what those who stand with it would lend its quarrels.", "  "
+        )
         yield ""
 
 

@@ -164,7 +164,11 @@ def net_loss(r: StudyData) -> MechanismEstimate:
         "dependence_on_partners": r.named("dependence", "host_partners"),
     }
     known = {name: of for name, of in parts.items() if name == "defence" or r.has(of)}
-    note = "" if r.scenario.parameters.beta > 0 else "beta is 0: friends without a treaty lend nothing"
+    note = (
+        ""
+        if r.scenario.parameters.beta > 0
+        else "beta is 0: friends without a treaty lend nothing, and nobody joins a quarrel"
+    )
     changes = {name: detail_of(r.difference(of)) for name, of in known.items()}
     return _of_host(r, "insecurity_host", note, **changes)
 
