@@ -1,8 +1,8 @@
 """The peer to time against: the same rules as one plain Mesa model, an object a state, pure Python over its partners.
 
 Written as a Mesa user would write it first: each state loops over the others with scalars from `math`.
-It draws its own random numbers, and leaves out what a rate is multiplied with (frailty of dyads, spells without relations)
-and talks that collapse, so it signs about twice as much. What is compared is the time of a step.
+It draws its own random numbers, and leaves out what a rate is multiplied with (frailty, spells without relations) and
+talks that collapse, so it signs about twice as much. What is compared is the time of a step.
 """
 
 from __future__ import annotations
