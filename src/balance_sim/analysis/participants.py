@@ -38,8 +38,8 @@ LEVEL = 0.05
 ALIKE = 0.05  # of the event's effect: on another day it is the same but for what has faded meanwhile
 TOO_SMALL = 1e-9  # of an effect
 MOST_SETS = 200_000  # candidate sets looked at
-SPANS = 5  # at least, of the scenario's length; the event's effect is 4.4 % below that by every step on Beijing 2025,
-# and within 0.7 % of it on the other shipped scenarios
+SPANS = 5  # at least, of the scenario's length; the event's effect is 4.8 % below that by every step on Beijing 2025,
+# and within 1.4 % of it on the other shipped scenarios
 COUNTER = DIRECTIONS.index("counter")
 
 
