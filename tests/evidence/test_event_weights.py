@@ -286,13 +286,14 @@ def test_association_is_small_beside_intent() -> None:
 
 @pytest.mark.long
 def test_recovery_and_rates_over_many_sets() -> None:
-    """Coverage of the 95 % CI, and how often `measured` is said where there is nothing."""
+    """Coverage of the 95 % CI, and how often `measured` is said where there is nothing. With a coverage of 95 % fewer
+    than 34 of 40 have the probability 0.003."""
     sets = 40
     known = [measure(invented_study(2000 + s, TRUTH), 39, seed=s) for s in range(sets)]
     none = [measure(invented_study(4000 + s, {}), 39, seed=s) for s in range(sets)]
     print("\n".join([*summary(known, TRUTH), *summary(none, {})]))
     for g in range(3):
-        assert sum(one.pooled[g].interval[0] < 1 < one.pooled[g].interval[1] for one in known) >= 0.88 * sets
+        assert sum(one.pooled[g].interval[0] < 1 < one.pooled[g].interval[1] for one in known) >= 34
         assert Counter(one.pooled[g].word for one in none)["measured"] <= 0.06 * sets
 
 
