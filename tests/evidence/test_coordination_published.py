@@ -575,7 +575,7 @@ def test_days_of_different_size_share_their_working_memory() -> None:
     plan = read_coordination_plan(SHIPPED)
     data = plan.load()
     days = list(ChoiceSets(data, plan.effects))
-    room, b = choice.DayWorkspace(), np.array(list(treaties.TRUTH.values()))
+    room, b = np.empty(3 * max(day.s.size for day in days)), np.array(list(treaties.TRUTH.values()))
     assert len({len(day.s) for day in days[::16]}) > 3
     for day in days[::-16] + days[::16]:
         alone, shared = choice.day_derivatives(b, day), choice.day_derivatives(b, day, room)

@@ -284,7 +284,7 @@ def _fit_coordination(plan_path: Path, out: Path) -> None:
     plan = read_coordination_plan(plan_path)
     data = plan.load()
     found = plan.fit(data)
-    written = coordination_record(found, data, plan.title, options.command_line(), version(), plan.options)
+    written = coordination_record(plan, found, data, options.command_line(), version())
     _write(written, out)
     options.answer(
         written,

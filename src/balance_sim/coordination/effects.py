@@ -144,6 +144,11 @@ class Effect:
         """The network whose ties are repetitions, if they are ignored."""
         return self.of if self.ignore_repetitions is True else self.ignore_repetitions or None
 
+    @property
+    def needs(self) -> list[tuple[str, str]]:
+        """Names that the data have to give, and among what."""
+        return [(self.of, self.reads), *([(self.repeated, "networks")] if self.repeated is not None else [])]
+
     def statistic(self, known: Snapshot) -> Floats:
         """(n, n) s_ij for i turning to j; the diagonal means nothing."""
         x = getattr(known, self.reads)[self.of if self.window is None else windowed(self.of, self.window)]

@@ -85,11 +85,8 @@ def _standardised(values: Floats) -> Floats:
 
 
 CHANGES: Mapping[str, Callable[[Floats], Floats]] = {
-    "log": np.log,
-    "log1p": np.log1p,
-    "sqrt": np.sqrt,
-    "standardise": _standardised,
-}
+    "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt, "standardise": _standardised,
+}  # fmt: skip
 
 
 def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
@@ -140,11 +137,8 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     for what, frame in (*ties.items(), *by_pair.items(), *by_state.items()):  # names may be shared
         here = set(frame["actor"]) if "actor" in frame else {*frame["a"], *frame["b"]}
         if here and not here & {*picked["a"], *picked["b"]}:
-            raise DataError(
-                f"none of the actors of {what} takes part in an event",
-                "Name actors in the same way in all files",
-                value=", ".join(sorted(here)[:3]),
-            )
+            message, few = f"none of the actors of {what} takes part in an event", ", ".join(sorted(here)[:3])
+            raise DataError(message, "Name actors in the same way in all files", value=few)
         named |= here
     named |= set() if spells is None else set(spells["actor"])
     data = EventData(
@@ -164,10 +158,10 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
 def ties_from_agreements(accords: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:
     """Dated ties of a tidy frame of agreements: +1 on the day of signature, -1 on the day the agreement ends."""
     signed = accords[accords["signed"].notna()]
-    ended = signed[signed["ended"].notna()]
     frames = [
         pd.DataFrame({"a": part[a].astype(str), "b": part[b].astype(str), "date": part[when], "increment": by})
-        for part, when, by in ((signed, "signed", 1.0), (ended, "ended", -1.0))
+        for when, by in (("signed", 1.0), ("ended", -1.0))
+        for part in (signed[signed[when].notna()],)
     ]
     out = pd.concat(frames, ignore_index=True)
     swap = out["a"] > out["b"]
@@ -191,15 +185,14 @@ def _source(given: Given) -> Source:
 
 def _without_absent(data: EventData) -> EventData:
     """The same without events that have a side which is not present, and a note on how many there were."""
-    record = Record(replace(data, networks={}, states={}, pairs={}))
-    dates = data.events["date"].to_numpy().astype("datetime64[s]")
-    keep = np.ones(len(data.events), dtype=bool)
-    for k, (a, b) in enumerate(zip(data.events["a"], data.events["b"], strict=True)):
-        there = record.on(dates[k]).present
-        keep[k] = there[record.place[a]] and there[record.place[b]]
-    gone = int((~keep).sum())
+    record, events = Record(replace(data, networks={}, states={}, pairs={})), data.events
+    keep = []
+    for a, b, day in zip(events["a"], events["b"], events["date"].to_numpy().astype("datetime64[s]"), strict=True):
+        there = record.on(day).present
+        keep.append(there[record.place[a]] and there[record.place[b]])
+    gone = keep.count(False)
     note = (f"{gone} events with a side that is not present left out",) if gone else ()
-    return replace(data, events=data.events[keep].reset_index(drop=True), notes=(*data.notes, *note))
+    return replace(data, events=events[np.array(keep)].reset_index(drop=True), notes=(*data.notes, *note))
 
 
 class _EventReader:
@@ -230,12 +223,11 @@ class _EventReader:
         return found
 
     def ties(self, name: str, paths: Sequence[Path]) -> pd.DataFrame:
-        staged_files = [_is_agreements(path) for path in paths]
+        staged = {path: _is_agreements(path) for path in paths}
         frames = [
-            self.agreements(path) if staged else self.kept(read_ties(path, self.system, "keep"))
-            for path, staged in zip(paths, staged_files, strict=True)
+            self.agreements(path) if staged[path] else self.kept(read_ties(path, self.system, "keep")) for path in paths
         ]
-        if self.kinds and not any(staged_files) and name == "events":
+        if self.kinds and not any(staged.values()) and name == "events":
             raise DataError("the ties have no kinds", "Leave `kinds` out", path=paths[0])
         return _joined(frames)
 
@@ -326,8 +318,8 @@ class _EventReader:
             raise DataError(
                 "this actor is not on the list",
                 "Add it to the list of actors, or set `others: drop`",
-                path=str(row["_file"]),
-                line=int(row["line"]) if "line" in row and not pd.isna(row["line"]) else None,
+                str(row["_file"]),
+                None if pd.isna(row.get("line")) else int(row["line"]),
                 value=next(str(row[side]) for side in sides if row[side] not in self.known),
             )
         if stray.any():
@@ -337,21 +329,17 @@ class _EventReader:
 
 
 def _events_of(made: pd.DataFrame, first: date | None, last: date | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    begun, undated = (made["increment"] > 0) | (made["value"] > 0), made["date"].isna()
-    early = late = pd.Series(False, index=made.index)
-    if first is not None:
-        early = made["date"] < pd.Timestamp(first)
-    if last is not None:
-        late = made["date"] >= pd.Timestamp(last) + pd.Timedelta(days=1)
-    reasons = {
+    begun, when, none = (made["increment"] > 0) | (made["value"] > 0), made["date"], pd.Series(False, index=made.index)
+    early = none if first is None else when < pd.Timestamp(first)
+    late = none if last is None else when >= pd.Timestamp(last) + pd.Timedelta(days=1)
+    left_out = {
         "rows end or lower a tie: no events": ~begun,
-        "ties without a date stand from the beginning: no events": begun & undated,
+        "ties without a date stand from the beginning: no events": begun & when.isna(),
         f"ties before {first} are history: no events": begun & early,
         f"ties after {last} are left out": begun & late,
     }
-    notes = tuple(f"{int(rows.sum())} {why}" for why, rows in reasons.items() if rows.any())
-    columns = [c for c in ("a", "b", "date", "line", "_file") if c in made]
-    events = made[begun & ~undated & ~early & ~late][columns]
+    notes = tuple(f"{int(rows.sum())} {why}" for why, rows in left_out.items() if rows.any())
+    events = made[begun & ~when.isna() & ~early & ~late][[c for c in ("a", "b", "date", "line", "_file") if c in made]]
     return events.sort_values("date", kind="stable").reset_index(drop=True), notes
 
 
@@ -370,13 +358,10 @@ def _is_agreements(path: Path) -> bool:
 def _unbegun(networks: Mapping[str, pd.DataFrame]) -> Iterable[str]:
     """A note for each network in which ties end that were never begun."""
     for name, frame in networks.items():
-        both = frame.assign(
-            since=frame["date"].fillna(pd.Timestamp("0001-01-01").as_unit("s")),
-            key=frame["a"] + "\0" + frame["b"],
-        )
+        since = frame["date"].fillna(pd.Timestamp("0001-01-01").as_unit("s"))
+        both = frame.assign(since=since, key=frame["a"] + "\0" + frame["b"])
         both = both[~both["key"].isin(both.loc[both["value"].notna(), "key"])]
-        daily = both.groupby(["key", "since"])["increment"].sum()
-        below = daily.groupby(level="key").cumsum() < 0
+        below = both.groupby(["key", "since"])["increment"].sum().groupby(level="key").cumsum() < 0
         count = int(below.groupby(level="key").any().sum())
         if count:
             yield f"{name}: {count} dyads end ties that were never begun; such a tie stays at 0"
