@@ -50,7 +50,7 @@ def effect(
     doubt = kept(loaded, found.arm)
     if draws is not None:
         with Steps({"draws": 0.05 * draws}) as steps:
-            doubt = uncertainty(loaded, found.arm, draws=draws, workers=workers, progress=steps.draws)
+            doubt = uncertainty(loaded, found.arm, draws=draws, workers=workers, progress=steps.of("draws"))
 
     def document() -> dict[str, Any]:
         short = doubt.in_short() if doubt is not None else dict.fromkeys(("posterior", "prior", "theories", "placebo"))

@@ -157,7 +157,7 @@ def _attribution(
 
     chosen = parse_groups(groups) if groups is not None else None
     with Steps({"replications": 10.0}) as steps:
-        told = steps.replications
+        told = steps.of("replications")
         found = attribute(result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=told)
     parts, scenario = attribution_table(found), result.scenario
     if verbose:

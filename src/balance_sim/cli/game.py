@@ -71,7 +71,7 @@ def game(
         with dask_client(scheduler) as client:
             study = play(
                 loaded, runs or RUNS, seed, workers=workers, client=client, out=folder, run_timeout=run_timeout,
-                command=options.command_line(), files=game_files(file), progress=steps.replications,
+                command=options.command_line(), files=game_files(file), progress=steps.of("replications"),
             )  # fmt: skip
         found = kept(study)
         is_new = found is None or not _is_of(found, drawn)
@@ -87,7 +87,7 @@ def game(
                 from balance_sim.show.report import save_game
 
                 steps.begin("figures and report")
-                save_game(played, folder, steps.figures)
+                save_game(played, folder, steps.of("figures"))
             refuse_lost(store, [0], study.result.runs)
     seconds = time.monotonic() - began
     options.answer(lambda: document(played) | {"seconds": seconds}, lambda: _lines(played, verbose))
@@ -119,7 +119,7 @@ def _is_of(found: Solution, drawn: Draws | None) -> bool:
 def _over(loaded: Game, drawn: Draws, workers: int, steps: Steps) -> OverParameters:
     from balance_sim.game.solve import over_parameters
 
-    return over_parameters(loaded, drawn, workers, lambda done, wanted, _: steps.draws(done, wanted))
+    return over_parameters(loaded, drawn, workers, lambda done, wanted, _: steps.of("draws")(done, wanted))
 
 
 def _lines(played: PlayedGame, verbose: bool) -> Iterator[str]:

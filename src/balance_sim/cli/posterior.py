@@ -66,7 +66,7 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: 
             weights = stacking_weights_beside(raw, path.with_suffix(""))
             doubt = uncertainty(
                 loaded, draws=draws, workers=workers, posterior=found.draws, weights=weights, with_placebos=True,
-                progress=steps.draws,
+                progress=steps.of("draws"),
             )  # fmt: skip
             head["headline"] = to_keep(loaded, doubt)
     folder.mkdir(parents=True, exist_ok=True)

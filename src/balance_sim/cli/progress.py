@@ -99,21 +99,13 @@ class Steps:
         self._share, self._words = (done - self._before) / max(wanted - self._before, 1e-9), words
         self._told = time.monotonic()
 
-    def replications(self, done: int, wanted: int, failed: int) -> None:
-        """The same of replications."""
-        self.tell(done, wanted, f"{done:,}/{wanted:,} replications" + (f", {failed:,} failed" if failed else ""))
+    def of(self, what: str) -> Callable[..., None]:
+        """For work that says how many it has done, of how many, and perhaps how many failed: `steps.of("draws")`."""
 
-    def draws(self, done: int, wanted: int) -> None:
-        """The same of draws of the parameters."""
-        self.tell(done, wanted, f"{done:,}/{wanted:,} draws")
+        def tell(done: float, wanted: int, failed: int = 0) -> None:
+            self.tell(done, wanted, f"{int(done):,}/{wanted:,} {what}" + f", {failed:,} failed" * bool(failed))
 
-    def permutations(self, done: int, wanted: int) -> None:
-        """The same of permutations."""
-        self.tell(done, wanted, f"{done:,}/{wanted:,} permutations")
-
-    def figures(self, done: float, wanted: int) -> None:
-        """The same of figures."""
-        self.tell(done, wanted, f"{int(done)}/{wanted} figures")
+        return tell
 
     def lines(self, wanted: int) -> Callable[[str], None]:
         """For work that says, so many times, what it does next."""

@@ -90,7 +90,7 @@ def run(
         steps.begin("simulation", SECONDS * (runs or RUNS) * len(chosen) * len(loaded.states) ** 2 / workers)
         result = simulate(
             loaded, runs or RUNS, seed, precision=precision, arms=wanted, out=folder,
-            workers=workers, command=options.command_line(), progress=steps.replications, model=model,
+            workers=workers, command=options.command_line(), progress=steps.of("replications"), model=model,
             run_timeout=run_timeout,
             files={name: text.decode("utf-8", "replace") for name, text in scenario_files(scenario).items()},
             mechanisms=mechanisms, draw_parameters=draws, placebos_ahead=True, outcomes=own,
@@ -106,7 +106,7 @@ def run(
                 from balance_sim.show.report import save_study
 
                 steps.begin("figures and report")
-                save_study(result, folder, steps.figures)
+                save_study(result, folder, steps.of("figures"))
             refuse_lost(store, [0], result.runs)
 
     def lines() -> Iterator[str]:

@@ -136,7 +136,7 @@ def _begun(steps: Steps, plan: SweepPlan) -> None:
 
 def _tell(steps: Steps, standing: Standing) -> None:
     """Replications done, of all points; once all are, their tables are made."""
-    steps.replications(standing.runs_done, standing.runs, standing.failed)
+    steps.of("replications")(standing.runs_done, standing.runs, standing.failed)
     if standing.runs_done == standing.runs:
         steps.begin("tables")
 

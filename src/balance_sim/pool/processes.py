@@ -27,16 +27,7 @@ from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from balance_sim.pool.plugins import pickled
-from balance_sim.pool.worker import (
-    HERE,
-    READY,
-    UNGUARDED,
-    Worker,
-    in_words,
-    set_surroundings,
-    unstartable,
-    wake,
-)
+from balance_sim.pool.worker import HERE, READY, UNGUARDED, Worker, in_words, set_surroundings, unstartable, wake
 
 TRIES = 3  # of a task whose worker dies
 AHEAD = 2  # tasks a worker holds: the one it is at and the next
@@ -76,9 +67,8 @@ class PoolJob[T, R](Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that came to nothing. stage: `call` (it raised `error`), or `worker` (its worker died of it)."""
+    """A call that came to nothing: it raised `error`, or its worker died of it."""
 
-    stage: str
     why: str
     error: Exception | None = None
 
@@ -117,12 +107,10 @@ class Pool[T, R]:
     """Workers and the tasks they hold."""
 
     def __init__(self, job: PoolJob[T, R], workers: int) -> None:
-        self.job = job
-        self.pickled = pickled(job)
+        self.job, self.pickled = job, pickled(job)
         self.workers: list[Worker[_Try[T, R]]] = []
-        self.seen = time.monotonic()
         self.waiting: deque[_Try[T, R]] = deque()
-        self.stillborn = 0
+        self.seen, self.stillborn = time.monotonic(), 0
         if why := unstartable():
             log.warning("%s; all is done in this one, as with one worker", why)
             return
@@ -158,15 +146,12 @@ class Pool[T, R]:
         self.dismiss()
         for one in left:
             if one.deaths or one.split:  # it, or what it was cut from, may have killed a worker
-                why = (
-                    f"{self.job.named(one.task)} was at work when a worker died, and no other can be started. "
-                    "It is not tried in the main process, which it might end."
-                )
-                log.error("%s", why)
-                outcome = self.job.lost(one.task, why)
+                yield from self._give_up(
+                    one, f"{self.job.named(one.task)} was at work when a worker died, and no other can be started. "
+                    "It is not tried in the main process, which it might end.",
+                )  # fmt: skip
             else:
-                outcome = self.job.do(one.task)
-            yield from self._back(one, outcome)
+                yield from self._back(one, self.job.do(one.task))
         yield from map(self.job.do, tasks)
 
     def _shared(self, tasks: Iterator[T]) -> Iterator[R]:
@@ -207,10 +192,9 @@ class Pool[T, R]:
             return
         worker.since = time.monotonic()
         if said == READY:
-            worker.ready = True
-            self.stillborn = 0
-            return
-        yield from self._back(worker.held.popleft(), said)
+            worker.ready, self.stillborn = True, 0
+        else:
+            yield from self._back(worker.held.popleft(), said)
 
     def _back(self, one: _Try[T, R], outcome: R) -> Iterator[R]:
         """An outcome; of a piece, only the last that comes back, as the whole."""
@@ -245,18 +229,19 @@ class Pool[T, R]:
                 self.waiting.extendleft(reversed(tries))
             else:
                 cause = "" if worker.is_late else " A crash in compiled code, or no memory left."
-                why = f"{named} killed its worker each time it was tried: {how}.{cause}"
-                log.error("%s", why)
-                yield from self._back(one, self.job.lost(one.task, why))
+                yield from self._give_up(one, f"{named} killed its worker each time it was tried: {how}.{cause}")
+
+    def _give_up(self, one: _Try[T, R], why: str) -> Iterator[R]:
+        log.error("%s", why)
+        yield from self._back(one, self.job.lost(one.task, why))
 
     def _replace(self, worker: Worker[_Try[T, R]]) -> None:
         """Another worker in its place; fewer workers where none can be started. Raises _NoWorkers without any."""
         place = self.workers.index(worker)
-        if not worker.ready:
-            self.stillborn += 1
-            if self.stillborn > TRIES * len(self.workers):
-                ended = in_words(worker.ended())
-                raise _NoWorkers(f"worker processes do not start, the last one ended: {ended}; {_ALONE}")
+        self.stillborn += not worker.ready
+        if not worker.ready and self.stillborn > TRIES * len(self.workers):
+            ended = in_words(worker.ended())
+            raise _NoWorkers(f"worker processes do not start, the last one ended: {ended}; {_ALONE}")
         try:
             self.workers[place] = Worker(self.pickled)
         except OSError as error:
@@ -306,32 +291,28 @@ def _woken_with_us[T, R](pool: Pool[T, R]) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Calls[R](PoolJob[tuple[int, tuple[Any, ...]], tuple[int, "R | Failure"]]):
+class Calls[A, R](PoolJob[tuple[int, A], tuple[int, "R | Failure"]]):
     """A function as a job. Its tasks are arguments with a number, and come back with that."""
 
-    function: Callable[..., R]
-    name_of: Callable[..., str] = repr
+    function: Callable[[A], R]
+    name_of: Callable[[A], str] = repr
 
-    def do(self, task: tuple[int, tuple[Any, ...]]) -> tuple[int, R | Failure]:
-        place, arguments = task
+    def do(self, task: tuple[int, A]) -> tuple[int, R | Failure]:
+        place, argument = task
         try:
-            return place, self.function(*arguments)
+            return place, self.function(argument)
         except Exception as error:  # noqa: BLE001 - raised where the result is taken
-            return place, Failure("call", f"{type(error).__name__}: {error}", error)
+            return place, Failure(f"{type(error).__name__}: {error}", error)
 
-    def named(self, task: tuple[int, tuple[Any, ...]]) -> str:
-        return self.name_of(*task[1])
+    def named(self, task: tuple[int, A]) -> str:
+        return self.name_of(task[1])
 
-    def lost(self, task: tuple[int, tuple[Any, ...]], why: str) -> tuple[int, R | Failure]:
-        return task[0], Failure("worker", why)
+    def lost(self, task: tuple[int, A], why: str) -> tuple[int, R | Failure]:
+        return task[0], Failure(why)
 
 
 def map_in_order[A, R](
-    function: Callable[[A], R],
-    arguments: Sequence[A],
-    workers: int,
-    named: Callable[[A], str],
-    hint: str = "",
+    function: Callable[[A], R], arguments: Sequence[A], workers: int, named: Callable[[A], str], hint: str = ""
 ) -> Iterator[R]:
     """function(argument) of each, in their order. More than one worker starts processes, which end with this.
 
@@ -342,8 +323,7 @@ def map_in_order[A, R](
         return
     early: dict[int, R] = {}
     due = 0
-    tasks = ((place, (argument,)) for place, argument in enumerate(arguments))
-    for place, found in run_in_processes(Calls(function, named), tasks, min(workers, len(arguments))):
+    for place, found in run_in_processes(Calls(function, named), enumerate(arguments), min(workers, len(arguments))):
         if isinstance(found, Failure):
             from balance_sim.pool.errors import StudyError
 
@@ -361,29 +341,22 @@ def _made(given: bytes) -> Any:
 
 class Background[R]:
     """A picklable call that has begun in a process of its own. Call it for the result; where it failed there, or its
-    process died, it is made in this one.
+    process died, it is made in this one."""
 
-    stays: the process is there for one more call (`then`). worker: one that is done with another call."""
-
-    def __init__(self, function: Callable[[], R], *, stays: bool = False, worker: Worker[Any] | None = None) -> None:
-        self.function, self._stays, self._worker = function, stays, worker
+    def __init__(self, function: Callable[[], R]) -> None:
+        self.function = function
+        self._worker: Worker[Any] | None = None
         self._found: list[R] = []
-        if worker is None and unstartable() is not None:
+        if unstartable() is not None:
             return
         set_surroundings()
         given = pickle.dumps(function)
         try:
-            self._worker = worker or Worker(pickled(Calls(_made)))
+            self._worker = Worker(pickled(Calls(_made)))
             self._thread = threading.Thread(target=self._listen, args=(self._worker, given), daemon=True)
             self._thread.start()
         except (OSError, RuntimeError):  # a limit on processes, or on threads
             self._dismiss()
-
-    def then[S](self, function: Callable[[], S]) -> Background[S]:
-        """One more call, in the same process if that is still there: it has imported what this call needed."""
-        self.within(None)
-        worker, self._worker = self._worker, None
-        return Background(function, worker=worker if worker is not None and worker.process.is_alive() else None)
 
     def __call__(self) -> R:
         """The result, as soon as it is there. Raises what the call raises."""
@@ -391,13 +364,11 @@ class Background[R]:
         return found[0] if found else self.function()
 
     def within(self, seconds: float | None) -> list[R]:
-        """The result, if it is there in so many seconds (None: however long); else nothing. Ends one that does not
-        stay."""
+        """The result, if it is there in so many seconds (None: however long); else nothing. Ends the process."""
         if self._worker is not None:
             wake([self._worker])  # it may have been stopped with this process, and not continued with it
             self._thread.join(seconds)
-            if not (self._stays and self._found):
-                self.close()
+            self.close()
         return self._found
 
     def close(self) -> None:
@@ -414,6 +385,6 @@ class Background[R]:
 
     def _listen(self, worker: Worker[Any], given: bytes) -> None:
         with suppress(EOFError, OSError):
-            found = worker.call((0, (given,)))[1]
+            found = worker.call((0, given))[1]
             if not isinstance(found, Failure):
                 self._found.append(found)

@@ -61,7 +61,7 @@ class Worker[H]:
         """Starts the process. Raises OSError where none can be started."""
         refuse_unguarded()
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
+        self.conn, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, shared), name=NAME, daemon=True)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is the driver's to hear
         try:
@@ -69,13 +69,8 @@ class Worker[H]:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
-        self.conn: Connection = ours
-        self.job = job
-        self.held: deque[H] = deque()
-        self.since = time.monotonic()
-        self.has_job = False
-        self.ready = False
-        self.is_late = False  # beyond its time limit, and killed for it
+        self.job, self.held, self.since = job, deque[H](), time.monotonic()
+        self.has_job = self.ready = self.is_late = False  # late: beyond its time limit, and killed for it
 
     def send_job(self, tasks: Sequence[object]) -> bool:
         """Send the job, and the tasks that wait for it. False if the worker is gone."""
@@ -170,11 +165,9 @@ def wake(workers: Iterable[Worker[Any]]) -> None:
 
 def in_words(code: int | None) -> str:
     """An exit code in words."""
-    if code is None:
-        return "no exit code"
-    if code < 0:
-        try:
-            return f"killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"killed by signal {-code}"
-    return f"exit code {code}"
+    if code is None or code >= 0:
+        return "no exit code" if code is None else f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
