@@ -33,7 +33,8 @@ from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.pool.errors import StudyError, WrongRequest
 from balance_sim.replications.jobs import Values
 from balance_sim.replications.own import Own
-from balance_sim.results.manifest import JointDraws, PlayedBy
+from balance_sim.replications.players import Cast
+from balance_sim.results.manifest import JointDraws, PlayedBy, cast_of
 from balance_sim.results.points import point_key
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
@@ -159,6 +160,11 @@ class About(_Strict):
     def rules(self) -> Own:
         """Terms and kinds of event of one's own: name, and `module:function`."""
         return tuple(sorted((self.own_rules or {}).items()))
+
+    @property
+    def cast(self) -> Cast | None:
+        """The players of the game that is played, and what is measured of them."""
+        return None if self.game is None else cast_of(self.game["cast"])
 
 
 def read_about(files: dict[str, bytes]) -> About:

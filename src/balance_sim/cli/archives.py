@@ -137,7 +137,7 @@ def reproduce(
 
     archived = read_archive(archive)
     found = run_again(archived, workers=workers, model=model, outcomes=own, out=out)
-    document = {"ok": found.ok, "how": found.how, "digest": found.digest, "archived": archived.numbers.digest}
+    document = {"ok": found.ok, "how": found.how, "digest": found.digest, "archived": archived.about.digest}
     document |= {"said": found.said, "differs": list(found.differs)}
     options.answer(document, [found.said, *(f"  {line}" for line in found.differs)], indent=2)
     if not found.ok:
