@@ -8,7 +8,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,18 +41,18 @@ def diff_files(there: Mapping[str, bytes], here: Mapping[str, bytes], tolerance:
 def _first_of_file(name: str, there: bytes, here: bytes, tolerance: float) -> list[str]:
     try:
         if name.endswith(".json"):
-            found = _trees(json.loads(there), json.loads(here), tolerance)
+            unlike = differences(
+                json.loads(there), json.loads(here), same=lambda x, y: close(x, y, tolerance), exact=True
+            )
+            found: Iterator[str] = (
+                f"{path or 'the whole'}: {_said(x)} there, {_said(y)} here" for path, x, y in unlike
+            )
         else:
             one, other = (list(csv.reader(io.StringIO(text.decode("utf-8")))) for text in (there, here))
             found = _rows(one, other, tolerance)
         return [*islice(found, 1)]
     except (ValueError, csv.Error, RecursionError):
         return ["is no table of this kind"]
-
-
-def _trees(a: Any, b: Any, tolerance: float) -> Iterator[str]:
-    for path, one, other in differences(a, b, same=lambda x, y: close(x, y, tolerance), exact=True):
-        yield f"{path or 'the whole'}: {_said(one)} there, {_said(other)} here"
 
 
 def _rows(a: list[list[str]], b: list[list[str]], tolerance: float) -> Iterator[str]:

@@ -42,11 +42,14 @@ def compare(left: str, right: str, dyads: int, classes: str | None, verbose: boo
 
     def lines() -> Iterator[str]:
         from balance_sim.show.plots import Comparison
+        from balance_sim.show.wording import arm_titles, state_names
 
         both = Comparison.of([left, right], classes)
         assert both.found is not None  # there are two sides
+        scenarios = [study.scenario for study in reversed(both.studies)]
+        names = {code: name for one in scenarios for of in (state_names, arm_titles) for code, name in of(one).items()}
         yield from _effects(both)
-        yield from comparison_lines(both.found, dyads, terminal_width(), _names_of(both), verbose=verbose)
+        yield from comparison_lines(both.found, dyads, terminal_width(), names, verbose=verbose)
 
     options.answer(lambda: compare_results(left, right, classes).as_dict(), lines)
 
@@ -62,14 +65,6 @@ def _effects(both: Comparison) -> list[str]:
         return []
     what = f"Effects on expected {COUNTER} {within(int(table['window'].iloc[0]))}."
     return wrapped(f"{studies_title(table)}. {what}", "", page_width())
-
-
-def _names_of(both: Comparison) -> dict[str, str]:
-    """Titles of arms and names of states, by their codes, of both sides."""
-    from balance_sim.show.wording import arm_titles, state_names
-
-    scenarios = [study.scenario for study in reversed(both.studies)]
-    return {code: name for one in scenarios for of in (state_names, arm_titles) for code, name in of(one).items()}
 
 
 def comparison_lines(
@@ -158,15 +153,12 @@ def _every_outcome(outcomes: pd.DataFrame, width: int, names: Mapping[str, str])
 
     for key, part in _by_arms(outcomes):
         yield from ["", _front(key, part, names)]
-        rows = part.to_dict("records")
-        still = [row for row in rows if row["difference"] == row["mcse"] == 0.0]
-        moved = [row for row in rows if not row["difference"] == row["mcse"] == 0.0]
-        if moved:
+        still = (part["difference"] == 0.0) & (part["mcse"] == 0.0)
+        if moved := part[~still].to_dict("records"):
             yield from table([HEADS, *map(_cells, moved)], "<>>><", "  ", width)
-        if still:
-            some = outcome_words(still[0]["outcome"]) + (", ..." if len(still) > 1 else "")
-            line = f"  no difference: {len(still)} of {len(rows)} outcomes: {some}"
-            yield from wrapped(line, "    ", width)
+        if count := int(still.sum()):
+            some = outcome_words(part[still]["outcome"].iloc[0]) + (", ..." if count > 1 else "")
+            yield from wrapped(f"  no difference: {count} of {len(part)} outcomes: {some}", "    ", width)
 
 
 def _counts(rows: Sequence[dict[Any, Any]]) -> dict[str, None]:
@@ -185,16 +177,16 @@ def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
 
     from balance_sim.show.wording import outcome_words
 
-    outcome = outcome_words(row["outcome"])
-    sides = ["-" if pd.isna(row[side]) else format(row[side], "z.3f") for side in ("left", "right")]
+    told = (
+        outcome_words(row["outcome"]),
+        *("-" if pd.isna(row[side]) else format(row[side], "z.3f") for side in ("left", "right")),
+    )
     if pd.isna(row["difference"]):
-        return (outcome, *sides, "-", "missing in some replications")
-    interval = "unknown: one run"
+        return (*told, "-", "missing in some replications")
     if row["difference"] == row["mcse"] == 0.0:
-        return (outcome, *sides, "0", "no difference")
-    if not pd.isna(row["lo"]):
-        interval = f"{_signed(row['lo'])} to {_signed(row['hi'])}"
-    return (outcome, *sides, _signed(row["difference"]), interval)
+        return (*told, "0", "no difference")
+    interval = "unknown: one run" if pd.isna(row["lo"]) else f"{_signed(row['lo'])} to {_signed(row['hi'])}"
+    return (*told, _signed(row["difference"]), interval)
 
 
 def _signed(value: float) -> str:
@@ -211,10 +203,10 @@ def _dyad_lines(frame: pd.DataFrame, most: int, names: Mapping[str, str], *, pai
         return
     moved, several, rows = frame[frame["difference"] != 0], frame["right_arm"].nunique() > 1, []
     for row in moved.head(most).to_dict("records"):
-        arm = names.get(row["right_arm"], row["right_arm"])
-        dyad = dyad_name(names, row["a"], row["b"]) + (f", {arm}" if several else "")
+        arm = f", {names.get(row['right_arm'], row['right_arm'])}" if several else ""
         numbers = (f"{row['left']:.4f}", f"{row['right']:.4f}", f"{row['difference']:+.4f}")
-        rows.append((shortened(dyad, 30), *numbers, f"{row['lo']:+.4f} to {row['hi']:+.4f}"))
+        dyad = shortened(dyad_name(names, row["a"], row["b"]) + arm, 30)
+        rows.append((dyad, *numbers, f"{row['lo']:+.4f} to {row['hi']:+.4f}"))
     wide = " (CI as of independent sides, so too wide for paired ones)" if paired and rows else ""
     yield from wrapped(f"dyads, expected new security agreements{wide}:")
     yield from table([("dyad", *HEADS[1:]), *rows], "<>>><", "  ") if rows else ()

@@ -60,7 +60,12 @@ def explain(
     from balance_sim.analysis.explain import explainable, keep
     from balance_sim.results.result import open_result
 
-    number = None if replication in (None, CHOSEN) else _number(str(replication))
+    number = None
+    if replication is not None and replication != CHOSEN:
+        if not replication.isdecimal():
+            said = f"--run takes the number of a replication, got `{replication}`; put RESULTS before --run"
+            raise click.UsageError(said)
+        number = int(replication)
     if attribution and (dyad or replication):
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
     result = open_result(results)
@@ -92,12 +97,6 @@ def _observed(results: Path) -> str | None:
 
     game = open_game(results).game
     return game.arms[1 + game.profiles.index(tuple(game.plan.observed[name] for name in game.players))]
-
-
-def _number(run: str) -> int:
-    if not run.isdecimal():
-        raise click.UsageError(f"--run takes the number of a replication, got `{run}`; put RESULTS before --run")
-    return int(run)
 
 
 def _dyad(

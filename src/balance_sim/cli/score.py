@@ -256,7 +256,11 @@ def _case_text(scored: dict[str, Any], names: dict[str, str], *, verbose: bool) 
         f"{scored['about']}: {scored['agreements']} agreements on record, of {scored['responding_pairs']} of "
         f"{scored['pairs']} dyads; {scored['expected_accords']:.1f} dyads are expected to sign{again}.", ""
     )  # fmt: skip
-    told = [f"{said} {_judged(scored, of)}" for of, said in MEASURES.items()]
+    told, gains = [], scored["earlier_accords"]["model_gains"]
+    for of, said in MEASURES.items():
+        ci = gains[of]["ci95"]
+        found = "no CI" if not ci else "better" if ci[0] > 0 else "worse" if ci[1] < 0 else "not distinguishable"
+        told.append(f"{said} {found}")
     yield from wrapped(f"The model beside past agreements of the dyads: {', '.join(told)}.", "")
     yield from ["", *case_lines(scored), ""]
     rows = [("date", "response", "rank", "dyad and probability")]
@@ -271,12 +275,6 @@ def _case_text(scored: dict[str, Any], names: dict[str, str], *, verbose: bool) 
         yield f"  {len(scored['responses']) - len(shown)} more: --verbose"
     for row in scored["not_scored"]:
         yield from wrapped(f"not scored: {row['state_a']}-{row['state_b']} {row['date']}: {row['reason']}")
-
-
-def _judged(scored: dict[str, Any], measure: str) -> str:
-    """What the gain on past agreements allows to say."""
-    ci = scored["earlier_accords"]["model_gains"][measure]["ci95"]
-    return "no CI" if not ci else "better" if ci[0] > 0 else "worse" if ci[1] < 0 else "not distinguishable"
 
 
 @click.command()

@@ -111,20 +111,14 @@ def _split_lines(told: pd.DataFrame, convergence: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _words(of: str, arm: str, outcome: str) -> str:
-    """`effect of parade on counter-balancing security agreements within a year`, `mean of ... in parade`."""
-    from balance_sim.show.wording import arm_words, outcome_words
-
-    if of == "effect":
-        return f"effect of {arm_words(arm)} on {outcome_words(outcome)}"
-    return f"mean of {outcome_words(outcome)} in {arm_words(arm)}"
-
-
 def _index_lines(key: Any, part: pd.DataFrame, method: str) -> Iterator[str]:
     from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import capital, digits, factor_words
+    from balance_sim.show.wording import arm_words, capital, digits, factor_words, outcome_words
 
-    said = capital(_words(*key))
+    of, arm, outcome = key
+    quantity = outcome_words(outcome)
+    effect = f"effect of {arm_words(arm)} on {quantity}"
+    said = capital(effect if of == "effect" else f"mean of {quantity} in {arm_words(arm)}")
     main, names = ("total", ("first", "total")) if method == "sobol" else ("mu_star", ("mu_star", "sigma"))
     places = 3 if method == "sobol" else digits(float(part[main].max()))
     ranked = part.sort_values(main, ascending=False, kind="stable")

@@ -40,10 +40,6 @@ def _parsed(parse: Callable[[str], Any], value: object) -> Any:
         raise refusal("E211", message, suggestion.rstrip(".")) from None
 
 
-def _formula(value: object, several: Callable[[object], Any]) -> Any:
-    return _parsed(parse_formula, value) if isinstance(value, str) else several(value)
-
-
 OneEffect = Annotated[InstanceOf[Effect], BeforeValidator(lambda value: _parsed(parse_effect, value))]
 Sources = dict[str, Annotated[Source, WrapValidator(_source)]]
 
@@ -67,7 +63,11 @@ class CoordinationPlan(Strict):
     missing: Missing = "mean"
     conflicts: Conflicts = "refuse"
     repetitions: Repetitions = "all"
-    effects: Annotated[tuple[OneEffect, ...], Field(min_length=1), WrapValidator(_formula)]
+    effects: Annotated[
+        tuple[OneEffect, ...],
+        Field(min_length=1),
+        WrapValidator(lambda value, each: _parsed(parse_formula, value) if isinstance(value, str) else each(value)),
+    ]
 
     def load(self) -> EventData:
         """Read the files. Raises DataError."""
