@@ -9,6 +9,8 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import document_of
+from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.wording import DIRECTIONS, arm_title, percent, plural, state_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,9 +102,6 @@ def _world_of(scenario: Scenario) -> WorldAtStart:
 def world_lines(start: WorldAtStart, *, verbose: bool = False) -> Iterator[str]:
     """For a terminal, at 80 columns: whom the roles of the event fall to, and what is expected; verbose: whom each
     state fears."""
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import DIRECTIONS, arm_title, percent, state_names
-
     names = state_names(start.scenario)
     order = sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
     yield from wrapped(f"Start of the control arm ({arm_title(start.scenario, start.scenario.reference_arm)})")
@@ -190,7 +189,6 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
 def _check_game(file: str, settings: tuple[str, ...], theory: str | None) -> None:
     from balance_sim.game.plan import check_game
     from balance_sim.scenario.diagnostics import ScenarioError
-    from balance_sim.show.wording import plural
 
     game, problems = check_game(file, set=settings, theory=theory)
     if game is None:
@@ -204,7 +202,6 @@ def _check_game(file: str, settings: tuple[str, ...], theory: str | None) -> Non
 def _check_experiment(file: str) -> None:
     from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import check_experiment
-    from balance_sim.show.wording import plural
 
     experiment, problems = check_experiment(file)
     if experiment is None:

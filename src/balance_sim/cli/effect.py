@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
+from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.uncertainty import draws_sentence, placebo_words, uncertainty_lines
+from balance_sim.show.wording import DIRECTIONS, arm_title, dyad_name, signed, state_names, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,10 +68,6 @@ def lines(
     found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None, *, verbose: bool = False
 ) -> Iterator[str]:
     """For a terminal, at 80 columns: the longest window; verbose: all windows, theories, and what carries the width."""
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.uncertainty import draws_sentence, placebo_words, uncertainty_lines
-    from balance_sim.show.wording import DIRECTIONS, arm_title, dyad_name, signed, state_names, within
-
     scenario = found.scenario
     yield arm_title(scenario, found.arm)
     yield f"  against: {arm_title(scenario, scenario.reference_arm)}"

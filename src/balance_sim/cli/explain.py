@@ -10,6 +10,9 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
+from balance_sim.show.explain import attribution_answer, dyads_answer, pair_answer, replication_answer
+from balance_sim.show.explain_terms import attribution_lines, pair_lines, timeline_lines, top_pair_lines
+from balance_sim.show.terminal import page_width
 
 if TYPE_CHECKING:
     from balance_sim.results.result import Result
@@ -103,9 +106,6 @@ def _dyad(
     result: Result, dyad: str, kind: str | None, arm: str | None, runs: int | None, number: int | None, *, verbose: bool
 ) -> Told:
     from balance_sim.analysis.explain.pairs import explain_pairs
-    from balance_sim.show.explain import pair_answer
-    from balance_sim.show.explain_terms import pair_lines
-    from balance_sim.show.terminal import page_width
 
     found = explain_pairs(result, [_states(dyad, result)], arm=arm, kind=kind, runs=runs, run=number)[0]
     lines = [*pair_answer(found, result.scenario, page_width())]
@@ -128,9 +128,6 @@ def _states(dyad: str, result: Result) -> tuple[str, str]:
 
 def _replications(result: Result, number: int | None, arm: str | None, *, everything: bool, verbose: bool) -> Told:
     from balance_sim.analysis.explain.timeline import RULE, chosen_runs, tell
-    from balance_sim.show.explain import replication_answer
-    from balance_sim.show.explain_terms import timeline_lines
-    from balance_sim.show.terminal import page_width
 
     chosen = {"": number} if number is not None else chosen_runs(result, arm)
     told = {why: tell(result, run, arm) for why, run in chosen.items()}
@@ -150,9 +147,6 @@ def _attribution(
     verbose: bool,
 ) -> Told:  # fmt: skip
     from balance_sim.analysis.explain.attribution import attribute, attribution_table, parse_groups
-    from balance_sim.show.explain import attribution_answer
-    from balance_sim.show.explain_terms import attribution_lines
-    from balance_sim.show.terminal import page_width
 
     chosen = parse_groups(groups) if groups is not None else None
     with Steps({"replications": 10.0}) as steps:
@@ -167,9 +161,6 @@ def _attribution(
 def _top_dyads(result: Result, arm: str | None, runs: int | None, *, verbose: bool) -> Told:
     from balance_sim.analysis.explain import compared_arm
     from balance_sim.analysis.explain.pairs import explain_pairs, leading_pairs
-    from balance_sim.show.explain import dyads_answer
-    from balance_sim.show.explain_terms import top_pair_lines
-    from balance_sim.show.terminal import page_width
 
     arm = compared_arm(result, arm)
     found = explain_pairs(result, leading_pairs(result, arm, TOP_DYADS), arm=arm, runs=runs)

@@ -13,6 +13,9 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
+from balance_sim.show.evidence_lines import coordination_lines, event_lines, fit_lines, profile_lines
+from balance_sim.show.terminal import wrapped
+from balance_sim.show.wording import state_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -110,8 +113,6 @@ def fit(
     from balance_sim.evidence.estimation.fitting import fit as fit_record
     from balance_sim.evidence.estimation.parameter_files import fitted_record
     from balance_sim.results.folder import version
-    from balance_sim.show.evidence_lines import fit_lines, profile_lines
-    from balance_sim.show.terminal import wrapped
 
     end = last if last is not None else agreements_end(data, agreements)
     years, seconds = (end - first + 1) / 10, {"reading": 2.0, "terms": 10.0, "weights": 40.0}
@@ -186,7 +187,6 @@ def _fit_events(data: Path, given: Mapping[str, Any], out: Path, *, verbose: boo
     from balance_sim.results.folder import version
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
-    from balance_sim.show.evidence_lines import event_lines
 
     audiences, told, wanted = None, dict(given), given["permutations"]
     if given["audiences"] is not None:
@@ -242,7 +242,6 @@ def _fit_coordination(plan_path: Path, out: Path) -> None:
     one_thread()
     from balance_sim.coordination.plan import coordination_record, read_coordination_plan
     from balance_sim.results.folder import version
-    from balance_sim.show.evidence_lines import coordination_lines
 
     plan = read_coordination_plan(plan_path)
     data = plan.load()
@@ -306,8 +305,6 @@ def calibrate(
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.show.calibration_lines import calibration_lines, card_lines, theory_lines
-    from balance_sim.show.terminal import wrapped
-    from balance_sim.show.wording import state_names
 
     raw = load_scenario(scenario, calibrated=False)
     prior, form, sources = prior_of(raw, fitted_distribution()), replace(FORM, window=window), Sources(scenario)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
+from balance_sim.show.terminal import UNLIMITED, table, terminal_width, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
@@ -29,7 +30,6 @@ def list_() -> None:
     They come with the program, and a file of the name in ./scenarios, ./experiments or ./games goes before them."""
     from balance_sim.scenario.diagnostics import shown
     from balance_sim.scenario.validation import SHOWN_KINDS, offered_files
-    from balance_sim.show.terminal import terminal_width
 
     found = offered_files()
 
@@ -148,7 +148,6 @@ def parameters(scenario: str | None) -> None:
     With SCENARIO also the prior of what is not known and, where the scenario names joint draws, the posterior: median
     and central 95 %, and whether data inform it, the prior dominates, or the two are in conflict (power scaling)."""
     from balance_sim.scenario.defaults import parameter_table
-    from balance_sim.show.terminal import UNLIMITED, table, terminal_width
 
     if scenario is not None:
         from balance_sim.analysis.drawn_parameters import parameter_summary
@@ -171,8 +170,6 @@ def parameters(scenario: str | None) -> None:
 def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """For a terminal: what paths have in common stands above them. Below 105 columns a prior is its interval alone, and
     a finding its first word."""
-    from balance_sim.show.terminal import UNLIMITED, table, terminal_width, wrapped
-
     is_wide, width, count = terminal_width() >= 105, min(terminal_width(), 120), scenario.posterior.count
     cells, heads, above = [["median (95 %)", "in use", "prior", "posterior", "finding"]], [], ""
     for row in rows:
@@ -215,8 +212,6 @@ def _number(value: object, digits: int = 3) -> str:
 
 def _grouped_lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
     """For a narrow terminal: what paths have in common stands above them, units last, folded to fit."""
-    from balance_sim.show.terminal import UNLIMITED, table
-
     groups, units = [""], ["unit"]
     cells = [("name", "value", "range", "source", "|")]
     for path, value, unit, source, spread in rows[1:]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from balance_sim.cli import options
+from balance_sim.show.terminal import wrapped
+from balance_sim.show.uncertainty import draws_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,9 +83,6 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: 
     }
 
     def lines() -> Iterator[str]:
-        from balance_sim.show.terminal import wrapped
-        from balance_sim.show.uncertainty import draws_sentence
-
         told = [
             f"{len(found.draws):,} joint draws of {len(found.draws.paths)} parameters from their posterior: data "
             f"inform {counts[INFORMED]}, {counts[PRIOR_DOMINATED]} are prior-dominated (what is believed of them is "

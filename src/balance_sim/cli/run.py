@@ -10,6 +10,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps, resumable
+from balance_sim.show.terminal import page_width
 
 if TYPE_CHECKING:
     from balance_sim.replications.jobs import Job
@@ -111,7 +112,6 @@ def run(
 
     def lines() -> Iterator[str]:
         from balance_sim.show.headline import headline_lines
-        from balance_sim.show.terminal import page_width
 
         yield from headline_lines(result, page_width(), verbose=verbose)
 

@@ -23,7 +23,7 @@ from balance_sim.show.score_lines import (
     note_lines,
 )
 from balance_sim.show.terminal import table, wrapped
-from balance_sim.show.wording import dyad_name, plural
+from balance_sim.show.wording import dyad_name, plural, state_names
 
 if TYPE_CHECKING:
     from balance_sim.evidence.forecast.forecast import Forecast
@@ -77,7 +77,6 @@ def score(
     table of a case's responses (state_a, state_b, date, direction): see docs/scoring.md and docs/cases.md."""
     from balance_sim.results.result import open_result
     from balance_sim.scenario.load import load_scenario
-    from balance_sim.show.wording import state_names
 
     form = "folder" if forecast.is_dir() else "frozen" if forecast.suffix.lower() == ".json" else "csv"
     if outcomes is None and freeze is None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
+from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.wording import arm_words, capital, digits, factor_words, outcome_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,8 +63,6 @@ def sensitivity_lines(found: Sensitivity, outcomes: Sequence[str] | None = None)
     """For a person: the largest indices of each quantity, then parametric shares and the replications wanted.
 
     outcomes: on which effects are told (means, where there is none); None for everything."""
-    from balance_sim.show.terminal import wrapped
-
     split = found.split
     if split.empty:
         yield "No outcome has a mean in every replication: there is nothing to tell."
@@ -92,9 +92,6 @@ def sensitivity_lines(found: Sensitivity, outcomes: Sequence[str] | None = None)
 
 def _split_lines(told: pd.DataFrame, convergence: pd.DataFrame) -> list[str]:
     """A row a quantity: the parametric share of its variance, the half-width of the worst point, the runs wanted."""
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import arm_words, capital, outcome_words
-
     both = told.merge(convergence.drop(columns=["points", "runs"], errors="ignore"), on=["of", "arm", "outcome"])
     wanted = f"{convergence['wanted'].iloc[0]:g}"
     lines = wrapped(
@@ -112,9 +109,6 @@ def _split_lines(told: pd.DataFrame, convergence: pd.DataFrame) -> list[str]:
 
 
 def _index_lines(key: Any, part: pd.DataFrame, method: str) -> Iterator[str]:
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import arm_words, capital, digits, factor_words, outcome_words
-
     of, arm, outcome = key
     quantity = outcome_words(outcome)
     effect = f"effect of {arm_words(arm)} on {quantity}"

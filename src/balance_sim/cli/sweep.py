@@ -13,6 +13,8 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps, resumable
+from balance_sim.show.terminal import table
+from balance_sim.show.wording import arm_words, decimals, factor_words, interval, outcome_words, signed
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -135,9 +137,6 @@ def dask_client(
 def effects_lines(result: SweepResult) -> Iterator[str]:
     """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
     folder."""
-    from balance_sim.show.terminal import table
-    from balance_sim.show.wording import arm_words, decimals, factor_words, interval, outcome_words, signed
-
     arm, outcome = result.headline_arm, result.headline_outcome
     frame = result.effects
     if arm is None or not len(frame):
