@@ -16,10 +16,10 @@ from balance_sim.show.wording import (
     capital,
     dyad_name,
     outcome_words,
+    plural,
     state_names,
     within,
 )
-from balance_sim.show.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

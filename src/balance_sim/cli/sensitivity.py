@@ -63,12 +63,11 @@ def sensitivity_lines(found: Sensitivity, outcomes: Sequence[str] | None = None)
     """For a person: the largest indices of each quantity, then parametric shares and the replications wanted.
 
     outcomes: on which effects are told (means, where there is none); None for everything."""
-    split = found.split
+    split = told = found.split
     if split.empty:
         yield "No outcome has a mean in every replication: there is nothing to tell."
         yield from (line for what in found.left_out for line in wrapped(f"left out: {what}"))
         return
-    told = split
     if outcomes is not None:
         of = "effect" if "effect" in {*split["of"]} else "mean"
         told = split[split["outcome"].isin(outcomes) & (split["of"] == of)]
@@ -80,8 +79,7 @@ def sensitivity_lines(found: Sensitivity, outcomes: Sequence[str] | None = None)
         yield from wrapped(INDICES[found.method], "", 80)
         keys = {*zip(told["of"], told["arm"], told["outcome"], strict=True)}
         for key, part in found.indices.groupby(["of", "arm", "outcome"], sort=False):
-            if key in keys:
-                yield from _index_lines(key, part, found.method)
+            yield from _index_lines(key, part, found.method) if key in keys else ()
     yield from ["", *_split_lines(told, found.convergence)]
     lost = [what for what in found.left_out if outcomes is None or what.split()[2] in outcomes]
     for what in [*(f"left out: {what}" for what in lost), *(f"note: {note}" for note in found.notes)]:
