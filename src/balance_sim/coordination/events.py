@@ -225,30 +225,30 @@ def _means_kept(track: Track) -> Track:
         return track
     begun = int(np.searchsorted(track.dates, track.dates[known[0]], side="right"))
     now = np.full_like(track.now, np.nan)
-    for place, value in zip(places[:begun], values, strict=False):
-        now[place] = now[place[::-1]] = value
+
+    def put(k: int, value: float) -> None:
+        now[places[k]] = now[places[k][::-1]] = value
+
+    for k in range(begun):
+        put(k, values[k])
     blank, mean = np.isnan(now), np.nanmean(now)
     if now.ndim == 2:
         np.fill_diagonal(blank, False)
     now[blank] = mean
     for k in range(begun, len(values)):
         if np.isnan(values[k]):
-            now[places[k]] = now[places[k][::-1]] = np.nan
+            put(k, np.nan)
             others = now[~np.isnan(now)]
             values[k] = others.mean() if len(others) else np.nan
-        now[places[k]] = now[places[k][::-1]] = values[k]
+        put(k, values[k])
     cells = np.nonzero(np.triu(blank) if now.ndim == 2 else blank)
 
     def filled(rows: NDArray[Any], more: Any) -> NDArray[Any]:
         return np.concatenate([rows[:begun], np.broadcast_to(more, len(cells[0])), rows[begun:]])
 
-    return Track(
-        tuple(filled(axis, cell) for axis, cell in zip(track.where, cells, strict=True)),
-        filled(track.dates, track.dates[begun - 1]),
-        filled(values, mean),
-        filled(track.adds, False),
-        track.now,
-    )
+    where = tuple(filled(axis, cell) for axis, cell in zip(track.where, cells, strict=True))
+    dates, adds = filled(track.dates, track.dates[begun - 1]), filled(track.adds, False)
+    return Track(where, dates, filled(values, mean), adds, track.now)
 
 
 def _positions(labels: pd.Series, place: Mapping[str, int], name: str) -> Ints:

@@ -116,8 +116,10 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     reader = _EventReader(of_events[0], tuple(kinds), conflicts)
     made = reader.ties("events", of_events)
     if actors is not None:
-        reader.known = reader.list_of(Path(actors))
+        reader.known = {*reader.kept(read_actors(Path(actors), reader.system))["actor"]}
         reader.drop_others = others == "drop"
+        if not reader.known:
+            raise DataError("the list names no actor", "Name one a line, or leave `actors` out", Path(actors))
     made = reader.among(made, of_events)
     picked, why = _events_of(made, first, last)
     if picked.empty:
@@ -141,17 +143,9 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
             raise DataError(message, "Name actors in the same way in all files", value=few)
         named |= here
     named |= set() if spells is None else set(spells["actor"])
-    data = EventData(
-        actors=tuple(sorted(reader.known or named)),
-        events=picked,
-        presence=spells,
-        networks=ties,
-        states=by_state,
-        pairs=by_pair,
-        source=str(of_events[0]),
-        reports=tuple(reader.reports),
-        notes=(*why, *reader.notes, *_unbegun(ties)),
-    )
+    everyone, notes = tuple(sorted(reader.known or named)), (*why, *reader.notes, *_unbegun(ties))
+    source, reports = str(of_events[0]), tuple(reader.reports)
+    data = EventData(everyone, picked, spells, ties, by_state, by_pair, source, reports, notes)
     return _without_absent(data) if absent == "drop" else data
 
 
@@ -208,19 +202,13 @@ class _EventReader:
         self.known: set[str] = set()
         self.drop_others = False
         self.reports: list[ReadReport] = []
-        self.notes: list[str] = []
+        self.notes: dict[str, None] = {}
 
     def kept(self, read: Read) -> pd.DataFrame:
         """The rows in the order of the file, with its name in `_file`."""
         self.reports.append(read.report)
         frame = read.frame.assign(_file=read.report.path)
         return frame.sort_values("_row", kind="stable") if "_row" in frame else frame
-
-    def list_of(self, path: Path) -> set[str]:
-        found = set(self.kept(read_actors(path, self.system))["actor"])
-        if not found:
-            raise DataError("the list names no actor", "Name one a line, or leave `actors` out", path)
-        return found
 
     def ties(self, name: str, paths: Sequence[Path]) -> pd.DataFrame:
         staged = {path: _is_agreements(path) for path in paths}
@@ -250,10 +238,8 @@ class _EventReader:
             if column is None:
                 names = {"value": (name, "value", "replace")}
                 column = open_table(path, name, names, ("value",)).published["value"].strip()
-            if pairs:
-                read = read_dyad_covariates(path, [column], system=self.system, conflicts="keep")
-            else:
-                read = read_state_covariates(path, [column], self.system, "keep")
+            reads = read_dyad_covariates if pairs else read_state_covariates
+            read = reads(path, [column], system=self.system, conflicts="keep")
             frames.append(self.kept(read).rename(columns={column: "value"}))
         frame = self.among(_joined(frames), source.file)
         if source.transform is None:
@@ -263,13 +249,9 @@ class _EventReader:
             changed = CHANGES[source.transform](values)
         bad = ~np.isfinite(changed) & ~np.isnan(values)
         if bad.any():
-            raise DataError(
-                f"{source.transform} of {name} does not exist for this value",
-                "Correct the value, or leave the transform out",
-                path=source.file[0],
-                column=source.column or name,
-                value=f"{values[bad][0]:g}",
-            )
+            message, column = f"{source.transform} of {name} does not exist for this value", source.column or name
+            next_step, value = "Correct the value, or leave the transform out", f"{values[bad][0]:g}"
+            raise DataError(message, next_step, source.file[0], column=column, value=value)
         return frame.assign(value=changed)
 
     def presence(self, paths: Sequence[Path]) -> pd.DataFrame:
@@ -282,7 +264,18 @@ class _EventReader:
 
     def among(self, frame: pd.DataFrame, paths: Sequence[Path]) -> pd.DataFrame:
         """The rows that name actors of the list, if there is one, with their conflicts settled."""
-        return self.settled(self.listed(frame, paths) if self.known else frame)
+        sides = ["actor"] if "actor" in frame else ["a", "b"]
+        stray = ~frame[sides].isin(self.known).all(axis=1) & bool(self.known)
+        if stray.any() and not self.drop_others:
+            row = frame[stray].iloc[0]
+            line = None if pd.isna(row.get("line")) else int(row["line"])
+            name = next(str(row[side]) for side in sides if row[side] not in self.known)
+            next_step = "Add it to the list of actors, or set `others: drop`"
+            raise DataError("this actor is not on the list", next_step, str(row["_file"]), line, value=name)
+        if stray.any():
+            names = ", ".join(path.name for path in paths)
+            self.notes[f"{int(stray.sum())} rows of {names} name actors that are not on the list"] = None
+        return self.settled(frame[~stray].reset_index(drop=True) if self.known else frame)
 
     def settled(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows that hold, each file after the one before it; conflicts to be refused are remembered."""
@@ -291,41 +284,18 @@ class _EventReader:
         values = ["present" if "present" in frame else "value"]
         said = again(frame, values)
         for file, count in frame.loc[said, "_file"].value_counts(sort=False).items():
-            self.note(f"{count} rows of {Path(str(file)).name} repeat what a file before it says")
+            self.notes[f"{count} rows of {Path(str(file)).name} repeat what a file before it says"] = None
         frame = frame[~said].reset_index(drop=True)
         if self.conflicts == "refuse":
             self.conflicting |= {f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, values)}
             return frame
         kept, count = the_last(frame, values)
-        if values == ["value"] and "increment" not in frame:
-            kept = frame  # covariates are applied row after row: a blank that does not hold is seen by those after it
         if count:
             files = ", ".join(Path(str(file)).name for file in frame["_file"].unique())
-            self.note(f"{count} rows of {files} contradict one before them of the same moment: the last holds")
-        return kept.reset_index(drop=True)
-
-    def note(self, what: str) -> None:
-        """Once, also where one file is read for two purposes."""
-        if what not in self.notes:
-            self.notes.append(what)
-
-    def listed(self, frame: pd.DataFrame, paths: Sequence[Path]) -> pd.DataFrame:
-        """The rows that name actors of the list."""
-        sides = ["actor"] if "actor" in frame else ["a", "b"]
-        stray = ~frame[sides].isin(self.known).all(axis=1)
-        if stray.any() and not self.drop_others:
-            row = frame[stray].iloc[0]
-            raise DataError(
-                "this actor is not on the list",
-                "Add it to the list of actors, or set `others: drop`",
-                str(row["_file"]),
-                None if pd.isna(row.get("line")) else int(row["line"]),
-                value=next(str(row[side]) for side in sides if row[side] not in self.known),
-            )
-        if stray.any():
-            names = ", ".join(path.name for path in paths)
-            self.notes.append(f"{int(stray.sum())} rows of {names} name actors that are not on the list")
-        return frame[~stray].reset_index(drop=True)
+            self.notes[f"{count} rows of {files} contradict one before them of the same moment: the last holds"] = None
+        # covariates are applied row after row: a blank that does not hold is seen by those after it
+        is_covariate = values == ["value"] and "increment" not in frame
+        return (frame if is_covariate else kept).reset_index(drop=True)
 
 
 def _events_of(made: pd.DataFrame, first: date | None, last: date | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
