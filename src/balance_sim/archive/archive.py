@@ -34,7 +34,7 @@ from balance_sim.pool.errors import StudyError, WrongRequest
 from balance_sim.replications.jobs import Values
 from balance_sim.replications.own import Own
 from balance_sim.replications.players import Cast
-from balance_sim.results.manifest import JointDraws, Name, PlayedBy, Sha256, cast_of
+from balance_sim.results.manifest import JointDraws, Name, PlayedBy, cast_of
 from balance_sim.results.points import point_key
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
@@ -64,6 +64,7 @@ class BadArchive(StudyError):
     exit_code = 4
 
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_\-]{0,63}$")]
 Number = Annotated[int, Field(ge=0, lt=2**31)]
 
