@@ -254,9 +254,8 @@ def unzipped(path: Path) -> dict[str, bytes]:
 
 
 def _start_of_directory(content: bytes, name: str) -> int:
-    """Where the archive's own list of members begins, by the record at its very end.
-
-    A list that is too long is not even read: its entries take more room in memory than in the file."""
+    """Where the archive's own list of members begins, by the record at its very end. A list that is too long is not
+    even read: its entries take more room in memory than in the file."""
     end = content[-_END.size :]
     if len(end) < _END.size or not end.startswith(b"PK\5\6"):
         raise BadArchive(f"{name}: not a zip archive, or one with a comment or other bytes behind it")

@@ -182,9 +182,7 @@ def _csv(rows: Sequence[Sequence[object]]) -> bytes:
 
 def input_files(manifest: Manifest) -> tuple[dict[str, bytes], str | None]:
     """The files as their author wrote them, by their names in the archive, and the one that a command has to name, if
-    it is known.
-
-    An experiment stands to its scenario as it says itself, so that the command works in the unpacked archive."""
+    it is known. An experiment stands to its scenario as it says itself, so that the command works where unpacked."""
     files = {name: text.encode() for name, text in sorted(manifest.files.items())}
     if manifest.is_sweep or manifest.game is not None:  # the scenario stands beside it, named by it
         mains = [name for name in files if not name.startswith(_HOME)]
@@ -220,9 +218,8 @@ def _beside(files: Mapping[str, bytes], main: str) -> dict[str, str]:
 def by_hand(
     manifest: Manifest, about: About, files: Mapping[str, bytes], main: str | None, points: Sequence[str]
 ) -> ByHand | None:
-    """How the command line that made the study does so from these files; None where they do not give the study.
-
-    That is so for a study made from Python with a scenario that was changed there."""
+    """How the command line that made the study does so from these files; None where they do not give the study, as for
+    one made from Python with a scenario that was changed there."""
     if main is None or isinstance(manifest.draw_parameters, str):  # the table of joint draws is in no file
         return None
     said: dict[str, Any] = {"file": main, "set": [], "theory": None}

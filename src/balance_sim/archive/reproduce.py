@@ -135,8 +135,7 @@ def _check_papers(
     """Hold what stands beside the scenario against the study: papers, requirements, and the inputs as written.
 
     Returns what cannot be held against it, and whether the points of a design were left uncompared. What differs is
-    refused, but for words in README.md; in the archive of another version, which may have written it otherwise, it
-    is among what is returned."""
+    refused, but for words in README.md, and but in the archive of another version, which may write it otherwise."""
     wrong: dict[str, str] = {}
     for name, content in derived_files(scenario).items():
         if name != "scenario.json" and files.get(name) != content:
@@ -194,9 +193,8 @@ def reproduce(
 def _blocks_by_point(
     archived: Archived, job: Job, workers: int, revived: list[int]
 ) -> Iterator[tuple[int, list[BlockTables]]]:
-    """Each point by its place, with its (runs, accords) tables in the order of runs, as soon as it is whole.
-
-    Runs on record as failed are left out; those that did not fail here are added to `revived`."""
+    """Each point by its place, with its tables in the order of runs, as soon as it is whole. Runs on record as failed
+    are left out; those that did not fail here are added to `revived`."""
     about, points = archived.about, archived.points
     gone: dict[int, list[Block]] = {}
     for row in about.failed:
@@ -294,8 +292,7 @@ def _compared(archived: Archived, numbers: StudyNumbers, results: dict[str, byte
 
 
 def _left_out(archived: Archived, revived: int) -> str:
-    """What of the runs is on record as failed: nothing else tells whether they were rightly left out. And what in the
-    archive was not compared, as nothing here can say whether it belongs to the study."""
+    """Runs on record as failed: nothing else tells whether they were rightly left out. And what was not compared."""
     said, failed = "", len(archived.about.failed)
     if failed:
         said += f"; left out here as there: {failed} on record as failed, {revived} of which did not fail here"

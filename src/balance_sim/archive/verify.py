@@ -1,5 +1,4 @@
-"""`verify`: a results folder against itself, and a sample of it against the model, row by row and bit by bit; what is
-damaged can be run again."""
+"""`verify`: a results folder against itself, and a sample of it against the model, bit by bit; and its repair."""
 
 from __future__ import annotations
 
@@ -51,10 +50,8 @@ Pair = tuple[pa.Table, pa.Table]
 
 @dataclass(frozen=True)
 class Compared:
-    """A part of a block, `of`, run again. `why`: what differs, or None. `digits`: only last digits differ.
-
-    revived: runs on record as failed that did not fail again. A time limit or too little memory may have ended them;
-    so may somebody who did not like what came of them."""
+    """A part of a block, `of`, run again. `why`: what differs, or None. `digits`: only last digits differ. revived:
+    runs on record as failed that did not fail again: by a time limit, too little memory, or somebody's wish."""
 
     file: str
     of: FinishedBlock
@@ -322,9 +319,8 @@ def job_of(said: Manifest | About, scenario: Scenario, allowed: Allowed) -> Job:
 
 
 def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[tuple[FinishedBlock, Block]]:
-    """Parts of `count` sound blocks, drawn anew each time; None: all blocks, whole.
-
-    Not by a seed that the folder names: who edits a block must not know whether it is looked at."""
+    """Parts of `count` sound blocks, drawn anew each time, by no seed that the folder names: who edits a block must not
+    know whether it is looked at. None: all blocks, whole."""
     broken = {(d.point, d.block) for d in bad}
     sound = [one for one in held.store.kept() if (one.point, one.block) not in broken and one.point in held.points]
     if count is None:

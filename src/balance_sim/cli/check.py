@@ -100,8 +100,7 @@ def _world_of(scenario: Scenario) -> WorldAtStart:
 
 
 def world_lines(start: WorldAtStart, *, verbose: bool = False) -> Iterator[str]:
-    """For a terminal, at 80 columns: whom the roles of the event fall to, and what is expected; verbose: whom each
-    state fears."""
+    """For a terminal: whom the roles of the event fall to, and what is expected; verbose: whom each state fears."""
     names = state_names(start.scenario)
     order = sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
     yield from wrapped(f"Start of the control arm ({arm_title(start.scenario, start.scenario.reference_arm)})")
@@ -145,8 +144,7 @@ def _file_in(file: str) -> str:
 
 
 def _check_plan(file: str, kind: PlanKind) -> None:
-    """What the plan's own command checks before it begins; the scenarios of cases too. A two-sided choice is read and
-    fitted as `fit` does, so that nothing is left for it to refuse."""
+    """What the plan's own command checks before it begins; a two-sided choice is fitted, to leave `fit` nothing."""
     from balance_sim.scenario.validation import PLAN_COMMANDS
 
     found: dict[str, object] = {}

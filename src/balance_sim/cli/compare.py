@@ -160,8 +160,7 @@ def _every_outcome(outcomes: pd.DataFrame, width: int, names: Mapping[str, str])
 
 
 def _counts(rows: Sequence[dict[Any, Any]]) -> dict[str, None]:
-    """Names of the numbers of agreements and declarations within the longest window, by direction; all outcomes where
-    there is none of them."""
+    """Numbers of agreements and declarations within the longest window, by direction; all outcomes where none is."""
     from balance_sim.replications.outcomes import COUNTS, known_outcome
 
     names = [str(row["outcome"]) for row in rows]

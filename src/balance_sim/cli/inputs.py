@@ -168,8 +168,7 @@ def parameters(scenario: str | None) -> None:
 
 
 def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """For a terminal: what paths have in common stands above them. Below 105 columns a prior is its interval alone, and
-    a finding its first word."""
+    """For a terminal. Below 105 columns a prior is its interval alone, and a finding its first word."""
     is_wide, width, count = terminal_width() >= 105, min(terminal_width(), 120), scenario.posterior.count
     cells, heads, above = [["median (95 %)", "in use", "prior", "posterior", "finding"]], [], ""
     for row in rows:

@@ -28,10 +28,8 @@ class Terminated(BaseException):
 
 @contextmanager
 def resumable(command_line: str, said: str = "finished runs are kept. To go on") -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also where they come twice.
-
-    Where SIGCONT reaches this process alone after all were stopped, Python's own helper goes on with it.
-    said: what the command line after it is good for."""
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also where they come twice; where
+    SIGCONT reaches this process alone, Python's own helper goes on with it. said: what the command line is good for."""
     from balance_sim.pool.worker import wake
 
     last = -CLEARING
@@ -113,8 +111,7 @@ class Steps:
         return lambda words: self.tell(next(done), wanted, words)
 
     def share(self) -> float:
-        """Share of the whole that is done, 0 to 1; within a step of which nothing is told it nears the step's end. It
-        never falls."""
+        """Share of the whole that is done, 0 to 1; it never falls. A step that tells nothing nears its end by time."""
         seconds, now = [*self.plan.values()], time.monotonic()
         here = max(seconds[self._place], 0.001)
         within = self._share or 1 - math.exp(-(now - self._step_began) / here)

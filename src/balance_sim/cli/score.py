@@ -202,9 +202,7 @@ def _finished(result: Result) -> int:
 
 
 def score_result(result: Result, outcomes: Path, case_id: str | None, runs: int | None = None) -> dict[str, Any]:
-    """The scores of a finished study, in the arm that changes nothing, with what was scored.
-
-    runs: replications simulated again for the probabilities; a few dozen if None."""
+    """The scores of a finished study, in the arm that changes nothing. runs: replications simulated again, if given."""
     from balance_sim.analysis.dyad_probabilities import RUNS, dyad_probabilities
     from balance_sim.evidence.cases.scores import score_case
     from balance_sim.evidence.cases.tables import responses_of
@@ -321,8 +319,7 @@ def cases(
 
 
 def _cases_text(title: str, found: list[dict[str, Any]], *, verbose: bool) -> Iterator[str]:
-    """A line a case and measure; verbose: a block a case, three forecasts by three measures, and what the model gains
-    on each baseline."""
+    """A line a case and measure; verbose: a block a case, and what the model gains on each baseline."""
     scored = [one for one in found if one["case"] is not None]
     not_scored = [f"{one['scenario']}: no responses on record; not scored" for one in found if one["case"] is None]
     counts = sorted({one["runs"] for one in found})

@@ -135,8 +135,7 @@ def dask_client(
 
 
 def effects_lines(result: SweepResult) -> Iterator[str]:
-    """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
-    folder."""
+    """The paired effect of the headline arm on the outcome that its figure draws, point by point."""
     arm, outcome = result.headline_arm, result.headline_outcome
     frame = result.effects
     if arm is None or not len(frame):

@@ -158,8 +158,7 @@ class ChoiceSets:
         return tuple(self._made())
 
     def coverage(self) -> tuple[list[int], dict[str, float]]:
-        """How many actors are there at each moment; covariate -> share of its cells (actors or pairs present, days with
-        events) without a value."""
+        """Actors there at each moment; covariate -> share of the cells needed (on days with events) without a value."""
         here: list[int] = []
         blank: dict[str, list[float]] = {}
         used = {(effect.reads, effect.of) for effect in self.effects}
@@ -310,9 +309,7 @@ def fit_coordination(
 
 
 def _uphill(b: Floats, step: Floats, value: float, slope: float, choice: ChoiceSets) -> tuple[Floats, Terms]:
-    """The step, halved until the log-likelihood rises by a part of what its slope promises; terms there.
-
-    Of a step that is too long the log-likelihood alone is worked out."""
+    """The step, halved until the log-likelihood, alone worked out on the way, rises as promised; terms there."""
     for halving in range(40):
         shorter = b + step * 0.5**halving
         if log_likelihood(shorter, choice) >= value + 1e-4 * 0.5**halving * slope:

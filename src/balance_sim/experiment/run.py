@@ -71,10 +71,8 @@ def default_folder(
     draws: bool | str = False,
     own: Own = (),
 ) -> Path:
-    """results/<scenario>-<first 8 digits of the study's key>: a sha256 of what decides its results.
-
-    That is scenario with overrides, arms, seed, a model and outcomes of one's own, whether runs draw their parameters,
-    and the class table where changes would give another one."""
+    """results/<scenario>-<8 digits>, of a sha256 of what decides the results: scenario with overrides, arms, seed, own
+    code, whether runs draw their parameters, and the class table where changes would give another one."""
     drawn = ["draws"] if draws is True else [draws] if draws else []
     parts = [scenario.sha256, sorted(arms), seed, *([model] if model else []), *drawn, *map(list, own)]
     classes = classes_of(scenario).sha256
@@ -250,9 +248,8 @@ def blocks_to_do(done: Sequence[Block], runs: int, workers: int, *, at_once: boo
 
 
 def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]:
-    """The same replications in the same order, the first blocks cut to `size`, twice as many, and so on.
-
-    So a long study keeps its first results, and knows the time left, after seconds; later blocks are whole."""
+    """The same replications in order, the first blocks cut to `size`, twice as many, and so on: a long study keeps its
+    first results, and knows the time left, after seconds."""
     for block in blocks:
         first = block.first
         while block.stop - first > size:
@@ -262,9 +259,7 @@ def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]
 
 
 def run_tasks(job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None) -> Iterator[TaskResult]:
-    """Outcomes as they finish. One worker, or one task of our own model: in this process.
-
-    client: on its cluster instead."""
+    """Outcomes as they finish, in this process for one worker, or one task of our own model. client: on its cluster."""
     if client is not None:
         from balance_sim.experiment.cluster import run_on_cluster
 
@@ -279,9 +274,8 @@ def run_tasks(job: Job, tasks: Iterable[Task], workers: int = 1, client: Client 
 
 
 def runs_for(precision: float, tables: Iterator[pa.Table], scenario: Scenario, arms: Sequence[str]) -> int:
-    """How many runs the headline effect needs for a standard error of at most `precision`, judged by those there are.
-
-    No more than twice as many again as there are, in steps of `STEP`; as many as there are where they are enough."""
+    """How many runs the headline effect needs for a standard error of at most `precision`, judged by those there are:
+    no more than twice as many again, in steps of `STEP`; as many as there are where they are enough."""
     arm = headline_arm(scenario, arms)
     outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
     if arm is None:
@@ -313,9 +307,9 @@ def import_model(model: str | None) -> str | None:
 
 
 def own_rules(scenario: Scenario, arms: Sequence[str], paths: Iterable[str] = (), *, elsewhere: bool) -> Own:
-    """Terms and kinds of event of the user's own, as `rules_of` gives them, each tried in the arms to be simulated.
+    """Terms and kinds of event of the user's own, each tried in the arms to be simulated, and not in every replication.
 
-    Raises WrongRequest, or ScenarioError for a rule that gives what it must not: here, not in every replication."""
+    Raises WrongRequest, or ScenarioError for a rule that gives what it must not."""
     rules = rules_of(scenario, paths, elsewhere=elsewhere)
     named = (*scenario.theory.weights, *(event.kind for event in scenario.events))
     if rules or any(name.startswith(OWN) for name in named):

@@ -1,8 +1,7 @@
 """How far a study is, read from its folder without disturbing whoever writes there; and the command that resumes it.
 
-The folder may come from a stranger, whose words nobody is told to give: the command line in a manifest is taken apart.
-What is put together again are options of `run` and `sweep` that are known here and harmless, with values of their kind,
-each of them quoted for a shell."""
+The folder may come from a stranger, so the command line in its manifest is taken apart: what is put together again are
+options of `run` and `sweep` that are known here and harmless, with values of their kind, quoted for a shell."""
 
 from __future__ import annotations
 

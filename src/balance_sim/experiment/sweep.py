@@ -1,6 +1,5 @@
-"""Run an experiment: every point of its design, in every arm, many times, into a folder that can be resumed.
-
-What a study will take is measured on a few runs of one point, told before it begins, and refused where it is absurd."""
+"""Run an experiment: every point of its design, in every arm, many times, into a folder that can be resumed. What it
+will take is measured on a few runs of one point, told before it begins, and refused where it is absurd."""
 
 from __future__ import annotations
 
@@ -125,8 +124,7 @@ class SweepPlan:
 
 @dataclass(frozen=True)
 class Probe:
-    """Measured on a few runs of one point: seconds to make the point and to simulate a run of all arms, bytes a run
-    on disk and in memory."""
+    """Seconds to make a point and to simulate a run of all arms, bytes a run on disk and in memory, as measured."""
 
     point_seconds: float
     run_seconds: float
@@ -136,9 +134,8 @@ class Probe:
 
 
 def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path:
-    """results/<experiment>: the same command goes on there, an edited scenario is refused there.
-
-    With another seed or other values than the file's, 8 digits of a key of them stand behind the name."""
+    """results/<experiment>: the same command goes on there, an edited scenario is refused there. With another seed or
+    other values than the file's, 8 digits of a key of them stand behind the name."""
     if over.seed is None and not over.settings:
         return Path("results") / experiment.name
     key = hashlib.sha256(f"{content_digest(experiment.scenario)} {experiment.head.seed}".encode()).hexdigest()
@@ -330,9 +327,8 @@ def _plan(job: Job, runs: int, left: Sequence[int], block: int, workers: int, fo
 
 
 def probe(job: Job, values: Values) -> Probe | None:
-    """Simulate a few runs of one point and measure; None where they fail, which the sweep itself will report.
-
-    A model of the user's own is tried in a process of its own: it may take the process with it."""
+    """Simulate a few runs of one point and measure; None where they fail, which the sweep itself will report. A model
+    of the user's own is tried in a process of its own: it may take the process with it."""
     if job.model is not None:
         return next(iter(Background(partial(_measured, job, values)).within(PROBE_SECONDS)), None)
     return _measured(job, values)

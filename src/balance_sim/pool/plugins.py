@@ -2,9 +2,7 @@
 
 `module:name` names something in a module of the working directory or on PYTHONPATH. A bare name may be that of a
 plug-in: an entry point of an installed package in the group `balance_sim.agents`, `.outcomes`, `.terms` or `.events`.
-Nothing is imported but what was named. Terms and kinds of event enter a `Registry` as their module is imported; worker
-processes import the modules that have entered anything (`pickled`).
-"""
+Terms and kinds of event enter a `Registry` as their module is imported; workers import those modules (`pickled`)."""
 
 from __future__ import annotations
 

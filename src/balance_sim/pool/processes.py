@@ -3,14 +3,11 @@
 Processes are spawned, each with a pipe of its own, so it is known which task a worker was at when it died. A job (what
 is done to every task) is sent once, then tasks. A dead worker is replaced, and what it was given is done again.
 
-* `run_in_processes(job, tasks, workers)`: outcomes of many tasks as they finish. A task that was at work in three
-  deaths is cut into pieces; a piece that still kills its worker is given up. What the tasks are, and what is kept of
-  one that was given up, is for the `PoolJob` to say.
-* `map_in_order(function, arguments, workers, named)`: a function called on each argument, results in their order.
-* `Background(function)`: one call that has begun before its result is asked for.
-* `worker.Worker(pickled job).call(task)`: one task at a time, as the live page asks for them.
-
-What a call raises is data, too (`Failure`), with its stage. Time limits go by the monotonic clock."""
+* `run_in_processes`: outcomes of many tasks as they finish. A task that was at work in three deaths is cut into pieces;
+  a piece that still kills its worker is given up. What is kept of it is for the `PoolJob` to say.
+* `map_in_order`: a function called on each argument, results in their order.
+* `Background`: one call that has begun before its result is asked for.
+* `worker.Worker.call`: one task at a time, as the live page asks for them."""
 
 from __future__ import annotations
 
@@ -123,9 +120,7 @@ class Pool[T, R]:
                 log.warning("%s", _ALONE)
 
     def run(self, tasks: Iterator[T]) -> Iterator[R]:
-        """Outcomes as they come; at most twice the workers in flight.
-
-        Where no worker can be started, by a limit on processes or threads, this process does the work."""
+        """Outcomes as they come, at most twice the workers in flight; by this process where no worker can start."""
         try:
             if self.workers:
                 yield from self._shared(tasks)
@@ -140,8 +135,8 @@ class Pool[T, R]:
             self.workers.pop().dismiss()
 
     def _alone(self, tasks: Iterator[T]) -> Iterator[R]:
-        """What the workers held, what waits, and the rest, here. What may have killed a worker is given up: it
-        would take this process with it, and all that is still to be done."""
+        """What the workers held, what waits, and the rest, here. What may have killed a worker is given up: it would
+        take this process with it."""
         left = [one for worker in self.workers for one in worker.held] + list(self.waiting)
         self.dismiss()
         for one in left:

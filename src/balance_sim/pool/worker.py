@@ -135,9 +135,8 @@ def set_surroundings() -> None:
 
 
 def unstartable() -> str | None:
-    """Why no worker process can start from this program, where that is known beforehand; None: nothing is known.
-
-    A new process reads the main program from its file. A program from standard input or a pipe has none."""
+    """Why no worker process can start from this program, where that is known beforehand: a new process reads the main
+    program from its file, and one from standard input or a pipe has none."""
     main = sys.modules.get("__main__")
     file = getattr(main, "__file__", None)
     if file is None or getattr(main, "__spec__", None) is not None or Path(file).is_file():
@@ -146,9 +145,8 @@ def unstartable() -> str | None:
 
 
 def refuse_unguarded() -> None:
-    """Ends a worker that is still reading the main program, where that program begins a study as it is read.
-
-    Without `if __name__ == "__main__":` each worker would begin the study once more, and start workers for it."""
+    """Ends a worker that is still reading the main program where that begins a study as it is read: without
+    `if __name__ == "__main__":` each worker would begin it once more, and start workers for it."""
     process = multiprocessing.current_process()
     if process.name == NAME and getattr(process, "_inheriting", False):
         os._exit(UNGUARDED)
