@@ -202,7 +202,7 @@ class _EventReader:
         self.known: set[str] = set()
         self.drop_others = False
         self.reports: list[ReadReport] = []
-        self.notes: dict[str, None] = {}
+        self.notes: list[str] = []
 
     def kept(self, read: Read) -> pd.DataFrame:
         """The rows in the order of the file, with its name in `_file`."""
@@ -274,7 +274,7 @@ class _EventReader:
             raise DataError("this actor is not on the list", next_step, str(row["_file"]), line, value=name)
         if stray.any():
             names = ", ".join(path.name for path in paths)
-            self.notes[f"{int(stray.sum())} rows of {names} name actors that are not on the list"] = None
+            self.notes.append(f"{int(stray.sum())} rows of {names} name actors that are not on the list")
         return self.settled(frame[~stray].reset_index(drop=True) if self.known else frame)
 
     def settled(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -283,19 +283,23 @@ class _EventReader:
             return frame
         values = ["present" if "present" in frame else "value"]
         said = again(frame, values)
-        for file, count in frame.loc[said, "_file"].value_counts(sort=False).items():
-            self.notes[f"{count} rows of {Path(str(file)).name} repeat what a file before it says"] = None
+        repeated = frame.loc[said, "_file"].value_counts(sort=False)
+        notes = [
+            f"{n} rows of {Path(str(file)).name} repeat what a file before it says" for file, n in repeated.items()
+        ]
         frame = frame[~said].reset_index(drop=True)
         if self.conflicts == "refuse":
             self.conflicting |= {f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, values)}
-            return frame
-        kept, count = the_last(frame, values)
-        if count:
+        else:
+            kept, count = the_last(frame, values)
             files = ", ".join(Path(str(file)).name for file in frame["_file"].unique())
-            self.notes[f"{count} rows of {files} contradict one before them of the same moment: the last holds"] = None
-        # covariates are applied row after row: a blank that does not hold is seen by those after it
-        is_covariate = values == ["value"] and "increment" not in frame
-        return (frame if is_covariate else kept).reset_index(drop=True)
+            said_of = f"{count} rows of {files} contradict one before them of the same moment: the last holds"
+            notes += [said_of] if count else []
+            # covariates are applied row after row: a blank that does not hold is seen by those after it
+            is_covariate = values == ["value"] and "increment" not in frame
+            frame = (frame if is_covariate else kept).reset_index(drop=True)
+        self.notes += [note for note in notes if note not in self.notes]  # a file may be read for two purposes
+        return frame
 
 
 def _events_of(made: pd.DataFrame, first: date | None, last: date | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
