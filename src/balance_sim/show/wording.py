@@ -21,6 +21,7 @@ DIRECTIONS = {
     "other": "other",
     "all": "all",
 }
+NO_DYAD = "No dyad shows a detectable effect."
 CAVEAT = "The CI reflects Monte Carlo error only."
 SOURCES = {True: "their fit", "posterior": "their posterior", "prior": "their prior"}
 """What a study draws parameters from, in words."""
