@@ -21,6 +21,7 @@ ROWS = {
 }
 """What is told over draws, by its name in `effect_draws.COLUMNS`."""
 MOST_GROUPS = 4
+TOO_SHORT = "The scenario's record is too short to score them."
 NOT_WORKED_OUT = (
     "Doubt about the parameters is not in these numbers. For intervals over prior and posterior: "
     "balance-sim effect SCENARIO --draws 200"
@@ -78,8 +79,8 @@ def _interval(of: DrawnEffect, name: str, places: int) -> str:
     return f"{say.signed(low, places)} to {say.signed(high, places)}"
 
 
-def theories_words(found: Uncertainty) -> str:
-    """Each theory's effect with its stacking weight, and the effect averaged by them."""
+def theories_words(found: Uncertainty, unscored: str = TOO_SHORT) -> str:
+    """Each theory's effect with its stacking weight, and the effect averaged by them. unscored: why there are none."""
     places, scored = places_of(found), found.stacked is not None
     order = sorted(found.theories, key=lambda one: (-(one.weight or 0.0), one.name)) if scored else found.theories
     told = [
@@ -90,7 +91,7 @@ def theories_words(found: Uncertainty) -> str:
     if not told:
         return ""
     if found.stacked is None:
-        return f"Theories, at one base rate: {', '.join(told)}. The scenario's record is too short to score them."
+        return f"Theories, at one base rate: {', '.join(told)}. {unscored}"
     stacked = say.signed(found.stacked, places)
     return (
         f"Theories, at one base rate, stacked by forecasts of held-back years: {', '.join(told)}; together {stacked}."
@@ -124,8 +125,10 @@ def placebo_words(found: Uncertainty) -> str:
     return f"Placebos: {'; '.join(told)}." if told else ""
 
 
-def uncertainty_lines(found: Uncertainty | None, width: int = 80, *, placebos: bool = False) -> Iterator[str]:
-    """For a terminal. placebos: with theirs, where nothing else says them."""
+def uncertainty_lines(
+    found: Uncertainty | None, width: int = 80, *, placebos: bool = False, unscored: str = TOO_SHORT
+) -> Iterator[str]:
+    """For a terminal. placebos: with theirs, where nothing else says them; unscored: why theories have no weights."""
     if found is None:
         yield from wrapped(NOT_WORKED_OUT, "", width)
         return
@@ -133,7 +136,7 @@ def uncertainty_lines(found: Uncertainty | None, width: int = 80, *, placebos: b
         return
     yield from table(interval_rows(found), "<>", width=width)
     yield from wrapped(draws_words(found), "", width)
-    for words in (width_words(found), theories_words(found), placebo_words(found) if placebos else ""):
+    for words in (width_words(found), theories_words(found, unscored), placebo_words(found) if placebos else ""):
         if words:
             yield from wrapped(words, "  ", width)
 
