@@ -115,7 +115,7 @@ def lines(
     if verbose or doubt is None:
         yield from uncertainty_lines(doubt, placebos=True, unscored=unscored)
     else:
-        for words in (draws_sentence(doubt), placebo_words(doubt)):
+        for words in (draws_sentence(doubt), placebo_words(doubt.placebos)):
             yield from wrapped(words, "") if words else ()
     names = state_names(scenario)
     dyad_rows = [

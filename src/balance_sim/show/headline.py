@@ -12,10 +12,10 @@ import pandas as pd
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.show import wording as say
 from balance_sim.show.terminal import WIDTH, said, shortened, table_or_lines, wrapped
-from balance_sim.show.uncertainty import doubt_words, uncertainty_lines, words_of_placebos
+from balance_sim.show.uncertainty import doubt_words, placebo_words, uncertainty_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from balance_sim.analysis.effect_draws import PlaceboSaid
     from balance_sim.analysis.result import AnalysedResult
@@ -141,7 +141,7 @@ def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
 def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
     from balance_sim.show.mechanisms import mechanism_lines
 
-    for words in (channel_words(result), placebo_words(result)):
+    for words in (channel_words(result), placebo_words(placebos_said(result))):
         yield from said(words, width)
     yield from ("", *uncertainty_lines(result.uncertainty, width))
     yield from ("", *_arms(result, width))
@@ -188,28 +188,24 @@ def short_channels(result: AnalysedResult) -> str:
     return f"Channels: {parts}; {of['total']} in all, by the expected estimator (partners as at the start)."
 
 
-def _placebos(result: AnalysedResult) -> dict[str, PlaceboSaid]:
+FEWEST_PLACEBOS = 20
+"""Fewer cannot give a p below 0.05, since the event itself counts as one."""
+
+
+def placebos_said(result: AnalysedResult) -> Mapping[str, PlaceboSaid]:
+    """What each family of placebos says, of those that have any."""
     from balance_sim.analysis.effect_draws import PlaceboSaid
 
     return PlaceboSaid.all_of(result.placebos)
 
 
-def placebo_words(result: AnalysedResult) -> str:
-    """What the placebos say, in one sentence; empty where there are none."""
-    return words_of_placebos(_placebos(result))
-
-
-FEWEST_PLACEBOS = 20
-"""Fewer cannot give a p below 0.05, since the event itself counts as one."""
-
-
 def short_placebos(result: AnalysedResult) -> str:
-    """The same without the verdicts."""
+    """What they say, without the verdicts."""
     others = {"participants": "sets of states", "dates": "dates"}
     told = [
         f"{of.p:.3f} among {of.placebos:,} other {others[name]}"
         + (" (too few for less than 0.05)" if of.placebos < FEWEST_PLACEBOS else "")
-        for name, of in _placebos(result).items()
+        for name, of in placebos_said(result).items()
     ]
     return f"Placebos, by the share with an effect as large: p = {', '.join(told)}." if told else ""
 
@@ -260,7 +256,9 @@ def _own(result: AnalysedResult, width: int) -> Iterator[str]:
         cells = ["", "", ""]
         if row is not None and math.isfinite(row["mean"]):
             cells = say.effect_cells({**row, "effect": row["mean"]}, say.decimals(row["mcse"], row["lo"], row["hi"]))
-        rows.append([say.arm_words(name.removeprefix("own_")), say.number(base and base["mean"], 2), *cells])
+        rows.append(
+            [say.arm_words(name.removeprefix("own_")), say.number(None if base is None else base["mean"], 2), *cells]
+        )
     yield from ("", f"Outcomes of your own, {say.plural(result.runs, 'replication')} per arm")
     yield from table_or_lines([("outcome", "control", "effect", "95 % CI", "MCSE"), *rows], "<>", width)
 

@@ -16,7 +16,7 @@ from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.processes import Background
 from balance_sim.results.shards import REPORT, note_drawn
-from balance_sim.show.figures import FIGURES, fitting, is_game, words_of
+from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report.tables import failed_and_missing, shown
 from balance_sim.show.save import figure_bytes, note_figures, write_figures
@@ -127,10 +127,12 @@ def save_study(study: AnalysedResult | PlayedGame, folder: Path, told: Told | No
 
     Two fifths of those of a study of many states are written by another process, the one that worked out its placebos
     if that is still there: the same bytes, sooner."""
+    from balance_sim.analysis.result import AnalysedResult
+
     chosen, done = fitting(study), count(1)
     names = here = list(chosen)
     begin: Callable[..., Callable[[], dict[str, bytes]]] = Background
-    if not is_game(study) and len(study.scenario.states) >= LARGE:
+    if isinstance(study, AnalysedResult) and len(study.scenario.states) >= LARGE:
         here = names[: 3 * len(names) // 5]
         begin = study.ahead.then if isinstance(study.ahead, Background) else Background
 

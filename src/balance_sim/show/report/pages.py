@@ -15,10 +15,10 @@ from balance_sim.show import wording as say
 from balance_sim.show.figures import comparison, fitting, is_game, scores
 from balance_sim.show.figures.gof import TITLES, p_words, residual_words, span_words, verdict_words
 from balance_sim.show.figures.sweeps import headline_effects, multiples_table, multiples_title
-from balance_sim.show.headline import channel_words, clear, finding, placebo_words
+from balance_sim.show.headline import channel_words, clear, finding, placebos_said
 from balance_sim.show.report import embedded, tables
 from balance_sim.show.report.tables import Rows, cell
-from balance_sim.show.uncertainty import draws_words, interval_rows, theories_words, width_words
+from balance_sim.show.uncertainty import draws_words, interval_rows, placebo_words, theories_words, width_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def _sure(result: AnalysedResult) -> Content:
     sources: list[str] = []
     rows: Rows = []
     if result.finished:
-        told = [channel_words(result), placebo_words(result)]
+        told = [channel_words(result), placebo_words(placebos_said(result))]
         if (found := result.uncertainty) is not None and not found.why:
             told += [draws_words(found), width_words(found), theories_words(found)]
             (_, _, *sources), *rows = interval_rows(found)
