@@ -26,7 +26,7 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.network import deepest, record_in_force
-from balance_sim.model.news import attention_of_readings, evidence, hazards_of, reading_of, readings, signal_weights
+from balance_sim.model.news import audiences_of, evidence, hazards_of, signal_weights
 from balance_sim.model.own.terms import with_own_terms
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
@@ -58,8 +58,8 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     reliability = np.array([s.reliability for s in scenario.states]) * np.exp(-news.lost)
     experience = _signed_by_pair(scenario, codes, parameters.experience_half_life_days)
     lately = _signed_by_pair(scenario, codes, parameters.activity_half_life_days)
-    audience, names = reading_of(scenario), readings(scenario)
-    begins = np.searchsorted(audience, np.arange(len(names) + 1))
+    audiences = audiences_of(scenario)
+    begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
     rules, projected = _rules(scenario), capability * reached
     record = _initial_agreements(scenario, codes, ladder.names)
     in_force = record_in_force(record, len(first), len(ladder.names))
@@ -84,8 +84,8 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         propensity=propensities(scenario.states, ladder.security),
         frailty=shared(frailties_of(scenario, codes, pair_index)),
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
-        audience=audience,
-        audience_names=tuple("+".join(alike) for alike in names),
+        audience=audiences.of,
+        audience_names=tuple("+".join(alike) for alike in audiences.names),
         audience_rows=tuple(slice(int(a), int(b)) for a, b in pairwise(begins)),
         odds_against=odds_against,
         intent_odds=intent_odds,
@@ -96,9 +96,9 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         active=_by_state(first, second, lately, n),
         pair_keys=pair_keys,
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
-        signature_attention=attention_of_readings(scenario, "treaty"),
+        signature_attention=audiences.attention["treaty"],
         openness=openness_of(scenario, pair_index),
-        hazards=hazards_of(scenario, audience),
+        hazards=hazards_of(scenario, audiences),
         **vars(ground),
     )
     return with_own_terms(world, scenario.name)
@@ -108,7 +108,7 @@ def by_audience(scenario: Scenario) -> Scenario:
     """The same scenario with its states ordered by audience, then code: the order of every array.
 
     An audience's rows are then one slice. Streams are keyed by codes, so the order changes no draw."""
-    of = reading_of(scenario)
+    of = audiences_of(scenario).of
     order = sorted(range(len(scenario.states)), key=lambda i: (of[i], scenario.states[i].id))
     return scenario.model_copy(update={"states": tuple(scenario.states[i] for i in order)})
 
