@@ -109,6 +109,32 @@ def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, in
     return [(t, p) for t in targets for p in principals if t != p]
 
 
+def odds_by_step(
+    scenario: Scenario, grid: Floats, gap: Floats, quarrels: Floats, pair_index: Ints
+) -> tuple[Floats, Floats, Floats]:
+    """What states think in each step before agreements: priors, and the evidence of events.
+
+    grid: (S + 1,) step boundaries; gap, quarrels, pair_index: (n, n). Returns the odds against alignment (S, A, P), as
+    each of A readings has it, those of hostile intent (S, n, n), and reliability (S, n)."""
+    p, n = scenario.parameters, len(scenario.codes)
+    found = evidence(scenario, (grid[:-1] + grid[1:]) / 2, grid[:-1], pair_index)
+    alignment = np.empty(n * (n - 1) // 2)
+    dyads = pair_index >= 0
+    alignment[pair_index[dyads]] = beliefs.prior_alignment(gap, p.alpha0, p.alpha_x)[dyads]
+    intent = beliefs.prior_intent(gap, quarrels, p.eta0, p.eta_x)
+    reliability = np.array([s.reliability for s in scenario.states]) * np.exp(-found.lost)
+    intent_odds = _odds(intent.ravel(), found.intent, found.places).reshape(-1, n, n)
+    return _odds(-alignment, -found.align, found.pairs), intent_odds, reliability
+
+
+def _odds(prior: Floats, evidence: Floats, at: Ints) -> Floats:
+    """e^(prior + evidence), (..., E): prior (E,) nats, and evidence (..., K) on the entries `at` alone."""
+    odds = np.empty((*evidence.shape[:-1], len(prior)))
+    odds[:] = np.exp(prior)
+    odds[..., at] = np.exp(prior[at] + beliefs.evidence(evidence))
+    return odds
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What events add to the log-odds at S moments, nats; only the entries that any event moves."""
