@@ -52,7 +52,10 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     projected = capability * reached
     odds_against, intent_odds, reliability = odds_by_step(scenario, grid, ground.gap, quarrel, pair_index)
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
+    offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence) * projected
+    propensity = propensities(scenario.states, ladder.security)
     in_force = record_in_force(record, len(first), len(ladder.names))
+    start = AtStart(in_force, *deepest(ladder, in_force))
     world = World(
         arm=arm,
         codes=codes,
@@ -66,12 +69,12 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         focal_day=focal_day,
         capability=capability,
         projected=projected,
-        offensive=offence(scenario.states, scenario.start, parameters.nuclear_offence) * projected,
+        offensive=offensive,
         reach=reached,
         proximity=-np.log(ground.distance_km + parameters.d0_km),
         trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
         autonomy=np.array([s.autonomy for s in scenario.states]),
-        propensity=propensities(scenario.states, ladder.security),
+        propensity=propensity,
         frailty=shared(frailties_of(scenario, codes, pair_index)),
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audiences.of,
@@ -80,7 +83,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=reliability,
-        at_start=AtStart(in_force, *deepest(ladder, in_force)),
+        at_start=start,
         experience=experience,
         engaged=_by_state(first, second, experience, n),
         active=_by_state(first, second, lately, n),
