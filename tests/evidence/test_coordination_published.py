@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from balance_sim.cli.program import main
 from balance_sim.coordination import choice
 from balance_sim.coordination.choice import ChoiceSets, fit_coordination
-from balance_sim.coordination.effects import Effect, parse_effect, windowed
+from balance_sim.coordination.effects import parse_effect, windowed
 from balance_sim.coordination.events import event_days
 from balance_sim.coordination.files import load_event_data
 from balance_sim.coordination.plan import read_coordination_plan

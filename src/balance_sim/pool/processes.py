@@ -336,22 +336,29 @@ def _made(given: bytes) -> Any:
 
 class Background[R]:
     """A picklable call that has begun in a process of its own. Call it for the result; where it failed there, or its
-    process died, it is made in this one."""
+    process died, it is made in this one.
 
-    def __init__(self, function: Callable[[], R]) -> None:
-        self.function = function
-        self._worker: Worker[Any] | None = None
+    stays: the process is there for one more call (`then`). worker: one that is done with another call."""
+
+    def __init__(self, function: Callable[[], R], *, stays: bool = False, worker: Worker[Any] | None = None) -> None:
+        self.function, self._stays, self._worker = function, stays, worker
         self._found: list[R] = []
-        if unstartable() is not None:
+        if worker is None and unstartable() is not None:
             return
         set_surroundings()
         given = pickle.dumps(function)
         try:
-            self._worker = Worker(pickled(Calls(_made)))
+            self._worker = worker or Worker(pickled(Calls(_made)))
             self._thread = threading.Thread(target=self._listen, args=(self._worker, given), daemon=True)
             self._thread.start()
         except (OSError, RuntimeError):  # a limit on processes, or on threads
             self._dismiss()
+
+    def then[S](self, function: Callable[[], S]) -> Background[S]:
+        """One more call, in the same process if that is still there: it has imported what this call needed."""
+        self.within(None)
+        worker, self._worker = self._worker, None
+        return Background(function, worker=worker if worker is not None and worker.process.is_alive() else None)
 
     def __call__(self) -> R:
         """The result, as soon as it is there. Raises what the call raises."""
@@ -359,11 +366,13 @@ class Background[R]:
         return found[0] if found else self.function()
 
     def within(self, seconds: float | None) -> list[R]:
-        """The result, if it is there in so many seconds (None: however long); else nothing. Ends the process."""
+        """The result, if it is there in so many seconds (None: however long); else nothing. Ends one that does not
+        stay."""
         if self._worker is not None:
             wake([self._worker])  # it may have been stopped with this process, and not continued with it
             self._thread.join(seconds)
-            self.close()
+            if not (self._stays and self._found):
+                self.close()
         return self._found
 
     def close(self) -> None:
