@@ -149,9 +149,9 @@ def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> V
     if sample == 0 or stop:
         found.notes.append("no block was run again" + (f": {stop}" if stop else " (--sample 0)"))
     else:
-        parts = sample_of(held, sample, found.damage)
-        job = job_of(held.manifest, scenario_of(held.manifest), allowed)
-        found.rerun = compare(held, job, parts, workers) if parts else []
+        if parts := sample_of(held, sample, found.damage):
+            job = job_of(held.manifest, scenario_of(held.manifest), allowed)
+            found.rerun = compare(held, job, parts, workers)
         _take_differences(held, found)
     if not found.damage:
         found.damage += _check_summary(held, found)
