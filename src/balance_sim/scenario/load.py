@@ -409,7 +409,7 @@ def _expanded(node: Node, name: str, base: str, sources: Sources, found: Diagnos
             found.add(table, f"{name}[].table", "E015", why, "remove one")
             continue
         seen[key] = table.mark.line
-        rows += read_table(item, name, SECTIONS[name], sources, base, found)
+        rows += read_table(item, name, sources, base, found)
     return node.with_value(rows)
 
 
