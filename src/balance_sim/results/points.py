@@ -22,7 +22,7 @@ from balance_sim.replications.jobs import Values as PointValues
 from balance_sim.results.manifest import PointsNamed
 from balance_sim.results.shards import encode, parquet_table
 from balance_sim.results.store import Store
-from balance_sim.scenario.design import OF_DRAWS, Experiment, Values
+from balance_sim.scenario.design import OF_DRAWS, Experiment
 from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 
@@ -73,10 +73,7 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
         return
     paths, method = experiment.paths, experiment.design.method
     if method in ("grid", "list"):
-        columns = [
-            factor.takes.values if isinstance(factor.takes, Values) else factor.takes.grid()
-            for factor in experiment.factors
-        ]
+        columns = [factor.takes.grid() for factor in experiment.factors]
         for row in itertools.product(*columns) if method == "grid" else zip(*columns, strict=True):
             yield SweepPoint(tuple(zip(paths, row, strict=True)))
         return

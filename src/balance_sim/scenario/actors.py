@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.diagnostics import Diagnostics, closest, did_you_mean, listed, may_suggest, shown
 from balance_sim.scenario.files import shipped_text
-from balance_sim.scenario.layout import SECTIONS
+from balance_sim.scenario.layout import SECTIONS, names_in
 from balance_sim.scenario.nodes import REFUSED, Node, iso_date
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -192,11 +191,6 @@ class Names:
         """Groups by name."""
         return dict(self.groups)
 
-    @property
-    def of_kinds(self) -> dict[str, Sequence[str]]:
-        """What `locate` needs to know of a file's kinds."""
-        return {"kinds": self.kinds, "event_kinds": self.event_kinds}
-
 
 def read_names(tree: Node, found: Diagnostics) -> Names:
     """The names that a file's tree defines; what is wrong with them goes to `found`."""
@@ -207,9 +201,7 @@ def read_names(tree: Node, found: Diagnostics) -> Names:
     is_whole = states is not None and len(found) == before and len(roster) == len(states.items) > 1
     outside = _outside(tree.get("outside"), roster, year, found)
     groups = _groups(tree.get("groups"), roster, found, is_whole=is_whole)
-    kinds, event_kinds = (
-        tuple({**default_tree().below(head).fields, **tree.below(head).fields}) for head in ("kinds", "event_kinds")
-    )
+    kinds, event_kinds = (names_in(tree, head) for head in ("kinds", "event_kinds"))
     line, ordered = states.at.line if states else 0, tuple(sorted(groups.items()))
     return Names(frozenset(roster), frozenset(outside), ordered, kinds, event_kinds, is_whole, line)
 

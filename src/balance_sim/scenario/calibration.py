@@ -18,15 +18,7 @@ from typing import Any
 from pydantic import Field
 
 from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets
-from balance_sim.scenario.diagnostics import (
-    Diagnostic,
-    Diagnostics,
-    did_you_mean,
-    errors_in,
-    listed,
-    problem,
-    shown,
-)
+from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, did_you_mean, errors_in, listed, problem, shown
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
