@@ -8,6 +8,7 @@ then the tree is read as a file's is, and says what is wrong. A test holds both 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from operator import attrgetter
 from typing import Any
@@ -17,18 +18,7 @@ from pydantic import ValidationError
 from balance_sim.scenario.defaults import is_term, presets, weights_under
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import from_plain
-from balance_sim.scenario.schema import (
-    MOST_A_YEAR,
-    SIGNAL_ORDER,
-    Arm,
-    Audience,
-    CapabilityWeights,
-    EventKind,
-    Scenario,
-    SectionRow,
-    Strict,
-    Theory,
-)
+from balance_sim.scenario.schema import MOST_A_YEAR, SIGNAL_ORDER, Arm, Audience, EventKind, Scenario, Strict, Theory
 
 UNREAD: dict[str, tuple[str, ...]] = {
     "states": ("reliability", "autonomy", "propensity", "propensity_declarations"),
@@ -69,8 +59,10 @@ def with_numbers(scenario: Scenario, values: Mapping[str, object]) -> Scenario |
         if type(number) not in (float, int) or not _is_free(path) or changed is None:
             return None
         changed = _with(changed, path, number)
-    if changed is not None and changed.capability is not scenario.capability and not sums_to_one(changed.capability):
-        return None
+    if changed is not None and changed.capability is not scenario.capability:
+        weights = changed.capability
+        if abs(weights.gdp + weights.milex + weights.population - 1.0) > 1e-9:
+            return None
     if changed is None or changed.event_kinds is scenario.event_kinds:
         return changed
     # the order of the signals' weights is the one rule on numbers set here; arms may set some of them too
@@ -82,14 +74,8 @@ def _is_free(path: str) -> bool:
     head, *rest = path.split(".")
     if head in SECTIONS:
         return len(rest) == 2 and rest[1] in (*UNREAD.get(head, ()), *WARNED.get(head, ()))
-    is_list = rest[-1:] in (["preset"], ["members"])
     free = ("parameters", "capability", "kinds", "event_kinds", "theory", "audiences")
-    return path == "base_rate" or (head in free and not is_list)
-
-
-def sums_to_one(weights: CapabilityWeights) -> bool:
-    """Whether the weights of the composite are shares."""
-    return abs(weights.gdp + weights.milex + weights.population - 1.0) <= 1e-9
+    return path == "base_rate" or (head in free and rest[-1:] not in (["preset"], ["members"]))
 
 
 def signals_out_of_order(kinds: Mapping[str, EventKind]) -> Iterator[tuple[str, str, str]]:
@@ -177,12 +163,9 @@ def _with(scenario: Scenario, path: str, value: object) -> Scenario | None:
 
 def _piece[Piece: Strict](piece: Piece, field: str, value: object) -> Piece | None:
     """The piece with one field set, as it would be read; None if it is refused."""
-    if field not in type(piece).model_fields:
-        return None
-    try:
+    with suppress(ValidationError):
         return type(piece).model_validate({**piece.__dict__, field: value})
-    except ValidationError:
-        return None
+    return None
 
 
 def _in_mapping(pieces: Mapping[str, Strict], name: str, field: str, value: object) -> Any:
@@ -224,16 +207,13 @@ def _with_members(scenario: Scenario, name: str, value: object) -> Any:
 
 def _are_actors(codes: tuple[object, ...], known: tuple[str, ...]) -> bool:
     """Whether a list holds what a list of actors holds once it was read: known codes, sorted."""
-    are_words = all(isinstance(code, str) for code in codes)
-    return are_words and list(codes) == sorted({*map(str, codes)} & {*known})
+    return list(codes) == sorted({one for one in known if one in codes})
 
 
 def _in_rows(scenario: Scenario, head: str, name: str, field: str, value: object) -> Any:
-    rows: tuple[SectionRow, ...] = getattr(scenario, head)
-    keys = SECTIONS[head].keys
-    kinds: Mapping[str, object] = scenario.kinds if head == "accords" else scenario.event_kinds
+    rows, keys = getattr(scenario, head), SECTIONS[head].keys
     known = scenario.codes if field == "patrons" else (*scenario.codes, *scenario.outside)
-    if field == "kind" and str(value) not in kinds:
+    if field == "kind" and str(value) not in (scenario.kinds if head == "accords" else scenario.event_kinds):
         return None
     if field in keys or (isinstance(value, tuple) and not _are_actors(value, known)):
         return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from balance_sim.scenario import schema
 from balance_sim.scenario.actors import check_identifier
-from balance_sim.scenario.arms import BY_DATE, keep_arms, resolved, tidy
+from balance_sim.scenario.arms import BY_DATE, keep_arms, tidy
 from balance_sim.scenario.checks import check
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.diagnostics import (
@@ -57,12 +57,9 @@ def assemble(
     scenario = sealed(_build(base, name).model_copy(update={"arms": declared}))
     scenario._checked = scenario.sha256
     bare = {arm: Arm(title=one.title, reference=one.reference) for arm, one in declared.items()}
-    versions = {
-        (arm, False): resolved(scenario, arm, is_checked=True) or built[arm].model_copy(update={"arms": bare})
-        for arm in declared
-    }
-    keep_arms(scenario, versions)
-    found += _same_arms(tree, {arm: version for (arm, _), version in versions.items()})
+    versions = {arm: version.model_copy(update={"arms": bare}) for arm, version in built.items()}
+    keep_arms(scenario, {(arm, False): version for arm, version in versions.items()})
+    found += _same_arms(tree, versions)
     return scenario
 
 
