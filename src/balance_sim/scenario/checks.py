@@ -180,7 +180,7 @@ def _check_events(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]
     are_accords_known, roster, head = _is_known_whole(draft, "accords"), draft.names.roster, draft.head
     for row in rows:
         event: Event = row.value
-        yield from _check_roles(event, row)
+        yield from check_roles(event, row)
         if head is not None and head.start < head.end <= event.date:
             last = head.end - timedelta(days=1)
             yield row.problem("date", "E203", f"{event.date} is outside ..{last}: events lie before `end`")
@@ -192,7 +192,7 @@ def _check_events(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]
             yield row.problem("principals", "W305", why)
 
 
-def _check_roles(event: Event, row: RowRead) -> Iterator[Diagnostic]:
+def check_roles(event: Event, row: RowRead) -> Iterator[Diagnostic]:
     """Roles that make sense together."""
     both = event.guests and sorted({*event.principals} & {*event.guests})
     if both:
@@ -207,15 +207,6 @@ def _check_roles(event: Event, row: RowRead) -> Iterator[Diagnostic]:
     if event.kind in NEED_COMPANY and len(company) < 2:
         why = f"at least 2 take part in an event of kind `{event.kind}`, got {len(event.principals)}"
         yield row.problem("principals", "E212", why, "add a principal, guests or targets")
-
-
-def _check_codings(draft: Draft) -> Iterator[Diagnostic]:
-    """Weights of alternatives to the focal event's targets leave some for its own."""
-    rows = draft.read("targets_alternatives")
-    total = sum(row.value.weight for row in rows)
-    if total >= 1.0:
-        why = f"the weights of all alternatives sum to {total:g}: nothing is left for the event's own coding"
-        yield rows[0].problem("weight", "E203", why, "lower them", "a sum below 1")
 
 
 def _check_rates(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
@@ -293,12 +284,27 @@ def _check_gaps(draft: Draft) -> Iterator[Diagnostic]:
         yield problem(at, "states", "W304", f"no distance known for {listed(lacking, 5)}", hint)
 
 
-def _check_weights(draft: Draft) -> Iterator[Diagnostic]:
-    if draft.capability is not None:
-        total = math.fsum((draft.capability.gdp, draft.capability.milex, draft.capability.population))
+def _check_sums(draft: Draft) -> Iterator[Diagnostic]:
+    """Weights of the composite make 1, alternatives to the focal event's targets less, shares of trade 1 at most."""
+    if weights := draft.capability:
+        total = math.fsum((weights.gdp, weights.milex, weights.population))
         if abs(total - 1.0) > 1e-9:
             why = f"sum is {total:.12g}; must be 1 +- 1e-9"
             yield problem(draft.node("capability"), "capability", "E213", why)
+    codings = draft.read("targets_alternatives")
+    if (total := sum(row.value.weight for row in codings)) >= 1.0:
+        why = f"the weights of all alternatives sum to {total:g}: nothing is left for the event's own coding"
+        yield codings[0].problem("weight", "E203", why, "lower them", "a sum below 1")
+    shares: defaultdict[str, list[RowRead]] = defaultdict(list)
+    for row in draft.read("trade"):
+        shares[row.value.state].append(row)
+    for state, rows in shares.items():
+        if (total := math.fsum(row.value.share for row in rows)) > 1.0 + 1e-9:
+            why = f"the shares of `{state}` sum to {total:.6g}; must be 1 at most"
+            yield rows[-1].problem("share", "E213", why)
+
+
+def _check_signals(draft: Draft) -> Iterator[Diagnostic]:
     given = draft.tree.below("event_kinds")
     for name, kind, before in signals_out_of_order(draft.event_kinds):
         weights = [abs(getattr(draft.event_kinds[one], name)) for one in (kind, before)]
@@ -310,18 +316,6 @@ def _check_weights(draft: Draft) -> Iterator[Diagnostic]:
 
 
 # --- dyads and agreements ---------------------------------------------------------------------------
-
-
-def _check_shares(draft: Draft) -> Iterator[Diagnostic]:
-    """The shares of a state's trade sum to 1 at most."""
-    shares: defaultdict[str, list[RowRead]] = defaultdict(list)
-    for row in draft.read("trade"):
-        shares[row.value.state].append(row)
-    for state, rows in shares.items():
-        total = math.fsum(row.value.share for row in rows)
-        if total > 1.0 + 1e-9:
-            why = f"the shares of `{state}` sum to {total:.6g}; must be 1 at most"
-            yield rows[-1].problem("share", "E213", why)
 
 
 def _check_no_relations(draft: Draft) -> Iterator[Diagnostic]:
@@ -400,8 +394,8 @@ def _against_start(row: RowRead, start: date) -> Iterator[Diagnostic]:
 
 
 _RULES = (
-    *(_check_span, _check_base_rate, _check_twice, _check_capability, _check_gaps, _check_weights),
-    *(_check_shares, _check_no_relations, _check_codings),
+    *(_check_span, _check_base_rate, _check_twice, _check_capability, _check_gaps, _check_sums, _check_signals),
+    _check_no_relations,
 )
 _OF_ROWS: dict[str, tuple[OfRows, Callable[[Draft], object]]] = {
     "events": (_check_events, lambda draft: (draft.head, draft.names, draft.rows["accords"])),

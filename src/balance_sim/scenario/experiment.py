@@ -97,7 +97,9 @@ def check_experiment(
             refuse_other_kind(tree, "experiment", first)
         except ScenarioError as error:
             return None, in_order(error.problems, first)
-        found = Diagnostics(map(_twice, found))
+        for at, one in enumerate(found):
+            if one.code == "E014" and one.path.startswith("factors."):  # two axes on one key
+                found[at] = replace(one, code="E404", message=one.message.replace("already given", "also"))
         experiment = _read(tree, sources, max_runs, over, found)
     return None if errors_in(found) else experiment, in_order(found, first)
 
@@ -149,12 +151,6 @@ def found_in(folder: Path, path: str | os.PathLike[str]) -> str:
     here = folder / f"{written}.yaml"
     found = here if os.path.isfile(here) else find(written, (folder,))
     return str(found) if os.path.isfile(found) else written
-
-
-def _twice(one: Diagnostic) -> Diagnostic:
-    """A key given twice among the factors is two axes on one key."""
-    is_axis = one.code == "E014" and one.path.startswith("factors.")
-    return replace(one, code="E404", message=one.message.replace("already given", "also")) if is_axis else one
 
 
 def _read(tree: Node, sources: Sources, max_runs: int, over: Overrides, found: Diagnostics) -> Experiment | None:

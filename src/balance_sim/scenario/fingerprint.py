@@ -87,8 +87,8 @@ def canonical(value: Any) -> Any:
         return value
     if isinstance(value, int | float):
         return float(value) + 0.0  # no negative zero
-    if isinstance(value, dict):
-        return {str(key): canonical(child) for key, child in value.items()}
+    if isinstance(value, dict | SectionRow):
+        return {str(key): canonical(child) for key, child in dict(value).items()}
     if isinstance(value, list | tuple):
         return [canonical(child) for child in value]
     return value.isoformat() if isinstance(value, date) else value
@@ -98,17 +98,14 @@ def content_digest(scenario: Scenario) -> str:
     """sha256 of the canonical JSON of everything but the name and the digest itself.
 
     The text of a section is kept: it is made again only where a row was changed."""
-    names = sorted(
-        name
-        for name, field in Scenario.model_fields.items()
-        if name not in LEFT_OUT and not (name in WHERE_GIVEN and getattr(scenario, name) == field.default)
-    )
+    silent = [name for name in WHERE_GIVEN if getattr(scenario, name) == Scenario.model_fields[name].default]
+    names = sorted({*Scenario.model_fields} - {*LEFT_OUT, *silent})
     sections = {name for name in names if _is_section(getattr(scenario, name))}
     rest = scenario.model_dump(include={*names} - sections)
     digest = hashlib.sha256()
     for name in names:
         if name in sections:
-            text = _TEXTS.get((name, getattr(scenario, name)), partial(_section_text, scenario, name))
+            text = _TEXTS.get((name, getattr(scenario, name)), partial(_text, getattr(scenario, name)))
         else:
             text = _text(_as_counted(name, rest[name]))
         digest.update(f'{"," if name != names[0] else "{"}"{name}":'.encode("ascii"))
@@ -124,10 +121,6 @@ def _as_counted(name: str, value: Any) -> Any:
     off = switches()
     weights = {term: weight for term, weight in value["weights"].items() if weight != 0 or term not in off}
     return {**value, "weights": weights}
-
-
-def _section_text(scenario: Scenario, name: str) -> bytes:
-    return _text(scenario.model_dump(include={name})[name])
 
 
 def _text(value: Any) -> bytes:

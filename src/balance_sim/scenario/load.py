@@ -303,7 +303,12 @@ def _with_base(tree: Node, name: str, sources: Sources, chain: list[tuple[str, i
     except ScenarioError as error:
         raise ScenarioError([*found[before:], *error.problems]) from None
     found += of_base
-    return _laid_over(below, tree, found)
+    rows = {  # rows with the same key are merged, new ones added
+        key: _rows_over(old, tree.fields[key], key, found)
+        for key, old in below.fields.items()
+        if key in SECTIONS and old.items and isinstance(tree.below(key).value, list)
+    }
+    return merged(below, tree).with_fields(rows)
 
 
 def _check_chain(extends: Node, chain: Sequence[tuple[str, int]], base: str) -> None:
@@ -328,16 +333,6 @@ def _from_where(problems: Sequence[Diagnostic], sources: Sources) -> list[Diagno
         for one in problems
         if not (one.is_warning and sources.is_of_package(one.file))
     ]
-
-
-def _laid_over(below: Node, above: Node, found: Diagnostics) -> Node:
-    """A file over the one it extends: rows with the same key are merged, new ones added."""
-    rows = {
-        key: _rows_over(old, above.fields[key], key, found)
-        for key, old in below.fields.items()
-        if key in SECTIONS and old.items and isinstance(above.below(key).value, list)
-    }
-    return merged(below, above).with_fields(rows)
 
 
 def _rows_over(below: Node, above: Node, name: str, found: Diagnostics) -> Node:
