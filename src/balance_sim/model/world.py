@@ -103,8 +103,8 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
 def by_audience(scenario: Scenario, of: Ints | None = None) -> Scenario:
     """The same scenario with its states ordered by audience, then code: the order of every array.
 
-    of: (n,) each state's audience, if at hand. An audience's rows are then one slice. Streams are keyed by codes, so the
-    order changes no draw."""
+    of: (n,) each state's audience, if at hand. An audience's rows are then one slice. Streams are keyed by codes, so
+    the order changes no draw."""
     of = audiences_of(scenario).of if of is None else of
     order = sorted(range(len(scenario.states)), key=lambda i: (of[i], scenario.states[i].id))
     return scenario.model_copy(update={"states": tuple(scenario.states[i] for i in order)})
