@@ -11,7 +11,7 @@ import pytest
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, default_depths, load_history
-from balance_sim.evidence.data.layers import great_circle
+from balance_sim.evidence.data.layers import great_circle, roster
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.features import pair_years
 from balance_sim.evidence.forecast.baselines import base_rate
@@ -31,7 +31,7 @@ def place(history: History, *iso3: str) -> tuple[int, ...]:
 def test_roster_is_sorted_and_codes_are_unique(history: History) -> None:
     assert list(history.iso3) == sorted(set(history.iso3))
     (germany,) = place(history, "DEU")
-    assert history.cow[germany] == 255
+    assert roster(1990, 1993).position[[255, 260]].tolist() == [germany, germany]
     assert history.present[:, germany].all()
     assert history.entry[0, germany] == 0.0
     assert history.leave[0, germany] == 1.0
@@ -94,7 +94,7 @@ def test_quarrels_and_alliances_stand_on_new_year_s_day(history: History) -> Non
     assert history.alliance_depth[:, usa, korea].tolist() == [1, 1, 1, 1]
     china, india, japan = place(history, "CHN", "IND", "JPN")
     assert history.claim[:, china, japan].tolist() == [1, 1, 1, 1]
-    assert history.claim_salience[0, china, india] == 1.0
+    assert history.claim[:, china, india].tolist() == [1, 1, 1, 1]
     east, soviet = place(history, "DDR", "RUS")
     assert history.alliance_depth[:2, east, soviet].tolist() == [1, 0]
 

@@ -32,7 +32,7 @@ ALLIANCES: Mapping[str, str] = {"atop": "atop", "cow": "cow_alliances"}
 FIRST_YEAR, LAST_YEAR = 1816, 2200
 """The state system of the Correlates of War begins in 1816."""
 LAYERS = (
-    *("capability", "ideal", "democracy", "rivalry", "claim", "claim_salience", "militarised", "war"),
+    *("capability", "ideal", "democracy", "rivalry", "claim", "militarised", "war"),
     *("alliance_depth", "alliance_calm"),
 )
 """Layers of which the last observation can be carried forward. Of distance and contiguity it is, where they are laid
@@ -48,12 +48,11 @@ class History:
     entry, leave: (T, n) part of the year at which membership starts and ends; equal where absent.
     capability: (T, n) CINC; ideal: (T, n) final-passage ideal points; democracy: (T, n) polyarchy 0..1.
     distance: (T, n, n) km; contiguity: (T, n, n) COW types, 0 none; rivalry, claim, militarised, war:
-    (T, n, n) 0 or 1; claim_salience 0..1; alliance_depth, alliance_calm: (T, n, n) by type of alliance.
+    (T, n, n) 0 or 1; alliance_depth, alliance_calm: (T, n, n) by type of alliance.
     accords: a, b (roster positions, a < b), accord_id, kind, signed, in_force, ended, precision."""
 
     years: NDArray[np.int64]
     iso3: tuple[str, ...]
-    cow: NDArray[np.int64]
     names: tuple[str, ...]
     entry: Floats
     leave: Floats
@@ -64,7 +63,6 @@ class History:
     contiguity: Floats
     rivalry: Floats
     claim: Floats
-    claim_salience: Floats
     militarised: Floats
     war: Floats
     alliance_depth: Floats
@@ -157,47 +155,27 @@ def load_history(
     for year in (start_year, end_year):
         if not FIRST_YEAR <= year <= LAST_YEAR:
             bounds = f"{FIRST_YEAR}..{LAST_YEAR}"
-            hint = f"Give years within {bounds}"
-            raise DataError(f"this year lies outside {bounds}", hint, value=str(year))
+            raise DataError(f"this year lies outside {bounds}", f"Give years within {bounds}", value=str(year))
     years = np.arange(start_year, end_year + 1, dtype=np.int64)
     states, sources = layers.roster(start_year, end_year), _Sources(folder)
-    entry, leave = layers.membership(states, years)
+    found: dict[str, Any] = {}  # by field of the history
+    found["entry"], found["leave"] = layers.membership(states, years)
     depths = depths if depths is not None else default_depths()
-    depth, calm = layers.alliances(sources.read(ALLIANCES[alliances]), depths, states, years)
-    claim, salience = layers.claims(sources.read("claims"), states, years)
-    militarised, war = layers.disputes(sources.read("disputes"), states, years)
-    distance, filled = layers.distances(sources.read("distance"), sources.read("capitals"), states, years)
+    allied = layers.alliances(sources.read(ALLIANCES[alliances]), depths, states, years)
+    found["alliance_depth"], found["alliance_calm"] = allied
+    found["claim"] = layers.claims(sources.read("claims"), states, years)
+    found["militarised"], found["war"] = layers.disputes(sources.read("disputes"), states, years)
+    apart = sources.read("distance"), sources.read("capitals")
+    found["distance"], filled = layers.distances(*apart, states, years)
     if filled:
         sources.notes.append(f"{filled} dyads without a minimum distance: between capitals instead")
-    frame, accord_years = _accords(sources, accords, outcomes, states)
-    capability, ideal, democracy = (
-        layers.state_years(sources.read(name), column, states, years, carry_years)
-        for name, column in (("capability", "cinc"), ("ideal", "ideal_fp"), ("democracy", "polyarchy"))
-    )
-    return History(
-        years=years,
-        iso3=states.iso3,
-        cow=states.cow,
-        names=states.names,
-        entry=entry,
-        leave=leave,
-        capability=capability,
-        ideal=ideal,
-        democracy=democracy,
-        distance=distance,
-        contiguity=layers.contiguity(sources.read("contiguity"), states, years),
-        rivalry=layers.rivalry(sources.read("rivalry"), states, years),
-        claim=claim,
-        claim_salience=salience,
-        militarised=militarised,
-        war=war,
-        alliance_depth=depth,
-        alliance_calm=calm,
-        accords=frame,
-        accord_years=accord_years,
-        reports=tuple(sources.reports),
-        notes=tuple(sources.notes),
-    )
+    found["accords"], found["accord_years"] = _accords(sources, accords, outcomes, states)
+    for name, column in (("capability", "cinc"), ("ideal", "ideal_fp"), ("democracy", "polyarchy")):
+        found[name] = layers.state_years(sources.read(name), column, states, years, carry_years)
+    found["contiguity"] = layers.contiguity(sources.read("contiguity"), states, years)
+    found["rivalry"] = layers.rivalry(sources.read("rivalry"), states, years)
+    reports, notes = tuple(sources.reports), tuple(sources.notes)
+    return History(years=years, iso3=states.iso3, names=states.names, **found, reports=reports, notes=notes)
 
 
 def refuse_no_folder(path: Path) -> None:

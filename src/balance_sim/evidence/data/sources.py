@@ -83,12 +83,11 @@ def read_ideal_points(path: Path | str) -> Read:
 
 def _keys(table: Table) -> pd.DataFrame:
     """Checked `cow` and `year`; rows without either are dropped, and a state and year is there once."""
-    table.drop_blank("cow", "a state without a COW number")
-    table.drop_blank("year", "no year")
+    table.drop_blank(cow="a state without a COW number", year="no year")
     table.drop(table.text.duplicated(), "the same row again")
     frame = pd.DataFrame({"cow": table.integer("cow"), "year": table.year("year")}).astype(np.int64)
-    twice = "this state has two rows in one year", "Keep one row a state and year"
-    table.refuse("cow", frame.duplicated(), *twice)
+    twice = "this state has two rows in one year"
+    table.refuse("cow", frame.duplicated(), twice, "Keep one row a state and year")
     return frame
 
 
@@ -124,10 +123,7 @@ READERS = {name: reader for name, (reader, _) in _SOURCES.items()}
 FILES = {name: tuple(files.split()) for name, (_, files) in _SOURCES.items()}
 """File names looked for in the data folder, in any case, plain or with .gz, the first that is there; of several that
 fit a `*`, the last in the alphabet, which is the newest version."""
-UNREAD = (
-    *(".xlsx", ".xls", ".ods", ".zip", ".rds", ".rdata", ".rda", ".sav", ".parquet"),
-    *(".dta", ".tab", ".txt"),
-)
+UNREAD = (".xlsx", ".xls", ".ods", ".zip", ".rds", ".rdata", ".rda", ".sav", ".parquet", ".dta", ".tab", ".txt")
 
 
 def file_of(folder: Path, name: str) -> tuple[Path | None, tuple[str, ...]]:

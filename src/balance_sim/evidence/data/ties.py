@@ -188,7 +188,7 @@ def _mirrored(frame: pd.DataFrame, table: Table) -> list[str]:
     both = int((orders > 1).sum())
     if both and both == len(orders):
         why = "every tie stands in both directions, and would count twice"
-        raise table.nothing(why, "Keep one row a tie, or give `value` instead of `increment`")
+        raise DataError(why, "Keep one row a tie, or give `value` instead of `increment`", table.path)
     return [f"{both} dyads stand in both orders on one date, and count twice"] if both else []
 
 
