@@ -61,11 +61,9 @@ def score_case(
 
     forecasts = {MODEL: of(p), **baselines(scenario, table)}
     found = measured(forecasts, table, resamples, seed)
-    first: dict[Pair, int] = {}
-    for at, pair in enumerate(table.pairs):
-        first.setdefault(pair, at)
-    once, count = np.array([*first.values()], dtype=np.int64), len(first)
-    whole = CaseTable(tuple(first), table.happened[once], np.ones(count), np.arange(count))
+    pairs = tuple(dict.fromkeys(table.pairs))
+    once, count = np.array([table.pairs.index(pair) for pair in pairs]), len(pairs)
+    whole = CaseTable(pairs, table.happened[once], np.ones(count), np.arange(count))
     plain = measured({name: values[once] for name, values in forecasts.items()}, whole, 0, seed)
     out: dict[str, object] = {
         "pairs": count,
@@ -89,24 +87,17 @@ def score_case(
         by_agreement.append(
             {
                 "agreement_id": key,
-                "date": min((row.on, row.written or str(row.on)) for row in members)[1],
+                "date": min((row.on, row.written) for row in members)[1],
                 "direction": members[0].direction,
                 "pairs": [f"{row.state_a}-{row.state_b}" for row in members],
                 "p": chances,
                 "best_rank": 1 + int((ranked > max(chances)).sum()),
             }
         )
-    not_scored = [
-        {
-            **{name: getattr(row, name) for name in ("line", "state_a", "state_b")},
-            "date": row.written or str(row.on),
-            "direction": row.direction,
-            "agreement_id": row.agreement_id,
-            "reason": row.why_not,
-        }
-        for row in rows
-        if row.why_not
-    ]
+    said = {"line": "line", "state_a": "state_a", "state_b": "state_b", "date": "written", "direction": "direction"}
+    said |= {"agreement_id": "agreement_id", "reason": "why_not"}
+    left_out = [row for row in rows if row.why_not]
+    not_scored = [{name: getattr(row, field) for name, field in said.items()} for row in left_out]
     return out | {"responses": by_agreement, "not_scored": not_scored}
 
 
@@ -120,14 +111,12 @@ def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
     everyone = [pair for pair in combinations(sorted(scenario.codes), 2) if not {*pair} <= inside]
     quiet = [pair for pair in everyone if pair not in answered]
     sizes = [len(members) for members in agreements.values()]
-    count = sum(sizes)
+    clusters = np.array(sizes + [1] * len(quiet), dtype=np.int64)
     return CaseTable(
         pairs=(*(pair for members in agreements.values() for pair in members), *quiet),
-        happened=np.repeat([1.0, 0.0], [count, len(quiet)]),
-        weight=np.array([1.0 / k for k in sizes for _ in range(k)] + [1.0] * len(quiet)),
-        cluster=np.concatenate([np.repeat(np.arange(len(sizes)), sizes), len(sizes) + np.arange(len(quiet))]).astype(
-            np.int64
-        ),
+        happened=np.repeat([1.0, 0.0], [sum(sizes), len(quiet)]),
+        weight=np.repeat(1.0 / clusters, clusters),
+        cluster=np.repeat(np.arange(len(clusters)), clusters),
     )
 
 
@@ -161,16 +150,11 @@ def measured(
 
     def measures(times: Floats) -> dict[str, Floats]:
         weight = table.weight * times[table.cluster]
-        return {
-            name: np.array(
-                [
-                    ranking.average_precision(weight),
-                    ranking.auc(weight),
-                    (weight * losses[name]).sum() / weight.sum(),
-                ]
-            )
-            for name, ranking in rankings.items()
-        }
+        found = {}
+        for name, ranking in rankings.items():
+            brier = (weight * losses[name]).sum() / weight.sum()
+            found[name] = np.array([ranking.average_precision(weight), ranking.auc(weight), brier])
+        return found
 
     whole = measures(np.ones(clusters))
     drawn = cluster_resamples(measures, clusters, resamples, seed) or dict.fromkeys(whole, np.empty((0, 3)))

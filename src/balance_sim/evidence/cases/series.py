@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -224,6 +225,10 @@ def dispute_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]
     return rows
 
 
+def _by_pair(column: pd.Series) -> dict[Pair, Any]:
+    return dict(zip(column.index, column, strict=True))
+
+
 def _claims(series: Series, actors: Sequence[Actor], on: date) -> tuple[dict[Pair, float], set[Pair]]:
     """Salience (ICOW's 0..12 over 12) of the most salient claim that stands, and pairs where it is a guess."""
     frame, day = series.between("claims", actors), pd.Timestamp(on)
@@ -232,7 +237,7 @@ def _claims(series: Series, actors: Sequence[Actor], on: date) -> tuple[dict[Pai
     frame = frame[(frame["start"] < day) & (frame["end"].isna() | (frame["end"] >= day))]
     pairs = frame.assign(known=frame["salience"].fillna(SALIENCE_GUESS)).groupby(["a", "b"])
     found, coded = pairs["known"].max(), pairs["salience"].count()
-    return found[found > 0].to_dict(), set(coded.index[coded == 0])
+    return _by_pair(found[found > 0]), set(coded.index[coded == 0])
 
 
 def _militarised(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair, float]:
@@ -245,7 +250,7 @@ def _militarised(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair
     level = (frame["hostility"].fillna(1.0) - 1) / 4 * 2 ** (-age / MILITARISED_HALF_LIFE)
     frame = frame.assign(weight=level.mask(frame["end"] >= day, OPEN_DISPUTE))
     largest = frame.groupby(["a", "b"])["weight"].max()
-    return largest[largest > 0].to_dict()
+    return _by_pair(largest[largest > 0])
 
 
 def wars_under_way(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair, date]:
@@ -256,7 +261,7 @@ def wars_under_way(series: Series, actors: Sequence[Actor], on: date) -> dict[Pa
     long = timedelta(days=WAR_DAYS)
     old = (day - frame["start"] >= long) | (frame["start"] - frame["began"] >= long)
     wars = frame[(frame["end"] >= day) & frame["war"] & old]
-    return {pair: start.date() for pair, start in wars.groupby(["a", "b"])["start"].min().items()}
+    return _by_pair(wars.groupby(["a", "b"])["start"].min().map(pd.Timestamp.date))
 
 
 def _recent(series: Series, actors: Sequence[Actor], on: date) -> tuple[pd.DataFrame | None, pd.Timestamp]:
@@ -281,7 +286,8 @@ def distance_rows(series: Series, actors: Sequence[Actor], on: date) -> tuple[li
         last = series.last_year("contiguity") or year
         frame = frame[(frame["year_from"] < year) & (frame["year_to"] >= min(year, last))]
         bound = "COW direct contiguity 3.2: upper bound of its type"
-        km |= {pair: (CONTIGUOUS_KM[kind], bound) for pair, kind in frame.groupby(["a", "b"])["type"].min().items()}
+        nearest = _by_pair(frame.groupby(["a", "b"])["type"].min())
+        km |= {pair: (CONTIGUOUS_KM[kind], bound) for pair, kind in nearest.items()}
     if spells is not None:
         spells = spells[spells["year_from"] <= year].sort_values("year_to", kind="stable")
         for a, b, least, until in zip(spells["a"], spells["b"], spells["km"], spells["year_to"], strict=True):
@@ -376,6 +382,8 @@ def _alliances(series: Series, name: str, label: str, actors: Sequence[Actor], d
 
 def _without(cow: pd.DataFrame, atop: pd.DataFrame) -> pd.DataFrame:
     """COW's alliances that ATOP does not have: no start of the same pair within a year."""
+    if cow.empty or atop.empty:
+        return cow
     both = cow.reset_index().merge(atop, on=["a", "b"])
     near = (both["signed_x"] - both["signed_y"]).dt.days.abs() <= SAME_TREATY_DAYS
     return cow.drop(both["index"][near])

@@ -190,16 +190,9 @@ def known_relations(codes: Collection[str], start: date) -> list[dict[str, str]]
     dyad and kind. Nothing that came later is told: neither spells nor their ends.
 
     Facts of the table are from memory, each with where it can be checked; no series at hand has relations, recognition
-    or sanctions. Its rules, docs/decisions/0019-whom-one-does-not-sign-with.md:
-
-    * war: armed force between the two governments, under way, or ended less than twelve months before without a peace
-      settlement; then the spell ends twelve months after the last fighting.
-    * no_diplomatic_relations: relations broken off, or refused by one of the two.
-    * not_recognised: one of the two does not recognise the other as the state it claims to be.
-    * sanctions: an arms embargo of one's own, or of one's union, together with financial sanctions on the other's
-      government, state banks or armed forces. What the Security Council asks of all is none of one's own.
-
-    `*` stands for every state without a row `recognised`. A blank `from` is a spell that began before all starts.
+    or sanctions. What makes a spell of war, no_diplomatic_relations, not_recognised or sanctions:
+    docs/decisions/0019-whom-one-does-not-sign-with.md. `*` stands for every state without a row `recognised`; a blank
+    `from` is a spell that began before all starts.
 
     Parameters
     ----------
@@ -213,17 +206,15 @@ def known_relations(codes: Collection[str], start: date) -> list[dict[str, str]]
     >>> [row["kind"] for row in known_relations(("CAN", "IRN", "TWN"), date(2025, 9, 1))]
     ['no_diplomatic_relations', 'sanctions', 'not_recognised', 'not_recognised']
     """
-    rows = []
+    rows, day = [], str(start)
     for fact in _facts("relations.csv"):
-        begun = not fact["from"] or date.fromisoformat(fact["from"]) <= start
-        over = fact["until"] and date.fromisoformat(fact["until"]) <= start
-        if not begun or over or fact["kind"] == "recognised":
+        over = fact["until"] and fact["until"] <= day
+        if fact["from"] > day or over or fact["kind"] == "recognised":
             continue
-        for a, b in _dyads(fact, codes):
-            known = UNSETTLED in fact["source"] and fact["from"][:4] == str(start.year)
-            row = {"a": a, "b": b, "from": "" if fact["a"] == "*" else fact["from"]}
-            row |= {"until": fact["until"] if known else "", "kind": fact["kind"]}
-            rows.append(row | {"source": f"{fact['source']}; {MEMORY}"})
+        known = UNSETTLED in fact["source"] and fact["from"][:4] == day[:4]
+        spell = {"from": "" if fact["a"] == "*" else fact["from"], "until": fact["until"] if known else ""}
+        spell |= {"kind": fact["kind"], "source": f"{fact['source']}; {MEMORY}"}
+        rows += [{"a": a, "b": b, **spell} for a, b in _dyads(fact, codes)]
     return sorted(rows, key=lambda row: (row["a"], row["b"], row["kind"]))
 
 

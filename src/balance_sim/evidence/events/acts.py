@@ -62,9 +62,9 @@ def _joint(days: Iterable[object], groups: Iterable[tuple[int, ...]], kind: str)
     return _rows((on, kind, group, (), (), False) for on, group in pairs if len(group) > 1)
 
 
-def _bilateral(days: pd.Series, hosts: pd.Series, guests: pd.Series, kind: str = "visit") -> pd.DataFrame:
+def _bilateral(days: pd.Series, a: pd.Series, b: pd.Series, kind: str = "visit") -> pd.DataFrame:
     """Acts that two states commit together, no target told."""
-    return _joint(days, map(_states, zip(hosts, guests, strict=True)), kind)
+    return _joint(days, map(_states, zip(a, b, strict=True)), kind)
 
 
 def read_exercises(path: Path | str) -> Read:
@@ -213,8 +213,8 @@ def read_arms(path: Path | str) -> Read:
     table = open_table(path, "arms deliveries", *_ARMS)
     table.drop_blank(year="no year", sender="no sender", receiver="no receiver")
     table.drop(table.integer("sender") == table.integer("receiver"), "both sides are the same state")
-    start, sides = day(table.year("year"))[0], map(table.integer, ("sender", "receiver"))
-    frame = _bilateral(start, *sides, kind="arms_or_basing")
+    start = day(table.year("year"))[0]
+    frame = _bilateral(start, table.integer("sender"), table.integer("receiver"), "arms_or_basing")
     return table.read(frame, years_of(frame["day"], ARMS_LAST))
 
 
