@@ -17,6 +17,7 @@ from balance_sim.evidence.cases.tables import Response, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.score import MODEL
 from balance_sim.model.classes import classes_of
+from balance_sim.pool.plain import plain_data
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.scores import Floats, Ranking, carrying, cluster_resamples, resampled
 
@@ -64,22 +65,20 @@ def score_case(
     pairs = tuple(dict.fromkeys(table.pairs))
     once, count = np.array([table.pairs.index(pair) for pair in pairs]), len(pairs)
     whole = CaseTable(pairs, table.happened[once], np.ones(count), np.arange(count))
-    plain = measured({name: values[once] for name, values in forecasts.items()}, whole, 0, seed)
+    each = {name: values[once] for name, values in forecasts.items()}
+    plain = measured(each, whole, 0, seed)
     out: dict[str, object] = {
         "pairs": count,
         "responding_pairs": len({pair for pair, y in zip(table.pairs, table.happened, strict=True) if y}),
         "agreements": len({row.agreement_id for row in scored}),
-        "expected_accords": float(sum(p.get(pair, 0.0) for pair in set(table.pairs))),
+        "expected_accords": sum(each[MODEL].tolist()),
         **found,
         "by_pair": {name: {m: plain[name][m] for m in MEASURES} for name in forecasts},
     }
     if excess is not None:
         ranking = Ranking(of(excess), table.happened)
-        out["excess"] = {
-            "average_precision": _plain(ranking.average_precision(table.weight)),
-            "auc": _plain(ranking.auc(table.weight)),
-        }
-    ranked = np.array(sorted((p.get(pair, 0.0) for pair in set(table.pairs)), reverse=True))
+        scores = {"average_precision": ranking.average_precision(table.weight), "auc": ranking.auc(table.weight)}
+        out["excess"] = plain_data(scores)
     by_agreement = []
     for key in dict.fromkeys(row.agreement_id for row in scored):
         members = [row for row in scored if row.agreement_id == key]
@@ -91,7 +90,7 @@ def score_case(
                 "direction": members[0].direction,
                 "pairs": [f"{row.state_a}-{row.state_b}" for row in members],
                 "p": chances,
-                "best_rank": 1 + int((ranked > max(chances)).sum()),
+                "best_rank": 1 + int((each[MODEL] > max(chances)).sum()),
             }
         )
     said = {"line": "line", "state_a": "state_a", "state_b": "state_b", "date": "written", "direction": "direction"}
@@ -167,14 +166,10 @@ def measured(
     for name in forecasts:
         row, gains = dict[str, object](), dict[str, object]()
         for k, (measure, sign) in enumerate(MEASURES.items()):
-            row[measure] = _plain(whole[name][k])
+            row[measure] = whole[name][k]
             bounds = interval(whole[name][k], drawn[name][:, k])
             row[f"{measure}_ci95"] = bounds and [max(bounds[0], 0.0), min(bounds[1], 1.0)]
             gain, more = sign * (whole[MODEL][k] - whole[name][k]), sign * (drawn[MODEL] - drawn[name])[:, k]
-            gains[measure] = {"value": _plain(gain), "ci95": interval(gain, more)}
-        out[name] = row if name == MODEL else {**row, "model_gains": gains}
+            gains[measure] = {"value": gain, "ci95": interval(gain, more)}
+        out[name] = plain_data(row if name == MODEL else {**row, "model_gains": gains})
     return out
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

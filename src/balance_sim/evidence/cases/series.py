@@ -136,18 +136,14 @@ def state_rows(series: Series, actors: Sequence[Actor], on: date, accords: Seque
         power = power or _latest(series, "capability", "cinc", one, on.year + 1, carry_years=0)
         known |= {one.code: power} if power else {}
     least = min((value for value, _ in known.values() if value > 0), default=1.0)
-    share = {one.code: known[one.code][0] if one.code in known else least for one in actors}
+    share = {one.code: known.get(one.code, (least, 0))[0] for one in actors}
     patrons = _patrons(share, accords)
     rows = []
     for one in sorted(actors, key=lambda each: each.code):
-        row = {"id": one.code, "name": one.name, "capability": short(share[one.code])}
-        guesses = ["reliability"]
-        if one.code in known:
-            sources = [f"capability: COW NMC {known[one.code][1]}"]
-        else:
-            sources = ["capability: no series has it; the least of the other states stands in"]
-        if one.code not in known or known[one.code][1] == on.year:
-            guesses.append("capability")
+        code, year = one.code, known.get(one.code, (least, None))[1]
+        said = f"COW NMC {year}" if year else "no series has it; the least of the other states stands in"
+        sources, guessed = [f"capability: {said}"], year in (None, on.year)
+        row = {"id": code, "name": one.name, "capability": short(share[code])}
         for field, name, column, label in (
             ("democracy", "democracy", "polyarchy", "V-Dem"),
             ("ideal_point", "ideal", "ideal_fp", "Bailey, Strezhnev, Voeten (final passage)"),
@@ -156,11 +152,11 @@ def state_rows(series: Series, actors: Sequence[Actor], on: date, accords: Seque
             row[field] = short(found[0]) if found else ""
             sources += [f"{field}: {label} {found[1]}"] if found else []
         row |= _capital(series, one, on, sources)
-        armed = nuclear_since(one.code, on)
+        armed = nuclear_since(code, on)
         sources += ["nuclear_since: Bleek (nuclear.csv)"] if armed else []
         row |= {"reliability": RELIABILITY, "autonomy": "0", "nuclear_since": str(armed or "")}
-        row |= {"patrons": ";".join(sorted(patrons.get(one.code, ())))}
-        rows.append(row | {"source": "; ".join(sources), "guesses": ";".join(guesses)})
+        row |= {"patrons": ";".join(sorted(patrons.get(code, ()))), "source": "; ".join(sources)}
+        rows.append(row | {"guesses": "reliability;capability" if guessed else "reliability"})
     return rows
 
 
@@ -185,7 +181,7 @@ def _capital(series: Series, one: Actor, on: date, sources: list[str]) -> Row:
         return {"latitude": "", "longitude": ""}
     now = frame[(frame["start"] <= day) & (frame["end"] >= day)]
     after, before = frame[frame["start"] > day], frame[frame["end"] < day]
-    row = (now.tail(1) if len(now) else after.head(1) if len(after) else before.tail(1)).iloc[0]
+    row = pd.concat([before.tail(1), after.head(1), now.tail(1)]).iloc[-1]
     sources.append("capital: COW capitals" + ("" if len(now) else ", of another year"))
     return {side: short(float(row[side])) for side in ("latitude", "longitude")}
 
@@ -363,21 +359,18 @@ def _alliances(series: Series, name: str, label: str, actors: Sequence[Actor], d
     begun = read.frame[read.frame["start"] < day]
     sides = [begun[["alliance_id", c]].set_axis(["id", "cow"], axis=1) for c in ("cow_a", "cow_b")]
     members = pd.concat(sides).groupby("id")["cow"].nunique()
-    frame = placed(begun, actors).sort_values("start", kind="stable")
-    frame = frame.assign(ended=frame["end"].where(frame["end"] < day))
-    phases = frame.groupby(["alliance_id", "a", "b"], sort=False)
-    last = phases.tail(1).set_index(["alliance_id", "a", "b"])
-    merged = last.assign(signed=phases["start"].min()).reset_index()
-    source = label + " id " + merged["alliance_id"].astype(str)
-    return merged[["a", "b", "kind"]].assign(
+    frame, keys = placed(begun, actors).sort_values("start", kind="stable"), ["alliance_id", "a", "b"]
+    phases = frame.groupby(keys, sort=False)
+    last = phases.tail(1).set_index(keys).assign(signed=phases["start"].min()).reset_index()
+    source = label + " id " + last["alliance_id"].astype(str)
+    return last.assign(
         name=source,
-        signed=merged["signed"],
-        in_force=merged["signed"],
-        ended=merged["ended"],
+        in_force=last["signed"],
+        ended=last["end"].where(last["end"] < day),
         precision="day",
-        multilateral=merged["alliance_id"].map(members) > 2,
+        multilateral=last["alliance_id"].map(members) > 2,
         source=source,
-    )
+    )[FIELDS]
 
 
 def _without(cow: pd.DataFrame, atop: pd.DataFrame) -> pd.DataFrame:
@@ -397,10 +390,9 @@ def _cooperation(series: Series, actors: Sequence[Actor], day: pd.Timestamp) -> 
     frame = frame[frame["signed"].notna() & (frame["signed"] < day)]
     later = frame["in_force"].notna() & (frame["in_force"] >= day)
     begun = frame["in_force"].where(frame["in_force"] >= frame["signed"], frame["signed"])
-    out = frame.assign(
+    return frame.assign(
         ended=frame["ended"].where((frame["ended"] < day) & (frame["ended"] >= begun)),
         name="DCAD " + frame["accord_id"].astype(str),
         source="DCAD 1.0 (Kinne 2020) " + frame["accord_id"].astype(str),
         in_force=begun.astype(object).mask(later, None),
-    )
-    return out[FIELDS]
+    )[FIELDS]

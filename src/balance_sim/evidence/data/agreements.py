@@ -133,17 +133,14 @@ def read_agreements(path: Path | str) -> Read:
     table.drop(table.dates("date")[0].isna(), "no date")
     when, precision = table.dates("date")
     a, b = (_cow(table, side, when) for side in "ab")
-    absent = a.isna() | b.isna()
-    table.drop(absent, "one side is no member of the state system on that date")
-    table.drop((a == b)[~absent], "both sides are the same state")
-    kept = table.text.index
-    rows = pd.Series([f"row{int(i) + 2}" for i in kept], index=kept)
-    columns = {"cow_a": a, "cow_b": b, "kind": kind, "stage": stage, "date": when, "precision": precision}
-    long = pd.DataFrame({name: column[kept] for name, column in columns.items()})
-    long = long.assign(
-        accord_id=table.words("id") if table.has("id") else rows,
-        multilateral=table.words("multilateral").str.lower().isin(["1", "true", "yes"]),
+    table.drop(a.isna() | b.isna(), "one side is no member of the state system on that date")
+    table.drop(a == b, "both sides are the same state")
+    multilateral = table.words("multilateral").str.lower().isin(["1", "true", "yes"])
+    long = table.kept(
+        cow_a=a, cow_b=b, kind=kind, stage=stage, date=when, precision=precision, multilateral=multilateral
     )
+    rows = [f"row{int(i) + 2}" for i in long.index]
+    long = long.assign(accord_id=table.words("id") if table.has("id") else rows)
     frame = ordered_pair(_one_row_each(long), ORDER)
     dates = pd.concat([frame[stage] for stage in ("signed", "in_force", "ended")]).dropna()
     return table.read(frame, years_of(dates), kinds=kinds)

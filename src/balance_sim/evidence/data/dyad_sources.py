@@ -219,15 +219,10 @@ def read_cow_alliances(path: Path | str) -> Read:
     table.drop_broken_pairs()
     start, end = table.parted("start", ALLIANCE_UNKNOWN)[0], table.parted("end", ALLIANCE_UNKNOWN, end=True)[0]
     table.drop(start.isna(), "no start")
-    table.drop((end < start)[table.text.index], "the spell ends before it starts")
-    kept = table.text.index
-    frame = table.dyads(
-        alliance_id=table.words("id"),
-        start=start[kept],
-        end=end[kept].where(end[kept] < pd.Timestamp(COW_LAST_DAY)),
-        **{name: _obligation(table, name) for name in _OBLIGATIONS},
-    )
-    frame, notes = _alliance_spells(frame)
+    table.drop(end < start, "the spell ends before it starts")
+    spells = table.kept(start=start, end=end.where(end < pd.Timestamp(COW_LAST_DAY)))
+    obligations = {name: _obligation(table, name) for name in _OBLIGATIONS}
+    frame, notes = _alliance_spells(table.dyads(alliance_id=table.words("id"), **spells, **obligations))
     return table.read(frame, (1816, COW_LAST_DAY.year), *notes, *_uncoded(table, _OBLIGATIONS))
 
 

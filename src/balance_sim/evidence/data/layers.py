@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.table import Read
+from balance_sim.model.threat import great_circle
 
 Floats = NDArray[np.float64]
 
-EARTH_KM = 6371.0088
 MILITARISED_YEARS = 10
+CARRY_YEARS = 5
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,12 @@ def membership(states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats
     return entry, leave
 
 
-def state_years(read: Read | None, column: str, states: Roster, years: NDArray[np.int64], carry_years: int) -> Floats:
-    """(T, n) the value of the year before, carried over gaps of `carry_years`; a new member's first value."""
+def state_years(read: Read | None, column: str, states: Roster, years: NDArray[np.int64]) -> Floats:
+    """(T, n) the value of the year before, carried over gaps of `CARRY_YEARS`; a new member's first value."""
     if read is None:
         return np.full((len(years), states.size), np.nan)
     frame = read.frame
-    first = int(years[0]) - 1 - carry_years
+    first = int(years[0]) - 1 - CARRY_YEARS
     span = np.arange(first, int(years[-1]) + 1)
     frame = frame[frame["cow"].isin(states.position.index) & frame["year"].isin(span) & frame[column].notna()]
     ends = frame["cow"].map(states.spells.groupby("cow")["end"].max())
@@ -84,13 +85,12 @@ def state_years(read: Read | None, column: str, states: Roster, years: NDArray[n
     frame = frame.assign(lasting=lasting).sort_values("lasting", kind="stable")
     values = np.full((len(span), states.size), np.nan)
     values[frame["year"].to_numpy() - first, frame["cow"].map(states.position).to_numpy()] = frame[column]
-    out = np.full((len(years), states.size), np.nan)
-    for back in range(1, carry_years + 2):
-        earlier = values[np.arange(len(years)) + 1 + carry_years - back]
-        out = np.where(np.isnan(out), earlier, out)
+    out = values[CARRY_YEARS:-1]
+    for back in range(1, CARRY_YEARS + 1):
+        out = np.where(np.isnan(out), values[CARRY_YEARS - back : -1 - back], out)
     joined = states.spells.groupby("iso3")["start"].min().dt.year.to_numpy()
     new = joined[None, :] >= years[:, None] - 1
-    return np.where(np.isnan(out) & new, values[carry_years + 1 :], out)
+    return np.where(np.isnan(out) & new, values[CARRY_YEARS + 1 :], out)
 
 
 def distances(
@@ -124,15 +124,6 @@ def _between_capitals(frame: pd.DataFrame, states: Roster, years: NDArray[np.int
     frame = frame.assign(place=frame["cow"].map(states.position)).sort_values("start").groupby("place").last()
     where = frame.reindex(np.arange(states.size))
     return great_circle(where["latitude"].to_numpy(float), where["longitude"].to_numpy(float))
-
-
-def great_circle(latitude: Floats, longitude: Floats) -> Floats:
-    """(n, n) distance in km on a sphere of the Earth's mean radius; degrees in. Haversine formula."""
-    lat, lon = np.radians(latitude), np.radians(longitude)
-    half = np.sin((lat[:, None] - lat[None, :]) / 2) ** 2
-    half += np.cos(lat[:, None]) * np.cos(lat[None, :]) * np.sin((lon[:, None] - lon[None, :]) / 2) ** 2
-    angle: Floats = 2 * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
-    return EARTH_KM * angle
 
 
 def contiguity(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:

@@ -36,6 +36,7 @@ HARDLY_EVER = 1e-9
 WHOLE_CHANGE = {f"change_{name}": 1.0 for name in CHANGING}
 """A year of the record is a start of its own: weights fitted to whole terms count a change as they count a level."""
 FURTHEST_KM = 20_100.0
+MONTH = 30.4375
 AT_WAR = 0.5
 """Intensity of war from which two states count as being at war, as in `model/classes.py`."""
 
@@ -54,7 +55,6 @@ def scenario_at(
     intercepts: dict[str, float] | None = None,
     propensity: Floats | None = None,
     years: int = 1,
-    step_days: float = 30.4375,
 ) -> Scenario:
     """The world on 1 January of a year, to be run for `years`.
 
@@ -81,7 +81,7 @@ def scenario_at(
         title=f"The record on 1 January {year}",
         start=start,
         end=date(year + years, 1, 1),
-        step_days=step_days,
+        step_days=MONTH,
         focal="quiet",
         capability=schema.CapabilityWeights(**tree["capability"]),
         states=tuple(_state(history, t, i, propensity) for i in who),

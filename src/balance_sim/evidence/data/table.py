@@ -238,12 +238,16 @@ class Table:
         return lines_of(self.path, rows)
 
     def drop(self, bad: pd.Series, reason: str) -> None:
-        """Leave out the rows where `bad` is true and remember why."""
-        mask = bad.to_numpy(dtype=bool)
+        """Leave out the rows where `bad` is true and remember why; rows that are left out already do not count."""
+        mask = bad[self.text.index].to_numpy(dtype=bool)
         if mask.any():
             first = [int(i) for i in self.text.index[mask][:5]]
             self.dropped.append(Dropped(reason, int(mask.sum()), tuple(self.lines(first))))
             self.text = self.text[~mask]
+
+    def kept(self, **columns: pd.Series) -> pd.DataFrame:
+        """A frame of columns, of the rows that are not left out."""
+        return pd.DataFrame({name: column[self.text.index] for name, column in columns.items()})
 
     def drop_blank(self, **reasons: str) -> None:
         """Leave out rows without a number in a column that they cannot do without, and say why."""
@@ -281,7 +285,7 @@ def open_table(
             head = first.cells if first is not None and first.line == 1 else []
     except FileNotFoundError:
         raise DataError("the file is not there", "Check the folder and the file's name", path=path) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         why = f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
         raise DataError(why, "Give a CSV file, plain or gzipped", path=path) from None
     except CsvFault as error:

@@ -66,8 +66,7 @@ def read_actors(path: Path | str, system: ActorSystem | None = None) -> Read:
     table = open_table(path, "actors", {"actor": names_of(ACTOR, system)}, ("actor",))
     actor = labels(table, "actor", table.same(pd.NaT, "datetime64[s]"), system)
     table.drop(actor == "", NO_ACTOR)
-    frame = pd.DataFrame({"actor": actor[actor != ""]}).drop_duplicates().reset_index(drop=True)
-    return table.read(frame, None)
+    return table.read(table.kept(actor=actor).drop_duplicates().reset_index(drop=True), None)
 
 
 def read_presence(path: Path | str, system: ActorSystem | None = None, conflicts: Twice = "refuse") -> Read:
@@ -81,16 +80,17 @@ def read_presence(path: Path | str, system: ActorSystem | None = None, conflicts
     if not table.has("present"):
         table.needs("start", "end")
         start, end = table.dates("start")[0], table.dates("end", end=True)[0]
-        frame = pd.DataFrame({"actor": labels(table, "actor", start, system), "start": start, "end": end})
+        actor = labels(table, "actor", start, system)
         table.refuse("end", start > end, "the end lies before the start", "Correct one of the two")
-        table.drop(frame["actor"] == "", NO_ACTOR)
-        frame = frame[frame["actor"] != ""].sort_values(["actor", "start"], na_position="first", kind="stable")
+        table.drop(actor == "", NO_ACTOR)
+        frame = table.kept(actor=actor, start=start, end=end)
+        frame = frame.sort_values(["actor", "start"], na_position="first", kind="stable")
         return table.read(frame.reset_index(drop=True), None)
     when = moments(table)
     actor, present = labels(table, "actor", when, system), table.flag("present")
-    frame = pd.DataFrame({"actor": actor, "date": when, "present": present})
     table.drop(actor == "", NO_ACTOR)
-    frame, notes = _settled(table, frame[actor != ""], ["present"], conflicts, ACTOR_AGAIN)
+    frame = table.kept(actor=actor, date=when, present=present)
+    frame, notes = _settled(table, frame, ["present"], conflicts, ACTOR_AGAIN)
     return table.read(frame.assign(_row=frame.index), span(frame), *notes)
 
 
@@ -105,7 +105,7 @@ def read_state_covariates(
     when = moments(table)
     actor = labels(table, "actor", when, system)
     table.drop(actor == "", "no member of the state system on that date")
-    frame = pd.DataFrame({"actor": actor[actor != ""], "date": when[actor != ""]})
+    frame = table.kept(actor=actor, date=when)
     return _covariates(table, frame, columns, conflicts, ACTOR_AGAIN)
 
 
@@ -168,13 +168,10 @@ def _dyad_frame(table: Table, system: ActorSystem | None, *, directed: bool = Fa
     a, b = labels(table, "a", when, system), labels(table, "b", when, system)
     raw = (table.words("a") == "") | (table.words("b") == "")
     table.drop(raw, NO_ACTOR)
-    lost = ((a == "") | (b == "")) & ~raw
-    table.drop(lost[table.text.index], "one side is no member of the state system on that date")
-    same = (a == b) & (a != "")
-    table.drop(same[table.text.index], "both sides are the same actor")
-    a, b, when = (column[table.text.index] for column in (a, b, when))
+    table.drop((a == "") | (b == ""), "one side is no member of the state system on that date")
+    table.drop(a == b, "both sides are the same actor")
     swap = (a > b) & (not directed)
-    return pd.DataFrame({"a": a.where(~swap, b), "b": b.where(~swap, a), "date": when, "swapped": swap})
+    return table.kept(a=a.where(~swap, b), b=b.where(~swap, a), date=when, swapped=swap)
 
 
 def _mirrored(frame: pd.DataFrame, table: Table) -> list[str]:

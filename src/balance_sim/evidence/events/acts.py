@@ -62,9 +62,9 @@ def _joint(days: Iterable[object], groups: Iterable[tuple[int, ...]], kind: str)
     return _rows((on, kind, group, (), (), False) for on, group in pairs if len(group) > 1)
 
 
-def _bilateral(days: pd.Series, a: pd.Series, b: pd.Series, kind: str = "visit") -> pd.DataFrame:
-    """Acts that two states commit together, no target told."""
-    return _joint(days, map(_states, zip(a, b, strict=True)), kind)
+def _bilateral(rows: pd.DataFrame, kind: str = "visit") -> pd.DataFrame:
+    """Acts that two states commit together, no target told. rows: day, a, b."""
+    return _joint(rows["day"], map(_states, zip(rows["a"], rows["b"], strict=True)), kind)
 
 
 def read_exercises(path: Path | str) -> Read:
@@ -76,14 +76,13 @@ def read_exercises(path: Path | str) -> Read:
     table = open_table(path, "MME exercises", *_EXERCISES)
     start = table.dates("start")[0]
     table.drop(start.isna(), "no first day")
-    listed = pd.DataFrame({"id": table.words("id"), "day": start[table.text.index]}).drop_duplicates("id")
+    listed = table.kept(id=table.words("id"), day=start).drop_duplicates("id")
     who = open_table(_beside(path), "MME participants", *_PARTICIPANTS)
     joined = pd.DataFrame({"id": who.words("id")}).merge(listed, on="id", how="left").set_index(who.text.index)
     cow = _cow(who, joined["day"])
     who.drop(joined["day"].isna(), "an exercise that is not in the list, or has no day")
-    who.drop(cow[who.text.index].isna(), "no member of the state system on that day")
-    kept = who.text.index
-    groups = cow[kept].groupby(joined["id"][kept]).agg(_states)
+    who.drop(cow.isna(), "no member of the state system on that day")
+    groups = who.kept(id=joined["id"], cow=cow).groupby("id")["cow"].agg(_states)
     table.drop(~table.words("id").isin(groups.index[groups.map(len) > 1]), "fewer than two states that are told")
     listed = listed[listed["id"].isin(table.words("id"))]
     frame = _joint(listed["day"], listed["id"].map(groups), "exercise")
@@ -125,9 +124,8 @@ def read_us_visits(path: Path | str) -> Read:
     start = table.dates("start")[0]
     cow = convert(state_iso3(table.words("state")), start, "iso3", "cow")
     table.drop(start.isna(), "no day")
-    table.drop(cow[table.text.index].isna(), "the place visited is no member of the state system on that day")
-    rows = table.text.index
-    frame = _bilateral(start[rows], table.same(USA), cow[rows]).drop_duplicates().reset_index(drop=True)
+    table.drop(cow.isna(), "the place visited is no member of the state system on that day")
+    frame = _bilateral(table.kept(day=start, a=table.same(USA), b=cow)).drop_duplicates().reset_index(drop=True)
     return table.read(frame, years_of(frame["day"], VISITS_LAST))
 
 
@@ -138,12 +136,10 @@ def read_china_visits(path: Path | str) -> Read:
     start = day(year)[0]
     cow = convert(table.words("iso3"), start, "iso3", "cow")
     table.drop(year.isna(), "no year")
-    table.drop(cow[table.text.index].isna(), "no member of the state system in that year")
-    rows = table.text.index
-    again = pd.DataFrame({"year": year[rows], "name": name[rows], "cow": cow[rows]}).duplicated()
+    table.drop(cow.isna(), "no member of the state system in that year")
+    again = table.kept(year=year, name=name, cow=cow).duplicated()
     table.drop(again, "the same leader, country and year again")
-    rows = table.text.index
-    frame = _bilateral(start[rows], table.same(CHINA), cow[rows])
+    frame = _bilateral(table.kept(day=start, a=table.same(CHINA), b=cow))
     return table.read(frame, years_of(frame["day"]))
 
 
@@ -154,14 +150,12 @@ def read_trips(path: Path | str) -> Read:
     memory: LeaderCountryISO, CountryVisitedISO, TripStartDate; the file itself was not at hand. Raises DataError."""
     table = open_table(path, "COLT trips", *_TRIPS)
     start = table.dates("start")[0]
-    sides = [convert(state_iso3(table.words(side)), start, "iso3", "cow") for side in ("leader", "visited")]
+    a, b = (convert(state_iso3(table.words(side)), start, "iso3", "cow") for side in ("leader", "visited"))
     table.drop(start.isna(), "no first day")
-    for side, what in zip(sides, ("leader's country", "country visited"), strict=True):
-        table.drop(side[table.text.index].isna(), f"the {what} is no member of the state system on that day")
-    rows = table.text.index
-    table.drop(sides[0][rows] == sides[1][rows], "a trip at home")
-    rows = table.text.index
-    frame = _bilateral(start[rows], sides[0][rows], sides[1][rows])
+    table.drop(a.isna(), "the leader's country is no member of the state system on that day")
+    table.drop(b.isna(), "the country visited is no member of the state system on that day")
+    table.drop(a == b, "a trip at home")
+    frame = _bilateral(table.kept(day=start, a=a, b=b))
     return table.read(frame, years_of(frame["day"]))
 
 
@@ -213,28 +207,24 @@ def read_arms(path: Path | str) -> Read:
     table = open_table(path, "arms deliveries", *_ARMS)
     table.drop_blank(year="no year", sender="no sender", receiver="no receiver")
     table.drop(table.integer("sender") == table.integer("receiver"), "both sides are the same state")
-    start = day(table.year("year"))[0]
-    frame = _bilateral(start, table.integer("sender"), table.integer("receiver"), "arms_or_basing")
+    dated = table.kept(day=day(table.year("year"))[0], a=table.integer("sender"), b=table.integer("receiver"))
+    frame = _bilateral(dated, "arms_or_basing")
     return table.read(frame, years_of(frame["day"], ARMS_LAST))
 
 
-def read_acts(path: Path | str, kinds: Iterable[str] = ()) -> Read:
+def read_acts(path: Path | str) -> Read:
     """Dated acts of any kind: `date`, `kind`, `principals`, and perhaps `guests` and `targets`.
 
-    States are ISO codes or names, separated by `;` or `|`; a blank `targets` leaves them to the model's rule. kinds:
-    those that a file may name (all, if none are given). Raises DataError."""
+    States are ISO codes or names, separated by `;` or `|`; a blank `targets` leaves them to the model's rule. Raises
+    DataError."""
     table = open_table(path, "dated acts", *_GENERIC)
     start, kind = table.dates("date")[0], table.words("kind")
-    allowed = sorted(kinds)
-    if allowed:
-        table.refuse("kind", ~kind.isin(allowed), "no kind of event has this name", f"Use {', '.join(allowed)}")
     table.refuse("date", start.isna(), "an act needs a date", "Write YYYY-MM-DD, YYYY-MM or YYYY")
     roles = {role: _several(table, role, start) for role in ("principals", "guests", "targets")}
-    together = roles["principals"].map(len) + roles["guests"].map(len) + roles["targets"].map(len)
-    table.drop((roles["principals"].map(len) == 0) | (together < 2), "fewer than two states")
-    rows = table.text.index
-    columns = [start[rows], kind[rows], *(roles[role][rows] for role in roles)]
-    frame = _rows((*cells, bool(cells[-1])) for cells in zip(*columns, strict=True))
+    sizes = pd.DataFrame({role: group.map(len) for role, group in roles.items()})
+    table.drop((sizes["principals"] == 0) | (sizes.sum(axis=1) < 2), "fewer than two states")
+    rows = table.kept(day=start, kind=kind, **roles)
+    frame = _rows((*cells, bool(cells[-1])) for cells in rows.itertuples(index=False))
     return table.read(frame, years_of(frame["day"]))
 
 
@@ -258,7 +248,8 @@ def read_recorded_visits(path: Path | str) -> Read:
     """Visits and meetings among the events of ICEWS, made or hosted, of a dyad and day once. Raises DataError."""
     read = read_icews(path)
     rows = read.frame[read.frame["text"].str.lower().isin(RECORDED_VISITS)]
-    frame = _bilateral(rows["day"], rows["cow_a"], rows["cow_b"]).drop_duplicates().reset_index(drop=True)
+    rows = rows[["day", "cow_a", "cow_b"]].set_axis(["day", "a", "b"], axis=1)
+    frame = _bilateral(rows).drop_duplicates().reset_index(drop=True)
     return Read(frame, replace(read.report, source="visits recorded by ICEWS", rows_kept=len(frame)))
 
 

@@ -36,8 +36,8 @@ class Periods:
         step = {"year": "YS", "quarter": "QS", "month": "MS"}[length]
         edges = pd.date_range(f"{first}-01-01", f"{last + 1}-01-01", freq=step)
         days = (edges - pd.Timestamp("1970-01-01")).days.to_numpy(np.float64)
-        names = [{"year": f"{e:%Y}", "quarter": f"{e:%Y}-q{e.quarter}", "month": f"{e:%Y-%m}"}[length] for e in edges]
-        return Periods(days[:-1], days[1:], tuple(names[:-1]))
+        names = edges[:-1].to_period({"year": "Y", "quarter": "Q", "month": "M"}[length]).astype(str)
+        return Periods(days[:-1], days[1:], tuple(names.str.replace("Q", "-q")))
 
     def place(self, days: Floats) -> Ints:
         """The period of each day; -1 outside."""

@@ -153,9 +153,6 @@ class Exposures:
         self.study, self.weights, self.concave = study, weights, concave
         self.half = half or {kind: own["half_life_days"] for kind, own in weights.items()}
         self._aims: dict[tuple[str, str], Aims] = {}
-        for kind in study.acts.kinds:
-            if kind not in weights:
-                raise DataError("no kind of event has this name", f"Use {', '.join(sorted(weights))}", value=kind)
 
     def columns(self, columns: Sequence[Column], when: str = "now", acts: ActSets | None = None) -> Floats:
         """(N, c) evidence in nats, as it enters eta - alpha. when: `now`, `lead` (acts to come) or `stale` (acts five

@@ -120,10 +120,9 @@ def _finished(table: Table, day: pd.Series, **columns: pd.Series) -> Read:
         ((frame["source"] == frame["target"]) & (frame["source"] != ""), "both sides are the same state"),
         (cow[0].isna() | cow[1].isna(), "one side is no member of the state system on that date"),
     ):
-        table.drop(bad[table.text.index], why)
-    rows = table.text.index
-    frame = frame.loc[rows].assign(cow_a=cow[0][rows].astype(np.int64), cow_b=cow[1][rows].astype(np.int64))
-    frame = frame.drop(columns=[*sides]).reset_index(drop=True)
+        table.drop(bad, why)
+    frame = frame.drop(columns=[*sides]).assign(cow_a=cow[0], cow_b=cow[1]).loc[table.text.index]
+    frame = frame.astype({"cow_a": np.int64, "cow_b": np.int64}).reset_index(drop=True)
     return table.read(frame, years_of(frame["day"]))
 
 
