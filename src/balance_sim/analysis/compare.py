@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from balance_sim.model.core import Floats
 from balance_sim.pool.errors import WrongRequest, no_results
 from balance_sim.pool.plain import OneLine, plain_data
 from balance_sim.replications.outcomes import fixed_beforehand, least_jump
@@ -35,7 +35,6 @@ from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.stats.intervals import t_quantile, welch
 
-Floats = npt.NDArray[np.float64]
 Arms = tuple[tuple[Result, str], tuple[Result, str]]  # a study and one of its arms, left and right
 Pieces = list[tuple[dict[str, Any], bool, pd.DataFrame, pd.DataFrame]]  # front, paired, outcomes, dyads
 

@@ -6,22 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 
-from balance_sim.replications.parameter_draws import (
-    CODING,
-    LARGEST_DRAWS,
-    drawn_priors,
-    posterior_draws,
-    prior_draws,
-)
+from balance_sim.model.core import Floats
+from balance_sim.replications.parameter_draws import CODING, LARGEST_DRAWS, drawn_priors, posterior_draws, prior_draws
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Scenario
-
-Floats = npt.NDArray[np.float64]
 
 
 def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:

@@ -25,10 +25,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Baseline, World
+from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Baseline, Bools, Floats, Ints, Keys, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
@@ -42,10 +41,6 @@ from balance_sim.replications.filtered import TalksAtStart, in_force_of
 from balance_sim.replications.outcomes import NEW_ORIGINS
 from balance_sim.results.result import Result
 from balance_sim.stats.lags import mixed_chance, signed_from_age, signed_within
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 NODES = 4  # of the Gauss-Legendre rule over a step, or over a part of one
 RUNS = 32  # of a study that are simulated again, if no other number is asked for
@@ -84,9 +79,7 @@ class DyadProbabilities:
     openings: Floats
 
 
-def probabilities_along(
-    worlds: Worlds, arm: str, seed: int, runs: npt.NDArray[np.uint64], sought: Sought
-) -> DyadProbabilities:
+def probabilities_along(worlds: Worlds, arm: str, seed: int, runs: Keys, sought: Sought) -> DyadProbabilities:
     """Simulate replications of an arm and integrate the hazard of every dyad along them."""
     world = worlds.arms[arm]
     weight = per_consent(world, sought)  # (S, M)
@@ -231,7 +224,7 @@ def dyad_probabilities(
     return {(a, b): float(p) for (a, b), p in zip(dyads, either, strict=True)}
 
 
-def _integrated(result: Result, world: World, p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _integrated(result: Result, world: World, p: Floats) -> Floats:
     """(P,) probabilities with what a calibration leaves uncertain: each dyad's factor, and the level unless drawn."""
     scenario = result.scenario
     variance = 0.0 if result.draws else scenario.calibration.level_variance

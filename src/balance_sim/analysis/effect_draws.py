@@ -15,13 +15,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from balance_sim.analysis.expected_effect import forms, parts
 from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, World, once
+from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plain import OneLine
 from balance_sim.pool.processes import map_in_order
@@ -32,8 +31,6 @@ from balance_sim.replications.parameter_draws import CODING, Draws, at, posterio
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.stats.variance import known_alone, shapley_effects
-
-Floats = npt.NDArray[np.float64]
 
 COUNTER = DIRECTIONS.index("counter")
 COLUMNS = ("level", "picture", "threat", "rest", "total")
@@ -101,14 +98,7 @@ def _named(ks: range) -> str:
     return f"draws {ks.start + 1} to {ks.stop}"
 
 
-def effects_over(
-    scenario: Scenario,
-    draws: Draws,
-    arm: str,
-    *,
-    workers: int = 1,
-    progress: Tell = None,
-) -> Floats:
+def effects_over(scenario: Scenario, draws: Draws, arm: str, *, workers: int = 1, progress: Tell = None) -> Floats:
     """(D, 5) COLUMNS of each draw, whatever the number of workers.
 
     Parameters
@@ -199,7 +189,7 @@ class VarianceShares:
     sd_if_known: Mapping[str, float]
 
 
-def walks_between(draws: Draws, groups: Mapping[str, Sequence[int]], count: int) -> tuple[Draws, npt.NDArray[np.int64]]:
+def walks_between(draws: Draws, groups: Mapping[str, Sequence[int]], count: int) -> tuple[Draws, Ints]:
     """The draws that lie between pairs of draws, and (count, G) the order in which groups are exchanged.
 
     Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one group more of the second.

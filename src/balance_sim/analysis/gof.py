@@ -29,11 +29,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.analysis.dyad_probabilities import both_consent
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DAYS_PER_YEAR, Opportunities, Thinning, World
+from balance_sim.model.core import DAYS_PER_YEAR, Bools, Floats, Ints, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import chance_under_way
@@ -44,10 +43,6 @@ from balance_sim.replications.gof import Agreements, GofComparison, Group, Span,
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Accord, Scenario
 from balance_sim.stats.networks import MahalanobisFit
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 AGES = 48
 """Ages of talks under way at the start that are told apart, up to `LONG` times their mean length."""
@@ -103,11 +98,7 @@ class GoodnessOfFit(OneLine):
         out: dict[str, Any] = plain_data(
             {
                 "about": self.about,
-                "span": {
-                    "first": found.span.first.isoformat(),
-                    "last": last.isoformat(),
-                    "years": found.span.years,
-                },
+                "span": {"first": found.span.first.isoformat(), "last": last.isoformat(), "years": found.span.years},
                 "replications": found.replications,
                 "agreements": found.observed,
                 "p": found.p,
@@ -304,12 +295,7 @@ class FilteredClocks:
     (M,) kinds that do; held: (P, M) signed and not yet in force; chance: by step, (P, M) probability of a signature."""
 
     def __init__(self, worlds: Worlds, lasted: Floats, events: Events, counts: Bools) -> None:
-        self.world, self.baseline, self.events, self.counts = (
-            worlds.reference,
-            worlds.baseline,
-            events,
-            counts,
-        )
+        self.world, self.baseline, self.events, self.counts = (worlds.reference, worlds.baseline, events, counts)
         world, ladder, shape = self.world, self.world.ladder, lasted.shape
         under_way = chance_under_way(world, self.baseline).reshape(-1, *shape)[0]
         width = LONG * ladder.talks_days / AGES  # (M,)

@@ -11,12 +11,11 @@ from math import comb
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import standing, step_before, with_participants
-from balance_sim.model.core import DIRECTIONS, World
+from balance_sim.model.core import DIRECTIONS, Floats, Ints, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
 from balance_sim.pool.plain import plain_data
@@ -28,8 +27,6 @@ from balance_sim.replications.spans import WillingnessOverTime, at_start, course
 from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Event, Scenario
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 StateSet = tuple[int, ...]
 Verdict = Literal["supported", "not supported", "inconclusive"]
 

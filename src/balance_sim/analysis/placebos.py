@@ -17,17 +17,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from balance_sim.analysis.participants import (
-    COUNTER,
-    Participants,
-    PlaceboComparison,
-    PlaceboFamily,
-    difference,
-)
+from balance_sim.analysis.participants import COUNTER, Participants, PlaceboComparison, PlaceboFamily, difference
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import World
+from balance_sim.model.core import Ints, World
 from balance_sim.model.world import by_audience, compile_world
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
@@ -41,8 +34,6 @@ from balance_sim.scenario.schema import Event, Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 PARTICIPANTS, DATES = 199, 50  # placebos wanted of each family
 COLUMNS = ["family", "label", "effect", "is_event"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.model.core import Floats
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.world import compile_world
 from balance_sim.replications.arms import compile_arms
@@ -64,7 +64,7 @@ def relations_by_week(scenario: Scenario, reference: str, arm: str) -> tuple[pd.
     return table[table["day"] >= 0], {window: float(middle[k]) for window, k in ends.items() if k is not None}
 
 
-def _relations(world: World, baseline: Baseline, cast: EventRoles) -> npt.NDArray[np.float64]:
+def _relations(world: World, baseline: Baseline, cast: EventRoles) -> Floats:
     """(steps, n) how each state sees the host at each step."""
     world = in_spans(world, np.arange(world.steps + 1))
     state, out = at_start(world), []

@@ -7,27 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.model.core import Bools, Floats
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plain import OneLine, plain_data
 from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.results.estimates import columns_by_arm
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed
-from balance_sim.stats.indices import (
-    FEW_POINTS,
-    FEW_ROWS,
-    FEWEST,
-    Index,
-    morris_effects,
-    sobol_indices,
-    variance_split,
-)
+from balance_sim.stats.indices import FEW_POINTS, FEW_ROWS, FEWEST, Index, morris_effects, sobol_indices, variance_split
 from balance_sim.stats.intervals import runs_wanted, spread_over
-
-Floats = npt.NDArray[np.float64]
 
 PRECISION = 0.1  # half-width of a 95 % interval of a mean or an effect, in the outcome's unit
 INDEX_PRECISION = 0.05  # the same of an index
@@ -170,7 +160,7 @@ class OutcomeMatrices:
     values: dict[Quantity, Floats]
     points: list[int]
     left_out: list[str]
-    alike: dict[str, npt.NDArray[np.bool_]]
+    alike: dict[str, Bools]
     reference: str
     smooth: frozenset[str]  # outcomes with filtered estimates, which stand in their place
     steps: Mapping[str, float]  # of shares, as `outcomes.least_jump` takes them

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import aligned_with, fear_of, feared, step_before
-from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
+from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
@@ -23,10 +22,6 @@ from balance_sim.replications.filtered import Windows
 from balance_sim.replications.spans import at_start
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import signed_within
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 COUNTER = DIRECTIONS.index("counter")
 ONE_OUTSIDE = "1 state takes no part in the focal event: no dyad can count"

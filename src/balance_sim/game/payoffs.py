@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.game.plan import Game
+from balance_sim.model.core import Floats
 from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.expected import Estimator
@@ -25,7 +25,6 @@ from balance_sim.results.result import Result
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
 
-Floats = npt.NDArray[np.float64]
 CHUNK = 2  # draws a task
 
 

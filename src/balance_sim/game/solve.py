@@ -8,7 +8,6 @@ from itertools import permutations, product
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.game.checks import arm_of
 from balance_sim.game.payoffs import effects_by_theory, effects_over, expected_effects, payoffs, simulated_effects
@@ -31,6 +30,7 @@ from balance_sim.game.solution import (
     Solution,
 )
 from balance_sim.game.study import GameStudy
+from balance_sim.model.core import Bools, Floats
 from balance_sim.replications.jobs import Progress
 from balance_sim.replications.parameter_draws import Draws
 from balance_sim.scenario.defaults import presets
@@ -40,9 +40,6 @@ from balance_sim.stats.equilibria import Equilibrium, nash_equilibria
 from balance_sim.stats.games import best_replies, expected_payoffs, pure_equilibria, sequential
 from balance_sim.stats.intervals import student_half_width
 from balance_sim.stats.quantal_response import quantal_response
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 PRECISIONS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
 """Of quantal response, in units of one over the mean range of a player's payoffs."""

@@ -199,10 +199,7 @@ def _read(
         for moment in (name for name, step in moments if step == view.step):
             stamp = {"arm": arm, "moment": moment, "date": date}
             for (a, b), (terms, rates, feared) in pairs.items():
-                sides = {
-                    a: _side(worlds, account, state, view, a, b),
-                    b: _side(worlds, account, state, view, b, a),
-                }
+                sides = {a: _side(worlds, account, state, view, a, b), b: _side(worlds, account, state, view, b, a)}
                 for side, parts in sides.items():
                     terms += [
                         stamp

@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import fields
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.analysis.mechanisms.data import (
@@ -24,6 +23,7 @@ from balance_sim.analysis.mechanisms.data import (
 )
 from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.model.engine import begin
 from balance_sim.model.network import enter, refresh
 from balance_sim.model.news import members
@@ -36,10 +36,6 @@ from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.replications.arms import TENSIONS, VISIBILITIES
 from balance_sim.replications.outcomes import ACCELERATED_DAYS
 from balance_sim.stats.intervals import mean_interval
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 STRATA = 5
 SHUFFLES = 999
@@ -172,10 +168,7 @@ def tense(r: StudyData) -> MechanismEstimate:
         of_arm, of_base = r.columns(outcome, arm, base, low).T[:2]
         effects[factor] = PairedColumns(of_arm, of_base, r.smooth(outcome))
         share, lo, hi = ratio(effects[factor], PairedColumns.of(of_base, smooth=r.smooth(outcome)))
-        by_tension[f"{factor:g}"] = detail_of(effects[factor]) | {
-            "per_base": share,
-            "per_base_ci95": [lo, hi],
-        }
+        by_tension[f"{factor:g}"] = detail_of(effects[factor]) | {"per_base": share, "per_base_ci95": [lo, hi]}
     least, most = TENSIONS
     return mean_of(effects[most] - effects[least], detail={"by_tension": by_tension})
 

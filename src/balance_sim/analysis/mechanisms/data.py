@@ -8,13 +8,13 @@ from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import Floats, Ints
 from balance_sim.replications.outcomes import FILTERED, NEW, Outcome, least_jump
 from balance_sim.replications.scene import EventRoles, focal_roles
 from balance_sim.replications.tables import positions
@@ -24,7 +24,6 @@ from balance_sim.stats.intervals import NORMAL, fieller, paired_interval, spread
 if TYPE_CHECKING:
     from balance_sim.results.result import Result
 
-Floats = npt.NDArray[np.float64]
 
 NO_EXTRA = "the extra arms were not run (`--no-mechanisms`, or a folder that was begun without them)"
 NO_HOST = "the focal event names no host in the roster"
@@ -285,7 +284,7 @@ class StudyData:
         return ByDyad(effect, error, control, int(rows["n"].iloc[0]))
 
     @cached_property
-    def runs(self) -> npt.NDArray[np.int64]:
+    def runs(self) -> Ints:
         """Numbers of the runs that the study's arms have."""
         frame = self.result.by_run.frame()
         return frame.loc[frame["arm"] == self.reference, "run"].to_numpy(np.int64)
