@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from balance_sim.analysis.expected_effect import largest_first
 from balance_sim.model.core import Floats
 from balance_sim.pool.errors import WrongRequest, no_results
 from balance_sim.pool.plain import OneLine, plain_data
@@ -308,5 +309,4 @@ def _dyads_frame(arms: Arms, *, alike: bool) -> pd.DataFrame:
         lo=difference - half,
         hi=difference + half,
     )
-    order = np.lexsort((frame["b"], frame["a"], -np.abs(difference)))
-    return frame.iloc[order].reset_index(drop=True)
+    return largest_first(frame, difference)

@@ -1,15 +1,13 @@
 """The headline effect over draws of the parameters: how wide it is before and after the data, and what makes it so.
 
-For each joint draw of the parameters the *expected* estimator gives the control arm's level, the effect on
-counter-balancing security agreements within the longest window, and its two channels. Classes of dyads stay as written,
-so that every draw counts the same dyads. The 95 % interval over draws of the posterior (or the prior) is what is not
-known of the parameters; Monte Carlo error is no part of it, for nothing is simulated. Theories are the shipped presets
-at one base rate, each with the weight that stacking gave it (`stats.stacking`) where the scenario's own record could
-score them."""
+The *expected* estimator gives each joint draw's level, effect and channels. Classes of dyads stay as written, so that
+every draw counts the same dyads. The 95 % interval over draws is what is not known of the parameters; nothing is
+simulated, so Monte Carlo error is no part of it. Theories are the shipped presets at one base rate, each with its
+weight by stacking (`stats.stacking`) where the scenario's own record could score them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -18,7 +16,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from balance_sim.analysis.expected_effect import forms, parts
-from balance_sim.analysis.placebos import Placebos, placebos
+from balance_sim.analysis.placebos import placebos
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
 from balance_sim.pool.errors import WrongRequest
@@ -32,7 +30,6 @@ from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.stats.variance import known_alone, shapley_effects
 
-COUNTER = DIRECTIONS.index("counter")
 COLUMNS = ("level", "picture", "threat", "rest", "total")
 """Of each draw: the control arm's level, the parts of the effect, and the effect."""
 CHUNK = 25  # draws a task
@@ -72,7 +69,7 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     """COLUMNS of an arm, by the expected estimator, from counter-balancing dyads alone.
 
     worlds: the control arm and the arm. Picture and threat are 0 in an arm without the focal event."""
-    counter = np.flatnonzero(worlds.baseline.direction == COUNTER)
+    counter = np.flatnonzero(worlds.baseline.direction == DIRECTIONS.index("counter"))
     estimator, known = Estimator(worlds), list[tuple[World, float]]()
     longest = estimator.windows.longest
     windows = replace(estimator.windows, days=(longest,))
@@ -90,7 +87,6 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
 
 
 def _effects(scenario: Scenario, draws: Draws, arms: tuple[str, str], ks: range) -> list[tuple[float, ...]]:
-    """COLUMNS of some draws. arms: control, treatment."""
     return [effect_of(compile_arms(at(scenario, draws, k), arms), arms[1]) for k in ks]
 
 
@@ -98,25 +94,23 @@ def _named(ks: range) -> str:
     return f"draws {ks.start + 1} to {ks.stop}"
 
 
-def effects_over(scenario: Scenario, draws: Draws, arm: str, *, workers: int = 1, progress: Tell = None) -> Floats:
-    """(D, 5) COLUMNS of each draw, whatever the number of workers.
-
-    Parameters
-    ----------
-    scenario : complete; its classes stay those as written
-    draws : joint draws of its parameters
-    arm : beside the control arm
-    workers : processes
-    progress : called with draws done and all
-    """
-    chunks = [range(first, min(first + CHUNK, len(draws))) for first in range(0, len(draws), CHUNK)]
-    work = partial(_effects, scenario, draws, (scenario.reference_arm, arm))
-    rows: list[tuple[float, ...]] = []
+def over_draws[R](
+    work: Callable[[range], list[R]], draws: Draws, chunk: int, workers: int, progress: Tell = None
+) -> list[R]:
+    """What `work` gives of each draw, a chunk of them at a time, whatever the number of workers."""
+    chunks = [range(first, min(first + chunk, len(draws))) for first in range(0, len(draws), chunk)]
+    out: list[R] = []
     for found in map_in_order(work, chunks, workers, _named):
-        rows += found
+        out += found
         if progress:
-            progress(len(rows), len(draws))
-    return np.array(rows).reshape(-1, len(COLUMNS))
+            progress(len(out), len(draws))
+    return out
+
+
+def effects_over(scenario: Scenario, draws: Draws, arm: str, *, workers: int = 1, progress: Tell = None) -> Floats:
+    """(D, 5) COLUMNS of each joint draw of a complete scenario's parameters."""
+    work = partial(_effects, scenario, draws, (scenario.reference_arm, arm))
+    return np.array(over_draws(work, draws, CHUNK, workers, progress)).reshape(-1, len(COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -150,8 +144,7 @@ class DrawnEffect:
     def found(draws: Draws, values: Floats) -> DrawnEffect:
         """values: (D, 5), as `effects_over` gives them."""
         of = {name: OverDraws.of(values[:, k]) for k, name in enumerate(COLUMNS)}
-        marks = np.quantile(values[:, COLUMNS.index("total")], QUANTILES)
-        return DrawnEffect(len(draws), draws.sha256, of, tuple(map(float, marks)))
+        return DrawnEffect(len(draws), draws.sha256, of, tuple(map(float, np.quantile(values[:, -1], QUANTILES))))
 
     def in_short(self) -> dict[str, float]:
         """Draws, mean, median and the ends of the 95 % interval of the effect."""
@@ -190,10 +183,9 @@ class VarianceShares:
 
 
 def walks_between(draws: Draws, groups: Mapping[str, Sequence[int]], count: int) -> tuple[Draws, Ints]:
-    """The draws that lie between pairs of draws, and (count, G) the order in which groups are exchanged.
+    """The draws between pairs of draws, and (count, G) the order in which groups, taken as independent, are exchanged.
 
-    Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one group more of the second.
-    Groups are taken to be independent of each other."""
+    Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one group more of the second."""
     columns, rng = list(groups.values()), np.random.default_rng(len(draws))
     order = rng.permuted(np.tile(np.arange(len(columns)), (count, 1)), axis=1)
     rows = []
@@ -211,14 +203,14 @@ def variance_shares(
     """What carries the spread of an arm's effect. total: (D,) effect of each draw; walks: at most half of the draws."""
     groups = grouped(draws.paths)
     between, order = walks_between(draws, groups, walks)
-    inner = effects_over(scenario, between, arm, workers=workers, progress=progress)[:, COLUMNS.index("total")]
+    inner = effects_over(scenario, between, arm, workers=workers, progress=progress)[:, -1]
     ends = total[: 2 * walks].reshape(-1, 2)
     whole = np.column_stack([ends[:, 0], inner.reshape(walks, -1), ends[:, 1]])
     ordered = np.sort(total)
     place = (np.searchsorted(ordered, whole) + np.searchsorted(ordered, whole, side="right")) / (2 * len(total))
     found = shapley_effects(place, order)
     sd, single = float(total.std()), known_alone(total, draws.values)
-    first = [int(k) for k in np.argsort(-single, kind="stable")[:TOP] if single[k] > 0]
+    first = [k for k in np.argsort(-single, kind="stable")[:TOP] if single[k] > 0]
     return VarianceShares(
         draws.source,
         walks,
@@ -250,12 +242,6 @@ class PlaceboSaid:
     p: float
     verdict: str
 
-    @staticmethod
-    def all_of(found: Placebos) -> dict[str, PlaceboSaid]:
-        """By family, of those that have placebos."""
-        families = [one for one in found.families if len(one.placebos)]
-        return {one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict) for one in families}
-
 
 @dataclass(frozen=True, repr=False)
 class Uncertainty(OneLine):
@@ -281,8 +267,7 @@ class Uncertainty(OneLine):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""
-        said: dict[str, Any] = _PLAIN.dump_python(self, mode="json")
-        return {**said, "stacked": self.stacked}
+        return {**_PLAIN.dump_python(self, mode="json"), "stacked": self.stacked}
 
     def in_short(self) -> dict[str, Any]:
         """For JSON, the numbers that most readers want: the effect over each distribution, and by theory."""
@@ -298,7 +283,7 @@ class Uncertainty(OneLine):
     @staticmethod
     def of_plain(said: Mapping[str, Any]) -> Uncertainty:
         """The other way round. Raises ValueError for what is no such thing."""
-        return _PLAIN.validate_python({name: value for name, value in said.items() if name != "stacked"})
+        return _PLAIN.validate_python(said)
 
 
 _PLAIN = TypeAdapter(Uncertainty)
@@ -310,7 +295,7 @@ def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
     if arm is None or said.get("scenario_sha256") != scenario.sha256 or said.get("arm") != arm:
         return None
     try:
-        return Uncertainty.of_plain({name: value for name, value in said.items() if name != "scenario_sha256"})
+        return Uncertainty.of_plain(said)
     except ValueError:  # by another version
         return None
 
@@ -374,7 +359,7 @@ def uncertainty(
     if named not in chosen_arms(scenario, [named]) or named == reference:
         raise WrongRequest(f"{named} is the control arm: it has no effect")
     arms = (reference, named)
-    estimate = dict(zip(COLUMNS, effect_of(compile_arms(scenario, arms), named), strict=True))
+    estimate = effect_of(compile_arms(scenario, arms), named)
     sources = [prior_draws(scenario, draws)]
     if posterior is None and scenario.posterior.draws:
         posterior = posterior_draws(scenario)
@@ -396,16 +381,21 @@ def uncertainty(
         found[one.source] = DrawnEffect.found(one, values)
     variance = None
     if walks:
-        total = values[:, COLUMNS.index("total")]
+        total = values[:, -1]
         variance = variance_shares(scenario, sources[-1], total, named, walks, workers=workers, progress=tell)
-    theories = tuple(_theories(scenario, arms, weights or {}))
-    said = PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {}
-    return Uncertainty(named, outcome, estimate, found.get("posterior"), found["prior"], theories, variance, said)
-
-
-def _theories(scenario: Scenario, arms: tuple[str, str], weights: Mapping[str, float]) -> Iterator[TheoryEffect]:
-    """The effect under each preset, at one base rate."""
+    theories = []
     for name in presets():
         worlds = compile_arms(with_values(scenario, {"theory.preset": name}), arms)
-        level, picture, threat, _, total = effect_of(worlds, arms[1])
-        yield TheoryEffect(name, level, picture, threat, total, weights.get(name))
+        level, picture, threat, _, whole_effect = effect_of(worlds, named)
+        theories.append(TheoryEffect(name, level, picture, threat, whole_effect, (weights or {}).get(name)))
+    families = placebos(scenario, named).families if with_placebos else ()
+    return Uncertainty(
+        named,
+        outcome,
+        dict(zip(COLUMNS, estimate, strict=True)),
+        found.get("posterior"),
+        found["prior"],
+        tuple(theories),
+        variance,
+        {one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict) for one in families if len(one.placebos)},
+    )

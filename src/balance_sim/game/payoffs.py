@@ -11,9 +11,9 @@ from functools import partial
 
 import numpy as np
 
+from balance_sim.analysis.effect_draws import over_draws
 from balance_sim.game.plan import Game
 from balance_sim.model.core import Floats
-from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.expected import Estimator
 from balance_sim.replications.jobs import Progress
@@ -65,9 +65,6 @@ def payoffs(game: Game, effects: Floats) -> Floats:
     return np.asarray(values)
 
 
-# -- without simulating ------------------------------------------------------------------------------
-
-
 def expected_effects(game: Game, scenario: Scenario) -> Floats:
     """(N, Q) by the expected estimator, in a version of the game's scenario with other values."""
     worlds = compile_arms(scenario, game.arms)
@@ -76,23 +73,15 @@ def expected_effects(game: Game, scenario: Scenario) -> Floats:
     return _effects({arm: np.array([of[name] for name in measures.names]) for arm, of in found.items()}, game)
 
 
-def _of_draws(game: Game, draws: Draws, ks: range) -> Floats:
-    return np.stack([expected_effects(game, at(game.scenario, draws, k)) for k in ks])
-
-
-def _named(ks: range) -> str:
-    return f"draws {ks.start + 1} to {ks.stop}"
+def _of_draws(game: Game, draws: Draws, ks: range) -> list[Floats]:
+    return [expected_effects(game, at(game.scenario, draws, k)) for k in ks]
 
 
 def effects_over(game: Game, draws: Draws, workers: int = 1, progress: Progress | None = None) -> Floats:
     """(D, N, Q) by the expected estimator, of each joint draw of the parameters, whatever the number of workers."""
-    chunks = [range(first, min(first + CHUNK, len(draws))) for first in range(0, len(draws), CHUNK)]
-    parts: list[Floats] = []
-    for found in map_in_order(partial(_of_draws, game, draws), chunks, workers, _named):
-        parts.append(found)
-        if progress is not None:
-            progress(min(CHUNK * len(parts), len(draws)), len(draws), 0)
-    return np.concatenate(parts)
+    tell = None if progress is None else lambda done, whole: progress(done, whole, 0)
+    effects: list[Floats] = over_draws(partial(_of_draws, game, draws), draws, CHUNK, workers, tell)
+    return np.stack(effects)
 
 
 def effects_by_theory(game: Game, theories: Sequence[str]) -> Floats:

@@ -34,7 +34,7 @@ MAIN = 0.9  # share of a change from which on one term is nearly all of it
 
 
 def attribution_answer(found: Attribution, parts: pd.DataFrame, scenario: Scenario, width: int) -> Iterator[str]:
-    """Through which groups of terms the effect of an arm goes. parts: `attribution_table(found)`."""
+    """Through which groups of terms the effect of an arm goes. parts: `found.table`."""
     *rows, effect = parts.to_dict("records")
     least = min((row["mcse"] for row in [*rows, effect] if row["mcse"] > 0), default=float("nan"))
     places = say.decimals(least, effect["lo"], effect["hi"])
@@ -90,7 +90,7 @@ def pair_answer(pair: PairTerms, scenario: Scenario, width: int) -> Iterator[str
     likely either consents, and how often they open talks."""
     names = say.state_names(scenario)
     yield from wrapped(_what(pair, names), "", width)
-    frame = pair.differences()
+    frame = pair.table
     moments = list(dict.fromkeys(frame["moment"]))
     after = next((name for name in moments if name.startswith("+")), moments[-1])
     yield from wrapped(_why(pair, after, names), "", width)
@@ -132,7 +132,7 @@ def _why(pair: PairTerms, moment: str, names: dict[str, str]) -> str:
 
 def _terms(pair: PairTerms, moment: str, side: str) -> str:
     """Which terms make up the change of a side's willingness, by their share of it."""
-    frame = pair.differences()
+    frame = pair.table
     rows = frame[(frame["moment"] == moment) & (frame["side"] == side)]
     by = dict(zip(rows["part"].tolist(), rows["difference"].tolist(), strict=True))
     whole = by["u"]
@@ -147,7 +147,7 @@ def _terms(pair: PairTerms, moment: str, side: str) -> str:
 
 def _consent(pair: PairTerms, moment: str, side: str) -> tuple[float, float]:
     """Probability of consent in the control arm and in the arm."""
-    frame = pair.differences()
+    frame = pair.table
     row = frame[(frame["moment"] == moment) & (frame["side"] == side) & (frame["part"] == "consent")]
     return float(row["reference"].iloc[0]), float(row["arm"].iloc[0])
 

@@ -23,7 +23,7 @@ MARKS = {"both": " ", "arm only": "+", "reference only": "-", "earlier": "<", "l
 
 
 def attribution_lines(found: Attribution, table: pd.DataFrame, scenario: Scenario) -> Iterator[str]:
-    """The part of each group of terms. table: `attribution_table(found)`."""
+    """The part of each group of terms. table: `found.table`."""
     titles = say.arm_titles(scenario)
     rows = table.to_dict("records")
     total = rows[-1]
@@ -109,7 +109,7 @@ def pair_lines(pair: PairTerms, scenario: Scenario) -> Iterator[str]:
     yield from _wrapped(
         f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability 1 / (1 + e^-u)."
     )
-    frame = pair.differences()
+    frame = pair.table
     moments = list(dict.fromkeys(frame["moment"]))
     dates = {row["moment"]: row["date"] for row in frame.to_dict("records")}
     yield from _wrapped(

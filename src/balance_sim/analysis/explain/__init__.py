@@ -137,6 +137,14 @@ def explainable(result: Result, model: str | None = None) -> None:
     decides_by_willingness(result.model)
 
 
+def other_replications(result: Result, what: str) -> StoreDamaged:
+    """The error for a run that is not what the folder holds."""
+    return StoreDamaged(
+        f"{what}. They were made by version {result.version} or on another type of CPU; run the scenario again into a "
+        "new folder."
+    )
+
+
 def compared_arm(result: Result, arm: str | None) -> str:
     """The arm to explain: the one given, or the headline arm. Raises WrongRequest."""
     arm = arm if arm is not None else result.headline_arm

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balance_sim.analysis.expected_effect import largest_first
 from balance_sim.analysis.explain import compared_arm, run_numbers
 from balance_sim.analysis.explain.deciders import Account, simulated
 from balance_sim.model.baseline import Worlds
@@ -23,12 +24,17 @@ from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, openness_at, opportunity_rate
 from balance_sim.model.willingness import ORDER, consent, summed
 from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.plain import plain_data
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import own_worlds
 from balance_sim.replications.outcomes import is_new
-from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 
+KEYS = (
+    *("a", "b", "kind", "arm", "reference", "runs", "terms", "differences", "rates", "adversaries"),
+    *("shares", "window", "record", "signing"),
+)
+"""Of the document of a dyad."""
 START, BEFORE = "start", "before"
 U, CONSENT = "u", "consent"
 AFTER = (7, 30, 90, 365)
@@ -80,10 +86,6 @@ class PairTerms:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """As `differences`."""
-        return self.differences()
-
-    def differences(self) -> pd.DataFrame:
         """moment, date, side, part, reference, arm, difference; parts in the order of the sum."""
         keys = ["moment", "date", "side", "part"]
         both = [self.terms[self.terms["arm"] == arm][[*keys, "value"]] for arm in (self.reference, self.arm)]
@@ -98,8 +100,7 @@ class PairTerms:
 
     def main_difference(self, moment: str, side: str) -> tuple[float, str, float]:
         """(change of u, the part that changes most, its change) of one side at one moment; "": none does."""
-        frame = self.differences()
-        here = frame[(frame["moment"] == moment) & (frame["side"] == side)]
+        here = self.table[(self.table["moment"] == moment) & (self.table["side"] == side)]
         change = dict(zip(here["part"].tolist(), here["difference"].tolist(), strict=True))
         parts = {name: by for name, by in change.items() if name not in (U, CONSENT)}
         most = max(parts, key=lambda name: abs(parts[name]))
@@ -107,15 +108,8 @@ class PairTerms:
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-        names = ("a", "b", "kind", "arm", "reference", "runs", "terms", "differences", "rates", "adversaries")
-        found: dict[str, Any] = {"differences": _records(self.differences()), "runs": self.runs.tolist()}
-        for name in (*names, "shares", "window", "record"):
-            value = getattr(self, name)
-            if name not in found:
-                found[name] = _records(value) if isinstance(value, pd.DataFrame) else value
-        return {name: found[name] for name in (*names, "shares", "window", "record")} | {
-            "signing": asdict(self.signing)
-        }
+        found = vars(self) | {"runs": self.runs.tolist(), "differences": self.table, "signing": asdict(self.signing)}
+        return {name: _records(of) if isinstance(of := found[name], pd.DataFrame) else of for name in KEYS}
 
 
 def explain_pairs(
@@ -138,8 +132,7 @@ def explain_pairs(
     pairs = [ordered_pair(result, *pair) for pair in pairs]
     if kind is not None and kind not in result.scenario.kinds:
         raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}")
-    worlds = compile_arms(result.scenario, (result.reference, arm))
-    worlds = own_worlds(worlds, result.seed, numbers, result.draws)
+    worlds = own_worlds(compile_arms(result.scenario, (result.reference, arm)), result.seed, numbers, result.draws)
     found: dict[tuple[str, str], tuple[Rows, Rows, Rows]] = {pair: ([], [], []) for pair in pairs}
     for name in (result.reference, arm):
         for some in [numbers] if result.model is None else np.split(numbers, len(numbers)):
@@ -274,8 +267,7 @@ def leading_pairs(result: Result, arm: str, count: int) -> list[tuple[str, str]]
     """The dyads with the largest filtered effects, of those whose 95 % CI excludes 0; ties by their codes."""
     dyads = result.dyads
     rows = dyads[(dyads["arm"] == arm) & ((dyads["lo"] > 0) | (dyads["hi"] < 0))]
-    rows = rows.assign(size=rows["effect"].abs())
-    rows = rows.sort_values(["size", "a", "b"], ascending=[False, True, True], kind="stable").head(count)
+    rows = largest_first(rows, rows["effect"]).head(count)
     return list(zip(rows["a"], rows["b"], strict=True))
 
 
@@ -301,14 +293,9 @@ def signing(result: Result, a: str, b: str, arm: str) -> Signing:
 
 def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
     """Agreements of the dyad on record at the start: id, name, kind, status, and their dates."""
-    dates = ("opened", "signed", "in_force", "scheduled_signed", "scheduled_in_force")
-    columns = ["id", "name", "kind", "status", *dates]
-    rows = [
-        {name: getattr(accord, name) for name in columns}
-        for accord in result.scenario.accords
-        if {accord.a, accord.b} == {a, b}
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["id", "name", "kind", "status", "opened", "signed", "in_force", "scheduled_signed", "scheduled_in_force"]
+    theirs = [accord for accord in result.scenario.accords if {accord.a, accord.b} == {a, b}]
+    return pd.DataFrame([[getattr(accord, name) for name in columns] for accord in theirs], columns=columns)
 
 
 def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
@@ -323,9 +310,5 @@ def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
 
 def _records(frame: pd.DataFrame) -> Rows:
     """Rows for JSON: dates as text, what is missing as null."""
-    out = []
-    for row in frame.to_dict("records"):
-        values = {str(k): v.isoformat() if isinstance(v, date) else v for k, v in row.items()}
-        numbers = {k: float(v) for k, v in values.items() if isinstance(v, float)}
-        out.append(values | rounded(numbers))
-    return out
+    rows = frame.to_dict("records")
+    return [{str(k): v.isoformat() if isinstance(v, date) else plain_data(v) for k, v in row.items()} for row in rows]
