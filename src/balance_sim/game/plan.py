@@ -1,7 +1,7 @@
 """A game file becomes a frozen `Game`: players, what they can do, what they want, and a scenario with an arm a profile.
 
 A strategy is a named change of the scenario in the language of arms; a profile is one strategy of each player, and its
-arm has the changes of all. Checked as scenarios are: file, line and column of everything that is wrong, in one pass."""
+arm has the changes of all. Checked as scenarios are: everything that is wrong, with its place, in one pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from balance_sim.game.checks import (
-    Members,
     arm_of,
     check_conflicts,
     check_observed,
@@ -24,7 +23,6 @@ from balance_sim.game.checks import (
     check_window,
 )
 from balance_sim.game.profiles import with_profiles
-from balance_sim.model.baseline import Worlds
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.players import Cast, Player, PlayerOutcome, who_fears
 from balance_sim.scenario.diagnostics import (
@@ -134,9 +132,7 @@ class Game:
     @property
     def observed(self) -> tuple[int, ...]:
         """Which strategy of each player was observed."""
-        return tuple(
-            names.index(self.plan.observed[player]) for player, names in zip(self.players, self.strategies, strict=True)
-        )
+        return tuple([*one.strategies].index(self.plan.observed[name]) for name, one in self.plan.players.items())
 
     @property
     def costs(self) -> tuple[tuple[float, ...], ...]:
@@ -240,31 +236,17 @@ def _read(tree: Node, sources: Sources, settings: Sequence[str], theory: str | N
     if scenario is None or errors_in(found):
         return None
     worlds = compile_arms(scenario, (scenario.reference_arm,))
-    cast = _cast(plan, members, worlds)
-    _check_fears(tree, cast, found)
-    return Game(stem(sources.path.name), plan, scenario, cast)
-
-
-def _cast(plan: GamePlan, members: Members, worlds: Worlds) -> Cast:
-    players = tuple(
-        Player(name, tuple(sorted(one.states)), *who_fears(worlds, one.states)) for name, one in plan.players.items()
-    )
-    outcomes = tuple(
-        PlayerOutcome(part.outcome, name, part.of or "", members[name, at])
-        for name, one in plan.players.items()
-        for at, part in enumerate(one.payoff)
-    )
-    return Cast(players, outcomes)
-
-
-def _check_fears(tree: Node, cast: Cast, found: Diagnostics) -> None:
-    """A warning where nothing can count as an agreement against a player."""
-    sides = {one.name: one for one in cast.players}
-    for one in cast.outcomes:
-        if one.measure == "agreements_against" and not sides[one.player].threatened:
-            node = tree.fields["players"].fields[one.player].fields["payoff"]
-            why = f"nobody is threatened by {one.player} at the start: no agreement can count as one against it"
-            found.add(node.at, f"players.{one.player}.payoff", "W312", why)
+    players, outcomes = [], []
+    for name, one in plan.players.items():
+        player = Player(name, tuple(sorted(one.states)), *who_fears(worlds, one.states))
+        players.append(player)
+        for at, part in enumerate(one.payoff):
+            outcomes.append(PlayerOutcome(part.outcome, name, part.of or "", members[name, at]))
+            if part.outcome == "agreements_against" and not player.threatened:
+                node = tree.fields["players"].fields[name].fields["payoff"]
+                why = f"nobody is threatened by {name} at the start: no agreement can count as one against it"
+                found.add(node.at, f"players.{name}.payoff", "W312", why)
+    return Game(stem(sources.path.name), plan, scenario, Cast(tuple(players), tuple(outcomes)))
 
 
 _CAST = TypeAdapter(Cast)

@@ -25,22 +25,15 @@ event's absence."""
 def with_profiles(tree: Node, plan: GamePlan, base: Scenario, found: Diagnostics) -> Scenario | None:
     """The scenario with its control arm and an arm for each profile, checked in every one."""
     whole = as_tree(base, Mark(base.name, 1, 1))
-    players = tree.fields["players"]
+    players, of_arms = tree.fields["players"], Diagnostics()
     arms = {base.reference_arm: whole.below("arms").fields[base.reference_arm]}
     for profile in product(*(one.strategies for one in plan.players.values())):
-        nodes = [
-            players.fields[name].fields["strategies"].fields[strategy]
-            for name, strategy in zip(plan.players, profile, strict=True)
-        ]
-        titles = [
-            plan.players[name].strategies[strategy].title or strategy.replace("_", " ")
-            for name, strategy in zip(plan.players, profile, strict=True)
-        ]
+        played = [*zip(plan.players, profile, strict=True)]
+        nodes = [players.fields[name].fields["strategies"].fields[strategy] for name, strategy in played]
+        titles = [plan.players[name].strategies[one].title or one.replace("_", " ") for name, one in played]
         arms[arm_of(profile)] = _joint(nodes, "; ".join(titles), players.mark)
-    of_arms = Diagnostics()
-    scenario = assemble(
-        whole.with_fields({"arms": Node(arms, players.mark, key=players.key)}), base.name, of_arms, most_arms=len(arms)
-    )
+    tree_of_arms = whole.with_fields({"arms": Node(arms, players.mark, key=players.key)})
+    scenario = assemble(tree_of_arms, base.name, of_arms, most_arms=len(arms))
     found += _told_once(of_arms, tree, base.reference_arm)
     return None if scenario is None else scenario.counted_as(base)
 

@@ -1,7 +1,7 @@
 """What a game comes to: payoffs with their errors, best replies, equilibria, regret, and what knowing more is worth.
 
-Plain data: `as_dict` is the JSON of `balance-sim game`, and `Solution.of_plain` reads it back. Everything is said
-*under these payoffs*: they are the file's, and nothing here is advice."""
+`as_dict` is the JSON of `balance-sim game`, and `Solution.of_plain` reads it back. All is said *under these payoffs*:
+they are the file's, and nothing here is advice."""
 
 from __future__ import annotations
 
@@ -201,14 +201,12 @@ class Solution:
     voi: Mapping[str, KnowingMore] | None = None
 
     def __repr__(self) -> str:
-        """Players, profiles, equilibria."""
         pure = sum(one.equilibrium for one in self.profiles)
         return f"<{' x '.join(self.players)}: {len(self.profiles)} profiles, {pure} pure equilibria>"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""
-        said: dict[str, Any] = _PLAIN.dump_python(self, mode="json")
-        return said
+        return dict(_PLAIN.dump_python(self, mode="json"))
 
     @staticmethod
     def of_plain(said: Mapping[str, Any]) -> Solution:

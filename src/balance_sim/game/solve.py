@@ -33,10 +33,11 @@ from balance_sim.game.study import GameStudy
 from balance_sim.model.core import Bools, Floats
 from balance_sim.replications.jobs import Progress
 from balance_sim.replications.parameter_draws import Draws
+from balance_sim.replications.players import PlayerOutcome
 from balance_sim.scenario.defaults import presets
 from balance_sim.stats.decisions import minimax_regret, value_of_information
 from balance_sim.stats.empirical_games import EmpiricalGame
-from balance_sim.stats.equilibria import Equilibrium, nash_equilibria
+from balance_sim.stats.equilibria import nash_equilibria
 from balance_sim.stats.games import best_replies, expected_payoffs, pure_equilibria, sequential
 from balance_sim.stats.intervals import student_half_width
 from balance_sim.stats.quantal_response import quantal_response
@@ -58,19 +59,10 @@ class OverParameters:
 
 
 def over_parameters(game: Game, draws: Draws, workers: int = 1, progress: Progress | None = None) -> OverParameters:
-    """Every profile in every draw and under every shipped theory.
-
-    Parameters
-    ----------
-    game : what `load_game` read
-    draws : joint draws of its scenario's parameters
-    workers : processes; they change nothing but the time
-    progress : called with draws done, all, and 0
-    """
+    """Every profile in every joint draw of the scenario's parameters and under every shipped theory."""
     theories = tuple(presets())
-    return OverParameters(
-        draws, effects_over(game, draws, workers, progress), theories, effects_by_theory(game, theories)
-    )
+    effects = effects_over(game, draws, workers, progress)
+    return OverParameters(draws, effects, theories, effects_by_theory(game, theories))
 
 
 def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
@@ -112,8 +104,10 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
     )
 
 
-def _named(game: Game, places: Sequence[int]) -> dict[str, str]:
-    return {player: names[k] for player, names, k in zip(game.players, game.strategies, map(int, places), strict=True)}
+def _named(game: Game, places: Sequence[int], but: int | None = None) -> dict[str, str]:
+    """The strategies of a profile by player; without one of them."""
+    named = zip(game.players, game.strategies, map(int, places), strict=True)
+    return {player: names[at] for k, (player, names, at) in enumerate(named) if k != but}
 
 
 def _mixture(game: Game, mixed: Sequence[Floats]) -> dict[str, dict[str, float]]:
@@ -145,7 +139,7 @@ def _profiles(game: Game, played: EmpiricalGame, expected: Floats, values: Float
             payoffs={
                 player: Payoff(
                     float(played.mean[place][k]),
-                    _number(float(played.mcse[place][k])),
+                    _number(played.mcse[place][k]),
                     float(expected[place][k]),
                     None if values is None else _quantiles(values[(slice(None), *place, k)]),
                 )
@@ -153,9 +147,9 @@ def _profiles(game: Game, played: EmpiricalGame, expected: Floats, values: Float
             },
             regrets=_by_player(game, played.regret[place]),
             regret=float(played.regret[place].max()),
-            bound=_number(float(played.regret_bound[place].max())),
+            bound=_number(played.regret_bound[place].max()),
             equilibrium=bool(pure[place]),
-            probability=_number(float(played.equilibrium_probability[place])),
+            probability=_number(played.equilibrium_probability[place]),
             over_draws=None if often is None else float(often[place]),
         )
 
@@ -169,11 +163,10 @@ def _replies(game: Game, played: EmpiricalGame, values: Floats | None) -> Iterat
         others = [range(len(names)) if at != k else (0,) for at, names in enumerate(game.strategies)]
         for place in product(*others):
             row: tuple[Any, ...] = (*place[:k], slice(None), *place[k + 1 :])
-            rest = {name: of for name, of in _named(game, place).items() if name != player}
             probability = played.best_reply_probability[(*row, k)]
             yield Reply(
                 player,
-                rest,
+                _named(game, place, but=k),
                 _those(game, k, best[row]),
                 _those(game, k, played.may_be_best[(*row, k)]),
                 _shares(game, k, probability) if np.isfinite(probability).all() else None,
@@ -190,44 +183,35 @@ def _shares(game: Game, player: int, of: Floats) -> dict[str, float]:
 
 
 def _equilibria(game: Game, played: EmpiricalGame) -> NashEquilibria:
-    all_of_them = nash_equilibria(played.mean)
-
-    def said(one: Equilibrium) -> EquilibriumSaid:
+    all_of_them, said = nash_equilibria(played.mean), []
+    for one in all_of_them.found:
         place = tuple(int(of.argmax()) for of in one.strategies)
-        return EquilibriumSaid(
-            "pure" if one.pure else "mixed",
-            _mixture(game, one.strategies),
-            _by_player(game, one.payoffs),
-            one.degenerate,
-            _number(float(played.equilibrium_probability[place])) if one.pure else None,
-        )
-
-    return NashEquilibria(tuple(map(said, all_of_them.found)), all_of_them.complete, all_of_them.degenerate)
+        likely = _number(played.equilibrium_probability[place]) if one.pure else None
+        mixture, payoff = _mixture(game, one.strategies), _by_player(game, one.payoffs)
+        said.append(EquilibriumSaid("pure" if one.pure else "mixed", mixture, payoff, one.degenerate, likely))
+    return NashEquilibria(tuple(said), all_of_them.complete, all_of_them.degenerate)
 
 
 def _quantal(game: Game, mean: Floats) -> tuple[QuantalResponse, ...]:
     spans = np.ptp(mean.reshape(-1, len(game.players)), axis=0)
-    unit = float(spans.mean()) or 1.0
-    precisions = np.array(PRECISIONS) / unit
+    precisions = np.array(PRECISIONS) / (float(spans.mean()) or 1.0)
     found = quantal_response(mean, precisions)
+    followed = np.isfinite(found[0]).all(axis=1)
     return tuple(
-        QuantalResponse(
-            float(precision), _mixture(game, [of[at] for of in found]) if np.isfinite(found[0][at]).all() else None
-        )
+        QuantalResponse(float(precision), _mixture(game, [of[at] for of in found]) if followed[at] else None)
         for at, precision in enumerate(precisions)
     )
 
 
 def _leaders(game: Game, mean: Floats) -> Iterator[Leader]:
-    for order in permutations(range(len(game.players))):
-        if len(order) > 1:
-            found = sequential(mean, order)
-            yield Leader(
-                tuple(game.players[k] for k in order),
-                tuple(_named(game, places) for places in found.outcomes),
-                tuple(_by_player(game, of) for of in found.payoffs),
-                found.ties,
-            )
+    for order in permutations(range(len(game.players))) if len(game.players) > 1 else ():
+        found = sequential(mean, order)
+        yield Leader(
+            tuple(game.players[k] for k in order),
+            tuple(_named(game, places) for places in found.outcomes),
+            tuple(_by_player(game, of) for of in found.payoffs),
+            found.ties,
+        )
 
 
 def _beside_observed(game: Game, player: int) -> Iterator[tuple[str, int]]:
@@ -242,30 +226,24 @@ def _balance(game: Game, effects: Floats, over: Floats | None) -> dict[str, dict
     """effects: (R, N, Q); over: (D, N, Q)."""
     runs, mean = len(effects), effects.mean(axis=0)
     half = student_half_width(effects.std(axis=0, ddof=1), runs) if runs > 1 else np.full(mean.shape, np.nan)
-    out: dict[str, dict[str, tuple[BalanceItem, ...]]] = {}
-    for k, player in enumerate(game.players):
-        own = [at for at, one in enumerate(game.cast.outcomes) if one.player == player]
-        out[player] = {
-            name: tuple(
-                BalanceItem(
-                    game.cast.outcomes[at].measure,
-                    game.cast.outcomes[at].of,
-                    float(mean[row, at]),
-                    _number(mean[row, at] - half[row, at]),
-                    _number(mean[row, at] + half[row, at]),
-                    None if over is None else _quantiles(over[:, row, at]),
-                )
-                for at in own
-            )
+
+    def item(row: int, at: int, one: PlayerOutcome) -> BalanceItem:
+        low, high = (_number(mean[row, at] + sign * half[row, at]) for sign in (-1, 1))
+        drawn = None if over is None else _quantiles(over[:, row, at])
+        return BalanceItem(one.measure, one.of, float(mean[row, at]), low, high, drawn)
+
+    return {
+        player: {
+            name: tuple(item(row, at, one) for at, one in enumerate(game.cast.outcomes) if one.player == player)
             for name, row in _beside_observed(game, k)
         }
-    return out
+        for k, player in enumerate(game.players)
+    }
 
 
 def _break_even(game: Game, mean: Floats, player: int) -> Iterator[BreakEven]:
     """mean: (N, Q). What the observed strategy gives more than another one is linear in each weight."""
-    rows = dict(_beside_observed(game, player))
-    name = game.players[player]
+    rows, name = dict(_beside_observed(game, player)), game.players[player]
     own = [at for at, one in enumerate(game.cast.outcomes) if one.player == name]
     parts, seen = game.plan.players[name].payoff, game.plan.observed[name]
     weights = np.array([part.weight for part in parts])
@@ -297,14 +275,13 @@ def _over(game: Game, over: OverParameters, values: Floats, quantal: Sequence[Qu
     where = [f"draw {k + 1}" for k in range(len(values))] + [f"theory {name}" for name in over.theories]
     regret = {}
     for k, of in enumerate(minimax_regret(every)):
-        player = game.players[k]
-        regret[player] = MinimaxRegret(
+        regret[game.players[k]] = MinimaxRegret(
             _those(game, k, of.choice),
             {
                 name: RegretOf(
                     float(of.worst[at]),
                     where[of.draw[at]],
-                    {who: what for who, what in _named(game, of.profile[at]).items() if who != player},
+                    _named(game, of.profile[at], but=k),
                     float(of.mean[at]),
                     float(of.upper[at]),
                 )
