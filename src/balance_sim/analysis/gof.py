@@ -5,7 +5,7 @@ Martingale residuals: agreements signed so far, less the hazard of signing integ
 The engine is taken through the record: each agreement of the span is signed, and comes into force, on its own day,
 and nothing else is. In each step the model gives the rate at which talks would open, ceiling_m sigma(u_ij) sigma(u_ji),
 with the beliefs, partners and experience of that day. Talks are not observed, so each clock carries the probabilities
-that it is idle, and in talks opened in each earlier step, given that nothing was signed since; at the start those of the
+that it is idle, and in talks opened in each earlier step, given no signature since; at the start those of the
 steady state. The probability of a signature in the next step follows; its sum over steps is the compensator Lambda(t):
 
     M(t) = N(t) - Lambda(t)
@@ -30,7 +30,7 @@ import numpy as np
 
 from balance_sim.analysis.dyad_probabilities import both_consent
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DAYS_PER_YEAR, Floats, Ints, Opportunities, Thinning, World
+from balance_sim.model.core import DAYS_PER_YEAR, Bools, Floats, Ints, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import chance_under_way
@@ -194,17 +194,20 @@ class Residuals:
     level_p: float
 
 
-def residuals_of(scenario: Scenario, observed: Agreements) -> Residuals:
+def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...] = ()) -> Residuals:
     """Take a scenario, from its start to its end, through agreements signed in that time.
 
-    observed: all within the scenario's time, states by position in `scenario.codes`."""
+    observed: all within the scenario's time, states by position in `scenario.codes`. kinds: those that count, all if
+    none is named; agreements of other kinds happen too."""
     worlds = compile_worlds(through(scenario, observed))
     world = worlds.reference
+    counts = np.array([not kinds or name in kinds for name in world.ladder.names])
     place = np.array([world.codes.index(code) for code in scenario.codes])
     kind = np.array([world.ladder.names.index(str(name)) for name in observed.kind], dtype=np.int64)
     day = (observed.signed - scenario.start.toordinal()).astype(np.float64)
     pair = world.pair_index[place[observed.a], place[observed.b]]
-    filtered = FilteredClocks(worlds, known_talks(scenario, world), day, pair, kind)
+    day, pair, kind = (values[counts[kind]] for values in (day, pair, kind))
+    filtered = FilteredClocks(worlds, known_talks(scenario, world), counts, day, pair, kind)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     steps = np.zeros(world.steps + 1, np.int64)
     nothing = Opportunities(none, blank, blank, blank, blank, np.empty((0, 2)), none, steps, thinned=False)
@@ -268,11 +271,11 @@ class FilteredClocks:
     """What is known of each clock, given N signatures: day from the start, dyad and kind. At the start the steady state
     of unobserved negotiations, and those on record.
 
-    idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the days `opened`, (C, M); held:
-    (P, M) signed and not yet in force; chance: by step, (P, M) probability of a signature."""
+    idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the days `opened`, (C, M); counts:
+    (M,) kinds that do; held: (P, M) signed and not yet in force; chance: by step, (P, M) probability of a signature."""
 
-    def __init__(self, worlds: Worlds, lasted: Floats, day: Floats, pair: Ints, kind: Ints) -> None:
-        self.world, self.baseline = worlds.reference, worlds.baseline
+    def __init__(self, worlds: Worlds, lasted: Floats, counts: Bools, day: Floats, pair: Ints, kind: Ints) -> None:
+        self.world, self.baseline, self.counts = worlds.reference, worlds.baseline, counts
         self.day, self.pair, self.kind = day, pair, kind
         world, ladder, shape = self.world, self.world.ladder, lasted.shape
         under_way = chance_under_way(world, self.baseline).reshape(-1, *shape)[0]
@@ -300,7 +303,7 @@ class FilteredClocks:
         openness = mean_openness(world, np.array([start, stop]))[0][:, None]
         often = opportunity_rate(world) * openness / DAYS_PER_YEAR
         rate = both_consent(world, self.baseline, state, view)[0] * often
-        self.chance.append(self._pass(rate, view.step, float(start), float(stop)))
+        self.chance.append(self._pass(rate, view.step, float(start), float(stop)) * self.counts)
 
     def _start_anew(self, state: BlockState, start: float) -> None:
         """A clock is idle after a signature, but held from then until the agreement is in force."""

@@ -1,13 +1,12 @@
 """Randomisation inference: is the event's effect larger than that of other events like it?
 
-Two families of placebos, both by the *expected* estimator (`expected`): *participants*, the same event with
-other sets of states of like number and size in its principals' place, targets and visibility kept; and *dates*, the
-same event on days of the scenario without one. The model knows no special days, so dates can only say no: an effect
-within 5 % of the event's counts as large. A placebo counts as the event does: its own participants decide who is
-threatened and which dyads are counter-balancing. The same sets give placebos of what mechanisms read off the states
-(`measures`); the host of a set is its most capable member. The two-sided p value is (1 + placebos with an effect
-at least as large) / (1 + all of them): exact where the event is one of a set of exchangeable ones (Fisher 1935, The
-Design of Experiments; Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9(1)).
+Two families of placebos, both by the *expected* estimator: *participants*, the same event with other sets of states of
+like number and size in its principals' place, whose host is the most capable; and *dates*, the same event on days of
+the scenario without one. The model knows no special days, so dates can only say no: an effect within 5 % of the event's
+counts as large. A placebo's own participants decide who is threatened and which dyads are counter-balancing. The same
+sets give placebos of what mechanisms read off the states. The two-sided p value is (1 + placebos with an effect at
+least as large) / (1 + all of them): exact where the event is one of a set of exchangeable ones (Fisher 1935, The Design
+of Experiments; Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9(1)).
 """
 
 from __future__ import annotations
@@ -60,10 +59,8 @@ class Placebos(OneLine):
 
     def compared(self, mechanism: str) -> PlaceboComparison | None:
         """A mechanism's number of the event among those of other participants; None where that is not known."""
-        for family in self.families:
-            if family.name == "participants":
-                return family.compared if mechanism == "M1" else family.measures.get(mechanism)
-        return None
+        family = next((one for one in self.families if one.name == "participants"), None)
+        return None if family is None else {**family.measures, "M1": family.compared}.get(mechanism)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: by family, or why there are none."""
@@ -95,8 +92,8 @@ class Placebos(OneLine):
 def placebos(scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, dates: int = DATES) -> Placebos:
     """Both families of placebos for the focal event of an arm, by the expected estimator.
 
-    Depends on the scenario alone, with no random numbers but keyed ones: asked again, of more runs or another seed, it
-    is not worked out again. Fisher 1935; Phipson, Smyth 2010: see the top of this module.
+    Depends on the scenario alone: of more runs or another seed it is not worked out again. Fisher 1935; Phipson, Smyth
+    2010: see the top of this module.
 
     Parameters
     ----------
@@ -156,11 +153,9 @@ def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Plac
         if len(free) >= most:
             break
     spread = np.linspace(0, len(free) - 1, most) if free else np.empty(0)
-    chosen = [free[at] for at in np.unique(spread.round().astype(int))]
-    days = [int(world.focal_day), *chosen]
+    days = [int(world.focal_day), *(free[at] for at in np.unique(spread.round().astype(int)))]
     grid = np.union1d(world.grid, np.array(days, dtype=float))
-    fine = compile_world(lacking, world.arm, grid, world.focal_day)
-    fine = replace(fine, ladder=world.ladder)
+    fine = replace(compile_world(lacking, world.arm, grid, world.focal_day), ladder=world.ladder)
     count = np.flatnonzero(worlds.baseline.direction == COUNTER)
     effects, talks, start = [], TalksAtStart(worlds), at_start(fine)
     for day in days:
@@ -168,11 +163,10 @@ def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Plac
         control, gives = in_spans(fine, edges), ExpectedSignatures(worlds, grid[edges], talks)
         found = course(control, worlds.baseline, count, start=start)
         idle, of = gives.idle(found), Windows(float(day), (window,), float(grid[-1]))
-        moved = event.model_copy(update={"date": lacking.start + timedelta(days=day)})
-        there = with_event(control, lacking, moved)
+        there = with_event(control, lacking, event.model_copy(update={"date": lacking.start + timedelta(days=day)}))
         having = course(there, worlds.baseline, count, start=start, beside=found)
         effects.append(difference(gives, gives.signed(found, idle, of).signed[window], having, idle, of))
-    labels = tuple((lacking.start + timedelta(days=day)).isoformat() for day in chosen)
+    labels = tuple((lacking.start + timedelta(days=day)).isoformat() for day in days[1:])
     return PlaceboFamily("dates", window, effects[0], np.array(effects[1:]), labels)
 
 

@@ -24,8 +24,6 @@ from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import signed_within
 
 COUNTER = DIRECTIONS.index("counter")
-ONE_OUTSIDE = "1 state takes no part in the focal event: no dyad can count"
-ALL_TAKE_PART = "every state takes part in the focal event: no dyad can count"
 HARDLY = 0.01
 """Expected agreements, and probabilities, below which it is said that nothing can be seen to count."""
 
@@ -65,7 +63,6 @@ class WorldAtStart(OneLine):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""
-        order = sorted(range(len(self.codes)), key=lambda i: self.codes[i])
         return {
             "states": [
                 {
@@ -77,7 +74,7 @@ class WorldAtStart(OneLine):
                         for code, share in self.ranking(i)
                     ],
                 }
-                for i in order
+                for i in sorted(range(len(self.codes)), key=lambda i: self.codes[i])
             ],
             "classes": {name: int((self.direction == index).sum()) for index, name in enumerate(DIRECTIONS)},
             "expected_a_year": self.a_year(),
@@ -183,10 +180,10 @@ def _without_lever(worlds: Worlds, focal: Event) -> Iterator[str]:
     if kind.alignment == kind.intent == kind.reliability == 0:
         yield f"events of kind `{focal.kind}` say nothing: all weights of `event_kinds.{focal.kind}` are 0"
         return
-    here = {code: i for i, code in enumerate(world.codes)}
-    acting = [here[code] for code in focal.principals if code in here]
-    guests = [here[code] for code in focal.guests if code in here]
-    aimed = [code for code in focal.targets if code in here and here[code] not in (*acting, *guests)]
+    acting, guests, targets = (
+        [code for code in of if code in world.codes] for of in (focal.principals, focal.guests, focal.targets)
+    )
+    aimed = [code for code in targets if code not in (*acting, *guests)]
     if kind.reliability or (aimed and acting and kind.intent):
         return
     if focal.sign and kind.alignment and (len(acting) > 1 or (acting and guests)):
@@ -202,11 +199,11 @@ def _without_lever(worlds: Worlds, focal: Event) -> Iterator[str]:
 def _no_dyad(worlds: Worlds) -> str:
     """Why no dyad is counter-balancing."""
     world, classes = worlds.reference, worlds.classes
-    roster = {code: i for i, code in enumerate(world.codes)}
     outside = [i for i, code in enumerate(world.codes) if code not in classes.participants]
     if len(outside) < 2:
-        return ONE_OUTSIDE if outside else ALL_TAKE_PART
-    inside = tuple(roster[code] for code in classes.participants if code in roster)
+        who = "1 state takes no" if outside else "every state takes"
+        return f"{who} part in the focal event: no dyad can count"
+    inside = tuple(world.codes.index(code) for code in classes.participants if code in world.codes)
     view = perceive(world, at_start(world), step_before(world))
     share, aligned = fear_of(view, inside)[0], aligned_with(view, inside)[0]
     free = [i for i in outside if not aligned[i]]
@@ -239,6 +236,3 @@ def _too_late(worlds: Worlds, kinds: Ints) -> Iterator[str]:
             f"{ladder.names[best]}, the fastest, are signed with probability {float(chance.max()):.2g}; "
             "put `end`, or a window of `report.windows`, later"
         )
-
-
-__all__ = ["WorldAtStart", "world_at_start"]

@@ -121,7 +121,7 @@ def _by_player(game: Game, values: Sequence[float] | Floats) -> dict[str, float]
     return dict(zip(game.players, map(float, values), strict=True))
 
 
-def _number(value: float) -> float | None:
+def _number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
