@@ -131,9 +131,7 @@ class OverDraws:
 
 @dataclass(frozen=True)
 class DrawnEffect:
-    """The effect over draws of one distribution of the parameters.
-
-    of: by name of COLUMNS. quantiles: of the effect at QUANTILES. sha256: of the draws."""
+    """The effect over draws of one distribution of the parameters. quantiles: at QUANTILES. sha256: of the draws."""
 
     draws: int
     sha256: str
@@ -148,14 +146,13 @@ class DrawnEffect:
 
     def in_short(self) -> dict[str, float]:
         """Draws, mean, median and the ends of the 95 % interval of the effect."""
-        of = self.of["total"]
-        return {"draws": self.draws, "mean": of.mean, "q025": of.ci95[0], "q50": of.median, "q975": of.ci95[1]}
+        of, (low, high) = self.of["total"], self.of["total"].ci95
+        return {"draws": self.draws, "mean": of.mean, "q025": low, "q50": of.median, "q975": high}
 
 
 @dataclass(frozen=True)
 class TheoryEffect:
-    """What one theory says at the shipped values, at one base rate. weight: by stacking; None where nothing scored
-    it."""
+    """What one theory says at the shipped values, at one base rate. weight: by stacking; None where not scored."""
 
     name: str
     level: float
@@ -169,10 +166,9 @@ class TheoryEffect:
 class VarianceShares:
     """What carries the spread of the effect over draws.
 
-    source: of the draws. shares: Shapley effects by group, of the variance of the effect's place among all draws (its
-    empirical distribution function), so that no single far draw decides; their sum is 1. errors: their standard errors.
-    sd: of the effect. sd_if_known: what would be left of it, on average, if a single parameter were known, for those of
-    which that is least."""
+    shares: Shapley effects by group, of the variance of the effect's place among all draws, so that no single far draw
+    decides; their sum is 1. sd_if_known: what would be left of the effect's sd, on average, if a single parameter were
+    known, for those of which that is least."""
 
     source: str
     walks: int
@@ -245,9 +241,7 @@ class PlaceboSaid:
 
 @dataclass(frozen=True, repr=False)
 class Uncertainty(OneLine):
-    """What is not known of the headline effect, and why. Beside Monte Carlo error, which the replications tell.
-
-    estimate: COLUMNS at the values in use. why: nothing else is there, and why."""
+    """What is not known of the headline effect, beside Monte Carlo error. estimate: COLUMNS at the values in use."""
 
     arm: str | None
     outcome: str

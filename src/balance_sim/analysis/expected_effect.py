@@ -101,12 +101,7 @@ class ExpectedEffect:
 
 
 def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffect:
-    """The expected effect of an arm over the control arm.
-
-    Parameters
-    ----------
-    scenario : a complete scenario
-    arm : its name; the headline arm if not given
+    """The expected effect of an arm, the headline arm if not given, over the control arm.
 
     Raises
     ------

@@ -27,21 +27,10 @@ WEEK = 7.0
 def relations_by_week(scenario: Scenario, reference: str, arm: str) -> tuple[pd.DataFrame, dict[int, float]]:
     """Change of the groups' mean relations to the host in an arm relative to the control arm, by weeks.
 
-    Replications look at the states at the end of a few windows alone. Here beliefs are worked out on a grid of weeks
-    from the event on, with the network as at the start and without random numbers.
-
-    Parameters
-    ----------
-    scenario : as written
-    reference : the control arm
-    arm : the other
-
-    Returns
-    -------
-    The table, tidy: group, day (from the event; the start of a week), change (-1 to 1 is the relation's scale); empty
-    where the event has no host. And by window of the report, in days, where on such an axis the replications' number
-    stands: the middle of the step in which the window ends.
-    """
+    Beliefs are worked out from the event on, with the network as at the start and without random numbers. Returns the
+    table, tidy: group, day (from the event; the start of a week), change (-1 to 1 is the relation's scale); empty where
+    the event has no host. And by window of the report, in days, where on such an axis the replications' number stands:
+    the middle of the step in which the window ends."""
     worlds = compile_arms(scenario, (reference, arm))
     cast, steps = focal_roles(worlds), worlds.reference.grid
     if cast.host is None:

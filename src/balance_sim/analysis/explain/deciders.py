@@ -1,9 +1,8 @@
 """Who decides in the replications that are explained: the program's own rules, or agents of another class.
 
-Agents are told apart as the built-in terms and a part `agent`: what their `willingness` has beside the sum of the
-terms. They simulate one replication at a time, as in the study. A class that overrides `consents` or `probabilities`
-decides by no willingness, and cannot be explained by its parts.
-"""
+Agents are told apart as the built-in terms and a part `agent`: what their `willingness` has beside the terms' sum. They
+simulate one replication at a time. A class that overrides `consents` or `probabilities` decides by no willingness, and
+cannot be explained by its parts."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ MEAN_RUNS_OF_AGENTS = 8
 """Runs averaged over where no number is given; of agents of another class, which simulate them one by one."""
 
 Rows = list[dict[str, Any]]
+RowsByPair = dict[tuple[str, str], tuple[Rows, Rows, Rows]]
 
 
 @dataclass(frozen=True)
@@ -133,19 +135,16 @@ def explain_pairs(
     if kind is not None and kind not in result.scenario.kinds:
         raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}")
     worlds = own_worlds(compile_arms(result.scenario, (result.reference, arm)), result.seed, numbers, result.draws)
-    found: dict[tuple[str, str], tuple[Rows, Rows, Rows]] = {pair: ([], [], []) for pair in pairs}
-    for name in (result.reference, arm):
-        for some in [numbers] if result.model is None else np.split(numbers, len(numbers)):
-            _read(worlds, name, result.seed, some, found, result.model)
+    found: RowsByPair = {pair: ([], [], []) for pair in pairs}
+    batches = [numbers] if result.model is None else np.split(numbers, len(numbers))
+    for name, some in product((result.reference, arm), batches):
+        _read(worlds, name, result.seed, some, found, result.model)
     ladder = worlds.reference.ladder
     secure = [name for name, counted in zip(ladder.names, ladder.security, strict=True) if counted]
     out = []
     for a, b in pairs:
-        several = 1 if result.model is None else len(numbers)
-        of_values = (("value",), ("rate", "busy"), ("threat", "share"))
-        terms, rates, feared = (
-            _over_runs(rows, values, several) for rows, values in zip(found[a, b], of_values, strict=True)
-        )
+        columns = zip(found[a, b], (("value",), ("rate", "busy"), ("threat", "share")), strict=True)
+        terms, rates, feared = (_over_runs(rows, values, len(batches)) for rows, values in columns)
         chosen = kind if kind is not None else _chosen_kind(rates, secure)
         out.append(
             PairTerms(
@@ -170,22 +169,14 @@ def explain_pairs(
 def moments_of(world: World) -> list[tuple[str, int]]:
     """Names and steps: the start, the last before the focal event if it is another, those that hold the days after."""
     before = step_before(world)
-    days = [(f"+{d}", world.focal_day + d) for d in AFTER if world.focal_day + d <= world.grid[-1]]
-    later = [(name, int(np.searchsorted(world.grid[:-1], day, side="right")) - 1) for name, day in days]
-    return [(START, 0), *([(BEFORE, before)] if before else []), *later]
+    days = {f"+{d}": world.focal_day + d for d in AFTER if world.focal_day + d <= world.grid[-1]}
+    later = np.searchsorted(world.grid[:-1], [*days.values()], side="right") - 1
+    return [(START, 0), *([(BEFORE, before)] if before else []), *zip(days, later.tolist(), strict=True)]
 
 
-def _read(
-    worlds: Worlds,
-    arm: str,
-    seed: int,
-    runs: Keys,
-    pairs: dict[tuple[str, str], tuple[Rows, Rows, Rows]],
-    model: str | None,
-) -> None:
+def _read(worlds: Worlds, arm: str, seed: int, runs: Keys, pairs: RowsByPair, model: str | None) -> None:
     """Simulate one arm and add rows to each dyad's terms, rates and adversaries: all kinds, at all moments."""
-    world = worlds.arms[arm]
-    moments = moments_of(world)
+    moments = moments_of(worlds.arms[arm])
 
     def observe(world: World, state: BlockState, view: View, account: Account) -> None:
         date = worlds.scenario.start + timedelta(days=int(world.grid[view.step]))
@@ -257,10 +248,8 @@ def _rates(world: World, state: BlockState, both: Floats, a: str, b: str) -> Row
 
 def _chosen_kind(rates: pd.DataFrame, secure: Sequence[str]) -> str:
     """The kind on which talks would open most often at the start, among security agreements if there are any."""
-    start = rates[rates["moment"] == START]
-    start = start[start["kind"].isin(secure)] if secure else start
-    start = start.sort_values(["rate", "kind"], ascending=[False, True])
-    return str(start["kind"].iloc[0])
+    start = rates[(rates["moment"] == START) & (rates["kind"].isin(secure) | (not secure))]
+    return str(start.sort_values(["rate", "kind"], ascending=[False, True])["kind"].iloc[0])
 
 
 def leading_pairs(result: Result, arm: str, count: int) -> list[tuple[str, str]]:
@@ -283,10 +272,9 @@ def signing(result: Result, a: str, b: str, arm: str) -> Signing:
     scenario, made = result.scenario, result.accords
     focal = next(event.date for event in scenario.events if event.id == scenario.focal)
     rows = made[(made["a"] == a) & (made["b"] == b) & made["signed"].notna()]
-    origins, ladder = rows["origin"].astype(str), rows["kind"].astype(str)
-    after = np.array([(day - focal).days for day in rows["signed"]], dtype=float)
-    new = is_new(np.array([ORIGINS.index(one) for one in origins], dtype=np.int64), after, result.window)
-    new &= np.array([scenario.kinds[kind].security for kind in ladder], dtype=bool)
+    origins = np.array([ORIGINS.index(str(one)) for one in rows["origin"]], dtype=np.int64)
+    new = is_new(origins, np.array([(day - focal).days for day in rows["signed"]], dtype=float), result.window)
+    new &= np.array([scenario.kinds[str(kind)].security for kind in rows["kind"]], dtype=bool)
     found = {name: rows[new & (rows["arm"] == name).to_numpy()]["run"].nunique() for name in (arm, result.reference)}
     return Signing(found[arm], found[result.reference], result.finished)
 

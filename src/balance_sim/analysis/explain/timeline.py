@@ -52,9 +52,7 @@ _ORDER = ("event", "provocation", "ended", "collapse", "talks collapse", "talks"
 
 @dataclass(frozen=True)
 class Trace:
-    """One run of one arm, and what both sides would say at each of its C opportunities.
-
-    Asked where something of the kind is under way too: then the opportunity passes, whatever they would say."""
+    """One run of one arm, and what both sides would say at each of its C opportunities, busy ones too."""
 
     arm: str
     made: AgreementRows
@@ -251,25 +249,24 @@ class _Asking:
         parts = [self._main_part(side, row) for side in (0, 1)]
         out = []
         for trace in (self.control, self.arm):
-            first, second = (
-                AskedState(state, float(trace.consent[row, side]), float(self.chances.needs[row, side]), *parts[side])
-                for side, state in enumerate((a, b))
-            )
+            numbers = zip(trace.consent[row].tolist(), self.chances.needs[row].tolist(), strict=True)
+            first, second = (AskedState(who, *of, *part) for who, of, part in zip((a, b), numbers, parts, strict=True))
             barred = not unbarred(self.worlds.arms[trace.arm], self.chances, np.array([row]))[0]
-            out.append(AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), bool(barred)))
+            out.append(AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), barred))
         return tuple(out)
 
     def feared(self, trace: Trace, a: str, b: str, day: dt.date) -> tuple[str, str]:
         """Whom the two fear most on a day of an arm."""
         world = self.worlds.reference
         step = int(np.searchsorted(world.grid[1:-1], (day - self.worlds.scenario.start).days, side="right"))
-        first, second = (int(trace.feared[step, world.codes.index(state)]) for state in (a, b))
-        return (world.codes[first] if first >= 0 else "", world.codes[second] if second >= 0 else "")
+        first, second = (trace.feared[step, world.codes.index(state)] for state in (a, b))
+        codes = (*world.codes, "")  # the last, at -1: nobody
+        return codes[first], codes[second]
 
     def _main_part(self, side: int, row: int) -> tuple[str, float]:
         """The part of willingness that differs most between the arms, and by how much; "": none does."""
         mine, theirs = (
-            {name: float(of[side, row]) for name, of in trace.parts.items()} for trace in (self.arm, self.control)
+            {name: float(of[side, row]) for name, of in one.parts.items()} for one in (self.arm, self.control)
         )
         by = {name: mine.get(name, 0.0) - theirs.get(name, 0.0) for name in mine | theirs}
         most = max(by, key=lambda name: abs(by[name]))
@@ -301,10 +298,10 @@ def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
         event, other = mine.get(name), control.get(name)
         at = f" at {', '.join(shown.targets)}" if shown.targets else ""
         yield Entry(
-            date=shown.date,
-            what="event",
-            mark=_mark(event, other, "both" if event == other else "changed"),
-            date_reference=other.date if other else None,
+            shown.date,
+            "event",
+            _mark(event, other, "both" if event == other else "changed"),
+            other.date if other else None,
             text=f"{shown.label or name} ({shown.kind.replace('_', ' ')}: {', '.join(shown.principals)}{at})",
             kind=shown.kind,
             label=shown.label or name.replace("_", " "),
@@ -319,16 +316,9 @@ def _acts(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
     drawn = [one for one in scenario.provocations if one.rate > 0 and one.state in scenario.codes]
     for day, act in trace.acts:
         one, when = drawn[act], scenario.start + dt.timedelta(days=int(day))
-        yield Entry(
-            date=when,
-            what="provocation",
-            mark="both",
-            date_reference=when,
-            text=f"{one.id}: {one.state}, {one.kind.replace('_', ' ')} at {', '.join(one.targets)}",
-            kind=one.kind,
-            actors=(one.state,),
-            targets=tuple(one.targets),
-        )
+        text = f"{one.id}: {one.state}, {one.kind.replace('_', ' ')} at {', '.join(one.targets)}"
+        more: dict[str, Any] = {"text": text, "kind": one.kind, "actors": (one.state,), "targets": tuple(one.targets)}
+        yield Entry(when, "provocation", "both", when, **more)
 
 
 def _steps(reference: pd.DataFrame, arm: pd.DataFrame, asking: _Asking) -> Iterator[Entry]:
@@ -344,10 +334,10 @@ def _steps(reference: pd.DataFrame, arm: pd.DataFrame, asking: _Asking) -> Itera
             moved: Mark = "both" if here == there else "earlier" if here and there and here < there else "later"
             trace, suffix = (asking.control, "_reference") if here is None else (asking.arm, "_arm")
             yield Entry(
-                date=when,
-                what=what,
-                mark=_mark(here, there, moved),
-                date_reference=there,
+                when,
+                what,
+                _mark(here, there, moved),
+                there,
                 **who,
                 asked=asking.at(who["a"], who["b"], who["kind"], who["occasion"]) if what == "talks" else (),
                 opened=row["opened" + suffix],
@@ -359,17 +349,15 @@ def _steps(reference: pd.DataFrame, arm: pd.DataFrame, asking: _Asking) -> Itera
 def _dated(row: dict[Any, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
     """The dated steps of one agreement within the run, by name."""
     opened, signed, in_force, ended = (row[name + suffix] for name in ("opened", "signed", "in_force", "ended"))
-    out: dict[What, dt.date] = {}
-    if opened is not None and row["origin"] == "new":
-        out["talks"] = opened
-    if signed is not None and signed >= start:
-        out["signed"] = signed
-    if in_force is not None and in_force >= start:
-        out["in force"] = in_force
-    if ended is not None:
-        lasted = in_force is not None or row["origin"] == "in_force"
-        out["ended" if lasted else "collapse" if signed is not None else "talks collapse"] = ended
-    return out
+    lasted = in_force is not None or row["origin"] == "in_force"
+    end: What = "ended" if lasted else "collapse" if signed is not None else "talks collapse"
+    dates: dict[What, dt.date | None] = {
+        "talks": opened if row["origin"] == "new" else None,
+        "signed": signed if signed is not None and signed >= start else None,
+        "in force": in_force if in_force is not None and in_force >= start else None,
+        end: ended,
+    }
+    return {what: when for what, when in dates.items() if when is not None}
 
 
 def _mark(here: object, there: object, both: Mark) -> Mark:

@@ -30,14 +30,14 @@ Tag = Literal["implied", "emergent"]
 
 @dataclass(frozen=True)
 class Mechanism:
-    """One claim. measure: what the value is; article: what the founding article expects; sign: of the value."""
+    """One claim. article: what the founding article expects; sign: of the value; measure: what the value is."""
 
     id: str
     name: str
-    measure: str
     article: str
     sign: int
     compute: Callable[[StudyData], MechanismEstimate]
+    measure: str
 
     @property
     def tag(self) -> Tag:
@@ -46,51 +46,40 @@ class Mechanism:
 
 
 MECHANISMS = (
-    Mechanism("M1", "counter-balancing is triggered",
-              "effect on counter-balancing security agreements in the longest window",
-              "up", 1, agreements.triggered),
-    Mechanism("M2", "balancing is selective",
-              "rate ratio of the effect per base rate, threatened dyads against others, within strata",
-              "concentrated", 1, agreements.selective),
-    Mechanism("M3", "audiences read the signal differently",
-              "rise of the participants' perceived alignment, most against least attentive audience",
-              "West up, mixed elsewhere", 1, states.audiences),
-    Mechanism("M4", "visibility matters", "elasticity of the effect in the event's visibility",
-              "rising", 1, agreements.visible),
-    Mechanism("M5", "mediator credibility is lost",
-              "change of the host's credibility between the sides of the war",
-              "down", -1, states.mediation),
-    Mechanism("M6", "relations of Europe and the host worsen", "change of Europe's mean relation to the host",
-              "down", -1, states.europe),
-    Mechanism("M7", "relations of Asia and the host worsen",
-              "change of Asia's mean relation to the host",
-              "down, less for non-claimants", -1, states.asia),
-    Mechanism("M8", "entrapment by unpredictable partners",
-              "share of the host's later loss of standing that starts with its partners' provocations",
-              "up", 1, states.entrapment),
-    Mechanism("M9", "room for manoeuvre shrinks",
-              "change of the number of partners worth having that would agree",
-              "down", -1, states.manoeuvre),
-    Mechanism("M10", "net loss to the host", "change of the host's insecurity",
-              "loss", 1, states.net_loss),
-    Mechanism("M11", "background tension amplifies",
-              "effect on counter-balancing security agreements at twice the initial tension less that at half of it",
-              "larger at high", 1, agreements.tense),
-    Mechanism("M12", "guilt by association",
-              "share of the change of hostility to the host that comes through partners",
-              "up", 1, states.association),
-    Mechanism("M13", "rivalry inside the bloc",
-              "change of the host's influence over the junior principal less the third's",
-              "inverse, partial recovery", 1, states.rivalry),
-    Mechanism("M14", "neutrality gap", "distance of the host's perceived position from its declared one",
-              "wider", 1, states.neutrality),
-    Mechanism("M15", "the pipeline accelerates", "days gained per agreement under way at the start",
-              "shorter", 1, agreements.hastened),
-    Mechanism("M16", "security dilemma", "loop gain: further agreements within a year per agreement",
-              "up, damped", 1, agreements.spiral),
-    Mechanism("M17", "guests bandwagon",
-              "effect on new security agreements of guests with participants in the longest window",
-              "up", 1, agreements.joined),
+    Mechanism("M1", "counter-balancing is triggered", "up", 1, agreements.triggered,
+              "effect on counter-balancing security agreements in the longest window"),
+    Mechanism("M2", "balancing is selective", "concentrated", 1, agreements.selective,
+              "rate ratio of the effect per base rate, threatened dyads against others, within strata"),
+    Mechanism("M3", "audiences read the signal differently", "West up, mixed elsewhere", 1, states.audiences,
+              "rise of the participants' perceived alignment, most against least attentive audience"),
+    Mechanism("M4", "visibility matters", "rising", 1, agreements.visible,
+              "elasticity of the effect in the event's visibility"),
+    Mechanism("M5", "mediator credibility is lost", "down", -1, states.mediation,
+              "change of the host's credibility between the sides of the war"),
+    Mechanism("M6", "relations of Europe and the host worsen", "down", -1, states.europe,
+              "change of Europe's mean relation to the host"),
+    Mechanism("M7", "relations of Asia and the host worsen", "down, less for non-claimants", -1, states.asia,
+              "change of Asia's mean relation to the host"),
+    Mechanism("M8", "entrapment by unpredictable partners", "up", 1, states.entrapment,
+              "share of the host's later loss of standing that starts with its partners' provocations"),
+    Mechanism("M9", "room for manoeuvre shrinks", "down", -1, states.manoeuvre,
+              "change of the number of partners worth having that would agree"),
+    Mechanism("M10", "net loss to the host", "loss", 1, states.net_loss,
+              "change of the host's insecurity"),
+    Mechanism("M11", "background tension amplifies", "larger at high", 1, agreements.tense,
+              "effect on counter-balancing security agreements at twice the initial tension less that at half of it"),
+    Mechanism("M12", "guilt by association", "up", 1, states.association,
+              "share of the change of hostility to the host that comes through partners"),
+    Mechanism("M13", "rivalry inside the bloc", "inverse, partial recovery", 1, states.rivalry,
+              "change of the host's influence over the junior principal less the third's"),
+    Mechanism("M14", "neutrality gap", "wider", 1, states.neutrality,
+              "distance of the host's perceived position from its declared one"),
+    Mechanism("M15", "the pipeline accelerates", "shorter", 1, agreements.hastened,
+              "days gained per agreement under way at the start"),
+    Mechanism("M16", "security dilemma", "up, damped", 1, agreements.spiral,
+              "loop gain: further agreements within a year per agreement"),
+    Mechanism("M17", "guests bandwagon", "up", 1, agreements.joined,
+              "effect on new security agreements of guests with participants in the longest window"),
 )  # fmt: skip
 
 

@@ -51,10 +51,10 @@ class NoValue(Exception):
 
 @dataclass(frozen=True)
 class PairedColumns:
-    """Something measured in two arms, replication by replication; so are sums, differences and shares of such.
+    """Something measured in two arms, (runs,) each; so are sums, differences and shares of such.
 
-    arm, reference: (runs,). smooth: a filtered estimate, or made of such alone; alike: no run can show a difference;
-    least: how much a run that differs differs by at least. All decide the interval: `intervals.paired_interval`."""
+    smooth: a filtered estimate, or made of such alone; alike: no run can show a difference; least: how much a run that
+    differs differs by at least. All decide the interval: `intervals.paired_interval`."""
 
     arm: Floats
     reference: Floats
@@ -92,8 +92,9 @@ class PairedColumns:
 
 def mean_of(change: PairedColumns, **more: Any) -> MechanismEstimate:
     """The mean of a change with its interval."""
-    how = {"smooth": change.smooth, "alike": change.alike}
-    mean, _, lo, hi = paired_interval(change.arm, change.reference, **how, least=change.least)
+    mean, _, lo, hi = paired_interval(
+        change.arm, change.reference, smooth=change.smooth, alike=change.alike, least=change.least
+    )
     return MechanismEstimate(mean, lo, hi, len(change.arm), **more)
 
 
@@ -109,10 +110,9 @@ def detail(value: float, lo: float, hi: float, **more: Any) -> dict[str, Any]:
 
 
 def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, float]:
-    """Ratio of two means over the same runs, with Fieller's 95 % interval.
+    """Ratio of two means over the same runs, with Fieller's 95 % interval; NaN where it has no ends.
 
-    NaN where the interval has no ends (`intervals.fieller`). Where the upper mean is not a
-    filtered estimate the interval has room for a run that none has shown, of the size that `intervals` gives it."""
+    Where the upper mean is not a filtered estimate there is room for a run that none has shown (`intervals`)."""
     n = len(over.arm)
     a, b = float(over.values.mean()), float(under.values.mean())
     if n < 2 or b == 0:
@@ -139,16 +139,13 @@ class ByDyad:
     def total(self, weight: Floats, level: float = 0.95) -> tuple[float, float, float]:
         """A weighted sum of effects, with an interval of at least this level. weight: (P,), none below 0.
 
-        How dyads vary together is not kept; but the standard error of a sum is at most the sum of the standard errors
-        (Minkowski), and is that much where all dyads vary as one."""
+        How dyads vary together is not kept; the error of a sum is at most the sum of the errors (Minkowski)."""
         value = float(weight @ self.effect)
         half = t_quantile(level, self.n - 1) * float(weight @ self.error) if self.n > 1 else float("nan")
         return value, value - half, value + half
 
     def ratio(self, over: Floats, under: Floats) -> tuple[float, float, float]:
-        """Ratio of two such sums with an interval of at least 95 %: each sum's own of 97.5 % (Bonferroni).
-
-        No bounds where the lower sum may be nothing."""
+        """Ratio of two such sums, with bounds of at least 95 % (Bonferroni); none where the lower sum may be nothing."""
         tops, bottoms = self.total(over, 0.975), self.total(under, 0.975)
         value = tops[0] / bottoms[0] if bottoms[0] else float("nan")
         if not bottoms[1] > 0 and not bottoms[2] < 0:
@@ -161,8 +158,7 @@ def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[fl
     """A statistic of runs with a 95 % interval from leaving one run out at a time.
 
     values: (runs, ...). Efron, Stein 1981, Annals of Statistics 9(3)."""
-    n = len(values)
-    whole = statistic(values)
+    n, whole = len(values), statistic(values)
     if n < 3:
         return whole, float("nan"), float("nan")
     without = np.array([statistic(np.delete(values, k, axis=0)) for k in range(n)])
@@ -188,9 +184,9 @@ class StudyData:
         """Whether the study holds an outcome."""
         return outcome in self.result.by_run.names
 
-    def need_extra(self, arm: str) -> None:
+    def need_extra(self, *arms: str) -> None:
         """Raise NoValue where an extra arm was not run."""
-        if not self.has_arm(arm):
+        if not all(map(self.has_arm, arms)):
             raise NoValue(NO_EXTRA)
 
     def has_arm(self, arm: str) -> bool:
@@ -254,10 +250,8 @@ class StudyData:
 
     @cached_property
     def accords(self) -> pd.DataFrame:
-        """Agreements that the headline arm and the control arm sign after the focal date.
-
-        run, arm, pair, kind, origin, occasion, after (days from the focal date). Gathered block by block: the
-        study's own tables are many times larger."""
+        """Agreements that the headline arm and the control arm sign after the focal date: run, arm, pair, kind, origin,
+        occasion, after (days from it). Gathered block by block: the study's own tables are many times larger."""
         tables = [self._signed_later(accords) for _, accords in self.result.blocks()]
         frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas(use_threads=False)
         return frame
