@@ -110,33 +110,17 @@ class PlaceboComparison:
         return PlaceboComparison(event, np.array(rest))
 
 
-@dataclass(frozen=True)
-class PlaceboFamily:
-    """Effects of one family, of the event and of (J,) placebos, on agreements within `window` days.
+@dataclass(frozen=True, kw_only=True)
+class PlaceboFamily(PlaceboComparison):
+    """The effect of the event, and of each placebo of one family, on agreements within `window` days.
 
     uninformative: sets left out, since no dyad would count. measures: of the same placebos, by mechanism."""
 
     name: str
     window: int
-    event: float
-    placebos: Floats
     labels: tuple[str, ...]
     uninformative: int = 0
     measures: Mapping[str, PlaceboComparison] = field(default_factory=dict)
-
-    @property
-    def compared(self) -> PlaceboComparison:
-        """The effect among those of the placebos."""
-        return PlaceboComparison(self.event, self.placebos, ALIKE if self.name == "dates" else 0.0)
-
-    @property
-    def p(self) -> float:
-        """Two-sided; NaN without placebos."""
-        return self.compared.p
-
-    @property
-    def verdict(self) -> Verdict:
-        return self.compared.verdict
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -188,9 +172,15 @@ class Participants:
             effects[one] = found
             if len(effects) == most:
                 break
-        own, labels = self.effect(self.real) or 0.0, tuple(map(self.label, effects))
-        of_sets, measured = np.array([*effects.values()]), self.compared([*effects])
-        return PlaceboFamily("participants", self.windows.longest, own, of_sets, labels, empty, measured)
+        return PlaceboFamily(
+            self.effect(self.real) or 0.0,
+            np.array([*effects.values()]),
+            name="participants",
+            window=self.windows.longest,
+            labels=tuple(map(self.label, effects)),
+            uninformative=empty,
+            measures=self.compared([*effects]),
+        )
 
     def label(self, principals: StateSet) -> str:
         """Their codes in order, with hyphens."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.analysis.participants import COUNTER, Participants, PlaceboComparison, PlaceboFamily, difference
+from balance_sim.analysis.participants import ALIKE, COUNTER, Participants, PlaceboComparison, PlaceboFamily, difference
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Ints, World
 from balance_sim.model.world import by_audience, compile_world
@@ -60,7 +60,7 @@ class Placebos(OneLine):
     def compared(self, mechanism: str) -> PlaceboComparison | None:
         """A mechanism's number of the event among those of other participants; None where that is not known."""
         family = next((one for one in self.families if one.name == "participants"), None)
-        return None if family is None else {**family.measures, "M1": family.compared}.get(mechanism)
+        return None if family is None else {**family.measures, "M1": family}.get(mechanism)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: by family, or why there are none."""
@@ -75,13 +75,14 @@ class Placebos(OneLine):
             return Placebos(None, why=said["why"])
         families = tuple(
             PlaceboFamily(
-                name,
-                int(of["window"]),
                 float(of["effect"]),
                 np.array(of["effects"], dtype=float),
-                tuple(of["labels"]),
-                int(of["uninformative"]),
-                {key: PlaceboComparison.of_plain(one) for key, one in of.get("measures", {}).items()},
+                ALIKE if name == "dates" else 0.0,
+                name=name,
+                window=int(of["window"]),
+                labels=tuple(of["labels"]),
+                uninformative=int(of["uninformative"]),
+                measures={key: PlaceboComparison.of_plain(one) for key, one in of.get("measures", {}).items()},
             )
             for name, of in said.items()
             if isinstance(of, dict)
@@ -103,8 +104,7 @@ def placebos(scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, d
 
     Returns
     -------
-    Placebos : `families`, each with the event's effect and those of the placebos, in expected agreements within its
-        window of days
+    Placebos : `families`, each with the event's effect and those of the placebos, in agreements within its window
 
     Examples
     --------
@@ -167,7 +167,7 @@ def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Plac
         having = course(there, worlds.baseline, count, start=start, beside=found)
         effects.append(difference(gives, gives.signed(found, idle, of).signed[window], having, idle, of))
     labels = tuple((lacking.start + timedelta(days=day)).isoformat() for day in days[1:])
-    return PlaceboFamily("dates", window, effects[0], np.array(effects[1:]), labels)
+    return PlaceboFamily(effects[0], np.array(effects[1:]), ALIKE, name="dates", window=window, labels=labels)
 
 
 AROUND = 6  # spans within the window after a date

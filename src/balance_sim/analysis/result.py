@@ -74,8 +74,8 @@ class AnalysedResult(Result):
 
     @cached_property
     def uncertainty(self) -> Uncertainty | None:
-        """Intervals of the headline effect over posterior and prior, theories, and what carries the width, where the
-        scenario's posterior has them for this very form of it; else None: `effect_draws.uncertainty` works them out."""
+        """Intervals of the headline effect over posterior and prior, theories, and what carries the width, where they
+        are kept with the scenario; else None: `effect_draws.uncertainty` works them out."""
         if said := self._kept.get("uncertainty"):
             return Uncertainty.of_plain(said)
         return kept(self.scenario, self.headline_arm) if self.point == 0 else None

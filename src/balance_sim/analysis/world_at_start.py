@@ -1,7 +1,5 @@
-"""The world of a scenario before anything happens in it: who is feared, what can count, and how much is expected.
-
-Of the control arm on the first day, and by the expected estimator over the scenario's whole span, a year. What
-`balance-sim check` prints. Where nothing can count it says why."""
+"""The world of a scenario before anything happens in it: who is feared, what can count, and how much is expected by
+the expected estimator. What `balance-sim check` prints. Where nothing can count it says why."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ HARDLY = 0.01
 
 @dataclass(frozen=True, repr=False)
 class WorldAtStart(OneLine):
-    """The control arm on the first day. n states and P dyads in the order of `codes` and `dyads`.
+    """The control arm on the first day: n states in the order of `codes`, and P dyads.
 
     fear: (n, n) share of the row's balance of threat; depth: (n, n) of the deepest agreement in force; insecurity:
     (n,); listed: (n,) list of the class table; direction: (P,); security, declarations: (P,) expected new agreements a
@@ -92,17 +90,9 @@ class WorldAtStart(OneLine):
 def world_at_start(scenario: Scenario) -> WorldAtStart:
     """The scenario's control arm on its first day: what states fear, hold and are expected to sign, before any event.
 
-    Parameters
-    ----------
-    scenario : a complete scenario of n states and P dyads
-
     Returns
     -------
     WorldAtStart : (n, n) shares of fear and depths in force, (n,) insecurities, (P,) expected new agreements a year
-
-    Raises
-    ------
-    ValueError : for states without a class
 
     Examples
     --------
@@ -110,8 +100,6 @@ def world_at_start(scenario: Scenario) -> WorldAtStart:
     >>> found = world_at_start(bs.load_scenario("experiments/smoke/five_states.yaml"))
     >>> found.fear.shape, found.security.shape
     ((5, 5), (10,))
-    >>> found.codes[0], found.ranking(0)[0][0]
-    ('XAR', 'XCO')
     """
     worlds = compile_arms(scenario, (scenario.reference_arm,))
     world = worlds.reference

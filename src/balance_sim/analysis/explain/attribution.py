@@ -72,9 +72,9 @@ def parse_groups(text: str) -> Groups:
     groups: dict[str, tuple[str, ...]] = {}
     seen: dict[str, str] = {}
     for part in text.split(","):
-        name, equals, names = (piece.strip() for piece in part.partition("="))
+        name, _, names = (piece.strip() for piece in part.partition("="))
         members = tuple(term.strip() for term in names.split("+") if term.strip())
-        if not (name and equals and members):
+        if not (name and members):
             raise WrongRequest(f"--groups: `{part.strip()}` is not NAME=TERM+TERM")
         if name in (*groups, OUTSIDE, FEEDBACK, EFFECT):
             raise WrongRequest(f"--groups: the name `{name}` is taken")
@@ -196,15 +196,11 @@ def effects_of_coalitions(
     numbers: Keys,
     *,
     draws: bool | str,
-    model: str | None = None,
+    model: str | None,
 ) -> Floats:
     """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs.
 
-    model: `module:Class` of agents that decide, one run after the other."""
-    if model is not None and len(numbers) > 1:
-        alone = (numbers[at : at + 1] for at in range(len(numbers)))
-        of = partial(effects_of_coalitions, worlds, arm, seed, groups, outcome, draws=draws, model=model)
-        return np.concatenate([of(one) for one in alone])
+    model: `module:Class` of agents that decide, in one run."""
     worlds = own_worlds(worlds, seed, numbers, draws)
     control, cast = worlds.reference, focal_roles(worlds)
     windows = focal_windows(worlds)
@@ -309,10 +305,11 @@ def attribute(
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     groups = groups_for(worlds, result.model) if groups is None else groups
-    of_batch = partial(effects_of_coalitions, draws=result.draws, model=result.model)
-    job = partial(of_batch, worlds, arm, result.seed, groups, outcome)
+    how = {"draws": result.draws, "model": result.model}
+    job = partial(effects_of_coalitions, worlds, arm, result.seed, groups, outcome, **how)
     least = -(-len(numbers) // batch_runs(worlds.reference.n))  # batches small enough to be simulated at once
     count = min(-(-least // workers) * workers, len(numbers))  # equal, as many for each worker
+    count = count if result.model is None else len(numbers)
     whole = np.empty((0, (1 << len(groups)) + 1))  # (runs, coalitions and the control arm)
     hint = "Fewer --attribution-runs, or --workers 1, need less memory."
     for found in map_in_order(job, np.array_split(numbers, count), workers, _named, hint):

@@ -188,8 +188,7 @@ _PLAIN = TypeAdapter(Timeline)
 def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     """Run number `run` of an arm, the headline arm if not given, simulated again beside its paired control run.
 
-    Raises WrongRequest for a run or arm that the study does not have, StoreDamaged where its agreements are not
-    those of the study."""
+    Raises WrongRequest for what the study does not have, StoreDamaged where agreements are not those of the study."""
     arm = compared_arm(result, arm)
     number = run_numbers(result, 1, run)
     scenario, control = result.scenario, result.reference

@@ -145,7 +145,7 @@ class ByDyad:
         return value, value - half, value + half
 
     def ratio(self, over: Floats, under: Floats) -> tuple[float, float, float]:
-        """Ratio of two such sums, with bounds of at least 95 % (Bonferroni); none where the lower sum may be nothing."""
+        """Ratio of two such sums with bounds of at least 95 % (Bonferroni); none where the lower sum may be nothing."""
         tops, bottoms = self.total(over, 0.975), self.total(under, 0.975)
         value = tops[0] / bottoms[0] if bottoms[0] else float("nan")
         if not bottoms[1] > 0 and not bottoms[2] < 0:
