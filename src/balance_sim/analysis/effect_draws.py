@@ -7,6 +7,7 @@ weight by stacking (`stats.stacking`) where the scenario's own record could scor
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -296,16 +297,8 @@ def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
 
 def to_keep(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
     """What `kept` reads back: six significant digits, and the form of the scenario that it is for."""
-    return {"scenario_sha256": scenario.sha256, **rounded(found.as_dict())}
-
-
-def rounded(said: Any) -> Any:
-    """Plain data with numbers of six significant digits."""
-    if isinstance(said, dict):
-        return {name: rounded(value) for name, value in said.items()}
-    if isinstance(said, list):
-        return [rounded(value) for value in said]
-    return float(f"{said:.6g}") if isinstance(said, float) else said
+    rounded = json.loads(json.dumps(found.as_dict()), parse_float=lambda number: float(f"{float(number):.6g}"))
+    return {"scenario_sha256": scenario.sha256, **rounded}
 
 
 def uncertainty(

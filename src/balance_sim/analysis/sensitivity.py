@@ -129,18 +129,17 @@ def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]
     """What the intervals are not: docs/statistics.md has the numbers."""
     notes = []
     alone = bool(len(split)) and split["runs"].min() < 2
+    sobol, morris = (len(indices) > 0 and method == name for name in ("sobol", "morris"))
     if len(indices) and alone:
         notes.append("one run a point: its noise counts as effect, and the indices have no intervals")
-    if len(indices) and method == "sobol" and indices["samples"].min() < FEW_ROWS:
+    if sobol and indices["samples"].min() < FEW_ROWS:
         notes.append(f"fewer than {FEW_ROWS} base samples: the indices have no intervals; {FEW_ROWS} would give them")
-    elif len(indices) and method == "sobol" and not alone:
-        doubtful = indices["total"].notna() & indices["total_lo"].isna()
-        if doubtful.any():
-            notes.append(
-                f"{int(doubtful.sum())} of {len(indices)} rows of indices have no interval: the runs of a point are "
-                "too few to tell the variance over the parameters from none; these indices say nothing"
-            )
-    if len(indices) and method == "morris" and indices["trajectories"].min() < FEWEST:
+    elif sobol and not alone and (doubtful := indices["total"].notna() & indices["total_lo"].isna()).any():
+        notes.append(
+            f"{int(doubtful.sum())} of {len(indices)} rows of indices have no interval: the runs of a point are "
+            "too few to tell the variance over the parameters from none; these indices say nothing"
+        )
+    if morris and indices["trajectories"].min() < FEWEST:
         notes.append(f"fewer than {FEWEST} trajectories: sigma has no interval; {FEWEST} would give one")
     if len(split) and 2 <= split["points"].min() < FEW_POINTS:
         notes.append(
@@ -233,21 +232,14 @@ def _sobol_rows(paths: Sequence[str], parts: dict[str, int], y: Floats, boots: i
         return []
     a, b, *ab = (y[[parts[f"{front}{row}"] for row in rows]] for front in fronts)
     found = sobol_indices(a, b, np.stack(ab), boots, seed)
-    return [
-        {"factor": path, **_columns(first=first, total=total), "samples": found.rows}
-        | {"samples_wanted": _samples_wanted(found.rows, (first, total))}
-        for path, first, total in zip(paths, found.first, found.total, strict=True)
-    ]
-
-
-def _samples_wanted(samples: int, indices: Sequence[Index]) -> float:
-    """Base samples for an interval of half-width INDEX_PRECISION: it shrinks with the root of their number.
-
-    Where there is no interval yet, as many as give one."""
-    if samples < FEW_ROWS:
-        return float(FEW_ROWS)
-    width = max((index.high - index.low) / 2 for index in indices)
-    return float(np.ceil(samples * (width / INDEX_PRECISION) ** 2)) if np.isfinite(width) else float("nan")
+    out = []
+    for path, *both in zip(paths, found.first, found.total, strict=True):
+        # for an interval of half-width INDEX_PRECISION, which shrinks with the root of the samples; or for one at all
+        width = max((index.high - index.low) / 2 for index in both)
+        wanted = float(np.ceil(found.rows * (width / INDEX_PRECISION) ** 2)) if np.isfinite(width) else float("nan")
+        row = {"factor": path, **_columns(first=both[0], total=both[1]), "samples": found.rows}
+        out.append(row | {"samples_wanted": float(FEW_ROWS) if found.rows < FEW_ROWS else wanted})
+    return out
 
 
 def _morris_rows(result: SweepResult, points: list[int], parts: dict[str, int], y: Floats) -> list[dict[str, Any]]:

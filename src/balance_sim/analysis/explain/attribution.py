@@ -92,10 +92,8 @@ def parse_groups(text: str) -> Groups:
 def groups_for(worlds: Worlds, model: str | None = None) -> Groups:
     """`GROUPS`, and what the user's own code adds: `own`, terms that read what changes in a replication; `agent`, what
     agents of another class want beside the terms."""
-    own = {name: one for world in worlds.arms.values() for name, one in world.own.items()}
-    changing = tuple(sorted(name for name, one in own.items() if one.is_changing))
-    own_code = ({"own": changing} if changing else {}) | ({AGENT: (AGENT,)} if model is not None else {})
-    return {**GROUPS, **own_code}
+    own = {name for world in worlds.arms.values() for name, one in world.own.items() if one.is_changing}
+    return {**GROUPS, **({"own": tuple(sorted(own))} if own else {}), **({} if model is None else {AGENT: (AGENT,)})}
 
 
 def refuse_unknown(terms: Iterable[str], where: str = "") -> None:
@@ -305,8 +303,9 @@ def attribute(
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     groups = groups_for(worlds, result.model) if groups is None else groups
-    how = {"draws": result.draws, "model": result.model}
-    job = partial(effects_of_coalitions, worlds, arm, result.seed, groups, outcome, **how)
+    job = partial(
+        effects_of_coalitions, worlds, arm, result.seed, groups, outcome, draws=result.draws, model=result.model
+    )
     least = -(-len(numbers) // batch_runs(worlds.reference.n))  # batches small enough to be simulated at once
     count = min(-(-least // workers) * workers, len(numbers))  # equal, as many for each worker
     count = count if result.model is None else len(numbers)

@@ -39,6 +39,7 @@ KEYS = (
 START, BEFORE = "start", "before"
 U, CONSENT = "u", "consent"
 AFTER = (7, 30, 90, 365)
+SHARES = ["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]
 FEARED = ("arm", "moment", "date", "side", "adversary", "threat", "share")
 MOST_FEARED = 3
 MEAN_RUNS = 64
@@ -141,7 +142,7 @@ def explain_pairs(
         _read(worlds, name, result.seed, some, found, result.model)
     ladder = worlds.reference.ladder
     secure = [name for name, counted in zip(ladder.names, ladder.security, strict=True) if counted]
-    out = []
+    out, dyads = [], result.dyads[result.dyads["arm"] == arm]
     for a, b in pairs:
         columns = zip(found[a, b], (("value",), ("rate", "busy"), ("threat", "share")), strict=True)
         terms, rates, feared = (_over_runs(rows, values, len(batches)) for rows, values in columns)
@@ -157,7 +158,7 @@ def explain_pairs(
                 terms=terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True),
                 rates=rates,
                 adversaries=feared.reindex(columns=FEARED) if feared.empty else feared,
-                shares=pair_shares(result, a, b, arm),
+                shares=dyads.loc[(dyads["a"] == a) & (dyads["b"] == b), SHARES].reset_index(drop=True),
                 record=pair_record(result, a, b),
                 window=result.window,
                 signing=signing(result, a, b, arm),
@@ -258,13 +259,6 @@ def leading_pairs(result: Result, arm: str, count: int) -> list[tuple[str, str]]
     rows = dyads[(dyads["arm"] == arm) & ((dyads["lo"] > 0) | (dyads["hi"] < 0))]
     rows = largest_first(rows, rows["effect"]).head(count)
     return list(zip(rows["a"], rows["b"], strict=True))
-
-
-def pair_shares(result: Result, a: str, b: str, arm: str) -> pd.DataFrame:
-    """The dyad's filtered effect in the study: mean, mean_control, effect, mcse, lo, hi, n."""
-    dyads = result.dyads
-    rows = dyads[(dyads["a"] == a) & (dyads["b"] == b) & (dyads["arm"] == arm)]
-    return rows[["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]].reset_index(drop=True)
 
 
 def signing(result: Result, a: str, b: str, arm: str) -> Signing:
