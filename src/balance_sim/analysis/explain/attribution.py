@@ -1,10 +1,9 @@
 """How much of an effect goes through each group of terms: Shapley values of the direct effect in each replication.
 
-At each opportunity of an idle clock both states' willingness is taken apart in the control arm and, beside it, in the
-arm that is explained. For a coalition the terms of its groups are the arm's and those of the other groups the
-control arm's, whole terms with their weights; what is in no group is the arm's. The mixed willingness gives the
-probability that talks open, and times the probability that they are signed in time the outcome (`replications.direct`,
-`replications.filtered`). So every coalition has its outcome in each replication, and none is simulated.
+At each opportunity of an idle clock both states' willingness is taken apart in the control arm and in the arm that is
+explained. For a coalition the terms of its groups are the arm's, those of the other groups the control arm's; what is in
+no group is the arm's. The mixed willingness gives the probability that talks open, and times the probability that they
+are signed in time the outcome (`replications.direct`). So no coalition has to be simulated.
 """
 
 from __future__ import annotations
@@ -334,21 +333,16 @@ def _stored(result: Result, arm: str, outcome: str, most: int) -> tuple[Keys, Fl
     if result.outcomes.empty:
         raise WrongRequest("no run finished, so there is nothing to explain")
     counted = tuple(f"{what}_" for what in COUNTS)
-    columns = map(str, result.outcomes.columns)
-    names = (name.removeprefix(FILTERED) for name in columns if name.startswith(FILTERED))
+    names = (name.removeprefix(FILTERED) for name in map(str, result.outcomes.columns) if name.startswith(FILTERED))
     there = [name for name in names if name.startswith(counted)]
     if outcome not in there:
-        known = outcome in result.outcome_names
-        if known and outcome.startswith(counted):
-            raise LacksOutcome(FILTERED + outcome, result.version)
-        why = (
-            f"`{outcome}` has no direct estimate, so it cannot be attributed"
-            if known
-            else f"unknown outcome `{outcome}`"
-        )
+        why = f"unknown outcome `{outcome}`"
+        if outcome in result.outcome_names:
+            if outcome.startswith(counted):
+                raise LacksOutcome(FILTERED + outcome, result.version)
+            why = f"`{outcome}` has no direct estimate, so it cannot be attributed"
         have = ", ".join(there) or "none: an earlier version wrote this folder, run the scenario again"
         raise WrongRequest(f"{why}; --outcome takes an expected number of new agreements. There are: {have}")
-    frame = result.outcomes.pivot(index="run", columns="arm", values=FILTERED + outcome)
-    frame = frame.sort_index().iloc[:most]
+    frame = result.outcomes.pivot(index="run", columns="arm", values=FILTERED + outcome).sort_index().iloc[:most]
     numbers = frame.index.to_numpy().astype(np.uint64)
     return numbers, frame[arm].to_numpy(float), frame[result.reference].to_numpy(float)

@@ -13,12 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.analysis.participants import PlaceboComparison
-from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Floats, Ints
 from balance_sim.replications.outcomes import FILTERED, NEW, Outcome, least_jump
-from balance_sim.replications.scene import EventRoles, focal_roles
+from balance_sim.replications.scene import focal_roles
 from balance_sim.replications.tables import positions
-from balance_sim.scenario.schema import Event
 from balance_sim.stats.intervals import NORMAL, fieller, paired_interval, spread_over, t_quantile
 
 if TYPE_CHECKING:
@@ -168,13 +166,16 @@ def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[fl
 
 
 class StudyData:
-    """A study as the measures read it: paired columns by arm, agreements, roles, the control arm's world."""
+    """A study as the measures read it: paired columns by arm, agreements, event roles, the control arm's world."""
 
     def __init__(self, result: Result, arm: str) -> None:
         self.result, self.arm = result, arm
         self.scenario, self.reference = result.scenario, result.reference
         self.windows = sorted(result.scenario.report.windows)
         self.short, self.long = self.windows[0], self.windows[-1]
+        self.worlds = result.worlds  # the control arm alone
+        self.codes, self.cast = self.worlds.reference.codes, focal_roles(self.worlds)
+        self.focal = next(event for event in self.scenario.events if event.id == self.scenario.focal)
 
     def named(self, measure: str, of: str, window: int | None = None) -> str:
         """The name of an outcome, by default at the end of the shortest window."""
@@ -224,29 +225,11 @@ class StudyData:
         """The effect on an outcome in each window."""
         return {str(w): detail_of(self.difference(f"{outcome}_{w}")) for w in self.windows}
 
-    @cached_property
-    def worlds(self) -> Worlds:
-        """The control arm alone, compiled."""
-        return self.result.worlds
-
-    @cached_property
-    def cast(self) -> EventRoles:
-        """Who plays which part in the focal event."""
-        return focal_roles(self.worlds)
-
     def need_host(self) -> int:
         """The host's position in the arrays. Raises NoValue where the focal event names none."""
         if self.cast.host is None:
             raise NoValue(NO_HOST)
         return self.cast.host
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        return self.worlds.reference.codes
-
-    @cached_property
-    def focal(self) -> Event:
-        return next(event for event in self.scenario.events if event.id == self.scenario.focal)
 
     @cached_property
     def accords(self) -> pd.DataFrame:
