@@ -41,8 +41,8 @@ class Payoff:
 class ProfileSaid:
     """A profile: payoffs by player, and what each would gain by another strategy, at most `regret`.
 
-    bound: that all regrets keep at once with 95 % confidence. equilibrium: of the estimated payoffs, in pure strategies;
-    probability: over the Monte Carlo error; over_draws: the share of draws in which it is one."""
+    bound: that all regrets keep at once with 95 % confidence. equilibrium: of the estimated payoffs, in pure
+    strategies; probability: over the Monte Carlo error; over_draws: the share of draws in which it is one."""
 
     strategies: Strategies
     arm: str

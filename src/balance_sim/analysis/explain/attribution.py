@@ -1,9 +1,9 @@
 """How much of an effect goes through each group of terms: Shapley values of the direct effect in each replication.
 
 At each opportunity of an idle clock both states' willingness is taken apart in the control arm and in the arm that is
-explained. For a coalition the terms of its groups are the arm's, those of the other groups the control arm's; what is in
-no group is the arm's. The mixed willingness gives the probability that talks open, and times the probability that they
-are signed in time the outcome (`replications.direct`). So no coalition has to be simulated.
+explained. For a coalition the terms of its groups are the arm's, those of the other groups the control arm's; what is
+in no group is the arm's. The mixed willingness gives the probability that talks open, and times the probability that
+they are signed in time the outcome (`replications.direct`). So no coalition has to be simulated.
 """
 
 from __future__ import annotations
