@@ -189,8 +189,8 @@ def _no_dyad(worlds: Worlds) -> str:
     world, classes = worlds.reference, worlds.classes
     outside = [i for i, code in enumerate(world.codes) if code not in classes.participants]
     if len(outside) < 2:
-        who = "1 state takes no" if outside else "every state takes"
-        return f"{who} part in the focal event: no dyad can count"
+        few = "1 state takes no part in" if outside else "every state takes part in"
+        return f"{few} the focal event: no dyad can count"
     inside = tuple(world.codes.index(code) for code in classes.participants if code in world.codes)
     view = perceive(world, at_start(world), step_before(world))
     share, aligned = fear_of(view, inside)[0], aligned_with(view, inside)[0]
