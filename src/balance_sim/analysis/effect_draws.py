@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from balance_sim.analysis.expected_effect import forms, parts
-from balance_sim.analysis.placebos import placebos
+from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
 from balance_sim.pool.errors import WrongRequest
@@ -239,6 +239,12 @@ class PlaceboSaid:
     p: float
     verdict: str
 
+    @staticmethod
+    def all_of(found: Placebos) -> dict[str, PlaceboSaid]:
+        """By family, of those that have placebos."""
+        families = [one for one in found.families if len(one.placebos)]
+        return {one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict) for one in families}
+
 
 @dataclass(frozen=True, repr=False)
 class Uncertainty(OneLine):
@@ -375,7 +381,6 @@ def uncertainty(
         worlds = compile_arms(with_values(scenario, {"theory.preset": name}), arms)
         level, picture, threat, _, whole_effect = effect_of(worlds, named)
         theories.append(TheoryEffect(name, level, picture, threat, whole_effect, (weights or {}).get(name)))
-    families = placebos(scenario, named).families if with_placebos else ()
     return Uncertainty(
         named,
         outcome,
@@ -384,5 +389,5 @@ def uncertainty(
         found["prior"],
         tuple(theories),
         variance,
-        {one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict) for one in families if len(one.placebos)},
+        PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {},
     )
