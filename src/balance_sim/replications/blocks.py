@@ -12,11 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Opportunities, Thinning, World, once
+from balance_sim.model.core import Floats, Keys, Opportunities, Thinning, World, once
 from balance_sim.model.engine import AFTER_START, Observer, simulate
 from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.state import AgreementRows, Simulated
@@ -40,9 +39,7 @@ from balance_sim.replications.tables import BlockTables, accord_table, dyad_tabl
 if TYPE_CHECKING:
     from balance_sim.model.agents import StateAgent
 
-Floats = npt.NDArray[np.float64]
-Runs = npt.NDArray[np.uint64]
-Draw = Callable[[World, int, Runs, Floats | None], Opportunities]
+Draw = Callable[[World, int, Keys, Floats | None], Opportunities]
 
 BATCH = 256  # replications simulated together; more would not be faster, fewer would; changes no result
 BATCH_MOST = 2048  # for few states, so that a step's work outweighs its calls; changes no result
@@ -71,7 +68,7 @@ class Batch:
 
     smooth: estimates by outcome, (R,) each; dyads: (R, P)."""
 
-    numbers: Runs
+    numbers: Keys
     recorder: Recorder
     made: dict[str, AgreementRows] = field(default_factory=dict)
     smooth: dict[str, dict[str, Floats]] = field(default_factory=dict)
@@ -118,7 +115,7 @@ def simulate_block(
     cast: players of a game, whose outcomes are measured too. own: outcomes of one's own."""
     numbers = np.arange(block.first, block.stop, dtype=np.uint64)
 
-    def batches(worlds: Worlds, numbers: Runs, arms: Sequence[str]) -> list[Batch]:
+    def batches(worlds: Worlds, numbers: Keys, arms: Sequence[str]) -> list[Batch]:
         if model is not None:
             from balance_sim.model.agents import agent_class_named
 
@@ -142,7 +139,7 @@ def simulate_block(
     return BlockTables(pa.concat_tables([tables.runs, *rows]), tables.accords, tables.dyads)
 
 
-def runs_with_extra(block: Block) -> Runs:
+def runs_with_extra(block: Block) -> Keys:
     """The replications of a block that are simulated in the extra arms too: every fourth, whatever the block."""
     numbers = np.arange(block.first, block.stop, dtype=np.uint64)
     return np.asarray(numbers[numbers % np.uint64(EXTRA_EVERY) == 0])
@@ -186,7 +183,7 @@ class Onlooker(Protocol):
 def simulate_arms(
     worlds: Worlds,
     seed: int,
-    numbers: Runs,
+    numbers: Keys,
     arms: Sequence[str],
     recorder: Recorder,
     look: Onlooker | None = None,
@@ -218,7 +215,7 @@ def simulate_arms(
     raise AssertionError("without thinning no bound can be exceeded")
 
 
-def simulate_runs(worlds: Worlds, seed: int, numbers: Runs, arms: Sequence[str]) -> dict[str, AgreementRows]:
+def simulate_runs(worlds: Worlds, seed: int, numbers: Keys, arms: Sequence[str]) -> dict[str, AgreementRows]:
     """The agreements of some replications in every arm."""
     return simulate_arms(worlds, seed, numbers, arms, focal_recorder(worlds)).made
 

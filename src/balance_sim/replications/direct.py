@@ -13,11 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Opportunities, Thinning, World
+from balance_sim.model.core import Floats, Ints, Keys, Opportunities, Thinning, World
 from balance_sim.model.engine import (
     advance,
     begin,
@@ -33,10 +32,6 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, Hastened, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.willingness import account
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Runs = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ class Along:
     control: Simulated
 
 
-def along_control(worlds: Worlds, seed: int, runs: Runs, arms: Sequence[str], look: Look) -> Along:
+def along_control(worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str], look: Look) -> Along:
     """Simulate the control arm; in each step show what each of the other arms, and then it, would see.
 
     An arm's state is the control arm's, with an effort of its own. A step is shown again, from the first on, where a
@@ -87,7 +82,7 @@ def _along(
     chances: Opportunities,
     thin: Thinning,
     seed: int,
-    runs: Runs,
+    runs: Keys,
     arms: Sequence[str],
     look: Look,
 ) -> Simulated:
@@ -116,7 +111,7 @@ def _along(
     return Simulated(state.accords, np.concatenate(consent), Hastened.joined(state.hastened))
 
 
-def direct(worlds: Worlds, seed: int, runs: Runs, arms: Sequence[str]) -> tuple[Along, dict[str, Simulated]]:
+def direct(worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str]) -> tuple[Along, dict[str, Simulated]]:
     """What `Filtered` needs for the control arm and, beside it, for others.
 
     Of the others `consent` is their own; agreements and the pace of talks are the control arm's, so that the difference

@@ -13,12 +13,11 @@ import base64
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.clocks import run_keys
-from balance_sim.model.core import Baseline, Drawn, World
+from balance_sim.model.core import Baseline, Drawn, Floats, Keys, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.pipeline import usual_talks
 from balance_sim.model.prospects import Prospects
@@ -29,7 +28,6 @@ from balance_sim.replications.parameter_draws import Draws, as_draws, draws_byte
 from balance_sim.scenario.defaults import SHARE, Distribution, fitted_distribution, fitted_shares
 from balance_sim.scenario.schema import Scenario
 
-Floats = npt.NDArray[np.float64]
 STANDS_FOR_OTHERS = "defence_cooperation"
 
 
@@ -72,7 +70,7 @@ def joint_draws(scenario: Scenario, source: str) -> Draws:
     return posterior_draws(scenario) if source.startswith(POSTERIOR) else prior_draws(scenario)
 
 
-def own_worlds(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64], draws: bool | str) -> Worlds:  # noqa: FBT001
+def own_worlds(worlds: Worlds, seed: int, runs: Keys, draws: bool | str) -> Worlds:  # noqa: FBT001
     """The worlds of some replications of a study. Raises WrongRequest for joint draws: there each has its own."""
     if isinstance(draws, str):
         raise WrongRequest(
@@ -82,7 +80,7 @@ def own_worlds(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64], draws: b
     return with_draws(worlds, seed, runs) if draws else worlds
 
 
-def deviations(found: Distribution, seed: int, runs: npt.NDArray[np.uint64]) -> dict[str, Floats]:
+def deviations(found: Distribution, seed: int, runs: Keys) -> dict[str, Floats]:
     """(R,) by key path: normal with mean 0 and the covariance of the fit, cut off where a weight whose sign a prior
     holds would pass 0: a run draws again, on another key, until none does."""
     key = clocks.absorb(run_keys(seed, runs), clocks.label("parameters"))
@@ -104,7 +102,7 @@ MOST_DRAWS = 200
 """So often a run draws at the most: the estimates are above 0, so that a few in a hundred draw twice."""
 
 
-def _normal(found: Distribution, key: npt.NDArray[np.uint64]) -> dict[str, Floats]:
+def _normal(found: Distribution, key: Keys) -> dict[str, Floats]:
     """(R,) by key path: normal with mean 0 and the covariance of the fit, one draw a key."""
     from scipy.special import ndtri
 
@@ -142,7 +140,7 @@ def distribution_of(scenario: Scenario) -> Distribution:
     return Distribution(paths, estimate, tuple(map(tuple, whole.tolist())), held_at_zero)
 
 
-def drawn_levels(variance: float, seed: int, runs: npt.NDArray[np.uint64]) -> Floats:
+def drawn_levels(variance: float, seed: int, runs: Keys) -> Floats:
     """(R,) mean-one gamma level of each run's time, on a key of its own; 1 without variance."""
     if variance <= 0:
         return np.ones(len(runs))
@@ -173,7 +171,7 @@ def drawn_for(world: World, moved: dict[str, Floats], levels: Floats | None = No
     return Drawn(weights, np.stack(level, axis=1) + added[:, None], shares)
 
 
-def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> Worlds:
+def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
     """The worlds of a block of runs with each run's own parameters, consent at the start and bound
     included."""
     moved = deviations(distribution_of(worlds.scenario), seed, runs) | deviations(fitted_shares(), seed, runs)
@@ -186,7 +184,7 @@ def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> World
     return replace(worlds, arms=arms, baseline=baseline, bounds=bounds)
 
 
-def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]) -> Floats:
+def keen_at_start(world: World, baseline: Baseline, runs: Keys) -> Floats:
     """(R, P, 2, M) probability to consent at the start, with each run's own parameters."""
     one = np.zeros(1, dtype=np.uint64)
     still = replace(world, drawn=None)

@@ -20,20 +20,15 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, World
+from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Bools, Floats, Ints, World
 from balance_sim.model.pipeline import speed
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.replications.filtered import TalksAtStart, Windows, focal_windows
 from balance_sim.replications.outcomes import numbers_of_agreements
 from balance_sim.replications.spans import WillingnessOverTime, course, in_spans, spans
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

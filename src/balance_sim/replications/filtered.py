@@ -19,10 +19,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, ORIGINS, AgreementTypes, Opportunities, World
+from balance_sim.model.core import (
+    DAYS_PER_YEAR,
+    DIRECTIONS,
+    ORIGINS,
+    AgreementTypes,
+    Bools,
+    Floats,
+    Ints,
+    Opportunities,
+    World,
+)
 from balance_sim.model.pipeline import chance_under_way, share_lasting
 from balance_sim.model.state import Simulated
 from balance_sim.replications.outcomes import (
@@ -39,10 +48,6 @@ from balance_sim.stats.lags import (
     signed_from_steady_state,
     signed_within,
 )
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.model.world import distances
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.outcomes import NEW
@@ -31,10 +32,6 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Accord, Arm, Event, Report, Scenario
 from balance_sim.stats import networks
 from balance_sim.stats.networks import MahalanobisFit, lies_among, mid_ranks
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 DEGREES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 15, 20])
 LONGEST, SHARED = 6, 5
@@ -353,7 +350,7 @@ def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
     at = {code: i for i, code in enumerate(codes)}
     signed = pd.to_datetime(frame["signed"])
 
-    def days(name: str) -> npt.NDArray[np.float64]:
+    def days(name: str) -> Floats:
         if name not in frame:
             return np.full(len(frame), np.nan)
         lag = (pd.to_datetime(frame[name]) - signed).dt.days.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -14,16 +14,11 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints
 from balance_sim.model.responses import STANCES
 from balance_sim.model.state import AgreementRows
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 ACCELERATED_DAYS = 30
 COUNTS = ("accords", "declarations")

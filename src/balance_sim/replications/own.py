@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Floats, Ints, Keys
 from balance_sim.model.own.terms import numbers_of
 from balance_sim.model.state import AgreementRows
 from balance_sim.pool.errors import WrongRequest
@@ -35,7 +35,6 @@ from balance_sim.scenario.diagnostics import did_you_mean, refused
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.float64]
 Own = tuple[tuple[str, str], ...]
 """Names of outcomes, and `module:function` of each."""
 LOCAL = "<here>"
@@ -65,7 +64,7 @@ class ArmHistory:
     """
 
     arm: str
-    runs: npt.NDArray[np.int64]
+    runs: Ints
     states: tuple[str, ...]
     horizon: float
     outcomes: Mapping[str, Floats]
@@ -111,7 +110,7 @@ class ArmHistory:
 
 
 def measured(
-    worlds: Worlds, arm: str, made: AgreementRows, runs: npt.NDArray[np.uint64], known: Mapping[str, Floats], own: Own
+    worlds: Worlds, arm: str, made: AgreementRows, runs: Keys, known: Mapping[str, Floats], own: Own
 ) -> dict[str, Floats]:
     """Each outcome of one's own, (R,).
 

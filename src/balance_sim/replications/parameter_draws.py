@@ -22,10 +22,10 @@ from pathlib import Path
 
 import annotated_types
 import numpy as np
-import numpy.typing as npt
 from cachetools import LRUCache
 
 from balance_sim.model import clocks
+from balance_sim.model.core import Floats
 from balance_sim.scenario import with_values
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
@@ -35,7 +35,6 @@ from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.layout import parts_of
 from balance_sim.scenario.schema import SIGNAL_ORDER, AccordKind, EventKind, Parameters, Scenario
 
-Floats = npt.NDArray[np.float64]
 COUNT = 2000
 SEED = 1
 LARGEST_DRAWS = 16 << 20

@@ -15,11 +15,10 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import standing, step_before
-from balance_sim.model.core import World
+from balance_sim.model.core import Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.replications.expected import Estimator, Expected
@@ -27,10 +26,6 @@ from balance_sim.replications.outcomes import Outcome, days_after, is_new
 from balance_sim.replications.scene import StateMetrics
 from balance_sim.replications.spans import WillingnessOverTime, course, in_spans
 from balance_sim.scenario.fingerprint import LISTS
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import responses
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import classes_of
-from balance_sim.model.core import DIRECTIONS, World
+from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints, World
 from balance_sim.model.engine import Observer
 from balance_sim.model.news import attention_to
 from balance_sim.model.perception import View
@@ -40,10 +39,6 @@ from balance_sim.replications.scene import (
 from balance_sim.replications.spans import Together, at_start, in_spans, with_event
 from balance_sim.replications.tables import DECIMALS
 from balance_sim.scenario.schema import Event, Scenario
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 class Recorder:

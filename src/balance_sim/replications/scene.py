@@ -12,13 +12,12 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import responses, threat
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import alignment_with
 from balance_sim.model.classes import sorted_into
-from balance_sim.model.core import Baseline, World
+from balance_sim.model.core import Baseline, Bools, Floats, Ints, World
 from balance_sim.model.news import members
 from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
@@ -27,10 +26,6 @@ from balance_sim.model.thinning import openness_at, opportunity_rate
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.scenario.fingerprint import Classes
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, Baseline, World
+from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step, effort_after
 from balance_sim.model.network import begin_network
 from balance_sim.model.news import evidence
@@ -23,10 +23,6 @@ from balance_sim.model.threat import over
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.scenario.schema import Event, Scenario
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 SCARCE = "talks_budget"  # the term that reads talks under way
 SPANS = 20  # of the scenario's length, at least: dates at which beliefs are looked at

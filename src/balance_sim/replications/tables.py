@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints, Keys
 from balance_sim.model.state import AgreementRows
 from balance_sim.replications.outcomes import FILTERED, is_new, type_of
 from balance_sim.stats.intervals import t_quantile
@@ -28,8 +28,6 @@ from balance_sim.stats.intervals import t_quantile
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 DECIMALS = 12
 """Of outcomes on a scale, in the tables of replications: further digits depend on how these were cut into blocks."""
@@ -101,9 +99,7 @@ def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa
 # -- rows -------------------------------------------------------------------------------------------
 
 
-def runs_table(
-    runs: npt.NDArray[np.uint64], arm: str, outcomes: Mapping[str, Floats], smooth: Mapping[str, Floats]
-) -> pa.Table:
+def runs_table(runs: Keys, arm: str, outcomes: Mapping[str, Floats], smooth: Mapping[str, Floats]) -> pa.Table:
     """One row a replication. smooth: filtered estimates, in columns of their own, rounded as the recorder's are."""
     front = {"run": numbers(runs.astype(np.int32)), "arm": words(np.zeros(len(runs), int), (arm,))}
     for name in outcomes:
@@ -112,7 +108,7 @@ def runs_table(
     return pa.table(front | drawn | {FILTERED + name: numbers(np.round(of, DECIMALS)) for name, of in smooth.items()})
 
 
-def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: npt.NDArray[np.uint64]) -> pa.Table:
+def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: Keys) -> pa.Table:
     """One row an agreement, sorted by run, dyad, kind and date. Whole days; null: not by the horizon."""
     world = worlds.arms[arm]
     a = made.take(np.lexsort((made.count, made.origin, made.opened, made.kind, made.pair, made.run)))
@@ -146,7 +142,7 @@ def days_to_signature(accords: pa.Table, focal_day: int) -> Ints:
     return np.asarray(signed - np.int64(focal_day))
 
 
-def new_rows(accords: pa.Table, focal_day: int, window: float = np.inf) -> npt.NDArray[np.bool_]:
+def new_rows(accords: pa.Table, focal_day: int, window: float = np.inf) -> Bools:
     """(K,) which rows of a table of agreements are new, and signed within a window after the focal date."""
     return is_new(positions(accords, "origin", ORIGINS), days_to_signature(accords, focal_day), window)
 

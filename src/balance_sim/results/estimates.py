@@ -12,15 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from balance_sim.model.core import Floats, Ints
 from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.stats.intervals import Sample, Sides, paired_half_widths, student_half_width
-
-Floats = npt.NDArray[np.float64]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LEVELS = ["arm", "outcome", "estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse", "n"]
@@ -85,7 +83,7 @@ class Counts(Moments):
     than 1 / 1000 in rank."""
 
     values: Floats = field(default_factory=lambda: np.empty(0))
-    times: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    times: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def add(self, new: Floats) -> None:
         super().add(new)

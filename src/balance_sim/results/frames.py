@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cachetools import LRUCache
 
+from balance_sim.model.core import Floats, Ints
 from balance_sim.replications.tables import column_words, days_to_signature, new_rows
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 DayCounts = npt.NDArray[np.int16]
 
 HELD = 64 << 20  # bytes of outcomes that are held at once, but for those asked for together

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.model.core import Floats, Keys
 from balance_sim.pool.errors import MissingExtra, WrongRequest
 from balance_sim.replications.draws import deviations, distribution_of, joint_draws
 from balance_sim.replications.outcomes import FILTERED
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from balance_sim.results.result import Result
-
-Floats = npt.NDArray[np.float64]
 
 
 def _xarray() -> Any:
@@ -108,7 +106,7 @@ def _attributes(result: Result) -> dict[str, Any]:
     }
 
 
-def parameters_of(result: Result, runs: npt.NDArray[np.uint64]) -> Mapping[str, Floats]:
+def parameters_of(result: Result, runs: Keys) -> Mapping[str, Floats]:
     """(R,) value of every drawn parameter in each replication, by key path.
 
     Raises WrongRequest where replications have drawn none."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from balance_sim.model.core import Floats
 from balance_sim.pool.atomic import write_atomic
 from balance_sim.pool.errors import MissingExtra, StoreDamaged
 from balance_sim.replications.jobs import Values as PointValues
@@ -25,8 +25,6 @@ from balance_sim.results.store import Store
 from balance_sim.scenario.design import OF_DRAWS, Experiment, Values
 from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
-
-Floats = npt.NDArray[np.float64]
 
 FIXED = ("point", "place", "key", "label", "part")
 MOST_POINTS = 1_000_000

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from balance_sim.model.classes import classes_of
-from balance_sim.model.core import DIRECTIONS
+from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints
 from balance_sim.model.world import by_audience, capabilities
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.outcomes import (
@@ -181,11 +180,11 @@ class Recount:
         return by_audience(self.result.scenario).codes
 
     @cached_property
-    def _inside(self) -> npt.NDArray[np.bool_]:
+    def _inside(self) -> Bools:
         return np.isin(self._codes, self.by.participants)
 
     @cached_property
-    def _directions(self) -> npt.NDArray[np.int64]:
+    def _directions(self) -> Ints:
         """(n, n) the direction of each dyad, an index into DIRECTIONS."""
         words = {name: at for at, name in enumerate(DIRECTIONS)}
         of = [[words[self.by.direction(a, b) or "other"] for b in self._codes] for a in self._codes]
@@ -211,10 +210,10 @@ class Recount:
         self,
         runs: pa.Table,
         accords: pa.Table,
-        direction: npt.NDArray[np.int64],
-        a: npt.NDArray[np.int64],
-        b: npt.NDArray[np.int64],
-    ) -> dict[str, npt.NDArray[np.float64]]:
+        direction: Ints,
+        a: Ints,
+        b: Ints,
+    ) -> dict[str, Floats]:
         """The outcomes that follow from directions, as `outcomes_of` and the recorder count them."""
         result, kinds = self.result, self.result.scenario.kinds
         new = np.flatnonzero(new_rows(accords, result.focal_day))
@@ -236,7 +235,7 @@ class Recount:
             out[Outcome("coalition", "", window).name] = share
         return {name: of for name, of in out.items() if name in runs.column_names and is_counted(outcome_named(name))}
 
-    def _rows(self, runs: pa.Table, accords: pa.Table) -> npt.NDArray[np.int64]:
+    def _rows(self, runs: pa.Table, accords: pa.Table) -> Ints:
         """For each agreement, the row of its run and arm among the outcomes."""
         keys = [
             positions(table, "arm", self.result.arms) * 2**32 + table["run"].to_numpy() for table in (runs, accords)
