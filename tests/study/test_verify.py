@@ -535,7 +535,7 @@ def test_a_run_that_was_left_out_as_failed_is_told_of(sound, tmp_path) -> None:
     assert others is not None
     for table in TABLES:
         shard = Store(copy).shards(table)[0]
-        held = store.read(shard)
+        held = shard.table()
         kept = others.dyads if table == "dyads" else held.filter(pc.not_equal(held["run"], 3))
         content = encode(kept)
         shard.path.unlink()

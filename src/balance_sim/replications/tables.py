@@ -10,8 +10,9 @@ quantum: sums of integers do not depend on their order, so neither blocks nor wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ import pyarrow.compute as pc
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints, Keys
 from balance_sim.model.state import AgreementRows
-from balance_sim.replications.outcomes import FILTERED, is_new, type_of
+from balance_sim.replications.outcomes import FILTERED, is_new, outcome_named
 from balance_sim.stats.intervals import t_quantile
 
 if TYPE_CHECKING:
@@ -33,12 +34,6 @@ DECIMALS = 12
 """Of outcomes on a scale, in the tables of replications: further digits depend on how these were cut into blocks."""
 EPOCH = 719163  # ordinal of 1970-01-01, from which stored dates count
 UNSIGNED = -(2**30)  # stands for no date among days
-_TYPES = {
-    np.dtype(np.int64): pa.int64(),
-    np.dtype(np.float64): pa.float64(),
-    np.dtype(np.int32): pa.int32(),
-    np.dtype(np.int16): pa.int16(),
-}
 
 
 @dataclass(frozen=True)
@@ -52,19 +47,17 @@ class BlockTables:
 
 def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
     """Tables of several blocks as one; None for none."""
-    names = ("runs", "accords", "dyads")
-    return (
-        BlockTables(*(pa.concat_tables([getattr(part, name) for part in parts]) for name in names)) if parts else None
-    )
+    of = ([part.runs for part in parts], [part.accords for part in parts], [part.dyads for part in parts])
+    return BlockTables(*map(pa.concat_tables, of)) if parts else None
 
 
 # -- columns ----------------------------------------------------------------------------------------
 
 
 def numbers(values: npt.NDArray[Any]) -> pa.Array:
-    """A column of float64, int64, int32 or int16; NaN stays NaN."""
+    """A column of numbers; NaN stays NaN."""
     values = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(_TYPES[values.dtype], len(values), [None, pa.py_buffer(values)])
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 def words(index: npt.NDArray[np.integer[Any]], of: Sequence[str]) -> pa.DictionaryArray:
@@ -76,18 +69,20 @@ def words(index: npt.NDArray[np.integer[Any]], of: Sequence[str]) -> pa.Dictiona
     return pa.DictionaryArray.from_arrays(numbers(index.astype(np.int16)), dictionary)
 
 
+def coded(column: pa.ChunkedArray, code: Callable[[str], Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """What stands for each word of a dictionary column."""
+    whole = column.unify_dictionaries().combine_chunks()
+    return np.asarray(np.array([code(word) for word in whole.dictionary.to_pylist()], dtype)[whole.indices.to_numpy()])
+
+
 def column_words(table: pa.Table, name: str) -> npt.NDArray[np.object_]:
     """A dictionary column as an array of its words."""
-    whole = table[name].unify_dictionaries().combine_chunks()
-    return np.asarray(np.array(whole.dictionary.to_pylist(), dtype=object)[whole.indices.to_numpy()])
+    return coded(table[name], str, object)
 
 
 def positions(table: pa.Table, name: str, words: Sequence[str]) -> Ints:
-    """Position of each row's word among `words`."""
-    column = table[name].unify_dictionaries().combine_chunks()
-    place = {word: k for k, word in enumerate(words)}
-    of_word = np.array([place[word] for word in column.dictionary.to_pylist()], dtype=np.int64)
-    return np.asarray(of_word[column.indices.to_numpy()])
+    """Position of each row's word among `words`. Raises KeyError for one that is not among them."""
+    return coded(table[name], {word: k for k, word in enumerate(words)}.__getitem__, np.int64)
 
 
 def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa.Table:
@@ -101,11 +96,11 @@ def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa
 
 def runs_table(runs: Keys, arm: str, outcomes: Mapping[str, Floats], smooth: Mapping[str, Floats]) -> pa.Table:
     """One row a replication. smooth: filtered estimates, in columns of their own, rounded as the recorder's are."""
-    front = {"run": numbers(runs.astype(np.int32)), "arm": words(np.zeros(len(runs), int), (arm,))}
     for name in outcomes:
-        type_of(name)  # whoever makes an outcome declares what it is
-    drawn = {name: numbers(values) for name, values in outcomes.items()}
-    return pa.table(front | drawn | {FILTERED + name: numbers(np.round(of, DECIMALS)) for name, of in smooth.items()})
+        outcome_named(name)  # whoever makes an outcome declares what it is
+    columns = {**outcomes, **{FILTERED + name: np.round(of, DECIMALS) for name, of in smooth.items()}}
+    front = {"run": numbers(runs.astype(np.int32)), "arm": words(np.zeros(len(runs), int), (arm,))}
+    return pa.table(front | {name: numbers(values) for name, values in columns.items()})
 
 
 def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: Keys) -> pa.Table:
@@ -152,6 +147,7 @@ def new_rows(accords: pa.Table, focal_day: int, window: float = np.inf) -> Bools
 SUM = 2.0**36  # quanta of a number
 COARSE, FINE = 2.0**20, 2.0**40  # quanta of a square, and of what is left of one
 SUMS = ("sum", "squares", "squares_rest", "effect", "effect_squares", "effect_squares_rest")
+NONE = [0] * len(SUMS)
 COLUMNS = ["a", "b", "arm", "mean", "error", "mean_control", "effect", "mcse", "lo", "hi", "z", "n"]
 
 
@@ -194,24 +190,20 @@ def dyad_table(by_arm: Mapping[str, Floats], control: str, codes: Sequence[str],
 
 def with_states(by_dyad: Floats, first: Ints, second: Ints, states: int) -> Floats:
     """(R, P + n): the dyads' numbers, then each state's, the sum over its dyads."""
-    of_state = np.zeros((len(by_dyad), states))
+    out = np.concatenate([by_dyad, np.zeros((len(by_dyad), states))], axis=1)
     for side in (first, second):
-        np.add.at(of_state.T, side, by_dyad.T)
-    return np.concatenate([by_dyad, of_state], axis=1)
+        np.add.at(out.T, by_dyad.shape[1] + side, by_dyad.T)
+    return out
 
 
-Key = tuple[str, str, str]  # arm, a, b
-
-
-def summed(tables: Iterable[pa.Table]) -> dict[Key, list[int]]:
-    """Whole sums by arm and dyad, or state, over tables of several blocks: lists in the order of SUMS."""
-    whole: dict[Key, list[int]] = {}
+def summed(tables: Iterable[pa.Table]) -> dict[tuple[str, str, str], list[int]]:
+    """Whole sums by arm, a and b, over tables of several blocks: lists in the order of SUMS."""
+    whole: dict[tuple[str, str, str], list[int]] = {}
     for table in tables:
         keys = zip(*(column_words(table, name).tolist() for name in ("arm", "a", "b")), strict=True)
         values = zip(*(table[name].to_pylist() for name in SUMS), strict=True)
         for key, sums in zip(keys, values, strict=True):
-            held = whole.get(key)
-            whole[key] = list(sums) if held is None else [a + b for a, b in zip(held, sums, strict=True)]
+            whole[key] = [*map(add, whole.get(key, NONE), sums)]
     return whole
 
 
@@ -225,11 +217,10 @@ def dyad_effects(tables: Iterable[tuple[pa.Table, int]], arms: Sequence[str]) ->
 
     kept = [*tables]
     whole, n = summed(table for table, _ in kept), sum(runs for _, runs in kept)
-    none = [0] * len(SUMS)
     rows = []
     for arm in arms:
         for a, b in sorted({key[1:] for key in whole}):
-            here, there = whole.get((arm, a, b), none), whole.get((arms[0], a, b), none)
+            here, there = whole.get((arm, a, b), NONE), whole.get((arms[0], a, b), NONE)
             level, effect = _mean_and_error(here[:3], n), _mean_and_error(here[3:], n)
             rows.append((a, b, arm, *level, there[0] / SUM / n, *effect, n))
     given = [name for name in COLUMNS if name not in ("lo", "hi", "z")]

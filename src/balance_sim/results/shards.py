@@ -22,7 +22,7 @@ from balance_sim.model.clocks import label
 from balance_sim.pool.atomic import write_atomic
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.replications.blocks import Block
-from balance_sim.replications.tables import of_arms
+from balance_sim.replications.tables import coded, of_arms
 from balance_sim.results.manifest import FILE as MANIFEST
 from balance_sim.scenario.files import EXHAUSTED, bytes_if_any, regular_bytes
 
@@ -69,8 +69,7 @@ class Shard:
         return content
 
     def is_sound(self) -> bool:
-        """True if the bytes are those the shard was written with. Raises OSError where the system has no more files or
-        memory, which says nothing of the shard."""
+        """True if the bytes are those the shard was written with. Raises OSError where the system is exhausted."""
         try:
             self.content()
         except StoreDamaged:
@@ -154,12 +153,12 @@ class Digest:
     """Feed blocks in the order of their runs; each arm has a stream of its own, rows as bytes."""
 
     def __init__(self, arms: Sequence[str]) -> None:
-        names = [(arm, name) for arm in sorted(arms) for name in ("runs", "accords")]
-        self._streams = {key: hashlib.sha256() for key in names}
+        self._streams = {(arm, name): hashlib.sha256() for arm in arms for name in ("runs", "accords")}
 
     def add(self, runs: pa.Table, accords: pa.Table) -> None:
+        tables = {"runs": runs, "accords": accords}
         for (arm, name), stream in self._streams.items():
-            stream.update(row_bytes(of_arms({"runs": runs, "accords": accords}[name], [arm])))
+            stream.update(row_bytes(of_arms(tables[name], [arm])))
 
     def hexdigest(self) -> str:
         whole = hashlib.sha256()
@@ -179,18 +178,13 @@ def digest_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) 
 def row_bytes(table: pa.Table) -> bytes:
     """Rows one after the other as little-endian bytes; the same whether rows come in one table or in several."""
     columns = {name: _fixed(table[name]) for name in table.column_names}
-    rows = np.empty(table.num_rows, dtype=[(name, values.dtype) for name, values in columns.items()])
-    for name, values in columns.items():
-        rows[name] = values
-    return rows.tobytes()
+    return np.rec.fromarrays([*columns.values()], names=[*columns]).tobytes()
 
 
 def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
     kind = column.type
     if pa.types.is_dictionary(kind):
-        whole = column.unify_dictionaries().combine_chunks()
-        words = np.array([label(word) for word in whole.dictionary.to_pylist()], dtype="<u8")
-        return np.asarray(words[whole.indices.to_numpy()])
+        return coded(column, label, "<u8")
     if pa.types.is_date32(kind):
         return np.asarray(pc.fill_null(column.cast(pa.int32()), -(2**31)).to_numpy(), dtype="<i4")
     return np.asarray(column.to_numpy(), dtype="<i8" if pa.types.is_integer(kind) else "<f8")
@@ -219,16 +213,13 @@ def noted(folder: Path) -> dict[str, str]:
 
 def changed(folder: Path) -> list[str]:
     """Files that are there, and not with the bytes that were put down."""
-    return sorted(name for name, said in noted(folder).items() if _differs(folder / name, said))
+    return sorted(name for name, said in noted(folder).items() if _sha256(folder / name) not in (None, said))
 
 
 def is_changed(path: Path) -> bool:
     """Whether a file of a results folder is there, and not with the bytes that were put down."""
-    return (said := noted(path.parent).get(path.name)) is not None and _differs(path, said)
-
-
-def _differs(path: Path, said: str) -> bool:
-    return (found := _sha256(path)) is not None and found != said
+    said = noted(path.parent).get(path.name)
+    return said is not None and _sha256(path) not in (None, said)
 
 
 def is_drawn(folder: Path) -> bool:
