@@ -85,7 +85,9 @@ def drawn(runs: int, seed: int, rate: float = 8.0, weight: tuple[float, ...] = (
 def rejected(group: str, trials: int = 16, **other: object) -> float:
     """Share of observed histories of another model that the group rejects at 0.05, against 40 of the model."""
     simulated, observed = drawn(40, 1), drawn(trials, 2, **other)  # type: ignore[arg-type]
-    p = [compare(GROUND, SPAN, observed.of(k), simulated, 40).group(group).fit for k in range(trials)]
+    p = [
+        compare(GROUND, SPAN, observed.where(observed.run == k), simulated, 40).group(group).fit for k in range(trials)
+    ]
     return float(np.mean([one is not None and one.p <= 0.05 for one in p]))
 
 

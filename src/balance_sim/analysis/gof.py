@@ -40,7 +40,7 @@ from balance_sim.model.pipeline import chance_under_way
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.pool.plain import OneLine, plain_data
-from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, StateRow, Statistic
+from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, Statistic
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Accord, Scenario
 from balance_sim.stats.networks import MahalanobisFit
@@ -113,7 +113,7 @@ class GoodnessOfFit(OneLine):
                 "p": found.p,
                 "groups": [_group(one, simulated=simulated) for one in found.groups],
                 "states": [
-                    {"state": one.code, "name": self.names.get(one.code, one.code), **_numbers(one)}
+                    {"state": one.name, "name": self.names.get(one.name, one.name), **_numbers(one)}
                     for one in found.states
                 ],
                 "residuals": residuals,
@@ -123,7 +123,7 @@ class GoodnessOfFit(OneLine):
         return out
 
 
-def _numbers(one: Statistic | StateRow) -> dict[str, float]:
+def _numbers(one: Statistic) -> dict[str, float]:
     return {key: getattr(one, name) for key, name in NUMBERS.items()}
 
 
@@ -157,7 +157,7 @@ def _read(tree: dict[str, Any]) -> GoodnessOfFit:
         int(tree["replications"]),
         int(tree["agreements"]),
         tuple(_group_of(one) for one in tree["groups"]),
-        tuple(StateRow(one["state"], *_numbers_of(one)) for one in tree["states"]),
+        tuple(Statistic(one["state"], *_numbers_of(one)) for one in tree["states"]),
         float(tree["p"]),
     )
     held = tree["residuals"]

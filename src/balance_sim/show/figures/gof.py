@@ -103,7 +103,7 @@ def gof_lines(study: GoodnessOfFit) -> list[str]:
     out += [f"all groups together: {p_words(found.p, found.replications)}", ""]
     out += [f"{'agreements a year':<34}{'observed':>9}{'simulated':>11}{'5-95 % band':>19}"]
     for row in found.states[:STATES_SHOWN]:
-        name = say.printable(study.names.get(row.code, row.code))[:31]
+        name = say.printable(study.names.get(row.name, row.name))[:31]
         mark = " *" if not row.low <= row.observed <= row.high else ""
         band = f"{say.number(row.low)} to {say.number(row.high)}"
         out.append(f"  {name:<32}{say.number(row.observed):>9}{say.number(row.mean):>11}{band:>19}{mark}")
@@ -350,8 +350,8 @@ def gof_states_table(study: GoodnessOfFit) -> pd.DataFrame:
     found = study.comparison
     rows = [
         {
-            "state": one.code,
-            "name": say.printable(study.names.get(one.code, one.code)),
+            "state": one.name,
+            "name": say.printable(study.names.get(one.name, one.name)),
             "observed": one.observed,
         }
         | {"mean": one.mean, "q05": one.low, "q95": one.high}
