@@ -38,7 +38,6 @@ from balance_sim.replications.outcomes import (
     FROM_TALKS,
     NEW_ORIGINS,
     Outcome,
-    in_force_between,
     numbers_of_agreements,
 )
 from balance_sim.stats.lags import (
@@ -330,7 +329,7 @@ class FilteredSums:
         change = self._later(a.signed[moved], a.kind[moved]) - self._later(a.plain_signed[moved], a.kind[moved])
         np.add.at(out, a.run[moved], change)
         known = np.flatnonzero(~np.isin(a.origin, (*NEW_ORIGINS, ORIGINS.index("in_force"))))
-        np.add.at(out, a.run[known], in_force_between(a.in_force[known], first, stop).astype(float))
+        np.add.at(out, a.run[known], ((a.in_force[known] >= first) & (a.in_force[known] < stop)).astype(float))
         return np.asarray(out)
 
     def _later(self, signed: Floats, kind: Ints) -> Floats:

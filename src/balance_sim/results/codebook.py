@@ -46,8 +46,8 @@ def _row(name: str, is_filtered: bool, meanings: Mapping[str, str]) -> dict[str,
         return row | dict.fromkeys(("meaning", "unit", "type", "direction", "kind", "group"), "") | {"fixed": False}
     return row | {
         "meaning": _meaning(found, name, meanings),
-        "unit": found.unit,
-        "type": found.type.value,
+        "unit": found.declared.unit,
+        "type": found.declared.type.value,
         "window_days": found.window,
         "direction": found.direction or "",
         "kind": found.kind or "",

@@ -173,7 +173,7 @@ class Recount:
             return False
         if is_counted(outcome):
             return outcome.measure == "coalition" and not self._inside.any()
-        return bool(outcome.roles & self.roles)
+        return bool(outcome.declared.roles & self.roles)
 
     @cached_property
     def _codes(self) -> tuple[str, ...]:

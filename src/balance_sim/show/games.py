@@ -81,14 +81,14 @@ def equilibria_words(played: PlayedGame) -> str:
     pure = [one for one in every if one.kind == "pure"]
     if not every:
         return "No equilibrium was found."
-    is_one = found.profile(found.observed).equilibrium
+    declared = found.profile(found.observed).equilibrium
     number = "There is one equilibrium" if len(pure) == 1 else f"There are {len(pure) or 'no'} equilibria"
     number += " in pure strategies"
     mixed = len(every) - len(pure)
     number += f" and {mixed} mixed" if mixed else ""
     ties = " There are ties: others are as good." if found.equilibria.degenerate else ""
     more = "" if found.equilibria.complete else " (with three players or more, mixed ones may have been missed)"
-    return f"{number}{more}; what was observed is {'one' if is_one else 'none'}.{ties}"
+    return f"{number}{more}; what was observed is {'one' if declared else 'none'}.{ties}"
 
 
 def say_list(words: Sequence[str]) -> str:

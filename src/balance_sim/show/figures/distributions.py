@@ -226,7 +226,7 @@ def is_own(outcome: str) -> bool:
 
 def _is_count(outcome: str) -> bool:
     found = known_outcome(outcome)
-    return found is not None and found.type is OutcomeType.COUNT
+    return found is not None and found.declared.type is OutcomeType.COUNT
 
 
 def _whole_ticks(ax: Axes, outcome: str) -> None:
@@ -374,4 +374,4 @@ def _unit(outcome: str) -> str:
     found = known_outcome(outcome)
     if is_own(outcome):
         return say.outcome_words(outcome)
-    return found.unit if found is not None else ""
+    return found.declared.unit if found is not None else ""
