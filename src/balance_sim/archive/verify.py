@@ -37,7 +37,7 @@ from balance_sim.replications.own import LOCAL, Own, function_named
 from balance_sim.replications.tables import column_words, summed
 from balance_sim.results.codebook import FILE as CODEBOOK
 from balance_sim.results.export import frame_csv
-from balance_sim.results.folder import failed_rows, scenario_of, version
+from balance_sim.results.folder import scenario_of, version
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.result import Result
 from balance_sim.results.shards import FAILED, TABLES, Digest, FinishedBlock, changed, noted, take_away
@@ -431,7 +431,7 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
             todo = missing(done.get(number, []), runs, SHARD_RUNS)
             tasks += [Task(block, number, values) for block in todo]
         for outcome in run_tasks(job, tasks, workers):
-            rows = failed_rows(outcome)
+            rows = [*outcome.failed]
             if rows:
                 store.write_failed(outcome.task.point, outcome.task.block, rows)
             if outcome.tables is not None:

@@ -42,14 +42,6 @@ def version(program: str = "balance-sim") -> str:
     return installed(program)
 
 
-def failed_rows(outcome: TaskResult) -> list[dict[str, Any]]:
-    """A task's failed replications as plain data."""
-    return [
-        {"point": outcome.task.point, "run": one.run, "seed": one.seed, "traceback": one.traceback}
-        for one in outcome.failed
-    ]
-
-
 def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
     """Raise WrongRequest where a folder to write into holds other things, and no study of ours or known file."""
     try:
@@ -94,7 +86,7 @@ class InMemory:
         return self._failed
 
     def keep(self, outcome: TaskResult) -> None:
-        self._failed += failed_rows(outcome)
+        self._failed += outcome.failed
         self._kept[outcome.task.block] = outcome.tables
 
     def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002 - it holds no others
@@ -188,7 +180,7 @@ class Folder:
 
     def keep(self, outcome: TaskResult) -> None:
         """Keep what came of a task: what failed first, so that no block counts as done without it."""
-        task, rows = outcome.task, failed_rows(outcome)
+        task, rows = outcome.task, [*outcome.failed]
         key = (task.point, task.block.first, task.block.stop)
         if rows or key in self._blocks_failed or self._failed:
             self.store.write_failed(task.point, task.block, rows)
