@@ -273,6 +273,5 @@ def check_named_outcomes(experiment: Experiment) -> list[Diagnostic]:
         return []
     arms = (experiment.scenario.reference_arm,)
     worlds = compile_arms(experiment.scenario, arms)
-    return unknown_outcomes(
-        experiment, simulate_block(worlds, experiment.head.seed, Block(0, 1), arms).runs.column_names
-    )
+    first = simulate_block(worlds, experiment.head.seed, Block(0, 1), arms).runs
+    return unknown_outcomes(experiment, first.drop_columns(["run", "arm"]).column_names)
