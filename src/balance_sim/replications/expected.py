@@ -56,24 +56,18 @@ class Expected:
     def outcomes(self, direction: Ints) -> dict[str, float]:
         """By the names of the outcomes that count new agreements."""
         longest, names = self.windows.longest, self.world.ladder.names
-        both = {
-            window: (
-                self.by_direction(direction, window),
-                self.by_direction(direction, window, ~self.security),
-            )
-            for window in self.windows.days
-        }
+        windows = self.windows.days
+        both = {w: (self.by_direction(direction, w), self.by_direction(direction, w, ~self.security)) for w in windows}
         found = numbers_of_agreements(both, self.signed[longest].sum(axis=0), names, longest)
         return {name: float(number) for name, number in found.items()}
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How many agreements are signed by a moment, for each that opens. K spans, M kinds.
+    """How many agreements are signed by a moment. K spans, M kinds.
 
-    opened: (K, M) of talks that open at rate 1 a day in a span, at speed 1; hastened: (K, M) how many more for a day
-    that they gain; known, known_hastened: (P, M) the same of talks under way at the start. inside: (K,) days of each
-    span before the moment."""
+    opened: (K, M) of talks that open at rate 1 a day in a span, at speed 1; hastened: how many more for a day that they
+    gain; known, known_hastened: (P, M) of talks under way at the start. inside: (K,) days of each span before it."""
 
     opened: Floats
     hastened: Floats
@@ -123,20 +117,16 @@ class ExpectedSignatures:
         edges = sorted({day for window in windows.days for day in windows.bounds(window)})
         reaches = [self.by(day) for day in edges]
         sooner = gained(found, np.stack([reach.inside for reach in reaches]))
-        known = found.dyads
-        by = {
-            day: (opens * (reach.opened[:, None] + reach.hastened[:, None] * days)).sum(axis=0)
-            + reach.known[known]
-            + reach.known_hastened[known] * days[0]
-            for day, reach, days in zip(edges, reaches, sooner, strict=True)
-        }
+        by = {}
+        for day, reach, days in zip(edges, reaches, sooner, strict=True):
+            new = (opens * (reach.opened[:, None] + reach.hastened[:, None] * days)).sum(axis=0)
+            by[day] = new + reach.known[found.dyads] + reach.known_hastened[found.dyads] * days[0]
         of = {window: windows.bounds(window) for window in windows.days}
         return Expected(found.world, windows, {name: by[stop] - by[first] for name, (first, stop) in of.items()})
 
     def idle(self, found: WillingnessOverTime) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of each span, talks at speed 1."""
-        length = np.diff(self.edges)
-        rate = self.rate(found)
+        length, rate = np.diff(self.edges), self.rate(found)
         known, kernel = self._clocks[0][:, found.dyads], self._clocks[1]
         out, opened = np.empty_like(rate), np.zeros_like(rate)
         for k in range(len(length)):
@@ -194,8 +184,7 @@ class ExpectedSignatures:
         """(K,) the same of an agreement on record that is signed, or whose date is fixed."""
         initial, kind = self.world.initial, int(self.world.initial.kind[row])
         in_force, signed = initial.fixed_in_force[row], initial.fixed_signed[row]
-        date = signed if np.isnan(in_force) else in_force
-        if not np.isnan(date):
+        if not np.isnan(date := signed if np.isnan(in_force) else in_force):
             return np.asarray((moments < date).astype(float))
         if initial.stage[row] == 0:
             return np.zeros(len(moments))  # among the talks at the start
@@ -222,9 +211,7 @@ def gained(found: WillingnessOverTime, inside: Floats) -> Floats:
 
 
 class Estimator:
-    """The expected estimator of a scenario: its spans, and what talks lead to, are the same for all arms.
-
-    worlds: the control arm among them."""
+    """The expected estimator of a scenario: its spans, and what talks lead to, are the same for all arms."""
 
     def __init__(self, worlds: Worlds) -> None:
         self.baseline, self.windows = worlds.baseline, focal_windows(worlds)
@@ -232,13 +219,12 @@ class Estimator:
         self.gives = ExpectedSignatures(worlds, worlds.reference.grid[self.edges])
 
     def of(self, world: World, dyads: Ints | None = None, windows: Windows | None = None) -> Expected:
-        """Expected new agreements of an arm, of some dyads or of all, in the windows of the scenario's report after its
-        focal event, or in others."""
+        """Expected new agreements of an arm, of some dyads or of all, in the report's windows or in others."""
         found = course(in_spans(world, self.edges), self.baseline, dyads)
         return self.gives.signed(found, self.gives.idle(found), windows or self.windows)
 
 
 def expected(worlds: Worlds, arms: Sequence[str]) -> dict[str, Expected]:
-    """Expected new agreements of some arms, in the windows of the scenario's report after its focal event."""
+    """Expected new agreements of some arms, in the report's windows."""
     estimator = Estimator(worlds)
     return {arm: estimator.of(worlds.arms[arm]) for arm in arms}
