@@ -49,20 +49,13 @@ class Recorder:
         self.windows = sorted(worlds.scenario.report.windows)
         self._found: dict[str, dict[str, Floats]] = {}
         self._held: dict[str, tuple[Floats, Floats]] = {}  # longest window, (R, n): effort, deepest tie
-        self._due: dict[int, list[int]] = {}
-        for window in self.windows:
-            if (step := self.step_of(window)) is not None:
-                self._due.setdefault(step, []).append(window)
-
-    def step_of(self, window: int) -> int | None:
-        """The step in which a window ends; None where the scenario ends before."""
-        return step_at(self.worlds.reference.grid, self.cast.day, window)
+        self._ends = {window: step_at(worlds.reference.grid, cast.day, window) for window in self.windows}
 
     def observer(self, arm: str) -> Observer:
         """What looks on while an arm is simulated."""
 
         def look(world: World, state: BlockState, view: View) -> None:
-            if due := self._due.get(view.step):
+            if due := [window for window, step in self._ends.items() if step == view.step]:
                 scene = StateMetrics(world, self.worlds.baseline, state, view)
                 for window in due:
                     self._look(arm, window, scene)
@@ -87,19 +80,17 @@ class Recorder:
         """All that was seen in an arm, and the stances and the coalition that its agreements tell of."""
         cast, world, longest = self.cast, self.worlds.reference, self.windows[-1]
         out = dict(self._found.get(arm, {}))
-        for window in self.windows:
-            if self.step_of(window) is not None:
-                counter = signers(world, cast, made, runs, window, "counter")
-                inside = np.isin(np.arange(world.n), cast.participants)
-                out[Outcome("coalition", "", window).name] = coalition(counter, world.capability, inside)
+        inside = np.isin(np.arange(world.n), cast.participants)
+        for window in (window for window, step in self._ends.items() if step is not None):
+            counter = signers(world, cast, made, runs, window, "counter")
+            out[Outcome("coalition", "", window).name] = coalition(counter, world.capability, inside)
         if arm in self._held:
             effort, tie = self._held[arm]
             stance = stances(world, cast, made, effort, tie, longest)
             for index, word in enumerate(responses.STANCES):
                 for group, who in cast.groups.items():
                     of = word if group == "outside" else f"{word}_{group}"
-                    number = (stance[:, who] == index).sum(axis=1).astype(float)
-                    out[Outcome("states", of, longest).name] = number
+                    out[Outcome("states", of, longest).name] = (stance[:, who] == index).sum(axis=1).astype(float)
         return out | (self.players.counts(made, runs) if self.players is not None else {})
 
 
@@ -252,11 +243,6 @@ def association(shift: Shift) -> float:
     return drawn / (drawn + own) if drawn + own else float("nan")
 
 
-def rivalry(shift: Shift) -> float:
-    """M13: change of the host's influence over the junior principal less the third's."""
-    return shift.of("influence", "host_junior") - shift.of("influence", "third_junior")
-
-
 def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
     """The measures of mechanisms that are read off the states, by id. NaN where a cast does not have what they need."""
     apart = audiences_apart(worlds, focal_roles(worlds))
@@ -276,6 +262,6 @@ def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
         "M9": lambda shift: shift.of("room", "host"),
         "M10": lambda shift: shift.of("insecurity_host"),
         "M12": association,
-        "M13": rivalry,
+        "M13": lambda shift: shift.of("influence", "host_junior") - shift.of("influence", "third_junior"),
         "M14": lambda shift: shift.of("neutrality_gap", "host"),
     }

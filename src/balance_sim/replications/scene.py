@@ -63,11 +63,10 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
     participants = tuple(at(classes.participants))
     host, junior, third = (roster.get(code or "") for code in (classes.host, classes.junior, classes.third))
     fighting = {(roster[a], roster[b]) for a, b in classes.wars if a in roster and b in roster}
-    groups = {
-        name: np.array([i for i in at(group_members(worlds, classes, name)) if i not in participants])
-        for name in scenario.report.groups
-    }
-    groups["outside"] = np.array([i for i in range(world.n) if i not in participants])
+    positions = sorted((pair.split("-"), position) for pair, position in scenario.report.positions.items())
+    members = {name: at(group_members(worlds, classes, name)) for name in scenario.report.groups}
+    members["outside"] = [*range(world.n)]
+    groups = {name: np.array([i for i in who if i not in participants]) for name, who in members.items()}
     return EventRoles(
         day=day,
         participants=participants,
@@ -79,11 +78,7 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
         wars=tuple(sorted(pair for pair in fighting if host not in pair)),
         war_parties=tuple(i for i in participants if i != host and any(i in pair for pair in fighting)),
         declared=tuple(
-            (roster[a], roster[b], position)
-            for (a, b), position in sorted(
-                (pair.split("-"), position) for pair, position in scenario.report.positions.items()
-            )
-            if roster[a] != host and roster[b] != host
+            (roster[a], roster[b], position) for (a, b), position in positions if host not in (roster[a], roster[b])
         ),
         groups={name: who for name, who in groups.items() if len(who)},
         audiences={
@@ -113,16 +108,14 @@ def focal_roles(worlds: Worlds) -> EventRoles:
 
 
 def kept[Told](work_out: Callable[..., Told]) -> Callable[..., Told]:
-    """A measure of a scene that is worked out once for each of its arguments: casts have hosts and rivals in common.
-    What it gives is shared: nobody may change it."""
+    """A measure of a scene that is worked out once for each of its arguments, and shared: nobody may change it."""
 
     @wraps(work_out)
-    def found(scene: StateMetrics, *of: Any) -> Told:
+    def found(scene: StateMetrics, *of: Any) -> Any:
         key = work_out, *of
         if key not in scene.known:
             scene.known[key] = work_out(scene, *of)
-        told: Told = scene.known[key]
-        return told
+        return scene.known[key]
 
     return found
 
@@ -181,14 +174,9 @@ class StateMetrics:
     @kept
     def credibility(self, a: int, b: int) -> Floats:
         """(R, n) of each state as a mediator between a and b."""
-        against, reach = 1.0 - self.view.unopposed, self.world.reach
-        return responses.credibility(
-            against[:, a],
-            against[:, b],
-            self.relation_of(a),
-            self.relation_of(b),
-            np.minimum(reach[a], reach[b]),
-        )
+        against = 1.0 - self.view.unopposed
+        reach = np.minimum(self.world.reach[a], self.world.reach[b])
+        return responses.credibility(against[:, a], against[:, b], self.relation_of(a), self.relation_of(b), reach)
 
     def support(self, k: int) -> Floats:
         """(R, n) s_kj: what each j can bring to k's side."""
@@ -208,12 +196,10 @@ class StateMetrics:
 
     def neutrality_gap(self, host: int, declared: tuple[tuple[int, int, float], ...]) -> Floats:
         """(R,) mean distance of the host's perceived position between two states from the one it declares."""
-        gaps = [
-            responses.neutrality_gap(
-                responses.position(self.relation_of(a)[:, host], self.relation_of(b)[:, host]), position
-            )
-            for a, b, position in declared
-        ]
+        gaps = []
+        for a, b, position in declared:
+            perceived = responses.position(self.relation_of(a)[:, host], self.relation_of(b)[:, host])
+            gaps.append(responses.neutrality_gap(perceived, position))
         return np.asarray(np.mean(gaps, axis=0))
 
     @kept
@@ -235,9 +221,9 @@ class StateMetrics:
 
 def state_metrics(scene: StateMetrics, cast: EventRoles, *, apart: bool) -> dict[Outcome, Floats]:
     """What a scene holds of a cast, (R,) each, by outcome without the window. apart: with the parts of hostility."""
-    view, out = scene.view, {}
+    out = {}
     if cast.threatened.any():
-        out[Outcome("insecurity", "threatened")] = view.insecurity[:, cast.threatened].mean(axis=1)
+        out[Outcome("insecurity", "threatened")] = scene.view.insecurity[:, cast.threatened].mean(axis=1)
         out[Outcome("effort", "threatened")] = scene.state.effort[:, cast.threatened].mean(axis=1)
     pairs = [(i, j) for i in cast.participants for j in cast.participants if i < j]
     if pairs:
@@ -276,12 +262,9 @@ def metrics_of_host(scene: StateMetrics, cast: EventRoles, host: int, *, apart: 
         if len(others):
             out |= {Outcome(part, f"{name}_host"): of[:, others].mean(axis=1) for part, of in parts.items()}
     if cast.wars:
-        of_all = [scene.credibility(a, b) for a, b in cast.wars]
-        out[Outcome("credibility", "host")] = np.mean([one[:, host] for one in of_all], axis=0)
-        rivals = [
-            one[:, [m for m in range(scene.world.n) if m not in (a, b, host)]].mean(axis=1)
-            for one, (a, b) in zip(of_all, cast.wars, strict=True)
-        ]
+        of_all = {pair: scene.credibility(*pair) for pair in cast.wars}
+        out[Outcome("credibility", "host")] = np.mean([one[:, host] for one in of_all.values()], axis=0)
+        rivals = [np.delete(one, [*pair, host], axis=1).mean(axis=1) for pair, one in of_all.items()]
         out[Outcome("credibility", "rivals")] = np.mean(rivals, axis=0)
     if cast.junior is not None and cast.third is not None and cast.junior != cast.third:
         over_junior = scene.influence(cast.junior)
