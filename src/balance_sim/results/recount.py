@@ -242,6 +242,3 @@ class Recount:
         ]
         order = np.argsort(keys[0])
         return np.asarray(order[np.searchsorted(keys[0][order], keys[1])])
-
-
-__all__ = ["SIDES", "Counting", "Recount", "by_one_table"]

@@ -37,6 +37,19 @@ _NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)"
 _LINE = re.compile(r"([0-9a-f]{64})  ((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html)|(?:game|explain)\.json)")
 
 
+def checked_bytes(path: Path, sha256: str, again: str, unlike: str) -> bytes:
+    """A file's bytes, which have to be those of that sha256. Raises StoreDamaged, with `again` as the next step."""
+    try:
+        content = regular_bytes(path)
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
+        raise StoreDamaged(f"{path}: {error.strerror}. {again}") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise StoreDamaged(f"{path}: {unlike}. {again}")
+    return content
+
+
 @dataclass(frozen=True, order=True)
 class Shard:
     """One file: the block of one point of a design (0 for a single run)."""
@@ -58,15 +71,7 @@ class Shard:
     def content(self) -> bytes:
         """The bytes, checked against the name. Raises StoreDamaged."""
         again = "Give the command that wrote the folder again to re-run that block."
-        try:
-            content = regular_bytes(self.path)
-        except OSError as error:
-            if error.errno in EXHAUSTED:
-                raise
-            raise StoreDamaged(f"{self.path}: {error.strerror}. {again}") from error
-        if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise StoreDamaged(f"{self.path}: its bytes are not those it was written with. {again}")
-        return content
+        return checked_bytes(self.path, self.sha256, again, "its bytes are not those it was written with")
 
     def is_sound(self) -> bool:
         """True if the bytes are those the shard was written with. Raises OSError where the system is exhausted."""

@@ -278,7 +278,7 @@ def _gof_section(study: GoodnessOfFit) -> Content:
         "tests": _test_rows(study),
         "states": [
             [
-                say.printable(study.names.get(one.code, one.code)),
+                say.printable(study.names.get(one.name, one.name)),
                 *map(cell, (one.observed, one.mean, one.low, one.high)),
             ]
             for one in study.comparison.states
