@@ -32,8 +32,8 @@ from balance_sim.model.core import (
     Opportunities,
     World,
 )
-from balance_sim.model.pipeline import chance_under_way, share_lasting
 from balance_sim.model.state import Simulated
+from balance_sim.model.thinning import chance_under_way, share_lasting
 from balance_sim.replications.outcomes import (
     FROM_TALKS,
     NEW_ORIGINS,
