@@ -41,17 +41,13 @@ def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ..
 
 
 def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
-    """The arm that answers the question: the first that changes nothing, else the first after the control arm.
-
-    arms: the control arm first."""
+    """The arm that answers the question: after the control arm the first that changes nothing, else the first."""
     plain = (a for a in arms[1:] if not (scenario.arms[a].drop or scenario.arms[a].add or scenario.arms[a].set))
     return next(iter([*plain, *arms[1:]]), None)
 
 
 def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
-    """What `compile_worlds` gives for these arms, bit for bit, without the arrays of the others.
-
-    arms: the control arm among them. The grid is that of all arms, so that leaving one out changes nothing."""
+    """What `compile_worlds` gives for these arms, the control arm among them, on the grid of all arms."""
     return compile_worlds(scenario, arms, versions_for(scenario, arms))
 
 
@@ -112,9 +108,7 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
 
 
 def extra_arms_of_a_run(worlds: Worlds, headline: str | None) -> int:
-    """How many extra arms a replication has, with their control arm; compiles none.
-
-    worlds: of the control arm at least."""
+    """How many extra arms a replication has, with their control arm; compiles none."""
     versions = _extra_versions(worlds, headline)
     return 1 + len(versions) if versions else 0
 

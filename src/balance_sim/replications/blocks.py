@@ -64,9 +64,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some replications of several arms: what was recorded, and by arm agreements and filtered estimates.
-
-    smooth: by outcome, (R,) each; dyads: (R, P)."""
+    """Some replications of several arms. By arm: agreements, filtered estimates by outcome (R,), and by dyad (R, P)."""
 
     numbers: Keys
     recorder: Recorder

@@ -36,10 +36,9 @@ from balance_sim.model.willingness import account
 
 @dataclass(frozen=True)
 class StepOfArm:
-    """What the states of one arm see in a step of the control arm's replications.
+    """What the states of one arm see in a step of the control arm's replications; `view` holds until the next.
 
-    rows: (K,) the step's opportunities whose clock is idle and that were not thinned. `view` holds until the next.
-    account: takes willingness apart."""
+    rows: (K,) the step's opportunities of idle clocks that were not thinned. account: takes willingness apart."""
 
     world: World
     state: BlockState

@@ -77,9 +77,7 @@ class Reach:
 
 
 class ExpectedSignatures:
-    """What talks lead to that open in given spans: the same for all arms of a scenario.
-
-    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if known."""
+    """What talks lead to that open in spans with these edges, (K + 1,) days: the same for all arms of a scenario."""
 
     def __init__(self, worlds: Worlds, edges: Floats, talks: TalksAtStart | None = None) -> None:
         self.world, self.edges = worlds.reference, edges
@@ -198,9 +196,7 @@ PIECES = 12  # of a lag, in which signature is taken to fall in the middle
 
 
 def gained(found: WillingnessOverTime, inside: Floats) -> Floats:
-    """(D, K, P, M) days that talks opened in each span gain on those at speed 1 by D moments.
-
-    inside: (D, K) days of each span before each moment."""
+    """(D, K, P, M) days that talks opened in each span gain by D moments. inside: (D, K) days of a span before each."""
     rules, shape = found.world.rules, found.gain.shape
     out = np.zeros((len(inside), *shape))
     if rules.talks_speed_exponent > 0:

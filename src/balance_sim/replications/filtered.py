@@ -51,9 +51,7 @@ from balance_sim.stats.lags import (
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of counting after the day of an event: new agreements dated from the day after it to `days` later.
-
-    end: of the scenario, in days from its start, as `day` is."""
+    """New agreements count from the day after an event to `days` later; day, end: in days from the start."""
 
     day: float
     days: tuple[int, ...]

@@ -42,7 +42,7 @@ LOW, HIGH = 0.05, 0.95
 
 @dataclass(frozen=True)
 class StateFacts:
-    """What is known of the states, in the order of `codes`, n of them; NaN or None: not known.
+    """What is known of the n states `codes`; NaN or None: not known.
 
     km: (n, n) distance; democracy: (n,) 0..1; hostile: (n, n) whether a dispute is on record between two of them."""
 
@@ -74,9 +74,8 @@ class Span:
 class Agreements:
     """New agreements, E of them, of one history or of several. All arrays (E,).
 
-    run: number of the history, 0 and up; a, b: positions on the roster; kind: word; signed: ordinal of the date;
-    talks, force: days from talks to signature, and from signature to entry into force; NaN where not known, infinite
-    where the agreement is known not to be in force."""
+    run: number of the history; a, b: positions on the roster; kind: word; signed: ordinal of the date; talks, force:
+    days from talks to signature, and to entry into force; NaN: not known, infinite: known not to be in force."""
 
     run: Ints
     a: Ints
@@ -217,9 +216,7 @@ def _regimes(ground: StateFacts, made: Agreements) -> dict[str, float]:
 
 
 def compare(ground: StateFacts, span: Span, observed: Agreements, simulated: Agreements, runs: int) -> GofComparison:
-    """Compare what was observed with R = `runs` replications, numbered 0..R-1; all of the span.
-
-    Raises ValueError for fewer than two replications."""
+    """Compare what was observed with the R >= 2 replications 0..R-1, all of the span. Raises ValueError for fewer."""
     if runs < 2:
         raise ValueError("at least two replications are needed")
     seen, made = observed.within(span), simulated.within(span)
@@ -286,9 +283,7 @@ def ground_of(scenario: Scenario) -> StateFacts:
 
 
 def recorded(scenario: Scenario) -> Agreements:
-    """The bilateral agreements of a scenario's own record with their dates of signature: one history, number 0.
-
-    Of one that is signed and not in force at the scenario's start the lag is infinite."""
+    """A scenario's signed bilateral agreements, as history 0; the lag of those not in force yet is infinite."""
     rows = [one for one in scenario.accords if one.signed is not None and not one.multilateral]
     columns = {name: [getattr(one, name) for one in rows] for name in ("a", "b", "kind", "signed", "opened")}
     columns["in_force"] = [one.in_force if one.precision == "day" else None for one in rows]
@@ -304,9 +299,7 @@ def newly_signed(accords: pd.DataFrame, codes: Sequence[str]) -> Agreements:
 
 
 def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
-    """Columns run, a, b, kind, signed, and opened and in_force where they are known, as arrays.
-
-    Raises KeyError for a state that is not among the codes."""
+    """From columns run, a, b, kind, signed and, if known, opened and in_force. Raises KeyError for an unknown state."""
     at = {code: i for i, code in enumerate(codes)}
     signed = pd.to_datetime(frame["signed"])
 
@@ -380,9 +373,7 @@ def with_quiet_event(scenario: Scenario, events: Iterable[Event], day: date) -> 
 
 
 def known_on(accord: Accord, day: date) -> Accord | None:
-    """What was known of an agreement before a day; None: nothing.
-
-    Talks that are on record with their first day are known from then on, whatever came of them."""
+    """What was known of an agreement before a day, talks with their first day whatever came of them; None: nothing."""
     began = accord.signed or accord.in_force
     dates = dict.fromkeys(("scheduled_signed", "scheduled_in_force", "ended"))
     if began is None or began >= day:

@@ -178,9 +178,7 @@ class Job:
 
 
 def try_outcomes(job: Job) -> None:
-    """Measure outcomes of one's own on the first replication of the control arm, alone and beside another.
-
-    Raises ScenarioError for one that gives what it must not: here, not in every replication."""
+    """Measure outcomes of one's own on the first replication. Raises ScenarioError for one that gives none."""
     if not job.own:
         return
     alone = Job(job.scenario, job.seed, job.arms[:1], run_timeout=job.run_timeout, own=job.own)

@@ -244,7 +244,7 @@ def is_new(origin: Ints, after: Floats | Ints, window: float) -> Bools:
 
 @dataclass(frozen=True)
 class NewAgreements:
-    """New agreements of some replications, K of them, in the same order in every array; rows: of the outcomes' table.
+    """New agreements of some replications, K in every array, in the order of the outcomes' table, which has `rows`.
 
     direction: indices into DIRECTIONS; after: whole days from the focal date to signature."""
 
@@ -292,9 +292,7 @@ def numbers_of_agreements(
 
 
 def outcomes_of(worlds: Worlds, made: AgreementRows, control: AgreementRows | None, runs: int) -> dict[str, Floats]:
-    """Each outcome that is counted, as a column over the runs of one arm; `control`: the same runs in the control arm.
-
-    control None: those runs are not known, and the outcome that needs them is left out."""
+    """(R,) each outcome that is counted. control: the same runs there; None leaves out what compares with it."""
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
     day, horizon, longest = world.focal_day, world.grid[-1] - world.focal_day, windows[-1]
     after, security = days_after(made.signed, day), world.ladder.security[made.kind]
@@ -328,8 +326,7 @@ def outcomes_of(worlds: Worlds, made: AgreementRows, control: AgreementRows | No
 def earlier_than_control(made: AgreementRows, control: AgreementRows, days: int) -> Bools:
     """(K,) agreements signed at least `days` days earlier than the same one in the paired control run.
 
-    The same: of the same run, dyad, kind, origin and opportunity. One that the control run has not signed by
-    the horizon is no acceleration but a difference of its own."""
+    The same: of the same run, dyad, kind, origin and opportunity, signed by the horizon there too."""
     mine, theirs = _identity(made), _identity(control)
     order = np.argsort(theirs)
     if not len(order):

@@ -109,10 +109,7 @@ class ArmHistory:
 def measured(
     worlds: Worlds, arm: str, made: AgreementRows, runs: Keys, known: Mapping[str, Floats], own: Own
 ) -> dict[str, Floats]:
-    """Each outcome of one's own, (R,).
-
-    Raises ScenarioError, with the function's file and line, where it ends in an exception or gives no column of
-    numbers."""
+    """Each outcome of one's own, (R,). Raises ScenarioError, with file and line, for a function that gives none."""
     world = worlds.arms[arm]
     horizon, closed = float(world.grid[-1] - world.focal_day), {name: _closed(of) for name, of in known.items()}
     out = {}
@@ -162,9 +159,7 @@ def _evaluated(name: str, function: Callable[[ArmHistory], Any], history: ArmHis
 
 
 def function_named(reference: str) -> Callable[[ArmHistory], Any]:
-    """What `module:function` names. Importing it runs that module's code.
-
-    Raises WrongRequest where there is none, and where the module's code ends in whatever exception, SystemExit too."""
+    """What `module:function` names, imported. Raises WrongRequest where it is not there or cannot be imported."""
     module, _, name = reference.partition(":")
     if module == LOCAL:
         if name not in _here:
@@ -177,9 +172,7 @@ def function_named(reference: str) -> Callable[[ArmHistory], Any]:
 
 
 def functions_of(name: str) -> Own:
-    """Every public function that a module defines, by name; or what the plug-in of that name is.
-
-    Raises WrongRequest where there is none."""
+    """Every public function of a module, by name; or what the plug-in of that name is. Raises WrongRequest for none."""
     module, _, function = (plugin("outcomes", name) or name).partition(":")
     if function:
         return ((name, f"{module}:{function}"),)

@@ -117,9 +117,7 @@ _CODED: LRUCache[tuple[str, tuple[str, ...]], tuple[Scenario | None, Scenario]] 
 
 
 def quantile(prior: ParameterPrior, u: Floats) -> Floats:
-    """The quantile function of a prior: values at probabilities u, in the shape of u.
-
-    Raises ValueError for a family that has none of its own (`ladder`, `multiple`)."""
+    """Values of a prior at probabilities u. Raises ValueError for `ladder` and `multiple`, which have none."""
     from scipy.special import betaincinv, ndtri
 
     of = prior.numbers
@@ -161,8 +159,7 @@ def normals(name: str, count: int, seed: int) -> Floats:
 def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
     """Prior by key path of all that is drawn independently for a scenario, sorted.
 
-    Of acts on the ladder these are the factors that they have in common (`priors.*`), one for each step
-    (`priors.alignment_steps.visit`) included."""
+    Acts on the ladder have common factors (`priors.*`), and each step its own (`priors.alignment_steps.visit`)."""
     told, used = priors(), _default_values()
     found = {path: prior for path, prior in told.items() if path in used and _is_default(scenario, path, used[path])}
     for path in [path for path in found if path.endswith(".intercept") and path in scenario.calibration.names]:
@@ -251,9 +248,7 @@ def level_of(scenario: Scenario) -> float | None:
 
 
 def from_factors(scenario: Scenario, factors: Mapping[str, Floats]) -> dict[str, Floats]:
-    """(D,) values by key path from what was drawn independently: the ladder is put together.
-
-    Raises KeyError where a factor is missing."""
+    """(D,) values by key path from what was drawn independently: the ladder is put together. Raises KeyError."""
     used = _default_values()
     out = {path: values for path, values in factors.items() if not path.startswith("priors.")}
     for field in LADDERS:

@@ -40,9 +40,7 @@ class Player:
 
 @dataclass(frozen=True)
 class PlayerOutcome:
-    """One number a replication and arm: a measure of MEASURES_OF_PLAYERS, toward `members` if it is of that kind.
-
-    of: the name under which the file gives the members, or nothing."""
+    """A measure of MEASURES_OF_PLAYERS of a player, toward `members`, named `of`, if it is of that kind."""
 
     measure: str
     player: str

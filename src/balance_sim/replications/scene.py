@@ -50,9 +50,7 @@ class EventRoles:
 
 
 def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
-    """The cast that a class table gives in these worlds.
-
-    Which groups, audiences and positions are told apart is the scenario's own; who is in them is the table's."""
+    """The cast that a class table gives in these worlds; groups, audiences and positions are the scenario's."""
     world, scenario = worlds.reference, worlds.scenario
     roster = {code: i for i, code in enumerate(world.codes)}
     threatened, direction = sorted_into(world, classes)

@@ -165,10 +165,9 @@ def quanta(values: Floats) -> tuple[Ints, Ints, Ints]:
 
 
 def dyad_table(by_arm: Mapping[str, Floats], control: str, codes: Sequence[str], first: Ints, second: Ints) -> pa.Table:
-    """Sums of one block: a row an arm and dyad, and a row an arm and state, with an empty second code.
+    """Sums of one block: a row an arm and dyad, or an arm and state, with an empty second code; no rows of zeros.
 
-    by_arm: (R, P) filtered numbers; first, second: (P,) the dyads' states as positions in `codes`. Rows that are zero
-    throughout are left out."""
+    by_arm: (R, P) filtered numbers; first, second: (P,) the dyads' states as positions in `codes`."""
     names = (*codes, "")
     a = np.concatenate([first, np.arange(len(codes))])
     b = np.concatenate([second, np.full(len(codes), len(codes))])

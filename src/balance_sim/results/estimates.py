@@ -217,9 +217,7 @@ class Differences:
 
 
 class Estimates:
-    """Levels by arm and paired effects by arm, of one study. only: the outcomes wanted; empty for all.
-
-    arms: the control arm first. steps: of outcomes that are shares, as `outcomes.least_jump` takes them."""
+    """Levels and paired effects by arm. only: the outcomes wanted; none: all. steps: as in `outcomes.least_jump`."""
 
     def __init__(self, arms: Sequence[str], only: Sequence[str] = (), steps: Mapping[str, float] | None = None) -> None:
         self.arms, self.only, self.steps = tuple(arms), tuple(only), steps

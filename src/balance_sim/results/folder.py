@@ -98,9 +98,7 @@ class InMemory:
 
 
 class Folder:
-    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away and simulated again.
-
-    is_mended: code of the user's own may differ from that which the folder has, since it was repaired."""
+    """A results folder under its lock; damaged blocks are simulated again. is_mended: own code was repaired."""
 
     def __init__(self, folder: Path, manifest: Manifest, *, is_mended: bool = False) -> None:
         self.store = Store(folder)
@@ -245,9 +243,7 @@ def inputs_of(scenario: Scenario) -> dict[str, Any]:
 
 
 def scenario_of(manifest: Manifest) -> Scenario:
-    """The scenario a manifest holds, with its class table. One of a version that kept none is as it was written.
-
-    Raises StoreDamaged where it is none, not the one of its sha256, or has states without a class."""
+    """The scenario a manifest holds, with its class table if kept. Raises StoreDamaged where they do not fit."""
     declared = manifest.scenario.sha256
     try:
         scenario = Scenario.model_validate_json(json.dumps(manifest.inputs))

@@ -93,9 +93,7 @@ def dataset(result: Result) -> xr.Dataset:
 
 
 def parameters_of(result: Result, runs: Keys) -> Mapping[str, Floats]:
-    """(R,) value of every drawn parameter in each replication, by key path.
-
-    Raises WrongRequest where replications have drawn none."""
+    """(R,) value of every drawn parameter, by key path. Raises WrongRequest where replications have drawn none."""
     if isinstance(result.draws, str):
         draws = joint_draws(result.scenario, result.draws)
         return {path: draws.column(path)[runs % np.uint64(len(draws))] for path in draws.paths}

@@ -173,9 +173,7 @@ class PointTable:
         return sorted(inside, key=self.places.__getitem__)
 
     def with_design(self, design: Sequence[SweepPoint]) -> PointTable:
-        """The table with this design: known points keep their numbers, new ones are added behind.
-
-        A point that a sampled design holds twice is one point for each time."""
+        """The table with this design: new points come behind; one that it holds twice is one point for each time."""
         free: dict[str, list[int]] = {}
         for number, point in enumerate(self.points):
             free.setdefault(point.key, []).append(number)

@@ -77,9 +77,7 @@ class Counting:
 def by_one_table(
     results: Sequence[Result], names: Sequence[str], of: str | None = None
 ) -> tuple[list[Result], Counting]:
-    """The results, counted by one class table. of: `left`, the first's, or `right`, the last's, where tables differ.
-
-    Raises WrongRequest where tables differ and nobody says whose is taken."""
+    """The results by one class table: of `left`, the first, or `right`. Raises WrongRequest if none was chosen."""
     tables = [classes_of(one.scenario) for one in results]
     chosen = tables[-1] if of == "right" else tables[0]
     unlike = [(at, found) for at, table in enumerate(tables) if (found := tables[0].unlike(table))]

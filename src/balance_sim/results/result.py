@@ -155,9 +155,7 @@ class Result(StudyResult):
 
     @cached_property
     def outcomes(self) -> pd.DataFrame:
-        """One row a run and arm: run, arm, and a column an outcome. NaN: not by the horizon.
-
-        All of it is held in memory: `by_run` gives some outcomes at a time."""
+        """One row a run and arm: run, arm, a column an outcome; NaN: not by the horizon. In memory: see `by_run`."""
         return self.by_run.frame(*self.by_run.names)
 
     @cached_property
@@ -234,9 +232,7 @@ class Result(StudyResult):
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the tidy tables: the same for the same inputs, whatever the workers or the order of arms.
-
-        Of the tables as they were simulated, also where they are counted again by other classes."""
+        """sha256 of the tables as simulated: the same for the same inputs, whatever the workers or order of arms."""
         return digest_of(replace(self, recount=None).blocks(), self.arms)
 
     def __repr__(self) -> str:
@@ -343,9 +339,7 @@ class Result(StudyResult):
 
     @classmethod
     def open(cls, folder: Path | str, runs: int | None = None) -> Self:
-        """A study read back from its folder; `runs` cuts it to the first so many.
-
-        Where replications that were asked for are lacking, by an interruption or a loss, a warning says how many."""
+        """A study read back, cut to the first `runs`; a warning says how many replications asked for are lacking."""
         store = Store(Path(folder))
         manifest = store.manifest()
         if manifest.is_sweep:

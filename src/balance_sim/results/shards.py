@@ -88,9 +88,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class FinishedBlock:
-    """A block that is done: its shards, or None where every replication of it failed.
-
-    dyads: None too where an earlier version, which kept no such table, wrote the folder."""
+    """A block that is done: its shards, or None where all failed; dyads None in folders of earlier versions too."""
 
     point: int
     block: Block
@@ -118,10 +116,9 @@ def shard_of(path: Path) -> Shard | None:
 
 
 def parquet_table(content: bytes, name: str = "a table", columns: Sequence[str] | None = None) -> pa.Table:
-    """A table from a Parquet file's bytes, in this thread: where no further one may be started Arrow waits for ever.
+    """A Parquet file's table, of all columns or of these, in this thread: Arrow waits for ever for a further one.
 
-    name: of the file, for messages. columns: those wanted, where it has them; all if not given. Raises StoreDamaged for
-    one that would unpack to more than any block of ours."""
+    Raises StoreDamaged, with the file's name, for one that would unpack to more than any block of ours."""
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False)
     told = file.metadata
     cells = told.num_rows * told.num_columns
@@ -199,9 +196,7 @@ def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
 
 
 def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
-    """Put down the sha256 of files just written into a results folder; nothing where `folder` is none.
-
-    Raises CannotWrite."""
+    """Put down the sha256 of files just written into a results folder, if `folder` is one. Raises CannotWrite."""
     if (folder / MANIFEST).is_file():
         new = {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
         _write_sums(folder, noted(folder) | {name: said for name, said in new.items() if said is not None})

@@ -226,9 +226,7 @@ class Store:
     def blocks(
         self, point: int = 0, runs: int | None = None, kept: Iterable[FinishedBlock] | None = None
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(runs, accords) tables of one point in the order of runs, cut to the first `runs`.
-
-        kept: the list of blocks, where the caller has it."""
+        """(runs, accords) tables of one point in the order of runs, of the first `runs`. kept: the blocks, if known."""
         for of_runs, of_accords, cut in self._whole(point, runs, kept):
             yield cut(self._alike(of_runs)), cut(of_accords.table())
 
@@ -278,9 +276,7 @@ class Store:
         return len(bad)
 
     def compact(self, rows: int) -> int:
-        """Merge neighbouring blocks of a point as long as the merged `runs` shard keeps to `rows` rows.
-
-        Returns how many shards were taken away. A reader sees the old blocks or the merged one."""
+        """Merge neighbouring blocks of a point up to `rows` rows of outcomes. Returns how many shards went."""
         gone = 0
         for group in _mergeable([one for one in self.kept() if one.runs is not None], rows):
             point, whole = group[0].point, Block(group[0].block.first, group[-1].block.stop)

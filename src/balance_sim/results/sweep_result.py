@@ -210,9 +210,7 @@ def numbers_of(
     asked: Sequence[str] = (),
     steps: Mapping[str, float] | None = None,
 ) -> PointNumbers:
-    """One point from its (runs, accords) tables in the order of runs; asked: the outcomes wanted, empty for all.
-
-    steps: of shares, as `outcomes.least_jump` takes them."""
+    """One point from its tables in the order of runs. asked: outcomes; none: all. steps: as in `least_jump`."""
     tally, digest = Estimates(arms, asked, steps), Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
