@@ -1,9 +1,7 @@
 """Which arms a study simulates, and their arrays: only those asked for, on the grid of all of them.
 
 Extra arms are those that only measures of mechanisms need: the event at other visibilities, and both arms at other
-tensions and rates of provocation. Every fourth replication is simulated in them too, on the same grid and with the same
-opportunities and random numbers as in the scenario's own arms.
-"""
+tensions and rates of provocation. Every fourth replication is simulated in them too, with the same random numbers."""
 
 from __future__ import annotations
 

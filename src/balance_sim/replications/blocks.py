@@ -1,8 +1,6 @@
 """A block: a range of replications of one scenario, simulated in every arm. What workers do, and nothing else.
 
-A block's tables depend on the scenario, the seed and its run numbers alone: not on the worker, the order, or how the
-replications are cut into blocks.
-"""
+Its tables depend on the scenario, the seed and its run numbers alone: not on the worker, the order, or other blocks."""
 
 from __future__ import annotations
 

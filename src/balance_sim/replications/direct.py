@@ -1,11 +1,9 @@
 """The direct effect of an arm: its beliefs and effort evaluated beside the control arm's replications.
 
-Along each replication of the control arm, at every opportunity of an idle clock, the probability q that talks would
-open in another arm stands beside the control arm's own, p. The sum of (q - p) / bound * P(signed in time) is what the
-arm's beliefs do to consent while the network of agreements is the control arm's. It costs half of simulating the arm
-and varies less, and it leaves out two things: the feedback through agreements that differ, and the pace of talks.
-Results that rest on it say so, with the gap to the filtered effect of the headline arm.
-"""
+At every opportunity of an idle clock the probability q that talks would open in another arm stands beside the control
+arm's own, p. The sum of (q - p) / bound * P(signed in time) is what the arm's beliefs do to consent while the network
+of agreements is the control arm's. It costs half of simulating the arm and varies less, and it leaves out the feedback
+through agreements that differ, and the pace of talks; results that rest on it say so."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
 """Parameters drawn for each run from the shipped fit, the same in every arm: `run --draws fitted`; or joint draws.
 
-A run's draw is a normal deviation with the covariance of the fit, on a key of its own, so that it depends on
-seed and run alone. It is added to the scenario's weights and intercepts, and to the shares of change. A weight of 0
-stays 0: the term is switched off. A weight or share that theory holds at 0 or more is drawn from what its distribution
-leaves there. Shares are drawn independently of the weights and of each other: the fit's file has their standard errors
-and no covariance of theirs. The intercept of a kind that the fit does not hold moves as that of `defence_cooperation`,
-the one told best, since what the fit says of the level all kinds share."""
+A draw is a normal deviation with the covariance of the fit, on a key of its own, so that it depends on seed and run
+alone. It is added to the scenario's weights, intercepts and shares of change. A weight of 0 stays 0: the term is
+switched off. What theory holds at 0 or more is drawn from what its distribution leaves there. Shares are drawn
+independently: the fit's file has no covariance of theirs. The intercept of a kind that the fit does not hold moves as
+that of `defence_cooperation`, the one told best."""
 
 from __future__ import annotations
 

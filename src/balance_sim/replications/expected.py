@@ -1,15 +1,12 @@
 """Expected numbers of new agreements in closed form: the network as at the start, and no random numbers.
 
-Beliefs, threat, effort and consent of an arm are worked out in some spans of the scenario's time, with the agreements
-in force at the start in force throughout. In a span talks open at rate h = lambda * openness * consent * consent *
-P(idle), and
+Beliefs, threat, effort and consent of an arm are worked out in some spans of the scenario's time. In a span talks open
+at rate h = lambda * openness * consent * consent * P(idle), and
 
     E(signed by T) = sum over spans of  h (integral S(T - t) dt + gain d/dT of it)  +  talks under way at the start
 
 with S of `stats.lags` and `gain` the days that talks opened then gain by running faster, to first order. It leaves out
-what agreements made on the way change in the network, and provocations. Tables that rest on it say so; tests hold it
-against the filtered estimate.
-"""
+what agreements made on the way change in the network, and provocations; tests hold it against the filtered estimate."""
 
 from __future__ import annotations
 

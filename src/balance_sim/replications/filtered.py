@@ -1,16 +1,14 @@
 """Filtered estimates of numbers of agreements: the consent that was drawn is replaced by its probability.
 
-At every opportunity of an idle clock the run knows the probability that talks open, and from the opening on the lags
-of signature and entry into force depend on nothing that the run knows. So
+At every opportunity of an idle clock the run knows the probability that talks open; from then on the lags of signature
+and entry into force depend on nothing that it knows. So
 
     sum over opportunities of  P(talks open | past) P(signed within the window | opened then, talks at speed 1)
     + P(signed within the window at speed 1 | under way at the start)
     + sum over talks under way and steps of  what running faster in this step adds to the probability of signature
 
 has the expectation of the number of agreements signed within the window, and far less variance: Glasserman 1993,
-Filtered Monte Carlo, Mathematics of Operations Research 18(3). docs/statistics.md derives it; `balance_sim.stats.lags`
-has the probabilities.
-"""
+Filtered Monte Carlo, Mathematics of Operations Research 18(3). docs/statistics.md derives it."""
 
 from __future__ import annotations
 

@@ -1,17 +1,12 @@
 """Goodness of fit: the network of new agreements as observed, beside those that a model simulates.
 
-Both are tables of agreements with two states, a date and a kind. Each replication, and what was observed, becomes a
-vector of statistics in groups; each group is compared by `stats.networks`. `compare` does not know how the
-agreements were simulated, so anybody's can be compared (as btergm's `createGOF`: Leifeld, Cranmer, Desmarais 2018,
-Temporal Exponential Random Graph Models with btergm, Journal of Statistical Software 83(6)).
+Each replication, and what was observed, becomes a vector of statistics in groups; each group is compared by
+`stats.networks`. `compare` does not know how agreements were simulated, so anybody's can be compared (as btergm's
+`createGOF`: Leifeld, Cranmer, Desmarais 2018, Journal of Statistical Software 83(6)).
 
-A scenario is set back to an earlier day, with what was known then, and compared with its own record of the years since.
-The control arm is taken as it is. Of its agreements those stay that were signed, or in talks, before the day; what came
-of them later is not known, nor is any date that was fixed for it. Events dated before the span's end happen on their
-days, all but those that are the signature or the entry into force of an agreement of the table: in any scenario such an
-event adds nothing, for the agreement speaks for itself. What the scenario has no dates for (states' figures, disputes,
-distances, trade, audiences) stays as at its own start.
-"""
+A scenario is set back to an earlier day, and compared with its own record since: agreements stay that were signed, or
+in talks, before the day, without what came of them later or any fixed date. Events happen on their days. What has no
+dates (states' figures, disputes, distances, trade, audiences) stays as at the scenario's own start."""
 
 from __future__ import annotations
 

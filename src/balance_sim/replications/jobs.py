@@ -1,8 +1,6 @@
 """What a worker is given: the study's job once, then tasks, each a block of one point of a design.
 
-A task that kills its worker is cut into single replications: the one to blame is known, the others are kept. A point's
-scenario is made and compiled where it is simulated, for the arms asked for alone; the last few are kept.
-"""
+A task that kills its worker is cut into single replications. A point's scenario is compiled where it is simulated."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
 """Joint draws of a scenario's parameters: from the priors, or from the posterior that the scenario names.
 
-A draw of a prior is the quantile of a uniform number on a key of its own, made of seed, key path and the number of the
-draw: neither a further parameter nor a further draw changes any other. Parameters that a scenario does not have are
-left out, and so are values that its own file, or `--set`, gives in place of the default: what is said is not drawn.
+A draw of a prior is the quantile of a uniform number on a key made of seed, key path and the number of the draw, so
+that no further parameter or draw changes another. What a scenario's own file, or `--set`, gives is not drawn.
 
 Weights of acts on the ladder of costly signals are sums of its steps, each step and the whole ladder with a log-normal
 factor, so that every draw keeps their order. The level is the key path `base_rate`: intercepts are shifted so that the
-agreements expected a year at the start are those of the draw, whatever else it holds."""
+agreements expected a year at the start are those of the draw."""
 
 from __future__ import annotations
 

@@ -1,11 +1,9 @@
 """What a game's players are paid by: outcomes of states of their own, read off every replication and arm.
 
 A player is a set of states. Agreements against it are new security agreements between two other states that both fear
-it (one is threatened, the other threatened or wary, and neither is aligned with it: the rule of counter-balancing
-agreements, with the player in the participants' place). Who that is, is fixed once in the control arm at the start, so
-that no strategy moves agreements between classes. Agreements are counted, and filtered, within the report's longest
-window; what states feel is taken at its end.
-"""
+it (one is threatened, the other threatened or wary, and neither is aligned with it), as fixed once in the control arm
+at the start: no strategy moves agreements between classes. They are counted, and filtered, within the report's longest
+window; what states feel is taken at its end."""
 
 from __future__ import annotations
 

@@ -1,13 +1,11 @@
 """What is recorded of the states themselves in a replication: relations, credibility, influence, stances, by window.
 
-A `Recorder` looks at the engine's view at a few dates, the ends of the report's windows, and keeps a number a
-replication. It changes nothing. Windows count from the day of the event; a window that the scenario's end cuts off is
-missing. Columns are rounded to 12 decimals, so that they do not depend on how replications are cut into blocks.
+A `Recorder` looks at the engine's view at the ends of the report's windows, counted from the day of the event, and
+keeps a number a replication, rounded so that it does not depend on how replications are cut into blocks.
 
 `Frozen` tells what an event moves in beliefs with the network as at the start, no provocations and no random numbers:
-the control arm's world in three spans (before the event, the report's shortest window, and the step in which that
-window ends), with the event and without. So the event can be set beside many placebos and many draws of the parameters.
-"""
+the control arm's world in three spans (before the event, the shortest window, the step in which that window ends), with
+the event and without. So the event can be set beside many placebos and many draws of the parameters."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Who plays which part in an event, and what can be read off the states at one moment of some replications.
-
-Roles: participants, host, the threatened, groups that are told apart. Metrics: relations, credibility, influence, room
-to act; only what is asked for is worked out.
-"""
+"""Who plays which part in an event, and what can be read off the states at one moment of some replications."""
 
 from __future__ import annotations
 

@@ -1,12 +1,9 @@
 """The tables of a block: outcomes by replication and arm, agreements, and sums of filtered numbers by dyad.
 
-Arrow columns are laid over NumPy arrays. `pyarrow.array` would do, but it imports pandas, which a worker has no use for
-and waits half a second for.
+Arrow columns are laid over NumPy arrays: `pyarrow.array` would import pandas, and a worker waits half a second for it.
 
-A dyad's number of new agreements within the longest window is filtered in every replication of every arm. Kept are
-sums, of the number, of its paired difference from the control arm, and of their squares, as whole multiples of a small
-quantum: sums of integers do not depend on their order, so neither blocks nor workers move a digit.
-"""
+Of a dyad's filtered number of new agreements within the longest window sums are kept, with its paired difference from
+the control arm and their squares, in whole quanta: neither blocks nor workers move a digit of sums of integers."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """Levels and effects of one study, gathered block by block: means, spreads, quantiles, paired treatment effects.
 
-A level's spread does not shrink with more replications; its Monte Carlo standard error does. An effect is the mean over
-replications of (arm minus control arm) with common random numbers, so its error is that of the paired difference. Where
-a number of agreements has a filtered estimate (`filtered`), means and errors are of that, and quantiles and
-shares of runs are of the counts."""
+An effect is the mean over replications of (arm minus control arm) with common random numbers, so its error is that of
+the paired difference. Where a number of agreements has a filtered estimate, means and errors are of that, and quantiles
+and shares of runs are of the counts."""
 
 from __future__ import annotations
 

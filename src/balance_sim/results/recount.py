@@ -1,7 +1,6 @@
 """Two results counted by one class table: refused where theirs differ, or counted again from the stored agreements.
 
-Outcomes that follow from the direction of dyads are counted anew in every replication; those read off the states in
-roles that another table gives to others are left out. What neither depends on stays as it is."""
+What follows from the direction of dyads is counted anew; what was read off states in other roles is left out."""
 
 from __future__ import annotations
 

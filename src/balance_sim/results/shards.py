@@ -1,8 +1,7 @@
 """Files of a results folder, and how they are known by their content.
 
 A shard is one file of a block: its name holds the sha256 of its bytes. The digest of a result is one number for its
-tidy tables, whatever the blocks, workers or order of arms. Figures and pages have their checksums in SHA256SUMS, as
-`sha256sum --check` reads it."""
+tidy tables, whatever the blocks, workers or order of arms. Figures and pages have their checksums in SHA256SUMS."""
 
 from __future__ import annotations
 
