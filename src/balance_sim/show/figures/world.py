@@ -26,10 +26,10 @@ LETTER, ROW = 0.0064, 0.0165  # width of a letter and height of a line, of the w
 REACH = 0.9  # quantile of the effects on states at which the colours end: few larger ones must not leave the rest pale
 
 
-def map_table(result: Result, arm: str | None = None) -> pd.DataFrame:
+def map_table(result: Result) -> pd.DataFrame:
     """One row a dyad: its filtered effect with 95 % CI, and arc: drawn, since the CI excludes zero, both states have a
     place, and fewer than MOST_ARCS are further from zero, ties by the codes."""
-    dyads = pairs_table(result, arm)
+    dyads = pairs_table(result)
     if dyads.empty:
         return dyads
     layout = layout_of(result.scenario)
@@ -61,6 +61,16 @@ def reach_of(states: pd.DataFrame) -> float:
     return float(sure.quantile(REACH)) if len(sure) else 1.0
 
 
+def shades_of(states: pd.DataFrame) -> dict[str, Any]:
+    """The colour of each state by its code; None where its CI holds zero."""
+    at = 0.5 + np.clip(states["effect"] / reach_of(states), -1, 1) / 2
+    shades = style.effect_colours()(at.to_numpy(float))
+    return {
+        code: tuple(shade) if sure else None
+        for code, shade, sure in zip(states["code"], shades, states["clear"], strict=True)
+    }
+
+
 def _page(table: pd.DataFrame) -> list[Axes]:
     left, right, bottom, top = table.attrs["layout"].box
     return style.panels(12.0, 2.0 + min(11.6 * (top - bottom) / (right - left), 8.5))
@@ -73,12 +83,8 @@ def _page(table: pd.DataFrame) -> list[Axes]:
 def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> style.Words:
     """States coloured by their effect where its CI excludes zero, participants outlined, arcs of `map_table`; dots for
     states too small for the atlas, and for invented ones. states: of `states_table`."""
-    ax, shade, layout = axes[0], style.effect_colours(), table.attrs["layout"]
-    reach = reach_of(states)
-    colour: dict[str, Any] = {
-        row["code"]: shade(0.5 + float(np.clip(row["effect"] / reach, -1, 1)) / 2) if row["clear"] else style.UNCLEAR
-        for row in states.to_dict("records")
-    }
+    ax, layout, shades = axes[0], table.attrs["layout"], shades_of(states)
+    colour = {code: style.UNCLEAR if shade is None else shade for code, shade in shades.items()}
     known, marked = states[states["code"].isin(list(layout.spots))], states.loc[states["participant"], "code"]
     world = layout.kind == "world"
     if world:
@@ -92,21 +98,18 @@ def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> sty
     arcs = table[table["arc"]]
     draw_arcs(ax, arcs, layout)
     left, right, bottom, top = layout.box
-    ax.set_xlim(left, right)
-    ax.set_ylim(bottom, top)
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     draw_names(ax, arcs, known, layout)
-    ax.set_aspect("equal")
     ax.set_axis_off()
-    _key(ax, reach, world=world)
-    window = say.within(int(table["window"].iloc[0]))
-    under = f"Effects on expected new security agreements {window}. Black outline, bold: participants of the event"
+    _key(ax, reach_of(states), world=world)
+    under = f"Effects on expected new security agreements {style.within(table)}. "
+    under += "Black outline, bold: participants of the event"
     if len(arcs):
         under += f". Arcs: the {len(arcs)} dyads that change most, wider where more; dashed: fewer"
     lost = sorted(set(states["name"]) - set(known["name"]))
     where = atlas.CAPTION if world else "The places are invented: where they stand here means nothing."
-    told = (
-        f"{say.plural(int(table['n'].iloc[0]), 'replication')}. Control: {say.first(table, 'control')}. "
-        f"{say.CAVEAT} {where}" + (f" Without a place: {', '.join(lost)}." if lost else "")
+    told = f"{style.runs_of(table)}. Control: {say.first(table, 'control')}. {say.CAVEAT} {where}" + (
+        f" Without a place: {', '.join(lost)}." if lost else ""
     )
     return style.Words(map_title(table, states), under, told, 96, 160)
 
