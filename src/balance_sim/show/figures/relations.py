@@ -183,7 +183,7 @@ def draw_stances(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     for ax, stance in zip(axes, kinds, strict=False):
         rows = table[table["stance"] == stance].set_index("group").reindex(groups)
         effect, lo, hi = (100 * rows[name].to_numpy(float) for name in ("effect", "lo", "hi"))
-        edge, face = (np.where((lo > 0) | (hi < 0), style.BLUE, pale) for pale in (style.BASE, "white"))
+        edge, face = (np.where((lo > 0) | (hi < 0), style.BLUE, pale).tolist() for pale in (style.BASE, "white"))
         heights = style.row_axis(ax, names, -0.6, -0.4)
         ax.axvline(0, color=style.INK, linewidth=1)
         ax.hlines(heights, lo, hi, colors=edge, linewidth=2)

@@ -33,7 +33,7 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     if found is None or found.why or arm is None or not result.finished:
         return pd.DataFrame()
     nan = float("nan")
-    row = result.effects.set_index(["arm", "outcome"]).loc[arm, result.headline_outcome]
+    row: Any = result.effects.set_index(["arm", "outcome"]).loc[arm, result.headline_outcome]
     simulated = f"simulated, {say.plural(int(row['n']), 'replication')}"
     rows: list[tuple[Any, ...]] = [("replications", simulated, *row[["mean", "lo", "hi"]], nan)]
     for name, of in (("posterior", found.posterior), ("prior", found.prior)):
