@@ -13,7 +13,7 @@ from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, states_table
 from balance_sim.show.headline import by_size
-from balance_sim.show.worldmap import Layout, layout_of
+from balance_sim.show.worldmap import Layout, layout_of, rings_inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,9 +142,7 @@ def draw_land(ax: Axes, layout: Layout, colour: dict[str, Any], outlined: set[st
         if country.numeric == atlas.ANTARCTICA:
             continue
         corners, codes = [], []
-        for px, py in atlas.rings_on_map(country, layout.middle):
-            if px.max() < left or px.min() > right or py.max() < bottom or py.min() > top:
-                continue
+        for px, py in rings_inside(country, layout):
             corners += [*zip(px, py, strict=True), (px[0], py[0])]
             codes += [Path.MOVETO, *[Path.LINETO] * (len(px) - 1), Path.CLOSEPOLY]
         code = iso3.get(country.numeric) if country.numeric is not None else None
@@ -163,13 +161,11 @@ def draw_arcs(ax: Axes, arcs: pd.DataFrame, layout: Layout) -> None:
     """Great circles, or bent lines: wider where the effect is further from zero, dashed where it is below."""
     most = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
     for row in arcs.sort_values("effect", key=abs, kind="stable").to_dict("records"):
-        width, more = 0.9 + 2.8 * abs(row["effect"]) / most, row["effect"] > 0
-        looks: dict[str, Any] = {
-            "color": "#00304D" if more else style.VERMILION, "linestyle": "-" if more else (0, (3, 1.5)),
-        }  # fmt: skip
+        width = 0.9 + 2.8 * abs(row["effect"]) / most
+        colour, dashes = ("#00304D", "-") if row["effect"] > 0 else (style.VERMILION, (0, (3, 1.5)))
         for x, y in layout.arc(row["a"], row["b"]):
             ax.plot(x, y, color="white", linewidth=width + 1.4, alpha=0.75, zorder=3, solid_capstyle="round")
-            ax.plot(x, y, linewidth=width, alpha=0.9, zorder=4, **looks)
+            ax.plot(x, y, color=colour, linestyle=dashes, linewidth=width, alpha=0.9, zorder=4)
 
 
 def draw_names(ax: Axes, arcs: pd.DataFrame, known: pd.DataFrame, layout: Layout) -> None:
@@ -179,10 +175,9 @@ def draw_names(ax: Axes, arcs: pd.DataFrame, known: pd.DataFrame, layout: Layout
         spots = np.array([layout.spots[code] for code in ends])
         ax.plot(spots[:, 0], spots[:, 1], "o", color=style.INK, markersize=3, zorder=5)
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.7}
+    looks: dict[str, Any] = {"fontsize": style.SMALL, "ha": "center", "va": "center", "bbox": box, "zorder": 6}
     for name, x, y, bold in named_spots(arcs, known, layout, LETTER, ROW):
-        weight = "bold" if bold else "normal"
-        looks: dict[str, Any] = {"fontsize": style.SMALL, "ha": "center", "va": "center", "bbox": box}
-        ax.text(x, y, name, fontweight=weight, zorder=6, **looks)
+        ax.text(x, y, name, fontweight="bold" if bold else "normal", **looks)
 
 
 def named_spots(
