@@ -36,9 +36,8 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
-from balance_sim.model.pipeline import chance_under_way
 from balance_sim.model.state import BlockState
-from balance_sim.model.thinning import mean_openness, opportunity_rate
+from balance_sim.model.thinning import chance_under_way, mean_openness, opportunity_rate
 from balance_sim.pool.plain import OneLine, plain_data
 from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, StateRow, Statistic
 from balance_sim.scenario.files import regular_bytes

@@ -20,9 +20,8 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import Baseline, Drawn, World
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.pipeline import usual_talks
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.thinning import most_willing
+from balance_sim.model.thinning import most_willing, usual_talks
 from balance_sim.model.willingness import consent, level, terms_at_start, terms_of, total
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.parameter_draws import Draws, as_draws, draws_bytes, posterior_draws, prior_draws

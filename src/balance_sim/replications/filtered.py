@@ -23,8 +23,8 @@ import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, ORIGINS, AgreementTypes, Opportunities, World
-from balance_sim.model.pipeline import chance_under_way, share_lasting
 from balance_sim.model.state import Simulated
+from balance_sim.model.thinning import chance_under_way, share_lasting
 from balance_sim.replications.outcomes import (
     FROM_TALKS,
     NEW_ORIGINS,

@@ -16,9 +16,10 @@ from balance_sim.model.engine import close_step, effort_after
 from balance_sim.model.network import begin_network
 from balance_sim.model.news import evidence
 from balance_sim.model.perception import View, announcements, perceive, view_of, weigh_steps
-from balance_sim.model.pipeline import by_state, initial_agreements, rates_at_start, usual_talks
+from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, Workspace
+from balance_sim.model.thinning import by_state, rates_at_start, usual_talks
 from balance_sim.model.threat import over
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days

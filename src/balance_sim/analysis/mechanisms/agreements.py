@@ -28,10 +28,9 @@ from balance_sim.model.engine import begin
 from balance_sim.model.network import enter, refresh
 from balance_sim.model.news import members
 from balance_sim.model.perception import View, perceive
-from balance_sim.model.pipeline import rates_at_start
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState
-from balance_sim.model.thinning import openness_at, opportunity_rate
+from balance_sim.model.thinning import openness_at, opportunity_rate, rates_at_start
 from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.replications.arms import TENSIONS, VISIBILITIES
 from balance_sim.replications.outcomes import ACCELERATED_DAYS

@@ -26,8 +26,8 @@ from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import DAYS_PER_YEAR
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.pipeline import share_lasting
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.thinning import share_lasting
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
 

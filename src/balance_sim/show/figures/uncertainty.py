@@ -47,7 +47,7 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
             rows.append(("channel", words.ROWS[name].strip(), spread.median, *spread.ci95, nan))
     for one in found.theories:
         weight = nan if one.weight is None else one.weight
-        rows.append(("theory", f"theory: {words.theory_words(one.name)}", one.total, nan, nan, weight))
+        rows.append(("theory", f"theory: {say.arm_words(one.name)}", one.total, nan, nan, weight))
     for family in (one for one in result.placebos.families if len(one.placebos)):
         low, middle, high = np.quantile(family.placebos, [0.025, 0.5, 0.975])
         label = f"{say.plural(len(family.placebos), 'placebo')}, {family.name} (p = {family.p:.2g})"
