@@ -65,7 +65,8 @@ def _line_of(first: Mark, here: Mark) -> str:
 # --- time and the focal event -----------------------------------------------------------------------
 
 
-def _check_span(draft: Draft) -> Iterator[Diagnostic]:
+def _check_head(draft: Draft) -> Iterator[Diagnostic]:
+    """From start to end in so many steps, and a stated level of at most one agreement a year and dyad."""
     head = draft.head
     if head is None:
         return
@@ -82,14 +83,9 @@ def _check_span(draft: Draft) -> Iterator[Diagnostic]:
         why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
         at = step if step is not draft.tree else end
         yield problem(at, "step_days", "E203", why, "take a larger step or a shorter span")
-
-
-def _check_base_rate(draft: Draft) -> Iterator[Diagnostic]:
-    """A stated level of at most one agreement a year and dyad."""
-    rate = draft.head.base_rate if draft.head else None
     n = len(draft.rows["states"])
-    if rate is not None and rate > n * (n - 1) / 2:
-        why = f"{rate:g} agreements a year among {n} states; at most one a dyad, {n * (n - 1) // 2}"
+    if head.base_rate is not None and head.base_rate > n * (n - 1) / 2:
+        why = f"{head.base_rate:g} agreements a year among {n} states; at most one a dyad, {n * (n - 1) // 2}"
         yield problem(draft.node("base_rate"), "base_rate", "E203", why, "give fewer")
 
 
@@ -99,10 +95,8 @@ def _check_focal(draft: Draft) -> Iterator[Diagnostic]:
         return
     ids = [str(child.value) for row in draft.rows["events"] if (child := row.node.get("id"))]
     if head.focal not in ids:
-        hint = _near(head.focal, ids, "give the id of one of the events")
-        known = listed(sorted({*ids}))
+        hint, known = _near(head.focal, ids, "give the id of one of the events"), listed(sorted({*ids}))
         yield problem(draft.node("focal"), "focal", "E309", f"no event `{head.focal}`", hint, known)
-        return
     for row in draft.read("events"):
         if row.value.id == head.focal and row.value.date < head.start:
             why = f"the focal event on {row.value.date} is outside {head.start}..{head.end}"
@@ -394,7 +388,7 @@ def _against_start(row: Row, start: date) -> Iterator[Diagnostic]:
 
 
 _RULES = (
-    *(_check_span, _check_base_rate, _check_twice, _check_capability, _check_gaps, _check_sums, _check_signals),
+    *(_check_head, _check_twice, _check_capability, _check_gaps, _check_sums, _check_signals),
     _check_no_relations,
 )
 _OF_ROWS: dict[str, tuple[OfRows, Callable[[Draft], object]]] = {

@@ -148,19 +148,17 @@ class Reader:
 
 def check_top(tree: Node, found: Diagnostics) -> None:
     """Keys of the top level: known, none missing, the schema one that this version reads."""
-    for key, child in tree.fields.items():
-        if key not in TOP:
-            unknown_key(found, child, "", key, TOP, "the top level")
-    meant = {OTHER_NAMES.get(key) for key in tree.fields}
-    write = f"write `schema: {SCHEMA_VERSION}`"
+    for key, child in tree.without(*TOP).fields.items():
+        unknown_key(found, child, "", key, TOP, "the top level")
+    meant, write = {OTHER_NAMES.get(key) for key in tree.fields}, f"write `schema: {SCHEMA_VERSION}`"
     for key in REQUIRED:
         if tree.get(key) is None and key not in meant:
             need = f" ({NEEDED[key]})" if key in NEEDED else ""
             code, hint = ("E108", write) if key == "schema" else ("E103", "")
             found.add(tree, key, code, f"`{key}` is required{need}", hint)
     version = tree.get("schema")
-    is_right = version is None or (version.value == SCHEMA_VERSION and not isinstance(version.value, bool))
-    if version is not None and version.value is not REFUSED and not is_right:
+    is_right = version is None or version.value in (SCHEMA_VERSION, REFUSED)
+    if version is not None and (not is_right or isinstance(version.value, bool)):
         why = f"got {version.kind}: this version reads {SCHEMA_VERSION}"
         found.add(version, "schema", "E108", why, write, str(SCHEMA_VERSION))
 
@@ -221,12 +219,11 @@ def read_audiences(tree: Node, names: Names, found: Diagnostics) -> dict[str, Au
 
 
 def _theory(tree: Node, found: Diagnostics) -> Theory | None:
-    given = tree.get("theory") or from_plain({})
-    if given.value is REFUSED:
-        return None
+    given = tree.below("theory")
     if not isinstance(given.value, dict):
         hint = f"write preset: {given.text}" if given.text in presets() else ""
-        found.add(given, "theory", "E201", f"expected a mapping, got {given.kind}", hint)
+        if given.value is not REFUSED:
+            found.add(given, "theory", "E201", f"expected a mapping, got {given.kind}", hint)
         return None
     preset = given.get("preset") or from_plain(DEFAULT_PRESET)
     if preset.value is None and preset.text in presets():

@@ -246,10 +246,9 @@ def named_scenario(
         hint = "write the path of a scenario, as seen from this file"
         found.add(node or tree, "scenario", "E201" if node else "E103", why, hint)
         return None
-    if "://" in node.value:
-        found.add(node, "scenario", "E501", "URLs are not read", "write a path")
-        return None
     try:
+        if "://" in node.value:
+            raise refused(node, "scenario", "E501", "URLs are not read", "write a path")
         path = _scenario_path(node, sources)
     except ScenarioError as error:
         found += error.problems
