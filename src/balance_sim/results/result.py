@@ -201,8 +201,7 @@ class Result(StudyResult):
         """The two camps just before the event: codes, energy per unit of weight, and whether none has less."""
         found, world = self.worlds.camps, self.worlds.reference
         sides = [[code for code, at in zip(world.codes, found.sides, strict=True) if at == side] for side in (1, -1)]
-        energy = found.energy / weight_of_pairs(world.capability)
-        return {"camps": sides, "energy": energy, "exact": found.exact}
+        return {"camps": sides, "energy": found.energy / weight_of_pairs(world.capability), "exact": found.exact}
 
     @property
     def focal_day(self) -> int:
@@ -305,13 +304,12 @@ class Result(StudyResult):
         """Tidy filtered effects by dyad: a, b, arm, mean, mean_control, effect, mcse, lo, hi, z, n.
 
         Expected new agreements within the longest window; empty where an earlier version wrote the folder."""
-        of_dyads: pd.DataFrame = self._ties[self._ties["b"] != ""].reset_index(drop=True)
-        return of_dyads
+        return self._ties.loc[self._ties["b"] != ""].reset_index(drop=True)
 
     @cached_property
     def states(self) -> pd.DataFrame:
         """Tidy filtered effects by state: state, arm, mean, mean_control, effect, mcse, lo, hi, z, n."""
-        of_states: pd.DataFrame = self._ties[self._ties["b"] == ""].drop(columns="b")
+        of_states = self._ties.loc[self._ties["b"] == ""].drop(columns="b")
         return of_states.rename(columns={"a": "state"}).reset_index(drop=True)
 
     @cached_property
@@ -344,8 +342,7 @@ class Result(StudyResult):
         manifest = store.manifest()
         if manifest.is_sweep:
             raise WrongRequest(f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))")
-        scenario = scenario_of(manifest)
-        timing = (read_summary(Path(folder)) or {}).get("timing")
+        scenario, timing = scenario_of(manifest), (read_summary(store.folder) or {}).get("timing")
         wanted = manifest.runs if runs is None else min(manifest.runs, runs)
         warn_lacking(store, [0], wanted)
         return cls(
