@@ -50,7 +50,6 @@ class Block:
 
     @property
     def runs(self) -> range:
-        """Their numbers."""
         return range(self.first, self.stop)
 
 

@@ -235,7 +235,6 @@ class FilteredSums:
 
     @property
     def security(self) -> Bools:
-        """(M,) which kinds are security agreements."""
         return self.world.ladder.security
 
     @cached_property

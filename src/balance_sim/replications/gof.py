@@ -56,12 +56,10 @@ class Span:
 
     @property
     def years(self) -> float:
-        """Length in years of 365.25 days."""
         return (self.stop - self.first).days / 365.25
 
     @property
     def calendar(self) -> tuple[int, ...]:
-        """The calendar years that it touches."""
         return tuple(range(self.first.year, date.fromordinal(self.stop.toordinal() - 1).year + 1))
 
 
@@ -84,11 +82,9 @@ class Agreements:
         return len(self.run)
 
     def where(self, rows: Bools | Ints) -> Agreements:
-        """Some of them."""
         return Agreements(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def signed_within(self, span: Span) -> Agreements:
-        """Those signed within a span."""
         return self.where((self.signed >= span.first.toordinal()) & (self.signed < span.stop.toordinal()))
 
     def within(self, span: Span) -> Agreements:
@@ -110,7 +106,6 @@ class Statistic:
 
     @property
     def outside(self) -> bool:
-        """Whether the observed number lies outside the band."""
         return self.observed < self.low or self.observed > self.high
 
 
@@ -144,7 +139,6 @@ class GofComparison:
     notes: tuple[str, ...] = ()
 
     def group(self, name: str) -> Group:
-        """The group of that name."""
         return next(one for one in self.groups if one.name == name)
 
 

@@ -230,7 +230,6 @@ class Estimates:
 
     @property
     def outcomes(self) -> list[str]:
-        """Names of the outcomes gathered."""
         return list(self.levels[self.arms[0]].counts)
 
     def add(self, runs: pa.Table) -> None:
@@ -246,7 +245,6 @@ class Estimates:
             effect.add(by_arm[arm], by_arm[self.arms[0]], self.only)
 
     def levels_frame(self) -> pd.DataFrame:
-        """Tidy: the columns of LEVELS."""
         rows = []
         for arm, levels in self.levels.items():
             for name in self.outcomes:

@@ -161,7 +161,6 @@ class Folder:
         refuse_lost(self.store, [0], runs)
 
     def done(self) -> dict[int, list[Block]]:
-        """Blocks that need not be simulated again, by point."""
         return self.store.done()
 
     def failed(self) -> list[dict[str, Any]]:

@@ -83,7 +83,6 @@ class SweepResult(StudyResult):
 
     @property
     def paths(self) -> list[str]:
-        """Key paths of the factors."""
         return self.table.paths()
 
     @cached_property
@@ -171,7 +170,6 @@ class PointNumbers:
 
     @property
     def outcomes(self) -> list[str]:
-        """All that were gathered."""
         return list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
 
     def summary(
