@@ -322,6 +322,6 @@ def rounded(values: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def as_json(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
-    """Some numbers of a row of a tidy table, for JSON; `ci95` stands for its bounds, `estimator` for the word."""
+    """Some numbers of a row of a tidy table, for JSON; `ci95` stands for its bounds."""
     out = {name: [row["lo"], row["hi"]] if name == "ci95" else row[name] for name in names}
     return {name: plain_data(value) for name, value in out.items()}

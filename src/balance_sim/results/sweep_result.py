@@ -16,7 +16,7 @@ from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.codebook import codebook
-from balance_sim.results.estimates import Estimates, in_chunks, rounded
+from balance_sim.results.estimates import EFFECTS, as_json, estimates_of
 from balance_sim.results.folder import scenario_of
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import PointTable, SweepPoint, plain_value
@@ -206,16 +206,15 @@ def numbers_of(
     steps: Mapping[str, float] | None = None,
 ) -> PointNumbers:
     """One point from its tables in the order of runs. asked: outcomes; none: all. steps: as in `least_jump`."""
-    tally, digest = Estimates(arms, asked, steps), Digest(arms)
+    digest = Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
         for runs, accords in blocks:
             digest.add(runs, accords)
             yield runs
 
-    for part in in_chunks(digested()):
-        tally.add(part)
-    return PointNumbers(tally.levels_frame(), tally.effects_frame(), digest.hexdigest())
+    found = estimates_of(digested(), arms, asked, steps)
+    return PointNumbers(found.levels_frame(), found.effects_frame(), digest.hexdigest())
 
 
 def tables_of(points: Iterable[tuple[int, SweepPoint, PointNumbers]]) -> PointNumbers:
@@ -240,10 +239,8 @@ def combined(digests: Iterable[tuple[str, str]]) -> str:
 
 def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
     """One effect for JSON: the point's number and values, then the numbers, NaN as null."""
-    named = ("arm", "outcome", "estimator")
-    numbers = {k: float(v) for k, v in row.items() if k not in (*paths, *named, "point", "n")}
     head = {"point": int(row["point"]), "values": {path: plain_value(row.get(path)) for path in paths}}
-    return head | {name: row[name] for name in named} | rounded(numbers) | {"n": int(row["n"])}
+    return head | as_json(row, *EFFECTS)
 
 
 def open_sweep(folder: Path | str) -> SweepResult:
