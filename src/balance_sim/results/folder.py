@@ -316,10 +316,6 @@ def _worded(value: Any, room: int) -> str:
 def in_short(found: list[str]) -> list[str]:
     """Differences in at most MOST_NAMED lines of WIDTH columns: a line a section of the study, the title first.
 
-    found: (at least one) `section.key: both values`, as `differing` gives them.
-
-    Examples
-    --------
     >>> in_short(["states.XAR.gdp_bn: 9 there, 8 asked for", "states.XBE: none there", "seed: 1 there, 2 asked for"])
     ['seed: 1 there, 2 asked for', 'states: 2 values differ']
     """
