@@ -124,7 +124,7 @@ def survival(first_days: Floats, horizon: int) -> pd.DataFrame:
     first_days: (runs,), NaN where there was none. Columns: day, at_risk, events, share."""
     n = len(first_days)
     known = first_days[~np.isnan(first_days)].astype(int)
-    events = np.bincount(known, minlength=horizon + 1)[: horizon + 1] if n else np.zeros(horizon + 1, int)
+    events = np.bincount(known, minlength=horizon + 1)[: horizon + 1]
     at_risk = n - np.concatenate([[0], np.cumsum(events)[:-1]])
     left = 1.0 - np.cumsum(events) / n if n else np.full(horizon + 1, np.nan)
     return pd.DataFrame({"day": np.arange(horizon + 1), "at_risk": at_risk, "events": events, "share": left})
