@@ -16,8 +16,10 @@ from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.processes import Background
 from balance_sim.results.shards import REPORT, note_drawn
+from balance_sim.show import wording
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
+from balance_sim.show.report import tables
 from balance_sim.show.report.tables import failed_and_missing, shown
 from balance_sim.show.save import figure_bytes, note_figures, write_figures
 from balance_sim.show.svg import inlined
@@ -179,7 +181,9 @@ def _environment() -> Environment:
     folder = files("balance_sim.show.report") / "templates"
     pages = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".html")}
     safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
-    return Environment(loader=DictLoader(pages), trim_blocks=True, lstrip_blocks=True, **safe)
+    environment = Environment(loader=DictLoader(pages), trim_blocks=True, lstrip_blocks=True, **safe)
+    environment.globals |= {"say": wording, "tables": tables}
+    return environment
 
 
 def text_of(name: str) -> str:

@@ -231,12 +231,6 @@ def state_rows(scenario: Scenario) -> Rows:
     return rows
 
 
-def failures(result: Result) -> dict[str, Any]:
-    """Replications that failed, the first of them by number, as a page is filled with them."""
-    numbers = [f"replication {row['run']}" for row in result.failed[:20]]
-    return {"failed": numbers, "failed_count": len(result.failed)}
-
-
 def failed_and_missing(study: Result | SweepResult) -> str:
     """What a number of replications is to be read with: nothing where all are there."""
     missing = study.missing_runs
