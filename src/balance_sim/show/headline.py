@@ -26,10 +26,7 @@ SEEN = 5e-7  # agreements: a smaller effect would print as nought
 NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether the scenario allows any."""
 
-DECLARED = {
-    "declarations_counter": "declarations, counter-balancing",
-    "declarations_all": "declarations, all",
-}
+DECLARED = {"declarations_counter": "declarations, counter-balancing", "declarations_all": "declarations, all"}
 ROWS = say.DIRECTIONS | DECLARED
 """What the rows of `direction_table` are: security agreements by direction, then declarations."""
 NUMBERS = ("expected", "effect", "95 % CI", "MCSE")
@@ -253,12 +250,9 @@ def _own(result: AnalysedResult, width: int) -> Iterator[str]:
     rows = []
     for name in names:
         base, row = _row(result.levels, result.reference, name), _row(result.effects, result.headline_arm, name)
-        cells = ["", "", ""]
-        if row is not None and math.isfinite(row["mean"]):
-            cells = say.effect_cells({**row, "effect": row["mean"]}, say.decimals(row["mcse"], row["lo"], row["hi"]))
-        rows.append(
-            [say.arm_words(name.removeprefix("own_")), say.number(None if base is None else base["mean"], 2), *cells]
-        )
+        level = None if base is None else base["mean"]
+        cells = say.effect_cells(row) if row is not None and math.isfinite(row["mean"]) else [""] * 3
+        rows.append([say.arm_words(name.removeprefix("own_")), say.number(level, 2), *cells])
     yield from ("", f"Outcomes of your own, {say.plural(result.runs, 'replication')} per arm")
     yield from table_or_lines([("outcome", "control", "effect", "95 % CI", "MCSE"), *rows], "<>", width)
 

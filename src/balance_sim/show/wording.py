@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["nothing run", "one run", "none", "not detectable", "more", "fewer"]
 COUNTER = "counter-balancing security agreements"
-DIRECTIONS = {
-    "counter": "counter-balancing",
-    "with_participant": "with a participant",
-    "other": "other",
-    "all": "all",
-}
+DIRECTIONS = {"counter": "counter-balancing", "with_participant": "with a participant", "other": "other", "all": "all"}
 NO_DYAD = "No dyad shows a detectable effect."
 CAVEAT = "The CI reflects Monte Carlo error only."
 SOURCES = {True: "their fit", "posterior": "their posterior", "prior": "their prior"}
@@ -99,9 +94,12 @@ def ci(lo: float, hi: float, places: int = 2) -> str:
     return f"95 % CI {interval(lo, hi, places)}"
 
 
-def effect_cells(row: Any, places: int) -> list[str]:
-    """Effect, CI and Monte Carlo standard error of a row, as cells of a table."""
-    effect, lo, hi, mcse = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
+def effect_cells(row: Any, places: int | None = None) -> list[str]:
+    """Effect (`mean` where it is of a table of effects), CI and Monte Carlo standard error of a row, as cells of a
+    table. places: decimals; those that its error leaves if not given."""
+    effect = float(row["effect"] if "effect" in row else row["mean"])
+    lo, hi, mcse = (float(row[name]) for name in ("lo", "hi", "mcse"))
+    places = decimals(mcse, lo, hi) if places is None else places
     return [signed(effect, places), interval(lo, hi, places), number(mcse, places + 1)]
 
 

@@ -4,6 +4,7 @@ Of a game: `report.games`."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -190,13 +191,13 @@ def _scores(scored: ScoredForecasts) -> Content:
         "question": _score_question(about, hindcast=hindcast),
         "answer": _score_answer(scored),
         "years": [
-            [say.arm_words(way), year, *(cell(float(skills[one])) if one in skills else "-" for one in names)]
+            [say.arm_words(way), year, *(cell(float(skills.get(one, math.nan))) for one in names)]
             for way, years in about.get("log_skill_by_year", {}).items()
             for year, skills in years.items()
         ],
         "forecasts": names,
         "weights": [
-            [name, cell(float(value)), cell(float(errors[name])) if name in errors else "-"]
+            [name, cell(float(value)), cell(float(errors.get(name, math.nan)))]
             for name, value in about.get("weights", {}).items()
         ],
         "data": [[str(one.get(column, "")) for column in columns] for one in about.get("data", [])],
