@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -111,15 +112,11 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises WrongRequest where it cannot."""
-    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        one.bind((host, port))
-        one.listen()
+        return socket.create_server((host, port))
     except OSError as error:
-        one.close()
-        raise WrongRequest(f"cannot listen on {host}:{port}: {error.strerror}. Give another --port") from None
-    return one
+        why = os.strerror(error.errno or 0)
+        raise WrongRequest(f"cannot listen on {host}:{port}: {why}. Give another --port") from None
 
 
 async def _served(

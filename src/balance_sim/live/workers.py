@@ -223,32 +223,17 @@ class OpportunityCache:
         self._kept: LRUCache[str, Opportunities] = LRUCache(most, getsizeof=_size)
 
     def draw(
-        self,
-        world: World,
-        seed: int,
-        runs: npt.NDArray[np.uint64],
-        most: npt.NDArray[np.float64] | None = None,
+        self, world: World, seed: int, runs: npt.NDArray[np.uint64], most: npt.NDArray[np.float64] | None = None
     ) -> Opportunities:
         """As `draw_opportunities`."""
-        key = _inputs_of(world, seed, runs, most)
+        kinds = world.ladder.names, world.ladder.ceiling, world.kind_keys
+        dyads = world.first, world.second, world.pair_keys, world.frailty
+        key = hashlib.sha256(pickle.dumps((seed, runs, most, world.grid, kinds, dyads))).hexdigest()
         if (found := self._kept.get(key)) is None:
             found = draw_opportunities(world, seed, runs, most)
             with suppress(ValueError):  # larger than all that is kept
                 self._kept[key] = found
         return found
-
-
-def _inputs_of(world: World, seed: int, runs: npt.NDArray[np.uint64], most: npt.NDArray[np.float64] | None) -> str:
-    """sha256 of all that opportunities follow from."""
-    digest = hashlib.sha256(f"{seed} {len(runs)} {most is None} {world.ladder.names}".encode())
-    arrays = (
-        runs, world.grid, world.ladder.ceiling, world.frailty, world.first, world.second, world.pair_keys,
-        world.kind_keys, np.empty(0) if most is None else most,
-    )  # fmt: skip
-    for array in arrays:
-        digest.update(f"{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _size(drawn: Opportunities) -> int:

@@ -53,13 +53,13 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
     return frame[["arm", "direction", "mean", "effect", "lo", "hi", "mcse", "n"]].reset_index(drop=True)
 
 
-def top_pairs(result: Result, arm: str, count: int | None = None) -> pd.DataFrame:
+def top_pairs(result: Result, arm: str) -> pd.DataFrame:
     """Dyads whose effect has a 95 % CI that excludes zero, furthest from zero first, ties in the order of the codes.
 
     The columns of DYADS: expected new security agreements within the longest window in the control arm and in `arm`,
-    and the effect. count: at most so many; all if not given."""
+    and the effect."""
     part = result.dyads[result.dyads["arm"] == arm]
-    return by_size(part[clear(part)])[DYADS][:count].reset_index(drop=True)
+    return by_size(part[clear(part)])[DYADS].reset_index(drop=True)
 
 
 def by_size(frame: pd.DataFrame) -> pd.DataFrame:

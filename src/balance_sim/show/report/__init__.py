@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from balance_sim.experiment.run import LARGE
 from balance_sim.pool.atomic import make_folder, write_atomic
-from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.processes import Background
 from balance_sim.results.shards import REPORT, note_drawn
 from balance_sim.show import wording
@@ -48,7 +47,7 @@ def report_html(study: Study, drawn: Drawn | None = None, *, world_map: bool = T
     """The report of a run, a sweep, a comparison, a game, scored forecasts or goodness of fit, as HTML.
 
     drawn: figures by name that need not be drawn again. The same bytes for the same results: nothing of it depends on
-    when, where or how fast it was made. Raises WrongRequest where Jinja2 is missing."""
+    when, where or how fast it was made."""
     from balance_sim.show.report.pages import page_of
 
     chosen = {name: one for name, one in fitting(study).items() if world_map or name != "map"}
@@ -174,14 +173,10 @@ def card(result: AnalysedResult) -> str:
 
 @cache
 def _environment() -> Environment:
-    try:
-        from jinja2 import DictLoader, Environment, StrictUndefined
-    except ImportError as error:
-        raise WrongRequest("the report needs Jinja2: pip install jinja2") from error
-    folder = files("balance_sim.show.report") / "templates"
-    pages = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".html")}
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
-    environment = Environment(loader=DictLoader(pages), trim_blocks=True, lstrip_blocks=True, **safe)
+    environment = Environment(loader=PackageLoader(__name__), trim_blocks=True, lstrip_blocks=True, **safe)
     environment.globals |= {"say": wording, "tables": tables}
     return environment
 
