@@ -1,4 +1,6 @@
-"""Tables of a page: what stands under each figure, and what a report says besides them, as rows of words."""
+"""Tables of a page: what stands under each figure, and what a report says besides them, as rows of words.
+
+The templates call them by name."""
 
 from __future__ import annotations
 
