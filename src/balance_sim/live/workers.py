@@ -25,13 +25,11 @@ from balance_sim.pool.plugins import pickled
 from balance_sim.pool.processes import Failure
 from balance_sim.pool.worker import Worker, set_surroundings
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import ArmTables, Block, one_arm_tables, simulate_arms
+from balance_sim.replications.blocks import Block, one_arm_tables, simulate_arms
 from balance_sim.replications.draws import with_draws
 from balance_sim.replications.recorder import focal_recorder
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from balance_sim.model.baseline import Worlds
     from balance_sim.model.core import Opportunities, World
     from balance_sim.model.engine import Observer
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 TRIES = 2  # of a part whose worker dies
 SETTINGS_KEPT = 4
 OPPORTUNITIES_KEPT = 64 << 20  # bytes
-Figures = tuple[tuple[dict[str, float], dict[str, float]], dict[str, float] | None, "pd.DataFrame"]
 
 
 class Superseded(Exception):
@@ -171,8 +168,8 @@ class _Simulator:
     def share(self, newest: Any) -> None:
         self.newest = newest
 
-    def do(self, part: EnsemblePart | EffectQuestion) -> ArmTables | Figures | Failure | None:
-        """What is asked for; None: superseded."""
+    def do(self, part: EnsemblePart | EffectQuestion) -> Any:
+        """What is asked for, a Failure, or None: superseded."""
 
         def check() -> None:
             if self.newest.value != part.request:

@@ -24,11 +24,7 @@ SHORT = {"us", "eu", "uk", "un", "nato"}
 
 
 def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a study has it
-    """What a CI is of; draws: of `Result`, what each replication drew its parameters from.
-
-    >>> caveat()
-    'The CI reflects Monte Carlo error only.'
-    """
+    """What a CI is of; draws: of `Result`, what each replication drew its parameters from."""
     if not draws:
         return CAVEAT
     source = SOURCES[draws.partition(":")[0] if isinstance(draws, str) else draws]
@@ -251,13 +247,7 @@ _TAKES_THE = {"Netherlands", "Philippines", "Republic", "Union", "Islands", "Kin
 
 
 def state_in_text(names: Mapping[str, str], code: str) -> str:
-    """A state's name within a sentence: `Japan`, `the United States`.
-
-    Examples
-    --------
-    >>> state_in_text({"USA": "United States", "JPN": "Japan"}, "USA")
-    'the United States'
-    """
+    """A state's name within a sentence: `Japan`, `the United States`."""
     name = names.get(code, code)
     words = name.split()
     return f"the {name}" if words and (words[0] == "United" or words[-1] in _TAKES_THE) else name

@@ -177,7 +177,7 @@ def _environment() -> Environment:
 
     safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
     environment = Environment(loader=PackageLoader(__name__), trim_blocks=True, lstrip_blocks=True, **safe)
-    environment.globals |= {"say": wording, "tables": tables}
+    environment.globals.update(say=wording, tables=tables)
     return environment
 
 
