@@ -143,15 +143,15 @@ def save_study(study: AnalysedResult | PlayedGame, folder: Path, told: Told | No
         return made
 
     def drawn(names: list[str]) -> dict[str, Figure]:
-        return {name: tell(chosen[name].draw(study, tables[name])) for name in names}
+        return {name: tell(chosen[name].draw(study, rows[name])) for name in names}
 
-    tables = {name: tell(figure.table(study)) for name, figure in chosen.items()}
+    rows = {name: tell(figure.table(study)) for name, figure in chosen.items()}
     figures = drawn(names[len(here) :])
     elsewhere = begin(partial(write_figures, figures, folder, text=in_pages(chosen))) if figures else dict
     mine = drawn(here)
     svgs = write_figures(mine, folder, text=in_pages(chosen), told=tell) | elsewhere()
     figures |= mine
-    ready: Drawn = {name: (tables[name], words_of(figures[name]), svgs.get(name, b"")) for name in names}
+    ready: Drawn = {name: (rows[name], words_of(figures[name]), svgs.get(name, b"")) for name in names}
     return [*note_figures(names, folder), save_report(study, folder / REPORT, ready)]
 
 
