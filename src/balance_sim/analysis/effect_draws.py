@@ -87,8 +87,12 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     return level, *parts(found, level).values()
 
 
-def _effects(scenario: Scenario, draws: Draws, arms: tuple[str, str], ks: range) -> list[tuple[float, ...]]:
-    return [effect_of(compile_arms(at(scenario, draws, k), arms), arms[1]) for k in ks]
+def _effect(arm: str, scenario: Scenario) -> tuple[float, ...]:
+    return effect_of(compile_arms(scenario, (scenario.reference_arm, arm)), arm)
+
+
+def _of_chunk[R](of: Callable[[Scenario], R], scenario: Scenario, draws: Draws, ks: range) -> list[R]:
+    return [of(at(scenario, draws, k)) for k in ks]
 
 
 def _named(ks: range) -> str:
@@ -96,12 +100,12 @@ def _named(ks: range) -> str:
 
 
 def over_draws[R](
-    work: Callable[[range], list[R]], draws: Draws, chunk: int, workers: int, progress: Tell = None
+    of: Callable[[Scenario], R], scenario: Scenario, draws: Draws, chunk: int, workers: int, progress: Tell = None
 ) -> list[R]:
-    """What `work` gives of each draw, a chunk of them at a time, whatever the number of workers."""
+    """What `of` gives of the scenario in each draw, a chunk of them at a time, whatever the number of workers."""
     chunks = [range(first, min(first + chunk, len(draws))) for first in range(0, len(draws), chunk)]
     out: list[R] = []
-    for found in map_in_order(work, chunks, workers, _named):
+    for found in map_in_order(partial(_of_chunk, of, scenario, draws), chunks, workers, _named):
         out += found
         if progress:
             progress(len(out), len(draws))
@@ -110,8 +114,8 @@ def over_draws[R](
 
 def effects_over(scenario: Scenario, draws: Draws, arm: str, *, workers: int = 1, progress: Tell = None) -> Floats:
     """(D, 5) COLUMNS of each joint draw of a complete scenario's parameters."""
-    work = partial(_effects, scenario, draws, (scenario.reference_arm, arm))
-    return np.array(over_draws(work, draws, CHUNK, workers, progress)).reshape(-1, len(COLUMNS))
+    found = over_draws(partial(_effect, arm), scenario, draws, CHUNK, workers, progress)
+    return np.array(found).reshape(-1, len(COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -345,14 +349,12 @@ def uncertainty(
     True
     """
     outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
-    reference = scenario.reference_arm
     named = arm or headline_arm(scenario, chosen_arms(scenario, None))
     if named is None:
         return Uncertainty(None, outcome, {}, why="there is no arm beside the control arm")
-    if named not in chosen_arms(scenario, [named]) or named == reference:
+    if named not in chosen_arms(scenario, [named]) or named == scenario.reference_arm:
         raise WrongRequest(f"{named} is the control arm: it has no effect")
-    arms = (reference, named)
-    estimate = effect_of(compile_arms(scenario, arms), named)
+    estimate = _effect(named, scenario)
     sources = [prior_draws(scenario, draws)]
     if posterior is None and scenario.posterior.draws:
         posterior = posterior_draws(scenario)
@@ -378,8 +380,7 @@ def uncertainty(
         variance = variance_shares(scenario, sources[-1], total, named, walks, workers=workers, progress=tell)
     theories = []
     for name in presets():
-        worlds = compile_arms(with_values(scenario, {"theory.preset": name}), arms)
-        level, picture, threat, _, whole_effect = effect_of(worlds, named)
+        level, picture, threat, _, whole_effect = _effect(named, with_values(scenario, {"theory.preset": name}))
         theories.append(TheoryEffect(name, level, picture, threat, whole_effect, (weights or {}).get(name)))
     return Uncertainty(
         named,

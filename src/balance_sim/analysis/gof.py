@@ -50,14 +50,8 @@ SEED = 0
 FILE = "gof.json"
 LARGEST = 64 << 20  # bytes that are read at most
 NUMBERS = ("observed", "mean", "q05", "q95")
-"""Keys of the file, of a statistic after its name. Below: of a test and of the residuals, and their fields."""
-TEST = {
-    "p": "p",
-    "p_sienagof": "p_published",
-    "distance": "distance",
-    "dimension": "dimension",
-    "variances_alone": "diagonal",
-}
+TEST = ("p", "p_sienagof", "distance", "dimension", "variances_alone")
+"""Keys of the file: of a statistic after its name, and of a test. Below of the residuals, with their fields."""
 ARRAYS = {"day": "day", "signed": "signed", "integrated_hazard": "expected", "rescaled_times": "times"}
 P_VALUES = ("level_p", "ks", "ks_p")
 
@@ -115,8 +109,8 @@ def _numbers(one: Statistic | StateRow) -> dict[str, float]:
 
 def _group(one: Group, *, simulated: bool) -> dict[str, Any]:
     rows = [{"name": of.name, **_numbers(of), "outside": bool(of.outside)} for of in one.statistics]
-    out = {"name": one.name, **{key: getattr(one.fit, name, None) for key, name in TEST.items()}}
-    out |= {"not_tested": one.why, "statistics": rows}
+    test = astuple(one.fit)[: len(TEST)] if one.fit else (None,) * len(TEST)
+    out = {"name": one.name, **dict(zip(TEST, test, strict=True)), "not_tested": one.why, "statistics": rows}
     return out | ({"simulated": one.simulated.T} if simulated else {})
 
 

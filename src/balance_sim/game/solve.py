@@ -27,7 +27,6 @@ from balance_sim.replications.expected import Estimator
 from balance_sim.replications.jobs import Progress
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.parameter_draws import Draws
-from balance_sim.replications.parameter_draws import at as at_draw
 from balance_sim.replications.players import PlayerMeasures, PlayerOutcome
 from balance_sim.results.estimates import columns_by_arm, in_chunks
 from balance_sim.results.result import Result
@@ -93,15 +92,10 @@ def expected_effects(game: Game, scenario: Scenario) -> Floats:
     return _effects({arm: np.array([of[name] for name in measures.names]) for arm, of in found.items()}, game)
 
 
-def _of_draws(game: Game, draws: Draws, ks: range) -> list[Floats]:
-    return [expected_effects(game, at_draw(game.scenario, draws, k)) for k in ks]
-
-
 def effects_over(game: Game, draws: Draws, workers: int = 1, progress: Progress | None = None) -> Floats:
     """(D, N, Q) by the expected estimator, of each joint draw of the parameters, whatever the number of workers."""
     tell = None if progress is None else lambda done, whole: progress(done, whole, 0)
-    effects: list[Floats] = over_draws(partial(_of_draws, game, draws), draws, CHUNK, workers, tell)
-    return np.stack(effects)
+    return np.stack(over_draws(partial(expected_effects, game), game.scenario, draws, CHUNK, workers, tell))
 
 
 def effects_by_theory(game: Game, theories: Sequence[str]) -> Floats:
