@@ -67,9 +67,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
-    """COLUMNS of an arm, by the expected estimator, from counter-balancing dyads alone.
-
-    worlds: the control arm and the arm. Picture and threat are 0 in an arm without the focal event."""
+    """COLUMNS of an arm, from counter-balancing dyads alone; picture and threat are 0 without the focal event."""
     counter = np.flatnonzero(worlds.baseline.direction == DIRECTIONS.index("counter"))
     estimator, known = Estimator(worlds), list[tuple[World, float]]()
     longest = estimator.windows.longest
@@ -212,14 +210,9 @@ def variance_shares(
     found = shapley_effects(place, order)
     sd, single = float(total.std()), known_alone(total, draws.values)
     first = [k for k in np.argsort(-single, kind="stable")[:TOP] if single[k] > 0]
-    return VarianceShares(
-        draws.source,
-        walks,
-        dict(zip(groups, map(float, found.share), strict=True)),
-        dict(zip(groups, map(float, found.error), strict=True)),
-        sd,
-        {draws.paths[k]: sd * float(np.sqrt(1.0 - single[k])) for k in first},
-    )
+    known = {draws.paths[k]: sd * float(np.sqrt(1.0 - single[k])) for k in first}
+    shares, errors = (dict(zip(groups, map(float, of), strict=True)) for of in (found.share, found.error))
+    return VarianceShares(draws.source, walks, shares, errors, sd, known)
 
 
 def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
@@ -354,7 +347,7 @@ def uncertainty(
         return Uncertainty(None, outcome, {}, why="there is no arm beside the control arm")
     if named not in chosen_arms(scenario, [named]) or named == scenario.reference_arm:
         raise WrongRequest(f"{named} is the control arm: it has no effect")
-    estimate = _effect(named, scenario)
+    estimate = dict(zip(COLUMNS, _effect(named, scenario), strict=True))
     sources = [prior_draws(scenario, draws)]
     if posterior is None and scenario.posterior.draws:
         posterior = posterior_draws(scenario)
@@ -382,13 +375,6 @@ def uncertainty(
     for name in presets():
         level, picture, threat, _, whole_effect = _effect(named, with_values(scenario, {"theory.preset": name}))
         theories.append(TheoryEffect(name, level, picture, threat, whole_effect, (weights or {}).get(name)))
-    return Uncertainty(
-        named,
-        outcome,
-        dict(zip(COLUMNS, estimate, strict=True)),
-        found.get("posterior"),
-        found["prior"],
-        tuple(theories),
-        variance,
-        PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {},
-    )
+    said = PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {}
+    before, after = found["prior"], found.get("posterior")
+    return Uncertainty(named, outcome, estimate, after, before, tuple(theories), variance, said)

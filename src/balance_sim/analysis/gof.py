@@ -213,17 +213,10 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     days = np.sort(spread_out(day))
     times = np.interp(days, world.grid, step)
     ks, ks_p = uniform(times / step[-1] if step[-1] > 0 else times)
+    signed = np.searchsorted(days, world.grid, side="left").astype(np.float64)
+    level_p = poisson_p(len(days), float(step[-1]))
     return Residuals(
-        scenario.start,
-        world.grid,
-        np.searchsorted(days, world.grid, side="left").astype(np.float64),
-        step,
-        times,
-        scenario.codes,
-        by_state[place],
-        ks,
-        ks_p,
-        poisson_p(len(days), float(step[-1])),
+        scenario.start, world.grid, signed, step, times, scenario.codes, by_state[place], ks, ks_p, level_p
     )
 
 

@@ -95,13 +95,8 @@ class PlaceboComparison:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: `values` in the order of the family's labels."""
-        return {
-            "value": plain_data(self.event),
-            "placebos": len(self.known),
-            "p": plain_data(self.p),
-            "verdict": self.verdict,
-            "values": plain_data(self.placebos),
-        }
+        found = {"value": self.event, "placebos": len(self.known), "p": self.p, "verdict": self.verdict}
+        return {name: plain_data(value) for name, value in (found | {"values": self.placebos}).items()}
 
     @staticmethod
     def of_plain(said: dict[str, Any]) -> PlaceboComparison:

@@ -336,34 +336,20 @@ def _over(
     where = [f"draw {k + 1}" for k in range(len(values))] + [f"theory {name}" for name in over.theories]
     regret = {}
     for k, of in enumerate(minimax_regret(every)):
-        regret[game.players[k]] = solution.MinimaxRegret(
-            _those(game, k, of.choice),
-            {
-                name: solution.RegretOf(
-                    float(of.worst[at]),
-                    where[of.draw[at]],
-                    _named(game, of.profile[at], but=k),
-                    float(of.mean[at]),
-                    float(of.upper[at]),
-                )
-                for at, name in enumerate(game.strategies[k])
-            },
-        )
+        strategies = {}
+        for at, name in enumerate(game.strategies[k]):
+            worst, mean, upper = (float(column[at]) for column in (of.worst, of.mean, of.upper))
+            others = _named(game, of.profile[at], but=k)
+            strategies[name] = solution.RegretOf(worst, where[of.draw[at]], others, mean, upper)
+        regret[game.players[k]] = solution.MinimaxRegret(_those(game, k, of.choice), strategies)
     last = next(one.strategies for one in reversed(quantal) if one.strategies is not None)
     mixed = [np.array([*last[player].values()]) for player in game.players]
     voi = {}
     for k, player in enumerate(game.players):
         found = value_of_information(expected_payoffs(values, mixed, k), over.draws.values)
         order = np.argsort(-found.evppi, kind="stable")[:MOST_PARAMETERS]
-        voi[player] = solution.KnowingMore(
-            _those(game, k, found.best),
-            found.evpi,
-            found.evpi_error,
-            {
-                over.draws.paths[at]: (float(found.evppi[at]), float(found.error[at]))
-                for at in order
-                if found.evppi[at] > found.idle
-            },
-        )
+        single = {over.draws.paths[at]: (float(found.evppi[at]), float(found.error[at])) for at in order}
+        single = {path: (value, error) for path, (value, error) in single.items() if value > found.idle}
+        voi[player] = solution.KnowingMore(_those(game, k, found.best), found.evpi, found.evpi_error, single)
     used = solution.DrawsUsed(over.draws.source, len(over.draws), over.draws.sha256)
     return {"draws": used, "theories": over.theories, "regret": regret, "voi": voi}

@@ -195,9 +195,7 @@ def effects_of_coalitions(
     draws: bool | str,
     model: str | None,
 ) -> Floats:
-    """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs.
-
-    model: `module:Class` of agents that decide, in one run."""
+    """(R, 2^k + 1) direct effects of coalitions, and the control arm's filtered outcome; with a model, of one run."""
     worlds = own_worlds(worlds, seed, numbers, draws)
     control, cast = worlds.reference, focal_roles(worlds)
     windows = focal_windows(worlds)
@@ -261,9 +259,7 @@ class Attribution:
         *rows, feedback, effect = self.table.to_dict("records")
         left_out, whole = (as_json(row | {"mean": row["value"]}, "mean", "mcse", "ci95") for row in (feedback, effect))
         return {
-            "arm": self.arm,
-            "reference": self.reference,
-            "outcome": self.outcome,
+            **{name: getattr(self, name) for name in ("arm", "reference", "outcome")},
             "estimator": "direct",
             "runs": len(self.runs),
             "of_runs": self.of_runs,

@@ -170,9 +170,7 @@ def tense(r: StudyData) -> MechanismEstimate:
 
 
 def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
-    """Agreements under way that both arms sign after the focal date: run, and days gained on the control arm.
-
-    frame: as `StudyData.accords`. The same agreement: same run, pair, kind, origin and occasion."""
+    """Run, and days gained on the control arm, of talks under way that both arms sign. frame: `StudyData.accords`."""
     under_way = frame[frame["origin"].isin(_UNDER_WAY) & (frame["after"] >= 1)]
     key = np.zeros(len(under_way), np.int64)
     for name in ("run", "pair", "kind", "origin", "occasion"):
@@ -266,8 +264,7 @@ def loop_gains(worlds: Worlds, pair: Ints, kind: Ints) -> tuple[Floats, Floats]:
     """(K,) change of the sum of all pairs' rates, per year, if one more accord were in force: in total, and with the
     network's terms held where they are without it.
 
-    One world holds none of the accords, each other one of them. Talks that the accord's own pair and kind could
-    open count too: once signed, it has little more to gain."""
+    One world holds none of the accords, each other one. Talks that the accord's own clock could open count too."""
     world, baseline = worlds.reference, worlds.baseline
     runs = len(pair) + 1
     state = begin(world, baseline, 0, np.zeros(runs, dtype=np.uint64))

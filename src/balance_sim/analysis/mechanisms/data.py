@@ -71,13 +71,9 @@ class PairedColumns:
         return self.arm - self.reference
 
     def __add__(self, other: PairedColumns) -> PairedColumns:
-        return PairedColumns(
-            self.arm + other.arm,
-            self.reference + other.reference,
-            self.smooth and other.smooth,
-            self.alike and other.alike,
-            max(self.least, other.least),
-        )
+        smooth, alike = self.smooth and other.smooth, self.alike and other.alike
+        least = max(self.least, other.least)
+        return PairedColumns(self.arm + other.arm, self.reference + other.reference, smooth, alike, least)
 
     def __sub__(self, other: PairedColumns) -> PairedColumns:
         return self + other.times(-1.0)
@@ -153,9 +149,7 @@ class ByDyad:
 
 
 def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[float, float, float]:
-    """A statistic of runs with a 95 % interval from leaving one run out at a time.
-
-    values: (runs, ...). Efron, Stein 1981, Annals of Statistics 9(3)."""
+    """A statistic of (runs, ...) with a 95 % jackknife interval (Efron, Stein 1981, Annals of Statistics 9(3))."""
     n, whole = len(values), statistic(values)
     if n < 3:
         return whole, float("nan"), float("nan")

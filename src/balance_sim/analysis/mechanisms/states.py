@@ -117,8 +117,7 @@ def asia(r: StudyData) -> MechanismEstimate:
 def entrapment(r: StudyData) -> MechanismEstimate:
     """M8: share of the host's loss of standing at the horizon that starts with its partners' provocations.
 
-    Loss: fall of the mean relation of all outsiders to the host. With provocations in the arm, less without
-    them, over the whole loss from the control arm without them."""
+    Loss: fall of all outsiders' mean relation. With provocations less without, over that from the control arm."""
     host = r.need_host()
     beside = {r.codes[i] for i in r.cast.participants if i != host}
     partners = [one for one in r.scenario.provocations if one.rate > 0 and one.state in beside]
@@ -157,11 +156,8 @@ def manoeuvre(r: StudyData) -> MechanismEstimate:
 def net_loss(r: StudyData) -> MechanismEstimate:
     """M10: change of the host's insecurity: what the others' fear costs it, less what its partners lend."""
     r.need_host()
-    parts = {
-        "defence": r.named("defence", "host"),
-        "dependence": r.named("dependence", "host"),
-        "dependence_on_partners": r.named("dependence", "host_partners"),
-    }
+    parts = {"defence": r.named("defence", "host"), "dependence": r.named("dependence", "host")}
+    parts["dependence_on_partners"] = r.named("dependence", "host_partners")
     changes = {name: detail_of(r.difference(of)) for name, of in parts.items() if name == "defence" or r.has(of)}
     alone = r.scenario.parameters.beta <= 0
     note = "beta is 0: friends without a treaty lend nothing, and nobody joins a quarrel" if alone else ""
