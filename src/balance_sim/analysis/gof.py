@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.analysis.dyad_probabilities import both_consent
+from balance_sim.analysis.dyad_probabilities import both_consent, kinds_named
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Bools, Floats, Ints, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
@@ -194,12 +194,13 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     none is named; agreements of other kinds happen too."""
     worlds = compile_worlds(through(scenario, observed))
     world = worlds.reference
-    counts = np.array([not kinds or name in kinds for name in world.ladder.names])
+    counts = kinds_named(world, kinds)
     place = np.array([world.codes.index(code) for code in scenario.codes])
     kind = np.array([world.ladder.names.index(str(name)) for name in observed.kind], dtype=np.int64)
     day = (observed.signed - scenario.start.toordinal()).astype(np.float64)
     pair = world.pair_index[place[observed.a], place[observed.b]]
-    day, pair, kind = (values[counts[kind]] for values in (day, pair, kind))
+    of = counts[kind]
+    day, pair, kind = day[of], pair[of], kind[of]
     filtered = FilteredClocks(worlds, known_talks(scenario, world), counts, day, pair, kind)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     steps = np.zeros(world.steps + 1, np.int64)
