@@ -144,23 +144,12 @@ def explain_pairs(
         columns = zip(found[a, b], (("value",), ("rate", "busy"), ("threat", "share")), strict=True)
         terms, rates, feared = (_over_runs(rows, values, len(batches)) for rows, values in columns)
         chosen = kind if kind is not None else _chosen_kind(rates, secure)
-        out.append(
-            PairTerms(
-                a=a,
-                b=b,
-                kind=chosen,
-                arm=arm,
-                reference=result.reference,
-                runs=numbers,
-                terms=terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True),
-                rates=rates,
-                adversaries=feared.reindex(columns=FEARED) if feared.empty else feared,
-                shares=dyads.loc[(dyads["a"] == a) & (dyads["b"] == b), SHARES].reset_index(drop=True),
-                record=pair_record(result, a, b),
-                window=result.window,
-                signing=signing(result, a, b, arm),
-            )
-        )
+        terms = terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True)
+        feared = feared.reindex(columns=FEARED) if feared.empty else feared
+        shares = dyads.loc[(dyads["a"] == a) & (dyads["b"] == b), SHARES].reset_index(drop=True)
+        frames = (terms, rates, feared, shares, pair_record(result, a, b))
+        of_dyad, signed = (a, b, chosen, arm, result.reference, numbers), signing(result, a, b, arm)
+        out.append(PairTerms(*of_dyad, *frames, window=result.window, signing=signed))
     return out
 
 
