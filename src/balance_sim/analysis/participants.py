@@ -229,8 +229,9 @@ class Participants:
         """The event with these principals, who are neither its targets nor its guests."""
         if principals == self.real:
             return self.event
-        codes, changes = self.control.codes, dict[str, object](host=self.host(principals))
-        changes["principals"] = tuple(sorted(codes[i] for i in principals))
+        codes = self.control.codes
+        shown = tuple(sorted(codes[i] for i in principals))
+        changes: dict[str, object] = {"principals": shown, "host": self.host(principals)}
         for name, of in (("targets", self.event.targets), ("guests", self.event.guests)):
             others = (i for i in members(of, self.scenario.groups, self.roster) if i not in principals)
             changes[name] = tuple(sorted(codes[i] for i in others))
