@@ -36,7 +36,7 @@ from balance_sim.model.perception import View
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import chance_under_way, mean_openness, opportunity_rate
 from balance_sim.pool.plain import OneLine, plain_data
-from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, StateRow, Statistic
+from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, Statistic
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Accord, Scenario
 from balance_sim.stats.networks import MahalanobisFit
@@ -94,7 +94,8 @@ class GoodnessOfFit(OneLine):
                 "p": found.p,
                 "groups": [_group(one, simulated=simulated) for one in found.groups],
                 "states": [
-                    {"state": of.code, "name": self.names.get(of.code, of.code), **_numbers(of)} for of in found.states
+                    {"state": one.name, "name": self.names.get(one.name, one.name), **_numbers(one)}
+                    for one in found.states
                 ],
                 "residuals": residuals,
                 "notes": [*found.notes, *self.notes],
@@ -103,7 +104,7 @@ class GoodnessOfFit(OneLine):
         return out
 
 
-def _numbers(one: Statistic | StateRow) -> dict[str, float]:
+def _numbers(one: Statistic) -> dict[str, float]:
     return dict(zip(NUMBERS, astuple(one)[1:], strict=True))
 
 
@@ -137,7 +138,7 @@ def _read(tree: dict[str, Any]) -> GoodnessOfFit:
         int(tree["replications"]),
         int(tree["agreements"]),
         tuple(_group_of(one) for one in tree["groups"]),
-        tuple(StateRow(one["state"], *_floats(one, NUMBERS)) for one in tree["states"]),
+        tuple(Statistic(one["state"], *_floats(one, NUMBERS)) for one in tree["states"]),
         float(tree["p"]),
     )
     residuals = None

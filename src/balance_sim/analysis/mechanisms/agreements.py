@@ -278,7 +278,7 @@ def add_in_force(worlds: Worlds, state: BlockState, run: Ints, pair: Ints, kind:
     few = AgreementRows(**{name: np.zeros(count, dtype) for name, dtype in empty.items()})
     few.run, few.pair, few.kind = run, pair, kind
     few.stage, few.ended = np.full(count, 2), np.full(count, np.inf)
-    state.accords.append(few)
+    state.accords.add_rows(few)
     added = np.arange(rows, rows + count)
     enter(state, added)
     refresh(world, state, added)
