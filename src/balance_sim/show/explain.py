@@ -34,7 +34,7 @@ MAIN = 0.9  # share of a change from which on one term is nearly all of it
 
 
 def attribution_answer(found: Attribution, parts: pd.DataFrame, scenario: Scenario, width: int) -> Iterator[str]:
-    """Through which groups of terms the effect of an arm goes. parts: `attribution_table(found)`."""
+    """Through which groups of terms the effect of an arm goes. parts: `found.table`."""
     rows, effect, places = attribution_rows(parts)
     told = f"{say.signed(effect['value'], places)} ({say.ci(effect['lo'], effect['hi'], places)})"
     title = say.arm_titles(scenario)[found.arm]
@@ -60,7 +60,7 @@ def attribution_answer(found: Attribution, parts: pd.DataFrame, scenario: Scenar
 
 
 def attribution_rows(parts: pd.DataFrame) -> tuple[list[dict[Any, Any]], dict[Any, Any], int]:
-    """Of an `attribution_table` the groups, the whole effect, and how many decimals to show."""
+    """Of the table of an attribution the groups, the whole effect, and how many decimals to show."""
     *rows, effect = parts.to_dict("records")
     least = min((row["mcse"] for row in [*rows, effect] if row["mcse"] > 0), default=float("nan"))
     return rows, effect, say.decimals(least, effect["lo"], effect["hi"])
@@ -94,7 +94,7 @@ def dyads_answer(pairs: Sequence[PairTerms], moment: str, scenario: Scenario, wi
 def pair_answer(pair: PairTerms, scenario: Scenario, width: int) -> Iterator[str]:
     """Three sentences: what the two do with and without, what changed their minds, whom they fear; then by date how
     likely either consents, and how often they open talks."""
-    names, titles, frame = say.state_names(scenario), say.arm_titles(scenario), pair.differences()
+    names, titles, frame = say.state_names(scenario), say.arm_titles(scenario), pair.table
     dates = dict(zip(frame["moment"], frame["date"], strict=True))
     after = next((name for name in dates if name.startswith("+")), [*dates][-1])
     for words in (_what(pair, names), _why(pair, frame, after, names), _feared(pair, after, scenario)):

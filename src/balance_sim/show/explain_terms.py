@@ -24,7 +24,7 @@ MARKS = {"both": " ", "arm only": "+", "reference only": "-", "earlier": "<", "l
 
 
 def attribution_lines(found: Attribution, parts: pd.DataFrame, scenario: Scenario) -> Iterator[str]:
-    """The part of each group of terms. parts: `attribution_table(found)`."""
+    """The part of each group of terms. parts: `found.table`."""
     titles = say.arm_titles(scenario)
     rows, total, places = attribution_rows(parts)
     used = len(found.runs)
@@ -95,7 +95,7 @@ def pair_lines(pair: PairTerms, scenario: Scenario) -> Iterator[str]:
     yield from _wrapped(
         f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability 1 / (1 + e^-u)."
     )
-    frame = pair.differences()
+    frame = pair.table
     dates = dict(zip(frame["moment"], frame["date"], strict=True))
     yield from _wrapped("Steps beginning: " + ", ".join(f"{_moment(m)} {day}" for m, day in dates.items()) + ".")
     for side, towards in ((pair.a, pair.b), (pair.b, pair.a)):
