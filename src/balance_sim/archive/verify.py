@@ -30,7 +30,7 @@ from balance_sim.replications.own import LOCAL, function_named
 from balance_sim.replications.tables import column_words, summed
 from balance_sim.results.codebook import FILE as CODEBOOK
 from balance_sim.results.export import frame_csv
-from balance_sim.results.folder import failed_rows, scenario_of, version
+from balance_sim.results.folder import scenario_of, version
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.result import Result
 from balance_sim.results.shards import FAILED, TABLES, Digest, FinishedBlock, changed, noted, take_away
@@ -340,11 +340,11 @@ def compare(held: Contents, job: Job, parts: Sequence[tuple[FinishedBlock, Block
     by_task = {(one.point, block): one for one, block in parts}
     tasks = [Task(block, point, held.points[point]) for point, block in by_task]
     again = run_tasks(job, tasks, workers)
-    out = [_compared(held, by_task[one.task.point, one.task.block], one) for one in again]
+    out = [_compared(by_task[one.task.point, one.task.block], one) for one in again]
     return sorted(out, key=lambda c: (c.point, c.block.first))
 
 
-def _compared(held: Contents, one: FinishedBlock, outcome: TaskResult) -> Compared:
+def _compared(one: FinishedBlock, outcome: TaskResult) -> Compared:
     again, block = outcome.tables, outcome.task.block
     now = [] if again is None else sorted(again.runs["run"].unique().to_pylist())
     if one.runs is None or one.accords is None:
@@ -352,7 +352,7 @@ def _compared(held: Contents, one: FinishedBlock, outcome: TaskResult) -> Compar
     file = f"runs/{one.runs.path.name}"
     runs, accords = (
         table.filter(pc.and_(pc.greater_equal(table["run"], block.first), pc.less(table["run"], block.stop)))
-        for table in (held.store.read(one.runs), held.store.read(one.accords))
+        for table in (one.runs.table(), one.accords.table())
     )
     present = runs["run"].unique()
     if again is None:
@@ -365,7 +365,7 @@ def _compared(held: Contents, one: FinishedBlock, outcome: TaskResult) -> Compar
     if _digest((runs, accords), arms) != _digest((runs_again, accords_again), arms):
         return Compared(file, one, block, *diff_tables((runs, accords), (runs_again, accords_again)), revived)
     whole = block == one.block and not revived
-    if whole and one.dyads is not None and summed([held.store.read(one.dyads)]) != summed([again.dyads]):
+    if whole and one.dyads is not None and summed([one.dyads.table()]) != summed([again.dyads]):
         return Compared(f"dyads/{one.dyads.path.name}", one, block, "other sums by dyad")
     return Compared(file, one, block, None, revived=revived)
 
@@ -395,7 +395,7 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
             runs = max([held.runs if held.finished else 0, *(b.stop for p, b in hit if p == number)])
             tasks += [Task(block, number, values) for block in missing(done.get(number, []), runs, SHARD_RUNS)]
         for outcome in run_tasks(job, tasks, workers):
-            if rows := failed_rows(outcome):
+            if rows := [*outcome.failed]:
                 store.write_failed(outcome.task.point, outcome.task.block, rows)
             if outcome.tables is not None:
                 store.write(outcome.task.point, outcome.task.block, outcome.tables)
