@@ -14,17 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.analysis.result import AnalysedResult, open_result
+from balance_sim.archive import papers
 from balance_sim.archive.archive import FORMAT, INPUTS, REQUIREMENTS, checked_about, zipped
 from balance_sim.archive.integrity import contents
-from balance_sim.archive.papers import (
-    by_hand,
-    command_by_hand,
-    derived_files,
-    input_files,
-    json_bytes,
-    readme,
-    requirements,
-)
+from balance_sim.archive.papers import json_bytes
 from balance_sim.archive.verify import verify
 from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
@@ -77,8 +70,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
     held = contents(folder)
     manifest, scenario = held.manifest, scenario_of(held.manifest)
     points: list[dict[str, Any]] = []
-    inputs, main = input_files(manifest)
-    files = inputs | derived_files(scenario)
+    inputs, main = papers.input_files(manifest)
+    files = inputs | papers.derived_files(scenario)
     if held.is_sweep:
         study: AnalysedResult | SweepResult = (sweep := open_sweep(folder))
         parts = []
@@ -111,14 +104,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
             "files": {},
         }
     )
-    hand = by_hand(manifest, about, inputs, main, [str(row["key"]) for row in points])
+    hand = papers.by_hand(manifest, about, inputs, main, [str(row["key"]) for row in points])
     if hand is None:  # the inputs are of no use, and nobody could say that they belong to it
         files = {name: data for name, data in files.items() if name not in inputs}
-    files[REQUIREMENTS] = requirements(about.versions, needs_sampler=manifest.design.method == "morris")
+    files[REQUIREMENTS] = papers.requirements(about.versions, needs_sampler=manifest.design.method == "morris")
     seconds = ((held.summary or {}).get("timing") or {}).get("seconds")
     took = float(seconds) if isinstance(seconds, int | float) else None
-    command = command_by_hand(hand, about) if hand else None
-    files["README.md"] = readme(about, scenario, command, files, len(held.points), took)
+    command = papers.command_by_hand(hand, about) if hand else None
+    files["README.md"] = papers.readme(about, scenario, command, files, len(held.points), took)
     sums = {name: sha256(data).hexdigest() for name, data in sorted(files.items())}
     whole = about.model_copy(update={"by_hand": hand, "files": sums})
     files["package.json"] = json_bytes(whole.model_dump(by_alias=True))

@@ -11,7 +11,6 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -64,19 +63,15 @@ class DataSet:
     files: tuple[str, ...] = ()
 
 
-@cache
-def _data_sets() -> tuple[DataSet, ...]:
-    import yaml
-
-    return tuple(DataSet(**row) for row in yaml.safe_load(shipped_text("balance_sim.archive", "data_sets.yaml")))
-
-
 def data_sets_of(scenario: Scenario, files: Mapping[str, str] | None = None) -> list[DataSet]:
     """Those that the sources of a scenario name. files: inputs of an archive, text by name."""
+    import yaml
+
     sources = "\n".join(source for _, source, _ in named_sources(scenario))
+    known = [DataSet(**row) for row in yaml.safe_load(shipped_text("balance_sim.archive", "data_sets.yaml"))]
     return [
         replace(one, files=tuple(name for name, text in (files or {}).items() if re.search(one.pattern, text)))
-        for one in _data_sets()
+        for one in known
         if re.search(one.pattern, sources)
     ]
 

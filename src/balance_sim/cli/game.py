@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from balance_sim.game.plan import Game
-    from balance_sim.game.solution import Solution
     from balance_sim.replications.parameter_draws import Draws
 
 
@@ -70,7 +69,9 @@ def game(
                 command=options.command_line(), files=game_files(file), progress=steps.of("replications"),
             )  # fmt: skip
         found = kept(study)
-        is_new = found is None or not _is_of(found, drawn)
+        of = None if found is None or found.draws is None else found.draws
+        there = None if of is None else (of.source, of.count, of.sha256)
+        is_new = found is None or there != (None if drawn is None else (drawn.source, len(drawn), drawn.sha256))
         if found is None or is_new:
             steps.begin("draws of the parameters")
             tell = steps.of("draws")
@@ -109,10 +110,3 @@ def _draws(loaded: Game, count: int | None, source: str | None) -> Draws | None:
     if source == "posterior" or (source is None and loaded.scenario.posterior.draws):
         return posterior_draws(loaded.scenario).first(count or DRAWS)
     return prior_draws(loaded.scenario, count or DRAWS)
-
-
-def _is_of(found: Solution, drawn: Draws | None) -> bool:
-    """Whether a solution rests on these draws."""
-    of = found.draws
-    there = None if of is None else (of.source, of.count, of.sha256)
-    return there == (None if drawn is None else (drawn.source, len(drawn), drawn.sha256))

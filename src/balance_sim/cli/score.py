@@ -13,15 +13,8 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps
-from balance_sim.show.score_lines import (
-    MEASURES,
-    accord_lines,
-    case_lines,
-    detectable_lines,
-    gain_lines,
-    gain_table,
-    note_lines,
-)
+from balance_sim.show import score_lines as of_scores
+from balance_sim.show.score_lines import MEASURES, accord_lines, case_lines
 from balance_sim.show.terminal import table, wrapped
 from balance_sim.show.wording import dyad_name, plural, state_names
 
@@ -159,8 +152,14 @@ def _scored(
             f"{one.events:,} of {one.n:,} dyads made an agreement, {one.expected:.1f} were expected to. Skills are "
             f"over the {scored.reference} (0: no better, 1: perfect); CIs resample dyads.", ""
         )  # fmt: skip
-        yield from ["", *accord_lines(scored.scores), "", *gain_lines(scored.scores), *detectable_lines(one)]
-        yield from note_lines(scored.notes)
+        yield from [
+            "",
+            *accord_lines(scored.scores),
+            "",
+            *of_scores.gain_lines(scored.scores),
+            *of_scores.detectable_lines(one),
+        ]
+        yield from of_scores.note_lines(scored.notes)
 
     plain: dict[str, Any] = plain_data(out)
     return plain, lines()
@@ -340,6 +339,6 @@ def _cases_text(title: str, found: list[dict[str, Any]], *, verbose: bool) -> It
     for one in scored if verbose else ():
         how_many = f"{one['responding_pairs']} of {one['pairs']} dyads; {one['runs']} replications"
         yield from [f"{one['scenario']}: {one['agreements']} agreements, {how_many}", *case_lines(one), ""]
-    yield from [*(() if verbose else gain_table(scored)), *not_scored]
+    yield from [*(() if verbose else of_scores.gain_table(scored)), *not_scored]
     more = "" if verbose else "; --verbose adds the base rate and the Brier score"
     yield from wrapped(f"gain: the model less past agreements, above 0 where the model ranks better{more}.")

@@ -107,7 +107,11 @@ def sweep(
         return
     options.answer(result.summary, lambda: [*effects_lines(result), f"digest {result.digest}", f"wrote {folder}"])
     if result.failed:
-        click.echo(_failures(result, folder), err=True)
+        first, total = result.failed[0], len(result.table.numbers()) * result.runs
+        why = first["traceback"].strip().splitlines()[-1]
+        where = f"run {first['run']} of point {first['point']}"
+        click.echo(f"{len(result.failed)} of {total} runs failed, the first: {where}: {why}", err=True)
+        click.echo(f"see {folder / 'failed.json'}; --retry-failed runs them again", err=True)
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
@@ -158,17 +162,6 @@ def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
-
-def _failures(result: SweepResult, folder: Path) -> str:
-    total = len(result.table.numbers()) * result.runs
-    first = result.failed[0]
-    why = first["traceback"].strip().splitlines()[-1]
-    where = f"run {first['run']} of point {first['point']}"
-    return (
-        f"{len(result.failed)} of {total} runs failed, the first: {where}: {why}\n"
-        f"see {folder / 'failed.json'}; --retry-failed runs them again"
-    )
 
 
 @click.command()

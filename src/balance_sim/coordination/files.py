@@ -15,24 +15,12 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, WrapVa
 
 from balance_sim.coordination.effects import Floats
 from balance_sim.coordination.events import EventData, Record
+from balance_sim.evidence.data import ties as readers
 from balance_sim.evidence.data.agreements import read_outcomes
 from balance_sim.evidence.data.codes import SIDES, ActorSystem, names_of, system_of
 from balance_sim.evidence.data.errors import DataError, DataErrors, refuse_unless_one_of
 from balance_sim.evidence.data.table import Read, ReadReport, open_table
-from balance_sim.evidence.data.ties import (
-    Conflicts,
-    again,
-    conflicts_of,
-    is_matrix,
-    read_actors,
-    read_dyad_covariates,
-    read_matrix,
-    read_presence,
-    read_state_covariates,
-    read_ties,
-    spells_of,
-    the_last,
-)
+from balance_sim.evidence.data.ties import Conflicts, again, conflicts_of, is_matrix, spells_of, the_last
 from balance_sim.scenario.diagnostics import did_you_mean
 from balance_sim.scenario.schema import Strict, Text
 from balance_sim.scenario.validation import refusal
@@ -116,7 +104,7 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     reader = _EventReader(of_events[0], tuple(kinds), conflicts)
     made = reader.ties("events", of_events)
     if actors is not None:
-        reader.known = {*reader.kept(read_actors(Path(actors), reader.system))["actor"]}
+        reader.known = {*reader.kept(readers.read_actors(Path(actors), reader.system))["actor"]}
         reader.drop_others = others == "drop"
         if not reader.known:
             raise DataError("the list names no actor", "Name one a line, or leave `actors` out", Path(actors))
@@ -213,7 +201,8 @@ class _EventReader:
     def ties(self, name: str, paths: Sequence[Path]) -> pd.DataFrame:
         staged = {path: _is_agreements(path) for path in paths}
         frames = [
-            self.agreements(path) if staged[path] else self.kept(read_ties(path, self.system, "keep")) for path in paths
+            self.agreements(path) if staged[path] else self.kept(readers.read_ties(path, self.system, "keep"))
+            for path in paths
         ]
         if self.kinds and not any(staged.values()) and name == "events":
             raise DataError("the ties have no kinds", "Leave `kinds` out", path=paths[0])
@@ -232,13 +221,13 @@ class _EventReader:
         frames = []
         for path in source.file:
             if pairs and is_matrix(path):
-                frames.append(self.kept(read_matrix(path)).drop(columns="increment"))
+                frames.append(self.kept(readers.read_matrix(path)).drop(columns="increment"))
                 continue
             column = source.column
             if column is None:
                 names = {"value": (name, "value", "replace")}
                 column = open_table(path, name, names, ("value",)).published["value"].strip()
-            reads = read_dyad_covariates if pairs else read_state_covariates
+            reads = readers.read_dyad_covariates if pairs else readers.read_state_covariates
             read = reads(path, [column], system=self.system, conflicts="keep")
             frames.append(self.kept(read).rename(columns={column: "value"}))
         frame = self.among(_joined(frames), source.file)
@@ -255,7 +244,7 @@ class _EventReader:
         return frame.assign(value=changed)
 
     def presence(self, paths: Sequence[Path]) -> pd.DataFrame:
-        frames = [self.kept(read_presence(path, self.system, "keep")) for path in paths]
+        frames = [self.kept(readers.read_presence(path, self.system, "keep")) for path in paths]
         changes = [frame for frame in frames if "present" in frame]
         if changes and len(changes) < len(frames):
             raise DataError("presence is given both as spells and as changes", "Give one of the two", paths[0])

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 from balance_sim.analysis.gof import GoodnessOfFit, residuals_of
 from balance_sim.experiment.run import run
 from balance_sim.pool.errors import WrongRequest
+from balance_sim.replications import gof as networks
 from balance_sim.replications.arms import chosen_arms
-from balance_sim.replications.gof import (
-    Agreements,
-    Span,
-    compare,
-    ground_of,
-    newly_signed,
-    own_span,
-    recorded,
-    set_back,
-    with_focal,
-)
+from balance_sim.replications.gof import Agreements, Span, newly_signed, own_span, recorded, set_back, with_focal
 from balance_sim.results.folder import version
 from balance_sim.results.result import Result
 from balance_sim.scenario import arm_scenario
@@ -107,8 +97,15 @@ def goodness_of_fit(
     if failed:
         raise WrongRequest(f"{len(failed)} replications failed: first replication {min(failed)}")
     frame = made.accords[made.accords["arm"].astype(str) == chosen]
-    comparison = compare(ground_of(scenario), span, seen, newly_signed(frame, scenario.codes), made.runs)
+    made_there = newly_signed(frame, scenario.codes)
+    comparison = networks.compare(networks.ground_of(scenario), span, seen, made_there, made.runs)
     whole = span.first == simulated.start and span.stop == simulated.end
+    notes = [] if whole else ["residuals: only of a whole span that is simulated"]
+    if span.first < scenario.start and scenario.calibration.data_sha256:
+        notes.append(
+            "the scenario is calibrated on its own record: what is compared is in sample where the calibration's years "
+            "(`years` in its file) hold the span"
+        )
     return GoodnessOfFit(
         comparison,
         residuals_of(simulated, seen) if whole else None,
@@ -123,18 +120,8 @@ def goodness_of_fit(
             "seed": made.seed,
             "version": version(),
         },
-        tuple(_notes(scenario, span, whole=whole)),
+        tuple(notes),
     )
-
-
-def _notes(scenario: Scenario, span: Span, *, whole: bool) -> Iterator[str]:
-    if not whole:
-        yield "residuals: only of a whole span that is simulated"
-    if span.first < scenario.start and scenario.calibration.data_sha256:
-        yield (
-            "the scenario is calibrated on its own record: what is compared is in sample where the calibration's years "
-            "(`years` in its file) hold the span"
-        )
 
 
 gof = goodness_of_fit
