@@ -57,11 +57,7 @@ class EventDay:
 
 
 def event_days(
-    data: EventData,
-    windows: Iterable[tuple[str, float]] = (),
-    *,
-    distinct: Iterable[str] = (),
-    mean_kept: bool = False,
+    data: EventData, windows: Iterable[tuple[str, float]] = (), *, distinct: Iterable[str] = (), mean_kept: bool = False
 ) -> Iterator[EventDay]:
     """The days of `data.events` in order, each with what was known before it; see `Record`. Raises DataError."""
     record = Record(data, windows, distinct=distinct, mean_kept=mean_kept)
