@@ -45,6 +45,7 @@ TOLERANCE = 1e-9
 ROUNDING = 1e-6
 BLOCK = 128
 LISTED = 5
+Blocks = Iterator[tuple[int, list[BlockTables]]]
 
 
 @dataclass(frozen=True)
@@ -190,9 +191,7 @@ def reproduce(
     return _compared(archived, numbers, results, len(revived))
 
 
-def _blocks_by_point(
-    archived: Archived, job: Job, workers: int, revived: list[int]
-) -> Iterator[tuple[int, list[BlockTables]]]:
+def _blocks_by_point(archived: Archived, job: Job, workers: int, revived: list[int]) -> Blocks:
     """Each point by its place, with its tables in the order of runs, as soon as it is whole. Runs on record as failed
     are left out; those that did not fail here are added to `revived`."""
     about, points = archived.about, archived.points
@@ -218,9 +217,7 @@ def _blocks_by_point(
             yield at, [found[first] for first in sorted(found)]
 
 
-def _run_again(
-    archived: Archived, blocks: Iterator[tuple[int, list[BlockTables]]]
-) -> tuple[StudyNumbers, dict[str, bytes]]:
+def _run_again(archived: Archived, blocks: Blocks) -> tuple[StudyNumbers, dict[str, bytes]]:
     """What came of a run here and now: numbers, and the tables as an archive holds them."""
     about = archived.about
     result = AnalysedResult(
@@ -237,9 +234,7 @@ def _run_again(
     return numbers, results_of(result.summary(), {name: getattr(result, name) for name in TABLES["run"]})
 
 
-def _sweep_again(
-    archived: Archived, blocks: Iterator[tuple[int, list[BlockTables]]]
-) -> tuple[StudyNumbers, dict[str, bytes]]:
+def _sweep_again(archived: Archived, blocks: Blocks) -> tuple[StudyNumbers, dict[str, bytes]]:
     """The same of a sweep."""
     about, arms, points = archived.about, archived.arms, archived.points
     steps = share_steps(archived.scenario)

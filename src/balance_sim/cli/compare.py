@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.analysis.compare import StudyComparison
-    from balance_sim.show.plots import Comparison
 
 KEYS = ("point", "left_arm", "right_arm")
 HEADS = ("outcome", "left", "right", "difference", "95 % CI")
@@ -53,27 +52,20 @@ def compare(left: str, right: str, dyads: int, classes: str | None, verbose: boo
     from balance_sim.analysis.compare import compare as compare_results
 
     def lines() -> Iterator[str]:
+        from balance_sim.show.figures.comparison import studies_table, studies_title
         from balance_sim.show.plots import Comparison
 
         both = Comparison.of([left, right], classes)
         assert both.found is not None  # there are two sides
         scenarios = [study.scenario for study in reversed(both.studies)]
         names = {code: name for one in scenarios for of in (state_names, arm_titles) for code, name in of(one).items()}
-        yield from _effects(both)
+        table_of_both = studies_table(both)
+        if len(table_of_both) > 1:  # where each side has an effect of its own
+            what = f"Effects on expected {COUNTER} {within(int(table_of_both['window'].iloc[0]))}."
+            yield from wrapped(f"{studies_title(table_of_both)}. {what}", "", page_width())
         yield from comparison_lines(both.found, dyads, terminal_width(), names, verbose=verbose)
 
     options.answer(lambda: compare_results(left, right, classes).as_dict(), lines)
-
-
-def _effects(both: Comparison) -> list[str]:
-    """The effect in each of two studies, and whether the two differ; nothing where a side has no effect of its own."""
-    from balance_sim.show.figures.comparison import studies_table, studies_title
-
-    table = studies_table(both)
-    if len(table) < 2:
-        return []
-    what = f"Effects on expected {COUNTER} {within(int(table['window'].iloc[0]))}."
-    return wrapped(f"{studies_title(table)}. {what}", "", page_width())
 
 
 def comparison_lines(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import getsource
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
@@ -71,13 +72,9 @@ def place_of(function: Callable[..., Any]) -> Mark:
 
 def where_raised(error: BaseException, at: Mark) -> Mark:
     """The line of the user's own file at which an exception came up; that of the function if there is none."""
-    line, step = at.line, error.__traceback__
-    while step is not None:
-        code = step.tb_frame.f_code
-        if code.co_filename.endswith(at.file):
-            line = step.tb_lineno
-        step = step.tb_next
-    return at._replace(line=line)
+    steps = [(step.f_code.co_filename, line) for step, line in walk_tb(error.__traceback__)]
+    own = [line for file, line in steps if file.endswith(at.file)]
+    return at._replace(line=own[-1] if own else at.line)
 
 
 @dataclass(frozen=True)

@@ -39,15 +39,12 @@ class PoolJob[T, R](Protocol):
 
     def do(self, task: T) -> R:
         """The outcome of a task. Whatever goes wrong in it is part of the outcome."""
-        raise NotImplementedError
 
     def named(self, task: T) -> str:
         """The task in a message."""
-        raise NotImplementedError
 
     def lost(self, task: T, why: str) -> R:
         """What is kept of a task that cannot be done."""
-        raise NotImplementedError
 
     def limit(self, task: T) -> float | None:  # noqa: ARG002 - as a pool asks
         """Seconds it may take; None: any."""

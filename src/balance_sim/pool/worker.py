@@ -165,7 +165,5 @@ def in_words(code: int | None) -> str:
     """An exit code in words."""
     if code is None or code >= 0:
         return "no exit code" if code is None else f"exit code {code}"
-    try:
-        return f"killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"killed by signal {-code}"
+    known = {one.value: one.name for one in signal.Signals}
+    return f"killed by {known.get(-code, f'signal {-code}')}"
