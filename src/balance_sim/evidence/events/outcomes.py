@@ -181,13 +181,8 @@ def read_polecat(path: Path | str) -> Read:
     """POLECAT events: PLOVER types with the countries of actor and recipient.
 
     A row that names several countries on a side names none alone, and is left out. Raises DataError."""
-    names = {
-        "day": ("Event Date",),
-        "kind": ("Event Type",),
-        "source": ("Actor Country",),
-        "target": ("Recipient Country",),
-    }
-    table = open_table(path, "POLECAT", names, tuple(names))
+    names = {"day": "Event Date", "kind": "Event Type", "source": "Actor Country", "target": "Recipient Country"}
+    table = open_table(path, "POLECAT", {ours: (theirs,) for ours, theirs in names.items()}, tuple(names))
     day, kind = table.dates("day")[0], table.words("kind").str.upper()
     wrong = ~kind.isin(list(PLOVER))
     table.refuse("kind", wrong, "this is no PLOVER event type", f"Use one of {', '.join(sorted(PLOVER))}")
@@ -218,11 +213,11 @@ def read_gdelt(path: Path | str) -> Read:
     """GDELT events: the daily files without a header, or rows with GDELT's column names. Raises DataError."""
     wanted = {"day": "SQLDATE", "source": "Actor1CountryCode", "target": "Actor2CountryCode", "root": "EventRootCode"}
     path = Path(path)
+    names = {ours: (theirs,) for ours, theirs in wanted.items()}
     if _is_headless(path):
-        names = {ours: (theirs,) for ours, theirs in wanted.items()}
         table: Table = HeadlessTable(path, "GDELT events", _headless(path, wanted), wanted, names, GDELT)
     else:
-        table = open_table(path, "GDELT events", {k: (v,) for k, v in wanted.items()}, tuple(wanted))
+        table = open_table(path, "GDELT events", names, tuple(wanted))
     day, root = table.dates("day")[0], table.bounded("root", 1, 20)
     table.drop(root.isna(), "no event code")
     conflict = (root >= FIRST_OF_CONFLICT).astype(float)
