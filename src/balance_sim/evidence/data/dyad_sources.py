@@ -230,20 +230,12 @@ def read_atop_members(path: Path | str) -> Read:
     Leeds, Ritter, Mitchell, Long 2002, International Interactions 28: 237-260. An obligation counts for a
     dyad if either of the two has it. A year of exit of 0 means in force at the end of 2018."""
     table = open_table(path, "ATOP members", *_ATOP_MEMBERS)
-    table.drop_blank(member="no member")
-    table.drop(table.parted("entry", ALLIANCE_UNKNOWN)[0].isna(), "no date of entry")
-    members = pd.DataFrame(
-        {
-            "id": table.words("id"),
-            "phase": table.words("phase"),
-            "member": table.integer("member").astype(np.int64),
-            "start": table.parted("entry", ALLIANCE_UNKNOWN)[0],
-            "end": table.parted("exit", ALLIANCE_UNKNOWN, end=True)[0],
-            "defense": _obligation(table, "defense") | _obligation(table, "offense"),
-            "neutrality": _obligation(table, "neutral"),
-            "nonaggression": _obligation(table, "nonagg"),
-            "entente": _obligation(table, "consul"),
-        }
+    members = atop_memberships(table).assign(
+        phase=table.words("phase"),
+        defense=_obligation(table, "defense") | _obligation(table, "offense"),
+        neutrality=_obligation(table, "neutral"),
+        nonaggression=_obligation(table, "nonagg"),
+        entente=_obligation(table, "consul"),
     )
     pairs = members.merge(members, on=["id", "phase"], suffixes=("_a", "_b"))
     pairs = pairs[pairs["member_a"] < pairs["member_b"]]
@@ -257,6 +249,20 @@ def read_atop_members(path: Path | str) -> Read:
     frame, notes = _alliance_spells(frame[together])
     note = f"{int((~together).sum())} dyads of members that never belonged at the same time left out"
     return table.read(frame, (1815, ATOP_LAST_DAY.year), note, *notes, *_uncoded(table, _ATOP_STEMS))
+
+
+def atop_memberships(table: Table) -> pd.DataFrame:
+    """Who belongs to which treaty from when to when; rows without a member or a date of entry are left out."""
+    table.drop_blank(member="no member")
+    table.drop(table.parted("entry", ALLIANCE_UNKNOWN)[0].isna(), "no date of entry")
+    return pd.DataFrame(
+        {
+            "id": table.words("id"),
+            "member": table.integer("member").astype(np.int64),
+            "start": table.parted("entry", ALLIANCE_UNKNOWN)[0],
+            "end": table.parted("exit", ALLIANCE_UNKNOWN, end=True)[0],
+        }
+    )
 
 
 def _alliance_spells(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:

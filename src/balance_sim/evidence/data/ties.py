@@ -329,7 +329,9 @@ def _who(row: pd.Series) -> str:
 
 def _says(row: pd.Series, values: Sequence[str]) -> str:
     by = row.get("increment", np.nan) if "increment" not in values else np.nan
-    return f"set to {', '.join(_word(row[name]) for name in values)}" if pd.isna(by) else f"changed by {by:g}"
+    if not pd.isna(by):
+        return f"changed by {by:g}"
+    return f"set to {', '.join(_word(row[name]) for name in values)}"
 
 
 def _word(value: object) -> str:
