@@ -35,7 +35,6 @@ class Loaded:
     outcome: str
     period: str
     years: tuple[int, int]
-    sources: tuple[str, ...]
     reports: tuple[ReadReport, ...]
     notes: tuple[str, ...]
     acts: dict[str, int]
@@ -92,7 +91,7 @@ def load_events(
     reports = tuple(read.report for read in [*reads, *acts.values(), *used])
     if "exercises" in acts:
         reports = (*reports, participants_report(Path(acts["exercises"].report.path)))
-    return Loaded(study, name, period, (low, high), tuple(acts), reports, tuple(notes), counts)
+    return Loaded(study, name, period, (low, high), reports, tuple(notes), counts)
 
 
 def files_used(data: Loaded) -> list[dict[str, object]]:
