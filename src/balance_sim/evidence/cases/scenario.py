@@ -255,7 +255,7 @@ report:
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    return pd.DataFrame(rows, columns=list(columns)).fillna("").to_csv(index=False, lineterminator="\n")
+    return pd.DataFrame(rows, columns=list(columns)).to_csv(index=False, lineterminator="\n")
 
 
 def _text(value: str) -> str:
