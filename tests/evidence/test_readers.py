@@ -23,9 +23,8 @@ from balance_sim.evidence.data.dyad_sources import (
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import read_ideal_points, read_nmc, read_vdem
 from balance_sim.evidence.data.ties import (
-    read_dyad_covariates,
+    read_covariate,
     read_presence,
-    read_state_covariates,
     read_ties,
 )
 
@@ -173,11 +172,11 @@ def test_quarrels() -> None:
 
 def test_generic_covariates(tmp_path: Path) -> None:
     states = written(tmp_path, "iso3,year,gdp\nJPN,2001,5.0\nJPN,2000,\n")
-    frame, report = read_state_covariates(states, ["gdp"])
+    frame, report = read_covariate(states, "gdp")
     assert frame["gdp"].isna().tolist() == [True, False]
     assert (report.first_year, report.last_year) == (2000, 2001)
     pairs = written(tmp_path, "a,b,date,trade\nX,A,2000-05,1\n", "p.csv")
-    row = read_dyad_covariates(pairs, ["trade"]).frame.iloc[0]
+    row = read_covariate(pairs, "trade", pairs=True).frame.iloc[0]
     assert (row["a"], row["b"], str(row["date"].date())) == ("A", "X", "2000-05-15")
     ties = read_ties(written(tmp_path, "sender,receiver,time,increment\nB,A,2000-01-01,1\nA,B,,2\n", "t.csv")).frame
     assert ties["increment"].tolist() == [2.0, 1.0]

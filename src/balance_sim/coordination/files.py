@@ -25,10 +25,9 @@ from balance_sim.evidence.data.ties import (
     conflicts_of,
     is_matrix,
     read_actors,
-    read_dyad_covariates,
+    read_covariate,
     read_matrix,
     read_presence,
-    read_state_covariates,
     read_ties,
     spells_of,
     the_last,
@@ -258,10 +257,7 @@ class _EventReader:
             if column is None:
                 names = {"value": (name, "value", "replace")}
                 column = open_table(path, name, names, ("value",)).published["value"].strip()
-            if pairs:
-                read = read_dyad_covariates(path, [column], system=self.system, conflicts="keep")
-            else:
-                read = read_state_covariates(path, [column], self.system, "keep")
+            read = read_covariate(path, column, self.system, "keep", pairs=pairs)
             frames.append(self.kept(read).rename(columns={column: "value"}))
         frame = self.among(_joined(frames), source.file)
         if source.transform is None:
@@ -296,16 +292,16 @@ class _EventReader:
         """The rows that hold, each file after the one before it; conflicts to be refused are remembered."""
         if "start" in frame:
             return frame
-        values = ["present" if "present" in frame else "value"]
-        said = again(frame, values)
+        value = "present" if "present" in frame else "value"
+        said = again(frame, value)
         for file, count in frame.loc[said, "_file"].value_counts(sort=False).items():
             self.note(f"{count} rows of {Path(str(file)).name} repeat what a file before it says")
         frame = frame[~said].reset_index(drop=True)
         if self.conflicts == "refuse":
-            self.conflicting |= {f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, values)}
+            self.conflicting |= {f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, value)}
             return frame
-        kept, count = the_last(frame, values)
-        if values == ["value"] and "increment" not in frame:
+        kept, count = the_last(frame, value)
+        if value == "value" and "increment" not in frame:
             kept = frame  # covariates are applied row after row: a blank that does not hold is seen by those after it
         if count:
             files = ", ".join(Path(str(file)).name for file in frame["_file"].unique())
