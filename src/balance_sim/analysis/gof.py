@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.analysis.dyad_probabilities import both_consent
+from balance_sim.analysis.dyad_probabilities import both_consent, kinds_named
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Bools, Floats, Ints, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
@@ -36,7 +36,7 @@ from balance_sim.model.perception import View
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import chance_under_way, mean_openness, opportunity_rate
 from balance_sim.pool.plain import OneLine, plain_data
-from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, StateRow, Statistic
+from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, Statistic
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Accord, Scenario
 from balance_sim.stats.networks import MahalanobisFit
@@ -50,14 +50,8 @@ SEED = 0
 FILE = "gof.json"
 LARGEST = 64 << 20  # bytes that are read at most
 NUMBERS = ("observed", "mean", "q05", "q95")
-"""Keys of the file, of a statistic after its name. Below: of a test and of the residuals, and their fields."""
-TEST = {
-    "p": "p",
-    "p_sienagof": "p_published",
-    "distance": "distance",
-    "dimension": "dimension",
-    "variances_alone": "diagonal",
-}
+TEST = ("p", "p_sienagof", "distance", "dimension", "variances_alone")
+"""Keys of the file: of a statistic after its name, and of a test. Below of the residuals, with their fields."""
 ARRAYS = {"day": "day", "signed": "signed", "integrated_hazard": "expected", "rescaled_times": "times"}
 P_VALUES = ("level_p", "ks", "ks_p")
 
@@ -100,7 +94,8 @@ class GoodnessOfFit(OneLine):
                 "p": found.p,
                 "groups": [_group(one, simulated=simulated) for one in found.groups],
                 "states": [
-                    {"state": of.code, "name": self.names.get(of.code, of.code), **_numbers(of)} for of in found.states
+                    {"state": one.name, "name": self.names.get(one.name, one.name), **_numbers(one)}
+                    for one in found.states
                 ],
                 "residuals": residuals,
                 "notes": [*found.notes, *self.notes],
@@ -109,14 +104,14 @@ class GoodnessOfFit(OneLine):
         return out
 
 
-def _numbers(one: Statistic | StateRow) -> dict[str, float]:
+def _numbers(one: Statistic) -> dict[str, float]:
     return dict(zip(NUMBERS, astuple(one)[1:], strict=True))
 
 
 def _group(one: Group, *, simulated: bool) -> dict[str, Any]:
     rows = [{"name": of.name, **_numbers(of), "outside": bool(of.outside)} for of in one.statistics]
-    out = {"name": one.name, **{key: getattr(one.fit, name, None) for key, name in TEST.items()}}
-    out |= {"not_tested": one.why, "statistics": rows}
+    test = astuple(one.fit)[: len(TEST)] if one.fit else (None,) * len(TEST)
+    out = {"name": one.name, **dict(zip(TEST, test, strict=True)), "not_tested": one.why, "statistics": rows}
     return out | ({"simulated": one.simulated.T} if simulated else {})
 
 
@@ -143,7 +138,7 @@ def _read(tree: dict[str, Any]) -> GoodnessOfFit:
         int(tree["replications"]),
         int(tree["agreements"]),
         tuple(_group_of(one) for one in tree["groups"]),
-        tuple(StateRow(one["state"], *_floats(one, NUMBERS)) for one in tree["states"]),
+        tuple(Statistic(one["state"], *_floats(one, NUMBERS)) for one in tree["states"]),
         float(tree["p"]),
     )
     residuals = None
@@ -200,12 +195,13 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     none is named; agreements of other kinds happen too."""
     worlds = compile_worlds(through(scenario, observed))
     world = worlds.reference
-    counts = np.array([not kinds or name in kinds for name in world.ladder.names])
+    counts = kinds_named(world, kinds)
     place = np.array([world.codes.index(code) for code in scenario.codes])
     kind = np.array([world.ladder.names.index(str(name)) for name in observed.kind], dtype=np.int64)
     day = (observed.signed - scenario.start.toordinal()).astype(np.float64)
     pair = world.pair_index[place[observed.a], place[observed.b]]
-    day, pair, kind = (values[counts[kind]] for values in (day, pair, kind))
+    of = counts[kind]
+    day, pair, kind = day[of], pair[of], kind[of]
     filtered = FilteredClocks(worlds, known_talks(scenario, world), counts, day, pair, kind)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     steps = np.zeros(world.steps + 1, np.int64)
@@ -219,17 +215,10 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     days = np.sort(spread_out(day))
     times = np.interp(days, world.grid, step)
     ks, ks_p = uniform(times / step[-1] if step[-1] > 0 else times)
+    signed = np.searchsorted(days, world.grid, side="left").astype(np.float64)
+    level_p = poisson_p(len(days), float(step[-1]))
     return Residuals(
-        scenario.start,
-        world.grid,
-        np.searchsorted(days, world.grid, side="left").astype(np.float64),
-        step,
-        times,
-        scenario.codes,
-        by_state[place],
-        ks,
-        ks_p,
-        poisson_p(len(days), float(step[-1])),
+        scenario.start, world.grid, signed, step, times, scenario.codes, by_state[place], ks, ks_p, level_p
     )
 
 

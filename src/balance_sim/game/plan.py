@@ -94,9 +94,7 @@ class GamePlan(Strict):
 
 @dataclass(frozen=True, repr=False)
 class Game:
-    """A game, read and checked.
-
-    scenario: with the control arm of the file it names, and an arm for each profile. cast: what is measured."""
+    """A game, read and checked. scenario: with the control arm, and an arm for each profile. cast: what is measured."""
 
     name: str
     plan: GamePlan
@@ -194,9 +192,7 @@ def check_game(
 
 
 def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The game file by its name, and the files of its scenario as `scenario/NAME`.
-
-    Raises ScenarioError if one cannot be read."""
+    """The game file by its name, and those of its scenario as `scenario/NAME`. Raises ScenarioError."""
     return files_with_scenario(_file_of(path))
 
 
@@ -248,7 +244,7 @@ def _read(tree: Node, sources: Sources, settings: Sequence[str], theory: str | N
 
 def with_profiles(tree: Node, plan: GamePlan, base: Scenario, found: Diagnostics) -> Scenario | None:
     """The scenario with its control arm and an arm for each profile, checked in every one."""
-    whole = as_tree(base, Mark(base.name, 1, 1))
+    whole = as_tree(base)
     players, of_arms = tree.fields["players"], Diagnostics()
     arms = {base.reference_arm: whole.below("arms").fields[base.reference_arm]}
     for profile in product(*(one.strategies for one in plan.players.values())):

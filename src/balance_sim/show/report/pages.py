@@ -278,7 +278,7 @@ def _gof_section(study: GoodnessOfFit) -> Content:
         "span": span_words(study.comparison),
         "tests": _test_rows(study),
         "states": [
-            [say.printable(study.names.get(of.code, of.code)), *map(cell, (of.observed, of.mean, of.low, of.high))]
+            [say.printable(study.names.get(of.name, of.name)), *map(cell, (of.observed, of.mean, of.low, of.high))]
             for of in study.comparison.states
         ],
         "notes": [say.printable(note) for note in study.notes],
