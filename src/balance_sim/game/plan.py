@@ -248,7 +248,7 @@ def _read(tree: Node, sources: Sources, settings: Sequence[str], theory: str | N
 
 def with_profiles(tree: Node, plan: GamePlan, base: Scenario, found: Diagnostics) -> Scenario | None:
     """The scenario with its control arm and an arm for each profile, checked in every one."""
-    whole = as_tree(base, Mark(base.name, 1, 1))
+    whole = as_tree(base)
     players, of_arms = tree.fields["players"], Diagnostics()
     arms = {base.reference_arm: whole.below("arms").fields[base.reference_arm]}
     for profile in product(*(one.strategies for one in plan.players.values())):

@@ -22,7 +22,7 @@ from balance_sim.replications.jobs import Values as PointValues
 from balance_sim.results.manifest import PointsNamed
 from balance_sim.results.shards import checked_bytes, encode, parquet_table
 from balance_sim.results.store import Store
-from balance_sim.scenario.design import OF_DRAWS, Experiment, Values
+from balance_sim.scenario.design import OF_DRAWS, Experiment
 from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
 
 FIXED = ("point", "place", "key", "label", "part")
@@ -70,7 +70,7 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
         return
     paths, method, every = experiment.paths, experiment.design.method, [one.takes for one in experiment.factors]
     if method in ("grid", "list"):
-        columns = [takes.values if isinstance(takes, Values) else takes.grid() for takes in every]
+        columns = [takes.grid() for takes in every]
         for row in itertools.product(*columns) if method == "grid" else zip(*columns, strict=True):
             yield SweepPoint(tuple(zip(paths, row, strict=True)))
     elif method in OF_DRAWS:
