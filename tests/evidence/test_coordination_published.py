@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from balance_sim.cli.program import main
 from balance_sim.coordination import choice
 from balance_sim.coordination.choice import ChoiceSets, fit_coordination
-from balance_sim.coordination.effects import Effect, parse_effect
+from balance_sim.coordination.effects import parse_effect, windowed
 from balance_sim.coordination.events import event_days
 from balance_sim.coordination.files import load_event_data
 from balance_sim.coordination.plan import read_coordination_plan
@@ -544,8 +544,7 @@ def test_a_window_is_written_with_every_digit() -> None:
     for text in ("5 hours", "1 second", "7 months"):
         effect = parse_effect(f"inertia(net, window={text})")
         assert parse_effect(effect.name) == effect
-    near = [Effect("inertia", "net", window=1000000.0 + k) for k in range(2)]
-    assert near[0].source != near[1].source
+    assert windowed("net", 1000000.0) != windowed("net", 1000001.0)
 
 
 def test_derivatives_are_worked_out_where_a_step_is_taken_and_nowhere_else(
@@ -575,7 +574,7 @@ def test_days_of_different_size_share_their_working_memory() -> None:
     plan = read_coordination_plan(SHIPPED)
     data = plan.load()
     days = list(ChoiceSets(data, plan.effects))
-    room, b = choice.DayWorkspace(), np.array(list(treaties.TRUTH.values()))
+    room, b = np.empty(3 * max(day.s.size for day in days)), np.array(list(treaties.TRUTH.values()))
     assert len({len(day.s) for day in days[::16]}) > 3
     for day in days[::-16] + days[::16]:
         alone, shared = choice.day_derivatives(b, day), choice.day_derivatives(b, day, room)
