@@ -333,18 +333,17 @@ def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario
     there = arm_scenario(scenario, name)
     events = [event for event in there.events if event.date < span.stop and event.id != FOCAL]
     accords = (known_on(accord, span.first) for accord in there.accords)
-    return there.model_copy(
-        update={
-            "start": span.first,
-            "end": span.stop,
-            "focal": FOCAL,
-            "events": with_quiet_event(there, events, span.first),
-            "accords": tuple(accord for accord in accords if accord is not None),
-            "arms": {name: Arm(title=there.arms[name].title, reference=True)},
-            "report": Report(windows=(min((span.stop - span.first).days, 3650),)),
-            "sha256": "",
-        }
-    ).counted_as(None)
+    update = {
+        "start": span.first,
+        "end": span.stop,
+        "focal": FOCAL,
+        "events": with_quiet_event(there, events, span.first),
+        "accords": tuple(accord for accord in accords if accord is not None),
+        "arms": {name: Arm(title=there.arms[name].title, reference=True)},
+        "report": Report(windows=(min((span.stop - span.first).days, 3650),)),
+        "sha256": "",
+    }
+    return there.model_copy(update=update).counted_as(None)
 
 
 def with_focal(scenario: Scenario, day: date) -> Scenario:
@@ -363,16 +362,14 @@ def with_quiet_event(scenario: Scenario, events: Iterable[Event], day: date) -> 
 
 def known_on(accord: Accord, day: date) -> Accord | None:
     """What was known of an agreement before a day, talks with their first day whatever came of them; None: nothing."""
-    began = accord.signed or accord.in_force
+    began, ended = accord.signed or accord.in_force, accord.ended
     dates = dict.fromkeys(("scheduled_signed", "scheduled_in_force", "ended"))
     if began is None or began >= day:
         if accord.opened is None or accord.opened >= day:
             return None
         return accord.model_copy(update={"status": "talks", "signed": None, "in_force": None, **dates})
-    if accord.ended is not None and accord.ended < day:
+    if accord.status == "collapsed" if ended is None else ended < day:  # not known when: taken to have been over
         return accord
-    if accord.status == "collapsed" and accord.ended is None:
-        return accord  # it is not known when: it is taken to have been over
     later = accord.in_force is not None and accord.in_force >= day
     status = "signed" if later or accord.status in ("signed", "collapsed", "talks") else "in_force"
     in_force = None if later else accord.in_force
