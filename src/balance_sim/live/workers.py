@@ -191,7 +191,7 @@ class _Simulator:
         except Superseded:
             return None
         except Exception as error:  # noqa: BLE001 - told where the part is waited for
-            return Failure("call", f"{part.named}: {type(error).__name__}: {error}", None)
+            return Failure(f"{part.named}: {type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True)
