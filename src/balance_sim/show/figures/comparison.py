@@ -18,7 +18,6 @@ from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import Sample, drawn_interval, mean_interval, spread_over, welch
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from balance_sim.results.sweep_result import SweepResult
@@ -129,7 +128,7 @@ def _largest(rows: pd.DataFrame, name: str) -> str:
     page=lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
     empty="No two studies with an arm to compare and a window in common: there is no effect to show.",
 )  # fmt: skip
-def draw_studies(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_studies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A dot and interval a study, the numbers beside it."""
     labels = [
         f"{style.folded(str(label), 34)}\n{say.number(float(level), 1)} in the control"
@@ -226,7 +225,7 @@ def _shown_labels(table: pd.DataFrame) -> list[str]:
     return [label for label in labels if label in set(far.head(MOST_ROWS))]
 
 
-def _differences_page(table: pd.DataFrame) -> list[Axes]:
+def _differences_page(table: pd.DataFrame) -> list[style.Axes]:
     columns = len(_shown_outcomes(table))
     width, height = max(2.5 * columns + 2.0, 8.6), 2.4 + 0.4 * max(len(_shown_labels(table)), 2)
     return style.panels(width, height, 1, max(columns, 1), sharey=True)
@@ -239,7 +238,7 @@ NO_OUTCOME = "No agreements counted on both sides, or more than two sides: see t
     "differences", "What differs, arm by arm?", differences_table, fits=compares_two, page=_differences_page,
     empty=NO_OUTCOME,
 )  # fmt: skip
-def draw_differences(axes: list[Axes], table: pd.DataFrame) -> style.Words | Figure:
+def draw_differences(axes: list[style.Axes], table: pd.DataFrame) -> style.Words | Figure:
     """A panel a direction of agreements: right less left in every arm, with its interval."""
     shown, labels = _shown_outcomes(table), _shown_labels(table)
     if not shown:
@@ -297,7 +296,7 @@ def comparison_pairs_title(table: pd.DataFrame) -> str:
     page=lambda table: style.panels(9.4, 2.4 + 0.32 * max(min(len(table), MOST_PAIRS), 3)),
     empty="No expected agreement of any dyad on either side, or more than two sides: there is nothing to show.",
 )  # fmt: skip
-def draw_comparison_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_comparison_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """The dyads that differ most: both expected numbers on one line, the difference beside it."""
     ax, shown = axes[0], table.head(MOST_PAIRS)
     places = say.digits(*shown["difference"])

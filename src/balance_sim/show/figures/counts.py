@@ -15,8 +15,6 @@ from balance_sim.show.figures import style
 from balance_sim.stats.scores import exact_share
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from balance_sim.results.result import Result
 
 FEW_RUNS = 200  # below this the replications themselves are drawn, not bands
@@ -77,7 +75,7 @@ def fan_title(effects: pd.DataFrame) -> str:
     return f"{row['treatment']}: {told}"
 
 
-def _fan_page(table: pd.DataFrame) -> list[Axes]:
+def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
     if set(table["role"]) == {"reference"}:
         return style.panels(9.0, 4.6)
     return style.panels(10.6, 7.0, 2, sharex=True, height_ratios=[3, 2])
@@ -89,7 +87,7 @@ def _fan_page(table: pd.DataFrame) -> list[Axes]:
     empty="No replication finished: there are no agreements to count.",
 )  # fmt: skip
 def draw_fan(
-    axes: list[Axes], table: pd.DataFrame, effects: pd.DataFrame, runs: pd.DataFrame | None = None
+    axes: list[style.Axes], table: pd.DataFrame, effects: pd.DataFrame, runs: pd.DataFrame | None = None
 ) -> style.Words:
     """Above: the spread of replications in the control arm, both medians. Below: the effects by window.
 
@@ -108,7 +106,7 @@ def draw_fan(
     return style.Words(fan_title(effects), marks, small, 88, 130)
 
 
-def draw_spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None) -> None:
+def draw_spread(ax: style.Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None) -> None:
     """Bands of the control arm's replications (or a line each), its median and the headline arm's; names at the right.
 
     table: role, title, day, q05, q25, q50, q75, q95; runs: run, day, count."""
@@ -145,7 +143,7 @@ def draw_spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None)
     style.label_ends(ax, float(day[-1]), labels, 1.06 * highest * 0.075)
 
 
-def _effects(ax: Axes, table: pd.DataFrame) -> None:
+def _effects(ax: style.Axes, table: pd.DataFrame) -> None:
     """Effects at the windows of the report, joined by lines; the headline's with its CIs."""
     every, chosen = _others(table), say.arm_with_role(table, "headline")
     ax.axhline(0, color=style.INK, linewidth=1)
@@ -257,7 +255,7 @@ def furthest(table: pd.DataFrame, most: int) -> list[str]:
     "outcomes", "How far apart are the replications of each arm?", outcomes_table,
     page=lambda _: style.panels(10.6, 5.4), empty="No replication finished: there are no counts to show.",
 )  # fmt: skip
-def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_outcomes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A step line an arm, the share of replications with at most so many agreements: the control, filled, the headline
     arm, and those further from the control than it."""
     from matplotlib.ticker import MaxNLocator

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,6 @@ from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Floats = npt.NDArray[np.float64]
 KINDS = {
@@ -71,7 +68,7 @@ def spread_of(study: Result | SweepResult, outcome: str, kind: str | None = None
     )  # fmt: skip
 
 
-def _hist_page(table: pd.DataFrame) -> list[Axes]:
+def _hist_page(table: pd.DataFrame) -> list[style.Axes]:
     rows = -(-table["arm"].nunique() // 3)
     return style.panels(10.6, 1.2 + 2.2 * rows, rows, 3, sharex=True, sharey=True)
 
@@ -206,7 +203,7 @@ def _is_count(outcome: str) -> bool:
     return found is not None and found.type is OutcomeType.COUNT
 
 
-def _whole_ticks(ax: Axes, outcome: str) -> None:
+def _whole_ticks(ax: style.Axes, outcome: str) -> None:
     """Whole numbers alone on the axis of a count."""
     if _is_count(outcome):
         from matplotlib.ticker import MaxNLocator
@@ -234,7 +231,7 @@ def _small(table: pd.DataFrame) -> str:
     return f"As drawn in each replication, not smoothed. Effects are paired. {say.CAVEAT}{lost}"
 
 
-def draw_ecdf(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_ecdf(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A step line an arm: the share of replications with at most so much."""
     ax = axes[0]
     for name, values, colour, dashes, control in _by_arm(table):
@@ -250,7 +247,7 @@ def draw_ecdf(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Word
     return style.Words(_title(table, outcome), f"{style.runs_of(table)} per arm", _small(table), wrap=84)
 
 
-def draw_hist(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_hist(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A panel an arm: how many replications have each value; the control arm's outline behind."""
     arms, edges = _by_arm(table), edges_of(table["value"].to_numpy(float), outcome)
     counts = [np.histogram(values[np.isfinite(values)], edges)[0] for _, values, *_ in arms]
@@ -267,7 +264,7 @@ def draw_hist(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Word
     return style.Words(_title(table, outcome), "", small, wrap=84)
 
 
-def draw_ridge(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_ridge(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A row an arm: the shape of the replications, its median marked."""
     ax, arms, edges = axes[0], _by_arm(table), edges_of(table["value"].to_numpy(float), outcome)
     shapes = [np.histogram(values[np.isfinite(values)], edges)[0] / max(len(values), 1) for _, values, *_ in arms]
@@ -284,7 +281,7 @@ def draw_ridge(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Wor
     return style.Words(_title(table, outcome), under, _small(table), wrap=80)
 
 
-def draw_forest(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_forest(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A row an arm, or a point: the paired effect with its 95 % interval."""
     ax = axes[0]
     heights = style.row_axis(ax, [style.folded(title, 44) for title in table["title"]])
@@ -304,7 +301,7 @@ def draw_forest(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Wo
     return style.Words(title, under, say.CAVEAT, wrap=72)
 
 
-def draw_course(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_course(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """Bands of the control arm's replications over time, its median and the headline arm's; names at the right."""
     ax, days, count = axes[0], sorted(table["day"].unique()), _is_count(outcome)
     where: dict[str, Any] = {"step": "post"} if count else {}

@@ -20,8 +20,6 @@ from balance_sim.show.figures.effects import compares, has_rows
 from balance_sim.show.mechanisms import mechanism_rows
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from balance_sim.analysis.result import AnalysedResult
 
 FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
@@ -77,7 +75,7 @@ COLUMNS: tuple[tuple[float, str, Callable[[dict[Any, Any]], str]], ...] = (
     page=lambda table: style.panels(12.0, 2.3 + 0.27 * max(len(table), 3)),
     empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
 )  # fmt: skip
-def draw_mechanisms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A typeset table: a row a mechanism with its value and 95 % CI, what was found of its sign, and the placebo p."""
     ax, rows = axes[0], table.to_dict("records")
     ax.set(xlim=(0, 1), ylim=(-0.7, len(table) + 0.3))
@@ -177,7 +175,7 @@ def attribution_title(table: pd.DataFrame) -> str:
     page=lambda table: style.panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
     empty="Nothing was explained yet, so there is no attribution: see balance-sim explain.",
 )  # fmt: skip
-def draw_attribution(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A bar a group with its interval; ticks: what it adds alone and last."""
     ax, some = axes[0], table["mcse"][table["mcse"] > 0]
     places = say.decimals(float(some.min()) if len(some) else 0.0)
@@ -271,7 +269,7 @@ def timeline_title(table: pd.DataFrame) -> str:
     page=lambda table: style.panels(11.0, 2.5 * (n := table["chosen"].nunique()) + 1.6, n, sharex=True),
     empty="No replication was told yet, so there is no timeline: see balance-sim explain --run.",
 )  # fmt: skip
-def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) -> style.Words:
+def draw_timeline(axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFrame) -> style.Words:
     """A panel a replication: counter-balancing agreements as they are signed in both arms, and what differs in words at
     the right."""
     from matplotlib.ticker import MaxNLocator

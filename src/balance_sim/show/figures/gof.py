@@ -15,7 +15,6 @@ from balance_sim.show.figures import style
 from balance_sim.show.terminal import table, wrapped
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from balance_sim.analysis.gof import Residuals
@@ -222,7 +221,7 @@ def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
     "gof", "Is the network of new agreements like the simulated ones?", gof_table, more={"simulated": simulated_table},
     page=lambda _: [], empty="There is no statistic to compare.",
 )  # fmt: skip
-def draw_gof(_axes: list[Axes], table: pd.DataFrame, simulated: pd.DataFrame) -> Figure:
+def draw_gof(_axes: list[style.Axes], table: pd.DataFrame, simulated: pd.DataFrame) -> Figure:
     """A panel a group: violins of the replications, bars of the band, and a line through what was observed.
 
     Panels are put in their places by hand: a solver's last digits would not be the same every time."""
@@ -258,7 +257,7 @@ def _rows(frame: pd.DataFrame, group: str, only: str) -> pd.DataFrame:
     return rows[rows["statistic"] == only] if only else rows
 
 
-def _dots(ax: Axes, x: Any, y: Any, table: pd.DataFrame, **looks: Any) -> None:
+def _dots(ax: style.Axes, x: Any, y: Any, table: pd.DataFrame, **looks: Any) -> None:
     """What was observed, a dot each: vermilion outside of its band."""
     outside = (table["observed"] < table["q05"]) | (table["observed"] > table["q95"])
     for at, value, out in zip(x, y, outside, strict=True):
@@ -267,7 +266,7 @@ def _dots(ax: Axes, x: Any, y: Any, table: pd.DataFrame, **looks: Any) -> None:
                 **({"markersize": 6.5 if out else 5.5} | looks))  # fmt: skip
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, simulated: pd.DataFrame, group: str, only: str) -> None:
+def _panel(ax: style.Axes, rows: pd.DataFrame, simulated: pd.DataFrame, group: str, only: str) -> None:
     at, floor = np.arange(len(rows), dtype=float), 0.5 if group in LOGS else -np.inf
     for x, row in zip(at, rows.to_dict("records"), strict=True):
         held = _rows(simulated, group, str(row["statistic"]))["value"].to_numpy(float)
@@ -282,7 +281,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, simulated: pd.DataFrame, group: str, on
     _dress(ax, rows, group, only)
 
 
-def _violin(ax: Axes, x: float, held: Any, *, log: bool) -> None:
+def _violin(ax: style.Axes, x: float, held: Any, *, log: bool) -> None:
     """A Gaussian kernel density, on the scale of the axis, of what varies; cut at the extremes."""
     from scipy.stats import gaussian_kde
 
@@ -295,7 +294,7 @@ def _violin(ax: Axes, x: float, held: Any, *, log: bool) -> None:
     ax.fill_betweenx(y, x - width, x + width, color=style.BLUE, alpha=0.22, linewidth=0, zorder=2)
 
 
-def _dress(ax: Axes, rows: pd.DataFrame, group: str, only: str) -> None:
+def _dress(ax: style.Axes, rows: pd.DataFrame, group: str, only: str) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
     p, count = float(rows["p"].iloc[0]), int(rows["replications"].iloc[0])
@@ -348,7 +347,7 @@ def gof_states_title(table: pd.DataFrame) -> str:
     "gof_states", "Which states sign more or less often than simulated?", gof_states_table,
     page=lambda table: style.panels(10.6, 2.4 + 0.22 * min(len(table), MOST)), empty="There are no states to compare.",
 )  # fmt: skip
-def draw_gof_states(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_gof_states(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A row a state, those furthest from the simulated mean: dot, observed; bar, band; tick, mean."""
     ax, rows = axes[0], table.head(MOST)
     rows = rows.assign(gap=rows["observed"] - rows["mean"]).sort_values("gap", kind="stable")
@@ -383,7 +382,7 @@ def gof_residuals_table(study: GoodnessOfFit) -> pd.DataFrame:
     fits=lambda study: study.residuals is not None, page=lambda _: style.panels(10.6, 7.4, 2, sharex=True),
     empty="The hazard of these networks is not known: there are no residuals.",
 )  # fmt: skip
-def draw_gof_residuals(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_gof_residuals(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Above: both counts. Below: their difference, with the 95 % band of a right model at each date."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 

@@ -17,8 +17,6 @@ from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import paired_interval
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from balance_sim.results.result import Result
 
 RELATIONS = [
@@ -92,7 +90,7 @@ def _most(rows: pd.DataFrame) -> str:
     page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
 )  # fmt: skip
-def draw_relations(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A staircase of weeks a group; what was simulated at the windows as dots with their CI; names at the right."""
     ax = axes[0]
     ax.axhline(0, color=style.INK, linewidth=1)
@@ -166,7 +164,7 @@ def stances_title(table: pd.DataFrame) -> str:
     return f"{name}: {what} {told}, from {100 * row['share_control']:.1f} % of states"
 
 
-def _stances_page(table: pd.DataFrame) -> list[Axes]:
+def _stances_page(table: pd.DataFrame) -> list[style.Axes]:
     height = 2.5 + 0.34 * max(table["group"].nunique(), 3)
     return style.panels(12.0, height, 1, table["stance"].nunique(), sharex=True, sharey=True)
 
@@ -176,7 +174,7 @@ def _stances_page(table: pd.DataFrame) -> list[Axes]:
     fits=lambda result: compares(result) and bool(len(table := stances_table(result)) and clear(table).any()),
     empty="No arm to compare, or stances were not observed: there are no stances to show.",
 )  # fmt: skip
-def draw_stances(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_stances(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a stance, a row a group: the difference from the control arm in percentage points, with its 95 % CI."""
     groups, kinds = list(dict.fromkeys(table["group"])), [k for k in STANCES if (table["stance"] == k).any()]
     names = [say.group_words(group) if group else "All states" for group in groups]

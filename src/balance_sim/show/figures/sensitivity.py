@@ -11,8 +11,6 @@ from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from balance_sim.results.sweep_result import SweepResult
 
 INDICES = [
@@ -91,7 +89,7 @@ def _shown_count(table: pd.DataFrame) -> int:
     page=lambda table: style.panels(10.4, 2.7 + 0.56 * max(_shown_count(table), 2), 1, 2, sharey=True),
     empty="Not a Sobol or Morris design, or too few samples are finished: there are no indices to show.",
 )  # fmt: skip
-def draw_indices(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_indices(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Left the effect, right the level: two bars a factor with their intervals."""
     count, method = _shown_count(table), say.first(table, "method")
     order, sobol = main_index(table[table["of"] == "effect"])["factor"].tolist()[:count], method == "sobol"
@@ -126,7 +124,7 @@ def _share(rows: pd.DataFrame) -> str:
     return f": {say.percent(float(row['share']))} of the variance is parametric, the rest Monte Carlo"
 
 
-def _bars(ax: Axes, rows: pd.DataFrame, order: list[str], method: str) -> bool:
+def _bars(ax: style.Axes, rows: pd.DataFrame, order: list[str], method: str) -> bool:
     """Bars of one quantity; whether some line was cut at the edge of the picture."""
     most = 1.08 * float(np.nanmax(rows[["value", "hi"]].to_numpy(float))) or 1.0
     low, high = REACH if method == "sobol" else (0.0, most)

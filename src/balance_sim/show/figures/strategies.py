@@ -18,8 +18,6 @@ from balance_sim.show.games import player_title, reply_to_observed
 from balance_sim.stats.intervals import t_quantile
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from balance_sim.game.keep import PlayedGame
 
 NAMES = 34  # letters of a strategy's title on a line
@@ -69,7 +67,7 @@ def _size(row: Any) -> str:
     return say.number(row["worst"], places) if row["worst"] >= 0.5 * 10.0**-places else f"under {10.0**-places:g}"
 
 
-def _regret_page(table: pd.DataFrame) -> list[Axes]:
+def _regret_page(table: pd.DataFrame) -> list[style.Axes]:
     """A strip for the key, then two axes a player."""
     deep = [0.35, *(0.75 + 0.34 * count for count in table.groupby("player", sort=False).size())]
     figure = style.new_figure(10.4, 1.7 + sum(deep))
@@ -83,7 +81,7 @@ def _regret_page(table: pd.DataFrame) -> list[Axes]:
     fits=lambda played: played.solution.regret is not None,
     empty="No parameters were drawn (--draws 0): there is no regret over them to show.",
 )  # fmt: skip
-def draw_regret(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_regret(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Left a bar a strategy: the worst regret, with mean and 95 % quantile; right how often it is the best reply.
 
     axes: two a player, and one before them for the key."""
@@ -132,7 +130,7 @@ SHARES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def _key(ax: Axes) -> None:
+def _key(ax: style.Axes) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -216,7 +214,7 @@ def _sheet(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return sorted(parts, key=lambda part: -float(part[1]["worth"].abs().max()))[:MOST_OUTCOMES]
 
 
-def _balance_page(table: pd.DataFrame) -> list[Axes]:
+def _balance_page(table: pd.DataFrame) -> list[style.Axes]:
     """A wide panel for the payoff, and under it one an outcome, which need not leave room for names of strategies."""
     count, strategies = len(_sheet(table)), table["title"].nunique()
     wide = 1 if count == 1 else 2 if count <= 4 else 3
@@ -232,7 +230,7 @@ def _balance_page(table: pd.DataFrame) -> list[Axes]:
     "balance", "Was it worth it for its host?", balance_table, page=_balance_page,
     empty="No profile was simulated: there is no balance to show.",
 )  # fmt: skip
-def draw_balance(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A dot a strategy with its CI and the interval over draws; the payoff first, then each outcome on its own scale.
 
     Outcomes that the player wants less of run from right to left: what is right of the line is a gain."""
@@ -263,7 +261,7 @@ def draw_balance(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(balance_title(table), "", small, 84, 124)
 
 
-def _dots(ax: Axes, rows: pd.DataFrame, heights: Any, looks: Any, size: float) -> None:
+def _dots(ax: style.Axes, rows: pd.DataFrame, heights: Any, looks: Any, size: float) -> None:
     for y, row in zip(heights, rows.to_dict("records"), strict=True):
         colour, mark = looks[row["title"]]
         if math.isfinite(row["draws_lo"]):
@@ -286,7 +284,7 @@ def _dots(ax: Axes, rows: pd.DataFrame, heights: Any, looks: Any, size: float) -
 GAIN = "#f3f8fb"  # behind what the player wants
 
 
-def _outcome(ax: Axes, name: str, rows: pd.DataFrame) -> None:
+def _outcome(ax: style.Axes, name: str, rows: pd.DataFrame) -> None:
     ax.set(yticks=[], ylim=(-0.7, len(rows) - 0.3))
     ax.spines["left"].set_visible(False)
     weight = float(rows["weight"].iloc[0])

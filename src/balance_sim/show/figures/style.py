@@ -17,8 +17,8 @@ from balance_sim.show import save
 from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
+    import matplotlib.axes
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
@@ -50,6 +50,7 @@ class Words:
     small_wrap: int = 118
 
 
+type Axes = matplotlib.axes.Axes
 type Table = Callable[[Any], pd.DataFrame]
 
 

@@ -15,8 +15,6 @@ from balance_sim.show.figures.effects import has_rows
 from balance_sim.show.headline import clear
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from balance_sim.results.sweep_result import SweepResult
 
 COLUMNS = [
@@ -110,7 +108,7 @@ def shown_factors(table: pd.DataFrame) -> list[str]:
     return [factor for factor in factors if factor in most]
 
 
-def _multiples_page(table: pd.DataFrame) -> list[Axes]:
+def _multiples_page(table: pd.DataFrame) -> list[style.Axes]:
     count = len(shown_factors(table))
     columns = 2 if count in (2, 4) else min(count, 3)
     rows = -(-count // columns)
@@ -121,7 +119,7 @@ def _multiples_page(table: pd.DataFrame) -> list[Axes]:
     "multiples", "How does the effect change with each factor?", multiples_table, page=_multiples_page,
     empty="No arm to compare, or no point finished: there is no effect to show.",
 )  # fmt: skip
-def draw_multiples(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_multiples(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a factor: every point's effect with its interval, and the mean by value."""
     factors = shown_factors(table)
     for ax, factor in zip(axes, factors, strict=False):
@@ -160,7 +158,7 @@ def _marks(table: pd.DataFrame) -> str:
     return words + (f"{say.plural(left, 'factor')} along which it changes less: in the table." if left > 0 else "")
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
+def _panel(ax: style.Axes, rows: pd.DataFrame, factor: str) -> None:
     rows = rows.sort_values(["value", "point"], kind="stable")
     numeric = pd.api.types.is_numeric_dtype(rows["value"].infer_objects())
     names = sorted(rows["value"].unique())
@@ -258,7 +256,7 @@ def surface_title(table: pd.DataFrame) -> str:
     page=lambda _: style.panels(8.8, 6.0),
     empty="Fewer than two factors are numbers with two values or more: there is no surface to show.",
 )  # fmt: skip
-def draw_surface(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_surface(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A cell for each pair of values or classes, its mean effect as colour and number."""
     ax = axes[0]
     wide = table.pivot(index="y", columns="x", values="excess").sort_index(ascending=False)

@@ -18,8 +18,6 @@ from balance_sim.show.figures import style
 from balance_sim.stats.scores import exact_share
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from balance_sim.results.sweep_result import SweepResult
 
 
@@ -77,7 +75,7 @@ def first_table(result: Result, a: str, b: str) -> pd.DataFrame:
     return say.titled(pd.concat(parts, ignore_index=True), result)
 
 
-def _draw(axes: list[Axes], table: pd.DataFrame, dyad: str) -> style.Words:
+def _draw(axes: list[style.Axes], table: pd.DataFrame, dyad: str) -> style.Words:
     """The share of replications in which the dyad has signed by each day, in two arms; the control's band in grey."""
     from matplotlib.ticker import PercentFormatter
 
