@@ -46,10 +46,10 @@ def theories_table(sweep: SweepResult) -> pd.DataFrame:
     named: list[tuple[str, str | None, Result]] = []
     for point in sweep.table.numbers()[:MOST_ROWS]:
         values = dict(sweep.table.points[point].values)
-        theory = say.arm_words(str(values.pop(THEORY, sweep.scenario.theory.preset)))
-        told = {path: f"{value:g}" if isinstance(value, float) else str(value) for path, value in values.items()}
-        others = [f"{say.factor_words(path)} {value}" for path, value in told.items()]
-        named.append((", ".join([theory, *others]), None, sweep.point(point)))
+        told = [say.arm_words(str(values.pop(THEORY, sweep.scenario.theory.preset)))]
+        for path, value in values.items():
+            told.append(f"{say.factor_words(path)} {f'{value:g}' if isinstance(value, float) else value}")
+        named.append((", ".join(told), None, sweep.point(point)))
     return _effects(named)
 
 
@@ -255,13 +255,10 @@ def draw_differences(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
                 style.whisker(ax, y, row, style.BLUE, value="difference", markersize=6, **looks)
         ax.set_title(style.folded(say.outcome_words(outcome), 22), loc="left", color=style.QUIET, fontsize=style.SMALL)
         ax.locator_params(axis="x", nbins=4)
-    paired = bool(table["paired"].iloc[0])
+    left, right, paired = (table[name].iloc[0] for name in ("left_name", "right_name", "paired"))
     how = "replication by replication" if paired else "of independent replications, as the seeds differ"
-    left, right = (say.first(table, f"{side}_name") for side in ("left", "right"))
-    marks = (
-        f"Means, {right} less {left}, {how}. Bars: 95 % CI; open dots: it holds zero. "
-        "Scales differ from panel to panel. All outcomes are in the table."
-    )
+    marks = f"Means, {right} less {left}, {how}. Bars: 95 % CI; open dots: it holds zero. "
+    marks += "Scales differ from panel to panel. All outcomes are in the table."
     return style.Words(differences_title(table), "", marks, 84, 124)
 
 

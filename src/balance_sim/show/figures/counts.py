@@ -67,12 +67,10 @@ def fan_title(effects: pd.DataFrame) -> str:
     arm = say.arm_with_role(effects, "headline")
     if arm is None:
         return f"{base['title']}: {say.number(float(base['expected']), 1)} expected {say.COUNTER}"
-    row = last[last["arm"] == arm].iloc[0]
+    row, what = last[last["arm"] == arm].iloc[0], f"{say.COUNTER} {say.within(int(base['day']))}"
     mean, lo, hi, error = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
     levels = float(base["expected"]), float(row["expected"])
-    what = f"{say.COUNTER} {say.within(int(base['day']))}"
-    told = say.change_words(mean, lo, hi, error, int(row["n"]), *levels, what)
-    return f"{row['treatment']}: {told}"
+    return f"{row['treatment']}: {say.change_words(mean, lo, hi, error, int(row['n']), *levels, what)}"
 
 
 def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -125,8 +123,7 @@ def draw_spread(ax: style.Axes, table: pd.DataFrame, runs: pd.DataFrame | None =
         ax.add_collection(LineCollection(lines, colors=style.BASE, alpha=0.35, linewidths=0.7))
         highest = max(highest, float(runs["count"].max()))
     else:
-        ax.fill_between(day, base["q05"], base["q95"], step="post", color="#e3e3e3", linewidth=0)
-        ax.fill_between(day, base["q25"], base["q75"], step="post", color=style.PALE, linewidth=0)
+        style.bands(ax, base, step="post")
         for name, off, share in (("q95", 0.02, 95), ("q05", -0.01, 5)):
             end = float(base[name].iloc[-1])
             labels.append((end + off, f"{end:.0f}: {share} % at most", style.QUIET))

@@ -75,16 +75,13 @@ def _hist_page(table: pd.DataFrame) -> list[style.Axes]:
 
 def _unknown(outcome: str, names: list[str]) -> str:
     """What to say of an outcome that is not there: the one that was probably meant, or the nearest, own ones first."""
-    own = [name for name in names if name.startswith(OWN)]
+    own, held = [name for name in names if name.startswith(OWN)], [name for name in names if outcome in name]
     meant = did_you_mean(outcome, own, 0.0) if outcome.startswith(OWN) else did_you_mean(outcome, names)
-    held = [name for name in names if outcome in name]
     near = dict.fromkeys([*own, *held, *get_close_matches(outcome, names, MOST_NEAR, 0.0)])
     front = "there are none of one's own. Nearest:" if outcome.startswith(OWN) and not own else "the nearest are"
     nearest = "\n  ".join([front, *(shown(name) for name in [*near][:MOST_NEAR])])
-    return (
-        f"unknown outcome `{shown(outcome)}`; {meant or nearest}\n"
-        f"codebook.csv in the results folder lists all {len(names)}"
-    )
+    told = f"unknown outcome `{shown(outcome)}`; {meant or nearest}\n"
+    return f"{told}codebook.csv in the results folder lists all {len(names)}"
 
 
 def values_table(result: Result, outcome: str) -> pd.DataFrame:
@@ -194,21 +191,17 @@ def edges_of(values: Floats, outcome: str) -> Floats:
 
 def is_own(outcome: str) -> bool:
     """Whether an outcome is one of the user's own, whose unit its author alone knows."""
-    found = known_outcome(outcome)
-    return found is not None and found.measure == "own"
+    return (found := known_outcome(outcome)) is not None and found.measure == "own"
 
 
 def _is_count(outcome: str) -> bool:
-    found = known_outcome(outcome)
-    return found is not None and found.type is OutcomeType.COUNT
+    return (found := known_outcome(outcome)) is not None and found.type is OutcomeType.COUNT
 
 
 def _whole_ticks(ax: style.Axes, outcome: str) -> None:
     """Whole numbers alone on the axis of a count."""
     if _is_count(outcome):
-        from matplotlib.ticker import MaxNLocator
-
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        ax.locator_params(axis="x", nbins=8, integer=True)
 
 
 def _title(table: pd.DataFrame, outcome: str) -> str:
@@ -304,10 +297,8 @@ def draw_forest(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> st
 def draw_course(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """Bands of the control arm's replications over time, its median and the headline arm's; names at the right."""
     ax, days, count = axes[0], sorted(table["day"].unique()), _is_count(outcome)
-    where: dict[str, Any] = {"step": "post"} if count else {}
     base, chosen = (table[table["role"] == role].sort_values("day") for role in ("reference", "headline"))
-    for least, most, colour in (("q05", "q95", "#e3e3e3"), ("q25", "q75", style.PALE)):
-        ax.fill_between(base["day"], base[least], base[most], color=colour, linewidth=0, **where)
+    style.bands(ax, base, step="post" if count else None)
     labels, ends = [], []
     for rows, colour, dashes, width in ((base, style.INK, "-", 2.6), (chosen, style.BLUE, style.DASHES, 1.6)):
         if len(rows):
@@ -333,7 +324,6 @@ def draw_course(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> st
 
 
 def _unit(outcome: str) -> str:
-    found = known_outcome(outcome)
     if is_own(outcome):
         return say.outcome_words(outcome)
-    return found.unit if found is not None else ""
+    return found.unit if (found := known_outcome(outcome)) is not None else ""

@@ -117,9 +117,7 @@ def document_of(result: AnalysedResult) -> dict[str, Any]:
     return found if same else {}
 
 
-def _from_document(
-    table: Callable[[AnalysedResult], pd.DataFrame],
-) -> Callable[[AnalysedResult], pd.DataFrame]:
+def _from_document(table: style.Table) -> style.Table:
     """A table of explain.json. Raises StoreDamaged where the file is not as `explain` writes it."""
 
     @wraps(table)
@@ -129,10 +127,8 @@ def _from_document(
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if not document_of(result):
                 raise
-            raise StoreDamaged(
-                f"{result.folder}/explain.json is not as `explain` writes it "
-                f"({type(error).__name__}: {error}): delete it, or explain again."
-            ) from error
+            told = f"{result.folder}/explain.json is not as `explain` writes it"
+            raise StoreDamaged(f"{told} ({type(error).__name__}: {error}): delete it, or explain again.") from error
 
     return read
 
@@ -208,14 +204,12 @@ def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
 def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
     """The replications that explain chose by rule, by what they were chosen for; else all that were told, by number."""
     found = document_of(result)
-    told = found.get("timelines", {})
-    chosen: dict[str, list[str]] = {}
+    told, chosen = found.get("timelines", {}), dict[str, list[str]]()
     for why, run in (found.get("chosen") or {}).items():
         if str(run) in told:
             chosen.setdefault(str(run), []).append(str(why))
-    if not chosen:
-        return {f"replication {run}": told[run] for run in told}
-    return {" and ".join(reasons): told[run] for run, reasons in chosen.items()}
+    reasons = chosen or {run: [f"replication {run}"] for run in told}
+    return {" and ".join(of): told[run] for run, of in reasons.items()}
 
 
 @_from_document

@@ -153,9 +153,8 @@ def stances_title(table: pd.DataFrame) -> str:
     """The finding: how the event changes balancing among all states, or in the first group if that is missing."""
     whole = "" if (table["group"] == "").any() else str(table["group"].iloc[0])
     rows = table[(table["group"] == whole) & (table["stance"] == "balance")]
-    row = (rows if len(rows) else table).iloc[0]
-    what = STANCES[str(row["stance"])] + (f" in {say.group_words(whole)}" if whole else "")
-    name, effect = say.first(table, "treatment"), row["effect"]
+    row, name = (rows if len(rows) else table).iloc[0], say.first(table, "treatment")
+    what, effect = STANCES[str(row["stance"])] + (f" in {say.group_words(whole)}" if whole else ""), row["effect"]
     if not np.isfinite(row["lo"]):
         return "One replication gives no confidence interval for the change of stances"
     if row["lo"] <= 0 <= row["hi"]:

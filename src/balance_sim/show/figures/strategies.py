@@ -287,14 +287,12 @@ GAIN = "#f3f8fb"  # behind what the player wants
 def _outcome(ax: style.Axes, name: str, rows: pd.DataFrame) -> None:
     ax.set(yticks=[], ylim=(-0.7, len(rows) - 0.3))
     ax.spines["left"].set_visible(False)
-    weight = float(rows["weight"].iloc[0])
-    wants = "wants more" if weight > 0 else "wants less" if weight < 0 else "indifferent"
     seen = rows[rows["observed"]].iloc[0]
-    worth = say.signed(seen["worth"], int(seen["places"]))
-    arrow = "" if weight == 0 else " \u2192"
-    ax.set_title(f"{name} ({rows['unit'].iloc[0]})\n", loc="left", fontsize=9.5, fontweight="bold", pad=4)
-    beneath = ax.text(0, 1.0, f"{wants}{arrow}   weight {weight:g}, worth {worth}", transform=ax.transAxes,
-                      fontsize=style.SMALL, color=style.QUIET, va="bottom")  # fmt: skip
+    weight, worth = float(seen["weight"]), say.signed(seen["worth"], int(seen["places"]))
+    wants = "wants more \u2192" if weight > 0 else "wants less \u2192" if weight < 0 else "indifferent"
+    ax.set_title(f"{name} ({seen['unit']})\n", loc="left", fontsize=9.5, fontweight="bold", pad=4)
+    looks: dict[str, Any] = {"transform": ax.transAxes, "fontsize": style.SMALL, "color": style.QUIET, "va": "bottom"}
+    beneath = ax.text(0, 1.0, f"{wants}   weight {weight:g}, worth {worth}", **looks)
     beneath.set_in_layout(False)
 
 

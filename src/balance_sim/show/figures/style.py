@@ -202,6 +202,12 @@ def label_ends(ax: Axes, x: float, labels: Sequence[tuple[float, str, Any]], gap
         note(ax, words, (x, height), (away, 0), color=readable(colour))
 
 
+def bands(ax: Axes, rows: pd.DataFrame, step: Any) -> None:
+    """The middle 90 % and 50 % of replications over days."""
+    for low, high, colour in (("q05", "q95", "#e3e3e3"), ("q25", "q75", PALE)):
+        ax.fill_between(rows["day"], rows[low], rows[high], step=step, color=colour, linewidth=0)
+
+
 def share_axis(ax: Axes, words: str, top: float) -> None:
     """Shares from 0 to 100 % on the y axis."""
     ax.set_ylim(0, top)

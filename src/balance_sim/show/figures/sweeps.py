@@ -58,15 +58,13 @@ def _own_value(result: SweepResult, path: str) -> float:
     try:
         value = value_at(result.scenario, path)
     except LookupError:
-        return float("nan")
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if plain else float("nan")
+        value = None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
 
 
 def _fifths(values: pd.Series[Any]) -> npt.NDArray[np.int64]:
     """Numbers of more than eight values in five classes of equal counts, from 0."""
-    found: npt.NDArray[np.int64] = pd.qcut(values.rank(method="first"), CLASSES, labels=False).to_numpy(int)
-    return found
+    return np.asarray(pd.qcut(values.rank(method="first"), CLASSES, labels=False), np.int64)
 
 
 def spread_between(rows: pd.DataFrame) -> float:
@@ -101,11 +99,11 @@ def multiples_title(table: pd.DataFrame) -> str:
 def shown_factors(table: pd.DataFrame) -> list[str]:
     """The factors that get a panel, in the order of the design: of too many those along which it changes most."""
     factors = list(dict.fromkeys(table["factor"])) if len(table) else []
-    if len(factors) <= MOST_PANELS:
-        return factors
-    spreads = _spreads(table)
-    most = set(sorted(factors, key=lambda factor: (-spreads[factor], factor))[:MOST_PANELS])
-    return [factor for factor in factors if factor in most]
+    if len(factors) > MOST_PANELS:
+        spreads = _spreads(table)
+        most = sorted(factors, key=lambda factor: (-spreads[factor], factor))[:MOST_PANELS]
+        factors = [factor for factor in factors if factor in most]
+    return factors
 
 
 def _multiples_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -209,14 +207,14 @@ def surface_table(result: SweepResult) -> pd.DataFrame:
     lo, hi: the mean of the points' 95 % CIs, which is no narrower than that of their mean, whatever the random numbers
     they share. Empty where there are no two such factors."""
     table = multiples_table(result)
-    good = {
-        str(factor): -spread_between(rows)
+    good = [
+        (-spread_between(rows), str(factor))
         for factor, rows in table.groupby("factor")
         if pd.api.types.is_numeric_dtype(rows["value"].infer_objects()) and rows["value"].nunique() >= 2
-    }
+    ]
     if len(good) < 2:
         return pd.DataFrame()
-    chosen = sorted(good, key=lambda factor: (good[factor], factor))[:2]
+    chosen = [factor for _, factor in sorted(good)[:2]]
     found = headline_effects(result)
     (x, words_x), (y, words_y) = (_binned(found[path].to_numpy(float)) for path in chosen)
     cells = found.rename(columns={"mean": "excess"})[["excess", "lo", "hi"]]
