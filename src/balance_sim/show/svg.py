@@ -5,6 +5,7 @@ alike is said once. All of it leaves the picture as it is."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
@@ -202,10 +203,9 @@ def _grouped(element: ET.Element) -> None:
         run, children = children[:count], children[count:]
         if (count - 1) * _length(common) > len("<g></g>"):
             group = ET.Element("g", common)
-            for one in run:
-                for name in common:
-                    del one.attrib[name]
             group.extend(run)
+            for one, name in itertools.product(run, common):
+                del one.attrib[name]
             if any(one.attrib.keys() & SHARED for one in run):
                 _grouped(group)
             run = [group]
@@ -227,11 +227,8 @@ def _alike(children: list[ET.Element]) -> tuple[int, dict[str, str]]:
 
 def _looks(element: ET.Element) -> dict[str, str]:
     """What an element could be told by its group. A clip of something moved is in its own measure: left alone."""
-    return {
-        name: value
-        for name, value in element.attrib.items()
-        if name in SHARED and not (name == "clip-path" and "transform" in element.attrib)
-    }
+    names = SHARED - {"clip-path"} if "transform" in element.attrib else SHARED
+    return {name: value for name, value in element.attrib.items() if name in names}
 
 
 def _length(looks: dict[str, str]) -> int:

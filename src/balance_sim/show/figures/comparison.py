@@ -130,21 +130,17 @@ def _largest(rows: pd.DataFrame, name: str) -> str:
 )  # fmt: skip
 def draw_studies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A dot and interval a study, the numbers beside it."""
-    labels = [
-        f"{style.folded(str(label), 34)}\n{say.number(float(level), 1)} in the control"
-        for label, level in zip(table["label"], table["level"], strict=True)
-    ]
+    rows = zip(table["label"], table["level"], strict=True)
+    labels = [f"{style.folded(str(label), 34)}\n{say.number(level, 1)} in the control" for label, level in rows]
     draw_effects(axes[0], table.assign(role="other", effect=table["excess"]), labels)
     axes[0].set_xlabel(f"effect on expected {say.COUNTER} {style.within(table)}")
     arms = set(table["title"] + ", relative to " + table["control"])
     which = arms.pop() if len(arms) == 1 else "each study's own arm relative to its control"
     least, most = int(table["n"].min()), int(table["n"].max())
     runs = say.plural(most, "replication") if least == most else f"{least:,} to {most:,} replications"
-    return style.Words(
-        studies_title(table),
-        f"Mean paired effect, {which}; {runs}. Bars: 95 % CI; open dots: it holds zero",
-        f"Under each name: agreements expected in the control. {say.CAVEAT}",
-    )
+    under = f"Mean paired effect, {which}; {runs}. Bars: 95 % CI; open dots: it holds zero"
+    small = f"Under each name: agreements expected in the control. {say.CAVEAT}"
+    return style.Words(studies_title(table), under, small)
 
 
 draw_theories = replace(

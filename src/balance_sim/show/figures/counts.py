@@ -277,9 +277,5 @@ def draw_outcomes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     left = table["arm"].nunique() - len(looks)
     more = f" {say.plural(left, 'more arm is', 'more arms are')} as near to the control or nearer." if left > 0 else ""
-    return style.Words(
-        outcomes_title(table),
-        f"{style.runs_of(table)} per arm; not smoothed",
-        f"The spread of replications does not shrink with more of them; the CI of the mean does.{more}",
-        wrap=84,
-    )
+    small = f"The spread of replications does not shrink with more of them; the CI of the mean does.{more}"
+    return style.Words(outcomes_title(table), f"{style.runs_of(table)} per arm; not smoothed", small, wrap=84)

@@ -198,12 +198,10 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
                                     (100, "more", "right", style.BLUE)):  # fmt: skip
         ax.text(x, len(table) - 0.6, words, ha=align, va="bottom", fontsize=style.SMALL, color=style.readable(colour))
     ax.set(xlim=(0, 100), xlabel=f"% of replications, by their number of {say.COUNTER}")
-    return style.Words(
-        difference_title(table),
-        f"Counted {style.within(table)}, replication by replication, beside the paired control run",
-        f"{style.runs_of(table, 'paired replication')}. Control: {say.first(table, 'control')}. "
-        "The same number need not be the same agreements.",
-    )
+    under = f"Counted {style.within(table)}, replication by replication, beside the paired control run"
+    small = f"{style.runs_of(table, 'paired replication')}. Control: {say.first(table, 'control')}. "
+    small += "The same number need not be the same agreements."
+    return style.Words(difference_title(table), under, small)
 
 
 FAMILIES = {"participants": "other participants on the same day", "dates": "the same participants on other days"}

@@ -73,9 +73,6 @@ def or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-# -- payoffs -----------------------------------------------------------------------------------------
-
-
 def axes_of(played: PlayedGame) -> tuple[list[str], list[str]]:
     """Which players are rows and columns of a matrix, and which tell matrices apart: those with fewest strategies."""
     sizes = {name: len(of) for name, of in played.solution.players.items()}
@@ -98,26 +95,18 @@ def payoffs_table(played: PlayedGame) -> pd.DataFrame:
             mine = one.strategies[player]
             reply = replies[player, *(s for name, s in one.strategies.items() if name != player)]
             rows.append({
-                "profile": " / ".join(said.values()),
-                "player": player_title(played, player),
-                "payoff": of.mean,
-                "mcse": or_nan(of.mcse),
+                "profile": " / ".join(said.values()), "player": player_title(played, player),
+                "payoff": of.mean, "mcse": or_nan(of.mcse),
                 "lo": math.nan if of.draws is None else of.draws.q025,
                 "hi": math.nan if of.draws is None else of.draws.q975,
-                "best": mine in reply.best,
-                "may_be": mine in reply.may_be,
-                "equilibrium": one.equilibrium,
-                "observed": dict(one.strategies) == dict(found.observed),
-                "row": said[down],
-                "column": said[across[0]] if across else "",
+                "best": mine in reply.best, "may_be": mine in reply.may_be,
+                "equilibrium": one.equilibrium, "observed": dict(one.strategies) == dict(found.observed),
+                "row": said[down], "column": said[across[0]] if across else "",
                 "matrix": "; ".join(f"{player_title(played, name)}: {said[name]}" for name in apart),
                 "row_player": player_title(played, down),
                 "column_player": player_title(played, across[0]) if across else "",
-                "places": places_for(played, player),
-                "probability": or_nan(one.probability),
-                "over_draws": or_nan(one.over_draws),
-                "n": found.runs,
-                "draws": draws_words(played),
+                "places": places_for(played, player), "probability": or_nan(one.probability),
+                "over_draws": or_nan(one.over_draws), "n": found.runs, "draws": draws_words(played),
             })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -277,8 +266,6 @@ def _matrix(ax: style.Axes, part: pd.DataFrame, *, first: bool, large: bool) -> 
                     mark = "\u25cf" if of["best"] else "\u25cb"
                     style.note(ax, mark, middle, (2.4 * size, 0), ha="left", **looks)
 
-
-# -- quantal response --------------------------------------------------------------------------------
 
 STEPS, LEAST, MOST = 45, 0.1, 200.0  # of precisions, in units of one over the mean range of payoffs
 JUMP = 0.2

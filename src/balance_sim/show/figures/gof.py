@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from balance_sim.analysis.gof import Residuals
-    from balance_sim.replications.gof import GofComparison, Statistic
+    from balance_sim.replications.gof import GofComparison, StateRow, Statistic
 
 LEVEL = 0.05
 STATES_SHOWN = 12
@@ -106,10 +106,10 @@ def gof_lines(study: GoodnessOfFit) -> list[str]:
         out += [] if group.name == "states" else [_statistic_line(one) for one in group.statistics]
     out += [f"all groups together: {p_words(found.p, found.replications)}", "", _row("agreements a year", *heads)]
     for row in found.states[:STATES_SHOWN]:
-        name = f"  {say.printable(study.names.get(row.code, row.code))[:31]}"
-        band = f"{say.number(row.low)} to {say.number(row.high)}"
+        observed, mean, low, high = map(say.number, _numbers(row))
         mark = "" if row.low <= row.observed <= row.high else " *"
-        out.append(_row(name, say.number(row.observed), say.number(row.mean), band, mark))
+        name = f"  {say.printable(study.names.get(row.code, row.code))[:31]}"
+        out.append(_row(name, observed, mean, f"{low} to {high}", mark))
     if (left := len(found.states) - STATES_SHOWN) > 0:
         out.append(f"  {left} states nearer to what is simulated: --json")
     if study.residuals is not None:
@@ -145,9 +145,9 @@ def _statistic_line(one: Statistic) -> str:
     name = one.name.replace("_", " ")
     if not math.isfinite(one.observed) and not math.isfinite(one.mean):
         return _row(f"  {say.capital(name)[:31]}", "-", "-", "-")
-    most = max((abs(v) for v in (one.observed, one.mean, one.low, one.high) if math.isfinite(v)), default=0.0)
+    most = max((abs(v) for v in _numbers(one) if math.isfinite(v)), default=0.0)
     places = 0 if most >= 100 else 1 if most >= 10 else 2
-    observed, mean, low, high = (say.number(v, places) for v in (one.observed, one.mean, one.low, one.high))
+    observed, mean, low, high = (say.number(v, places) for v in _numbers(one))
     return _row(f"  {name[:31]}", observed, mean, f"{low} to {high}", " *" if one.outside else "")
 
 
@@ -184,26 +184,23 @@ BESIDE, MARGIN = 0.72, 0.12
 LOGS = ("triads", "shared_partners")
 
 
+NUMBERS = ["observed", "mean", "q05", "q95"]
+
+
+def _numbers(one: Statistic | StateRow) -> tuple[float, ...]:
+    """NUMBERS of a statistic or a state."""
+    return one.observed, one.mean, one.low, one.high
+
+
 def gof_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a statistic, but for those of single states: as observed, mean and 5-95 % band, p of its group."""
     found = study.comparison
-    rows = [
-        (
-            group.name,
-            one.name,
-            one.observed,
-            one.mean,
-            one.low,
-            one.high,
-            math.nan if group.fit is None else group.fit.p,
-        )
-        for group in found.groups
-        if group.name != "states"
-        for one in group.statistics
-    ]
+    groups = [group for group in found.groups if group.name != "states"]
+    rows = [(group.name, one.name, *_numbers(one)) for group in groups for one in group.statistics]
+    table = pd.DataFrame(rows, columns=["group", "statistic", *NUMBERS])
+    p = {group.name: math.nan if group.fit is None else group.fit.p for group in groups}
     more: dict[str, Any] = {"replications": found.replications, "agreements": found.observed, "span": span_words(found)}
-    columns = ["group", "statistic", "observed", "mean", "q05", "q95", "p"]
-    return pd.DataFrame(rows, columns=columns).assign(**more, finding=verdict_words(found))
+    return table.assign(p=table["group"].map(p), **more, finding=verdict_words(found))
 
 
 def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
@@ -257,10 +254,13 @@ def _rows(frame: pd.DataFrame, group: str, only: str) -> pd.DataFrame:
     return rows[rows["statistic"] == only] if only else rows
 
 
+def _outside(table: pd.DataFrame) -> pd.Series[bool]:
+    return (table["observed"] < table["q05"]) | (table["observed"] > table["q95"])
+
+
 def _dots(ax: style.Axes, x: Any, y: Any, table: pd.DataFrame, **looks: Any) -> None:
     """What was observed, a dot each: vermilion outside of its band."""
-    outside = (table["observed"] < table["q05"]) | (table["observed"] > table["q95"])
-    for at, value, out in zip(x, y, outside, strict=True):
+    for at, value, out in zip(x, y, _outside(table), strict=True):
         colour = style.VERMILION if out else style.INK
         ax.plot(at, value, "o", color=colour, markeredgecolor="white", markeredgewidth=0.7,
                 **({"markersize": 6.5 if out else 5.5} | looks))  # fmt: skip
@@ -324,11 +324,9 @@ MOST = 30
 def gof_states_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a state, the furthest from the simulated mean first."""
     found = study.comparison
-    rows = [
-        (one.code, say.printable(study.names.get(one.code, one.code)), one.observed, one.mean, one.low, one.high)
-        for one in found.states
-    ]
-    table = pd.DataFrame(rows, columns=["state", "name", "observed", "mean", "q05", "q95"])
+    names = {one.code: say.printable(study.names.get(one.code, one.code)) for one in found.states}
+    rows = [(one.code, names[one.code], *_numbers(one)) for one in found.states]
+    table = pd.DataFrame(rows, columns=["state", "name", *NUMBERS])
     return table.assign(span=span_words(found), replications=found.replications)
 
 
@@ -338,9 +336,8 @@ def gof_states_title(table: pd.DataFrame) -> str:
     above, below = (table.iloc[int(at)].to_dict() for at in (gap.argmax(), gap.argmin()))
     most, least = (f"{one['name']}: {say.number(one['observed'], 1)}" for one in (above, below))
     expected = [f"{say.number(one['mean'], 1)} simulated" for one in (above, below)]
-    outside = int((~table["observed"].between(table["q05"], table["q95"])).sum())
-    told = f"{outside} of {say.plural(len(table), 'state')} lie outside the 5-95 % band"
-    return f"{most} agreements a year, {expected[0]}; {least}, {expected[1]}. {told}"
+    outside = f"{int(_outside(table).sum())} of {say.plural(len(table), 'state')} lie outside the 5-95 % band"
+    return f"{most} agreements a year, {expected[0]}; {least}, {expected[1]}. {outside}"
 
 
 @style.figure(

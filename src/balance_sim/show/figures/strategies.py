@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 NAMES = 34  # letters of a strategy's title on a line
 
 
-# -- regret ------------------------------------------------------------------------------------------
-
 REGRETS = [
     "player", "title", "worst", "where", "others", "mean", "q95", "choice", "probability", "over_draws", "observed",
     "places", "draws", "theories",
@@ -143,8 +141,6 @@ def _key(ax: style.Axes) -> None:
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 0), ncols=len(handles), frameon=False,
               borderaxespad=0, handletextpad=0.5, columnspacing=1.3, handlelength=1.2)  # fmt: skip
 
-
-# -- balance sheet -----------------------------------------------------------------------------------
 
 MOST_OUTCOMES = 8
 PAYOFF = "payoff"

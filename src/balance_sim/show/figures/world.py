@@ -62,11 +62,8 @@ def reach_of(states: pd.DataFrame) -> float:
 def shades_of(states: pd.DataFrame) -> dict[str, Any]:
     """The colour of each state by its code; None where its CI holds zero."""
     at = 0.5 + np.clip(states["effect"] / reach_of(states), -1, 1) / 2
-    shades = style.effect_colours()(at.to_numpy(float))
-    return {
-        code: tuple(shade) if sure else None
-        for code, shade, sure in zip(states["code"], shades, states["clear"], strict=True)
-    }
+    rows = zip(states["code"], style.effect_colours()(at.to_numpy(float)), states["clear"], strict=True)
+    return {code: tuple(shade) if sure else None for code, shade, sure in rows}
 
 
 def _page(table: pd.DataFrame) -> list[style.Axes]:
@@ -143,14 +140,11 @@ def draw_land(ax: style.Axes, layout: Layout, colour: dict[str, Any], outlined: 
         for px, py in rings_inside(country, layout):
             corners += [*zip(px, py, strict=True), (px[0], py[0])]
             codes += [Path.MOVETO, *[Path.LINETO] * (len(px) - 1), Path.CLOSEPOLY]
-        code = iso3.get(country.numeric) if country.numeric is not None else None
+        code = iso3.get(country.numeric, "") if country.numeric is not None else ""
         in_roster, marked = code in colour, code in outlined
-        looks: dict[str, Any] = {
-            "facecolor": colour.get(code, LAND) if code else LAND,
-            "edgecolor": style.INK if marked else "#8a8a8a" if in_roster else "white",
-            "linewidth": 1.5 if marked else 0.5,
-            "zorder": 1 + in_roster + 0.5 * marked,
-        }
+        looks: dict[str, Any] = {"facecolor": colour.get(code, LAND), "zorder": 1 + in_roster + 0.5 * marked}
+        looks |= {"edgecolor": style.INK, "linewidth": 1.5} if marked else {"linewidth": 0.5}
+        looks.setdefault("edgecolor", "#8a8a8a" if in_roster else "white")
         if corners:
             ax.add_artist(PathPatch(Path(corners, codes), gid=f"land-{code or country.name}", **looks))
 
