@@ -11,6 +11,8 @@ import pandas as pd
 
 from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.results.result import Result
+from balance_sim.results.sweep_result import SweepResult
+from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, effect_by_run, has_rows
@@ -18,10 +20,6 @@ from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import Sample, drawn_interval, mean_interval, spread_over, welch
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from balance_sim.results.sweep_result import SweepResult
-    from balance_sim.scenario.schema import Scenario
     from balance_sim.show.plots import Comparison
 
 STUDIES = [
@@ -234,7 +232,7 @@ NO_OUTCOME = "No agreements counted on both sides, or more than two sides: see t
     "differences", "What differs, arm by arm?", differences_table, fits=compares_two, page=_differences_page,
     empty=NO_OUTCOME,
 )  # fmt: skip
-def draw_differences(axes: list[style.Axes], table: pd.DataFrame) -> style.Words | Figure:
+def draw_differences(axes: list[style.Axes], table: pd.DataFrame) -> style.Words | style.Figure:
     """A panel a direction of agreements: right less left in every arm, with its interval."""
     shown, labels = _shown_outcomes(table), _shown_labels(table)
     if not shown:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.results import frames
+from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.stats.scores import exact_share
-
-if TYPE_CHECKING:
-    from balance_sim.results.result import Result
 
 FEW_RUNS = 200  # below this the replications themselves are drawn, not bands
 LEVELS = [

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.model.classes import classes_of
 from balance_sim.replications.outcomes import Outcome
+from balance_sim.results.result import Result
+from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import by_size, clear
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from balance_sim.results.result import Result
-    from balance_sim.scenario.schema import Scenario
 
 PARTICIPANTS, REST = "participants", "others"
 VALUES = ["mean_control", "mean", "effect", "lo", "hi", "mcse"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.analysis.result import AnalysedResult
 from balance_sim.replications.outcomes import FILTERED
+from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import clear
-
-if TYPE_CHECKING:
-    from balance_sim.analysis.result import AnalysedResult
-    from balance_sim.results.result import Result
 
 ARMS = [
     "arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n", "level", "control_level", "window", "picture",

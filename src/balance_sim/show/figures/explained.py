@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.explain import explained
+from balance_sim.analysis.result import AnalysedResult
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.show import wording as say
 from balance_sim.show.diary import kind_words
@@ -18,9 +19,6 @@ from balance_sim.show.explain import GROUP_WORDS
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares, has_rows
 from balance_sim.show.mechanisms import mechanism_rows
-
-if TYPE_CHECKING:
-    from balance_sim.analysis.result import AnalysedResult
 
 FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
 

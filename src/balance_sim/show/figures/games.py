@@ -17,8 +17,6 @@ from balance_sim.show.games import OUTCOMES, player_title, reply_to_observed, st
 from balance_sim.stats.quantal_response import quantal_response
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from balance_sim.game.keep import PlayedGame
 
 SIDES = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE)
@@ -328,7 +326,7 @@ def _jumps(table: pd.DataFrame) -> Any:
     "replies", "What do sides play that only partly attend to their payoffs?", replies_table, page=_reply_page,
     empty="The game has no payoffs: there is no quantal response to show.",
 )  # fmt: skip
-def draw_replies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words | Figure:
+def draw_replies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words | style.Figure:
     """A line a strategy over the precision; a panel a player. Even odds, precision 0, stand at the left edge."""
     positive = table.loc[table["precision"] > 0, "precision"]
     if positive.empty:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.gof import GoodnessOfFit
+from balance_sim.analysis.gof import GoodnessOfFit, Residuals
+from balance_sim.replications.gof import GofComparison, StateRow, Statistic
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.terminal import table, wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from balance_sim.analysis.gof import Residuals
-    from balance_sim.replications.gof import GofComparison, StateRow, Statistic
 
 LEVEL = 0.05
 STATES_SHOWN = 12
@@ -218,7 +213,7 @@ def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
     "gof", "Is the network of new agreements like the simulated ones?", gof_table, more={"simulated": simulated_table},
     page=lambda _: [], empty="There is no statistic to compare.",
 )  # fmt: skip
-def draw_gof(_axes: list[style.Axes], table: pd.DataFrame, simulated: pd.DataFrame) -> Figure:
+def draw_gof(_axes: list[style.Axes], table: pd.DataFrame, simulated: pd.DataFrame) -> style.Figure:
     """A panel a group: violins of the replications, bars of the band, and a line through what was observed.
 
     Panels are put in their places by hand: a solver's last digits would not be the same every time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,14 +10,12 @@ import pandas as pd
 from balance_sim.analysis.relations_over_time import relations_by_week
 from balance_sim.model.classes import classes_of
 from balance_sim.replications.outcomes import Outcome, known_outcome
+from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
 from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import paired_interval
-
-if TYPE_CHECKING:
-    from balance_sim.results.result import Result
 
 RELATIONS = [
     "group", "day", "change", "lo", "hi", "level", "n", "estimator", "at", "arm", "title", "control", "treatment",

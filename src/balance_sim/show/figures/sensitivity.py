@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-
-if TYPE_CHECKING:
-    from balance_sim.results.sweep_result import SweepResult
 
 INDICES = [
     "factor", "index", "value", "lo", "hi", "of", "arm", "outcome", "method", "samples", "share", "share_lo",

@@ -18,9 +18,9 @@ from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
     import matplotlib.axes
+    import matplotlib.figure
     import pandas as pd
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
 
 BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
 SKY, PALE, GRID = "#56B4E9", "#c4c4c4", "#e6e6e6"
@@ -51,6 +51,7 @@ class Words:
 
 
 type Axes = matplotlib.axes.Axes
+type Figure = matplotlib.figure.Figure
 type Table = Callable[[Any], pd.DataFrame]
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.assemble import value_at
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import has_rows
 from balance_sim.show.headline import clear
-
-if TYPE_CHECKING:
-    from balance_sim.results.sweep_result import SweepResult
 
 COLUMNS = [
     "point", "factor", "value", "excess", "lo", "hi", "mcse", "here", "arm", "reference", "outcome", "runs", "title",

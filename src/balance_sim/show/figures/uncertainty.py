@@ -3,17 +3,15 @@ placebos."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.analysis.result import AnalysedResult
 from balance_sim.show import uncertainty as words
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-
-if TYPE_CHECKING:
-    from balance_sim.analysis.result import AnalysedResult
 
 COLUMNS = ["part", "label", "effect", "lo", "hi", "weight"]
 COLOURS = {

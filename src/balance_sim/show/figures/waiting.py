@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,11 @@ from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.tables import column_words, days_to_signature, new_rows
 from balance_sim.results import frames
 from balance_sim.results.result import Result
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.stats.scores import exact_share
-
-if TYPE_CHECKING:
-    from balance_sim.results.sweep_result import SweepResult
 
 
 def first_of(study: Result | SweepResult, pair: str) -> style.FigureSpec:

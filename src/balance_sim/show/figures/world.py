@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.results.result import Result
 from balance_sim.scenario.actors import code_table
 from balance_sim.show import atlas
 from balance_sim.show import wording as say
@@ -14,9 +15,6 @@ from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, states_table
 from balance_sim.show.headline import by_size
 from balance_sim.show.worldmap import Layout, layout_of, rings_inside
-
-if TYPE_CHECKING:
-    from balance_sim.results.result import Result
 
 LAND, SEA = "#d3d3d3", "#f3f6f8"
 MOST_ARCS, MOST_NAMES = 12, 24
