@@ -12,7 +12,6 @@ import pandas as pd
 from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.results.result import Result
 from balance_sim.results.sweep_result import SweepResult
-from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, effect_by_run, has_rows
@@ -155,11 +154,6 @@ PAIRS = [
 ]  # fmt: skip
 
 
-def compares_two(comparison: Comparison) -> bool:
-    """Whether exactly two are compared."""
-    return comparison.found is not None
-
-
 def differences_table(comparison: Comparison) -> pd.DataFrame:
     """Tidy: every outcome of every arm (and point) that both sides have: both means, right less left, with its 95 % CI;
     arm: how the row is called. Counter-balancing agreements and their like come first. Empty for more than two."""
@@ -167,7 +161,11 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
     if found is None or found.outcomes.empty:
         return pd.DataFrame()
     left, right = (study.scenario for study in comparison.studies)
-    labels = [_row_words(row, left, right) for row in found.outcomes.to_dict("records")]
+    labels = []
+    for row in found.outcomes.to_dict("records"):
+        arms = say.arm_title(right, str(row["right_arm"]))
+        arms += f" less {say.arm_title(left, str(row['left_arm']))}" if row["left_arm"] != row["right_arm"] else ""
+        labels.append(arms if "point" not in row else f"point {row['point']}, {arms}")
     more: dict[str, Any] = {"arm": found.outcomes["right_arm"], "paired": found.paired, **_names(comparison)}
     frame = found.outcomes.assign(label=labels, **more)
     shown = frame["outcome"].isin(_shown_outcomes(frame))
@@ -179,13 +177,6 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
 
 def _names(comparison: Comparison) -> dict[str, str]:
     return dict(zip(("left_name", "right_name"), comparison.names, strict=True))
-
-
-def _row_words(row: dict[Any, Any], left: Scenario, right: Scenario) -> str:
-    arms = say.arm_title(right, str(row["right_arm"]))
-    if row["left_arm"] != row["right_arm"]:
-        arms = f"{arms} less {say.arm_title(left, str(row['left_arm']))}"
-    return arms if "point" not in row else f"point {row['point']}, {arms}"
 
 
 def _shown_outcomes(table: pd.DataFrame) -> list[str]:
@@ -229,8 +220,8 @@ NO_OUTCOME = "No agreements counted on both sides, or more than two sides: see t
 
 
 @style.figure(
-    "differences", "What differs, arm by arm?", differences_table, fits=compares_two, page=_differences_page,
-    empty=NO_OUTCOME,
+    "differences", "What differs, arm by arm?", differences_table, page=_differences_page, empty=NO_OUTCOME,
+    fits=lambda comparison: comparison.found is not None,
 )  # fmt: skip
 def draw_differences(axes: list[style.Axes], table: pd.DataFrame) -> style.Words | style.Figure:
     """A panel a direction of agreements: right less left in every arm, with its interval."""

@@ -107,7 +107,6 @@ def draw_spread(ax: style.Axes, table: pd.DataFrame, runs: pd.DataFrame | None =
 
     table: role, title, day, q05, q25, q50, q75, q95; runs: run, day, count."""
     from matplotlib.collections import LineCollection
-    from matplotlib.ticker import MaxNLocator
 
     last = float(table["day"].max())
     more = table[table["day"] == last].assign(day=1.01 * last)  # so that the last step can be seen
@@ -133,14 +132,14 @@ def draw_spread(ax: style.Axes, table: pd.DataFrame, runs: pd.DataFrame | None =
             end = float(rows["q50"].iloc[-1])
             labels.append((end + off, f"{end:.0f}: median, {_short(say.first(rows, 'title'))}", colour))
     ax.set_ylim(0, 1.06 * highest)
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    style.whole_ticks(ax.yaxis, 8)
     ax.set_ylabel("agreements in a\nreplication")
     style.label_ends(ax, float(day[-1]), labels, 1.06 * highest * 0.075)
 
 
 def _effects(ax: style.Axes, table: pd.DataFrame) -> None:
     """Effects at the windows of the report, joined by lines; the headline's with its CIs."""
-    every, chosen = _others(table), say.arm_with_role(table, "headline")
+    every, chosen = table.loc[table["role"] == "other", "arm"].unique(), say.arm_with_role(table, "headline")
     ax.axhline(0, color=style.INK, linewidth=1)
     labels: list[tuple[float, str, Any]] = []
     width_of_ci = (table["hi"] - table["lo"])[table["arm"] == chosen].max()  # four standard errors
@@ -165,11 +164,6 @@ def _effects(ax: style.Axes, table: pd.DataFrame) -> None:
     ax.set_title(told, loc="left", color=style.QUIET)
     ax.set(ylim=(low, high), ylabel="effect,\nagreements")
     style.label_ends(ax, 1.01 * float(table["day"].max()), labels, (high - low) * 0.1)
-
-
-def _others(table: pd.DataFrame) -> list[str]:
-    """The arms but the control and the headline, in order."""
-    return list(dict.fromkeys(table.loc[table["role"] == "other", "arm"]))
 
 
 def _short(title: str) -> str:
@@ -242,8 +236,8 @@ def furthest(table: pd.DataFrame, most: int) -> list[str]:
     control, headline = (say.arm_with_role(table, role) for role in ("reference", "headline"))
     gap = share.sub(share[control], axis=0).abs().max()
     least = gap[headline] if headline is not None else 0.0
-    apart = [arm for arm in _others(table) if gap[arm] > least + 1e-9]
-    return sorted(apart, key=lambda arm: -gap[arm])[:most]
+    others = table.loc[table["role"] == "other", "arm"].unique()
+    return sorted((arm for arm in others if gap[arm] > least + 1e-9), key=lambda arm: -gap[arm])[:most]
 
 
 @style.figure(
@@ -253,8 +247,6 @@ def furthest(table: pd.DataFrame, most: int) -> list[str]:
 def draw_outcomes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A step line an arm, the share of replications with at most so many agreements: the control, filled, the headline
     arm, and those further from the control than it."""
-    from matplotlib.ticker import MaxNLocator
-
     ax, (base, chosen) = axes[0], (say.arm_with_role(table, role) for role in ("reference", "headline"))
     looks: list[tuple[str | None, Any, Any, float]] = [(base, style.INK, "-", 2.4)]
     looks += [(arm, colour, "-", 1.8) for arm, (colour, _) in zip(furthest(table, 3), style.OTHERS, strict=False)]
@@ -262,14 +254,13 @@ def draw_outcomes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     for arm, colour, dashes, width in looks:
         rows = table[table["arm"] == arm]
         count, share = rows["count"].to_numpy(float), rows["cumulative"].to_numpy(float)
-        edges = np.concatenate([[count[0] - 1], count, [count[-1] + 1]])
-        steps = np.concatenate([[0.0], share, [1.0]])
+        edges, steps = np.r_[count[0] - 1, count, count[-1] + 1], np.r_[0.0, share, 1.0]
         name = style.folded(say.first(rows, "title") + (" (control)" if arm == base else ""), 34)
         if arm == base:
             ax.fill_between(edges, steps, step="post", color="#ededed", linewidth=0)
         ax.step(edges, steps, where="post", color=colour, linestyle=dashes, linewidth=width, label=name)
     style.share_axis(ax, "share of replications\nwith at most so many", 1.02)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
+    style.whole_ticks(ax.xaxis, 12)
     span = table["count"].min() - 0.6, table["count"].max() + 0.6
     ax.set(xlim=span, xlabel=f"{say.COUNTER} {style.within(table)}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)

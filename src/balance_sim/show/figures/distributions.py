@@ -22,6 +22,7 @@ from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
+from balance_sim.show.figures.sweeps import is_number
 
 Floats = npt.NDArray[np.float64]
 KINDS = {
@@ -150,14 +151,10 @@ def points_table(result: SweepResult, outcome: str) -> pd.DataFrame:
     titles = []
     for row in found.to_dict("records"):
         known = [(path, row[path]) for path in result.paths if path in found]
-        told = [f"{say.factor_words(path)} {of:g}" if _is_number(of) else str(of) for path, of in known]
+        told = [f"{say.factor_words(path)} {of:g}" if is_number(of) else str(of) for path, of in known]
         titles.append(", ".join(told) or f"point {row['point']}")
     rows = found.rename(columns={"mean": "effect"}).assign(title=titles, role="other", value=found["mean"])
     return rows.sort_values("effect", ascending=False, kind="stable").reindex(columns=ROWS).head(MOST_POINTS)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _by_arm(table: pd.DataFrame) -> list[tuple[str, Floats, Any, Any, bool]]:
@@ -201,7 +198,7 @@ def _is_count(outcome: str) -> bool:
 def _whole_ticks(ax: style.Axes, outcome: str) -> None:
     """Whole numbers alone on the axis of a count."""
     if _is_count(outcome):
-        ax.locator_params(axis="x", nbins=8, integer=True)
+        style.whole_ticks(ax.xaxis, 8)
 
 
 def _title(table: pd.DataFrame, outcome: str) -> str:

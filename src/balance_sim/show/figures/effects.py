@@ -192,8 +192,8 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         told = [f"{100 * row[part]:.1f} {part}" for part in ("fewer", "more") if row[part]] or ["all the same"]
         style.beside(ax, y, ", ".join(told), color=style.BLUE if row["role"] == "headline" else style.INK)
-    for x, words, align, colour in ((0, "fewer", "left", style.ORANGE), (50, "the same number", "center", style.QUIET),
-                                    (100, "more", "right", style.BLUE)):  # fmt: skip
+    heads = ("fewer", "left", style.ORANGE), ("the same number", "center", style.QUIET), ("more", "right", style.BLUE)
+    for x, (words, align, colour) in zip((0, 50, 100), heads, strict=True):
         ax.text(x, len(table) - 0.6, words, ha=align, va="bottom", fontsize=style.SMALL, color=style.readable(colour))
     ax.set(xlim=(0, 100), xlabel=f"% of replications, by their number of {say.COUNTER}")
     under = f"Counted {style.within(table)}, replication by replication, beside the paired control run"
@@ -239,9 +239,8 @@ def _p(value: float) -> str:
 def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Placebo effects as dots where they fall together, the event as a labelled line; a panel a family."""
     span = style.limits(table["effect"].to_numpy(float), 0.06)
-    families = list(dict.fromkeys(table["family"]))
-    for ax, family in zip(axes, families, strict=False):
-        rows = table[table["family"] == family]
+    families = list(table["family"].unique())
+    for ax, (family, rows) in zip(axes, table.groupby("family", sort=False), strict=False):
         _strip(ax, rows, span)
         count = say.plural(int((~rows["is_event"]).sum()), "placebo")
         found = f"within {rows['window'].iloc[0]} days, {count}, two-sided p = {_p(float(rows['p'].iloc[0]))}"

@@ -248,10 +248,8 @@ def _day(words: str, focal: date) -> int:
 def timeline_title(table: pd.DataFrame) -> str:
     """The finding: by how many counter-balancing agreements the told replications differ."""
     last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
-    told = "; ".join(
-        f"{why}, replication {int(row['run'])}: {say.signed(float(row['signed'] - row['signed_reference']), 0)}"
-        for why, row in last.iterrows()
-    )
+    more = (last["signed"] - last["signed_reference"]).map(lambda of: say.signed(float(of), 0))
+    told = "; ".join(last.index + ", replication " + last["run"].astype(str) + ": " + more)
     return f"Replications chosen by rule; counter-balancing agreements more than in the control run: {told}"
 
 
@@ -264,11 +262,7 @@ def timeline_title(table: pd.DataFrame) -> str:
 def draw_timeline(axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFrame) -> style.Words:
     """A panel a replication: counter-balancing agreements as they are signed in both arms, and what differs in words at
     the right."""
-    from matplotlib.ticker import MaxNLocator
-
-    chosen = list(dict.fromkeys(table["chosen"]))
-    for ax, why in zip(axes, chosen, strict=False):
-        part = table[table["chosen"] == why]
+    for ax, (why, part) in zip(axes, table.groupby("chosen", sort=False), strict=False):
         run = int(part["run"].iloc[0])
         base: dict[str, Any] = {"color": style.INK, "linewidth": 2.6, "label": say.first(part, "control")}
         ax.step(part["day"], part["signed_reference"], where="post", **base)
@@ -276,7 +270,7 @@ def draw_timeline(axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFra
         ax.step(part["day"], part["signed"], where="post", label=say.first(part, "title"), **looks)
         ax.set_title(f"{why}: replication {run}", loc="left", color=style.QUIET)
         ax.set(ylabel="counter-balancing\nagreements signed", xlim=(0, int(table["day"].max())), ylim=(0, None))
-        ax.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+        style.whole_ticks(ax.yaxis, 7)
         of_run = steps[steps["run"] == run].sort_values("day", kind="stable").to_dict("records")
         lines = [_step_words(row) for row in of_run]
         left = len(lines) - MOST_WORDS
@@ -284,7 +278,7 @@ def draw_timeline(axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFra
         words = "\n".join(lines) or "No step of any agreement differs."
         style.note(ax, words, (1.0, 1.0), (10, 0), xycoords="axes fraction", va="top")
     axes[0].legend(loc="upper left", frameon=False)
-    axes[len(chosen) - 1].set_xlabel("days after the event")
+    ax.set_xlabel("days after the event")  # of the last one
     small = "At the right: what agreements do that differs from the control run; in brackets days after the event."
     return style.Words(timeline_title(table), "", small, 92, 140)
 

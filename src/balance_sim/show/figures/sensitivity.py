@@ -83,20 +83,18 @@ def indices_title(table: pd.DataFrame) -> str:
     return f"No factor has a detectable part in the effect; largest: {factor} ({size})"
 
 
-def _shown_count(table: pd.DataFrame) -> int:
-    return min(table["factor"].nunique(), MOST_FACTORS)
-
-
 @style.figure(
     "indices", "Which factor matters how much?", indices_table,
     fits=lambda result: result.manifest.design.method in METHODS,
-    page=lambda table: style.panels(10.4, 2.7 + 0.56 * max(_shown_count(table), 2), 1, 2, sharey=True),
+    page=lambda found: style.panels(
+        10.4, 2.7 + 0.56 * max(min(found["factor"].nunique(), MOST_FACTORS), 2), 1, 2, sharey=True
+    ),
     empty="Not a Sobol or Morris design, or too few samples are finished: there are no indices to show.",
 )  # fmt: skip
 def draw_indices(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Left the effect, right the level: two bars a factor with their intervals."""
-    count, method = _shown_count(table), METHODS[say.first(table, "method")]
-    order = main_index(table[table["of"] == "effect"])["factor"].tolist()[:count]
+    method = METHODS[say.first(table, "method")]
+    order = main_index(table[table["of"] == "effect"])["factor"].tolist()[:MOST_FACTORS]
     for ax, of, words in zip(axes, ("effect", "mean"), ("effect", "level"), strict=True):
         rows = table[table["of"] == of]
         cut = _bars(ax, rows, order, list(method["bars"]))
@@ -107,7 +105,7 @@ def draw_indices(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
             edge: dict[str, Any] = {"xycoords": "axes fraction", "ha": "right", "va": "baseline", "color": style.QUIET}
             style.note(ax, "lines go on beyond the edge", (1.0, 1.0), (0, 2), **edge)
     axes[0].set_yticks(range(len(order)), [style.folded(say.factor_words(f), 26) for f in order[::-1]])
-    samples, left = int(table["samples"].iloc[0]), table["factor"].nunique() - count
+    samples, left = int(table["samples"].iloc[0]), table["factor"].nunique() - len(order)
     kind, (plain, hatched) = method["kind"].format(samples), method["bars"].values()
     small = f"{kind}; {say.outcome_words(say.first(table, 'outcome'))}. Plain bar: {plain}; hatched: {hatched}. "
     small += f"Line: 95 % CI ({method['how']}); grey bar: it holds zero"

@@ -50,10 +50,8 @@ def regret_table(played: PlayedGame) -> pd.DataFrame:
 
 def regret_title(table: pd.DataFrame) -> str:
     """The finding: whose worst regret is least, and what it is."""
-    told = [
-        f"{player}: {' or '.join(chosen['title'])} ({_size(chosen.iloc[0])})"
-        for player, chosen in table[table["choice"]].groupby("player", sort=False)
-    ]
+    players = table[table["choice"]].groupby("player", sort=False)
+    told = (f"{player}: {' or '.join(rows['title'])} ({_size(rows.iloc[0])})" for player, rows in players)
     return f"Least regret at worst under these payoffs. {'; '.join(told)}"
 
 

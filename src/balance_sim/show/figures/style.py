@@ -216,6 +216,13 @@ def share_axis(ax: Axes, words: str, top: float) -> None:
     ax.set_ylabel(words)
 
 
+def whole_ticks(axis: Any, most: int) -> None:
+    """Whole numbers alone on an axis, about so many at most."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(nbins=most, integer=True))
+
+
 def limits(values: Any, below: float, above: float | None = None, flat: float = 1.0) -> tuple[float, float]:
     """An axis that holds all finite values and 0, with so much of their span beneath and above; flat: a span for none.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -52,12 +52,17 @@ def multiples_table(result: SweepResult) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is a number, which a truth value is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _own_value(result: SweepResult, path: str) -> float:
     try:
         value = value_at(result.scenario, path)
     except LookupError:
         value = None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+    return float(value) if is_number(value) else float("nan")
 
 
 def _fifths(values: pd.Series[Any]) -> npt.NDArray[np.int64]:
