@@ -13,11 +13,9 @@ import pytest
 
 from balance_sim.evidence.data.agreements import read_agreements, read_dcad
 from balance_sim.evidence.data.dyad_sources import (
-    read_atop_dyad_years,
     read_atop_members,
     read_contiguity,
     read_cow_alliances,
-    read_mid_dyad_years,
     read_mid_participants,
     read_minimum_distance,
     read_rivalries,
@@ -36,9 +34,9 @@ EXTRACTS: dict[str, tuple[Reader, str]] = {
         READERS["accords"],
         "ccode1 signMonth signYear EIFYear type category1 endYearEstimate",
     ),
-    "nmc_state_year": (READERS["capability"], "ccode year milex cinc"),
+    "nmc_state_year": (READERS["capability"], "ccode year cinc"),
     "unga_ideal_points": (READERS["ideal"], "ccode year idealpointfp"),
-    "democracy_state_year": (READERS["democracy"], "ccode year v2x_polyarchy polity2"),
+    "democracy_state_year": (READERS["democracy"], "ccode year v2x_polyarchy"),
     "min_distance_spells": (READERS["distance"], "ccode2 year_from year_to mindist_km"),
     "contiguity_spells": (READERS["contiguity"], "ccode1 conttype stdate enddate"),
     "capitals": (READERS["capitals"], "ccode stdate enddate lat"),
@@ -50,8 +48,6 @@ EXTRACTS: dict[str, tuple[Reader, str]] = {
         READERS["cow_alliances"],
         "ccode1 dyad_st_year dyad_end_month dyad_end_year defense",
     ),
-    "atop_dyad_year": (read_atop_dyad_years, "ccode2 year defense_12"),
-    "mid_cow_directed_dyad_year": (read_mid_dyad_years, "dispnum ccode1 year dispongoing hostlev1"),
 }
 
 
@@ -93,9 +89,6 @@ def test_capabilities_as_cow_publishes_them(tmp_path: Path) -> None:
     )
     frame, report = read_nmc(put(tmp_path, text))
     assert frame["cinc"].isna().tolist() == [False, True, True]
-    assert frame["irst"].tolist() == [86398, 0, 0]  # a 0 of the source stays one
-    assert frame[["milex", "milper"]].isna().sum().tolist() == [2, 2]
-    assert frame["upop"].isna().tolist() == [True, True, False]
     assert "cinc is missing in 2 rows" in report.notes
     assert (report.first_year, report.last_year) == (2011, 2011)
 
@@ -200,10 +193,6 @@ def test_quarrels_with_open_ends_and_unknown_parts(tmp_path: Path) -> None:
         "1902-12-31",
     )
     assert [one.reason for one in report.dropped] == ["no year of start or end"]
-    dyads = "disno,dyindex,statea,stateb,strtyr,year,hihosta,hihostb\n"
-    dyads += "3,1,2,200,1902,1902,1,-9\n3,2,200,2,1902,1902,-9,1\n"
-    frame = read_mid_dyad_years(put(tmp_path, dyads)).frame
-    assert frame[["dispute", "cow_a", "cow_b", "hostility"]].values.tolist() == [[3, 2, 200, 1]]
 
 
 def test_vdem_rows_without_a_number_and_rows_twice(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def agreements_at_start(world: World, baseline: Baseline, seed: int, runs: Keys)
     busy = np.zeros((len(runs), len(world.first), len(world.ladder.names)), dtype=bool)
     under_way = known.stage < 2
     busy[known.run[under_way], known.pair[under_way], known.kind[under_way]] = True
-    known.append(unobserved_negotiations(world, baseline, busy, seed, runs))
+    known.add_rows(unobserved_negotiations(world, baseline, busy, seed, runs))
     return known
 
 
@@ -201,7 +201,7 @@ def open_talks(
     a.plain_signed = at_speed_one(a, np.arange(len(rows)))
     a.gain = _both_log_gains(world, baseline, state, view, a.run, a.pair, a.kind)
     state.busy[a.run, a.pair, a.kind] = True
-    state.accords.append(a)
+    state.accords.add_rows(a)
 
 
 def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:

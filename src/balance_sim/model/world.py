@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -36,8 +36,10 @@ from balance_sim.scenario.schema import Accord, Scenario, State
 
 def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) -> World:
     """Arrays of one arm. `scenario`: that arm's own version; grid and focal day are the same for all arms."""
-    scenario = by_audience(scenario)
-    audiences, rules = audiences_of(scenario), _rules(scenario)
+    audiences, signature = audiences_of(scenario), signal_weights(scenario, "treaty")[0]
+    scenario = by_audience(scenario, audiences.of)
+    audiences = replace(audiences, of=np.sort(audiences.of))
+    rules = _rules(scenario, signature)
     codes, parameters, kinds = scenario.codes, scenario.parameters, sorted(scenario.kinds)
     n = len(codes)
     first, second, pair_index, pair_keys = numbered(codes)
@@ -48,12 +50,13 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     experience = _signed_by_pair(scenario, codes, parameters.experience_half_life_days)
     lately = _signed_by_pair(scenario, codes, parameters.activity_half_life_days)
     record = _initial_agreements(scenario, codes, ladder.names)
+    offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence)
+    propensity = propensities(scenario.states, ladder.security)
     reached = reach(ground.distance_km, parameters.delta_km, parameters.gamma)
     projected = capability * reached
     odds_against, intent_odds, reliability = odds_by_step(scenario, grid, ground.gap, quarrel, pair_index)
+    hazards = hazards_of(scenario, audiences)
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
-    offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence) * projected
-    propensity = propensities(scenario.states, ladder.security)
     in_force = record_in_force(record, len(first), len(ladder.names))
     start = AtStart(in_force, *deepest(ladder, in_force))
     world = World(
@@ -69,13 +72,13 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         focal_day=focal_day,
         capability=capability,
         projected=projected,
-        offensive=offensive,
+        offensive=offensive * projected,
         reach=reached,
         proximity=-np.log(ground.distance_km + parameters.d0_km),
         trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
         autonomy=np.array([s.autonomy for s in scenario.states]),
         propensity=propensity,
-        frailty=shared(frailties_of(scenario, codes, pair_index)),
+        frailty=frailties_of(scenario, codes, pair_index),
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audiences.of,
         audience_names=tuple("+".join(alike) for alike in audiences.names),
@@ -91,17 +94,18 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
         signature_attention=audiences.attention["treaty"],
         openness=openness_of(scenario, pair_index),
-        hazards=hazards_of(scenario, audiences),
+        hazards=hazards,
         **vars(ground),
     )
     return with_own_terms(world, scenario.name)
 
 
-def by_audience(scenario: Scenario) -> Scenario:
+def by_audience(scenario: Scenario, of: Ints | None = None) -> Scenario:
     """The same scenario with its states ordered by audience, then code: the order of every array.
 
-    An audience's rows are then one slice. Streams are keyed by codes, so the order changes no draw."""
-    of = audiences_of(scenario).of
+    of: (n,) each state's audience, if at hand. An audience's rows are then one slice. Streams are keyed by codes, so
+    the order changes no draw."""
+    of = audiences_of(scenario).of if of is None else of
     order = sorted(range(len(scenario.states)), key=lambda i: (of[i], scenario.states[i].id))
     return scenario.model_copy(update={"states": tuple(scenario.states[i] for i in order)})
 
@@ -300,7 +304,7 @@ def _fill_with_mean(matrix: Floats) -> Floats:
     return out
 
 
-def _rules(scenario: Scenario) -> Rules:
+def _rules(scenario: Scenario, signature_weight: float) -> Rules:
     parameters = scenario.parameters
     given = {
         name: getattr(parameters, name) for name in Rules.__dataclass_fields__ if name in type(parameters).model_fields
@@ -312,7 +316,7 @@ def _rules(scenario: Scenario) -> Rules:
     return Rules(
         **given,
         equal_hostility=scenario.theory.equal_hostility,
-        signature_weight=signal_weights(scenario, "treaty")[0],
+        signature_weight=signature_weight,
         signature_half_life_days=scenario.event_kinds["treaty"].half_life_days,
         weights={name: float(weights.get(name, 0.0)) for name in sorted({*weights, *switches()})},
     )

@@ -6,29 +6,18 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from balance_sim.replications.outcomes import FILTERED, Outcome, fixed_beforehand, known_outcome
+from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, known_outcome
 
 FILE = "codebook.csv"
 COLUMNS = ["outcome", "meaning", "unit", "type", "estimator", "window_days", "direction", "kind", "group", "fixed"]
 
 
 def codebook(names: Iterable[str], meanings: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """A row an outcome, in the order of the tables.
+    """A row an outcome, in the order of the tables' columns `names`, those of filtered estimates among them.
 
-    Parameters
-    ----------
-    names : columns of the tables of outcomes, those of filtered estimates among them
-    meanings : what outcomes of the user's own are, by name without `own_`
+    estimator: of `levels` and `effects`; direction, kind: of the agreements that are counted; fixed: whether no arm can
+    change it. meanings: of outcomes of the user's own, by name without `own_`.
 
-    Returns
-    -------
-    pandas.DataFrame
-        outcome; meaning; unit; type (`count`, `share`, `continuous`); estimator (`filtered` where `levels` and
-        `effects` are of the filtered estimate, else `count`); window_days, missing without one;
-        direction and kind of the agreements that are counted; group of states; fixed, whether no arm can change it
-
-    Examples
-    --------
     >>> book = codebook(["accords_counter_30", "filtered_accords_counter_30", "own_first"], {"first": "Days to it."})
     >>> book[["outcome", "unit", "estimator"]].values.tolist()
     [['accords_counter_30', 'agreements', 'filtered'], ['own_first', 'as its author says', 'count']]
@@ -41,21 +30,16 @@ def codebook(names: Iterable[str], meanings: Mapping[str, str] | None = None) ->
 
 def _row(name: str, is_filtered: bool, meanings: Mapping[str, str]) -> dict[str, object]:  # noqa: FBT001
     row: dict[str, object] = {"outcome": name, "estimator": "filtered" if is_filtered else "count"}
-    found = known_outcome(name)
-    if found is None:  # of another version
+    if (found := known_outcome(name)) is None:  # of another version
         return row | dict.fromkeys(("meaning", "unit", "type", "direction", "kind", "group"), "") | {"fixed": False}
+    own = meanings.get(name.removeprefix("own_")) if found.measure == "own" else None
     return row | {
-        "meaning": _meaning(found, name, meanings),
-        "unit": found.unit,
-        "type": found.type.value,
+        "meaning": own or found.sentence,
+        "unit": found.declared.unit,
+        "type": found.declared.type.value,
         "window_days": found.window,
         "direction": found.direction or "",
         "kind": found.kind or "",
         "group": found.group or "",
         "fixed": fixed_beforehand(name),
     }
-
-
-def _meaning(outcome: Outcome, name: str, meanings: Mapping[str, str]) -> str:
-    own = meanings.get(name.removeprefix("own_"), "") if outcome.measure == "own" else ""
-    return own or outcome.sentence

@@ -109,9 +109,7 @@ JointDraws = Annotated[str, Field(pattern=r"^(prior|posterior):[0-9a-f]{16}$")]
 
 
 class Manifest(_Part):
-    """What decides a study's results, and what it was made with. Each key's description says what it has to be.
-
-    A key with a default is one that some version, or the other kind of study, does not write; `plain` lacks it too."""
+    """What decides a study's results, and what it was made with. What not all studies write has a default."""
 
     manifest_version: StrictInt = MANIFEST_VERSION
     study: Literal["run", "sweep"] = Field(description="`run` or `sweep`")
@@ -158,7 +156,6 @@ class Manifest(_Part):
 
     @property
     def is_sweep(self) -> bool:
-        """Whether the folder holds a sweep."""
         return self.study == "sweep"
 
     @property
@@ -168,7 +165,6 @@ class Manifest(_Part):
 
     @property
     def version(self) -> str:
-        """The balance-sim that made it."""
         return self.versions["balance_sim"]
 
     @property
@@ -177,7 +173,6 @@ class Manifest(_Part):
         return None if self.classes is None else Classes.read(self.classes)
 
     def plain(self) -> dict[str, Any]:
-        """The keys as they are stored."""
         return self.model_dump(exclude_unset=True)
 
 

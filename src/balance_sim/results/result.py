@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -19,12 +18,20 @@ from balance_sim.pool.errors import LacksOutcome, WrongRequest
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.replications.recorder import share_steps
-from balance_sim.replications.tables import EPOCH, BlockTables, dyad_effects, of_arms
+from balance_sim.replications.tables import (
+    EPOCH,
+    BlockTables,
+    column_words,
+    days_to_signature,
+    dyad_effects,
+    new_rows,
+    of_arms,
+)
 from balance_sim.results import frames
 from balance_sim.results.codebook import codebook
-from balance_sim.results.estimates import Estimates, columns_by_arm, estimates_of
+from balance_sim.results.estimates import Estimates, estimates_of
 from balance_sim.results.folder import scenario_of
-from balance_sim.results.frames import Outcomes
+from balance_sim.results.frames import DayCounts, Outcomes
 from balance_sim.results.shards import digest_of
 from balance_sim.results.store import Store, read_summary, runs_in, runs_of, warn_lacking
 from balance_sim.scenario.schema import Scenario
@@ -33,8 +40,30 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+class StudyResult:
+    """What a study of one scenario and a sweep share."""
+
+    scenario: Scenario
+    arms: tuple[str, ...]
+
+    @property
+    def reference(self) -> str:
+        """The control arm."""
+        return self.arms[0]
+
+    @property
+    def headline_arm(self) -> str | None:
+        """The arm that answers the question: the one that changes nothing, else the first after the control arm."""
+        return headline_arm(self.scenario, self.arms)
+
+    @cached_property
+    def steps(self) -> dict[str, float]:
+        """By how much one event moves an outcome that is a share, as `outcomes.least_jump` takes it."""
+        return share_steps(self.scenario)
+
+
 @dataclass(frozen=True, repr=False)
-class Result:
+class Result(StudyResult):
     """What a study of one scenario found. Frames are computed when asked for, from the block tables.
 
     Attributes
@@ -101,8 +130,8 @@ class Result:
             yield from Store(self.folder).outcomes(self.point, self.runs, names)
             return
         for runs, _ in self._stored():
-            there = {*runs.column_names}
-            yield runs if names is None else runs.select([n for n in ("run", "arm", *names) if n in there])
+            wanted = runs.column_names if names is None else ("run", "arm", *names)
+            yield runs.select([name for name in wanted if name in runs.column_names])
 
     def outcome_tables(self, names: Sequence[str] | None = None, *, own: bool = True) -> Iterator[pa.Table]:
         """Tables of some outcomes, of all if None, in the order of runs; of the study's own arms, or of extra arms."""
@@ -122,19 +151,9 @@ class Result:
     @property
     def extra(self) -> pd.DataFrame:
         """Outcomes of the extra arms; the columns that mechanisms read."""
-        return self.extra_by_run.frame(*filter(_is_read_of_extra_arms, self.extra_by_run.names))
-
-    def are_alike(self, arm: str, against: str) -> bool:
-        """Whether two arms are the same to the last digit in every outcome of every run that both have; of an extra
-        arm, in those that mechanisms read of it."""
-        extra = not {arm, against} <= {*self.arms}
-        names = [name for name in self.by_run.names if not extra or _is_read_of_extra_arms(name)]
-        for table in self._outcomes(names):
-            found = columns_by_arm(table, (arm, against))
-            one, other = found[arm], found[against]
-            if not all(np.array_equal(values, other[name], equal_nan=True) for name, values in one.items()):
-                return False
-        return True
+        known = {name: of for name in self.extra_by_run.names if (of := known_outcome(name))}
+        read = (("relations", None), ("accords", "counter"))
+        return self.extra_by_run.frame(*(name for name, of in known.items() if (of.measure, of.direction) in read))
 
     @property
     def finished(self) -> int:
@@ -143,9 +162,7 @@ class Result:
 
     @cached_property
     def outcomes(self) -> pd.DataFrame:
-        """One row a run and arm: run, arm, and a column an outcome. NaN: not by the horizon.
-
-        All of it is held in memory: `by_run` gives some outcomes at a time."""
+        """One row a run and arm: run, arm, a column an outcome; NaN: not by the horizon. In memory: see `by_run`."""
         return self.by_run.frame(*self.by_run.names)
 
     @cached_property
@@ -155,16 +172,13 @@ class Result:
         if not tables:
             return pd.DataFrame()
         whole = pa.concat_tables(tables)
-        words = [
-            field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in whole.schema
-        ]
+        words = [of.with_type(pa.string()) if pa.types.is_dictionary(of.type) else of for of in whole.schema]
         plain: pd.DataFrame = whole.cast(pa.schema(words)).to_pandas(use_threads=False)
         return plain
 
     @cached_property
     def codebook(self) -> pd.DataFrame:
-        """What every outcome is, a row each: outcome, meaning, unit, type, estimator, window_days, direction, kind,
-        group, fixed. See `results.codebook.codebook`."""
+        """What every outcome is, a row each: see `results.codebook.codebook`."""
         return codebook(self.by_run.names, self.meanings)
 
     @property
@@ -180,16 +194,6 @@ class Result:
     # -- what the study is ------------------------------------------------------------------------
 
     @property
-    def reference(self) -> str:
-        """The control arm."""
-        return self.arms[0]
-
-    @property
-    def headline_arm(self) -> str | None:
-        """The arm that answers the question: the one that changes nothing, else the first after the control arm."""
-        return headline_arm(self.scenario, self.arms)
-
-    @property
     def headline_outcome(self) -> str:
         """The outcome that answers it: counter-balancing agreements within the longest window."""
         return Outcome("accords", "counter", self.window).name
@@ -201,12 +205,10 @@ class Result:
 
     @property
     def camps(self) -> dict[str, Any]:
-        """The two camps just before the event, which `camps_*` start from: codes, energy per unit of weight,
-        and whether no configuration has less."""
+        """The two camps just before the event: codes, energy per unit of weight, and whether none has less."""
         found, world = self.worlds.camps, self.worlds.reference
         sides = [[code for code, at in zip(world.codes, found.sides, strict=True) if at == side] for side in (1, -1)]
-        energy = found.energy / weight_of_pairs(world.capability)
-        return {"camps": sides, "energy": energy, "exact": found.exact}
+        return {"camps": sides, "energy": found.energy / weight_of_pairs(world.capability), "exact": found.exact}
 
     @property
     def focal_day(self) -> int:
@@ -236,9 +238,7 @@ class Result:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the tidy tables: the same for the same inputs, whatever the workers or the order of arms.
-
-        Of the tables as they were simulated, also where they are counted again by other classes."""
+        """sha256 of the tables as simulated: the same for the same inputs, whatever the workers or order of arms."""
         return digest_of(replace(self, recount=None).blocks(), self.arms)
 
     def __repr__(self) -> str:
@@ -247,9 +247,7 @@ class Result:
         return f"<Result of {self.scenario.name}: {self.runs} replications of {arms}, seed {self.seed}, {where}>"
 
     def to_xarray(self) -> xr.Dataset:
-        """Outcomes by arm and replication, dyads, states and curves, as an xarray Dataset: `results.labelled.dataset`.
-
-        Needs the extra `notebook`.
+        """An xarray Dataset, as `results.labelled.dataset` has it. Needs the extra `notebook`.
 
         Examples
         --------
@@ -263,9 +261,8 @@ class Result:
         return dataset(self)
 
     def to_inference_data(self) -> xr.DataTree:
-        """Draws of the parameters, outcomes and effects, as ArviZ reads them: `results.labelled.inference_data`.
-
-        Needs the extra `notebook`, and a run with `draw_parameters`.
+        """Draws of the parameters, outcomes and effects of a run with `draw_parameters`, as ArviZ reads them:
+        `results.labelled.inference_data`. Needs the extra `notebook`.
 
         Examples
         --------
@@ -291,11 +288,6 @@ class Result:
         return estimates_of(self.outcome_tables(), self.arms, steps=self.steps)
 
     @cached_property
-    def steps(self) -> dict[str, float]:
-        """By how much one event moves an outcome that is a share, as `outcomes.least_jump` takes it."""
-        return share_steps(self.scenario)
-
-    @cached_property
     def levels(self) -> pd.DataFrame:
         """Tidy: arm, outcome, estimator, mean, sd, q05, q25, q50, q75, q95, mcse, n.
 
@@ -319,13 +311,12 @@ class Result:
         """Tidy filtered effects by dyad: a, b, arm, mean, mean_control, effect, mcse, lo, hi, z, n.
 
         Expected new agreements within the longest window; empty where an earlier version wrote the folder."""
-        of_dyads: pd.DataFrame = self._ties[self._ties["b"] != ""].reset_index(drop=True)
-        return of_dyads
+        return self._ties.loc[self._ties["b"] != ""].reset_index(drop=True)
 
     @cached_property
     def states(self) -> pd.DataFrame:
         """Tidy filtered effects by state: state, arm, mean, mean_control, effect, mcse, lo, hi, z, n."""
-        of_states: pd.DataFrame = self._ties[self._ties["b"] == ""].drop(columns="b")
+        of_states = self._ties.loc[self._ties["b"] == ""].drop(columns="b")
         return of_states.rename(columns={"a": "state"}).reset_index(drop=True)
 
     @cached_property
@@ -335,7 +326,7 @@ class Result:
             sums = Store(self.folder).dyads(self.point, self.runs)
         return dyad_effects(sums, self.arms)
 
-    def curves(self, direction: str | None = "counter") -> dict[str, npt.NDArray[np.int16]]:
+    def curves(self, direction: str | None = "counter") -> dict[str, DayCounts]:
         """(runs, days) counts of new security agreements by day after the focal date, an array an arm."""
         parts = [*self._curves(direction)]
         nothing = np.zeros((0, len(frames.day_axis(self.horizon))), np.int16)
@@ -345,23 +336,31 @@ class Result:
         """Tidy: arm, day, mean, q05 ... q95 of the agreements made by then, n."""
         return frames.fan(self._curves(direction), self.horizon)
 
-    def _curves(self, direction: str | None) -> Iterator[dict[str, npt.NDArray[np.int16]]]:
+    def _curves(self, direction: str | None) -> Iterator[dict[str, DayCounts]]:
+        """The same of each block; direction None: of all."""
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
+        days = frames.day_axis(self.horizon)
         for runs, accords in self.blocks():
-            numbers = np.unique(runs["run"].to_numpy()).astype(np.int64)
-            yield frames.cumulative(accords, numbers, self.arms, direction, self.focal_day, self.horizon, kinds)
+            new = new_rows(accords, self.focal_day) & np.isin(column_words(accords, "kind"), kinds)
+            if direction is not None:
+                new &= column_words(accords, "direction") == direction
+            numbers, arm_of = np.unique(runs["run"].to_numpy()), column_words(accords, "arm")
+            row = np.searchsorted(numbers, accords["run"].to_numpy())
+            day = np.searchsorted(days, days_to_signature(accords, self.focal_day))
+            out = {arm: np.zeros((len(numbers), len(days) + 1), np.int16) for arm in self.arms}
+            for arm, counts in out.items():
+                rows = new & (arm_of == arm)
+                np.add.at(counts, (row[rows], day[rows]), 1)
+            yield {arm: counts[:, :-1].cumsum(axis=1, dtype=np.int16) for arm, counts in out.items()}
 
     @classmethod
     def open(cls, folder: Path | str, runs: int | None = None) -> Self:
-        """A study read back from its folder; `runs` cuts it to the first so many.
-
-        Where replications that were asked for are lacking, by an interruption or a loss, a warning says how many."""
+        """A study read back, cut to the first `runs`; a warning says how many replications asked for are lacking."""
         store = Store(Path(folder))
         manifest = store.manifest()
         if manifest.is_sweep:
             raise WrongRequest(f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))")
-        scenario = scenario_of(manifest)
-        timing = (read_summary(Path(folder)) or {}).get("timing")
+        scenario, timing = scenario_of(manifest), (read_summary(store.folder) or {}).get("timing")
         wanted = manifest.runs if runs is None else min(manifest.runs, runs)
         warn_lacking(store, [0], wanted)
         return cls(
@@ -379,18 +378,6 @@ class Result:
         )
 
 
-def _is_read_of_extra_arms(name: str) -> bool:
-    """Whether mechanisms read an outcome of the extra arms."""
-    found = known_outcome(name)
-    return found is not None and (found.measure, found.direction) in (
-        ("relations", None),
-        ("accords", "counter"),
-    )
-
-
 def open_result(folder: Path | str, runs: int | None = None) -> Result:
     """A study read back from its folder: see `Result.open`."""
     return Result.open(folder, runs)
-
-
-__all__ = ["Result", "open_result"]

@@ -192,7 +192,7 @@ def is_own(outcome: str) -> bool:
 
 
 def _is_count(outcome: str) -> bool:
-    return (found := known_outcome(outcome)) is not None and found.type is OutcomeType.COUNT
+    return (found := known_outcome(outcome)) is not None and found.declared.type is OutcomeType.COUNT
 
 
 def _whole_ticks(ax: style.Axes, outcome: str) -> None:
@@ -323,4 +323,4 @@ def draw_course(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> st
 def _unit(outcome: str) -> str:
     if is_own(outcome):
         return say.outcome_words(outcome)
-    return found.unit if (found := known_outcome(outcome)) is not None else ""
+    return found.declared.unit if (found := known_outcome(outcome)) is not None else ""

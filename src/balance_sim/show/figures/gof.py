@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.gof import GoodnessOfFit, Residuals
-from balance_sim.replications.gof import GofComparison, StateRow, Statistic
+from balance_sim.replications.gof import GofComparison, Statistic
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.terminal import table, wrapped
@@ -103,7 +103,7 @@ def gof_lines(study: GoodnessOfFit) -> list[str]:
     for row in found.states[:STATES_SHOWN]:
         observed, mean, low, high = map(say.number, _numbers(row))
         mark = "" if row.low <= row.observed <= row.high else " *"
-        name = f"  {say.printable(study.names.get(row.code, row.code))[:31]}"
+        name = f"  {say.printable(study.names.get(row.name, row.name))[:31]}"
         out.append(_row(name, observed, mean, f"{low} to {high}", mark))
     if (left := len(found.states) - STATES_SHOWN) > 0:
         out.append(f"  {left} states nearer to what is simulated: --json")
@@ -182,7 +182,7 @@ LOGS = ("triads", "shared_partners")
 NUMBERS = ["observed", "mean", "q05", "q95"]
 
 
-def _numbers(one: Statistic | StateRow) -> tuple[float, ...]:
+def _numbers(one: Statistic) -> tuple[float, ...]:
     """NUMBERS of a statistic or a state."""
     return one.observed, one.mean, one.low, one.high
 
@@ -319,8 +319,8 @@ MOST = 30
 def gof_states_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a state, the furthest from the simulated mean first."""
     found = study.comparison
-    names = {one.code: say.printable(study.names.get(one.code, one.code)) for one in found.states}
-    rows = [(one.code, names[one.code], *_numbers(one)) for one in found.states]
+    names = {one.name: say.printable(study.names.get(one.name, one.name)) for one in found.states}
+    rows = [(one.name, names[one.name], *_numbers(one)) for one in found.states]
     table = pd.DataFrame(rows, columns=["state", "name", *NUMBERS])
     return table.assign(span=span_words(found), replications=found.replications)
 
