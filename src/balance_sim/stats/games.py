@@ -107,7 +107,8 @@ def pure_equilibria(payoffs: Floats) -> Bools:
     >>> np.argwhere(pure_equilibria(dilemma)).tolist()
     [[1, 1]]
     """
-    return np.logical_and.reduce([best_replies(payoffs, player) for player in range(number_of_players(payoffs))])
+    each = [best_replies(payoffs, player) for player in range(number_of_players(payoffs))]
+    return np.asarray(np.logical_and.reduce(each))
 
 
 def expected_payoffs(payoffs: Floats, mixed: Sequence[Floats], player: int, other: int | None = None) -> Floats:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -222,7 +223,7 @@ def morris_effects(before: Floats, after: Floats, step: Floats) -> MorrisEffects
         effect, here = every[:, at].mean(axis=1), every[:, at]
         own = own_noise(here) / runs  # in the spread over trajectories already
         known = np.array([own.mean() / t] * 2 + [0.0])
-        halves = _half_widths(lambda chosen, here=here: _morris_of(here[:, chosen]), runs, known)
+        halves = _half_widths(partial(_morris_of, here), runs, known)
         mean, _, low, high = mean_interval(effect)
         mu.append(_widened(Index(mean, low, high), halves[0]))
         mean, _, low, high = mean_interval(np.abs(effect))
@@ -233,8 +234,9 @@ def morris_effects(before: Floats, after: Floats, step: Floats) -> MorrisEffects
     return MorrisEffects(mu, size, spread, t)
 
 
-def _morris_of(every: Floats) -> Floats:
-    """Mean effect, mean size, and variance of true effects, of (T, R) elementary effects."""
+def _morris_of(all_runs: Floats, chosen: Ints) -> Floats:
+    """Mean effect, mean size, and variance of true effects, from some of the runs of (T, R) elementary effects."""
+    every = all_runs[:, chosen]
     effect = every.mean(axis=1)
     true = effect.var(ddof=1) - own_noise(every).mean() / every.shape[1] if len(effect) > 1 else 0.0
     return np.array([effect.mean(), np.abs(effect).mean(), true])
@@ -318,7 +320,8 @@ def variance_split(y: Floats) -> VarianceSplit:
     """
     points, runs = y.shape
     if points < 2 or runs < 2:
-        return VarianceSplit(*[Index(float("nan"))] * 3, points, runs)
+        nothing = Index(float("nan"))
+        return VarianceSplit(nothing, nothing, nothing, points, runs)
     seen, chance = (float(one) for one in _split(y))
     share = seen / (seen + chance) if seen + chance > 0 else float("nan")
     if points < FEW_POINTS or runs < 3:

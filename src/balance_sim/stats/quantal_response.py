@@ -147,27 +147,18 @@ def _solve(matrix: Floats, right: Floats) -> Floats:
 def quantal_response(payoffs: Floats, precisions: npt.ArrayLike) -> tuple[Floats, ...]:
     """Probabilities of the logit quantal response equilibrium on the branch from uniform play.
 
-    Parameters
-    ----------
-    payoffs
-        (k_1, ..., k_n, n). They are not scaled: payoffs twice as large at half the precision give the same.
-    precisions
-        (L,) numbers from 0, in any order, per unit of payoff.
-
-    Returns
-    -------
-    tuple of Floats
-        One array (L, k_i) for each player. Where the branch turns back and passes a precision more than once, the first
-        passage from uniform play. NaN where the branch could not be followed so far.
-
-    Notes
-    -----
     A player's best reply beats a strategy worse by d with odds exp(L d). Games in which strategies or players can be
     swapped keep this symmetry at any precision, also where a Nash equilibrium without it exists.
 
-    References
+    Parameters
     ----------
-    McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38; Turocy 2005, Games and Economic Behavior 51: 243-263.
+    payoffs : (k_1, ..., k_n, n), not scaled: payoffs twice as large at half the precision give the same
+    precisions : (L,) numbers from 0, in any order, per unit of payoff
+
+    Returns
+    -------
+    One array (L, k_i) for each player; of a precision that the branch passes more than once, the first passage from
+    uniform play; NaN where the branch could not be followed so far
 
     Examples
     --------

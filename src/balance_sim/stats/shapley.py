@@ -15,10 +15,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def shapley(worth: Floats) -> Floats:
-    """Shapley values of k players, (..., 2^k) to (..., k).
+    """Shapley values of k players, (..., 2^k) to (..., k). They sum to worth[..., -1] - worth[..., 0].
 
-    worth[..., m] is what the coalition of the players whose bits are set in m is worth. The values of a game
-    sum to worth[..., -1] - worth[..., 0]. Raises ValueError for a number of coalitions that is no power of two.
+    worth[..., m]: of the coalition of the players whose bits are set in m. ValueError where they are no power of two.
 
     Examples
     --------

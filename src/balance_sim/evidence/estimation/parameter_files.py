@@ -204,7 +204,7 @@ def calibration_record(
         each = zip(found.states, values, np.sqrt(variance), strict=True)
         return {code: estimate(value, one) for code, value, one in each}
 
-    factor, shape = found.factor, found.shape
+    factor, (shape, _) = found.factor, found.gamma
     dyads = {
         f"{found.states[i]}-{found.states[j]}": [short(factor[i, j]), short(shape[i, j])]
         for i, j in zip(*np.triu_indices(len(found.states), 1), strict=True)
