@@ -147,19 +147,16 @@ def test_logit_agrees_with_statsmodels() -> None:
     columns = ("ln_size", "ln_distance", "ln_earlier")
     fit = baselines.fit_logit(rows, columns, ridge=0.0)
     oracle = api.Logit(rows.y, api.add_constant(rows.x[list(columns)].to_numpy())).fit(disp=0)
-    table = fit.table()
-    assert table["raw"].to_numpy() == pytest.approx(oracle.params[1:], rel=1e-6)
-    assert (table["standard_error"] / fit.scale).to_numpy() == pytest.approx(oracle.bse[1:], rel=1e-5)
+    assert fit.coefficient[:-1] / fit.scale == pytest.approx(oracle.params[1:], rel=1e-6)
+    assert np.sqrt(np.diag(fit.covariance))[:-1] / fit.scale == pytest.approx(oracle.bse[1:], rel=1e-5)
     assert fit.log_likelihood == pytest.approx(oracle.llf, rel=1e-9)
 
 
 def test_logit_recovers_its_truth_and_finds_nothing_where_nothing_is() -> None:
     """Each of four estimates within 4 standard errors: fails falsely in 3 of 10,000; a sign error is seen."""
-    table = baselines.fit_logit(made_rows(2), ("ln_size", "ln_distance", "ln_earlier", "war"), ridge=0.0).table()
-    found = table.set_index("column")
-    for column, truth in (("ln_size", 1.0), ("ln_distance", -0.8), ("ln_earlier", 1.2), ("war", 0.0)):
-        error = found.loc[column, "standard_error"] * found.loc[column, "raw"] / found.loc[column, "per_sd"]
-        assert abs(found.loc[column, "raw"] - truth) < 4 * error
+    found = baselines.fit_logit(made_rows(2), ("ln_size", "ln_distance", "ln_earlier", "war"), ridge=0.0)
+    error = np.sqrt(np.diag(found.covariance))[:-1] / found.scale
+    assert (np.abs(found.coefficient[:-1] / found.scale - [1.0, -0.8, 1.2, 0.0]) < 4 * error).all()
 
 
 def test_baselines_are_ranked_as_the_truth_ranks_them() -> None:
@@ -204,15 +201,15 @@ def test_boosted_trees_find_an_interaction_that_the_logit_cannot() -> None:
     y = (np.random.default_rng(7).random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float).to_numpy()
     crossed = PairYears(rows.year, rows.a, rows.b, y, rows.exposure, rows.x)
     train, test = crossed.within(2000, 2007), crossed.within(2008, 2009)
-    trees, plain = baselines.boosted_trees(train)(test), baselines.logit(train)(test)
+    trees, plain = baselines.boosted_trees(train)(test), baselines.BASELINES["logit"](train)(test)
     assert auc(trees, test.y) > 0.7
     assert auc(plain, test.y) < 0.6
 
 
 def test_blanks_do_not_break_a_logit_and_one_outcome_does() -> None:
     rows = made_rows(8, hole=0.3)
-    p = baselines.logit(rows)(rows)
+    p = baselines.BASELINES["logit"](rows)(rows)
     assert np.isfinite(p).all()
     never = PairYears(rows.year, rows.a, rows.b, np.zeros_like(rows.y), rows.exposure, rows.x)
     with pytest.raises(DataError, match="no agreement, or nothing else"):
-        baselines.logit(never)
+        baselines.BASELINES["logit"](never)

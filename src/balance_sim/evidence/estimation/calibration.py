@@ -426,6 +426,12 @@ def level_variance(yearly: Floats, expected: Floats, memory: float) -> float:
     return mixing_variance(np.array(seen), np.array(ahead)) if len(seen) >= FIRST_LEVELS else 0.0
 
 
+def forecast_from(record: OwnRecord, prior: Prior, form: Form, origin: int) -> tuple[Choices, Floats]:
+    """The dyads of a year and their `forecast` by a calibration on the years before it. Raises DataError."""
+    ahead = record.within(origin, origin).choices
+    return ahead, forecast(calibrate(record.within(origin - form.window, origin - 1), prior, form), ahead)
+
+
 def forecast(found: CalibrationPosterior, ahead: Choices) -> Floats:
     """(N,) probability that each dyad signs anything in the year: factors and level integrated over."""
     rate = JointLikelihood(ahead, found.classes).rates(found.at)

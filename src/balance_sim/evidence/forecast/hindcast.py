@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -24,14 +25,8 @@ from balance_sim.evidence.estimation.features import PairYears, pair_years
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.looking_ahead import LookingAhead
 from balance_sim.evidence.estimation.parameter_files import data_used
-from balance_sim.evidence.estimation.varying_intercepts import (
-    DyadFrailty,
-    chances_ahead,
-    dyad_frailty,
-    fit_at,
-    memory_of,
-)
-from balance_sim.evidence.forecast.baselines import fit_baselines
+from balance_sim.evidence.estimation.varying_intercepts import chances_ahead, dyad_frailty, fit_at, memory_of
+from balance_sim.evidence.forecast.baselines import fit_baselines, rolling_origin
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.score import BINS, WAYS, ForecastWay, Scores, finite, score_forecasts
 from balance_sim.replications.gof import Agreements, Span, from_table
@@ -198,11 +193,7 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
             as_fitted = _scored(plan, {"base_rate": p["base_rate"], "model": still}, ahead)["model"]
     if "simulated_forward" in plan.ways:
         say(STEPS[3])
-        start = fit_at(found, record, plan.last + 1, memory, plan.window) if plan.drift else found
-        factors = None
-        if plan.drift and plan.pair_variance > 0:
-            factors = dyad_frailty(start, record, plan.last + 1, plan.window, plan.pair_variance)
-        model, frozen, there = _forward(plan, start, factors, history, rows)
+        model, frozen, there = _forward(plan, found, record, memory, history, rows)
         made["simulated_forward"] = {"model": model, **{k: of(frozen) for k, of in base.items()}}, there
         lost = len(ahead.y) - len(there.y)
         notes += (f"simulated_forward: {lost} dyads and years with a state that joined later left out",)
@@ -226,9 +217,7 @@ def _scored(plan: HindcastPlan, p: Mapping[str, Floats], rows: PairYears) -> dic
     return score_forecasts(p, rows.y, rows.pair, resamples=plan.resamples, seed=plan.seed)
 
 
-def _fitted(
-    plan: HindcastPlan, record: Choices, last: int, look: LookingAhead | None = None, *, signs: bool
-) -> WeightFit:
+def _fitted(plan: HindcastPlan, record: Choices, last: int, look: LookingAhead | None, *, signs: bool) -> WeightFit:
     """The model fitted on the window that ends with a year. signs: of weights as theory has them."""
     since = max(plan.first, last - plan.window + 1)
     past = record.within(since, last)
@@ -257,33 +246,28 @@ def _refitted(
     plan: HindcastPlan, record: Choices, rows: PairYears, memory: float, look: LookingAhead | None
 ) -> dict[str, Floats]:
     """Model and baselines one year ahead, all of them fitted anew for each year on the window before it."""
-    parts: dict[str, list[Floats]] = {}
+    ours = []
     for year in range(plan.last + 1, plan.until + 1):
         found = _fitted(plan, record, year - 1, look, signs=True)
         known = _as_fitted(plan, record.within(plan.first, year), found, look)
-        ours = _followed(plan, found, known, memory, year, year)
-        parts.setdefault("model", []).append(ours)
-        base = fit_baselines(rows.within(plan.first, year - 1), plan.baselines, plan.window)
-        for name, predict in base.items():
-            parts.setdefault(name, []).append(predict(rows.within(year, year)))
-    return {name: np.concatenate(part) for name, part in parts.items()}
+        ours.append(_followed(plan, found, known, memory, year, year))
+    past = rows.within(plan.first, plan.until)
+    base = partial(fit_baselines, names=plan.baselines, window=plan.window)
+    return {"model": np.concatenate(ours), **rolling_origin(past, plan.last + 1, plan.until, base)[1]}
 
 
 def _forward(
-    plan: HindcastPlan, found: WeightFit, factors: DyadFrailty | None, history: History, rows: PairYears
+    plan: HindcastPlan, found: WeightFit, record: Choices, memory: float, history: History, rows: PairYears
 ) -> tuple[Floats, PairYears, PairYears]:
     """The model's chances run forward; the rows with what was known at the origin; and the rows to score."""
     origin = plan.last + 1
-    run = simulate_forward(
-        found,
-        history,
-        origin,
-        plan.until,
-        runs=plan.runs,
-        seed=plan.seed,
-        persistence=plan.persistence if plan.drift else 1.0,
-        factors=factors,
-    )
+    how: dict[str, Any] = {"runs": plan.runs, "seed": plan.seed}
+    if plan.drift:
+        found = fit_at(found, record, origin, memory, plan.window)
+        how["persistence"] = plan.persistence
+        if plan.pair_variance > 0:
+            how["factors"] = dyad_frailty(found, record, origin, plan.window, plan.pair_variance)
+    run = simulate_forward(found, history, origin, plan.until, **how)
     ahead, first = rows.within(origin, plan.until), rows.within(origin, origin)
     chance = run.chance[ahead.year - origin, ahead.a, ahead.b]
     place = {int(pair): k for k, pair in enumerate(first.pair)}
@@ -360,18 +344,9 @@ def _observed(
     """What was signed, between states that were there at the origin; and how many others there were."""
     frame = history.accords
     dated = (frame["signed"] >= pd.Timestamp(span.first)) & (frame["signed"] < pd.Timestamp(span.stop))
-    frame = frame[dated & frame["kind"].isin(kinds) & ~frame["multilateral"].astype(bool)]
-    iso3 = np.array(history.iso3)
+    frame = frame[dated & frame["kind"].isin(kinds) & ~frame["multilateral"].astype(bool)].reset_index(drop=True)
     exact = frame["precision"] == "day" if "precision" in frame else pd.Series(True, index=frame.index)
-    named = pd.DataFrame(
-        {
-            "run": 0,
-            "a": iso3[frame["a"].to_numpy(dtype=np.int64)],
-            "b": iso3[frame["b"].to_numpy(dtype=np.int64)],
-            "kind": frame["kind"].to_numpy(),
-            "signed": frame["signed"].to_numpy(),
-            "in_force": frame["in_force"].where(exact).to_numpy(),
-        }
-    )
+    sides = {side: np.array(history.iso3)[frame[side].to_numpy(dtype=np.int64)] for side in ("a", "b")}
+    named = frame[["kind", "signed"]].assign(run=0, **sides, in_force=frame["in_force"].where(exact))
     there = named["a"].isin(scenario.codes) & named["b"].isin(scenario.codes)
     return from_table(named[there], scenario.codes), int((~there).sum())
