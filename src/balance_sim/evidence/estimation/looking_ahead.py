@@ -1,13 +1,13 @@
 """Terms that follow from a fit: what an agreement would call forth, and how many talks a state has under way.
 
-`foresight` and `talks_budget` (model/willingness.py) read the model's own rates, and those depend on the weights that
-are to be fitted. So the other terms are fitted first; their rates give the two terms; all are fitted with these; and so
-on until the new weights settle: nested pseudo-likelihood (Aguirregabiria, Mira 2007, Econometrica 75(1): 1-53). Its
-fixed point is a quantal response equilibrium (McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38). Once a
-weight turns back, terms move half way (relaxation: Kasahara, Shimotsu 2012, Econometrica 80(5)).
+`foresight` and `talks_budget` (model/willingness.py) read the model's own rates, which depend on the weights that are
+to be fitted. So the other terms are fitted first; their rates give the two terms; all are fitted with these; and so on
+until the new weights settle: nested pseudo-likelihood (Aguirregabiria, Mira 2007, Econometrica 75(1): 1-53). Its fixed
+point is a quantal response equilibrium (McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38). Once a weight
+turns back, terms move half way (relaxation: Kasahara, Shimotsu 2012, Econometrica 80(5)).
 
-Talks are not on record. What stands for them is their expected number on the first day of the year, and for what a
-state has as a rule the mean over its years so far, the present one included. Nothing of a later year goes into them."""
+For talks, which are not on record, stands their expected number on the first day of the year, and for what a state has
+as a rule the mean over its years so far."""
 
 from __future__ import annotations
 

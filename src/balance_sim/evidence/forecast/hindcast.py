@@ -7,7 +7,7 @@ of dyads follow what is known as the years pass (`varying_intercepts`, `dyad_fra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -70,7 +70,7 @@ class HindcastPlan(Strict):
 
 
 def read_hindcast_plan(path: Path | str) -> HindcastPlan:
-    """A plan from a YAML file. Raises ScenarioError with everything that is wrong in it."""
+    """A plan from a YAML file. Raises ScenarioError."""
     return read_plan(HindcastPlan, path, "hindcast", rules=_between_keys)
 
 
@@ -98,9 +98,8 @@ def stored_plan(values: Mapping[str, object], path: Path) -> HindcastPlan:
 
 @dataclass(frozen=True)
 class Hindcast:
-    """memory: what a year counts beside the one after it. as_fitted: the model one year ahead with everything
-    as at the end of the fit; None where that is the forecast itself. scores: way -> forecast -> scores.
-    calibration: of the model. notes: what was left out, and why. data: the files that were read."""
+    """memory: what a year counts beside the one after it. as_fitted: the model one year ahead with everything as at the
+    end of the fit; None where that is the forecast itself. scores: way -> forecast -> scores."""
 
     plan: HindcastPlan
     fit: WeightFit
@@ -114,21 +113,17 @@ class Hindcast:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON: way -> forecast -> scores, then `about`."""
-        out: dict[str, Any] = {
+        ways = {
             way: {name: finite(one.as_dict()) for name, one in scores.items()} for way, scores in self.scores.items()
         }
-        out["about"] = {
+        about = {
             "fitted": list(self.fit.years),
             "forecast": [self.plan.last + 1, self.plan.until],
             "runs": self.plan.runs,
             "seed": self.plan.seed,
             "plan": self.plan.model_dump(),
             "weights": self.fit.weights,
-            "standard_errors": {
-                name: float(error)
-                for name, error in zip(self.fit.names, self.fit.standard_error, strict=True)
-                if name in self.fit.weights
-            },
+            "standard_errors": {name: float(error) for name, _, error in self.fit.table if "." not in name},
             "data": list(self.data),
             "memory": self.memory,
             "one_year_ahead_as_fitted": None if self.as_fitted is None else finite(self.as_fitted.as_dict()),
@@ -136,7 +131,7 @@ class Hindcast:
             "log_skill_by_year": self.by_year,
             "notes": list(self.notes),
         }
-        return out
+        return {**ways, "about": about}
 
 
 def read_history(plan: HindcastPlan, data: Path | str, outcomes: Path | str | None = None) -> History:
@@ -170,6 +165,7 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
     look = LookingAhead(history) if plan.looking_ahead else None
     if not (np.array_equal(every.a, rows.a) and np.array_equal(every.b, rows.b)):
         raise AssertionError("the model and its baselines look at other dyads")
+    scored = partial(score_forecasts, resamples=plan.resamples, seed=plan.seed)
     say(STEPS[1])
     found = _fitted(plan, every, plan.last, look, signs=True)
     record = _as_fitted(plan, every, found, look)
@@ -183,14 +179,12 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
         if plan.refit == "yearly":
             p = _refitted(plan, every, rows, memory, look)
         else:
-            p = {
-                "model": _followed(plan, found, record, memory, plan.last + 1, plan.until),
-                **{name: predict(ahead) for name, predict in base.items()},
-            }
+            p = {"model": _followed(plan, found, record, memory, plan.last + 1, plan.until)}
+            p |= {name: predict(ahead) for name, predict in base.items()}
         made["one_year_ahead"] = p, ahead
         if plan.drift or plan.refit == "yearly":
             still = found.chances(record.within(plan.last + 1, plan.until))
-            as_fitted = _scored(plan, {"base_rate": p["base_rate"], "model": still}, ahead)["model"]
+            as_fitted = scored({"base_rate": p["base_rate"], "model": still}, ahead.y, ahead.pair)["model"]
     if "simulated_forward" in plan.ways:
         say(STEPS[3])
         model, frozen, there = _forward(plan, found, record, memory, history, rows)
@@ -203,7 +197,7 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
         fit=found,
         memory=memory,
         as_fitted=as_fitted,
-        scores={way: _scored(plan, p, of) for way, (p, of) in made.items()},
+        scores={way: scored(p, of.y, of.pair) for way, (p, of) in made.items()},
         calibration={
             way: reliability_table(p["model"], of.y)[[*BINS]].to_dict("records") for way, (p, of) in made.items()
         },
@@ -211,10 +205,6 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
         notes=(*notes, *history.notes),
         data=tuple(data_used(history)),
     )
-
-
-def _scored(plan: HindcastPlan, p: Mapping[str, Floats], rows: PairYears) -> dict[str, Scores]:
-    return score_forecasts(p, rows.y, rows.pair, resamples=plan.resamples, seed=plan.seed)
 
 
 def _fitted(plan: HindcastPlan, record: Choices, last: int, look: LookingAhead | None, *, signs: bool) -> WeightFit:
@@ -281,19 +271,19 @@ def _forward(
 def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict[str, float]]:
     """Log skill over the base rate, year by year."""
     out = {}
-    for year in np.unique(rows.year):
+    for year in map(int, np.unique(rows.year)):
         now = rows.year == year
         base = log_score(forecasts["base_rate"][now], rows.y[now])
-        out[int(year)] = {name: float(1 - log_score(p[now], rows.y[now]) / base) for name, p in forecasts.items()}
+        out[year] = {name: float(1 - log_score(p[now], rows.y[now]) / base) for name, p in forecasts.items()}
     return out
 
 
 @dataclass(frozen=True)
 class Forward:
-    """The networks of a hindcast: what the forward simulation signs after the fit's last year, and what was signed.
+    """What the forward simulation signs after the fit's last year, and what was signed.
 
-    scenario: the record on 1 January after the fit's last year, as it is run forward. observed, simulated: the
-    agreements of the kinds fitted, between its states, of the years forecast; kinds: those."""
+    scenario: the record on 1 January after that year. observed, simulated: the agreements of the kinds fitted, between
+    its states, of the years forecast."""
 
     scenario: Scenario
     span: Span
@@ -338,9 +328,7 @@ def forward_networks(plan: HindcastPlan, history: History, *, runs: int, seed: i
     return Forward(scenario, span, tuple(found.kinds), observed, simulated, (*notes, *history.notes))
 
 
-def _observed(
-    history: History, scenario: Scenario, kinds: list[str] | tuple[str, ...], span: Span
-) -> tuple[Agreements, int]:
+def _observed(history: History, scenario: Scenario, kinds: Sequence[str], span: Span) -> tuple[Agreements, int]:
     """What was signed, between states that were there at the origin; and how many others there were."""
     frame = history.accords
     dated = (frame["signed"] >= pd.Timestamp(span.first)) & (frame["signed"] < pd.Timestamp(span.stop))

@@ -30,6 +30,8 @@ from balance_sim.stats.scores import (
 )
 
 MODEL = "model"
+SCORES = ("brier", "log_score", "auc", "average_precision")
+SKILLS = ("brier_skill", "log_skill", "auc_gain", "average_precision_gain")
 GAINS = ("brier_skill", "log_skill", "auc", "average_precision")
 DETECTION = 2.80
 """Normal quantiles 0.975 and 0.8 added: an effect of this many standard errors is seen 8 times in 10."""
@@ -55,10 +57,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Scores:
-    """One forecast's scores and, against the reference, its skills. Differences in AUC and average precision are plain
-    differences. `detectable`: smallest true log skill that this sample would show 8 times in 10. `model_gains`: by
-    measure of GAINS, how much better the forecast named `model` is than this one, from the same resamples; none for the
-    model itself."""
+    """One forecast's scores (brier: mean squared error, Brier 1950, Monthly Weather Review 78: 1-3) and, against the
+    reference, its skills, 1 - score / reference; of AUC and average precision plain differences. detectable: smallest
+    true log skill that this sample would show 8 times in 10. model_gains: by measure of GAINS, how much better the
+    forecast named `model` is than this one, from the same resamples; none for the model itself."""
 
     n: int
     events: int
@@ -127,15 +129,10 @@ def score_forecasts(
     clusters = int(cluster.max()) + 1 if len(cluster) else 0
     carry = carrying(y, cluster)
     rankings = {name: Ranking(p, y) for name, p in given.items()}
-    losses = {  # rows, squared error and surprise summed by dyad
-        name: np.array(
-            [
-                np.bincount(cluster, weights=part, minlength=clusters)
-                for part in (np.ones_like(p), (p - y) ** 2, surprise(p, y))
-            ]
-        )
-        for name, p in given.items()
-    }
+    losses = {}  # rows, squared error and surprise summed by dyad
+    for name, p in given.items():
+        parts = np.ones_like(p), (p - y) ** 2, surprise(p, y)
+        losses[name] = np.array([np.bincount(cluster, part, clusters) for part in parts])
 
     def measures(weight: Floats) -> dict[str, Floats]:
         """Brier, log score, AUC, average precision with a weight for each dyad."""
@@ -152,8 +149,9 @@ def score_forecasts(
     over_drawn = {name: _over(drawn[name], drawn[reference]) for name in given}
     out = {}
     for name, p in given.items():
-        skills = [Interval.of(over[name][k], over_drawn[name][:, k], carry) for k in range(4)]
-        scores = [float(one) for one in whole[name]]
+        values: dict[str, Any] = dict(zip(SCORES, map(float, whole[name]), strict=True))
+        for k, of in enumerate(SKILLS):
+            values[of] = Interval.of(over[name][k], over_drawn[name][:, k], carry)
         gains = {}
         if MODEL in given and name != MODEL:
             gap, gaps = over[MODEL] - over[name], over_drawn[MODEL] - over_drawn[name]
@@ -163,15 +161,8 @@ def score_forecasts(
             events=int(y.sum()),
             expected=float(p.sum()),
             clipped=int(((p < FLOOR) | (p > 1 - FLOOR)).sum()),
-            brier=scores[0],
-            log_score=scores[1],
-            auc=scores[2],
-            average_precision=scores[3],
-            brier_skill=skills[0],
-            log_skill=skills[1],
-            auc_gain=skills[2],
-            average_precision_gain=skills[3],
-            detectable=DETECTION * skills[1].standard_error,
+            **values,
+            detectable=DETECTION * values["log_skill"].standard_error,
             model_gains=gains,
         )
     return out
@@ -200,16 +191,7 @@ WAYS: tuple[ForecastWay, ...] = get_args(ForecastWay)
 FILE = "hindcast.json"
 LARGEST = 64 << 20  # bytes that are read at most
 MEASURES = ("log_skill", "brier_skill", "average_precision_gain", "auc_gain")
-COUNTS = (
-    "n",
-    "events",
-    "expected",
-    "brier",
-    "log_score",
-    "auc",
-    "average_precision",
-    "minimum_detectable_log_skill",
-)
+COUNTS = ("n", "events", "expected", *SCORES, "minimum_detectable_log_skill")
 BINS = ("low", "high", "n", "expected", "happened")
 FORMS = {
     "plan": dict, "weights": dict, "standard_errors": dict, "log_skill_by_year": dict, "data": list, "notes": list,
