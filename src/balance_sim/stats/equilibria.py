@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, combinations, pairwise, product
+from itertools import accumulate, combinations, groupby, pairwise, product
+from math import prod
 
 import numpy as np
 
@@ -105,10 +106,11 @@ def nash_equilibria(payoffs: Floats) -> Equilibria:
     sizes = payoffs.shape[:-1]
     axes = tuple(range(players))
     low, high = payoffs.min(axis=axes), payoffs.max(axis=axes)
-    scaled = (payoffs - low) / np.where(high > low, high - low, 1.0)
-    for player in range(players):  # a tie by rounding is a tie
-        tied = best_replies(payoffs, player).all()
-        scaled[..., player] = 0.5 if tied else scaled[..., player]
+    width = np.where(high > low, high - low, 1.0)
+    scaled = (payoffs - low) / width
+    for player in range(players):
+        if best_replies(payoffs, player).all():  # a tie by rounding is a tie
+            scaled[..., player] = 0.5
     left = undominated(scaled, mixed=players > 2)
     reduced = scaled[np.ix_(*left)]
     mixed = _bimatrix(reduced) if players == 2 else _many(reduced)
@@ -117,7 +119,7 @@ def nash_equilibria(payoffs: Floats) -> Equilibria:
         strategies = tuple(_spread(p, at, k) for p, at, k in zip(inside, left, sizes, strict=True))
         if (equilibrium := _checked(payoffs, scaled, strategies, singular=is_singular)) is not None:
             found.append(equilibrium)
-    found.sort(key=lambda one: _rank(one, (one.payoffs - low) / np.where(high > low, high - low, 1.0)))
+    found.sort(key=lambda one: _rank(one, (one.payoffs - low) / width))
     return Equilibria(tuple(found), any(one.degenerate for one in found), players <= 2)
 
 
@@ -274,15 +276,14 @@ def _supports(payoffs: Floats) -> Iterator[list[Ints]]:
 
     Yields one (S, m_i) array of strategies a player for each choice of sizes m, few strategies first; a choice of total
     size is left out with all larger ones where `SUPPORTS` would be passed."""
-    players = payoffs.shape[-1]
-    every = sorted(product(*(range(1, k + 1) for k in payoffs.shape[:-1])), key=lambda m: (sum(m), sorted(m)))
+    players, counts = payoffs.shape[-1], payoffs.shape[:-1]
+    every = sorted(product(*(range(1, k + 1) for k in counts)), key=lambda m: (sum(m), sorted(m)))
     looked = 0
-    for total in sorted({sum(m) for m in every} - {players}):
-        alike = [m for m in every if sum(m) == total]
-        choices = [
-            [list(combinations(range(k), size)) for k, size in zip(payoffs.shape[:-1], m, strict=True)] for m in alike
-        ]
-        looked += sum(int(np.prod([len(one) for one in each])) for each in choices)
+    for total, alike in groupby(every, key=sum):
+        if total == players:
+            continue
+        choices = [[list(combinations(range(k), size)) for k, size in zip(counts, m, strict=True)] for m in alike]
+        looked += sum(prod(map(len, each)) for each in choices)
         if looked > SUPPORTS:
             return
         for each in choices:
@@ -325,25 +326,21 @@ def _along(values: Ints, axis: int, axes: int) -> Ints:
 
 def _starts(sizes: list[int]) -> list[Floats]:
     """Where the search starts, (T, m_i) each: the centre, and nearer to each pure profile, or to each strategy."""
-    players = len(sizes)
-    corners = list(product(*(range(m) for m in sizes)))
+    corners: list[dict[int, int]] = [dict(enumerate(one)) for one in product(*(range(m) for m in sizes))]
     if len(corners) > STARTS:
-        corners = [
-            tuple(s if i == player else -1 for i in range(players)) for player, m in enumerate(sizes) for s in range(m)
-        ]
+        corners = [{player: s} for player, m in enumerate(sizes) for s in range(m)]
     out = []
     for player, size in enumerate(sizes):
         centre = np.full(size, 1.0 / size)
-        lean = [0.3 * centre + 0.7 * np.eye(size)[one[player]] if one[player] >= 0 else centre for one in corners]
+        lean = [0.3 * centre + 0.7 * np.eye(size)[one[player]] if player in one else centre for one in corners]
         out.append(np.array([centre, *lean]))
     return out
 
 
 def _levenberg(games: Floats, mixed: list[Floats]) -> tuple[Bools, Bools, list[Floats]]:
-    """Solve the equations of indifference of many games of one size at once.
+    """Solve the equations of indifference of games (B, m_1, ..., m_n, n) from starts (B, m_i).
 
-    games: (B, m_1, ..., m_n, n); mixed: (B, m_i) starts. Returned: (B,) whether an inner solution was found, (B,)
-    whether the equations do not determine it, and the solutions (B, m_i)."""
+    Returned: (B,) whether an inner solution was found, (B,) whether the equations do not determine it, and (B, m_i)."""
     sizes = [one.shape[-1] for one in mixed]
     worth = [expected_payoffs(games, mixed, i).mean(axis=-1, keepdims=True) for i in range(len(sizes))]
     at = np.concatenate([*mixed, *worth], axis=-1)
@@ -369,9 +366,7 @@ def _levenberg(games: Floats, mixed: list[Floats]) -> tuple[Bools, Bools, list[F
 
 
 def _indifference(games: Floats, at: Floats, sizes: list[int]) -> tuple[Floats, Floats]:
-    """Errors of the equations of indifference, and their derivatives.
-
-    at: probabilities of all players' strategies, and what each player gets."""
+    """Errors of the equations, and derivatives, at the probabilities of all strategies and what each player gets."""
     players, cells = len(sizes), sum(sizes)
     here = [slice(a, b) for a, b in pairwise(accumulate(sizes, initial=0))]
     mixed = [at[:, part] for part in here]

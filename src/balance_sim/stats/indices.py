@@ -109,9 +109,9 @@ def _sobol_parts(a: Floats, b: Floats, ab: Floats) -> tuple[Floats, Floats, Floa
 def _of_squares(difference: Floats) -> float:
     """Variance that the runs give half of the mean over rows of squared differences of means by their squares alone.
 
-    difference: (N, R) by run. Leaving out runs shows how such a mean moves along its slope; where the differences are
-    near nothing the slope is none, and what is left is the degenerate part of a U statistic (Serfling 1980,
-    Approximation Theorems of Mathematical Statistics, 5.5.2): twice the squared products of different runs."""
+    difference: (N, R) by run. Where it is near nothing, leaving out runs shows no slope, and what is left is the
+    degenerate part of a U statistic (Serfling 1980, Approximation Theorems of Mathematical Statistics, 5.5.2): twice
+    the squared products of different runs."""
     n, runs = difference.shape
     apart = difference - difference.mean(axis=1, keepdims=True)
     products = apart.T @ apart / (2 * n)
@@ -141,9 +141,8 @@ def _widened(index: Index, half: float) -> Index:
 
 
 def _half_widths(statistic: Callable[[Ints], Floats], runs: int, known: float | Floats = 0.0) -> Floats:
-    """(m,) half of the 95 % interval that the runs alone give each; 0 of one run, of which nothing is known.
-
-    known: of each one's variance over runs, what another interval holds already."""
+    """(m,) half of the 95 % interval that the runs alone give each; 0 of one run. known: of each one's variance over
+    runs, what another interval holds already."""
     if runs < 2:
         return np.zeros_like(statistic(np.arange(runs)))
     cov, t = _over_runs(statistic, runs)
@@ -268,8 +267,7 @@ def _true_variance(means: Floats, noise: Floats, runs: int) -> Index:
 
 
 def _variance_bounds(values: Floats) -> tuple[float, float]:
-    """Bonett's 95 % interval of a variance. A kurtosis below LONG_TAILS is moved TOWARDS it: one prior guess of it and
-    two parts of the sample, as he pools them (his section 3)."""
+    """Bonett's 95 % interval of a variance. A kurtosis below LONG_TAILS is moved TOWARDS it (his section 3)."""
     n, variance = len(values), float(values.var(ddof=1))
     if variance == 0:
         return 0.0, 0.0
@@ -340,10 +338,9 @@ def _split(y: Floats) -> Floats:
 
 
 def _chance_bounds(y: Floats, more: float) -> tuple[float, float]:
-    """Of the mean over points of the variance over runs, (points, runs), on the logarithm.
-
-    Over points: Student's t, or chi square where that is longer. Over runs, which points share: what leaving out runs
-    gives, `more` to either side, or Bonett's interval of the variance that the runs have in common."""
+    """Of the mean over points of the variance over runs, on the logarithm. Over points: Student's t, or chi square where
+    that is longer. Over runs, which points share: what leaving out runs gives, `more` to either side, or Bonett's
+    interval of the variance that the runs have in common."""
     inside, runs = y.var(axis=1, ddof=1), y.shape[1]
     mean = float(inside.mean())
     if mean == 0:

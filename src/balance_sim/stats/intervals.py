@@ -112,10 +112,9 @@ def paired_half_widths(sd: Floats, n: int, sides: Sides, spread: float | Floats)
     >>> [round(float(x), 2) for x in paired_half_widths(sd, 10, sides, 0.3)]
     [0.4, 0.46]
     """
-    t = t_quantile(0.95, n - 1)
     if n < 2:
         return np.full_like(sd, np.nan), np.full_like(sd, np.nan)
-    squares = sides.gained2 + sides.lost2
+    t, squares = t_quantile(0.95, n - 1), sides.gained2 + sides.lost2
     half = t * sd * np.sqrt(n)  # all of the sum; divided by n in the end
     size = np.sqrt(squares / np.maximum(sides.differing, 1.0))
     gained_below, gained_above = _score(sides.gained, sides.gained2, size)
@@ -252,11 +251,9 @@ def welch(left: Sample, right: Sample) -> tuple[float, float, float, float]:
     mean = right.mean - left.mean
     if min(left.n, right.n) < 2 or not np.isfinite(left.sd + right.sd):
         return mean, float("nan"), float("nan"), float("nan")
-    parts = [one.sd**2 / one.n for one in (left, right)]
-    error = float(np.sqrt(sum(parts)))
-    freedom = 1.0
-    if error > 0:
-        freedom = sum(parts) ** 2 / sum(p**2 / (s.n - 1) for p, s in zip(parts, (left, right), strict=True))
+    one, two = left.sd**2 / left.n, right.sd**2 / right.n
+    error = float(np.sqrt(one + two))
+    freedom = (one + two) ** 2 / (one**2 / (left.n - 1) + two**2 / (right.n - 1)) if error > 0 else 1.0
     half = t_quantile(0.95, max(int(freedom), 1)) * error
     return mean, error, mean - half, mean + half
 

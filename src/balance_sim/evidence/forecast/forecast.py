@@ -183,7 +183,7 @@ def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
 
 
 def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, Floats], tuple[str, ...]]:
-    """The same of baselines trained on what a scenario's own record holds before its start; and why one could not be."""
+    """The same of baselines trained on what a scenario's own record holds before its start, and why one was not."""
     until = min(scenario.start, forecast.first)
     record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
     rows = own_rows(scenario, record)
