@@ -338,8 +338,8 @@ def _split(y: Floats) -> Floats:
 
 
 def _chance_bounds(y: Floats, more: float) -> tuple[float, float]:
-    """Of the mean over points of the variance over runs, on the logarithm. Over points: Student's t, or chi square where
-    that is longer. Over runs, which points share: what leaving out runs gives, `more` to either side, or Bonett's
+    """Of the mean over points of the variance over runs, on the logarithm. Over points: Student's t, or chi square
+    where that is longer. Over runs, which points share: what leaving out runs gives, `more` to either side, or Bonett's
     interval of the variance that the runs have in common."""
     inside, runs = y.var(axis=1, ddof=1), y.shape[1]
     mean = float(inside.mean())

@@ -314,7 +314,7 @@ def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, .
             break
         big = np.flatnonzero(np.abs(vector) >= 0.2)
         big = big[np.argsort(-np.abs(vector[big]))]
-        out.append(Direction(tuple(names[k] for k in big), tuple(map(float, vector[big])), float(max(value, 0.0))))
+        out.append(Direction(tuple(names[int(k)] for k in big), tuple(map(float, vector[big])), float(max(value, 0.0))))
     return tuple(out)
 
 

@@ -206,7 +206,10 @@ def check_outcomes(rows: PairYears) -> None:
         raise DataError("the training years have no agreement, or nothing else", "Give a longer history")
 
 
-OWN_BASELINES = {**BASELINES, "earlier_count": partial(fit_logit, columns=("ln_earlier",))}
+OWN_BASELINES: Mapping[str, Callable[[PairYears], Predictor]] = {
+    **BASELINES,
+    "earlier_count": partial(fit_logit, columns=("ln_earlier",)),
+}
 """And a logit on ln(1 + earlier agreements of the dyad) alone: what the classes of `earlier_accords` put together."""
 
 
