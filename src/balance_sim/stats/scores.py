@@ -95,7 +95,7 @@ def average_precision(p: ArrayLike, y: ArrayLike) -> float:
     return Ranking(p, y).average_precision(np.ones_like(p))
 
 
-def reliability_table(p: ArrayLike, y: ArrayLike, edges: ArrayLike = EDGES) -> pd.DataFrame:
+def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
     """Reliability, one row a bin [low, high) that has forecasts (the last bin includes 1).
 
     Columns: low, high, n, forecast (mean p), observed (share that happened), expected and happened (counts),
@@ -110,7 +110,7 @@ def reliability_table(p: ArrayLike, y: ArrayLike, edges: ArrayLike = EDGES) -> p
     import pandas as pd
 
     p, y = checked(p, y)
-    edges = np.asarray(edges, dtype=np.float64)
+    edges = np.array(EDGES)
     place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
     n, expected, happened = (np.bincount(place, of, len(edges) - 1) for of in (np.ones_like(p), p, y))
     low, high = exact_share(happened, n)

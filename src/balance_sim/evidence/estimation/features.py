@@ -103,11 +103,11 @@ def signed_between(history: History, first: int, last: int, kinds: set[str] | No
     return _counted(history, accords[keep])
 
 
-def remembered(history: History, year: int, half_life: float = MEMORY_HALF_LIFE) -> Floats:
-    """(n, n) accords signed before the year, each worth 2^(-age / half_life), age in years on 1 January."""
+def remembered(history: History, year: int) -> Floats:
+    """(n, n) accords signed before the year, each worth 2^(-age / MEMORY_HALF_LIFE), age in years on 1 January."""
     accords = history.accords[history.accords["signed"].dt.year < year]
     age = (pd.Timestamp(f"{year}-01-01") - accords["signed"]).dt.days.to_numpy(np.float64) / 365.25
-    return _counted(history, accords, 2.0 ** (-age / half_life))
+    return _counted(history, accords, 2.0 ** (-age / MEMORY_HALF_LIFE))
 
 
 def partnered(history: History, year: int) -> Floats:

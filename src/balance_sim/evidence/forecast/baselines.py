@@ -44,6 +44,7 @@ WINDOW = 10
 RIDGE = 1.0
 """Variance 1 / RIDGE of a normal prior on each standardised coefficient: weak beside hundreds of agreements."""
 CLASSES = 3
+ROUNDS = 50
 
 Predictor = Callable[[PairYears], Floats]
 
@@ -64,7 +65,7 @@ class Logit:
         return inverse_logit(design(rows, self.columns, self.mean, self.scale) @ self.coefficient + offset(rows))
 
 
-def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rounds: int = 50) -> Logit:
+def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE) -> Logit:
     """Penalised maximum likelihood by Newton's method; the penalty leaves the intercept alone.
 
     Raises DataError without both outcomes or without convergence."""
@@ -85,11 +86,11 @@ def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rou
         return log_likelihood(b), x.T @ (y - p), (x * (p * (1 - p))[:, None]).T @ x
 
     try:
-        how: dict[str, Any] = {"tolerance": 1e-9, "steps": rounds, "slack": 0.0, "step_of": np.linalg.solve}
+        how: dict[str, Any] = {"tolerance": 1e-9, "steps": ROUNDS, "slack": 0.0, "step_of": np.linalg.solve}
         b, information = newton(start, derivatives, log_likelihood, penalty, **how)
     except NoMaximum:
         hint = "Leave out a column, or raise the ridge"
-        raise DataError(f"the logit did not settle in {rounds} rounds", hint) from None
+        raise DataError(f"the logit did not settle in {ROUNDS} rounds", hint) from None
     return Logit(columns, mean, scale, b, np.linalg.inv(information), log_likelihood(b))
 
 

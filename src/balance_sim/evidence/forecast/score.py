@@ -29,7 +29,7 @@ from balance_sim.stats.scores import (
     surprise,
 )
 
-MODEL = "model"
+MODEL, REFERENCE = "model", "base_rate"
 SCORES = ("brier", "log_score", "auc", "average_precision")
 SKILLS = ("brier_skill", "log_skill", "auc_gain", "average_precision_gain")
 GAINS = ("brier_skill", "log_skill", "auc", "average_precision")
@@ -109,22 +109,17 @@ def finite(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def score_forecasts(
-    forecasts: Mapping[str, ArrayLike],
-    y: ArrayLike,
-    pair: ArrayLike,
-    reference: str = "base_rate",
-    resamples: int = 1000,
-    seed: int = 1,
+    forecasts: Mapping[str, ArrayLike], y: ArrayLike, pair: ArrayLike, resamples: int = 1000, seed: int = 1
 ) -> dict[str, Scores]:
-    """Score every forecast against `reference`, with intervals from one set of resamples of whole dyads.
+    """Score every forecast against the one named `base_rate`, with intervals from one set of resamples of whole dyads.
 
     The resamples are shared, so differences between forecasts are paired. No interval where fewer than `scores.FEWEST`
     dyads have an event, or have none. Raises ValueError if a forecast has another length than y or a value outside
-    0..1, or if the reference is not among them."""
-    if reference not in forecasts:
-        raise ValueError(f"there is no forecast {reference!r} to compare with. Give one of that name.")
+    0..1, or if there is no base rate."""
+    if REFERENCE not in forecasts:
+        raise ValueError(f"there is no forecast {REFERENCE!r} to compare with. Give one of that name.")
     given = {name: checked(p, y)[0] for name, p in forecasts.items()}
-    y = checked(given[reference], y)[1]
+    y = checked(given[REFERENCE], y)[1]
     _, cluster = np.unique(np.asarray(pair), return_inverse=True)
     clusters = int(cluster.max()) + 1 if len(cluster) else 0
     carry = carrying(y, cluster)
@@ -145,8 +140,8 @@ def score_forecasts(
 
     whole = measures(np.ones(clusters))
     drawn = cluster_resamples(measures, clusters, resamples, seed) or dict.fromkeys(given, np.empty((0, 4)))
-    over = {name: _over(whole[name], whole[reference]) for name in given}
-    over_drawn = {name: _over(drawn[name], drawn[reference]) for name in given}
+    over = {name: _over(whole[name], whole[REFERENCE]) for name in given}
+    over_drawn = {name: _over(drawn[name], drawn[REFERENCE]) for name in given}
     out = {}
     for name, p in given.items():
         values: dict[str, Any] = dict(zip(SCORES, map(float, whole[name]), strict=True))
@@ -176,7 +171,7 @@ def _over(measures: Floats, reference: Floats) -> Floats:
     return np.concatenate([1 - measures[..., :2] / base, measures[..., 2:] - reference[..., 2:]], axis=-1)
 
 
-def best_baseline(log_skill: Mapping[str, float], reference: str = "base_rate") -> str | None:
+def best_baseline(log_skill: Mapping[str, float], reference: str = REFERENCE) -> str | None:
     """The forecast with the highest log skill but for the model and the reference; None where there is none.
 
     Of equals the first in the order of the names. It is picked on the rows that it is scored on, so what the model

@@ -8,7 +8,7 @@ share one weight."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -125,19 +125,13 @@ def stacking_weights_beside(scenario: Scenario, folder: Path) -> dict[str, float
 
 
 def score_theories(
-    path: Path | str,
-    names: Sequence[str] = (),
-    form: Form = FORM,
-    until: date | None = None,
-    say: Callable[[str], Any] = lambda _: None,
+    path: Path | str, form: Form = FORM, until: date | None = None, say: Callable[[str], Any] = lambda _: None
 ) -> TheoryScores:
-    """Forecast the last years of a scenario's own record under each theory. names: of presets; all if none. until: day
-    before which the record is complete; the scenario's start if not given. say: is told what is at work.
-
-    Raises DataError where the record holds too little."""
+    """Forecast the last years of a scenario's own record under each theory. until: day before which the record is
+    complete; the scenario's start if not given. Raises DataError where the record holds too little."""
     made: dict[str, Floats] = {}
     y, origins = np.empty(0), tuple[int, ...]()
-    for name in names or tuple(presets()):
+    for name in presets():
         scenario = load_scenario(path, theory=name, calibrated=False)
         prior = prior_of(scenario, fitted_distribution())
         record = own_record(scenario, form.window + CARD_YEARS, until=until or scenario.start)

@@ -173,11 +173,12 @@ def scenario_record(raw: Scenario, until: date, window: int, told: AgreementReco
     return ScenarioRecord(paths, np.mean(covariances, axis=0), points, y, at_peaks, checked)
 
 
-def record_points(z: Floats, count: int = POINTS) -> Floats:
-    """(N, P) of many draws some to evaluate at: every so many-th, and a tenth as many about the priors' centre."""
-    chosen = z[np.linspace(0, len(z) - 1, count - count // 10).astype(int)]
-    around = np.stack([normals(f"points.{k}", count // 10, 1) for k in range(z.shape[1])], axis=1)
-    return np.concatenate([around, chosen])[np.argsort(normals("order", count, 1), kind="stable")]
+def record_points(z: Floats) -> Floats:
+    """(POINTS, P) of many draws: every so many-th, and a tenth as many about the priors' centre."""
+    few = POINTS // 10
+    chosen = z[np.linspace(0, len(z) - 1, POINTS - few).astype(int)]
+    around = np.stack([normals(f"points.{k}", few, 1) for k in range(z.shape[1])], axis=1)
+    return np.concatenate([around, chosen])[np.argsort(normals("order", POINTS, 1), kind="stable")]
 
 
 def calibration_span(scenario: Scenario) -> tuple[date, int]:
