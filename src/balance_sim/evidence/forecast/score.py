@@ -171,12 +171,12 @@ def _over(measures: Floats, reference: Floats) -> Floats:
     return np.concatenate([1 - measures[..., :2] / base, measures[..., 2:] - reference[..., 2:]], axis=-1)
 
 
-def best_baseline(log_skill: Mapping[str, float], reference: str = REFERENCE) -> str | None:
+def best_baseline(log_skill: Mapping[str, float]) -> str | None:
     """The forecast with the highest log skill but for the model and the reference; None where there is none.
 
     Of equals the first in the order of the names. It is picked on the rows that it is scored on, so what the model
     gains on it is rather too small."""
-    others = {name: value for name, value in log_skill.items() if name not in (MODEL, reference) and value == value}
+    others = {name: value for name, value in log_skill.items() if name not in (MODEL, REFERENCE) and value == value}
     return min(others, key=lambda name: (-others[name], name)) if others else None
 
 
