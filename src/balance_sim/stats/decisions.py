@@ -1,9 +1,8 @@
 """Choices of strategies when not only chance but the model's parameters are uncertain.
 
 Payoffs over D draws of parameters and theories, each the expected payoff under that draw: which strategy has the
-smallest regret in the worst case (Savage 1951, Journal of the American Statistical Association 46: 55-67), and what
-it would be worth to know a parameter before choosing (Raiffa, Schlaifer 1961, Applied Statistical Decision Theory).
-"""
+smallest regret in the worst case (Savage 1951, Journal of the American Statistical Association 46: 55-67), and what it
+would be worth to know a parameter before choosing (Raiffa, Schlaifer 1961, Applied Statistical Decision Theory)."""
 
 from __future__ import annotations
 

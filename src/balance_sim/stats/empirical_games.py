@@ -69,12 +69,10 @@ class EmpiricalGame:
 
     @property
     def replications(self) -> int:
-        """R."""
         return len(self.values)
 
     @property
     def players(self) -> int:
-        """n."""
         return int(self.values.shape[-1])
 
     @cached_property
@@ -112,11 +110,9 @@ class EmpiricalGame:
         130-134)."""
         if self.replications < 2:
             return np.full(self.mean.shape, np.nan)
-        out = []
-        for player in range(self.players):
-            best = best_replies(self.resampled, player)
-            out.append((best / best.sum(axis=player - self.players, keepdims=True)).mean(axis=0))
-        return np.stack(out, axis=-1)
+        best = [best_replies(self.resampled, player) for player in range(self.players)]
+        shares = [one / one.sum(axis=k - self.players, keepdims=True) for k, one in enumerate(best)]
+        return np.stack([one.mean(axis=0) for one in shares], axis=-1)
 
     @cached_property
     def equilibrium_probability(self) -> Floats:

@@ -4,8 +4,7 @@ A game is an array of payoffs of shape (k_1, ..., k_n, n): one axis of strategie
 a function says "...", axes of further games may stand in front. Payoffs of a player count as equal (a tie) where they
 differ by at most 1e-9 of the range of this player's payoffs in the game.
 
-Nash 1951, Annals of Mathematics 54: 286-295; Fudenberg, Tirole 1991, Game Theory, ch. 1 and 3.
-"""
+Nash 1951, Annals of Mathematics 54: 286-295; Fudenberg, Tirole 1991, Game Theory, ch. 1 and 3."""
 
 from __future__ import annotations
 

@@ -151,9 +151,7 @@ def _graph(tie: Bools) -> Any:
     """A networkx graph; isolates are left out where they change nothing."""
     import networkx as nx
 
-    graph = nx.Graph()
-    graph.add_edges_from(np.argwhere(np.triu(tie)).tolist())
-    return graph
+    return nx.Graph(np.argwhere(np.triu(tie)).tolist())
 
 
 @dataclass(frozen=True)

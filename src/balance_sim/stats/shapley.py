@@ -1,8 +1,7 @@
 """Shapley values, exactly, from the value of every coalition.
 
-Shapley 1953, A value for n-person games, in: Contributions to the Theory of Games II, pp. 307-317. The one
-division of a total that is efficient, symmetric, additive, and gives a player that changes nothing nothing.
-"""
+Shapley 1953, A value for n-person games, in: Contributions to the Theory of Games II, pp. 307-317. The one division of
+a total that is efficient, symmetric, additive, and gives a player that changes nothing nothing."""
 
 from __future__ import annotations
 

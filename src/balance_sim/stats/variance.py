@@ -3,12 +3,8 @@
 *Shapley effects* (Owen 2014, SIAM/ASA Journal on Uncertainty Quantification 2) divide the variance of an output among
 groups of inputs that do not depend on each other. By Goda 2021 (Reliability Engineering and System Safety 213): walk
 from one draw x to another x', one group after the other in random order; with z before and z+ after the step of a
-group,
-
-    its effect = E[ (f(z+) - f(z)) (f(x') - f(x)) ] / 2
-
-the mean of Goda's estimator and the same walked backwards. The steps of a walk sum to (f(x') - f(x))^2 / 2, so effects
-sum to the variance, and no interaction is left over or counted twice.
+group, its effect = E[ (f(z+) - f(z)) (f(x') - f(x)) ] / 2, the mean of Goda's estimator and the same walked backwards.
+The steps of a walk sum to (f(x') - f(x))^2 / 2, so effects sum to the variance.
 
 *Value of information* (EVPPI) under squared error: knowing an input X takes Var(E[Y | X]) off the variance of Y, on
 average (Oakley, O'Hagan 2004, JRSS B 66). E[Y | X] is found by regression (Strong, Oakley, Brennan 2014, Medical
