@@ -80,7 +80,7 @@ def invented_study(
     mean = 8.0 * share[first] * share[second]
     count = 1.0 + rng.poisson(mean * rng.gamma(2.0, 0.5, len(mean)))
     panel = panel_of(np.zeros(len(count)), count, first, second, period, states)
-    study = Study(panel, periods, acts, rivals, 2.0 * rivals, window, tuple(f"S{i}" for i in range(states)))
+    study = Study(panel, periods, acts, rivals, 2.0 * rivals, window)
     exposures, columns = Exposures(study, shipped_weights()), groups_of(acts)
     nats = exposures.columns(columns) @ np.array([multipliers.get(column.group, 0.0) for column in columns])
     nats += study.rows(study.quarrel)
@@ -90,9 +90,7 @@ def invented_study(
     m = 1.0 / (1.0 + np.exp(-predictor))
     spread = (1.0 - rho) / rho
     y = rng.binomial(count.astype(int), rng.beta(m * spread, (1 - m) * spread)).astype(float)
-    return Study(
-        panel_of(y, count, first, second, period, states), periods, acts, rivals, 2.0 * rivals, window, study.codes
-    )
+    return Study(panel_of(y, count, first, second, period, states), periods, acts, rivals, 2.0 * rivals, window)
 
 
 def summary(found: list[EventWeights], truth: Mapping[str, float]) -> list[str]:

@@ -12,23 +12,34 @@ that the scenario's theory names itself. Writes src/balance_sim/analysis/mechani
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import qmc
 
-from balance_sim.analysis.mechanisms import COLUMNS, NOT_TESTED, tag_of, values
-from balance_sim.replications.arms import headline_arm
-from balance_sim.scenario import Scenario, load_scenario, value_at, with_values
+from balance_sim.analysis.participants import COUNTER, Participants
+from balance_sim.replications.arms import compile_arms, headline_arm
+from balance_sim.replications.expected import gained
+from balance_sim.replications.recorder import measures
+from balance_sim.replications.scene import focal_roles
+from balance_sim.replications.spans import WillingnessOverTime, course, with_event
+from balance_sim.scenario import Scenario, arm_scenario, load_scenario, value_at, with_values
 from balance_sim.scenario.defaults import parameter_table, presets, switches
-from balance_sim.scenario.schema import SIGNAL_ORDER
+from balance_sim.scenario.schema import SIGNAL_ORDER, Event
 
 DRAWS, SEED = 200, 1
 ROOT = Path(__file__).parents[1]
 SCENARIO = ROOT / "scenarios" / "beijing_2025.yaml"
 OUT = ROOT / "src" / "balance_sim" / "analysis" / "mechanisms" / "signs.csv"
 IDS = [f"M{number}" for number in range(1, 18)]
+COLUMNS = (
+    *("id", "draws", "share_positive", "share_negative"),
+    *("share_positive_without_targets", "share_negative_without_targets", "tag"),
+)
+NOT_TESTED = {"M2": "implied", "M8": "emergent", "M11": "emergent", "M16": "emergent", "M17": "emergent"}
+"""They need replications; their tag is a reading of the equations."""
 
 
 def ranges(scenario: Scenario) -> dict[str, tuple[float, float]]:
@@ -74,6 +85,66 @@ def drawn(scenario: Scenario, draws: int = DRAWS, seed: int = SEED, first: int |
     for point, _ in zip(points(scenario, draws, seed), range(first or draws), strict=False):
         out.append([[of.get(name, np.nan) for name in IDS] for of in values(point, arm)])
     return np.array(out)
+
+
+def shipped() -> dict[str, tuple[int, tuple[float, ...], str]]:
+    """Draws, shares and tag by mechanism, as the file has them."""
+    lines = (line for line in OUT.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return {
+        row["id"]: (int(row["draws"]), tuple(float(row[name]) for name in COLUMNS[2:6] if row[name]), row["tag"])
+        for row in csv.DictReader(lines)
+    }
+
+
+def tag_of(shares: Sequence[float]) -> str:
+    """Implied where all draws have one sign, positive or negative, with the targets as coded and with none.
+
+    shares: positive, negative, and the same without targets.
+
+    >>> tag_of((1.0, 0.0, 1.0, 0.0)), tag_of((1.0, 0.0, 0.0, 1.0)), tag_of((1.0, 0.0, 0.99, 0.0))
+    ('implied', 'emergent', 'emergent')
+    """
+    positive, negative, *without = shares
+    return "implied" if 1.0 in (min(positive, without[0]), min(negative, without[1])) else "emergent"
+
+
+def values(scenario: Scenario, arm: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Each measure that can be had without replications, by mechanism, in one draw of the parameters.
+
+    M1, M4, M15 by the expected estimator, the others off the states (`measures`). First with the focal event's
+    targets as coded, then with none."""
+    worlds = compile_arms(scenario, (scenario.reference_arm, arm))
+    lacking, having = (arm_scenario(scenario, one) for one in (scenario.reference_arm, arm))
+    event = next(one for one in having.events if one.id == scenario.focal)
+    of = Participants(worlds, lacking, event)
+    control = course(of.control, worlds.baseline, start=of.start)
+    one, other = (_values(of, control, event.model_copy(update=to)) for to in ({}, {"targets": ()}))
+    return one, other
+
+
+def _values(of: Participants, control: WillingnessOverTime, event: Event) -> dict[str, float]:
+    counter = np.flatnonzero(of.worlds.baseline.direction == COUNTER)
+    less = event.model_copy(update={"visibility": event.visibility / 2})
+    effect, half = (of.effect_of(one, counter) for one in (event, less))
+    out = {"M1": effect, "M4": effect - half, "M15": haste(of, control, event)}
+    if of.frozen is not None:
+        shift = of.frozen.shift(event, focal_roles(of.worlds))
+        out |= {name: measure(shift) for name, measure in measures(of.worlds).items()}
+    return out
+
+
+def haste(of: Participants, control: WillingnessOverTime, event: Event) -> float:
+    """Expected days that an event gains talks under way at the start, per agreement of them in the longest window.
+
+    What is signed in a span, talks at speed 1, has gained what talks under way since the start gain by its middle."""
+    end = of.worlds.reference.focal_day + of.windows.longest
+    edges = np.minimum(of.gives.edges, end)
+    known = np.stack([of.gives.talks.signed(0.0, day)[0] for day in edges])
+    inside = np.stack([of.gives.by(day).inside for day in (edges[1:] + edges[:-1]) / 2])
+    having = course(with_event(of.control, of.scenario, event), of.worlds.baseline, start=of.start)
+    sooner, later = (gained(one, inside)[:, 0] for one in (having, control))
+    signed = np.diff(known, axis=0)
+    return float((signed * (sooner - later)).sum() / signed.sum())
 
 
 def table(found: np.ndarray) -> str:

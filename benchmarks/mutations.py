@@ -196,7 +196,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      "trade[roster[row.state], roster[row.partner]]", "trade[roster[row.partner], roster[row.state]]"),
     ("model", "model/news.py", "an event counts before its date", "np.where(starts >= dates, left_of, 0.0)", "left_of"),
     ("outcomes", "replications/outcomes.py", "in force on the focal day counts",
-     "in_force_between(made.in_force, day + 1.0,", "in_force_between(made.in_force, day,"),
+     "(made.in_force >= day + 1.0)", "(made.in_force >= day)"),
     ("outcomes", "replications/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
     ("outcomes", "replications/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
     ("outcomes", "replications/outcomes.py", "days without a counter-agreement run to the horizon",

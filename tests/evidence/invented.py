@@ -38,7 +38,6 @@ def invented(states: int, years: int, seed: int = 1, first: int = 1990) -> Histo
     return History(
         years=np.arange(first, first + years),
         iso3=codes,
-        cow=np.arange(1, states + 1),
         names=codes,
         entry=np.zeros((years, states)),
         leave=np.ones((years, states)),
@@ -49,7 +48,6 @@ def invented(states: int, years: int, seed: int = 1, first: int = 1990) -> Histo
         contiguity=symmetric((far < 900).astype(float)),
         rivalry=symmetric((rng.uniform(size=square) < 0.06).astype(float)),
         claim=symmetric((rng.uniform(size=square) < 0.06).astype(float)),
-        claim_salience=symmetric(np.zeros(square)),
         militarised=symmetric((rng.uniform(size=square) < 0.08).astype(float)),
         war=symmetric(np.zeros(square)),
         alliance_depth=symmetric(pact),

@@ -266,11 +266,11 @@ def test_order_of_cost_is_kept_whatever_the_estimates() -> None:
 
 def test_half_lives() -> None:
     told = HalfLives("symbolic", ("visit",), (0.25, 0.5, 1.0, 2.0, 4.0), (1.0, 6.0, 12.0, 6.0, 1.0))
-    assert (told.word, round(told.mean, 9)) == ("measured", 0.0)
-    assert told.error == pytest.approx(np.log(2) / np.sqrt(6.0))  # the parabola 12 - 6 (x / ln 2)^2
+    assert (told.word, round(told.log_factor[0], 9)) == ("measured", 0.0)
+    assert told.log_factor[1] == pytest.approx(np.log(2) / np.sqrt(6.0))  # the parabola 12 - 6 (x / ln 2)^2
     assert replace(told, chi_square=(1.0, 2, 3, 2, 1)).word == "not told"
     assert replace(told, chi_square=(20.0, 9, 8, 7, 6)).word == "not told"
-    assert np.isnan(replace(told, chi_square=(20.0, 9, 8, 7, 6)).mean)
+    assert np.isnan(replace(told, chi_square=(20.0, 9, 8, 7, 6)).log_factor).all()
     profiles = half_lives(invented_study(12, TRUTH, states=14, years=5), 0.05)
     assert [(one.name, one.kinds) for one in profiles] == [
         ("symbolic", ("visit", "exercise")),

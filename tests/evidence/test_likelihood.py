@@ -236,7 +236,7 @@ def test_the_file_holds_the_weight_between_and_the_share_within(history: History
     assert (share["estimate"], share["standard_error"]) == pytest.approx((k, error), rel=1e-6)
     assert "theory.weights.security_gain" in written["at_least_zero"]
     assert len(written["covariance"]["names"]) == len(found.names) - 1
-    lines = fit_lines(found, history, whole)
+    lines = list(fit_lines(found, history, whole))
     text, whole_text = " ".join(lines), "\n".join(fit_lines(found, history, whole, verbose=True))
     assert max(map(len, lines)) <= 80
     assert "theory.weights.security_gain (within)" in text and "parameters.change_security_gain" in text

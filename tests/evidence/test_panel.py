@@ -11,7 +11,7 @@ import pytest
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, default_depths, load_history
-from balance_sim.evidence.data.layers import great_circle
+from balance_sim.evidence.data.layers import roster
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.features import pair_years
 from balance_sim.evidence.forecast.baselines import base_rate
@@ -31,7 +31,7 @@ def place(history: History, *iso3: str) -> tuple[int, ...]:
 def test_roster_is_sorted_and_codes_are_unique(history: History) -> None:
     assert list(history.iso3) == sorted(set(history.iso3))
     (germany,) = place(history, "DEU")
-    assert history.cow[germany] == 255
+    assert roster(1990, 1993).position[[255, 260]].tolist() == [germany, germany]
     assert history.present[:, germany].all()
     assert history.entry[0, germany] == 0.0
     assert history.leave[0, germany] == 1.0
@@ -63,11 +63,11 @@ def test_a_gap_is_missing_and_never_zero(history: History) -> None:
     assert np.isnan(history.capability[:, france]).all()
 
 
-def test_gaps_are_carried_for_so_many_years_and_no_more() -> None:
-    """The extract ends in 1993: with two years of carrying 1996 still has a value and 1997 has none."""
-    long = load_history(DATA, 1994, 1997, carry_years=2)
+def test_gaps_are_carried_for_five_years_and_no_more() -> None:
+    """The extract ends in 1993: 1999 still has a value and 2000 has none."""
+    long = load_history(DATA, 1998, 2000)
     (usa,) = place(long, "USA")
-    assert np.isnan(long.ideal[:, usa]).tolist() == [False, False, False, True]
+    assert np.isnan(long.ideal[:, usa]).tolist() == [False, False, True]
 
 
 def test_distances_take_the_spell_of_the_year_and_capitals_where_there_is_none(history: History) -> None:
@@ -76,13 +76,6 @@ def test_distances_take_the_spell_of_the_year_and_capitals_where_there_is_none(h
     assert history.distance[2:, usa, serbia].tolist() == [5913.0, 6285.3]
     assert np.isfinite(history.distance[0, usa, antigua])
     assert np.array_equal(history.distance, history.distance.transpose(0, 2, 1), equal_nan=True)
-
-
-def test_great_circle() -> None:
-    """A quarter of a meridian, and 111.195 km a degree, on a sphere of radius 6371.0088 km."""
-    apart = great_circle(np.array([0.0, 90.0, 0.0]), np.array([0.0, 0.0, 1.0]))
-    assert apart[0, 1] == pytest.approx(6371.0088 * np.pi / 2)
-    assert apart[0, 2] == pytest.approx(111.195, abs=1e-3)
 
 
 def test_quarrels_and_alliances_stand_on_new_year_s_day(history: History) -> None:
@@ -94,7 +87,7 @@ def test_quarrels_and_alliances_stand_on_new_year_s_day(history: History) -> Non
     assert history.alliance_depth[:, usa, korea].tolist() == [1, 1, 1, 1]
     china, india, japan = place(history, "CHN", "IND", "JPN")
     assert history.claim[:, china, japan].tolist() == [1, 1, 1, 1]
-    assert history.claim_salience[0, china, india] == 1.0
+    assert history.claim[:, china, india].tolist() == [1, 1, 1, 1]
     east, soviet = place(history, "DDR", "RUS")
     assert history.alliance_depth[:2, east, soviet].tolist() == [1, 0]
 

@@ -13,11 +13,9 @@ import pytest
 
 from balance_sim.evidence.data.agreements import read_agreements, read_dcad
 from balance_sim.evidence.data.dyad_sources import (
-    read_atop_dyad_years,
     read_atop_members,
     read_contiguity,
     read_cow_alliances,
-    read_mid_dyad_years,
     read_mid_participants,
     read_minimum_distance,
     read_rivalries,
@@ -50,8 +48,6 @@ EXTRACTS: dict[str, tuple[Reader, str]] = {
         READERS["cow_alliances"],
         "ccode1 dyad_st_year dyad_end_month dyad_end_year defense",
     ),
-    "atop_dyad_year": (read_atop_dyad_years, "ccode2 year defense_12"),
-    "mid_cow_directed_dyad_year": (read_mid_dyad_years, "dispnum ccode1 year dispongoing hostlev1"),
 }
 
 
@@ -200,10 +196,6 @@ def test_quarrels_with_open_ends_and_unknown_parts(tmp_path: Path) -> None:
         "1902-12-31",
     )
     assert [one.reason for one in report.dropped] == ["no year of start or end"]
-    dyads = "disno,dyindex,statea,stateb,strtyr,year,hihosta,hihostb\n"
-    dyads += "3,1,2,200,1902,1902,1,-9\n3,2,200,2,1902,1902,-9,1\n"
-    frame = read_mid_dyad_years(put(tmp_path, dyads)).frame
-    assert frame[["dispute", "cow_a", "cow_b", "hostility"]].values.tolist() == [[3, 2, 200, 1]]
 
 
 def test_vdem_rows_without_a_number_and_rows_twice(tmp_path: Path) -> None:

@@ -11,12 +11,10 @@ import pytest
 
 from balance_sim.evidence.data.agreements import read_agreements, read_dcad, read_outcomes
 from balance_sim.evidence.data.dyad_sources import (
-    read_atop_dyad_years,
     read_atop_members,
     read_capitals,
     read_contiguity,
     read_cow_alliances,
-    read_mid_dyad_years,
     read_mid_participants,
     read_minimum_distance,
     read_rivalries,
@@ -110,14 +108,6 @@ def test_atop_members_are_paired_while_both_belong() -> None:
     assert pair(frame, 2, 740)["kind"].tolist() == ["defence_pact"]  # one side's pledge is enough
 
 
-def test_atop_dyad_years_fold_both_directions() -> None:
-    frame, _ = read_atop_dyad_years(DATA / "atop_dyad_year.csv")
-    row = pair(frame, 2, 740).query("year == 1990").iloc[0]
-    assert row["defense"]
-    assert row["kind"] == "defence_pact"
-    assert pair(frame, 2, 365).query("year == 1995").iloc[0]["kind"] == "non_aggression"
-
-
 def test_capabilities_and_their_gaps(tmp_path: Path) -> None:
     frame, report = read_nmc(DATA / "nmc_state_year.csv")
     assert (report.first_year, report.last_year) == (1989, 1993)
@@ -180,9 +170,6 @@ def test_quarrels() -> None:
     assert (gulf["cow_b"], gulf["war"], str(gulf["start"].date())) == (645, True, "1990-07-24")
     kuwait = fights[(fights["dispute"] == 3957) & (fights["cow_b"] == 690)].iloc[0]
     assert not kuwait["war"]  # one side's level is 4
-    yearly = read_mid_dyad_years(DATA / "mid_cow_directed_dyad_year.csv").frame
-    assert pair(yearly, 2, 345)["year"].tolist() == [1992, 1993, 1994, 1995, 1996]
-    assert pair(yearly, 2, 345)["onset"].sum() == 1
 
 
 def test_generic_covariates(tmp_path: Path) -> None:

@@ -93,14 +93,17 @@ def test_a_disk_that_fills_in_mid_run_with_two_workers(bench, small_disk, study:
 
 @pytest.mark.slow
 @pytest.mark.fault("F11", "F36")
-def test_a_full_folder_for_temporary_files_does_not_matter(bench, small_disk) -> None:
-    """TMPDIR on a full disk: run with its figures, sweep, export, package, report, explore."""
-    full = small_disk("16k")
+def test_a_full_folder_for_temporary_files_and_a_home_that_cannot_be_written(bench, small_disk) -> None:
+    """TMPDIR on a full disk, HOME and the folders of XDG on a read-only one: run with its figures, sweep, export,
+    package, report, explore; and nothing else is written."""
+    full, home = small_disk("16k"), small_disk("64k")
     with open(full / "ballast", "wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(4096))
-    env = {"TMPDIR": str(full)}
-    bench.several(
+    subprocess.run(["mount", "-o", "remount,ro", str(home)], check=True)
+    names = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    before = {*bench.folder.iterdir()}
+    said = bench.several(
         ("run", "small.yaml", "--runs", "8", "--workers", "2", "--out", "out"),
         words_of(bench, "sweep", "swept", 64, 1),
         ("export", "out", "--out", "all.csv"),
@@ -108,33 +111,15 @@ def test_a_full_folder_for_temporary_files_does_not_matter(bench, small_disk) ->
         ("package", "out", "--out", "all.zip"),
         ("report", "swept", "--out", "r.html"),
         ("explore", "swept", "--out", "e.html"),
-        env=env,
+        env=dict.fromkeys(names, str(home)) | {"TMPDIR": str(full)},
     )
+    assert all(line.startswith(("plan: ", "about ")) for line in said.splitlines()), said
     assert (bench.folder / "out" / "figures" / "fan.png").stat().st_size > 10_000
     for name in ("out/report.html", "all.csv", "all.parquet", "all.zip", "r.html", "e.html"):
         assert (bench.folder / name).stat().st_size > 1000, name
-    assert [one.name for one in full.iterdir()] == ["ballast"]
-
-
-@pytest.mark.slow
-@pytest.mark.fault("F36")
-def test_a_home_that_cannot_be_written(bench, small_disk) -> None:
-    """HOME and the folders of XDG on a read-only disk: a run with its figures, and nothing else written."""
-    home = small_disk("64k")
-    subprocess.run(["mount", "-o", "remount,ro", str(home)], check=True)
-    names = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
-    env = dict.fromkeys(names, str(home)) | {"TMPDIR": str(bench.folder / "tmp")}
-    (bench.folder / "tmp").mkdir()
-    words = bench.run_words("--figures", runs=8)
-    done = bench.call(*words, env=env)
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    assert (bench.folder / "out" / "figures" / "fan.png").stat().st_size > 10_000
-    assert sorted(one.name for one in bench.folder.iterdir() if one != home) == [
-        "out",
-        "small.yaml",
-        "tmp",
-    ]
-    assert not list((bench.folder / "tmp").iterdir())
+    assert [one.name for one in full.iterdir()] == ["ballast"] and not [*home.iterdir()]
+    made = {"out", "swept", "all.csv", "all.parquet", "all.zip", "r.html", "e.html"}
+    assert {one.name for one in {*bench.folder.iterdir()} - before} - {"swept.yaml", "exp.yaml"} == made
 
 
 @pytest.mark.slow

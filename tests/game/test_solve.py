@@ -14,10 +14,17 @@ from click.testing import CliRunner
 from balance_sim.cli import main
 from balance_sim.experiment.status import status_of
 from balance_sim.game.keep import kept, open_played
-from balance_sim.game.payoffs import effects_over, expected_effects, payoffs, simulated_effects
 from balance_sim.game.plan import load_game
 from balance_sim.game.solution import Solution
-from balance_sim.game.solve import OverParameters, over_parameters, solve
+from balance_sim.game.solve import (
+    OverParameters,
+    effects_over,
+    expected_effects,
+    over_parameters,
+    payoffs,
+    simulated_effects,
+    solve,
+)
 from balance_sim.game.study import GameStudy, play
 from balance_sim.replications.parameter_draws import prior_draws
 from balance_sim.scenario.defaults import presets

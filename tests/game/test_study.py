@@ -19,8 +19,8 @@ from click.testing import CliRunner
 import balance_sim as bs
 from balance_sim.archive.verify import verify
 from balance_sim.cli import main
-from balance_sim.game.payoffs import outcome_names, payoffs, simulated_effects
 from balance_sim.game.plan import Game, as_plain, load_game
+from balance_sim.game.solve import outcome_names, payoffs, simulated_effects
 from balance_sim.game.study import GameStudy, open_game, play
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario.assemble import value_at

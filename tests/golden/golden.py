@@ -21,11 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from balance_sim.analysis.explain.timeline import Trace, every_opportunity, rows_of_talks, traced
+from balance_sim.analysis.explain.timeline import Trace, rows_of_talks, traced
 from balance_sim.archive.verify import verify
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import AgreementRows
+from balance_sim.model.thinning import draw_opportunities
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, simulate_block
@@ -47,10 +48,11 @@ def golden(name: str) -> str:
     control = scenario.reference_arm
     arm = next(one for one in scenario.arms if one != control)
     worlds = compile_arms(scenario, (control, arm))
-    chances = every_opportunity(worlds, SEED, RUN)
+    run = np.array([RUN], dtype=np.uint64)
+    chances = draw_opportunities(worlds.reference, SEED, run)
     told = {}
     for one in (control, arm):
-        trace = traced(worlds, one, SEED, RUN, chances)
+        trace = traced(worlds, one, SEED, run, chances)
         told[one] = {key: tuple(lines) for key, lines in _signed(worlds, trace, chances)}
     out = [
         f"{name}: what replication {RUN} of seed {SEED} signs, in the order of the day of signature.",

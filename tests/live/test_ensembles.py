@@ -119,8 +119,8 @@ def test_a_newer_request_stops_an_expected_effect() -> None:
     async def both() -> Any:
         workers.supersede(2)
         with pytest.raises(Superseded):
-            await workers.expect(question)
-        return await workers.expect(replace(question, request=2))
+            await workers.ask(question)
+        return await workers.ask(replace(question, request=2))
 
     try:
         outcomes, parts, dyads = done(both())
@@ -161,8 +161,8 @@ def test_a_part_that_kills_its_process_takes_no_other_part_with_it() -> None:
     ]
 
     async def all_at_once() -> list[ArmTables | BaseException]:
-        found = await asyncio.gather(*map(workers.live, parts), return_exceptions=True)
-        assert (await workers.live(parts[1])).runs.equals(found[1].runs)  # and it goes on
+        found = await asyncio.gather(*map(workers.ask, parts), return_exceptions=True)
+        assert (await workers.ask(parts[1])).runs.equals(found[1].runs)  # and it goes on
         return found
 
     try:

@@ -17,7 +17,7 @@ from balance_sim.model.baseline import Worlds, _all_prospects, compile_worlds, u
 from balance_sim.model.beliefs import decay, prior_alignment, prior_intent
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.news import attention_of_readings, members, reading_of
+from balance_sim.model.news import audiences_of, members
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.model.world import by_audience, ground_of, numbered, quarrels
 from balance_sim.replications.arms import compile_arms
@@ -61,15 +61,15 @@ def plain_evidence(scenario: Scenario, grid: Any) -> tuple[Any, Any, Any]:
     """Event by event into whole matrices: alignment (S, A, n, n), intent (S, n, n), reliability lost (S, n)."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     starts, moments = grid[:-1], (grid[:-1] + grid[1:]) / 2
-    audience, n = reading_of(scenario), len(roster)
-    align = np.zeros((len(starts), len(attention_of_readings(scenario, "treaty")), n, n))
+    audiences, n = audiences_of(scenario), len(roster)
+    align = np.zeros((len(starts), len(audiences.names), n, n))
     intent, lost = np.zeros((len(starts), n, n)), np.zeros((len(starts), n))
     for event in scenario.events:
         if event.accord is not None:
             continue
         kind, day = scenario.event_kinds[event.kind], (event.date - scenario.start).days
         left = np.where(starts >= day, decay(moments - day, kind.half_life_days), 0.0) * event.visibility
-        heed = attention_of_readings(scenario, event.kind)
+        heed = audiences.attention[event.kind]
         who, guests, targets = (
             members(getattr(event, role), scenario.groups, roster) for role in ("principals", "guests", "targets")
         )
@@ -82,7 +82,7 @@ def plain_evidence(scenario: Scenario, grid: Any) -> tuple[Any, Any, Any]:
             lost[:, i] += kind.reliability * left
             scale = scenario.parameters.prior_tension if day < 0 else 1.0
             for target in set(targets) - {i}:
-                intent[:, target, i] += (kind.intent * scale) * left * heed[audience[target]]
+                intent[:, target, i] += (kind.intent * scale) * left * heed[audiences.of[target]]
     return align, intent, lost
 
 

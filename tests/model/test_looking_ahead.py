@@ -14,9 +14,8 @@ from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import same
 from balance_sim.model.engine import begin, perceive, simulate
-from balance_sim.model.pipeline import usual_talks
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.thinning import draw_opportunities, ranges, thinning
+from balance_sim.model.thinning import draw_opportunities, ranges, thinning, usual_talks
 from balance_sim.model.willingness import TERMS, expected_log
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import simulate_runs

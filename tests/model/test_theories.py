@@ -9,7 +9,7 @@ import pytest
 
 from balance_sim.experiment.run import run
 from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze, own_theory, shift_to
-from balance_sim.model.pipeline import rates_at_start
+from balance_sim.model.thinning import rates_at_start
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import presets, weights_under
 

@@ -85,7 +85,9 @@ def drawn(runs: int, seed: int, rate: float = 8.0, weight: tuple[float, ...] = (
 def rejected(group: str, trials: int = 16, **other: object) -> float:
     """Share of observed histories of another model that the group rejects at 0.05, against 40 of the model."""
     simulated, observed = drawn(40, 1), drawn(trials, 2, **other)  # type: ignore[arg-type]
-    p = [compare(GROUND, SPAN, observed.of(k), simulated, 40).group(group).fit for k in range(trials)]
+    p = [
+        compare(GROUND, SPAN, observed.where(observed.run == k), simulated, 40).group(group).fit for k in range(trials)
+    ]
     return float(np.mean([one is not None and one.p <= 0.05 for one in p]))
 
 
@@ -105,7 +107,8 @@ def test_all_groups_together() -> None:
     simulated = drawn(99, 3)
     found = compare(GROUND, SPAN, drawn(1, 4, rate=30.0), simulated, 99)
     assert found.p == 0.5 / 100
-    alone = [compare(GROUND, SPAN, drawn(12, 5).of(k), simulated, 99).p for k in range(12)]
+    observed = drawn(12, 5)
+    alone = [compare(GROUND, SPAN, observed.where(observed.run == k), simulated, 99).p for k in range(12)]
     assert 0.25 < np.mean(alone) < 0.75
 
 
@@ -122,7 +125,7 @@ def test_replications_that_sign_nothing_count() -> None:
 
 def test_states_are_told_a_year() -> None:
     found = compare(GROUND, SPAN, table(), drawn(20, 7), 20)
-    row = next(one for one in found.states if one.code == "AUS")
+    row = next(one for one in found.states if one.name == "AUS")
     assert row.observed == pytest.approx(3 / (671 / 365.25))
     order = [abs(one.observed - one.mean) for one in found.states]
     assert order == sorted(order, reverse=True)

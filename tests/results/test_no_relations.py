@@ -16,8 +16,7 @@ from scipy import stats
 from balance_sim.analysis.dyad_probabilities import Sought, probabilities_along
 from balance_sim.experiment.run import run
 from balance_sim.model.agents import BalanceModel
-from balance_sim.model.pipeline import chance_under_way
-from balance_sim.model.thinning import mean_openness, openness_at, openness_on
+from balance_sim.model.thinning import chance_under_way, mean_openness, openness_at, openness_on
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.direct import direct
 from balance_sim.replications.expected import expected

@@ -17,7 +17,6 @@ from balance_sim.replications.outcomes import (
     known_outcome,
     least_jump,
     outcome_named,
-    type_of,
 )
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import runs_table
@@ -38,15 +37,17 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
     assert any(one.startswith("camps_moved_") for one in names)
     for one in (one for one in runs.column_names if one not in ("run", "arm")):
         found = outcome_named(one)
-        assert found.name == one and found.unit and found.sentence.endswith("."), one
+        assert found.name == one and found.declared.unit and found.sentence.endswith("."), one
         assert (found.window is None) == (one == "first_counter_days")
     for one in names:
         values = runs[one].to_numpy()
-        if type_of(one) is OutcomeType.COUNT:
+        if outcome_named(one).declared.type is OutcomeType.COUNT:
             assert (values == np.floor(values)).all(), one
             assert (values >= 0).all(), one
     # A share is no count: some run's is no whole number.
-    shares = np.concatenate([runs[one].to_numpy() for one in names if type_of(one) is OutcomeType.SHARE])
+    shares = np.concatenate(
+        [runs[one].to_numpy() for one in names if outcome_named(one).declared.type is OutcomeType.SHARE]
+    )
     assert (shares != np.floor(shares)).any()
 
 

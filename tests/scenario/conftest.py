@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from balance_sim.scenario import Diagnostic, Scenario, check_scenario
-from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.assemble import _build, apply_arm, as_tree
 from balance_sim.scenario.checks import check
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, errors_in
+from balance_sim.scenario.diagnostics import Diagnostics, errors_in
 from balance_sim.scenario.draft import Reader
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Arm
@@ -89,8 +88,8 @@ def read_arm():
 
     def read(scenario: Scenario, arm: str) -> Scenario:
         found = Diagnostics()
-        tree = as_tree(scenario, Mark(scenario.name, 1, 1))
-        draft = Reader().draft(apply_arm(tree, arm, read_names(tree, found), found))
+        tree = as_tree(scenario)
+        draft = Reader().draft(apply_arm(tree, arm, found))
         assert not errors_in([*found, *draft.problems, *check(draft, is_arm=True)])
         bare = {name: Arm(title=one.title, reference=one.reference) for name, one in scenario.arms.items()}
         return sealed(_build(draft, scenario.name).model_copy(update={"arms": bare}))

@@ -26,7 +26,7 @@ from balance_sim.scenario import (
 from balance_sim.scenario.arms import UNREAD, WARNED, resolved, with_numbers, with_settings
 from balance_sim.scenario.assemble import as_tree, assemble
 from balance_sim.scenario.checks import check
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, errors_in
+from balance_sim.scenario.diagnostics import Diagnostics, errors_in
 from balance_sim.scenario.draft import Reader
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.layout import SECTIONS
@@ -216,7 +216,7 @@ class Blind:
 
 
 def draft_of(scenario: Scenario, hidden: dict[str, tuple[str, ...]]) -> Any:
-    draft = Reader().draft(as_tree(scenario, Mark(scenario.name, 1, 1)))
+    draft = Reader().draft(as_tree(scenario))
     for head, fields in hidden.items():
         for row in draft.rows[head]:
             object.__setattr__(row, "value", Blind(row.value, fields))
@@ -249,7 +249,7 @@ def test_rules_only_warn_of_it(beijing, value):
             changed = with_numbers(scenario, {f"{head}.{name}.{field}": value})
             if changed is not None:
                 found = Diagnostics()
-                assemble(as_tree(changed, Mark("x", 1, 1)), changed.name, found)
+                assemble(as_tree(changed), changed.name, found)
                 assert not errors_in(found)
 
 

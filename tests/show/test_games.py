@@ -21,7 +21,7 @@ from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.figures.games import axes_of, payoffs_table, payoffs_title, replies_table, replies_title
 from balance_sim.show.figures.strategies import PAYOFF, balance_table, balance_title, regret_table, regret_title
 from balance_sim.show.plots import Plots
-from balance_sim.show.report import rendered, save_game
+from balance_sim.show.report import rendered, save_study
 from balance_sim.show.report.games import game_page
 
 
@@ -163,7 +163,7 @@ def test_every_player_has_a_balance_sheet(three: PlayedGame) -> None:
 
 
 def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_path: Path) -> None:
-    paths = save_game(dilemma, tmp_path)
+    paths = save_study(dilemma, tmp_path)
     assert {path.name for path in paths} >= {"report.html", "payoffs.svg", "balance_belmar.png"}
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     again = CliRunner().invoke(

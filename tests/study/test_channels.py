@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balance_sim.analysis.expected_effect import Channels, channels, expected_effect, without_channels
+from balance_sim.analysis.expected_effect import Channels, channels_of, expected_effect, without_channels
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.arms import compile_arms
 from balance_sim.scenario import Scenario, load_scenario, with_values
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -33,7 +32,7 @@ def beijing() -> Scenario:
 
 @pytest.fixture(scope="module")
 def found(beijing: Scenario) -> Channels:
-    return channels(compile_arms(beijing, ARMS), ARMS)
+    return channels_of(beijing, ARMS)
 
 
 def parts(found: Channels, arm: str, outcome: str = OUTCOME) -> dict[str, float]:
@@ -60,7 +59,7 @@ def test_disunity_turns_the_picture_round_and_keeps_the_threat() -> None:
     """Of the uncalibrated scenario: where it is calibrated the threat is a tenth of the picture, and no part keeps its
     size."""
     plain = load_scenario(SCENARIOS / "beijing_2025.yaml", calibrated=False)
-    found = channels(compile_arms(plain, ARMS), ARMS)
+    found = channels_of(plain, ARMS)
     disunity, unity = parts(found, "disunity"), parts(found, "parade")
     assert disunity["picture"] < 0 < unity["picture"]
     assert disunity["threat"] == pytest.approx(unity["threat"], rel=0.2)
@@ -74,7 +73,7 @@ def test_what_the_arm_changes_besides_is_the_rest(found: Channels) -> None:
 def test_an_event_that_nobody_sees_has_no_channels(beijing: Scenario) -> None:
     unseen = with_values(beijing, {"events.parade.visibility": 0.0})
     arms = ("no_parade", "parade")
-    table = channels(compile_arms(unseen, arms), arms).table
+    table = channels_of(unseen, arms).table
     assert (table[["picture", "threat", "rest", "total"]] == 0).all(axis=None)
 
 

@@ -83,7 +83,7 @@ def test_no_code_in_a_shards_description_is_run(small, tmp_path: Path) -> None:
     run(small, 4, 1, arms=["summit"], out=out)
     payload = pickle.dumps(Opens(opened))
     shard = Store(out).shards()[0]
-    table = Store(out).read(shard)
+    table = shard.table()
     brought = {b"ARROW:extension:name": b"arrow.py_extension_type", b"ARROW:extension:metadata": payload}
     fields = [field.with_metadata(brought) for field in table.schema]
     content = encode(table.cast(pa.schema(fields, metadata={b"pandas": payload})))

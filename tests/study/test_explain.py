@@ -22,7 +22,6 @@ from balance_sim.analysis.explain.attribution import (
     Attribution,
     Coalitions,
     attribute,
-    attribution_table,
     mixed,
     parse_groups,
 )
@@ -158,7 +157,7 @@ def test_every_term_is_in_one_group_or_fixed() -> None:
 
 def test_the_rows_sum_to_the_studys_filtered_effect(result: Result, found: Attribution) -> None:
     effect = result.effects.set_index(["arm", "outcome"]).loc[(ARM, found.outcome)]
-    table = attribution_table(found).set_index("group")
+    table = found.table.set_index("group")
     assert list(table.index) == [*GROUPS, "outside", "feedback", "effect"]
     assert effect["estimator"] == "filtered" and found.of_runs == len(found.runs) == RUNS
     assert table["value"].drop("effect").sum() == pytest.approx(effect["mean"], abs=1e-12)
@@ -180,7 +179,7 @@ def test_a_group_none_of_whose_terms_differ_has_exactly_nothing(found: Attributi
         with_it = [m for m in range(32) if m & (1 << place)]
         assert all((found.worth[:, m] == found.worth[:, m & ~(1 << place)]).all() for m in with_it)
     assert (found.worth[:, 0] == 0).all()
-    table = attribution_table(found).set_index("group")
+    table = found.table.set_index("group")
     assert table.loc["patron", ["value", "mcse", "lo", "hi", "alone", "last"]].tolist() == [0] * 6
 
 
@@ -406,14 +405,12 @@ def test_batches_and_groups_put_together_change_nothing(
 
 def test_what_no_group_holds_shows_as_outside(result: Result, found: Attribution) -> None:
     again = attribute(result, groups={"trade": ("exposure",)}, runs=6)
-    table = attribution_table(again).set_index("group")["value"]
+    table = again.table.set_index("group")["value"]
     assert table["outside"] + table["trade"] + table["feedback"] == pytest.approx(table["effect"], abs=1e-12)
     everybody = 31 & ~(1 << list(GROUPS).index("retaliation"))
     np.testing.assert_allclose(again.worth[:, 0], found.worth[:6, everybody], rtol=0, atol=1e-12)
-    lines = "\n".join(attribution_lines(again, attribution_table(again), result.scenario))
-    assert "outside" in lines and "outside" not in "\n".join(
-        attribution_lines(found, attribution_table(found), result.scenario)
-    )
+    lines = "\n".join(attribution_lines(again, again.table, result.scenario))
+    assert "outside" in lines and "outside" not in "\n".join(attribution_lines(found, found.table, result.scenario))
 
 
 def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
@@ -487,7 +484,7 @@ def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:
         u = np.array([values.pop(U)])
         assert values.pop(CONSENT) == consent(u)[0]
         assert summed({name: np.array([value]) for name, value in values.items()})[0] == u[0]
-    frame = pair.differences().set_index(["moment", "side", "part"])["difference"]
+    frame = pair.table.set_index(["moment", "side", "part"])["difference"]
     before = frame.loc[["start", "before"]]
     assert (before == 0).all()
     assert frame.loc[("+7", "JPN", "common_threat")] > 0

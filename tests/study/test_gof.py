@@ -227,7 +227,7 @@ def test_residuals_of_the_models_own_data_are_a_martingale(tmp_path: Path) -> No
     past = set_back(toy(tmp_path, 2.0), Span(date(2001, 1, 1), date(2004, 1, 1)))
     runs = 60
     made = newly_signed(run(past, runs=runs, seed=5).accords, past.codes)
-    found = [residuals_of(past, made.of(k)) for k in range(runs)]
+    found = [residuals_of(past, made.where(made.run == k)) for k in range(runs)]
     ends = np.array([one.signed[-1] - one.expected[-1] for one in found])
     halves = np.array([np.interp(548, one.day, one.signed - one.expected) for one in found])
     for gap in (ends, halves, ends - halves):
@@ -236,7 +236,7 @@ def test_residuals_of_the_models_own_data_are_a_martingale(tmp_path: Path) -> No
     assert 0.6 < ends.var() / expected < 1.6
     assert np.mean([one.ks_p <= 0.05 for one in found]) <= 0.15
     wrong = set_back(toy(tmp_path, 4.0), Span(date(2001, 1, 1), date(2004, 1, 1)))
-    assert np.mean([residuals_of(wrong, made.of(k)).level_p <= 0.05 for k in range(20)]) > 0.5
+    assert np.mean([residuals_of(wrong, made.where(made.run == k)).level_p <= 0.05 for k in range(20)]) > 0.5
 
 
 # Size -----------------------------------------------------------------------------------------------------------------

@@ -15,11 +15,8 @@ import pytest
 
 from balance_sim.analysis.mechanisms import (
     MECHANISMS,
-    NOT_TESTED,
     as_row,
     measured,
-    sign_table,
-    tag_of,
     verdict,
 )
 from balance_sim.analysis.mechanisms.agreements import (
@@ -455,14 +452,17 @@ def test_a_placebo_is_below_only_if_it_is_smaller_in_the_direction_expected() ->
 
 
 def test_shares_of_sign_and_tags_of_the_shipped_file_agree() -> None:
-    for name, sign in sign_table().items():
-        if name in NOT_TESTED:
-            assert (sign.draws, sign.shares, sign.tag) == (0, (), NOT_TESTED[name])
+    script = implied_signs()
+    for name, (draws, shares, tag) in script.shipped().items():
+        if name in script.NOT_TESTED:
+            assert (draws, shares, tag) == (0, (), script.NOT_TESTED[name])
         else:
-            assert sign.draws >= 200 and len(sign.shares) == 4 and sign.tag == tag_of(sign.shares)
-            assert all(0 <= share <= 1 for share in sign.shares)
-            assert max(sum(sign.shares[:2]), sum(sign.shares[2:])) <= 1 + 1e-9
-    assert [one.id for one in MECHANISMS] == list(sign_table())
+            assert draws >= 200 and len(shares) == 4 and tag == script.tag_of(shares)
+            assert all(0 <= share <= 1 for share in shares)
+            assert max(sum(shares[:2]), sum(shares[2:])) <= 1 + 1e-9
+    assert {name: tag for name, (_, _, tag) in script.shipped().items()} == {one.id: one.tag for one in MECHANISMS}
+    assert script.tag_of((1.0, 0.0, 1.0, 0.0)) == "implied"
+    assert script.tag_of((1.0, 0.0, 0.0, 1.0)) == script.tag_of((1.0, 0.0, 0.99, 0.0)) == "emergent"
 
 
 def implied_signs():
@@ -479,10 +479,10 @@ def test_the_first_ten_draws_have_signs_that_the_file_allows(scenario) -> None:
     script = implied_signs()
     found = script.drawn(scenario, first=10)
     for at, name in enumerate(script.IDS):
-        sign = sign_table()[name]
+        draws, shipped, _ = script.shipped()[name]
         shares = [sign * found[:, k, at] > 0 for k in (0, 1) for sign in (1, -1)]
-        for share, of in zip(sign.shares, shares, strict=False):
-            assert round(share * sign.draws) - (sign.draws - 10) <= of.sum() <= round(share * sign.draws), name
+        for share, of in zip(shipped, shares, strict=False):
+            assert round(share * draws) - (draws - 10) <= of.sum() <= round(share * draws), name
     assert len(np.unique(found[:, 0, 0])) == 10  # and the draws do differ
 
 

@@ -132,7 +132,8 @@ def sized(effects: dict[StateSet, float], draws: int, seed: int, *, biased: bool
         real = rng.integers(len(sets))
         pool = np.flatnonzero(shared[real] <= sets.shape[1] // 2)
         found = values[pool[rng.choice(len(pool), 199, replace=False)]]
-        family = PlaceboFamily("participants", 1, values[real], found / 2 if biased else found, ())
+        placebo = found / 2 if biased else found
+        family = PlaceboFamily(values[real], placebo, name="participants", window=1, labels=())
         told += family.verdict == "supported"
     return told / draws
 

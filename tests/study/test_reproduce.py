@@ -267,7 +267,7 @@ def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp
     folder = tmp_path / "run"
     shutil.copytree(place / "run", folder)
     shard = Store(folder).shards("accords")[0]
-    table = Store(folder).read(shard)
+    table = shard.table()
     days = table["signed"].to_pylist()
     at = next(k for k, day in enumerate(days) if day is not None)
     moved = pa.array([day + np.timedelta64(1, "D").item() if k == at else day for k, day in enumerate(days)],

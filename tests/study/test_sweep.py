@@ -222,7 +222,7 @@ def test_a_reader_sees_each_run_once_while_shards_are_being_merged(lab):
     inner = store.kept()[0]
     for table in ("runs", "accords"):
         shard = getattr(inner, table)
-        part = store.read(shard)
+        part = shard.table()
         content = part.filter(np.asarray(part["run"].to_numpy() < 5))
         from balance_sim.results.shards import encode
 

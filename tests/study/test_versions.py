@@ -39,11 +39,11 @@ def older(now: Path, out: Path, keeps: Callable[[str], bool], blocks: int | None
     with Store(out).lock() as store:
         for one in store.kept()[:blocks]:
             assert one.runs is not None and one.accords is not None
-            runs, accords = store.read(one.runs), store.read(one.accords)
+            runs, accords = one.runs.table(), one.accords.table()
             kept = [name for name in runs.column_names if name in ("run", "arm") or keeps(name)]
             assert len(kept) < len(runs.column_names)
             assert one.dyads is not None
-            dyads = store.read(one.dyads)
+            dyads = one.dyads.table()
             one.runs.path.unlink()
             store.write(one.point, one.block, BlockTables(runs.select(kept), accords, dyads))
             if not any(name.startswith(FILTERED) for name in kept):

@@ -11,22 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from balance_sim.analysis.expected_effect import largest_first
+from balance_sim.model.core import Floats
 from balance_sim.pool.errors import WrongRequest, no_results
 from balance_sim.pool.plain import OneLine, plain_data
 from balance_sim.replications.outcomes import fixed_beforehand, least_jump
-from balance_sim.results.estimates import (
-    Counts,
-    Differences,
-    Levels,
-    Moments,
-    PairedDifference,
-    columns_by_arm,
-    in_chunks,
-)
+from balance_sim.results.estimates import Counts, Differences, Levels, columns_by_arm, in_chunks
 from balance_sim.results.folder import leaf_differences
 from balance_sim.results.points import PointTable
 from balance_sim.results.recount import Counting, by_one_table
@@ -35,7 +28,6 @@ from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.stats.intervals import t_quantile, welch
 
-Floats = npt.NDArray[np.float64]
 Arms = tuple[tuple[Result, str], tuple[Result, str]]  # a study and one of its arms, left and right
 Pieces = list[tuple[dict[str, Any], bool, pd.DataFrame, pd.DataFrame]]  # front, paired, outcomes, dyads
 
@@ -70,23 +62,21 @@ class StudyComparison(OneLine):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: lists of records."""
-        found: dict[str, Any] = plain_data(
-            {
-                "left": self.left,
-                "right": self.right,
-                "paired": self.paired,
-                "inputs_that_differ": self.differences,
-                "classes": {
-                    "by": self.counting.by,
-                    "dyads_that_differ": self.counting.dyads,
-                    "dyads_kept": self.counting.kept,
-                    "left_out": self.counting.left_out,
-                },
-                "outcomes": self.outcomes.to_dict("records"),
-                "dyads": self.dyads.to_dict("records"),
-            }
-        )
-        return found
+        found = {
+            "left": self.left,
+            "right": self.right,
+            "paired": self.paired,
+            "inputs_that_differ": self.differences,
+            "classes": {
+                "by": self.counting.by,
+                "dyads_that_differ": self.counting.dyads,
+                "dyads_kept": self.counting.kept,
+                "left_out": self.counting.left_out,
+            },
+            "outcomes": self.outcomes.to_dict("records"),
+            "dyads": self.dyads.to_dict("records"),
+        }
+        return {name: plain_data(value) for name, value in found.items()}
 
 
 def parse_side(text: str) -> ComparedSide:
@@ -130,8 +120,8 @@ def compare(left: str, right: str, classes: str | None = None) -> StudyCompariso
 
     Returns
     -------
-    StudyComparison : `outcomes` and `dyads`, tidy, one row each with means, difference, MCSE and 95 % CI in the
-        outcome's own unit; paired by random numbers where the seeds match, by Welch (1947) where not
+    StudyComparison : `outcomes` and `dyads`, tidy, with means, difference, MCSE and 95 % CI in the outcome's own unit;
+        paired by random numbers where the seeds match, by Welch (1947) where not
 
     Raises
     ------
@@ -148,8 +138,6 @@ def compare(left: str, right: str, classes: str | None = None) -> StudyCompariso
     ...     found = compare(f"{folder}:no_summit", f"{folder}:summit")
     >>> found.paired, found.differences
     (True, [])
-    >>> {"outcome", "left", "right", "difference"} <= {*found.outcomes.columns}
-    True
     """
     sides = parse_side(left), parse_side(right)
     one, two = (open_side(side) for side in sides)
@@ -206,12 +194,11 @@ def _points_in_both(
         there.setdefault(two.table.points[number].key, []).append(number)
     pieces, counting = [], Counting()
     for number in one.table.numbers():
-        matches = there.get(one.table.points[number].key)
-        if matches:
-            front = {"point": number} | dict(one.table.points[number].values)
+        if matches := there.get(one.table.points[number].key):
             points = [one.point(number), two.point(matches.pop(0))]
             points, how = by_one_table(points, [side.text for side in sides], classes)
             counting = counting.joined(how)
+            front = {"point": number} | dict(one.table.points[number].values)
             pieces += _arm_pieces(points[0], points[1], sides, front)
     return pieces, counting
 
@@ -248,10 +235,18 @@ def compare_arms(arms: Arms) -> tuple[bool, pd.DataFrame, pd.DataFrame]:
     for name in (name for name in levels[0].counts if name in levels[1].counts):
         smooth = all(name in side.filtered for side in levels)
         one, other = ((side.filtered if smooth else side.counts)[name] for side in levels)
-        least = max(least_jump(name, result.steps) for result in (left, right))
-        spread = float(np.maximum(levels[0].counts[name].spread_with(levels[1].counts[name]), least))
-        spread = 0.0 if alike or fixed_beforehand(name) else spread
-        rows.append(_outcome_row(name, one, other, differences.of.get(name), spread))
+        row: dict[str, Any] = {"outcome": name, "left": one.mean(), "right": other.mean()}
+        if name in differences.of:  # with the interval that `run` gives them
+            least = max(least_jump(name, result.steps) for result in (left, right))
+            spread = float(np.maximum(levels[0].counts[name].spread_with(levels[1].counts[name]), least))
+            found = differences.of[name].row(0.0 if alike or fixed_beforehand(name) else spread)
+            row["difference"] = found["mean"]
+            row |= {key: found[key] for key in ("mcse", "lo", "hi", "n", "estimator")}
+        else:
+            names = ("difference", "mcse", "lo", "hi")
+            row |= dict(zip(names, welch(one.sample(), other.sample()), strict=True))
+            row |= {"n": min(one.n, other.n), "estimator": "count" if isinstance(one, Counts) else "filtered"}
+        rows.append(row)
     return paired, pd.DataFrame(rows), _dyads_frame(arms, alike=alike)
 
 
@@ -272,22 +267,6 @@ def _windows(result: Result, side: int) -> Iterator[tuple[int, int, pa.Table]]:
         yield int(table["run"][0].as_py()) // WINDOW_RUNS, side, table
 
 
-def _outcome_row(
-    name: str, left: Moments, right: Moments, difference: PairedDifference | None, spread: float
-) -> dict[str, Any]:
-    """Means and their difference with its interval: that of the paired differences, as `run` has it, else Welch's.
-
-    spread: as in `estimates.PairedDifference.row`; 0 for two sides that are the same in every outcome of every run."""
-    row = {"outcome": name, "left": left.mean(), "right": right.mean()}
-    if difference is not None:
-        found = difference.row(spread)
-        names = {"difference": "mean", "mcse": "mcse", "lo": "lo", "hi": "hi", "n": "n"}
-        return row | {key: found[of] for key, of in names.items()} | {"estimator": found["estimator"]}
-    mean, error, low, high = welch(left.sample(), right.sample())
-    row |= {"difference": mean, "mcse": error, "lo": low, "hi": high, "n": min(left.n, right.n)}
-    return row | {"estimator": "count" if isinstance(left, Counts) else "filtered"}
-
-
 def _dyads_frame(arms: Arms, *, alike: bool) -> pd.DataFrame:
     """Tidy: a, b, left, right, difference, lo, hi; the largest differences first.
 
@@ -302,12 +281,5 @@ def _dyads_frame(arms: Arms, *, alike: bool) -> pd.DataFrame:
     n = int(min(both["n_left"].min(), both["n_right"].min()))
     error = np.sqrt(both["error_left"] ** 2 + both["error_right"] ** 2)
     half = 0.0 * error if alike else t_quantile(0.95, n - 1) * error
-    frame = both[["a", "b"]].assign(
-        left=both["mean_left"],
-        right=both["mean_right"],
-        difference=difference,
-        lo=difference - half,
-        hi=difference + half,
-    )
-    order = np.lexsort((frame["b"], frame["a"], -np.abs(difference)))
-    return frame.iloc[order].reset_index(drop=True)
+    frame = both[["a", "b"]].assign(left=both["mean_left"], right=both["mean_right"], difference=difference)
+    return largest_first(frame.assign(lo=difference - half, hi=difference + half), difference)

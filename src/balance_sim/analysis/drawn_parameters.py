@@ -6,22 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 
-from balance_sim.replications.parameter_draws import (
-    CODING,
-    LARGEST_DRAWS,
-    drawn_priors,
-    posterior_draws,
-    prior_draws,
-)
+from balance_sim.model.core import Floats
+from balance_sim.replications.parameter_draws import CODING, LARGEST_DRAWS, drawn_priors, posterior_draws, prior_draws
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Scenario
-
-Floats = npt.NDArray[np.float64]
 
 
 def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
@@ -29,13 +21,8 @@ def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
 
     `prior`: family and numbers as declared, where the parameter has a prior of its own, `source`, and `median`, `low`,
     `high` of the central 95 % of the draws. `posterior`: the same of its draws, or None. `finding`: `word` (informed,
-    prior-dominated or in conflict), `prior`, `likelihood` (sensitivities) and `pull`, or None.
-
-    Raises
-    ------
-    ScenarioError
-        Where the scenario names a posterior and it is refused.
-    """
+    prior-dominated or in conflict), `prior`, `likelihood` (sensitivities) and `pull`, or None. Raises ScenarioError
+    where the scenario names a posterior and it is refused."""
     table = {str(row["path"]): row for row in parameter_table()}
     before = prior_draws(scenario)
     after = posterior_draws(scenario) if scenario.posterior.draws else None
@@ -43,25 +30,22 @@ def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
     declared, order = drawn_priors(scenario), [*table]
     rows = []
     for path in sorted(before.paths, key=lambda path: (order.index(path) if path in order else -1, path)):
-        row: dict[str, Any] = dict(
-            table.get(path, dict.fromkeys(table["step_days"]) | {"path": path, "source": "scenario"})
-        )
-        value = 0 if path == CODING else value_at(scenario, path)
-        prior = declared.get(path)
-        said = (
-            dict(row["prior"] or {})
-            if prior is None
-            else {"family": prior.family, **prior.numbers, "source": prior.source}
-        )
-        row |= {"value": value, "prior": said | _central(before.column(path))}
+        row: dict[str, Any] = {
+            **table.get(path, dict.fromkeys(table["step_days"]) | {"path": path, "source": "scenario"})
+        }
+        said = row["prior"] or {}
+        if (prior := declared.get(path)) is not None:
+            said = {"family": prior.family, **prior.numbers, "source": prior.source}
+        row["value"] = 0 if path == CODING else value_at(scenario, path)
+        row["prior"] = said | _central(before.column(path))
         row["posterior"] = _central(after.column(path)) if after is not None and path in after.paths else None
         rows.append(row | {"finding": found.get(path)})
     return rows
 
 
 def _central(values: Floats) -> dict[str, float]:
-    low, median, high = np.quantile(values, [0.025, 0.5, 0.975])
-    return {name: float(f"{value:.4g}") for name, value in (("median", median), ("low", low), ("high", high))}
+    found = np.quantile(values, [0.5, 0.025, 0.975])
+    return {name: float(f"{value:.4g}") for name, value in zip(("median", "low", "high"), found, strict=True)}
 
 
 def findings(scenario: Scenario) -> dict[str, dict[str, Any]]:

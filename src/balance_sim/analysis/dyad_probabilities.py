@@ -7,15 +7,13 @@ day t lead to an agreement in time with the probability S_m(t) of `balance_sim.s
     Lambda = sum over steps and kinds  ceiling_m sigma(u_ij) sigma(u_ji) free_m  integral over the step of S_m(t) dt
     P(agreement) = mean over replications of  1 - (1 - P_start) exp(-Lambda)
 
-with P_start the probability that talks under way at the start lead to one. What has been opened in the replication is
-integrated out too: a clock that is busy with talks which go on to an agreement that counts is as free as an idle one,
-so that exp(-Lambda) is the probability that no opening leads to an agreement (thinning of a point process: Daley,
-Vere-Jones 2003, An Introduction to the Theory of Point Processes 1, ch. 7). A clock busy with other talks is not free.
-Nothing is counted: dyads do not tie, and none has probability zero.
+with P_start the probability that talks under way at the start lead to one. A clock that is busy with talks which go on
+to an agreement that counts is as free as an idle one, so that exp(-Lambda) is the probability that no opening leads to
+an agreement (thinning of a point process: Daley, Vere-Jones 2003, An Introduction to the Theory of Point Processes 1,
+ch. 7). A clock busy with other talks is not free. Nothing is counted: dyads do not tie, and none has probability zero.
 
-An approximation where a clock signs more often than not: while it is held by talks that succeed it opens none that
-fail. Up to 0.2 it is exact to a hundredth, at 0.36 by 0.005 too large. Left out: that talks can run faster than speed
-1, and what a dyad's own agreement changes for its later ones.
+Up to 0.2 it is exact to a hundredth, at 0.36 by 0.005 too large: while a clock is held by talks that succeed it opens
+none that fail. Left out: that talks can run faster than speed 1, and what a dyad's own agreement changes later.
 """
 
 from __future__ import annotations
@@ -25,10 +23,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Baseline, World
+from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Baseline, Bools, Floats, Ints, Keys, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
@@ -42,10 +39,6 @@ from balance_sim.replications.filtered import TalksAtStart, in_force_of
 from balance_sim.replications.outcomes import NEW_ORIGINS
 from balance_sim.results.result import Result
 from balance_sim.stats.lags import mixed_chance, signed_from_age, signed_within
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 NODES = 4  # of the Gauss-Legendre rule over a step, or over a part of one
 RUNS = 32  # of a study that are simulated again, if no other number is asked for
@@ -77,16 +70,13 @@ class DyadProbabilities:
     """Along R replications of one arm, (R, P) each, by dyad.
 
     any: probability of at least one agreement that counts; openings: expected number of them from talks that open in
-    the replication, clocks busy as they are. Of security agreements its mean is that of `filtered.Filtered.by_dyad`
-    less talks under way at the start and what haste adds."""
+    the replication, clocks busy as they are."""
 
     any: Floats
     openings: Floats
 
 
-def probabilities_along(
-    worlds: Worlds, arm: str, seed: int, runs: npt.NDArray[np.uint64], sought: Sought
-) -> DyadProbabilities:
+def probabilities_along(worlds: Worlds, arm: str, seed: int, runs: Keys, sought: Sought) -> DyadProbabilities:
     """Simulate replications of an arm and integrate the hazard of every dyad along them."""
     world = worlds.arms[arm]
     weight = per_consent(world, sought)  # (S, M)
@@ -120,8 +110,7 @@ def probabilities_along(
 
 
 def per_consent(world: World, sought: Sought) -> Floats:
-    """(S, M) what consent of both sides throughout each step is worth to a dyad of frailty 1: expected agreements that
-    count, clocks idle."""
+    """(S, M) expected agreements that count, of a dyad of frailty 1 whose sides consent all along, clocks idle."""
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
     node, share = np.polynomial.legendre.leggauss(NODES)
     bounds = np.clip([sought.first, sought.stop], world.grid[0], world.grid[-1])  # the integrand has kinks there
@@ -171,10 +160,9 @@ def both_consent(world: World, baseline: Baseline, state: BlockState, view: View
     out = np.empty((len(state.runs), count, kinds))
     for first in range(0, len(out), together):
         runs = np.arange(first, min(first + together, len(out)))
-        shape = (len(runs), count, kinds)
-        run, pair, kind = (grid.ravel() for grid in np.indices(shape))
+        run, pair, kind = (grid.ravel() for grid in np.indices((len(runs), count, kinds)))
         both = Prospects.of_both_sides(world, baseline, view, state, runs[run], pair, kind)
-        sides = consent(willingness(replace(both, kinds_each=kinds)).reshape(2, *shape))
+        sides = consent(willingness(replace(both, kinds_each=kinds)).reshape(2, len(runs), count, kinds))
         out[runs] = sides[0] * sides[1]
     return out
 
@@ -195,20 +183,12 @@ def dyad_probabilities(
 ) -> dict[tuple[str, str], float]:
     """Dyad (codes sorted) -> probability of a new agreement within `window` days after the focal event in an arm.
 
-    The study's first `runs` replications that finished are simulated again, on their own random numbers, and the hazard
-    of every dyad is integrated along them (above): the same numbers every time. Two arms share their random
-    numbers, so their difference is paired. window: the longest reported if None; kinds: all if empty; stage: `signed`
-    or `in_force`; runs: `RUNS` if None. Of a calibrated scenario, the dyads' factors and the level of the time are
-    integrated over, not held at their means as they are in the replications.
+    The study's first `runs` replications that finished are simulated again, on their own random numbers, which all arms
+    share, and the hazard of every dyad is integrated along them. window: the longest reported if None; kinds: all if
+    empty; stage: `signed` or `in_force`; runs: `RUNS` if None. Of a calibrated scenario, the dyads' factors and the
+    level of the time are integrated over, not held at their means as they are in the replications.
 
-    Raises WrongRequest for a study that decides by code of its own, and for one of which no replication finished.
-
-    Examples
-    --------
-    >>> from balance_sim.results.result import open_result
-    >>> p = dyad_probabilities(open_result("results/beijing"), "parade")  # doctest: +SKIP
-    >>> max(p, key=p.get)  # doctest: +SKIP
-    """
+    Raises WrongRequest for a study that decides by code of its own, and for one of which no replication finished."""
     if result.model is not None:
         raise WrongRequest(
             f"the study decides by code of its own, {result.model}: its probabilities are not known. "
@@ -222,16 +202,17 @@ def dyad_probabilities(
     world = worlds.arms[arm]
     first, days = world.focal_day + 1.0, window or result.window
     stop = max(min(first + days, world.grid[-1]), first)
-    found = probabilities_along(
-        worlds, arm, result.seed, numbers, Sought(kinds_named(world, kinds), first, stop, stage)
-    )
+    sought = Sought(kinds_named(world, kinds), first, stop, stage)
+    found = probabilities_along(worlds, arm, result.seed, numbers, sought)
     either = _integrated(result, world, found.any.mean(axis=0))
-    sides = zip(world.first, world.second, strict=True)
-    dyads = [tuple(sorted((world.codes[i], world.codes[j]))) for i, j in sides]
-    return {(a, b): float(p) for (a, b), p in zip(dyads, either, strict=True)}
+    out = {}
+    for i, j, p in zip(world.first, world.second, either, strict=True):
+        a, b = sorted((world.codes[i], world.codes[j]))
+        out[a, b] = float(p)
+    return out
 
 
-def _integrated(result: Result, world: World, p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _integrated(result: Result, world: World, p: Floats) -> Floats:
     """(P,) probabilities with what a calibration leaves uncertain: each dyad's factor, and the level unless drawn."""
     scenario = result.scenario
     variance = 0.0 if result.draws else scenario.calibration.level_variance

@@ -1,27 +1,25 @@
 """The headline effect over draws of the parameters: how wide it is before and after the data, and what makes it so.
 
-For each joint draw of the parameters the *expected* estimator gives the control arm's level, the effect on
-counter-balancing security agreements within the longest window, and its two channels. Classes of dyads stay as written,
-so that every draw counts the same dyads. The 95 % interval over draws of the posterior (or the prior) is what is not
-known of the parameters; Monte Carlo error is no part of it, for nothing is simulated. Theories are the shipped presets
-at one base rate, each with the weight that stacking gave it (`stats.stacking`) where the scenario's own record could
-score them."""
+The *expected* estimator gives each joint draw's level, effect and channels. Classes of dyads stay as written, so that
+every draw counts the same dyads. The 95 % interval over draws is what is not known of the parameters; nothing is
+simulated, so Monte Carlo error is no part of it. Theories are the shipped presets at one base rate, each with its
+weight by stacking (`stats.stacking`) where the scenario's own record could score them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from balance_sim.analysis.expected_effect import forms, parts
 from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, World, once
+from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plain import OneLine
 from balance_sim.pool.processes import map_in_order
@@ -33,9 +31,6 @@ from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.stats.variance import known_alone, shapley_effects
 
-Floats = npt.NDArray[np.float64]
-
-COUNTER = DIRECTIONS.index("counter")
 COLUMNS = ("level", "picture", "threat", "rest", "total")
 """Of each draw: the control arm's level, the parts of the effect, and the effect."""
 CHUNK = 25  # draws a task
@@ -75,7 +70,7 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     """COLUMNS of an arm, by the expected estimator, from counter-balancing dyads alone.
 
     worlds: the control arm and the arm. Picture and threat are 0 in an arm without the focal event."""
-    counter = np.flatnonzero(worlds.baseline.direction == COUNTER)
+    counter = np.flatnonzero(worlds.baseline.direction == DIRECTIONS.index("counter"))
     estimator, known = Estimator(worlds), list[tuple[World, float]]()
     longest = estimator.windows.longest
     windows = replace(estimator.windows, days=(longest,))
@@ -93,7 +88,6 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
 
 
 def _effects(scenario: Scenario, draws: Draws, arms: tuple[str, str], ks: range) -> list[tuple[float, ...]]:
-    """COLUMNS of some draws. arms: control, treatment."""
     return [effect_of(compile_arms(at(scenario, draws, k), arms), arms[1]) for k in ks]
 
 
@@ -101,32 +95,23 @@ def _named(ks: range) -> str:
     return f"draws {ks.start + 1} to {ks.stop}"
 
 
-def effects_over(
-    scenario: Scenario,
-    draws: Draws,
-    arm: str,
-    *,
-    workers: int = 1,
-    progress: Tell = None,
-) -> Floats:
-    """(D, 5) COLUMNS of each draw, whatever the number of workers.
-
-    Parameters
-    ----------
-    scenario : complete; its classes stay those as written
-    draws : joint draws of its parameters
-    arm : beside the control arm
-    workers : processes
-    progress : called with draws done and all
-    """
-    chunks = [range(first, min(first + CHUNK, len(draws))) for first in range(0, len(draws), CHUNK)]
-    work = partial(_effects, scenario, draws, (scenario.reference_arm, arm))
-    rows: list[tuple[float, ...]] = []
+def over_draws[R](
+    work: Callable[[range], list[R]], draws: Draws, chunk: int, workers: int, progress: Tell = None
+) -> list[R]:
+    """What `work` gives of each draw, a chunk of them at a time, whatever the number of workers."""
+    chunks = [range(first, min(first + chunk, len(draws))) for first in range(0, len(draws), chunk)]
+    out: list[R] = []
     for found in map_in_order(work, chunks, workers, _named):
-        rows += found
+        out += found
         if progress:
-            progress(len(rows), len(draws))
-    return np.array(rows).reshape(-1, len(COLUMNS))
+            progress(len(out), len(draws))
+    return out
+
+
+def effects_over(scenario: Scenario, draws: Draws, arm: str, *, workers: int = 1, progress: Tell = None) -> Floats:
+    """(D, 5) COLUMNS of each joint draw of a complete scenario's parameters."""
+    work = partial(_effects, scenario, draws, (scenario.reference_arm, arm))
+    return np.array(over_draws(work, draws, CHUNK, workers, progress)).reshape(-1, len(COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -147,9 +132,7 @@ class OverDraws:
 
 @dataclass(frozen=True)
 class DrawnEffect:
-    """The effect over draws of one distribution of the parameters.
-
-    of: by name of COLUMNS. quantiles: of the effect at QUANTILES. sha256: of the draws."""
+    """The effect over draws of one distribution of the parameters. quantiles: at QUANTILES. sha256: of the draws."""
 
     draws: int
     sha256: str
@@ -160,19 +143,17 @@ class DrawnEffect:
     def found(draws: Draws, values: Floats) -> DrawnEffect:
         """values: (D, 5), as `effects_over` gives them."""
         of = {name: OverDraws.of(values[:, k]) for k, name in enumerate(COLUMNS)}
-        marks = np.quantile(values[:, COLUMNS.index("total")], QUANTILES)
-        return DrawnEffect(len(draws), draws.sha256, of, tuple(map(float, marks)))
+        return DrawnEffect(len(draws), draws.sha256, of, tuple(map(float, np.quantile(values[:, -1], QUANTILES))))
 
     def in_short(self) -> dict[str, float]:
         """Draws, mean, median and the ends of the 95 % interval of the effect."""
-        of = self.of["total"]
-        return {"draws": self.draws, "mean": of.mean, "q025": of.ci95[0], "q50": of.median, "q975": of.ci95[1]}
+        of, (low, high) = self.of["total"], self.of["total"].ci95
+        return {"draws": self.draws, "mean": of.mean, "q025": low, "q50": of.median, "q975": high}
 
 
 @dataclass(frozen=True)
 class TheoryEffect:
-    """What one theory says at the shipped values, at one base rate. weight: by stacking; None where nothing scored
-    it."""
+    """What one theory says at the shipped values, at one base rate. weight: by stacking; None where not scored."""
 
     name: str
     level: float
@@ -186,10 +167,9 @@ class TheoryEffect:
 class VarianceShares:
     """What carries the spread of the effect over draws.
 
-    source: of the draws. shares: Shapley effects by group, of the variance of the effect's place among all draws (its
-    empirical distribution function), so that no single far draw decides; their sum is 1. errors: their standard errors.
-    sd: of the effect. sd_if_known: what would be left of it, on average, if a single parameter were known, for those of
-    which that is least."""
+    shares: Shapley effects by group, of the variance of the effect's place among all draws, so that no single far draw
+    decides; their sum is 1. sd_if_known: what would be left of the effect's sd, on average, if a single parameter were
+    known, for those of which that is least."""
 
     source: str
     walks: int
@@ -199,11 +179,10 @@ class VarianceShares:
     sd_if_known: Mapping[str, float]
 
 
-def walks_between(draws: Draws, groups: Mapping[str, Sequence[int]], count: int) -> tuple[Draws, npt.NDArray[np.int64]]:
-    """The draws that lie between pairs of draws, and (count, G) the order in which groups are exchanged.
+def walks_between(draws: Draws, groups: Mapping[str, Sequence[int]], count: int) -> tuple[Draws, Ints]:
+    """The draws between pairs of draws, and (count, G) the order in which groups, taken as independent, are exchanged.
 
-    Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one group more of the second.
-    Groups are taken to be independent of each other."""
+    Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one group more of the second."""
     columns, rng = list(groups.values()), np.random.default_rng(len(draws))
     order = rng.permuted(np.tile(np.arange(len(columns)), (count, 1)), axis=1)
     rows = []
@@ -221,14 +200,14 @@ def variance_shares(
     """What carries the spread of an arm's effect. total: (D,) effect of each draw; walks: at most half of the draws."""
     groups = grouped(draws.paths)
     between, order = walks_between(draws, groups, walks)
-    inner = effects_over(scenario, between, arm, workers=workers, progress=progress)[:, COLUMNS.index("total")]
+    inner = effects_over(scenario, between, arm, workers=workers, progress=progress)[:, -1]
     ends = total[: 2 * walks].reshape(-1, 2)
     whole = np.column_stack([ends[:, 0], inner.reshape(walks, -1), ends[:, 1]])
     ordered = np.sort(total)
     place = (np.searchsorted(ordered, whole) + np.searchsorted(ordered, whole, side="right")) / (2 * len(total))
     found = shapley_effects(place, order)
     sd, single = float(total.std()), known_alone(total, draws.values)
-    first = [int(k) for k in np.argsort(-single, kind="stable")[:TOP] if single[k] > 0]
+    first = [k for k in np.argsort(-single, kind="stable")[:TOP] if single[k] > 0]
     return VarianceShares(
         draws.source,
         walks,
@@ -269,9 +248,7 @@ class PlaceboSaid:
 
 @dataclass(frozen=True, repr=False)
 class Uncertainty(OneLine):
-    """What is not known of the headline effect, and why. Beside Monte Carlo error, which the replications tell.
-
-    estimate: COLUMNS at the values in use. why: nothing else is there, and why."""
+    """What is not known of the headline effect, beside Monte Carlo error. estimate: COLUMNS at the values in use."""
 
     arm: str | None
     outcome: str
@@ -291,8 +268,7 @@ class Uncertainty(OneLine):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""
-        said: dict[str, Any] = _PLAIN.dump_python(self, mode="json")
-        return {**said, "stacked": self.stacked}
+        return {**_PLAIN.dump_python(self, mode="json"), "stacked": self.stacked}
 
     def in_short(self) -> dict[str, Any]:
         """For JSON, the numbers that most readers want: the effect over each distribution, and by theory."""
@@ -308,7 +284,7 @@ class Uncertainty(OneLine):
     @staticmethod
     def of_plain(said: Mapping[str, Any]) -> Uncertainty:
         """The other way round. Raises ValueError for what is no such thing."""
-        return _PLAIN.validate_python({name: value for name, value in said.items() if name != "stacked"})
+        return _PLAIN.validate_python(said)
 
 
 _PLAIN = TypeAdapter(Uncertainty)
@@ -320,23 +296,15 @@ def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
     if arm is None or said.get("scenario_sha256") != scenario.sha256 or said.get("arm") != arm:
         return None
     try:
-        return Uncertainty.of_plain({name: value for name, value in said.items() if name != "scenario_sha256"})
+        return Uncertainty.of_plain(said)
     except ValueError:  # by another version
         return None
 
 
 def to_keep(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
     """What `kept` reads back: six significant digits, and the form of the scenario that it is for."""
-    return {"scenario_sha256": scenario.sha256, **rounded(found.as_dict())}
-
-
-def rounded(said: Any) -> Any:
-    """Plain data with numbers of six significant digits."""
-    if isinstance(said, dict):
-        return {name: rounded(value) for name, value in said.items()}
-    if isinstance(said, list):
-        return [rounded(value) for value in said]
-    return float(f"{said:.6g}") if isinstance(said, float) else said
+    rounded = json.loads(json.dumps(found.as_dict()), parse_float=lambda number: float(f"{float(number):.6g}"))
+    return {"scenario_sha256": scenario.sha256, **rounded}
 
 
 def uncertainty(
@@ -384,7 +352,7 @@ def uncertainty(
     if named not in chosen_arms(scenario, [named]) or named == reference:
         raise WrongRequest(f"{named} is the control arm: it has no effect")
     arms = (reference, named)
-    estimate = dict(zip(COLUMNS, effect_of(compile_arms(scenario, arms), named), strict=True))
+    estimate = effect_of(compile_arms(scenario, arms), named)
     sources = [prior_draws(scenario, draws)]
     if posterior is None and scenario.posterior.draws:
         posterior = posterior_draws(scenario)
@@ -406,16 +374,20 @@ def uncertainty(
         found[one.source] = DrawnEffect.found(one, values)
     variance = None
     if walks:
-        total = values[:, COLUMNS.index("total")]
+        total = values[:, -1]
         variance = variance_shares(scenario, sources[-1], total, named, walks, workers=workers, progress=tell)
-    theories = tuple(_theories(scenario, arms, weights or {}))
-    said = PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {}
-    return Uncertainty(named, outcome, estimate, found.get("posterior"), found["prior"], theories, variance, said)
-
-
-def _theories(scenario: Scenario, arms: tuple[str, str], weights: Mapping[str, float]) -> Iterator[TheoryEffect]:
-    """The effect under each preset, at one base rate."""
+    theories = []
     for name in presets():
         worlds = compile_arms(with_values(scenario, {"theory.preset": name}), arms)
-        level, picture, threat, _, total = effect_of(worlds, arms[1])
-        yield TheoryEffect(name, level, picture, threat, total, weights.get(name))
+        level, picture, threat, _, whole_effect = effect_of(worlds, named)
+        theories.append(TheoryEffect(name, level, picture, threat, whole_effect, (weights or {}).get(name)))
+    return Uncertainty(
+        named,
+        outcome,
+        dict(zip(COLUMNS, estimate, strict=True)),
+        found.get("posterior"),
+        found["prior"],
+        tuple(theories),
+        variance,
+        PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {},
+    )

@@ -1,10 +1,9 @@
 """The expected effect of one arm: levels, channels and dyads, without simulating. What `balance-sim effect` prints.
 
-The focal event moves beliefs in two ways: it shows its principals together (evidence on alignment), and it is aimed
-at its targets (evidence on intent, and what it takes off the principals' reliability). The effect of an arm that has
-the event is divided between the two channels by exact Shapley values: an arm with neither, with each alone, and with
-both, by the *expected* estimator. What the arm changes besides the event is a part of its own; the parts sum to its
-effect."""
+The focal event shows its principals together (evidence on alignment), and is aimed at its targets (evidence on intent,
+and what it takes off the principals' reliability). The effect of an arm that has it is divided between the two channels
+by exact Shapley values of the *expected* estimator, of an arm with neither, each alone, and both. What the arm changes
+besides the event is a part of its own; the parts sum to its effect."""
 
 from __future__ import annotations
 
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
 Pair = tuple[dict[str, float], dict[str, float]]
 
-CHANNELS = ("picture", "threat")
+CHANNELS: dict[str, dict[str, object]] = {"picture": {"sign": 0}, "threat": {"targets": ()}}
+"""Of the focal event, and what takes each away: nobody is shown together; nobody is its target."""
 COLUMNS = ["arm", "outcome", "picture", "threat", "rest", "total"]
 
 
@@ -78,11 +78,9 @@ class ExpectedEffect:
                 yield name, days, control[outcome], having[outcome]
 
     def __repr__(self) -> str:
-        """The arm, its effect on counter-balancing agreements within the longest window, and the channels of it."""
         control = self.outcomes[0][self.outcome]
-        said = "".join(
-            f", {name} {value:+.4f}" for name, value in (self.parts or {}).items() if value and name != "total"
-        )
+        shown = {name: value for name, value in (self.parts or {}).items() if value and name != "total"}
+        said = "".join(f", {name} {value:+.4f}" for name, value in shown.items())
         return f"<{self.arm}: effect {self.effect:+.4f} on {control:.2f}, expected estimator{said}>"
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,12 +101,7 @@ class ExpectedEffect:
 
 
 def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffect:
-    """The expected effect of an arm over the control arm.
-
-    Parameters
-    ----------
-    scenario : a complete scenario
-    arm : its name; the headline arm if not given
+    """The expected effect of an arm, the headline arm if not given, over the control arm.
 
     Raises
     ------
@@ -129,8 +122,7 @@ def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffec
     if arm == reference:
         others = ", ".join(one for one in scenario.arms if one != reference)
         raise WrongRequest(f"{arm} is the control arm; the effect of another over it can be told: {others}")
-    found = figures(compile_arms(scenario, arms), arm)
-    return ExpectedEffect(scenario, arm, *found)
+    return ExpectedEffect(scenario, arm, *figures(compile_arms(scenario, arms), arm))
 
 
 @dataclass(frozen=True)
@@ -194,8 +186,7 @@ def figures(
 def _dyads(worlds: Worlds, base: Expected, having: Expected, window: int) -> pd.DataFrame:
     import pandas as pd
 
-    world = worlds.reference
-    codes = np.array(world.codes)
+    world, codes = worlds.reference, np.array(worlds.reference.codes)
     control, mean = base.by_dyad(window), having.by_dyad(window)
     frame = pd.DataFrame(
         {
@@ -207,8 +198,12 @@ def _dyads(worlds: Worlds, base: Expected, having: Expected, window: int) -> pd.
             "effect": mean - control,
         }
     )
-    order = np.lexsort((frame["b"], frame["a"], -np.abs(frame["effect"])))
-    return frame.iloc[order].reset_index(drop=True)
+    return largest_first(frame, frame["effect"])
+
+
+def largest_first(dyads: pd.DataFrame, of: pd.Series[float]) -> pd.DataFrame:
+    """Rows of dyads by the size of a number, whatever its sign; ties by their codes."""
+    return dyads.iloc[np.lexsort((dyads["b"], dyads["a"], -np.abs(of)))].reset_index(drop=True)
 
 
 @dataclass(frozen=True, repr=False)
@@ -237,30 +232,14 @@ class Channels(OneLine):
 
     @staticmethod
     def of_plain(said: dict[str, Any]) -> Channels:
-        """The other way round. Raises KeyError, TypeError for what is no such thing."""
-        return Channels(
-            {
-                arm: {outcome: {name: of[name] for name in COLUMNS[2:]} for outcome, of in by.items()}
-                for arm, by in said["arms"].items()
-            }
-        )
+        """The other way round. Raises KeyError for what is no such thing."""
+        return Channels(said["arms"])
 
 
 def without_channels(event: Event, live: Sequence[str]) -> Event:
-    """The event with only these of its channels.
-
-    Without the picture nobody is shown together; without the threat nobody is its target."""
-    changes: dict[str, object] = {}
-    if "picture" not in live:
-        changes["sign"] = 0
-    if "threat" not in live:
-        changes["targets"] = ()
+    """The event with only these of its channels."""
+    changes = {key: value for name, of in CHANNELS.items() if name not in live for key, value in of.items()}
     return event.model_copy(update=changes) if changes else event
-
-
-def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
-    """The same of a scenario, the control arm first."""
-    return channels(compile_arms(scenario, arms), arms)
 
 
 def placebos_and_channels(scenario: Scenario, arms: Sequence[str]) -> tuple[Placebos, Channels]:
@@ -268,8 +247,9 @@ def placebos_and_channels(scenario: Scenario, arms: Sequence[str]) -> tuple[Plac
     return placebos(scenario, headline_arm(scenario, arms)), channels_of(scenario, arms)
 
 
-def channels(worlds: Worlds, arms: Sequence[str]) -> Channels:
-    """The channels of the focal event in each of some arms that have it, for every count of new agreements."""
+def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
+    """The channels of the focal event in each arm that has it, for each count of agreements. arms: control first."""
+    worlds = compile_arms(scenario, arms)
     estimator, direction = Estimator(worlds), worlds.baseline.direction
     known: list[tuple[World, dict[str, float]]] = []
 

@@ -2,52 +2,44 @@
 
 Martingale residuals: agreements signed so far, less the hazard of signing integrated along what was observed.
 
-The engine is taken through the record: every agreement that was signed in the span is signed, and comes into force, on
-its own day, and nothing else does. In each step the model then gives, for every dyad and kind, the rate at which talks
-would open: ceiling_m sigma(u_ij) sigma(u_ji), with the beliefs, partners and experience of that day. Talks are not
-observed. So each clock carries what is known of it: the probability that it is idle, and that it is in talks opened in
-each earlier step, given that nothing was signed since; at the start in the steady state in which replications start.
-From this the probability of a signature in the next step follows, and its sum over steps is the compensator Lambda(t):
+The engine is taken through the record: each agreement of the span is signed, and comes into force, on its own day,
+and nothing else is. In each step the model gives the rate at which talks would open, ceiling_m sigma(u_ij) sigma(u_ji),
+with the beliefs, partners and experience of that day. Talks are not observed, so each clock carries the probabilities
+that it is idle, and in talks opened in each earlier step, given no signature since; at the start those of the
+steady state. The probability of a signature in the next step follows; its sum over steps is the compensator Lambda(t):
 
     M(t) = N(t) - Lambda(t)
 
 is a martingale if the model is right (Andersen, Borgan, Gill, Keiding 1993, Statistical Models Based on Counting
 Processes, II.4 and VII.3; Therneau, Grambsch, Fleming 1990, Biometrika 77(1)). On the clock Lambda the signatures are
 then a Poisson process of rate 1 (time rescaling: Brown, Barbieri, Ventura, Kass, Frank 2002, Neural Computation 14(2)),
-so their times divided by Lambda at the end are uniform, which the Kolmogorov-Smirnov test tries: it asks whether they
-came when they should, whatever their number. Their number has a test of its own.
-
-Left out: that talks can run faster than speed 1. Steps are those of the engine.
+so their times divided by Lambda at the end are uniform, which the Kolmogorov-Smirnov test tries; their number has its
+own test. Left out: that talks can run faster than speed 1.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.analysis.dyad_probabilities import both_consent
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DAYS_PER_YEAR, Opportunities, Thinning, World
+from balance_sim.model.core import DAYS_PER_YEAR, Bools, Floats, Ints, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
-from balance_sim.model.pipeline import chance_under_way
 from balance_sim.model.state import BlockState
-from balance_sim.model.thinning import mean_openness, opportunity_rate
+from balance_sim.model.thinning import chance_under_way, mean_openness, opportunity_rate
 from balance_sim.pool.plain import OneLine, plain_data
-from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, StateRow, Statistic
+from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, Statistic
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Accord, Scenario
 from balance_sim.stats.networks import MahalanobisFit
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 AGES = 48
 """Ages of talks under way at the start that are told apart, up to `LONG` times their mean length."""
@@ -57,8 +49,8 @@ SEED = 0
 """Of the lags from signature to force that the record does not tell."""
 FILE = "gof.json"
 LARGEST = 64 << 20  # bytes that are read at most
-NUMBERS = {"observed": "observed", "mean": "mean", "q05": "low", "q95": "high"}
-"""Keys of the file -> fields of a statistic; below of a test, and of the residuals."""
+NUMBERS = ("observed", "mean", "q05", "q95")
+"""Keys of the file, of a statistic after its name. Below: of a test and of the residuals, and their fields."""
 TEST = {
     "p": "p",
     "p_sienagof": "p_published",
@@ -88,9 +80,8 @@ class GoodnessOfFit(OneLine):
     def as_dict(self, *, simulated: bool = False) -> dict[str, Any]:
         """The JSON of `gof --json` (docs/json.md). simulated: with every statistic of every replication, as the file
         has it, from which figures are drawn."""
-        found, one = self.comparison, self.residuals
-        last = found.span.stop - timedelta(days=1)
-        residuals = None
+        found, one, residuals = self.comparison, self.residuals, None
+        first, last = found.span.first, found.span.stop - timedelta(days=1)
         if one is not None:
             residuals = {
                 "start": one.start.isoformat(),
@@ -103,17 +94,13 @@ class GoodnessOfFit(OneLine):
         out: dict[str, Any] = plain_data(
             {
                 "about": self.about,
-                "span": {
-                    "first": found.span.first.isoformat(),
-                    "last": last.isoformat(),
-                    "years": found.span.years,
-                },
+                "span": {"first": first.isoformat(), "last": last.isoformat(), "years": found.span.years},
                 "replications": found.replications,
                 "agreements": found.observed,
                 "p": found.p,
                 "groups": [_group(one, simulated=simulated) for one in found.groups],
                 "states": [
-                    {"state": one.code, "name": self.names.get(one.code, one.code), **_numbers(one)}
+                    {"state": one.name, "name": self.names.get(one.name, one.name), **_numbers(one)}
                     for one in found.states
                 ],
                 "residuals": residuals,
@@ -123,8 +110,8 @@ class GoodnessOfFit(OneLine):
         return out
 
 
-def _numbers(one: Statistic | StateRow) -> dict[str, float]:
-    return {key: getattr(one, name) for key, name in NUMBERS.items()}
+def _numbers(one: Statistic) -> dict[str, float]:
+    return dict(zip(NUMBERS, astuple(one)[1:], strict=True))
 
 
 def _group(one: Group, *, simulated: bool) -> dict[str, Any]:
@@ -157,36 +144,33 @@ def _read(tree: dict[str, Any]) -> GoodnessOfFit:
         int(tree["replications"]),
         int(tree["agreements"]),
         tuple(_group_of(one) for one in tree["groups"]),
-        tuple(StateRow(one["state"], *_numbers_of(one)) for one in tree["states"]),
+        tuple(Statistic(one["state"], *_floats(one, NUMBERS)) for one in tree["states"]),
         float(tree["p"]),
     )
-    held = tree["residuals"]
     residuals = None
-    if held is not None:
-        found: dict[str, Any] = {name: np.array(held[key], float) for key, name in ARRAYS.items()}
-        found |= {key: _number(held[key]) for key in P_VALUES}
-        found |= {"start": date.fromisoformat(held["start"]), "codes": tuple(held["states"])}
-        residuals = Residuals(**found, by_state=np.array(list(held["states"].values()), float))
+    if (held := tree["residuals"]) is not None:
+        day, signed, expected, times, by_state = (
+            np.array(of, float) for of in (*(held[key] for key in ARRAYS), [*held["states"].values()])
+        )
+        level_p, ks, ks_p = _floats(held, P_VALUES)
+        start, codes = date.fromisoformat(held["start"]), tuple(held["states"])
+        residuals = Residuals(start, day, signed, expected, times, codes, by_state, ks, ks_p, level_p)
     names = {one["state"]: str(one["name"]) for one in tree["states"]}
     return GoodnessOfFit(comparison, residuals, names, dict(tree["about"]), tuple(map(str, tree["notes"])))
 
 
-def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)
-
-
-def _numbers_of(one: dict[str, Any]) -> list[float]:
-    return [_number(one[key]) for key in NUMBERS]
+def _floats(one: dict[str, Any], keys: Sequence[str]) -> list[float]:
+    """Of some keys; NaN for null."""
+    return [float(value) for value in np.array([one[key] for key in keys], float)]
 
 
 def _group_of(one: dict[str, Any]) -> Group:
-    rows = tuple(Statistic(of["name"], *_numbers_of(of)) for of in one["statistics"])
-    simulated = np.array([[_number(value) for value in column] for column in one["simulated"]]).T
+    rows = tuple(Statistic(of["name"], *_floats(of, NUMBERS)) for of in one["statistics"])
     fit = None
     if one["p"] is not None:
         p, published, distance, dimension, diagonal = (one[key] for key in TEST)
         fit = MahalanobisFit(float(p), float(published), float(distance), int(dimension), bool(diagonal))
-    return Group(one["name"], rows, simulated, fit, one["not_tested"])
+    return Group(one["name"], rows, np.array(one["simulated"], float).T, fit, one["not_tested"])
 
 
 @dataclass(frozen=True)
@@ -215,29 +199,25 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
 
     observed: all within the scenario's time, states by position in `scenario.codes`. kinds: those that count, all if
     none is named; agreements of other kinds happen too."""
-    world_of = compile_worlds(through(scenario, observed))
-    world = world_of.reference
+    worlds = compile_worlds(through(scenario, observed))
+    world = worlds.reference
     counts = np.array([not kinds or name in kinds for name in world.ladder.names])
-    position = {code: i for i, code in enumerate(world.codes)}
-    place = np.array([position[code] for code in scenario.codes])
+    place = np.array([world.codes.index(code) for code in scenario.codes])
     kind = np.array([world.ladder.names.index(str(name)) for name in observed.kind], dtype=np.int64)
-    of = counts[kind] if len(kind) else np.zeros(0, dtype=bool)
-    events = Events(
-        day=(observed.signed - scenario.start.toordinal()).astype(np.float64)[of],
-        pair=world.pair_index[place[observed.a], place[observed.b]][of],
-        kind=kind[of],
-    )
-    filtered = FilteredClocks(world_of, known_talks(scenario, world), events, counts)
+    day = (observed.signed - scenario.start.toordinal()).astype(np.float64)
+    pair = world.pair_index[place[observed.a], place[observed.b]]
+    day, pair, kind = (values[counts[kind]] for values in (day, pair, kind))
+    filtered = FilteredClocks(worlds, known_talks(scenario, world), counts, day, pair, kind)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     steps = np.zeros(world.steps + 1, np.int64)
     nothing = Opportunities(none, blank, blank, blank, blank, np.empty((0, 2)), none, steps, thinned=False)
-    silent = replace(world_of.baseline, keen=np.zeros_like(world_of.baseline.keen))
+    silent = replace(worlds.baseline, keen=np.zeros_like(worlds.baseline.keen))
     runs = np.zeros(1, dtype=np.uint64)
     simulate(world, silent, nothing, Thinning(np.empty(0, bool), none), SEED, runs, filtered.look)
     step = np.concatenate([[0.0], np.cumsum([one.sum() for one in filtered.chance])])
     by_pair = np.sum([one.sum(axis=1) for one in filtered.chance], axis=0)
     by_state = np.add(*(np.bincount(side, by_pair, world.n) for side in (world.first, world.second)))
-    days = np.sort(spread_out(events.day))
+    days = np.sort(spread_out(day))
     times = np.interp(days, world.grid, step)
     ks, ks_p = uniform(times / step[-1] if step[-1] > 0 else times)
     return Residuals(
@@ -279,37 +259,24 @@ def through(scenario: Scenario, observed: Agreements) -> Scenario:
 def known_talks(scenario: Scenario, world: World) -> Floats:
     """(P, M) days that talks on record have lasted at the start, NaN where there are none."""
     out = np.full((len(world.first), len(world.ladder.names)), np.nan)
-    at = {code: i for i, code in enumerate(world.codes)}
     for one in scenario.accords:
         if one.status == "talks":
             lasted = 0 if one.opened is None else max((scenario.start - one.opened).days, 0)
-            out[world.pair_index[at[one.a], at[one.b]], world.ladder.names.index(one.kind)] = lasted
+            pair = world.pair_index[world.codes.index(one.a), world.codes.index(one.b)]
+            out[pair, world.ladder.names.index(one.kind)] = lasted
     return out
 
 
-@dataclass(frozen=True)
-class Events:
-    """Signatures that count, N of them: day from the start, dyad, kind."""
-
-    day: Floats
-    pair: Ints
-    kind: Ints
-
-
 class FilteredClocks:
-    """What is known of each clock, given what has been signed; at the start the steady state of unobserved
-    negotiations, and those on record.
+    """What is known of each clock, given N signatures: day from the start, dyad and kind. At the start the steady state
+    of unobserved negotiations, and those on record.
 
     idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the days `opened`, (C, M); counts:
     (M,) kinds that do; held: (P, M) signed and not yet in force; chance: by step, (P, M) probability of a signature."""
 
-    def __init__(self, worlds: Worlds, lasted: Floats, events: Events, counts: Bools) -> None:
-        self.world, self.baseline, self.events, self.counts = (
-            worlds.reference,
-            worlds.baseline,
-            events,
-            counts,
-        )
+    def __init__(self, worlds: Worlds, lasted: Floats, counts: Bools, day: Floats, pair: Ints, kind: Ints) -> None:
+        self.world, self.baseline, self.counts = worlds.reference, worlds.baseline, counts
+        self.day, self.pair, self.kind = day, pair, kind
         world, ladder, shape = self.world, self.world.ladder, lasted.shape
         under_way = chance_under_way(world, self.baseline).reshape(-1, *shape)[0]
         width = LONG * ladder.talks_days / AGES  # (M,)
@@ -341,14 +308,13 @@ class FilteredClocks:
     def _start_anew(self, state: BlockState, start: float) -> None:
         """A clock is idle after a signature, but held from then until the agreement is in force."""
         before = self.world.grid[max(len(self.chance) - 1, 0)]
-        ours = (self.events.day >= before) & (self.events.day < start)
-        pair, kind = self.events.pair[ours], self.events.kind[ours]
+        ours = (self.day >= before) & (self.day < start)
         a = state.accords
         waits = a.stage == 1
         held = np.zeros_like(self.held)
         held[a.pair[waits], a.kind[waits]] = True
         free = self.held & ~held
-        free[pair, kind] = True
+        free[self.pair[ours], self.kind[ours]] = True
         self.talks[:, free | held] = 0.0
         self.idle[free] = 1.0
         self.idle[held] = 0.0

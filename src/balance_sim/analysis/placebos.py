@@ -1,13 +1,12 @@
 """Randomisation inference: is the event's effect larger than that of other events like it?
 
-Two families of placebos, both by the *expected* estimator (`expected`): *participants*, the same event with
-other sets of states of like number and size in its principals' place, targets and visibility kept; and *dates*, the
-same event on days of the scenario without one. The model knows no special days, so dates can only say no: an effect
-within 5 % of the event's counts as large. A placebo counts as the event does: its own participants decide who is
-threatened and which dyads are counter-balancing. The same sets give placebos of what mechanisms read off the states
-(`measures`); the host of a set is its most capable member. The two-sided p value is (1 + placebos with an effect
-at least as large) / (1 + all of them): exact where the event is one of a set of exchangeable ones (Fisher 1935, The
-Design of Experiments; Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9(1)).
+Two families of placebos, both by the *expected* estimator: *participants*, the same event with other sets of states of
+like number and size in its principals' place, whose host is the most capable; and *dates*, the same event on days of
+the scenario without one. The model knows no special days, so dates can only say no: an effect within 5 % of the event's
+counts as large. A placebo's own participants decide who is threatened and which dyads are counter-balancing. The same
+sets give placebos of what mechanisms read off the states. The two-sided p value is (1 + placebos with an effect at
+least as large) / (1 + all of them): exact where the event is one of a set of exchangeable ones (Fisher 1935, The Design
+of Experiments; Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9(1)).
 """
 
 from __future__ import annotations
@@ -17,17 +16,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from balance_sim.analysis.participants import (
-    COUNTER,
-    Participants,
-    PlaceboComparison,
-    PlaceboFamily,
-    difference,
-)
+from balance_sim.analysis.participants import ALIKE, COUNTER, Participants, PlaceboComparison, PlaceboFamily, difference
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import World
+from balance_sim.model.core import Ints, World
 from balance_sim.model.world import by_audience, compile_world
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
@@ -41,8 +33,6 @@ from balance_sim.scenario.schema import Event, Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 PARTICIPANTS, DATES = 199, 50  # placebos wanted of each family
 COLUMNS = ["family", "label", "effect", "is_event"]
@@ -69,10 +59,8 @@ class Placebos(OneLine):
 
     def compared(self, mechanism: str) -> PlaceboComparison | None:
         """A mechanism's number of the event among those of other participants; None where that is not known."""
-        for family in self.families:
-            if family.name == "participants":
-                return family.compared if mechanism == "M1" else family.measures.get(mechanism)
-        return None
+        family = next((one for one in self.families if one.name == "participants"), None)
+        return None if family is None else {**family.measures, "M1": family}.get(mechanism)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: by family, or why there are none."""
@@ -87,13 +75,14 @@ class Placebos(OneLine):
             return Placebos(None, why=said["why"])
         families = tuple(
             PlaceboFamily(
-                name,
-                int(of["window"]),
                 float(of["effect"]),
                 np.array(of["effects"], dtype=float),
-                tuple(of["labels"]),
-                int(of["uninformative"]),
-                {key: PlaceboComparison.of_plain(one) for key, one in of.get("measures", {}).items()},
+                ALIKE if name == "dates" else 0.0,
+                name=name,
+                window=int(of["window"]),
+                labels=tuple(of["labels"]),
+                uninformative=int(of["uninformative"]),
+                measures={key: PlaceboComparison.of_plain(one) for key, one in of.get("measures", {}).items()},
             )
             for name, of in said.items()
             if isinstance(of, dict)
@@ -104,8 +93,8 @@ class Placebos(OneLine):
 def placebos(scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, dates: int = DATES) -> Placebos:
     """Both families of placebos for the focal event of an arm, by the expected estimator.
 
-    Depends on the scenario alone, with no random numbers but keyed ones: asked again, of more runs or another seed, it
-    is not worked out again. Fisher 1935; Phipson, Smyth 2010: see the top of this module.
+    Depends on the scenario alone: of more runs or another seed it is not worked out again. Fisher 1935; Phipson, Smyth
+    2010: see the top of this module.
 
     Parameters
     ----------
@@ -115,8 +104,7 @@ def placebos(scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, d
 
     Returns
     -------
-    Placebos : `families`, each with the event's effect and those of the placebos, in expected agreements within its
-        window of days
+    Placebos : `families`, each with the event's effect and those of the placebos, in agreements within its window
 
     Examples
     --------
@@ -165,11 +153,9 @@ def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Plac
         if len(free) >= most:
             break
     spread = np.linspace(0, len(free) - 1, most) if free else np.empty(0)
-    chosen = [free[at] for at in np.unique(spread.round().astype(int))]
-    days = [int(world.focal_day), *chosen]
+    days = [int(world.focal_day), *(free[at] for at in np.unique(spread.round().astype(int)))]
     grid = np.union1d(world.grid, np.array(days, dtype=float))
-    fine = compile_world(lacking, world.arm, grid, world.focal_day)
-    fine = replace(fine, ladder=world.ladder)
+    fine = replace(compile_world(lacking, world.arm, grid, world.focal_day), ladder=world.ladder)
     count = np.flatnonzero(worlds.baseline.direction == COUNTER)
     effects, talks, start = [], TalksAtStart(worlds), at_start(fine)
     for day in days:
@@ -177,12 +163,11 @@ def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Plac
         control, gives = in_spans(fine, edges), ExpectedSignatures(worlds, grid[edges], talks)
         found = course(control, worlds.baseline, count, start=start)
         idle, of = gives.idle(found), Windows(float(day), (window,), float(grid[-1]))
-        moved = event.model_copy(update={"date": lacking.start + timedelta(days=day)})
-        there = with_event(control, lacking, moved)
+        there = with_event(control, lacking, event.model_copy(update={"date": lacking.start + timedelta(days=day)}))
         having = course(there, worlds.baseline, count, start=start, beside=found)
         effects.append(difference(gives, gives.signed(found, idle, of).signed[window], having, idle, of))
-    labels = tuple((lacking.start + timedelta(days=day)).isoformat() for day in chosen)
-    return PlaceboFamily("dates", window, effects[0], np.array(effects[1:]), labels)
+    labels = tuple((lacking.start + timedelta(days=day)).isoformat() for day in days[1:])
+    return PlaceboFamily(effects[0], np.array(effects[1:]), ALIKE, name="dates", window=window, labels=labels)
 
 
 AROUND = 6  # spans within the window after a date

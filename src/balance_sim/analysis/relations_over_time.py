@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.model.core import Floats
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.world import compile_world
 from balance_sim.replications.arms import compile_arms
@@ -27,21 +27,10 @@ WEEK = 7.0
 def relations_by_week(scenario: Scenario, reference: str, arm: str) -> tuple[pd.DataFrame, dict[int, float]]:
     """Change of the groups' mean relations to the host in an arm relative to the control arm, by weeks.
 
-    Replications look at the states at the end of a few windows alone. Here beliefs are worked out on a grid of weeks
-    from the event on, with the network as at the start and without random numbers.
-
-    Parameters
-    ----------
-    scenario : as written
-    reference : the control arm
-    arm : the other
-
-    Returns
-    -------
-    The table, tidy: group, day (from the event; the start of a week), change (-1 to 1 is the relation's scale); empty
-    where the event has no host. And by window of the report, in days, where on such an axis the replications' number
-    stands: the middle of the step in which the window ends.
-    """
+    Beliefs are worked out from the event on, with the network as at the start and without random numbers. Returns the
+    table, tidy: group, day (from the event; the start of a week), change (-1 to 1 is the relation's scale); empty where
+    the event has no host. And by window of the report, in days, where on such an axis the replications' number stands:
+    the middle of the step in which the window ends."""
     worlds = compile_arms(scenario, (reference, arm))
     cast, steps = focal_roles(worlds), worlds.reference.grid
     if cast.host is None:
@@ -64,7 +53,7 @@ def relations_by_week(scenario: Scenario, reference: str, arm: str) -> tuple[pd.
     return table[table["day"] >= 0], {window: float(middle[k]) for window, k in ends.items() if k is not None}
 
 
-def _relations(world: World, baseline: Baseline, cast: EventRoles) -> npt.NDArray[np.float64]:
+def _relations(world: World, baseline: Baseline, cast: EventRoles) -> Floats:
     """(steps, n) how each state sees the host at each step."""
     world = in_spans(world, np.arange(world.steps + 1))
     state, out = at_start(world), []

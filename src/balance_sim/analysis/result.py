@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from balance_sim.analysis.effect_draws import Uncertainty, kept
 from balance_sim.analysis.expected_effect import Channels, channels_of
@@ -18,13 +18,16 @@ from balance_sim.results.result import Result
 from balance_sim.results.store import read_summary
 from balance_sim.scenario.schema import Scenario
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def kept_summary(folder: Path | None, scenario: Scenario, version: str) -> dict[str, Any]:
     """What a folder's summary holds, if this version wrote it for this scenario: else nothing."""
-    found = read_summary(folder) if folder is not None else None
-    of = (found or {}).get("scenario")
+    found = (read_summary(folder) if folder is not None else None) or {}
+    of = found.get("scenario")
     same = isinstance(of, dict) and of.get("sha256") == scenario.sha256
-    return found if found and same and found.get("version") == version else {}
+    return found if same and found.get("version") == version else {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,43 +74,30 @@ class AnalysedResult(Result):
 
     @cached_property
     def uncertainty(self) -> Uncertainty | None:
-        """Intervals of the headline effect over posterior and prior, theories, and what carries the width, where the
-        scenario's posterior has them for this very form of it; else None: `effect_draws.uncertainty` works them out."""
+        """Intervals of the headline effect over posterior and prior, theories, and what carries the width, where they
+        are kept with the scenario; else None: `effect_draws.uncertainty` works them out."""
         if said := self._kept.get("uncertainty"):
             return Uncertainty.of_plain(said)
         return kept(self.scenario, self.headline_arm) if self.point == 0 else None
 
     @cached_property
     def _kept(self) -> dict[str, Any]:
-        """What the folder's summary holds, if this version wrote it for this scenario: else nothing."""
         return kept_summary(self.folder, self.scenario, self.version) if self.point == 0 else {}
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `run --json`: see docs/json.md."""
-        levels, effects = self.levels, self.effects
-        quantiles = ("q05", "q25", "q50", "q75", "q95")
-        of_level = ("estimator", "mean", "sd", *quantiles, "mcse")
-        of_effect = ("estimator", "mean", "mcse", "ci95", "share_positive", "share_negative")
+
+        def by_arm(frame: pd.DataFrame, arms: tuple[str, ...], *names: str) -> dict[str, dict[str, Any]]:
+            rows = {arm: frame[frame["arm"] == arm].to_dict("records") for arm in arms}
+            return {arm: {row["outcome"]: as_json(row, *names) for row in of} for arm, of in rows.items()}
+
+        levels = ("estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")
+        effects = ("estimator", "mean", "mcse", "ci95", "share_positive", "share_negative")
         return {
             "scenario": {"name": self.scenario.name, "sha256": self.scenario.sha256},
-            "runs": self.runs,
-            "seed": self.seed,
-            "version": self.version,
-            "digest": self.digest,
-            "reference": self.reference,
-            "arms": {
-                arm: {
-                    row["outcome"]: as_json(row, *of_level) for row in levels[levels["arm"] == arm].to_dict("records")
-                }
-                for arm in self.arms
-            },
-            "effects": {
-                arm: {
-                    row["outcome"]: as_json(row, *of_effect)
-                    for row in effects[effects["arm"] == arm].to_dict("records")
-                }
-                for arm in self.arms[1:]
-            },
+            **{key: getattr(self, key) for key in ("runs", "seed", "version", "digest", "reference")},
+            "arms": by_arm(self.levels, self.arms, *levels),
+            "effects": by_arm(self.effects, self.arms[1:], *effects),
             "dyads": self._dyads_json(),
             "scheduled": json.loads(
                 self.scheduled.assign(date=self.scheduled["date"].astype(str)).to_json(orient="records")
@@ -163,6 +153,3 @@ def open_result(folder: Path | str, runs: int | None = None) -> AnalysedResult:
     True
     """
     return AnalysedResult.open(folder, runs)
-
-
-__all__ = ["AnalysedResult", "analysed", "kept_summary", "open_result"]

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import reduce
+from itertools import pairwise, product
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.model.core import Floats
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plain import OneLine, plain_data
 from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.results.estimates import columns_by_arm
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed
-from balance_sim.stats.indices import (
-    FEW_POINTS,
-    FEW_ROWS,
-    FEWEST,
-    Index,
-    morris_effects,
-    sobol_indices,
-    variance_split,
-)
+from balance_sim.stats.indices import FEW_POINTS, FEW_ROWS, FEWEST, Index, morris_effects, sobol_indices, variance_split
 from balance_sim.stats.intervals import runs_wanted, spread_over
-
-Floats = npt.NDArray[np.float64]
 
 PRECISION = 0.1  # half-width of a 95 % interval of a mean or an effect, in the outcome's unit
 INDEX_PRECISION = 0.05  # the same of an index
 
 
-@dataclass(frozen=True)
-class Quantity:
+class Quantity(NamedTuple):
     """What an index is about: the mean of an outcome in an arm, or its paired effect."""
 
     of: str  # mean or effect
@@ -44,8 +35,9 @@ class Quantity:
 
 @dataclass(frozen=True, repr=False)
 class Sensitivity(OneLine):
-    """Tidy frames. indices: factor by factor; split: parameters against chance; convergence: runs wanted. notes: where
-    an interval holds the truth less often than it says, or noise could not be taken off."""
+    """Tidy frames. indices: factor by factor; split: parametric against Monte Carlo variance; convergence: runs wanted.
+
+    notes: where an interval holds the truth less often than it says, or noise could not be taken off."""
 
     method: str
     indices: pd.DataFrame
@@ -68,10 +60,8 @@ def sensitivity(
     boots: int = 1000,
     seed: int = 1,
 ) -> Sensitivity:
-    """Everything that can be said of a sweep's factors, on means and on paired effects.
-
-    Sobol indices by Saltelli et al. 2010, elementary effects by Morris 1991: they need such a design. The split of the
-    variance and the convergence report are of any design.
+    """What can be said of a sweep's factors, on means and on paired effects: Sobol indices (Saltelli et al. 2010) or
+    elementary effects (Morris 1991) of such a design; of any design the split of the variance and the runs wanted.
 
     Parameters
     ----------
@@ -105,8 +95,6 @@ def sensitivity(
     >>> with TemporaryDirectory() as folder:
     ...     written = Path(folder, "plan.yaml").write_text(plan)
     ...     found = sensitivity(sweep(load_experiment(Path(folder, "plan.yaml")), out=Path(folder, "out")))
-    >>> found.indices.empty  # a grid has none
-    True
     >>> effect = found.split.set_index("of").loc["effect"]  # of the effect's variance the factor makes nearly all
     >>> int(effect["points"]), round(float(effect["share_parameters"]), 2)
     (2, 0.99)
@@ -114,46 +102,44 @@ def sensitivity(
     # Numbers are of the filtered estimate where there is one, under the outcome's own name.
     names = list(outcomes or dict.fromkeys(name.removeprefix(FILTERED) for name in result.outcome_names))
     matrices = run_matrices(result, names)
-    table, points, left_out = matrices.values, matrices.points, matrices.left_out
     method = result.manifest.design.method or ""
-    named = [result.table.points[number].part for number in points]  # of a grid all have the empty name
+    named = [result.table.points[number].part for number in matrices.points]  # of a grid all have the empty name
     parts = {part: at for at, part in enumerate(named)}
+    # of a Sobol design rows A and B: the points that are a sample of the parameters
+    sample = [at for at, part in enumerate(named) if method != "sobol" or not part.startswith("AB")]
     indices, splits, convergence = [], [], []
-    for quantity, y in table.items():
-        front = {"of": quantity.of, "arm": quantity.arm, "outcome": quantity.outcome}
+    for quantity, y in matrices.values.items():
+        front = quantity._asdict()
         if method == "sobol":
             indices += [front | row for row in _sobol_rows(result.paths, parts, y, boots, seed)]
         elif method == "morris":
-            indices += [front | row for row in _morris_rows(result, points, parts, y)]
-        # of a Sobol design rows A and B: the points that are a sample of the parameters
-        sample = [at for at, part in enumerate(named) if method != "sobol" or not part.startswith("AB")]
+            indices += [front | row for row in _morris_rows(result, matrices.points, parts, y)]
         found = variance_split(y[sample])
         of = _columns(parameters=found.parameters, chance=found.chance, share_parameters=found.share)
         splits.append(front | of | {"points": found.points, "runs": found.runs})
-        convergence.append(front | runs_wanted(y, precision, matrices.spread(quantity)))
-    frame = pd.DataFrame(indices)
-    split = pd.DataFrame(splits)
+        convergence.append(front | runs_wanted(y, precision, matrices.spreads.get(quantity)))
+    frame, split = pd.DataFrame(indices), pd.DataFrame(splits)
     if len(split) and split["runs"].min() < 2:
         frame = _without_ends(frame)
-    return Sensitivity(method, frame, split, pd.DataFrame(convergence), left_out, _notes(method, frame, split))
+    notes = _notes(method, frame, split)
+    return Sensitivity(method, frame, split, pd.DataFrame(convergence), matrices.left_out, notes)
 
 
 def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]:
     """What the intervals are not: docs/statistics.md has the numbers."""
     notes = []
     alone = bool(len(split)) and split["runs"].min() < 2
+    sobol, morris = (len(indices) > 0 and method == name for name in ("sobol", "morris"))
     if len(indices) and alone:
         notes.append("one run a point: its noise counts as effect, and the indices have no intervals")
-    if len(indices) and method == "sobol" and indices["samples"].min() < FEW_ROWS:
+    if sobol and indices["samples"].min() < FEW_ROWS:
         notes.append(f"fewer than {FEW_ROWS} base samples: the indices have no intervals; {FEW_ROWS} would give them")
-    elif len(indices) and method == "sobol" and not alone:
-        doubtful = indices["total"].notna() & indices["total_lo"].isna()
-        if doubtful.any():
-            notes.append(
-                f"{int(doubtful.sum())} of {len(indices)} rows of indices have no interval: the runs of a point are "
-                "too few to tell the variance over the parameters from none; these indices say nothing"
-            )
-    if len(indices) and method == "morris" and indices["trajectories"].min() < FEWEST:
+    elif sobol and not alone and (doubtful := indices["total"].notna() & indices["total_lo"].isna()).any():
+        notes.append(
+            f"{int(doubtful.sum())} of {len(indices)} rows of indices have no interval: the runs of a point are "
+            "too few to tell the variance over the parameters from none; these indices say nothing"
+        )
+    if morris and indices["trajectories"].min() < FEWEST:
         notes.append(f"fewer than {FEWEST} trajectories: sigma has no interval; {FEWEST} would give one")
     if len(split) and 2 <= split["points"].min() < FEW_POINTS:
         notes.append(
@@ -164,26 +150,15 @@ def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]
 
 @dataclass(frozen=True)
 class OutcomeMatrices:
-    """values: (points, runs) arrays by quantity; points: their numbers; left_out: what, and why. alike: by arm,
-    (points,) whether it is the reference there, to the last digit in every outcome of every run."""
+    """values: (points, runs) arrays by quantity; points: their numbers; left_out: what, and why.
+
+    spreads: (points,) of the outcome of an effect that was drawn, as `intervals.paired_half_widths` takes it. Levels,
+    and effects on filtered estimates, have none: Student's t is theirs."""
 
     values: dict[Quantity, Floats]
     points: list[int]
     left_out: list[str]
-    alike: dict[str, npt.NDArray[np.bool_]]
-    reference: str
-    smooth: frozenset[str]  # outcomes with filtered estimates, which stand in their place
-    steps: Mapping[str, float]  # of shares, as `outcomes.least_jump` takes them
-
-    def spread(self, of: Quantity) -> Floats | None:
-        """(points,) spread of the outcome of an effect that was drawn, as `intervals.paired_half_widths` takes it.
-
-        None for levels, and for effects on filtered estimates: Student's t is theirs."""
-        if of.of != "effect" or of.outcome in self.smooth:
-            return None
-        arms = (self.values[Quantity("mean", arm, of.outcome)].T for arm in (of.arm, self.reference))
-        spread = np.maximum(spread_over(*arms), least_jump(of.outcome, self.steps))
-        return np.where(self.alike[of.arm] | fixed_beforehand(of.outcome), 0.0, spread)
+    spreads: dict[Quantity, Floats]
 
 
 def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrices:
@@ -194,7 +169,7 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
     by_point: dict[int, dict[Quantity, Floats]] = {}
     numbers: dict[int, Floats] = {}
     known: dict[str, None] = {}  # outcomes that some point has
-    same: dict[str, list[bool]] = {arm: [] for arm in result.arms[1:]}
+    alike: dict[str, list[bool]] = {arm: [] for arm in result.arms[1:]}  # the control arm there, in every number
     for number in result.table.numbers():
         blocks = [columns_by_arm(runs, result.arms) for runs, _ in result.blocks(number)]
         if not blocks:
@@ -202,14 +177,9 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
         known |= dict.fromkeys(name for name in blocks[0][result.reference] if name != "run")
         known |= dict.fromkeys(name.removeprefix(FILTERED) for name in known)
         by_point[number], numbers[number] = _quantities(result, blocks, outcomes)
-        for arm, found in same.items():
-            found.append(
-                all(
-                    np.array_equal(values, block[result.reference][name], equal_nan=True)
-                    for block in blocks
-                    for name, values in block[arm].items()
-                )
-            )
+        for arm, found in alike.items():
+            pairs = ((of, block[result.reference][name]) for block in blocks for name, of in block[arm].items())
+            found.append(all(np.array_equal(one, other, equal_nan=True) for one, other in pairs))
     if not by_point:
         raise WrongRequest(f"{result.folder} holds no finished runs yet")
     unknown = [name for name in outcomes if name not in known or name.startswith(FILTERED)]
@@ -217,9 +187,7 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
         names = [name for name in known if not name.startswith(FILTERED)]
         near = did_you_mean(unknown[0], names)
         raise WrongRequest(f"no outcome `{unknown[0]}`; {near or f'there are: {listed(names)}'}")
-    common = numbers[next(iter(numbers))]
-    for have in numbers.values():
-        common = np.intersect1d(common, have)
+    common = reduce(np.intersect1d, numbers.values())
     left_out = []
     if len(common) < result.runs:
         left_out.append(f"{result.runs - len(common)} of {result.runs} runs are not there at every point")
@@ -232,9 +200,13 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
             left_out.append(f"{quantity.of} of {quantity.outcome} in {quantity.arm}: missing in some runs, no mean")
         else:
             out[quantity] = y
-    alike = {arm: np.array(found) for arm, found in same.items()}
-    smooth = frozenset(name for name in outcomes if FILTERED + name in known)
-    return OutcomeMatrices(out, list(by_point), left_out, alike, result.reference, smooth, result.steps)
+    spreads = {}
+    for of in out:
+        if of.of == "effect" and FILTERED + of.outcome not in known:
+            arms = (out[Quantity("mean", arm, of.outcome)].T for arm in (of.arm, result.reference))
+            spread = np.maximum(spread_over(*arms), least_jump(of.outcome, result.steps))
+            spreads[of] = np.where(np.array(alike[of.arm]) | fixed_beforehand(of.outcome), 0.0, spread)
+    return OutcomeMatrices(out, list(by_point), left_out, spreads)
 
 
 def _quantities(
@@ -247,46 +219,31 @@ def _quantities(
         return np.concatenate([block[arm].get(of, np.full(len(block[arm]["run"]), np.nan)) for block in blocks])
 
     out = {Quantity("mean", arm, name): column(arm, name) for arm in result.arms for name in outcomes}
-    out |= {
-        Quantity("effect", arm, name): column(arm, name) - column(result.reference, name)
-        for arm in result.arms[1:]
-        for name in outcomes
-    }
+    for arm, name in product(result.arms[1:], outcomes):
+        out[Quantity("effect", arm, name)] = column(arm, name) - column(result.reference, name)
     return out, column(result.reference, "run")
 
 
 def _sobol_rows(paths: Sequence[str], parts: dict[str, int], y: Floats, boots: int, seed: int) -> list[dict[str, Any]]:
-    k = len(paths)
-    rows = [
-        row
-        for row in range(sum(1 for part in parts if part.startswith("B")))
-        if {f"A{row}", f"B{row}", *(f"AB{factor}.{row}" for factor in range(k))} <= parts.keys()
-    ]
+    fronts = ["A", "B", *(f"AB{factor}." for factor in range(len(paths)))]
+    every = range(sum(1 for part in parts if part.startswith("B")))
+    rows = [row for row in every if {f"{front}{row}" for front in fronts} <= parts.keys()]
     if len(rows) < 2:
         return []
-    a, b = (y[[parts[f"{name}{row}"] for row in rows]] for name in "AB")
-    ab = np.stack([y[[parts[f"AB{factor}.{row}"] for row in rows]] for factor in range(k)])
-    found = sobol_indices(a, b, ab, boots, seed)
-    return [
-        {"factor": path, **_columns(first=first, total=total), "samples": found.rows}
-        | {"samples_wanted": _samples_wanted(found.rows, (first, total))}
-        for path, first, total in zip(paths, found.first, found.total, strict=True)
-    ]
-
-
-def _samples_wanted(samples: int, indices: Sequence[Index]) -> float:
-    """Base samples for an interval of half-width INDEX_PRECISION: it shrinks with the root of their number.
-
-    Where there is no interval yet, as many as give one."""
-    if samples < FEW_ROWS:
-        return float(FEW_ROWS)
-    width = max((index.high - index.low) / 2 for index in indices)
-    return float(np.ceil(samples * (width / INDEX_PRECISION) ** 2)) if np.isfinite(width) else float("nan")
+    a, b, *ab = (y[[parts[f"{front}{row}"] for row in rows]] for front in fronts)
+    found = sobol_indices(a, b, np.stack(ab), boots, seed)
+    out = []
+    for path, *both in zip(paths, found.first, found.total, strict=True):
+        # for an interval of half-width INDEX_PRECISION, which shrinks with the root of the samples; or for one at all
+        width = max((index.high - index.low) / 2 for index in both)
+        wanted = float(np.ceil(found.rows * (width / INDEX_PRECISION) ** 2)) if np.isfinite(width) else float("nan")
+        row = {"factor": path, **_columns(first=both[0], total=both[1]), "samples": found.rows}
+        out.append(row | {"samples_wanted": float(FEW_ROWS) if found.rows < FEW_ROWS else wanted})
+    return out
 
 
 def _morris_rows(result: SweepResult, points: list[int], parts: dict[str, int], y: Floats) -> list[dict[str, Any]]:
-    paths = result.paths
-    levels = result.manifest.design.levels
+    paths, levels = result.paths, result.manifest.design.levels
     size = levels / (2 * (levels - 1))
     values = [dict(result.table.points[number].values) for number in points]
     trajectories = sorted({int(part[1:].split(".")[0]) for part in parts})
@@ -294,8 +251,7 @@ def _morris_rows(result: SweepResult, points: list[int], parts: dict[str, int], 
     for trajectory in trajectories:
         names = [f"T{trajectory}.{step}" for step in range(len(paths) + 1)]
         whole = [parts[name] for name in names if name in parts]
-        moves = _moves(paths, [values[at] for at in whole]) if len(whole) == len(names) else None
-        if moves is None:
+        if len(whole) < len(names) or (moves := _moves(paths, [values[at] for at in whole])) is None:
             continue
         order = [moves[path] for path in paths]
         before.append(y[[whole[at] for at, _ in order]])
@@ -316,8 +272,7 @@ def _moves(paths: Sequence[str], trajectory: list[dict[str, Any]]) -> dict[str, 
     A step between two shares with the same value moves the one factor that no other step moves."""
     moves: dict[str, tuple[int, int]] = {}
     still = []
-    for step in range(len(paths)):
-        here, there = trajectory[step], trajectory[step + 1]
+    for step, (here, there) in enumerate(pairwise(trajectory)):
         changed = [path for path in paths if here[path] != there[path]]
         if len(changed) > 1:
             return None

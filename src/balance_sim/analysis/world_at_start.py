@@ -1,7 +1,5 @@
-"""The world of a scenario before anything happens in it: who is feared, what can count, and how much is expected.
-
-Of the control arm on the first day, and by the expected estimator over the scenario's whole span, a year. What
-`balance-sim check` prints. Where nothing can count it says why."""
+"""The world of a scenario before anything happens in it: who is feared, what can count, and how much is expected by
+the expected estimator. What `balance-sim check` prints. Where nothing can count it says why."""
 
 from __future__ import annotations
 
@@ -10,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import aligned_with, fear_of, feared, step_before
-from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
+from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
 from balance_sim.pool.plain import OneLine
 from balance_sim.replications.arms import compile_arms
@@ -24,20 +21,14 @@ from balance_sim.replications.spans import at_start
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import signed_within
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
 COUNTER = DIRECTIONS.index("counter")
-ONE_OUTSIDE = "1 state takes no part in the focal event: no dyad can count"
-ALL_TAKE_PART = "every state takes part in the focal event: no dyad can count"
 HARDLY = 0.01
 """Expected agreements, and probabilities, below which it is said that nothing can be seen to count."""
 
 
 @dataclass(frozen=True, repr=False)
 class WorldAtStart(OneLine):
-    """The control arm on the first day. n states and P dyads in the order of `codes` and `dyads`.
+    """The control arm on the first day: n states in the order of `codes`, and P dyads.
 
     fear: (n, n) share of the row's balance of threat; depth: (n, n) of the deepest agreement in force; insecurity:
     (n,); listed: (n,) list of the class table; direction: (P,); security, declarations: (P,) expected new agreements a
@@ -70,7 +61,6 @@ class WorldAtStart(OneLine):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""
-        order = sorted(range(len(self.codes)), key=lambda i: self.codes[i])
         return {
             "states": [
                 {
@@ -82,7 +72,7 @@ class WorldAtStart(OneLine):
                         for code, share in self.ranking(i)
                     ],
                 }
-                for i in order
+                for i in sorted(range(len(self.codes)), key=lambda i: self.codes[i])
             ],
             "classes": {name: int((self.direction == index).sum()) for index, name in enumerate(DIRECTIONS)},
             "expected_a_year": self.a_year(),
@@ -100,17 +90,9 @@ class WorldAtStart(OneLine):
 def world_at_start(scenario: Scenario) -> WorldAtStart:
     """The scenario's control arm on its first day: what states fear, hold and are expected to sign, before any event.
 
-    Parameters
-    ----------
-    scenario : a complete scenario of n states and P dyads
-
     Returns
     -------
     WorldAtStart : (n, n) shares of fear and depths in force, (n,) insecurities, (P,) expected new agreements a year
-
-    Raises
-    ------
-    ValueError : for states without a class
 
     Examples
     --------
@@ -118,8 +100,6 @@ def world_at_start(scenario: Scenario) -> WorldAtStart:
     >>> found = world_at_start(bs.load_scenario("experiments/smoke/five_states.yaml"))
     >>> found.fear.shape, found.security.shape
     ((5, 5), (10,))
-    >>> found.codes[0], found.ranking(0)[0][0]
-    ('XAR', 'XCO')
     """
     worlds = compile_arms(scenario, (scenario.reference_arm,))
     world = worlds.reference
@@ -188,10 +168,10 @@ def _without_lever(worlds: Worlds, focal: Event) -> Iterator[str]:
     if kind.alignment == kind.intent == kind.reliability == 0:
         yield f"events of kind `{focal.kind}` say nothing: all weights of `event_kinds.{focal.kind}` are 0"
         return
-    here = {code: i for i, code in enumerate(world.codes)}
-    acting = [here[code] for code in focal.principals if code in here]
-    guests = [here[code] for code in focal.guests if code in here]
-    aimed = [code for code in focal.targets if code in here and here[code] not in (*acting, *guests)]
+    acting, guests, targets = (
+        [code for code in of if code in world.codes] for of in (focal.principals, focal.guests, focal.targets)
+    )
+    aimed = [code for code in targets if code not in (*acting, *guests)]
     if kind.reliability or (aimed and acting and kind.intent):
         return
     if focal.sign and kind.alignment and (len(acting) > 1 or (acting and guests)):
@@ -207,11 +187,11 @@ def _without_lever(worlds: Worlds, focal: Event) -> Iterator[str]:
 def _no_dyad(worlds: Worlds) -> str:
     """Why no dyad is counter-balancing."""
     world, classes = worlds.reference, worlds.classes
-    roster = {code: i for i, code in enumerate(world.codes)}
     outside = [i for i, code in enumerate(world.codes) if code not in classes.participants]
     if len(outside) < 2:
-        return ONE_OUTSIDE if outside else ALL_TAKE_PART
-    inside = tuple(roster[code] for code in classes.participants if code in roster)
+        few = "1 state takes no part in" if outside else "every state takes part in"
+        return f"{few} the focal event: no dyad can count"
+    inside = tuple(world.codes.index(code) for code in classes.participants if code in world.codes)
     view = perceive(world, at_start(world), step_before(world))
     share, aligned = fear_of(view, inside)[0], aligned_with(view, inside)[0]
     free = [i for i in outside if not aligned[i]]
@@ -244,6 +224,3 @@ def _too_late(worlds: Worlds, kinds: Ints) -> Iterator[str]:
             f"{ladder.names[best]}, the fastest, are signed with probability {float(chance.max()):.2g}; "
             "put `end`, or a window of `report.windows`, later"
         )
-
-
-__all__ = ["WorldAtStart", "world_at_start"]

@@ -143,11 +143,11 @@ def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
 
 def _wrong_rows(held: Contents, one: FinishedBlock, of_runs: Shard, of_accords: Shard, failed: set[int]) -> str | None:
     try:
-        runs, accords = held.store.read(of_runs), held.store.read(of_accords)
+        runs, accords = of_runs.table(), of_accords.table()
         expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
         wrong = _wrong_runs(held, runs, expected) or _wrong_accords(held, accords, expected)
         if wrong is None and one.dyads is not None:
-            wrong = _wrong_dyads(held, runs, held.store.read(one.dyads))
+            wrong = _wrong_dyads(held, runs, one.dyads.table())
         unlike = None if wrong else held.store.unlike_first(of_runs, runs.column_names)
         return f"{unlike}, by another version; --all --repair runs all again" if unlike else wrong
     except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -53,7 +53,7 @@ from balance_sim.results.folder import version
 from balance_sim.results.manifest import cast_of
 from balance_sim.results.points import SweepPoint
 from balance_sim.results.store import missing
-from balance_sim.results.sweep_result import PointNumbers, numbers_of, summary_of, tables_of
+from balance_sim.results.sweep_result import PointNumbers, numbers_of, tables_of
 from balance_sim.scenario import with_values
 from balance_sim.scenario.diagnostics import listed, shown
 from balance_sim.scenario.fingerprint import Classes
@@ -290,20 +290,10 @@ def _sweep_again(
         found[at] = numbers_of(plain, arms, about.outcomes, steps)
     points = archived.points
     tables = tables_of((p.number, SweepPoint(p.values, p.label), found[at]) for at, p in enumerate(points))
-    every = dict.fromkeys(tables.levels["outcome"]) if len(tables.levels) else ()
-    summary = summary_of(
-        tables,
-        name=about.name,
-        scenario=archived.scenario,
-        points=len(points),
-        runs=about.runs,
-        seed=about.seed,
-        version=about.version,
-        arms=arms,
-        factors=about.factors,
-        outcomes=about.outcomes or list(every),
-        failed=len(about.failed),
-    )
+    outcomes = about.outcomes or tables.outcomes
+    what = (about.name, archived.scenario, arms, about.factors, outcomes, len(about.failed))
+    study = {"points": len(points), "runs": about.runs, "seed": about.seed, "version": about.version}
+    summary = tables.summary(*what, study)
     numbers = numbers_of_parts([(p.key, parts[at]) for at, p in enumerate(points)], tables.digest)
     return numbers, results_of(summary, {"levels": tables.levels, "effects": tables.effects})
 

@@ -37,7 +37,7 @@ from balance_sim.replications.own import LOCAL, Own, function_named
 from balance_sim.replications.tables import column_words, summed
 from balance_sim.results.codebook import FILE as CODEBOOK
 from balance_sim.results.export import frame_csv
-from balance_sim.results.folder import failed_rows, scenario_of, version
+from balance_sim.results.folder import scenario_of, version
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.result import Result
 from balance_sim.results.shards import FAILED, TABLES, Digest, FinishedBlock, changed, noted, take_away
@@ -370,13 +370,13 @@ def compare(held: Contents, job: Job, parts: Sequence[tuple[FinishedBlock, Block
     tasks = [Task(block, one.point, held.points[one.point]) for one, block in parts]
     by_task = {(one.point, block): one for one, block in parts}
     out = [
-        _compared(held, by_task[outcome.task.point, outcome.task.block], outcome)
+        _compared(by_task[outcome.task.point, outcome.task.block], outcome)
         for outcome in run_tasks(job, tasks, workers)
     ]
     return sorted(out, key=lambda c: (c.point, c.block.first))
 
 
-def _compared(held: Contents, one: FinishedBlock, outcome: TaskResult) -> Compared:
+def _compared(one: FinishedBlock, outcome: TaskResult) -> Compared:
     again, block = outcome.tables, outcome.task.block
     now = [] if again is None else sorted(again.runs["run"].unique().to_pylist())
     if one.runs is None or one.accords is None:
@@ -384,7 +384,7 @@ def _compared(held: Contents, one: FinishedBlock, outcome: TaskResult) -> Compar
     file = f"runs/{one.runs.path.name}"
     runs, accords = (
         table.filter(pc.and_(pc.greater_equal(table["run"], block.first), pc.less(table["run"], block.stop)))
-        for table in (held.store.read(one.runs), held.store.read(one.accords))
+        for table in (one.runs.table(), one.accords.table())
     )
     present = runs["run"].unique()
     if again is None:
@@ -399,7 +399,7 @@ def _compared(held: Contents, one: FinishedBlock, outcome: TaskResult) -> Compar
         why, digits = diff_tables((runs, accords), (runs_again, accords_again))
         return Compared(file, one.point, block, why, digits, revived)
     whole = block == one.block and not revived
-    if whole and one.dyads is not None and summed([held.store.read(one.dyads)]) != summed([again.dyads]):
+    if whole and one.dyads is not None and summed([one.dyads.table()]) != summed([again.dyads]):
         return Compared(f"dyads/{one.dyads.path.name}", one.point, block, "other sums by dyad")
     return Compared(file, one.point, block, None, revived=revived)
 
@@ -431,7 +431,7 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
             todo = missing(done.get(number, []), runs, SHARD_RUNS)
             tasks += [Task(block, number, values) for block in todo]
         for outcome in run_tasks(job, tasks, workers):
-            rows = failed_rows(outcome)
+            rows = [*outcome.failed]
             if rows:
                 store.write_failed(outcome.task.point, outcome.task.block, rows)
             if outcome.tables is not None:

@@ -58,13 +58,37 @@ def effect(
         told["uncertainty"] = None if doubt is None else doubt.as_dict()
         return found.as_dict() | told | {"seconds": time.monotonic() - began}
 
-    options.answer(document, lambda: lines(found, dyads, doubt, verbose=verbose))
+    def told() -> Iterator[str]:
+        is_asked = verbose and doubt is not None and doubt.theories and doubt.stacked is None
+        return lines(found, dyads, doubt, verbose=verbose, unscored=_unscored(scenario) if is_asked else "")
+
+    options.answer(document, told)
+
+
+def _unscored(scenario: str) -> str:
+    """Why the theories of a scenario have no stacking weights."""
+    from balance_sim.evidence.forecast.theories import stacking_weights_beside
+    from balance_sim.scenario import load_scenario
+    from balance_sim.scenario.files import Sources
+    from balance_sim.show.uncertainty import TOO_SHORT
+
+    weights = stacking_weights_beside(load_scenario(scenario, calibrated=False), Sources(scenario).path.with_suffix(""))
+    if weights is None:
+        return TOO_SHORT
+    if weights:
+        return "Their weights in theories.yaml are not used here."
+    return (
+        "Their scores in theories.yaml are of another record, fit or set of theories: balance-sim calibrate "
+        f"{scenario} --theories scores them anew."
+    )
 
 
 def lines(
-    found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None, *, verbose: bool = False
+    found: ExpectedEffect, dyads: int, doubt: Uncertainty | None = None, *, verbose: bool = False, unscored: str = ""
 ) -> Iterator[str]:
-    """For a terminal, at 80 columns: the longest window; verbose: all windows, theories, and what carries the width."""
+    """For a terminal, at 80 columns: the longest window; verbose: all windows, theories, and what carries the width.
+
+    unscored: why theories have no weights, where they have none."""
     from balance_sim.show.terminal import table, wrapped
     from balance_sim.show.uncertainty import draws_sentence, placebo_words, uncertainty_lines
     from balance_sim.show.wording import DIRECTIONS, arm_title, dyad_name, signed, state_names, within
@@ -89,9 +113,9 @@ def lines(
         yield from table(parts, "<>")
     yield ""
     if verbose or doubt is None:
-        yield from uncertainty_lines(doubt, placebos=True)
+        yield from uncertainty_lines(doubt, placebos=True, unscored=unscored)
     else:
-        for words in (draws_sentence(doubt), placebo_words(doubt)):
+        for words in (draws_sentence(doubt), placebo_words(doubt.placebos)):
             yield from wrapped(words, "") if words else ()
     names = state_names(scenario)
     dyad_rows = [

@@ -150,7 +150,7 @@ def _attribution(
     result: Result, arm: str | None, groups: str | None, outcome: str | None, runs: int | None, workers: int, *,
     verbose: bool,
 ) -> Told:  # fmt: skip
-    from balance_sim.analysis.explain.attribution import attribute, attribution_table, parse_groups
+    from balance_sim.analysis.explain.attribution import attribute, parse_groups
     from balance_sim.show.explain import attribution_answer
     from balance_sim.show.explain_terms import attribution_lines
     from balance_sim.show.terminal import page_width
@@ -159,7 +159,7 @@ def _attribution(
     with Steps({"replications": 10.0}) as steps:
         told = steps.replications
         found = attribute(result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=told)
-    parts, scenario = attribution_table(found), result.scenario
+    parts, scenario = found.table, result.scenario
     if verbose:
         return {"attribution": found.summary()}, attribution_lines(found, parts, scenario)
     return {"attribution": found.summary()}, attribution_answer(found, parts, scenario, page_width())

@@ -84,10 +84,10 @@ def game(
         with Store(folder).lock() as store:
             keep(played, store)
             if figures and (is_new or not is_drawn(folder)):
-                from balance_sim.show.report import save_game
+                from balance_sim.show.report import save_study
 
                 steps.begin("figures and report")
-                save_game(played, folder, steps.figures)
+                save_study(played, folder, steps.figures)
             refuse_lost(store, [0], study.result.runs)
     seconds = time.monotonic() - began
     options.answer(lambda: document(played) | {"seconds": seconds}, lambda: _lines(played, verbose))

@@ -22,7 +22,7 @@ from balance_sim.analysis.expected_effect import placebos_and_channels
 from balance_sim.analysis.result import AnalysedResult, kept_summary
 from balance_sim.model.baseline import try_terms
 from balance_sim.model.classes import classes_of, with_classes
-from balance_sim.model.news import reading_of
+from balance_sim.model.news import audiences_of
 from balance_sim.model.own.used import rules_of
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plugins import load, reference_of, sources
@@ -172,7 +172,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     began = time.monotonic()
     scenario, draws = drawing(sealed(scenario), draw_parameters)
     chosen = chosen_arms(scenario, arms)
-    reading_of(scenario)  # a state in no audience is refused here, not in every run
+    audiences_of(scenario)  # a state in no audience is refused here, not in every run
     scenario = with_classes(scenario)
     if draw_parameters and model is not None:
         raise WrongRequest("parameters are not drawn for a model of one's own: leave out one of the two")

@@ -43,12 +43,9 @@ def check_sizes(tree: Node, plan: GamePlan, found: Diagnostics) -> None:
     if profiles > MOST_PROFILES:
         why = f"{profiles:,} profiles, of which each is simulated, exceed {MOST_PROFILES}"
         found.add(players.at, "players", "E405", why, "fewer players, or fewer strategies", f"at most {MOST_PROFILES}")
-    for profile in product(*(one.strategies for one in plan.players.values())):
-        if len(arm_of(profile)) > LONGEST_NAME:
-            found.add(
-                players.at, "players", "E106", f"`{arm_of(profile)}` is too long a name", "shorten the strategies'"
-            )
-            break
+    names = map(arm_of, product(*(one.strategies for one in plan.players.values())))
+    if long := next((name for name in names if len(name) > LONGEST_NAME), None):
+        found.add(players.at, "players", "E106", f"`{long}` is too long a name", "shorten the strategies'")
 
 
 def check_window(tree: Node, scenario: Scenario, found: Diagnostics) -> None:
@@ -122,10 +119,8 @@ def _members(
         what = "two states, as `RUS-UKR`" if measure.toward == "pair" else "a group or a state"
         found.add(node, path, "E103", f"`{part.outcome}` needs `of`", f"write `of:` {what}")
         return None
-    if measure.toward == "pair":
-        named = tuple(sorted(part.of.split("-")))
-    else:
-        named = tuple(sorted(scenario.groups.get(part.of, (part.of,))))
+    pair = measure.toward == "pair"
+    named = tuple(sorted(part.of.split("-") if pair else scenario.groups.get(part.of, (part.of,))))
     inside = tuple(code for code in named if code in scenario.codes)
     left = tuple(code for code in inside if code not in player.states)
     if len(inside) < len(named) and part.of not in scenario.groups:
@@ -134,7 +129,7 @@ def _members(
         why = f"no group or state `{stranger}`" if measure.toward == "members" else f"no state `{stranger}`"
         found.add(of, f"{path}.of", "E301", why, did_you_mean(stranger, known), listed(known))
         return None
-    if measure.toward == "pair" and len({*left}) != 2:
+    if pair and len({*left}) != 2:
         found.add(of, f"{path}.of", "E203", f"`{part.of}` is no two states beside the player's own", "write two others")
         return None
     if len(left) < (2 if part.outcome == "agreements_among" else 1):

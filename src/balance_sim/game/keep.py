@@ -43,11 +43,7 @@ def summary(study: GameStudy) -> dict[str, Any]:
     result = study.result
     return {
         "scenario": {"name": result.scenario.name, "sha256": result.scenario.sha256},
-        "runs": result.runs,
-        "seed": result.seed,
-        "version": result.version,
-        "digest": result.digest,
-        "reference": result.reference,
+        **{key: getattr(result, key) for key in ("runs", "seed", "version", "digest", "reference")},
         "game": {"name": study.game.name, "sha256": game_digest(study.game), **solve(study).as_dict()},
         "failed_runs": len(result.failed),
         "missing_runs": result.missing_runs,
@@ -57,15 +53,12 @@ def summary(study: GameStudy) -> dict[str, Any]:
 def document(played: PlayedGame) -> dict[str, Any]:
     """The JSON of `balance-sim game`."""
     game, result = played.game, played.study.result
-    head = {
+    return {
         "game": {"name": game.name, "title": game.plan.title, "sha256": game_digest(game)},
         "scenario": {"name": result.scenario.name, "sha256": result.scenario.sha256},
-        "seed": result.seed,
-        "version": result.version,
-        "digest": result.digest,
+        **{key: getattr(result, key) for key in ("seed", "version", "digest")},
         "failed_runs": len(result.failed),
-    }
-    return head | played.solution.as_dict()
+    } | played.solution.as_dict()
 
 
 def keep(played: PlayedGame, store: Store) -> None:
@@ -81,8 +74,7 @@ def kept(study: GameStudy) -> Solution | None:
         return None
     try:
         said = json.loads(bytes_if_any(Path(study.result.folder) / FILE, LARGEST_SUMMARY) or b"{}")
-        names = Solution.__dataclass_fields__
-        found = Solution.of_plain({name: value for name, value in said.items() if name in names})
+        found = Solution.of_plain(said)
         mine = document(PlayedGame(study, found))
     except (ValueError, TypeError, RecursionError, FileTooLarge):
         return None

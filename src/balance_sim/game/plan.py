@@ -1,35 +1,27 @@
 """A game file becomes a frozen `Game`: players, what they can do, what they want, and a scenario with an arm a profile.
 
 A strategy is a named change of the scenario in the language of arms; a profile is one strategy of each player, and its
-arm has the changes of all. Checked as scenarios are: file, line and column of everything that is wrong, in one pass."""
+arm has the changes of all. Checked as scenarios are: everything that is wrong, with its place, in one pass."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from balance_sim.game.checks import (
-    Members,
-    arm_of,
-    check_conflicts,
-    check_observed,
-    check_payoffs,
-    check_sizes,
-    check_window,
-)
-from balance_sim.game.profiles import with_profiles
-from balance_sim.model.baseline import Worlds
+from balance_sim.game import checks
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.players import Cast, Player, PlayerOutcome, who_fears
+from balance_sim.scenario.assemble import as_tree, assemble
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
+    Mark,
     ScenarioError,
     errors_in,
     few_suggestions,
@@ -46,6 +38,9 @@ from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text, Weig
 from balance_sim.scenario.validation import read_piece, refuse_other_kind
 
 EXAMPLE = "smallest file: `schema: 1`, `title`, `scenario`, `players`; see games/security_dilemma.yaml"
+OF_ARMS = ("W302", "W307")
+"""Warnings that say nothing of a profile: it may come to the same as another, and nobody compares it with the focal
+event's absence."""
 ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,24}$")]
 Said = Annotated[Text, Field(min_length=1)]
 
@@ -129,14 +124,12 @@ class Game:
     @property
     def arms(self) -> tuple[str, ...]:
         """The control arm, then the arm of each profile."""
-        return (self.scenario.reference_arm, *map(arm_of, self.profiles))
+        return (self.scenario.reference_arm, *map(checks.arm_of, self.profiles))
 
     @property
     def observed(self) -> tuple[int, ...]:
         """Which strategy of each player was observed."""
-        return tuple(
-            names.index(self.plan.observed[player]) for player, names in zip(self.players, self.strategies, strict=True)
-        )
+        return tuple([*one.strategies].index(self.plan.observed[name]) for name, one in self.plan.players.items())
 
     @property
     def costs(self) -> tuple[tuple[float, ...], ...]:
@@ -227,44 +220,94 @@ def _read(tree: Node, sources: Sources, settings: Sequence[str], theory: str | N
     base = named_scenario(tree, sources, plan.theory if plan else None, found, settings=settings, preset=theory)
     if plan is None:
         return None
-    check_sizes(tree, plan, found)
-    check_observed(tree, plan, found)
-    check_conflicts(tree, plan, found)
+    checks.check_sizes(tree, plan, found)
+    checks.check_observed(tree, plan, found)
+    checks.check_conflicts(tree, plan, found)
     if base is None:
         return None
-    check_window(tree, base, found)
-    members = check_payoffs(tree, plan, base, found)
+    checks.check_window(tree, base, found)
+    members = checks.check_payoffs(tree, plan, base, found)
     if errors_in(found):
         return None
     scenario = with_profiles(tree, plan, base, found)
     if scenario is None or errors_in(found):
         return None
     worlds = compile_arms(scenario, (scenario.reference_arm,))
-    cast = _cast(plan, members, worlds)
-    _check_fears(tree, cast, found)
-    return Game(stem(sources.path.name), plan, scenario, cast)
+    players, outcomes = [], []
+    for name, one in plan.players.items():
+        player = Player(name, tuple(sorted(one.states)), *who_fears(worlds, one.states))
+        players.append(player)
+        for at, part in enumerate(one.payoff):
+            outcomes.append(PlayerOutcome(part.outcome, name, part.of or "", members[name, at]))
+            if part.outcome == "agreements_against" and not player.threatened:
+                node = tree.fields["players"].fields[name].fields["payoff"]
+                why = f"nobody is threatened by {name} at the start: no agreement can count as one against it"
+                found.add(node.at, f"players.{name}.payoff", "W312", why)
+    return Game(stem(sources.path.name), plan, scenario, Cast(tuple(players), tuple(outcomes)))
 
 
-def _cast(plan: GamePlan, members: Members, worlds: Worlds) -> Cast:
-    players = tuple(
-        Player(name, tuple(sorted(one.states)), *who_fears(worlds, one.states)) for name, one in plan.players.items()
-    )
-    outcomes = tuple(
-        PlayerOutcome(part.outcome, name, part.of or "", members[name, at])
-        for name, one in plan.players.items()
-        for at, part in enumerate(one.payoff)
-    )
-    return Cast(players, outcomes)
+def with_profiles(tree: Node, plan: GamePlan, base: Scenario, found: Diagnostics) -> Scenario | None:
+    """The scenario with its control arm and an arm for each profile, checked in every one."""
+    whole = as_tree(base)
+    players, of_arms = tree.fields["players"], Diagnostics()
+    arms = {base.reference_arm: whole.below("arms").fields[base.reference_arm]}
+    for profile in product(*(one.strategies for one in plan.players.values())):
+        played = [*zip(plan.players, profile, strict=True)]
+        nodes = [players.fields[name].fields["strategies"].fields[strategy] for name, strategy in played]
+        titles = [plan.players[name].strategies[one].title or one.replace("_", " ") for name, one in played]
+        arms[checks.arm_of(profile)] = _joint(nodes, "; ".join(titles), players.mark)
+    tree_of_arms = whole.with_fields({"arms": Node(arms, players.mark, key=players.key)})
+    scenario = assemble(tree_of_arms, base.name, of_arms, most_arms=len(arms))
+    found += _told_once(of_arms, tree, base.reference_arm)
+    return None if scenario is None else scenario.counted_as(base)
 
 
-def _check_fears(tree: Node, cast: Cast, found: Diagnostics) -> None:
-    """A warning where nothing can count as an agreement against a player."""
-    sides = {one.name: one for one in cast.players}
-    for one in cast.outcomes:
-        if one.measure == "agreements_against" and not sides[one.player].threatened:
-            node = tree.fields["players"].fields[one.player].fields["payoff"]
-            why = f"nobody is threatened by {one.player} at the start: no agreement can count as one against it"
-            found.add(node.at, f"players.{one.player}.payoff", "W312", why)
+def _joint(nodes: Sequence[Node], title: str, mark: Mark) -> Node:
+    """The arm of a profile from the strategies' nodes."""
+    dropped: list[Node] = []
+    for node in nodes:  # what two players drop is dropped once; what one drops twice is a slip
+        known = {str(item.value) for item in dropped}
+        dropped += [item for item in node.below("drop").items if str(item.value) not in known]
+    fields = {
+        "title": from_plain(title, mark),
+        "drop": Node(dropped, mark),
+        "add": Node([row for node in nodes for row in node.below("add").items], mark),
+        "set": Node({path: child for node in nodes for path, child in node.below("set").fields.items()}, mark),
+    }
+    return Node({name: child for name, child in fields.items() if child.value}, mark)
+
+
+def _told_once(of_arms: Sequence[Diagnostic], tree: Node, control: str) -> Iterator[Diagnostic]:
+    """What is wrong with profiles, under the key path of the strategy at fault; once for all the profiles it is in."""
+    homes: dict[tuple[int, int], str] = {}
+    for name, player in tree.fields["players"].fields.items():
+        for strategy, node in player.below("strategies").fields.items():
+            for part in _all_nodes(node):
+                for mark in (part.mark, part.at):
+                    homes.setdefault((mark.line, mark.col), f"players.{name}.strategies.{strategy}")
+    seen: set[tuple[int, int, str, str]] = set()
+    file = tree.mark.file
+    for one in of_arms:
+        if one.path.startswith(f"arms.{control}") or (one.is_warning and (one.file != file or one.code in OF_ARMS)):
+            continue
+        home = homes.get((one.line, one.col)) if one.file == file else None
+        place = tree.fields["players"].at
+        _, _, rest = one.path.removeprefix("arms.").partition(": " if ": " in one.path else ".")
+        told = (
+            replace(one, path=f"{home}.{rest}" if rest else home)
+            if home is not None
+            else replace(one, file=file, line=place.line, col=place.col)
+        )
+        key = (told.line, told.col, told.code, told.message)
+        if key not in seen:
+            seen.add(key)
+            yield told
+
+
+def _all_nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in (*node.fields.values(), *node.items):
+        yield from _all_nodes(child)
 
 
 _CAST = TypeAdapter(Cast)

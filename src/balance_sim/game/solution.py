@@ -1,7 +1,7 @@
 """What a game comes to: payoffs with their errors, best replies, equilibria, regret, and what knowing more is worth.
 
-Plain data: `as_dict` is the JSON of `balance-sim game`, and `Solution.of_plain` reads it back. Everything is said
-*under these payoffs*: they are the file's, and nothing here is advice."""
+`as_dict` is the JSON of `balance-sim game`, and `Solution.of_plain` reads it back. All is said *under these payoffs*:
+they are the file's, and nothing here is advice."""
 
 from __future__ import annotations
 
@@ -39,11 +39,10 @@ class Payoff:
 
 @dataclass(frozen=True)
 class ProfileSaid:
-    """A profile: payoffs by player, what each would gain by another strategy, and whether that is more than error.
+    """A profile: payoffs by player, and what each would gain by another strategy, at most `regret`.
 
-    regret: the largest such gain, over players; bound: that all regrets keep at once with 95 % confidence.
-    equilibrium: of the estimated payoffs, in pure strategies; probability: over the Monte Carlo error; over_draws: the
-    share of draws in which it is one."""
+    bound: that all regrets keep at once with 95 % confidence. equilibrium: of the estimated payoffs, in pure
+    strategies; probability: over the Monte Carlo error; over_draws: the share of draws in which it is one."""
 
     strategies: Strategies
     arm: str
@@ -58,9 +57,8 @@ class ProfileSaid:
 
 @dataclass(frozen=True)
 class Reply:
-    """A player's best replies to what the others play.
+    """A player's best replies to what the others play, several where they tie. may_be: not told apart from the best.
 
-    best: of the estimated payoffs, several where they tie. may_be: those not told apart from the best at 95 %.
     probability: that a strategy is best, over the Monte Carlo error; over_draws: the share of draws in which it is."""
 
     player: str
@@ -73,9 +71,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class EquilibriumSaid:
-    """A Nash equilibrium of the estimated payoffs. degenerate: ties; others may be as near as one likes.
-
-    probability: of a pure one, over the Monte Carlo error."""
+    """A Nash equilibrium of the estimated payoffs. degenerate: by ties; probability: of a pure one, over the error."""
 
     kind: Literal["pure", "mixed"]
     strategies: Mixture
@@ -86,8 +82,7 @@ class EquilibriumSaid:
 
 @dataclass(frozen=True)
 class NashEquilibria:
-    """complete: these are all, or the extreme ones where there are ties. With three players or more mixed ones may be
-    missing."""
+    """complete: these are all, or the extreme ones where there are ties; of three players mixed ones may be missing."""
 
     found: tuple[EquilibriumSaid, ...]
     complete: bool
@@ -96,8 +91,7 @@ class NashEquilibria:
 
 @dataclass(frozen=True)
 class QuantalResponse:
-    """Logit quantal response equilibrium at a precision per unit of payoff; None where the branch could not be
-    followed so far."""
+    """Logit quantal response equilibrium at a precision per unit of payoff; None where the branch was not followed."""
 
     precision: float
     strategies: Mixture | None
@@ -135,8 +129,8 @@ class MinimaxRegret:
 
 @dataclass(frozen=True)
 class KnowingMore:
-    """What it would be worth to a player to know parameters before it chooses, the others playing the quantal response
-    of the highest precision. evpi: all of them; parameters: each alone, the largest first."""
+    """What it would be worth to a player to know parameters before it chooses, the others playing the last quantal
+    response. evpi: all of them; parameters: each alone, the largest first."""
 
     best: tuple[str, ...]
     evpi: float
@@ -146,8 +140,7 @@ class KnowingMore:
 
 @dataclass(frozen=True)
 class BreakEven:
-    """From which weight of one outcome on the observed strategy pays more than another one, all other weights as they
-    are and the others doing what was observed.
+    """From which weight of one outcome on the observed strategy pays more than another one, all else as it is.
 
     better: `above` the weight at, or `below` it; `always` or `never`, whatever the weight, with at None."""
 
@@ -201,14 +194,12 @@ class Solution:
     voi: Mapping[str, KnowingMore] | None = None
 
     def __repr__(self) -> str:
-        """Players, profiles, equilibria."""
         pure = sum(one.equilibrium for one in self.profiles)
         return f"<{' x '.join(self.players)}: {len(self.profiles)} profiles, {pure} pure equilibria>"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""
-        said: dict[str, Any] = _PLAIN.dump_python(self, mode="json")
-        return said
+        return dict(_PLAIN.dump_python(self, mode="json"))
 
     @staticmethod
     def of_plain(said: Mapping[str, Any]) -> Solution:

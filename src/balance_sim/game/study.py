@@ -1,8 +1,7 @@
 """Simulate every profile of a game, into a folder that can be gone on with: an ordinary study whose arms are profiles.
 
-All profiles share their random numbers with the control arm, replication by replication, and are simulated in full,
-with the feedback of agreements on each other: docs/decisions/0026-games.md says why no profile is worked out from the
-control arm's runs alone. Payoffs are no part of what is simulated: with other weights the same folder is read again."""
+All profiles share their random numbers with the control arm, and are simulated in full: docs/decisions/0026-games.md
+says why. Payoffs are no part of what is simulated: with other weights the same folder is read again."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.experiment.run import check_seed, own_rules, record_of_code, run_tasks, runs_a_shard
@@ -42,20 +41,14 @@ class GameStudy:
     result: AnalysedResult
 
     def __repr__(self) -> str:
-        """The game, its profiles and replications."""
         return f"<{self.game.name}: {len(self.game.profiles)} profiles, {self.result.runs} replications each>"
 
 
-def study_key(game: Game, seed: int) -> str:
-    """sha256 of what decides the replications of a game: its scenario with an arm a profile, what is measured, seed."""
-    plain = as_plain(game)["cast"]
-    parts = [game.scenario.sha256, sorted(game.arms), seed, plain]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
 def default_folder(game: Game, seed: int) -> Path:
-    """results/game-<name>-<first 8 digits of the study's key>."""
-    return Path("results") / f"game-{game.name}-{study_key(game, seed)[:8]}"
+    """results/game-<name>-<first 8 digits of the sha256 of what decides the replications>."""
+    parts = [game.scenario.sha256, sorted(game.arms), seed, as_plain(game)["cast"]]
+    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return Path("results") / f"game-{game.name}-{key[:8]}"
 
 
 def play(
@@ -123,8 +116,7 @@ def play(
         failed = tuple(row for row in held.failed() if row["run"] < runs)
         memory = held.tables() if isinstance(held, InMemory) else ()
     folder = None if out is None else Path(out)
-    result = AnalysedResult(scenario, runs, seed, arms, version(), folder, memory, failed=failed)
-    return GameStudy(game, result)
+    return GameStudy(game, AnalysedResult(scenario, runs, seed, arms, version(), folder, memory, failed=failed))
 
 
 def open_game(folder: Path | str) -> GameStudy:
@@ -132,11 +124,6 @@ def open_game(folder: Path | str) -> GameStudy:
     manifest = Store(Path(folder)).manifest()
     if manifest.game is None:
         raise WrongRequest(f"{shown(str(folder), 200)} holds no game; balance-sim report {folder} tells what it holds")
-    result = open_result(folder)
-    return GameStudy(game_from(manifest.game, result), result)
-
-
-def game_from(plain: dict[str, Any], result: AnalysedResult) -> Game:
-    """The game that a manifest holds, with the scenario of its study."""
+    plain, result = manifest.game, open_result(folder)
     plan = GamePlan.model_validate_json(json.dumps(plain["plan"]))
-    return Game(plain["name"], plan, result.scenario, cast_of(plain["cast"]))
+    return GameStudy(Game(plain["name"], plan, result.scenario, cast_of(plain["cast"])), result)

@@ -36,8 +36,8 @@ class BadRequest(Exception):
 class RangeControl:
     """A control over numbers low..high, both allowed. own: the scenario's value, where it stands at first.
 
-    paths: the key paths it sets, all to the same value. whole: whole numbers only. offered: what the page
-    offers, in order; a request may ask for any number in the range."""
+    paths: the key paths it sets, all to the same value. whole: whole numbers only. offered: what the page offers, in
+    order; a request may ask for any number in the range."""
 
     name: str
     paths: tuple[str, ...]
@@ -60,9 +60,7 @@ class RangeControl:
             raise BadRequest(f"{self.name}: {_said(given)} is outside {self.low:g} to {self.high:g}")
         if self.whole and given != int(given):
             raise BadRequest(f"{self.name}: expected a whole number, got {_said(given)}")
-        if given == self.own:
-            return {}
-        return dict.fromkeys(self.paths, int(given) if self.whole else float(given))
+        return {} if given == self.own else dict.fromkeys(self.paths, int(given) if self.whole else float(given))
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def run_controls(scenario: Scenario) -> tuple[PageControl, ...]:
     for name, steps, start in dials_of(scenario):
         words, values = steps[start]
         if isinstance(words, str):
-            out.append(ChoiceControl(name, tuple((word, of) for word, of in steps), start))
+            out.append(ChoiceControl(name, tuple(steps), start))
         else:
             own = float(words)
             out.append(RangeControl(name, tuple(values), 0.0, 1.0, own, _between(0.0, 1.0, [own])))
@@ -123,11 +121,10 @@ def _of_factor(path: str, values: Sequence[Any], scenario: Scenario) -> PageCont
         own = []
     every = [*own, *values]
     if own and all(isinstance(value, int | float) and not isinstance(value, bool) for value in every):
-        low, high = float(min(every)), float(max(every))
-        whole = all(isinstance(value, int) for value in every)
-        held = {float(value) for value in every}
-        held = held if len(held) <= STEPS + 1 else {float(own[0])}
-        return RangeControl(path, (path,), low, high, float(own[0]), _between(low, high, held, whole=whole), whole)
+        low, high, at = float(min(every)), float(max(every)), float(own[0])
+        whole, held = all(isinstance(value, int) for value in every), {float(value) for value in every}
+        offered = _between(low, high, held if len(held) <= STEPS + 1 else {at}, whole=whole)
+        return RangeControl(path, (path,), low, high, at, offered, whole)
     choices: dict[str, dict[str, Any]] = {} if own else {AS_IN_THE_FILE: {}}
     for value in every:
         word = (", ".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
@@ -161,9 +158,8 @@ def read_request(controls: Sequence[PageControl], runs: int, body: bytes) -> Ens
         raise BadRequest(f"the request is not JSON: {why}") from None
     if not isinstance(asked, dict):
         raise BadRequest(f"expected a mapping with `values` and `runs`, got {_said(asked)}")
-    for key in asked:
-        if key not in ("values", "runs"):
-            raise BadRequest(f"unknown key `{shown(key)}`; there are `values` and `runs`")
+    if unknown := [key for key in asked if key not in ("values", "runs")]:
+        raise BadRequest(f"unknown key `{shown(unknown[0])}`; there are `values` and `runs`")
     wanted = asked.get("runs", runs)
     if isinstance(wanted, bool) or not isinstance(wanted, int) or not 2 <= wanted <= MOST_RUNS:
         raise BadRequest(f"runs: expected a whole number from 2 to {MOST_RUNS}, got {_said(wanted)}")

@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import pickle
 import threading
-from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -62,37 +62,33 @@ class BlockCache:
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self.most = most
-        self._kept: OrderedDict[str, dict[Block, ArmTables]] = OrderedDict()
-        self._bytes = 0
+        self._kept: dict[str, dict[Block, ArmTables]] = {}  # used last at the end
+
+    def _used(self, life: str) -> dict[Block, ArmTables]:
+        kept = self._kept[life] = self._kept.pop(life, {})
+        return kept
 
     def blocks(self, life: str) -> list[Block]:
         return list(self._kept.get(life, ()))
 
     def put(self, life: str, block: Block, tables: ArmTables) -> None:
         """Keep a block; what was not used for longest goes. A block that is there already stays as it is."""
-        kept = self._kept.setdefault(life, {})
-        self._kept.move_to_end(life)
-        if block in kept:
-            return
-        kept[block] = tables
-        self._bytes += _size(tables)
-        while self._bytes > self.most and len(self._kept) > 2:  # the two arms that are being simulated
-            _, old = self._kept.popitem(last=False)
-            self._bytes -= sum(_size(one) for one in old.values())
+        self._used(life).setdefault(block, tables)
+        while len(self._kept) > 2 and self._bytes() > self.most:  # the two arms that are being simulated stay
+            del self._kept[next(iter(self._kept))]
+
+    def _bytes(self) -> int:
+        every = (one for kept in self._kept.values() for one in kept.values())
+        return sum(one.runs.nbytes + one.accords.nbytes + one.dyads.nbytes for one in every)
 
     def first(self, life: str, runs: int) -> list[ArmTables]:
         """Tables of the first so many runs, each run once. Blocks of two requests may overlap."""
-        self._kept.move_to_end(life)
-        kept, out, at = self._kept[life], [], 0
+        kept, out, at = self._used(life), [], 0
         for block in sorted(kept, key=lambda one: one.first):
             if at < min(block.stop, runs):
                 out.append(_cut(kept[block], block, at, runs))
                 at = block.stop
         return out
-
-
-def _size(tables: ArmTables) -> int:
-    return int(tables.runs.nbytes + tables.accords.nbytes + tables.dyads.nbytes)
 
 
 def _cut(tables: ArmTables, block: Block, first: int, stop: int) -> ArmTables:
@@ -143,10 +139,8 @@ class Service:
         """The expected effect, then few runs, more, and all, each as a study of its own, and how far it is in between.
 
         Raises Superseded as soon as there is a newer request, and PartFailed."""
-        self._request += 1
-        request = self._request
-        self.workers.supersede(request)
-        told, said = 0, 0
+        self.stop()
+        request, told, said = self._request, 0, 0
         expecting: asyncio.Task[ExpectedEffect] | None = None
         if setting.key in self._effects:
             yield self._effects[setting.key]
@@ -169,7 +163,8 @@ class Service:
             if not expecting and (reached := max((end for end in ends if told < end <= have), default=0)):
                 told = said = reached
                 kept = {arm: self.cache.first(self._life(setting, arm), told) for arm in self.arms}
-                yield await asyncio.to_thread(self._result, setting.scenario, kept, told)
+                tables = await asyncio.to_thread(beside, kept, setting.scenario.codes)
+                yield Result(setting.scenario, told, self.seed, self.arms, version(), memory=(tables,))
             elif not expecting and have > said:  # what is expected is told before anything that is simulated
                 said = have
                 yield Reached(have)
@@ -191,12 +186,12 @@ class Service:
         self.workers.supersede(self._request)
 
     async def _simulated(self, setting: LiveSetting, part: EnsemblePart) -> None:
-        self.cache.put(self._life(setting, part.arm), part.block, await self.workers.live(part))
+        self.cache.put(self._life(setting, part.arm), part.block, await self.workers.ask(part))
 
     async def _expected(self, setting: LiveSetting, request: int) -> ExpectedEffect:
         """Asked for before any runs are, so that it is there before them."""
         question = EffectQuestion(setting.key, setting.packed, self.arms, setting.reference_key, request)
-        found = ExpectedEffect(setting.scenario, self.arms[1], *await self.workers.expect(question))
+        found = ExpectedEffect(setting.scenario, self.arms[1], *await self.workers.ask(question))
         self._effects[setting.key] = found
         return found
 
@@ -236,10 +231,6 @@ class Service:
                 for piece in _pieces(block, min(max(size, FEWEST), most)):
                     yield EnsemblePart(setting.key, setting.packed, self.arms, arm, piece, request)
             first = end
-
-    def _result(self, scenario: Scenario, kept: Mapping[str, Sequence[ArmTables]], runs: int) -> Result:
-        tables = beside(kept, scenario.codes)
-        return Result(scenario, runs, self.seed, self.arms, version(), memory=(tables,))
 
 
 def stages(runs: int) -> Iterator[int]:

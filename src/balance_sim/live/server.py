@@ -92,8 +92,8 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
         with contextlib.closing(Workers(workers, study.seed, draws=drawing)) as processes:
             live = Live(Service(study.scenario, study.seed, (study.arms[0], arm), processes), controls, runs)
             page, policy = live.page()
-            token = secrets.token_urlsafe(TOKEN_BYTES)
-            auth = AuthMiddleware(live.app(page), listening.getsockname()[1], token, policy)
+            token, port = secrets.token_urlsafe(TOKEN_BYTES), listening.getsockname()[1]
+            auth = AuthMiddleware(live.app(page), port, token, policy)
             logger = logging.getLogger("uvicorn")  # no addresses in logs: they hold the token
             logger.addHandler(logging.NullHandler())
             logger.propagate = False
@@ -104,7 +104,7 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
                     timeout_graceful_shutdown=LAST_SECONDS,
                 )
             )  # fmt: skip
-            stopped = asyncio.run(_served(live, server, listening, lambda: announce(auth.address)))
+            stopped = asyncio.run(_served(live, server, listening, lambda: announce(f"http://{HOST}:{port}/{token}/")))
     if stopped is not None:
         signal.raise_signal(stopped)
 
@@ -172,14 +172,11 @@ class Live:
     def app(self, page: str) -> Starlette:
         """The application behind `AuthMiddleware`."""
 
-        async def index(_request: Request) -> Response:
-            return HTMLResponse(page)
-
         async def failed(_request: Request, error: Exception) -> Response:
             log.error("%s: %s", type(error).__name__, error)
             return _refused(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
 
-        routes = [Route("/", index), Route("/ensemble", self._ensemble, methods=["POST"])]
+        routes = [Route("/", HTMLResponse(page), methods=["GET"]), Route("/ensemble", self._ensemble, methods=["POST"])]
         return Starlette(routes=routes, exception_handlers={Exception: failed})
 
     async def warm(self) -> None:
@@ -273,15 +270,7 @@ class AuthMiddleware:
             "cross-origin-resource-policy": "same-origin",
         }
 
-    @property
-    def address(self) -> str:
-        """Where the page is."""
-        return f"http://{self.host}/{self.token}/"
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
         if scope["type"] != "http":  # a web socket: the page has none
             await send({"type": "websocket.close", "code": 1008})
             return

@@ -104,15 +104,9 @@ class Workers:
         """Parts of requests other than this one are dropped, those under way within a step of theirs."""
         self._newest.value = request
 
-    async def live(self, part: EnsemblePart) -> ArmTables:
-        """The part's tables. Raises Superseded, or PartFailed."""
-        found: ArmTables = await asyncio.wrap_future(self._threads.submit(self._done, part))
-        return found
-
-    async def expect(self, question: EffectQuestion) -> Figures:
-        """Outcomes, parts and dyads of an expected effect. Raises Superseded, or PartFailed."""
-        found: Figures = await asyncio.wrap_future(self._threads.submit(self._done, question))
-        return found
+    async def ask(self, part: EnsemblePart | EffectQuestion) -> Any:
+        """A part's tables, or outcomes, parts and dyads of an expected effect. Raises Superseded, or PartFailed."""
+        return await asyncio.wrap_future(self._threads.submit(self._done, part))
 
     def close(self) -> None:
         """End the processes; what they are at is dropped."""
@@ -186,10 +180,8 @@ class _Simulator:
 
         try:
             check()
-            worlds = self.compiled.get(part.key)
-            if worlds is None:
-                worlds = compile_arms(pickle.loads(part.scenario), part.arms)  # from our own server
-                self.compiled[part.key] = worlds
+            if (worlds := self.compiled.get(part.key)) is None:  # a scenario from our own server
+                worlds = self.compiled[part.key] = compile_arms(pickle.loads(part.scenario), part.arms)
             if isinstance(part, EffectQuestion):  # where replications draw parameters: at the parameters as they stand
                 control = ExpectedControl.among(self.controls, part.control, worlds)
                 return figures(worlds, part.arms[-1], control, check)
@@ -239,8 +231,7 @@ class OpportunityCache:
     ) -> Opportunities:
         """As `draw_opportunities`."""
         key = _inputs_of(world, seed, runs, most)
-        found = self._kept.get(key)
-        if found is None:
+        if (found := self._kept.get(key)) is None:
             found = draw_opportunities(world, seed, runs, most)
             with suppress(ValueError):  # larger than all that is kept
                 self._kept[key] = found

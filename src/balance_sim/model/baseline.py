@@ -16,11 +16,10 @@ from balance_sim.model.core import Baseline, Bools, Floats, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import Camps, camps
 from balance_sim.model.perception import View
-from balance_sim.model.pipeline import usual_talks
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.state import BlockState
-from balance_sim.model.thinning import most_willing, openness_at, opportunity_rate, share_signed
+from balance_sim.model.thinning import most_willing, openness_at, opportunity_rate, share_signed, usual_talks
 from balance_sim.model.willingness import CHANGING, KEPT, TERMS, consent, terms_at_start, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.pool.plain import OneLine

@@ -30,13 +30,49 @@ from balance_sim.scenario.schema import SIGNAL_ORDER, Event, Scenario
 ONCE = np.ones(1)
 ALIKE = (ONCE, ONCE, ONCE)
 """How many times those whom an event moves count: its principals, the dyads that it shows, those it is aimed at."""
-Readings = tuple[tuple[str, ...], ...]
 
 
 def members(actors: Iterable[str], groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]) -> list[int]:
     """Positions of the actors in the roster, groups expanded, outsiders left out, each once, sorted."""
     codes = {code for actor in actors for code in groups.get(actor, (actor,))}
     return sorted(roster[code] for code in codes if code in roster)
+
+
+def attention_to(scenario: Scenario, audience: str, kind: str) -> float:
+    """How much an audience heeds a kind of event, -1..1; 1 where the scenario does not say."""
+    given = scenario.audiences[audience].attention
+    return given.get(kind, given.get("default", 1.0))
+
+
+@dataclass(frozen=True)
+class Audiences:
+    """Who reads the news alike: audiences that heed every kind of event alike are one of A readings."""
+
+    names: tuple[tuple[str, ...], ...]  # (A,) the audiences of each reading, sorted
+    of: Ints  # (n,) each state's reading
+    attention: dict[str, Floats]  # by kind of event, (A,) how much each reading heeds it
+
+
+def audiences_of(scenario: Scenario) -> Audiences:
+    """Raises ValueError for a state that is in no audience."""
+    kinds = sorted(scenario.event_kinds)
+    alike: dict[tuple[float, ...], list[str]] = {}
+    for name in sorted(scenario.audiences):
+        alike.setdefault(tuple(attention_to(scenario, name, kind) for kind in kinds), []).append(name)
+    readings = sorted((tuple(names), heed) for heed, names in alike.items())
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    of = np.full(len(roster), -1)
+    for index, (names, _) in enumerate(readings):
+        for name in names:
+            of[members(scenario.audiences[name].members, scenario.groups, roster)] = index
+    without = [code for code, reading in zip(scenario.codes, of, strict=True) if reading < 0]
+    if without:
+        raise ValueError(
+            f"no audience for {', '.join(without)}: every state needs one. A scenario from `load_scenario` has "
+            "them; one that is changed by hand has to name each state in an audience, or a group that holds it"
+        )
+    attention = {kind: np.array([heed[k] for _, heed in readings]) for k, kind in enumerate(kinds)}
+    return Audiences(tuple(names for names, _ in readings), of, attention)
 
 
 def signal_weights(scenario: Scenario, kind: str) -> tuple[float, float]:
@@ -73,6 +109,32 @@ def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, in
     return [(t, p) for t in targets for p in principals if t != p]
 
 
+def odds_by_step(
+    scenario: Scenario, grid: Floats, gap: Floats, quarrels: Floats, pair_index: Ints
+) -> tuple[Floats, Floats, Floats]:
+    """What states think in each step before agreements: priors, and the evidence of events.
+
+    grid: (S + 1,) step boundaries; gap, quarrels, pair_index: (n, n). Returns the odds against alignment (S, A, P), as
+    each of A readings has it, those of hostile intent (S, n, n), and reliability (S, n)."""
+    p, n = scenario.parameters, len(scenario.codes)
+    found = evidence(scenario, (grid[:-1] + grid[1:]) / 2, grid[:-1], pair_index)
+    alignment = np.empty(n * (n - 1) // 2)
+    dyads = pair_index >= 0
+    alignment[pair_index[dyads]] = beliefs.prior_alignment(gap, p.alpha0, p.alpha_x)[dyads]
+    intent = beliefs.prior_intent(gap, quarrels, p.eta0, p.eta_x)
+    reliability = np.array([s.reliability for s in scenario.states]) * np.exp(-found.lost)
+    intent_odds = _odds(intent.ravel(), found.intent, found.places).reshape(-1, n, n)
+    return _odds(-alignment, -found.align, found.pairs), intent_odds, reliability
+
+
+def _odds(prior: Floats, evidence: Floats, at: Ints) -> Floats:
+    """e^(prior + evidence), (..., E): prior (E,) nats, and evidence (..., K) on the entries `at` alone."""
+    odds = np.empty((*evidence.shape[:-1], len(prior)))
+    odds[:] = np.exp(prior)
+    odds[..., at] = np.exp(prior[at] + beliefs.evidence(evidence))
+    return odds
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What events add to the log-odds at S moments, nats; only the entries that any event moves."""
@@ -89,10 +151,8 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
 
     moments: (S,) days at which decay is taken (the middle of each step); starts: (S,) when each step
     begins: an event counts from the step that begins on its date. pair_index: (n, n), as in World."""
-    codes, names = scenario.codes, readings(scenario)
-    audience = reading_of(scenario, names)
+    codes, audiences = scenario.codes, audiences_of(scenario)
     events = [event for event in scenario.events if event.accord is None]
-    heed = {kind: attention_of_readings(scenario, kind, names) for kind in {event.kind for event in events}}
     groups = tuple((name, tuple(group)) for name, group in scenario.groups.items())
     roles = [
         _own_roles(scenario, event)
@@ -110,14 +170,14 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     pairs_of = [pair_index.take(shown) for _, shown, _, _ in roles]
     pairs, column_of_pair = _columns(pairs_of, int(pair_index.max(initial=0)) + 1)
     places, column_of_place = _columns([aimed for _, _, aimed, _ in roles], n * n)
-    align = np.zeros((len(pairs), steps, len(names)))
+    align = np.zeros((len(pairs), steps, len(audiences.names)))
     intent = np.zeros((len(places), steps))
     lost = np.zeros((steps, n))
     for event, (blamed, _, aimed, factors), shown, day, left in zip(
         events, roles, pairs_of, days, left_of, strict=True
     ):
         of_blamed, of_shown, of_aimed = factors
-        kind, attention = scenario.event_kinds[event.kind], heed[event.kind]
+        kind, attention = scenario.event_kinds[event.kind], audiences.attention[event.kind]
         on_alignment, on_intent = signal_weights(scenario, event.kind)
         if len(shown) and on_alignment:
             align[column_of_pair[shown]] += of_shown[:, None, None] * (
@@ -125,7 +185,7 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
             )
         if len(aimed) and on_intent:
             weight = (on_intent * (tension if day < 0 else 1.0)) * left
-            intent[column_of_place[aimed]] += weight * (of_aimed * attention[audience[aimed // n]])[:, None]
+            intent[column_of_place[aimed]] += weight * (of_aimed * attention[audiences.of[aimed // n]])[:, None]
         if kind.reliability:
             lost[:, blamed] += of_blamed * (kind.reliability * left[:, None])
     return Evidence(pairs, align.transpose(1, 2, 0), places, intent.T, lost)
@@ -172,43 +232,7 @@ def _columns(found: list[Ints], most: int) -> tuple[Ints, Ints]:
     return np.flatnonzero(is_there), np.cumsum(is_there) - 1
 
 
-def readings(scenario: Scenario) -> Readings:
-    """Audiences that heed every kind of event alike read the news alike: their names, grouped, sorted."""
-    alike: dict[tuple[float, ...], list[str]] = {}
-    for name in sorted(scenario.audiences):
-        heed = tuple(attention_to(scenario, name, kind) for kind in sorted(scenario.event_kinds))
-        alike.setdefault(heed, []).append(name)
-    return tuple(sorted(tuple(names) for names in alike.values()))
-
-
-def reading_of(scenario: Scenario, among: Readings | None = None) -> Ints:
-    """(n,) index of each state's reading. among: `readings(scenario)`. Raises ValueError where a state has none."""
-    roster = {code: i for i, code in enumerate(scenario.codes)}
-    of = np.full(len(roster), -1)
-    for index, names in enumerate(among or readings(scenario)):
-        for name in names:
-            of[members(scenario.audiences[name].members, scenario.groups, roster)] = index
-    without = [code for code, reading in zip(scenario.codes, of, strict=True) if reading < 0]
-    if without:
-        raise ValueError(
-            f"no audience for {', '.join(without)}: every state needs one. A scenario from `load_scenario` has "
-            "them; one that is changed by hand has to name each state in an audience, or a group that holds it"
-        )
-    return of
-
-
-def attention_of_readings(scenario: Scenario, kind: str, among: Readings | None = None) -> Floats:
-    """(A,) how much each reading heeds a kind of event. among: `readings(scenario)`."""
-    return np.array([attention_to(scenario, names[0], kind) for names in among or readings(scenario)])
-
-
-def attention_to(scenario: Scenario, audience: str, kind: str) -> float:
-    """How much an audience heeds a kind of event, -1..1; 1 where the scenario does not say."""
-    given = scenario.audiences[audience].attention
-    return given.get(kind, given.get("default", 1.0))
-
-
-def hazards_of(scenario: Scenario, audience: Ints) -> Hazards | None:
+def hazards_of(scenario: Scenario, audiences: Audiences) -> Hazards | None:
     """The scenario's provocations as arrays; None where there are none. States in the order of the arrays."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     rows = [one for one in scenario.provocations if one.rate > 0 and one.state in roster]
@@ -225,7 +249,7 @@ def hazards_of(scenario: Scenario, audience: Ints) -> Hazards | None:
         return None
     n = len(roster)
     act, target, state = (np.array([entry[k] for entry in entries], dtype=np.int64) for k in range(3))
-    heed = [attention_of_readings(scenario, entry[4])[audience[entry[1]]] for entry in entries]
+    heed = [audiences.attention[entry[4]][audiences.of[entry[1]]] for entry in entries]
     places = target * n + state
     distinct = np.unique(places)
     column = np.full(n * n, len(distinct))

@@ -14,7 +14,6 @@ from balance_sim.model.core import (
     DAYS_PER_YEAR,
     NEVER,
     ORIGINS,
-    AgreementTypes,
     Baseline,
     Bools,
     Floats,
@@ -26,7 +25,7 @@ from balance_sim.model.core import (
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState, Hastened
-from balance_sim.model.thinning import FEW, clock_keys, openness_at, opportunity_rate
+from balance_sim.model.thinning import FEW, chance_under_way, clock_keys
 
 _TALKS, _FAIL_IN_TALKS, _FORCE, _FAIL_SIGNED, _END = 1, 2, 3, 4, 5
 NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE = range(len(ORIGINS))
@@ -98,40 +97,6 @@ def _to_force(world: World, a: AgreementRows, rows: Ints, fixed: Floats | None =
     a.in_force[rows] = date
 
 
-def rates_at_start(world: World, keen: Floats) -> Floats:
-    """(..., P, M) rate a year at which dyads open talks on the first day. keen: (..., P, 2, M) both sides' consent."""
-    return opportunity_rate(world) * openness_at(world, 0.0)[:, None] * keen.prod(axis=-2)
-
-
-def chance_under_way(world: World, baseline: Baseline) -> Floats:
-    """(R or 1, P * M) probability that talks nobody recorded are under way at the start, on each clock."""
-    rate = rates_at_start(world, baseline.keen) / DAYS_PER_YEAR
-    chance = -np.expm1(-rate * world.ladder.talks_days)
-    return np.asarray(chance.reshape(-1, rate.shape[-2] * rate.shape[-1]))
-
-
-def share_lasting(ladder: AgreementTypes, collapse_rate: float) -> Floats:
-    """(M,) share of talks found under way that have not collapsed by their age, which is uniform in their length."""
-    fails, shape, mean = collapse_rate / DAYS_PER_YEAR, ladder.talks_shape, ladder.talks_days
-    if fails == 0:
-        return np.ones(len(shape))
-    return np.asarray((1.0 - (1.0 + fails * (mean / shape)) ** -shape) / (fails * mean))
-
-
-def usual_talks(world: World, keen: Floats) -> Floats:
-    """(..., n) talks under way that each state has in the steady state of this consent. keen: (..., P, 2, M)."""
-    chance = -np.expm1(-rates_at_start(world, keen) / DAYS_PER_YEAR * world.ladder.talks_days)
-    return by_state(world, (chance * share_lasting(world.ladder, world.rules.collapse_rate)).sum(axis=-1))
-
-
-def by_state(world: World, of_dyads: Floats) -> Floats:
-    """(..., n) sum over the dyads that each state is in. of_dyads: (..., P)."""
-    out = np.zeros((*of_dyads.shape[:-1], world.n))
-    for side in (world.first, world.second):
-        np.add.at(out.T, side, of_dyads.T)
-    return out
-
-
 def agreements_at_start(world: World, baseline: Baseline, seed: int, runs: Keys) -> AgreementRows:
     """What R runs begin with: the record, and talks that nobody has recorded yet on clocks that the record leaves free.
 
@@ -140,7 +105,7 @@ def agreements_at_start(world: World, baseline: Baseline, seed: int, runs: Keys)
     busy = np.zeros((len(runs), len(world.first), len(world.ladder.names)), dtype=bool)
     under_way = known.stage < 2
     busy[known.run[under_way], known.pair[under_way], known.kind[under_way]] = True
-    known.append(unobserved_negotiations(world, baseline, busy, seed, runs))
+    known.add_rows(unobserved_negotiations(world, baseline, busy, seed, runs))
     return known
 
 
@@ -236,7 +201,7 @@ def open_talks(
     a.plain_signed = at_speed_one(a, np.arange(len(rows)))
     a.gain = _both_log_gains(world, baseline, state, view, a.run, a.pair, a.kind)
     state.busy[a.run, a.pair, a.kind] = True
-    state.accords.append(a)
+    state.accords.add_rows(a)
 
 
 def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:

@@ -68,7 +68,7 @@ class AgreementRows:
     def copy(self) -> AgreementRows:
         return AgreementRows(*(getattr(self, name).copy() for name in self.__dataclass_fields__))
 
-    def append(self, more: AgreementRows) -> None:
+    def add_rows(self, more: AgreementRows) -> None:
         for name in self.__dataclass_fields__:
             setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
 

@@ -121,6 +121,40 @@ def openness_at(world: World, day: float) -> Floats:
     return np.asarray(known.factor[int(np.searchsorted(known.days, day, side="right")) - 1])
 
 
+def rates_at_start(world: World, keen: Floats) -> Floats:
+    """(..., P, M) rate a year at which dyads open talks on the first day. keen: (..., P, 2, M) both sides' consent."""
+    return opportunity_rate(world) * openness_at(world, 0.0)[:, None] * keen.prod(axis=-2)
+
+
+def chance_under_way(world: World, baseline: Baseline) -> Floats:
+    """(R or 1, P * M) probability that talks nobody recorded are under way at the start, on each clock."""
+    rate = rates_at_start(world, baseline.keen) / DAYS_PER_YEAR
+    chance = -np.expm1(-rate * world.ladder.talks_days)
+    return np.asarray(chance.reshape(-1, rate.shape[-2] * rate.shape[-1]))
+
+
+def share_lasting(ladder: AgreementTypes, collapse_rate: float) -> Floats:
+    """(M,) share of talks found under way that have not collapsed by their age, which is uniform in their length."""
+    fails, shape, mean = collapse_rate / DAYS_PER_YEAR, ladder.talks_shape, ladder.talks_days
+    if fails == 0:
+        return np.ones(len(shape))
+    return np.asarray((1.0 - (1.0 + fails * (mean / shape)) ** -shape) / (fails * mean))
+
+
+def usual_talks(world: World, keen: Floats) -> Floats:
+    """(..., n) talks under way that each state has in the steady state of this consent. keen: (..., P, 2, M)."""
+    chance = -np.expm1(-rates_at_start(world, keen) / DAYS_PER_YEAR * world.ladder.talks_days)
+    return by_state(world, (chance * share_lasting(world.ladder, world.rules.collapse_rate)).sum(axis=-1))
+
+
+def by_state(world: World, of_dyads: Floats) -> Floats:
+    """(..., n) sum over the dyads that each state is in. of_dyads: (..., P)."""
+    out = np.zeros((*of_dyads.shape[:-1], world.n))
+    for side in (world.first, world.second):
+        np.add.at(out.T, side, of_dyads.T)
+    return out
+
+
 def mean_openness(world: World, edges: Floats) -> Floats:
     """(K, P) mean factor of every dyad from each of the days `edges`, (K + 1,), to the next."""
     known = world.openness

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -11,8 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model import beliefs, clocks
-from balance_sim.model.beliefs import prior_alignment, prior_intent
+from balance_sim.model import clocks
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     AgreementTypes,
@@ -26,7 +25,7 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.network import deepest, record_in_force
-from balance_sim.model.news import attention_of_readings, evidence, hazards_of, reading_of, readings, signal_weights
+from balance_sim.model.news import audiences_of, hazards_of, odds_by_step, signal_weights
 from balance_sim.model.own.terms import with_own_terms
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
@@ -37,32 +36,29 @@ from balance_sim.scenario.schema import Accord, Scenario, State
 
 def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) -> World:
     """Arrays of one arm. `scenario`: that arm's own version; grid and focal day are the same for all arms."""
-    scenario = by_audience(scenario)
-    codes = scenario.codes
+    audiences, signature = audiences_of(scenario), signal_weights(scenario, "treaty")[0]
+    scenario = by_audience(scenario, audiences.of)
+    audiences = replace(audiences, of=np.sort(audiences.of))
+    rules = _rules(scenario, signature)
+    codes, parameters, kinds = scenario.codes, scenario.parameters, sorted(scenario.kinds)
     n = len(codes)
     first, second, pair_index, pair_keys = numbered(codes)
-    parameters = scenario.parameters
-    kinds = sorted(scenario.kinds)
     fields = [name for name in AgreementTypes.__dataclass_fields__ if name != "names"]
     columns = (np.array([getattr(scenario.kinds[kind], name) for kind in kinds]) for name in fields)
     ladder = AgreementTypes(tuple(kinds), *columns)
-    ground = ground_of(scenario)
-    km, gap = ground.distance_km, ground.gap
-    capability, reached = capabilities(scenario), reach(km, parameters.delta_km, parameters.gamma)
-    starts, moments = grid[:-1], (grid[:-1] + grid[1:]) / 2
-    news = evidence(scenario, moments, starts, pair_index)
-    prior = prior_alignment(gap, parameters.alpha0, parameters.alpha_x)[first, second]
-    odds_against = _odds(-prior, -news.align, news.pairs)
-    quarrel = prior_intent(gap, quarrels(scenario), parameters.eta0, parameters.eta_x)
-    intent_odds = _odds(quarrel.ravel(), news.intent, news.places).reshape(-1, n, n)
-    reliability = np.array([s.reliability for s in scenario.states]) * np.exp(-news.lost)
+    ground, capability, quarrel = ground_of(scenario), capabilities(scenario), quarrels(scenario)
     experience = _signed_by_pair(scenario, codes, parameters.experience_half_life_days)
     lately = _signed_by_pair(scenario, codes, parameters.activity_half_life_days)
-    audience, names = reading_of(scenario), readings(scenario)
-    begins = np.searchsorted(audience, np.arange(len(names) + 1))
-    rules, projected = _rules(scenario), capability * reached
     record = _initial_agreements(scenario, codes, ladder.names)
+    offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence)
+    propensity = propensities(scenario.states, ladder.security)
+    reached = reach(ground.distance_km, parameters.delta_km, parameters.gamma)
+    projected = capability * reached
+    odds_against, intent_odds, reliability = odds_by_step(scenario, grid, ground.gap, quarrel, pair_index)
+    hazards = hazards_of(scenario, audiences)
+    begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
     in_force = record_in_force(record, len(first), len(ladder.names))
+    start = AtStart(in_force, *deepest(ladder, in_force))
     world = World(
         arm=arm,
         codes=codes,
@@ -76,39 +72,40 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         focal_day=focal_day,
         capability=capability,
         projected=projected,
-        offensive=offence(scenario.states, scenario.start, parameters.nuclear_offence) * projected,
+        offensive=offensive * projected,
         reach=reached,
-        proximity=-np.log(km + parameters.d0_km),
+        proximity=-np.log(ground.distance_km + parameters.d0_km),
         trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
         autonomy=np.array([s.autonomy for s in scenario.states]),
-        propensity=propensities(scenario.states, ladder.security),
-        frailty=shared(frailties_of(scenario, codes, pair_index)),
+        propensity=propensity,
+        frailty=frailties_of(scenario, codes, pair_index),
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
-        audience=audience,
-        audience_names=tuple("+".join(alike) for alike in names),
+        audience=audiences.of,
+        audience_names=tuple("+".join(alike) for alike in audiences.names),
         audience_rows=tuple(slice(int(a), int(b)) for a, b in pairwise(begins)),
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=reliability,
-        at_start=AtStart(in_force, *deepest(ladder, in_force)),
+        at_start=start,
         experience=experience,
         engaged=_by_state(first, second, experience, n),
         active=_by_state(first, second, lately, n),
         pair_keys=pair_keys,
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
-        signature_attention=attention_of_readings(scenario, "treaty"),
+        signature_attention=audiences.attention["treaty"],
         openness=openness_of(scenario, pair_index),
-        hazards=hazards_of(scenario, audience),
+        hazards=hazards,
         **vars(ground),
     )
     return with_own_terms(world, scenario.name)
 
 
-def by_audience(scenario: Scenario) -> Scenario:
+def by_audience(scenario: Scenario, of: Ints | None = None) -> Scenario:
     """The same scenario with its states ordered by audience, then code: the order of every array.
 
-    An audience's rows are then one slice. Streams are keyed by codes, so the order changes no draw."""
-    of = reading_of(scenario)
+    of: (n,) each state's audience, if at hand. An audience's rows are then one slice. Streams are keyed by codes, so
+    the order changes no draw."""
+    of = audiences_of(scenario).of if of is None else of
     order = sorted(range(len(scenario.states)), key=lambda i: (of[i], scenario.states[i].id))
     return scenario.model_copy(update={"states": tuple(scenario.states[i] for i in order)})
 
@@ -130,14 +127,6 @@ def shared[Kind: np.generic](array: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
     """The array, read-only from now on: worlds have it in common."""
     array.flags.writeable = False
     return array
-
-
-def _odds(prior: Floats, evidence: Floats, at: Ints) -> Floats:
-    """e^(prior + evidence), (..., E): prior (E,) nats, and evidence (..., K) on the entries `at` alone."""
-    odds = np.empty((*evidence.shape[:-1], len(prior)))
-    odds[:] = np.exp(prior)
-    odds[..., at] = np.exp(prior[at] + beliefs.evidence(evidence))
-    return odds
 
 
 @dataclass(frozen=True)
@@ -315,7 +304,7 @@ def _fill_with_mean(matrix: Floats) -> Floats:
     return out
 
 
-def _rules(scenario: Scenario) -> Rules:
+def _rules(scenario: Scenario, signature_weight: float) -> Rules:
     parameters = scenario.parameters
     given = {
         name: getattr(parameters, name) for name in Rules.__dataclass_fields__ if name in type(parameters).model_fields
@@ -327,7 +316,7 @@ def _rules(scenario: Scenario) -> Rules:
     return Rules(
         **given,
         equal_hostility=scenario.theory.equal_hostility,
-        signature_weight=signal_weights(scenario, "treaty")[0],
+        signature_weight=signature_weight,
         signature_half_life_days=scenario.event_kinds["treaty"].half_life_days,
         weights={name: float(weights.get(name, 0.0)) for name in sorted({*weights, *switches()})},
     )

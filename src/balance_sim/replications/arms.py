@@ -1,17 +1,15 @@
 """Which arms a study simulates, and their arrays: only those asked for, on the grid of all of them.
 
 Extra arms are those that only measures of mechanisms need: the event at other visibilities, and both arms at other
-tensions and rates of provocation. Every fourth replication is simulated in them too, on the same grid and with the same
-opportunities and random numbers as in the scenario's own arms.
-"""
+tensions and rates of provocation. Every fourth replication is simulated in them too, with the same random numbers."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import NamedTuple
 
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.classes import classes_of, versions_for
@@ -33,29 +31,21 @@ BEFORE = ".reference"  # ends the name of the row that an extra row is measured 
 def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ...]:
     """The control arm first, then the others in the scenario's order. Unknown names are refused."""
     reference = scenario.reference_arm
-    unknown = [arm for arm in arms or () if arm not in scenario.arms]
-    if unknown:
-        near = did_you_mean(unknown[0], scenario.arms)
-        raise WrongRequest(
-            f"unknown arm `{shown(unknown[0])}`; {near + ' ' if near else ''}the scenario has: {listed(scenario.arms)}"
-        )
-    wanted = set(arms) if arms is not None else set(scenario.arms)
+    if unknown := next((arm for arm in arms or () if arm not in scenario.arms), None):
+        near = f"{said} " if (said := did_you_mean(unknown, scenario.arms)) else ""
+        raise WrongRequest(f"unknown arm `{shown(unknown)}`; {near}the scenario has: {listed(scenario.arms)}")
+    wanted = scenario.arms if arms is None else arms
     return (reference, *(arm for arm in scenario.arms if arm in wanted and arm != reference))
 
 
 def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
-    """The arm that answers the question: the first that changes nothing, else the first after the control arm.
-
-    arms: the control arm first."""
-    others = arms[1:]
-    plain = [a for a in others if not (scenario.arms[a].drop or scenario.arms[a].add or scenario.arms[a].set)]
-    return next(iter([*plain, *others]), None)
+    """The arm that answers the question: after the control arm the first that changes nothing, else the first."""
+    plain = (a for a in arms[1:] if not (scenario.arms[a].drop or scenario.arms[a].add or scenario.arms[a].set))
+    return next(iter([*plain, *arms[1:]]), None)
 
 
 def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
-    """What `compile_worlds` gives for these arms, bit for bit, without the arrays of the others.
-
-    arms: the control arm among them. The grid is that of all arms, so that leaving one out changes nothing."""
+    """What `compile_worlds` gives for these arms, the control arm among them, on the grid of all arms."""
     return compile_worlds(scenario, arms, versions_for(scenario, arms))
 
 
@@ -80,8 +70,7 @@ def reference_key(scenario: Scenario) -> str:
 
 @dataclass(frozen=True)
 class ExtraArms:
-    """Arrays of the extra arms, the scenario's control arm among them. controls: by arm, that of each row of outcomes
-    its paired control arm."""
+    """Arrays of the extra arms, the scenario's control arm among them. controls: of each extra arm, by name."""
 
     worlds: Worlds
     controls: dict[str, str]
@@ -92,8 +81,7 @@ class ExtraArms:
         return tuple(sorted(self.worlds.arms))
 
 
-@dataclass(frozen=True)
-class _ExtraArm:
+class _ExtraArm(NamedTuple):
     """An extra arm before it is compiled: the arm it was made from, and its paired control arm."""
 
     name: str
@@ -118,9 +106,7 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
 
 
 def extra_arms_of_a_run(worlds: Worlds, headline: str | None) -> int:
-    """How many extra arms a replication has, with their control arm; compiles none.
-
-    worlds: of the control arm at least."""
+    """How many extra arms a replication has, with their control arm; compiles none."""
     versions = _extra_versions(worlds, headline)
     return 1 + len(versions) if versions else 0
 
@@ -136,44 +122,30 @@ def _extra_versions(worlds: Worlds, headline: str | None) -> list[_ExtraArm]:
     out = []
     for level in VISIBILITIES:
         event = focal.model_copy(update={"visibility": focal.visibility * level})
-        events = sorted(
-            [*(one for one in having.events if one.id != event.id), event], key=lambda one: (one.date, one.id)
-        )
-        version = having.model_copy(update={"events": tuple(events)})
+        events = [*(one for one in having.events if one.id != event.id), event]
+        version = having.model_copy(update={"events": tuple(sorted(events, key=lambda one: (one.date, one.id)))})
         out.append(_ExtraArm(f"extra.seen_{round(100 * level)}", version, headline, reference))
-
-    def both(name: str, changed: Callable[[Scenario], Scenario]) -> None:
-        """The headline arm and the control arm with the same change."""
-        out.append(_ExtraArm(name, changed(having), headline, name + BEFORE))
-        out.append(_ExtraArm(name + BEFORE, changed(lacking), reference, name + BEFORE))
-
-    if _intent_is_judged(lacking):
-        for factor in TENSIONS:
-            both(f"extra.tension_{round(100 * factor)}", partial(_tenser, factor=factor))
     partners = {*worlds.classes.participants} - {worlds.classes.host}
-    if any(one.rate > 0 and one.state in partners for one in lacking.provocations):
-        for factor in RATES:
-            both(f"extra.provoked_{round(100 * factor)}", partial(_provoked, factor=factor, partners=partners))
+
+    def tenser(scenario: Scenario, factor: float) -> Scenario:
+        parameters = scenario.parameters
+        changed = parameters.model_copy(update={"prior_tension": parameters.prior_tension * factor})
+        return scenario.model_copy(update={"parameters": changed})
+
+    def provoked(scenario: Scenario, factor: float) -> Scenario:
+        """With another rate of the host's partners' provocations."""
+        factors = [(act, factor if act.state in partners else 1.0) for act in scenario.provocations]
+        acts = tuple(act.model_copy(update={"rate": act.rate * by}) for act, by in factors)
+        return scenario.model_copy(update={"provocations": acts})
+
+    # Initial tension changes only what evidence on intent before the start came to.
+    judged = (one for one in lacking.events if one.date < lacking.start and one.targets)
+    is_tense = any(lacking.event_kinds[one.kind].intent for one in judged)
+    is_provoked = any(one.rate > 0 and one.state in partners for one in lacking.provocations)
+    changes = [("tension", factor, tenser) for factor in TENSIONS if is_tense]
+    changes += [("provoked", factor, provoked) for factor in RATES if is_provoked]
+    for what, factor, changed in changes:  # the headline arm and the control arm with the same change
+        name = f"extra.{what}_{round(100 * factor)}"
+        out.append(_ExtraArm(name, changed(having, factor), headline, name + BEFORE))
+        out.append(_ExtraArm(name + BEFORE, changed(lacking, factor), reference, name + BEFORE))
     return out
-
-
-def _intent_is_judged(scenario: Scenario) -> bool:
-    """Whether evidence on intent is dated before the start: initial tension changes nothing else."""
-    return any(
-        one.date < scenario.start and one.targets and scenario.event_kinds[one.kind].intent for one in scenario.events
-    )
-
-
-def _tenser(scenario: Scenario, factor: float) -> Scenario:
-    parameters = scenario.parameters
-    changed = parameters.model_copy(update={"prior_tension": parameters.prior_tension * factor})
-    return scenario.model_copy(update={"parameters": changed})
-
-
-def _provoked(scenario: Scenario, factor: float, partners: Collection[str | None]) -> Scenario:
-    """With another rate of the host's partners' provocations."""
-    acts = tuple(
-        act.model_copy(update={"rate": act.rate * factor}) if act.state in partners else act
-        for act in scenario.provocations
-    )
-    return scenario.model_copy(update={"provocations": acts})

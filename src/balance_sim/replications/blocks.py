@@ -1,8 +1,6 @@
 """A block: a range of replications of one scenario, simulated in every arm. What workers do, and nothing else.
 
-A block's tables depend on the scenario, the seed and its run numbers alone: not on the worker, the order, or how the
-replications are cut into blocks.
-"""
+Its tables depend on the scenario, the seed and its run numbers alone: not on the worker, the order, or other blocks."""
 
 from __future__ import annotations
 
@@ -12,11 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Opportunities, Thinning, World, once
+from balance_sim.model.core import Floats, Keys, Opportunities, Thinning, World, once
 from balance_sim.model.engine import AFTER_START, Observer, simulate
 from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.state import AgreementRows, Simulated
@@ -40,9 +37,7 @@ from balance_sim.replications.tables import BlockTables, accord_table, dyad_tabl
 if TYPE_CHECKING:
     from balance_sim.model.agents import StateAgent
 
-Floats = npt.NDArray[np.float64]
-Runs = npt.NDArray[np.uint64]
-Draw = Callable[[World, int, Runs, Floats | None], Opportunities]
+Draw = Callable[[World, int, Keys, Floats | None], Opportunities]
 
 BATCH = 256  # replications simulated together; more would not be faster, fewer would; changes no result
 BATCH_MOST = 2048  # for few states, so that a step's work outweighs its calls; changes no result
@@ -67,11 +62,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some replications of several arms: run numbers, what was recorded, and by arm agreements and filtered estimates.
+    """Some replications of several arms. By arm: agreements, filtered estimates by outcome (R,), and by dyad (R, P)."""
 
-    smooth: estimates by outcome, (R,) each; dyads: (R, P)."""
-
-    numbers: Runs
+    numbers: Keys
     recorder: Recorder
     made: dict[str, AgreementRows] = field(default_factory=dict)
     smooth: dict[str, dict[str, Floats]] = field(default_factory=dict)
@@ -115,15 +108,16 @@ def simulate_block(
 
     extra: arms that a part of the replications is simulated in too. draws: each replication has parameters of its own.
     model: `module:Class` of a StateAgent subclass that decides, one replication at a time, as Mesa agents.
-    cast: players of a game, whose outcomes are measured too. own: outcomes of one's own."""
+    cast: players of a game, whose outcomes are measured too. own: outcomes of one's own, as `module:function`."""
     numbers = np.arange(block.first, block.stop, dtype=np.uint64)
 
-    def batches(worlds: Worlds, numbers: Runs, arms: Sequence[str]) -> list[Batch]:
+    def batches(worlds: Worlds, numbers: Keys, arms: Sequence[str]) -> list[Batch]:
         if model is not None:
             from balance_sim.model.agents import agent_class_named
 
             agent_class = agent_class_named(model)
-            return [_simulate_agents(worlds, seed, run, arms, agent_class, cast, own) for run in numbers]
+            of_each = ((numbers[[k]], focal_recorder(worlds, cast, own)) for k in range(len(numbers)))
+            return [_simulate_agents(worlds, seed, Batch(*one), arms, agent_class) for one in of_each]
         size, out = batch_runs(worlds.reference.n), []
         for some in (numbers[first : first + size] for first in range(0, len(numbers), size)):
             drawn = with_draws(worlds, seed, some) if draws else worlds
@@ -133,7 +127,8 @@ def simulate_block(
     tables = tabulate(worlds, batches(worlds, numbers, arms))
     if extra is None:
         return tables
-    drawn = [name for name in tables.runs.column_names if name not in ("run", "arm") and not name.startswith(FILTERED)]
+    known = tables.runs.drop_columns(["run", "arm"]).column_names
+    drawn = [name for name in known if not name.startswith(FILTERED)]
     rows = [
         batch.rows(extra.worlds, arm, control, drawn)
         for batch in batches(extra.worlds, runs_with_extra(block), extra.arms)
@@ -142,7 +137,7 @@ def simulate_block(
     return BlockTables(pa.concat_tables([tables.runs, *rows]), tables.accords, tables.dyads)
 
 
-def runs_with_extra(block: Block) -> Runs:
+def runs_with_extra(block: Block) -> Keys:
     """The replications of a block that are simulated in the extra arms too: every fourth, whatever the block."""
     numbers = np.arange(block.first, block.stop, dtype=np.uint64)
     return np.asarray(numbers[numbers % np.uint64(EXTRA_EVERY) == 0])
@@ -154,20 +149,14 @@ def batch_runs(states: int) -> int:
 
 
 def _simulate_agents(
-    worlds: Worlds,
-    seed: int,
-    run: np.uint64,
-    arms: Sequence[str],
-    agent_class: type[StateAgent],
-    cast: Cast | None,
-    own: Own,
+    worlds: Worlds, seed: int, batch: Batch, arms: Sequence[str], agent_class: type[StateAgent]
 ) -> Batch:
+    """The batch, of one replication, with every arm in it."""
     from balance_sim.model.agents import BalanceModel
 
-    batch = Batch(np.array([run], dtype=np.uint64), focal_recorder(worlds, cast, own))
-    prospect: Prospect | None = None
+    run, prospect = int(batch.numbers[0]), None
     for arm in arms:
-        model = BalanceModel(worlds.scenario, arm, seed, run=int(run), worlds=worlds, agent_class=agent_class)
+        model = BalanceModel(worlds.scenario, arm, seed, run=run, worlds=worlds, agent_class=agent_class)
         look = batch.recorder.observer(arm)
         while model.why_ended is None:
             look(model.world, model.state, model.view)
@@ -186,7 +175,7 @@ class Onlooker(Protocol):
 def simulate_arms(
     worlds: Worlds,
     seed: int,
-    numbers: Runs,
+    numbers: Keys,
     arms: Sequence[str],
     recorder: Recorder,
     look: Onlooker | None = None,
@@ -197,28 +186,30 @@ def simulate_arms(
     look: looks on in the place of `recorder`, which it leads to. draw: gives what `draw_opportunities` gives, drawn now
     or kept from before. Opportunities that cannot lead to consent are thinned while that is safe; what was recorded of
     a replication that is simulated again is overwritten, and its numbers are the same either way."""
-    for most in (worlds.most, None):
+
+    def simulated(most: Floats | None) -> Batch:
         chances = draw(worlds.reference, seed, numbers, most)
         prospect = prospect_of(worlds, chances, focal_windows(worlds))
         batch = Batch(numbers, recorder)
         begun: list[tuple[World, AgreementRows]] = []
         thinned: list[tuple[Floats, Thinning]] = []
-        try:
-            for arm in arms:
-                world, bounds = worlds.arms[arm], worlds.bounds[arm]
-                start = partial(agreements_at_start, world, worlds.baseline, seed, numbers)
-                accords = once(begun, world, start, AFTER_START)
-                thin = once(thinned, bounds, partial(thinning, world, chances, bounds))
-                seen = (look or recorder).observer(arm)
-                simulated = simulate(world, worlds.baseline, chances, thin, seed, numbers, seen, accords)
-                batch.keep(worlds, arm, chances, simulated, prospect)
-            return batch
-        except BoundExceeded:
-            continue
-    raise AssertionError("without thinning no bound can be exceeded")
+        for arm in arms:
+            world, bounds = worlds.arms[arm], worlds.bounds[arm]
+            start = partial(agreements_at_start, world, worlds.baseline, seed, numbers)
+            accords = once(begun, world, start, AFTER_START)
+            thin = once(thinned, bounds, partial(thinning, world, chances, bounds))
+            seen = (look or recorder).observer(arm)
+            made = simulate(world, worlds.baseline, chances, thin, seed, numbers, seen, accords)
+            batch.keep(worlds, arm, chances, made, prospect)
+        return batch
+
+    try:
+        return simulated(worlds.most)
+    except BoundExceeded:
+        return simulated(None)
 
 
-def simulate_runs(worlds: Worlds, seed: int, numbers: Runs, arms: Sequence[str]) -> dict[str, AgreementRows]:
+def simulate_runs(worlds: Worlds, seed: int, numbers: Keys, arms: Sequence[str]) -> dict[str, AgreementRows]:
     """The agreements of some replications in every arm."""
     return simulate_arms(worlds, seed, numbers, arms, focal_recorder(worlds)).made
 
@@ -240,8 +231,7 @@ def tabulate(worlds: Worlds, batches: Sequence[Batch]) -> BlockTables:
 
 @dataclass(frozen=True)
 class ArmTables:
-    """Some replications of one arm, to be put beside those of the control arm: tables, and filtered numbers by dyad,
-    (R, P)."""
+    """Some replications of one arm, to be put beside those of the control arm. dyads: (R, P) filtered numbers."""
 
     runs: pa.Table
     accords: pa.Table
@@ -249,9 +239,7 @@ class ArmTables:
 
 
 def one_arm_tables(worlds: Worlds, arm: str, batch: Batch) -> ArmTables:
-    """Tables of one arm simulated without the control arm: the outcome that compares their replications is left out.
-
-    Of the agreements those that are new: no more is told of one arm alone."""
+    """Tables of one arm simulated alone: no outcome that compares it with the control arm, and new agreements only."""
     made, world = batch.made[arm], worlds.arms[arm]
     after = days_after(made.signed, world.focal_day)
     new = np.flatnonzero(is_new(made.origin, after, world.grid[-1] - world.focal_day))
@@ -260,8 +248,7 @@ def one_arm_tables(worlds: Worlds, arm: str, batch: Batch) -> ArmTables:
 
 
 def beside(parts: Mapping[str, Sequence[ArmTables]], codes: Sequence[str]) -> BlockTables:
-    """The block of the same replications of several arms, in parts of any length. parts: by arm, the control arm
-    first."""
+    """One block of the same replications of several arms. parts: by arm, the control arm first."""
     first, second, _, _ = numbered(codes)
     every = [one for of in parts.values() for one in of]
     dyads = {arm: np.concatenate([one.dyads for one in of]) for arm, of in parts.items()}

@@ -1,11 +1,9 @@
 """The direct effect of an arm: its beliefs and effort evaluated beside the control arm's replications.
 
-Along each replication of the control arm, at every opportunity of an idle clock, the probability q that talks would
-open in another arm stands beside the control arm's own, p. The sum of (q - p) / bound * P(signed in time) is what the
-arm's beliefs do to consent while the network of agreements is the control arm's. It costs half of simulating the arm
-and varies less, and it leaves out two things: the feedback through agreements that differ, and the pace of talks.
-Results that rest on it say so, with the gap to the filtered effect of the headline arm.
-"""
+At every opportunity of an idle clock the probability q that talks would open in another arm stands beside the control
+arm's own, p. The sum of (q - p) / bound * P(signed in time) is what the arm's beliefs do to consent while the network
+of agreements is the control arm's. It costs half of simulating the arm and varies less, and it leaves out the feedback
+through agreements that differ, and the pace of talks; results that rest on it say so."""
 
 from __future__ import annotations
 
@@ -13,15 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Opportunities, Thinning, World
+from balance_sim.model.core import Floats, Ints, Keys, Opportunities, Thinning, World
 from balance_sim.model.engine import (
     advance,
     begin,
     consents,
+    effort_after,
     filtered,
     open_to_consent,
     perceive,
@@ -34,17 +31,12 @@ from balance_sim.model.state import BlockState, Hastened, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.willingness import account
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Runs = npt.NDArray[np.uint64]
-
 
 @dataclass(frozen=True)
 class StepOfArm:
-    """What the states of one arm see in a step of the control arm's replications.
+    """What the states of one arm see in a step of the control arm's replications; `view` holds until the next.
 
-    rows: (K,) the step's opportunities whose clock is idle and that were not thinned. `view` holds until the next.
-    account: takes willingness apart."""
+    rows: (K,) the step's opportunities of idle clocks that were not thinned. account: takes willingness apart."""
 
     world: World
     state: BlockState
@@ -66,76 +58,53 @@ class Along:
     control: Simulated
 
 
-def along_control(worlds: Worlds, seed: int, runs: Runs, arms: Sequence[str], look: Look) -> Along:
+def along_control(worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str], look: Look) -> Along:
     """Simulate the control arm; in each step show what each of the other arms, and then it, would see.
 
     An arm's state is the control arm's, with an effort of its own. A step is shown again, from the first on, where a
     replication leaves the margins of its bounds."""
-    world, bound = worlds.reference, worlds.bounds[worlds.scenario.reference_arm]
-    for most in (bound, None):
-        chances = draw_opportunities(world, seed, runs, most)
-        thin = thinning(world, chances, bound)
-        try:
-            return Along(chances, _along(worlds, chances, thin, seed, runs, arms, look))
-        except BoundExceeded:
-            continue
-    raise AssertionError("without thinning no bound can be exceeded")
-
-
-def _along(
-    worlds: Worlds,
-    chances: Opportunities,
-    thin: Thinning,
-    seed: int,
-    runs: Runs,
-    arms: Sequence[str],
-    look: Look,
-) -> Simulated:
     control, baseline = worlds.reference, worlds.baseline
-    state, consent = begin(control, baseline, seed, runs), []
-    effort = {arm: state.effort.copy() for arm in arms}
-    for step in range(control.steps):
+    bound = worlds.bounds[worlds.scenario.reference_arm]
+
+    def along(most: Floats | None) -> Along:
+        chances = draw_opportunities(control, seed, runs, most)
+        thin = thinning(control, chances, bound)
+        state, consent = begin(control, baseline, seed, runs), []
+        effort = {arm: state.effort.copy() for arm in arms}
+        for step in range(control.steps):
+            turn_of_step(control, state)
+            watch_margins(control, baseline, chances, state)
+            rows = open_to_consent(control, chances, thin, state, *chances.starts[step : step + 2])
+            for arm in arms:
+                world, beside = worlds.arms[arm], replace(state, effort=effort[arm])
+                view = perceive(world, beside, step)
+                look(StepOfArm(world, beside, view, chances, thin, rows))
+                effort[arm] = effort_after(world, baseline, effort[arm], view.insecurity, step)
+            view = perceive(control, state, step)
+            look(StepOfArm(control, state, view, chances, thin, rows))
+            consent.append(advance(control, baseline, chances, thin, state, view, seed))
         turn_of_step(control, state)
-        watch_margins(control, baseline, chances, state)
-        rows = open_to_consent(control, chances, thin, state, *chances.starts[step : step + 2])
-        days = control.grid[step + 1] - control.grid[step]
-        for arm in arms:
-            world = worlds.arms[arm]
-            beside = replace(state, effort=effort[arm])
-            view = perceive(world, beside, step)
-            look(StepOfArm(world, beside, view, chances, thin, rows))
-            rules = world.rules
-            share = threat.effort_share(days, rules.effort_years)
-            effort[arm] = threat.effort_change(
-                effort[arm], view.insecurity, baseline.insecurity, rules.effort_slope, rules.effort_max, share
-            )
-        view = perceive(control, state, step)
-        look(StepOfArm(control, state, view, chances, thin, rows))
-        consent.append(advance(control, baseline, chances, thin, state, view, seed))
-    turn_of_step(control, state)
-    return Simulated(state.accords, np.concatenate(consent), Hastened.joined(state.hastened))
+        return Along(chances, Simulated(state.accords, np.concatenate(consent), Hastened.joined(state.hastened)))
+
+    try:
+        return along(bound)
+    except BoundExceeded:
+        return along(None)
 
 
-def direct(worlds: Worlds, seed: int, runs: Runs, arms: Sequence[str]) -> tuple[Along, dict[str, Simulated]]:
+def direct(worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str]) -> tuple[Along, dict[str, Simulated]]:
     """What `Filtered` needs for the control arm and, beside it, for others.
 
     Of the others `consent` is their own; agreements and the pace of talks are the control arm's, so that the difference
     of two filtered sums is the direct effect."""
-    found: dict[str, list[tuple[Ints, Floats]]] = {}
+    found: dict[str, Floats] = {}
 
     def look(seen: StepOfArm) -> None:
         if seen.view.step == 0:
-            found[seen.world.arm] = []
+            found[seen.world.arm] = np.zeros(len(seen.chances.day))
         sides = consents(seen.world, worlds.baseline, seen.chances, seen.state, seen.view, seen.rows)
-        found[seen.world.arm].append(
-            (seen.rows, filtered(seen.world, seen.chances, seen.thin, seen.state, seen.rows, sides))
-        )
+        weight = filtered(seen.world, seen.chances, seen.thin, seen.state, seen.rows, sides)
+        found[seen.world.arm][seen.rows] = weight
 
     along = along_control(worlds, seed, runs, arms, look)
-    out = {}
-    for arm in arms:
-        consent = np.zeros(len(along.chances.day))
-        for rows, weight in found[arm]:
-            consent[rows] = weight
-        out[arm] = replace(along.control, consent=consent)
-    return along, out
+    return along, {arm: replace(along.control, consent=found[arm]) for arm in arms}

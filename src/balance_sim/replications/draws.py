@@ -1,11 +1,10 @@
 """Parameters drawn for each run from the shipped fit, the same in every arm: `run --draws fitted`; or joint draws.
 
-A run's draw is a normal deviation with the covariance of the fit, on a key of its own, so that it depends on
-seed and run alone. It is added to the scenario's weights and intercepts, and to the shares of change. A weight of 0
-stays 0: the term is switched off. A weight or share that theory holds at 0 or more is drawn from what its distribution
-leaves there. Shares are drawn independently of the weights and of each other: the fit's file has their standard errors
-and no covariance of theirs. The intercept of a kind that the fit does not hold moves as that of `defence_cooperation`,
-the one told best, since what the fit says of the level all kinds share."""
+A draw is a normal deviation with the covariance of the fit, on a key of its own, so that it depends on seed and run
+alone. It is added to the scenario's weights, intercepts and shares of change. A weight of 0 stays 0: the term is
+switched off. What theory holds at 0 or more is drawn from what its distribution leaves there. Shares are drawn
+independently: the fit's file has no covariance of theirs. The intercept of a kind that the fit does not hold moves as
+that of `defence_cooperation`, the one told best."""
 
 from __future__ import annotations
 
@@ -13,30 +12,25 @@ import base64
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.clocks import run_keys
-from balance_sim.model.core import Baseline, Drawn, World
+from balance_sim.model.core import Baseline, Drawn, Floats, Keys, World
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.pipeline import usual_talks
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.thinning import most_willing
+from balance_sim.model.thinning import most_willing, usual_talks
 from balance_sim.model.willingness import consent, level, terms_at_start, terms_of, total
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.parameter_draws import Draws, as_draws, draws_bytes, posterior_draws, prior_draws
 from balance_sim.scenario.defaults import SHARE, Distribution, fitted_distribution, fitted_shares
 from balance_sim.scenario.schema import Scenario
 
-Floats = npt.NDArray[np.float64]
 STANDS_FOR_OTHERS = "defence_cooperation"
-
-
 FITTED, PRIOR, POSTERIOR = "fitted", "prior", "posterior"
 SOURCES = (POSTERIOR, PRIOR, FITTED)
-SHORT = 16
-"""Digits of the sha256 of joint draws by which a study names them."""
+SHORT = 16  # digits of the sha256 of joint draws by which a study names them
+MOST_DRAWS = 200  # so often a run draws at the most: estimates are above 0, so that a few in a hundred draw twice
 
 
 def drawing(scenario: Scenario, asked: bool | str) -> tuple[Scenario, bool | str]:  # noqa: FBT001
@@ -72,7 +66,7 @@ def joint_draws(scenario: Scenario, source: str) -> Draws:
     return posterior_draws(scenario) if source.startswith(POSTERIOR) else prior_draws(scenario)
 
 
-def own_worlds(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64], draws: bool | str) -> Worlds:  # noqa: FBT001
+def own_worlds(worlds: Worlds, seed: int, runs: Keys, draws: bool | str) -> Worlds:  # noqa: FBT001
     """The worlds of some replications of a study. Raises WrongRequest for joint draws: there each has its own."""
     if isinstance(draws, str):
         raise WrongRequest(
@@ -82,29 +76,22 @@ def own_worlds(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64], draws: b
     return with_draws(worlds, seed, runs) if draws else worlds
 
 
-def deviations(found: Distribution, seed: int, runs: npt.NDArray[np.uint64]) -> dict[str, Floats]:
+def deviations(found: Distribution, seed: int, runs: Keys) -> dict[str, Floats]:
     """(R,) by key path: normal with mean 0 and the covariance of the fit, cut off where a weight whose sign a prior
     holds would pass 0: a run draws again, on another key, until none does."""
     key = clocks.absorb(run_keys(seed, runs), clocks.label("parameters"))
     moved = _normal(found, key)
     held = [(path, found.estimate[found.paths.index(path)]) for path in found.at_least_zero]
     for again in range(1, MOST_DRAWS):
-        over = np.flatnonzero(
-            np.any([moved[path] < -estimate for path, estimate in held], axis=0) if held else np.zeros(0)
-        )
+        over = np.flatnonzero(np.any([moved[path] < -estimate for path, estimate in held], axis=0))
         if not len(over):
             break
-        fresh = _normal(found, clocks.absorb(key[over], np.uint64(again)))
-        for path, values in fresh.items():
+        for path, values in _normal(found, clocks.absorb(key[over], np.uint64(again))).items():
             moved[path][over] = values
     return moved
 
 
-MOST_DRAWS = 200
-"""So often a run draws at the most: the estimates are above 0, so that a few in a hundred draw twice."""
-
-
-def _normal(found: Distribution, key: npt.NDArray[np.uint64]) -> dict[str, Floats]:
+def _normal(found: Distribution, key: Keys) -> dict[str, Floats]:
     """(R,) by key path: normal with mean 0 and the covariance of the fit, one draw a key."""
     from scipy.special import ndtri
 
@@ -127,22 +114,18 @@ def distribution_of(scenario: Scenario) -> Distribution:
     fitted, found = fitted_distribution(), scenario.calibration
     if not found.names:
         return fitted
-    weights = scenario.theory.weights
     count = len(found.names)
-    own = np.array(found.covariance).reshape(count, count)
     held = [k for k, path in enumerate(fitted.paths) if path not in found.names and ".weights." in path]
     whole = np.zeros((count + len(held),) * 2)
-    whole[:count, :count] = own
+    whole[:count, :count] = np.array(found.covariance).reshape(count, count)
     whole[count:, count:] = np.array(fitted.covariance)[np.ix_(held, held)]
     paths = (*found.names, *(fitted.paths[k] for k in held))
-    estimate = tuple(float(weights.get(path.rpartition(".")[2], 0.0)) for path in paths)
-    held_at_zero = tuple(
-        path for path, value in zip(paths, estimate, strict=True) if path in fitted.at_least_zero and value > 0
-    )
-    return Distribution(paths, estimate, tuple(map(tuple, whole.tolist())), held_at_zero)
+    estimate = {path: float(scenario.theory.weights.get(path.rpartition(".")[2], 0.0)) for path in paths}
+    signed = tuple(path for path, value in estimate.items() if path in fitted.at_least_zero and value > 0)
+    return Distribution(paths, tuple(estimate.values()), tuple(map(tuple, whole.tolist())), signed)
 
 
-def drawn_levels(variance: float, seed: int, runs: npt.NDArray[np.uint64]) -> Floats:
+def drawn_levels(variance: float, seed: int, runs: Keys) -> Floats:
     """(R,) mean-one gamma level of each run's time, on a key of its own; 1 without variance."""
     if variance <= 0:
         return np.ones(len(runs))
@@ -155,11 +138,11 @@ def drawn_levels(variance: float, seed: int, runs: npt.NDArray[np.uint64]) -> Fl
 def drawn_for(world: World, moved: dict[str, Floats], levels: Floats | None = None) -> Drawn:
     """Each run's weights and levels in one arm. levels: (R,) factors; half of ln of it goes to either side, which makes
     it a factor on rates where consent is rare."""
-    weights = {}
-    for name, weight in world.rules.weights.items():
-        path = f"theory.weights.{name}"
-        if weight != 0 and path in moved:
-            weights[name] = weight + moved[path]
+    weights = {
+        name: weight + moved[f"theory.weights.{name}"]
+        for name, weight in world.rules.weights.items()
+        if weight != 0 and f"theory.weights.{name}" in moved
+    }
     shares = {}
     for path, estimate in zip(fitted_shares().paths, fitted_shares().estimate, strict=True):
         name = path.removeprefix(SHARE)
@@ -173,9 +156,8 @@ def drawn_for(world: World, moved: dict[str, Floats], levels: Floats | None = No
     return Drawn(weights, np.stack(level, axis=1) + added[:, None], shares)
 
 
-def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> Worlds:
-    """The worlds of a block of runs with each run's own parameters, consent at the start and bound
-    included."""
+def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
+    """The worlds of a block of runs with each run's own parameters, consent at the start and bound included."""
     moved = deviations(distribution_of(worlds.scenario), seed, runs) | deviations(fitted_shares(), seed, runs)
     level = drawn_levels(worlds.scenario.calibration.level_variance, seed, runs)
     arms = {name: replace(world, drawn=drawn_for(world, moved, level)) for name, world in worlds.arms.items()}
@@ -186,7 +168,7 @@ def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> World
     return replace(worlds, arms=arms, baseline=baseline, bounds=bounds)
 
 
-def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]) -> Floats:
+def keen_at_start(world: World, baseline: Baseline, runs: Keys) -> Floats:
     """(R, P, 2, M) probability to consent at the start, with each run's own parameters."""
     one = np.zeros(1, dtype=np.uint64)
     still = replace(world, drawn=None)
@@ -197,16 +179,13 @@ def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]
     at = [np.broadcast_to(side[:, :, None], shape).ravel() for side in (sides, sides[:, ::-1])]
     kind = np.broadcast_to(np.arange(shape[2]), shape).ravel()
     seen = Prospects(still, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
-    weights = {
-        name: weight for name, weight in world.rules.weights.items() if weight != 0 and name in terms_at_start(world)
-    }
-    weighed = {name: terms_of(world)[name](seen) for name in weights}
-    steady = level(seen)
-    drawn = world.drawn
+    used = [name for name, weight in world.rules.weights.items() if weight != 0 and name in terms_at_start(world)]
+    weighed = {name: terms_of(world)[name](seen) for name in used}
+    steady, drawn = level(seen), world.drawn
     assert drawn is not None
+    weights = {name: np.broadcast_to(drawn.weights.get(name, world.rules.weights[name]), len(runs)) for name in used}
     out = np.empty((len(runs), *shape))
     for run in range(len(runs)):
-        own = {name: drawn.weights[name][run] if name in drawn.weights else w for name, w in weights.items()}
-        u = total(steady + drawn.level[run, kind], (own[name] * weighed[name] for name in weights))
+        u = total(steady + drawn.level[run, kind], (weights[name][run] * weighed[name] for name in used))
         out[run] = consent(u).reshape(shape)
     return out

@@ -1,15 +1,12 @@
 """Expected numbers of new agreements in closed form: the network as at the start, and no random numbers.
 
-Beliefs, threat, effort and consent of an arm are worked out in some spans of the scenario's time, with the agreements
-in force at the start in force throughout. In a span talks open at rate h = lambda * openness * consent * consent *
-P(idle), and
+Beliefs, threat, effort and consent of an arm are worked out in some spans of the scenario's time. In a span talks open
+at rate h = lambda * openness * consent * consent * P(idle), and
 
     E(signed by T) = sum over spans of  h (integral S(T - t) dt + gain d/dT of it)  +  talks under way at the start
 
 with S of `stats.lags` and `gain` the days that talks opened then gain by running faster, to first order. It leaves out
-what agreements made on the way change in the network, and provocations. Tables that rest on it say so; tests hold it
-against the filtered estimate.
-"""
+what agreements made on the way change in the network, and provocations; tests hold it against the filtered estimate."""
 
 from __future__ import annotations
 
@@ -20,20 +17,15 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, World
+from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Bools, Floats, Ints, World
 from balance_sim.model.pipeline import speed
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.replications.filtered import TalksAtStart, Windows, focal_windows
 from balance_sim.replications.outcomes import numbers_of_agreements
 from balance_sim.replications.spans import WillingnessOverTime, course, in_spans, spans
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -61,24 +53,18 @@ class Expected:
     def outcomes(self, direction: Ints) -> dict[str, float]:
         """By the names of the outcomes that count new agreements."""
         longest, names = self.windows.longest, self.world.ladder.names
-        both = {
-            window: (
-                self.by_direction(direction, window),
-                self.by_direction(direction, window, ~self.security),
-            )
-            for window in self.windows.days
-        }
+        windows = self.windows.days
+        both = {w: (self.by_direction(direction, w), self.by_direction(direction, w, ~self.security)) for w in windows}
         found = numbers_of_agreements(both, self.signed[longest].sum(axis=0), names, longest)
         return {name: float(number) for name, number in found.items()}
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How many agreements are signed by a moment, for each that opens. K spans, M kinds.
+    """How many agreements are signed by a moment. K spans, M kinds.
 
-    opened: (K, M) of talks that open at rate 1 a day in a span, at speed 1; hastened: (K, M) how many more for a day
-    that they gain; known, known_hastened: (P, M) the same of talks under way at the start. inside: (K,) days of each
-    span before the moment."""
+    opened: (K, M) of talks that open at rate 1 a day in a span, at speed 1; hastened: how many more for a day that they
+    gain; known, known_hastened: (P, M) of talks under way at the start. inside: (K,) days of each span before it."""
 
     opened: Floats
     hastened: Floats
@@ -88,9 +74,7 @@ class Reach:
 
 
 class ExpectedSignatures:
-    """What talks lead to that open in given spans: the same for all arms of a scenario.
-
-    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if known."""
+    """What talks lead to that open in spans with these edges, (K + 1,) days: the same for all arms of a scenario."""
 
     def __init__(self, worlds: Worlds, edges: Floats, talks: TalksAtStart | None = None) -> None:
         self.world, self.edges = worlds.reference, edges
@@ -128,20 +112,16 @@ class ExpectedSignatures:
         edges = sorted({day for window in windows.days for day in windows.bounds(window)})
         reaches = [self.by(day) for day in edges]
         sooner = gained(found, np.stack([reach.inside for reach in reaches]))
-        known = found.dyads
-        by = {
-            day: (opens * (reach.opened[:, None] + reach.hastened[:, None] * days)).sum(axis=0)
-            + reach.known[known]
-            + reach.known_hastened[known] * days[0]
-            for day, reach, days in zip(edges, reaches, sooner, strict=True)
-        }
+        by = {}
+        for day, reach, days in zip(edges, reaches, sooner, strict=True):
+            new = (opens * (reach.opened[:, None] + reach.hastened[:, None] * days)).sum(axis=0)
+            by[day] = new + reach.known[found.dyads] + reach.known_hastened[found.dyads] * days[0]
         of = {window: windows.bounds(window) for window in windows.days}
         return Expected(found.world, windows, {name: by[stop] - by[first] for name, (first, stop) in of.items()})
 
     def idle(self, found: WillingnessOverTime) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of each span, talks at speed 1."""
-        length = np.diff(self.edges)
-        rate = self.rate(found)
+        length, rate = np.diff(self.edges), self.rate(found)
         known, kernel = self._clocks[0][:, found.dyads], self._clocks[1]
         out, opened = np.empty_like(rate), np.zeros_like(rate)
         for k in range(len(length)):
@@ -199,8 +179,7 @@ class ExpectedSignatures:
         """(K,) the same of an agreement on record that is signed, or whose date is fixed."""
         initial, kind = self.world.initial, int(self.world.initial.kind[row])
         in_force, signed = initial.fixed_in_force[row], initial.fixed_signed[row]
-        date = signed if np.isnan(in_force) else in_force
-        if not np.isnan(date):
+        if not np.isnan(date := signed if np.isnan(in_force) else in_force):
             return np.asarray((moments < date).astype(float))
         if initial.stage[row] == 0:
             return np.zeros(len(moments))  # among the talks at the start
@@ -214,9 +193,7 @@ PIECES = 12  # of a lag, in which signature is taken to fall in the middle
 
 
 def gained(found: WillingnessOverTime, inside: Floats) -> Floats:
-    """(D, K, P, M) days that talks opened in each span gain on those at speed 1 by D moments.
-
-    inside: (D, K) days of each span before each moment."""
+    """(D, K, P, M) days that talks opened in each span gain by D moments. inside: (D, K) days of a span before each."""
     rules, shape = found.world.rules, found.gain.shape
     out = np.zeros((len(inside), *shape))
     if rules.talks_speed_exponent > 0:
@@ -227,9 +204,7 @@ def gained(found: WillingnessOverTime, inside: Floats) -> Floats:
 
 
 class Estimator:
-    """The expected estimator of a scenario: its spans, and what talks lead to, are the same for all arms.
-
-    worlds: the control arm among them."""
+    """The expected estimator of a scenario: its spans, and what talks lead to, are the same for all arms."""
 
     def __init__(self, worlds: Worlds) -> None:
         self.baseline, self.windows = worlds.baseline, focal_windows(worlds)
@@ -237,13 +212,12 @@ class Estimator:
         self.gives = ExpectedSignatures(worlds, worlds.reference.grid[self.edges])
 
     def of(self, world: World, dyads: Ints | None = None, windows: Windows | None = None) -> Expected:
-        """Expected new agreements of an arm, of some dyads or of all, in the windows of the scenario's report after its
-        focal event, or in others."""
+        """Expected new agreements of an arm, of some dyads or of all, in the report's windows or in others."""
         found = course(in_spans(world, self.edges), self.baseline, dyads)
         return self.gives.signed(found, self.gives.idle(found), windows or self.windows)
 
 
 def expected(worlds: Worlds, arms: Sequence[str]) -> dict[str, Expected]:
-    """Expected new agreements of some arms, in the windows of the scenario's report after its focal event."""
+    """Expected new agreements of some arms, in the report's windows."""
     estimator = Estimator(worlds)
     return {arm: estimator.of(worlds.arms[arm]) for arm in arms}

@@ -1,16 +1,14 @@
 """Filtered estimates of numbers of agreements: the consent that was drawn is replaced by its probability.
 
-At every opportunity of an idle clock the run knows the probability that talks open, and from the opening on the lags
-of signature and entry into force depend on nothing that the run knows. So
+At every opportunity of an idle clock the run knows the probability that talks open; from then on the lags of signature
+and entry into force depend on nothing that it knows. So
 
     sum over opportunities of  P(talks open | past) P(signed within the window | opened then, talks at speed 1)
     + P(signed within the window at speed 1 | under way at the start)
     + sum over talks under way and steps of  what running faster in this step adds to the probability of signature
 
 has the expectation of the number of agreements signed within the window, and far less variance: Glasserman 1993,
-Filtered Monte Carlo, Mathematics of Operations Research 18(3). docs/statistics.md derives it; `balance_sim.stats.lags`
-has the probabilities.
-"""
+Filtered Monte Carlo, Mathematics of Operations Research 18(3). docs/statistics.md derives it."""
 
 from __future__ import annotations
 
@@ -19,17 +17,25 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, ORIGINS, AgreementTypes, Opportunities, World
-from balance_sim.model.pipeline import chance_under_way, share_lasting
+from balance_sim.model.core import (
+    DAYS_PER_YEAR,
+    DIRECTIONS,
+    ORIGINS,
+    AgreementTypes,
+    Bools,
+    Floats,
+    Ints,
+    Opportunities,
+    World,
+)
 from balance_sim.model.state import Simulated
+from balance_sim.model.thinning import chance_under_way, share_lasting
 from balance_sim.replications.outcomes import (
     FROM_TALKS,
     NEW_ORIGINS,
     Outcome,
-    in_force_between,
     numbers_of_agreements,
 )
 from balance_sim.stats.lags import (
@@ -40,16 +46,10 @@ from balance_sim.stats.lags import (
     signed_within,
 )
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of counting after the day of an event: new agreements dated from the day after it to `days` later.
-
-    end: of the scenario, days from its start; nothing is counted from then on."""
+    """New agreements count from the day after an event to `days` later; day, end: in days from the start."""
 
     day: float
     days: tuple[int, ...]
@@ -75,9 +75,8 @@ def focal_windows(worlds: Worlds) -> Windows:
 class Prospect:
     """What talks lead to, known when they open: the same in every arm.
 
-    signed: by window, (C,) probability that talks opened at each opportunity are signed within it; in_force: (C,) that
-    they are in force within the longest; talks, talks_in_force: (R or 1, P, M) the same of talks under way at the
-    start, by window, the chance that there are any included."""
+    signed: by window, (C,) probability that talks opened at each opportunity are signed within it; in_force: (C,) in
+    force within the longest; talks, talks_in_force: (R or 1, P, M) expected numbers of those under way at the start."""
 
     signed: Mapping[int, Floats]
     in_force: Floats
@@ -97,24 +96,19 @@ def prospect_of(worlds: Worlds, chances: Opportunities, windows: Windows) -> Pro
             return late
         return np.asarray(late - signed_within(first - chances.day, shape, mean, collapse))
 
-    under_way = TalksAtStart(worlds)
-    return Prospect(
-        signed={window: between(*windows.bounds(window)) for window in windows.days},
-        in_force=_in_force(ladder, collapse, chances, *windows.bounds(windows.longest), world.grid[-1]),
-        talks={window: under_way.signed(*windows.bounds(window)) for window in windows.days},
-        talks_in_force=under_way.in_force(*windows.bounds(windows.longest)),
-    )
-
-
-def _in_force(
-    ladder: AgreementTypes, collapse: float, chances: Opportunities, first: float, stop: float, end: float
-) -> Floats:
-    out = np.empty(len(chances.day))
+    under_way, longest = TalksAtStart(worlds), windows.bounds(windows.longest)
+    in_force = np.empty(len(chances.day))
     for kind in range(len(ladder.names)):
         rows = np.flatnonzero(chances.kind == kind)
-        late, early = (in_force_of(ladder, kind, collapse, day - chances.day[rows], end) for day in (stop, first))
-        out[rows] = late - early
-    return out
+        days = [moment - chances.day[rows] for moment in longest]
+        early, late = (in_force_of(ladder, kind, collapse, since, world.grid[-1]) for since in days)
+        in_force[rows] = late - early
+    return Prospect(
+        signed={window: between(*windows.bounds(window)) for window in windows.days},
+        in_force=in_force,
+        talks={window: under_way.signed(*windows.bounds(window)) for window in windows.days},
+        talks_in_force=under_way.in_force(*longest),
+    )
 
 
 def in_force_of(ladder: AgreementTypes, kind: int, collapse: float, days: Floats, longest: float) -> Floats:
@@ -154,30 +148,31 @@ class TalksAtStart:
 
     def signed(self, first: float, stop: float) -> Floats:
         """(R or 1, P, M) expected number signed between two moments, talks at speed 1."""
-        unobserved, recorded = self._by(np.array([first, stop]))
-        return self._of_clocks(unobserved[:, 1] - unobserved[:, 0], recorded[:, 1] - recorded[:, 0])
+        return self._of_clocks(*(np.diff(by)[:, 0] for by in self._by(np.array([first, stop]))))
 
     def signed_by(self, days: Floats) -> Floats:
         """(D, P, M) expected number signed from the start to each of D days, of the first replication."""
-        unobserved, recorded = self._by(np.concatenate([[0.0], days]))
-        of_each = zip((unobserved[:, 1:] - unobserved[:, :1]).T, (recorded[:, 1:] - recorded[:, :1]).T, strict=True)
-        return np.stack([self._of_clocks(*one)[0] for one in of_each])
+        since_start = [(by[:, 1:] - by[:, :1]).T for by in self._by(np.concatenate([[0.0], days]))]
+        return np.stack([self._of_clocks(*of_day)[0] for of_day in zip(*since_start, strict=True)])
 
     def in_force(self, first: float, stop: float) -> Floats:
         """The same in force between two moments, by the midpoint rule over the day of signature."""
         first = min(max(first, 0.0), stop)
         days = np.unique(np.concatenate([_nodes(0.0, first), _nodes(first, stop)]))
-        middle, ladder = (days[1:] + days[:-1]) / 2, self.world.ladder
-        lag = np.stack(
-            [
-                after_signature(ladder, kind, self.collapse, stop - middle)
-                - after_signature(ladder, kind, self.collapse, first - middle)
-                for kind in range(len(ladder.names))
-            ]
-        )
-        unobserved, recorded = (np.diff(by, axis=1) for by in self._by(days))
-        kind = self.world.initial.kind[self.on_record]
-        return self._of_clocks((unobserved * lag).sum(axis=1), (recorded * lag[kind]).sum(axis=1))
+        middle, kinds = (days[1:] + days[:-1]) / 2, range(len(self.world.ladder.names))
+        late, early = (np.stack([self._after_signature(kind, day - middle) for kind in kinds]) for day in (stop, first))
+        unobserved, recorded = (np.diff(by) for by in self._by(days))
+        lag, on_record = late - early, self.world.initial.kind[self.on_record]
+        return self._of_clocks((unobserved * lag).sum(axis=1), (recorded * lag[on_record]).sum(axis=1))
+
+    def _after_signature(self, kind: int, days: Floats) -> Floats:
+        """Probability that an agreement is in force within so many days of its signature."""
+        ladder, now = self.world.ladder, (days > 0).astype(float)
+        at_once, mean = float(ladder.at_once[kind]), float(ladder.force_days[kind])
+        if mean == 0.0:
+            return now
+        late = signed_within(days, ladder.force_shape[kind], np.asarray(mean), self.collapse)
+        return np.asarray(at_once * now + (1.0 - at_once) * late)
 
     def _by(self, days: Floats) -> tuple[Floats, Floats]:
         """Probability to be signed by each of D days: (M, D) of unobserved negotiations, (K, D) of talks on record."""
@@ -204,16 +199,6 @@ def _nodes(first: float, stop: float) -> Floats:
     return np.linspace(first, stop, int(np.ceil((stop - first) / EVERY_DAYS)) + 1)
 
 
-def after_signature(ladder: AgreementTypes, kind: int, collapse: float, days: Floats) -> Floats:
-    """Probability that an agreement is in force within so many days of its signature."""
-    at_once, mean = float(ladder.at_once[kind]), float(ladder.force_days[kind])
-    now = (days > 0).astype(float)
-    if mean == 0.0:
-        return now
-    late = signed_within(days, ladder.force_shape[kind], np.asarray(mean), collapse)
-    return np.asarray(at_once * now + (1.0 - at_once) * late)
-
-
 @dataclass(frozen=True)
 class FilteredSums:
     """Filtered sums of one arm's replications. `direction`: (P,) class of each dyad."""
@@ -230,24 +215,24 @@ class FilteredSums:
     def _haste(self) -> dict[int, Floats]:
         """By window, (H,) what each row of `hastened` adds to the probability of being signed within it."""
         h, ladder = self.simulated.hastened, self.world.ladder
-        shape, mean = ladder.talks_shape[h.kind], ladder.talks_days[h.kind]
-        collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
         counted = np.isin(h.origin, NEW_ORIGINS)
 
         def gained(moment: float) -> Floats:
             out = np.zeros(len(h.run))
             rows = np.flatnonzero(counted & (h.since < moment))
             if len(rows):
-                progress, days, pace = h.progress[rows], (h.stop - h.since)[rows], h.pace[rows]
-                left = moment - h.since[rows]
-                out[rows] = gained_by_haste(progress, days, pace, left, shape[rows], mean[rows], collapse)
+                since, kind = h.since[rows], h.kind[rows]
+                speed = h.progress[rows], h.stop[rows] - since, h.pace[rows], moment - since
+                lag = ladder.talks_shape[kind], ladder.talks_days[kind], self._collapse
+                out[rows] = gained_by_haste(*speed, *lag)
             return out
 
-        return {
-            window: gained(stop) - gained(first)
-            for window in self.windows.days
-            for first, stop in [self.windows.bounds(window)]
-        }
+        bounds = {window: self.windows.bounds(window) for window in self.windows.days}
+        return {window: gained(stop) - gained(first) for window, (first, stop) in bounds.items()}
+
+    @property
+    def _collapse(self) -> float:
+        return self.world.rules.collapse_rate / DAYS_PER_YEAR
 
     def _talk_runs(self, by_clock: Floats, mask: Floats) -> Floats:
         """(R,) sum over the clocks of talks at the start, each with a weight (P,) or (M,)."""
@@ -259,20 +244,13 @@ class FilteredSums:
         return self.world.ladder.security
 
     @cached_property
-    def _classes(self) -> tuple[Ints, Ints]:
-        """(C,) and (H,) where each opportunity, and each hastened talk, counts in a flat (R, M, D)."""
-        kinds, directions = len(self.world.ladder.names), len(DIRECTIONS)
-        opened, haste = (
-            (of.run * kinds + of.kind) * directions + self.direction[of.pair]
-            for of in (self.chances, self.simulated.hastened)
-        )
-        return opened, haste
-
-    @cached_property
     def _by_class(self) -> dict[int, Floats]:
         """By window, (R, M, D) number of new agreements by kind and direction."""
         shape = (self.runs, len(self.world.ladder.names), len(DIRECTIONS))
-        opened, haste = self._classes
+        opened, haste = (  # where each counts in a flat (R, M, D)
+            (of.run * shape[1] + of.kind) * shape[2] + self.direction[of.pair]
+            for of in (self.chances, self.simulated.hastened)
+        )
         of_direction = (self.direction[:, None] == np.arange(shape[-1])).astype(float)
         return {
             window: (
@@ -318,36 +296,28 @@ class FilteredSums:
         out = np.bincount(self.chances.run, self.simulated.consent * self.prospect.in_force, minlength=self.runs)
         out = out + self._talk_runs(self.prospect.talks_in_force, np.ones(1))
         haste, a = self.simulated.hastened, self.simulated.accords
-        at_once = self.world.ladder.at_once
-        np.add.at(out, haste.run, at_once[haste.kind] * self._haste[self.windows.longest])
-        moved = np.flatnonzero(np.isin(a.origin, NEW_ORIGINS) & np.isfinite(a.signed))
-        moved = moved[a.plain_signed[moved] != a.signed[moved]]
+        np.add.at(out, haste.run, self.world.ladder.at_once[haste.kind] * self._haste[self.windows.longest])
+        moved = np.isin(a.origin, NEW_ORIGINS) & np.isfinite(a.signed) & (a.plain_signed != a.signed)
         change = self._later(a.signed[moved], a.kind[moved]) - self._later(a.plain_signed[moved], a.kind[moved])
         np.add.at(out, a.run[moved], change)
-        known = np.flatnonzero(~np.isin(a.origin, (*NEW_ORIGINS, ORIGINS.index("in_force"))))
-        np.add.at(out, a.run[known], in_force_between(a.in_force[known], first, stop).astype(float))
+        known = ~np.isin(a.origin, (*NEW_ORIGINS, ORIGINS.index("in_force")))
+        np.add.at(out, a.run[known], ((a.in_force[known] >= first) & (a.in_force[known] < stop)).astype(float))
         return np.asarray(out)
 
     def _later(self, signed: Floats, kind: Ints) -> Floats:
         """Probability that agreements signed on a day come into force later, within the longest window."""
-        first, stop = self.windows.bounds(self.windows.longest)
-        ladder, collapse = self.world.ladder, self.world.rules.collapse_rate / DAYS_PER_YEAR
+        ladder, (first, stop) = self.world.ladder, self.windows.bounds(self.windows.longest)
         signed = np.minimum(signed, stop)  # never: later than any window
-        mean = np.where(ladder.force_days > 0, ladder.force_days, 1.0)[kind]
-        late, early = (
-            signed_within(moment - signed, ladder.force_shape[kind], mean, collapse) for moment in (stop, first)
-        )
+        lag = ladder.force_shape[kind], np.where(ladder.force_days > 0, ladder.force_days, 1.0)[kind], self._collapse
+        late, early = (signed_within(moment - signed, *lag) for moment in (stop, first))
         later = np.where(ladder.force_days[kind] > 0, late - early, (signed >= first) & (signed < stop))
         return np.asarray((1.0 - ladder.at_once[kind]) * later)
 
 
 def filtered_outcomes(found: FilteredSums) -> dict[str, Floats]:
     """(R,) each: filtered estimates of the numbers of agreements that `outcomes.outcomes_of` counts, by its names."""
-    security, longest = found.security, found.windows.longest
-    by_direction = {
-        window: (found.by_direction(window, security), found.by_direction(window, ~security))
-        for window in found.windows.days
-    }
+    security, longest, windows = found.security, found.windows.longest, found.windows.days
+    by_direction = {w: (found.by_direction(w, security), found.by_direction(w, ~security)) for w in windows}
     out = numbers_of_agreements(by_direction, found.by_kind(longest), found.world.ladder.names, longest)
     more = {"from_talks": found.from_talks(longest), "in_force": found.in_force()}
     return out | {Outcome(name, "", longest).name: of for name, of in more.items()}

@@ -1,29 +1,26 @@
 """Goodness of fit: the network of new agreements as observed, beside those that a model simulates.
 
-Both are tables of agreements with two states, a date and a kind. Each replication, and what was observed, becomes a
-vector of statistics in groups; each group is compared by `stats.networks`. `compare` does not know how the
-agreements were simulated, so anybody's can be compared (as btergm's `createGOF`: Leifeld, Cranmer, Desmarais 2018,
-Temporal Exponential Random Graph Models with btergm, Journal of Statistical Software 83(6)).
+Each replication, and what was observed, becomes a vector of statistics in groups; each group is compared by
+`stats.networks`. `compare` does not know how agreements were simulated, so anybody's can be compared (as btergm's
+`createGOF`: Leifeld, Cranmer, Desmarais 2018, Journal of Statistical Software 83(6)).
 
-A scenario is set back to an earlier day, with what was known then, and compared with its own record of the years since.
-The control arm is taken as it is. Of its agreements those stay that were signed, or in talks, before the day; what came
-of them later is not known, nor is any date that was fixed for it. Events dated before the span's end happen on their
-days, all but those that are the signature or the entry into force of an agreement of the table: in any scenario such an
-event adds nothing, for the agreement speaks for itself. What the scenario has no dates for (states' figures, disputes,
-distances, trade, audiences) stays as at its own start.
-"""
+A scenario is set back to an earlier day, and compared with its own record since: agreements stay that were signed, or
+in talks, before the day, without what came of them later or any fixed date. Events happen on their days. What has no
+dates (states' figures, disputes, distances, trade, audiences) stays as at the scenario's own start."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.model.world import distances
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.outcomes import NEW
@@ -32,32 +29,15 @@ from balance_sim.scenario.schema import Accord, Arm, Event, Report, Scenario
 from balance_sim.stats import networks
 from balance_sim.stats.networks import MahalanobisFit, lies_among, mid_ranks
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
 DEGREES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 15, 20])
 LONGEST, SHARED = 6, 5
 DEMOCRACY = 0.5  # a state is one from this on of the 0..1 of V-Dem's polyarchy: the middle of the scale
 LOW, HIGH = 0.05, 0.95
-GROUPS = (  # in the order in which they are shown
-    *(
-        "degree",
-        "isolates",
-        "geodesics",
-        "shared_partners",
-        "triads",
-        "transitivity",
-        "modularity",
-        "repeats",
-    ),
-    *("distance", "regimes", "hostile", "kinds", "lags", "years", "states"),
-)
 
 
 @dataclass(frozen=True)
 class StateFacts:
-    """What is known of the states, in the order of `codes`, n of them; NaN or None: not known.
+    """What is known of the n states `codes`; NaN or None: not known.
 
     km: (n, n) distance; democracy: (n,) 0..1; hostile: (n, n) whether a dispute is on record between two of them."""
 
@@ -89,9 +69,8 @@ class Span:
 class Agreements:
     """New agreements, E of them, of one history or of several. All arrays (E,).
 
-    run: number of the history, 0 and up; a, b: positions on the roster; kind: word; signed: ordinal of the date;
-    talks, force: days from talks to signature, and from signature to entry into force; NaN where not known, infinite
-    where the agreement is known not to be in force."""
+    run: number of the history; a, b: positions on the roster; kind: word; signed: ordinal of the date; talks, force:
+    days from talks to signature, and to entry into force; NaN: not known, infinite: known not to be in force."""
 
     run: Ints
     a: Ints
@@ -103,10 +82,6 @@ class Agreements:
 
     def __len__(self) -> int:
         return len(self.run)
-
-    def of(self, run: int) -> Agreements:
-        """Those of one history."""
-        return self.where(self.run == run)
 
     def where(self, rows: Bools | Ints) -> Agreements:
         """Some of them."""
@@ -153,19 +128,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class StateRow:
-    """Agreements a year of one state: as observed, and as simulated with a 5-95 % band."""
-
-    code: str
-    observed: float
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class GofComparison:
-    """Every group of one comparison. states: the furthest from the simulated mean first.
+    """Every group of one comparison. states: agreements a year of each, the furthest from the simulated mean first.
 
     p: of all groups together: the share of the R + 1 histories whose sum of ln p over groups is lower than that of the
     observed one, and half of those as low (Fisher's combination, by permutation: Pesarin 2001, Multivariate Permutation
@@ -175,7 +139,7 @@ class GofComparison:
     replications: int
     observed: int
     groups: tuple[Group, ...]
-    states: tuple[StateRow, ...]
+    states: tuple[Statistic, ...]
     p: float
     notes: tuple[str, ...] = ()
 
@@ -187,19 +151,18 @@ class GofComparison:
 def statistics_of(
     ground: StateFacts, made: Agreements, kinds: Sequence[str], years: Sequence[int]
 ) -> dict[str, dict[str, float]]:
-    """Group -> statistic -> number, of one history. kinds, years: those that get a number of their own.
+    """Group -> statistic -> number, of one history, in the order in which groups are shown.
 
-    NaN: not known, or of no agreement at all."""
+    kinds, years: those that get a number of their own. NaN: not known, or of no agreement at all."""
     tie = networks.tied(len(ground.codes), made.a, made.b)
-    calendar = np.array([date.fromordinal(int(day)).year for day in made.signed], dtype=np.int64)
+    calendar = [date.fromordinal(int(day)).year for day in made.signed]
     of_state = np.bincount(np.concatenate([made.a, made.b]), minlength=len(ground.codes))
 
-    def named(names: Sequence[str], values: Floats) -> dict[str, float]:
+    def named(names: Sequence[str], values: Iterable[float]) -> dict[str, float]:
         return dict(zip(names, map(float, values), strict=True))
 
     far = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}", "not connected"]
     km = np.empty(0) if ground.km is None else ground.km[made.a, made.b]
-    km = km[np.isfinite(km)]
     near = [*map(str, range(SHARED)), f"{SHARED} or more"]
     return {
         "degree": named([f"at most {k}" for k in DEGREES], networks.cumulative_degrees(tie, DEGREES)),
@@ -211,21 +174,30 @@ def statistics_of(
         "modularity": {"modularity": networks.modularity(tie)},
         "repeats": {"share": networks.repeats(made.a, made.b)},
         "distance": named(
-            ("lower quartile, km", "median, km", "upper quartile, km"),
-            np.quantile(km, [0.25, 0.5, 0.75]) if len(km) else np.full(3, np.nan),
+            ("lower quartile, km", "median, km", "upper quartile, km"), _quantiles(km, (0.25, 0.5, 0.75))
         ),
         "regimes": _regimes(ground, made),
-        "hostile": {"share": np.nan if ground.hostile is None else _mean(ground.hostile[made.a, made.b])},
+        "hostile": {"share": np.nan if ground.hostile is None else _known(ground.hostile[made.a, made.b])},
         "kinds": {kind: float((made.kind == kind).sum()) for kind in kinds},
-        "lags": _lags(made),
-        "years": {str(year): float((calendar == year).sum()) for year in years},
-        "states": named(ground.codes, of_state.astype(np.float64)),
+        "lags": {
+            "talks to signature, days": _known(made.talks, np.median),
+            "in force the same day": _known(np.where(np.isfinite(made.force), made.force <= 0, np.nan)),
+            "signature to force, days": _known(made.force[made.force > 0], np.median),
+        },
+        "years": {str(year): float(calendar.count(year)) for year in years},
+        "states": named(ground.codes, of_state),
     }
 
 
-def _mean(values: npt.NDArray[np.generic]) -> float:
-    known = values[np.isfinite(values.astype(np.float64))].astype(np.float64)
-    return float(known.mean()) if len(known) else float("nan")
+def _known(values: npt.NDArray[Any], number: Callable[[Floats], Any] = np.mean) -> float:
+    """The mean, or another number, of the values that are known; NaN of none."""
+    known = values[np.isfinite(values)].astype(np.float64)
+    return float(number(known)) if len(known) else float("nan")
+
+
+def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
+    known = values[np.isfinite(values)]
+    return np.quantile(known, shares) if len(known) else np.full(len(shares), np.nan)
 
 
 def _regimes(ground: StateFacts, made: Agreements) -> dict[str, float]:
@@ -233,46 +205,34 @@ def _regimes(ground: StateFacts, made: Agreements) -> dict[str, float]:
     if ground.democracy is None:
         return dict.fromkeys(names, float("nan"))
     sides = np.stack([ground.democracy[made.a], ground.democracy[made.b]])
-    known = np.isfinite(sides).all(axis=0)
-    of_two = (sides[:, known] >= DEMOCRACY).sum(axis=0)
-    return {name: _mean(of_two == count) for name, count in zip(names, (2, 1, 0), strict=True)}
-
-
-def _lags(made: Agreements) -> dict[str, float]:
-    """Medians in days, of those that are known; the lag to force of those that were not in force at once."""
-    waited = made.force[made.force > 0]
-    talks = made.talks[np.isfinite(made.talks)]
-    return {
-        "talks to signature, days": float(np.median(talks)) if len(talks) else float("nan"),
-        "in force the same day": _mean(np.where(np.isfinite(made.force), made.force <= 0, np.nan)),
-        "signature to force, days": float(np.median(waited)) if len(waited) else float("nan"),
-    }
+    of_two = np.where(np.isfinite(sides).all(axis=0), (sides >= DEMOCRACY).sum(axis=0), np.nan)
+    known = of_two[np.isfinite(of_two)]
+    return {name: _known(known == count) for name, count in zip(names, (2, 1, 0), strict=True)}
 
 
 def compare(ground: StateFacts, span: Span, observed: Agreements, simulated: Agreements, runs: int) -> GofComparison:
-    """Compare what was observed with R = `runs` replications, numbered 0..R-1; all of the span.
-
-    Raises ValueError for fewer than two replications."""
+    """Compare what was observed with the R >= 2 replications 0..R-1, all of the span. Raises ValueError for fewer."""
     if runs < 2:
         raise ValueError("at least two replications are needed")
     seen, made = observed.within(span), simulated.within(span)
     kinds = sorted({*map(str, seen.kind), *map(str, made.kind)})
     parts = [vectors_of(ground, span, *one, kinds) for one in ((replace(seen, run=0 * seen.run), 1), (made, runs))]
-    stacked = {name: np.vstack([part[name][1] for part in parts]) for name in GROUPS}
-    groups = [_group(name, parts[0][name][0], stacked[name]) for name in GROUPS]
+    groups = {
+        name: _group(name, names, np.vstack([values, parts[1][name][1]])) for name, (names, values) in parts[0].items()
+    }
     of_states = (
-        StateRow(one.name, *(value / span.years for value in (one.observed, one.mean, one.low, one.high)))
-        for one in groups[GROUPS.index("states")].statistics
+        Statistic(one.name, *(value / span.years for value in (one.observed, one.mean, one.low, one.high)))
+        for one in groups["states"].statistics
     )
-    pooled = [one.fit.ranks for one in groups if one.fit is not None and one.fit.ranks is not None]
+    pooled = [one.fit.ranks for one in groups.values() if one.fit is not None and one.fit.ranks is not None]
     return GofComparison(
         span,
         runs,
         len(seen),
-        tuple(groups),
-        tuple(sorted(of_states, key=lambda row: (-abs(row.observed - row.mean), row.code))),
+        tuple(groups.values()),
+        tuple(sorted(of_states, key=lambda row: (-abs(row.observed - row.mean), row.name))),
         float(mid_ranks(-np.log(pooled).sum(axis=0))[0]),
-        tuple(f"{one.name}: {one.why}" for one in groups if one.why),
+        tuple(f"{one.name}: {one.why}" for one in groups.values() if one.why),
     )
 
 
@@ -283,11 +243,10 @@ def vectors_of(
     order = np.argsort(made.run, kind="stable")
     edges = np.searchsorted(made.run[order], np.arange(runs + 1))
     found = [statistics_of(ground, made.where(order[low:high]), kinds, span.calendar) for low, high in pairwise(edges)]
-    out = {}
-    for name in GROUPS:
-        names = list(found[0][name])
-        out[name] = names, np.array([[one[name][of] for of in names] for one in found]).reshape(runs, -1)
-    return out
+    return {
+        name: ([*names], np.array([[*one[name].values()] for one in found]).reshape(runs, -1))
+        for name, names in found[0].items()
+    }
 
 
 def _group(name: str, names: list[str], values: Floats) -> Group:
@@ -295,11 +254,9 @@ def _group(name: str, names: list[str], values: Floats) -> Group:
     rows: list[Statistic] = []
     tested: list[int] = []
     for k, (of, column) in enumerate(zip(names, values.T, strict=True)):
-        known = column[1:][np.isfinite(column[1:])]
-        low, high = np.quantile(known, [LOW, HIGH]) if len(known) else (np.nan, np.nan)
-        mean = float(known.mean()) if len(known) else float("nan")
-        rows.append(Statistic(of, float(column[0]), mean, float(low), float(high)))
-        tested += [k] if len(known) and np.isfinite(column[0]) else []
+        drawn = column[1:]
+        rows.append(Statistic(of, float(column[0]), _known(drawn), *map(float, _quantiles(drawn, (LOW, HIGH)))))
+        tested += [k] if np.isfinite(drawn).any() and np.isfinite(column[0]) else []
     unknown = [of for k, of in enumerate(names) if k not in tested]
     why = f"not known on one side: {', '.join(unknown)}" if unknown else None
     if not tested:
@@ -321,21 +278,11 @@ def ground_of(scenario: Scenario) -> StateFacts:
 
 
 def recorded(scenario: Scenario) -> Agreements:
-    """The bilateral agreements of a scenario's own record with their dates of signature: one history, number 0.
-
-    Of one that is signed and not in force at the scenario's start the lag is infinite."""
+    """A scenario's signed bilateral agreements, as history 0; the lag of those not in force yet is infinite."""
     rows = [one for one in scenario.accords if one.signed is not None and not one.multilateral]
-    frame = pd.DataFrame(
-        {
-            "a": [one.a for one in rows],
-            "b": [one.b for one in rows],
-            "kind": [one.kind for one in rows],
-            "signed": [one.signed for one in rows],
-            "opened": [one.opened for one in rows],
-            "in_force": [one.in_force if one.precision == "day" else None for one in rows],
-        }
-    )
-    found = from_table(frame.assign(run=0), scenario.codes)
+    columns = {name: [getattr(one, name) for one in rows] for name in ("a", "b", "kind", "signed", "opened")}
+    columns["in_force"] = [one.in_force if one.precision == "day" else None for one in rows]
+    found = from_table(pd.DataFrame(columns).assign(run=0), scenario.codes)
     waits = np.array([one.status == "signed" and one.in_force is None for one in rows], dtype=bool)
     return replace(found, force=np.where(waits, np.inf, found.force))
 
@@ -347,13 +294,11 @@ def newly_signed(accords: pd.DataFrame, codes: Sequence[str]) -> Agreements:
 
 
 def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
-    """Columns run, a, b, kind, signed, and opened and in_force where they are known, as arrays.
-
-    Raises KeyError for a state that is not among the codes."""
+    """From columns run, a, b, kind, signed and, if known, opened and in_force. Raises KeyError for an unknown state."""
     at = {code: i for i, code in enumerate(codes)}
     signed = pd.to_datetime(frame["signed"])
 
-    def days(name: str) -> npt.NDArray[np.float64]:
+    def days(name: str) -> Floats:
         if name not in frame:
             return np.full(len(frame), np.nan)
         lag = (pd.to_datetime(frame[name]) - signed).dt.days.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -373,8 +318,7 @@ def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
 
 # -- a scenario set back to an earlier day -----------------------------------------------------------
 
-YEARS = 3
-"""Whole calendar years before that of a scenario's start in which its record is compared, if nothing else is asked."""
+YEARS = 3  # whole calendar years before a scenario's start in which its record is compared, if nothing else is asked
 FOCAL = "start_of_record"
 
 
@@ -424,9 +368,7 @@ def with_quiet_event(scenario: Scenario, events: Iterable[Event], day: date) -> 
 
 
 def known_on(accord: Accord, day: date) -> Accord | None:
-    """What was known of an agreement before a day; None: nothing.
-
-    Talks that are on record with their first day are known from then on, whatever came of them."""
+    """What was known of an agreement before a day, talks with their first day whatever came of them; None: nothing."""
     began = accord.signed or accord.in_force
     dates = dict.fromkeys(("scheduled_signed", "scheduled_in_force", "ended"))
     if began is None or began >= day:

@@ -1,8 +1,6 @@
 """What a worker is given: the study's job once, then tasks, each a block of one point of a design.
 
-A task that kills its worker is cut into single replications: the one to blame is known, the others are kept. A point's
-scenario is made and compiled where it is simulated, for the arms asked for alone; the last few are kept.
-"""
+A task that kills its worker is cut into single replications. A point's scenario is compiled where it is simulated."""
 
 from __future__ import annotations
 
@@ -35,9 +33,6 @@ from balance_sim.scenario.schema import Scenario
 POINTS_KEPT = 4
 TICKS = 20  # looks at the clock within a replication's time limit
 Values = tuple[tuple[str, Any], ...]
-Compiled = LRUCache[str, tuple[Worlds, list[ExtraArms | None]]]
-
-
 type Progress = Callable[[int, int, int], None]
 """Replications simulated, asked for, failed."""
 
@@ -57,21 +52,12 @@ class Task:
 
 
 @dataclass(frozen=True)
-class FailedRun:
-    """A replication that did not finish: its number and the traceback."""
-
-    run: int
-    seed: int
-    traceback: str
-
-
-@dataclass(frozen=True)
 class TaskResult:
-    """A task that was done: its tables, and the replications in it that failed."""
+    """A task that was done: its tables, and of each replication that failed point, run, seed and traceback."""
 
     task: Task
     tables: BlockTables | None
-    failed: tuple[FailedRun, ...] = ()
+    failed: tuple[dict[str, Any], ...] = ()
 
 
 _GUARD = threading.Lock()  # of the arrays of points, which threads share
@@ -81,10 +67,9 @@ _GUARD = threading.Lock()  # of the arrays of points, which threads share
 class Job:
     """What every task of a study shares. Sent to a worker once.
 
-    arms: the control arm first. model: `module:Class` of a StateAgent subclass, None for the block engine.
-    run_timeout: seconds a replication. mechanisms: simulate the extra arms too. draws: each replication draws its
-    parameters, from the fit (True) or jointly from the draws of this name (`draws.drawing`). cast: a game's players.
-    own: outcomes of one's own, as `module:function`."""
+    arms: the control arm first. model, cast, own: as `simulate_block` has them. run_timeout: seconds a replication.
+    mechanisms: simulate the extra arms too. draws: each replication draws its parameters, from the fit (True) or
+    jointly from the draws of this name (`draws.drawing`)."""
 
     scenario: Scenario
     seed: int
@@ -96,7 +81,9 @@ class Job:
     cast: Cast | None = None
     own: Own = ()
     joint: list[Draws] = field(default_factory=list, compare=False, repr=False)
-    compiled: Compiled = field(default_factory=partial(LRUCache, POINTS_KEPT), compare=False, repr=False)
+    compiled: LRUCache[str, tuple[Worlds, list[ExtraArms | None]]] = field(
+        default_factory=partial(LRUCache, POINTS_KEPT), compare=False, repr=False
+    )
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the arrays: whoever it is sent to compiles those it needs."""
@@ -126,19 +113,10 @@ class Job:
             worlds, extra = self._compiled(task.values)
             if self.mechanisms and not extra:
                 extra.append(extra_arms(worlds, headline_arm(worlds.scenario, self.arms)))
-            more, block = extra[0] if self.mechanisms else None, task.block
+            more = extra[0] if self.mechanisms else None
+            block = partial(simulate_block, worlds, self.seed, task.block, self.arms, more, draws=bool(self.draws))
             with deadline(self.limit(task)):
-                return simulate_block(
-                    worlds,
-                    self.seed,
-                    block,
-                    self.arms,
-                    more,
-                    draws=bool(self.draws),
-                    model=self.model,
-                    cast=self.cast,
-                    own=self.own,
-                )
+                return block(model=self.model, cast=self.cast, own=self.own)
 
     def _drawn(self, block: Block) -> BlockTables:
         """The block with all parameters of each replication from its own joint draw: a world each."""
@@ -159,7 +137,22 @@ class Job:
     # -- as the work of the process pool ----------------------------------------------------------
 
     def do(self, task: Task) -> TaskResult:
-        return simulate_or_isolate(self, task)
+        """A task; where it fails, its replications one by one, so that one that fails takes no other with it."""
+        keep_freed_memory()
+        try:
+            self.worlds(task.values)
+        except Exception:  # noqa: BLE001 - recorded: the point itself cannot be, so no replication of it can
+            return self.lost(task, traceback.format_exc())
+        try:
+            return TaskResult(task, self.live(task))
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever it was, its replications are tried one by one
+            alone: list[TaskResult] = []
+            for single in task.singles:
+                try:
+                    alone.append(TaskResult(single, self.live(single)))
+                except (Exception, SystemExit):  # noqa: BLE001 - recorded with its traceback
+                    alone.append(self.lost(single, traceback.format_exc()))
+            return self.whole(task, alone)
 
     def named(self, task: Task) -> str:
         block = task.block
@@ -178,14 +171,12 @@ class Job:
         return TaskResult(task, tables, tuple(run for one in outcomes for run in one.failed))
 
     def lost(self, task: Task, why: str) -> TaskResult:
-        return TaskResult(task, None, tuple(FailedRun(run, self.seed, why) for run in task.block.runs))
+        row = {"point": task.point, "run": 0, "seed": self.seed, "traceback": why}
+        return TaskResult(task, None, tuple(row | {"run": run} for run in task.block.runs))
 
 
 def try_outcomes(job: Job) -> None:
-    """Measure outcomes of one's own on the first replication of the control arm, alone and beside another; no table
-    is kept.
-
-    Raises ScenarioError for one that gives what it must not: here, not in every replication."""
+    """Measure outcomes of one's own on the first replication. Raises ScenarioError for one that gives none."""
     if not job.own:
         return
     alone = Job(job.scenario, job.seed, job.arms[:1], run_timeout=job.run_timeout, own=job.own)
@@ -196,25 +187,6 @@ def try_outcomes(job: Job) -> None:
         raise
     except Exception:  # noqa: BLE001 - it is no outcome's fault, and each replication that has it records it
         pass
-
-
-def simulate_or_isolate(job: Job, task: Task) -> TaskResult:
-    """A task; where it fails, its replications one by one, so that one that fails takes no other with it."""
-    keep_freed_memory()
-    try:
-        job.worlds(task.values)
-    except Exception:  # noqa: BLE001 - recorded: the point itself cannot be, so no replication of it can
-        return job.lost(task, traceback.format_exc())
-    try:
-        return TaskResult(task, job.live(task))
-    except (Exception, SystemExit):  # noqa: BLE001 - whatever it was, its replications are tried one by one
-        alone: list[TaskResult] = []
-        for single in task.singles:
-            try:
-                alone.append(TaskResult(single, job.live(single)))
-            except (Exception, SystemExit):  # noqa: BLE001 - recorded with its traceback
-                alone.append(job.lost(single, traceback.format_exc()))
-        return job.whole(task, alone)
 
 
 @contextmanager
@@ -273,14 +245,6 @@ def _thread_alarm(seconds: float) -> Iterator[None]:
 # -- the outcomes that an experiment asks for ------------------------------------------------------
 
 
-def outcome_names(experiment: Experiment) -> tuple[str, ...]:
-    """Names of the outcomes of a replication, from one of the control arm."""
-    arms = (experiment.scenario.reference_arm,)
-    worlds = compile_arms(experiment.scenario, arms)
-    names = simulate_block(worlds, experiment.head.seed, Block(0, 1), arms).runs.column_names
-    return tuple(name for name in names if name not in ("run", "arm"))
-
-
 def unknown_outcomes(experiment: Experiment, known: Sequence[str]) -> list[Diagnostic]:
     """A problem for every outcome that is not known, where the file names it."""
     node = experiment.marks["outcomes"]
@@ -298,8 +262,12 @@ def check_outcomes(experiment: Experiment, known: Sequence[str]) -> None:
 
 
 def check_named_outcomes(experiment: Experiment) -> list[Diagnostic]:
-    """The same before anything is swept. Nothing where a factor moves what is reported: points differ then."""
+    """The same before anything is swept, from one replication of the control arm. Nothing where a factor moves what is
+    reported: points differ then."""
     moved = any(path.startswith("report.") for path in experiment.paths)
     if not experiment.head.outcomes or moved:
         return []
-    return unknown_outcomes(experiment, outcome_names(experiment))
+    arms = (experiment.scenario.reference_arm,)
+    worlds = compile_arms(experiment.scenario, arms)
+    first = simulate_block(worlds, experiment.head.seed, Block(0, 1), arms).runs
+    return unknown_outcomes(experiment, first.drop_columns(["run", "arm"]).column_names)

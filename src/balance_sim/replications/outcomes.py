@@ -14,16 +14,11 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints
 from balance_sim.model.responses import STANCES
 from balance_sim.model.state import AgreementRows
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 ACCELERATED_DAYS = 30
 COUNTS = ("accords", "declarations")
@@ -155,19 +150,9 @@ class Outcome:
         return replace(self, estimator="filtered")
 
     @property
-    def type(self) -> OutcomeType:
-        """Count, share or on a scale."""
-        return MEASURES[self.measure].type
-
-    @property
-    def unit(self) -> str:
-        """What a difference of 1 is."""
-        return MEASURES[self.measure].unit
-
-    @property
-    def roles(self) -> frozenset[str]:
-        """Roles of the class table that its values rest on, directions aside."""
-        return MEASURES[self.measure].roles
+    def declared(self) -> Measure:
+        """What MEASURES declares of it."""
+        return MEASURES[self.measure]
 
     @property
     def direction(self) -> str | None:
@@ -198,7 +183,7 @@ class Outcome:
     def sentence(self) -> str:
         """What it is, for a reader."""
         kind = f"of type {self.of.replace('_', ' ')}" if self.kind else self.of.replace("_", " ")
-        said = MEASURES[self.measure].sentence.format(of=_WHOM.get(self.of, kind))
+        said = self.declared.sentence.format(of=_WHOM.get(self.of, kind))
         return f"{said}, {self.window} days after the event." if self.window is not None else f"{said}."
 
 
@@ -226,25 +211,15 @@ def known_outcome(name: str) -> Outcome | None:
         return None
 
 
-def type_of(outcome: str) -> OutcomeType:
-    """What an outcome's values are. Raises LookupError for one that is not declared in MEASURES.
-
-    >>> type_of("camps_moved_365"), type_of("polarisation_365")
-    (<OutcomeType.COUNT: 'count'>, <OutcomeType.CONTINUOUS: 'continuous'>)"""
-    return outcome_named(outcome).type
-
-
 def least_jump(outcome: str, steps: Mapping[str, float] | None = None) -> float:
-    """How much a run that differs differs by: 1 in a count, one step in a share, nothing on a scale.
-
-    steps: of shares, by measure (`recorder.share_steps`). The least jump of an outcome that another version knew and
-    this one does not is nothing.
+    """How much a run that differs differs by: 1 in a count, one step in a share, nothing on a scale or of an outcome of
+    another version. steps: of shares, by measure (`recorder.share_steps`).
 
     >>> least_jump("camps_moved_365"), least_jump("coalition_365", {"coalition": 0.2}), least_jump("effort_host_90")
     (1.0, 0.2, 0.0)"""
     if (found := known_outcome(outcome)) is None:
         return 0.0
-    return 1.0 if found.type is OutcomeType.COUNT else (steps or {}).get(found.measure, 0.0)
+    return 1.0 if found.declared.type is OutcomeType.COUNT else (steps or {}).get(found.measure, 0.0)
 
 
 def fixed_beforehand(outcome: str) -> bool:
@@ -267,14 +242,9 @@ def is_new(origin: Ints, after: Floats | Ints, window: float) -> Bools:
     return np.isin(origin, NEW_ORIGINS) & (after >= 1) & (after <= window)
 
 
-def in_force_between(in_force: Floats, first: float, stop: float) -> Bools:
-    """(K,) whether agreements came into force from one moment to another, days from the start."""
-    return np.asarray((in_force >= first) & (in_force < stop))
-
-
 @dataclass(frozen=True)
 class NewAgreements:
-    """New agreements of some replications, K of them, in the same order in every array; rows: of the outcomes' table.
+    """New agreements of some replications, K in every array, in the order of the outcomes' table, which has `rows`.
 
     direction: indices into DIRECTIONS; after: whole days from the focal date to signature."""
 
@@ -322,9 +292,7 @@ def numbers_of_agreements(
 
 
 def outcomes_of(worlds: Worlds, made: AgreementRows, control: AgreementRows | None, runs: int) -> dict[str, Floats]:
-    """Each outcome that is counted, as a column over the runs of one arm; `control`: the same runs in the control arm.
-
-    control None: those runs are not known, and the outcome that needs them is left out."""
+    """(R,) each outcome that is counted. control: the same runs there; None leaves out what compares with it."""
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
     day, horizon, longest = world.focal_day, world.grid[-1] - world.focal_day, windows[-1]
     after, security = days_after(made.signed, day), world.ladder.security[made.kind]
@@ -340,7 +308,7 @@ def outcomes_of(worlds: Worlds, made: AgreementRows, control: AgreementRows | No
     by_direction = {window: found.by_direction(window) for window in windows}
     out = numbers_of_agreements(by_direction, by_kind, world.ladder.names, longest)
     effective = days_after(made.in_force, day)
-    came = in_force_between(made.in_force, day + 1.0, min(day + 1.0 + longest, world.grid[-1]))
+    came = (made.in_force >= day + 1.0) & (made.in_force < min(day + 1.0 + longest, world.grid[-1]))
     scheduled = made.origin == ORIGINS.index("scheduled")
     more = {
         "from_talks": within & security & np.isin(made.origin, FROM_TALKS),
@@ -358,8 +326,7 @@ def outcomes_of(worlds: Worlds, made: AgreementRows, control: AgreementRows | No
 def earlier_than_control(made: AgreementRows, control: AgreementRows, days: int) -> Bools:
     """(K,) agreements signed at least `days` days earlier than the same one in the paired control run.
 
-    The same: of the same run, dyad, kind, origin and opportunity. One that the control run has not signed by
-    the horizon is no acceleration but a difference of its own."""
+    The same: of the same run, dyad, kind, origin and opportunity, signed by the horizon there too."""
     mine, theirs = _identity(made), _identity(control)
     order = np.argsort(theirs)
     if not len(order):

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Floats, Ints, Keys
 from balance_sim.model.own.terms import numbers_of
 from balance_sim.model.state import AgreementRows
 from balance_sim.pool.errors import WrongRequest
@@ -35,7 +35,6 @@ from balance_sim.scenario.diagnostics import did_you_mean, refused
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.float64]
 Own = tuple[tuple[str, str], ...]
 """Names of outcomes, and `module:function` of each."""
 LOCAL = "<here>"
@@ -65,7 +64,7 @@ class ArmHistory:
     """
 
     arm: str
-    runs: npt.NDArray[np.int64]
+    runs: Ints
     states: tuple[str, ...]
     horizon: float
     outcomes: Mapping[str, Floats]
@@ -97,26 +96,20 @@ class ArmHistory:
 
     def count(self, rows: Any) -> Floats:
         """(R,) how many agreements of a mask over `agreements`."""
-        chosen = np.asarray(rows, dtype=bool)
-        return np.bincount(self.made.run[chosen], minlength=len(self.runs)).astype(float)
+        return np.bincount(self.made.run[np.asarray(rows, dtype=bool)], minlength=len(self.runs)).astype(float)
 
     def first(self, rows: Any, date: str = "signed") -> Floats:
         """(R,) days from the focal date to the first of these agreements; missing where there is none."""
-        chosen = np.asarray(rows, dtype=bool)
-        out = np.full(len(self.runs), np.inf)
-        days = self.agreements[date].to_numpy()[chosen]
-        known = np.isfinite(days)
-        np.minimum.at(out, self.made.run[chosen][known], days[known])
+        out, days = np.full(len(self.runs), np.inf), self.agreements[date].to_numpy()
+        known = np.asarray(rows, dtype=bool) & np.isfinite(days)
+        np.minimum.at(out, self.made.run[known], days[known])
         return np.where(np.isfinite(out), out, np.nan)
 
 
 def measured(
-    worlds: Worlds, arm: str, made: AgreementRows, runs: npt.NDArray[np.uint64], known: Mapping[str, Floats], own: Own
+    worlds: Worlds, arm: str, made: AgreementRows, runs: Keys, known: Mapping[str, Floats], own: Own
 ) -> dict[str, Floats]:
-    """Each outcome of one's own, (R,).
-
-    Raises ScenarioError, with the function's file and line, where it ends in an exception or gives no column of
-    numbers."""
+    """Each outcome of one's own, (R,). Raises ScenarioError, with file and line, for a function that gives none."""
     world = worlds.arms[arm]
     horizon, closed = float(world.grid[-1] - world.focal_day), {name: _closed(of) for name, of in known.items()}
     out = {}
@@ -134,9 +127,8 @@ def _closed[Kind: np.generic](array: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
 
 
 def refuse_unsteady(own: Own, alone: Mapping[str, float], beside: Mapping[str, float]) -> None:
-    """Raises ScenarioError where an outcome of one replication depends on whether another is measured beside it.
-
-    So it does where it counts replications, keeps something from call to call, or draws random numbers."""
+    """Raises ScenarioError where an outcome of one replication depends on whether another is measured beside it: where
+    it counts replications, keeps something from call to call, or draws random numbers."""
     for name, reference in own:
         one, two = (values[Outcome("own", name).name] for values in (alone, beside))
         if not (one == two or (np.isnan(one) and np.isnan(two))):
@@ -152,9 +144,8 @@ def _evaluated(name: str, function: Callable[[ArmHistory], Any], history: ArmHis
     except TimeoutError:
         raise  # the time limit of a replication
     except (Exception, SystemExit) as error:
-        near = ""
-        if isinstance(error, KeyError) and error.args:
-            near = did_you_mean(str(error.args[0]), history.agreements.columns)
+        is_key = isinstance(error, KeyError) and error.args
+        near = did_you_mean(str(error.args[0]), history.agreements.columns) if is_key else ""
         why = f"ends in {type(error).__name__}: {error}"
         raise refused(where_raised(error, at), path, "E310", why, near or "repair the function") from error
     if found.shape != (count,):
@@ -168,9 +159,7 @@ def _evaluated(name: str, function: Callable[[ArmHistory], Any], history: ArmHis
 
 
 def function_named(reference: str) -> Callable[[ArmHistory], Any]:
-    """What `module:function` names. Importing it runs that module's code.
-
-    Raises WrongRequest where there is none, and where the module's code ends in whatever exception, SystemExit too."""
+    """What `module:function` names, imported. Raises WrongRequest where it is not there or cannot be imported."""
     module, _, name = reference.partition(":")
     if module == LOCAL:
         if name not in _here:
@@ -183,21 +172,15 @@ def function_named(reference: str) -> Callable[[ArmHistory], Any]:
 
 
 def functions_of(name: str) -> Own:
-    """Every public function that a module defines, by name; or what the plug-in of that name is.
-
-    Raises WrongRequest where there is none."""
+    """Every public function of a module, by name; or what the plug-in of that name is. Raises WrongRequest for none."""
     module, _, function = (plugin("outcomes", name) or name).partition(":")
     if function:
         return ((name, f"{module}:{function}"),)
-    there = vars(module_named(module, "--outcomes"))
-    names = sorted(
-        name
-        for name, one in there.items()
-        if isinstance(one, FunctionType) and one.__module__ == module and not name.startswith("_")
-    )
-    if not names:
+    there = sorted(vars(module_named(module, "--outcomes")).items())
+    own = [key for key, one in there if isinstance(one, FunctionType) and one.__module__ == module and key[0] != "_"]
+    if not own:
         raise WrongRequest(f"--outcomes {module}: it defines no function; write `def name(history): ...`")
-    return tuple((name, f"{module}:{name}") for name in names)
+    return tuple((key, f"{module}:{key}") for key in own)
 
 
 def references(functions: Mapping[str, Callable[[ArmHistory], Any]], *, elsewhere: bool) -> Own:
@@ -205,18 +188,15 @@ def references(functions: Mapping[str, Callable[[ArmHistory], Any]], *, elsewher
 
     elsewhere: other processes are to find them too. Raises WrongRequest where they could not, or a name is none."""
     out = []
-    for name in sorted(functions):
-        one = functions[name]
+    for name, one in sorted(functions.items()):
         if not name.isidentifier():
             raise WrongRequest(f"outcome `{name}`: a name is letters, digits and _")
         module, of = getattr(one, "__module__", "") or "", getattr(one, "__qualname__", "")
-        if module not in NOWHERE and getattr(sys.modules.get(module), of, None) is one:
-            out.append((name, f"{module}:{of}"))
-            continue
-        if elsewhere:
-            raise WrongRequest(in_no_module("outcome", name))
-        _here[name] = one
-        out.append((name, f"{LOCAL}:{name}"))
+        if module in NOWHERE or getattr(sys.modules.get(module), of, None) is not one:
+            if elsewhere:
+                raise WrongRequest(in_no_module("outcome", name))
+            _here[name], module, of = one, LOCAL, name
+        out.append((name, f"{module}:{of}"))
     return tuple(out)
 
 

@@ -1,12 +1,11 @@
 """Joint draws of a scenario's parameters: from the priors, or from the posterior that the scenario names.
 
-A draw of a prior is the quantile of a uniform number on a key of its own, made of seed, key path and the number of the
-draw: neither a further parameter nor a further draw changes any other. Parameters that a scenario does not have are
-left out, and so are values that its own file, or `--set`, gives in place of the default: what is said is not drawn.
+A draw of a prior is the quantile of a uniform number on a key made of seed, key path and the number of the draw, so
+that no further parameter or draw changes another. What a scenario's own file, or `--set`, gives is not drawn.
 
 Weights of acts on the ladder of costly signals are sums of its steps, each step and the whole ladder with a log-normal
 factor, so that every draw keeps their order. The level is the key path `base_rate`: intercepts are shifted so that the
-agreements expected a year at the start are those of the draw, whatever else it holds."""
+agreements expected a year at the start are those of the draw."""
 
 from __future__ import annotations
 
@@ -16,16 +15,15 @@ import hashlib
 import os
 import zlib
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import annotated_types
 import numpy as np
-import numpy.typing as npt
 from cachetools import LRUCache
 
 from balance_sim.model import clocks
+from balance_sim.model.core import Floats
 from balance_sim.scenario import with_values
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
@@ -35,7 +33,6 @@ from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.layout import parts_of
 from balance_sim.scenario.schema import SIGNAL_ORDER, AccordKind, EventKind, Parameters, Scenario
 
-Floats = npt.NDArray[np.float64]
 COUNT = 2000
 SEED = 1
 LARGEST_DRAWS = 16 << 20
@@ -43,12 +40,9 @@ SYMBOLIC = SIGNAL_ORDER[:3]
 """Acts that show a standing; the others of the ladder are material."""
 LADDERS = ("alignment", "intent")
 CODING = "targets_alternatives"
-"""The column of which coding of the focal event's targets a draw has: 0 for the event's own, else the number of the
-alternative."""
-CALIBRATED_SD = 2.0
-"""Of the prior of an intercept that a scenario's own record tells, nats: that of a calibration."""
-DIGITS = 4
-"""Significant digits of a number in a file of draws."""
+"""The column of which coding of the focal event's targets a draw has: 0 for the event's own, or which alternative."""
+CALIBRATED_SD = 2.0  # of the prior of an intercept that a scenario's own record tells, nats: that of a calibration
+DIGITS = 4  # significant ones of a number in a file of draws
 
 
 @dataclass(frozen=True)
@@ -72,12 +66,12 @@ class Draws:
 
     def first(self, count: int) -> Draws:
         """The first so many draws, or all there are; with the sha256 of all."""
-        return Draws(self.paths, self.values[:count], self.source, self.sha256)
+        return replace(self, values=self.values[:count])
 
     def without(self, paths: set[str]) -> Draws:
         """The same draws without some columns."""
         kept = [k for k, path in enumerate(self.paths) if path not in paths]
-        return Draws(tuple(self.paths[k] for k in kept), self.values[:, kept], self.source, self.sha256)
+        return replace(self, paths=tuple(self.paths[k] for k in kept), values=self.values[:, kept])
 
 
 def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
@@ -97,8 +91,7 @@ def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     True
     """
     row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
-    coded = with_coding(scenario, int(row.pop(CODING, 0)))
-    return with_values(coded, row)
+    return with_values(with_coding(scenario, int(row.pop(CODING, 0))), row)
 
 
 def with_coding(scenario: Scenario, which: int) -> Scenario:
@@ -123,29 +116,30 @@ _CODED: LRUCache[tuple[str, tuple[str, ...]], tuple[Scenario | None, Scenario]] 
 
 
 def quantile(prior: ParameterPrior, u: Floats) -> Floats:
-    """The quantile function of a prior: values at probabilities u, in the shape of u.
-
-    Raises ValueError for a family that has none of its own (`ladder`, `multiple`)."""
+    """Values of a prior at probabilities u. Raises ValueError for `ladder` and `multiple`, which have none."""
     from scipy.special import betaincinv, ndtri
 
     of = prior.numbers
-    if prior.family == "normal":
-        return np.asarray(of["mean"] + of["sd"] * ndtri(u))
-    if prior.family == "log-normal":
-        away = of["median"] - of.get("lower", 0.0)
-        return np.asarray(of.get("lower", 0.0) + away * np.exp(of["sd"] * np.sign(away) * ndtri(u)))
-    if prior.family == "half-normal":
-        if "upper" in of:
-            return np.asarray(of["upper"] - of["sd"] * ndtri(1.0 - u / 2.0))
-        return np.asarray(of.get("lower", 0.0) + of["sd"] * ndtri((1.0 + u) / 2.0))
-    if prior.family == "coding":
-        edges = np.cumsum(list(of.values()))
-        return np.asarray(np.searchsorted(edges, 1.0 - u, side="right") % (len(edges) + 1), dtype=np.float64)
-    if prior.family == "beta":
-        mean, variance = of["mean"], of["sd"] ** 2
-        size = mean * (1.0 - mean) / variance - 1.0
-        return np.asarray(betaincinv(mean * size, (1.0 - mean) * size, u))
-    raise ValueError(f"a prior of the family {prior.family} has no quantiles of its own")
+    lower = of.get("lower", 0.0)
+    match prior.family:
+        case "normal":
+            found = of["mean"] + of["sd"] * ndtri(u)
+        case "log-normal":
+            away = of["median"] - lower
+            found = lower + away * np.exp(of["sd"] * np.sign(away) * ndtri(u))
+        case "half-normal" if "upper" in of:
+            found = of["upper"] - of["sd"] * ndtri(1.0 - u / 2.0)
+        case "half-normal":
+            found = lower + of["sd"] * ndtri((1.0 + u) / 2.0)
+        case "coding":
+            edges = np.cumsum(list(of.values()))
+            found = np.searchsorted(edges, 1.0 - u, side="right") % (len(edges) + 1)
+        case "beta":
+            mean, size = of["mean"], of["mean"] * (1.0 - of["mean"]) / of["sd"] ** 2 - 1.0
+            found = betaincinv(mean * size, (1.0 - mean) * size, u)
+        case _:
+            raise ValueError(f"a prior of the family {prior.family} has no quantiles of its own")
+    return np.asarray(found, dtype=np.float64)
 
 
 def uniforms(path: str, count: int, seed: int) -> Floats:
@@ -164,8 +158,7 @@ def normals(name: str, count: int, seed: int) -> Floats:
 def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
     """Prior by key path of all that is drawn independently for a scenario, sorted.
 
-    Of acts on the ladder these are the factors that they have in common (`priors.*`), one for each step
-    (`priors.alignment_steps.visit`) included."""
+    Acts on the ladder have common factors (`priors.*`), and each step its own (`priors.alignment_steps.visit`)."""
     told, used = priors(), _default_values()
     found = {path: prior for path, prior in told.items() if path in used and _is_default(scenario, path, used[path])}
     for path in [path for path in found if path.endswith(".intercept") and path in scenario.calibration.names]:
@@ -177,11 +170,9 @@ def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
     for path in common - fixed:
         _, kind, field = path.split(".")
         if field in LADDERS:
-            out[f"priors.{field}_scale"] = told[f"priors.{field}_scale"]
             out[f"priors.{field}_steps.{kind}"] = told[f"priors.{field}_steps"]
-        else:
-            name = factor_of(kind, field)
-            out[name] = told[name]
+        name = f"priors.{field}_scale" if field in LADDERS else factor_of(kind, field)
+        out[name] = told[name]
     return dict(sorted({**out, **_of_the_scenario(scenario, told)}.items()))
 
 
@@ -198,9 +189,8 @@ def with_its_company(paths: Iterable[str]) -> set[str]:
 
 def factor_of(kind: str, field: str) -> str:
     """The factor that a half-life has in common with acts of its sort, and a rate of opportunities with all types."""
-    return (
-        f"priors.half_life_{'symbolic' if kind in SYMBOLIC else 'material'}" if field != "ceiling" else "priors.ceiling"
-    )
+    sort = "symbolic" if kind in SYMBOLIC else "material"
+    return "priors.ceiling" if field == "ceiling" else f"priors.half_life_{sort}"
 
 
 def _default_values() -> dict[str, float]:
@@ -234,11 +224,9 @@ def _of_the_scenario(scenario: Scenario, told: Mapping[str, ParameterPrior]) -> 
     if scenario.targets_alternatives:
         shares = {one.id: one.weight for one in scenario.targets_alternatives}
         out[CODING] = ParameterPrior("coding", shares, "weights of `targets_alternatives`")
-    level = level_of(scenario)
-    if level is not None:
-        sd = told["priors.base_rate"].numbers["sd"]
-        source = told["priors.base_rate"].source
-        out["base_rate"] = ParameterPrior("log-normal", {"median": level, "sd": sd}, source)
+    if (level := level_of(scenario)) is not None:
+        prior = told["priors.base_rate"]
+        out["base_rate"] = ParameterPrior("log-normal", {"median": level, "sd": prior.numbers["sd"]}, prior.source)
     return out
 
 
@@ -259,9 +247,7 @@ def level_of(scenario: Scenario) -> float | None:
 
 
 def from_factors(scenario: Scenario, factors: Mapping[str, Floats]) -> dict[str, Floats]:
-    """(D,) values by key path from what was drawn independently: the ladder is put together.
-
-    Raises KeyError where a factor is missing."""
+    """(D,) values by key path from what was drawn independently: the ladder is put together. Raises KeyError."""
     used = _default_values()
     out = {path: values for path, values in factors.items() if not path.startswith("priors.")}
     for field in LADDERS:
@@ -269,11 +255,8 @@ def from_factors(scenario: Scenario, factors: Mapping[str, Floats]) -> dict[str,
         kinds = [kind for kind in SIGNAL_ORDER if f"{name}steps.{kind}" in factors]
         if not kinds:
             continue
-        weights = [0.0, *(used[f"event_kinds.{kind}.{field}"] for kind in kinds)]
-        steps = [
-            (above - below) * factors[f"{name}steps.{kind}"]
-            for kind, (below, above) in zip(kinds, pairwise(weights), strict=True)
-        ]
+        weights = [used[f"event_kinds.{kind}.{field}"] for kind in kinds]
+        steps = np.diff(weights, prepend=0.0)[:, None] * [factors[f"{name}steps.{kind}"] for kind in kinds]
         heights = np.cumsum(steps, axis=0)
         most = limits(f"event_kinds.{kinds[-1]}.{field}")[1]
         scale = np.minimum(factors[f"{name}scale"], most / heights[-1])  # the whole ladder stays below the bound
@@ -306,17 +289,7 @@ def limits(path: str) -> tuple[float, float]:
 def prior_draws(scenario: Scenario, count: int = COUNT, seed: int = SEED) -> Draws:
     """Joint draws from the priors of all parameters that the scenario has.
 
-    Parameters
-    ----------
-    scenario : Scenario
-    count : int
-        Draws, the first of a longer list being those of a shorter.
-    seed : int
-
-    Returns
-    -------
-    Draws
-        The same for the same arguments; a column depends on seed and key path alone.
+    A column depends on seed and key path alone, and the first draws of more are those of fewer.
 
     Examples
     --------
@@ -339,7 +312,7 @@ def as_draws(columns: Mapping[str, Floats], source: str, told: Container[str] | 
     digits = [DIGITS - one for one in fewer]
     values = np.stack([rounded(columns[path], keep) for path, keep in zip(paths, digits, strict=True)], axis=1)
     bare = Draws(paths, values, source, "")
-    return Draws(paths, values, source, hashlib.sha256(draws_text(bare).encode("ascii")).hexdigest())
+    return replace(bare, sha256=hashlib.sha256(draws_text(bare).encode("ascii")).hexdigest())
 
 
 def rounded(values: Floats, digits: int = DIGITS) -> Floats:
@@ -376,28 +349,27 @@ def posterior_draws(scenario: Scenario) -> Draws:
     2000
     """
     named, again = scenario.posterior, f"write it again: balance-sim posterior {scenario.name}"
+    here, file = Mark(scenario.name, 1, 1), Mark(named.file, 1, 1)
     if not named.draws:
         why = "the scenario names no posterior"
         hint = f"write one: balance-sim posterior {scenario.name}; then name it by `posterior:`"
-        raise refused(Mark(scenario.name, 1, 1), "posterior", "E107", why, hint)
+        raise refused(here, "posterior", "E107", why, hint)
     written = scenario.written if isinstance(scenario.written, Scenario) else None
     if written is not None and posterior_digest(written) != named.scenario_sha256:
-        raise refused(
-            Mark(named.file, 1, 1), "scenario_sha256", "E505", "drawn for another form of this scenario", again
-        )
+        raise refused(file, "scenario_sha256", "E505", "drawn for another form of this scenario", again)
     if priors_digest() != named.priors_sha256:
-        raise refused(Mark(named.file, 1, 1), "priors_sha256", "E505", "drawn from other priors, or other fits", again)
+        raise refused(file, "priors_sha256", "E505", "drawn from other priors, or other fits", again)
     if named.table:
-        drawn = _read(base64.b64decode(named.table), named.sha256, named.draws, again)
-        return drawn.without(_changed(scenario, written, drawn.paths))
-    if not scenario._folder:
+        drawn = _read(base64.b64decode(named.table), named.sha256, Mark(named.draws, 1, 1), again)
+    elif scenario._folder:
+        drawn = read_draws(Path(scenario._folder) / named.draws, named.sha256, again)
+    else:
         why = "the table of draws is not at hand: the scenario was not read from a folder"
-        raise refused(Mark(scenario.name, 1, 1), "posterior", "E001", why, "load the scenario from its file")
-    drawn = read_draws(Path(scenario._folder) / named.draws, named.sha256, again)
-    return drawn.without(_changed(scenario, written, drawn.paths))
+        raise refused(here, "posterior", "E001", why, "load the scenario from its file")
+    return drawn.without(_changed(scenario, written or scenario, drawn.paths))
 
 
-def _changed(scenario: Scenario, written: Scenario | None, paths: tuple[str, ...]) -> set[str]:
+def _changed(scenario: Scenario, written: Scenario, paths: tuple[str, ...]) -> set[str]:
     """Parameters that the scenario has no more, or that have another value than in the file as written."""
 
     def value(of: Scenario, path: str) -> object:
@@ -410,32 +382,31 @@ def _changed(scenario: Scenario, written: Scenario | None, paths: tuple[str, ...
     changed = {
         path
         for path in paths
-        if value(scenario, path) != (value(written, path) if written is not None else value(scenario, path))
+        if value(scenario, path) != value(written, path)
         or (path != "base_rate" and value(scenario, path) == "none")
-        or (path == CODING and written is not None and value(scenario, aimed) != value(written, aimed))
+        or (path == CODING and value(scenario, aimed) != value(written, aimed))
     }
     return with_its_company(changed)
 
 
 def read_draws(path: Path, sha256: str, again: str) -> Draws:
     """A table of draws, held to the sha256 of its text. Raises ScenarioError, with `again` as the next step."""
-    named = shown(os.fspath(path), 200)
+    named = Mark(shown(os.fspath(path), 200), 1, 1)
     try:
         data = regular_bytes(path, LARGEST_DRAWS)
     except FileNotFoundError:
-        raise refused(Mark(named, 1, 1), "", "E001", "the table of draws is not there", again) from None
+        raise refused(named, "", "E001", "the table of draws is not there", again) from None
     except OSError as error:
-        raise refused(Mark(named, 1, 1), "", "E003", f"cannot be read: {error}", again) from None
+        raise refused(named, "", "E003", f"cannot be read: {error}", again) from None
     return _read(data, sha256, named, again)
 
 
-def _read(data: bytes, sha256: str, named: str, again: str) -> Draws:
+def _read(data: bytes, sha256: str, named: Mark, again: str) -> Draws:
     try:
         text = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        raise refused(Mark(named, 1, 1), "", "E003", f"cannot be read as a gzipped table: {error}", again) from None
+        raise refused(named, "", "E003", f"cannot be read as a gzipped table: {error}", again) from None
     if hashlib.sha256(text).hexdigest() != sha256:
-        raise refused(Mark(named, 1, 1), "", "E503", "not the table of the head's sha256", again)
-    rows = [line.split(",") for line in text.decode("ascii").splitlines()]
-    values = np.array([row[1:] for row in rows], dtype=np.float64)
-    return Draws(tuple(row[0] for row in rows), np.ascontiguousarray(values.T), "posterior", sha256)
+        raise refused(named, "", "E503", "not the table of the head's sha256", again)
+    paths, *rows = zip(*(line.split(",") for line in text.decode("ascii").splitlines()), strict=True)
+    return Draws(paths, np.array(rows, dtype=np.float64), "posterior", sha256)

@@ -1,36 +1,29 @@
 """What a game's players are paid by: outcomes of states of their own, read off every replication and arm.
 
 A player is a set of states. Agreements against it are new security agreements between two other states that both fear
-it (one is threatened, the other threatened or wary, and neither is aligned with it: the rule of counter-balancing
-agreements, with the player in the participants' place). Who that is, is fixed once in the control arm at the start, so
-that no strategy moves agreements between classes. Agreements are counted, and filtered, within the report's longest
-window; what states feel is taken at its end.
-"""
+it (one is threatened, the other threatened or wary, and neither is aligned with it), as fixed once in the control arm
+at the start: no strategy moves agreements between classes. They are counted, and filtered, within the report's longest
+window; what states feel is taken at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import standing, step_before
-from balance_sim.model.core import World
+from balance_sim.model.core import Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.state import AgreementRows, BlockState
-from balance_sim.replications.expected import Estimator, Expected
+from balance_sim.model.state import AgreementRows
+from balance_sim.replications.expected import Estimator
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
 from balance_sim.replications.scene import StateMetrics
-from balance_sim.replications.spans import WillingnessOverTime, course, in_spans
+from balance_sim.replications.spans import course, in_spans
 from balance_sim.scenario.fingerprint import LISTS
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -45,9 +38,7 @@ class Player:
 
 @dataclass(frozen=True)
 class PlayerOutcome:
-    """One number a replication and arm: a measure of a player, toward `members` if it is of that kind.
-
-    measure: a key of MEASURES_OF_PLAYERS; of: the name under which the file gives the members, or nothing."""
+    """A measure of MEASURES_OF_PLAYERS of a player, toward `members`, named `of`, if it is of that kind."""
 
     measure: str
     player: str
@@ -72,7 +63,7 @@ class Cast:
 
 @dataclass(frozen=True)
 class PlayerSides:
-    """(n,) each: the player's own states, the members that an outcome names, who is threatened, and who is wary too."""
+    """(n,) each: the player's own states, members that an outcome names, who is threatened, and who is wary too."""
 
     own: Bools
     members: Bools
@@ -100,23 +91,6 @@ def _against(world: World, of: PlayerSides) -> Bools:
     first, second = world.first, world.second
     both = ~of.own[first] & ~of.own[second] & of.fearful[first] & of.fearful[second]
     return np.asarray(both & (of.threatened[first] | of.threatened[second]))
-
-
-def _with(world: World, of: PlayerSides) -> Bools:
-    return np.asarray(of.own[world.first] != of.own[world.second])
-
-
-def _among(world: World, of: PlayerSides) -> Bools:
-    return np.asarray(of.members[world.first] & of.members[world.second])
-
-
-def _insecurity(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
-    """Walt 1987: threat over threat and defence."""
-    return np.asarray(scene.view.insecurity[:, own].mean(axis=1))
-
-
-def _effort(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
-    return np.asarray(scene.state.effort[:, own].mean(axis=1))
 
 
 def _relations(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
@@ -147,11 +121,14 @@ def _credibility(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
 
 
 MEASURES_OF_PLAYERS: Mapping[str, MeasureOfPlayer] = {
-    "insecurity": MeasureOfPlayer(read=_insecurity),
-    "effort": MeasureOfPlayer(read=_effort),
+    # Walt 1987: threat over threat and defence.
+    "insecurity": MeasureOfPlayer(read=lambda scene, own, _: scene.view.insecurity[:, own].mean(axis=1)),
+    "effort": MeasureOfPlayer(read=lambda scene, own, _: scene.state.effort[:, own].mean(axis=1)),
     "agreements_against": MeasureOfPlayer(dyads=_against),
-    "agreements_with": MeasureOfPlayer(dyads=_with),
-    "agreements_among": MeasureOfPlayer("members", dyads=_among),
+    "agreements_with": MeasureOfPlayer(dyads=lambda world, of: of.own[world.first] != of.own[world.second]),
+    "agreements_among": MeasureOfPlayer(
+        "members", dyads=lambda world, of: of.members[world.first] & of.members[world.second]
+    ),
     "relations": MeasureOfPlayer("members", read=_relations),
     "influence": MeasureOfPlayer("members", read=_influence),
     "dependence": MeasureOfPlayer(read=_dependence),
@@ -172,17 +149,13 @@ class PlayerMeasures:
         self._reads: list[tuple[PlayerOutcome, Read, Ints, Ints]] = []
         for one in cast.outcomes:
             side, measure = sides[one.player], MEASURES_OF_PLAYERS[one.measure]
-            own, members = (
-                np.array([at[code] for code in codes], dtype=np.int64) for codes in (side.states, one.members)
-            )
             if measure.read is not None:
+                own, members = (np.array([at[c] for c in codes], np.int64) for codes in (side.states, one.members))
                 self._reads.append((one, measure.read, own, members))
             if measure.dyads is not None:
-                fearful = (*side.threatened, *side.wary)
-                of = PlayerSides(
-                    *(np.isin(world.codes, some) for some in (side.states, one.members, side.threatened, fearful))
-                )
-                self._dyads[one.outcome(self.longest).name] = measure.dyads(world, of)
+                of = (side.states, one.members, side.threatened, (*side.threatened, *side.wary))
+                whose = PlayerSides(*(np.isin(world.codes, some) for some in of))
+                self._dyads[one.outcome(self.longest).name] = measure.dyads(world, whose)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -214,23 +187,20 @@ class PlayerMeasures:
 
     def expected(self, estimator: Estimator, world: World) -> dict[str, float]:
         """Every outcome of one arm by the expected estimator: no random numbers, and the network as at the start."""
-        spans = in_spans(world, estimator.edges)
+        spans, out = in_spans(world, estimator.edges), {}
         found = course(spans, estimator.baseline, self.counted if len(self.counted) else np.arange(1))
-        out = dict(self._expected_agreements(estimator, found)) if len(self.counted) else {}
+        if len(self.counted):
+            signed = estimator.gives.signed(found, estimator.gives.idle(found), estimator.windows)
+            of_dyad = np.zeros(len(self.worlds.reference.first))
+            of_dyad[self.counted] = signed.by_dyad(self.longest)
+            out = {name: float(of_dyad[rows].sum()) for name, rows in self._dyads.items()}
         if self._reads:
-            last = min(
-                int(np.searchsorted(spans.grid, world.focal_day + self.longest, side="right")) - 1, spans.steps - 1
-            )
-            state: BlockState = found.states[last]
+            at_end = int(np.searchsorted(spans.grid, world.focal_day + self.longest, side="right")) - 1
+            last = min(at_end, spans.steps - 1)
+            state = found.states[last]
             scene = StateMetrics(spans, estimator.baseline, state, perceive(spans, state, last))
             out |= {outcome.name: float(of[0]) for outcome, of in self.seen(scene).items()}
         return out
-
-    def _expected_agreements(self, estimator: Estimator, found: WillingnessOverTime) -> Iterable[tuple[str, float]]:
-        signed: Expected = estimator.gives.signed(found, estimator.gives.idle(found), estimator.windows)
-        of_dyad = np.zeros(len(self.worlds.reference.first))
-        of_dyad[self.counted] = signed.by_dyad(self.longest)
-        return ((name, float(of_dyad[rows].sum())) for name, rows in self._dyads.items())
 
 
 def who_fears(worlds: Worlds, states: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,13 +1,11 @@
 """What is recorded of the states themselves in a replication: relations, credibility, influence, stances, by window.
 
-A `Recorder` looks at the engine's view at a few dates, the ends of the report's windows, and keeps a number a
-replication. It changes nothing. Windows count from the day of the event; a window that the scenario's end cuts off is
-missing. Columns are rounded to 12 decimals, so that they do not depend on how replications are cut into blocks.
+A `Recorder` looks at the engine's view at the ends of the report's windows, counted from the day of the event, and
+keeps a number a replication, rounded so that it does not depend on how replications are cut into blocks.
 
 `Frozen` tells what an event moves in beliefs with the network as at the start, no provocations and no random numbers:
-the control arm's world in three spans (before the event, the report's shortest window, and the step in which that
-window ends), with the event and without. So the event can be set beside many placebos and many draws of the parameters.
-"""
+the control arm's world in three spans (before the event, the shortest window, the step in which that window ends), with
+the event and without. So the event can be set beside many placebos and many draws of the parameters."""
 
 from __future__ import annotations
 
@@ -16,12 +14,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import responses
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import classes_of
-from balance_sim.model.core import DIRECTIONS, World
+from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints, World
 from balance_sim.model.engine import Observer
 from balance_sim.model.news import attention_to
 from balance_sim.model.perception import View
@@ -41,10 +38,6 @@ from balance_sim.replications.spans import Together, at_start, in_spans, with_ev
 from balance_sim.replications.tables import DECIMALS
 from balance_sim.scenario.schema import Event, Scenario
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
 
 class Recorder:
     """Looks at replications of several arms for the event's cast. `observer(arm)` goes into `simulate`."""
@@ -54,20 +47,13 @@ class Recorder:
         self.windows = sorted(worlds.scenario.report.windows)
         self._found: dict[str, dict[str, Floats]] = {}
         self._held: dict[str, tuple[Floats, Floats]] = {}  # longest window, (R, n): effort, deepest tie
-        self._due: dict[int, list[int]] = {}
-        for window in self.windows:
-            if (step := self.step_of(window)) is not None:
-                self._due.setdefault(step, []).append(window)
-
-    def step_of(self, window: int) -> int | None:
-        """The step in which a window ends; None where the scenario ends before."""
-        return step_at(self.worlds.reference.grid, self.cast.day, window)
+        self._ends = {window: step_at(worlds.reference.grid, cast.day, window) for window in self.windows}
 
     def observer(self, arm: str) -> Observer:
         """What looks on while an arm is simulated."""
 
         def look(world: World, state: BlockState, view: View) -> None:
-            if due := self._due.get(view.step):
+            if due := [window for window, step in self._ends.items() if step == view.step]:
                 scene = StateMetrics(world, self.worlds.baseline, state, view)
                 for window in due:
                     self._look(arm, window, scene)
@@ -92,19 +78,17 @@ class Recorder:
         """All that was seen in an arm, and the stances and the coalition that its agreements tell of."""
         cast, world, longest = self.cast, self.worlds.reference, self.windows[-1]
         out = dict(self._found.get(arm, {}))
-        for window in self.windows:
-            if self.step_of(window) is not None:
-                counter = signers(world, cast, made, runs, window, "counter")
-                inside = np.isin(np.arange(world.n), cast.participants)
-                out[Outcome("coalition", "", window).name] = coalition(counter, world.capability, inside)
+        inside = np.isin(np.arange(world.n), cast.participants)
+        for window in (window for window, step in self._ends.items() if step is not None):
+            counter = signers(world, cast, made, runs, window, "counter")
+            out[Outcome("coalition", "", window).name] = coalition(counter, world.capability, inside)
         if arm in self._held:
             effort, tie = self._held[arm]
             stance = stances(world, cast, made, effort, tie, longest)
             for index, word in enumerate(responses.STANCES):
                 for group, who in cast.groups.items():
                     of = word if group == "outside" else f"{word}_{group}"
-                    number = (stance[:, who] == index).sum(axis=1).astype(float)
-                    out[Outcome("states", of, longest).name] = number
+                    out[Outcome("states", of, longest).name] = (stance[:, who] == index).sum(axis=1).astype(float)
         return out | (self.players.counts(made, runs) if self.players is not None else {})
 
 
@@ -257,11 +241,6 @@ def association(shift: Shift) -> float:
     return drawn / (drawn + own) if drawn + own else float("nan")
 
 
-def rivalry(shift: Shift) -> float:
-    """M13: change of the host's influence over the junior principal less the third's."""
-    return shift.of("influence", "host_junior") - shift.of("influence", "third_junior")
-
-
 def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
     """The measures of mechanisms that are read off the states, by id. NaN where a cast does not have what they need."""
     apart = audiences_apart(worlds, focal_roles(worlds))
@@ -281,6 +260,6 @@ def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
         "M9": lambda shift: shift.of("room", "host"),
         "M10": lambda shift: shift.of("insecurity_host"),
         "M12": association,
-        "M13": rivalry,
+        "M13": lambda shift: shift.of("influence", "host_junior") - shift.of("influence", "third_junior"),
         "M14": lambda shift: shift.of("neutrality_gap", "host"),
     }

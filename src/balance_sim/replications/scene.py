@@ -1,8 +1,4 @@
-"""Who plays which part in an event, and what can be read off the states at one moment of some replications.
-
-Roles: participants, host, the threatened, groups that are told apart. Metrics: relations, credibility, influence, room
-to act; only what is asked for is worked out.
-"""
+"""Who plays which part in an event, and what can be read off the states at one moment of some replications."""
 
 from __future__ import annotations
 
@@ -12,13 +8,12 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import responses, threat
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import alignment_with
 from balance_sim.model.classes import sorted_into
-from balance_sim.model.core import Baseline, World
+from balance_sim.model.core import Baseline, Bools, Floats, Ints, World
 from balance_sim.model.news import members
 from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
@@ -27,10 +22,6 @@ from balance_sim.model.thinning import openness_at, opportunity_rate
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.scenario.fingerprint import Classes
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -55,9 +46,7 @@ class EventRoles:
 
 
 def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
-    """The cast that a class table gives in these worlds.
-
-    Which groups, audiences and positions are told apart is the scenario's own; who is in them is the table's."""
+    """The cast that a class table gives in these worlds; groups, audiences and positions are the scenario's."""
     world, scenario = worlds.reference, worlds.scenario
     roster = {code: i for i, code in enumerate(world.codes)}
     threatened, direction = sorted_into(world, classes)
@@ -68,11 +57,10 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
     participants = tuple(at(classes.participants))
     host, junior, third = (roster.get(code or "") for code in (classes.host, classes.junior, classes.third))
     fighting = {(roster[a], roster[b]) for a, b in classes.wars if a in roster and b in roster}
-    groups = {
-        name: np.array([i for i in at(group_members(worlds, classes, name)) if i not in participants])
-        for name in scenario.report.groups
-    }
-    groups["outside"] = np.array([i for i in range(world.n) if i not in participants])
+    positions = sorted((pair.split("-"), position) for pair, position in scenario.report.positions.items())
+    members = {name: at(group_members(worlds, classes, name)) for name in scenario.report.groups}
+    members["outside"] = [*range(world.n)]
+    groups = {name: np.array([i for i in who if i not in participants]) for name, who in members.items()}
     return EventRoles(
         day=day,
         participants=participants,
@@ -84,11 +72,7 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
         wars=tuple(sorted(pair for pair in fighting if host not in pair)),
         war_parties=tuple(i for i in participants if i != host and any(i in pair for pair in fighting)),
         declared=tuple(
-            (roster[a], roster[b], position)
-            for (a, b), position in sorted(
-                (pair.split("-"), position) for pair, position in scenario.report.positions.items()
-            )
-            if roster[a] != host and roster[b] != host
+            (roster[a], roster[b], position) for (a, b), position in positions if host not in (roster[a], roster[b])
         ),
         groups={name: who for name, who in groups.items() if len(who)},
         audiences={
@@ -118,16 +102,14 @@ def focal_roles(worlds: Worlds) -> EventRoles:
 
 
 def kept[Told](work_out: Callable[..., Told]) -> Callable[..., Told]:
-    """A measure of a scene that is worked out once for each of its arguments: casts have hosts and rivals in common.
-    What it gives is shared: nobody may change it."""
+    """A measure of a scene that is worked out once for each of its arguments, and shared: nobody may change it."""
 
     @wraps(work_out)
-    def found(scene: StateMetrics, *of: Any) -> Told:
+    def found(scene: StateMetrics, *of: Any) -> Any:
         key = work_out, *of
         if key not in scene.known:
             scene.known[key] = work_out(scene, *of)
-        told: Told = scene.known[key]
-        return told
+        return scene.known[key]
 
     return found
 
@@ -186,14 +168,9 @@ class StateMetrics:
     @kept
     def credibility(self, a: int, b: int) -> Floats:
         """(R, n) of each state as a mediator between a and b."""
-        against, reach = 1.0 - self.view.unopposed, self.world.reach
-        return responses.credibility(
-            against[:, a],
-            against[:, b],
-            self.relation_of(a),
-            self.relation_of(b),
-            np.minimum(reach[a], reach[b]),
-        )
+        against = 1.0 - self.view.unopposed
+        reach = np.minimum(self.world.reach[a], self.world.reach[b])
+        return responses.credibility(against[:, a], against[:, b], self.relation_of(a), self.relation_of(b), reach)
 
     def support(self, k: int) -> Floats:
         """(R, n) s_kj: what each j can bring to k's side."""
@@ -213,12 +190,10 @@ class StateMetrics:
 
     def neutrality_gap(self, host: int, declared: tuple[tuple[int, int, float], ...]) -> Floats:
         """(R,) mean distance of the host's perceived position between two states from the one it declares."""
-        gaps = [
-            responses.neutrality_gap(
-                responses.position(self.relation_of(a)[:, host], self.relation_of(b)[:, host]), position
-            )
-            for a, b, position in declared
-        ]
+        gaps = []
+        for a, b, position in declared:
+            perceived = responses.position(self.relation_of(a)[:, host], self.relation_of(b)[:, host])
+            gaps.append(responses.neutrality_gap(perceived, position))
         return np.asarray(np.mean(gaps, axis=0))
 
     @kept
@@ -240,9 +215,9 @@ class StateMetrics:
 
 def state_metrics(scene: StateMetrics, cast: EventRoles, *, apart: bool) -> dict[Outcome, Floats]:
     """What a scene holds of a cast, (R,) each, by outcome without the window. apart: with the parts of hostility."""
-    view, out = scene.view, {}
+    out = {}
     if cast.threatened.any():
-        out[Outcome("insecurity", "threatened")] = view.insecurity[:, cast.threatened].mean(axis=1)
+        out[Outcome("insecurity", "threatened")] = scene.view.insecurity[:, cast.threatened].mean(axis=1)
         out[Outcome("effort", "threatened")] = scene.state.effort[:, cast.threatened].mean(axis=1)
     pairs = [(i, j) for i in cast.participants for j in cast.participants if i < j]
     if pairs:
@@ -281,12 +256,9 @@ def metrics_of_host(scene: StateMetrics, cast: EventRoles, host: int, *, apart: 
         if len(others):
             out |= {Outcome(part, f"{name}_host"): of[:, others].mean(axis=1) for part, of in parts.items()}
     if cast.wars:
-        of_all = [scene.credibility(a, b) for a, b in cast.wars]
-        out[Outcome("credibility", "host")] = np.mean([one[:, host] for one in of_all], axis=0)
-        rivals = [
-            one[:, [m for m in range(scene.world.n) if m not in (a, b, host)]].mean(axis=1)
-            for one, (a, b) in zip(of_all, cast.wars, strict=True)
-        ]
+        of_all = {pair: scene.credibility(*pair) for pair in cast.wars}
+        out[Outcome("credibility", "host")] = np.mean([one[:, host] for one in of_all.values()], axis=0)
+        rivals = [np.delete(one, [*pair, host], axis=1).mean(axis=1) for pair, one in of_all.items()]
         out[Outcome("credibility", "rivals")] = np.mean(rivals, axis=0)
     if cast.junior is not None and cast.third is not None and cast.junior != cast.third:
         over_junior = scene.influence(cast.junior)

@@ -5,28 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, Baseline, World
+from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step, effort_after
 from balance_sim.model.network import begin_network
 from balance_sim.model.news import evidence
 from balance_sim.model.perception import View, announcements, perceive, view_of, weigh_steps
-from balance_sim.model.pipeline import by_state, initial_agreements, rates_at_start, usual_talks
+from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, Workspace
+from balance_sim.model.thinning import by_state, rates_at_start, usual_talks
 from balance_sim.model.threat import over
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.scenario.schema import Event, Scenario
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 SCARCE = "talks_budget"  # the term that reads talks under way
 SPANS = 20  # of the scenario's length, at least: dates at which beliefs are looked at
@@ -114,9 +112,8 @@ def course(
 ) -> WillingnessOverTime:
     """What the states of some dyads, or of all, want in each span.
 
-    world: in spans; start: what `at_start` gives for a world with the same record, left as it is. beside: the course,
-    of these dyads among others and from the same start, of the world that `with_event` made this one of: nothing is
-    worked out again that comes before the event."""
+    world: in spans; start: as `at_start` gives it for the same record. beside: the course, of these dyads among others
+    and from the same start, of the world that `with_event` made this one of: what comes before the event is its."""
     scarce = world.rules.weights[SCARCE] != 0
     if scarce and dyads is not None:
         return course(world, baseline, start=start).of(dyads)
@@ -173,10 +170,8 @@ def course(
             state.talks = _talks_after(world, baseline, state, wanted[:, 0], step)
         close_step(world, baseline, state, view)
     assert steady is not None  # there is a span at least
-    unchanging = steady.reshape(2, pairs, kinds)
-    return WillingnessOverTime(
-        world, dyads, np.concatenate(both), np.concatenate(gains), unchanging, tuple(states), together
-    )
+    of_both = np.concatenate(both), np.concatenate(gains), steady.reshape(2, pairs, kinds)
+    return WillingnessOverTime(world, dyads, *of_both, tuple(states), together)
 
 
 NO_STEP = np.zeros(1, dtype=np.int64)
@@ -191,8 +186,7 @@ def _each[Kind: np.generic](of: npt.NDArray[Kind], runs: Ints) -> npt.NDArray[Ki
 
 @dataclass(frozen=True)
 class Together:
-    """Several spans seen together, each as if it were a run: nothing that happens in one but effort, which follows
-    insecurity, changes the next.
+    """Several spans seen together, each as if it were a run: but for effort nothing in one changes the next.
 
     state: by span what terms read that are not steady; the rest of it is the start's."""
 
@@ -208,16 +202,10 @@ class Together:
         """begun: as the first span finds it. beside: the same of a world that tells the states other things, with as
         many spans at least. Raises InvalidNumber as these spans one by one would."""
         count, n = len(steps), world.n
-        state = replace(
-            begun,
-            runs=np.zeros(count, dtype=np.uint64),
-            workspace=Workspace.lay(count, len(world.audience_rows), n, few=count),
-            depth=np.repeat(begun.depth, count, axis=0),
-            experience=np.repeat(begun.experience, count, axis=0),
-            engaged=np.repeat(begun.engaged, count, axis=0),
-            active=np.repeat(begun.active, count, axis=0),
-            effort=np.repeat(begun.effort, count, axis=0),
-        )
+        lay = Workspace.lay(count, len(world.audience_rows), n, few=count)
+        carried = ("depth", "experience", "engaged", "active", "effort")
+        of_each: dict[str, Any] = {name: np.repeat(getattr(begun, name), count, axis=0) for name in carried}
+        state = replace(begun, runs=np.zeros(count, dtype=np.uint64), workspace=lay, **of_each)
         if beside is None or beside.steps[0] > steps[0]:
             middles = (world.grid[steps] + world.grid[steps + 1]) / 2
             announced, known = np.concatenate([announcements(world, begun, day) for day in middles]), None
@@ -231,7 +219,9 @@ class Together:
             insecurity = threat.insecurity(workspace.total[row], workspace.defence[row], s0)
             after = effort_after(world, baseline, state.effort[row], insecurity, step)
             if not all(np.isfinite(of).all() for of in (workspace.total[row], workspace.defence[row], after)):
-                _go_through(world, baseline, begun, steps)
+                one_by_one = replace(begun)
+                for each in steps.tolist():
+                    close_step(world, baseline, one_by_one, perceive(world, one_by_one, each))
             if row + 1 < count:
                 state.effort[row + 1] = after
         return Together(world, steps, state, view_of(world, state, steps, announced, reliable))
@@ -246,21 +236,13 @@ class Together:
 
     def states(self, begun: BlockState) -> list[BlockState]:
         """As each span finds them."""
-        return [
-            replace(begun, effort=self.state.effort[row : row + 1], day=self.world.grid[step])
-            for row, step in enumerate(self.steps)
-        ]
-
-
-def _go_through(world: World, baseline: Baseline, begun: BlockState, steps: Ints) -> None:
-    state = replace(begun)
-    for step in steps.tolist():
-        close_step(world, baseline, state, perceive(world, state, step))
+        of_each = zip(self.state.effort[:, None], self.world.grid[self.steps], strict=True)
+        return [replace(begun, effort=effort, day=day) for effort, day in of_each]
 
 
 def _talks_after(world: World, baseline: Baseline, state: BlockState, wanted: Floats, step: int) -> Floats:
-    """(1, n) expected talks under way at the end of a span: on the way from those at its beginning to the steady state
-    of the span's consent, as fast as talks end at the start's. wanted: (2, P, M)."""
+    """(1, n) expected talks under way at the end of a span, on the way to the steady state of the span's consent,
+    (2, P, M), as fast as talks end at the start's."""
     at_start = baseline.keen.reshape(-1, *wanted.swapaxes(0, 1).shape)[0]
     steady, usual = (usual_talks(world, keen) for keen in (wanted.swapaxes(0, 1), at_start))
     ends = over(by_state(world, rates_at_start(world, at_start).sum(axis=-1)), usual) / DAYS_PER_YEAR

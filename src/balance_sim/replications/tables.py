@@ -1,17 +1,15 @@
 """The tables of a block: outcomes by replication and arm, agreements, and sums of filtered numbers by dyad.
 
-Arrow columns are laid over NumPy arrays. `pyarrow.array` would do, but it imports pandas, which a worker has no use for
-and waits half a second for.
+Arrow columns are laid over NumPy arrays: `pyarrow.array` would import pandas, and a worker waits half a second for it.
 
-A dyad's number of new agreements within the longest window is filtered in every replication of every arm. Kept are
-sums, of the number, of its paired difference from the control arm, and of their squares, as whole multiples of a small
-quantum: sums of integers do not depend on their order, so neither blocks nor workers move a digit.
-"""
+Of a dyad's filtered number of new agreements within the longest window sums are kept, with its paired difference from
+the control arm and their squares, in whole quanta: neither blocks nor workers move a digit of sums of integers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,27 +18,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints, Keys
 from balance_sim.model.state import AgreementRows
-from balance_sim.replications.outcomes import FILTERED, is_new, type_of
+from balance_sim.replications.outcomes import FILTERED, is_new, outcome_named
 from balance_sim.stats.intervals import t_quantile
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 DECIMALS = 12
 """Of outcomes on a scale, in the tables of replications: further digits depend on how these were cut into blocks."""
 EPOCH = 719163  # ordinal of 1970-01-01, from which stored dates count
 UNSIGNED = -(2**30)  # stands for no date among days
-_TYPES = {
-    np.dtype(np.int64): pa.int64(),
-    np.dtype(np.float64): pa.float64(),
-    np.dtype(np.int32): pa.int32(),
-    np.dtype(np.int16): pa.int16(),
-}
 
 
 @dataclass(frozen=True)
@@ -54,19 +44,17 @@ class BlockTables:
 
 def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
     """Tables of several blocks as one; None for none."""
-    names = ("runs", "accords", "dyads")
-    return (
-        BlockTables(*(pa.concat_tables([getattr(part, name) for part in parts]) for name in names)) if parts else None
-    )
+    of = ([part.runs for part in parts], [part.accords for part in parts], [part.dyads for part in parts])
+    return BlockTables(*map(pa.concat_tables, of)) if parts else None
 
 
 # -- columns ----------------------------------------------------------------------------------------
 
 
 def numbers(values: npt.NDArray[Any]) -> pa.Array:
-    """A column of float64, int64, int32 or int16; NaN stays NaN."""
+    """A column of numbers; NaN stays NaN."""
     values = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(_TYPES[values.dtype], len(values), [None, pa.py_buffer(values)])
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 def words(index: npt.NDArray[np.integer[Any]], of: Sequence[str]) -> pa.DictionaryArray:
@@ -78,18 +66,20 @@ def words(index: npt.NDArray[np.integer[Any]], of: Sequence[str]) -> pa.Dictiona
     return pa.DictionaryArray.from_arrays(numbers(index.astype(np.int16)), dictionary)
 
 
+def coded(column: pa.ChunkedArray, code: Callable[[str], Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """What stands for each word of a dictionary column."""
+    whole = column.unify_dictionaries().combine_chunks()
+    return np.asarray(np.array([code(word) for word in whole.dictionary.to_pylist()], dtype)[whole.indices.to_numpy()])
+
+
 def column_words(table: pa.Table, name: str) -> npt.NDArray[np.object_]:
     """A dictionary column as an array of its words."""
-    whole = table[name].unify_dictionaries().combine_chunks()
-    return np.asarray(np.array(whole.dictionary.to_pylist(), dtype=object)[whole.indices.to_numpy()])
+    return coded(table[name], str, object)
 
 
 def positions(table: pa.Table, name: str, words: Sequence[str]) -> Ints:
-    """Position of each row's word among `words`."""
-    column = table[name].unify_dictionaries().combine_chunks()
-    place = {word: k for k, word in enumerate(words)}
-    of_word = np.array([place[word] for word in column.dictionary.to_pylist()], dtype=np.int64)
-    return np.asarray(of_word[column.indices.to_numpy()])
+    """Position of each row's word among `words`. Raises KeyError for one that is not among them."""
+    return coded(table[name], {word: k for k, word in enumerate(words)}.__getitem__, np.int64)
 
 
 def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa.Table:
@@ -101,18 +91,16 @@ def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa
 # -- rows -------------------------------------------------------------------------------------------
 
 
-def runs_table(
-    runs: npt.NDArray[np.uint64], arm: str, outcomes: Mapping[str, Floats], smooth: Mapping[str, Floats]
-) -> pa.Table:
+def runs_table(runs: Keys, arm: str, outcomes: Mapping[str, Floats], smooth: Mapping[str, Floats]) -> pa.Table:
     """One row a replication. smooth: filtered estimates, in columns of their own, rounded as the recorder's are."""
-    front = {"run": numbers(runs.astype(np.int32)), "arm": words(np.zeros(len(runs), int), (arm,))}
     for name in outcomes:
-        type_of(name)  # whoever makes an outcome declares what it is
-    drawn = {name: numbers(values) for name, values in outcomes.items()}
-    return pa.table(front | drawn | {FILTERED + name: numbers(np.round(of, DECIMALS)) for name, of in smooth.items()})
+        outcome_named(name)  # whoever makes an outcome declares what it is
+    columns = {**outcomes, **{FILTERED + name: np.round(of, DECIMALS) for name, of in smooth.items()}}
+    front = {"run": numbers(runs.astype(np.int32)), "arm": words(np.zeros(len(runs), int), (arm,))}
+    return pa.table(front | {name: numbers(values) for name, values in columns.items()})
 
 
-def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: npt.NDArray[np.uint64]) -> pa.Table:
+def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: Keys) -> pa.Table:
     """One row an agreement, sorted by run, dyad, kind and date. Whole days; null: not by the horizon."""
     world = worlds.arms[arm]
     a = made.take(np.lexsort((made.count, made.origin, made.opened, made.kind, made.pair, made.run)))
@@ -146,7 +134,7 @@ def days_to_signature(accords: pa.Table, focal_day: int) -> Ints:
     return np.asarray(signed - np.int64(focal_day))
 
 
-def new_rows(accords: pa.Table, focal_day: int, window: float = np.inf) -> npt.NDArray[np.bool_]:
+def new_rows(accords: pa.Table, focal_day: int, window: float = np.inf) -> Bools:
     """(K,) which rows of a table of agreements are new, and signed within a window after the focal date."""
     return is_new(positions(accords, "origin", ORIGINS), days_to_signature(accords, focal_day), window)
 
@@ -156,6 +144,7 @@ def new_rows(accords: pa.Table, focal_day: int, window: float = np.inf) -> npt.N
 SUM = 2.0**36  # quanta of a number
 COARSE, FINE = 2.0**20, 2.0**40  # quanta of a square, and of what is left of one
 SUMS = ("sum", "squares", "squares_rest", "effect", "effect_squares", "effect_squares_rest")
+NONE = [0] * len(SUMS)
 COLUMNS = ["a", "b", "arm", "mean", "error", "mean_control", "effect", "mcse", "lo", "hi", "z", "n"]
 
 
@@ -173,10 +162,9 @@ def quanta(values: Floats) -> tuple[Ints, Ints, Ints]:
 
 
 def dyad_table(by_arm: Mapping[str, Floats], control: str, codes: Sequence[str], first: Ints, second: Ints) -> pa.Table:
-    """Sums of one block: a row an arm and dyad, and a row an arm and state, with an empty second code.
+    """Sums of one block: a row an arm and dyad, or an arm and state, with an empty second code; no rows of zeros.
 
-    by_arm: (R, P) filtered numbers; first, second: (P,) the dyads' states as positions in `codes`. Rows that are zero
-    throughout are left out."""
+    by_arm: (R, P) filtered numbers; first, second: (P,) the dyads' states as positions in `codes`."""
     names = (*codes, "")
     a = np.concatenate([first, np.arange(len(codes))])
     b = np.concatenate([second, np.full(len(codes), len(codes))])
@@ -198,24 +186,20 @@ def dyad_table(by_arm: Mapping[str, Floats], control: str, codes: Sequence[str],
 
 def with_states(by_dyad: Floats, first: Ints, second: Ints, states: int) -> Floats:
     """(R, P + n): the dyads' numbers, then each state's, the sum over its dyads."""
-    of_state = np.zeros((len(by_dyad), states))
+    out = np.concatenate([by_dyad, np.zeros((len(by_dyad), states))], axis=1)
     for side in (first, second):
-        np.add.at(of_state.T, side, by_dyad.T)
-    return np.concatenate([by_dyad, of_state], axis=1)
+        np.add.at(out.T, by_dyad.shape[1] + side, by_dyad.T)
+    return out
 
 
-Key = tuple[str, str, str]  # arm, a, b
-
-
-def summed(tables: Iterable[pa.Table]) -> dict[Key, list[int]]:
-    """Whole sums by arm and dyad, or state, over tables of several blocks: lists in the order of SUMS."""
-    whole: dict[Key, list[int]] = {}
+def summed(tables: Iterable[pa.Table]) -> dict[tuple[str, str, str], list[int]]:
+    """Whole sums by arm, a and b, over tables of several blocks: lists in the order of SUMS."""
+    whole: dict[tuple[str, str, str], list[int]] = {}
     for table in tables:
         keys = zip(*(column_words(table, name).tolist() for name in ("arm", "a", "b")), strict=True)
         values = zip(*(table[name].to_pylist() for name in SUMS), strict=True)
         for key, sums in zip(keys, values, strict=True):
-            held = whole.get(key)
-            whole[key] = list(sums) if held is None else [a + b for a, b in zip(held, sums, strict=True)]
+            whole[key] = [*map(add, whole.get(key, NONE), sums)]
     return whole
 
 
@@ -229,11 +213,10 @@ def dyad_effects(tables: Iterable[tuple[pa.Table, int]], arms: Sequence[str]) ->
 
     kept = [*tables]
     whole, n = summed(table for table, _ in kept), sum(runs for _, runs in kept)
-    none = [0] * len(SUMS)
     rows = []
     for arm in arms:
         for a, b in sorted({key[1:] for key in whole}):
-            here, there = whole.get((arm, a, b), none), whole.get((arms[0], a, b), none)
+            here, there = whole.get((arm, a, b), NONE), whole.get((arms[0], a, b), NONE)
             level, effect = _mean_and_error(here[:3], n), _mean_and_error(here[3:], n)
             rows.append((a, b, arm, *level, there[0] / SUM / n, *effect, n))
     given = [name for name in COLUMNS if name not in ("lo", "hi", "z")]

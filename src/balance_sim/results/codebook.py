@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from balance_sim.replications.outcomes import FILTERED, Outcome, fixed_beforehand, known_outcome
+from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, known_outcome
 
 FILE = "codebook.csv"
 COLUMNS = ["outcome", "meaning", "unit", "type", "estimator", "window_days", "direction", "kind", "group", "fixed"]
@@ -23,9 +23,9 @@ def codebook(names: Iterable[str], meanings: Mapping[str, str] | None = None) ->
     Returns
     -------
     pandas.DataFrame
-        outcome; meaning; unit; type (`count`, `share`, `continuous`); estimator (`filtered` where `levels` and
-        `effects` are of the filtered estimate, else `count`); window_days, missing without one;
-        direction and kind of the agreements that are counted; group of states; fixed, whether no arm can change it
+        outcome; meaning; unit; type (`count`, `share`, `continuous`); estimator of `levels` and `effects` (`filtered`
+        or `count`); window_days; direction and kind of the agreements that are counted; group of states; fixed,
+        whether no arm can change it
 
     Examples
     --------
@@ -41,21 +41,16 @@ def codebook(names: Iterable[str], meanings: Mapping[str, str] | None = None) ->
 
 def _row(name: str, is_filtered: bool, meanings: Mapping[str, str]) -> dict[str, object]:  # noqa: FBT001
     row: dict[str, object] = {"outcome": name, "estimator": "filtered" if is_filtered else "count"}
-    found = known_outcome(name)
-    if found is None:  # of another version
+    if (found := known_outcome(name)) is None:  # of another version
         return row | dict.fromkeys(("meaning", "unit", "type", "direction", "kind", "group"), "") | {"fixed": False}
+    own = meanings.get(name.removeprefix("own_")) if found.measure == "own" else None
     return row | {
-        "meaning": _meaning(found, name, meanings),
-        "unit": found.unit,
-        "type": found.type.value,
+        "meaning": own or found.sentence,
+        "unit": found.declared.unit,
+        "type": found.declared.type.value,
         "window_days": found.window,
         "direction": found.direction or "",
         "kind": found.kind or "",
         "group": found.group or "",
         "fixed": fixed_beforehand(name),
     }
-
-
-def _meaning(outcome: Outcome, name: str, meanings: Mapping[str, str]) -> str:
-    own = meanings.get(name.removeprefix("own_"), "") if outcome.measure == "own" else ""
-    return own or outcome.sentence

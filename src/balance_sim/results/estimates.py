@@ -1,26 +1,24 @@
 """Levels and effects of one study, gathered block by block: means, spreads, quantiles, paired treatment effects.
 
-A level's spread does not shrink with more replications; its Monte Carlo standard error does. An effect is the mean over
-replications of (arm minus control arm) with common random numbers, so its error is that of the paired difference. Where
-a number of agreements has a filtered estimate (`filtered`), means and errors are of that, and quantiles and
-shares of runs are of the counts."""
+An effect is the mean over replications of (arm minus control arm) with common random numbers, so its error is that of
+the paired difference. Where a number of agreements has a filtered estimate, means and errors are of that, and quantiles
+and shares of runs are of the counts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from balance_sim.model.core import Floats, Ints
 from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.stats.intervals import Sample, Sides, paired_half_widths, student_half_width
-
-Floats = npt.NDArray[np.float64]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LEVELS = ["arm", "outcome", "estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse", "n"]
@@ -80,12 +78,11 @@ class Moments:
 class Counts(Moments):
     """How often each value came, beside its moments.
 
-    Counts and days have few distinct values and all is exact. An outcome on a continuous scale has as many as
-    runs: then mean and spread stay exact, and neighbouring values are merged, so that a quantile is off by less
-    than 1 / 1000 in rank."""
+    Of an outcome on a continuous scale, with as many values as runs, neighbouring values are merged, so that a quantile
+    is off by less than 1 / 1000 in rank; mean and spread stay exact."""
 
     values: Floats = field(default_factory=lambda: np.empty(0))
-    times: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    times: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def add(self, new: Floats) -> None:
         super().add(new)
@@ -93,14 +90,10 @@ class Counts(Moments):
         if not len(known):
             return
         found, times = np.unique(known, return_counts=True)
-        if not len(self.values):
-            self.values, self.times = found, times.astype(np.int64)
-            if len(found) > MOST_VALUES:
-                self._merge()
-            return
-        whole = np.concatenate([self.values, found])
-        self.values, place = np.unique(whole, return_inverse=True)
-        self.times = np.bincount(place, np.concatenate([self.times, times]), len(self.values)).astype(np.int64)
+        if len(self.values):
+            found, place = np.unique(np.concatenate([self.values, found]), return_inverse=True)
+            times = np.bincount(place, np.concatenate([self.times, times]), len(found)).astype(np.int64)
+        self.values, self.times = found, times.astype(np.int64)
         if len(self.values) > MOST_VALUES:
             self._merge()
 
@@ -125,14 +118,12 @@ class Counts(Moments):
     def around(self, spread: float) -> tuple[float, float]:
         """95 % interval of the mean of differences that were drawn, as `intervals.paired_interval` has it.
 
-        spread: of the outcome over both arms. Of merged neighbours each counts as differing; with so many values that
-        is one part in a hundred at most."""
-        sd, mean = self.sd(), self.mean()
+        spread: of the outcome over both arms. Of merged neighbours each counts as differing: one part in a hundred."""
         if self.missing or self.n < 2:
             return float("nan"), float("nan")
         sides = Sides.of(self.values - self._median(), self.times)
-        below, above = paired_half_widths(np.asarray(sd), self.n, sides, spread)
-        return mean - float(below), mean + float(above)
+        below, above = paired_half_widths(np.asarray(self.sd()), self.n, sides, spread)
+        return self.mean() - float(below), self.mean() + float(above)
 
     def spread_with(self, other: Counts) -> float:
         """Standard deviation of both together, as `intervals.spread_over`; NaN where a value is missing."""
@@ -216,19 +207,16 @@ class Differences:
         for name in (name for name in arm if name in control):
             self.alike = self.alike and np.array_equal(arm[name], control[name], equal_nan=True)
             outcome = name.removeprefix(FILTERED)
-            if only and outcome not in only:
-                continue
-            found = self.of.setdefault(outcome, PairedDifference())
-            if name == outcome:
-                found.add(arm[name], control[name])
-            else:
-                found.add_filtered(arm[name] - control[name])
+            if not only or outcome in only:
+                found = self.of.setdefault(outcome, PairedDifference())
+                if name == outcome:
+                    found.add(arm[name], control[name])
+                else:
+                    found.add_filtered(arm[name] - control[name])
 
 
 class Estimates:
-    """Levels by arm and paired effects by arm, of one study. only: the outcomes wanted; empty for all.
-
-    arms: the control arm first. steps: of outcomes that are shares, as `outcomes.least_jump` takes them."""
+    """Levels and paired effects by arm. only: the outcomes wanted; none: all. steps: as in `outcomes.least_jump`."""
 
     def __init__(self, arms: Sequence[str], only: Sequence[str] = (), steps: Mapping[str, float] | None = None) -> None:
         self.arms, self.only, self.steps = tuple(arms), tuple(only), steps
@@ -247,14 +235,13 @@ class Estimates:
 
     def add(self, runs: pa.Table) -> None:
         """One block of outcomes by run and arm."""
-        wanted = {*self.only, *(FILTERED + name for name in self.only)}
-        if self.only and not self.alike:
+        wanted = {*self.only, *(FILTERED + name for name in self.only)} if self.only else {*runs.column_names}
+        if not self.alike:
             runs = runs.select([name for name in runs.column_names if name in wanted | {"run", "arm"}])
         by_arm = columns_by_arm(runs, self.arms)
         for arm, columns in by_arm.items():
             del columns["run"]
-            gathered = {name: of for name, of in columns.items() if name in wanted or not self.only}
-            self.levels[arm].add(gathered)
+            self.levels[arm].add({name: of for name, of in columns.items() if name in wanted})
         for arm, effect in self.effects.items():
             effect.add(by_arm[arm], by_arm[self.arms[0]], self.only)
 
@@ -264,10 +251,8 @@ class Estimates:
         for arm, levels in self.levels.items():
             for name in self.outcomes:
                 c, of = levels.counts[name], levels.of(name)
-                names = (f"q{round(100 * q):02d}" for q in QUANTILES)
-                quantiles = dict(zip(names, c.quantiles(QUANTILES), strict=True))
-                row = {"arm": arm, "outcome": name, "estimator": "count" if of is c else "filtered"}
-                rows.append(row | {"mean": of.mean(), "sd": c.sd()} | quantiles | {"mcse": of.error(), "n": c.n})
+                estimator = "count" if of is c else "filtered"
+                rows.append((arm, name, estimator, of.mean(), c.sd(), *c.quantiles(QUANTILES), of.error(), c.n))
         return pd.DataFrame(rows, columns=LEVELS)
 
     def spread(self, arm: str, outcome: str) -> float:
@@ -289,10 +274,7 @@ class Estimates:
 
 
 def estimates_of(
-    tables: Iterable[pa.Table],
-    arms: Sequence[str],
-    only: Sequence[str] = (),
-    steps: Mapping[str, float] | None = None,
+    tables: Iterable[pa.Table], arms: Sequence[str], only: Sequence[str] = (), steps: Mapping[str, float] | None = None
 ) -> Estimates:
     """Estimates from tables of outcomes given in the order of runs."""
     out = Estimates(arms, only, steps)
@@ -327,9 +309,7 @@ def columns_by_arm(runs: pa.Table, arms: Sequence[str]) -> dict[str, dict[str, F
         parts[arm] = {
             name: part[name].to_numpy(zero_copy_only=False).astype(float) for name in part.column_names if name != "arm"
         }
-    common = parts[arms[0]]["run"]
-    for arm in arms[1:]:
-        common = np.intersect1d(common, parts[arm]["run"])
+    common = reduce(np.intersect1d, (columns["run"] for columns in parts.values()))
     for arm, columns in parts.items():
         if len(columns["run"]) != len(common):
             keep = np.isin(columns["run"], common)

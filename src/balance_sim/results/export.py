@@ -62,11 +62,7 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     schema = _schema(folder, first) if table == "runs" else first.schema
     rows = 0
     make_folder(out.parent)
-    with (
-        atomic_file(out) as partial,
-        open(partial, "wb") as file,
-        _writer(file, out.suffix, schema) as writer,
-    ):
+    with atomic_file(out) as partial, open(partial, "wb") as file, _writer(file, out.suffix, schema) as writer:
         for part in chain((first,), parts):
             whole = pa.concat_tables([schema.empty_table(), part], promote_options="default")
             writer.write_table(whole.select(schema.names).cast(schema))
@@ -76,13 +72,10 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
 
 def _schema(folder: Path, first: pa.Table) -> pa.Schema:
     """The columns of a study's rows: those of its first block, then those that only other points have."""
-    schema, seen = first.schema, set[int]()
-    store = Store(folder)
-    for shard in store.shards():
-        if shard.point in seen:
-            continue
-        seen.add(shard.point)
-        for name in store.columns(shard) or ():
+    schema, store = first.schema, Store(folder)
+    first_of = {shard.point: shard for shard in reversed(store.shards())}
+    for point in sorted(first_of):
+        for name in store.columns(first_of[point]) or ():
             if name not in schema.names:
                 schema = schema.append(pa.field(name, pa.float64()))
     return schema
@@ -104,10 +97,9 @@ def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
             yield _plain(pair[place])
         return
     sweep = open_sweep(folder)
-    points = [dict(sweep.table.points[number].values) for number in sweep.table.numbers()]
-    numeric = {path: all(_is_number(point.get(path)) for point in points) for path in sweep.paths}
-    for number in sweep.table.numbers():
-        values = dict(sweep.table.points[number].values)
+    points = {number: dict(sweep.table.points[number].values) for number in sweep.table.numbers()}
+    numeric = {path: all(_is_number(values.get(path)) for values in points.values()) for path in sweep.paths}
+    for number, values in points.items():
         for pair in sweep.blocks(number):
             yield _fronted(_plain(pair[place]), number, values, numeric)
 
@@ -155,22 +147,18 @@ def ema_frames(sweep: SweepResult) -> tuple[pd.DataFrame, dict[str, np.ndarray]]
         raise WrongRequest(f"{sweep.folder} holds no finished runs yet")
     names = list(dict.fromkeys(levels["outcome"]))
     means = levels.pivot(index=["point", "arm"], columns="outcome", values="mean")
-    experiments = means.index.to_frame(index=False)
-    values = {number: dict(sweep.table.points[number].values) for number in sweep.table.numbers()}
     rows = []
     for point, arm in means.index:
-        front = {
-            path: float(value) if _is_number(value) else factor_text(value) for path, value in values[point].items()
-        }
+        values = dict(sweep.table.points[point].values)
+        front = {path: float(value) if _is_number(value) else factor_text(value) for path, value in values.items()}
         rows.append(front | {"scenario": int(point), "policy": arm, "model": sweep.scenario.name})
-    experiments = pd.DataFrame(rows)
     outcomes = {name: means[name].to_numpy(float) for name in names}
     if len(effects):
         paired = effects.pivot(index=["point", "arm"], columns="outcome", values="mean").reindex(means.index)
         is_reference = means.index.get_level_values("arm") == sweep.reference
         for name in names:
             outcomes[f"effect_{name}"] = np.where(is_reference, 0.0, paired[name].to_numpy(float))
-    return experiments, {name: column for name, column in outcomes.items() if not np.isnan(column).any()}
+    return pd.DataFrame(rows), {name: column for name, column in outcomes.items() if not np.isnan(column).any()}
 
 
 def export_ema(folder: Path, out: Path) -> int:
@@ -178,25 +166,19 @@ def export_ema(folder: Path, out: Path) -> int:
     if not out.name.endswith(".tar.gz"):
         raise WrongRequest(f"{out}: the name must end in .tar.gz")
     experiments, outcomes = ema_frames(open_sweep(folder))
+    types = {name: column.dtype for name, column in experiments.items()}
     metadata = {
         "version": 0.1,
         "outcomes": [["ScalarOutcome", name, f"{name}.cls"] for name in outcomes],
-        "experiments": {
-            name: str(column.dtype) if column.dtype.kind in "if" else "object" for name, column in experiments.items()
-        },
+        "experiments": {name: str(of) if of.kind in "if" else "object" for name, of in types.items()},
     }
+    texts = {"experiments.csv": experiments.to_csv(index=False, lineterminator="\n")}
+    for name, values in outcomes.items():
+        texts[f"{name}.cls"] = pd.Series(values).to_csv(header=False, index=False, lineterminator="\n")
     make_folder(out.parent)
     with atomic_file(out) as partial, tarfile.open(partial, "w:gz") as archive:
-        _add(archive, "experiments.csv", experiments.to_csv(index=False, lineterminator="\n"))
-        for name, values in outcomes.items():
-            text = pd.Series(values).to_csv(header=False, index=False, lineterminator="\n")
-            _add(archive, f"{name}.cls", text)
-        _add(archive, "metadata.json", json.dumps(metadata))
+        for name, text in (texts | {"metadata.json": json.dumps(metadata)}).items():
+            info, content = tarfile.TarInfo(name), text.encode("utf-8")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
     return len(experiments)
-
-
-def _add(archive: tarfile.TarFile, name: str, text: str) -> None:
-    content = text.encode("utf-8")
-    info = tarfile.TarInfo(name)
-    info.size = len(content)
-    archive.addfile(info, io.BytesIO(content))

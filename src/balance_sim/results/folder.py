@@ -29,44 +29,21 @@ from balance_sim.scenario.files import EXHAUSTED
 from balance_sim.scenario.fingerprint import LISTS, content_digest
 from balance_sim.scenario.schema import Scenario
 
-OUR_FILES = (
-    "summary.json",
-    "game.json",
-    "failed.json",
-    "codebook.csv",
-    "levels.csv",
-    "effects.csv",
-    "dyads.csv",
-    "report.html",
-    "figures",
-)
+OUR_FILES = {"summary.json", "game.json", "failed.json", "report.html", "figures"}
+OUR_FILES |= {f"{table}.csv" for table in ("codebook", "levels", "effects", "dyads")}
 MOST_NAMED, WIDTH = 4, 78  # lines of differences in a refusal, and columns of each
 FIRST_NAMED = ("title", "study", "arms", "seed", "model", "draw_parameters", "parameters")
 
 
-def version() -> str:
-    """The installed version of balance-sim."""
-    return _installed("balance-sim")
-
-
-def _installed(name: str) -> str:
+def version(program: str = "balance-sim") -> str:
+    """The installed version of a program."""
     from importlib.metadata import version as installed
 
-    return installed(name)
-
-
-def failed_rows(outcome: TaskResult) -> list[dict[str, Any]]:
-    """A task's failed replications as plain data."""
-    return [
-        {"point": outcome.task.point, "run": one.run, "seed": one.seed, "traceback": one.traceback}
-        for one in outcome.failed
-    ]
+    return installed(program)
 
 
 def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
-    """Raise WrongRequest where a folder to write into holds other things than a study of ours.
-
-    A new one may be made, an empty one used, and one with a manifest, shards or one of the known files gone on with."""
+    """Raise WrongRequest where a folder to write into holds other things, and no study of ours or known file."""
     try:
         names = {path.name for path in folder.iterdir()}
     except OSError as error:  # none there, or not to be read: told of by the first write
@@ -75,9 +52,8 @@ def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
         return
     if {MANIFEST, *known} & names or any(Store(folder).every_shard(table) for table in TABLES):
         return
-    own = {LOCK, FAILED, *TABLES, *OUR_FILES}
-    strange = sorted(name for name in names - own if not name.endswith(".partial"))
-    if strange:
+    ours = {LOCK, FAILED, *TABLES, *OUR_FILES}
+    if strange := sorted(name for name in names - ours if not name.endswith(".partial")):
         raise WrongRequest(
             f"{shown(str(folder), 200)} holds other things than results ({listed(map(shown, strange), 3)}): "
             "give a new or an empty folder as --out"
@@ -110,7 +86,7 @@ class InMemory:
         return self._failed
 
     def keep(self, outcome: TaskResult) -> None:
-        self._failed += failed_rows(outcome)
+        self._failed += outcome.failed
         self._kept[outcome.task.block] = outcome.tables
 
     def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002 - it holds no others
@@ -118,20 +94,17 @@ class InMemory:
         yield from (one.runs for one in self.tables())
 
     def tables(self) -> tuple[BlockTables, ...]:
-        return tuple(found for block in self.done()[0] if (found := self._kept[block]) is not None)
+        return tuple(found for block in self.done()[0] if (found := self._kept[block]))
 
 
 class Folder:
-    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away and simulated again.
-
-    is_mended: code of the user's own may differ from that which the folder has, since it was repaired."""
+    """A results folder under its lock; damaged blocks are simulated again. is_mended: own code was repaired."""
 
     def __init__(self, folder: Path, manifest: Manifest, *, is_mended: bool = False) -> None:
         self.store = Store(folder)
         self.manifest = manifest
         self.is_mended = is_mended
         self.before: Manifest | None = None
-        self.repaired: list[Block] = []
         self._failed: dict[tuple[int, int], dict[str, Any]] = {}
         self._blocks_failed: set[tuple[int, int, int]] = set()
         self._columns: dict[int, list[str]] = {}  # outcomes of each point
@@ -141,9 +114,9 @@ class Folder:
         self.store.lock()
         try:
             self._agree()
-            self.repaired = self.store.repair()
+            self.store.repair()
             self._failed = {(row["point"], row["run"]): row for row in self.store.failed()}
-            self._blocks_failed = {shard.key for shard in self.store.shards("failed")}
+            self._blocks_failed = {shard.key for shard in self.store.shards(FAILED)}
         except BaseException:
             self.store.unlock()
             raise
@@ -205,7 +178,7 @@ class Folder:
 
     def keep(self, outcome: TaskResult) -> None:
         """Keep what came of a task: what failed first, so that no block counts as done without it."""
-        task, rows = outcome.task, failed_rows(outcome)
+        task, rows = outcome.task, [*outcome.failed]
         key = (task.point, task.block.first, task.block.stop)
         if rows or key in self._blocks_failed or self._failed:
             self.store.write_failed(task.point, task.block, rows)
@@ -217,9 +190,7 @@ class Folder:
             self.store.write(task.point, task.block, outcome.tables)
 
     def _refuse_other_columns(self, point: int, names: list[str]) -> None:
-        """Blocks with other outcomes than those that a point has are of another version: the two do not mix.
-
-        Points may differ: where nobody is threatened, say, there is no mean over the threatened."""
+        """Blocks of one point with other outcomes are of another version. Those of two points may differ."""
         if point not in self._columns:
             shard = self._found.get(point)
             self._columns[point] = (shard and self.store.columns(shard)) or names
@@ -242,13 +213,6 @@ def manifest_of(
     study: str, scenario: Scenario, arms: tuple[str, ...], seed: int, model: str | None, **more: Any
 ) -> Manifest:
     """What decides a study's results, and what it was made with. Without paths and dates."""
-    programs = {name: _installed(name) for name in ("pandas", "scipy")}
-    versions = {
-        "balance_sim": version(),
-        "numpy": np.__version__,
-        "pyarrow": pa.__version__,
-        "python": platform.python_version(),
-    }
     plain = {
         "manifest_version": MANIFEST_VERSION,
         "study": study,
@@ -260,21 +224,26 @@ def manifest_of(
         "runs": 0,
         "model": model,
         "draw_parameters": False,
-        "versions": dict(sorted((versions | programs).items())),
+        "versions": {
+            "balance_sim": version(),
+            "numpy": np.__version__,
+            "pandas": version("pandas"),
+            "pyarrow": pa.__version__,
+            "python": platform.python_version(),
+            "scipy": version("scipy"),
+        },
         "cpu": cpu_type(),
     }
     return Manifest.model_validate(plain | more)
 
 
 def inputs_of(scenario: Scenario) -> dict[str, Any]:
-    """The scenario's complete content, for the manifest and for telling two studies apart."""
+    """The scenario's complete content."""
     return scenario.model_dump(mode="json", exclude={"sha256"})
 
 
 def scenario_of(manifest: Manifest) -> Scenario:
-    """The scenario a manifest holds, with its class table. One of a version that kept none is as it was written.
-
-    Raises StoreDamaged where it is none, not the one of its sha256, or has states without a class."""
+    """The scenario a manifest holds, with its class table if kept. Raises StoreDamaged where they do not fit."""
     declared = manifest.scenario.sha256
     try:
         scenario = Scenario.model_validate_json(json.dumps(manifest.inputs))
@@ -304,13 +273,11 @@ def _texts(value: Any) -> Iterator[str]:
 
 def differing(before: Manifest, now: Manifest) -> list[str]:
     """Keys in which two manifests ask for different results, with both values in words: `key: text`."""
-    out = [
-        _both(key, getattr(before, key), getattr(now, key))
-        for key in ("study", "arms", "seed", "model", "draw_parameters")
-        if getattr(before, key) != getattr(now, key)
-    ]
-    out += [] if before.own == now.own else [_both("own_outcomes", dict(before.own), dict(now.own))]
-    out += [] if before.rules == now.rules else [_both("own_rules", dict(before.rules), dict(now.rules))]
+    keys = ("study", "arms", "seed", "model", "draw_parameters")
+    told = {key: [getattr(one, key) for one in (before, now)] for key in keys}
+    told |= {"own_outcomes": [dict(one.own) for one in (before, now)]}
+    told |= {"own_rules": [dict(one.rules) for one in (before, now)]}
+    out = [_both(key, there, here) for key, (there, here) in told.items() if there != here]
     out += [
         f"{module}: its text is another one than it was; run into a new folder; after a repair, `sweep --retry-failed`"
         for module, text in (before.own_code or {}).items()
@@ -360,14 +327,13 @@ def in_short(found: list[str]) -> list[str]:
     sections: dict[str, list[str]] = {}
     for line in found:
         sections.setdefault(line.partition(":")[0].partition(".")[0], []).append(line)
-    order = sorted(sections, key=lambda head: FIRST_NAMED.index(head) if head in FIRST_NAMED else len(FIRST_NAMED))
+    order = [head for head in FIRST_NAMED if head in sections]
+    order += [head for head in sections if head not in FIRST_NAMED]
     lines = []
     for head in order:
-        whole = [line for line in sections[head] if line.startswith(f"{head}:")]
-        alone = len(sections[head]) == 1
-        lines.append(
-            whole[0] if whole else sections[head][0] if alone else f"{head}: {len(sections[head]):,} values differ"
-        )
+        of = sections[head]
+        several = [f"{head}: {len(of):,} values differ"] if len(of) > 1 else of
+        lines.append(next((line for line in of if line.startswith(f"{head}:")), several[0]))
     if len(lines) > MOST_NAMED:
         lines[MOST_NAMED - 1 :] = [f"and also: {', '.join(order[MOST_NAMED - 1 :])}"]
     return [line if len(line) <= WIDTH else line[: WIDTH - 4] + " ..." for line in lines]
@@ -380,8 +346,7 @@ def _classes_that_differ(before: Manifest, now: Manifest) -> list[str]:
     if there is None and before.is_sweep:
         return ["classes: none there, whose points were each counted by classes of their own"]
     there = there or classes_of(scenario_of(before))
-    dyads = [f"{a}-{b}: {one} there, {two} asked for" for (a, b), one, two in there.unlike(here)]
-    if dyads:
+    if dyads := [f"{a}-{b}: {one} there, {two} asked for" for (a, b), one, two in there.unlike(here)]:
         return [f"classes of {len(dyads):,} dyads, of another scenario as written", *dyads]
     return [
         f"classes.{line}"
@@ -404,9 +369,8 @@ def differences(
     and items of lists go by their names or ids where they have any."""
     one, other = a, b
     if isinstance(a, list) and isinstance(b, list):
-        named = not exact and _are_names(a) and _are_names(b) and {*a} != {*b}
-        keyed = (lambda items: dict(zip(items, items, strict=True))) if named else _by_id
-        one, other = (dict(enumerate(value)) if exact else keyed(value) for value in (a, b))
+        named = _are_names(a) and _are_names(b) and {*a} != {*b}
+        one, other = (dict(enumerate(of)) if exact else {k: k for k in of} if named else _by_id(of) for of in (a, b))
     if isinstance(one, dict) and isinstance(other, dict) and not (exact and one.keys() != other.keys()):
         for key in sorted({*one, *other}, key=str):
             below = f"{path}.{key}" if path else str(key)
@@ -419,7 +383,6 @@ def _are_names(items: list[Any]) -> bool:
     return all(isinstance(item, str) for item in items) and len({*items}) == len(items)
 
 
-def _by_id(items: list[Any]) -> Any:
-    if items and all(isinstance(item, dict) and "id" in item for item in items):
-        return {item["id"]: item for item in items}
-    return dict(enumerate(items))
+def _by_id(items: list[Any]) -> dict[Any, Any]:
+    have_ids = all(isinstance(item, dict) and "id" in item for item in items)
+    return {item["id"] if have_ids else at: item for at, item in enumerate(items)}

@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cachetools import LRUCache
 
+from balance_sim.model.core import Floats, Ints
 from balance_sim.replications.tables import column_words, days_to_signature, new_rows
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 DayCounts = npt.NDArray[np.int16]
 
 HELD = 64 << 20  # bytes of outcomes that are held at once, but for those asked for together
@@ -25,9 +24,7 @@ Tables = Callable[[Sequence[str] | None], Iterator[pa.Table]]  # of these outcom
 
 
 class Outcomes:
-    """Outcomes by run and arm, read some columns at a time: a large study is never held whole.
-
-    tables: the study's, cut to the arms that are meant."""
+    """Outcomes by run and arm, read some columns at a time: a large study is never held whole."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -103,10 +100,9 @@ def cumulative(
     horizon: int,
     kinds: Sequence[str],
 ) -> dict[str, DayCounts]:
-    """(runs, days) counts of new agreements of some kinds by each day after the focal date, one array an arm.
+    """(runs, days) counts of new agreements by each day of `day_axis`, one array an arm, of a block and its runs.
 
-    Of a block: its agreements, and the numbers of its runs. Days: 0, 7, 14 ... and the horizon. direction None counts
-    all."""
+    Of some kinds, and of one direction or, if None, of all."""
     days, after = day_axis(horizon), days_to_signature(accords, focal_day)
     new = new_rows(accords, focal_day) & np.isin(column_words(accords, "kind"), kinds)
     if direction is not None:
@@ -127,9 +123,7 @@ def day_axis(horizon: int) -> Ints:
 
 
 def fan(parts: Iterable[dict[str, DayCounts]], horizon: int) -> pd.DataFrame:
-    """Tidy: arm, day, mean, q05, q25, q50, q75, q95 over runs, n. parts: of `cumulative`, of some runs each.
-
-    How often each count came by each day is all that is held."""
+    """Tidy: arm, day, mean, q05 ... q95, n, from parts of `cumulative`; only how often each count came is held."""
     days = day_axis(horizon)
     times: dict[str, Ints] = {}  # by arm, (days, counts)
     for part in parts:

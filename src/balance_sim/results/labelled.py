@@ -1,8 +1,6 @@
-"""A study as labelled arrays: an xarray Dataset, and the draws of its parameters as ArviZ reads them.
+"""A study as labelled arrays: an xarray Dataset, and the draws of its parameters as ArviZ 1.0 reads them.
 
-The extra `notebook` brings xarray. ArviZ 1.0 and later keeps inference data as an xarray DataTree; its functions take
-what `inference_data` gives.
-"""
+The extra `notebook` brings xarray."""
 
 from __future__ import annotations
 
@@ -10,9 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.model.core import Floats, Keys
 from balance_sim.pool.errors import MissingExtra, WrongRequest
 from balance_sim.replications.draws import deviations, distribution_of, joint_draws
 from balance_sim.replications.outcomes import FILTERED
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
     from balance_sim.results.result import Result
 
-Floats = npt.NDArray[np.float64]
-
 
 def _xarray() -> Any:
     try:
@@ -38,10 +34,6 @@ def _xarray() -> Any:
 
 def dataset(result: Result) -> xr.Dataset:
     """The study's outcomes, dyads, states and curves with names on every axis.
-
-    Parameters
-    ----------
-    result : with a replication that finished
 
     Returns
     -------
@@ -64,13 +56,12 @@ def dataset(result: Result) -> xr.Dataset:
     index = pd.MultiIndex.from_product([arms, runs], names=["arm", "run"])
     table = frame.set_index(["arm", "run"]).reindex(index)
     told = result.codebook.set_index("outcome")
-    shape = (len(arms), len(runs))
     variables: dict[str, Any] = {}
     for name in table.columns:
         plain = name.removeprefix(FILTERED)
-        said = f"{told['meaning'][plain]}" + (" Filtered estimate." if plain != name else "")
-        attributes = {"long_name": said, "units": told["unit"][plain]}
-        variables[name] = (("arm", "replication"), table[name].to_numpy(float).reshape(shape), attributes)
+        said = told["meaning"][plain] + (" Filtered estimate." if plain != name else "")
+        values = table[name].to_numpy(float).reshape(len(arms), len(runs))
+        variables[name] = (("arm", "replication"), values, {"long_name": said, "units": told["unit"][plain]})
     coordinates: dict[str, Any] = {"arm": arms, "replication": runs}
     for what, frame, keys in (("dyad", result.dyads, ["a", "b"]), ("state", result.states, ["state"])):
         if frame.empty:
@@ -80,24 +71,15 @@ def dataset(result: Result) -> xr.Dataset:
             values = pd.DataFrame({arm: wide[column, arm] for arm in arms}).to_numpy(float).T
             about = {"long_name": f"{words} new security agreements within {result.window} days", "units": "agreements"}
             variables[f"{what}_{unit}"] = (("arm", what), values, about)
-        labels = ["-".join(key) if isinstance(key, tuple) else key for key in wide.index]
-        coordinates[what] = labels
+        coordinates[what] = ["-".join(key) if isinstance(key, tuple) else key for key in wide.index]
         if what == "dyad":
             coordinates |= {name: ("dyad", list(wide.index.get_level_values(name))) for name in keys}
     if (curves := result.curves()) and all(len(of) == len(runs) for of in curves.values()):
         coordinates["day"] = day_axis(result.horizon)
         about = {"long_name": "New counter-balancing security agreements by the day", "units": "agreements"}
-        variables["counter_agreements"] = (
-            ("arm", "replication", "day"),
-            np.stack([curves[arm] for arm in arms]),
-            about,
-        )
-    made: xr.Dataset = labels_of.Dataset(variables, coordinates, _attributes(result))
-    return made
-
-
-def _attributes(result: Result) -> dict[str, Any]:
-    return {
+        by_day = np.stack([curves[arm] for arm in arms])
+        variables["counter_agreements"] = (("arm", "replication", "day"), by_day, about)
+    attributes = {
         "title": result.scenario.title,
         "scenario": result.scenario.name,
         "scenario_sha256": result.scenario.sha256,
@@ -106,12 +88,12 @@ def _attributes(result: Result) -> dict[str, Any]:
         "digest": result.digest,
         "created_by": f"balance-sim {result.version}",
     }
+    made: xr.Dataset = labels_of.Dataset(variables, coordinates, attributes)
+    return made
 
 
-def parameters_of(result: Result, runs: npt.NDArray[np.uint64]) -> Mapping[str, Floats]:
-    """(R,) value of every drawn parameter in each replication, by key path.
-
-    Raises WrongRequest where replications have drawn none."""
+def parameters_of(result: Result, runs: Keys) -> Mapping[str, Floats]:
+    """(R,) value of every drawn parameter, by key path. Raises WrongRequest where replications have drawn none."""
     if isinstance(result.draws, str):
         draws = joint_draws(result.scenario, result.draws)
         return {path: draws.column(path)[runs % np.uint64(len(draws))] for path in draws.paths}
@@ -132,11 +114,7 @@ def parameters_of(result: Result, runs: npt.NDArray[np.uint64]) -> Mapping[str, 
 
 
 def inference_data(result: Result) -> xr.DataTree:
-    """Draws of the parameters, and what each came to, as ArviZ reads them.
-
-    Parameters
-    ----------
-    result : of a run that drew its parameters, `draw_parameters` of `run`
+    """Draws of the parameters of a run with `draw_parameters`, and what each came to, as ArviZ reads them.
 
     Returns
     -------
@@ -156,17 +134,14 @@ def inference_data(result: Result) -> xr.DataTree:
     of = "prior" if isinstance(result.draws, str) and result.draws.startswith("prior") else "posterior"
     drawn = parameters_of(result, runs.astype(np.uint64))
     names = [name for name in result.by_run.names if name in whole]
-    lives = whole[names].rename(replication="draw").expand_dims(chain=[0]).transpose("chain", "draw", ...)
-    lives = lives.drop_vars([name for name in lives.coords if name not in ("chain", "draw", "arm")])
-    others = list(result.arms[1:])
+    outcomes = whole[names].rename(replication="draw").expand_dims(chain=[0]).transpose("chain", "draw", ...)
+    outcomes = outcomes.drop_vars([name for name in outcomes.coords if name not in ("chain", "draw", "arm")])
+    variables = {path: (("chain", "draw"), values[None]) for path, values in drawn.items()}
     groups = {
-        of: labels_of.Dataset(
-            {path: (("chain", "draw"), values[None]) for path, values in drawn.items()}, {"chain": [0], "draw": runs}
-        ),
-        f"{of}_predictive": lives,
-        "effects": lives.sel(arm=others) - lives.sel(arm=result.reference, drop=True),
+        of: labels_of.Dataset(variables, {"chain": [0], "draw": runs}),
+        f"{of}_predictive": outcomes,
+        "effects": outcomes.sel(arm=[*result.arms[1:]]) - outcomes.sel(arm=result.reference, drop=True),
     }
-    tree: xr.DataTree = labels_of.DataTree.from_dict(
-        {f"/{name}": one.assign_attrs(whole.attrs) for name, one in groups.items()}
-    )
+    named = {f"/{name}": one.assign_attrs(whole.attrs) for name, one in groups.items()}
+    tree: xr.DataTree = labels_of.DataTree.from_dict(named)
     return tree

@@ -109,9 +109,7 @@ JointDraws = Annotated[str, Field(pattern=r"^(prior|posterior):[0-9a-f]{16}$")]
 
 
 class Manifest(_Part):
-    """What decides a study's results, and what it was made with. Each key's description says what it has to be.
-
-    A key with a default is one that some version, or the other kind of study, does not write; `plain` lacks it too."""
+    """What decides a study's results, and what it was made with. What not all studies write has a default."""
 
     manifest_version: StrictInt = MANIFEST_VERSION
     study: Literal["run", "sweep"] = Field(description="`run` or `sweep`")

@@ -12,21 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from balance_sim.model.core import Floats
 from balance_sim.pool.atomic import write_atomic
 from balance_sim.pool.errors import MissingExtra, StoreDamaged
 from balance_sim.replications.jobs import Values as PointValues
 from balance_sim.results.manifest import PointsNamed
-from balance_sim.results.shards import encode, parquet_table
+from balance_sim.results.shards import checked_bytes, encode, parquet_table
 from balance_sim.results.store import Store
-from balance_sim.scenario.design import OF_DRAWS, Experiment, Values
+from balance_sim.scenario.design import OF_DRAWS, Experiment
 from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
-from balance_sim.scenario.files import EXHAUSTED, regular_bytes
-
-Floats = npt.NDArray[np.float64]
 
 FIXED = ("point", "place", "key", "label", "part")
 MOST_POINTS = 1_000_000
@@ -71,26 +68,21 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
         for point in experiment.points:
             yield SweepPoint(tuple(point.values.items()), point.label)
         return
-    paths, method = experiment.paths, experiment.design.method
+    paths, method, every = experiment.paths, experiment.design.method, [one.takes for one in experiment.factors]
     if method in ("grid", "list"):
-        columns = [
-            factor.takes.values if isinstance(factor.takes, Values) else factor.takes.grid()
-            for factor in experiment.factors
-        ]
+        columns = [takes.grid() for takes in every]
         for row in itertools.product(*columns) if method == "grid" else zip(*columns, strict=True):
             yield SweepPoint(tuple(zip(paths, row, strict=True)))
-        return
-    if method in OF_DRAWS:
+    elif method in OF_DRAWS:
         yield from _drawn(experiment)
-        return
-    for part, shares in _samples(experiment):
-        taken = [factor.takes.at(float(u)) for factor, u in zip(experiment.factors, shares, strict=True)]
-        yield SweepPoint(tuple(zip(paths, taken, strict=True)), part=part)
+    else:
+        for part, shares in _samples(experiment):
+            taken = [takes.at(float(u)) for takes, u in zip(every, shares, strict=True)]
+            yield SweepPoint(tuple(zip(paths, taken, strict=True)), part=part)
 
 
 def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
-    """Joint draws of the factors, or of all parameters where none is named; a coding of targets is the list it stands
-    for.
+    """Joint draws of the factors, or of all parameters; a coding of targets is the list it stands for.
 
     Raises ScenarioError where the scenario has no posterior, or lacks a factor that is to be drawn."""
     from balance_sim.replications.parameter_draws import (
@@ -106,13 +98,11 @@ def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
         draws = posterior_draws(scenario).first(count)
     else:
         draws = prior_draws(scenario, count, experiment.design.seed)
-    unknown = [factor for factor in experiment.factors if factor.path not in draws.paths]
-    if unknown:
-        why, near = "no parameter that is drawn", did_you_mean(unknown[0].path, draws.paths)
-        raise refused(unknown[0].node, f"factors.{unknown[0].path}", "E401", why, near)
+    if unknown := next((factor for factor in experiment.factors if factor.path not in draws.paths), None):
+        why, near = "no parameter that is drawn", did_you_mean(unknown.path, draws.paths)
+        raise refused(unknown.node, f"factors.{unknown.path}", "E401", why, near)
     wanted = experiment.paths or draws.paths
-    company = sorted(with_its_company({*wanted}) & {*draws.paths} - {*wanted})
-    if company:
+    if company := sorted(with_its_company({*wanted}) & {*draws.paths} - {*wanted}):
         why, node = "drawn together with others, whose order or sum it could break", experiment.factors[0].node
         raise refused(node, "factors", "E402", why, f"add {listed(company)}, each `drawn`")
     columns = {path: draws.column(path).tolist() for path in wanted}
@@ -179,13 +169,11 @@ class PointTable:
 
     def numbers(self) -> list[int]:
         """Numbers of the present design's points, in its order."""
-        inside = [(place, number) for number, place in enumerate(self.places) if place >= 0]
-        return [number for _, number in sorted(inside)]
+        inside = (number for number, place in enumerate(self.places) if place >= 0)
+        return sorted(inside, key=self.places.__getitem__)
 
     def with_design(self, design: Sequence[SweepPoint]) -> PointTable:
-        """The table with this design: known points keep their numbers, new ones are added behind.
-
-        A point that a sampled design holds twice is one point for each time."""
+        """The table with this design: new points come behind; one that it holds twice is one point for each time."""
         free: dict[str, list[int]] = {}
         for number, point in enumerate(self.points):
             free.setdefault(point.key, []).append(number)
@@ -227,38 +215,20 @@ class PointTable:
     def load(store: Store, said: PointsNamed) -> PointTable:
         """The table the manifest names, its bytes checked."""
         path = store.folder / f"points.{said.sha256}.parquet"
-        try:
-            content = regular_bytes(path)
-        except OSError as error:
-            if error.errno in EXHAUSTED:
-                raise
-            raise StoreDamaged(f"{path}: {error.strerror}. Restore it, or start in a new folder.") from error
-        if hashlib.sha256(content).hexdigest() != said.sha256:
-            raise StoreDamaged(f"{path}: damaged. Restore it, or start in a new folder.")
+        content = checked_bytes(path, said.sha256, "Restore it, or start in a new folder.", "damaged")
         found = parquet_table(content, str(path))
         if found.num_rows > MOST_POINTS:
             raise StoreDamaged(f"{path}: {found.num_rows:,} points; at most {MOST_POINTS:,} are read. Restore it.")
-        table = found.to_pydict()
-        points = [
-            SweepPoint(
-                tuple(
-                    (path, _read(column[at]))
-                    for path, column in table.items()
-                    if path not in FIXED and column[at] is not None
-                ),
-                table["label"][at],
-                table["part"][at],
-            )
-            for at in range(found.num_rows)
-        ]
-        return PointTable(points, table["place"])
+        points = []
+        for row in found.to_pylist():
+            values = ((key, _read(value)) for key, value in row.items() if key not in FIXED and value is not None)
+            points.append(SweepPoint(tuple(values), row["label"], row["part"]))
+        return PointTable(points, found["place"].to_pylist())
 
     def _arrow(self) -> pa.Table:
         rows = [dict(point.values) for point in self.points]
-        columns: dict[str, Any] = {
-            "point": pa.array(range(len(rows)), pa.int32()),
-            "place": pa.array(self.places, pa.int32()),
-        }
+        numbers = {"point": range(len(rows)), "place": self.places}
+        columns: dict[str, Any] = {name: pa.array(of, pa.int32()) for name, of in numbers.items()}
         columns |= {name: [getattr(point, name) for point in self.points] for name in ("key", "label", "part")}
         for path in dict.fromkeys(path for row in rows for path in row):
             column = [row.get(path, _ABSENT) for row in rows]
@@ -294,6 +264,3 @@ def drop_old_tables(store: Store, keep: str) -> None:
     for path in store.folder.glob("points.*.parquet"):
         if path.name != f"points.{keep}.parquet":
             path.unlink(missing_ok=True)
-
-
-__all__ = ["FIXED", "PointTable", "SweepPoint", "design_points", "drop_old_tables", "point_key"]

@@ -1,20 +1,19 @@
 """Two results counted by one class table: refused where theirs differ, or counted again from the stored agreements.
 
-Outcomes that follow from the direction of dyads are counted anew in every replication; those read off the states in
-roles that another table gives to others are left out. What neither depends on stays as it is."""
+What follows from the direction of dyads is counted anew; what was read off states in other roles is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import comb
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from balance_sim.model.classes import classes_of
-from balance_sim.model.core import DIRECTIONS
+from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints
 from balance_sim.model.world import by_audience, capabilities
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.outcomes import (
@@ -52,8 +51,7 @@ def is_counted(outcome: Outcome) -> bool:
 class Counting:
     """How several results were counted. by: whose class table was taken for all, None where they are one.
 
-    dyads: how many differ; kept: dyads that the table taken lacks, which keep the class they had; left_out: outcomes
-    that the stored tables do not tell by it."""
+    dyads: how many differ; kept: how many that table lacks; left_out: outcomes that stored tables do not tell by it."""
 
     by: str | None = None
     dyads: int = 0
@@ -62,28 +60,23 @@ class Counting:
 
     def lines(self) -> list[str]:
         """In words; none where nothing was counted again or left out."""
-        said = []
-        if self.by is not None:
-            said.append(f"all counted by the classes of the {self.by}; {self.dyads:,} dyads differ")
-        if self.kept:
-            said.append(f"{self.kept:,} dyads that these lack keep the class of their own scenario")
-        if self.left_out:
-            said.append("left out, measured of other states: " + ", ".join(self.left_out))
-        return said
+        said = {
+            f"all counted by the classes of the {self.by}; {self.dyads:,} dyads differ": self.by is not None,
+            f"{self.kept:,} dyads that these lack keep the class of their own scenario": self.kept,
+            f"left out, measured of other states: {', '.join(self.left_out)}": self.left_out,
+        }
+        return [line for line, holds in said.items() if holds]
 
     def joined(self, other: Counting) -> Counting:
         """The two together, for points of a design."""
-        names = tuple(sorted({*self.left_out, *other.left_out}))
-        dyads, kept = max(self.dyads, other.dyads), max(self.kept, other.kept)
-        return Counting(self.by or other.by, dyads, kept, names)
+        most = max(self.dyads, other.dyads), max(self.kept, other.kept)
+        return Counting(self.by or other.by, *most, tuple(sorted({*self.left_out, *other.left_out})))
 
 
 def by_one_table(
     results: Sequence[Result], names: Sequence[str], of: str | None = None
 ) -> tuple[list[Result], Counting]:
-    """The results, counted by one class table. of: `left`, the first's, or `right`, the last's, where tables differ.
-
-    Raises WrongRequest where tables differ and nobody says whose is taken."""
+    """The results by one class table: of `left`, the first, or `right`. Raises WrongRequest if none was chosen."""
     tables = [classes_of(one.scenario) for one in results]
     chosen = tables[-1] if of == "right" else tables[0]
     unlike = [(at, found) for at, table in enumerate(tables) if (found := tables[0].unlike(table))]
@@ -99,26 +92,24 @@ def by_one_table(
         )
     counts = [Recount.of(one, chosen) for one in results]
     anew = [
-        replace(one, recount=count, scenario=one.scenario.counted_as(count.by)) if count.differs else one
+        replace(one, recount=count, scenario=one.scenario.counted_as(count.by)) if count.roles else one
         for one, count in zip(results, counts, strict=True)
     ]
     lost: set[str] = set()
-    if any(count.differs for count in counts):
+    if any(count.roles for count in counts):
         both = set.intersection(*({*one.by_run.names} for one in results))
         lost = {name for count in counts for name in both if count.loses(name)}
-    return anew, Counting(
-        of if unlike else None,
-        max((len(found) for _, found in unlike), default=0),
-        max(count.kept for count in counts) if unlike else 0,
-        tuple(sorted(lost)),
-    )
+    if not unlike:
+        return anew, Counting(left_out=tuple(sorted(lost)))
+    most = max(len(found) for _, found in unlike), max(count.kept for count in counts)
+    return anew, Counting(of, *most, tuple(sorted(lost)))
 
 
 @dataclass(frozen=True)
 class Recount:
-    """Counts the tables of one study by another class table. own: what they were counted by; by: the other one, laid
+    """Counts the tables of one study by another class table.
 
-    over the study's states; kept: dyads that it lacks."""
+    own: what they were counted by; by: the other one, laid over the study's states; kept: dyads that it lacks."""
 
     result: Result
     own: Classes
@@ -132,8 +123,7 @@ class Recount:
         strangers = [code for code in own.list_of if code not in table.list_of]
         listed = {code: table.list_of.get(code, name) for code, name in own.list_of.items()}
         lists = {name: tuple(sorted(code for code in listed if listed[code] == name)) for name in LISTS}
-        known = len(own.list_of) - len(strangers)
-        kept = len(strangers) * known + len(strangers) * (len(strangers) - 1) // 2
+        kept = comb(len(own.list_of), 2) - comb(len(own.list_of) - len(strangers), 2)
 
         def here(name: str) -> dict[str, tuple[str, ...]]:
             """Members by name: the table's, and of states that it lacks those that they had."""
@@ -163,58 +153,43 @@ class Recount:
             found |= {name} if any(mine[one] != theirs[one] for one in told & {*mine} & {*theirs}) else set()
         return found
 
-    @property
-    def differs(self) -> bool:
-        return bool(self.roles)
-
     def loses(self, name: str) -> bool:
         """Whether the stored tables do not tell an outcome by the other table."""
-        outcome = known_outcome(name)
-        if outcome is None:
+        if (outcome := known_outcome(name)) is None:
             return False
         if is_counted(outcome):
             return outcome.measure == "coalition" and not self._inside.any()
-        return bool(outcome.roles & self.roles)
+        return bool(outcome.declared.roles & self.roles)
 
     @cached_property
     def _codes(self) -> tuple[str, ...]:
         return by_audience(self.result.scenario).codes
 
     @cached_property
-    def _inside(self) -> npt.NDArray[np.bool_]:
+    def _inside(self) -> Bools:
         return np.isin(self._codes, self.by.participants)
 
     @cached_property
-    def _directions(self) -> npt.NDArray[np.int64]:
+    def _directions(self) -> Ints:
         """(n, n) the direction of each dyad, an index into DIRECTIONS."""
-        words = {name: at for at, name in enumerate(DIRECTIONS)}
-        of = [[words[self.by.direction(a, b) or "other"] for b in self._codes] for a in self._codes]
-        return np.array(of)
+        of = [[self.by.direction(a, b) or "other" for b in self._codes] for a in self._codes]
+        return np.array([[DIRECTIONS.index(name) for name in row] for row in of])
 
     def __call__(self, runs: pa.Table, accords: pa.Table) -> Tables:
         """(runs, accords) of the study's own arms, counted by the other table."""
         runs, accords = (of_arms(table, self.result.arms) for table in (runs, accords))
-        a, b = (positions(accords, side, self._codes) for side in ("a", "b"))
-        direction = self._directions[a, b]
+        sides = [positions(accords, side, self._codes) for side in ("a", "b")]
+        direction = self._directions[*sides]
         at = accords.column_names.index("direction")
         accords = accords.set_column(at, "direction", words(direction, DIRECTIONS))
-        counted = self._counted(runs, accords, direction, a, b)
-        kept = [
-            name
-            for name in runs.column_names  # dyads are kept as sums over runs: counts stand in for estimates
-            if not self.loses(name)
-            and not ((of := known_outcome(name)) and of.estimator == "filtered" and is_counted(of))
+        counted = self._counted(runs, accords, direction, sides)
+        known = {name: known_outcome(name) for name in runs.column_names if not self.loses(name)}
+        kept = [  # dyads are kept as sums over runs: counts stand in for estimates
+            name for name, of in known.items() if not (of and of.estimator == "filtered" and is_counted(of))
         ]
         return pa.table({name: numbers(counted[name]) if name in counted else runs[name] for name in kept}), accords
 
-    def _counted(
-        self,
-        runs: pa.Table,
-        accords: pa.Table,
-        direction: npt.NDArray[np.int64],
-        a: npt.NDArray[np.int64],
-        b: npt.NDArray[np.int64],
-    ) -> dict[str, npt.NDArray[np.float64]]:
+    def _counted(self, runs: pa.Table, accords: pa.Table, direction: Ints, sides: list[Ints]) -> dict[str, Floats]:
         """The outcomes that follow from directions, as `outcomes_of` and the recorder count them."""
         result, kinds = self.result, self.result.scenario.kinds
         new = np.flatnonzero(new_rows(accords, result.focal_day))
@@ -223,26 +198,22 @@ class Recount:
         row = self._rows(runs, accords)
         found = NewAgreements(row[new], security[new], direction[new], after[new], len(runs))
         counter = found.security & (found.direction == DIRECTIONS.index("counter"))
-        windows, nothing = result.scenario.report.windows, np.empty((len(runs), 0))
+        windows = result.scenario.report.windows
         by_direction = {window: found.by_direction(window) for window in windows}
-        out = numbers_of_agreements(by_direction, nothing, (), result.window)
+        out = numbers_of_agreements(by_direction, np.empty((len(runs), 0)), (), result.window)
         out |= found.first_counter(result.window, result.horizon)
+        capability = capabilities(by_audience(result.scenario))
         for window in windows if self._inside.any() else ():
             signed = counter & (found.after <= window)
             signers = np.zeros((len(runs), len(self._codes)), dtype=bool)
-            for side in (a[new], b[new]):
-                signers[found.row[signed], side[signed]] = True
-            share = coalition(signers, capabilities(by_audience(result.scenario)), self._inside)
-            out[Outcome("coalition", "", window).name] = share
+            for side in sides:
+                signers[found.row[signed], side[new][signed]] = True
+            out[Outcome("coalition", "", window).name] = coalition(signers, capability, self._inside)
         return {name: of for name, of in out.items() if name in runs.column_names and is_counted(outcome_named(name))}
 
-    def _rows(self, runs: pa.Table, accords: pa.Table) -> npt.NDArray[np.int64]:
+    def _rows(self, runs: pa.Table, accords: pa.Table) -> Ints:
         """For each agreement, the row of its run and arm among the outcomes."""
-        keys = [
-            positions(table, "arm", self.result.arms) * 2**32 + table["run"].to_numpy() for table in (runs, accords)
-        ]
-        order = np.argsort(keys[0])
-        return np.asarray(order[np.searchsorted(keys[0][order], keys[1])])
-
-
-__all__ = ["SIDES", "Counting", "Recount", "by_one_table"]
+        arms = self.result.arms
+        mine, theirs = (positions(of, "arm", arms) * 2**32 + of["run"].to_numpy() for of in (runs, accords))
+        order = np.argsort(mine)
+        return np.asarray(order[np.searchsorted(mine[order], theirs)])

@@ -22,7 +22,7 @@ from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import EPOCH, BlockTables, dyad_effects, of_arms
 from balance_sim.results import frames
 from balance_sim.results.codebook import codebook
-from balance_sim.results.estimates import Estimates, columns_by_arm, estimates_of
+from balance_sim.results.estimates import Estimates, estimates_of
 from balance_sim.results.folder import scenario_of
 from balance_sim.results.frames import Outcomes
 from balance_sim.results.shards import digest_of
@@ -33,8 +33,30 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+class StudyResult:
+    """What a study of one scenario and a sweep share."""
+
+    scenario: Scenario
+    arms: tuple[str, ...]
+
+    @property
+    def reference(self) -> str:
+        """The control arm."""
+        return self.arms[0]
+
+    @property
+    def headline_arm(self) -> str | None:
+        """The arm that answers the question: the one that changes nothing, else the first after the control arm."""
+        return headline_arm(self.scenario, self.arms)
+
+    @cached_property
+    def steps(self) -> dict[str, float]:
+        """By how much one event moves an outcome that is a share, as `outcomes.least_jump` takes it."""
+        return share_steps(self.scenario)
+
+
 @dataclass(frozen=True, repr=False)
-class Result:
+class Result(StudyResult):
     """What a study of one scenario found. Frames are computed when asked for, from the block tables.
 
     Attributes
@@ -101,8 +123,8 @@ class Result:
             yield from Store(self.folder).outcomes(self.point, self.runs, names)
             return
         for runs, _ in self._stored():
-            there = {*runs.column_names}
-            yield runs if names is None else runs.select([n for n in ("run", "arm", *names) if n in there])
+            wanted = runs.column_names if names is None else ("run", "arm", *names)
+            yield runs.select([name for name in wanted if name in runs.column_names])
 
     def outcome_tables(self, names: Sequence[str] | None = None, *, own: bool = True) -> Iterator[pa.Table]:
         """Tables of some outcomes, of all if None, in the order of runs; of the study's own arms, or of extra arms."""
@@ -122,19 +144,9 @@ class Result:
     @property
     def extra(self) -> pd.DataFrame:
         """Outcomes of the extra arms; the columns that mechanisms read."""
-        return self.extra_by_run.frame(*filter(_is_read_of_extra_arms, self.extra_by_run.names))
-
-    def are_alike(self, arm: str, against: str) -> bool:
-        """Whether two arms are the same to the last digit in every outcome of every run that both have; of an extra
-        arm, in those that mechanisms read of it."""
-        extra = not {arm, against} <= {*self.arms}
-        names = [name for name in self.by_run.names if not extra or _is_read_of_extra_arms(name)]
-        for table in self._outcomes(names):
-            found = columns_by_arm(table, (arm, against))
-            one, other = found[arm], found[against]
-            if not all(np.array_equal(values, other[name], equal_nan=True) for name, values in one.items()):
-                return False
-        return True
+        known = {name: of for name in self.extra_by_run.names if (of := known_outcome(name))}
+        read = (("relations", None), ("accords", "counter"))
+        return self.extra_by_run.frame(*(name for name, of in known.items() if (of.measure, of.direction) in read))
 
     @property
     def finished(self) -> int:
@@ -143,9 +155,7 @@ class Result:
 
     @cached_property
     def outcomes(self) -> pd.DataFrame:
-        """One row a run and arm: run, arm, and a column an outcome. NaN: not by the horizon.
-
-        All of it is held in memory: `by_run` gives some outcomes at a time."""
+        """One row a run and arm: run, arm, a column an outcome; NaN: not by the horizon. In memory: see `by_run`."""
         return self.by_run.frame(*self.by_run.names)
 
     @cached_property
@@ -155,16 +165,13 @@ class Result:
         if not tables:
             return pd.DataFrame()
         whole = pa.concat_tables(tables)
-        words = [
-            field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in whole.schema
-        ]
+        words = [of.with_type(pa.string()) if pa.types.is_dictionary(of.type) else of for of in whole.schema]
         plain: pd.DataFrame = whole.cast(pa.schema(words)).to_pandas(use_threads=False)
         return plain
 
     @cached_property
     def codebook(self) -> pd.DataFrame:
-        """What every outcome is, a row each: outcome, meaning, unit, type, estimator, window_days, direction, kind,
-        group, fixed. See `results.codebook.codebook`."""
+        """What every outcome is, a row each: see `results.codebook.codebook`."""
         return codebook(self.by_run.names, self.meanings)
 
     @property
@@ -180,16 +187,6 @@ class Result:
     # -- what the study is ------------------------------------------------------------------------
 
     @property
-    def reference(self) -> str:
-        """The control arm."""
-        return self.arms[0]
-
-    @property
-    def headline_arm(self) -> str | None:
-        """The arm that answers the question: the one that changes nothing, else the first after the control arm."""
-        return headline_arm(self.scenario, self.arms)
-
-    @property
     def headline_outcome(self) -> str:
         """The outcome that answers it: counter-balancing agreements within the longest window."""
         return Outcome("accords", "counter", self.window).name
@@ -201,8 +198,7 @@ class Result:
 
     @property
     def camps(self) -> dict[str, Any]:
-        """The two camps just before the event, which `camps_*` start from: codes, energy per unit of weight,
-        and whether no configuration has less."""
+        """The two camps just before the event: codes, energy per unit of weight, and whether none has less."""
         found, world = self.worlds.camps, self.worlds.reference
         sides = [[code for code, at in zip(world.codes, found.sides, strict=True) if at == side] for side in (1, -1)]
         energy = found.energy / weight_of_pairs(world.capability)
@@ -236,9 +232,7 @@ class Result:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the tidy tables: the same for the same inputs, whatever the workers or the order of arms.
-
-        Of the tables as they were simulated, also where they are counted again by other classes."""
+        """sha256 of the tables as simulated: the same for the same inputs, whatever the workers or order of arms."""
         return digest_of(replace(self, recount=None).blocks(), self.arms)
 
     def __repr__(self) -> str:
@@ -247,9 +241,7 @@ class Result:
         return f"<Result of {self.scenario.name}: {self.runs} replications of {arms}, seed {self.seed}, {where}>"
 
     def to_xarray(self) -> xr.Dataset:
-        """Outcomes by arm and replication, dyads, states and curves, as an xarray Dataset: `results.labelled.dataset`.
-
-        Needs the extra `notebook`.
+        """An xarray Dataset, as `results.labelled.dataset` has it. Needs the extra `notebook`.
 
         Examples
         --------
@@ -263,9 +255,8 @@ class Result:
         return dataset(self)
 
     def to_inference_data(self) -> xr.DataTree:
-        """Draws of the parameters, outcomes and effects, as ArviZ reads them: `results.labelled.inference_data`.
-
-        Needs the extra `notebook`, and a run with `draw_parameters`.
+        """Draws of the parameters, outcomes and effects of a run with `draw_parameters`, as ArviZ reads them:
+        `results.labelled.inference_data`. Needs the extra `notebook`.
 
         Examples
         --------
@@ -289,11 +280,6 @@ class Result:
     def _estimates(self) -> Estimates:
         """Levels and effects in one pass over the blocks."""
         return estimates_of(self.outcome_tables(), self.arms, steps=self.steps)
-
-    @cached_property
-    def steps(self) -> dict[str, float]:
-        """By how much one event moves an outcome that is a share, as `outcomes.least_jump` takes it."""
-        return share_steps(self.scenario)
 
     @cached_property
     def levels(self) -> pd.DataFrame:
@@ -353,9 +339,7 @@ class Result:
 
     @classmethod
     def open(cls, folder: Path | str, runs: int | None = None) -> Self:
-        """A study read back from its folder; `runs` cuts it to the first so many.
-
-        Where replications that were asked for are lacking, by an interruption or a loss, a warning says how many."""
+        """A study read back, cut to the first `runs`; a warning says how many replications asked for are lacking."""
         store = Store(Path(folder))
         manifest = store.manifest()
         if manifest.is_sweep:
@@ -379,18 +363,6 @@ class Result:
         )
 
 
-def _is_read_of_extra_arms(name: str) -> bool:
-    """Whether mechanisms read an outcome of the extra arms."""
-    found = known_outcome(name)
-    return found is not None and (found.measure, found.direction) in (
-        ("relations", None),
-        ("accords", "counter"),
-    )
-
-
 def open_result(folder: Path | str, runs: int | None = None) -> Result:
     """A study read back from its folder: see `Result.open`."""
     return Result.open(folder, runs)
-
-
-__all__ = ["Result", "open_result"]

@@ -1,8 +1,7 @@
 """Files of a results folder, and how they are known by their content.
 
 A shard is one file of a block: its name holds the sha256 of its bytes. The digest of a result is one number for its
-tidy tables, whatever the blocks, workers or order of arms. Figures and pages have their checksums in SHA256SUMS, as
-`sha256sum --check` reads it."""
+tidy tables, whatever the blocks, workers or order of arms. Figures and pages have their checksums in SHA256SUMS."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from balance_sim.model.clocks import label
 from balance_sim.pool.atomic import write_atomic
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.replications.blocks import Block
-from balance_sim.replications.tables import of_arms
+from balance_sim.replications.tables import coded, of_arms
 from balance_sim.results.manifest import FILE as MANIFEST
 from balance_sim.scenario.files import EXHAUSTED, bytes_if_any, regular_bytes
 
@@ -35,6 +34,19 @@ MOST_CELLS = 100_000_000  # ten times those of the largest block
 LARGEST_UNPACKED = 512 << 20
 _NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
 _LINE = re.compile(r"([0-9a-f]{64})  ((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html)|(?:game|explain)\.json)")
+
+
+def checked_bytes(path: Path, sha256: str, again: str, unlike: str) -> bytes:
+    """A file's bytes, which have to be those of that sha256. Raises StoreDamaged, with `again` as the next step."""
+    try:
+        content = regular_bytes(path)
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
+        raise StoreDamaged(f"{path}: {error.strerror}. {again}") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise StoreDamaged(f"{path}: {unlike}. {again}")
+    return content
 
 
 @dataclass(frozen=True, order=True)
@@ -58,19 +70,10 @@ class Shard:
     def content(self) -> bytes:
         """The bytes, checked against the name. Raises StoreDamaged."""
         again = "Give the command that wrote the folder again to re-run that block."
-        try:
-            content = regular_bytes(self.path)
-        except OSError as error:
-            if error.errno in EXHAUSTED:
-                raise
-            raise StoreDamaged(f"{self.path}: {error.strerror}. {again}") from error
-        if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise StoreDamaged(f"{self.path}: its bytes are not those it was written with. {again}")
-        return content
+        return checked_bytes(self.path, self.sha256, again, "its bytes are not those it was written with")
 
     def is_sound(self) -> bool:
-        """True if the bytes are those the shard was written with. Raises OSError where the system has no more files or
-        memory, which says nothing of the shard."""
+        """True if the bytes are those the shard was written with. Raises OSError where the system is exhausted."""
         try:
             self.content()
         except StoreDamaged:
@@ -84,9 +87,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class FinishedBlock:
-    """A block that is done: its shards, or None where every replication of it failed.
-
-    dyads: None too where an earlier version, which kept no such table, wrote the folder."""
+    """A block that is done: its shards, or None where all failed; dyads None in folders of earlier versions too."""
 
     point: int
     block: Block
@@ -114,10 +115,9 @@ def shard_of(path: Path) -> Shard | None:
 
 
 def parquet_table(content: bytes, name: str = "a table", columns: Sequence[str] | None = None) -> pa.Table:
-    """A table from a Parquet file's bytes, in this thread: where no further one may be started Arrow waits for ever.
+    """A Parquet file's table, of all columns or of these, in this thread: Arrow waits for ever for a further one.
 
-    name: of the file, for messages. columns: those wanted, where it has them; all if not given. Raises StoreDamaged for
-    one that would unpack to more than any block of ours."""
+    Raises StoreDamaged, with the file's name, for one that would unpack to more than any block of ours."""
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False)
     told = file.metadata
     cells = told.num_rows * told.num_columns
@@ -154,12 +154,12 @@ class Digest:
     """Feed blocks in the order of their runs; each arm has a stream of its own, rows as bytes."""
 
     def __init__(self, arms: Sequence[str]) -> None:
-        names = [(arm, name) for arm in sorted(arms) for name in ("runs", "accords")]
-        self._streams = {key: hashlib.sha256() for key in names}
+        self._streams = {(arm, name): hashlib.sha256() for arm in arms for name in ("runs", "accords")}
 
     def add(self, runs: pa.Table, accords: pa.Table) -> None:
+        tables = {"runs": runs, "accords": accords}
         for (arm, name), stream in self._streams.items():
-            stream.update(row_bytes(of_arms({"runs": runs, "accords": accords}[name], [arm])))
+            stream.update(row_bytes(of_arms(tables[name], [arm])))
 
     def hexdigest(self) -> str:
         whole = hashlib.sha256()
@@ -179,18 +179,13 @@ def digest_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) 
 def row_bytes(table: pa.Table) -> bytes:
     """Rows one after the other as little-endian bytes; the same whether rows come in one table or in several."""
     columns = {name: _fixed(table[name]) for name in table.column_names}
-    rows = np.empty(table.num_rows, dtype=[(name, values.dtype) for name, values in columns.items()])
-    for name, values in columns.items():
-        rows[name] = values
-    return rows.tobytes()
+    return np.rec.fromarrays([*columns.values()], names=[*columns]).tobytes()
 
 
 def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
     kind = column.type
     if pa.types.is_dictionary(kind):
-        whole = column.unify_dictionaries().combine_chunks()
-        words = np.array([label(word) for word in whole.dictionary.to_pylist()], dtype="<u8")
-        return np.asarray(words[whole.indices.to_numpy()])
+        return coded(column, label, "<u8")
     if pa.types.is_date32(kind):
         return np.asarray(pc.fill_null(column.cast(pa.int32()), -(2**31)).to_numpy(), dtype="<i4")
     return np.asarray(column.to_numpy(), dtype="<i8" if pa.types.is_integer(kind) else "<f8")
@@ -200,9 +195,7 @@ def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
 
 
 def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
-    """Put down the sha256 of files just written into a results folder; nothing where `folder` is none.
-
-    Raises CannotWrite."""
+    """Put down the sha256 of files just written into a results folder, if `folder` is one. Raises CannotWrite."""
     if (folder / MANIFEST).is_file():
         new = {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
         _write_sums(folder, noted(folder) | {name: said for name, said in new.items() if said is not None})
@@ -219,16 +212,13 @@ def noted(folder: Path) -> dict[str, str]:
 
 def changed(folder: Path) -> list[str]:
     """Files that are there, and not with the bytes that were put down."""
-    return sorted(name for name, said in noted(folder).items() if _differs(folder / name, said))
+    return sorted(name for name, said in noted(folder).items() if _sha256(folder / name) not in (None, said))
 
 
 def is_changed(path: Path) -> bool:
     """Whether a file of a results folder is there, and not with the bytes that were put down."""
-    return (said := noted(path.parent).get(path.name)) is not None and _differs(path, said)
-
-
-def _differs(path: Path, said: str) -> bool:
-    return (found := _sha256(path)) is not None and found != said
+    said = noted(path.parent).get(path.name)
+    return said is not None and _sha256(path) not in (None, said)
 
 
 def is_drawn(folder: Path) -> bool:

@@ -1,17 +1,18 @@
 """The results folder: immutable Parquet shards, one of each table a block, and a manifest.
 
-A shard is written beside its place, synced and renamed, and carries the sha256 of its bytes in its name;
-every read checks it. The driver is the only writer and holds a kernel lock, which falls with the process.
-A block counts as done when all its shards stand, or when every run in it is on record as failed.
-"""
+A shard carries the sha256 of its bytes in its name, and every read checks it. The driver is the only writer and holds
+a kernel lock. A block is done when all its shards stand, or when every run in it is on record as failed."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.files import FileTooLarge, bytes_if_any
 
 log = logging.getLogger(__name__)
-LARGEST_SUMMARY = 256 << 20  # bytes that are read at most
+LARGEST_SUMMARY = 256 << 20  # bytes that are read at most: 100 arms with 100 windows have some 120 MB
+Cut = Callable[[pa.Table], pa.Table]
 
 
 class Store:
@@ -82,13 +84,12 @@ class Store:
         return self._lock.is_taken()
 
     def read_manifest(self) -> Manifest | None:
-        """The manifest, or None where there is none. Its own sha256 is checked."""
+        """The manifest, or None where there is none."""
         return read_manifest(self.folder)
 
     def manifest(self) -> Manifest:
         """The manifest. Raises WrongRequest where there is none."""
-        found = self.read_manifest()
-        if found is None:
+        if (found := self.read_manifest()) is None:
             raise no_results(self.folder)
         return found
 
@@ -139,14 +140,11 @@ class Store:
             names = sorted(os.listdir(self.folder / table))
         except (FileNotFoundError, NotADirectoryError):
             return []
-        found = (shard_of(self.folder / table / name) for name in names)
-        return [shard for shard in found if shard is not None]
+        return [shard for name in names if (shard := shard_of(self.folder / table / name)) is not None]
 
     def shards(self, table: str = "runs") -> list[Shard]:
-        """Shards of a table by point and run, one a block."""
-        found: dict[tuple[int, int, int], Shard] = {}
-        for shard in self.every_shard(table):
-            found.setdefault(shard.key, shard)
+        """Shards of a table by point and run; of several of a block the first by name."""
+        found = {shard.key: shard for shard in reversed(self.every_shard(table))}
         return [found[key] for key in sorted(found)]
 
     def kept(self) -> list[FinishedBlock]:
@@ -163,19 +161,19 @@ class Store:
             for shard in self.shards(FAILED)
             if shard.key not in whole and len(self.read_failed(shard)) == len(shard.block)
         ]
-        done.sort(key=lambda one: (one.point, one.block.first, -one.block.stop))
         out: list[FinishedBlock] = []
-        for one in done:
+        for one in sorted(done, key=lambda one: (one.point, one.block.first, -one.block.stop)):
             if not (out and out[-1].point == one.point and one.block.stop <= out[-1].block.stop):
                 out.append(one)
         return out
 
+    def kept_by_point(self) -> dict[int, list[FinishedBlock]]:
+        """The same, by point."""
+        return {point: [*of] for point, of in groupby(self.kept(), attrgetter("point"))}
+
     def done(self) -> dict[int, list[Block]]:
         """Blocks that are done, by point."""
-        out: dict[int, list[Block]] = {}
-        for one in self.kept():
-            out.setdefault(one.point, []).append(one.block)
-        return out
+        return {point: [one.block for one in of] for point, of in self.kept_by_point().items()}
 
     def lacking(self, points: Iterable[int], runs: int) -> dict[int, list[Block]]:
         """Of the first `runs` replications of each point, those that are neither kept nor on record as failed."""
@@ -192,10 +190,6 @@ class Store:
     def read_failed(self, shard: Shard) -> list[dict[str, Any]]:
         """The failed runs of a block."""
         return list(json.loads(shard.content()))
-
-    def read(self, shard: Shard) -> pa.Table:
-        """A shard's table, its bytes checked against its name."""
-        return shard.table()
 
     def unlike_first(self, shard: Shard, names: list[str]) -> str | None:
         """How a shard's outcomes differ from those of its point's shard asked about first; None: they do not."""
@@ -219,26 +213,22 @@ class Store:
 
     def _whole(
         self, point: int, runs: int | None, kept: Iterable[FinishedBlock] | None = None
-    ) -> Iterator[tuple[Shard, FinishedBlock, int, int]]:
-        """Blocks of a point in the order of runs, each with the range of its runs that no block before it has, cut to
-        the first `runs`."""
+    ) -> Iterator[tuple[Shard, Shard, Cut]]:
+        """Shards of outcomes and of agreements of a point in the order of runs; what cuts either to the runs that no
+        block before has, of the first `runs`."""
         at = 0
         for one in self.kept() if kept is None else kept:
-            if one.point == point and one.runs is not None and (runs is None or one.block.first < runs):
+            if one.point == point and one.runs and one.accords and (runs is None or one.block.first < runs):
                 stop = one.block.stop if runs is None else min(one.block.stop, runs)
-                yield one.runs, one, at, stop
+                yield one.runs, one.accords, partial(_cut, block=one.block, first=at, stop=stop)
                 at = max(at, one.block.stop)
 
     def blocks(
         self, point: int = 0, runs: int | None = None, kept: Iterable[FinishedBlock] | None = None
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(runs, accords) tables of one point in the order of runs, cut to the first `runs`.
-
-        kept: the list of blocks, where the caller has it."""
-        for shard, one, first, stop in self._whole(point, runs, kept):
-            assert one.accords is not None
-            runs, accords = self._alike(shard), one.accords.table()
-            yield _cut(runs, one.block, first, stop), _cut(accords, one.block, first, stop)
+        """(runs, accords) tables of one point in the order of runs, of the first `runs`. kept: the blocks, if known."""
+        for of_runs, of_accords, cut in self._whole(point, runs, kept):
+            yield cut(self._alike(of_runs)), cut(of_accords.table())
 
     def _alike(self, shard: Shard) -> pa.Table:
         """A shard of outcomes. Raises StoreDamaged where it has others than its point's first."""
@@ -255,9 +245,8 @@ class Store:
     ) -> Iterator[pa.Table]:
         """Tables of outcomes of one point as `blocks` gives them, without the agreements. names: `run`, `arm` and these
         alone, where the shards have them; all if not given."""
-        for shard, one, first, stop in self._whole(point, runs):
-            table = self._alike(shard) if names is None else shard.table(("run", "arm", *names))
-            yield _cut(table, one.block, first, stop)
+        for shard, _, cut in self._whole(point, runs):
+            yield cut(self._alike(shard) if names is None else shard.table(("run", "arm", *names)))
 
     def dyads(self, point: int = 0, runs: int | None = None) -> Iterator[tuple[pa.Table, int]]:
         """Sums by dyad of the blocks of one point, with the number of runs in each; only of blocks within `runs`."""
@@ -275,11 +264,9 @@ class Store:
         every = (shard for table in (*TABLES, FAILED) for shard in self.every_shard(table))
         return [shard for shard in every if not shard.is_sound()]
 
-    def repair(self) -> list[Block]:
-        """Take damaged shards away, so that their blocks are run again. Returns those blocks."""
-        bad = self.damaged()
-        _remove(bad)
-        return sorted({shard.block for shard in bad}, key=lambda block: block.first)
+    def repair(self) -> None:
+        """Take damaged shards away, so that their blocks are run again."""
+        _remove(self.damaged())
 
     def forget_failed(self) -> int:
         """Take the blocks with failed runs away, so that they are run again. Returns how many."""
@@ -289,9 +276,7 @@ class Store:
         return len(bad)
 
     def compact(self, rows: int) -> int:
-        """Merge neighbouring blocks of a point as long as the merged `runs` shard keeps to `rows` rows.
-
-        Returns how many shards were taken away. A reader sees the old blocks or the merged one."""
+        """Merge neighbouring blocks of a point up to `rows` rows of outcomes. Returns how many shards went."""
         gone = 0
         for group in _mergeable([one for one in self.kept() if one.runs is not None], rows):
             point, whole = group[0].point, Block(group[0].block.first, group[-1].block.stop)
@@ -306,22 +291,14 @@ class Store:
 
     def _drop_covered(self) -> int:
         """Take away shards within a larger one, left by a merger that was killed. Returns how many."""
-        blocks: dict[int, list[Block]] = {}
-        for one in self.kept():
-            if one.runs is not None:
-                blocks.setdefault(one.point, []).append(one.block)
+        kept = self.kept_by_point()
+
+        def is_covered(shard: Shard) -> bool:
+            of = (one.block for one in kept.get(shard.point, ()) if one.runs is not None)
+            return any(one != shard.block and one.first <= shard.first and shard.stop <= one.stop for one in of)
+
         tables = reversed(TABLES)  # a block of runs is never without its agreements
-        return _remove(
-            [
-                shard
-                for table in tables
-                for shard in self.shards(table)
-                if any(
-                    block != shard.block and block.first <= shard.first and shard.stop <= block.stop
-                    for block in blocks.get(shard.point, ())
-                )
-            ]
-        )
+        return _remove([shard for table in tables for shard in self.shards(table) if is_covered(shard)])
 
 
 def _remove(shards: Iterable[Shard]) -> int:
@@ -370,28 +347,20 @@ def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
 
 def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
     """Warn whoever reads a study with fewer replications than were asked for."""
-    if (words := lacking_words(store, points, runs)) is not None:
-        log.warning("%s", words)
-
-
-def lacking_words(store: Store, points: Sequence[int], runs: int) -> str | None:
-    """What a reader has to know of a study with fewer replications than were asked for; None where all are there."""
-    lost, wanted = runs_of(store.lacking(points, runs)), len(points) * runs
-    if not lost:
-        return None
-    folder = shown(str(store.folder), 200)
-    there = f"{folder} holds {wanted - lost:,} of the {wanted:,} replications asked for"
+    if not (lost := runs_of(store.lacking(points, runs))):
+        return
+    wanted, why = len(points) * runs, "the study was interrupted; the same command goes on"
     if store.is_written():
-        return f"{there}: it is being written"
-    if came_to_its_end(read_summary(store.folder), runs, len(points)):
-        return f"{there}: the study was finished, and {lost:,} are gone; the same command simulates them again"
-    return f"{there}: the study was interrupted; the same command goes on"
+        why = "it is being written"
+    elif came_to_its_end(read_summary(store.folder), runs, len(points)):
+        why = f"the study was finished, and {lost:,} are gone; the same command simulates them again"
+    there = f"{wanted - lost:,} of the {wanted:,} replications asked for"
+    log.warning("%s holds %s: %s", shown(str(store.folder), 200), there, why)
 
 
 def refuse_lost(store: Store, points: Sequence[int], runs: int) -> None:
     """For who has written a study to its end. Raises StoreDamaged where replications are not there any more."""
-    lost = runs_of(store.lacking(points, runs))
-    if lost:
+    if lost := runs_of(store.lacking(points, runs)):
         raise StoreDamaged(
             f"{shown(str(store.folder), 200)}: {lost:,} of {len(points) * runs:,} replications were lost while it was "
             "written: their files are gone. Give the same command again to simulate them."
@@ -404,14 +373,12 @@ def came_to_its_end(summary: Mapping[str, Any] | None, runs: int, points: int) -
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The folder's summary.json; None where there is none that can be read. Raises StoreDamaged for one so large that
-    it is not read: 100 arms with 100 windows have some 120 MB."""
+    """The folder's summary.json; None where none can be read. Raises StoreDamaged for one that is too large."""
     path = folder / "summary.json"
     try:
         found = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")
     except FileTooLarge as error:
-        hint = "remove it, and give the command again that wrote the folder"
-        raise too_large(path, error, hint) from None
+        raise too_large(path, error, "remove it, and give the command again that wrote the folder") from None
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -13,15 +13,14 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.arms import chosen_arms, headline_arm
+from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.outcomes import Outcome
-from balance_sim.replications.recorder import share_steps
 from balance_sim.results.codebook import codebook
 from balance_sim.results.estimates import Estimates, in_chunks, rounded
 from balance_sim.results.folder import scenario_of
 from balance_sim.results.manifest import Manifest
-from balance_sim.results.points import FIXED, PointTable, SweepPoint, plain_value
-from balance_sim.results.result import Result
+from balance_sim.results.points import PointTable, SweepPoint, plain_value
+from balance_sim.results.result import Result, StudyResult
 from balance_sim.results.shards import Digest, FinishedBlock
 from balance_sim.results.store import Store, runs_of, warn_lacking
 from balance_sim.scenario import with_values
@@ -29,7 +28,7 @@ from balance_sim.scenario.schema import Scenario
 
 
 @dataclass(frozen=True, repr=False)
-class SweepResult:
+class SweepResult(StudyResult):
     """What a sweep found. Frames are gathered point by point from the shards; memory does not grow with replications.
 
     Attributes
@@ -73,14 +72,9 @@ class SweepResult:
     @cached_property
     def codebook(self) -> pd.DataFrame:
         """What every outcome is, a row each: as `Result.codebook`."""
-        there = (pair[0] for number in self.table.numbers() for pair in self.blocks(number))
-        first = next(there, None)
-        names = [] if first is None else [name for name in first.column_names if name not in ("run", "arm")]
+        first = next((runs for number in self.table.numbers() for runs, _ in self.blocks(number)), None)
+        names = [] if first is None else first.drop_columns(["run", "arm"]).column_names
         return codebook(names, self.manifest.own_meanings or {})
-
-    @property
-    def reference(self) -> str:
-        return self.arms[0]
 
     @property
     def question(self) -> str:
@@ -99,10 +93,7 @@ class SweepResult:
 
     @cached_property
     def _kept(self) -> dict[int, list[FinishedBlock]]:
-        out: dict[int, list[FinishedBlock]] = {}
-        for one in Store(self.folder).kept():
-            out.setdefault(one.point, []).append(one)
-        return out
+        return Store(self.folder).kept_by_point()
 
     def blocks(self, number: int) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, accords) tables of the point of that number, in the order of runs."""
@@ -110,8 +101,7 @@ class SweepResult:
 
     def point(self, number: int) -> Result:
         """One point as the study of a single scenario."""
-        values = dict(self.table.points[number].values)
-        scenario = with_values(self.scenario, values)
+        scenario = with_values(self.scenario, dict(self.table.points[number].values))
         return Result(
             scenario=scenario.counted_as(None) if self.manifest.classes is None else scenario,
             runs=self.runs,
@@ -134,11 +124,6 @@ class SweepResult:
             for number in self.table.numbers()
         )
 
-    @cached_property
-    def steps(self) -> dict[str, float]:
-        """By how much one event moves an outcome that is a share, in the scenario before any factor."""
-        return share_steps(self.scenario)
-
     @property
     def levels(self) -> pd.DataFrame:
         """Tidy: point, factors, arm, outcome, mean, sd, q05 ... q95, mcse, n."""
@@ -160,15 +145,9 @@ class SweepResult:
         return runs_of(Store(self.folder).lacking(self.table.numbers(), self.runs))
 
     @property
-    def headline_arm(self) -> str | None:
-        """The arm that answers the question."""
-        return headline_arm(self.scenario, self.arms)
-
-    @property
     def outcome_names(self) -> list[str]:
         """The outcomes asked for, or all."""
-        asked = self.manifest.design.outcomes
-        return asked or list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
+        return self.manifest.design.outcomes or self._gathered.outcomes
 
     @property
     def headline_outcome(self) -> str:
@@ -180,19 +159,9 @@ class SweepResult:
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `sweep --json`."""
-        return summary_of(
-            self._gathered,
-            name=self.name,
-            scenario=self.scenario,
-            points=len(self.table.numbers()),
-            runs=self.runs,
-            seed=self.seed,
-            version=self.version,
-            arms=self.arms,
-            factors=self.paths,
-            outcomes=self.outcome_names,
-            failed=len(self.failed),
-        ) | {"missing_runs": self.missing_runs}
+        what = (self.name, self.scenario, self.arms, self.paths, self.outcome_names, len(self.failed))
+        study = {"points": len(self.table.numbers()), "runs": self.runs, "seed": self.seed, "version": self.version}
+        return self._gathered.summary(*what, study) | {"missing_runs": self.missing_runs}
 
 
 @dataclass(frozen=True)
@@ -203,6 +172,37 @@ class PointNumbers:
     effects: pd.DataFrame
     digest: str
 
+    @property
+    def outcomes(self) -> list[str]:
+        """All that were gathered."""
+        return list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
+
+    def summary(
+        self,
+        name: str,
+        scenario: Scenario,
+        arms: Sequence[str],
+        factors: Sequence[str],
+        outcomes: Sequence[str],
+        failed: int,
+        study: Mapping[str, object],
+    ) -> dict[str, Any]:
+        """The summary of a sweep, with the effects on these outcomes. study: points, runs, seed and version."""
+        effects = self.effects
+        shown = effects[effects["outcome"].isin({*outcomes})] if len(effects) else effects
+        return {
+            "experiment": name,
+            "scenario": {"name": scenario.name, "sha256": scenario.sha256},
+            **study,
+            "digest": self.digest,
+            "reference": arms[0],
+            "arms": list(arms),
+            "factors": list(factors),
+            "effects": [_record(row, factors) for row in shown.to_dict("records")],
+            "failed_runs": failed,
+            "missing_runs": 0,
+        }
+
 
 def numbers_of(
     blocks: Iterable[tuple[pa.Table, pa.Table]],
@@ -210,9 +210,7 @@ def numbers_of(
     asked: Sequence[str] = (),
     steps: Mapping[str, float] | None = None,
 ) -> PointNumbers:
-    """One point from its (runs, accords) tables in the order of runs; asked: the outcomes wanted, empty for all.
-
-    steps: of shares, as `outcomes.least_jump` takes them."""
+    """One point from its tables in the order of runs. asked: outcomes; none: all. steps: as in `least_jump`."""
     tally, digest = Estimates(arms, asked, steps), Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
@@ -246,48 +244,12 @@ def combined(digests: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def summary_of(
-    tables: PointNumbers,
-    *,
-    name: str,
-    scenario: Scenario,
-    points: int,
-    runs: int,
-    seed: int,
-    version: str,
-    arms: Sequence[str],
-    factors: Sequence[str],
-    outcomes: Sequence[str],
-    failed: int,
-) -> dict[str, Any]:
-    """The summary of a sweep, with the effects on these outcomes."""
-    effects = tables.effects
-    shown = effects[effects["outcome"].isin({*outcomes})] if len(effects) else effects
-    return {
-        "experiment": name,
-        "scenario": {"name": scenario.name, "sha256": scenario.sha256},
-        "points": points,
-        "runs": runs,
-        "seed": seed,
-        "version": version,
-        "digest": tables.digest,
-        "reference": arms[0],
-        "arms": list(arms),
-        "factors": list(factors),
-        "effects": [_record(row, factors) for row in shown.to_dict("records")],
-        "failed_runs": failed,
-        "missing_runs": 0,
-    }
-
-
 def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
     """One effect for JSON: the point's number and values, then the numbers, NaN as null."""
-    named = ("point", "arm", "outcome", "estimator", "n")
-    numbers = {k: float(v) for k, v in row.items() if k not in (*paths, *named)}
-    values = {path: plain_value(row.get(path)) for path in paths}
-    head = {"point": int(row["point"]), "values": values}
-    head |= {name: row[name] for name in ("arm", "outcome", "estimator")}
-    return head | rounded(numbers) | {"n": int(row["n"])}
+    named = ("arm", "outcome", "estimator")
+    numbers = {k: float(v) for k, v in row.items() if k not in (*paths, *named, "point", "n")}
+    head = {"point": int(row["point"]), "values": {path: plain_value(row.get(path)) for path in paths}}
+    return head | {name: row[name] for name in named} | rounded(numbers) | {"n": int(row["n"])}
 
 
 def open_sweep(folder: Path | str) -> SweepResult:
@@ -317,10 +279,10 @@ def open_sweep(folder: Path | str) -> SweepResult:
     manifest = store.manifest()
     if not manifest.is_sweep or manifest.points is None:
         raise WrongRequest(f"{folder} holds no sweep: give a folder of `balance-sim sweep`")
-    scenario = scenario_of(manifest)
+    scenario, runs = scenario_of(manifest), manifest.runs
     table = PointTable.load(store, manifest.points)
-    inside, runs = set(table.numbers()), manifest.runs
     warn_lacking(store, table.numbers(), runs)
+    inside = {*table.numbers()}
     failed = (row for row in store.failed() if row["point"] in inside and row["run"] < runs)
     return SweepResult(
         folder=Path(folder),
@@ -334,6 +296,3 @@ def open_sweep(folder: Path | str) -> SweepResult:
         manifest=manifest,
         failed=tuple(failed),
     )
-
-
-__all__ = ["FIXED", "SweepResult", "open_sweep"]

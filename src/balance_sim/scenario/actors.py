@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from typing import NamedTuple, TypeGuard
 
-from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.diagnostics import Diagnostics, closest, did_you_mean, listed, may_suggest, shown
 from balance_sim.scenario.files import shipped_text
-from balance_sim.scenario.layout import SECTIONS
+from balance_sim.scenario.layout import SECTIONS, names_in
 from balance_sim.scenario.nodes import REFUSED, Node, iso_date
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -29,8 +29,7 @@ _WORD = re.compile(r"(?=.*[a-z])[A-Za-z][A-Za-z0-9_]{2,31}")
 _SUCCESSORS = dict(SUN="RUS", YUG="SRB", SCG="SRB", DDR="DEU", BUR="MMR", ZAR="COD", CSK="CZE")  # noqa: C408
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """One state as the code tables have it; years are None where the tables set no bound."""
 
     iso3: str
@@ -55,26 +54,19 @@ class Code:
 @cache
 def code_table() -> dict[str, Code]:
     """Every known code, by ISO3."""
-    text = shipped_text("balance_sim.scenario", "codes.csv")
     table = {}
-    for row in csv.DictReader(text.splitlines()):
-        numbers = {key: int(row[key]) if row[key] else None for key in ("numeric", "cow", "from", "until")}
+    for row in csv.DictReader(shipped_text("balance_sim.scenario", "codes.csv").splitlines()):
+        numeric, cow, first, last = (int(row[key]) if row[key] else None for key in ("numeric", "cow", "from", "until"))
         others = tuple(row["other_names"].split(";")) if row["other_names"] else ()
-        words = (row["iso3"], row["iso2"], numbers["numeric"], numbers["cow"], row["name"])
-        table[row["iso3"]] = Code(*words, others, numbers["from"], numbers["until"])
+        table[row["iso3"]] = Code(row["iso3"], row["iso2"], numeric, cow, row["name"], others, first, last)
     return table
 
 
 @cache
-def _by_iso2() -> dict[str, Code]:
-    return {entry.iso2: entry for entry in code_table().values() if entry.iso2}
-
-
-@cache
 def _by_name() -> dict[str, Code]:
-    """Codes by name and other names; where two share one, the state that still exists."""
+    """Codes by name and other names in small letters; where two share one, the state that still exists."""
     entries = sorted(code_table().values(), key=lambda entry: entry.last is None)
-    return {name: entry for entry in entries for name in (entry.name, *entry.other_names)}
+    return {name.casefold(): entry for entry in entries for name in (entry.name, *entry.other_names)}
 
 
 def is_invented(code: str) -> bool:
@@ -88,14 +80,9 @@ def is_word_of_ones_own(code: str) -> bool:
     return _WORD.fullmatch(code) is not None and not is_taken
 
 
-@cache
-def _by_folded_name() -> dict[str, Code]:
-    return {name.casefold(): entry for name, entry in reversed(_by_name().items())}
-
-
 def named(text: str) -> Code | None:
     """The state of that name, in whatever letters."""
-    return _by_folded_name().get(text.replace("_", " ").strip().casefold())
+    return _by_name().get(text.replace("_", " ").strip().casefold())
 
 
 def known(code: str, year: int | None = None) -> str | None:
@@ -119,8 +106,7 @@ def explain(written: object, roster: Collection[str]) -> Explanation:
         return "E301", f"`{text}` is not a state", "remove what is a sum of others"
     if exact or not may_suggest():
         return exact or ("E301", f"unknown state `{text}`", "use ISO3 codes")
-    name = closest(text, _by_name(), cutoff=0.8) if len(text) > 4 else None
-    if name:
+    if len(text) > 4 and (name := closest(text, _by_name(), cutoff=0.8)):
         return _is_a_name(text, _by_name()[name])
     bare = re.sub(r"[^A-Za-z]", "", text).upper()
     is_code = bare in roster or bare in code_table()
@@ -136,9 +122,9 @@ def explain_exactly(written: object, roster: Collection[str]) -> Explanation | N
     upper = text.strip().upper()
     if upper in code_table() or upper in roster:
         return "E301", f"unknown state `{text}`", f"did you mean `{upper}`?"
-    entry = _by_iso2().get(upper)
-    if entry is not None:
-        return "E301", f"`{text}` is the ISO2 code of {entry.name}", f"use ISO3 `{entry.iso3}`"
+    for entry in code_table().values():
+        if upper and entry.iso2 == upper:
+            return "E301", f"`{text}` is the ISO2 code of {entry.name}", f"use ISO3 `{entry.iso3}`"
     return _explain_name(text) if may_suggest() else None
 
 
@@ -192,11 +178,6 @@ class Names:
         """Groups by name."""
         return dict(self.groups)
 
-    @property
-    def of_kinds(self) -> dict[str, Sequence[str]]:
-        """What `locate` needs to know of a file's kinds."""
-        return {"kinds": self.kinds, "event_kinds": self.event_kinds}
-
 
 def read_names(tree: Node, found: Diagnostics) -> Names:
     """The names that a file's tree defines; what is wrong with them goes to `found`."""
@@ -207,9 +188,7 @@ def read_names(tree: Node, found: Diagnostics) -> Names:
     is_whole = states is not None and len(found) == before and len(roster) == len(states.items) > 1
     outside = _outside(tree.get("outside"), roster, year, found)
     groups = _groups(tree.get("groups"), roster, found, is_whole=is_whole)
-    kinds, event_kinds = (
-        tuple({**default_tree().below(head).fields, **tree.below(head).fields}) for head in ("kinds", "event_kinds")
-    )
+    kinds, event_kinds = (names_in(tree, head) for head in ("kinds", "event_kinds"))
     line, ordered = states.at.line if states else 0, tuple(sorted(groups.items()))
     return Names(frozenset(roster), frozenset(outside), ordered, kinds, event_kinds, is_whole, line)
 
@@ -223,7 +202,7 @@ def check_identifier(text: object, node: Node, path: str, found: Diagnostics) ->
         found.add(node.at, path, "E106", f"`{text}` is a reserved name on some systems", "take another name")
 
 
-def _is_word(code: object) -> bool:
+def _is_word(code: object) -> TypeGuard[str | int]:
     """Whether a value can be a code at all, right or wrong."""
     return isinstance(code, str | int) and not isinstance(code, bool)
 
@@ -281,20 +260,28 @@ def _outside(node: Node | None, roster: Collection[str], year: int | None, found
         return []
     if not isinstance(node.value, list):
         found.add(node, "outside", "E201", "expected a list of ISO3 codes")
-        return []
     outside: dict[str, None] = {}
-    for at, item in enumerate(node.items):
-        path, code = f"outside[{at}]", item.value
-        if not _is_word(code):
-            _no_code(item, path, found)
-        elif code in roster:
+    for code, item, path in _words(node, "outside", outside, found):
+        if code in roster:
             found.add(item, path, "E306", f"`{shown(code)}` is among the states already", "remove it here")
-        elif code in outside:
-            found.add(item, path, "E015", f"`{shown(code)}` given twice", "remove one")
         else:
             _check_code(item, path, year, found)
             outside |= {code: None} if isinstance(code, str) else {}
     return list(outside)
+
+
+def _words(
+    node: Node, path: str, taken: Collection[object], found: Diagnostics
+) -> Iterator[tuple[str | int, Node, str]]:
+    """What can be a code in a list, and where it stands; taken: those that were taken from it so far."""
+    for at, item in enumerate(node.items):
+        where = f"{path}[{at}]"
+        if not _is_word(item.value):
+            _no_code(item, where, found)
+        elif item.value in taken:
+            found.add(item, where, "E015", f"`{shown(item.value)}` given twice", "remove one")
+        else:
+            yield item.value, item, where
 
 
 def _no_code(item: Node, path: str, found: Diagnostics) -> None:
@@ -311,7 +298,6 @@ def _groups(
         return {}
     if not isinstance(node.value, dict):
         found.add(node, "groups", "E201", "expected a mapping of names to lists of codes")
-        return {}
     groups: dict[str, tuple[str, ...]] = {}
     for name, members in node.fields.items():
         path = f"groups.{shown(name)}"
@@ -332,31 +318,24 @@ def _groups(
 def _group_members(
     members: Node, path: str, groups: Collection[str], roster: Collection[str], found: Diagnostics
 ) -> tuple[str, ...]:
-    codes: dict[object, None] = {}
-    for at, item in enumerate(members.items):
-        where, code = f"{path}[{at}]", item.value
-        if not _is_word(code):
-            _no_code(item, where, found)
-        elif code in groups:
+    codes: set[object] = set()
+    for code, item, where in _words(members, path, codes, found):
+        if code in groups:
             why = f"`{shown(code)}` is a group; groups hold states only"
             found.add(item, where, "E301", why, "list its members")
-        elif code in codes:
-            found.add(item, where, "E015", f"`{shown(code)}` given twice", "remove one")
         elif isinstance(code, str) and is_word_of_ones_own(code) and code not in roster:
             found.add(item, where, *explain(code, roster))
         else:
             if code not in roster:
                 _check_code(item, where, None, found)
-            if isinstance(code, str):
-                codes[code] = None
+            codes |= {code} if isinstance(code, str) else set()
     return tuple(sorted(str(code) for code in codes if code in roster))
 
 
 def one_actor(node: Node, path: str, names: Names, found: Diagnostics, *, outside: bool = False) -> None:
     """A field that names one state of the roster (or, where `outside`, an actor outside it)."""
     code = node.value
-    is_known = code in names.roster or (outside and code in names.outside) if _is_word(code) else True
-    if not is_known:
+    if _is_word(code) and code not in names.roster and not (outside and code in names.outside):
         _not_among(node, path, names, found, groups=False, outside=outside)
 
 
@@ -383,21 +362,14 @@ def _not_among(node: Node, path: str, names: Names, found: Diagnostics, *, group
 
 
 def many_actors(
-    node: Node,
-    path: str,
-    names: Names,
-    found: Diagnostics,
-    taken: Sequence[str] = (),
-    *,
-    outside: bool = True,
+    node: Node, path: str, names: Names, found: Diagnostics, taken: Sequence[str] = (), *, outside: bool = True
 ) -> Node:
     """A list of actors with its groups expanded, sorted; actors in `taken` are left out of groups.
 
     What is no list is handed back for the schema to refuse. outside: others than the roster may be named."""
     if not isinstance(node.value, list):
         return node
-    wrong = Diagnostics()
-    is_known = True
+    wrong, is_known = Diagnostics(), True
     explicit: dict[str, Node] = {}
     expanded: dict[str, Node] = {}
     for at, item in enumerate(node.items):

@@ -8,6 +8,7 @@ then the tree is read as a file's is, and says what is wrong. A test holds both 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from operator import attrgetter
 from typing import Any
@@ -17,18 +18,7 @@ from pydantic import ValidationError
 from balance_sim.scenario.defaults import is_term, presets, weights_under
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import from_plain
-from balance_sim.scenario.schema import (
-    MOST_A_YEAR,
-    SIGNAL_ORDER,
-    Arm,
-    Audience,
-    CapabilityWeights,
-    EventKind,
-    Scenario,
-    SectionRow,
-    Strict,
-    Theory,
-)
+from balance_sim.scenario.schema import MOST_A_YEAR, SIGNAL_ORDER, Arm, Audience, EventKind, Scenario, Theory
 
 UNREAD: dict[str, tuple[str, ...]] = {
     "states": ("reliability", "autonomy", "propensity", "propensity_declarations"),
@@ -69,8 +59,10 @@ def with_numbers(scenario: Scenario, values: Mapping[str, object]) -> Scenario |
         if type(number) not in (float, int) or not _is_free(path) or changed is None:
             return None
         changed = _with(changed, path, number)
-    if changed is not None and changed.capability is not scenario.capability and not sums_to_one(changed.capability):
-        return None
+    if changed is not None and changed.capability is not scenario.capability:
+        weights = changed.capability
+        if abs(weights.gdp + weights.milex + weights.population - 1.0) > 1e-9:
+            return None
     if changed is None or changed.event_kinds is scenario.event_kinds:
         return changed
     # the order of the signals' weights is the one rule on numbers set here; arms may set some of them too
@@ -82,14 +74,8 @@ def _is_free(path: str) -> bool:
     head, *rest = path.split(".")
     if head in SECTIONS:
         return len(rest) == 2 and rest[1] in (*UNREAD.get(head, ()), *WARNED.get(head, ()))
-    is_list = rest[-1:] in (["preset"], ["members"])
     free = ("parameters", "capability", "kinds", "event_kinds", "theory", "audiences")
-    return path == "base_rate" or (head in free and not is_list)
-
-
-def sums_to_one(weights: CapabilityWeights) -> bool:
-    """Whether the weights of the composite are shares."""
-    return abs(weights.gdp + weights.milex + weights.population - 1.0) <= 1e-9
+    return path == "base_rate" or (head in free and rest[-1:] not in (["preset"], ["members"]))
 
 
 def signals_out_of_order(kinds: Mapping[str, EventKind]) -> Iterator[tuple[str, str, str]]:
@@ -155,54 +141,49 @@ def _with(scenario: Scenario, path: str, value: object) -> Scenario | None:
     """One value set; None if the path is none of those that can be set here, or the schema refuses the value."""
     head, *rest = path.split(".")
     value = tuple(value) if isinstance(value, list) else value
+    is_term_of_theory = len(rest) == 2 and rest[0] == "weights" and is_term(rest[1])
+    is_heeded = len(rest) == 3 and rest[1] == "attention" and rest[2] in (*scenario.event_kinds, "default")
     new: Any = None
-    if head in ("parameters", "capability") and len(rest) == 1:
-        new = _piece(getattr(scenario, head), rest[0], value)
-    elif head in ("kinds", "event_kinds") and len(rest) == 2:
-        new = _in_mapping(getattr(scenario, head), rest[0], rest[1], value)
-    elif head == "theory":
-        new = _theory(scenario.theory, rest, value)
-    elif head == "audiences" and len(rest) == 3 and rest[1] == "attention":
-        if rest[0] in scenario.audiences and rest[2] in (*scenario.event_kinds, "default"):
-            attention = dict(sorted({**scenario.audiences[rest[0]].attention, rest[2]: value}.items()))
-            new = _in_mapping(scenario.audiences, rest[0], "attention", attention)
-    elif head == "audiences" and rest[1:] == ["members"]:
-        new = _with_members(scenario, rest[0], value)
-    elif path == "base_rate":
+    if path == "base_rate":
         new = value if isinstance(value, float | int) and 0 < value <= MOST_A_YEAR else None
     elif head in SECTIONS and len(rest) == 2:
         new = _in_rows(scenario, head, rest[0], rest[1], value)
+    elif path == "theory.preset":
+        new = _theory(scenario.theory, str(value))
+    elif head == "audiences" and rest[1:] == ["members"]:
+        new = _with_members(scenario, rest[0], value)
+    elif (
+        len(rest) == {"parameters": 1, "capability": 1, "kinds": 2, "event_kinds": 2}.get(head)
+        or (head == "theory" and (is_term_of_theory or rest in (["equal_hostility"], ["signal_cost"])))
+        or (head == "audiences" and is_heeded)
+    ):
+        new = _put(getattr(scenario, head), rest, value)
     return None if new is None else scenario.model_copy(update={head: new})
 
 
-def _piece[Piece: Strict](piece: Piece, field: str, value: object) -> Piece | None:
-    """The piece with one field set, as it would be read; None if it is refused."""
-    if field not in type(piece).model_fields:
+def _put(here: Any, steps: list[str], value: object) -> Any:
+    """A piece or a mapping with a value at these steps, as it would be read; None if they lead nowhere, or refused."""
+    step, below = steps[0], steps[1:]
+    if below:
+        inner = here.get(step) if isinstance(here, dict) else getattr(here, step, None)
+        value = None if inner is None else _put(inner, below, value)
+        if value is None:
+            return None
+    if isinstance(here, dict):
+        return dict(sorted({**here, step: value}.items()))
+    with suppress(ValidationError):
+        return type(here).model_validate({**here.__dict__, step: value})
+    return None
+
+
+def _theory(theory: Theory, name: str) -> Theory | None:
+    """Another preset. What the scenario says itself stays where the preset says nothing."""
+    if (preset := presets().get(name)) is None:
         return None
-    try:
-        return type(piece).model_validate({**piece.__dict__, field: value})
-    except ValidationError:
-        return None
-
-
-def _in_mapping(pieces: Mapping[str, Strict], name: str, field: str, value: object) -> Any:
-    new = _piece(pieces[name], field, value) if name in pieces else None
-    return None if new is None else {**pieces, name: new}
-
-
-def _theory(theory: Theory, rest: list[str], value: object) -> Theory | None:
-    if rest in (["equal_hostility"], ["signal_cost"]):
-        return _piece(theory, rest[0], value)
-    if len(rest) == 2 and rest[0] == "weights" and is_term(rest[1]):
-        return _piece(theory, "weights", dict(sorted({**theory.weights, rest[1]: value}.items())))
-    preset = presets().get(str(value)) if rest == ["preset"] else None
-    if preset is None:
-        return None
-    below = weights_under(theory.preset)  # what the scenario says itself stays where the preset says nothing
+    below = weights_under(theory.preset)
     own = {term: weight for term, weight in theory.weights.items() if weight != below.get(term)}
     weights = dict(sorted({**weights_under(preset.name), **own, **preset.weights}.items()))
-    new = {"preset": preset.name, **preset.beside_weights, "weights": weights}
-    return theory.model_copy(update=new)
+    return theory.model_copy(update={"preset": preset.name, **preset.beside_weights, "weights": weights})
 
 
 def _with_members(scenario: Scenario, name: str, value: object) -> Any:
@@ -224,21 +205,18 @@ def _with_members(scenario: Scenario, name: str, value: object) -> Any:
 
 def _are_actors(codes: tuple[object, ...], known: tuple[str, ...]) -> bool:
     """Whether a list holds what a list of actors holds once it was read: known codes, sorted."""
-    are_words = all(isinstance(code, str) for code in codes)
-    return are_words and list(codes) == sorted({*map(str, codes)} & {*known})
+    return list(codes) == sorted({one for one in known if one in codes})
 
 
 def _in_rows(scenario: Scenario, head: str, name: str, field: str, value: object) -> Any:
-    rows: tuple[SectionRow, ...] = getattr(scenario, head)
-    keys = SECTIONS[head].keys
-    kinds: Mapping[str, object] = scenario.kinds if head == "accords" else scenario.event_kinds
+    rows, keys = getattr(scenario, head), SECTIONS[head].keys
     known = scenario.codes if field == "patrons" else (*scenario.codes, *scenario.outside)
-    if field == "kind" and str(value) not in kinds:
+    if field == "kind" and str(value) not in (scenario.kinds if head == "accords" else scenario.event_kinds):
         return None
     if field in keys or (isinstance(value, tuple) and not _are_actors(value, known)):
         return None
     words = [name] if len(keys) == 1 else name.split("-")
     words = words if SECTIONS[head].directed else sorted(words)
     found = [at for at, row in enumerate(rows) if [getattr(row, key) for key in keys] == words]
-    new = _piece(rows[found[0]], field, value) if len(found) == 1 else None
+    new = _put(rows[found[0]], [field], value) if len(found) == 1 else None
     return None if new is None else (*rows[: found[0]], tidy(new), *rows[found[0] + 1 :])

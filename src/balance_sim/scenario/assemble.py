@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -10,8 +10,9 @@ from itertools import compress
 from operator import attrgetter
 from typing import Any
 
-from balance_sim.scenario.actors import Names, check_identifier
-from balance_sim.scenario.arms import BY_DATE, keep_arms, resolved, tidy
+from balance_sim.scenario import schema
+from balance_sim.scenario.actors import check_identifier
+from balance_sim.scenario.arms import BY_DATE, keep_arms, tidy
 from balance_sim.scenario.checks import check
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.diagnostics import (
@@ -28,18 +29,7 @@ from balance_sim.scenario.draft import Draft, Reader
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced, what_was_meant
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
-from balance_sim.scenario.schema import (
-    Arm,
-    Calibration,
-    Dispute,
-    Distance,
-    Frailty,
-    Posterior,
-    Report,
-    Scenario,
-    Strict,
-    Trade,
-)
+from balance_sim.scenario.schema import Arm, Scenario, Strict
 from balance_sim.scenario.validation import read_piece, unknown_key
 
 MOST_ARMS = 100
@@ -58,7 +48,7 @@ def assemble(
     declared = _declared(tree, base, reader, problems, most_arms)
     drafts = _arm_drafts(tree, [*declared], base, reader, problems)
     found += problems
-    if errors_in(problems) or not all(map(_is_complete, (base, *drafts.values()))):
+    if errors_in(problems) or not all(one.is_complete for one in (base, *drafts.values())):
         return None
     built = {arm: _build(draft, name) for arm, draft in drafts.items()}
     for arm, one in declared.items():  # what they set, in the form in which the schema holds it
@@ -67,12 +57,9 @@ def assemble(
     scenario = sealed(_build(base, name).model_copy(update={"arms": declared}))
     scenario._checked = scenario.sha256
     bare = {arm: Arm(title=one.title, reference=one.reference) for arm, one in declared.items()}
-    versions = {
-        (arm, False): resolved(scenario, arm, is_checked=True) or built[arm].model_copy(update={"arms": bare})
-        for arm in declared
-    }
-    keep_arms(scenario, versions)
-    found += _same_arms(tree, {arm: version for (arm, _), version in versions.items()})
+    versions = {arm: version.model_copy(update={"arms": bare}) for arm, version in built.items()}
+    keep_arms(scenario, {(arm, False): version for arm, version in versions.items()})
+    found += _same_arms(tree, versions)
     return scenario
 
 
@@ -82,7 +69,7 @@ def _arm_drafts(tree: Node, arms: Sequence[str], base: Draft, reader: Reader, fo
     drafts: dict[str, Draft] = {}
     for name in arms:
         of_arm = Diagnostics()
-        drafts[name] = reader.draft(apply_arm(tree, name, base.names, of_arm))
+        drafts[name] = reader.draft(apply_arm(tree, name, of_arm))
         inner = [*drafts[name].problems, *check(drafts[name], is_arm=True, base=base)]
         label = f"arms.{shown(name)}: "
         found += of_arm
@@ -154,9 +141,8 @@ def _check_reference(node: Node, tree: Node, arms: dict[str, Arm], found: Diagno
         found.add(node.fields[references[0]].at, f"arms.{references[0]}", "W307", why, hint)
 
 
-def _same_arms(tree: Node, versions: Mapping[str, Scenario]) -> list[Diagnostic]:
+def _same_arms(tree: Node, versions: Mapping[str, Scenario]) -> Iterator[Diagnostic]:
     """Arms that come to the same: usually a slip."""
-    found: list[Diagnostic] = []
     different: dict[str, Scenario] = {}
     for arm, scenario in versions.items():
         same = next((name for name, other in different.items() if other == scenario), None)
@@ -164,32 +150,14 @@ def _same_arms(tree: Node, versions: Mapping[str, Scenario]) -> list[Diagnostic]
             different[arm] = scenario
         else:
             why = f"arm `{arm}` comes to the same as arm `{same}`"
-            found.append(problem(tree.fields["arms"].fields[arm].at, f"arms.{arm}", "W302", why))
-    return found
-
-
-def _is_complete(draft: Draft) -> bool:
-    """Whether every piece could be read; one that could not has been reported where it was found."""
-    pieces = (
-        draft.head,
-        draft.capability,
-        draft.parameters,
-        draft.theory,
-        draft.report,
-        draft.calibration,
-        draft.posterior,
-    )
-    rows = (row.value for section in draft.rows.values() for row in section)
-    return all(piece is not None for piece in (*pieces, *rows))
+            yield problem(tree.fields["arms"].fields[arm].at, f"arms.{arm}", "W302", why)
 
 
 _BY_ID = attrgetter("id")
 _ORDER: dict[str, Callable[[Any], Any]] = {
-    "disputes": lambda row: (row.a, row.b),
+    **dict.fromkeys(("disputes", "distances", "frailties"), attrgetter("a", "b")),
     "no_relations": lambda row: (row.a, row.b, row.kind, row.since or date.min),
-    "distances": lambda row: (row.a, row.b),
-    "trade": lambda row: (row.state, row.partner),
-    "frailties": lambda row: (row.a, row.b),
+    "trade": attrgetter("state", "partner"),
     "events": BY_DATE,
 }
 """How the rows of a section are sorted; others by their id."""
@@ -198,9 +166,10 @@ _ORDER: dict[str, Callable[[Any], Any]] = {
 def _build(draft: Draft, name: str) -> Scenario:
     """Every piece in its canonical order, without arms. All pieces have been validated: nothing is checked again."""
     assert draft.head
-    report = draft.report or Report()
+    assert draft.report
+    windows, groups = sorted(draft.report.windows), sorted(draft.report.groups)
     values: dict[str, Any] = {
-        **{key: getattr(draft.head, key) for key in type(draft.head).model_fields},
+        **dict(draft.head),
         "capability": draft.capability,
         "outside": tuple(sorted(draft.names.outside)),
         "groups": dict(draft.names.groups),
@@ -209,11 +178,9 @@ def _build(draft: Draft, name: str) -> Scenario:
         "event_kinds": dict(sorted(draft.event_kinds.items())),
         "parameters": draft.parameters,
         "theory": tidy(draft.theory),
-        "report": report.model_copy(
-            update={name: tuple(sorted(getattr(report, name))) for name in ("windows", "groups")}
-        ),
-        "calibration": tidy(draft.calibration or Calibration()),
-        "posterior": draft.posterior or Posterior(),
+        "report": draft.report.model_copy(update={"windows": tuple(windows), "groups": tuple(groups)}),
+        "calibration": tidy(draft.calibration),
+        "posterior": draft.posterior,
     }
     for section, rows in draft.rows.items():
         order = _ORDER.get(section, _BY_ID)
@@ -242,12 +209,14 @@ FIXED = {head: f"an arm cannot set `{head}`: it is the same in all arms" for hea
 EXPANDED = {"groups": "`groups` were expanded when the file was read; change them with --set or in the file"}
 
 
+def changes_in(settings: Node, within: str = "") -> list[ValueChange]:
+    """What a mapping of key paths to values sets. within: of the mapping, for messages."""
+    told = settings.fields.items()
+    return [ValueChange(path, child, child.at, f"{within}.{shown(path)}" if within else "") for path, child in told]
+
+
 def apply_changes(
-    tree: Node,
-    changes: Sequence[ValueChange],
-    names: Names,
-    found: Diagnostics,
-    fixed: Mapping[str, str] = {},
+    tree: Node, changes: Sequence[ValueChange], found: Diagnostics, fixed: Mapping[str, str] = {}
 ) -> Node:
     """The tree with every change made, in the order of their paths; a theory before its weights.
 
@@ -258,15 +227,10 @@ def apply_changes(
             found.add(change.key, label, "E110", fixed[head])
             continue
         try:
-            steps = locate(tree, change.path, names.of_kinds)
+            steps = locate(tree, change.path)
         except NoSuchPath as error:
-            found.add(
-                change.key,
-                label,
-                "E101",
-                shown(str(error), 120),
-                what_was_meant(tree, change.path, names.of_kinds, error),
-            )
+            meant = what_was_meant(tree, change.path, error)
+            found.add(change.key, label, "E101", shown(str(error), 120), meant)
             continue
         if change.node.value is REFUSED:
             continue
@@ -296,7 +260,7 @@ def _ids_of(events: Node) -> tuple[list[str | None], set[str], bool]:
     return named, {name for name in named if name is not None}, is_whole
 
 
-def apply_arm(tree: Node, name: str, names: Names, found: Diagnostics) -> Node:
+def apply_arm(tree: Node, name: str, found: Diagnostics) -> Node:
     """The tree as it is in one arm: without what it drops, with what it adds, with what it sets."""
     arm = tree.below("arms").get(name)
     if arm is None:
@@ -317,13 +281,11 @@ def apply_arm(tree: Node, name: str, names: Names, found: Diagnostics) -> Node:
         dropped.add(item.value)
     kept = compress(events.items, [name not in dropped for name in named])
     changed = tree.with_fields({"events": events.with_value([*kept, *arm.below("add").items])})
-    settings = arm.below("set").fields.items()
-    changes = [ValueChange(key, child, child.at, f"{path}.set.{shown(key)}") for key, child in settings]
-    return apply_changes(changed, changes, names, found, FIXED)
+    return apply_changes(changed, changes_in(arm.below("set"), f"{path}.set"), found, FIXED)
 
 
-def as_tree(scenario: Scenario, mark: Mark) -> Node:
-    """A complete scenario as the tree of a file that would give it."""
+def as_tree(scenario: Scenario) -> Node:
+    """A complete scenario as the tree of a file that would give it; every place in it is line 1 of its name."""
     dumped = scenario.model_dump(exclude={"name", "sha256"})
     dumped["schema"] = dumped.pop("schema_version")
     theory = dumped["theory"]
@@ -335,7 +297,7 @@ def as_tree(scenario: Scenario, mark: Mark) -> Node:
             theory.pop(name, None)
     if "rest" in dumped["audiences"]:
         dumped["audiences"]["rest"]["members"] = ()
-    return from_plain(dumped, mark)
+    return from_plain(dumped, Mark(scenario.name, 1, 1))
 
 
 def value_at(scenario: Scenario, path: str) -> Any:
@@ -364,13 +326,11 @@ def value_at(scenario: Scenario, path: str) -> Any:
 
 
 def _row_named(rows: tuple[Any, ...], key: str) -> Any:
-    first, _, second = key.partition("-")
     for row in rows:
-        if isinstance(row, Strict):
-            if getattr(row, "id", None) == key:
-                return row
-            if isinstance(row, Trade) and (row.state, row.partner) == (first, second):
-                return row
-            if isinstance(row, Dispute | Distance | Frailty) and {row.a, row.b} == {first, second}:
-                return row
+        if isinstance(row, schema.Dispute | schema.Distance | schema.Frailty):
+            names: list[Any] = [f"{row.a}-{row.b}", f"{row.b}-{row.a}"]
+        else:
+            names = [f"{row.state}-{row.partner}"] if isinstance(row, schema.Trade) else [getattr(row, "id", None)]
+        if key in names:
+            return row
     raise LookupError(f"no item `{key}`")

@@ -11,26 +11,19 @@ draws are asked for (`replications/parameter_draws.py`)."""
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
 
-from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets
-from balance_sim.scenario.diagnostics import (
-    Diagnostic,
-    Diagnostics,
-    did_you_mean,
-    errors_in,
-    listed,
-    problem,
-    shown,
-)
+from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
+from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, did_you_mean, errors_in, listed, problem, shown
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain
+from balance_sim.scenario.layout import names_in
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import TERMS, Scenario, Strict
 from balance_sim.scenario.validation import read_piece
 
@@ -125,12 +118,11 @@ def _beside(tree: Node, key: str, sources: Sources) -> tuple[Node, tuple[Node, s
     named = tree.get(key)
     if named is None or named.value is REFUSED or isinstance(named.value, dict):
         return tree, None
-    tree = tree.without(key)
     if named.value is None:
-        return tree, None
+        return tree.without(key), None
     name, shown_as, data = sources.beside(named.value, sources.named_in(named.mark), named.mark, key, LARGEST_SCENARIO)
     read, problems = read_document(decoded(data, shown_as), shown_as)
-    return tree, (read, name, problems)
+    return tree.without(key), (read, name, problems)
 
 
 def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
@@ -143,13 +135,16 @@ def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
     if isinstance(read.value, dict):
         of_file = Diagnostics()
         read_piece(CalibrationFile, read, "", of_file, folder=sources.folder)
-        of_file += _against(read, tree)
-        near = [one for one in of_file if one.suggestion.startswith("did you mean")]
-        problems += [one if one in near else replace(one, suggestion=hint) for one in of_file]
+        problems += _with_hint([*of_file, *_against(read, tree)], hint)
     else:
         problems.add(read, "calibration", "E012", "this is not a calibration", hint)
     found += problems
     return tree if errors_in(problems) else _laid(tree, read, name)
+
+
+def _with_hint(problems: Iterable[Diagnostic], hint: str) -> list[Diagnostic]:
+    """What is wrong with a file that a command wrote, with what to do, unless a name is misspelt."""
+    return [one if one.suggestion.startswith("did you mean") else replace(one, suggestion=hint) for one in problems]
 
 
 def with_posterior(tree: Node, sources: Sources, found: Diagnostics) -> Node:
@@ -161,7 +156,7 @@ def with_posterior(tree: Node, sources: Sources, found: Diagnostics) -> Node:
     hint = f"write it again: balance-sim posterior {sources.shown}"
     of_file = Diagnostics()
     head = read_piece(PosteriorFile, read, "", of_file, folder=sources.folder)
-    problems += [one if one.suggestion.startswith("did you mean") else replace(one, suggestion=hint) for one in of_file]
+    problems += _with_hint(of_file, hint)
     if head is not None and ("/" in head.draws or "\\" in head.draws or not head.draws):
         problems.add(read.fields["draws"], "draws", "E501", "expected the name of a file beside this one", hint)
     found += problems
@@ -174,38 +169,35 @@ def with_posterior(tree: Node, sources: Sources, found: Diagnostics) -> Node:
 
 def stale(scenario: Scenario, tree: Node, file: str, found: Diagnostics) -> None:
     """What is wrong if the scenario as written is not the one that was calibrated. tree: with the calibration laid."""
-    given = tree.below("calibration")
+    given, said = tree.below("calibration"), scenario.calibration
     data, weights = given.get("data_sha256"), given.get("weights_sha256")
-    if not scenario.calibration.data_sha256:
+    if not said.data_sha256:
         return
-    if data is not None and scenario.calibration.data_sha256 != record_digest(scenario):
+    if data is not None and said.data_sha256 != record_digest(scenario):
         why = "the scenario's states or record are not those that were calibrated"
         found.add(data, "calibration", "E505", why, f"{_again(file)}, or leave `calibration` out")
-    elif weights is not None and scenario.calibration.weights_sha256 != weights_digest():
+    elif weights is not None and said.weights_sha256 != weights_digest():
         why = "calibrated from other fitted weights than this version's"
         found.add(weights, "calibration", "W311", why, _again(file))
 
 
 def _against(read: Node, tree: Node) -> Iterator[Diagnostic]:
     """What the file names that the scenario does not have."""
-    states = tree.get("states") or from_plain([])
-    roster = {str(child.value) for row in states.items if (child := row.get("id")) is not None}
-    kinds = sorted({*default_tree().fields["kinds"].fields, *tree.below("kinds").fields})
+    roster = {str(child.value) for row in tree.below("states").items if (child := row.get("id")) is not None}
     for part in INTERCEPTS_OF_STATES:
-        for code, node in read.below(part).fields.items():
-            if code not in roster:
-                why, near = f"unknown state `{shown(code)}`", did_you_mean(code, roster)
-                yield problem(node.at, f"{part}.{shown(code)}", "E301", why, near)
+        for code, node in read.below(part).without(*roster).fields.items():
+            why, near = f"unknown state `{shown(code)}`", did_you_mean(code, roster)
+            yield problem(node.at, f"{part}.{shown(code)}", "E301", why, near)
     for key, node in read.below("dyads").fields.items():
         a, _, b = key.partition("-")
         if a not in roster or b not in roster or a >= b:
             why = f"`{shown(key)}` is not a dyad of the roster, lesser code first"
             yield problem(node.at, f"dyads.{shown(key)}", "E301", why)
+    kinds = sorted(names_in(tree, "kinds"))
     for part, known, what in (("weights", list(TERMS), "term"), ("intercepts", kinds, "kind")):
-        for name, node in read.below(part).fields.items():
-            if name not in known:
-                where, why = f"{part}.{shown(name)}", f"unknown {what} `{shown(name)}`"
-                yield problem(node.at, where, "E211", why, allowed=listed(known, 30))
+        for name, node in read.below(part).without(*known).fields.items():
+            where, why = f"{part}.{shown(name)}", f"unknown {what} `{shown(name)}`"
+            yield problem(node.at, where, "E211", why, allowed=listed(known, 30))
     names, matrix = (read.below("covariance").get(key) for key in ("names", "matrix"))
     if names is not None and matrix is not None:
         count = len(names.items)
@@ -219,14 +211,8 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
         part: {key: node.fields["estimate"] for key, node in read.fields[part].fields.items()}
         for part in ("weights", "intercepts", *INTERCEPTS_OF_STATES)
     }
-    kinds = tree.below("kinds")
-    for kind, intercept in estimates["intercepts"].items():
-        own = kinds.get(kind) or from_plain({})
-        if isinstance(own.value, dict) and own.get("intercept") is None:
-            own = own.with_fields({"intercept": intercept})
-        kinds = kinds.with_fields({kind: own})
-    states = tree.get("states") or from_plain([])
-    rows = [_with_intercepts(row, estimates) for row in states.items]
+    intercepts = {kind: {"intercept": node} for kind, node in estimates["intercepts"].items()}
+    rows = [_with_intercepts(row, estimates) for row in tree.below("states").items]
     given = tree.get("frailties") or from_plain([], read.mark)
     known = {"-".join(sorted(str(child.value) for key in ("a", "b") if (child := row.get(key)))) for row in given.items}
     dyads = []
@@ -245,8 +231,8 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
         "covariance": matrix.with_value([one for row in matrix.items for one in row.items]),
     }
     whole = {
-        "kinds": kinds,
-        "states": states.with_value(rows),
+        "kinds": merged(from_plain(intercepts), tree.below("kinds").with_fields({})),
+        "states": (tree.get("states") or from_plain([])).with_value(rows),
         "frailties": given.with_value([*given.items, *dyads]),
         "theory": _with_weights(tree.below("theory"), estimates["weights"]),
         "calibration": read.with_value(calibration),

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -20,7 +19,7 @@ from balance_sim.scenario.schema import SIGNAL_ORDER, Accord, Event
 MOST_STEPS = 20_000
 MOST_DAYS = 30_000  # a thousand of the shortest half-lives of states' agreements: 2^1024 is no number
 MOST_WINDOWS = 100
-type Rule = Callable[[Draft], Iterator[Diagnostic]]
+type OfRows = Callable[[Draft, Sequence[RowRead]], Iterator[Diagnostic]]
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 MEASURES = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
 DONE = ("opened", "signed", "in_force", "ended")
@@ -38,22 +37,14 @@ def check(draft: Draft, *, is_arm: bool = False, base: Draft | None = None) -> l
     """Every problem between the pieces of `draft`. is_arm: of one arm's version, which may lack the focal.
 
     base: a draft whose problems are known already: those of single rows that it holds are left out."""
-    found = [one for rule in _RULES for one in rule(_changed(draft, base, rule))]
+    found = [one for rule in _RULES for one in rule(draft)]
+    for section, (of_rows, beside) in _OF_ROWS.items():
+        is_like = base is not None and beside(draft) == beside(base)
+        known = {id(row) for row in base.rows[section]} if base is not None and is_like else ()
+        found += of_rows(draft, [row for row in draft.read(section) if id(row) not in known])
     if not is_arm:
         found += [*_check_focal(draft), *_check_report(draft), *_check_size(draft)]
     return found
-
-
-def _changed(draft: Draft, base: Draft | None, rule: Rule) -> Draft:
-    """The draft with those rows alone that `base` does not hold, for a rule that looks at each row by itself."""
-    if base is None or rule not in _BY_ROW:
-        return draft
-    section, beside = _BY_ROW[rule]
-    if beside(draft) != beside(base):
-        return draft
-    known = {id(row) for row in base.rows[section]}
-    rows = [row for row in draft.rows[section] if id(row) not in known]
-    return replace(draft, rows={**draft.rows, section: rows})
 
 
 def _is_known_whole(draft: Draft, name: str) -> bool:
@@ -167,26 +158,27 @@ def _check_size(draft: Draft) -> Iterator[Diagnostic]:
 # --- events -----------------------------------------------------------------------------------------
 
 
-def _check_ids(draft: Draft) -> Iterator[Diagnostic]:
-    for name in ("accords", "events", "provocations", "targets_alternatives"):
-        seen: dict[str, Node] = {}
-        if len({row.value.id for row in draft.read(name)}) == len(draft.rows[name]):
+def _check_twice(draft: Draft) -> Iterator[Diagnostic]:
+    """Each id once, and each dyad: an undirected one whatever its order."""
+    of_ids = ("accords", "events", "provocations", "targets_alternatives")
+    for name in (*of_ids, "disputes", "distances", "trade", "frailties"):
+        rows, seen = draft.rows[name], dict[str, Node]()
+        if len({row.key for row in rows}) == len(rows):
             continue  # as nearly always, and for each of many arms
-        for row in draft.rows[name]:
-            child = row.node.get("id")
-            if child is None or not isinstance(child.value, str):
-                continue
-            if child.value in seen:
-                where = _line_of(seen[child.value].mark, child.mark)
-                yield row.problem("id", "E015", f"`{child.value}` already defined at {where}", "remove one")
-            seen.setdefault(child.value, child)
+        for row in rows:
+            at = row.at("id") if name in of_ids else row.node
+            first = seen.setdefault(row.key, at) if row.key else at
+            where = _line_of(first.mark, at.mark)
+            if first is not at and name in of_ids:
+                yield row.problem("id", "E015", f"`{row.key}` already defined at {where}", "remove one")
+            elif first is not at:
+                yield problem(at, row.path, "E308", f"the dyad conflicts with {where}: each dyad once", "remove one")
 
 
-def _check_events(draft: Draft) -> Iterator[Diagnostic]:
-    accords = {row.value.id for row in draft.read("accords")}
-    accords |= {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
+def _check_events(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
+    accords = {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
     are_accords_known, roster, head = _is_known_whole(draft, "accords"), draft.names.roster, draft.head
-    for row in draft.read("events"):
+    for row in rows:
         event: Event = row.value
         yield from check_roles(event, row)
         if head is not None and head.start < head.end <= event.date:
@@ -217,18 +209,9 @@ def check_roles(event: Event, row: RowRead) -> Iterator[Diagnostic]:
         yield row.problem("principals", "E212", why, "add a principal, guests or targets")
 
 
-def _check_codings(draft: Draft) -> Iterator[Diagnostic]:
-    """Weights of alternatives to the focal event's targets leave some for its own."""
-    rows = draft.read("targets_alternatives")
-    total = sum(row.value.weight for row in rows)
-    if total >= 1.0:
-        why = f"the weights of all alternatives sum to {total:g}: nothing is left for the event's own coding"
-        yield rows[0].problem("weight", "E203", why, "lower them", "a sum below 1")
-
-
-def _check_rates(draft: Draft) -> Iterator[Diagnostic]:
+def _check_rates(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
     step = draft.head.step_days if draft.head else 7.0
-    for row in draft.read("provocations"):
+    for row in rows:
         if row.value.state in row.value.targets:
             yield row.problem("targets", "E306", f"`{row.value.state}` provokes itself")
         per_step = row.value.rate * step / 365.25
@@ -240,9 +223,9 @@ def _check_rates(draft: Draft) -> Iterator[Diagnostic]:
 # --- states -----------------------------------------------------------------------------------------
 
 
-def _check_states(draft: Draft) -> Iterator[Diagnostic]:
+def _check_states(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
     weights = draft.capability
-    for row in draft.read("states"):
+    for row in rows:
         state = row.value
         if (state.latitude is None) != (state.longitude is None):
             given, lacks = ("latitude", "longitude") if state.longitude is None else ("longitude", "latitude")
@@ -301,12 +284,27 @@ def _check_gaps(draft: Draft) -> Iterator[Diagnostic]:
         yield problem(at, "states", "W304", f"no distance known for {listed(lacking, 5)}", hint)
 
 
-def _check_weights(draft: Draft) -> Iterator[Diagnostic]:
-    if draft.capability is not None:
-        total = math.fsum((draft.capability.gdp, draft.capability.milex, draft.capability.population))
+def _check_sums(draft: Draft) -> Iterator[Diagnostic]:
+    """Weights of the composite make 1, alternatives to the focal event's targets less, shares of trade 1 at most."""
+    if weights := draft.capability:
+        total = math.fsum((weights.gdp, weights.milex, weights.population))
         if abs(total - 1.0) > 1e-9:
             why = f"sum is {total:.12g}; must be 1 +- 1e-9"
             yield problem(draft.node("capability"), "capability", "E213", why)
+    codings = draft.read("targets_alternatives")
+    if (total := sum(row.value.weight for row in codings)) >= 1.0:
+        why = f"the weights of all alternatives sum to {total:g}: nothing is left for the event's own coding"
+        yield codings[0].problem("weight", "E203", why, "lower them", "a sum below 1")
+    shares: defaultdict[str, list[RowRead]] = defaultdict(list)
+    for row in draft.read("trade"):
+        shares[row.value.state].append(row)
+    for state, rows in shares.items():
+        if (total := math.fsum(row.value.share for row in rows)) > 1.0 + 1e-9:
+            why = f"the shares of `{state}` sum to {total:.6g}; must be 1 at most"
+            yield rows[-1].problem("share", "E213", why)
+
+
+def _check_signals(draft: Draft) -> Iterator[Diagnostic]:
     given = draft.tree.below("event_kinds")
     for name, kind, before in signals_out_of_order(draft.event_kinds):
         weights = [abs(getattr(draft.event_kinds[one], name)) for one in (kind, before)]
@@ -318,28 +316,6 @@ def _check_weights(draft: Draft) -> Iterator[Diagnostic]:
 
 
 # --- dyads and agreements ---------------------------------------------------------------------------
-
-
-def _check_pairs(draft: Draft) -> Iterator[Diagnostic]:
-    """Each undirected pair once whatever its order, each directed pair once; trade shares within 1."""
-    for name in ("disputes", "distances", "trade", "frailties"):
-        seen: dict[str, Node] = {}
-        for row in draft.rows[name]:
-            if row.key is None:
-                continue
-            if row.key in seen:
-                where = _line_of(seen[row.key].mark, row.node.mark)
-                why = f"the dyad conflicts with {where}: each dyad once"
-                yield problem(row.node, row.path, "E308", why, "remove one")
-            seen.setdefault(row.key, row.node)
-    shares: defaultdict[str, list[RowRead]] = defaultdict(list)
-    for row in draft.read("trade"):
-        shares[row.value.state].append(row)
-    for state, rows in shares.items():
-        total = math.fsum(row.value.share for row in rows)
-        if total > 1.0 + 1e-9:
-            why = f"the shares of `{state}` sum to {total:.6g}; must be 1 at most"
-            yield rows[-1].problem("share", "E213", why)
 
 
 def _check_no_relations(draft: Draft) -> Iterator[Diagnostic]:
@@ -365,79 +341,66 @@ def _check_no_relations(draft: Draft) -> Iterator[Diagnostic]:
                 yield problem(later.node, later.path, "E308", why, "join the two, or correct a date")
 
 
-def _check_accords(draft: Draft) -> Iterator[Diagnostic]:
-    """Dates in order, and what the status says matches the dates given."""
+def _check_accords(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
+    """Dates in order, what the status says matches the dates given, and what is on record lies before the start."""
     head = draft.head
-    for row in draft.read("accords"):
-        yield from _order(row.value, row)
-        yield from _status(row.value, row)
+    for row in rows:
+        yield from _order(row)
+        yield from _status(row)
         if head is not None and head.start < head.end:
-            yield from _against_start(row.value, row, head.start)
+            yield from _against_start(row, head.start)
 
 
-def _coarse(day: date, precision: str) -> tuple[int, ...]:
-    return (day.year, day.month, day.day)[: {"year": 1, "month": 2, "day": 3}[precision]]
-
-
-def _order(accord: Accord, row: RowRead) -> Iterator[Diagnostic]:
-    dates = [
-        ("opened", accord.opened),
-        ("signed", accord.signed or accord.scheduled_signed),
-        ("in_force", accord.in_force or accord.scheduled_in_force),
-        ("ended", accord.ended),
-    ]
-    given = [(name, day) for name, day in dates if day is not None]
+def _order(row: RowRead) -> Iterator[Diagnostic]:
+    accord: Accord = row.value
+    dates = (accord.signed or accord.scheduled_signed, accord.in_force or accord.scheduled_in_force, accord.ended)
+    given = [(name, day) for name, day in zip(DONE, (accord.opened, *dates), strict=True) if day is not None]
+    known = ("year", "month", "day").index(accord.precision) + 1
     for (before, early), (after, late) in pairwise(given):
-        if _coarse(late, accord.precision) < _coarse(early, accord.precision):
+        if late.timetuple()[:known] < early.timetuple()[:known]:
             at, why = row.at(after, f"scheduled_{after}"), f"`{after}` {late} is before `{before}` {early}"
             yield problem(at, f"{row.path}.{after}", "E215", why, allowed=" <= ".join(DONE))
 
 
-def _status(accord: Accord, row: RowRead) -> Iterator[Diagnostic]:
+def _status(row: RowRead) -> Iterator[Diagnostic]:
+    accord: Accord = row.value
     for name in NOT_WITH[accord.status]:
         if getattr(accord, name) is not None:
-            why, hint = (
-                f"an agreement with status `{accord.status}` has no `{name}` date",
-                "correct the status or the date",
-            )
-            if name in ("signed", "in_force") and accord.status in ("talks", "signed"):
-                hint = f"a date fixed beforehand is `scheduled_{name}`"
-            yield row.problem(name, "E215", why, hint)
+            is_planned = name in ("signed", "in_force") and accord.status in ("talks", "signed")
+            hint = f"a date fixed beforehand is `scheduled_{name}`" if is_planned else "correct the status or the date"
+            yield row.problem(name, "E215", f"an agreement with status `{accord.status}` has no `{name}` date", hint)
     at = row.at("status")
     for status in ("signed", "ended"):
         if accord.status == status and getattr(accord, status) is None:
-            why = f"`{status}` is required with status `{status}`"
-            yield problem(at, f"{row.path}.{status}", "E103", why)
+            yield problem(at, f"{row.path}.{status}", "E103", f"`{status}` is required with status `{status}`")
     if accord.status == "in_force" and accord.signed is None and accord.in_force is None:
-        why = "in force since an unknown date: neither `signed` nor `in_force`"
-        yield problem(at, row.path, "W309", why)
+        yield problem(at, row.path, "W309", "in force since an unknown date: neither `signed` nor `in_force`")
 
 
-def _against_start(accord: Accord, row: RowRead, start: date) -> Iterator[Diagnostic]:
+def _against_start(row: RowRead, start: date) -> Iterator[Diagnostic]:
     for name in DONE:
-        day = getattr(accord, name)
+        day = getattr(row.value, name)
         if day is not None and day > start:
             why = f"`{name}` {day} is after `start` {start}: agreements are those on record then"
             hint = f"a date fixed beforehand is `scheduled_{name}`" if name in ("signed", "in_force") else ""
             yield row.problem(name, "E215", why, hint)
-    for name in ("scheduled_signed", "scheduled_in_force"):
-        day = getattr(accord, name)
+    for name in ("signed", "in_force"):
+        planned = f"scheduled_{name}"
+        day = getattr(row.value, planned)
         if day is not None and day < start:
-            hint = f"what has happened is `{name.removeprefix('scheduled_')}`"
-            yield row.problem(name, "E215", f"`{name}` {day} is before `start` {start}", hint)
+            yield row.problem(
+                planned, "E215", f"`{planned}` {day} is before `start` {start}", f"what has happened is `{name}`"
+            )
 
 
-_RULES: tuple[Rule, ...] = (
-    *(_check_span, _check_base_rate, _check_ids, _check_events, _check_states, _check_capability),
-    *(_check_gaps, _check_weights, _check_rates, _check_pairs, _check_no_relations, _check_accords),
-    _check_codings,
+_RULES = (
+    *(_check_span, _check_base_rate, _check_twice, _check_capability, _check_gaps, _check_sums, _check_signals),
+    _check_no_relations,
 )
-
-_BY_ROW: dict[Rule, tuple[str, Callable[[Draft], object]]] = {
-    _check_events: ("events", lambda draft: (draft.head, draft.names, draft.rows["accords"])),
-    _check_states: ("states", lambda draft: draft.capability),
-    _check_rates: ("provocations", lambda draft: draft.head),
-    _check_accords: ("accords", lambda draft: draft.head),
+_OF_ROWS: dict[str, tuple[OfRows, Callable[[Draft], object]]] = {
+    "events": (_check_events, lambda draft: (draft.head, draft.names, draft.rows["accords"])),
+    "states": (_check_states, lambda draft: draft.capability),
+    "provocations": (_check_rates, lambda draft: draft.head),
+    "accords": (_check_accords, lambda draft: draft.head),
 }
-"""Rules under which a row is right or wrong whatever the other rows of its section are: of which section, and what
-else they look at."""
+"""Rules under which a row is right or wrong whatever the other rows of its section are, and what else they look at."""

@@ -25,7 +25,7 @@ class Preset:
     name: str
     cite: str
     weights: dict[str, float]
-    equal_hostility: float | None
+    equal_hostility: float | None = None
     signal_cost: float = 0.0
 
     @property
@@ -35,7 +35,10 @@ class Preset:
 
 
 @cache
-def _shipped(name: str) -> dict[str, Any]:
+def shipped_yaml(name: str) -> dict[str, Any]:
+    """A shipped YAML file, as that of what was measured: `fitted.yaml`, `beliefs.yaml`, `event_weights.yaml`.
+
+    Not to be changed."""
     loaded: dict[str, Any] = yaml.load(shipped_text("balance_sim.scenario", name), Loader=_Loader)
     return loaded
 
@@ -49,14 +52,13 @@ def _values(entry: Any) -> Any:
 @cache
 def default_tree() -> Node:
     """The sections of `TREES` with their default values."""
-    return from_plain({name: _values(_shipped("defaults.yaml")[name]) for name in TREES})
+    return from_plain({name: _values(shipped_yaml("defaults.yaml")[name]) for name in TREES})
 
 
 @cache
 def default_weights() -> dict[str, float]:
     """Weights of the terms of willingness before a theory changes any."""
-    weights: dict[str, float] = _values(_shipped("defaults.yaml")["weights"])
-    return weights
+    return {name: entry["value"] for name, entry in shipped_yaml("defaults.yaml")["weights"].items()}
 
 
 OWN = "own_"
@@ -80,25 +82,22 @@ def is_term(name: str) -> bool:
 @cache
 def switches() -> tuple[str, ...]:
     """Terms that are off unless a scenario gives them a weight: those whose default is 0 and has no prior."""
-    weights = _shipped("defaults.yaml")["weights"]
-    return tuple(name for name, entry in weights.items() if "prior" not in entry)
+    return tuple(name for name, entry in shipped_yaml("defaults.yaml")["weights"].items() if "prior" not in entry)
 
 
 @cache
 def presets() -> dict[str, Preset]:
     """The shipped theories by name."""
-    return {
-        name: Preset(
-            name, entry["cite"], dict(entry["weights"]), entry.get("equal_hostility"), entry.get("signal_cost", 0.0)
-        )
-        for name, entry in _shipped("defaults.yaml")["theories"].items()
-    }
+    fields = Preset.__dataclass_fields__
+    told = shipped_yaml("defaults.yaml")["theories"].items()
+    return {name: Preset(name, **{key: entry[key] for key in fields if key in entry}) for name, entry in told}
 
 
 @cache
 def signal_costs() -> dict[str, float]:
     """What each act on the ladder of costly signals costs its participants, as a share of the costliest."""
-    return {kind: float(cost) for kind, cost in _shipped("defaults.yaml")["theories"]["signalling"]["costs"].items()}
+    costs = shipped_yaml("defaults.yaml")["theories"]["signalling"]["costs"]
+    return {kind: float(cost) for kind, cost in costs.items()}
 
 
 def weights_under(preset: str) -> dict[str, float]:
@@ -123,10 +122,10 @@ class Distribution:
 @cache
 def fitted_distribution() -> Distribution:
     """Of the shipped fit (fitted.yaml, as `balance-sim fit` writes it)."""
-    loaded = _shipped("fitted.yaml")
+    loaded = shipped_yaml("fitted.yaml")
     paths = tuple(loaded["covariance"]["names"])
     estimate = tuple(float(loaded["parameters"][path]["estimate"]) for path in paths)
-    rows = tuple(tuple(float(value) for value in row) for row in loaded["covariance"]["matrix"])
+    rows = tuple(tuple(map(float, row)) for row in loaded["covariance"]["matrix"])
     return Distribution(paths, estimate, rows, tuple(loaded.get("at_least_zero", ())))
 
 
@@ -137,9 +136,8 @@ SHARE = "parameters.change_"
 def fitted_shares() -> Distribution:
     """Of the shares of change in the shipped fit: estimate and standard error (delta method), each on its own.
 
-    A share that is in conflict with theory stands with what the record said of it: its weight within dyads over the
-    weight between."""
-    loaded = _shipped("fitted.yaml")
+    A share in conflict with theory stands with what the record said: its weight within dyads over that between."""
+    loaded = shipped_yaml("fitted.yaml")
     told = {path: entry for path, entry in loaded["parameters"].items() if path.startswith(SHARE)}
     paths, estimate, variance = tuple(told), [], []
     for path, entry in told.items():
@@ -156,11 +154,10 @@ def fitted_shares() -> Distribution:
 class ParameterPrior:
     """A prior distribution and the source of its spread.
 
-    family: `normal` (mean, sd); `log-normal` (median, sd of the logarithm, above `lower`; below 0
-    for a negative median);
-    `half-normal` (sd, above `lower`, 0 if not given, or below `upper`); `beta` (mean, sd). `ladder` and `multiple`
-    follow from factors that parameters have in common (`priors.`): weights of acts; half-lives and rates of
-    opportunities. numbers: of the family, by name."""
+    family: `normal` (mean, sd); `log-normal` (median, sd of the logarithm, above `lower`; below 0 for a negative
+    median); `half-normal` (sd, above `lower`, 0 if not given, or below `upper`); `beta` (mean, sd). `ladder` and
+    `multiple` follow from factors that parameters have in common (`priors.`): weights of acts; half-lives and rates
+    of opportunities. numbers: of the family, by name."""
 
     family: str
     numbers: dict[str, float]
@@ -171,22 +168,17 @@ class ParameterPrior:
 def shipped_priors() -> dict[str, Any]:
     """As written, by key path; those that parameters have in common under `priors.`. With the values in use."""
     told = {path: {"value": entry["value"], **entry["prior"]} for path, entry in _leaves() if "prior" in entry}
-    return told | {f"priors.{name}": entry for name, entry in _shipped("defaults.yaml")["priors"].items()}
-
-
-def shipped_measurement(name: str) -> dict[str, Any]:
-    """A shipped file of what was measured: `fitted.yaml`, `beliefs.yaml`, `event_weights.yaml`. Not to be changed."""
-    return _shipped(name)
+    return told | {f"priors.{name}": entry for name, entry in shipped_yaml("defaults.yaml")["priors"].items()}
 
 
 def key_texts() -> dict[str, dict[str, dict[str, Any]]]:
     """What every key of a file means, by file or definition and key: `text`, `unit`, `default` in words, `example`."""
-    return _shipped("reference/descriptions.yaml")
+    return shipped_yaml("reference/descriptions.yaml")
 
 
 def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
     """What data tell of parameters, as far as draws are made from it: the fit, evaluations, multipliers of acts."""
-    fit, beliefs, events = (_shipped(f"{name}.yaml") for name in ("fitted", "beliefs", "event_weights"))
+    fit, beliefs, events = (shipped_yaml(f"{name}.yaml") for name in ("fitted", "beliefs", "event_weights"))
     words = {name: kind["word"] for name, kind in events["kinds"].items()}
     return (
         {name: fit[name] for name in ("parameters", "in_conflict", "at_least_zero", "covariance")},
@@ -198,17 +190,16 @@ def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
 @cache
 def priors() -> dict[str, ParameterPrior]:
     """Prior by key path, and of what parameters have in common by `priors.` and its name."""
-    return {path: _prior(entry) for path, entry in shipped_priors().items()}
-
-
-def _prior(entry: dict[str, Any]) -> ParameterPrior:
-    numbers = {name: float(v) for name, v in entry.items() if name not in ("family", "source", "value")}
-    return ParameterPrior(entry["family"], numbers, entry["source"])
+    found = {}
+    for path, entry in shipped_priors().items():
+        numbers = {name: float(v) for name, v in entry.items() if name not in ("family", "source", "value")}
+        found[path] = ParameterPrior(entry["family"], numbers, entry["source"])
+    return found
 
 
 def parameter_table() -> list[dict[str, object]]:
-    """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`,
-    `standard_error`, `cite`, `prior`.
+    """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`, `standard_error`, `cite`,
+    `prior`.
 
     `range` is [low, high] or None, `standard_error` a number or None: one of both is given. `prior`: its family,
     numbers and source, or None for what is not drawn."""
@@ -223,11 +214,10 @@ def units() -> dict[str, str]:
 
 
 def _leaves() -> Iterator[tuple[str, dict[str, Any]]]:
-    shipped = {**_shipped("defaults.yaml")}
-    theory = {"weights": shipped.pop("weights")}
-    shipped.pop("theories")
-    shipped.pop("priors")
-    yield from _leaves_below({**shipped, "theory": theory}, "")
+    shipped = shipped_yaml("defaults.yaml")
+    parts = {name: part for name, part in shipped.items() if name not in ("weights", "theories", "priors")}
+    for name, part in (parts | {"theory.weights": shipped["weights"]}).items():
+        yield from _leaves_below(part, name)
 
 
 def _leaves_below(entry: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -235,7 +225,7 @@ def _leaves_below(entry: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]
         yield path, entry
     elif isinstance(entry, dict):
         for key, child in entry.items():
-            yield from _leaves_below(child, f"{path}.{key}" if path else str(key))
+            yield from _leaves_below(child, f"{path}.{key}")
 
 
 BASE_RATE = "# base_rate: 2.0"

@@ -5,6 +5,7 @@ A factor takes a list of values, an even range, or a distribution."""
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -30,7 +31,7 @@ _NEEDS = {
 
 @dataclass(frozen=True)
 class Values:
-    """Certain values, in the order given."""
+    """Certain values, in the order given; none where they are joint draws (of the design `posterior` or `prior`)."""
 
     values: tuple[object, ...]
 
@@ -41,8 +42,7 @@ class Values:
     def grid(self) -> tuple[object, ...]:
         return self.values
 
-    def ends(self) -> tuple[object, ...]:
-        return self.values
+    ends = grid
 
 
 @dataclass(frozen=True)
@@ -88,23 +88,10 @@ class Spread:
         return (self.low, self.high)
 
 
-@dataclass(frozen=True)
-class DrawnValues:
-    """Values of joint draws: those of the design `posterior` or `prior`."""
-
-    def at(self, share: float) -> object:  # noqa: ARG002 - as the others
-        raise AssertionError("the values of a draw belong together: none is taken alone")
-
-    def grid(self) -> tuple[object, ...]:
-        return ()
-
-    def ends(self) -> tuple[object, ...]:
-        return ()
-
-
 DRAWN = "drawn"
 OF_DRAWS = ("posterior", "prior")
 """Designs whose points are joint draws of the parameters."""
+DRAWN_VALUES = Values(())
 
 
 @dataclass(frozen=True)
@@ -112,7 +99,7 @@ class Factor:
     """A key path of the scenario and what it takes. node: in the file, for messages."""
 
     path: str
-    takes: Values | Spread | DrawnValues
+    takes: Values | Spread
     node: Node
 
 
@@ -189,57 +176,46 @@ class Experiment:
         if self.design.method in ("grid", "list"):
             lengths = [len(factor.takes.grid()) for factor in self.factors]
             return math.prod(lengths) if self.design.method == "grid" else lengths[0]
-        a_sample = {
-            "posterior": 1,
-            "prior": 1,
-            "lhs": 1,
-            "sobol": len(self.factors) + 2,
-            "morris": len(self.factors) + 1,
-        }
-        return (self.design.samples or 0) * a_sample[self.design.method]
+        a_sample = {"sobol": len(self.factors) + 2, "morris": len(self.factors) + 1}
+        return (self.design.samples or 0) * a_sample.get(self.design.method, 1)
 
 
 # --- what a factor of a file takes ------------------------------------------------------------------
 
 
-def read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | DrawnValues | None:
+def read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | None:
     """What a factor's node says, or None with every reason why not added to `found`."""
-    if node.value is REFUSED:
+    if REFUSED in (node.value, *(item.value for item in node.items)):
         return None
     if node.value == DRAWN:
-        return DrawnValues()
-    if isinstance(node.value, list):
-        return _read_values(node, path, found)
-    if isinstance(node.value, dict):
-        read = _read_distribution if "distribution" in node.fields else _read_range
-        before = len(found)
-        takes = read(node, path, found)
-        return takes if len(found) == before else None
-    why = f"expected a list of values, or a mapping with min and max, got {node.kind}"
-    found.add(node, path, "E402", why, "e.g. [0, 0.5, 1] or {min: 0, max: 1}")
-    return None
-
-
-def _read_values(node: Node, path: str, found: Diagnostics) -> Values | None:
+        return DRAWN_VALUES
+    takes: Values | Spread | None = None
     before = len(found)
+    if isinstance(node.value, list):
+        takes = _read_values(node, path, found)
+    elif isinstance(node.value, dict):
+        takes = (_read_distribution if "distribution" in node.fields else _read_range)(node, path, found)
+    else:
+        why = f"expected a list of values, or a mapping with min and max, got {node.kind}"
+        found.add(node, path, "E402", why, "e.g. [0, 0.5, 1] or {min: 0, max: 1}")
+    return takes if len(found) == before else None
+
+
+def _read_values(node: Node, path: str, found: Diagnostics) -> Values:
     if not node.items:
         found.add(node, path, "E402", "the list is empty", "give values")
+    values = tuple(map(plain, node.items))
     seen: dict[str, int] = {}
-    sorts: dict[str, int] = {}
-    for at, item in enumerate(node.items, 1):
-        if item.value is REFUSED:
-            del found[before:]
-            return None
-        value = plain(item)
+    for at, (item, value) in enumerate(zip(node.items, values, strict=True), 1):
         same = repr(float(value) if type(value) is int else value)  # 1 and 1.0 are one
         if same in seen:
             why = f"value {shown(item.text or value)} at position {at}: also at position {seen[same]}"
             found.add(item, path, "E402", why, "remove one")
         seen.setdefault(same, at)
-        sorts.setdefault(_sort(value), at)
+    sorts = dict.fromkeys(map(_sort, values))
     if len(sorts) > 1:
         found.add(node, path, "E402", f"the list mixes {listed(sorts)}", "give values of one type")
-    return Values(tuple(plain(item) for item in node.items)) if len(found) == before else None
+    return Values(values)
 
 
 def _sort(value: object) -> str:
@@ -276,37 +252,35 @@ def _numbers(
 
 
 def _read_range(node: Node, path: str, found: Diagnostics) -> Spread | None:
-    before = len(found)
-    got = _numbers(node, path, ("min", "max"), ("steps", "step", "scale"), found)
-    scale = node.fields["scale"].value if "scale" in node.fields else "linear"
+    got, given = _numbers(node, path, ("min", "max"), ("steps", "step", "scale"), found), node.fields
+    scale = given["scale"].value if "scale" in given else "linear"
     if scale not in ("linear", "log"):
         why = f"unknown scale `{shown(scale)}`"
-        found.add(node.fields["scale"], f"{path}.scale", "E211", why, allowed="linear, log")
-    if got is None or len(found) > before:
-        return None
-    low, high, is_log = got["min"], got["max"], scale == "log"
-    if low >= high:
-        found.add(node.fields["min"], path, "E403", f"min {low:g} is not below max {high:g}", "exchange them")
-    elif is_log and low <= 0:
-        found.add(node.fields["min"], path, "E403", f"min {low:g} has no logarithm", "write a min above 0")
-    else:
-        steps = _steps(node, path, got, found, is_log=is_log)
-        return Spread("loguniform" if is_log else "uniform", low, high, steps=steps)
+        found.add(given["scale"], f"{path}.scale", "E211", why, allowed="linear, log")
+    elif got is not None and got["min"] >= got["max"]:
+        why = f"min {got['min']:g} is not below max {got['max']:g}"
+        found.add(given["min"], path, "E403", why, "exchange them")
+    elif got is not None and scale == "log" and got["min"] <= 0:
+        found.add(given["min"], path, "E403", f"min {got['min']:g} has no logarithm", "write a min above 0")
+    elif got is not None:
+        steps = _steps(node, path, got, found, is_log=scale == "log")
+        return Spread("loguniform" if scale == "log" else "uniform", got["min"], got["max"], steps=steps)
     return None
 
 
 def _steps(node: Node, path: str, got: dict[str, float], found: Diagnostics, *, is_log: bool) -> int:
     """How many values a range has on a grid: from `steps`, or from the width of a `step`; 0 for neither."""
-    at, low, high = node.fields.get("step"), got["min"], got["max"]
-    number, step = got.get("steps"), got.get("step")
-    if number is not None and step is not None and at is not None:
-        found.add(at.at, path, "E403", "give `step` or `steps`, not both")
-    elif number is not None:
+    low, high = got["min"], got["max"]
+    if "step" in got and "steps" in got:
+        found.add(node.fields["step"].at, path, "E403", "give `step` or `steps`, not both")
+    elif "steps" in got:
+        number = got["steps"]
         if number == int(number) and 2 <= number <= MOST_STEPS:
             return int(number)
         why = f"steps {number:g} is not a whole number in 2..{MOST_STEPS}"
         found.add(node.fields["steps"], path, "E403", why)
-    elif step is not None and at is not None:
+    elif "step" in got:
+        at, step = node.fields["step"], got["step"]
         count = (high - low) / step if step > 0 else 0.0
         if is_log:
             found.add(at, path, "E403", "a log scale has no even step", "give `steps`")
@@ -334,17 +308,14 @@ def _read_distribution(node: Node, path: str, found: Diagnostics) -> Spread | No
     middle, sd = got.get("mode", got.get("mean", 0.0)), got.get("sd", 0.0)
     low = got.get("min", middle - NORMAL_SPREAD * sd)
     high = got.get("max", middle + NORMAL_SPREAD * sd)
-    bad = ""
     if kind == "normal" and sd <= 0:
-        bad = f"sd {sd:g} is not above 0"
+        found.add(node, path, "E403", f"sd {sd:g} is not above 0")
     elif low >= high:
-        bad = f"min {low:g} is not below max {high:g}"
+        found.add(node, path, "E403", f"min {low:g} is not below max {high:g}")
     elif kind == "loguniform" and low <= 0:
-        bad = f"min {low:g} has no logarithm"
+        found.add(node, path, "E403", f"min {low:g} has no logarithm")
     elif kind in ("triangular", "normal") and not low <= middle <= high:
-        bad = f"the middle {middle:g} is not in {low:g}..{high:g}"
-    if bad:
-        found.add(node, path, "E403", bad)
+        found.add(node, path, "E403", f"the middle {middle:g} is not in {low:g}..{high:g}")
     return Spread(kind, low, high, middle, sd)
 
 
@@ -363,17 +334,13 @@ def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Fac
         path, span = str(row["path"]), row["range"]
         if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
             continue
-        if path not in taken and not _is_bound(path) and _has(scenario, path):
+        if path not in taken and not _BOUND.match(path) and _has(scenario, path):
             out.append(Factor(path, Spread("uniform", float(span[0]), float(span[1])), node))
     return out
 
 
-def _is_bound(path: str) -> bool:
-    """True for what is no parameter of the model, or may not move apart from others."""
-    head, _, rest = path.partition(".")
-    kind, _, name = rest.partition(".")
-    in_order = head == "event_kinds" and kind in SIGNAL_ORDER and name in ("alignment", "intent")
-    return path == "step_days" or head == "capability" or in_order
+_BOUND = re.compile(rf"step_days$|capability\.|event_kinds\.(?:{'|'.join(SIGNAL_ORDER)})\.(?:alignment|intent)$")
+"""Defaults that are no parameters of the model, or may not move apart from others."""
 
 
 def _has(scenario: Scenario, path: str) -> bool:

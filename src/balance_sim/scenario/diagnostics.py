@@ -130,10 +130,8 @@ def report(problems: Sequence[Diagnostic]) -> str:
     kept: list[Diagnostic] = []
     seen: Counter[tuple[str, int, str]] = Counter()
     for item in problems:
-        column = (item.file, item.col, item.code)
-        seen[column] += item.file.endswith(".csv")
-        if seen[column] <= SHOWN_PER_COLUMN:
-            kept.append(item)
+        seen[column := (item.file, item.col, item.code)] += item.file.endswith(".csv")
+        kept += [item] if seen[column] <= SHOWN_PER_COLUMN else []
     lines = [item.text() for item in kept[:SHOWN_AT_ONCE]]
     for (file, col, code), count in seen.items():
         if count > SHOWN_PER_COLUMN:
@@ -145,7 +143,7 @@ def report(problems: Sequence[Diagnostic]) -> str:
 
 def shown(value: object, limit: int = 60) -> str:
     """A value as a message may print it: one line, no control characters, clipped."""
-    text = value if isinstance(value, str) else str(value)
+    text = str(value)
     return escaped(text if len(text) <= limit else text[: limit - 3] + "...")
 
 

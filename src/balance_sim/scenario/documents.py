@@ -78,16 +78,13 @@ def is_plain_text(text: str) -> bool:
 
 @dataclass(slots=True)
 class _Frame:
-    """A mapping or a list that is still open. skip: the value of the present key is not taken in."""
+    """A mapping or a list that is still open. key: of a mapping, the present one; skip: its value is not taken in."""
 
     node: Node
+    is_mapping: bool
     key: str | None = None
     key_mark: Mark | None = None
     skip: bool = False
-
-    @property
-    def is_mapping(self) -> bool:
-        return isinstance(self.node.value, dict)
 
 
 @dataclass(slots=True)
@@ -101,13 +98,13 @@ class _Builder:
 
     def path(self) -> str:
         """Keys down to where the reader stands, as `events[0].visibility`."""
-        parts: list[str] = []
-        for frame in self.stack:
-            if frame.is_mapping:
-                parts.append(("." if parts else "") + shown(frame.key) if frame.key is not None else "")
-            else:
-                parts.append(f"[{len(frame.node.items)}]")
-        return "".join(parts)
+        path = ""
+        for at, frame in enumerate(self.stack):
+            if not frame.is_mapping:
+                path += f"[{len(frame.node.items)}]"
+            elif frame.key is not None:
+                path += "." * bool(at) + shown(frame.key)
+        return path
 
     def refuse(self, mark: Mark, code: str, message: str, suggestion: str = "") -> None:
         self.found.add(mark, self.path(), code, message, suggestion)
@@ -157,9 +154,10 @@ class _Builder:
             raise self.stop(mark, "E105", "keys must be text, got a list or a mapping")
         if len(self.stack) >= DEEPEST:
             raise self.stop(mark, "E021", f"nesting deeper than {DEEPEST}")
-        node = Node({} if isinstance(event, happening.MappingStartEvent) else [], mark)
+        is_mapping = isinstance(event, happening.MappingStartEvent)
+        node = Node({} if is_mapping else [], mark)
         self.place(node)
-        self.stack.append(_Frame(node))
+        self.stack.append(_Frame(node, is_mapping))
 
     def place(self, node: Node) -> None:
         """Hang a finished node, or an opened one, where it belongs."""
@@ -214,7 +212,7 @@ class _Builder:
         is_text = quoted or (bool(self.stack) and self.stack[-1].key == "sha256")
         value: object = event.value if is_text else plain_scalar(event.value)
         if isinstance(value, Unclear):
-            self.refuse(mark, value.code, value.message, value.suggestion)
+            self.refuse(mark, *value)
             value = REFUSED
         elif self.find_controls(event.value, mark):
             value = REFUSED
@@ -222,13 +220,11 @@ class _Builder:
 
 
 def _refuse_controls(text: str, file: str) -> None:
-    found = CONTROL.search(text)
-    if found is None:
-        return
-    lines = re.split("\r\n|\r|\n", text[: found.start()])
-    mark = Mark(file, len(lines), len(lines[-1]) + 1)
-    why = f"control character U+{ord(found.group()):04X}"
-    raise refused(mark, "", "E007", why, "remove it; in text write what is meant")
+    if found := CONTROL.search(text):
+        lines = re.split("\r\n|\r|\n", text[: found.start()])
+        mark = Mark(file, len(lines), len(lines[-1]) + 1)
+        why = f"control character U+{ord(found.group()):04X}"
+        raise refused(mark, "", "E007", why, "remove it; in text write what is meant")
 
 
 # --- texts that YAML makes nothing of ---------------------------------------------------------------
@@ -256,8 +252,7 @@ def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int,
         return problem(here, "", "E021", f"nesting deeper than {DEEPEST}")
     opened = _opened(error, what, lines[: mark.line + 1], mark.line, last_quote)
     if opened is not None:
-        why = f"opened at line {opened}, never closed"
-        return problem(here, "", "E010", why, "close the bracket or quote")
+        return problem(here, "", "E010", f"opened at line {opened}, never closed", "close the bracket or quote")
     why = f"YAML cannot be read here: {shown(what, 120)}"
     return problem(here, "", "E010", why, "check indentation, brackets and quotes")
 
@@ -296,8 +291,7 @@ _DELIMITERS = {",": "a table (CSV)", ";": "a table (CSV with `;`)", "\t": "a tab
 
 def refuse_other_text(text: str, file: str) -> None:
     """Raises ScenarioError if a text that YAML makes nothing of is something else."""
-    what = "a text in Markdown" if file.lower().endswith(".md") else _other_text(text)
-    if what:
+    if what := "a text in Markdown" if file.lower().endswith(".md") else _other_text(text):
         hint = "give a YAML file of keys and values; `balance-sim new NAME` writes one to start from"
         if "table" in what:
             hint = f"name it in a scenario, as `states: [{{table: {shown(file)}}}]`, and give that file"

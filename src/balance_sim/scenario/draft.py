@@ -9,25 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from balance_sim.scenario import schema
-from balance_sim.scenario.actors import (
-    IDENTIFIER,
-    Names,
-    check_identifier,
-    many_actors,
-    one_actor,
-    read_names,
-)
+from balance_sim.scenario.actors import IDENTIFIER, Names, check_identifier, many_actors, one_actor, read_names
 from balance_sim.scenario.arms import tidy
 from balance_sim.scenario.defaults import DEFAULT_PRESET, REPLACED_TERMS, default_tree, is_term, presets, weights_under
-from balance_sim.scenario.diagnostics import (
-    Diagnostic,
-    Diagnostics,
-    closest,
-    did_you_mean,
-    listed,
-    problem,
-    shown,
-)
+from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, closest, did_you_mean, listed, problem, shown
 from balance_sim.scenario.layout import (
     ACCORD_KINDS,
     ACCORD_STATUSES,
@@ -41,14 +26,7 @@ from balance_sim.scenario.layout import (
     row_path,
 )
 from balance_sim.scenario.nodes import REFUSED, Node, Refused, descend, from_plain, merged
-from balance_sim.scenario.schema import (
-    SCHEMA_VERSION,
-    TERMS,
-    Audience,
-    ScenarioHead,
-    Strict,
-    Theory,
-)
+from balance_sim.scenario.schema import SCHEMA_VERSION, TERMS, Audience, ScenarioHead, Strict, Theory
 from balance_sim.scenario.validation import read_piece, unknown_key
 
 MOST_REFUSED = 500
@@ -104,6 +82,12 @@ class Draft:
     def read(self, section: str) -> list[RowRead]:
         """The rows of a section that could be read."""
         return [row for row in self.rows[section] if row.value is not None]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every piece could be read; one that could not has been reported where it was found."""
+        pieces = [getattr(self, name) for name in ("head", *SINGLES)]
+        return None not in pieces and all(row.value is not None for rows in self.rows.values() for row in rows)
 
     def node(self, *path: str) -> Node:
         """The deepest node on the way that there is."""
@@ -242,7 +226,10 @@ def read_audiences(tree: Node, names: Names, found: Diagnostics) -> dict[str, Au
     for name, node in (given.fields if given else {}).items():
         path = f"audiences.{shown(name)}"
         check_identifier(name, node, path, found)
-        written = _actors(node, path, "members", names, found, outside=False)
+        written = node
+        if members := node.get("members"):
+            listed_now = many_actors(members, f"{path}.members", names, found, outside=False)
+            written = node.with_fields({"members": listed_now})
         for kind, child in written.below("attention").fields.items():
             if kind not in kinds:
                 where, why = f"{path}.attention.{shown(kind)}", f"unknown kind of event `{shown(kind)}`"
@@ -292,123 +279,117 @@ def _theory(tree: Node, found: Diagnostics) -> Theory | None:
 # --- rows -------------------------------------------------------------------------------------------
 
 
+class _Row:
+    """A row before it is typed. What is refused of it is told, and becomes REFUSED."""
+
+    def __init__(self, name: str, node: Node, path: str, names: Names) -> None:
+        self.name, self.node, self.path, self.names = name, node, path, names
+        self.found = Diagnostics()
+
+    def put(self, field: str, value: object) -> None:
+        """Another value at the place of what was written for a field."""
+        self.node = self.node.with_fields({field: self.node.fields[field].with_value(value)})
+
+    def kind(self, known: Sequence[str], others: dict[str, str], section: str) -> None:
+        """The kind, in our vocabulary. known: kinds of the scenario; others: names for them elsewhere."""
+        child = self.node.get("kind")
+        if child is None or not isinstance(child.value, str) or child.value in known:
+            return
+        if others.get(child.value) in known:
+            self.put("kind", others[child.value])
+            return
+        near = closest(child.value, [*known, *others])
+        near = others.get(near, near) if near and near not in known else near
+        hint = f"did you mean `{near}`?" if near else f"add it under `{section}` with all its fields"
+        why = f"unknown kind `{shown(child.value)}`"
+        self.found.add(child, f"{self.path}.kind", "E211", why, hint, listed(known, 30))
+        self.put("kind", REFUSED)
+
+    def actor(self, role: str, *, outside: bool = False) -> None:
+        """A state of the roster, or, where `outside`, another actor."""
+        child, before = self.node.get(role), len(self.found)
+        if child is not None:
+            one_actor(child, f"{self.path}.{role}", self.names, self.found, outside=outside)
+            if len(self.found) > before:
+                self.put(role, REFUSED)
+
+    def actors(self, role: str, *apart: str, outside: bool = True) -> None:
+        """A list of actors, groups expanded; apart: roles whose actors no group stands for here."""
+        child = self.node.get(role)
+        if child is not None:
+            others = [self.node.below(one) for one in apart]
+            taken = [item.value for one in others for item in (one.items or [one]) if isinstance(item.value, str)]
+            path = f"{self.path}.{role}"
+            self.put(role, many_actors(child, path, self.names, self.found, taken, outside=outside).value)
+
+    def pair(self, first: str, second: str) -> None:
+        """Two states that are not the same."""
+        self.actor(first)
+        self.actor(second)
+        a, b = self.node.get(first), self.node.get(second)
+        if a and b and isinstance(a.value, str) and a.value == b.value:
+            self.found.add(b, self.path, "E306", f"`{shown(a.value)}` forms a dyad with itself", "name two states")
+
+
 def read_row(name: str, node: Node, path: str, names: Names) -> RowRead:
     """Row of section `name`. path: of the row, for messages."""
-    found = Diagnostics()
-    section = SECTIONS[name]
+    row, section = _Row(name, node, path, names), SECTIONS[name]
     if isinstance(node.value, dict):
         if section.keys == ("id",) and name != "states" and (child := node.get("id")):
-            check_identifier(child.value, child, f"{path}.id", found)
-            if found:
-                node = node.with_fields({"id": child.with_value(REFUSED)})
-        if name in _PREPARE:
-            node = _PREPARE[name](node, path, names, found)
-    refused = bool(found)
-    value = read_piece(section.model, node, path, found)
+            check_identifier(child.value, child, f"{path}.id", row.found)
+            if row.found:
+                row.put("id", REFUSED)
+        _PREPARE[name](row)
+    refused = bool(row.found)
+    value = read_piece(section.model, row.node, path, row.found)
     read = None if refused or value is None else tidy(value)
-    return RowRead(read, node, path, tuple(found), row_key(section, node))
+    return RowRead(read, row.node, path, tuple(row.found), row_key(section, row.node))
 
 
-def _kind(node: Node, path: str, known: Sequence[str], others: dict[str, str], what: str, found: Diagnostics) -> Node:
-    child = node.get("kind")
-    if child is None or not isinstance(child.value, str) or child.value in known:
-        return node
-    if others.get(child.value) in known:
-        return node.with_fields({"kind": child.with_value(others[child.value])})
-    near = closest(child.value, [*known, *others])
-    near = others.get(near, near) if near and near not in known else near
-    hint = f"did you mean `{near}`?" if near else f"add it under `{what}` with all its fields"
-    found.add(child, f"{path}.kind", "E211", f"unknown kind `{shown(child.value)}`", hint, listed(known, 30))
-    return node.with_fields({"kind": child.with_value(REFUSED)})
+def _state(row: _Row) -> None:
+    code = child.value if (child := row.node.get("id")) else None
+    is_number = isinstance(code, int) and not isinstance(code, bool)
+    if is_number or (isinstance(code, str) and not IDENTIFIER.fullmatch(code)):
+        row.put("id", REFUSED)
+    row.actors("patrons", outside=False)
 
 
-def _actor(node: Node, path: str, role: str, names: Names, found: Diagnostics, **how: bool) -> Node:
-    child, before = node.get(role), len(found)
-    if child is not None:
-        one_actor(child, f"{path}.{role}", names, found, **how)
-        if len(found) > before:
-            return node.with_fields({role: child.with_value(REFUSED)})
-    return node
-
-
-def _actors(
-    node: Node, path: str, role: str, names: Names, found: Diagnostics, taken: Sequence[str] = (), **how: bool
-) -> Node:
-    child = node.get(role)
-    if child is None:
-        return node
-    return node.with_fields({role: many_actors(child, f"{path}.{role}", names, found, taken, **how)})
-
-
-def _state(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
-    child = node.get("id")
-    if child is not None:
-        code = child.value
-        is_number = isinstance(code, int) and not isinstance(code, bool)
-        if is_number or (isinstance(code, str) and not IDENTIFIER.fullmatch(code)):
-            node = node.with_fields({"id": child.with_value(REFUSED)})
-    return _actors(node, path, "patrons", names, found, outside=False)
-
-
-def _pair(first: str, second: str) -> Callable[[Node, str, Names, Diagnostics], Node]:
-    def prepare(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
-        node = _actor(_actor(node, path, first, names, found), path, second, names, found)
-        a, b = node.get(first), node.get(second)
-        if a and b and isinstance(a.value, str) and a.value == b.value:
-            found.add(b, path, "E306", f"`{shown(a.value)}` forms a dyad with itself", "name two states")
-        return node
-
-    return prepare
-
-
-def _accord(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
-    status = node.get("status")
+def _accord(row: _Row) -> None:
+    node, status = row.node, row.node.get("status")
     stage = ACCORD_STATUSES.get(status.value) if status and isinstance(status.value, str) else None
     if status and stage:
-        changes = {"status": status.with_value(stage.status)}
+        row.put("status", stage.status)
         if stage.kind:
-            changes["kind"] = (node.get("kind") or status).with_value(stage.kind)
-            signed = node.get("signed")
-            if signed is not None and node.get("in_force") is None:
-                changes["in_force"] = signed
-        node = node.with_fields(changes)
-    node = _kind(node, path, names.kinds, ACCORD_KINDS, "kinds", found)
-    return _pair("a", "b")(node, path, names, found)
+            row.node = row.node.with_fields({"kind": (node.get("kind") or status).with_value(stage.kind)})
+            if (signed := node.get("signed")) and node.get("in_force") is None:
+                row.node = row.node.with_fields({"in_force": signed})
+    row.kind(row.names.kinds, ACCORD_KINDS, "kinds")
+    row.pair("a", "b")
 
 
-def _named(node: Node, *roles: str) -> list[str]:
-    items = [item.value for role in roles for item in node.below(role).items]
-    return [code for code in items if isinstance(code, str)]
-
-
-def _event(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
-    node = _kind(node, path, names.event_kinds, EVENT_KINDS, "event_kinds", found)
-    node = _actors(node, path, "principals", names, found, _named(node, "guests"))
-    node = _actors(node, path, "guests", names, found, _named(node, "principals"))
-    node = _actors(node, path, "targets", names, found, _named(node, "principals", "guests"))
-    sign = node.get("sign")
+def _event(row: _Row) -> None:
+    row.kind(row.names.event_kinds, EVENT_KINDS, "event_kinds")
+    row.actors("principals", "guests")
+    row.actors("guests", "principals")
+    row.actors("targets", "principals", "guests")
+    sign = row.node.get("sign")
     if sign is not None and isinstance(sign.value, bool | float):  # to a Literal, True is 1
-        found.add(sign, f"{path}.sign", "E211", f"`{shown(sign.text)}` is none of -1, 0, 1")
-    return _actor(node, path, "host", names, found, outside=True)
+        row.found.add(sign, f"{row.path}.sign", "E211", f"`{shown(sign.text)}` is none of -1, 0, 1")
+    row.actor("host", outside=True)
 
 
-def _provocation(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
-    node = _kind(node, path, names.event_kinds, EVENT_KINDS, "event_kinds", found)
-    node = _actor(node, path, "state", names, found)
-    own = node.get("state")
-    return _actors(node, path, "targets", names, found, [str(own.value)] if own else [])
+def _provocation(row: _Row) -> None:
+    row.kind(row.names.event_kinds, EVENT_KINDS, "event_kinds")
+    row.actor("state")
+    row.actors("targets", "state")
 
 
-def _coding(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
-    return _actors(node, path, "targets", names, found)
-
-
-_PREPARE: dict[str, Callable[[Node, str, Names, Diagnostics], Node]] = {
+_PREPARE: dict[str, Callable[[_Row], None]] = {
     "states": _state,
-    **dict.fromkeys(("disputes", "no_relations", "distances", "frailties"), _pair("a", "b")),
-    "trade": _pair("state", "partner"),
+    **dict.fromkeys(("disputes", "no_relations", "distances", "frailties"), lambda row: row.pair("a", "b")),
+    "trade": lambda row: row.pair("state", "partner"),
     "accords": _accord,
     "events": _event,
     "provocations": _provocation,
-    "targets_alternatives": _coding,
+    "targets_alternatives": lambda row: row.actors("targets"),
 }

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from balance_sim.scenario.actors import read_names
-from balance_sim.scenario.assemble import ValueChange, apply_changes, as_tree, assemble
+from balance_sim.scenario.assemble import ValueChange, apply_changes, as_tree, assemble, changes_in
 from balance_sim.scenario.design import (
     DRAWN,
+    DRAWN_VALUES,
     OF_DRAWS,
     DesignPoint,
-    DrawnValues,
     Experiment,
     ExperimentHead,
     Factor,
@@ -89,7 +88,7 @@ def check_experiment(
     first = shown(os.fspath(path), 200)
     with few_suggestions():
         try:
-            sources = Sources(path if held is not None else _found(path), held)
+            sources = Sources(path if held is not None else found_in(EXPERIMENTS, path), held)
             first = sources.shown
             tree, found = read_document(sources.main(), sources.shown)
             if not isinstance(tree.value, dict):
@@ -98,7 +97,9 @@ def check_experiment(
             refuse_other_kind(tree, "experiment", first)
         except ScenarioError as error:
             return None, in_order(error.problems, first)
-        found = Diagnostics(map(_twice, found))
+        for at, one in enumerate(found):
+            if one.code == "E014" and one.path.startswith("factors."):  # two axes on one key
+                found[at] = replace(one, code="E404", message=one.message.replace("already given", "also"))
         experiment = _read(tree, sources, max_runs, over, found)
     return None if errors_in(found) else experiment, in_order(found, first)
 
@@ -107,7 +108,7 @@ def experiment_files(path: str | os.PathLike[str]) -> dict[str, str]:
     """The experiment file by its name, and the files of its scenario as `scenario/NAME`.
 
     Raises ScenarioError if one cannot be read."""
-    return files_with_scenario(_found(path))
+    return files_with_scenario(found_in(EXPERIMENTS, path))
 
 
 def files_with_scenario(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -116,19 +117,18 @@ def files_with_scenario(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises ScenarioError if one cannot be read."""
     sources = Sources(path)
     tree, _ = read_document(sources.main(), sources.shown)
-    files = {name: data.decode("utf-8", "replace") for name, data in sources.files.items()}
-    node = tree.get("scenario")
+    files, node = dict(sources.files), tree.get("scenario")
     if node is not None and isinstance(node.value, str):
         found = scenario_files(_scenario_path(node, sources))
-        files |= {f"scenario/{name}": data.decode("utf-8", "replace") for name, data in found.items()}
-    return files
+        files |= {f"scenario/{name}": data for name, data in found.items()}
+    return {name: data.decode("utf-8", "replace") for name, data in files.items()}
 
 
 def scenario_named(data: bytes) -> str | None:
     """What an experiment file says its scenario is; None where it is no experiment that can be read."""
-    held = {"experiment.yaml": data}
+    name = "experiment.yaml"
     try:
-        node = read_document(Sources("experiment.yaml", held).main(), "experiment.yaml")[0].get("scenario")
+        node = read_document(Sources(name, {name: data}).main(), name)[0].get("scenario")
     except ScenarioError:
         return None
     return node.value if node is not None and isinstance(node.value, str) else None
@@ -137,14 +137,10 @@ def scenario_named(data: bytes) -> str | None:
 def names_experiment(path: str | os.PathLike[str]) -> bool:
     """True if a file names its scenario or factors at its top level, as experiments do and scenarios do not."""
     try:
-        text = Sources(_found(path)).main()
+        text = Sources(found_in(EXPERIMENTS, path)).main()
     except ScenarioError:
         return False
     return any(line.startswith(("scenario:", "factors:", "points:")) for line in text.splitlines())
-
-
-def _found(path: str | os.PathLike[str]) -> str:
-    return found_in(EXPERIMENTS, path)
 
 
 def found_in(folder: Path, path: str | os.PathLike[str]) -> str:
@@ -157,21 +153,15 @@ def found_in(folder: Path, path: str | os.PathLike[str]) -> str:
     return str(found) if os.path.isfile(found) else written
 
 
-def _twice(one: Diagnostic) -> Diagnostic:
-    """A key given twice among the factors is two axes on one key."""
-    is_axis = one.code == "E014" and one.path.startswith("factors.")
-    return replace(one, code="E404", message=one.message.replace("already given", "also")) if is_axis else one
-
-
 def _read(tree: Node, sources: Sources, max_runs: int, over: Overrides, found: Diagnostics) -> Experiment | None:
     given = {"runs": over.runs, "seed": over.seed}
     options = {name: from_plain(value, Mark(f"--{name}", 1, 1)) for name, value in given.items() if value is not None}
     tree = tree.with_fields(options)
-    for key, child in tree.fields.items():
-        if key not in TOP and key in SamplingDesign.model_fields:
+    for key, child in tree.without(*TOP).fields.items():
+        if key in SamplingDesign.model_fields:
             why = f"`{key}` belongs in design, found in the top level"
             found.add(child.at, key, "E102", why, f"write `design: {{{key}: ...}}`")
-        elif key not in TOP:
+        else:
             unknown_key(found, child, "", key, TOP, "")
     version = tree.get("schema")
     if version is None or version.value != 1 or isinstance(version.value, bool):
@@ -212,11 +202,8 @@ def _read_factors(node: Node | None, found: Diagnostics) -> list[Factor]:
     if not isinstance(node.value, dict):
         why = f"expected a mapping of key paths, got {node.kind}"
         found.add(node, "factors", "E201", why, "e.g. parameters.beta: [0.2, 0.4]")
-    factors = []
-    for path, child in node.fields.items():
-        takes = read_takes(child, f"factors.{shown(path)}", found)
-        factors += [Factor(path, takes, child)] if takes is not None else []
-    return factors
+    taken = [(path, child, read_takes(child, f"factors.{shown(path)}", found)) for path, child in node.fields.items()]
+    return [Factor(path, takes, child) for path, child, takes in taken if takes is not None]
 
 
 def _read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoint], list[Node]]:
@@ -227,19 +214,19 @@ def _read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoin
         return [], []
     points: list[DesignPoint] = []
     rows: list[Node] = []
-    wanted = [key for key in node.items[0].fields if key != "label"]
+    wanted = node.items[0].without("label").fields.keys()
     for at, item in enumerate(node.items):
-        keys = [key for key in item.fields if key != "label"]
-        if sorted(keys) != sorted(wanted) or not keys:
-            gap = listed(f"`{key}`" for key in sorted({*wanted} ^ {*keys})) or "a value"
+        row = item.without("label")
+        if row.fields.keys() != wanted or not wanted:
+            gap = listed(f"`{key}`" for key in sorted(wanted ^ row.fields.keys())) or "a value"
             why = f"every point gives the same keys; here {gap} is missing or too much"
             found.add(item, f"points[{at}]", "E402", why)
             continue
-        values = {key: plain(item.fields[key]) for key in wanted}
+        values = {key: plain(row.fields[key]) for key in wanted}
         if any(values == point.values for point in points):
             found.add(item, f"points[{at}]", "E402", "the same values as an earlier point")
         points.append(DesignPoint(values, item.fields["label"].text if "label" in item.fields else ""))
-        rows.append(item.without("label"))
+        rows.append(row)
     return points, rows
 
 
@@ -280,7 +267,7 @@ def named_scenario(
     if written is not None and not isinstance(written.value, dict):
         found.add(written, "set", "E201", "write `key.path: value` pairs")
         return scenario
-    changes = [ValueChange(path, child, child.at) for path, child in tree.below("set").fields.items()]
+    changes = changes_in(tree.below("set"))
     if of_file is not None and theory is not None:
         changes.append(ValueChange("theory.preset", theory, theory.at))
     return _changed(scenario, changes, written or tree, found) if changes else scenario
@@ -326,9 +313,8 @@ def _scenario_path(node: Node, sources: Sources) -> Path | str:
 
 def _changed(scenario: Scenario, changes: Sequence[ValueChange], where: Node, found: Diagnostics) -> Scenario | None:
     """A scenario with changes, checked in every arm; problems point at what was changed."""
-    tree, of_change = as_tree(scenario, Mark(scenario.name, 1, 1)), Diagnostics()
-    tree = apply_changes(tree, changes, read_names(tree, Diagnostics()), of_change)
-    changed = assemble(tree, scenario.name, of_change)
+    of_change = Diagnostics()
+    changed = assemble(apply_changes(as_tree(scenario), changes, of_change), scenario.name, of_change)
     wrong, here = errors_in(of_change), changes[0].key  # where the trouble shows elsewhere in the scenario
     own = where.mark.file
     found += [
@@ -343,29 +329,19 @@ def _changed(scenario: Scenario, changes: Sequence[ValueChange], where: Node, fo
 
 def _check_axes(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
     design, factors, points = experiment.design, experiment.factors, experiment.points
-    node = tree.get("factors") or tree.get("points") or tree
-    at, method = tree.get("design") or tree, design.method
+    at, method, samples = tree.get("design") or tree, design.method, design.samples
+    of_points, of_factors = tree.get("points") or tree, tree.get("factors") or tree
     if points and method != "list":
-        why = "`points` are a list: write `design: {method: list}`"
-        found.add((tree.get("points") or tree).at, "points", "E407", why)
+        found.add(of_points.at, "points", "E407", "`points` are a list: write `design: {method: list}`")
     if points and factors:
-        at_factors = (tree.get("factors") or tree).at
-        found.add(at_factors, "factors", "E407", "give `points`, or `factors`; not both")
-    _check_draws(at, experiment, found)
-    is_drawn = method in OF_DRAWS
-    if not points and not factors and tree.get("points") is None and not tree.below("factors").fields and not is_drawn:
-        found.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
-    if len(factors) > MOST_FACTORS:
-        found.add(node, "factors", "E022", f"more than {MOST_FACTORS:,} factors")
-    for factor in factors:
-        if method in ("grid", "list") and isinstance(factor.takes, Spread) and not factor.takes.steps:
-            why = f"a {method} needs values: give a list, `steps` or `step`"
-            found.add(factor.node, f"factors.{factor.path}", "E403", why)
+        found.add(of_factors.at, "factors", "E407", "give `points`, or `factors`; not both")
+    if points and method in OF_DRAWS:
+        found.add(at, "design", "E407", f"a {method} design draws its points itself", "leave `points` out")
+    _check_factors(tree, experiment, found)
     lengths = {len(factor.takes.grid()) for factor in factors} if method == "list" and not points else set()
     if len(lengths) > 1:
         why = f"the lists of a list design have one length; here {listed(map(str, sorted(lengths)))}"
         found.add(at, "design", "E402", why)
-    samples = design.samples
     if method in ("lhs", "sobol", "morris", *OF_DRAWS) and samples is None:
         found.add(at, "design", "E103", "`samples` is required (1 or more)")
     elif method == "sobol" and samples is not None and samples & (samples - 1):
@@ -377,17 +353,23 @@ def _check_axes(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
         found.add(at, "design", "E406", why, "add a factor, or take a grid")
 
 
-def _check_draws(at: Node, experiment: Experiment, found: Diagnostics) -> None:
-    """Designs of joint draws take factors that are drawn, and no others do."""
-    method = experiment.design.method
-    if method in OF_DRAWS and experiment.points:
-        found.add(at, "design", "E407", f"a {method} design draws its points itself", "leave `points` out")
-    for factor in experiment.factors:
-        if isinstance(factor.takes, DrawnValues) != (method in OF_DRAWS):
+def _check_factors(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
+    """Something is varied; designs of joint draws take factors that are drawn, and no others do."""
+    method, factors = experiment.design.method, experiment.factors
+    node = tree.get("factors") or tree.get("points") or tree
+    is_given = factors or experiment.points or tree.get("points") is not None or tree.below("factors").fields
+    if not is_given and method not in OF_DRAWS:
+        found.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
+    if len(factors) > MOST_FACTORS:
+        found.add(node, "factors", "E022", f"more than {MOST_FACTORS:,} factors")
+    for factor in factors:
+        where, takes = f"factors.{factor.path}", factor.takes
+        if (takes == DRAWN_VALUES) != (method in OF_DRAWS):
             why = f"`{DRAWN}` belongs to the designs {listed(OF_DRAWS)}, and they take nothing else"
-            hint = f"`{factor.path}: {DRAWN}`" if method in OF_DRAWS else f"`design: {{method: {OF_DRAWS[0]}}}`"
-            hint = f"write {hint}"
-            found.add(factor.node, f"factors.{factor.path}", "E402", why, hint)
+            hint = f"{factor.path}: {DRAWN}" if method in OF_DRAWS else f"design: {{method: {OF_DRAWS[0]}}}"
+            found.add(factor.node, where, "E402", why, f"write `{hint}`")
+        if method in ("grid", "list") and isinstance(takes, Spread) and not takes.steps:
+            found.add(factor.node, where, "E403", f"a {method} needs values: give a list, `steps` or `step`")
 
 
 def _check_names(tree: Node, head: ExperimentHead, scenario: Scenario, found: Diagnostics) -> None:
@@ -406,46 +388,37 @@ def _check_names(tree: Node, head: ExperimentHead, scenario: Scenario, found: Di
 
 def _check_values(scenario: Scenario, factors: Sequence[Factor], rows: Sequence[Node], found: Diagnostics) -> None:
     """Every key path is one of the scenario, once; every value (of a range: both ends) is one it may take."""
-    tree, before = as_tree(scenario, Mark(scenario.name, 1, 1)), len(found)
-    names = read_names(tree, Diagnostics())
+    tree, before = as_tree(scenario), len(found)
     seen: dict[tuple[str | int, ...], Mark] = {}
     keys = [(factor.path, factor.node.at) for factor in factors]
-    keys += [(path, child.at) for path, child in (rows[0].fields.items() if rows else ())]
+    keys += [(path, child.at) for row in rows[:1] for path, child in row.fields.items()]
     for path, mark in keys:
         try:
-            steps = tuple(locate(tree, path, names.of_kinds))
+            steps = tuple(locate(tree, path))
         except NoSuchPath as error:
-            meant = what_was_meant(tree, path, names.of_kinds, error)
-            found.add(mark, shown(path), "E401", shown(str(error), 120), meant)
+            found.add(mark, shown(path), "E401", shown(str(error), 120), what_was_meant(tree, path, error))
             continue
         if steps in seen:
             found.add(mark, shown(path), "E404", f"two axes on one key; also at line {seen[steps].line}")
         seen[steps] = mark
-    if len(found) > before:
-        return
-    for changes in _rounds(factors, rows):
+    rounds = _rounds(factors, rows) if len(found) == before else ()
+    places = {(item.mark.line, item.mark.col): at for factor in factors for at, item in enumerate(factor.node.items, 1)}
+    for changes in rounds:
         of_round = Diagnostics()
         _changed(scenario, changes, changes[0].node, of_round)
-        found += [_with_position(one, factors) for one in of_round]
+        for one in of_round:  # a value of a list says which of them it is
+            at = places.get((one.line, one.col))
+            found.append(one if at is None else replace(one, message=f"at position {at}: {one.message}"))
         if len(found) - before > MOST_REFUSED:
             break
 
 
-def _with_position(one: Diagnostic, factors: Sequence[Factor]) -> Diagnostic:
-    """A value of a list says which of them it is."""
-    for factor in factors:
-        for at, item in enumerate(factor.node.items, 1):
-            if (item.mark.line, item.mark.col) == (one.line, one.col):
-                return replace(one, message=f"at position {at}: {one.message}")
-    return one
-
-
 def _rounds(factors: Sequence[Factor], rows: Sequence[Node]) -> Iterator[list[ValueChange]]:
     """Sets of changes that together try every value, one of each factor at a time."""
-    for row in rows:
-        yield [ValueChange(path, child, child.at) for path, child in row.fields.items()]
-    most = 0 if rows else max((len(factor.takes.ends()) for factor in factors), default=0)
-    for at in range(most):
+    if rows:
+        yield from map(changes_in, rows)
+        return
+    for at in range(max((len(factor.takes.ends()) for factor in factors), default=0)):
         yield [_end_of(factor, at) for factor in factors]
 
 

@@ -6,6 +6,7 @@ without a word. Where there is no record, as in a working copy, nothing is compa
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import hashlib
 import importlib.resources
@@ -33,7 +34,7 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBU
 REINSTALL = "install balance-sim again: pip install --force-reinstall --no-deps balance-sim"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _YEAR = re.compile(r"_\d{4}$")
-_OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
+_OUTSIDE = re.compile(r"(?s)[A-Za-z][A-Za-z0-9+.-]*:|[~/]|.*\\")
 _PACKED = {
     b"PK\x03\x04": "an Excel workbook or a zip archive",
     b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind",
@@ -75,7 +76,7 @@ class Sources:
 
     def main(self) -> str:
         """The text of the scenario file itself."""
-        data = self._read(self.path, Mark(self.shown, 1, 1), "", LARGEST_SCENARIO)
+        data = self._read(self.path, Mark(self.shown, 1, 1), "", LARGEST_SCENARIO, str(self.path))
         self.files[self.path.name] = data
         return decoded(data, self.shown)
 
@@ -92,7 +93,7 @@ class Sources:
         hint = "write a path within the folder"
         if not isinstance(written, str) or not written.strip():
             raise refused(mark, path, "E501", "expected the name of a file", hint)
-        if _OUTSIDE.match(written) or "\\" in written:
+        if _OUTSIDE.match(written):
             why = "URLs are not read" if "://" in written else "must stay inside the scenario's folder"
             raise refused(mark, path, "E501", f"`{shown(written)}`: {why}", hint)
         folder, written = self._home_of(written, base, is_base=path == "extends")
@@ -109,13 +110,12 @@ class Sources:
             self._of_package.add(name)
             told = shown(str(real), 200)
         self._names[told] = name
-        data = self.files.get(name)
-        if data is None:
-            data = self.files[name] = self._read(real, mark, path, largest, named=written)
+        if name not in self.files:
+            self.files[name] = self._read(real, mark, path, largest, written)
             total = sum(map(len, self.files.values()))
             if total > LARGEST_TOGETHER:
                 raise _too_large(mark, path, "all files together", total, LARGEST_TOGETHER)
-        return name, told, data
+        return name, told, self.files[name]
 
     def named_in(self, mark: Mark) -> str:
         """The name of the file that a mark is in, as `beside` takes it; the scenario's own for any other mark."""
@@ -146,21 +146,19 @@ class Sources:
             return self.folder, named
         return self.folder, written
 
-    def _read(self, path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:
-        name = shown(named if named is not None else str(path), 200)
-        if self.held is not None:
-            data = self.held.get(path.as_posix())
-            if data is None:
-                raise refused(mark, where, "E001", f"not found: `{name}`", "it is not among the files given")
-            if len(data) > largest:
-                raise _too_large(mark, where, name, len(data), largest)
-            return data
+    def _read(self, path: Path, mark: Mark, where: str, largest: int, written: str) -> bytes:
+        name = shown(written, 200)
         try:
-            return regular_bytes(path, largest)
+            data = self.held.get(path.as_posix()) if self.held is not None else regular_bytes(path, largest)
         except FileTooLarge as error:
             raise _too_large(mark, where, name, error.size, largest) from None
         except OSError as error:
             raise _cannot_open(error, path, mark, where, name) from None
+        if data is None:
+            raise refused(mark, where, "E001", f"not found: `{name}`", "it is not among the files given")
+        if len(data) > largest:
+            raise _too_large(mark, where, name, len(data), largest)
+        return data
 
 
 def decoded(data: bytes, file: str) -> str:
@@ -219,8 +217,7 @@ def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
     path = Path(written)
     if _URL.match(written):
         named = shown(written, 200)
-        why = f"`{named}`: URLs are not read"
-        raise refused(Mark(named, 1, 1), "", "E501", why, "save the file and give its path")
+        raise refused(Mark(named, 1, 1), "", "E501", f"`{named}`: URLs are not read", "save the file and give its path")
     if "\0" in written or not written:
         raise not_found(written)
     if not os.path.lexists(path) and not path.suffix:
@@ -255,13 +252,9 @@ def _near(path: Path, within: Path | None = None) -> str:
     else which files there are here, or by which names the package has scenarios."""
     offered = shipped_files()
     names = {name_of(of): name_of(of) for _, of in offered}
-    # of two of one name the one in the folder that was meant
-    for folder in (EXPERIMENTS, SCENARIOS, path.parent):
-        try:
-            found = sorted(one for one in folder.glob("*.yaml") if one != path)
-        except OSError:
-            continue
-        names |= {one.stem: str(one) for one in found}
+    for folder in (EXPERIMENTS, SCENARIOS, path.parent):  # of two of one name the one in the folder that was meant
+        with contextlib.suppress(OSError):
+            names |= {one.stem: str(one) for one in sorted(folder.glob("*.yaml")) if one != path}
     wanted = path.stem if path.suffix in (".yaml", ".yml") else path.name
     longer = [name for name in names if len(wanted) > 2 and name.casefold().startswith(wanted.casefold())]
     near = closest(wanted, names, cutoff=0.75) or (longer[0] if len(longer) == 1 else None)
@@ -373,19 +366,17 @@ def _too_large(mark: Mark, where: str, named: str, size: int, largest: int) -> S
 def shipped(package: str, name: str) -> bytes:
     """A file of a package of ours, held to the record of its installation. Raises ScenarioError."""
     path = importlib.resources.files(package) / name
+    mark = Mark(str(path), 1, 1)
     try:
         data = path.read_bytes()
     except OSError as error:
         if error.errno in EXHAUSTED:
             raise
         why = f"cannot be read: {os.strerror(error.errno or 0)}"
-        raise refused(Mark(str(path), 1, 1), "", "E008", why, REINSTALL) from None
-    wanted = _record().get(os.path.realpath(str(path)))
-    if wanted is not None:
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        if wanted != digest:
-            why = "this file of the package is not as it was installed"
-            raise refused(Mark(str(path), 1, 1), "", "E008", why, REINSTALL)
+        raise refused(mark, "", "E008", why, REINSTALL) from None
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    if _record().get(os.path.realpath(str(path)), digest) != digest:
+        raise refused(mark, "", "E008", "this file of the package is not as it was installed", REINSTALL)
     return data
 
 

@@ -83,37 +83,29 @@ _TEXTS = RecentResults[bytes](most=16)  # sections of the scenarios at hand and 
 
 def canonical(value: Any) -> Any:
     """Plain data in one form: keys as text, dates ISO, numbers as floats, lists for tuples."""
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if value is None or isinstance(value, str | bool):
         return value
-    if kind is float:
-        return value + 0.0  # no negative zero
-    if isinstance(value, dict):
-        return {str(key): canonical(child) for key, child in value.items()}
+    if isinstance(value, int | float):
+        return float(value) + 0.0  # no negative zero
+    if isinstance(value, dict | SectionRow):
+        return {str(key): canonical(child) for key, child in dict(value).items()}
     if isinstance(value, list | tuple):
         return [canonical(child) for child in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) + 0.0  # no negative zero
-    return value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def content_digest(scenario: Scenario) -> str:
     """sha256 of the canonical JSON of everything but the name and the digest itself.
 
     The text of a section is kept: it is made again only where a row was changed."""
-    names = sorted(
-        name
-        for name, field in Scenario.model_fields.items()
-        if name not in LEFT_OUT and not (name in WHERE_GIVEN and getattr(scenario, name) == field.default)
-    )
+    silent = [name for name in WHERE_GIVEN if getattr(scenario, name) == Scenario.model_fields[name].default]
+    names = sorted({*Scenario.model_fields} - {*LEFT_OUT, *silent})
     sections = {name for name in names if _is_section(getattr(scenario, name))}
     rest = scenario.model_dump(include={*names} - sections)
     digest = hashlib.sha256()
     for name in names:
         if name in sections:
-            text = _TEXTS.get((name, getattr(scenario, name)), partial(_section_text, scenario, name))
+            text = _TEXTS.get((name, getattr(scenario, name)), partial(_text, getattr(scenario, name)))
         else:
             text = _text(_as_counted(name, rest[name]))
         digest.update(f'{"," if name != names[0] else "{"}"{name}":'.encode("ascii"))
@@ -129,10 +121,6 @@ def _as_counted(name: str, value: Any) -> Any:
     off = switches()
     weights = {term: weight for term, weight in value["weights"].items() if weight != 0 or term not in off}
     return {**value, "weights": weights}
-
-
-def _section_text(scenario: Scenario, name: str) -> bytes:
-    return _text(scenario.model_dump(include={name})[name])
 
 
 def _text(value: Any) -> bytes:
@@ -152,13 +140,11 @@ NOT_DATA = ("propensity", "propensity_declarations", "name", "source", "guesses"
 
 def record_digest(scenario: Scenario) -> str:
     """sha256 of what a calibration is told: start, states, quarrels, distances, trade and agreements, without texts."""
-    rows: dict[str, Any] = {"start": scenario.start}
-    for section in RECORD:
-        rows[section] = [
-            {name: value for name, value in row.__dict__.items() if name not in NOT_DATA}
-            for row in getattr(scenario, section)
-        ]
-    return hashlib.sha256(_text(rows)).hexdigest()
+    rows = {
+        section: [{name: value for name, value in row if name not in NOT_DATA} for row in getattr(scenario, section)]
+        for section in RECORD
+    }
+    return hashlib.sha256(_text({"start": scenario.start, **rows})).hexdigest()
 
 
 def weights_digest() -> str:
@@ -178,10 +164,7 @@ def posterior_digest(scenario: Scenario) -> str:
 
 def priors_digest() -> str:
     """sha256 of the priors, and of what the shipped fits say: what the draws of every scenario follow from."""
-    whole = hashlib.sha256(_text(shipped_priors()))
-    for said in shipped_likelihoods():
-        whole.update(_text(said))
-    return whole.hexdigest()
+    return hashlib.sha256(b"".join(map(_text, (shipped_priors(), *shipped_likelihoods())))).hexdigest()
 
 
 # --- the class table --------------------------------------------------------------------------------

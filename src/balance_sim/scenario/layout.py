@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-import annotated_types
-
 from balance_sim.scenario import schema
-from balance_sim.scenario.defaults import REPLACED_TERMS, is_term
+from balance_sim.scenario.defaults import REPLACED_TERMS, default_tree, is_term
 from balance_sim.scenario.diagnostics import closest, did_you_mean, may_suggest, shown
 from balance_sim.scenario.nodes import Node, descend
 from balance_sim.scenario.schema import TERMS, Strict
@@ -20,9 +18,7 @@ from balance_sim.scenario.schema import TERMS, Strict
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A list of at most `most` rows.
-
-    `keys` name a row: its id, or its pair (in either order unless `directed`)."""
+    """A list of at most `most` rows. `keys` name one: its id, or its pair (in either order unless `directed`)."""
 
     model: type[Strict]
     most: int
@@ -56,22 +52,13 @@ SINGLES: dict[str, type[Strict]] = {
     "calibration": schema.Calibration,
     "posterior": schema.Posterior,
 }
+FROM_FILES = ("calibration", "posterior")
+SETTABLE = {name: model for name, model in SINGLES.items() if name not in FROM_FILES}
 PLAIN = tuple(schema.ScenarioHead.model_fields)
 TOP = ("schema", "extends", *PLAIN, "outside", "groups", *SECTIONS, *TABLES_OF, *SINGLES)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
-FIXED_IN_ARMS = {
-    "schema",
-    "extends",
-    *PLAIN,
-    "arms",
-    "report",
-    "outside",
-    "groups",
-    "calibration",
-    "posterior",
-    "frailties",
-    "targets_alternatives",
-}
+FIXED_IN_ARMS = {"schema", "extends", *PLAIN, *FROM_FILES, "arms", "report", "outside", "groups"}
+FIXED_IN_ARMS |= {"frailties", "targets_alternatives"}
 
 # --- how others name things -------------------------------------------------------------------------
 
@@ -195,10 +182,10 @@ def _spread(annotation: object) -> list[object]:
     if origin is typing.Annotated:
         inner, *extra = typing.get_args(annotation)
         return [*_spread(inner), *extra]
-    if origin in (typing.Union, types.UnionType, tuple, dict, typing.Literal):
-        head: list[object] = [origin] if origin in (tuple, dict, typing.Literal) else []
-        return [*head, *(part for arg in typing.get_args(annotation) for part in _spread(arg))]
-    return [annotation]
+    if origin is None:
+        return [annotation]
+    head: list[object] = [] if origin in (typing.Union, types.UnionType) else [origin]
+    return [*head, *(part for arg in typing.get_args(annotation) for part in _spread(arg))]
 
 
 @cache
@@ -227,22 +214,16 @@ def is_day(model: type[Strict], name: str) -> bool:
 @cache
 def bounds(model: type[Strict], name: str) -> str:
     """The allowed range of a number, as `0..1` or `>0..92`; empty if there is none."""
-    low = high = strict = ""
+    told: dict[str, str] = {}
     for part in parts_of(model, name):
         for item in [part, *getattr(part, "metadata", ())]:
-            if isinstance(item, annotated_types.Ge):
-                low = _bound(item.ge)
-            elif isinstance(item, annotated_types.Gt):
-                low, strict = _bound(item.gt), ">"
-            elif isinstance(item, annotated_types.Le):
-                high = _bound(item.le)
+            for sort in ("ge", "gt", "le"):
+                if (value := getattr(item, sort, None)) is not None:
+                    told[sort] = str(value) if isinstance(value, int) else f"{value:.12g}"
+    low, high = f">{told['gt']}" if "gt" in told else told.get("ge", ""), told.get("le", "")
     if low:
-        return f"{strict}{low}..{high}" if high else f">{low}" if strict else f"{low} or more"
+        return f"{low}..{high}" if high else low if "gt" in told else f"{low} or more"
     return f"up to {high}" if high else ""
-
-
-def _bound(value: object) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.12g}"
 
 
 MOST_SUGGESTED = 3
@@ -259,14 +240,17 @@ class NoSuchPath(LookupError):
         super().__init__(why or f"unknown key `{part}`")
 
 
-def locate(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[str | int]:
-    """The steps from the root of a file's tree to the value that a key path names.
+def names_in(tree: Node, head: str) -> tuple[str, ...]:
+    """Names in a section that is a mapping; of kinds the shipped ones first."""
+    return tuple({**default_tree().below(head).fields, **tree.below(head).fields})
 
-    `names` gives what `kinds` and `event_kinds` are known. Raises NoSuchPath."""
+
+def locate(tree: Node, path: str) -> list[str | int]:
+    """The steps from the root of a file's tree to the value that a key path names. Raises NoSuchPath."""
     head, *rest = path.split(".")
     if head in SECTIONS:
         return [head, *_in_rows(tree.get(head), SECTIONS[head], head, rest)]
-    if head in PLAIN or head == "outside":
+    if head in (*PLAIN, "outside"):
         return [head, *_end(rest)]
     if head == "theory" and rest[:1] == ["weights"]:
         if len(rest) == 2 and rest[1] in REPLACED_TERMS:
@@ -274,19 +258,19 @@ def locate(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[st
             raise NoSuchPath(near, (near,), why)
         own = [term for term in rest[1:2] if is_term(term)]
         return ["theory", "weights", *_name(rest[1:], [*TERMS, *own], "theory.weights")]
-    if head in SINGLES and _can_be_set(head):
-        return [head, *_name(rest, SINGLES[head].model_fields, head)]
+    if head in SETTABLE:
+        return [head, *_name(rest, SETTABLE[head].model_fields, head)]
     if head == "groups":
-        return [head, *_name(rest, tree.below(head).fields, head)]
+        return [head, *_name(rest, names_in(tree, head), head)]
     if head in TABLES_OF:
-        return [head, *_in_table(tree, head, rest, names)]
-    if head in ("schema", "extends", "name", "calibration", "posterior"):
+        return [head, *_in_table(tree, head, rest)]
+    if head in ("schema", "extends", "name", *FROM_FILES):
         raise NoSuchPath(head, (), f"`{head}` cannot be set")
     raise NoSuchPath(head, [name for name in TOP if name not in ("schema", "extends")])
 
 
-def _in_table(tree: Node, head: str, rest: list[str], names: Mapping[str, Sequence[str]]) -> list[str | int]:
-    name = _one(rest, names.get(head, list(tree.below(head).fields)), head)
+def _in_table(tree: Node, head: str, rest: list[str]) -> list[str | int]:
+    name = _one(rest, names_in(tree, head), head)
     where, inner = f"{head}.{name}", rest[1:]
     if head == "arms" and inner[:1] == ["set"] and len(inner) > 1:
         return [name, "set", ".".join(inner[1:])]
@@ -294,8 +278,7 @@ def _in_table(tree: Node, head: str, rest: list[str], names: Mapping[str, Sequen
         added = descend(tree, ["arms", name]).get("add")
         return [name, "add", *_in_rows(added, SECTIONS["events"], f"{where}.add", inner[1:])]
     if head == "audiences" and inner[:1] == ["attention"]:
-        kinds = [*names["event_kinds"], "default"]
-        return [name, "attention", *_name(inner[1:], kinds, f"{where}.attention")]
+        return [name, "attention", *_name(inner[1:], (*names_in(tree, "event_kinds"), "default"), f"{where}.attention")]
     return [name, *_name(inner, TABLES_OF[head].model_fields, where)]
 
 
@@ -330,20 +313,16 @@ def _end(rest: list[str]) -> list[str]:
     return []
 
 
-def what_was_meant(tree: Node, path: str, names: Mapping[str, Sequence[str]], error: NoSuchPath) -> str:
+def what_was_meant(tree: Node, path: str, error: NoSuchPath) -> str:
     """For a path that leads nowhere the whole path that was meant, or the few; else the part that is nearest, if any.
 
     >>> from balance_sim.scenario.nodes import from_plain
     >>> tree = from_plain({"events": [{"id": "parade"}], "provocations": [{"id": "drills"}]})
-    >>> kinds = {"kinds": (), "event_kinds": ()}
-    >>> what_was_meant(tree, "parade.visibilty", kinds, NoSuchPath("parade", TOP))
-    'did you mean `events.parade.visibility`?'
-    >>> what_was_meant(tree, "visibility", kinds, NoSuchPath("visibility", TOP))
+    >>> what_was_meant(tree, "visibility", NoSuchPath("visibility", TOP))
     'did you mean `events.parade.visibility` or `provocations.drills.visibility`?'
     """
-    if not error.options or error.part in error.options or not may_suggest():
-        return did_you_mean(error.part, error.options)
-    meant = _paths_like(tree, path, names)
+    is_sought = error.options and error.part not in error.options and may_suggest()
+    meant = _paths_like(tree, path) if is_sought else []
     if not meant:
         return did_you_mean(error.part, error.options)
     *several, final = [f"`{shown(one, 120)}`" for one in meant[:MOST_SUGGESTED]]
@@ -352,16 +331,16 @@ def what_was_meant(tree: Node, path: str, names: Mapping[str, Sequence[str]], er
     return f"did you mean {', '.join(several)}{' or ' if several else ''}{final}?"
 
 
-def _paths_like(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+def _paths_like(tree: Node, path: str) -> list[str]:
     """Paths to a field of the path's last name, or of the nearest to it: those that have the rest of the path in them,
     else the one that is nearest as a whole."""
     *front, last = path[:200].split(".")
-    heeded = {"default", *names.get("event_kinds", ())}
-    fields = {field for model in _models() for field in model.model_fields} | {*TERMS} | heeded
+    fields = {name for name, where in homes().items() if where != ("the top level",)}
+    fields |= {*PLAIN, *TERMS, "default", *names_in(tree, "event_kinds")}
     field = last if last in fields else closest(last, fields, cutoff=0.75)
     if field is None:
         return []
-    paths = _paths_to(tree, field, names)
+    paths = _paths_to(tree, field)
     holding = [one for one in paths if f".{'.'.join(front)}." in f".{one}"]
     if holding or not front:
         return holding if front else paths
@@ -369,15 +348,11 @@ def _paths_like(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> li
     return [nearest] if nearest else []
 
 
-def _models() -> tuple[type[Strict], ...]:
-    return (*(one.model for one in SECTIONS.values()), *TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead)
-
-
-def _paths_to(tree: Node, field: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+def _paths_to(tree: Node, field: str) -> list[str]:
     """Every path that `locate` takes to a field of that name, the focal event's first."""
-    paths = [field] if field in PLAIN or field == "outside" else []
+    paths = [field] if field in (*PLAIN, "outside") else []
     paths += [f"theory.weights.{field}"] if field in TERMS else []
-    paths += [f"{head}.{field}" for head, model in SINGLES.items() if _can_be_set(head) and field in model.model_fields]
+    paths += [f"{head}.{field}" for head, model in SETTABLE.items() if field in model.model_fields]
     focal = tree.get("focal")
     for head, section in SECTIONS.items():
         if field in section.model.model_fields and field not in section.keys:
@@ -386,14 +361,10 @@ def _paths_to(tree: Node, field: str, names: Mapping[str, Sequence[str]]) -> lis
             paths += [f"{head}.{key}.{field}" for key in keys]
     for head, model in TABLES_OF.items():
         if field in model.model_fields:
-            paths += [f"{head}.{name}.{field}" for name in names.get(head, tuple(tree.below(head).fields))]
-    if field == "default" or field in names.get("event_kinds", ()):
+            paths += [f"{head}.{name}.{field}" for name in names_in(tree, head)]
+    if field in ("default", *names_in(tree, "event_kinds")):
         paths += [f"audiences.{name}.attention.{field}" for name in tree.below("audiences").fields]
     return paths
-
-
-def _can_be_set(head: str) -> bool:
-    return head not in ("calibration", "posterior")
 
 
 def replaced(tree: Node, steps: Sequence[str | int], new: Node) -> Node:

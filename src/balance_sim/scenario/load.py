@@ -11,7 +11,6 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 
-from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.arms import at_hand, keep_arms, resolved, with_numbers
 from balance_sim.scenario.assemble import EXPANDED, ValueChange, apply_changes, as_tree, assemble
 from balance_sim.scenario.calibration import stale, with_calibration, with_posterior
@@ -54,32 +53,20 @@ def load_scenario(
     calibrated: bool = True,
     drawn: bool = True,
 ) -> Scenario:
-    """The scenario in a file, complete, with each of its arms.
+    """The scenario in a file, complete, with each of its arms: frozen, and checked in every one.
 
     Parameters
     ----------
-    path : path
-        Of a YAML file, or the name of one in ./scenarios.
-    set : sequence of str
-        `key.path=value` texts laid over the file.
-    theory : str, optional
-        A preset that replaces the file's.
-    held : mapping of str to bytes, optional
-        Files by name, `path` among them, to read from instead of the disk.
-    calibrated : bool
-        With the calibration that the file names, else as if it named none, and no posterior.
-    drawn : bool
-        With the posterior that the file names, else as if it named none.
-
-    Returns
-    -------
-    Scenario
-        Frozen, checked in every arm.
+    path : of a YAML file, or the name of one in ./scenarios
+    set : `key.path=value` texts laid over the file
+    theory : a preset that replaces the file's
+    held : files by name, `path` among them, to read from instead of the disk
+    calibrated : with the calibration that the file names, else as if it named none, and no posterior
+    drawn : with the posterior that the file names, else as if it named none
 
     Raises
     ------
-    ScenarioError
-        With everything that is wrong: file, line, column, key, value, bound, next step.
+    ScenarioError : with everything that is wrong: file, line, column, key, value, bound, next step
 
     Examples
     --------
@@ -123,12 +110,12 @@ def _read_with(
     tree: Node, name: str, first: str, changes: Sequence[ValueChange], found: Diagnostics
 ) -> Scenario | None:
     is_table_lost = any(one.file != first and one.line == one.col == 1 for one in errors_in(found))
-    names, reader, written = read_names(tree, Diagnostics()), Reader(), None
+    reader, written = Reader(), None
     if changes or tree.get("calibration"):
         written = assemble(tree, name, Diagnostics(), reader)
     if written is not None:
         stale(written, tree, first, found)
-    tree = apply_changes(tree, changes, names, found)
+    tree = apply_changes(tree, changes, found)
     of_scenario = Diagnostics()
     scenario = assemble(tree, name, of_scenario, reader)
     if is_table_lost:  # its states are unknown everywhere: only the table itself is worth telling
@@ -157,18 +144,12 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
 
     Parameters
     ----------
-    scenario : Scenario
-    values : mapping of str to object
-        By key path, as `events.parade.visibility`.
-
-    Returns
-    -------
-    Scenario
+    scenario : that is changed; it stays as it is
+    values : by key path, as `events.parade.visibility`
 
     Raises
     ------
-    ScenarioError
-        For a path that leads nowhere, or a value that is refused.
+    ScenarioError : for a path that leads nowhere, or a value that is refused
 
     Examples
     --------
@@ -187,7 +168,6 @@ class Variations:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self._mark = Mark(scenario.name, 1, 1)
         self._guard = threading.RLock()
         self._reader, self._read = Reader(), 0
 
@@ -218,12 +198,10 @@ class Variations:
         if self._read == MOST_READ:
             self._reader, self._read = Reader(), 0
         self._read += 1
-        changes, found = [], Diagnostics()
-        for at, (path, value) in enumerate(values.items(), 1):
-            mark = Mark("values", at, 1)
-            changes.append(ValueChange(path, from_plain(value, mark), mark))
-        names = read_names(self._tree, Diagnostics())
-        tree = apply_changes(self._tree, changes, names, found, EXPANDED)
+        found, marks = Diagnostics(), [Mark("values", at, 1) for at in range(1, len(values) + 1)]
+        told = zip(values.items(), marks, strict=True)
+        changes = [ValueChange(path, from_plain(value, mark), mark) for (path, value), mark in told]
+        tree = apply_changes(self._tree, changes, found, EXPANDED)
         changed = assemble(tree, self.scenario.name, found, self._reader)
         if changed is None or errors_in(found):
             raise ScenarioError(in_order(errors_in(found), self.scenario.name))
@@ -231,7 +209,7 @@ class Variations:
 
     @cached_property
     def _tree(self) -> Node:
-        return as_tree(self.scenario, self._mark)
+        return as_tree(self.scenario)
 
 
 def _is_as_checked(scenario: Scenario) -> bool:
@@ -291,11 +269,9 @@ def read_files(sources: Sources, found: Diagnostics, *, calibrated: bool = True,
 
     Raises ScenarioError where there is no tree to speak of."""
     tree = _read_mapping(sources.main(), sources.shown, found)
-    base = _with_base(tree, sources.path.name, sources, [(sources.path.name, 0)], found)
-    if not calibrated or not drawn:
-        base = base.without("posterior")
-    base = with_calibration(base, sources, found) if calibrated else base.without("calibration")
-    return with_posterior(base, sources, found)
+    base = _with_base(tree, sources.path.name, sources, [], found)
+    left_out = () if calibrated and drawn else ("posterior",) if calibrated else ("posterior", "calibration")
+    return with_posterior(with_calibration(base.without(*left_out), sources, found), sources, found)
 
 
 def _read_mapping(text: str, file: str, found: Diagnostics) -> Node:
@@ -317,28 +293,32 @@ def _with_base(tree: Node, name: str, sources: Sources, chain: list[tuple[str, i
     extends = tree.get("extends")
     if extends is None or extends.value is REFUSED:
         return tree
-    tree, of_base = tree.without("extends"), Diagnostics()
+    tree, of_base, chain = tree.without("extends"), Diagnostics(), [*chain, (name, extends.at.line)]
     try:
         base_name, base_shown, data = sources.beside(extends.value, name, extends.mark, "extends", LARGEST_SCENARIO)
-        chain = [*chain[:-1], (name, extends.at.line), (base_name, 0)]
-        _check_chain(extends, chain)
+        _check_chain(extends, chain, base_name)
         sources.included.setdefault(base_shown, f"{extends.mark.file}:{extends.at.line}")
         base = _read_mapping(decoded(data, base_shown), base_shown, of_base)
         below = _with_base(base, base_name, sources, chain, of_base)
     except ScenarioError as error:
         raise ScenarioError([*found[before:], *error.problems]) from None
     found += of_base
-    return _laid_over(below, tree, found)
+    rows = {  # rows with the same key are merged, new ones added
+        key: _rows_over(old, tree.fields[key], key, found)
+        for key, old in below.fields.items()
+        if key in SECTIONS and old.items and isinstance(tree.below(key).value, list)
+    }
+    return merged(below, tree).with_fields(rows)
 
 
-def _check_chain(extends: Node, chain: Sequence[tuple[str, int]]) -> None:
+def _check_chain(extends: Node, chain: Sequence[tuple[str, int]], base: str) -> None:
     """Refuse a file that extends itself in the end; chain: files from the first on, with the lines that extend."""
     names = [name for name, _ in chain]
-    if names[-1] in names[:-1]:
-        steps = [f"{name}:{line}" for name, line in chain[names.index(names[-1]) : -1]]
-        why = f"cycle: {' -> '.join([*steps, names[-1]])}"
+    if base in names:
+        steps = [f"{name}:{line}" for name, line in chain[names.index(base) :]]
+        why = f"cycle: {' -> '.join([*steps, base])}"
         raise refused(extends, "extends", "E502", why, "remove one `extends`")
-    if len(chain) > DEEPEST_EXTENDS + 1:
+    if len(chain) > DEEPEST_EXTENDS:
         why = f"more than {DEEPEST_EXTENDS} files extend each other"
         raise refused(extends, "extends", "E502", why, "merge some of them")
 
@@ -355,21 +335,8 @@ def _from_where(problems: Sequence[Diagnostic], sources: Sources) -> list[Diagno
     ]
 
 
-def _laid_over(below: Node, above: Node, found: Diagnostics) -> Node:
-    """A file over the one it extends: rows with the same key are merged, new ones added."""
-    children = dict(below.fields)
-    for key, child in above.fields.items():
-        old = children.get(key)
-        if old is not None and key in SECTIONS and old.items and isinstance(child.value, list):
-            children[key] = _rows_over(old, child, key, found)
-        else:
-            children[key] = merged(old, child) if old is not None else child
-    return above.with_value(children)
-
-
 def _rows_over(below: Node, above: Node, name: str, found: Diagnostics) -> Node:
-    section = SECTIONS[name]
-    rows = list(below.items)
+    section, rows = SECTIONS[name], list(below.items)
     at = {key: number for number, row in enumerate(rows) if (key := row_key(section, row))}
     for row in above.items:
         key = row_key(section, row)
@@ -383,33 +350,32 @@ def _rows_over(below: Node, above: Node, name: str, found: Diagnostics) -> Node:
 def _with_tables(tree: Node, base: str, sources: Sources, found: Diagnostics) -> Node:
     """The tree with every `{table: ...}` item replaced by the rows of that table."""
     for name in SECTIONS:
-        if (node := tree.get(name)) and (rows := _expanded(node, name, base, sources, found)):
-            tree = tree.with_fields({name: rows})
+        if node := tree.get(name):
+            tree = tree.with_fields({name: _expanded(node, name, base, sources, found)})
     for name, arm in tree.below("arms").fields.items():
-        if (added := arm.get("add")) and (rows := _expanded(added, "events", base, sources, found)):
-            arms = tree.fields["arms"].with_fields({name: arm.with_fields({"add": rows})})
-            tree = tree.with_fields({"arms": arms})
+        if added := arm.get("add"):
+            whole = arm.with_fields({"add": _expanded(added, "events", base, sources, found)})
+            tree = tree.with_fields({"arms": tree.fields["arms"].with_fields({name: whole})})
     return tree
 
 
-def _expanded(node: Node, name: str, base: str, sources: Sources, found: Diagnostics) -> Node | None:
-    """The list with the rows of its tables; None where it names none."""
+def _expanded(node: Node, name: str, base: str, sources: Sources, found: Diagnostics) -> Node:
+    """The list with the rows of its tables, each named once."""
     if not any("table" in item.fields for item in node.items):
-        return None
+        return node
     rows: list[Node] = []
     seen: dict[str, int] = {}
     for item in node.items:
         table = item.get("table")
+        key = sources.name_of(table.value, base) if table else ""
         if table is None:
             rows.append(item)
-            continue
-        key = sources.name_of(table.value, base)
-        if key in seen:
+        elif key in seen:
             why = f"`{shown(table.text)}` already given at line {seen[key]}"
             found.add(table, f"{name}[].table", "E015", why, "remove one")
-            continue
-        seen[key] = table.mark.line
-        rows += read_table(item, name, SECTIONS[name], sources, base, found)
+        else:
+            seen[key] = table.mark.line
+            rows += read_table(item, name, sources, base, found)
     return node.with_value(rows)
 
 

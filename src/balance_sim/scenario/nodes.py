@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from balance_sim.scenario.diagnostics import Mark, shown
 
@@ -22,21 +24,17 @@ class Refused:
 REFUSED = Refused()
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """A value and its place. `value` is a scalar, a dict of nodes or a list of nodes.
 
     `key` is where the key stands that names it; `text` how a scalar was written, `quoted` if in quotes."""
 
-    __slots__ = ("key", "mark", "quoted", "text", "value")
-
-    def __init__(
-        self, value: object, mark: Mark, *, key: Mark | None = None, text: str = "", quoted: bool = False
-    ) -> None:
-        self.value = value
-        self.mark = mark
-        self.key = key
-        self.text = text
-        self.quoted = quoted
+    value: object
+    mark: Mark
+    key: Mark | None = None
+    text: str = ""
+    quoted: bool = False
 
     @property
     def fields(self) -> dict[str, Node]:
@@ -63,7 +61,7 @@ class Node:
 
     def with_value(self, value: object) -> Node:
         """The same place with another value."""
-        return Node(value, self.mark, key=self.key, text=self.text, quoted=self.quoted)
+        return Node(value, self.mark, self.key, self.text, self.quoted)
 
     def with_fields(self, changes: Mapping[str, Node]) -> Node:
         """This mapping with some children replaced or added."""
@@ -77,10 +75,9 @@ class Node:
     def kind(self) -> str:
         """What the node holds, in words for a message."""
         value = self.value
-        if value is None:
-            return "nothing"
-        if isinstance(value, dict | list | bool):
-            return {dict: "a mapping", list: "a list", bool: "boolean"}[type(value)]
+        words = {type(None): "nothing", dict: "a mapping", list: "a list", bool: "boolean"}
+        if type(value) in words:
+            return words[type(value)]
         if isinstance(value, int | float):
             return f"{'integer' if isinstance(value, int) else 'number'} {shown(self.text or value)}"
         return f'text "{shown(value)}"'
@@ -156,8 +153,7 @@ LONGEST_NUMBER = 40
 Scalar = bool | int | float | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unclear:
+class Unclear(NamedTuple):
     """A scalar that is refused whatever was wanted: its error code, what is wrong, what to write."""
 
     code: str
@@ -167,11 +163,8 @@ class Unclear:
 
 def iso_date(value: object) -> object:
     """A `date` from text YYYY-MM-DD; anything else is handed back for the schema to refuse."""
-    if isinstance(value, str) and _ISO.fullmatch(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return value
+    with suppress(ValueError):
+        return date.fromisoformat(value) if isinstance(value, str) and _ISO.fullmatch(value) else value
     return value
 
 

@@ -80,11 +80,16 @@ class State(SectionRow):
     guesses: Text = ""
 
 
-class Dispute(SectionRow):
-    """Quarrel between two states, each part an intensity 0..1. Undirected: one row a pair."""
+class Dyad(SectionRow):
+    """A row of two states, in either order."""
 
     a: Identifier
     b: Identifier
+
+
+class Dispute(Dyad):
+    """Quarrel between two states, each part an intensity 0..1. Undirected: one row a pair."""
+
     rivalry: Unit = 0.0
     claim: Unit = 0.0
     militarised: Unit = 0.0
@@ -92,11 +97,9 @@ class Dispute(SectionRow):
     source: Text = ""
 
 
-class Apart(SectionRow):
+class Apart(Dyad):
     """Two states that are at war or have no relations, for a time. Undirected; one row a spell and kind."""
 
-    a: Identifier
-    b: Identifier
     kind: Literal["war", "no_diplomatic_relations", "not_recognised", "sanctions"]
     until: Day | None = None
     source: Text = ""
@@ -116,11 +119,9 @@ else:  # `from` is no name that a class body can give a field
     NoRelations = create_model("NoRelations", __base__=Apart, __module__=__name__, **{"from": (Day | None, None)})
 
 
-class Distance(SectionRow):
+class Distance(Dyad):
     """Minimum distance of a pair where it is known better than from the capitals."""
 
-    a: Identifier
-    b: Identifier
     km: Annotated[float, Field(ge=0.0, le=20_100.0)]
     source: Text = ""
 
@@ -134,13 +135,11 @@ class Trade(SectionRow):
     source: Text = ""
 
 
-class Frailty(SectionRow):
+class Frailty(Dyad):
     """Factor on the rate at which a dyad finds opportunities, of all kinds and in every arm; 1 without a row.
 
     `shape`: of the gamma distribution of which it is the mean; blank where it is taken as known."""
 
-    a: Identifier
-    b: Identifier
     factor: Annotated[float, Field(ge=1e-6, le=1e3)]
     shape: Positive | None = None
     source: Text = ""
@@ -427,9 +426,7 @@ class Scenario(Strict):
         return self if self._written is None else self._written
 
     def counted_as(self, written: Scenario | Classes | None) -> Scenario:
-        """A copy whose classes are those of another scenario, or these; None: its own.
-
-        >>> own = changed.counted_as(None)  # doctest: +SKIP"""
+        """A copy whose classes are those of another scenario, or these; None: its own."""
         copy = self.model_copy()
         copy._folder = copy._folder or (written._folder if isinstance(written, Scenario) else "")
         copy._written = written.written if isinstance(written, Scenario) else written

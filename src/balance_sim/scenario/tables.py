@@ -9,15 +9,15 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, TextIO
 
 from balance_sim.scenario.actors import code_table
 from balance_sim.scenario.diagnostics import CONTROL, Diagnostics, Mark, ScenarioError, closest, listed, shown
 from balance_sim.scenario.files import LARGEST_TABLE, Sources, decoded
-from balance_sim.scenario.layout import OTHER_NAMES, Section, cell_sort, is_day, row_path
-from balance_sim.scenario.nodes import REFUSED, Node, Unclear, hint_for_number, plain_scalar
+from balance_sim.scenario.layout import OTHER_NAMES, SECTIONS, cell_sort, is_day, row_path
+from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node, Unclear, hint_for_number, plain_scalar
 from balance_sim.scenario.schema import State
 
 MOST_COLUMNS = 100
@@ -88,7 +88,7 @@ def delimiter_of(first_line: str) -> str:
     return max((",", "\t", ";"), key=first_line.count)
 
 
-def read_table(item: Node, name: str, section: Section, sources: Sources, base: str, found: Diagnostics) -> list[Node]:
+def read_table(item: Node, name: str, sources: Sources, base: str, found: Diagnostics) -> list[Node]:
     """Rows of the table that `item` (`table`, `sha256`) names; what is wrong with it goes to `found`.
 
     `name` is the section's; `base` the file that holds `item`."""
@@ -96,16 +96,17 @@ def read_table(item: Node, name: str, section: Section, sources: Sources, base: 
         if key not in ("table", "sha256"):
             hint = "put fields into an item of their own, beside the table"
             found.add(child.at, f"{name}[].{key}", "E101", f"unknown key `{key}`", hint)
-    written, before = item.fields["table"], len(found)
+    written = item.fields["table"]
+    rows: list[Node] = []
     try:
         _, file, data = sources.beside(written.value, base, written.mark, f"{name}[].table", LARGEST_TABLE)
         _check_digest(item, name, file, data, found)
-        before = len(found)
-        rows = parse_table(decoded(data, file), file, name, section, found)
+        table = _Table(file, name)
+        rows, wrong = table.rows(decoded(data, file)), table.found
     except ScenarioError as error:
-        found += error.problems
-        rows = []
-    return [Node(REFUSED, item.mark)] if not rows and len(found) > before else rows
+        wrong = Diagnostics(error.problems)
+    found += wrong
+    return rows or [Node(REFUSED, item.mark)] * bool(wrong)
 
 
 def _check_digest(item: Node, name: str, file: str, data: bytes, found: Diagnostics) -> None:
@@ -120,59 +121,6 @@ def _check_digest(item: Node, name: str, file: str, data: bytes, found: Diagnost
             why = f"`{shown(declared.text)}` is not a sha256 (64 hexadecimal digits)"
         hint = f"the file's is {digest}; restore the file or declare that"
         found.add(declared, f"{name}[].sha256", "E610", why, hint)
-
-
-def parse_table(text: str, file: str, name: str, section: Section, found: Diagnostics) -> list[Node]:
-    """Rows of a table's text. A problem with the header ends it; others are gathered."""
-    if not text.strip():
-        found.add(Mark(file, 1, 1), name, "E004", "the table is empty", "write a header")
-        return []
-    if control := CONTROL.search(text):
-        mark = Mark(file, text.count("\n", 0, control.start()) + 1, 1)
-        found.add(mark, name, "E007", f"control character U+{ord(control.group()):04X}", "remove it")
-        return []
-    rows: list[Node] = []
-    header: list[str] | None = None
-    of_rows = Diagnostics()
-    records, columns = csv_rows(text), stand_for(section)
-    years: dict[str, list[Mark]] = {}
-    try:
-        for line, cells in records:
-            mark = Mark(file, line, 1)
-            if header is None:
-                header = cells
-                if not _check_header(cells, mark, name, section, records, found):
-                    return []
-            elif len(rows) >= section.most:
-                of_rows.add(mark, name, "E022", f"more than {section.most:,} rows; the rest was not read")
-                rows.append(Node(REFUSED, mark))
-                break
-            elif wrong := _no_row(cells, header):
-                of_rows.add(mark, name, "E604", *wrong)
-                rows.append(Node(REFUSED, mark))
-            else:
-                rows.append(_row(cells, header, columns, mark, name, section, years, of_rows))
-    except CsvFault as error:
-        of_rows.add(Mark(file, error.line, 1), name, "E604", f"not a CSV row: {error}", "check the quotes")
-    found += of_rows
-    for column, marks in years.items():
-        what = "1 date is a year" if len(marks) == 1 else f"{len(marks):,} dates are years"
-        found.add(
-            marks[0], f"{name}[].{column}", "W313", f"{what}, read as 1 January", "write days where they are known"
-        )
-    return rows
-
-
-def stand_for(section: Section) -> dict[str, str]:
-    """Columns that hold a field of a section in the way in which it is published, and the field.
-
-    >>> from balance_sim.scenario.layout import SECTIONS
-    >>> stand_for(SECTIONS["disputes"])
-    {'ccode1': 'a', 'ccode2': 'b'}
-    """
-    if section.model is State:
-        return _OF_STATES
-    return _OF_DYADS if {"a", "b"} <= section.model.model_fields.keys() else {}
 
 
 def _no_row(cells: Sequence[str], header: Sequence[str]) -> tuple[str, str] | None:
@@ -191,136 +139,146 @@ def _is_note(column: str) -> bool:
     return column.endswith("_note") or column.startswith("x_")
 
 
-def _check_header(
-    header: Sequence[str],
-    mark: Mark,
-    name: str,
-    section: Section,
-    below: Iterator[CsvRow],
-    found: Diagnostics,
-) -> bool:
-    """Whether the first row names the columns as it should; below: the rows under it."""
-    known, before, columns = section.model.model_fields, len(found), stand_for(section)
-    if len(header) == 1 and (other := next((one for one in _DELIMITERS if one in header[0]), None)):
-        hint = "save the table with commas between cells"
-        found.add(mark, name, "E606", f"{_DELIMITERS[other]} used as delimiter", hint)
-        return False
-    if len(header) > MOST_COLUMNS:
-        found.add(mark, name, "E602", f"{len(header):,} columns, more than {MOST_COLUMNS}")
-        return False
-    meant = [columns.get(column) or _meant(column, known) for column in header]
-    if not any(meant):
-        _no_header(header, mark, name, known, below, found)
-        return False
-    for at, (column, near) in enumerate(zip(header, meant, strict=True), 1):
-        where = Mark(mark.file, mark.line, at)
-        if header.index(column) + 1 < at and column.strip():
-            found.add(where, name, "E605", f"column `{shown(column)}` given twice")
-        elif column in columns and meant.count(columns[column]) > 1:
-            field = columns[column]
-            hint = "keep one of the two"
-            found.add(where, name, "E605", f"column `{column}` stands for `{field}`, which another column holds", hint)
-        elif column not in known and column not in columns and not _is_note(column):
-            why, hint = f"column {at} has no name", "name it, or remove it"
-            if column.strip():
-                why, hint = (
-                    f"unknown column `{shown(column)}`",
-                    "columns for notes end in `_note` or begin with `x_`",
-                )
-                if near:
-                    hint = f"it is called `{near}` here" if column in OTHER_NAMES else f"did you mean `{near}`?"
-            elif at == len(header):
-                hint = "remove the comma at the end of every row"
-            found.add(where, name, "E602", why, hint, listed(known, 30))
-    missing = [field for field, info in known.items() if info.is_required() and field not in meant]
-    if missing:
-        why = f"missing column {listed(f'`{field}`' for field in missing)}"
-        found.add(mark, name, "E601", why, "the first row must name the columns", listed(known, 30))
-    return len(found) == before
+class _Table:
+    """A table of one section. found: what is wrong with its header, which ends it, or with its rows.
 
+    published: columns that hold a field in the way in which it is published, and the field. years: where dates are
+    years alone, by column."""
 
-def _meant(column: str, known: Collection[str]) -> str | None:
-    """The field that the name of a column stands for, well written or not."""
-    bare = column.strip(" \t\u00a0\u200b\ufeff").casefold()
-    name = OTHER_NAMES.get(column) or OTHER_NAMES.get(bare) or bare
-    if column in known or name in known:
-        return column if column in known else name
-    return None if _is_note(column) or not bare else closest(column, known)
+    def __init__(self, file: str, name: str) -> None:
+        self.file, self.name, self.most = file, name, SECTIONS[name].most
+        self.model, self.known = SECTIONS[name].model, SECTIONS[name].model.model_fields
+        of_dyads = _OF_DYADS if {"a", "b"} <= self.known.keys() else {}
+        self.published = _OF_STATES if self.model is State else of_dyads
+        self.header: list[str] = []
+        self.years: dict[str, list[Mark]] = {}
+        self.found = Diagnostics()
 
+    def refuse(self, mark: Mark, code: str, message: str, suggestion: str = "", allowed: str = "") -> Node:
+        """What stands for a row that is refused."""
+        self.found.add(mark, self.name, code, message, suggestion, allowed)
+        return Node(REFUSED, mark)
 
-def _no_header(
-    header: Sequence[str],
-    mark: Mark,
-    name: str,
-    known: Collection[str],
-    below: Iterator[CsvRow],
-    found: Diagnostics,
-) -> None:
-    """The first row names no column at all: a title, data, or no table."""
-    why = f"the first row names no column: it holds {listed((f'`{shown(cell, 30)}`' for cell in header), 3)}"
-    hint = "write a first row with the names of the columns"
-    for line, cells in islice(below, MOST_TITLE_ROWS):
-        if sum(_meant(cell, known) is not None for cell in cells) > 1:
-            hint = f"the names stand in row {line}: remove what is above"
-            break
-    found.add(mark, name, "E601", why, hint, listed(known, 30))
+    def rows(self, text: str) -> list[Node]:
+        """All rows; none where the text or its header is refused."""
+        if not text.strip():
+            self.refuse(Mark(self.file, 1, 1), "E004", "the table is empty", "write a header")
+            return []
+        if control := CONTROL.search(text):
+            mark = Mark(self.file, text.count("\n", 0, control.start()) + 1, 1)
+            self.refuse(mark, "E007", f"control character U+{ord(control.group()):04X}", "remove it")
+            return []
+        rows: list[Node] = []
+        records = csv_rows(text)
+        try:
+            for line, cells in records:
+                mark = Mark(self.file, line, 1)
+                if not self.header:
+                    self.read_header(cells, mark, records)
+                    if self.found:
+                        return []
+                elif len(rows) >= self.most:
+                    rows.append(self.refuse(mark, "E022", f"more than {self.most:,} rows; the rest was not read"))
+                    break
+                elif wrong := _no_row(cells, self.header):
+                    rows.append(self.refuse(mark, "E604", *wrong))
+                else:
+                    rows.append(self.row(cells, mark))
+        except CsvFault as error:
+            self.refuse(Mark(self.file, error.line, 1), "E604", f"not a CSV row: {error}", "check the quotes")
+        for column, marks in self.years.items():
+            what = "1 date is a year" if len(marks) == 1 else f"{len(marks):,} dates are years"
+            why, hint = f"{what}, read as 1 January", "write days where they are known"
+            self.found.add(marks[0], f"{self.name}[].{column}", "W313", why, hint)
+        return rows
 
+    def read_header(self, header: list[str], mark: Mark, below: Iterator[CsvRow]) -> None:
+        """The first row, which names the columns; below: the rows under it."""
+        self.header = header
+        if len(header) == 1 and (other := next((one for one in _DELIMITERS if one in header[0]), None)):
+            hint = "save the table with commas between cells"
+            self.refuse(mark, "E606", f"{_DELIMITERS[other]} used as delimiter", hint)
+            return
+        if len(header) > MOST_COLUMNS:
+            self.refuse(mark, "E602", f"{len(header):,} columns, more than {MOST_COLUMNS}")
+            return
+        meant = [self.published.get(column) or self.meant(column) for column in header]
+        if not any(meant):
+            self.refuse_first_row(header, mark, below)
+            return
+        for at, (column, near) in enumerate(zip(header, meant, strict=True), 1):
+            where = Mark(mark.file, mark.line, at)
+            if header.index(column) + 1 < at and column.strip():
+                self.refuse(where, "E605", f"column `{shown(column)}` given twice")
+            elif column in self.published and meant.count(near) > 1:
+                why = f"column `{column}` stands for `{near}`, which another column holds"
+                self.refuse(where, "E605", why, "keep one of the two")
+            elif column not in self.known and column not in self.published and not _is_note(column):
+                why, hint = f"column {at} has no name", "name it, or remove it"
+                if column.strip():
+                    why, hint = (
+                        f"unknown column `{shown(column)}`",
+                        "columns for notes end in `_note` or begin with `x_`",
+                    )
+                    if near:
+                        hint = f"it is called `{near}` here" if column in OTHER_NAMES else f"did you mean `{near}`?"
+                elif at == len(header):
+                    hint = "remove the comma at the end of every row"
+                self.refuse(where, "E602", why, hint, listed(self.known, 30))
+        missing = [field for field, info in self.known.items() if info.is_required() and field not in meant]
+        if missing:
+            why = f"missing column {listed(f'`{field}`' for field in missing)}"
+            self.refuse(mark, "E601", why, "the first row must name the columns", listed(self.known, 30))
 
-def _row(
-    cells: Sequence[str],
-    header: Sequence[str],
-    columns: Mapping[str, str],
-    mark: Mark,
-    name: str,
-    section: Section,
-    years: dict[str, list[Mark]],
-    found: Diagnostics,
-) -> Node:
-    """The row as a node. years: where dates of it are years alone is added, by column."""
-    fields: dict[str, Node] = {}
-    wrong: list[tuple[Mark, str, Reading]] = []
-    for at, (column, cell) in enumerate(zip(header, cells, strict=True), 1):
-        if not cell.strip() or _is_note(column):
-            continue
-        where, field = Mark(mark.file, mark.line, at), columns.get(column, column)
-        sort = cell_sort(section.model, field)
-        if sort == "list" and cell.count(";") >= MOST_LISTED:
-            read = Reading(REFUSED, "E022", f"more than {MOST_LISTED:,} items in a cell")
-        elif sort == "list":
-            read = Reading([Node(part, where, text=part, quoted=True) for part in cell.split(";")])
-        elif column in columns:
-            read = _score(cell) if field == "democracy" else _cow(cell)
-        elif sort == "text":
-            is_year = _YEAR.fullmatch(cell) is not None and is_day(section.model, field)
-            read = Reading(f"{cell}-01-01" if is_year else cell)
-            if is_year:
-                years.setdefault(column, []).append(where)
-        else:
-            read = _typed(cell, sort)
-        if read.code:
-            wrong.append((where, column, read))
-        fields[field] = Node(read.value, where, text=cell, quoted=sort == "text")
-    row = Node(_known_to_the_year(fields, wrong, years, mark), mark)
-    path = row_path(name, row, len(found))
-    for where, column, read in wrong:
-        found.add(where, f"{path}.{column}", read.code, read.why, read.hint)
-    return row
+    def meant(self, column: str) -> str | None:
+        """The field that the name of a column stands for, well written or not."""
+        bare = column.strip(" \t\u00a0\u200b\ufeff").casefold()
+        for name in (column, OTHER_NAMES.get(column) or OTHER_NAMES.get(bare) or bare):
+            if name in self.known:
+                return name
+        return None if _is_note(column) or not bare else closest(column, self.known)
 
+    def refuse_first_row(self, header: Sequence[str], mark: Mark, below: Iterator[CsvRow]) -> None:
+        """The first row names no column at all: a title, data, or no table."""
+        why = f"the first row names no column: it holds {listed((f'`{shown(cell, 30)}`' for cell in header), 3)}"
+        hint = "write a first row with the names of the columns"
+        for line, cells in islice(below, MOST_TITLE_ROWS):
+            if sum(self.meant(cell) is not None for cell in cells) > 1:
+                hint = f"the names stand in row {line}: remove what is above"
+                break
+        self.refuse(mark, "E601", why, hint, listed(self.known, 30))
 
-def _known_to_the_year(
-    fields: dict[str, Node], wrong: list[tuple[Mark, str, Reading]], years: Mapping[str, Sequence[Mark]], mark: Mark
-) -> dict[str, Node]:
-    """An agreement with a year for a date is known to the year, and may not say that it is known better."""
-    of_row = [one for marks in years.values() for one in marks if one.line == mark.line]
-    if not of_row or "status" not in fields:
-        return fields
-    said = fields.get("precision")
-    if said is None:
-        return {**fields, "precision": Node("year", of_row[0], text="year", quoted=True)}
-    if said.value in ("day", "month"):
-        why = f"a date of the row is a year alone, and `precision` says {said.value}"
-        wrong.append((said.mark, "precision", Reading(REFUSED, "E213", why, "write year, or the whole date")))
-    return fields
+    def row(self, cells: Sequence[str], mark: Mark) -> Node:
+        """The row as a node. An agreement with a year for a date is known to the year, and may not say better."""
+        fields: dict[str, Node] = {}
+        wrong: list[tuple[Mark, str, Reading]] = []
+        years: list[Mark] = []
+        for at, (column, cell) in enumerate(zip(self.header, cells, strict=True), 1):
+            if not cell.strip() or _is_note(column):
+                continue
+            where, field = Mark(mark.file, mark.line, at), self.published.get(column, column)
+            sort = cell_sort(self.model, field)
+            if is_day(self.model, field) and _YEAR.fullmatch(cell):
+                years.append(where)
+                self.years.setdefault(column, []).append(where)
+                read = Reading(f"{cell}-01-01")
+            elif column in self.published:
+                read = _score(cell) if field == "democracy" else _cow(cell)
+            else:
+                read = _typed(cell, sort, where)
+            if read.code:
+                wrong.append((where, column, read))
+            fields[field] = Node(read.value, where, text=cell, quoted=sort == "text")
+        if years and "status" in fields:
+            said = fields.setdefault("precision", Node("year", years[0], text="year", quoted=True))
+            if said.value in ("day", "month"):
+                why = f"a date of the row is a year alone, and `precision` says {said.value}"
+                wrong.append((said.mark, "precision", Reading(REFUSED, "E213", why, "write year, or the whole date")))
+        row = Node(fields, mark)
+        path = row_path(self.name, row, len(self.found))
+        for where, column, read in wrong:
+            self.found.add(where, f"{path}.{column}", read.code, read.why, read.hint)
+        return row
 
 
 class Reading(NamedTuple):
@@ -347,10 +305,10 @@ def _cow(cell: str) -> Reading:
 
 def _score(cell: str) -> Reading:
     """A regime score 0..1 from a Polity score."""
-    read = _typed(cell, "number")
     if cell.strip() in _NO_SCORE:
         why = f"`{cell.strip()}` is no score: it stands for {_NO_SCORE[cell.strip()]} (Polity5)"
         return Reading(REFUSED, "E203", why, "leave the cell blank, or take polity2")
+    read = _typed(cell, "number", NOWHERE)
     if not isinstance(read.value, int | float):
         return read
     if not -10 <= read.value <= 10:
@@ -358,8 +316,14 @@ def _score(cell: str) -> Reading:
     return Reading((read.value + 10) / 20)
 
 
-def _typed(cell: str, sort: str) -> Reading:
-    """A cell that is to hold a number or a flag."""
+def _typed(cell: str, sort: str, where: Mark) -> Reading:
+    """A cell as its field holds it; sort: see `cell_sort`."""
+    if sort == "text":
+        return Reading(cell)
+    if sort == "list":
+        if cell.count(";") >= MOST_LISTED:
+            return Reading(REFUSED, "E022", f"more than {MOST_LISTED:,} items in a cell")
+        return Reading([Node(part, where, text=part, quoted=True) for part in cell.split(";")])
     if sort == "flag":
         value = _FLAGS.get(cell.casefold())
         if value is None:

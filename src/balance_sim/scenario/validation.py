@@ -14,15 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from balance_sim.scenario.defaults import units
-from balance_sim.scenario.diagnostics import (
-    Diagnostics,
-    ScenarioError,
-    did_you_mean,
-    in_order,
-    listed,
-    refused,
-    shown,
-)
+from balance_sim.scenario.diagnostics import Diagnostics, ScenarioError, did_you_mean, in_order, listed, refused, shown
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import Sources, name_of, named_files, shipped_files
 from balance_sim.scenario.layout import OTHER_NAMES, SECTIONS, bounds, homes, parts_of
@@ -51,6 +43,11 @@ _WANTED = {
     "model_type": "a mapping",
     "date_type": "a date",
 }
+_HINTS = {
+    "a date": "write an ISO date, e.g. 2025-09-03",
+    "text": "put it in quotes if it is text",
+    "true or false": "write true or false",
+}
 
 
 def read_piece[Model: Strict](
@@ -66,15 +63,12 @@ def read_piece[Model: Strict](
     path: of the node, for messages. skip: keys that are read elsewhere. folder: of a plan, for its validators."""
     if node.value is REFUSED:
         return None
-    value = plain(node)
-    if not isinstance(value, dict):
+    if not isinstance(node.value, dict):
         why = f"expected a mapping with keys {listed(model.model_fields, 6)}, got {node.kind}"
-        found.add(node, path, "E207" if value is None else "E201", why)
+        found.add(node, path, "E207" if node.value is None else "E201", why)
         return None
-    context = None if folder is None else {"folder": folder}
     try:
-        given = {key: child for key, child in value.items() if key not in skip}
-        return model.model_validate(given, context=context)
+        return model.model_validate(plain(node.without(*skip)), context=folder and {"folder": folder})
     except ValidationError as error:
         why_not = Diagnostics()
         for entry in error.errors(include_url=False):
@@ -137,11 +131,10 @@ def _translate(entry: Any, root: Node, path: str, model: type[Strict], found: Di
     if node.value is REFUSED or (kind == "too_short" and len(node.items) >= entry["ctx"]["min_length"]):
         return  # items that are refused are told one by one
     owner, name, inner = _field_of(model, loc)
-    where = joined(path, loc)
-    limits = bounds(owner, name) if name else ""
+    where, limits = joined(path, loc), bounds(owner, name) if name else ""
     unit = UNITS.get(name) or units().get(name, "")
     unit = "" if unit in UNITLESS or is_plan else unit
-    need = ", ".join(part for part in (unit, limits) if part) if name else ""
+    need = ", ".join(filter(None, (unit, limits))) if name else ""
     written = node.kind if isinstance(node.value, dict | list) else shown(node.text or node.value)
     if kind == "missing":
         found.add(node, where, "E103", f"`{loc[-1]}` is required" + f" ({need})" * bool(need))
@@ -156,24 +149,19 @@ def _translate(entry: Any, root: Node, path: str, model: type[Strict], found: Di
     elif kind in _WANTED:
         _wrong_type(node, where, _WANTED[kind], written, limits, found)
     else:
-        code, why, hint, allowed = _refused(entry, node, written, need, limits)
-        why += f" ({unit})" * (bool(unit) and kind in _BOUNDS)
-        found.add(node, where, code, why, hint, allowed)
+        found.add(node, where, *_refused(entry, node, written, unit, limits))
 
 
-_BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
-
-
-def _refused(entry: Any, node: Node, written: str, need: str, limits: str) -> tuple[str, str, str, str]:
+def _refused(entry: Any, node: Node, written: str, unit: str, limits: str) -> tuple[str, str, str, str]:
     """Code, message, suggestion and what is allowed, of a value of the right type that the schema refuses."""
     kind, context = entry["type"], entry.get("ctx", {})
     if re.fullmatch(r"[EW]\d{3}", kind):
         return kind, context["said"], context["suggestion"], context["allowed"]
-    if kind in _BOUNDS:
+    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         limits = limits or shown(entry["msg"].removeprefix("Input should be "))
-        return "E203", f"{written} is outside {limits}", "", limits
+        return "E203", f"{written} is outside {limits}" + f" ({unit})" * bool(unit), "", limits
     if kind == "finite_number":
-        return "E204", f"{written} must be finite", "", need
+        return "E204", f"{written} must be finite", "", ", ".join(filter(None, (unit, limits)))
     if kind == "literal_error":
         options = [part.strip(" '") for part in context["expected"].replace(" or ", ", ").split(",")]
         why = f"`{written}` is none of {listed(options)}"
@@ -206,23 +194,17 @@ def _field_of(model: type[Strict], loc: Sequence[object]) -> tuple[type[Strict],
 
 
 def _wrong_type(node: Node, path: str, wanted: str, written: str, limits: str, found: Diagnostics) -> None:
-    value = node.value
+    value, code, hint = node.value, "E201", _HINTS.get(wanted, "")
     if wanted == "a date":
-        hint, allowed = "write an ISO date, e.g. 2025-09-03", "a day that exists, as YYYY-MM-DD"
-        found.add(node, path, "E209", f"`{written}` is not a date", hint, allowed)
+        found.add(node, path, "E209", f"`{written}` is not a date", hint, "a day that exists, as YYYY-MM-DD")
         return
-    code, hint = "E201", ""
     if wanted in ("number", "integer") and isinstance(value, str):
         code, hint = hint_for_number(value)
         hint = hint.removesuffix(", with a point") if wanted == "integer" else hint
     elif wanted == "integer" and isinstance(value, float) and value.is_integer():
         hint = f"write {int(value)}"
-    elif wanted == "text":
-        hint = "put it in quotes if it is text"
     elif wanted == "a list" and isinstance(value, str):
         hint = f"write [{shown(value)}]"
-    elif wanted == "true or false":
-        hint = "write true or false"
     found.add(node, path, code, f"expected {wanted}, got {node.kind}", hint, limits)
 
 
@@ -274,14 +256,14 @@ def _is_meant(kind: FileKind, keys: Collection[str]) -> bool:
     """True if a file with these keys is meant as this kind, with or without a key too many."""
     if kind is _SCENARIO:
         return "focal" in keys or "extends" in keys or ("states" in keys and "arms" in keys)
-    return any(key in keys for key in kind.keys)
+    return not {*kind.keys}.isdisjoint(keys)
 
 
 def file_kind(keys: Collection[str]) -> FileKind | None:
     """The kind of a file with these keys at its top level; None where none of them tells."""
     if _is_meant(_SCENARIO, keys) and not {"manifest_version", "digest"} & {*keys}:
         return _SCENARIO
-    return next((kind for kind in FILE_KINDS if any(key in keys for key in kind.keys)), None)
+    return next((kind for kind in FILE_KINDS if not {*kind.keys}.isdisjoint(keys)), None)
 
 
 def kind_of_file(path: str | os.PathLike[str]) -> FileKind | None:
@@ -296,7 +278,7 @@ def kind_of_file(path: str | os.PathLike[str]) -> FileKind | None:
 def plan_kind(path: str | os.PathLike[str]) -> PlanKind | None:
     """Which command a file is a plan of, by keys at its top level that no scenario has; None if of none."""
     found = kind_of_file(path)
-    return None if found is None else next((name for name in PLAN_COMMANDS if name == found.name), None)
+    return next((name for name in PLAN_COMMANDS if found is not None and name == found.name), None)
 
 
 def refuse_other_kind(tree: Node, wanted: Kind, file: str) -> None:

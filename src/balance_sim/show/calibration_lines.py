@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from balance_sim.show.score_lines import accord_lines, detectable_lines, gain_lines, note_lines, number, spread, words
-from balance_sim.show.terminal import table, wrapped
-from balance_sim.show.wording import dyad_name
+from balance_sim.show.terminal import said, table, wrapped
+from balance_sim.show.wording import arm_words, dyad_name
 
 if TYPE_CHECKING:
     from balance_sim.evidence.estimation.calibration import CalibrationPosterior
@@ -24,14 +24,12 @@ def calibration_lines(
     found: CalibrationPosterior, names: Mapping[str, str], until: date, *, verbose: bool = False
 ) -> Iterator[str]:
     """names: of states, by code; until: the day before which the record was read."""
-    yield from wrapped(
+    yield from said(
         f"Calibrated on {found.agreements:,} agreements between two states in {len(found.level)} years before {until}, "
-        "with the fitted weights as prior.",
-        "",
+        "with the fitted weights as prior."
     )
     shown = MOST if verbose else SHOWN
-    of_states = "Random intercepts of states, in nats (posterior standard deviation)"
-    yield from ["", of_states]
+    yield from ["", "Random intercepts of states, in nats (posterior standard deviation)"]
     for k, (name, own) in enumerate(zip(("security agreements", "declarations"), found.propensity, strict=False)):
         error = np.sqrt(np.maximum(found.propensity_covariance[k, k], 0.0))
         order = np.argsort(-own, kind="stable")
@@ -41,36 +39,31 @@ def calibration_lines(
         )
         yield from wrapped(f"  {name}, most readily: {most}; least: {least}", "    ")
     states = " and ".join(number(float(value)) for value in np.diag(found.state_variance))
-    none = " (no dyad differs beyond what terms and states say)"
-    dyads = f"{number(found.dyad_variance)}" if found.dyad_variance > 0 else f"0{none}"
-    yield from wrapped(
+    differ = found.dyad_variance > 0
+    dyads = number(found.dyad_variance) if differ else "0 (no dyad differs beyond what terms and states say)"
+    yield from said(
         f"Variances: of these intercepts {states}; of dyads' frailty {dyads}; of the level of a year "
-        f"{number(found.level_variance)}.",
-        "",
+        f"{number(found.level_variance)}."
     )
-    if found.dyad_variance > 0:
+    if differ:
         factor = np.triu(found.factor, 1)
         order = np.argsort(-factor, axis=None, kind="stable")[:shown]
         dyads = ", ".join(
             f"{dyad_name(names, found.states[i], found.states[j])} {factor[i, j]:.2f}"
             for i, j in zip(*np.unravel_index(order, factor.shape), strict=True)
         )
-        yield from wrapped(f"Dyads whose rate is furthest above it, as a factor: {dyads}.", "")
+        yield from said(f"Dyads whose rate is furthest above it, as a factor: {dyads}.")
 
 
 def card_lines(card: SkillCard, *, verbose: bool = False) -> Iterator[str]:
     """The same calibration on earlier years, each forecast from what was known before it. verbose: gains on each."""
     one = card.scores["model"]
-    years = [f"{year} {expected:.1f} ({came})" for year, (expected, came) in card.expected.items()]
-    yield from [
-        "",
-        *wrapped(
-            f"Skill card: {len(card.origins)} of the record's years, each forecast from what was known before it: "
-            f"{one.n:,} dyad-years, {one.events:,} with an agreement. Expected, and what came: {', '.join(years)}.",
-            "",
-        ),
-    ]
-    yield from [*gain_lines(card.scores), *detectable_lines(one), *accord_lines(card.scores)]
+    years = ", ".join(f"{year} {expected:.1f} ({came})" for year, (expected, came) in card.expected.items())
+    card_of = (
+        f"Skill card: {len(card.origins)} of the record's years, each forecast from what was known before it: "
+        f"{one.n:,} dyad-years, {one.events:,} with an agreement. Expected, and what came: {years}."
+    )
+    yield from ["", *said(card_of), *gain_lines(card.scores), *detectable_lines(one), *accord_lines(card.scores)]
     if verbose:
         rows = [["the model's gain on", "log skill (95 % CI)", "average precision (95 % CI)"]]
         rows += [
@@ -87,7 +80,7 @@ def theory_lines(found: TheoryScores) -> Iterator[str]:
     yield from ["", "Theories: the same years forecast under each, calibrated anew, and stacked"]
     rows = [["", "weight", "log score", "av. prec."]]
     rows += [
-        [name.replace("_", " "), f"{of['weight']:.2f}", f"{of['log_score']:.5f}", f"{of['average_precision']:.3f}"]
+        [arm_words(name), f"{of['weight']:.2f}", f"{of['log_score']:.5f}", f"{of['average_precision']:.3f}"]
         for name, of in found.as_dict().items()
     ]
     yield from table(rows, "<>", indent="  ")

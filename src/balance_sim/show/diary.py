@@ -29,8 +29,6 @@ _AGREEMENT_DOES = {"in force": "enters into force", "collapse": "lapses before i
 def kind_words(kind: str, *, article: bool = True) -> str:
     """An agreement type as it is read, with its article.
 
-    Examples
-    --------
     >>> kind_words("access"), kind_words("defence_pact"), kind_words("non_aggression")
     ('an access agreement', 'a defence pact', 'a non-aggression agreement')
     """
@@ -49,8 +47,6 @@ def both_states(names: Names, a: str, b: str) -> str:
 def listed(names: Names, codes: Sequence[str]) -> str:
     """States in a list: `Japan, South Korea and 14 others`. Those that the scenario does not have are among the others.
 
-    Examples
-    --------
     >>> listed({"JPN": "Japan", "USA": "United States"}, ["ARM", "JPN", "USA"])
     'Japan, the United States and 1 other'
     """
@@ -67,8 +63,6 @@ def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
 
     feared: code of the state that `a` and that `b` fears most; "" where it fears nobody.
 
-    Examples
-    --------
     >>> fear_words({"AUS": "Australia", "JPN": "Japan", "CHN": "China"}, "AUS", "JPN", ("CHN", "CHN"))
     'both fear China more than anyone'
     """
@@ -91,20 +85,10 @@ def since_words(day: dt.date, now: dt.date) -> str:
 
 
 def entry_sentence(entry: Entry, names: Names, asked: Sequence[AskedDyad] = ()) -> str:
-    """What an entry of a timeline says, without its date.
+    """What an entry of a timeline says, without its date and full stop: what happened; since when there were talks, or
+    since when it is signed; whom the two fear most on that day; that it was scheduled; where the control arm differs.
 
-    Parameters
-    ----------
-    entry : one of `Timeline.entries`, as `balance_sim.analysis.explain.timeline.tell` gives them. Its mark says
-        whether it happens in the control arm too.
-    names : state names by code, as `wording.state_names` gives them.
-    asked : answers of both sides in the arm that did not open talks; if given, the sentence says why it did not.
-
-    Returns
-    -------
-    One sentence without full stop: what happened; since when there were talks, or since when it is signed; whom
-    the two fear most on that day; that it was scheduled; where the control arm differs.
-    """
+    asked: answers of both sides in the arm that did not open talks; if given, the sentence says why it did not."""
     clauses = [_event(entry, names) if entry.actors else _agreement(entry, names)]
     if not entry.actors:
         clauses += _since(entry)
@@ -117,24 +101,10 @@ def entry_sentence(entry: Entry, names: Names, asked: Sequence[AskedDyad] = ()) 
 
 
 def mean_sentence(
-    names: Names,
-    a: str,
-    b: str,
-    signed: int,
-    signed_control: int,
-    of: int,
-    *,
-    what: str = "a new security agreement",
+    names: Names, a: str, b: str, signed: int, signed_control: int, of: int, *, what: str = "a new security agreement"
 ) -> str:
-    """What a dyad does over all replications.
+    """In how many of all replications, and of the control arm's, a dyad signs something.
 
-    Parameters
-    ----------
-    signed, signed_control : replications of the arm and of the control arm in which the two sign, of `of`.
-    what : what they sign, with its article.
-
-    Examples
-    --------
     >>> mean_sentence({"AUS": "Australia", "JPN": "Japan"}, "AUS", "JPN", 31, 30, 100)
     'Australia and Japan sign a new security agreement in 31 of 100 replications, in 30 of the control arm'
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.show import wording as say
@@ -34,70 +34,89 @@ MAIN = 0.9  # share of a change from which on one term is nearly all of it
 
 
 def attribution_answer(found: Attribution, parts: pd.DataFrame, scenario: Scenario, width: int) -> Iterator[str]:
-    """Through which groups of terms the effect of an arm goes. parts: `attribution_table(found)`."""
-    *rows, effect = parts.to_dict("records")
-    least = min((row["mcse"] for row in [*rows, effect] if row["mcse"] > 0), default=float("nan"))
-    places = say.decimals(least, effect["lo"], effect["hi"])
+    """Through which groups of terms the effect of an arm goes. parts: `found.table`."""
+    rows, effect, places = attribution_rows(parts)
     told = f"{say.signed(effect['value'], places)} ({say.ci(effect['lo'], effect['hi'], places)})"
     title = say.arm_titles(scenario)[found.arm]
     runs = f"{len(found.runs):,} of {found.of_runs:,}" if len(found.runs) < found.of_runs else f"{found.of_runs:,}"
-    yield from wrapped(
-        f"{title}: the effect on expected {say.outcome_words(found.outcome)} is {told}, in {runs} replications.",
-        "",
-        width,
-    )
-    main = max(rows, key=lambda row: abs(row["value"]))
+    what = f"the effect on expected {say.outcome_words(found.outcome)} is {told}, in {runs} replications."
+    yield from wrapped(f"{title}: {what}", "", width)
+    rows.sort(key=lambda row: -abs(row["value"]))
+    main = rows[0]
     if main["value"]:
         said = f"Most of it is {_group(main['group'])}: {say.signed(main['value'], places)} agreements."
         if main["group"] == "feedback":
             said += " The channels that `run` prints count this to the picture or the threat that set it off."
         yield from wrapped(said, "", width)
     cells = [["part of the effect", "agreements", "95 % CI"]]
-    for row in sorted(rows, key=lambda row: -abs(row["value"])):
-        if row["value"] or row["mcse"]:
-            cells.append([_group(row["group"]), say.signed(row["value"], places)])
-            cells[-1].append(say.interval(row["lo"], row["hi"], places))
-    none = [_group(row["group"]) for row in rows if not (row["value"] or row["mcse"]) and row["group"] != "outside"]
+    cells += [
+        [_group(row["group"]), say.signed(row["value"], places), say.interval(row["lo"], row["hi"], places)]
+        for row in rows
+        if row["value"] or row["mcse"]
+    ]
     yield from ["", *table(cells, "<>", width=width)]
+    none = [_group(row["group"]) for row in rows if not (row["value"] or row["mcse"]) and row["group"] != "outside"]
     if none:
         yield from wrapped(f"No part: {'; '.join(none)}.", "", width)
 
 
+def attribution_rows(parts: pd.DataFrame) -> tuple[list[dict[Any, Any]], dict[Any, Any], int]:
+    """Of the table of an attribution the groups, the whole effect, and how many decimals to show."""
+    *rows, effect = parts.to_dict("records")
+    least = min((row["mcse"] for row in [*rows, effect] if row["mcse"] > 0), default=float("nan"))
+    return rows, effect, say.decimals(least, effect["lo"], effect["hi"])
+
+
+def effect_places(row: Mapping[Any, Any]) -> int:
+    """Decimals for the effect of a row."""
+    return say.decimals(row["mcse"], row["lo"], row["hi"])
+
+
 def _group(name: str) -> str:
-    return GROUP_WORDS.get(name, name.replace("_", " "))
+    return GROUP_WORDS.get(name, say.arm_words(name))
 
 
 def dyads_answer(pairs: Sequence[PairTerms], moment: str, scenario: Scenario, width: int) -> Iterator[str]:
     """The dyads with the largest effects in a line each: what moved the side that changed more."""
     if not pairs:
-        yield "No dyad shows a detectable effect."
+        yield say.NO_DYAD
         return
     names, cells = say.state_names(scenario), [["largest effects on dyads", "effect", "whose mind changed, and why"]]
     for pair in pairs:
         sides = [(*pair.main_difference(moment, side), side) for side in (pair.a, pair.b)]
         change, term, _, side = max(sides, key=lambda one: abs(one[0]))
-        why = (
-            f"{names[side]}: {say.term_words(term)}" if abs(change) >= SMALL and term else "nobody's: the pace of talks"
-        )
+        moved = abs(change) >= SMALL and term
+        why = f"{names[side]}: {say.term_words(term)}" if moved else "nobody's: the pace of talks"
         row = pair.shares.to_dict("records")[0]
-        effect = say.signed(row["effect"], say.decimals(row["mcse"], row["lo"], row["hi"]))
-        cells.append([say.dyad_name(names, pair.a, pair.b), effect, why])
+        cells.append([say.dyad_name(names, pair.a, pair.b), say.signed(row["effect"], effect_places(row)), why])
     yield from table(cells, "<><", width=width)
 
 
 def pair_answer(pair: PairTerms, scenario: Scenario, width: int) -> Iterator[str]:
     """Three sentences: what the two do with and without, what changed their minds, whom they fear; then by date how
     likely either consents, and how often they open talks."""
-    names = say.state_names(scenario)
-    yield from wrapped(_what(pair, names), "", width)
-    frame = pair.differences()
-    moments = list(dict.fromkeys(frame["moment"]))
-    after = next((name for name in moments if name.startswith("+")), moments[-1])
-    yield from wrapped(_why(pair, after, names), "", width)
-    yield from wrapped(_feared(pair, after, scenario), "", width)
-    titles = say.arm_titles(scenario)
+    names, titles, frame = say.state_names(scenario), say.arm_titles(scenario), pair.table
+    dates = dict(zip(frame["moment"], frame["date"], strict=True))
+    after = next((name for name in dates if name.startswith("+")), [*dates][-1])
+    for words in (_what(pair, names), _why(pair, frame, after, names), _feared(pair, after, scenario)):
+        yield from wrapped(words, "", width)
     yield from ["", *wrapped(f"With: {titles[pair.arm]}. Without: {titles[pair.reference]}.", "", width)]
-    yield from _by_date(pair, frame, moments, [names[side] for side in (pair.a, pair.b)], width)
+    one, other = (f"{shortened(names[side], 12)}:" for side in (pair.a, pair.b))
+    cells = [["", one, "", other, "", "talks/year:", ""], ["probability of consent", *["without", "with"] * 3]]
+    rates = pair.rates[pair.rates["kind"] == pair.kind].set_index(["moment", "arm"])["rate"]
+    for moment, day in dates.items():
+        numbers = [of for side in (pair.a, pair.b) for of in _of_side(frame, moment, side)["consent"][:2]]
+        numbers += [rates[moment, arm] for arm in (pair.reference, pair.arm)]
+        words = moment if moment in ("start", "before") else f"{moment} days"
+        cells.append([f"{day} {words}", *(f"{of:.4f}" for of in numbers)])
+    yield from table(cells, "<>", width=width)
+
+
+def _of_side(frame: pd.DataFrame, moment: str, side: str) -> dict[str, tuple[float, float, float]]:
+    """By part of a side's willingness at a moment: in the control arm, in the arm, and the difference."""
+    rows = frame[(frame["moment"] == moment) & (frame["side"] == side)]
+    columns = (rows[name].tolist() for name in ("reference", "arm", "difference"))
+    return dict(zip(rows["part"], zip(*columns, strict=True), strict=True))
 
 
 def _what(pair: PairTerms, names: dict[str, str]) -> str:
@@ -106,50 +125,29 @@ def _what(pair: PairTerms, names: dict[str, str]) -> str:
     if pair.shares.empty:
         return f"{counts}."
     row = pair.shares.to_dict("records")[0]
-    effect = say.decimals(row["mcse"], row["lo"], row["hi"])
-    before, after = (say.number(row[name], max(effect, 2)) for name in ("mean_control", "mean"))
+    before, after = (say.number(row[name], max(effect_places(row), 2)) for name in ("mean_control", "mean"))
     told = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
     return f"{counts}; expected are {after} agreements instead of {before} ({told})."
 
 
-def _why(pair: PairTerms, moment: str, names: dict[str, str]) -> str:
+def _why(pair: PairTerms, frame: pd.DataFrame, moment: str, names: dict[str, str]) -> str:
     told = []
     for side in (pair.a, pair.b):
-        change, _, _ = pair.main_difference(moment, side)
-        without, with_it = _consent(pair, moment, side)
-        who = say.state_in_text(names, side)
+        parts, who = _of_side(frame, moment, side), say.state_in_text(names, side)
+        (without, with_it, _), (_, _, change) = parts.pop("consent"), parts.pop("u")
         if abs(change) < SMALL:
             told.append(f"{who} is as ready as without the change")
             continue
         verb = "readier" if change > 0 else "less ready"
-        points = f"{say.percent(without)} to {say.percent(with_it)}"
-        if say.percent(without) == say.percent(with_it):
-            points = f"{100 * without:.2f} to {100 * with_it:.2f} %"
-        told.append(f"{who} is {verb} ({points}), {_terms(pair, moment, side)}")
+        before, after = say.percent(without), say.percent(with_it)
+        points = f"{before} to {after}" if before != after else f"{100 * without:.2f} to {100 * with_it:.2f} %"
+        (share, first), *others = sorted(((by / change, name) for name, (_, _, by) in parts.items()), reverse=True)
+        terms = f"{say.percent(share) if share < MAIN else 'nearly all'} of it by {say.term_words(first)}"
+        if share < MAIN and others[0][0] > 0.05:
+            terms += f", {say.percent(others[0][0])} by {say.term_words(others[0][1])}"
+        told.append(f"{who} is {verb} ({points}), {terms}")
     when = f"{moment.removeprefix('+')} days after the event" if moment.startswith("+") else "At the start"
     return f"{when}, asked for {kind_words(pair.kind)}, {'; '.join(told)}."
-
-
-def _terms(pair: PairTerms, moment: str, side: str) -> str:
-    """Which terms make up the change of a side's willingness, by their share of it."""
-    frame = pair.differences()
-    rows = frame[(frame["moment"] == moment) & (frame["side"] == side)]
-    by = dict(zip(rows["part"].tolist(), rows["difference"].tolist(), strict=True))
-    whole = by["u"]
-    parts = sorted(((of / whole, name) for name, of in by.items() if name not in ("u", "consent")), reverse=True)
-    share, first = parts[0]
-    if share >= MAIN:
-        return f"nearly all of it by {say.term_words(first)}"
-    second_share, second = parts[1]
-    told = f"{say.percent(share)} of it by {say.term_words(first)}"
-    return told + (f", {say.percent(second_share)} by {say.term_words(second)}" if second_share > 0.05 else "")
-
-
-def _consent(pair: PairTerms, moment: str, side: str) -> tuple[float, float]:
-    """Probability of consent in the control arm and in the arm."""
-    frame = pair.differences()
-    row = frame[(frame["moment"] == moment) & (frame["side"] == side) & (frame["part"] == "consent")]
-    return float(row["reference"].iloc[0]), float(row["arm"].iloc[0])
 
 
 def _feared(pair: PairTerms, moment: str, scenario: Scenario) -> str:
@@ -162,25 +160,8 @@ def _feared(pair: PairTerms, moment: str, scenario: Scenario) -> str:
     if not kinds:
         return f"{told}; at the start they have no agreement in force."
     deepest = kind_words(max(kinds, key=lambda kind: scenario.kinds[kind].depth))
-    if len(kinds) == 1:
-        return f"{told}; at the start they have {deepest} in force."
-    return f"{told}; at the start they have {len(kinds)} agreements in force, the deepest {deepest}."
-
-
-def _by_date(pair: PairTerms, frame: pd.DataFrame, moments: list[str], sides: list[str], width: int) -> Iterator[str]:
-    dates = {row["moment"]: row["date"] for row in frame.to_dict("records")}
-    rates = pair.rates[pair.rates["kind"] == pair.kind].set_index(["moment", "arm"])["rate"]
-    one, other = (f"{shortened(name, 12)}:" for name in sides)
-    cells = [["", one, "", other, "", "talks/year:", ""]]
-    cells.append(["probability of consent", *["without", "with"] * 3])
-    for moment in moments:
-        numbers: list[Any] = []
-        for side in (pair.a, pair.b):
-            numbers += [f"{one:.4f}" for one in _consent(pair, moment, side)]
-        numbers += [f"{rates[moment, arm]:.4f}" for arm in (pair.reference, pair.arm)]
-        words = {"start": "start", "before": "before"}.get(moment, f"{moment} days")
-        cells.append([f"{dates[moment]} {words}", *numbers])
-    yield from table(cells, "<>", width=width)
+    have = f"{len(kinds)} agreements in force, the deepest {deepest}" if len(kinds) > 1 else f"{deepest} in force"
+    return f"{told}; at the start they have {have}."
 
 
 def replication_answer(
@@ -188,19 +169,11 @@ def replication_answer(
 ) -> Iterator[str]:
     """A replication as a diary. why: of three that were chosen by rule, which it is; then only what differs between the
     arms is told."""
-    titles = say.arm_titles(scenario)
-    yield from wrapped(replication_words(told, titles, why), "", width)
-    count = 0
-    for day, sentence in diary(told, scenario, everything=everything, differing=bool(why) and not everything):
-        yield from wrapped(f"{day}  {sentence}", " " * 12, width)
-        count += 1
-    if not count:
-        yield "  nothing differs between the two arms"
-
-
-def replication_words(told: Timeline, titles: dict[str, str], why: str = "") -> str:
-    """Which replication it is, and what it comes to."""
     what = f"Replication {told.run}{f', of {why} effect' if why else ''}"
     words = say.outcome_words(told.outcome)
     counts = f"{say.number(told.value, 0)} {words.replace('agreements', 'agreement') if told.value == 1 else words}"
-    return f"{what}: {titles[told.arm]}. {counts}, {say.number(told.value_reference, 0)} in its paired control run."
+    there = f"{counts}, {say.number(told.value_reference, 0)} in its paired control run."
+    yield from wrapped(f"{what}: {say.arm_titles(scenario)[told.arm]}. {there}", "", width)
+    days = diary(told, scenario, everything=everything, differing=bool(why) and not everything)
+    lines = [line for day, words in days for line in wrapped(f"{day}  {words}", " " * 12, width)]
+    yield from lines or ["  nothing differs between the two arms"]

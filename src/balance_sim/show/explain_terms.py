@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from balance_sim.show import terminal
 from balance_sim.show import wording as say
 from balance_sim.show.diary import kind_words
+from balance_sim.show.explain import attribution_rows, effect_places
+from balance_sim.show.terminal import UNLIMITED, WIDTH, shortened, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,21 +23,20 @@ SHOWN = 0.00005  # a difference that rounds to no less than 0.0001
 MARKS = {"both": " ", "arm only": "+", "reference only": "-", "earlier": "<", "later": ">", "changed": "~"}
 
 
-def attribution_lines(found: Attribution, table: pd.DataFrame, scenario: Scenario) -> Iterator[str]:
-    """The part of each group of terms. table: `attribution_table(found)`."""
+def attribution_lines(found: Attribution, parts: pd.DataFrame, scenario: Scenario) -> Iterator[str]:
+    """The part of each group of terms. parts: `found.table`."""
     titles = say.arm_titles(scenario)
-    rows = table.to_dict("records")
-    total = rows[-1]
-    least = min((row["mcse"] for row in rows if row["mcse"] > 0), default=float("nan"))
-    places = say.decimals(least, total["lo"], total["hi"])
+    rows, total, places = attribution_rows(parts)
+    used = len(found.runs)
+    runs = say.plural(found.of_runs, "replication")
+    of = runs if used == found.of_runs else f"the first {used:,} of {runs}, so not the effect over all of them"
     yield from _wrapped(
         f"Which terms the effect of an arm goes through: {titles[found.arm]}, against {titles[found.reference]}"
     )
     yield from _wrapped(
         f"{say.capital(say.outcome_words(found.outcome))}: {say.signed(total['value'], places)} "
-        f"(95 % CI {say.interval(total['lo'], total['hi'], places)}), {_of_runs(found)}."
+        f"({say.ci(total['lo'], total['hi'], places)}), {of}."
     )
-    yield ""
     cells = [["group", "value", "95 % CI", "MCSE", "alone", "last"]]
     cells += [
         [
@@ -46,13 +46,12 @@ def attribution_lines(found: Attribution, table: pd.DataFrame, scenario: Scenari
             say.number(row["mcse"], places + 1),
             *(say.signed(row[name], places) for name in ("alone", "last")),
         ]
-        for row in rows
+        for row in [*rows, total]
         if row["group"] != "outside" or row["value"] != 0 or row["mcse"] != 0
     ]
-    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
-    yield ""
+    yield from ["", *_columns(cells), ""]
     for group, terms in found.groups.items():
-        yield from _wrapped(f"{group}: {', '.join(terms)}", indent="  ")
+        yield from _wrapped(f"{group}: {', '.join(terms)}", "  ")
     yield ""
     yield from _wrapped(
         f"Shapley values of {say.plural(len(found.groups), 'group')} of terms, by the direct estimator: what a group "
@@ -63,18 +62,11 @@ def attribution_lines(found: Attribution, table: pd.DataFrame, scenario: Scenari
     )
 
 
-def _of_runs(found: Attribution) -> str:
-    used = len(found.runs)
-    if used == found.of_runs:
-        return say.plural(used, "replication")
-    return f"the first {used:,} of {say.plural(found.of_runs, 'replication')}, so not the effect over all of them"
-
-
 def top_pair_lines(pairs: Sequence[PairTerms], moment: str, scenario: Scenario) -> Iterator[str]:
     """For the dyads with the largest effects: what moved each side, at one moment."""
     names = say.state_names(scenario)
     if not pairs:
-        yield "No dyad shows a detectable effect."
+        yield say.NO_DYAD
         return
     runs = say.plural(len(pairs[0].runs), "run")
     yield from _wrapped(
@@ -83,20 +75,14 @@ def top_pair_lines(pairs: Sequence[PairTerms], moment: str, scenario: Scenario) 
     )
     for pair in pairs:
         for row in pair.shares.to_dict("records"):
-            effect, level = _places(row)
-            levels = f"{say.number(row['mean_control'], level)} to {say.number(row['mean'], level)}"
-            told = f"{say.signed(row['effect'], effect)} ({say.ci(row['lo'], row['hi'], effect)})"
+            places = effect_places(row)
+            levels = " to ".join(say.number(row[name], max(places, 2)) for name in ("mean_control", "mean"))
+            told = f"{say.signed(row['effect'], places)} ({say.ci(row['lo'], row['hi'], places)})"
             yield f"{say.dyad_name(names, pair.a, pair.b)}: {levels}; effect {told}"
         for side in (pair.a, pair.b):
             change, most, by = pair.main_difference(moment, side)
             why = f"most by {most} {say.signed(by, 4)}" if most else "no term differs"
             yield f"    {names[side]} in {pair.kind}: willingness {say.signed(change, 4)} nats, {why}"
-
-
-def _places(row: dict[Any, Any]) -> tuple[int, int]:
-    """Decimals of a dyad's effect, and of its levels: as many as tell the two arms apart."""
-    effect = say.decimals(row["mcse"], row["lo"], row["hi"])
-    return effect, max(effect, 2)
 
 
 def pair_lines(pair: PairTerms, scenario: Scenario) -> Iterator[str]:
@@ -109,49 +95,52 @@ def pair_lines(pair: PairTerms, scenario: Scenario) -> Iterator[str]:
     yield from _wrapped(
         f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability 1 / (1 + e^-u)."
     )
-    frame = pair.differences()
-    moments = list(dict.fromkeys(frame["moment"]))
-    dates = {row["moment"]: row["date"] for row in frame.to_dict("records")}
-    yield from _wrapped(
-        "Steps beginning: " + ", ".join(f"{_moment(m)} {dates[m]}" for m in moments) + ".",
-    )
-    for side in (pair.a, pair.b):
-        part = frame[frame["side"] == side]
-        ours, other = names[side], say.state_in_text(names, pair.b if side == pair.a else pair.a)
-        yield ""
-        yield from _wrapped(f"{ours} towards {other}: {arm}")
-        yield from terminal.table(_wide(part, moments, "arm", keep_zero=True), "<>", width=terminal.UNLIMITED)
-        changed = _wide(part, moments, "difference", keep_zero=False)
-        yield ""
+    frame = pair.table
+    dates = dict(zip(frame["moment"], frame["date"], strict=True))
+    yield from _wrapped("Steps beginning: " + ", ".join(f"{_moment(m)} {day}" for m, day in dates.items()) + ".")
+    for side, towards in ((pair.a, pair.b), (pair.b, pair.a)):
+        who = f"{names[side]} towards {say.state_in_text(names, towards)}"
+        parts = [["part", *map(_moment, dates)]]
+        changed = [["part", *map(_moment, dates)]]
+        for part, rows in frame[frame["side"] == side].groupby("part", sort=False):
+            by_moment = rows.set_index("moment").loc[[*dates]]
+            parts.append([str(part), *(say.number(value, 3) for value in by_moment["arm"])])
+            if by_moment["difference"].abs().max() >= SHOWN:
+                changed.append([str(part), *(say.signed(value, 4) for value in by_moment["difference"])])
+        yield from ["", *_wrapped(f"{who}: {arm}"), *_columns(parts), ""]
         if len(changed) > 1:
-            yield from _wrapped(f"{ours} towards {other}: the same less {reference}; parts that differ by 0.0001")
-            yield from terminal.table(changed, "<>", width=terminal.UNLIMITED)
+            yield from _wrapped(f"{who}: the same less {reference}; parts that differ by 0.0001")
+            yield from _columns(changed)
         else:
-            yield from _wrapped(f"{ours} towards {other}: nothing differs from {reference}")
+            yield from _wrapped(f"{who}: nothing differs from {reference}")
     yield ""
     yield from _adversaries(pair, names)
-    yield from _rates(pair, moments, titles)
+    yield "Talks opened a year if nothing is under way, and how often something is"
+    cells = [["", *map(_moment, dates)]]
+    for name in (pair.reference, pair.arm):
+        of = pair.rates[(pair.rates["arm"] == name) & (pair.rates["kind"] == pair.kind)].set_index("moment")
+        rates = of.loc[[*dates]]
+        cells.append([shortened(titles[name], 28), *(say.number(rate, 4) for rate in rates["rate"])])
+        cells.append(["  under way", *map(say.percent, rates["busy"])])
+    yield from [*_columns(cells), ""]
+    yield from _expected(pair)
     yield ""
-    yield from _shares(pair)
-    yield from _record(pair)
-
-
-def _wide(frame: pd.DataFrame, moments: list[str], column: str, *, keep_zero: bool) -> list[list[str]]:
-    cells = [["part", *map(_moment, moments)]]
-    for part in dict.fromkeys(frame["part"]):
-        rows = frame[frame["part"] == part]
-        by_moment = dict(zip(rows["moment"].tolist(), rows[column].tolist(), strict=True))
-        values = [by_moment[moment] for moment in moments]
-        if keep_zero or max(map(abs, values)) >= SHOWN:
-            show = say.number if column == "arm" else say.signed
-            cells.append([part, *(show(value, 3 if column == "arm" else 4) for value in values)])
-    return cells
+    if pair.record.empty:
+        yield "On record at the start: nothing between the two."
+        return
+    yield "On record at the start"
+    for row in pair.record.to_dict("records"):
+        days = [f"{say.arm_words(str(n))} {row[n]}" for n in list(row)[4:] if row[n]]
+        known = say.printable(str(row["name"])) or row["id"]
+        yield from _wrapped(f"{row['kind']}: {known}; {say.arm_words(row['status'])}; {', '.join(days)}", "  ")
 
 
 def _adversaries(pair: PairTerms, names: dict[str, str]) -> Iterator[str]:
     """Whom either side fears, in the control arm at the start."""
     first = pair.adversaries[pair.adversaries["arm"] == pair.reference]
-    first = first[first["moment"] == first["moment"].iloc[0]] if len(first) else first
+    if first.empty:
+        return
+    first = first[first["moment"] == first["moment"].iloc[0]]
     for side in (pair.a, pair.b):
         rows = first[first["side"] == side].to_dict("records")
         if rows:
@@ -159,47 +148,23 @@ def _adversaries(pair: PairTerms, names: dict[str, str]) -> Iterator[str]:
             yield from _wrapped(
                 f"Whom {say.state_in_text(names, side)} fears at the start, of all that threatens it: {named}."
             )
-    if len(first):
-        yield from _wrapped(
-            "An adversary brings its own strength and what those who stand with it would lend its quarrels.", "  "
-        )
-        yield ""
+    yield from _wrapped(
+        "An adversary brings its own strength and what those who stand with it would lend its quarrels.", "  "
+    )
+    yield ""
 
 
-def _rates(pair: PairTerms, moments: list[str], titles: dict[str, str]) -> Iterator[str]:
-    yield "Talks opened a year if nothing is under way, and how often something is"
-    cells = [["", *map(_moment, moments)]]
-    for arm in (pair.reference, pair.arm):
-        rows = pair.rates[(pair.rates["arm"] == arm) & (pair.rates["kind"] == pair.kind)]
-        found = {row["moment"]: row for row in rows.to_dict("records")}
-        cells.append([terminal.shortened(titles[arm], 28), *(say.number(found[m]["rate"], 4) for m in moments)])
-        cells.append(["  under way", *(say.percent(found[m]["busy"]) for m in moments)])
-    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
-
-
-def _shares(pair: PairTerms) -> Iterator[str]:
+def _expected(pair: PairTerms) -> Iterator[str]:
     if pair.shares.empty:
         yield f"No new security agreement of the two is expected {say.within(pair.window)} of the event."
         return
     yield f"Expected new security agreements of the two {say.within(pair.window)} of the event"
     cells = [["arm", "control arm", "effect", "95 % CI", "MCSE"]]
     for row in pair.shares.to_dict("records"):
-        effect, level = _places(row)
-        expected = [say.number(row[name], level) for name in ("mean", "mean_control")]
-        cells.append([*expected, *say.effect_cells(row, effect)[:2], say.number(row["mcse"], effect)])
-    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
-
-
-def _record(pair: PairTerms) -> Iterator[str]:
-    yield ""
-    if pair.record.empty:
-        yield "On record at the start: nothing between the two."
-        return
-    yield "On record at the start"
-    for row in pair.record.to_dict("records"):
-        dates = [f"{str(n).replace('_', ' ')} {row[n]}" for n in list(row)[4:] if row[n]]
-        name = say.printable(str(row["name"])) or row["id"]
-        yield from _wrapped(f"{row['kind']}: {name}; {row['status'].replace('_', ' ')}; {', '.join(dates)}", "  ")
+        places = effect_places(row)
+        expected = [say.number(row[name], max(places, 2)) for name in ("mean", "mean_control")]
+        cells.append([*expected, *say.effect_cells(row, places)[:2], say.number(row["mcse"], places)])
+    yield from _columns(cells)
 
 
 def timeline_lines(told: Timeline, scenario: Scenario, *, everything: bool = False) -> Iterator[str]:
@@ -222,35 +187,32 @@ def timeline_lines(told: Timeline, scenario: Scenario, *, everything: bool = Fal
 
 
 def _matters(entry: Entry) -> bool:
-    known = entry.what in ("event", "provocation") or entry.direction == "counter"
-    return entry.mark != "both" or (known and entry.what in ("event", "provocation", "talks", "signed"))
+    is_counter = entry.direction == "counter" and entry.what in ("talks", "signed")
+    return entry.mark != "both" or entry.what in ("event", "provocation") or is_counter
 
 
 def _entry_lines(told: Timeline, entry: Entry, names: dict[str, str]) -> Iterator[str]:
     head = f"{entry.date} {MARKS[entry.mark]} "
+    inside = " " * len(head)
     if entry.what in ("event", "provocation"):
-        yield from _wrapped(say.printable(f"{head}{entry.what}: {entry.text}"), rest=" " * len(head))
+        yield from _wrapped(say.printable(f"{head}{entry.what}: {entry.text}"), rest=inside)
         return
     late = entry.days_later
     when = f", {say.plural(abs(late), 'day')} {'later' if late > 0 else 'earlier'}" if late else ""
-    origin = "" if entry.origin == "new" else f", {entry.origin.replace('_', ' ')} at the start"
+    origin = "" if entry.origin == "new" else f", {say.arm_words(entry.origin)} at the start"
     words = "talks open" if entry.what == "talks" else entry.what
-    dyad = say.dyad_name(names, entry.a, entry.b)
-    text = f"{head}{dyad}, {entry.kind.replace('_', ' ')}: {words}{when} ({entry.direction}{origin})"
-    yield from _wrapped(text, rest=" " * len(head))
+    text = f"{say.dyad_name(names, entry.a, entry.b)}, {say.arm_words(entry.kind)}: {words}{when}"
+    yield from _wrapped(f"{head}{text} ({entry.direction}{origin})", rest=inside)
     by_arm = {asked.arm: asked for asked in entry.asked}
     if entry.what != "talks" or not by_arm:
         return
-    mine, twin = by_arm[told.arm], by_arm[told.reference]
-    opened, other = (twin, mine) if entry.mark == "reference only" else (mine, twin)
-    yield from _wrapped(f"{_asked(opened, names)}.", indent=" " * len(head))
+    opened, other = by_arm[told.arm], by_arm[told.reference]
+    if entry.mark == "reference only":
+        opened, other = other, opened
+    yield from _wrapped("; ".join(_side(side, names) for side in opened.sides) + ".", inside)
     if entry.mark in ("arm only", "reference only"):
         where = "the arm" if other.arm == told.arm else "the control arm"
-        yield from _wrapped(f"in {where}: {_otherwise(other, told, names)}.", indent=" " * len(head))
-
-
-def _asked(asked: AskedDyad, names: dict[str, str]) -> str:
-    return "; ".join(_side(side, names) for side in asked.sides)
+        yield from _wrapped(f"in {where}: {_otherwise(other, told, names)}.", inside)
 
 
 def _side(side: AskedState, names: dict[str, str]) -> str:
@@ -281,6 +243,11 @@ def _moment(name: str) -> str:
     return {"start": "at start", "before": "before"}.get(name, f"{name} d")
 
 
-def _wrapped(text: str, indent: str = "", rest: str | None = None) -> Iterable[str]:
-    later = indent + "  " if rest is None and indent else rest or ""
-    return textwrap.wrap(text, terminal.WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False)
+def _columns(cells: list[list[str]]) -> list[str]:
+    return table(cells, "<>", width=UNLIMITED)
+
+
+def _wrapped(text: str, indent: str = "", rest: str = "") -> list[str]:
+    """Lines that may break at a hyphen, the first indented and those after it two further in, or by `rest`."""
+    later = indent + "  " if indent else rest
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False)

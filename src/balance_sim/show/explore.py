@@ -79,29 +79,24 @@ def of_sweep(sweep: SweepResult) -> ExplorerDesign:
     """The factors of a sweep as dials. They start at the values nearest to the scenario's own.
 
     Raises WrongRequest where no point is finished."""
-    numbers = [n for n in sweep.table.numbers() if sweep.point(n).finished]
-    if not numbers:
+    rows = {n: dict(sweep.table.points[n].values) for n in sweep.table.numbers() if sweep.point(n).finished}
+    if not rows:
         raise WrongRequest(f"{sweep.folder} has no finished point yet")
-    rows = {number: dict(sweep.table.points[number].values) for number in numbers}
-    dials = []
+    dials, spots = [], {number: tuple[int, ...]() for number in rows}
     for path in sweep.paths:
-        values = ordered([rows[n].get(path) for n in numbers])
+        values = ordered([row.get(path) for row in rows.values()])
+        place = {str(value): k for k, value in enumerate(values)}
         dials.append(Dial(path, values, _nearest(values, sweep.scenario, path)))
-    places = [{str(value): k for k, value in enumerate(dial.values)} for dial in dials]
+        spots = {number: (*spots[number], place[str(row.get(path))]) for number, row in rows.items()}
 
     def points() -> Iterator[tuple[tuple[int, ...], Result]]:
-        for number in numbers:
-            row = rows[number]
-            spot = tuple(place[str(row.get(dial.name))] for dial, place in zip(dials, places, strict=True))
+        for number, spot in spots.items():
             yield spot, sweep.point(number)
 
     def away(number: int) -> int:
-        row = rows[number]
-        spots = [places[k][str(row.get(dial.name))] - dial.start for k, dial in enumerate(dials)]
-        return sum(spot * spot for spot in spots)
+        return sum((place - dial.start) ** 2 for dial, place in zip(dials, spots[number], strict=True))
 
-    nearest = sweep.point(min(numbers, key=away))
-    return ExplorerDesign(tuple(dials), points, len(numbers), sweep.question, nearest)
+    return ExplorerDesign(tuple(dials), points, len(rows), sweep.question, sweep.point(min(rows, key=away)))
 
 
 def around(result: Result, progress: Callable[[int, int], None] | None = None) -> ExplorerDesign:
@@ -116,7 +111,7 @@ def around(result: Result, progress: Callable[[int, int], None] | None = None) -
         raise WrongRequest("there is one arm only, so there is no effect to explore")
     own = with_classes(result.scenario)
     choices = dials_of(own)
-    dials = tuple(Dial(name, tuple(words for words, _ in of), start) for name, of, start in choices)
+    dials = tuple(Dial(name, tuple(words for words, _ in steps), start) for name, steps, start in choices)
     spots = list(itertools.product(*(range(len(dial.values)) for dial in dials)))
 
     def points() -> Iterator[tuple[tuple[int, ...], ExpectedEffect]]:
@@ -125,9 +120,9 @@ def around(result: Result, progress: Callable[[int, int], None] | None = None) -
         for done, spot in enumerate(spots):
             if progress:
                 progress(done, len(spots))
-            values: dict[str, Any] = {}
-            for (_, of, _), place in zip(choices, spot, strict=True):
-                values |= of[place][1]
+            values = {
+                path: v for (_, steps, _), k in zip(choices, spot, strict=True) for path, v in steps[k][1].items()
+            }
             scenario = variations.with_values(values) if values else own
             worlds = compile_arms(scenario, (result.reference, arm))
             control = ExpectedControl.among(controls, reference_key(scenario), worlds)
@@ -141,16 +136,12 @@ def dials_of(scenario: Scenario) -> list[Choice]:
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     path = f"events.{focal.id}"
     seen = sorted({*VISIBILITIES, focal.visibility})
-    steps: list[tuple[Any, dict[str, Any]]] = [(v, {f"{path}.visibility": v}) for v in seen]
-    out: list[Choice] = [(VISIBILITY, steps, seen.index(focal.visibility))]
+    out: list[Choice] = [(VISIBILITY, [(v, {f"{path}.visibility": v}) for v in seen], seen.index(focal.visibility))]
     if len(focal.principals) > 2:
-        who: list[tuple[Any, dict[str, Any]]] = [("all", {})]
-        for code in (code for code in focal.principals if code != focal.host):
-            left = [other for other in focal.principals if other != code]
-            who.append((f"without {code}", {f"{path}.principals": left}))
-        out.append((ATTENDANCE, who, 0))
-    patrons = sorted({patron for state in scenario.states for patron in state.patrons})
-    if patrons:
+        lefts = {code: [of for of in focal.principals if of != code] for code in focal.principals if code != focal.host}
+        without = [(f"without {code}", {f"{path}.principals": left}) for code, left in lefts.items()]
+        out.append((ATTENDANCE, [("all", {}), *without], 0))
+    if patrons := sorted({patron for state in scenario.states for patron in state.patrons}):
         start = max(state.reliability for state in scenario.states if state.id in patrons)
         trust = sorted({*RELIABILITIES, start})
         of = [(v, {f"states.{p}.reliability": v for p in patrons}) for v in trust]
@@ -191,15 +182,16 @@ def document(design: ExplorerDesign) -> dict[str, Any]:
             points.append({"at": list(spot)} | expected_point(one, pairs))
         elif one.finished:
             table = fan_table(one)
-            if first is None:
-                first, days = one, chosen_days(table)
+            days = days if first else chosen_days(table)
+            first = first or one
             points.append({"at": list(spot)} | point(one, table, days, pairs))
     if first is None:
         return {}
+    is_expected = isinstance(first, ExpectedEffect)
     arm = first.arm if isinstance(first, ExpectedEffect) else str(first.headline_arm)
     dials = [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials]
     found = heading(first.scenario, first.scenario.reference_arm, arm, dials)
-    found["estimator"] = "expected" if isinstance(first, ExpectedEffect) else "simulated"
+    found["estimator"] = "expected" if is_expected else "simulated"
     if design.question:
         found["question"] = printable(design.question)
     return found | {"days": days, "pairs": [list(pair) for pair in pairs], "points": points}
@@ -251,9 +243,8 @@ def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) ->
 
     n: replications; e: effect by the ends of the windows, l, h: its 95 % CI (null: one replication); m, w: mean of the
     control arm and of the headline by day, q: the control's 5, 50 and 95 % of replications; p: [dyad, effect, low,
-    high, clear] of the dyads furthest from zero; s: [state, effect, low, high] of those whose CI excludes
-    zero. pairs: the dyads'
-    numbers, added to."""
+    high, clear] of the dyads furthest from zero; s: [state, effect, low, high] of those whose CI excludes zero. pairs:
+    the dyads' numbers, a new one where a dyad has none yet."""
     table = table[table["day"].isin(days)]
     base, chosen = (table[table["role"] == part] for part in ("reference", "headline"))
     effects = fan_effects_table(result)
@@ -262,6 +253,8 @@ def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) ->
     dyads, states = result.dyads, states_table(result)
     dyads = dyads[(dyads["arm"] == result.headline_arm) & (dyads["effect"] != 0)]
     top = by_size(dyads.assign(clear=clear(dyads))).head(MOST_PAIRS).to_dict("records")
+    spans = [whole(row[name] for name in ("effect", "lo", "hi")) for row in top]
+    numbers = [pairs.setdefault((codes[row["a"]], codes[row["b"]]), len(pairs)) for row in top]
     return {
         "n": int(base["n"].iloc[0]),
         "e": whole(effects["effect"]),
@@ -270,47 +263,39 @@ def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) ->
         "m": whole(base["mean"]),
         "w": whole(chosen["mean"]),
         "q": [whole(base[name]) for name in ("q05", "q50", "q95")],
-        "p": [
-            [_number(pairs, codes[row["a"]], codes[row["b"]]), *whole(row[k] for k in ("effect", "lo", "hi")),
-             int(row["clear"])]
-            for row in top
-        ],
+        "p": [[k, *span, int(row["clear"])] for k, span, row in zip(numbers, spans, top, strict=True)],
         "s": [
-            [codes[row["code"]], *whole(row[k] for k in ("effect", "lo", "hi"))]
+            [codes[row["code"]], *whole(row[name] for name in ("effect", "lo", "hi"))]
             for row in states[states["clear"]].to_dict("records")
         ],
-    }  # fmt: skip
+    }
 
 
-def expected_point(found: ExpectedEffect, numbers: Pairs) -> dict[str, Any]:
+def expected_point(found: ExpectedEffect, pairs: Pairs) -> dict[str, Any]:
     """What a page shows of an expected effect, as `point` has it of a study: exact numbers, without replications.
 
     n: 0 replications; e: effect by the ends of the windows; l, h: no interval; m, w: expected numbers in the control
     arm and in the arm; c: its channels (null: the arm lacks the event, or they were not asked for); p, s: of the dyads
-    furthest from zero and of all states that differ. numbers: the dyads' numbers, added to."""
+    furthest from zero and of all states that differ. pairs: as there."""
     names = [Outcome("accords", "counter", days).name for days in days_of(found.scenario)[1:]]
     control, arm = (np.array([0.0, *(of[name] for name in names)]) for of in found.outcomes)
     codes = {code: k for k, code in enumerate(found.scenario.codes)}
-    first, second = (found.dyads[side].map(codes).to_numpy(int) for side in ("a", "b"))
+    sides = [found.dyads[side].map(codes).to_numpy(int) for side in ("a", "b")]
     effect = found.dyads["effect"].to_numpy(float)
-    of_state = sum(np.bincount(side, effect, len(codes)) for side in (first, second))
-    rows = [k for k in range(min(MOST_PAIRS, len(effect))) if whole([effect[k]]) != [0]]
+    of_state = sum(np.bincount(side, effect, len(codes)) for side in sides)
+    top = [*zip(*(side.tolist() for side in sides), whole(effect), strict=True)][:MOST_PAIRS]
+    unknown = [None] * len(control)
     return {
         "n": 0,
         "e": whole(arm - control),
-        "l": [None] * len(control),
-        "h": [None] * len(control),
+        "l": unknown,
+        "h": unknown,
         "m": whole(control),
         "w": whole(arm),
         "c": whole([found.parts[name] for name in CHANNELS]) if found.parts else None,
-        "p": [[_number(numbers, int(first[k]), int(second[k])), *whole([effect[k]]), None, None, 1] for k in rows],
+        "p": [[pairs.setdefault((a, b), len(pairs)), by, None, None, 1] for a, b, by in top if by],
         "s": [[k, value] for k, value in enumerate(whole(np.asarray(of_state))) if value],
     }
-
-
-def _number(numbers: Pairs, a: int, b: int) -> int:
-    """The number a dyad goes by; a new one where it has none yet."""
-    return numbers.setdefault((a, b), len(numbers))
 
 
 def whole(values: Iterable[float]) -> list[Any]:
@@ -336,11 +321,11 @@ def live_html(found: dict[str, Any]) -> tuple[str, str]:
 
 def _page(name: str, title: str, found: dict[str, Any], connect: str = "'none'", replayed: str = "") -> tuple[str, str]:
     """A page with its data and script, and its policy. replayed: the map of a replication, as HTML."""
-    text = json.dumps(found, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     # JSON in a script element, which `<` could end; as an escape it cannot.
-    content = {"title": title, "found": found, "data": text.replace("<", "\\u003c"), "replayed": replayed}
-    script, style = text_of("draw.js") + text_of(f"{name}.js"), text_of("report.css") + text_of("explore.css")
-    script += text_of("replay.js") if replayed else ""
+    data = json.dumps(found, separators=(",", ":"), allow_nan=False, ensure_ascii=False).replace("<", "\\u003c")
+    content = {"title": title, "found": found, "data": data, "replayed": replayed}
+    scripts = ["draw.js", f"{name}.js", *(["replay.js"] if replayed else [])]
+    script, style = "".join(map(text_of, scripts)), text_of("report.css") + text_of("explore.css")
     return rendered(f"{name}.html", content, script, style, connect), policy(style, script, connect)
 
 

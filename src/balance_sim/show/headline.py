@@ -11,12 +11,13 @@ import pandas as pd
 
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.show import wording as say
-from balance_sim.show.terminal import WIDTH, shortened, table_or_lines, wrapped
-from balance_sim.show.uncertainty import doubt_words, uncertainty_lines
+from balance_sim.show.terminal import WIDTH, said, shortened, table_or_lines, wrapped
+from balance_sim.show.uncertainty import doubt_words, placebo_words, uncertainty_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from balance_sim.analysis.effect_draws import PlaceboSaid
     from balance_sim.analysis.result import AnalysedResult
     from balance_sim.results.result import Result
 
@@ -24,7 +25,6 @@ TOP, MOST_DYADS = 3, 25  # dyads that are named, and shown with all that is know
 SEEN = 5e-7  # agreements: a smaller effect would print as nought
 NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether the scenario allows any."""
-NO_DYAD = "No dyad shows a detectable effect."
 
 DECLARED = {
     "declarations_counter": "declarations, counter-balancing",
@@ -51,10 +51,8 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
         columns = ["arm", "outcome", "effect", "lo", "hi", "mcse"]
         frame = frame.merge(effects.rename(columns={"mean": "effect"})[columns], on=["arm", "outcome"], how="left")
     frame["direction"] = frame["outcome"].map(outcomes)
-    order = {(arm, name): k for k, (arm, name) in enumerate((a, d) for a in arms for d in ROWS)}
-    frame = frame[frame["arm"].isin(arms)]
-    place = [order[key] for key in zip(frame["arm"], frame["direction"], strict=True)]
-    frame = frame.iloc[sorted(range(len(place)), key=place.__getitem__)]
+    places = {"arm": [*arms], "direction": [*ROWS]}
+    frame = frame[frame["arm"].isin(arms)].sort_values([*places], key=lambda of: of.map(places[str(of.name)].index))
     return frame[["arm", "direction", "mean", "effect", "lo", "hi", "mcse", "n"]].reset_index(drop=True)
 
 
@@ -63,17 +61,14 @@ def top_pairs(result: Result, arm: str, count: int | None = None) -> pd.DataFram
 
     The columns of DYADS: expected new security agreements within the longest window in the control arm and in `arm`,
     and the effect. count: at most so many; all if not given."""
-    dyads = result.dyads
-    part = dyads[dyads["arm"] == arm]
-    ordered = by_size(part[clear(part)])
-    return ordered[DYADS].head(len(ordered) if count is None else count).reset_index(drop=True)
+    part = result.dyads[result.dyads["arm"] == arm]
+    return by_size(part[clear(part)])[DYADS][:count].reset_index(drop=True)
 
 
 def by_size(frame: pd.DataFrame) -> pd.DataFrame:
     """Dyads with the effect furthest from zero first, ties in the order of the codes."""
     keyed = frame.assign(far=frame["effect"].abs())
-    ordered = keyed.sort_values(["far", "a", "b"], ascending=[False, True, True], kind="stable")
-    return ordered.drop(columns="far")
+    return keyed.sort_values(["far", "a", "b"], ascending=[False, True, True], kind="stable").drop(columns="far")
 
 
 def clear(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -104,7 +99,7 @@ def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
     """Where there is next to no effect, or nothing that could count: reasons that follow from the scenario, if any."""
     arm, outcome = result.headline_arm, result.headline_outcome
     base = _row(result.levels, result.reference, outcome)
-    row = None if arm is None else _row(result.effects, arm, outcome)
+    row = _row(result.effects, arm, outcome)
     if not result.finished or base is None or row is None or abs(row["mean"]) > NEXT_TO_NOTHING * base["mean"]:
         return ()
     from balance_sim.analysis.world_at_start import world_at_start
@@ -116,49 +111,45 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH, *, verbose: bool 
     """The finding and what belongs to it, in some twenty lines and one for each arm.
 
     verbose: instead every table there is, and what is needed to repeat the run. width: columns of the page."""
-    of = f" ({say.plural(result.runs, 'replication')} of {say.plural(len(result.arms), 'arm')})"
-    yield from wrapped(say.printable(result.scenario.title) + ("" if verbose else of), "", width)
-    if verbose and result.scenario.question:
-        yield from wrapped(say.printable(result.scenario.question), "", width)
-    yield from wrapped(finding(result), "", width)
+    runs = f"{say.plural(result.runs, 'replication')} of {say.plural(len(result.arms), 'arm')}"
+    title = say.printable(result.scenario.title)
+    yield from wrapped(title if verbose else f"{title} ({runs})", "", width)
+    yield from said(say.printable(result.scenario.question) if verbose else "", width)
+    yield from said(finding(result), width)
     for reason in why_nothing(result):
-        yield from wrapped(f"Why: {say.printable(reason)}.", "", width)
+        yield from said(f"Why: {say.printable(reason)}.", width)
     if result.finished:
         yield from (_in_full if verbose else _in_short)(result, width)
     yield from _failed(result, width)
     if verbose:
-        made = f"{say.plural(result.runs, 'replication')} of {say.plural(len(result.arms), 'arm')}, seed {result.seed}"
-        yield from ("", made, f"digest {result.digest}")
+        yield from ("", f"{runs}, seed {result.seed}", f"digest {result.digest}")
     if result.folder is not None:
-        more = "" if verbose else "; --verbose prints more"
         drawn = (result.folder / "report.html").is_file()
         what = "Results, figures and report.html" if drawn else "Results"
         what = what if result.finished else "Manifest, summary.json and failed.json"
-        yield f"{what}: {result.folder}{more}"
+        yield f"{what}: {result.folder}{'' if verbose else '; --verbose prints more'}"
 
 
 def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
     for words in (short_channels(result), short_placebos(result), doubt_words(result.uncertainty, result.draws)):
-        yield from wrapped(words, "", width) if words else ()
-    yield ""
-    yield from _effects_of_arms(result, width)
-    yield from _own(result, width)
-    yield ""
+        yield from said(words, width)
+    yield from ("", *_effects_of_arms(result, width), *_own(result, width), "")
     for words in (_largest(result), _scheduled(result)):
-        yield from wrapped(words, "", width) if words else ()
+        yield from said(words, width)
 
 
 def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
     from balance_sim.show.mechanisms import mechanism_lines
 
-    for words in (channel_words(result), placebo_words(result)):
-        yield from wrapped(words, "", width) if words else ()
+    for words in (channel_words(result), placebo_words(placebos_said(result))):
+        yield from said(words, width)
     yield from ("", *uncertainty_lines(result.uncertainty, width))
     yield from ("", *_arms(result, width))
-    yield from _declared(result, width)
+    declared = Outcome("declarations", "counter", result.window).name
+    front = "Declarations apart: {} counter-balancing ones are expected in the control arm"
+    yield from said(_level(result, declared, front), width)
     yield from _own(result, width)
-    yield from ("", *_dyads(result, width))
-    yield from ("", *wrapped(_scheduled(result), "", width))
+    yield from ("", *_dyads(result, width), "", *said(_scheduled(result), width))
     yield from ("", *_directions(result, width))
     if result.headline_arm is not None:
         yield from ("", *mechanism_lines(result, width))
@@ -197,44 +188,44 @@ def short_channels(result: AnalysedResult) -> str:
     return f"Channels: {parts}; {of['total']} in all, by the expected estimator (partners as at the start)."
 
 
-def placebo_words(result: AnalysedResult) -> str:
-    """What the placebos say, in one sentence; empty where there are none."""
-    told = []
-    for of in result.placebos.families:
-        if len(of.placebos):
-            others = "other sets of states" if of.name == "participants" else "other dates"
-            count = say.plural(len(of.placebos), "placebo")
-            told.append(f"p = {of.p:.3f} against {count} with {others} ({of.verdict})")
-    return f"Placebos: {'; '.join(told)}." if told else ""
-
-
 FEWEST_PLACEBOS = 20
 """Fewer cannot give a p below 0.05, since the event itself counts as one."""
 
 
+def placebos_said(result: AnalysedResult) -> Mapping[str, PlaceboSaid]:
+    """What each family of placebos says, of those that have any."""
+    from balance_sim.analysis.effect_draws import PlaceboSaid
+
+    return PlaceboSaid.all_of(result.placebos)
+
+
 def short_placebos(result: AnalysedResult) -> str:
-    """The same without the verdicts."""
+    """What they say, without the verdicts."""
     others = {"participants": "sets of states", "dates": "dates"}
     told = [
-        f"{of.p:.3f} among {len(of.placebos):,} other {others[of.name]}"
-        + (" (too few for less than 0.05)" if len(of.placebos) < FEWEST_PLACEBOS else "")
-        for of in result.placebos.families
-        if len(of.placebos)
+        f"{of.p:.3f} among {of.placebos:,} other {others[name]}"
+        + (" (too few for less than 0.05)" if of.placebos < FEWEST_PLACEBOS else "")
+        for name, of in placebos_said(result).items()
     ]
     return f"Placebos, by the share with an effect as large: p = {', '.join(told)}." if told else ""
 
 
+def _counter(result: AnalysedResult) -> pd.DataFrame:
+    """Of every arm the counter-balancing security agreements."""
+    frame = direction_table(result, result.arms)
+    return frame[frame["direction"] == "counter"]
+
+
 def _effects_of_arms(result: AnalysedResult, width: int) -> Iterator[str]:
     """Every arm but the control arm in a line: effect and CI."""
-    frame = direction_table(result, result.arms)
-    frame = frame[frame["direction"] == "counter"]
-    base = frame[frame["arm"] == result.reference]["mean"]
-    others = frame[frame["arm"] != result.reference]
-    if base.empty or others.empty:
+    frame = _counter(result)
+    is_control = frame["arm"] == result.reference
+    if is_control.all() or not is_control.any():
         return
     names, places = say.arm_titles(result.scenario), _places(frame)
-    rows = [(names[row["arm"]], *say.effect_cells(row, places)[:2]) for row in others.to_dict("records")]
-    heads = (f"arm (control arm: {say.number(base.iloc[0], 2)} agreements)", "effect", "95 % CI")
+    rows = [(names[row["arm"]], *say.effect_cells(row, places)[:2]) for row in frame[~is_control].to_dict("records")]
+    control = say.number(frame.loc[is_control, "mean"].iloc[0], 2)
+    heads = (f"arm (control arm: {control} agreements)", "effect", "95 % CI")
     numbers = sum(2 + max(map(len, column)) for column in [*zip(heads, *rows, strict=True)][1:])
     cells = [(shortened(title, width - numbers), *told) for title, *told in rows]
     yield from table_or_lines([heads, *cells], "<>", width)
@@ -242,39 +233,34 @@ def _effects_of_arms(result: AnalysedResult, width: int) -> Iterator[str]:
 
 def _arms(result: AnalysedResult, width: int) -> Iterator[str]:
     """Every arm: expected agreements, effect, CI and Monte Carlo standard error."""
-    frame = direction_table(result, result.arms)
-    frame = frame[frame["direction"] == "counter"]
-    names = say.arm_titles(result.scenario)
-    titles = [names[arm] + (" (control)" if arm == result.reference else "") for arm in frame["arm"]]
+    frame, names = _counter(result), say.arm_titles(result.scenario)
     runs = say.plural(result.runs, "replication")
-    yield from wrapped(f"{say.capital(say.COUNTER)} {say.within(result.window)}, {runs} per arm", "", width)
-    yield from _effects("arm", titles, frame, width)
-    paired = "Effects are paired with the control arm. " if len(titles) > 1 else ""
-    yield from wrapped(f"{paired}{say.caveat(result.draws)}", "", width)
+    yield from said(f"{say.capital(say.COUNTER)} {say.within(result.window)}, {runs} per arm", width)
+    rows = [
+        (names[arm] + (" (control)" if arm == result.reference else ""), *cells)
+        for arm, cells in zip(frame["arm"], _numbers(frame), strict=True)
+    ]
+    yield from table_or_lines([("arm", *NUMBERS), *rows], "<>", width)
+    paired = "Effects are paired with the control arm. " if len(rows) > 1 else ""
+    yield from said(f"{paired}{say.caveat(result.draws)}", width)
 
 
 def _own(result: AnalysedResult, width: int) -> Iterator[str]:
     """Outcomes of one's own: level in the control arm, and the headline arm's effect."""
     names = [name for name in result.by_run.names if name.startswith("own_")]
-    arm = result.headline_arm
     if not names:
         return
     rows = []
     for name in names:
-        base, row = _row(result.levels, result.reference, name), _row(result.effects, arm or "", name)
+        base, row = _row(result.levels, result.reference, name), _row(result.effects, result.headline_arm, name)
         cells = ["", "", ""]
         if row is not None and math.isfinite(row["mean"]):
             cells = say.effect_cells({**row, "effect": row["mean"]}, say.decimals(row["mcse"], row["lo"], row["hi"]))
-        level = "-" if base is None else say.number(base["mean"], 2)
-        rows.append([say.arm_words(name.removeprefix("own_")), level, *cells])
+        rows.append(
+            [say.arm_words(name.removeprefix("own_")), say.number(None if base is None else base["mean"], 2), *cells]
+        )
     yield from ("", f"Outcomes of your own, {say.plural(result.runs, 'replication')} per arm")
     yield from table_or_lines([("outcome", "control", "effect", "95 % CI", "MCSE"), *rows], "<>", width)
-
-
-def _effects(head: str, names: Sequence[str], frame: pd.DataFrame, width: int) -> Iterator[str]:
-    """Name, level, effect, CI and error of each row, with the same decimals in all; empty cells for the control arm."""
-    rows = zip(names, _numbers(frame), strict=True)
-    yield from table_or_lines([(head, *NUMBERS), *((name, *cells) for name, cells in rows)], "<>", width)
 
 
 def _numbers(frame: pd.DataFrame) -> Iterator[list[str]]:
@@ -289,77 +275,74 @@ def _places(frame: pd.DataFrame) -> int:
     return say.decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
 
 
-def _declared(result: AnalysedResult, width: int) -> Iterator[str]:
-    """Declarations, which the table of arms leaves out: the level of the control arm, and the headline arm's effect."""
-    outcome = Outcome("declarations", "counter", result.window).name
-    front = "Declarations apart: {} counter-balancing ones are expected in the control arm"
-    yield from _level(result, outcome, front, width)
-
-
-def _level(result: AnalysedResult, outcome: str, front: str, width: int) -> Iterator[str]:
-    """What is expected of an outcome in the control arm, and the headline arm's effect on it."""
-    base = _row(result.levels, result.reference, outcome)
+def _level(result: AnalysedResult, outcome: str, front: str) -> str:
+    """What is expected of an outcome in the control arm, and the headline arm's effect on it; else nothing."""
+    base, row = _row(result.levels, result.reference, outcome), _row(result.effects, result.headline_arm, outcome)
     if base is None:
-        return
+        return ""
     words = front.format(say.number(base["mean"], 1))
-    row = _row(result.effects, result.headline_arm, outcome) if result.headline_arm else None
     if row is not None and math.isfinite(row["mean"]):
         words += f"; effect {say.effect_words(row['mean'], row['lo'], row['hi'], row['mcse'])}"
-    yield from wrapped(f"{words}.", "", width)
+    return f"{words}."
+
+
+def _leading(result: AnalysedResult) -> tuple[pd.DataFrame, int] | None:
+    """`top_pairs` of the headline arm, and how many dyads there are; None without an arm beside the control arm."""
+    arm, dyads = result.headline_arm, result.dyads
+    return None if arm is None or dyads.empty else (top_pairs(result, arm), int((dyads["arm"] == arm).sum()))
 
 
 def _largest(result: AnalysedResult) -> str:
     """The dyads whose effect is furthest from zero, of those where it can be detected; that there are none; or "",
     where there is no arm beside the control arm."""
-    arm = result.headline_arm
-    if arm is None or result.dyads.empty:
+    if (leading := _leading(result)) is None:
         return ""
-    frame, every = top_pairs(result, arm), int((result.dyads["arm"] == arm).sum())
+    frame, every = leading
     shown, names = frame[frame["effect"].abs() >= SEEN].head(TOP), say.state_names(result.scenario)
     if shown.empty:
-        return NO_DYAD
-    places = max(say.digits(*shown["effect"].tolist()), 3)
+        return say.NO_DYAD
+    places = max(say.digits(*shown["effect"]), 3)
     told = [
-        f"{say.dyad_name(names, row['a'], row['b'])} {say.signed(row['effect'], places)}"
-        for row in shown.to_dict("records")
+        f"{say.dyad_name(names, a, b)} {say.signed(effect, places)}"
+        for a, b, effect in zip(shown["a"], shown["b"], shown["effect"], strict=True)
     ]
     return f"Largest effects on dyads: {', '.join(told)} agreements ({len(frame):,} of {every:,} detectable)."
 
 
 def _dyads(result: AnalysedResult, width: int) -> Iterator[str]:
     """The dyads whose effect can be detected, or the one sentence that there is none."""
-    arm = result.headline_arm
-    if arm is None or result.dyads.empty:
+    if (leading := _leading(result)) is None:
         return
-    frame, every = top_pairs(result, arm), int((result.dyads["arm"] == arm).sum())
+    frame, every = leading
     if frame.empty:
-        yield NO_DYAD
+        yield say.NO_DYAD
         return
     shown = frame.head(MOST_DYADS)
     which = "Dyads" if len(shown) == len(frame) else f"The {len(shown)} largest effects on dyads"
-    yield from wrapped(f"{which}: expected new security agreements {say.within(result.window)}", "", width)
-    names, places = say.state_names(result.scenario), max(say.digits(*shown["effect"].tolist()), 3)
+    yield from said(f"{which}: expected new security agreements {say.within(result.window)}", width)
+    names, places = say.state_names(result.scenario), max(say.digits(*shown["effect"]), 3)
     rows = []
     for row in shown.to_dict("records"):
         expected = [say.number(row[name], places) for name in ("mean_control", "mean")]
         rows.append([say.dyad_name(names, row["a"], row["b"]), *expected, *say.effect_cells(row, places)[:2]])
     yield from table_or_lines([("dyad", "without", "with", "effect", "95 % CI"), *rows], "<>", width)
-    yield from wrapped(f"The 95 % CI of {len(frame):,} of {say.plural(every, 'dyad')} excludes zero.", "", width)
+    yield from said(f"The 95 % CI of {len(frame):,} of {say.plural(every, 'dyad')} excludes zero.", width)
 
 
 def _scheduled(result: AnalysedResult) -> str:
     names, told = say.state_names(result.scenario), []
     for one in result.scheduled.to_dict("records"):
-        name = say.printable(str(one["name"])) or str(one["kind"]).replace("_", " ")
+        name = say.printable(str(one["name"])) or say.arm_words(str(one["kind"]))
         told.append(f"{say.dyad_name(names, one['a'], one['b'])}, {name} ({one['stage']} on {one['date']})")
+    if not told:
+        return "No agreement was already scheduled."
     its = "its effect is" if len(told) == 1 else "their effects are"
-    known = f"Already scheduled, so {its} zero by construction: {'; '.join(told)}."
-    return known if told else "No agreement was already scheduled."
+    return f"Already scheduled, so {its} zero by construction: {'; '.join(told)}."
 
 
 def _directions(result: AnalysedResult, width: int) -> Iterator[str]:
     """New agreements of every direction in every arm, and those that come of negotiations under way at the start."""
-    yield from wrapped(f"New agreements {say.within(result.window)} by direction", "", width)
+    yield from said(f"New agreements {say.within(result.window)} by direction", width)
     frame = direction_table(result, result.arms)
     titles, rows, before = say.arm_titles(result.scenario), [["arm and direction", *NUMBERS]], ""
     for arm, way, cells in zip(frame["arm"], frame["direction"], _numbers(frame), strict=True):
@@ -372,21 +355,22 @@ def _directions(result: AnalysedResult, width: int) -> Iterator[str]:
         "with them. Security agreements are binding and of the depth of information sharing or more; the other types "
         "are declarations."
     )
-    yield from wrapped(note, "", width)
+    yield from said(note, width)
     what = "of the new security agreements in the control arm come from negotiations under way at the start"
-    yield from _level(result, Outcome("from_talks", "", result.window).name, f"{{}} {what}", width)
+    yield from said(_level(result, Outcome("from_talks", "", result.window).name, f"{{}} {what}"), width)
 
 
 def _failed(result: AnalysedResult, width: int) -> Iterator[str]:
-    if result.failed:
-        numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
-        more = f" and {len(result.failed) - 10} more" if len(result.failed) > 10 else ""
-        what = say.plural(len(result.failed), "replication failed and is", "replications failed and are")
-        yield from wrapped(f"{what} left out of every number above: {numbers}{more}.", "", width)
-        first = result.failed[0]
-        if why := [line for line in str(first["traceback"]).splitlines() if line and not line[0].isspace()]:
-            said = re.sub(r"^(\w+\.)+(?=\w+:)", "", why[-1])
-            yield from wrapped(f"Replication {first['run']}: {say.printable(said)}", "", width)
+    if not result.failed:
+        return
+    count, first = len(result.failed), result.failed[0]
+    numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
+    more = f" and {count - 10} more" if count > 10 else ""
+    what = say.plural(count, "replication failed and is", "replications failed and are")
+    yield from said(f"{what} left out of every number above: {numbers}{more}.", width)
+    if why := [line for line in str(first["traceback"]).splitlines() if line and not line[0].isspace()]:
+        told = re.sub(r"^(\w+\.)+(?=\w+:)", "", why[-1])
+        yield from said(f"Replication {first['run']}: {say.printable(told)}", width)
 
 
 def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[Any, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from balance_sim.show import wording as say
-from balance_sim.show.terminal import WIDTH, table_or_lines, wrapped
+from balance_sim.show.terminal import WIDTH, said, table_or_lines, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.analysis.result import AnalysedResult
@@ -19,16 +19,16 @@ def mechanism_rows(result: AnalysedResult) -> list[dict[str, str]]:
     """Each mechanism in words: id, name, value, interval, tag, found, p among placebos, why, note; else empty."""
     rows = []
     for key, of in result.mechanisms.items():
-        value, (lo, hi), p = of["value"], of["ci95"], of["placebo_p"]
+        value, (lo, hi) = of["value"], of["ci95"]
         if None not in (value, lo, hi) and abs(value) < (hi - lo) / 1000:
             value = 0.0  # rounding error of the arithmetic
         places = places_of(value, lo, hi)
-        shown = {name: "-" if one is None else say.number(one, places) for name, one in (("lo", lo), ("hi", hi))}
-        bounds = "" if lo is None and hi is None else f"{shown['lo']} to {shown['hi']}"
+        bounds = "" if lo is None and hi is None else f"{say.number(lo, places)} to {say.number(hi, places)}"
         words = {name: of.get(name) or "" for name in ("name", "tag", "found", "why", "note")}
-        told = {"id": key, "value": "-" if value is None else say.number(value, places)}
+        told = {"id": key, "value": say.number(value, places)}
         told["interval"] = "no replication differs" if lo == hi == 0 else bounds
-        rows.append(words | told | {"placebos": "" if p is None else say.number(p, 3)})
+        told["placebos"] = "" if of["placebo_p"] is None else say.number(of["placebo_p"], 3)
+        rows.append(words | told)
     return rows
 
 
@@ -48,7 +48,7 @@ def mechanism_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]
     """Value with its CI, what was found, placebo p; those with an open sign first; and how to read them."""
     rows, titles = mechanism_rows(result), say.arm_titles(result.scenario)
     arm, control = titles[str(result.headline_arm)], titles[result.reference]
-    yield from wrapped(f"Mechanisms: {arm}, relative to {control}", "", width)
+    yield from said(f"Mechanisms: {arm}, relative to {control}", width)
     cells = [["mechanism", "value", "95 % CI", "found", "placebo p"]]
     for tag, words in (("emergent", "emergent: sign open"), ("implied", "implied: size only")):
         inside = [row for row in rows if row["tag"] == tag and not row["why"]]

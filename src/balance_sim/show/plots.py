@@ -17,7 +17,7 @@ from balance_sim.analysis.compare import (
     open_side,
     parse_side,
 )
-from balance_sim.analysis.gof import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
+from balance_sim.analysis.gof import NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.score import read_scored_forecasts, scored_path
@@ -36,6 +36,7 @@ from balance_sim.show.figures import (
     SWEEP_FIGURES,
     figures_of,
     fitting,
+    is_game,
 )
 from balance_sim.show.save import save_drawn
 from balance_sim.show.wording import arm_words, printable
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
     from balance_sim.show.figures import Study
     from balance_sim.show.figures.style import FigureSpec
-
-COMPARISON = "comparison"  # folder in the last of the folders compared
 
 
 @dataclass(frozen=True)
@@ -68,22 +67,20 @@ class Comparison:
             raise WrongRequest("a comparison takes two results folders or more")
         sides = tuple(parse_side(text) for text in texts)
         studies = tuple(open_side(side) for side in sides)
+        sweeps = [side.text for side, study in zip(sides, studies, strict=True) if isinstance(study, SweepResult)]
+        if sweeps and len(sides) > 2:
+            raise WrongRequest(f"{sweeps[0]} is a sweep: beside more than one other, name a point, {sweeps[0]}@0")
+        if sweeps:
+            return Comparison(sides, studies, classes)
         single = [study for study in studies if isinstance(study, Result)]
-        if len(single) == len(studies):
-            counted, counting = by_one_table(single, [side.text for side in sides], classes)
-            return Comparison(sides, tuple(counted), classes, counting)
-        if len(sides) > 2:
-            named = zip(sides, studies, strict=True)
-            sweep = next(side.text for side, study in named if isinstance(study, SweepResult))
-            raise WrongRequest(f"{sweep} is a sweep: beside more than one other, name a point, {sweep}@0")
-        return Comparison(sides, studies, classes)
+        counted, counting = by_one_table(single, [side.text for side in sides], classes)
+        return Comparison(sides, tuple(counted), classes, counting)
 
     @cached_property
     def found(self) -> StudyComparison | None:
         """Outcome by outcome and dyad by dyad, of exactly two; None of more."""
-        if len(self.sides) != 2:
-            return None
-        return compare(self.sides[0].text, self.sides[1].text, self.classes)
+        two = len(self.sides) == 2
+        return compare(self.sides[0].text, self.sides[1].text, self.classes) if two else None
 
     @property
     def counted(self) -> Counting:
@@ -96,15 +93,11 @@ class Comparison:
         folders = [side.folder.resolve().name for side in self.sides]
         theories = [arm_words(study.scenario.theory.preset) for study in self.studies]
         parts = [(f"@{s.point}" if s.point is not None else "") + (f":{s.arm}" if s.arm else "") for s in self.sides]
-        if len(set(theories)) == len(theories):
-            names = theories
-        elif len(set(folders)) == len(folders):
-            names = folders
-        elif len(set(parts)) > 1:
+        names = [side.text for side in self.sides]
+        if len(set(parts)) > 1:
             names = [folder + part for folder, part in zip(folders, parts, strict=True)]
-        else:
-            names = [side.text for side in self.sides]
-        return tuple(printable(name) for name in names)
+        found = next((of for of in (theories, folders) if len(set(of)) == len(of)), names)
+        return tuple(printable(name) for name in found)
 
     @cached_property
     def differences(self) -> tuple[list[str], ...]:
@@ -146,25 +139,28 @@ class Plots[S: Study]:
         if classes is not None:
             raise WrongRequest("--classes is for two results or more")
         if (fit := gof_path(Path(texts[0]))) is not None:
-            return Plots(_goodness_of_fit(fit))
+            try:
+                return Plots(read_gof(fit))
+            except NotGoodnessOfFit as error:
+                raise DataError(str(error), "Run `gof` again, into this folder or another", fit) from None
         if (scores := scored_path(Path(texts[0]))) is not None:
             return Plots(read_scored_forecasts(scores))
         side = parse_side(texts[0])
         if side.arm is not None:
             raise WrongRequest(f"{texts[0]} names one arm: give the folder, or two sides to compare")
-        manifest = Store(Path(texts[0])).read_manifest() if side.point is None else None
+        if side.point is not None:
+            return Plots(open_side(side))
+        manifest = Store(Path(texts[0])).read_manifest()
         if manifest is not None and manifest.game is not None:
             from balance_sim.game.keep import open_played
 
             return Plots(open_played(texts[0]))
-        return Plots.of(Path(texts[0])) if side.point is None else Plots(open_side(side))
+        return Plots.of(Path(texts[0]))
 
     @property
     def results(self) -> Result | SweepResult:
         """The run or the sweep, or a game's, whose arms are profiles. Raises WrongRequest for any other study."""
-        from balance_sim.game.keep import PlayedGame
-
-        study = self.study.study.result if isinstance(self.study, PlayedGame) else self.study
+        study = self.study.study.result if is_game(self.study) else self.study
         if isinstance(study, Result | SweepResult):
             return study
         raise WrongRequest("--outcome and --pair are of one results folder of `run`, `sweep` or `game`")
@@ -221,12 +217,9 @@ def plot(
     >>> bs.plot(result, "convergence").get_suptitle().split()[:3]
     ['After', '4', 'replications']
     """
-    if isinstance(study, str | Path):
-        plots: Plots[Any] = Plots.of_all([str(study)])
-    elif isinstance(study, list | tuple):
-        plots = Plots.of_all([str(one) for one in study])
-    else:
-        plots = Plots(study)
+    several = [study] if isinstance(study, str | Path) else study
+    folders = isinstance(several, list | tuple)
+    plots: Plots[Any] = Plots.of_all([str(one) for one in several]) if folders else Plots(study)
     if outcome is not None or pair is not None:
         if name is not None:
             raise WrongRequest("a figure is named, or an outcome or a dyad is given: not both")
@@ -255,14 +248,6 @@ def catalogue() -> list[str]:
     return [*lines, "", "Of a dyad, `plot RESULTS --pair JPN-AUS`: when it first signs."]
 
 
-def _goodness_of_fit(path: Path) -> GoodnessOfFit:
-    """What `gof` wrote. Raises DataError where the file is something else."""
-    try:
-        return read_gof(path)
-    except NotGoodnessOfFit as error:
-        raise DataError(str(error), "Run `gof` again, into this folder or another", path) from None
-
-
 def is_results(text: str) -> bool:
     """Whether a text names something that figures can be made of."""
     files = gof_path(Path(text)), scored_path(Path(text))
@@ -273,7 +258,7 @@ def home_of(texts: Sequence[str]) -> Path:
     """The folder that figures and reports of what the texts name go into if none is given."""
     last, side = Path(texts[-1]), parse_side(texts[-1])
     if len(texts) > 1:
-        return side.folder / COMPARISON
+        return side.folder / "comparison"
     if last.is_file():
         return last.parent
     return side.folder if side.point is None else side.folder / f"point-{side.point}"

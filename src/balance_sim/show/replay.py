@@ -13,15 +13,13 @@ from balance_sim.analysis.explain.timeline import tell
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.show import wording as say
 from balance_sim.show.diary import entry_sentence
-from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import states_table
-from balance_sim.show.figures.world import map_table, named_spots, reach_of
+from balance_sim.show.figures.world import map_table, named_spots, reach_of, shades_of
 from balance_sim.show.worldmap import arc_path, in_page, layout_of, shapes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from balance_sim.analysis.explain.timeline import Entry, Timeline
     from balance_sim.results.result import Result
     from balance_sim.show.worldmap import Layout
 
@@ -38,7 +36,6 @@ class Replay:
     run: int
     of: int
     days: int
-    focal: int
     dates: list[str]
     entries: list[dict[str, Any]]
 
@@ -61,10 +58,10 @@ def replay_of(result: Result) -> Replay | None:
         told = tell(replace(result, runs=min(result.runs, AMONG)), run)
     except (WrongRequest, StoreDamaged):
         return None
-    layout, names = layout_of(result.scenario), say.state_names(result.scenario)
+    layout, names, kinds = layout_of(result.scenario), say.state_names(result.scenario), result.scenario.kinds
     entries = []
     for entry in told.entries:
-        if _is_shown(entry, result):
+        if entry.actors or (entry.what == "signed" and kinds[entry.kind].security):
             placed = entry.a in layout.spots and entry.b in layout.spots
             entries.append({
                 "date": entry.date.isoformat(),
@@ -73,24 +70,18 @@ def replay_of(result: Result) -> Replay | None:
                 "path": arc_path(layout, entry.a, entry.b) if placed else "",
                 "way": WAYS.get(entry.mark, "") if entry.a else "",
             })  # fmt: skip
-    return Replay(run, of, (told.end - told.start).days, (told.focal - told.start).days, _dates(told), entries)
-
-
-def _is_shown(entry: Entry, result: Result) -> bool:
-    """Events, and signatures of security agreements."""
-    return bool(entry.actors) or (entry.what == "signed" and result.scenario.kinds[entry.kind].security)
-
-
-def _dates(told: Timeline) -> list[str]:
-    """First and last day, for the ends of the slider."""
-    return [told.start.isoformat(), told.end.isoformat()]
+    dates = [told.start.isoformat(), told.end.isoformat()]  # for the ends of the slider
+    return Replay(run, of, (told.end - told.start).days, dates, entries)
 
 
 def map_content(result: Result) -> dict[str, Any]:
     """What the template of the map is filled with: shapes, states and arcs with what they say, names, replay."""
+    from matplotlib.colors import to_hex
+
     states, table, layout = states_table(result), map_table(result), layout_of(result.scenario)
-    found, reach, codes = shapes(result.scenario), reach_of(states), list(result.scenario.codes)
-    rows = states.set_index("code").loc[codes].reset_index().to_dict("records")
+    found, reach, arcs = shapes(result.scenario), reach_of(states), table[table["arc"]]
+    fills = ["" if shade is None else to_hex(shade) for shade in shades_of(states).values()]
+    rows = states.to_dict("records")
     replay = replay_of(result)
     data = None if replay is None else {"days": replay.days, "start": replay.dates[0], "entries": replay.entries}
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
@@ -101,29 +92,20 @@ def map_content(result: Result) -> dict[str, Any]:
         "invented": layout.kind != "world",
         "states": [
             {
-                "path": path, "dot": dot, "fill": _fill(row, reach), "words": _words(str(row["name"]), row),
+                "path": path, "dot": dot, "fill": fill, "words": _words(str(row["name"]), row),
                 "participant": bool(row["participant"]),
             }
-            for path, dot, row in zip(found["paths"], found["dots"], rows, strict=True)
+            for path, dot, fill, row in zip(found["paths"], found["dots"], fills, rows, strict=True)
             if path or dot
         ],
-        "arcs": _arcs(table[table["arc"]], layout),
+        "arcs": _arcs(arcs, layout),
         "names": [
-            (name, *in_page(layout, x, y), bold)
-            for name, x, y, bold in named_spots(table[table["arc"]], states, layout, LETTER, ROW)
+            (name, *in_page(layout, x, y), bold) for name, x, y, bold in named_spots(arcs, states, layout, LETTER, ROW)
         ],
         "reach": say.number(reach, say.digits(reach)),
         "replay": replay,
         "data": text,
     }  # fmt: skip
-
-
-def _fill(row: dict[Any, Any], reach: float) -> str:
-    """The colour of a state; empty where its CI holds zero."""
-    from matplotlib.colors import to_hex
-
-    shade = style.effect_colours()
-    return to_hex(shade(0.5 + float(np.clip(row["effect"] / reach, -1, 1)) / 2)) if row["clear"] else ""
 
 
 def _words(name: str, row: dict[Any, Any]) -> str:

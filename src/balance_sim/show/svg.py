@@ -18,12 +18,7 @@ FONT = re.compile(r"(?P<weight>bold |\d{3} )?(?P<size>[\d.]+)px (?P<family>.+)")
 OURS = "DejaVu Sans"  # every figure is set in it
 FAMILY = "DejaVu Sans, Verdana, Geneva, sans-serif"
 NO_TURN = re.compile(r"rotate\(-?0(?:\.0+)? [^)]*\)")
-DEFAULTS = {
-    ("text-anchor", "start"),
-    ("stroke-linejoin", "round"),
-    ("stroke-linecap", "butt"),
-    ("opacity", "1"),
-}
+DEFAULTS = {"text-anchor": "start", "stroke-linejoin": "round", "stroke-linecap": "butt", "opacity": "1"}
 DROPPED = {"metadata", "style", "title"}
 AXIS = "matplotlib.axis"
 RANK = {"defs": 0, "path": 1, "g": 2, "use": 3, "text": 4}
@@ -39,12 +34,9 @@ def inlined(svg: bytes, prefix: str, label: str) -> str:
 
     Only `id`, references `#name` and `url(#name)` are renamed: a colour such as #ffffff is none of these."""
     root = ET.fromstring(svg)
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag.removeprefix(SVG) in DROPPED:
-                parent.remove(child)
     for element in root.iter():
         element.tag = element.tag.removeprefix(SVG)
+        element[:] = [child for child in element if child.tag.removeprefix(SVG) not in DROPPED]
     names = {old: f"{prefix}-{k}" for k, old in enumerate(_used_ids(root))}
     _in_order(root)
     for element in root.iter():
@@ -83,7 +75,7 @@ def _slim(element: ET.Element, names: dict[str, str]) -> None:
     if OURS in attributes.get("font-family", ""):
         del attributes["font-family"]
     for key, value in attributes.items():
-        if (key, value) in DEFAULTS or NO_TURN.fullmatch(value):
+        if DEFAULTS.get(key) == value or NO_TURN.fullmatch(value):
             continue
         if key == "id":
             if value in names:
@@ -103,8 +95,7 @@ def _slim(element: ET.Element, names: dict[str, str]) -> None:
 def _presentation(key: str, value: str) -> dict[str, str]:
     """A style property as attributes; the shorthand `font` has none and is taken apart."""
     if key == "font":
-        found = FONT.fullmatch(value)
-        if found is None:
+        if (found := FONT.fullmatch(value)) is None:
             return {}
         weight = {"font-weight": found["weight"].strip()} if found["weight"] else {}
         family = {} if OURS in found["family"] else {"font-family": found["family"].replace("'", "")}
@@ -118,8 +109,7 @@ def path_data(value: str, places: int = 1) -> str:
     tokens = re.findall(r"[A-Za-z]|-?\d*\.?\d+(?:e-?\d+)?", value)
     if any(token.isalpha() and token not in "MLQCZz" for token in tokens):
         return _shorter(value)
-    scale = 10**places
-    out: list[str] = []
+    scale, out = 10**places, list[str]()
     at, start, last, k = (0, 0), (0, 0), "", 0
     while k < len(tokens):
         command = tokens[k]
@@ -199,14 +189,12 @@ def _leaves(element: ET.Element) -> Iterable[ET.Element]:
 
 def _gather(root: ET.Element) -> None:
     """All definitions in one place, at the start."""
-    found: list[ET.Element] = []
+    home = ET.Element("defs")
     for parent in list(root.iter()):
         for child in [one for one in parent if one.tag == "defs"]:
             parent.remove(child)
-            found += list(child)
-    if found:
-        home = ET.Element("defs")
-        home.extend(found)
+            home.extend(child)
+    if len(home):
         root.insert(0, home)
 
 
@@ -236,8 +224,7 @@ def _grouped(element: ET.Element) -> None:
 
 def _alike(children: list[ET.Element]) -> tuple[int, dict[str, str]]:
     """How many of the first children to put together, and what they share: at least half of what each says."""
-    common = _looks(children[0])
-    count = 1
+    common, count = _looks(children[0]), 1
     for child in children[1:]:
         looks = _looks(child)
         both = {name: value for name, value in common.items() if looks.get(name) == value}
@@ -264,9 +251,8 @@ def _joined(children: list[ET.Element]) -> list[ET.Element]:
     """Paths that follow each other and are stroked alike, opaque and not filled, as one path."""
     kept: list[ET.Element] = []
     for child in children:
-        last = kept[-1] if kept else None
-        if last is not None and _stroke(child) is not None and _stroke(child) == _stroke(last):
-            last.set("d", last.get("d", "") + child.get("d", ""))
+        if kept and (looks := _stroke(child)) is not None and looks == _stroke(kept[-1]):
+            kept[-1].set("d", kept[-1].get("d", "") + child.get("d", ""))
         else:
             kept.append(child)
     return kept

@@ -38,6 +38,11 @@ def wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
+def said(text: str, width: int = WIDTH) -> list[str]:
+    """Lines of a paragraph, none of them indented; none where there is nothing to say."""
+    return wrapped(text, "", width) if text else []
+
+
 def table(rows: Sequence[Sequence[str]], align: str = "<", indent: str = "", width: int = WIDTH) -> list[str]:
     """Rows of cells, heads among them, in columns with two spaces between them; one where they would be too wide.
 

@@ -21,6 +21,7 @@ DIRECTIONS = {
     "other": "other",
     "all": "all",
 }
+NO_DYAD = "No dyad shows a detectable effect."
 CAVEAT = "The CI reflects Monte Carlo error only."
 SOURCES = {True: "their fit", "posterior": "their posterior", "prior": "their prior"}
 """What a study draws parameters from, in words."""
@@ -43,10 +44,8 @@ def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a stu
 
 
 def verdict(mean: float, lo: float, hi: float, n: int) -> Verdict:
-    """What an effect with its 95 % CI allows to say.
-
-    A CI that touches zero detects nothing; one of no length at zero is an effect of exactly none. NaN bounds: fewer
-    than two replications."""
+    """What an effect with its 95 % CI allows to say: nothing is detected where it touches zero, and the effect is
+    exactly none where it has no length there. NaN bounds: fewer than two replications."""
     if n < 1 or math.isnan(mean):
         return "nothing run"
     if n < 2 or math.isnan(lo) or math.isnan(hi):
@@ -59,9 +58,8 @@ def verdict(mean: float, lo: float, hi: float, n: int) -> Verdict:
 
 
 def decimals(error: float, *bounds: float) -> int:
-    """Decimals that show one or two significant digits of an error: 0.03 -> 2, 0.004 -> 3; 1 to 4.
-
-    bounds: of an interval. More decimals, up to 6, where a bound that is not zero would print as zero."""
+    """Decimals that show one or two significant digits of an error: 0.03 -> 2, 0.004 -> 3; 1 to 4, or up to 6 where a
+    bound of the interval that is not zero would print as zero."""
     known = math.isfinite(error) and error > 0
     places = min(max(math.ceil(-math.log10(error) - 1e-9), 1), 4) if known else 2
     while places < 6 and any(math.isfinite(b) and b != 0 and float(f"{b:.{places}f}") == 0 for b in bounds):
@@ -76,9 +74,9 @@ def digits(*values: float) -> int:
     return min(1 - math.floor(math.log10(most)), 6) if 0 < most < 0.01 else 2
 
 
-def number(value: float, places: int = 2) -> str:
-    """A number with fixed decimals; never "-0.00". NaN is a dash."""
-    if not math.isfinite(value):
+def number(value: float | None, places: int = 2) -> str:
+    """A number with fixed decimals; never "-0.00". A dash where it is not known."""
+    if value is None or not math.isfinite(value):
         return "-"
     text = f"{value:.{places}f}"
     return text.lstrip("-") if float(text) == 0 else text
@@ -87,14 +85,13 @@ def number(value: float, places: int = 2) -> str:
 def signed(value: float, places: int = 2) -> str:
     """A difference with its sign: +0.16, -0.07, 0.00."""
     text = number(value, places)
-    return f"+{text}" if math.isfinite(value) and float(text) > 0 else text
+    return f"+{text}" if text != "-" and float(text) > 0 else text
 
 
-def interval(lo: float, hi: float, places: int = 2) -> str:
-    """`0.10 to 0.22`; a dash where there is none."""
-    if not (math.isfinite(lo) and math.isfinite(hi)):
-        return "-"
-    return f"{number(lo, places)} to {number(hi, places)}"
+def interval(lo: float | None, hi: float | None, places: int = 2) -> str:
+    """`0.10 to 0.22`; a dash where either is not known."""
+    ends = number(lo, places), number(hi, places)
+    return "-" if "-" in ends else " to ".join(ends)
 
 
 def ci(lo: float, hi: float, places: int = 2) -> str:
@@ -145,18 +142,17 @@ def within(days: int) -> str:
     return "within a year" if days == 365 else f"within {plural(days, 'day')}"
 
 
-def percent(share: float) -> str:
-    """A share as per cent: one decimal below 10 %, none above; what is not 0 % or 100 % never prints so."""
-    if not math.isfinite(share):
+def percent(share: float | None) -> str:
+    """A share as per cent: one decimal below 10 %, none above; what is not 0 % or 100 % never prints so. A dash where
+    it is not known."""
+    if share is None or not math.isfinite(share):
         return "-"
     value = 100 * share
     if 0 < value < 0.05:
         return "under 0.1 %"
-    if 99.5 <= value < 100:
-        return f"{value:.1f} %" if value < 99.95 else "over 99.9 %"
-    if value in (0, 100):
-        return f"{value:.0f} %"
-    return f"{value:.1f} %" if value < 9.95 else f"{value:.0f} %"
+    if 99.95 <= value < 100:
+        return "over 99.9 %"
+    return f"{value:.{int(value != 0 and (value < 9.95 or 99.5 <= value < 100))}f} %"
 
 
 def points(share: float, places: int = 1) -> str:
@@ -179,17 +175,12 @@ def arm_words(arm: str) -> str:
     return arm.replace("_", " ")
 
 
-_COUNTS = {
-    "counter": COUNTER,
-    "with_participant": "security agreements with a participant",
-    "other": "other security agreements",
-    "all": "security agreements of any direction",
-}
-_DECLARED = {
-    "counter": "counter-balancing declarations",
-    "with_participant": "declarations with a participant",
-    "other": "other declarations",
-    "all": "declarations of any direction",
+_COUNTED = {"accords": "security agreements", "declarations": "declarations"}
+_WAYS = {
+    "counter": "counter-balancing {}",
+    "with_participant": "{} with a participant",
+    "other": "other {}",
+    "all": "{} of any direction",
 }
 
 
@@ -198,12 +189,15 @@ def outcome_words(outcome: str) -> str:
     from balance_sim.replications.outcomes import known_outcome
 
     found = known_outcome(outcome)
-    if found is not None and found.measure == "own":
-        return outcome.removeprefix("own_").replace("_", " ")
-    what = {"accords": _COUNTS, "declarations": _DECLARED}.get(found.measure if found else "", {})
-    if found is None or found.window is None or not (found.kind or found.of in what):
-        return outcome.replace("_", " ")
-    return f"{what.get(found.of, f'agreements of type {found.of.replace("_", " ")}')} {within(found.window)}"
+    if found is None:
+        return arm_words(outcome)
+    if found.measure == "own":
+        return arm_words(outcome.removeprefix("own_"))
+    counted = _COUNTED.get(found.measure) if found.of in _WAYS else None
+    if found.window is None or not (found.kind or counted):
+        return arm_words(outcome)
+    words = _WAYS[found.of].format(counted) if counted else f"agreements of type {arm_words(found.of)}"
+    return f"{words} {within(found.window)}"
 
 
 TERM_WORDS = {
@@ -232,7 +226,7 @@ TERM_WORDS = {
 
 def term_words(term: str) -> str:
     """A term of willingness as it is read, seen from the state that decides; its name where it is the user's own."""
-    return TERM_WORDS.get(term, term.removeprefix("own_").replace("_", " "))
+    return TERM_WORDS.get(term, arm_words(term.removeprefix("own_")))
 
 
 def factor_words(path: str) -> str:
@@ -241,8 +235,8 @@ def factor_words(path: str) -> str:
         return "theory"
     head, _, rest = path.partition(".")
     if head == "theory" and rest.startswith("weights."):
-        return f"weight of {rest.removeprefix('weights.').removeprefix('own_').replace('_', ' ')}"
-    return (rest or head).replace(".", " ").replace("_", " ")
+        return f"weight of {arm_words(rest.removeprefix('weights.').removeprefix('own_'))}"
+    return arm_words((rest or head).replace(".", " "))
 
 
 def state_names(scenario: Scenario) -> dict[str, str]:
@@ -255,10 +249,7 @@ def dyad_name(names: Mapping[str, str], a: str, b: str) -> str:
     return f"{names.get(a, a)}\u2013{names.get(b, b)}"
 
 
-_THE_FIRST, _THE_LAST = (
-    {"United"},
-    {"Netherlands", "Philippines", "Republic", "Union", "Islands", "Kingdom", "Emirates"},
-)
+_TAKES_THE = {"Netherlands", "Philippines", "Republic", "Union", "Islands", "Kingdom", "Emirates"}  # as last words
 
 
 def state_in_text(names: Mapping[str, str], code: str) -> str:
@@ -271,13 +262,12 @@ def state_in_text(names: Mapping[str, str], code: str) -> str:
     """
     name = names.get(code, code)
     words = name.split()
-    takes = words and (words[0] in _THE_FIRST or words[-1] in _THE_LAST)
-    return f"the {name}" if takes else name
+    return f"the {name}" if words and (words[0] == "United" or words[-1] in _TAKES_THE) else name
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
 
 
 def with_article(words: str) -> str:
@@ -297,12 +287,9 @@ def arm_titles(scenario: Scenario) -> dict[str, str]:
 
 def treatment(result: Result, arm: str) -> str:
     """What an arm's effect is the effect of: the focal event where the arm is the scenario as it is, else its title."""
-    scenario = result.scenario
-    changed = scenario.arms[arm]
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    if not (changed.drop or changed.add or changed.set) and focal.label:
-        return printable(focal.label)
-    return arm_title(scenario, arm)
+    scenario, changed = result.scenario, result.scenario.arms[arm]
+    label = next(event.label for event in scenario.events if event.id == scenario.focal)
+    return printable(label) if label and not (changed.drop or changed.add or changed.set) else arm_title(scenario, arm)
 
 
 def group_words(name: str) -> str:
@@ -341,11 +328,6 @@ def arm_with_role(table: pd.DataFrame, wanted: str) -> str | None:
     """The arm of a figure's table that plays a part, or None."""
     arms = table.loc[table["role"] == wanted, "arm"]
     return str(arms.iloc[0]) if len(arms) else None
-
-
-def title_of(table: pd.DataFrame, arm: str) -> str:
-    """The title of an arm in such a table."""
-    return first(table[table["arm"] == arm], "title")
 
 
 def first(table: pd.DataFrame, column: str) -> str:

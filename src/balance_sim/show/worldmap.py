@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
 
 Line = npt.NDArray[np.float64]
-CUTS = atlas.BERING_STRAIT, -30.0  # meridians at which a map is cut: where the cut meets least land
+CUTS = -169.0, -30.0  # meridians at which a map is cut, Bering Strait and the Atlantic: it meets least land there
 MARGIN = 0.2  # round the states, of the map, which is 5.4 wide
 NORTH = 1.2  # of the map: about 75 degrees, so that great circles stay on it
 WIDTH = 960.0  # of a map in a page, in its units
@@ -44,12 +44,10 @@ class Layout:
         margin = MARGIN if self.kind == "world" else 0.16 * max(float(np.ptp(x)), float(np.ptp(y)), 0.5)
         left, right, bottom, top = x.min() - margin, x.max() + margin, y.min() - margin, y.max() + margin
         top = max(top, NORTH) if self.kind == "world" else top
-        short = 0.45 * (right - left) - (top - bottom)
-        if short > 0:
-            bottom, top = bottom - short / 2, top + short / 2
-        narrow = (top - bottom) - (right - left)
-        if narrow > 0:
-            left, right = left - narrow / 2, right + narrow / 2
+        short = max(0.45 * (right - left) - (top - bottom), 0.0)
+        bottom, top = bottom - short / 2, top + short / 2
+        narrow = max((top - bottom) - (right - left), 0.0)
+        left, right = left - narrow / 2, right + narrow / 2
         return float(left), float(right), float(bottom), float(top)
 
     def arc(self, a: str, b: str) -> list[tuple[Line, Line]]:
@@ -103,17 +101,16 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
     the place where its arcs end; and how many units of the page one of the layout is."""
     layout = layout_of(scenario)
     left, right, bottom, top = layout.box
-    unit = WIDTH / (right - left)
     world = layout.kind == "world"
     by_code = atlas.by_iso3() if world else {}
-    of_state = [by_code.get(state.id) for state in scenario.states]
-    spots = [layout.spots.get(state.id) for state in scenario.states]
+    of_state = [by_code.get(code) for code in scenario.codes]
+    spots = [layout.spots.get(code) for code in scenario.codes]
     places = [None if spot is None else in_page(layout, *spot) for spot in spots]
     inside = {atlas.ANTARCTICA, *(shape.numeric for shape in of_state if shape)}
     others = [country for country in atlas.countries() if country.numeric not in inside] if world else []
     paths = [path_of(shape, layout) if shape else None for shape in of_state]
     return {
-        "box": f"0 0 {WIDTH:.0f} {(top - bottom) * unit:.0f}",
+        "box": f"0 0 {WIDTH:.0f} {(top - bottom) * (WIDTH / (right - left)):.0f}",
         "land": "".join(path_of(country, layout) for country in others),
         "paths": paths,
         "dots": [None if path else place for path, place in zip(paths, places, strict=True)],
@@ -141,12 +138,19 @@ def arc_path(layout: Layout, a: str, b: str) -> str:
 
 def path_of(country: atlas.Country, layout: Layout) -> str:
     """A country as an SVG path, cut at the map's edge; empty where none of it is in the picture."""
-    left, right, bottom, top = layout.box
-    out = []
-    for x, y in atlas.rings_on_map(country, layout.middle):
-        if x.max() < left or x.min() > right or y.max() < bottom or y.min() > top:
-            continue
-        unit = WIDTH / (right - left)
+    left, right, _, top = layout.box
+    unit, out = WIDTH / (right - left), []
+    for x, y in rings_inside(country, layout):
         corners = " L ".join(f"{a:.2f} {b:.2f}" for a, b in zip((x - left) * unit, (top - y) * unit, strict=True))
         out.append(path_data(f"M {corners} z"))
     return "".join(out)
+
+
+def rings_inside(country: atlas.Country, layout: Layout) -> list[tuple[Line, Line]]:
+    """A country's rings that are in the picture, in part at least."""
+    left, right, bottom, top = layout.box
+    return [
+        (x, y)
+        for x, y in atlas.rings_on_map(country, layout.middle)
+        if x.max() >= left and x.min() <= right and y.max() >= bottom and y.min() <= top
+    ]

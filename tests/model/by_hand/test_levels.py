@@ -13,7 +13,7 @@ from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze, 
 from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import Drawn, Openness
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.news import attention_of_readings, attention_to, reading_of, readings
+from balance_sim.model.news import attention_to, audiences_of
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import mean_openness, openness_at, openness_on, opportunity_rate, share_signed
 from balance_sim.model.willingness import TERMS, parts, willingness
@@ -209,17 +209,17 @@ def test_a_term_of_weight_zero_is_left_out(scenario: Scenario) -> None:
 def test_audiences_that_heed_alike_read_alike(scenario: Scenario) -> None:
     """South as North but for its name: one reading. An audience that says nothing of a kind heeds it by its default,
     and without one at 1."""
-    assert readings(scenario) == (("north",), ("south",))
+    assert audiences_of(scenario).names == (("north",), ("south",))
     south = scenario.audiences["south"].model_copy(update={"attention": scenario.audiences["north"].attention})
     alike = scenario.model_copy(update={"audiences": {**scenario.audiences, "south": south}})
-    assert readings(alike) == (("north", "south"),) and reading_of(alike).tolist() == [0] * 5
+    assert audiences_of(alike).names == (("north", "south"),) and audiences_of(alike).of.tolist() == [0] * 5
     assert [attention_to(scenario, "south", kind) for kind in ("treaty", "visit")] == [0.4, 0.5]
     silent = scenario.audiences["south"].model_copy(update={"attention": {"treaty": 0.3}})
     quiet = scenario.model_copy(update={"audiences": {**scenario.audiences, "south": silent}})
     assert [attention_to(quiet, "south", kind) for kind in ("treaty", "visit")] == [0.3, 1.0]
-    by_state = dict(zip(scenario.codes, reading_of(scenario).tolist(), strict=True))
+    by_state = dict(zip(scenario.codes, audiences_of(scenario).of.tolist(), strict=True))
     assert by_state == {"XAR": 1, "XBE": 1, "XCO": 0, "XDO": 0, "XEL": 0}
-    assert attention_of_readings(scenario, "treaty").tolist() == [0.7, 0.4]
+    assert audiences_of(scenario).attention["treaty"].tolist() == [0.7, 0.4]
 
 
 def test_provocations_as_numbers(scenario: Scenario) -> None:

@@ -99,7 +99,7 @@ def ends(worlds: Worlds, when: dict[str, float], day: float) -> BlockState:
     of = initial.pair[at], initial.kind[at], np.array(at), initial.keys[at], initial.opened[at]
     one = AgreementRows.begun(IN_FORCE, run, *of)
     one.stage[:], one.ended, one.in_force = 2, np.array(list(when.values())), initial.in_force[at]
-    state.accords.append(one)
+    state.accords.add_rows(one)
     state.day = day
     turn_of_step(world, state)
     return state

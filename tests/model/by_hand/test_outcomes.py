@@ -53,7 +53,7 @@ def agreements(worlds: Worlds, *rows: dict) -> AgreementRows:  # type: ignore[ty
             empty = getattr(AgreementRows.none(), column.name)
             fill = NEVER if empty.dtype == float else 0
             one[column.name] = np.array([given.get(column.name, fill)], dtype=empty.dtype)
-        out.append(AgreementRows(**one))
+        out.add_rows(AgreementRows(**one))
     return out
 
 

@@ -12,8 +12,7 @@ from test_two_programs import HERE
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Opportunities
 from balance_sim.model.engine import consents, filtered, open_to_consent, unbarred
-from balance_sim.model.pipeline import chance_under_way, rates_at_start
-from balance_sim.model.thinning import draw_opportunities, thinning
+from balance_sim.model.thinning import chance_under_way, draw_opportunities, rates_at_start, thinning
 from balance_sim.scenario import load_scenario
 
 RUNS = np.arange(3, dtype=np.uint64)

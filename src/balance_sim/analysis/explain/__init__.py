@@ -47,8 +47,7 @@ def explain(
     arm : the headline arm if not given
     runs : replications attributed, up to 400 if not given; or that a dyad is averaged over, 64
     workers : processes, of the attribution
-    model : `module:Class` of agents that decided in a study read from its folder: their code runs. They have a part
-        `agent` beside the terms
+    model : `module:Class` of agents that decided in a study read from its folder: their code runs
 
     Returns
     -------
@@ -57,8 +56,7 @@ def explain(
 
     Raises
     ------
-    WrongRequest : for an arm, dyad or replication that the study does not have, for agents that are not named by
-        `model`, or decide by no willingness
+    WrongRequest : for an arm, dyad or replication that the study does not have, or agents that cannot be explained
     StoreDamaged : where replications come out otherwise than in the folder
 
     Examples
@@ -86,10 +84,7 @@ def explain(
 
 
 def explained(folder: Path) -> dict[str, Any]:
-    """The document of a results folder; empty where nothing was explained, or the file cannot be read.
-
-    Keys: `runs`, `seed`, `digest` of the study it speaks of, `attribution`, `pairs` by `A-B`, `timelines` by
-    run number."""
+    """The document of a results folder (docs/explain.md); empty where nothing was explained, or it cannot be read."""
     try:
         found = json.loads(bytes_if_any(folder / FILE, LARGEST) or b"")
     except FileTooLarge as error:
@@ -101,31 +96,24 @@ def explained(folder: Path) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {}
 
 
-def keep(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
-    """Lay new parts over the folder's document and write it. What speaks of other runs is dropped.
+def keep(result: Result, parts: dict[str, Any]) -> None:
+    """Lay new parts over the folder's document, if there is a folder, and write it.
 
-    `pairs` and `timelines` are added to those there; anything else replaces. A study without a folder keeps
-    nothing. Returns the whole document."""
-    study = {"runs": result.runs, "seed": result.seed, "digest": result.digest}
+    What speaks of other runs is dropped; `pairs` and `timelines` are added to those there; anything else replaces."""
     if result.folder is None:
-        return study | parts
+        return
+    study = {"runs": result.runs, "seed": result.seed, "digest": result.digest}
     with Store(result.folder).lock() as store:
         before = {} if is_changed(result.folder / FILE) else explained(result.folder)
         if any(before.get(key) != value for key, value in study.items()):
             before = {}
-        merged = {
-            key: {**before.get(key, {}), **value} if key in ("pairs", "timelines") else value
-            for key, value in parts.items()
-        }
-        document = before | study | merged
-        store.write_text(FILE, json.dumps(document, indent=1, allow_nan=False) + "\n")
+        added = {key: before.get(key, {}) | value for key, value in parts.items() if key in ("pairs", "timelines")}
+        store.write_text(FILE, json.dumps(before | study | parts | added, indent=1, allow_nan=False) + "\n")
         note_drawn(store.folder, [store.folder / FILE])
-    return document
 
 
 def explainable(result: Result, model: str | None = None) -> None:
-    """Raises WrongRequest where agents of another class decided, and their code is not allowed to run by its name, or
-    decides by no willingness that could be taken apart."""
+    """Raises WrongRequest where agents decided whose code may not run, or decides by no willingness."""
     if result.model is None:
         return
     if result.folder is not None and model != result.model:
@@ -135,6 +123,14 @@ def explainable(result: Result, model: str | None = None) -> None:
     from balance_sim.analysis.explain.deciders import decides_by_willingness
 
     decides_by_willingness(result.model)
+
+
+def other_replications(result: Result, what: str) -> StoreDamaged:
+    """The error for a run that is not what the folder holds."""
+    return StoreDamaged(
+        f"{what}. They were made by version {result.version} or on another type of CPU; run the scenario again into a "
+        "new folder."
+    )
 
 
 def compared_arm(result: Result, arm: str | None) -> str:

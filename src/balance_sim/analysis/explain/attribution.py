@@ -1,10 +1,9 @@
 """How much of an effect goes through each group of terms: Shapley values of the direct effect in each replication.
 
-At each opportunity of an idle clock both states' willingness is taken apart in the control arm and, beside it, in the
-arm that is explained. For a coalition the terms of its groups are the arm's and those of the other groups the
-control arm's, whole terms with their weights; what is in no group is the arm's. The mixed willingness gives the
-probability that talks open, and times the probability that they are signed in time the outcome (`replications.direct`,
-`replications.filtered`). So every coalition has its outcome in each replication, and none is simulated.
+At each opportunity of an idle clock both states' willingness is taken apart in the control arm and in the arm that is
+explained. For a coalition the terms of its groups are the arm's, those of the other groups the control arm's; what is
+in no group is the arm's. The mixed willingness gives the probability that talks open, and times the probability that
+they are signed in time the outcome (`replications.direct`). So no coalition has to be simulated.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.explain import compared_arm
+from balance_sim.analysis.explain import compared_arm, other_replications
 from balance_sim.analysis.explain.deciders import AGENT, along_agents
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, Keys, Opportunities
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, consent, total
-from balance_sim.pool.errors import LacksOutcome, StoreDamaged, WrongRequest
+from balance_sim.pool.errors import LacksOutcome, WrongRequest
 from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
@@ -42,7 +41,7 @@ from balance_sim.replications.jobs import Progress
 from balance_sim.replications.outcomes import COUNTS, FILTERED, outcome_named
 from balance_sim.replications.scene import focal_roles
 from balance_sim.replications.tables import DECIMALS
-from balance_sim.results.estimates import rounded
+from balance_sim.results.estimates import as_json
 from balance_sim.results.result import Result
 from balance_sim.scenario.defaults import is_term
 from balance_sim.stats.intervals import mean_interval
@@ -72,9 +71,9 @@ def parse_groups(text: str) -> Groups:
     groups: dict[str, tuple[str, ...]] = {}
     seen: dict[str, str] = {}
     for part in text.split(","):
-        name, equals, names = (piece.strip() for piece in part.partition("="))
+        name, _, names = (piece.strip() for piece in part.partition("="))
         members = tuple(term.strip() for term in names.split("+") if term.strip())
-        if not (name and equals and members):
+        if not (name and members):
             raise WrongRequest(f"--groups: `{part.strip()}` is not NAME=TERM+TERM")
         if name in (*groups, OUTSIDE, FEEDBACK, EFFECT):
             raise WrongRequest(f"--groups: the name `{name}` is taken")
@@ -92,10 +91,8 @@ def parse_groups(text: str) -> Groups:
 def groups_for(worlds: Worlds, model: str | None = None) -> Groups:
     """`GROUPS`, and what the user's own code adds: `own`, terms that read what changes in a replication; `agent`, what
     agents of another class want beside the terms."""
-    own = {name: one for world in worlds.arms.values() for name, one in world.own.items()}
-    changing = tuple(sorted(name for name, one in own.items() if one.is_changing))
-    own_code = ({"own": changing} if changing else {}) | ({AGENT: (AGENT,)} if model is not None else {})
-    return {**GROUPS, **own_code}
+    own = {name for world in worlds.arms.values() for name, one in world.own.items() if one.is_changing}
+    return {**GROUPS, **({"own": tuple(sorted(own))} if own else {}), **({} if model is None else {AGENT: (AGENT,)})}
 
 
 def refuse_unknown(terms: Iterable[str], where: str = "") -> None:
@@ -196,15 +193,11 @@ def effects_of_coalitions(
     numbers: Keys,
     *,
     draws: bool | str,
-    model: str | None = None,
+    model: str | None,
 ) -> Floats:
     """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs.
 
-    model: `module:Class` of agents that decide, one run after the other."""
-    if model is not None and len(numbers) > 1:
-        alone = (numbers[at : at + 1] for at in range(len(numbers)))
-        of = partial(effects_of_coalitions, worlds, arm, seed, groups, outcome, draws=draws, model=model)
-        return np.concatenate([of(one) for one in alone])
+    model: `module:Class` of agents that decide, in one run."""
     worlds = own_worlds(worlds, seed, numbers, draws)
     control, cast = worlds.reference, focal_roles(worlds)
     windows = focal_windows(worlds)
@@ -236,8 +229,17 @@ class Attribution:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """As `attribution_table`."""
-        return attribution_table(self)
+        """Tidy: group, terms, value, mcse, lo, hi (Student's 95 % CI), alone, last.
+
+        After the groups: `outside`, terms in no group; `feedback`, the filtered effect of the study less the direct
+        effect; and their sum, `effect`. alone: what a group adds when no other is the arm's; last: when all are."""
+        ends = zip(*(values.mean(axis=0) for values in alone_and_last(self.worth)), strict=True)
+        columns = [*self.by_run.T, self.worth[:, 0], self.feedback, self.effect]
+        rows = []
+        for name, values in zip([*self.groups, OUTSIDE, FEEDBACK, EFFECT], columns, strict=True):
+            alone, last = next(ends, (np.nan, np.nan))
+            rows.append((name, " ".join(self.groups.get(name, ())), *mean_interval(values), alone, last))
+        return pd.DataFrame(rows, columns=["group", "terms", "value", "mcse", "lo", "hi", "alone", "last"])
 
     @cached_property
     def by_run(self) -> Floats:
@@ -256,13 +258,8 @@ class Attribution:
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-
-        def numbers(row: Mapping[Any, Any], value: str) -> dict[str, Any]:
-            ends = rounded({key: row[key] for key in ("lo", "hi")}).values()
-            return rounded({value: row["value"], "mcse": row["mcse"]}) | {"ci95": list(ends)}
-
-        *rows, feedback, effect = attribution_table(self).to_dict("records")
-        whole = numbers(effect, "mean")
+        *rows, feedback, effect = self.table.to_dict("records")
+        left_out, whole = (as_json(row | {"mean": row["value"]}, "mean", "mcse", "ci95") for row in (feedback, effect))
         return {
             "arm": self.arm,
             "reference": self.reference,
@@ -275,30 +272,13 @@ class Attribution:
             "method": "Shapley values of the direct effect; a group is out where its terms are the control arm's",
             "groups": [
                 {"group": row["group"], "terms": row["terms"].split()}
-                | numbers(row, "value")
-                | rounded({key: row[key] for key in ("alone", "last")})
+                | as_json(row, "value", "mcse", "ci95", "alone", "last")
                 for row in rows
             ],
-            FEEDBACK: numbers(feedback, "mean"),
+            FEEDBACK: left_out,
             EFFECT: whole,
             "excess": whole,
         }
-
-
-def attribution_table(found: Attribution) -> pd.DataFrame:
-    """Tidy: group, terms, value, mcse, lo, hi (Student's 95 % CI), alone, last.
-
-    After the groups: `outside`, terms in no group; `feedback`, the filtered effect of the study less the direct effect;
-    and their sum, `effect`. alone: what a group adds when no other is the arm's; last: what it adds when all are."""
-    alone, last = (values.mean(axis=0) for values in alone_and_last(found.worth))
-    columns = [*found.by_run.T, found.worth[:, 0], found.feedback, found.effect]
-    rows = []
-    for place, (name, values) in enumerate(zip([*found.groups, OUTSIDE, FEEDBACK, EFFECT], columns, strict=True)):
-        row = dict(zip(("value", "mcse", "lo", "hi"), mean_interval(values), strict=True))
-        ends = (alone[place], last[place]) if name in found.groups else (np.nan, np.nan)
-        terms = " ".join(found.groups.get(name, ()))
-        rows.append({"group": name, "terms": terms} | row | {"alone": ends[0], "last": ends[1]})
-    return pd.DataFrame(rows)
 
 
 def attribute(
@@ -313,35 +293,33 @@ def attribute(
 ) -> Attribution:
     """Divide the effect of an arm on a number of agreements among groups of terms, over the first `runs` finished runs.
 
-    arm: the headline arm if not given. groups: those of `groups_for` if not given. outcome: counter-balancing
-    agreements within the longest window if not given.
-    runs: all, up to MOST_RUNS, if not given. Simulates the control arm again, evaluates every choice of groups beside
-    it, and holds its filtered numbers to the study's. Raises WrongRequest, or StoreDamaged where they differ.
-
-    Examples
-    --------
-    `attribution_table(attribute(open_result(folder), groups={"trade": ("exposure",)}))`"""
+    If not given: the headline arm, the groups of `groups_for`, counter-balancing agreements within the longest window,
+    all runs up to MOST_RUNS. Simulates the control arm again, evaluates every choice of groups beside it, and holds its
+    filtered numbers to the study's. Raises WrongRequest, or StoreDamaged where they differ."""
     arm = compared_arm(result, arm)
     refuse_unknown(term for terms in (groups or {}).values() for term in terms)
     outcome = outcome if outcome is not None else result.headline_outcome
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     groups = groups_for(worlds, result.model) if groups is None else groups
-    of_batch = partial(effects_of_coalitions, draws=result.draws, model=result.model)
-    job = partial(of_batch, worlds, arm, result.seed, groups, outcome)
+    job = partial(
+        effects_of_coalitions, worlds, arm, result.seed, groups, outcome, draws=result.draws, model=result.model
+    )
     least = -(-len(numbers) // batch_runs(worlds.reference.n))  # batches small enough to be simulated at once
     count = min(-(-least // workers) * workers, len(numbers))  # equal, as many for each worker
-    parts: list[Floats] = []  # each (runs, coalitions + 1)
-    done = 0
-    batches = list(np.array_split(numbers, count))
+    count = count if result.model is None else len(numbers)
+    whole = np.empty((0, (1 << len(groups)) + 1))  # (runs, coalitions and the control arm)
     hint = "Fewer --attribution-runs, or --workers 1, need less memory."
-    for batch, found in zip(batches, map_in_order(job, batches, workers, _named, hint), strict=True):
-        parts.append(found)
-        done += len(batch)
+    for found in map_in_order(job, np.array_split(numbers, count), workers, _named, hint):
+        whole = np.concatenate([whole, found])
         if progress:
-            progress(done, len(numbers), 0)
-    whole = np.concatenate(parts)
-    _hold(result, numbers, control, whole[:, -1])
+            progress(len(whole), len(numbers), 0)
+    wrong = np.flatnonzero(control != np.round(whole[:, -1], DECIMALS))
+    if len(wrong):
+        first = wrong[0]
+        what = f"(filtered number {whole[first, -1]:.17g}, there {control[first]:.17g})"
+        where = f"run {numbers[first]} of {result.reference}"
+        raise other_replications(result, f"{where} comes out otherwise than in the results {what}")
     of_runs = result.outcomes["run"].nunique()
     return Attribution(arm, result.reference, outcome, groups, numbers, of_runs, whole[:, :-1], own - control)
 
@@ -355,32 +333,16 @@ def _stored(result: Result, arm: str, outcome: str, most: int) -> tuple[Keys, Fl
     if result.outcomes.empty:
         raise WrongRequest("no run finished, so there is nothing to explain")
     counted = tuple(f"{what}_" for what in COUNTS)
-    columns = map(str, result.outcomes.columns)
-    names = (name.removeprefix(FILTERED) for name in columns if name.startswith(FILTERED))
+    names = (name.removeprefix(FILTERED) for name in map(str, result.outcomes.columns) if name.startswith(FILTERED))
     there = [name for name in names if name.startswith(counted)]
     if outcome not in there:
-        known = outcome in result.outcome_names
-        if known and outcome.startswith(counted):
-            raise LacksOutcome(FILTERED + outcome, result.version)
-        why = (
-            f"`{outcome}` has no direct estimate, so it cannot be attributed"
-            if known
-            else f"unknown outcome `{outcome}`"
-        )
+        why = f"unknown outcome `{outcome}`"
+        if outcome in result.outcome_names:
+            if outcome.startswith(counted):
+                raise LacksOutcome(FILTERED + outcome, result.version)
+            why = f"`{outcome}` has no direct estimate, so it cannot be attributed"
         have = ", ".join(there) or "none: an earlier version wrote this folder, run the scenario again"
         raise WrongRequest(f"{why}; --outcome takes an expected number of new agreements. There are: {have}")
-    frame = result.outcomes.pivot(index="run", columns="arm", values=FILTERED + outcome)
-    frame = frame.sort_index().iloc[:most]
+    frame = result.outcomes.pivot(index="run", columns="arm", values=FILTERED + outcome).sort_index().iloc[:most]
     numbers = frame.index.to_numpy().astype(np.uint64)
     return numbers, frame[arm].to_numpy(float), frame[result.reference].to_numpy(float)
-
-
-def _hold(result: Result, numbers: Keys, stored: Floats, simulated: Floats) -> None:
-    wrong = np.flatnonzero(stored != np.round(simulated, DECIMALS))
-    if len(wrong):
-        run = int(numbers[wrong[0]])
-        raise StoreDamaged(
-            f"run {run} of {result.reference} comes out otherwise than in the results (filtered number "
-            f"{simulated[wrong[0]]:.17g}, there {stored[wrong[0]]:.17g}). They were made by version "
-            f"{result.version} or on another type of CPU; run the scenario again into a new folder."
-        )

@@ -1,9 +1,8 @@
 """Who decides in the replications that are explained: the program's own rules, or agents of another class.
 
-Agents are told apart as the built-in terms and a part `agent`: what their `willingness` has beside the sum of the
-terms. They simulate one replication at a time, as in the study. A class that overrides `consents` or `probabilities`
-decides by no willingness, and cannot be explained by its parts.
-"""
+Agents are told apart as the built-in terms and a part `agent`: what their `willingness` has beside the terms' sum. They
+simulate one replication at a time. A class that overrides `consents` or `probabilities` decides by no willingness, and
+cannot be explained by its parts."""
 
 from __future__ import annotations
 
@@ -97,22 +96,22 @@ def along_agents(worlds: Worlds, seed: int, run: int, arm: str, look: Look, mode
     agent_class = decides_by_willingness(model)
     control, beside = (model_of(worlds, name, seed, run, agent_class) for name in (worlds.scenario.reference_arm, arm))
     effort = control.state.effort.copy()
+
+    def show(one: BalanceModel, rows: Ints) -> None:
+        look(StepOfArm(one.world, one.state, one.view, control.chances, control.thin, rows, partial(account_of, one)))
+
     while control.why_ended is None:
         state, at = control.state, control.at
         span = control.chances.starts[at : at + 2]
         rows = open_to_consent(control.world, control.chances, control.thin, state, *span)
         beside.state = replace(state, effort=effort)
         beside.view = perceive(beside.world, beside.state, at)
-        _show(look, beside, control, rows)
+        show(beside, rows)
         rules, days = beside.world.rules, control.world.grid[at + 1] - control.world.grid[at]
         share = threat.effort_share(days, rules.effort_years)
         base, felt = worlds.baseline.insecurity, beside.view.insecurity
         effort = threat.effort_change(effort, felt, base, rules.effort_slope, rules.effort_max, share)
         control.view = perceive(control.world, state, at)  # the two share the room to work in
-        _show(look, control, control, rows)
+        show(control, rows)
         control.step()
     return Along(control.chances, control.simulated)
-
-
-def _show(look: Look, one: BalanceModel, control: BalanceModel, rows: Ints) -> None:
-    look(StepOfArm(one.world, one.state, one.view, control.chances, control.thin, rows, partial(account_of, one)))

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.analysis.expected_effect import largest_first
 from balance_sim.analysis.explain import compared_arm, run_numbers
 from balance_sim.analysis.explain.deciders import Account, simulated
 from balance_sim.model.baseline import Worlds
@@ -23,15 +25,21 @@ from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, openness_at, opportunity_rate
 from balance_sim.model.willingness import ORDER, consent, summed
 from balance_sim.pool.errors import WrongRequest
+from balance_sim.pool.plain import plain_data
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import own_worlds
 from balance_sim.replications.outcomes import is_new
-from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 
+KEYS = (
+    *("a", "b", "kind", "arm", "reference", "runs", "terms", "differences", "rates", "adversaries"),
+    *("shares", "window", "record", "signing"),
+)
+"""Of the document of a dyad."""
 START, BEFORE = "start", "before"
 U, CONSENT = "u", "consent"
 AFTER = (7, 30, 90, 365)
+SHARES = ["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]
 FEARED = ("arm", "moment", "date", "side", "adversary", "threat", "share")
 MOST_FEARED = 3
 MEAN_RUNS = 64
@@ -39,6 +47,7 @@ MEAN_RUNS_OF_AGENTS = 8
 """Runs averaged over where no number is given; of agents of another class, which simulate them one by one."""
 
 Rows = list[dict[str, Any]]
+RowsByPair = dict[tuple[str, str], tuple[Rows, Rows, Rows]]
 
 
 @dataclass(frozen=True)
@@ -80,10 +89,6 @@ class PairTerms:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """As `differences`."""
-        return self.differences()
-
-    def differences(self) -> pd.DataFrame:
         """moment, date, side, part, reference, arm, difference; parts in the order of the sum."""
         keys = ["moment", "date", "side", "part"]
         both = [self.terms[self.terms["arm"] == arm][[*keys, "value"]] for arm in (self.reference, self.arm)]
@@ -98,8 +103,7 @@ class PairTerms:
 
     def main_difference(self, moment: str, side: str) -> tuple[float, str, float]:
         """(change of u, the part that changes most, its change) of one side at one moment; "": none does."""
-        frame = self.differences()
-        here = frame[(frame["moment"] == moment) & (frame["side"] == side)]
+        here = self.table[(self.table["moment"] == moment) & (self.table["side"] == side)]
         change = dict(zip(here["part"].tolist(), here["difference"].tolist(), strict=True))
         parts = {name: by for name, by in change.items() if name not in (U, CONSENT)}
         most = max(parts, key=lambda name: abs(parts[name]))
@@ -107,15 +111,8 @@ class PairTerms:
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-        names = ("a", "b", "kind", "arm", "reference", "runs", "terms", "differences", "rates", "adversaries")
-        found: dict[str, Any] = {"differences": _records(self.differences()), "runs": self.runs.tolist()}
-        for name in (*names, "shares", "window", "record"):
-            value = getattr(self, name)
-            if name not in found:
-                found[name] = _records(value) if isinstance(value, pd.DataFrame) else value
-        return {name: found[name] for name in (*names, "shares", "window", "record")} | {
-            "signing": asdict(self.signing)
-        }
+        found = vars(self) | {"runs": self.runs.tolist(), "differences": self.table, "signing": asdict(self.signing)}
+        return {name: _records(of) if isinstance(of := found[name], pd.DataFrame) else of for name in KEYS}
 
 
 def explain_pairs(
@@ -138,21 +135,17 @@ def explain_pairs(
     pairs = [ordered_pair(result, *pair) for pair in pairs]
     if kind is not None and kind not in result.scenario.kinds:
         raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}")
-    worlds = compile_arms(result.scenario, (result.reference, arm))
-    worlds = own_worlds(worlds, result.seed, numbers, result.draws)
-    found: dict[tuple[str, str], tuple[Rows, Rows, Rows]] = {pair: ([], [], []) for pair in pairs}
-    for name in (result.reference, arm):
-        for some in [numbers] if result.model is None else np.split(numbers, len(numbers)):
-            _read(worlds, name, result.seed, some, found, result.model)
+    worlds = own_worlds(compile_arms(result.scenario, (result.reference, arm)), result.seed, numbers, result.draws)
+    found: RowsByPair = {pair: ([], [], []) for pair in pairs}
+    batches = [numbers] if result.model is None else np.split(numbers, len(numbers))
+    for name, some in product((result.reference, arm), batches):
+        _read(worlds, name, result.seed, some, found, result.model)
     ladder = worlds.reference.ladder
     secure = [name for name, counted in zip(ladder.names, ladder.security, strict=True) if counted]
-    out = []
+    out, dyads = [], result.dyads[result.dyads["arm"] == arm]
     for a, b in pairs:
-        several = 1 if result.model is None else len(numbers)
-        of_values = (("value",), ("rate", "busy"), ("threat", "share"))
-        terms, rates, feared = (
-            _over_runs(rows, values, several) for rows, values in zip(found[a, b], of_values, strict=True)
-        )
+        columns = zip(found[a, b], (("value",), ("rate", "busy"), ("threat", "share")), strict=True)
+        terms, rates, feared = (_over_runs(rows, values, len(batches)) for rows, values in columns)
         chosen = kind if kind is not None else _chosen_kind(rates, secure)
         out.append(
             PairTerms(
@@ -165,7 +158,7 @@ def explain_pairs(
                 terms=terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True),
                 rates=rates,
                 adversaries=feared.reindex(columns=FEARED) if feared.empty else feared,
-                shares=pair_shares(result, a, b, arm),
+                shares=dyads.loc[(dyads["a"] == a) & (dyads["b"] == b), SHARES].reset_index(drop=True),
                 record=pair_record(result, a, b),
                 window=result.window,
                 signing=signing(result, a, b, arm),
@@ -177,32 +170,21 @@ def explain_pairs(
 def moments_of(world: World) -> list[tuple[str, int]]:
     """Names and steps: the start, the last before the focal event if it is another, those that hold the days after."""
     before = step_before(world)
-    days = [(f"+{d}", world.focal_day + d) for d in AFTER if world.focal_day + d <= world.grid[-1]]
-    later = [(name, int(np.searchsorted(world.grid[:-1], day, side="right")) - 1) for name, day in days]
-    return [(START, 0), *([(BEFORE, before)] if before else []), *later]
+    days = {f"+{d}": world.focal_day + d for d in AFTER if world.focal_day + d <= world.grid[-1]}
+    later = np.searchsorted(world.grid[:-1], [*days.values()], side="right") - 1
+    return [(START, 0), *([(BEFORE, before)] if before else []), *zip(days, later.tolist(), strict=True)]
 
 
-def _read(
-    worlds: Worlds,
-    arm: str,
-    seed: int,
-    runs: Keys,
-    pairs: dict[tuple[str, str], tuple[Rows, Rows, Rows]],
-    model: str | None,
-) -> None:
+def _read(worlds: Worlds, arm: str, seed: int, runs: Keys, pairs: RowsByPair, model: str | None) -> None:
     """Simulate one arm and add rows to each dyad's terms, rates and adversaries: all kinds, at all moments."""
-    world = worlds.arms[arm]
-    moments = moments_of(world)
+    moments = moments_of(worlds.arms[arm])
 
     def observe(world: World, state: BlockState, view: View, account: Account) -> None:
         date = worlds.scenario.start + timedelta(days=int(world.grid[view.step]))
         for moment in (name for name, step in moments if step == view.step):
             stamp = {"arm": arm, "moment": moment, "date": date}
             for (a, b), (terms, rates, feared) in pairs.items():
-                sides = {
-                    a: _side(worlds, account, state, view, a, b),
-                    b: _side(worlds, account, state, view, b, a),
-                }
+                sides = {a: _side(worlds, account, state, view, a, b), b: _side(worlds, account, state, view, b, a)}
                 for side, parts in sides.items():
                     terms += [
                         stamp
@@ -267,26 +249,16 @@ def _rates(world: World, state: BlockState, both: Floats, a: str, b: str) -> Row
 
 def _chosen_kind(rates: pd.DataFrame, secure: Sequence[str]) -> str:
     """The kind on which talks would open most often at the start, among security agreements if there are any."""
-    start = rates[rates["moment"] == START]
-    start = start[start["kind"].isin(secure)] if secure else start
-    start = start.sort_values(["rate", "kind"], ascending=[False, True])
-    return str(start["kind"].iloc[0])
+    start = rates[(rates["moment"] == START) & (rates["kind"].isin(secure) | (not secure))]
+    return str(start.sort_values(["rate", "kind"], ascending=[False, True])["kind"].iloc[0])
 
 
 def leading_pairs(result: Result, arm: str, count: int) -> list[tuple[str, str]]:
     """The dyads with the largest filtered effects, of those whose 95 % CI excludes 0; ties by their codes."""
     dyads = result.dyads
     rows = dyads[(dyads["arm"] == arm) & ((dyads["lo"] > 0) | (dyads["hi"] < 0))]
-    rows = rows.assign(size=rows["effect"].abs())
-    rows = rows.sort_values(["size", "a", "b"], ascending=[False, True, True], kind="stable").head(count)
+    rows = largest_first(rows, rows["effect"]).head(count)
     return list(zip(rows["a"], rows["b"], strict=True))
-
-
-def pair_shares(result: Result, a: str, b: str, arm: str) -> pd.DataFrame:
-    """The dyad's filtered effect in the study: mean, mean_control, effect, mcse, lo, hi, n."""
-    dyads = result.dyads
-    rows = dyads[(dyads["a"] == a) & (dyads["b"] == b) & (dyads["arm"] == arm)]
-    return rows[["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]].reset_index(drop=True)
 
 
 def signing(result: Result, a: str, b: str, arm: str) -> Signing:
@@ -294,24 +266,18 @@ def signing(result: Result, a: str, b: str, arm: str) -> Signing:
     scenario, made = result.scenario, result.accords
     focal = next(event.date for event in scenario.events if event.id == scenario.focal)
     rows = made[(made["a"] == a) & (made["b"] == b) & made["signed"].notna()]
-    origins, ladder = rows["origin"].astype(str), rows["kind"].astype(str)
-    after = np.array([(day - focal).days for day in rows["signed"]], dtype=float)
-    new = is_new(np.array([ORIGINS.index(one) for one in origins], dtype=np.int64), after, result.window)
-    new &= np.array([scenario.kinds[kind].security for kind in ladder], dtype=bool)
+    origins = np.array([ORIGINS.index(str(one)) for one in rows["origin"]], dtype=np.int64)
+    new = is_new(origins, np.array([(day - focal).days for day in rows["signed"]], dtype=float), result.window)
+    new &= np.array([scenario.kinds[str(kind)].security for kind in rows["kind"]], dtype=bool)
     found = {name: rows[new & (rows["arm"] == name).to_numpy()]["run"].nunique() for name in (arm, result.reference)}
     return Signing(found[arm], found[result.reference], result.finished)
 
 
 def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
     """Agreements of the dyad on record at the start: id, name, kind, status, and their dates."""
-    dates = ("opened", "signed", "in_force", "scheduled_signed", "scheduled_in_force")
-    columns = ["id", "name", "kind", "status", *dates]
-    rows = [
-        {name: getattr(accord, name) for name in columns}
-        for accord in result.scenario.accords
-        if {accord.a, accord.b} == {a, b}
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["id", "name", "kind", "status", "opened", "signed", "in_force", "scheduled_signed", "scheduled_in_force"]
+    theirs = [accord for accord in result.scenario.accords if {accord.a, accord.b} == {a, b}]
+    return pd.DataFrame([[getattr(accord, name) for name in columns] for accord in theirs], columns=columns)
 
 
 def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
@@ -326,9 +292,5 @@ def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
 
 def _records(frame: pd.DataFrame) -> Rows:
     """Rows for JSON: dates as text, what is missing as null."""
-    out = []
-    for row in frame.to_dict("records"):
-        values = {str(k): v.isoformat() if isinstance(v, date) else v for k, v in row.items()}
-        numbers = {k: float(v) for k, v in values.items() if isinstance(v, float)}
-        out.append(values | rounded(numbers))
-    return out
+    rows = frame.to_dict("records")
+    return [{str(k): v.isoformat() if isinstance(v, date) else plain_data(v) for k, v in row.items()} for row in rows]

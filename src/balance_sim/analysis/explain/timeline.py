@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
-from balance_sim.analysis.explain import compared_arm, run_numbers
+from balance_sim.analysis.explain import compared_arm, other_replications, run_numbers
 from balance_sim.analysis.explain.deciders import Account, simulated
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, Opportunities, World
+from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, Keys, Opportunities, World
 from balance_sim.model.engine import unbarred
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
@@ -23,24 +24,35 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.model.willingness import consent, summed
-from balance_sim.pool.errors import StoreDamaged
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import own_worlds
 from balance_sim.replications.tables import accord_table
 from balance_sim.results.result import Result
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.scenario.schema import Scenario
 
 Mark = Literal["both", "arm only", "reference only", "earlier", "later", "changed"]
 What = Literal["event", "provocation", "talks", "signed", "in force", "talks collapse", "collapse", "ended"]
+COLUMNS = [
+    "date",
+    "what",
+    "mark",
+    "date_reference",
+    "text",
+    "a",
+    "b",
+    "kind",
+    "direction",
+    "origin",
+    "opened",
+    "signed",
+]
 _ORDER = ("event", "provocation", "ended", "collapse", "talks collapse", "talks", "signed", "in force")
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One run of one arm, and what both sides would say at each of its C opportunities.
-
-    Asked where something of the kind is under way too: then the opportunity passes, whatever they would say."""
+    """One run of one arm, and what both sides would say at each of its C opportunities, busy ones too."""
 
     arm: str
     made: AgreementRows
@@ -51,9 +63,8 @@ class Trace:
     acts: list[tuple[float, int]]  # provocations of the run: day, and which
 
 
-def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities, model: str | None = None) -> Trace:
+def traced(worlds: Worlds, arm: str, seed: int, run: Keys, chances: Opportunities, model: str | None = None) -> Trace:
     """One run of one arm. chances: of this run alone, none thinned. model: as of `simulated`."""
-    numbers = np.array([run], dtype=np.uint64)
     steps: list[tuple[dict[str, Floats], Bools]] = []
     feared: list[Ints] = []
     acts: list[tuple[float, int]] = []
@@ -64,25 +75,15 @@ def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities
         both = Prospects.of_both_sides(world, worlds.baseline, view, state, *where)
         parts = {name: of.reshape(2, -1) for name, of in account(both).items()}
         steps.append((parts, state.busy.take(clock_of(world, *where))))
-        feared.append(most_feared(view))
+        threat = view.adversaries.mean(axis=0)
+        feared.append(np.where(threat.max(axis=1) > 0, threat.argmax(axis=1), -1))
         if view.step == 0 and state.provoked is not None:
             acts.extend(zip(state.provoked.day.tolist(), state.provoked.act.tolist(), strict=True))
 
-    made = simulated(worlds, arm, seed, numbers, chances, observe, model).accords
+    made = simulated(worlds, arm, seed, run, chances, observe, model).accords
     parts = {name: np.concatenate([of[name] for of, _ in steps], axis=1) for name in steps[0][0]}
     busy = np.concatenate([busy for _, busy in steps])
     return Trace(arm, made, consent(summed(parts)).T, busy, parts, np.stack(feared), sorted(acts))
-
-
-def most_feared(view: View) -> Ints:
-    """(n,) place of the adversary that each state fears most, in the mean over a view's replications; -1: nobody."""
-    threat = view.adversaries.mean(axis=0)
-    return np.where(threat.max(axis=1) > 0, threat.argmax(axis=1), -1)
-
-
-def every_opportunity(worlds: Worlds, seed: int, run: int) -> Opportunities:
-    """Every opportunity of one run."""
-    return draw_opportunities(worlds.reference, seed, np.array([run], dtype=np.uint64))
 
 
 def rows_of_talks(chances: Opportunities, made: AgreementRows) -> dict[tuple[int, int, int], int]:
@@ -149,7 +150,7 @@ class Entry:
     @property
     def days_later(self) -> int:
         """Days by which the arm is later than the control arm; 0 where it happens in one of them alone."""
-        both = self.mark in ("earlier", "later") and self.date_reference is not None
+        both = self.mark in ("earlier", "later")
         return (self.date - self.date_reference).days if both and self.date_reference else 0
 
 
@@ -173,34 +174,28 @@ class Timeline:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row an entry: date, what, mark, date_reference, text, a, b, kind, direction, origin, opened, signed."""
-        names = ("date", "what", "mark", "date_reference", "text", "a", "b", "kind", "direction", "origin")
-        rows = [{name: getattr(one, name) for name in (*names, "opened", "signed")} for one in self.entries]
-        return pd.DataFrame(rows, columns=[*names, "opened", "signed"])
+        """A row an entry: the columns of COLUMNS."""
+        return pd.DataFrame([[getattr(one, name) for name in COLUMNS] for one in self.entries], columns=COLUMNS)
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
+        return dict(_PLAIN.dump_python(self, mode="json"))
 
-        def plain(row: dict[str, Any]) -> dict[str, Any]:
-            return {name: one.isoformat() if isinstance(one, dt.date) else one for name, one in row.items()}
 
-        rows = asdict(self)
-        return plain(rows | {"entries": [plain(entry) for entry in rows["entries"]]})
+_PLAIN = TypeAdapter(Timeline)
 
 
 def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     """Run number `run` of an arm, the headline arm if not given, simulated again beside its paired control run.
 
-    Raises WrongRequest for a run or arm that the study does not have, StoreDamaged where its agreements are not
-    those of the study."""
+    Raises WrongRequest for what the study does not have, StoreDamaged where agreements are not those of the study."""
     arm = compared_arm(result, arm)
-    run_numbers(result, 1, run)
+    number = run_numbers(result, 1, run)
     scenario, control = result.scenario, result.reference
-    worlds = compile_arms(scenario, (control, arm))
-    worlds = own_worlds(worlds, result.seed, np.array([run], dtype=np.uint64), result.draws)
-    chances = every_opportunity(worlds, result.seed, run)
-    traces = {name: traced(worlds, name, result.seed, run, chances, result.model) for name in (control, arm)}
-    made = {name: _held(result, run, worlds, trace) for name, trace in traces.items()}
+    worlds = own_worlds(compile_arms(scenario, (control, arm)), result.seed, number, result.draws)
+    chances = draw_opportunities(worlds.reference, result.seed, number)
+    traces = {name: traced(worlds, name, result.seed, number, chances, result.model) for name in (control, arm)}
+    made = {name: _held(result, number, worlds, trace) for name, trace in traces.items()}
     entries = [
         *_events(scenario, control, arm),
         *_acts(scenario, traces[arm]),
@@ -231,8 +226,7 @@ def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
     """Three runs, `least`, `median` and `largest` by their paired effect, chosen by RULE."""
     arm = compared_arm(result, arm)
     run_numbers(result, 1)
-    frame = result.outcomes.pivot(index="run", columns="arm", values=result.headline_outcome)
-    frame = frame.sort_index()
+    frame = result.outcomes.pivot(index="run", columns="arm", values=result.headline_outcome).sort_index()
     effect = (frame[arm] - frame[result.reference]).to_numpy(float)
     order, numbers = effect.argsort(kind="stable"), frame.index.to_numpy()
     places = {"least": order[0], "median": order[(len(order) - 1) // 2], "largest": effect.argmax()}
@@ -254,32 +248,31 @@ class _Asking:
         parts = [self._main_part(side, row) for side in (0, 1)]
         out = []
         for trace in (self.control, self.arm):
-            first, second = (
-                AskedState(state, float(trace.consent[row, side]), float(self.chances.needs[row, side]), *parts[side])
-                for side, state in enumerate((a, b))
-            )
+            numbers = zip(trace.consent[row].tolist(), self.chances.needs[row].tolist(), strict=True)
+            first, second = (AskedState(who, *of, *part) for who, of, part in zip((a, b), numbers, parts, strict=True))
             barred = not unbarred(self.worlds.arms[trace.arm], self.chances, np.array([row]))[0]
-            out.append(AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), bool(barred)))
+            out.append(AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), barred))
         return tuple(out)
 
     def feared(self, trace: Trace, a: str, b: str, day: dt.date) -> tuple[str, str]:
         """Whom the two fear most on a day of an arm."""
         world = self.worlds.reference
         step = int(np.searchsorted(world.grid[1:-1], (day - self.worlds.scenario.start).days, side="right"))
-        first, second = (int(trace.feared[step, world.codes.index(state)]) for state in (a, b))
-        return (world.codes[first] if first >= 0 else "", world.codes[second] if second >= 0 else "")
+        first, second = (trace.feared[step, world.codes.index(state)] for state in (a, b))
+        codes = (*world.codes, "")  # the last, at -1: nobody
+        return codes[first], codes[second]
 
     def _main_part(self, side: int, row: int) -> tuple[str, float]:
         """The part of willingness that differs most between the arms, and by how much; "": none does."""
         mine, theirs = (
-            {name: float(of[side, row]) for name, of in trace.parts.items()} for trace in (self.arm, self.control)
+            {name: float(of[side, row]) for name, of in one.parts.items()} for one in (self.arm, self.control)
         )
         by = {name: mine.get(name, 0.0) - theirs.get(name, 0.0) for name in mine | theirs}
         most = max(by, key=lambda name: abs(by[name]))
         return (most, by[most]) if by[most] != 0 else ("", 0.0)
 
 
-def _held(result: Result, run: int, worlds: Worlds, trace: Trace) -> pd.DataFrame:
+def _held(result: Result, run: Keys, worlds: Worlds, trace: Trace) -> pd.DataFrame:
     """The run's agreements as the study stores them, same rows, same whole days. Raises StoreDamaged."""
 
     def ordered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -287,15 +280,11 @@ def _held(result: Result, run: int, worlds: Worlds, trace: Trace) -> pd.DataFram
         keys = ["a", "b", "kind", "origin", "occasion", "opened"]
         return out.sort_values(keys, kind="stable", ignore_index=True)
 
-    table = accord_table(worlds, trace.arm, trace.made, np.array([run], dtype=np.uint64))
-    frame = ordered(table.to_pandas(use_threads=False))
-    stored = result.accords[result.accords["run"] == run]
+    frame = ordered(accord_table(worlds, trace.arm, trace.made, run).to_pandas(use_threads=False))
+    stored = result.accords[result.accords["run"] == run[0]]
     there = ordered(stored[stored["arm"].astype(str) == trace.arm])
     if not there[list(frame.columns)].equals(frame):
-        raise StoreDamaged(
-            f"run {run} of {trace.arm} makes other agreements than in the results. They were made by version "
-            f"{result.version} or on another type of CPU; run the scenario again into a new folder."
-        )
+        raise other_replications(result, f"run {run[0]} of {trace.arm} makes other agreements than in the results")
     return frame
 
 
@@ -306,24 +295,19 @@ def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
         if not scenario.start <= shown.date < scenario.end or shown.accord is not None:
             continue
         event, other = mine.get(name), control.get(name)
-        both: Mark = "both" if event == other else "changed"
+        at = f" at {', '.join(shown.targets)}" if shown.targets else ""
         yield Entry(
-            date=shown.date,
-            what="event",
-            mark=_mark(event, other, both),
-            date_reference=other.date if other else None,
-            text=_event_text(shown),
+            shown.date,
+            "event",
+            _mark(event, other, "both" if event == other else "changed"),
+            other.date if other else None,
+            text=f"{shown.label or name} ({shown.kind.replace('_', ' ')}: {', '.join(shown.principals)}{at})",
             kind=shown.kind,
-            label=shown.label or shown.id.replace("_", " "),
+            label=shown.label or name.replace("_", " "),
             actors=tuple(shown.principals),
             guests=tuple(shown.guests),
             targets=tuple(shown.targets),
         )
-
-
-def _event_text(event: Event) -> str:
-    at = f" at {', '.join(event.targets)}" if event.targets else ""
-    return f"{event.label or event.id} ({event.kind.replace('_', ' ')}: {', '.join(event.principals)}{at})"
 
 
 def _acts(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
@@ -332,62 +316,47 @@ def _acts(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
     for day, act in trace.acts:
         one, when = drawn[act], scenario.start + dt.timedelta(days=int(day))
         text = f"{one.id}: {one.state}, {one.kind.replace('_', ' ')} at {', '.join(one.targets)}"
-        yield Entry(
-            date=when,
-            what="provocation",
-            mark="both",
-            date_reference=when,
-            text=text,
-            kind=one.kind,
-            actors=(one.state,),
-            targets=tuple(one.targets),
-        )
+        more: dict[str, Any] = {"text": text, "kind": one.kind, "actors": (one.state,), "targets": tuple(one.targets)}
+        yield Entry(when, "provocation", "both", when, **more)
 
 
 def _steps(reference: pd.DataFrame, arm: pd.DataFrame, asking: _Asking) -> Iterator[Entry]:
     """What agreements did in either arm."""
     keys, start = ["a", "b", "kind", "origin", "occasion", "direction"], asking.worlds.scenario.start
     both = reference.merge(arm, on=keys, how="outer", suffixes=("_reference", "_arm"))
-    for row in both.to_dict("records"):
+    for held in both.to_dict("records"):
+        row: dict[Any, Any] = {name: None if pd.isna(value) else value for name, value in held.items()}
         who = {key: row[key] for key in keys} | {"occasion": int(row["occasion"])}
         control, mine = (_dated(row, suffix, start) for suffix in ("_reference", "_arm"))
         for what, when in (control | mine).items():
             there, here = control.get(what), mine.get(what)
             moved: Mark = "both" if here == there else "earlier" if here and there and here < there else "later"
             trace, suffix = (asking.control, "_reference") if here is None else (asking.arm, "_arm")
-            began, signed = (
-                None if pd.isna(row[name + suffix]) else row[name + suffix] for name in ("opened", "signed")
-            )
             yield Entry(
-                date=when,
-                what=what,
-                mark=_mark(here, there, moved),
-                date_reference=there,
+                when,
+                what,
+                _mark(here, there, moved),
+                there,
                 **who,
                 asked=asking.at(who["a"], who["b"], who["kind"], who["occasion"]) if what == "talks" else (),
-                opened=began,
-                signed=signed,
+                opened=row["opened" + suffix],
+                signed=row["signed" + suffix],
                 feared=asking.feared(trace, who["a"], who["b"], when),
             )
 
 
 def _dated(row: dict[Any, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
     """The dated steps of one agreement within the run, by name."""
-    opened, signed, in_force, ended = (
-        None if pd.isna(row[name + suffix]) else row[name + suffix]
-        for name in ("opened", "signed", "in_force", "ended")
-    )
-    out: dict[What, dt.date] = {}
-    if opened is not None and row["origin"] == "new":
-        out["talks"] = opened
-    if signed is not None and signed >= start:
-        out["signed"] = signed
-    if in_force is not None and in_force >= start:
-        out["in force"] = in_force
-    if ended is not None:
-        lasted = in_force is not None or row["origin"] == "in_force"
-        out["ended" if lasted else "collapse" if signed is not None else "talks collapse"] = ended
-    return out
+    opened, signed, in_force, ended = (row[name + suffix] for name in ("opened", "signed", "in_force", "ended"))
+    lasted = in_force is not None or row["origin"] == "in_force"
+    end: What = "ended" if lasted else "collapse" if signed is not None else "talks collapse"
+    dates: dict[What, dt.date | None] = {
+        "talks": opened if row["origin"] == "new" else None,
+        "signed": signed if signed is not None and signed >= start else None,
+        "in force": in_force if in_force is not None and in_force >= start else None,
+        end: ended,
+    }
+    return {what: when for what, when in dates.items() if when is not None}
 
 
 def _mark(here: object, there: object, both: Mark) -> Mark:

@@ -1,16 +1,14 @@
 """The seventeen mechanisms of the founding article, each measured on any scenario: docs/mechanisms.md.
 
 *Implied*: the sign was the same in every draw of the guessed parameters, with the event's targets as they are coded and
-with none: no parameter and no coding would have given another, so only its size, and how that compares with placebos,
-is a finding. `benchmarks/implied_signs.py` draws, and writes `signs.csv`. Not tested: M2, M8, M11, M16 and M17, which
-need replications; their tag is a reading of the equations. *Emergent*: the sign is open. A measure that a scenario
-cannot support says why.
+with none, so only its size, and how that compares with placebos, is a finding. `benchmarks/implied_signs.py` draws, and
+writes `signs.csv`. *Emergent*: the sign is open. A measure that a scenario cannot support says why.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,110 +17,78 @@ import numpy as np
 
 from balance_sim.analysis.mechanisms import agreements, states
 from balance_sim.analysis.mechanisms.data import MechanismEstimate, NoValue, StudyData
-from balance_sim.analysis.participants import COUNTER, Participants, PlaceboComparison
+from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.pool.plain import plain_data
-from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.expected import gained
-from balance_sim.replications.recorder import measures
-from balance_sim.replications.scene import focal_roles
-from balance_sim.replications.spans import WillingnessOverTime, course, with_event
-from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.files import shipped_text
-from balance_sim.scenario.schema import Event, Scenario
 
 if TYPE_CHECKING:
     from balance_sim.analysis.result import AnalysedResult
 
 Verdict = Literal["as expected", "opposite", "not distinguishable"]
 Tag = Literal["implied", "emergent"]
-NOT_TESTED: dict[str, Tag] = {
-    "M2": "implied",
-    "M8": "emergent",
-    "M11": "emergent",
-    "M16": "emergent",
-    "M17": "emergent",
-}
-COLUMNS = (
-    "id",
-    "draws",
-    "share_positive",
-    "share_negative",
-    "share_positive_without_targets",
-    "share_negative_without_targets",
-    "tag",
-)
 
 
 @dataclass(frozen=True)
 class Mechanism:
-    """One claim. name: in short; measure: what the value is; article: what the article expects, sign: of the value;
-
-    compute: the value, from a finished study."""
+    """One claim. article: what the founding article expects; sign: of the value; measure: what the value is."""
 
     id: str
     name: str
-    measure: str
     article: str
     sign: int
     compute: Callable[[StudyData], MechanismEstimate]
+    measure: str
 
     @property
     def tag(self) -> Tag:
-        """Whether all draws of the guessed parameters have one sign: `signs.csv`."""
-        return sign_table()[self.id].tag
+        """Whether all draws of the guessed parameters have one sign."""
+        return tags()[self.id]
 
 
 MECHANISMS = (
-    Mechanism("M1", "counter-balancing is triggered",
-              "effect on counter-balancing security agreements in the longest window",
-              "up", 1, agreements.triggered),
-    Mechanism("M2", "balancing is selective",
-              "rate ratio of the effect per base rate, threatened dyads against others, within strata",
-              "concentrated", 1, agreements.selective),
-    Mechanism("M3", "audiences read the signal differently",
-              "rise of the participants' perceived alignment, most against least attentive audience",
-              "West up, mixed elsewhere", 1, states.audiences),
-    Mechanism("M4", "visibility matters", "elasticity of the effect in the event's visibility",
-              "rising", 1, agreements.visible),
-    Mechanism("M5", "mediator credibility is lost",
-              "change of the host's credibility between the sides of the war",
-              "down", -1, states.mediation),
-    Mechanism("M6", "relations of Europe and the host worsen", "change of Europe's mean relation to the host",
-              "down", -1, states.europe),
-    Mechanism("M7", "relations of Asia and the host worsen",
-              "change of Asia's mean relation to the host",
-              "down, less for non-claimants", -1, states.asia),
-    Mechanism("M8", "entrapment by unpredictable partners",
-              "share of the host's later loss of standing that starts with its partners' provocations",
-              "up", 1, states.entrapment),
-    Mechanism("M9", "room for manoeuvre shrinks",
-              "change of the number of partners worth having that would agree",
-              "down", -1, states.manoeuvre),
-    Mechanism("M10", "net loss to the host", "change of the host's insecurity",
-              "loss", 1, states.net_loss),
-    Mechanism("M11", "background tension amplifies",
-              "effect on counter-balancing security agreements at twice the initial tension less that at half of it",
-              "larger at high", 1, agreements.tense),
-    Mechanism("M12", "guilt by association",
-              "share of the change of hostility to the host that comes through partners",
-              "up", 1, states.association),
-    Mechanism("M13", "rivalry inside the bloc",
-              "change of the host's influence over the junior principal less the third's",
-              "inverse, partial recovery", 1, states.rivalry),
-    Mechanism("M14", "neutrality gap", "distance of the host's perceived position from its declared one",
-              "wider", 1, states.neutrality),
-    Mechanism("M15", "the pipeline accelerates", "days gained per agreement under way at the start",
-              "shorter", 1, agreements.hastened),
-    Mechanism("M16", "security dilemma", "loop gain: further agreements within a year per agreement",
-              "up, damped", 1, agreements.spiral),
-    Mechanism("M17", "guests bandwagon",
-              "effect on new security agreements of guests with participants in the longest window",
-              "up", 1, agreements.joined),
+    Mechanism("M1", "counter-balancing is triggered", "up", 1, agreements.triggered,
+              "effect on counter-balancing security agreements in the longest window"),
+    Mechanism("M2", "balancing is selective", "concentrated", 1, agreements.selective,
+              "rate ratio of the effect per base rate, threatened dyads against others, within strata"),
+    Mechanism("M3", "audiences read the signal differently", "West up, mixed elsewhere", 1, states.audiences,
+              "rise of the participants' perceived alignment, most against least attentive audience"),
+    Mechanism("M4", "visibility matters", "rising", 1, agreements.visible,
+              "elasticity of the effect in the event's visibility"),
+    Mechanism("M5", "mediator credibility is lost", "down", -1, states.mediation,
+              "change of the host's credibility between the sides of the war"),
+    Mechanism("M6", "relations of Europe and the host worsen", "down", -1, states.europe,
+              "change of Europe's mean relation to the host"),
+    Mechanism("M7", "relations of Asia and the host worsen", "down, less for non-claimants", -1, states.asia,
+              "change of Asia's mean relation to the host"),
+    Mechanism("M8", "entrapment by unpredictable partners", "up", 1, states.entrapment,
+              "share of the host's later loss of standing that starts with its partners' provocations"),
+    Mechanism("M9", "room for manoeuvre shrinks", "down", -1, states.manoeuvre,
+              "change of the number of partners worth having that would agree"),
+    Mechanism("M10", "net loss to the host", "loss", 1, states.net_loss,
+              "change of the host's insecurity"),
+    Mechanism("M11", "background tension amplifies", "larger at high", 1, agreements.tense,
+              "effect on counter-balancing security agreements at twice the initial tension less that at half of it"),
+    Mechanism("M12", "guilt by association", "up", 1, states.association,
+              "share of the change of hostility to the host that comes through partners"),
+    Mechanism("M13", "rivalry inside the bloc", "inverse, partial recovery", 1, states.rivalry,
+              "change of the host's influence over the junior principal less the third's"),
+    Mechanism("M14", "neutrality gap", "wider", 1, states.neutrality,
+              "distance of the host's perceived position from its declared one"),
+    Mechanism("M15", "the pipeline accelerates", "shorter", 1, agreements.hastened,
+              "days gained per agreement under way at the start"),
+    Mechanism("M16", "security dilemma", "up, damped", 1, agreements.spiral,
+              "loop gain: further agreements within a year per agreement"),
+    Mechanism("M17", "guests bandwagon", "up", 1, agreements.joined,
+              "effect on new security agreements of guests with participants in the longest window"),
 )  # fmt: skip
 
 
 def verdict(lo: float, hi: float, sign: int) -> Verdict:
-    """What a 95 % interval says of a sign that was expected. No interval, or one with zero in it: nothing."""
+    """What a 95 % interval says of a sign that was expected. No interval, or one with zero in it: nothing.
+
+    >>> verdict(0.1, 0.2, 1), verdict(0.1, 0.2, -1), verdict(-0.1, 0.2, 1)
+    ('as expected', 'opposite', 'not distinguishable')
+    """
     if not (np.isfinite(lo) and np.isfinite(hi)) or lo <= 0 <= hi:
         return "not distinguishable"
     return "as expected" if lo * sign > 0 else "opposite"
@@ -139,8 +105,8 @@ def measured(result: AnalysedResult) -> dict[str, dict[str, Any]]:
     for one in MECHANISMS:
         try:
             rows[one.id] = as_row(one, one.compute(data), placebos.compared(one.id))
-        except NoValue as why:
-            rows[one.id] = as_row(one, str(why))
+        except NoValue as no_value:
+            rows[one.id] = as_row(one, str(no_value))
     return rows
 
 
@@ -186,72 +152,9 @@ def as_row(
     return row
 
 
-@dataclass(frozen=True)
-class Sign:
-    """One row of `signs.csv`. shares: of draws, as `tag_of` takes them; none where the sign was not tested."""
-
-    draws: int
-    shares: tuple[float, ...]
-    tag: Tag
-
-
 @cache
-def sign_table() -> Mapping[str, Sign]:
-    """By mechanism, as shipped."""
+def tags() -> Mapping[str, Tag]:
+    """By mechanism, as `signs.csv` has them."""
     lines = shipped_text("balance_sim.analysis.mechanisms", "signs.csv").splitlines()
-    out = {}
-    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
-        shares = tuple(float(row[name]) for name in COLUMNS[2:6] if row[name])
-        out[row["id"]] = Sign(int(row["draws"]), shares, "implied" if row["tag"] == "implied" else "emergent")
-    return out
-
-
-def tag_of(shares: Sequence[float]) -> Tag:
-    """Implied where all draws have one sign, positive or negative, with the targets as coded and with none.
-
-    shares: positive, negative, and the same without targets.
-
-    >>> tag_of((1.0, 0.0, 1.0, 0.0)), tag_of((1.0, 0.0, 0.0, 1.0)), tag_of((1.0, 0.0, 0.99, 0.0))
-    ('implied', 'emergent', 'emergent')
-    """
-    positive, negative, *without = shares
-    return "implied" if 1.0 in (min(positive, without[0]), min(negative, without[1])) else "emergent"
-
-
-def values(scenario: Scenario, arm: str) -> tuple[dict[str, float], dict[str, float]]:
-    """Each measure that can be had without replications, by mechanism, in one draw of the parameters.
-
-    M1, M4, M15 by the expected estimator, the others off the states (`measures`). First with the focal event's
-    targets as coded, then with none."""
-    worlds = compile_arms(scenario, (scenario.reference_arm, arm))
-    lacking, having = (arm_scenario(scenario, one) for one in (scenario.reference_arm, arm))
-    event = next(one for one in having.events if one.id == scenario.focal)
-    of = Participants(worlds, lacking, event)
-    control = course(of.control, worlds.baseline, start=of.start)
-    one, other = (_values(of, control, event.model_copy(update=to)) for to in ({}, {"targets": ()}))
-    return one, other
-
-
-def _values(of: Participants, control: WillingnessOverTime, event: Event) -> dict[str, float]:
-    counter = np.flatnonzero(of.worlds.baseline.direction == COUNTER)
-    less = event.model_copy(update={"visibility": event.visibility / 2})
-    effect, half = (of.effect_of(one, counter) for one in (event, less))
-    out = {"M1": effect, "M4": effect - half, "M15": haste(of, control, event)}
-    if of.frozen is not None:
-        shift = of.frozen.shift(event, focal_roles(of.worlds))
-        out |= {name: measure(shift) for name, measure in measures(of.worlds).items()}
-    return out
-
-
-def haste(of: Participants, control: WillingnessOverTime, event: Event) -> float:
-    """Expected days that an event gains talks under way at the start, per agreement of them in the longest window.
-
-    What is signed in a span, talks at speed 1, has gained what talks under way since the start gain by its middle."""
-    end = of.worlds.reference.focal_day + of.windows.longest
-    edges = np.minimum(of.gives.edges, end)
-    known = np.stack([of.gives.talks.signed(0.0, day)[0] for day in edges])
-    inside = np.stack([of.gives.by(day).inside for day in (edges[1:] + edges[:-1]) / 2])
-    having = course(with_event(of.control, of.scenario, event), of.worlds.baseline, start=of.start)
-    sooner, later = (gained(one, inside)[:, 0] for one in (having, control))
-    signed = np.diff(known, axis=0)
-    return float((signed * (sooner - later)).sum() / signed.sum())
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return {row["id"]: "implied" if row["tag"] == "implied" else "emergent" for row in rows}

@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import fields
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.analysis.mechanisms.data import (
@@ -24,22 +23,18 @@ from balance_sim.analysis.mechanisms.data import (
 )
 from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.model.engine import begin
 from balance_sim.model.network import enter, refresh
 from balance_sim.model.news import members
 from balance_sim.model.perception import View, perceive
-from balance_sim.model.pipeline import rates_at_start
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState
-from balance_sim.model.thinning import openness_at, opportunity_rate
+from balance_sim.model.thinning import openness_at, opportunity_rate, rates_at_start
 from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.replications.arms import TENSIONS, VISIBILITIES
 from balance_sim.replications.outcomes import ACCELERATED_DAYS
 from balance_sim.stats.intervals import mean_interval
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 STRATA = 5
 SHUFFLES = 999
@@ -53,9 +48,8 @@ MOST_WORK = 3e7  # states^3 x kinds x accords looked at
 
 def triggered(r: StudyData) -> MechanismEstimate:
     """M1: the effect on counter-balancing security agreements in the longest window, as in `effects`."""
-    outcome = r.result.headline_outcome
     effects = r.result.effects
-    row = effects[(effects["arm"] == r.arm) & (effects["outcome"] == outcome)].iloc[0]
+    row = effects[(effects["arm"] == r.arm) & (effects["outcome"] == r.result.headline_outcome)].iloc[0]
     mean, lo, hi = (float(row[name]) for name in ("mean", "lo", "hi"))
     note = "exposure is off" if r.scenario.theory.weights["exposure"] == 0 else ""
     more = {"by_window": r.by_window("accords_counter")}
@@ -64,8 +58,7 @@ def triggered(r: StudyData) -> MechanismEstimate:
 
 def strata(rate: Floats, count: int = STRATA) -> Ints:
     """Stratum of each rate, 0 the lowest: as many in each as can be."""
-    order = np.argsort(np.argsort(rate, kind="stable"), kind="stable")
-    return np.asarray(order * count // max(len(rate), 1))
+    return np.asarray(np.argsort(np.argsort(rate, kind="stable"), kind="stable") * count // max(len(rate), 1))
 
 
 def standardised(base: Floats, stratum: Ints, threatened: Bools) -> tuple[Floats, Floats]:
@@ -94,10 +87,10 @@ def selective(r: StudyData) -> MechanismEstimate:
     if not threatened.any() or threatened.all():
         raise NoValue("all dyads outside are of one class: either no state is threatened, or each dyad has one that is")
     of_dyads = r.by_dyad(r.arm)
-    effect, error, control = (of[outside] for of in (of_dyads.effect, of_dyads.error, of_dyads.control))
+    effect = of_dyads.effect[outside]
     if not effect.any():
         raise NoValue("no run differs in an accord between states that take no part")
-    dyads = ByDyad(effect, error, control, of_dyads.n)
+    dyads = ByDyad(effect, of_dyads.error[outside], of_dyads.control[outside], of_dyads.n)
     over, under = standardised(base, stratum, threatened)
     found = dyads.ratio(over, under)
     states = np.setdiff1d(np.arange(world.n), cast.participants)
@@ -107,15 +100,15 @@ def selective(r: StudyData) -> MechanismEstimate:
         label[states] = shuffle.permutation(cast.threatened[states])
         of, others = standardised(base, stratum, label[first] | label[second])
         others_threatened.append(float(effect @ (of - others)))
-    parts = {"threatened": dyads.total(over), "others": dyads.total(under)}
+    totals = {"threatened": dyads.total(over), "others": dyads.total(under)}
     return MechanismEstimate(
         *found,
         dyads.n,
         shuffled=PlaceboComparison(float(effect @ (over - under)), np.array(others_threatened)),
         note=NO_BOUNDS * (not np.isfinite(found[1])),
         detail={
-            **{name: detail(*of) for name, of in parts.items()},
-            "difference": {"value": parts["threatened"][0] - parts["others"][0]},
+            **{name: detail(*of) for name, of in totals.items()},
+            "difference": {"value": totals["threatened"][0] - totals["others"][0]},
             "shuffles": SHUFFLES,
         },
     )
@@ -140,8 +133,7 @@ def elasticity(levels: Floats, effects: Floats) -> tuple[float, float, float]:
 def visible(r: StudyData) -> MechanismEstimate:
     """M4: elasticity of the effect on counter-balancing agreements in the visibility of the focal event."""
     names = [f"extra.seen_{round(100 * level)}" for level in VISIBILITIES]
-    for name in names:
-        r.need_extra(name)
+    r.need_extra(*names)
     outcome = r.result.headline_outcome
     columns = r.columns(outcome, r.reference, *names, r.arm)
     effects, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
@@ -171,11 +163,8 @@ def tense(r: StudyData) -> MechanismEstimate:
     for factor, (arm, base) in arms.items():
         of_arm, of_base = r.columns(outcome, arm, base, low).T[:2]
         effects[factor] = PairedColumns(of_arm, of_base, r.smooth(outcome))
-        share, lo, hi = ratio(effects[factor], PairedColumns.of(of_base, smooth=r.smooth(outcome)))
-        by_tension[f"{factor:g}"] = detail_of(effects[factor]) | {
-            "per_base": share,
-            "per_base_ci95": [lo, hi],
-        }
+        share, *ends = ratio(effects[factor], PairedColumns.of(of_base, smooth=r.smooth(outcome)))
+        by_tension[f"{factor:g}"] = detail_of(effects[factor]) | {"per_base": share, "per_base_ci95": ends}
     least, most = TENSIONS
     return mean_of(effects[most] - effects[least], detail={"by_tension": by_tension})
 
@@ -201,26 +190,17 @@ def hastened(r: StudyData) -> MechanismEstimate:
     both = gained(r.accords, r.arm, r.reference)
     if both.empty:
         raise NoValue("no accord under way at the start is signed in both arms")
-    where = np.searchsorted(r.runs, both["run"])
-    days = np.bincount(where, both["days"], minlength=len(r.runs))
-    number = np.bincount(where, minlength=len(r.runs)).astype(float)
-    long = np.bincount(where, both["days"] >= ACCELERATED_DAYS, minlength=len(r.runs))
-    base = PairedColumns.of(number)
-    return MechanismEstimate(
-        *ratio(PairedColumns.of(days), base),
-        len(r.runs),
-        detail={
-            "accords": len(both),
-            f"share_{ACCELERATED_DAYS}_days": detail(*ratio(PairedColumns.of(long), base)),
-            "moved": int((both["days"] != 0).sum()),
-        },
-    )
+    where, many = np.searchsorted(r.runs, both["run"]), len(r.runs)
+    weights = (both["days"], both["days"] >= ACCELERATED_DAYS, np.ones(len(both)))
+    days, long, number = (PairedColumns.of(np.bincount(where, of, minlength=many)) for of in weights)
+    share = detail(*ratio(long, number))
+    more = {"accords": len(both), f"share_{ACCELERATED_DAYS}_days": share, "moved": int((both["days"] != 0).sum())}
+    return MechanismEstimate(*ratio(days, number), many, detail=more)
 
 
 def guests_of(r: StudyData) -> list[int]:
     """Guests of the focal event, else of the events of the same day and host; participants left out."""
-    roster = {code: i for i, code in enumerate(r.codes)}
-    guests = members(r.worlds.classes.guests, {}, roster)
+    guests = members(r.worlds.classes.guests, {}, {code: i for i, code in enumerate(r.codes)})
     return [i for i in guests if i not in r.cast.participants]
 
 
@@ -233,35 +213,32 @@ def joined(r: StudyData) -> MechanismEstimate:
     hosting = [np.isin(side, cast.participants) for side in (world.first, world.second)]
     invited = [np.isin(side, guests) for side in (world.first, world.second)]
     chosen = (hosting[0] & invited[1]) | (hosting[1] & invited[0])
-
-    found = {arm: r.by_dyad(arm) for arm in r.result.arms[1:]}
-    totals = {arm: of.total(chosen.astype(float)) for arm, of in found.items()}
-    by_arm = {arm: detail(*of) for arm, of in totals.items()}
-    dropped = [one.id for one in r.scenario.events if one.guests and one.date == r.focal.date]
-    kept = not set(dropped) & set(r.scenario.arms[r.reference].drop)
+    totals = {arm: r.by_dyad(arm).total(chosen.astype(float)) for arm in r.result.arms[1:]}
+    dropped = {one.id for one in r.scenario.events if one.guests and one.date == r.focal.date}
+    kept = dropped.isdisjoint(r.scenario.arms[r.reference].drop)
     note = "the guests are seen with the host in both arms" if kept and not r.focal.guests else ""
-    dyads = found[r.arm]
-    base = float(dyads.control[chosen].sum())
-    more = {"guests": [r.codes[i] for i in guests], "base": base, "by_arm": by_arm}
+    dyads = r.by_dyad(r.arm)
+    more = {
+        "guests": [r.codes[i] for i in guests],
+        "base": float(dyads.control[chosen].sum()),
+        "by_arm": {arm: detail(*of) for arm, of in totals.items()},
+    }
     return MechanismEstimate(*totals[r.arm], dyads.n, note=note, detail=more)
 
 
 def spiral(r: StudyData) -> MechanismEstimate:
     """M16: loop gain, the expected further agreements within a year per agreement signed now."""
-    worlds = r.worlds
-    n, kinds = worlds.reference.n, len(worlds.reference.ladder.names)
-    size = int(np.clip(MOST_WORK / (n**3 * kinds), 4, SAMPLE))
-    pair, kind = sampled(worlds, size)
-    total, frozen = loop_gains(worlds, pair, kind)
+    world = r.worlds.reference
+    size = int(np.clip(MOST_WORK / (world.n**3 * len(world.ladder.names)), 4, SAMPLE))
+    total, frozen = loop_gains(r.worlds, *sampled(r.worlds, size))
     mean, _, lo, hi = mean_interval(total)
     note = f"{size} agreements drawn by rate; the CI is over these, not over replications"
     if size < SAMPLE:
         lo = hi = float("nan")
         note = f"{size} agreements drawn by rate, where a CI needs {SAMPLE}: fewer states give them"
+    verdict = "as expected" if 0 < mean < 1 else "opposite"
     if not np.isfinite(lo) or lo <= 0 <= hi or lo <= 1 <= hi:
         verdict = "not distinguishable"
-    else:
-        verdict = "as expected" if 0 < mean < 1 else "opposite"
     more = {
         "network_frozen": {"value": float(frozen.mean()), "ci95": [None, None]},  # few make most of it
         "accords_looked_at": size,
@@ -282,14 +259,12 @@ def sampled(worlds: Worlds, size: int, start: float = 0.5) -> tuple[Ints, Ints]:
     are alike, so such a sample varies less than Student's t over its accords says: docs/statistics.md."""
     edges = np.cumsum(rates(worlds))
     marks = (np.arange(size) + start) / size * edges[-1]
-    pair, kind = np.divmod(np.searchsorted(edges, marks), len(worlds.reference.ladder.names))
-    return pair, kind
+    return np.divmod(np.searchsorted(edges, marks), len(worlds.reference.ladder.names))
 
 
 def loop_gains(worlds: Worlds, pair: Ints, kind: Ints) -> tuple[Floats, Floats]:
-    """(K,) change of the sum of all pairs' rates, per year, if one more accord were in force.
-
-    First in total, then with the network's terms held where they are without it.
+    """(K,) change of the sum of all pairs' rates, per year, if one more accord were in force: in total, and with the
+    network's terms held where they are without it.
 
     One world holds none of the accords, each other one of them. Talks that the accord's own pair and kind could
     open count too: once signed, it has little more to gain."""
@@ -309,12 +284,11 @@ def add_in_force(worlds: Worlds, state: BlockState, run: Ints, pair: Ints, kind:
     """One more accord in force, and one more signature of its pair, in each of some runs."""
     world = worlds.reference
     rows, count = len(state.accords.run), len(run)
-    few = AgreementRows(
-        **{one.name: np.zeros(count, getattr(state.accords, one.name).dtype) for one in fields(AgreementRows)}
-    )
+    empty = {one.name: getattr(state.accords, one.name).dtype for one in fields(AgreementRows)}
+    few = AgreementRows(**{name: np.zeros(count, dtype) for name, dtype in empty.items()})
     few.run, few.pair, few.kind = run, pair, kind
     few.stage, few.ended = np.full(count, 2), np.full(count, np.inf)
-    state.accords.append(few)
+    state.accords.add_rows(few)
     added = np.arange(rows, rows + count)
     enter(state, added)
     refresh(world, state, added)

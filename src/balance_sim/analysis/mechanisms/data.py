@@ -8,23 +8,20 @@ from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.analysis.participants import PlaceboComparison
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import Floats, Ints
 from balance_sim.replications.outcomes import FILTERED, NEW, Outcome, least_jump
-from balance_sim.replications.scene import EventRoles, focal_roles
+from balance_sim.replications.scene import focal_roles
 from balance_sim.replications.tables import positions
-from balance_sim.scenario.schema import Event
 from balance_sim.stats.intervals import NORMAL, fieller, paired_interval, spread_over, t_quantile
 
 if TYPE_CHECKING:
     from balance_sim.results.result import Result
 
-Floats = npt.NDArray[np.float64]
 
 NO_EXTRA = "the extra arms were not run (`--no-mechanisms`, or a folder that was begun without them)"
 NO_HOST = "the focal event names no host in the roster"
@@ -52,10 +49,10 @@ class NoValue(Exception):
 
 @dataclass(frozen=True)
 class PairedColumns:
-    """Something measured in two arms, replication by replication; so are sums, differences and shares of such.
+    """Something measured in two arms, (runs,) each; so are sums, differences and shares of such.
 
-    arm, reference: (runs,). smooth: a filtered estimate, or made of such alone; alike: no run can show a difference;
-    least: how much a run that differs differs by at least. All decide the interval: `intervals.paired_interval`."""
+    smooth: a filtered estimate, or made of such alone; alike: no run can show a difference; least: how much a run that
+    differs differs by at least. All decide the interval: `intervals.paired_interval`."""
 
     arm: Floats
     reference: Floats
@@ -93,8 +90,9 @@ class PairedColumns:
 
 def mean_of(change: PairedColumns, **more: Any) -> MechanismEstimate:
     """The mean of a change with its interval."""
-    how = {"smooth": change.smooth, "alike": change.alike}
-    mean, _, lo, hi = paired_interval(change.arm, change.reference, **how, least=change.least)
+    mean, _, lo, hi = paired_interval(
+        change.arm, change.reference, smooth=change.smooth, alike=change.alike, least=change.least
+    )
     return MechanismEstimate(mean, lo, hi, len(change.arm), **more)
 
 
@@ -110,10 +108,9 @@ def detail(value: float, lo: float, hi: float, **more: Any) -> dict[str, Any]:
 
 
 def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, float]:
-    """Ratio of two means over the same runs, with Fieller's 95 % interval.
+    """Ratio of two means over the same runs, with Fieller's 95 % interval; NaN where it has no ends.
 
-    NaN where the interval has no ends (`intervals.fieller`). Where the upper mean is not a
-    filtered estimate the interval has room for a run that none has shown, of the size that `intervals` gives it."""
+    Where the upper mean is not a filtered estimate there is room for a run that none has shown (`intervals`)."""
     n = len(over.arm)
     a, b = float(over.values.mean()), float(under.values.mean())
     if n < 2 or b == 0:
@@ -140,16 +137,13 @@ class ByDyad:
     def total(self, weight: Floats, level: float = 0.95) -> tuple[float, float, float]:
         """A weighted sum of effects, with an interval of at least this level. weight: (P,), none below 0.
 
-        How dyads vary together is not kept; but the standard error of a sum is at most the sum of the standard errors
-        (Minkowski), and is that much where all dyads vary as one."""
+        How dyads vary together is not kept; the error of a sum is at most the sum of the errors (Minkowski)."""
         value = float(weight @ self.effect)
         half = t_quantile(level, self.n - 1) * float(weight @ self.error) if self.n > 1 else float("nan")
         return value, value - half, value + half
 
     def ratio(self, over: Floats, under: Floats) -> tuple[float, float, float]:
-        """Ratio of two such sums with an interval of at least 95 %: each sum's own of 97.5 % (Bonferroni).
-
-        No bounds where the lower sum may be nothing."""
+        """Ratio of two such sums with bounds of at least 95 % (Bonferroni); none where the lower sum may be nothing."""
         tops, bottoms = self.total(over, 0.975), self.total(under, 0.975)
         value = tops[0] / bottoms[0] if bottoms[0] else float("nan")
         if not bottoms[1] > 0 and not bottoms[2] < 0:
@@ -162,8 +156,7 @@ def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[fl
     """A statistic of runs with a 95 % interval from leaving one run out at a time.
 
     values: (runs, ...). Efron, Stein 1981, Annals of Statistics 9(3)."""
-    n = len(values)
-    whole = statistic(values)
+    n, whole = len(values), statistic(values)
     if n < 3:
         return whole, float("nan"), float("nan")
     without = np.array([statistic(np.delete(values, k, axis=0)) for k in range(n)])
@@ -173,13 +166,16 @@ def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[fl
 
 
 class StudyData:
-    """A study as the measures read it: paired columns by arm, agreements, roles, the control arm's world."""
+    """A study as the measures read it: paired columns by arm, agreements, event roles, the control arm's world."""
 
     def __init__(self, result: Result, arm: str) -> None:
         self.result, self.arm = result, arm
         self.scenario, self.reference = result.scenario, result.reference
         self.windows = sorted(result.scenario.report.windows)
         self.short, self.long = self.windows[0], self.windows[-1]
+        self.worlds = result.worlds  # the control arm alone
+        self.codes, self.cast = self.worlds.reference.codes, focal_roles(self.worlds)
+        self.focal = next(event for event in self.scenario.events if event.id == self.scenario.focal)
 
     def named(self, measure: str, of: str, window: int | None = None) -> str:
         """The name of an outcome, by default at the end of the shortest window."""
@@ -189,9 +185,9 @@ class StudyData:
         """Whether the study holds an outcome."""
         return outcome in self.result.by_run.names
 
-    def need_extra(self, arm: str) -> None:
+    def need_extra(self, *arms: str) -> None:
         """Raise NoValue where an extra arm was not run."""
-        if not self.has_arm(arm):
+        if not all(map(self.has_arm, arms)):
             raise NoValue(NO_EXTRA)
 
     def has_arm(self, arm: str) -> bool:
@@ -229,36 +225,16 @@ class StudyData:
         """The effect on an outcome in each window."""
         return {str(w): detail_of(self.difference(f"{outcome}_{w}")) for w in self.windows}
 
-    @cached_property
-    def worlds(self) -> Worlds:
-        """The control arm alone, compiled."""
-        return self.result.worlds
-
-    @cached_property
-    def cast(self) -> EventRoles:
-        """Who plays which part in the focal event."""
-        return focal_roles(self.worlds)
-
     def need_host(self) -> int:
         """The host's position in the arrays. Raises NoValue where the focal event names none."""
         if self.cast.host is None:
             raise NoValue(NO_HOST)
         return self.cast.host
 
-    @property
-    def codes(self) -> tuple[str, ...]:
-        return self.worlds.reference.codes
-
-    @cached_property
-    def focal(self) -> Event:
-        return next(event for event in self.scenario.events if event.id == self.scenario.focal)
-
     @cached_property
     def accords(self) -> pd.DataFrame:
-        """Agreements that the headline arm and the control arm sign after the focal date.
-
-        run, arm, pair, kind, origin, occasion, after (days from the focal date). Gathered block by block: the
-        study's own tables are many times larger."""
+        """Agreements that the headline arm and the control arm sign after the focal date: run, arm, pair, kind, origin,
+        occasion, after (days from it). Gathered block by block: the study's own tables are many times larger."""
         tables = [self._signed_later(accords) for _, accords in self.result.blocks()]
         frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas(use_threads=False)
         return frame
@@ -285,7 +261,7 @@ class StudyData:
         return ByDyad(effect, error, control, int(rows["n"].iloc[0]))
 
     @cached_property
-    def runs(self) -> npt.NDArray[np.int64]:
+    def runs(self) -> Ints:
         """Numbers of the runs that the study's arms have."""
         frame = self.result.by_run.frame()
         return frame.loc[frame["arm"] == self.reference, "run"].to_numpy(np.int64)

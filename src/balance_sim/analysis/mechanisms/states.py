@@ -127,9 +127,8 @@ def entrapment(r: StudyData) -> MechanismEstimate:
     calm, twice = "extra.provoked_0", "extra.provoked_200"
     r.need_extra(calm)
     arms = (r.arm, r.reference, calm, calm + ".reference", twice)
-    with_it, without, calm_with, calm_without, twice_with = -r.columns(
-        r.named("relations", "outside_host", r.long), *arms
-    ).T
+    relations = r.columns(r.named("relations", "outside_host", r.long), *arms)
+    with_it, without, calm_with, calm_without, twice_with = -relations.T
     by_them = PairedColumns(with_it, calm_with)
     added = by_them - PairedColumns(without, calm_without)
     spread = {"0": calm_with, "1": with_it, "2": twice_with}
@@ -163,13 +162,9 @@ def net_loss(r: StudyData) -> MechanismEstimate:
         "dependence": r.named("dependence", "host"),
         "dependence_on_partners": r.named("dependence", "host_partners"),
     }
-    known = {name: of for name, of in parts.items() if name == "defence" or r.has(of)}
-    note = (
-        ""
-        if r.scenario.parameters.beta > 0
-        else "beta is 0: friends without a treaty lend nothing, and nobody joins a quarrel"
-    )
-    changes = {name: detail_of(r.difference(of)) for name, of in known.items()}
+    changes = {name: detail_of(r.difference(of)) for name, of in parts.items() if name == "defence" or r.has(of)}
+    alone = r.scenario.parameters.beta <= 0
+    note = "beta is 0: friends without a treaty lend nothing, and nobody joins a quarrel" if alone else ""
     return _of_host(r, "insecurity_host", note, **changes)
 
 
@@ -193,10 +188,10 @@ def rivalry(r: StudyData) -> MechanismEstimate:
     names = {"host": r.need_host(), "junior": r.cast.junior, "third": r.cast.third}
     if not r.has(r.named("influence", "host_junior")):
         raise NoValue("the focal event has fewer than three principals in the roster, one of them its host")
-    gap = {
-        w: r.difference(r.named("influence", "host_junior", w)) - r.difference(r.named("influence", "third_junior", w))
-        for w in r.windows
-    }
+    gap = {}
+    for w in r.windows:
+        host, third = (r.difference(r.named("influence", f"{who}_junior", w)) for who in ("host", "third"))
+        gap[w] = host - third
     left = ratio(gap[r.long], gap[r.short]) if gap[r.short].values.any() else (np.nan,) * 3
     return mean_of(
         gap[r.short],

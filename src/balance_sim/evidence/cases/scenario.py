@@ -34,42 +34,18 @@ from balance_sim.scenario.actors import IDENTIFIER
 
 RECORD_YEARS = 20
 """Years of agreements from which a case's level is counted, or its calibration made."""
-STATE_COLUMNS = (
-    *(
-        "id",
-        "name",
-        "capability",
-        "democracy",
-        "ideal_point",
-        "latitude",
-        "longitude",
-        "reliability",
-        "autonomy",
-    ),
-    *("nuclear_since", "patrons", "source", "guesses"),
-)
-ACCORD_COLUMNS = (
-    *(
-        "id",
-        "a",
-        "b",
-        "kind",
-        "name",
-        "status",
-        "signed",
-        "in_force",
-        "ended",
-        "precision",
-        "multilateral",
-        "source",
-    ),
-)
 COLUMNS: Mapping[str, Sequence[str]] = {
-    "states": STATE_COLUMNS,
+    "states": (
+        *("id", "name", "capability", "democracy", "ideal_point", "latitude", "longitude", "reliability", "autonomy"),
+        *("nuclear_since", "patrons", "source", "guesses"),
+    ),
     "disputes": ("a", "b", "rivalry", "claim", "militarised", "war", "source", "x_guesses"),
     "no_relations": ("a", "b", "from", "until", "kind", "source"),
     "distances": ("a", "b", "km", "source"),
-    "accords": ACCORD_COLUMNS,
+    "accords": (
+        *("id", "a", "b", "kind", "name", "status", "signed", "in_force", "ended", "precision", "multilateral"),
+        "source",
+    ),
 }
 """The tables of a scenario in the order in which it names them, with their columns."""
 SIGNAL, NO_SIGNAL = "signal", "no_signal"
@@ -104,21 +80,12 @@ def build_case(
     states = state_rows(series, actors, on, accords)
     disputes = dispute_rows(series, actors, on)
     distances, by_capitals = distance_rows(series, actors, on)
-    tables = {
-        "states": states,
-        "disputes": disputes,
-        "no_relations": relation_rows(series, actors, on),
-        "distances": distances,
-        "accords": accords,
-    }
-    quarrels = [(row["a"], row["b"]) for row in disputes]
-    targets = sorted((_beside(quarrels, case) & present) - {*case.participants})
-    allies = _beside(pacts_in_force(accords), case) | {*case.participants}
-    roles = {
-        "participants": sorted({*case.participants} & present),
-        "targets": targets,
-        "bloc": sorted(allies & (present - {*targets})),
-    }
+    relations = relation_rows(series, actors, on)
+    tables = dict(zip(COLUMNS, (states, disputes, relations, distances, accords), strict=True))
+    inside = {*case.participants}
+    targets = _beside([(row["a"], row["b"]) for row in disputes], case) & (present - inside)
+    bloc = (_beside(pacts_in_force(accords), case) | inside) & (present - targets)
+    roles = {"participants": sorted(inside & present), "targets": sorted(targets), "bloc": sorted(bloc)}
     notes = [*left_out, *series.notes, *_gaps(series, case, states, by_capitals)]
     level, until = _level(series, accords, on - timedelta(days=1), name, base_rate)
     files = {f"{name}/{table}.csv": _csv(COLUMNS[table], rows) for table, rows in tables.items() if rows}
@@ -149,9 +116,8 @@ def _level(
         return [f"# {said}.", written, f"calibration: {name}/calibration.yaml"], until
     if count:
         return [f"# {said}, too few for a calibration.", f"base_rate: {short(count / RECORD_YEARS)}"], None
-    return [
-        f"# {said}: the level is that of the shipped intercepts. `base_rate: 2` would set it, agreements a year."
-    ], None
+    other = "the level is that of the shipped intercepts. `base_rate: 2` would set it, agreements a year."
+    return [f"# {said}: {other}"], None
 
 
 def _cast(case: Case) -> tuple[list[Actor], list[str]]:
@@ -164,24 +130,20 @@ def _cast(case: Case) -> tuple[list[Actor], list[str]]:
     def refused(message: str, hint: str, column: str, value: str) -> DataError:
         return DataError(message, hint, case.path, case.line, column, value)
 
-    def absent(code: str) -> str | None:
-        return is_state_in(code, (on - timedelta(days=1)).year)
-
+    absent: dict[str, str] = {}
     for code in (*case.participants, *case.observers):
-        reason = absent(code)
+        reason = is_state_in(code, (on - timedelta(days=1)).year)
         one = actor(code, on) if reason is None else None
         if one is None:
-            why.append(f"Left out: {reason or f'`{code}` has no COW number'}.")
+            absent[code] = reason or f"`{code}` has no COW number"
             continue
-        same = [other.code for other in found.values() if other.iso3 == one.iso3]
-        if same:
+        if same := [other.code for other in found.values() if other.iso3 == one.iso3]:
             column = "participants" if code in case.participants else "observers"
             raise refused(f"{same[0]} and {code} are one state", "Name it once", column, code)
         found[code] = one
-    missing = [code for code in case.participants if code not in found]
-    if missing:
-        reason = absent(missing[0]) or f"`{missing[0]}` has no COW number"
-        said = f"a participant was no state at the time: {reason}"
+    why += [f"Left out: {reason}." for reason in absent.values()]
+    if missing := [code for code in case.participants if code in absent]:
+        said = f"a participant was no state at the time: {absent[missing[0]]}"
         raise refused(said, "Correct the code or the date", "participants", missing[0])
     if len(found) < 3:
         detail = f" ({'; '.join(why)[:300]})" if why else ""
@@ -238,16 +200,7 @@ def _yaml(
         if path in files:
             digest = hashlib.sha256(files[path].encode()).hexdigest()
             tables += [f"{table}:", f'  - {{table: {path}, sha256: "{digest}"}}']
-    event = {
-        "id": SIGNAL,
-        "date": str(case.signal_date),
-        "kind": case.event_kind,
-        "label": _text(case.label),
-        "visibility": short(case.visibility),
-        "principals": _list(roles["participants"]),
-        **({"targets": _list(roles["targets"])} if roles["targets"] else {}),
-        "source": _text(f"Table of cases, {case.case_id}"),
-    }
+    targets = f", targets: {_list(roles['targets'])}" if roles["targets"] else ""
     audiences = [
         f"  {audience}:\n    members: {_list(members)}\n"
         f"    attention: {{default: {short(ATTENTION_OF_OTHERS if audience == 'others' else 1.0)}}}"
@@ -275,7 +228,9 @@ focal: {SIGNAL}
 {block(tables)}
 # targets: rivalry, claim, war or recent militarised dispute with a participant on record.
 events:
-  - {{{", ".join(f"{key}: {value}" for key, value in event.items())}}}
+  - {{id: {SIGNAL}, date: {case.signal_date}, kind: {case.event_kind}, label: {_text(case.label)}, \
+visibility: {short(case.visibility)}, principals: {_list(roles["participants"])}{targets}, \
+source: {_text(f"Table of cases, {case.case_id}")}}}
 
 groups:
 {block(f"  {group}: {_list(members)}" for group, members in groups.items())}

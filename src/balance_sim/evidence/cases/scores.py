@@ -17,6 +17,7 @@ from balance_sim.evidence.cases.tables import Response, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.score import MODEL
 from balance_sim.model.classes import classes_of
+from balance_sim.pool.plain import plain_data
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.scores import Floats, Ranking, carrying, cluster_resamples, resampled
 
@@ -61,27 +62,23 @@ def score_case(
 
     forecasts = {MODEL: of(p), **baselines(scenario, table)}
     found = measured(forecasts, table, resamples, seed)
-    first: dict[Pair, int] = {}
-    for at, pair in enumerate(table.pairs):
-        first.setdefault(pair, at)
-    once, count = np.array([*first.values()], dtype=np.int64), len(first)
-    whole = CaseTable(tuple(first), table.happened[once], np.ones(count), np.arange(count))
-    plain = measured({name: values[once] for name, values in forecasts.items()}, whole, 0, seed)
+    pairs = tuple(dict.fromkeys(table.pairs))
+    once, count = np.array([table.pairs.index(pair) for pair in pairs]), len(pairs)
+    whole = CaseTable(pairs, table.happened[once], np.ones(count), np.arange(count))
+    each = {name: values[once] for name, values in forecasts.items()}
+    plain = measured(each, whole, 0, seed)
     out: dict[str, object] = {
         "pairs": count,
         "responding_pairs": len({pair for pair, y in zip(table.pairs, table.happened, strict=True) if y}),
         "agreements": len({row.agreement_id for row in scored}),
-        "expected_accords": float(sum(p.get(pair, 0.0) for pair in set(table.pairs))),
+        "expected_accords": sum(each[MODEL].tolist()),
         **found,
         "by_pair": {name: {m: plain[name][m] for m in MEASURES} for name in forecasts},
     }
     if excess is not None:
         ranking = Ranking(of(excess), table.happened)
-        out["excess"] = {
-            "average_precision": _plain(ranking.average_precision(table.weight)),
-            "auc": _plain(ranking.auc(table.weight)),
-        }
-    ranked = np.array(sorted((p.get(pair, 0.0) for pair in set(table.pairs)), reverse=True))
+        scores = {"average_precision": ranking.average_precision(table.weight), "auc": ranking.auc(table.weight)}
+        out["excess"] = plain_data(scores)
     by_agreement = []
     for key in dict.fromkeys(row.agreement_id for row in scored):
         members = [row for row in scored if row.agreement_id == key]
@@ -89,24 +86,17 @@ def score_case(
         by_agreement.append(
             {
                 "agreement_id": key,
-                "date": min((row.on, row.written or str(row.on)) for row in members)[1],
+                "date": min((row.on, row.written) for row in members)[1],
                 "direction": members[0].direction,
                 "pairs": [f"{row.state_a}-{row.state_b}" for row in members],
                 "p": chances,
-                "best_rank": 1 + int((ranked > max(chances)).sum()),
+                "best_rank": 1 + int((each[MODEL] > max(chances)).sum()),
             }
         )
-    not_scored = [
-        {
-            **{name: getattr(row, name) for name in ("line", "state_a", "state_b")},
-            "date": row.written or str(row.on),
-            "direction": row.direction,
-            "agreement_id": row.agreement_id,
-            "reason": row.why_not,
-        }
-        for row in rows
-        if row.why_not
-    ]
+    said = {"line": "line", "state_a": "state_a", "state_b": "state_b", "date": "written", "direction": "direction"}
+    said |= {"agreement_id": "agreement_id", "reason": "why_not"}
+    left_out = [row for row in rows if row.why_not]
+    not_scored = [{name: getattr(row, field) for name, field in said.items()} for row in left_out]
     return out | {"responses": by_agreement, "not_scored": not_scored}
 
 
@@ -120,14 +110,12 @@ def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
     everyone = [pair for pair in combinations(sorted(scenario.codes), 2) if not {*pair} <= inside]
     quiet = [pair for pair in everyone if pair not in answered]
     sizes = [len(members) for members in agreements.values()]
-    count = sum(sizes)
+    clusters = np.array(sizes + [1] * len(quiet), dtype=np.int64)
     return CaseTable(
         pairs=(*(pair for members in agreements.values() for pair in members), *quiet),
-        happened=np.repeat([1.0, 0.0], [count, len(quiet)]),
-        weight=np.array([1.0 / k for k in sizes for _ in range(k)] + [1.0] * len(quiet)),
-        cluster=np.concatenate([np.repeat(np.arange(len(sizes)), sizes), len(sizes) + np.arange(len(quiet))]).astype(
-            np.int64
-        ),
+        happened=np.repeat([1.0, 0.0], [sum(sizes), len(quiet)]),
+        weight=np.repeat(1.0 / clusters, clusters),
+        cluster=np.repeat(np.arange(len(clusters)), clusters),
     )
 
 
@@ -161,16 +149,11 @@ def measured(
 
     def measures(times: Floats) -> dict[str, Floats]:
         weight = table.weight * times[table.cluster]
-        return {
-            name: np.array(
-                [
-                    ranking.average_precision(weight),
-                    ranking.auc(weight),
-                    (weight * losses[name]).sum() / weight.sum(),
-                ]
-            )
-            for name, ranking in rankings.items()
-        }
+        found = {}
+        for name, ranking in rankings.items():
+            brier = (weight * losses[name]).sum() / weight.sum()
+            found[name] = np.array([ranking.average_precision(weight), ranking.auc(weight), brier])
+        return found
 
     whole = measures(np.ones(clusters))
     drawn = cluster_resamples(measures, clusters, resamples, seed) or dict.fromkeys(whole, np.empty((0, 3)))
@@ -183,14 +166,10 @@ def measured(
     for name in forecasts:
         row, gains = dict[str, object](), dict[str, object]()
         for k, (measure, sign) in enumerate(MEASURES.items()):
-            row[measure] = _plain(whole[name][k])
+            row[measure] = whole[name][k]
             bounds = interval(whole[name][k], drawn[name][:, k])
             row[f"{measure}_ci95"] = bounds and [max(bounds[0], 0.0), min(bounds[1], 1.0)]
             gain, more = sign * (whole[MODEL][k] - whole[name][k]), sign * (drawn[MODEL] - drawn[name])[:, k]
-            gains[measure] = {"value": _plain(gain), "ci95": interval(gain, more)}
-        out[name] = row if name == MODEL else {**row, "model_gains": gains}
+            gains[measure] = {"value": gain, "ci95": interval(gain, more)}
+        out[name] = plain_data(row if name == MODEL else {**row, "model_gains": gains})
     return out
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

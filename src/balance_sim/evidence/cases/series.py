@@ -9,12 +9,13 @@ closes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.cases.tables import Actor
@@ -105,8 +106,7 @@ class Series:
         return None if read is None else read.report.last_year
 
     def between(self, name: str, actors: Sequence[Actor]) -> pd.DataFrame | None:
-        """Rows of a series on dyads, of two of the actors, with their codes a < b; None where the series is not
-        there."""
+        """Rows of a series on dyads, of two of the actors; see `placed`. None where the series is not there."""
         read = self.read(name)
         return None if read is None else placed(read.frame, actors)
 
@@ -136,18 +136,14 @@ def state_rows(series: Series, actors: Sequence[Actor], on: date, accords: Seque
         power = power or _latest(series, "capability", "cinc", one, on.year + 1, carry_years=0)
         known |= {one.code: power} if power else {}
     least = min((value for value, _ in known.values() if value > 0), default=1.0)
-    share = {one.code: known[one.code][0] if one.code in known else least for one in actors}
+    share = {one.code: known.get(one.code, (least, 0))[0] for one in actors}
     patrons = _patrons(share, accords)
     rows = []
     for one in sorted(actors, key=lambda each: each.code):
-        sources, guesses = [], ["reliability"]
-        if one.code in known:
-            sources.append(f"capability: COW NMC {known[one.code][1]}")
-            guesses += ["capability"] if known[one.code][1] == on.year else []
-        else:
-            sources.append("capability: no series has it; the least of the other states stands in")
-            guesses.append("capability")
-        row = {"id": one.code, "name": one.name, "capability": short(share[one.code])}
+        code, year = one.code, known.get(one.code, (least, None))[1]
+        said = f"COW NMC {year}" if year else "no series has it; the least of the other states stands in"
+        sources, guessed = [f"capability: {said}"], year in (None, on.year)
+        row = {"id": code, "name": one.name, "capability": short(share[code])}
         for field, name, column, label in (
             ("democracy", "democracy", "polyarchy", "V-Dem"),
             ("ideal_point", "ideal", "ideal_fp", "Bailey, Strezhnev, Voeten (final passage)"),
@@ -156,11 +152,11 @@ def state_rows(series: Series, actors: Sequence[Actor], on: date, accords: Seque
             row[field] = short(found[0]) if found else ""
             sources += [f"{field}: {label} {found[1]}"] if found else []
         row |= _capital(series, one, on, sources)
-        armed = nuclear_since(one.code, on)
-        row |= {"reliability": RELIABILITY, "autonomy": "0", "nuclear_since": str(armed or "")}
+        armed = nuclear_since(code, on)
         sources += ["nuclear_since: Bleek (nuclear.csv)"] if armed else []
-        row |= {"patrons": ";".join(sorted(patrons.get(one.code, ())))}
-        rows.append(row | {"source": "; ".join(sources), "guesses": ";".join(guesses)})
+        row |= {"reliability": RELIABILITY, "autonomy": "0", "nuclear_since": str(armed or "")}
+        row |= {"patrons": ";".join(sorted(patrons.get(code, ()))), "source": "; ".join(sources)}
+        rows.append(row | {"guesses": "reliability;capability" if guessed else "reliability"})
     return rows
 
 
@@ -171,9 +167,8 @@ def _latest(
     read = series.read(name)
     if read is None:
         return None
-    frame = read.frame
-    here = frame[(frame["cow"] == one.cow) & frame["year"].between(year - 1 - carry_years, year - 1)]
-    here = here[here[column].notna()].sort_values("year")
+    frame = read.frame[(read.frame["cow"] == one.cow) & read.frame[column].notna()]
+    here = frame[frame["year"].between(year - 1 - carry_years, year - 1)].sort_values("year")
     return None if here.empty else (float(here[column].iloc[-1]), int(here["year"].iloc[-1]))
 
 
@@ -186,7 +181,7 @@ def _capital(series: Series, one: Actor, on: date, sources: list[str]) -> Row:
         return {"latitude": "", "longitude": ""}
     now = frame[(frame["start"] <= day) & (frame["end"] >= day)]
     after, before = frame[frame["start"] > day], frame[frame["end"] < day]
-    row = (now.tail(1) if len(now) else after.head(1) if len(after) else before.tail(1)).iloc[0]
+    row = pd.concat([before.tail(1), after.head(1), now.tail(1)]).iloc[-1]
     sources.append("capital: COW capitals" + ("" if len(now) else ", of another year"))
     return {side: short(float(row[side])) for side in ("latitude", "longitude")}
 
@@ -194,26 +189,24 @@ def _capital(series: Series, one: Actor, on: date, sources: list[str]) -> Row:
 def _patrons(share: dict[str, float], accords: Sequence[Row]) -> dict[str, set[str]]:
     """State -> the states that have a defence pact in force with it and ten times its capability."""
     found: dict[str, set[str]] = {}
-    for a, b in pacts_in_force(accords):
-        for client, power in ((a, b), (b, a)):
-            if share[power] >= PATRON_RATIO * share[client]:
-                found.setdefault(client, set()).add(power)
+    pacts = pacts_in_force(accords)
+    for client, power in (*pacts, *((b, a) for a, b in pacts)):
+        if share[power] >= PATRON_RATIO * share[client]:
+            found.setdefault(client, set()).add(power)
     return found
 
 
 def pacts_in_force(accords: Sequence[Row]) -> list[Pair]:
-    wanted = ("defence_pact", "in_force")
-    return [(row["a"], row["b"]) for row in accords if (row["kind"], row["status"]) == wanted]
+    return [(r["a"], r["b"]) for r in accords if (r["kind"], r["status"]) == ("defence_pact", "in_force")]
 
 
 def dispute_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]:
     """One row for each pair with anything between it, each part 0..1."""
     claims, guessed = _claims(series, actors, on)
-    rivals = series.between("rivalry", actors)
+    rivals, rivalry = series.between("rivalry", actors), dict[Pair, float]()
     if rivals is not None:
-        ends = rivals["year_to"].fillna(9999).astype(np.int64)
-        rivals = rivals[(rivals["year_from"] < on.year) & (ends >= on.year)]
-    rivalry = {} if rivals is None else _by_pair(rivals, "year_from", lambda _: 1.0)
+        rivals = rivals[(rivals["year_from"] < on.year) & (rivals["year_to"].fillna(9999) >= on.year)]
+        rivalry = dict.fromkeys(zip(rivals["a"], rivals["b"], strict=True), 1.0)
     parts = {
         "rivalry": (rivalry, "Thompson, Sakuwa, Suhas 2021"),
         "claim": (claims, "ICOW territorial claims (Hensel et al.)"),
@@ -221,20 +214,15 @@ def dispute_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]
         "war": (dict.fromkeys(wars_under_way(series, actors, on), 1.0), MID),
     }
     rows = []
-    for key in sorted(set().union(*(found for found, _ in parts.values()))):
-        here = {part: found[key] for part, (found, _) in parts.items() if key in found}
-        rows.append(
-            {"a": key[0], "b": key[1]}
-            | {part: short(round(value, 3)) for part, value in here.items()}
-            | {"source": "; ".join(f"{part}: {parts[part][1]}" for part in here)}
-            | {"x_guesses": "claim" if key in guessed else ""}
-        )
+    for a, b in sorted(set().union(*(found for found, _ in parts.values()))):
+        here = {part: short(round(found[a, b], 3)) for part, (found, _) in parts.items() if (a, b) in found}
+        source = "; ".join(f"{part}: {parts[part][1]}" for part in here)
+        rows.append({"a": a, "b": b, **here, "source": source, "x_guesses": "claim" if (a, b) in guessed else ""})
     return rows
 
 
-def _by_pair[Value](frame: Any, column: str, value: Callable[[object], Value]) -> dict[Pair, Value]:
-    rows = zip(frame["a"], frame["b"], frame[column], strict=True)
-    return {(str(a), str(b)): value(one) for a, b, one in rows}
+def _by_pair(column: pd.Series) -> dict[Pair, Any]:
+    return dict(zip(column.index, column, strict=True))
 
 
 def _claims(series: Series, actors: Sequence[Actor], on: date) -> tuple[dict[Pair, float], set[Pair]]:
@@ -243,13 +231,9 @@ def _claims(series: Series, actors: Sequence[Actor], on: date) -> tuple[dict[Pai
     if frame is None:
         return {}, set()
     frame = frame[(frame["start"] < day) & (frame["end"].isna() | (frame["end"] >= day))]
-    found: dict[Pair, float] = {}
-    coded: set[Pair] = set()
-    for a, b, salience in zip(frame["a"], frame["b"], frame["salience"], strict=True):
-        missing = bool(np.isnan(salience))
-        coded |= set() if missing else {(a, b)}
-        found[a, b] = max(found.get((a, b), 0.0), SALIENCE_GUESS if missing else float(salience))
-    return {key: value for key, value in found.items() if value > 0}, set(found) - coded
+    pairs = frame.assign(known=frame["salience"].fillna(SALIENCE_GUESS)).groupby(["a", "b"])
+    found, coded = pairs["known"].max(), pairs["salience"].count()
+    return _by_pair(found[found > 0]), set(coded.index[coded == 0])
 
 
 def _militarised(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair, float]:
@@ -261,8 +245,8 @@ def _militarised(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair
     age = (day - frame["end"]).dt.days.clip(lower=0) / 365.25
     level = (frame["hostility"].fillna(1.0) - 1) / 4 * 2 ** (-age / MILITARISED_HALF_LIFE)
     frame = frame.assign(weight=level.mask(frame["end"] >= day, OPEN_DISPUTE))
-    largest = frame.groupby(["a", "b"], as_index=False)["weight"].max()
-    return _by_pair(largest[largest["weight"] > 0], "weight", lambda value: float(str(value)))
+    largest = frame.groupby(["a", "b"])["weight"].max()
+    return _by_pair(largest[largest > 0])
 
 
 def wars_under_way(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair, date]:
@@ -273,19 +257,17 @@ def wars_under_way(series: Series, actors: Sequence[Actor], on: date) -> dict[Pa
     long = timedelta(days=WAR_DAYS)
     old = (day - frame["start"] >= long) | (frame["start"] - frame["began"] >= long)
     wars = frame[(frame["end"] >= day) & frame["war"] & old]
-    first = wars.groupby(["a", "b"], as_index=False)["start"].min()
-    return _by_pair(first, "start", lambda day: pd.Timestamp(str(day)).date())
+    return _by_pair(wars.groupby(["a", "b"])["start"].min().map(pd.Timestamp.date))
 
 
 def _recent(series: Series, actors: Sequence[Actor], on: date) -> tuple[pd.DataFrame | None, pd.Timestamp]:
     """Disputes of the last ten years between the actors, and the day as of which they are known."""
-    read, last = series.read("disputes"), series.last_year("disputes")
+    read = series.read("disputes")
     if read is None:
         return None, pd.Timestamp(on)
-    day = min(pd.Timestamp(on), pd.Timestamp(last or on.year, 12, 31))
-    began = read.frame.groupby("dispute")["start"].min()
-    frame = placed(read.frame, actors)
-    frame = frame.assign(began=frame["dispute"].map(began))
+    day = min(pd.Timestamp(on), pd.Timestamp(read.report.last_year or on.year, 12, 31))
+    began = read.frame.groupby("dispute")["start"].transform("min")
+    frame = placed(read.frame.assign(began=began), actors)
     since = day - pd.DateOffset(years=MILITARISED_YEARS)
     return frame[(frame["start"] < day) & (frame["end"] >= since)], day
 
@@ -299,19 +281,15 @@ def distance_rows(series: Series, actors: Sequence[Actor], on: date) -> tuple[li
     if frame is not None:
         last = series.last_year("contiguity") or year
         frame = frame[(frame["year_from"] < year) & (frame["year_to"] >= min(year, last))]
-        nearest = frame.groupby(["a", "b"], as_index=False)["type"].min()
         bound = "COW direct contiguity 3.2: upper bound of its type"
-        km |= _by_pair(nearest, "type", lambda kind: (CONTIGUOUS_KM[int(str(kind))], bound))
+        nearest = _by_pair(frame.groupby(["a", "b"])["type"].min())
+        km |= {pair: (CONTIGUOUS_KM[kind], bound) for pair, kind in nearest.items()}
     if spells is not None:
         spells = spells[spells["year_from"] <= year].sort_values("year_to", kind="stable")
         for a, b, least, until in zip(spells["a"], spells["b"], spells["km"], spells["year_to"], strict=True):
-            km[str(a), str(b)] = float(least), f"CShapes 2.0 (Schvitz et al. 2022), {min(year, int(until))}"
-    order = sorted(one.code for one in actors)
-    pairs = [(a, b) for i, a in enumerate(order) for b in order[i + 1 :]]
-    rows = [
-        {"a": a, "b": b, "km": short(round(km[a, b][0], 1)), "source": km[a, b][1]} for a, b in pairs if (a, b) in km
-    ]
-    return rows, len(pairs) - len(rows)
+            km[a, b] = float(least), f"CShapes 2.0 (Schvitz et al. 2022), {min(year, int(until))}"
+    rows = [{"a": a, "b": b, "km": short(round(far, 1)), "source": said} for (a, b), (far, said) in sorted(km.items())]
+    return rows, math.comb(len(actors), 2) - len(rows)
 
 
 def relation_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]:
@@ -334,11 +312,11 @@ def agreement_rows(series: Series, actors: Sequence[Actor], participants: Sequen
     found = found[~(inside & (found["signed"] >= day - pd.Timedelta(days=SIGNAL_DAYS)))]
     found = found[found["ended"].isna() | (found["signed"] >= day - pd.DateOffset(years=MEMORY_YEARS))]
     found = found.sort_values(["a", "b", "signed", "kind", "name"], kind="stable")
-    seen: dict[str, int] = {}
+    seen = Counter[str]()
     rows = []
     for record in found.to_dict("records"):
         stem = f"{record['a']}-{record['b']}-{SLUGS.get(record['kind'], 'accord')}-{record['signed'].year}"
-        seen[stem] = seen.get(stem, 0) + 1
+        seen[stem] += 1
         key = stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"
         start, length = str(record["signed"]), {"year": 4, "month": 7}.get(str(record["precision"]), 10)
         dates = {name: _iso(record[name]) for name in ("signed", "in_force", "ended")}
@@ -381,33 +359,27 @@ def _alliances(series: Series, name: str, label: str, actors: Sequence[Actor], d
     begun = read.frame[read.frame["start"] < day]
     sides = [begun[["alliance_id", c]].set_axis(["id", "cow"], axis=1) for c in ("cow_a", "cow_b")]
     members = pd.concat(sides).groupby("id")["cow"].nunique()
-    frame = placed(begun, actors).sort_values("start", kind="stable")
-    frame = frame.assign(ended=frame["end"].where(frame["end"] < day))
-    phases = frame.groupby(["alliance_id", "a", "b"], sort=False)
-    last = phases.tail(1).set_index(["alliance_id", "a", "b"])
-    merged = last.assign(signed=phases["start"].min()).reset_index()
-    source = label + " id " + merged["alliance_id"].astype(str)
-    return merged[["a", "b", "kind"]].assign(
+    frame, keys = placed(begun, actors).sort_values("start", kind="stable"), ["alliance_id", "a", "b"]
+    phases = frame.groupby(keys, sort=False)
+    last = phases.tail(1).set_index(keys).assign(signed=phases["start"].min()).reset_index()
+    source = label + " id " + last["alliance_id"].astype(str)
+    return last.assign(
         name=source,
-        signed=merged["signed"],
-        in_force=merged["signed"],
-        ended=merged["ended"],
+        in_force=last["signed"],
+        ended=last["end"].where(last["end"] < day),
         precision="day",
-        multilateral=merged["alliance_id"].map(members) > 2,
+        multilateral=last["alliance_id"].map(members) > 2,
         source=source,
-    )
+    )[FIELDS]
 
 
 def _without(cow: pd.DataFrame, atop: pd.DataFrame) -> pd.DataFrame:
     """COW's alliances that ATOP does not have: no start of the same pair within a year."""
-    starts: dict[Pair, list[pd.Timestamp]] = {}
-    for a, b, signed in zip(atop["a"], atop["b"], atop["signed"], strict=True):
-        starts.setdefault((a, b), []).append(signed)
-    lone = [
-        all(abs((signed - other).days) > SAME_TREATY_DAYS for other in starts.get((a, b), []))
-        for a, b, signed in zip(cow["a"], cow["b"], cow["signed"], strict=True)
-    ]
-    return cow[pd.Series(lone, index=cow.index, dtype=bool)]
+    if cow.empty or atop.empty:
+        return cow
+    both = cow.reset_index().merge(atop, on=["a", "b"])
+    near = (both["signed_x"] - both["signed_y"]).dt.days.abs() <= SAME_TREATY_DAYS
+    return cow.drop(both["index"][near])
 
 
 def _cooperation(series: Series, actors: Sequence[Actor], day: pd.Timestamp) -> pd.DataFrame:
@@ -418,10 +390,9 @@ def _cooperation(series: Series, actors: Sequence[Actor], day: pd.Timestamp) -> 
     frame = frame[frame["signed"].notna() & (frame["signed"] < day)]
     later = frame["in_force"].notna() & (frame["in_force"] >= day)
     begun = frame["in_force"].where(frame["in_force"] >= frame["signed"], frame["signed"])
-    out = frame.assign(
+    return frame.assign(
         ended=frame["ended"].where((frame["ended"] < day) & (frame["ended"] >= begun)),
         name="DCAD " + frame["accord_id"].astype(str),
         source="DCAD 1.0 (Kinne 2020) " + frame["accord_id"].astype(str),
         in_force=begun.astype(object).mask(later, None),
-    )
-    return out[FIELDS]
+    )[FIELDS]

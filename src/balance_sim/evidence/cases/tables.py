@@ -10,7 +10,6 @@ rows, rows with a side that is no state of the scenario (NATO, EU, SCO), rows ou
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.table import Table, open_table
+from balance_sim.evidence.data.table import Table, declared, open_table
 from balance_sim.model.classes import classes_of
 from balance_sim.scenario.actors import code_table, known
 from balance_sim.scenario.defaults import default_tree
@@ -39,39 +38,17 @@ FIRST_YEAR = 1900
 DEFAULT_WINDOW_MONTHS = 24
 LONGEST_WINDOW_MONTHS = 119
 """Windows count days from the focal date, up to 3650."""
-TREATY_WORDS = (
-    "accord",
-    "agreement",
-    "alliance",
-    "convention",
-    "covenant",
-    "entente",
-    "pact",
-    "protocol",
-    "treaty",
-)
+_TREATY = re.compile("(?<![a-z])(accord|agreement|alliance|convention|covenant|entente|pact|protocol|treaty)(?![a-z])")
 """A label with one of these words names a `treaty`; any other signal is a `joint_summit`."""
-CASE_COLUMNS = {
-    "case_id": ("case_id",),
-    "label": ("label", "title", "name"),
-    "signal_date": ("signal_date", "date"),
-    "participants": ("participants",),
-    "observers": ("observers",),
-    "visibility": ("visibility",),
-    "window_months": ("window_months",),
-    "notes": ("notes", "note"),
-    "kind": ("kind",),
-}
 RESPONSES = ("counter", "bandwagon")
 DIRECTIONS = (*RESPONSES, "other")
-RESPONSE_COLUMNS = {
-    "case_id": ("case_id", "case"),
-    "state_a": ("state_a", "iso3_a", "a"),
-    "state_b": ("state_b", "iso3_b", "b"),
-    "date": ("date", "signed"),
-    "direction": ("direction",),
-    "agreement_id": ("agreement_id",),
-}
+_CASES = declared(
+    "case_id! label=label|title|name signal_date!=signal_date|date participants! observers visibility window_months "
+    "notes=notes|note kind"
+)
+_RESPONSES = declared(
+    "case_id=case_id|case state_a!=state_a|iso3_a|a state_b!=state_b|iso3_b|b date!=date|signed direction! agreement_id"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -148,39 +125,27 @@ class Case:
     @property
     def last_day(self) -> date:
         """The last day on which an answer counts."""
-        months = self.signal_date.month - 1 + self.window_months
-        year, month = self.signal_date.year + months // 12, months % 12 + 1
-        return date(year, month, min(self.signal_date.day, calendar.monthrange(year, month)[1]))
+        return (pd.Timestamp(self.signal_date) + pd.DateOffset(months=self.window_months)).date()
 
     @property
     def event_kind(self) -> str:
         """The kind given, else by the words of the label."""
-        named = {*re.findall(r"[a-z]+", self.label.lower())} & {*TREATY_WORDS}
-        return self.kind or ("treaty" if named else "joint_summit")
+        return self.kind or ("treaty" if _TREATY.search(self.label.lower()) else "joint_summit")
 
 
 def case_named(path: Path | str, case_id: str) -> Case:
     """One case of a table; what is wrong in the rows of others is no matter. Raises DataError if it is not there, with
     the ids that are."""
-    rows = _records(path)
-    if case_id not in rows:
-        listed = ", ".join(list(rows)[:20]) or "none"
-        raise DataError("there is no such case", f"The cases found are: {listed}", path, value=case_id)
-    record, line = rows[case_id]
-    return case_of(record, path, line)
-
-
-def _records(path: Path | str) -> dict[str, tuple[dict[str, str], int]]:
-    """The rows of a table of cases as text by column, and their lines, by id."""
-    table = open_table(path, "cases", CASE_COLUMNS, ("case_id", "signal_date", "participants"))
+    table = open_table(path, "cases", *_CASES)
     table.whole_rows()
-    text = table.text
-    twice = text["case_id"].str.strip().duplicated()
-    if twice.any():
-        raise table.fault("case_id", twice, "this case has two rows", "Keep one row a case")
-    records = [{str(k): str(v) for k, v in record.items()} for record in text.to_dict("records")]
-    lines = table.lines(list(range(len(records))))
-    return {record["case_id"].strip(): (record, line) for record, line in zip(records, lines, strict=True)}
+    ids = table.text["case_id"].str.strip()
+    table.refuse("case_id", ids.duplicated(), "this case has two rows", "Keep one row a case")
+    if case_id not in set(ids):
+        listed = ", ".join(ids[:20]) or "none"
+        raise DataError("there is no such case", f"The cases found are: {listed}", path, value=case_id)
+    row = list(ids).index(case_id)
+    cells = {str(column): str(cell) for column, cell in table.text.iloc[row].items()}
+    return case_of(cells, path, table.lines([row])[0])
 
 
 @dataclass(frozen=True)
@@ -196,8 +161,7 @@ class _CaseRow:
         return DataError(message, hint, self.path, self.line, column, value)
 
     def text(self, column: str) -> str:
-        found = _CONTROL.search(self.cells[column])
-        if found:
+        if found := _CONTROL.search(self.cells[column]):
             why = f"control character U+{ord(found.group()):04X}"
             raise DataError(why, "Remove it", self.path, self.line, column)
         return self.cells[column]
@@ -236,7 +200,7 @@ class _CaseRow:
 
 def case_of(record: Mapping[str, str], path: Path | str | None, line: int | None) -> Case:
     """A row of text cells as a Case. Raises DataError."""
-    row = _CaseRow({column: str(record.get(column) or "").strip() for column in CASE_COLUMNS}, path, line)
+    row = _CaseRow({column: str(record.get(column) or "").strip() for column in _CASES[0]}, path, line)
     if not row.text("case_id"):
         raise row.refused("case_id", "a case without a name", "Give each case an id")
     kind, kinds = row.text("kind"), default_tree().fields["event_kinds"].fields
@@ -244,8 +208,7 @@ def case_of(record: Mapping[str, str], path: Path | str | None, line: int | None
         raise row.refused("kind", "this is no kind of event", f"Write one of {', '.join(kinds)}")
     participants, named = row.states("participants"), row.states("observers", ORGANISATIONS)
     observers = tuple(code for code in named if code not in ORGANISATIONS)
-    both = sorted({*participants} & {*observers})
-    if both:
+    if both := sorted({*participants} & {*observers}):
         raise row.refused("observers", f"{both[0]} is a participant already", "Name each state once")
     if not participants:
         raise row.refused("participants", "no participants", "Name those who gave the signal")
@@ -283,8 +246,8 @@ class Response:
     on: date
     direction: str
     agreement_id: str
-    written: str = ""
-    latest: date | None = None
+    written: str
+    latest: date
     why_not: str = ""
 
 
@@ -293,10 +256,10 @@ def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
 
     What is wrong in the rows of other cases is no matter. A blank agreement_id makes the row an agreement of its own.
     A date may be a month or a year. Raises DataError."""
-    table = open_table(path, "responses", RESPONSE_COLUMNS, ("state_a", "state_b", "date", "direction"))
+    table = open_table(path, "responses", *_RESPONSES)
     table.whole_rows()
     table.text = table.text.apply(lambda column: column.str.strip())
-    ids = table.text["case_id"] if table.has("case_id") else pd.Series("", index=table.text.index)
+    ids = table.words("case_id")
     there = list(dict.fromkeys(ids))
     if there != [""] and not (case_id is None and len(there) == 1):
         hint = f"The cases found are: {', '.join(there[:20]) or 'none'}"
@@ -307,41 +270,26 @@ def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
             message = "no response is recorded for this case"
             raise DataError(message, hint, path, column="case_id", value=case_id)
     wrong = ~table.text["direction"].str.lower().isin(DIRECTIONS)
-    if wrong.any():
-        known_words = f"Write one of {', '.join(DIRECTIONS)}"
-        raise table.fault("direction", wrong, "this is no direction", known_words)
+    table.refuse("direction", wrong, "this is no direction", f"Write one of {', '.join(DIRECTIONS)}")
     return _responses(table)
 
 
 def _responses(table: Table) -> list[Response]:
     days, precision = table.dates("date")
     latest, _ = table.dates("date", end=True)
-    if days.isna().any():
-        raise table.fault("date", days.isna(), "a response needs a date", "Write YYYY-MM-DD")
+    table.refuse("date", days.isna(), "a response needs a date", "Write YYYY-MM-DD")
     for side in ("state_a", "state_b"):
-        blank = table.text[side] == ""
-        if blank.any():
-            raise table.fault(side, blank, "a side is missing", "Name a state or an organisation")
+        table.refuse(side, table.text[side] == "", "a side is missing", "Name a state or an organisation")
     rows = []
-    cells = table.text.reindex(columns=list(RESPONSE_COLUMNS), fill_value="").to_dict("records")
+    cells = table.text.reindex(columns=list(_RESPONSES[0]), fill_value="").to_dict("records")
     lines = table.lines([int(row) for row in table.text.index])
     for cell, line, when, known_to, last in zip(cells, lines, days, precision, latest, strict=True):
         day = when.date()
         first = {"year": day.replace(month=1, day=1), "month": day.replace(day=1)}.get(known_to, day)
-        a, b = cell["state_a"].upper(), cell["state_b"].upper()
-        rows.append(
-            Response(
-                line=line,
-                case_id=cell["case_id"],
-                state_a=state_code(a) or a,
-                state_b=state_code(b) or b,
-                on=first,
-                written=cell["date"],
-                latest=last.date(),
-                direction=cell["direction"].lower(),
-                agreement_id=cell["agreement_id"] or f"line-{line}",
-            )
-        )
+        sides = [state_code(cell[side]) or cell[side].upper() for side in ("state_a", "state_b")]
+        agreement = cell["agreement_id"] or f"line-{line}"
+        told = (first, cell["direction"].lower(), agreement, cell["date"], last.date())
+        rows.append(Response(line, cell["case_id"], sides[0], sides[1], *told))
     return rows
 
 
@@ -364,7 +312,7 @@ def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
             why = "both sides are one state"
         elif {a, b} <= inside:
             why = "both sides are participants"
-        elif (row.latest or row.on) < focal.date or row.on >= scenario.end:
+        elif row.latest < focal.date or row.on >= scenario.end:
             why = f"outside the window {focal.date}..{scenario.end}"
         out.append(replace(row, state_a=a, state_b=b, why_not=why))
     return out

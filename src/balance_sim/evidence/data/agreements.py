@@ -29,17 +29,6 @@ from balance_sim.evidence.data.table import (
 )
 from balance_sim.scenario.layout import ACCORD_KINDS, ACCORD_STATUSES
 
-ACCORD_COLUMNS = [
-    "accord_id",
-    "cow_a",
-    "cow_b",
-    "kind",
-    "signed",
-    "in_force",
-    "ended",
-    "precision",
-    "multilateral",
-]
 STAGES = ("talks", "signed", "in_force", "ended", "collapsed")
 RUNGS = ("political_declaration", "information_sharing", "logistics", "defence_cooperation")
 DCAD_SECTOR_KINDS = {
@@ -52,6 +41,7 @@ DCAD_SECTOR_KINDS = {
 }
 """Type of a sector agreement by category, our reading: a standing committee consults, research shares
 knowledge, procurement, industry, training and exchange move goods and people. The deepest one counts."""
+ORDER = ["signed", "in_force", "cow_a", "cow_b", "accord_id"]
 DCAD_MISSING = (-77, -88, -99, *MISSING_CODES)
 DCAD_LAST_YEAR = 2010
 
@@ -76,8 +66,8 @@ _FORECAST = declared(
 
 def read_outcomes(path: Path | str) -> Read:
     """Agreements from a file in either form: DCAD's columns if it has `signYear`, else the generic ones."""
-    probe = open_table(path, "accords", {"sign_year": ("signYear",), "date": ("date",)})
-    return read_dcad(path) if probe.has("sign_year") else read_agreements(path)
+    is_dcad = open_table(path, "accords", {"sign_year": ("signYear",), "date": ("date",)}).has("sign_year")
+    return read_dcad(path) if is_dcad else read_agreements(path)
 
 
 def read_dcad(path: Path | str) -> Read:
@@ -95,17 +85,17 @@ def read_dcad(path: Path | str) -> Read:
     last = table.part("end_year", DCAD_MISSING)
     last = last.where(last < DCAD_LAST_YEAR)
     frame = table.dyads(
-        accord_id=table.words("id"),
         kind=_dcad_kind(table),
         signed=signed,
         in_force=table.parted("force", DCAD_MISSING, loose=True)[0],
-        ended=day(last, last * np.nan, last * np.nan, end=True)[0],
+        ended=day(last, end=True)[0],
         precision=precision,
         multilateral=False,
     )
-    frame, partial = _tidy(frame), int((precision != "day").sum())
+    frame.insert(0, "accord_id", table.words("id"))
+    partial = int((precision != "day").sum())
     note = f"{partial} dates of signature known to the month or year only, put at mid-month or 1 July"
-    return table.read(frame, years_of(frame["signed"]), note)
+    return table.read(ordered_pair(frame, ORDER), years_of(frame["signed"]), note)
 
 
 def _dcad_kind(table: Table) -> pd.Series:
@@ -133,7 +123,7 @@ def read_agreements(path: Path | str) -> Read:
     for other, ours in ACCORD_STATUSES.items():
         here = stage == other
         stage = stage.mask(here, ours.status)
-        kind = kind.mask(here, ours.kind) if ours.kind is not None else kind
+        kind = kind if ours.kind is None else kind.mask(here, ours.kind)
     words = table.words("kind")
     first = ~words.duplicated()
     lines = table.lines([int(row) for row in words.index[first]])
@@ -143,24 +133,15 @@ def read_agreements(path: Path | str) -> Read:
     table.drop(table.dates("date")[0].isna(), "no date")
     when, precision = table.dates("date")
     a, b = (_cow(table, side, when) for side in "ab")
-    absent = a.isna() | b.isna()
-    table.drop(absent, "one side is no member of the state system on that date")
-    table.drop((a == b)[~absent], "both sides are the same state")
-    kept = table.text.index
-    rows = pd.Series([f"row{int(i) + 2}" for i in kept], index=kept)
-    long = pd.DataFrame(
-        {
-            "accord_id": table.words("id") if table.has("id") else rows,
-            "cow_a": a[kept],
-            "cow_b": b[kept],
-            "kind": kind[kept],
-            "stage": stage[kept],
-            "date": when[kept],
-            "precision": precision[kept],
-            "multilateral": table.words("multilateral").str.lower().isin(["1", "true", "yes"]),
-        }
+    table.drop(a.isna() | b.isna(), "one side is no member of the state system on that date")
+    table.drop(a == b, "both sides are the same state")
+    multilateral = table.words("multilateral").str.lower().isin(["1", "true", "yes"])
+    long = table.kept(
+        cow_a=a, cow_b=b, kind=kind, stage=stage, date=when, precision=precision, multilateral=multilateral
     )
-    frame = _tidy(_one_row_each(long))
+    rows = [f"row{int(i) + 2}" for i in long.index]
+    long = long.assign(accord_id=table.words("id") if table.has("id") else rows)
+    frame = ordered_pair(_one_row_each(long), ORDER)
     dates = pd.concat([frame[stage] for stage in ("signed", "in_force", "ended")]).dropna()
     return table.read(frame, years_of(dates), kinds=kinds)
 
@@ -196,11 +177,6 @@ def _one_row_each(long: pd.DataFrame) -> pd.DataFrame:
     return dates.join(first).reset_index()
 
 
-def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
-    frame = ordered_pair(frame, ["signed", "in_force", "cow_a", "cow_b", "accord_id"])
-    return frame[ACCORD_COLUMNS]
-
-
 def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:
     """Dated agreements between states: a, b (ISO alpha-3 codes, or names of one's own), date, kind; for those that
     somebody's model simulated, replication. Columns run, a, b, kind, signed, opened, in_force; `line`, counted from 1
@@ -216,19 +192,19 @@ def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:
         return _observed(path)
     table = open_table(path, "agreements", *_NETWORKS)
     signed, precision = table.dates("signed")
-    run = table.same(0)
     if simulated:
         table.needs("run")
         table.refuse("signed", signed.isna(), "there is no date", "Write YYYY-MM-DD")
     lost = signed.isna() | (table.flag("multilateral") if table.has("multilateral") else False)
     a, b = table.words("a"), table.words("b")
-    for side, words in (("a", a), ("b", b)):
-        table.refuse(side, words == "", "there is no state", "Write its code")
+    table.refuse("a", a == "", "there is no state", "Write its code")
+    table.refuse("b", b == "", "there is no state", "Write its code")
     table.refuse("b", a == b, "both sides are the same state", "Correct the code")
     later = {
         name: table.dates(name)[0].where(precision == "day") if table.has(name) else pd.NaT
         for name in ("opened", "in_force")
     }
+    run = table.same(0)
     if simulated:
         numbers = table.integer("run")
         bad = (numbers.isna() | (numbers < 0)).fillna(True).astype(bool)
@@ -242,10 +218,10 @@ def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:
 def _observed(path: Path | str) -> pd.DataFrame:
     found = read_outcomes(path).frame
     found = found[found["signed"].notna() & ~found["multilateral"].astype(bool)]
-    a, b = (codes.convert(found[f"cow_{side}"], found["signed"], "cow", "iso3") for side in "ab")
-    head = {"run": 0, "a": a, "b": b, "kind": found["kind"], "signed": found["signed"], "opened": pd.NaT}
+    sides = {side: codes.convert(found[f"cow_{side}"], found["signed"], "cow", "iso3") for side in "ab"}
     in_force = found["in_force"].where(found["precision"] == "day")
-    return pd.DataFrame({**head, "in_force": in_force, "line": 0}).reset_index(drop=True)
+    later = {"opened": pd.NaT, "in_force": in_force, "line": 0}
+    return pd.DataFrame({"run": 0, **sides, **found[["kind", "signed"]], **later}).reset_index(drop=True)
 
 
 def only_known(frame: pd.DataFrame, roster: tuple[str, ...], path: Path | str, *, simulated: bool) -> pd.DataFrame:
@@ -253,10 +229,9 @@ def only_known(frame: pd.DataFrame, roster: tuple[str, ...], path: Path | str, *
     known = frame["a"].isin(roster) & frame["b"].isin(roster)
     if simulated and not known.all():
         row = frame[~known].iloc[0]
-        side = "a" if row["a"] not in roster else "b"
+        side = "b" if row["a"] in roster else "a"
         advice = "Leave such rows out, or give no SCENARIO: then the states of the tables are the roster"
-        line, code = int(row["line"]), str(row[side])
-        raise DataError("the scenario has no such state", advice, path, line, side, code)
+        raise DataError("the scenario has no such state", advice, path, int(row["line"]), side, str(row[side]))
     return frame[known].reset_index(drop=True)
 
 
@@ -272,17 +247,16 @@ def read_forecast(path: Path | str, on: date, kinds: Sequence[str] = ()) -> Read
         here = sorted(set(given))
         if len(wanted := list(kinds) or here) > 1:
             why = f"the forecast is by kind ({', '.join(here)})"
-            raise table.nothing(why, "Score one kind at a time, with --kind")
+            raise DataError(why, "Score one kind at a time, with --kind", path)
         table.drop(~given.isin(wanted), "another kind")
     p = table.bounded("p", 0.0, 1.0)
     table.refuse("p", p.isna(), "there is no probability", "Write a number from 0 to 1")
     a, b = (_current(table, side, on) for side in "ab")
     table.refuse("b", a == b, "both sides are the same state", "Leave the row out")
     frame = pd.DataFrame({"a": a.where(a < b, b), "b": b.where(a < b, a), "p": p})
-    twice = frame.duplicated(["a", "b"])
-    table.refuse("a", twice, "this dyad stands in the file twice", "Keep one of the rows")
+    table.refuse("a", frame.duplicated(["a", "b"]), "this dyad stands in the file twice", "Keep one of the rows")
     if frame.empty:
-        raise table.nothing("there is no dyad to forecast", "Write a row a dyad")
+        raise DataError("there is no dyad to forecast", "Write a row a dyad", path)
     return table.read(frame.sort_values(["a", "b"]).reset_index(drop=True), None)
 
 
@@ -290,12 +264,10 @@ def _current(table: Table, side: str, on: date) -> pd.Series:
     """ISO alpha-3 codes of one side, written so or as COW numbers."""
     raw, published = table.words(side), table.published[side].strip().lower()
     numbers = published in ("a", "b") and bool(raw.str.fullmatch(r"\d+").all())
+    when = table.same(pd.Timestamp(on))
     if published in "|".join(_COW).split("|") or numbers:
-        table.integer(side)
-        system: codes.System = "cow"
+        found = codes.convert(table.integer(side), when, "cow", "iso3")
     else:
-        system, raw = "iso3", _iso3(table, side)
-    found = codes.convert(raw, pd.Series(pd.Timestamp(on), index=raw.index), system, "iso3")
-    why = f"this is no member of the state system on {on}"
-    table.refuse(side, found.isna(), why, "Leave the row out")
+        found = codes.convert(_iso3(table, side), when, "iso3", "iso3")
+    table.refuse(side, found.isna(), f"this is no member of the state system on {on}", "Leave the row out")
     return found.astype(object)

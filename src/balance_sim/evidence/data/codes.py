@@ -1,14 +1,11 @@
 """States: their codes, how files name actors by them, and two shipped tables of facts about them.
 
-Codes: Correlates of War (COW), ISO 3166 alpha-3, Gleditsch-Ward (GW), each with its dates.
-
-The table ships with the package: one row a spell of membership in the COW state system (list of 2016),
-cut where the GW number changes. Sources: Correlates of War Project 2017, State System Membership v2016;
-ISO 3166-1 and 3166-3; Gleditsch and Ward 1999, International Interactions 25. A blank end means that the
-spell was open at the end of 2016 and is taken to go on. Dates are those of COW for all three code systems;
-only the numbers of Gleditsch and Ward are taken, not their dates. A successor keeps its ISO code: Germany
-255 and West Germany 260 are DEU, the Soviet Union and Russia RUS, Yugoslavia and Serbia SRB, North Yemen
-678 and Yemen 679 YEM.
+Codes are those of Correlates of War (COW), ISO 3166 alpha-3 and Gleditsch-Ward (GW). The shipped table has one row a
+spell of membership in the COW state system, cut where the GW number changes: Correlates of War Project 2017, State
+System Membership v2016; ISO 3166-1 and 3166-3; Gleditsch and Ward 1999, International Interactions 25. A blank end
+means that the spell was open at the end of 2016 and is taken to go on. Dates are those of COW for all three systems. A
+successor keeps its ISO code: Germany 255 and West Germany 260 are DEU, the Soviet Union and Russia RUS, Yugoslavia and
+Serbia SRB, North Yemen 678 and Yemen 679 YEM.
 
 The generic files may name their actors in several ways: by labels of their own, or by a code. The way that is asked for
 is taken where the file has it; another code is converted row by row on the row's date."""
@@ -48,11 +45,9 @@ FOREVER = pd.Timestamp("2261-12-31")
 def _table() -> pd.DataFrame:
     content = BytesIO(shipped("balance_sim.evidence", "state_codes.csv"))
     table = pd.read_csv(content, keep_default_na=False, dtype=str)
-    for column in ("cow", "gw"):
-        table[column] = table[column].astype(np.int64)
-    table["start"] = pd.to_datetime(table["start"])
-    table["end"] = pd.to_datetime(table["end"].replace("", str(FOREVER.date())))
-    return table
+    ends = table["end"].replace("", str(FOREVER.date()))
+    table = table.assign(start=pd.to_datetime(table["start"]), end=pd.to_datetime(ends))
+    return table.astype({"cow": np.int64, "gw": np.int64})
 
 
 def state_codes() -> pd.DataFrame:
@@ -79,11 +74,9 @@ def convert(values: pd.Series, on: pd.Series, source: System, target: System) ->
     right = table[[source, target, "start", "end"]].set_axis(["key", "found", "start", "end"], axis=1)
     left["key"] = left["key"].astype(str if source == "iso3" else np.int64)
     joined = left.merge(right, on="key")
-    joined = joined[(joined["day"] >= joined["start"]) & (joined["day"] <= joined["end"]) & (joined["found"] != "")]
+    joined = joined[joined["day"].between(joined["start"], joined["end"]) & (joined["found"] != "")]
     found = joined.drop_duplicates("row").set_index("row")["found"].reindex(np.arange(len(values)))
-    return pd.Series(found.to_numpy(), index=values.index, dtype="object").astype(
-        "string" if target == "iso3" else "Int64"
-    )
+    return found.astype(object).set_axis(values.index).astype("string" if target == "iso3" else "Int64").rename(None)
 
 
 ACTOR: Mapping[ActorSystem, tuple[str, ...]] = {
@@ -164,17 +157,9 @@ def nuclear_since(state: str, on: date) -> date | None:
     """The day from which a state has had the nuclear weapons that it has on `on`; None: it has none then.
 
     Weapons on a state's soil that another controls do not count, nor a test that was no weapon. A date known to the
-    year stands as 1 January. The table nuclear.csv has the source of each row.
+    year stands as 1 January. The table nuclear.csv has the source of each row. state: ISO alpha-3 code, or SUN for the
+    Soviet Union, whose weapons Russia holds since.
 
-    Parameters
-    ----------
-    state
-        ISO alpha-3 code, or SUN for the Soviet Union, whose weapons Russia holds since.
-    on
-        The day.
-
-    Examples
-    --------
     >>> nuclear_since("ZAF", date(1985, 1, 1)), nuclear_since("ZAF", date(1992, 1, 1))
     (datetime.date(1979, 1, 1), None)
     """
@@ -190,40 +175,22 @@ def known_relations(codes: Collection[str], start: date) -> list[dict[str, str]]
     dyad and kind. Nothing that came later is told: neither spells nor their ends.
 
     Facts of the table are from memory, each with where it can be checked; no series at hand has relations, recognition
-    or sanctions. Its rules, docs/decisions/0019-whom-one-does-not-sign-with.md:
+    or sanctions. What makes a spell of war, no_diplomatic_relations, not_recognised or sanctions:
+    docs/decisions/0019-whom-one-does-not-sign-with.md. `*` stands for every state without a row `recognised`; a blank
+    `from` is a spell that began before all starts. codes: ISO alpha-3, of the date (SUN, not RUS, in 1950).
 
-    * war: armed force between the two governments, under way, or ended less than twelve months before without a peace
-      settlement; then the spell ends twelve months after the last fighting.
-    * no_diplomatic_relations: relations broken off, or refused by one of the two.
-    * not_recognised: one of the two does not recognise the other as the state it claims to be.
-    * sanctions: an arms embargo of one's own, or of one's union, together with financial sanctions on the other's
-      government, state banks or armed forces. What the Security Council asks of all is none of one's own.
-
-    `*` stands for every state without a row `recognised`. A blank `from` is a spell that began before all starts.
-
-    Parameters
-    ----------
-    codes
-        ISO alpha-3 codes of the date (SUN, not RUS, in 1950).
-    start
-        The day.
-
-    Examples
-    --------
     >>> [row["kind"] for row in known_relations(("CAN", "IRN", "TWN"), date(2025, 9, 1))]
     ['no_diplomatic_relations', 'sanctions', 'not_recognised', 'not_recognised']
     """
-    rows = []
+    rows, day = [], str(start)
     for fact in _facts("relations.csv"):
-        begun = not fact["from"] or date.fromisoformat(fact["from"]) <= start
-        over = fact["until"] and date.fromisoformat(fact["until"]) <= start
-        if not begun or over or fact["kind"] == "recognised":
+        over = fact["until"] and fact["until"] <= day
+        if fact["from"] > day or over or fact["kind"] == "recognised":
             continue
-        for a, b in _dyads(fact, codes):
-            known = UNSETTLED in fact["source"] and fact["from"][:4] == str(start.year)
-            row = {"a": a, "b": b, "from": "" if fact["a"] == "*" else fact["from"]}
-            row |= {"until": fact["until"] if known else "", "kind": fact["kind"]}
-            rows.append(row | {"source": f"{fact['source']}; {MEMORY}"})
+        known = UNSETTLED in fact["source"] and fact["from"][:4] == day[:4]
+        spell = {"from": "" if fact["a"] == "*" else fact["from"], "until": fact["until"] if known else ""}
+        spell |= {"kind": fact["kind"], "source": f"{fact['source']}; {MEMORY}"}
+        rows += [{"a": a, "b": b, **spell} for a, b in _dyads(fact, codes)]
     return sorted(rows, key=lambda row: (row["a"], row["b"], row["kind"]))
 
 

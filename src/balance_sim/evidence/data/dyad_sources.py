@@ -52,11 +52,6 @@ _PARTICIPANTS = declared(
     "dispute!=dispnum|dispnum3|dispnum4 cow!=ccode start_day=stday start_month=stmon start_year!=styear "
     "end_day=endday end_month=endmon end_year!=endyear side_a!=sidea hostility!=hostlev"
 )
-_DISPUTE_YEARS = declared(
-    "dispute!=dispnum|disno cow_a!=ccode1|statea cow_b!=ccode2|stateb year! "
-    "ongoing=dispongoing|midongoing|cowmidongoing|gmlmidongoing onset=disponset|midonset|cowmidonset|gmlmidonset "
-    "hostility_a=hostlev1|hihosta hostility_b=hostlev2|hihostb"
-)
 _OBLIGATIONS = ["defense", "neutrality", "nonaggression", "entente"]
 _COW_ALLIANCES = declared(
     "id!=version4id cow_a!=ccode1 cow_b!=ccode2 start_day=dyad_st_day start_month=dyad_st_month "
@@ -68,10 +63,6 @@ _ATOP_MEMBERS = declared(
     "id!=atopid phase member! entry_day=dayent entry_month=moent entry_year!=yrent exit_day=dayexit "
     "exit_month=moexit exit_year!=yrexit defense! offense! neutral! nonagg! consul!"
 )
-_ATOP_YEARS = declared(
-    "cow_a!=ccode1|stateA|mem1 cow_b!=ccode2|stateB|mem2 year! "
-    + " ".join(f"{stem} {stem}_12 {stem}_21" for stem in _ATOP_STEMS)
-)
 
 
 def read_minimum_distance(path: Path | str) -> Read:
@@ -82,8 +73,7 @@ def read_minimum_distance(path: Path | str) -> Read:
     first, last = ("year_from", "year_to") if table.has("year_from", "year_to") else ("year", "year")
     table.needs(first)
     table.drop_broken_pairs()
-    for column in dict.fromkeys((first, last)):
-        table.drop_blank(column, "no year")
+    table.drop_blank(**{first: "no year", last: "no year"})
     table.drop(table.bounded("km", 0.0, LONGEST_KM, MISSING_CODES).isna(), "no distance")
     begin, end = (table.year(column).astype(np.int64) for column in (first, last))
     return _spells(table, table.dyads(year_from=begin, year_to=end, km=table.number("km")))
@@ -105,7 +95,7 @@ def read_contiguity(path: Path | str) -> Read:
         table.drop(_year_of(table, "begin").isna(), "no beginning")
         begin, end = _year_of(table, "begin"), _year_of(table, "end").fillna(CONTIGUITY_LAST_YEAR)
     else:
-        table.drop_blank("year", "no year")
+        table.drop_blank(year="no year")
         begin = end = table.year("year")
     kind = table.integer("type").astype(np.int64)
     return _spells(table, table.dyads(type=kind, year_from=begin.astype(np.int64), year_to=end.astype(np.int64)))
@@ -130,7 +120,7 @@ def _year_of(table: Table, column: str) -> pd.Series:
 def read_capitals(path: Path | str) -> Read:
     """Capitals with their dates. Frame: cow, capital, start, end, latitude, longitude."""
     table = open_table(path, "capitals", *_CAPITALS)
-    table.drop_blank("cow", "a state without a COW number")
+    table.drop_blank(cow="a state without a COW number")
     table.drop(table.words("start").isin(MISSING_TEXT), "no first day")
     frame = pd.DataFrame(
         {
@@ -157,7 +147,7 @@ def read_rivalries(path: Path | str) -> Read:
     begin, end = table.year("start", MISSING_CODES).astype(np.int64), table.year("end", ONGOING)
     frame = table.dyads(year_from=begin, year_to=end.where(end < last))
     frame = ordered_pair(frame, ["cow_a", "cow_b", "year_from"])
-    return table.read(frame, (int(frame["year_from"].min()), last) if len(frame) else None)
+    return table.read(frame, years_of(frame["year_from"], last))
 
 
 def read_territorial_claims(path: Path | str) -> Read:
@@ -177,8 +167,7 @@ def read_territorial_claims(path: Path | str) -> Read:
         challenger=table.integer("cow_a").astype(np.int64),
     )
     frame = ordered_pair(frame, ["cow_a", "cow_b", "start"])
-    years = (int(frame["start"].dt.year.min()), int(CLAIMS_LAST_MONTH[:4])) if len(frame) else None
-    return table.read(frame, years)
+    return table.read(frame, years_of(frame["start"], int(CLAIMS_LAST_MONTH[:4])))
 
 
 def _month(table: Table, column: str, *, end: bool = False) -> pd.Series:
@@ -195,9 +184,7 @@ def read_mid_participants(path: Path | str) -> Read:
     Palmer et al. 2022, CMPS 39(4). Frame: dispute, cow_a < cow_b, start, end (dates), hostility (1..5: the
     higher of the two), war (both at 5)."""
     table = open_table(path, "COW MID participants", *_PARTICIPANTS)
-    table.drop_blank("dispute", "no number of a dispute")
-    table.drop_blank("cow", "a state without a COW number")
-    table.drop_blank("side_a", "no side")
+    table.drop_blank(dispute="no number of a dispute", cow="a state without a COW number", side_a="no side")
     start, end = table.parted("start", UNKNOWN)[0], table.parted("end", UNKNOWN, end=True)[0]
     table.drop(start.isna() | end.isna(), "no year of start or end")
     side = pd.DataFrame(
@@ -217,32 +204,8 @@ def read_mid_participants(path: Path | str) -> Read:
     )
     never = frame["start"] > frame["end"]
     frame = ordered_pair(frame[~never], ["dispute", "cow_a", "cow_b", "start"])
-    years = (int(frame["start"].dt.year.min()), MID_LAST_YEAR) if len(frame) else None
     note = f"{int(never.sum())} dyads on opposite sides that never took part at the same time left out"
-    return table.read(frame, years, note)
-
-
-def read_mid_dyad_years(path: Path | str) -> Read:
-    """Directed dispute-dyad-years, COW or Gibler-Miller-Little (2016, ISQ 60(4)), folded to undirected.
-
-    Frame: dispute, cow_a < cow_b, year, onset, hostility (1..5: the higher of the two)."""
-    table = open_table(path, "MID dyad-years", *_DISPUTE_YEARS)
-    table.drop_broken_pairs()
-    table.drop_blank("year", "no year")
-    if table.has("ongoing"):
-        table.drop_blank("ongoing", "not said whether a dispute is under way")
-        table.drop(table.integer("ongoing") == 0, "no dispute under way")
-    table.drop_blank("dispute", "no number of a dispute")
-    levels = [table.bounded(c, 0, 5, MISSING_CODES) for c in filter(table.has, ("hostility_a", "hostility_b"))]
-    frame = table.dyads(
-        dispute=table.integer("dispute").astype(np.int64),
-        year=table.year("year").astype(np.int64),
-        onset=(table.number("onset") > 0) if table.has("onset") else False,
-        hostility=pd.concat(levels, axis=1).max(axis=1) if levels else np.nan,
-    )
-    rows, keys = len(frame), ["dispute", "cow_a", "cow_b", "year"]
-    frame = ordered_pair(frame).groupby(keys, as_index=False).max()
-    return table.read(frame, years_of(frame["year"]), *folded(rows - len(frame)))
+    return table.read(frame, years_of(frame["start"], MID_LAST_YEAR), note)
 
 
 def read_cow_alliances(path: Path | str) -> Read:
@@ -251,23 +214,15 @@ def read_cow_alliances(path: Path | str) -> Read:
     Gibler 2009, International Military Alliances 1648-2008. Directed and yearly rows are folded. Frame, as of
     `read_atop_members`, one row a dyad's spell: alliance_id, cow_a < cow_b, start, end (missing if in force when the
     source ends), defense, neutrality, nonaggression, entente (booleans; offense counts as defense, and consultation as
-    entente), kind (`_with_kind`)."""
+    entente), kind (`_alliance_spells`)."""
     table = open_table(path, "COW alliances", *_COW_ALLIANCES)
     table.drop_broken_pairs()
-    start, end = (
-        table.parted("start", ALLIANCE_UNKNOWN)[0],
-        table.parted("end", ALLIANCE_UNKNOWN, end=True)[0],
-    )
+    start, end = table.parted("start", ALLIANCE_UNKNOWN)[0], table.parted("end", ALLIANCE_UNKNOWN, end=True)[0]
     table.drop(start.isna(), "no start")
-    table.drop((end < start)[table.text.index], "the spell ends before it starts")
-    kept = table.text.index
-    frame = table.dyads(
-        alliance_id=table.words("id"),
-        start=start[kept],
-        end=end[kept].where(end[kept] < pd.Timestamp(COW_LAST_DAY)),
-        **{name: _obligation(table, name) for name in _OBLIGATIONS},
-    )
-    frame, notes = _alliance_spells(frame)
+    table.drop(end < start, "the spell ends before it starts")
+    spells = table.kept(start=start, end=end.where(end < pd.Timestamp(COW_LAST_DAY)))
+    obligations = {name: _obligation(table, name) for name in _OBLIGATIONS}
+    frame, notes = _alliance_spells(table.dyads(alliance_id=table.words("id"), **spells, **obligations))
     return table.read(frame, (1816, COW_LAST_DAY.year), *notes, *_uncoded(table, _OBLIGATIONS))
 
 
@@ -277,7 +232,7 @@ def read_atop_members(path: Path | str) -> Read:
     Leeds, Ritter, Mitchell, Long 2002, International Interactions 28: 237-260. An obligation counts for a
     dyad if either of the two has it. A year of exit of 0 means in force at the end of 2018."""
     table = open_table(path, "ATOP members", *_ATOP_MEMBERS)
-    table.drop_blank("member", "no member")
+    table.drop_blank(member="no member")
     table.drop(table.parted("entry", ALLIANCE_UNKNOWN)[0].isna(), "no date of entry")
     members = pd.DataFrame(
         {
@@ -294,15 +249,11 @@ def read_atop_members(path: Path | str) -> Read:
     )
     pairs = members.merge(members, on=["id", "phase"], suffixes=("_a", "_b"))
     pairs = pairs[pairs["member_a"] < pairs["member_b"]]
-    frame = pd.DataFrame(
-        {
-            "alliance_id": pairs["id"],
-            "cow_a": pairs["member_a"],
-            "cow_b": pairs["member_b"],
-            "start": pairs[["start_a", "start_b"]].max(axis=1),
-            "end": pairs[["end_a", "end_b"]].min(axis=1),
-            **{name: pairs[f"{name}_a"] | pairs[f"{name}_b"] for name in _OBLIGATIONS},
-        }
+    frame = pairs[["id", "member_a", "member_b"]].set_axis(["alliance_id", "cow_a", "cow_b"], axis=1)
+    frame = frame.assign(
+        start=pairs[["start_a", "start_b"]].max(axis=1),
+        end=pairs[["end_a", "end_b"]].min(axis=1),
+        **{name: pairs[f"{name}_a"] | pairs[f"{name}_b"] for name in _OBLIGATIONS},
     )
     together = frame["end"].isna() | (frame["start"] < frame["end"])
     frame, notes = _alliance_spells(frame[together])
@@ -310,45 +261,20 @@ def read_atop_members(path: Path | str) -> Read:
     return table.read(frame, (1815, ATOP_LAST_DAY.year), note, *notes, *_uncoded(table, _ATOP_STEMS))
 
 
-def read_atop_dyad_years(path: Path | str) -> Read:
-    """ATOP 5.1 dyad-years (undirected, directed, or folded as X_12 and X_21): one row a dyad and year.
-
-    Frame: cow_a < cow_b, year, defense, neutrality, nonaggression, entente, kind (of either side)."""
-    table = open_table(path, "ATOP dyad-years", *_ATOP_YEARS)
-    table.drop_broken_pairs()
-    table.drop_blank("year", "no year")
-    frame = table.dyads(year=table.year("year").astype(np.int64))
-    stems = (("defense", "offense"), ("neutral",), ("nonagg",), ("consul",))
-    for name, own in zip(_OBLIGATIONS, stems, strict=True):
-        columns = [f"{s}{end}" for s in own for end in ("", "_12", "_21") if table.has(f"{s}{end}")]
-        frame[name] = np.any([_obligation(table, column) for column in columns], axis=0) if columns else False
-    frame = ordered_pair(frame).groupby(["cow_a", "cow_b", "year"], as_index=False).max()
-    frame, notes = _with_kind(frame)
-    frame = frame.reset_index(drop=True)
-    return table.read(frame, years_of(frame["year"]), *notes)
-
-
 def _alliance_spells(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """One row a spell, and notes on what was folded and what was left out."""
+    """One row a spell with some obligation, and its deepest type of agreement: defence_pact, political_declaration
+    (entente), else non_aggression; and notes on what was folded and what was left out."""
     rows, keys = len(frame), ["alliance_id", "cow_a", "cow_b", "start", "end"]
     frame = ordered_pair(frame).groupby(keys, as_index=False, dropna=False)[_OBLIGATIONS].max()
-    notes = folded(rows - len(frame))
-    frame, without = _with_kind(frame)
-    order = ["start", "cow_a", "cow_b", "alliance_id"]
-    frame = frame[[*keys, *_OBLIGATIONS, "kind"]].sort_values(order, kind="stable").reset_index(drop=True)
-    return frame, (*notes, *without)
-
-
-def _with_kind(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Rows with some obligation and their deepest type of agreement; a note on rows without any.
-
-    The types are defence_pact, political_declaration (entente), else non_aggression."""
-    some = frame[_OBLIGATIONS].any(axis=1)
-    lost, frame = int((~some).sum()), frame[some].copy()
+    notes, some = folded(rows - len(frame)), frame[_OBLIGATIONS].any(axis=1)
+    if lost := int((~some).sum()):
+        notes = (*notes, f"{lost} spells or years without any obligation are no alliance: left out")
     kinds = ["defence_pact", "political_declaration"]
-    frame["kind"] = np.select([frame["defense"], frame["entente"]], kinds, "non_aggression")
-    note = f"{lost} spells or years without any obligation are no alliance: left out"
-    return frame, (note,) if lost else ()
+    frame = frame[some].assign(
+        kind=lambda found: np.select([found["defense"], found["entente"]], kinds, "non_aggression")
+    )
+    order = ["start", "cow_a", "cow_b", "alliance_id"]
+    return frame.sort_values(order, kind="stable").reset_index(drop=True), notes
 
 
 def _uncoded(table: Table, columns: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The data folder laid out by year: `load_history` reads every source and builds a `History`.
 
 An interval is a calendar year. State-years (capability, ideal point, democracy) are those of the year before,
-carried forward over gaps of at most `carry_years`; a state that became a member in this year or the last, and
+carried forward over gaps of at most five years; a state that became a member in this year or the last, and
 has no earlier value, gives that of its first year. Rivalries, claims, disputes, alliances and agreements are those on
 record on 1 January. What no source covers is NaN, never 0. Germany and Yemen are one actor each through unification
 (one ISO code); every other actor is one COW number."""
@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data import layers
@@ -23,7 +22,8 @@ from balance_sim.evidence.data.agreements import read_outcomes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import FILES, READERS, file_of, unread
 from balance_sim.evidence.data.table import Read, ReadReport
-from balance_sim.scenario.files import shipped_text
+from balance_sim.scenario.defaults import default_tree
+from balance_sim.scenario.nodes import plain
 
 Floats = layers.Floats
 
@@ -32,7 +32,7 @@ ALLIANCES: Mapping[str, str] = {"atop": "atop", "cow": "cow_alliances"}
 FIRST_YEAR, LAST_YEAR = 1816, 2200
 """The state system of the Correlates of War begins in 1816."""
 LAYERS = (
-    *("capability", "ideal", "democracy", "rivalry", "claim", "claim_salience", "militarised", "war"),
+    *("capability", "ideal", "democracy", "rivalry", "claim", "militarised", "war"),
     *("alliance_depth", "alliance_calm"),
 )
 """Layers of which the last observation can be carried forward. Of distance and contiguity it is, where they are laid
@@ -48,12 +48,11 @@ class History:
     entry, leave: (T, n) part of the year at which membership starts and ends; equal where absent.
     capability: (T, n) CINC; ideal: (T, n) final-passage ideal points; democracy: (T, n) polyarchy 0..1.
     distance: (T, n, n) km; contiguity: (T, n, n) COW types, 0 none; rivalry, claim, militarised, war:
-    (T, n, n) 0 or 1; claim_salience 0..1; alliance_depth, alliance_calm: (T, n, n) by type of alliance.
+    (T, n, n) 0 or 1; alliance_depth, alliance_calm: (T, n, n) by type of alliance.
     accords: a, b (roster positions, a < b), accord_id, kind, signed, in_force, ended, precision."""
 
     years: NDArray[np.int64]
     iso3: tuple[str, ...]
-    cow: NDArray[np.int64]
     names: tuple[str, ...]
     entry: Floats
     leave: Floats
@@ -64,7 +63,6 @@ class History:
     contiguity: Floats
     rivalry: Floats
     claim: Floats
-    claim_salience: Floats
     militarised: Floats
     war: Floats
     alliance_depth: Floats
@@ -137,15 +135,12 @@ def load_history(
     accords: Sequence[Path | str] = (),
     outcomes: tuple[Path | str, int] | None = None,
     alliances: str = "atop",
-    carry_years: int = 5,
-    depths: Mapping[str, tuple[float, float]] | None = None,
 ) -> History:
     """Read every source in `data_dir` and lay it out by year.
 
     accords: further files of agreements (DCAD's columns or the generic ones), laid over the folder's own by
     id. outcomes: a file and a year: up to the year the folder's agreements count and none of the file's,
-    after it the file's alone. alliances: `atop` or `cow`. depths: kind -> (depth, calm), the shipped defaults
-    if not given.
+    after it the file's alone. alliances: `atop` or `cow`.
 
     A source that is not in the folder leaves its arrays missing and says so in `notes`; agreements and
     capabilities must be there. Raises DataError."""
@@ -157,47 +152,26 @@ def load_history(
     for year in (start_year, end_year):
         if not FIRST_YEAR <= year <= LAST_YEAR:
             bounds = f"{FIRST_YEAR}..{LAST_YEAR}"
-            hint = f"Give years within {bounds}"
-            raise DataError(f"this year lies outside {bounds}", hint, value=str(year))
+            raise DataError(f"this year lies outside {bounds}", f"Give years within {bounds}", value=str(year))
     years = np.arange(start_year, end_year + 1, dtype=np.int64)
     states, sources = layers.roster(start_year, end_year), _Sources(folder)
-    entry, leave = layers.membership(states, years)
-    depths = depths if depths is not None else default_depths()
-    depth, calm = layers.alliances(sources.read(ALLIANCES[alliances]), depths, states, years)
-    claim, salience = layers.claims(sources.read("claims"), states, years)
-    militarised, war = layers.disputes(sources.read("disputes"), states, years)
-    distance, filled = layers.distances(sources.read("distance"), sources.read("capitals"), states, years)
+    found: dict[str, Any] = {}  # by field of the history
+    found["entry"], found["leave"] = layers.membership(states, years)
+    allied = layers.alliances(sources.read(ALLIANCES[alliances]), default_depths(), states, years)
+    found["alliance_depth"], found["alliance_calm"] = allied
+    found["claim"] = layers.claims(sources.read("claims"), states, years)
+    found["militarised"], found["war"] = layers.disputes(sources.read("disputes"), states, years)
+    apart = sources.read("distance"), sources.read("capitals")
+    found["distance"], filled = layers.distances(*apart, states, years)
     if filled:
         sources.notes.append(f"{filled} dyads without a minimum distance: between capitals instead")
-    frame, accord_years = _accords(sources, accords, outcomes, states)
-    capability, ideal, democracy = (
-        layers.state_years(sources.read(name), column, states, years, carry_years)
-        for name, column in (("capability", "cinc"), ("ideal", "ideal_fp"), ("democracy", "polyarchy"))
-    )
-    return History(
-        years=years,
-        iso3=states.iso3,
-        cow=states.cow,
-        names=states.names,
-        entry=entry,
-        leave=leave,
-        capability=capability,
-        ideal=ideal,
-        democracy=democracy,
-        distance=distance,
-        contiguity=layers.contiguity(sources.read("contiguity"), states, years),
-        rivalry=layers.rivalry(sources.read("rivalry"), states, years),
-        claim=claim,
-        claim_salience=salience,
-        militarised=militarised,
-        war=war,
-        alliance_depth=depth,
-        alliance_calm=calm,
-        accords=frame,
-        accord_years=accord_years,
-        reports=tuple(sources.reports),
-        notes=tuple(sources.notes),
-    )
+    found["accords"], found["accord_years"] = _accords(sources, accords, outcomes, states)
+    for name, column in (("capability", "cinc"), ("ideal", "ideal_fp"), ("democracy", "polyarchy")):
+        found[name] = layers.state_years(sources.read(name), column, states, years)
+    found["contiguity"] = layers.contiguity(sources.read("contiguity"), states, years)
+    found["rivalry"] = layers.rivalry(sources.read("rivalry"), states, years)
+    reports, notes = tuple(sources.reports), tuple(sources.notes)
+    return History(years=years, iso3=states.iso3, names=states.names, **found, reports=reports, notes=notes)
 
 
 def refuse_no_folder(path: Path) -> None:
@@ -212,9 +186,8 @@ def refuse_no_folder(path: Path) -> None:
 def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
     """Last year that the agreements of a folder, and of further files, cover. Raises DataError."""
     refuse_no_folder(Path(data_dir))
-    first = _Sources(Path(data_dir)).read("accords")
-    reads = [*([first] if first else []), *map(read_outcomes, more)]
-    ends = [read.report.last_year for read in reads if read.report.last_year is not None]
+    reads = [_Sources(Path(data_dir)).read("accords"), *map(read_outcomes, more)]
+    ends = [read.report.last_year for read in reads if read is not None and read.report.last_year is not None]
     if not ends:
         raise DataError("there is no agreement in the data", "Give a file with agreements", path=data_dir)
     return max(ends)
@@ -227,8 +200,9 @@ def _accords(
     states: layers.Roster,
 ) -> tuple[pd.DataFrame, tuple[int, int]]:
     """Agreements by both sides' roster positions, and the years that the files cover."""
-    first, notes = sources.read("accords"), sources.notes
-    reads = [*([first] if first else []), *(sources.kept(read_outcomes(path)) for path in more)]
+    notes, of_folder = sources.notes, sources.read("accords")
+    assert of_folder is not None  # it is `NEEDED`
+    reads = [of_folder, *(sources.kept(read_outcomes(path)) for path in more)]
     frame = pd.concat([read.frame for read in reads], ignore_index=True)
     frame = frame.drop_duplicates(["accord_id", "cow_a", "cow_b", "kind"], keep="last")
     frame = frame[frame["signed"].notna()]
@@ -240,8 +214,7 @@ def _accords(
     placed = states.pairs(frame)
     if len(placed) < len(frame):
         notes.append(f"{len(frame) - len(placed)} agreements with a state outside the roster left out")
-    early = int(_before_membership(placed, states).sum())
-    if early:
+    if early := int(_before_membership(placed, states).sum()):
         notes.append(f"{early} agreements signed while one side was no member are kept as history")
     covered = [year for r in reads for year in (r.report.first_year, r.report.last_year) if year is not None]
     placed = placed.sort_values(["signed", "a", "b", "accord_id"], kind="stable").reset_index(drop=True)
@@ -267,18 +240,16 @@ def _followed_by(
 
 
 def _before_membership(placed: pd.DataFrame, states: layers.Roster) -> pd.Series:
-    spells = states.spells.assign(place=states.spells["cow"].map(states.position)).groupby("place")
+    spells = states.spells.groupby(states.spells["cow"].map(states.position))
     start, end = spells["start"].min(), spells["end"].max()
-    out = pd.Series(False, index=placed.index)
-    for side in ("a", "b"):
-        out |= (placed["signed"] < placed[side].map(start)) | (placed["signed"] > placed[side].map(end))
-    return out
+    a, b = (placed["signed"].between(placed[side].map(start), placed[side].map(end)) for side in ("a", "b"))
+    return ~(a & b)
 
 
 def default_depths() -> dict[str, tuple[float, float]]:
     """kind -> (depth, calm), from the shipped defaults."""
-    kinds = yaml.safe_load(shipped_text("balance_sim.scenario", "defaults.yaml"))["kinds"]
-    return {k: (float(v["depth"]["value"]), float(v["calm"]["value"])) for k, v in kinds.items()}
+    kinds: Any = plain(default_tree().fields["kinds"])
+    return {name: (float(kind["depth"]), float(kind["calm"])) for name, kind in kinds.items()}
 
 
 def last_carried_forward(history: History) -> History:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.table import Read
+from balance_sim.model.threat import great_circle
 
 Floats = NDArray[np.float64]
 
-EARTH_KM = 6371.0088
 MILITARISED_YEARS = 10
+CARRY_YEARS = 5
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,6 @@ class Roster:
     """Every state that is a member on some day of the period, by ISO code; `position` maps COW numbers."""
 
     iso3: tuple[str, ...]
-    cow: NDArray[np.int64]
     names: tuple[str, ...]
     spells: pd.DataFrame
     position: pd.Series
@@ -52,7 +52,7 @@ def roster(start_year: int, end_year: int) -> Roster:
     place = pd.Series(np.arange(len(last)), index=last.index)
     position = table.drop_duplicates("cow").set_index("cow")["iso3"].map(place).astype(np.int64)
     names = tuple(str(name) for name in last["name"])
-    return Roster(tuple(last.index), last["cow"].to_numpy(np.int64), names, table, position)
+    return Roster(tuple(last.index), names, table, position)
 
 
 def membership(states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -72,31 +72,25 @@ def membership(states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats
     return entry, leave
 
 
-def state_years(read: Read | None, column: str, states: Roster, years: NDArray[np.int64], carry_years: int) -> Floats:
-    """(T, n) the value of the year before, carried over gaps of `carry_years`; a new member's first value."""
+def state_years(read: Read | None, column: str, states: Roster, years: NDArray[np.int64]) -> Floats:
+    """(T, n) the value of the year before, carried over gaps of `CARRY_YEARS`; a new member's first value."""
     if read is None:
         return np.full((len(years), states.size), np.nan)
     frame = read.frame
-    first = int(years[0]) - 1 - carry_years
+    first = int(years[0]) - 1 - CARRY_YEARS
     span = np.arange(first, int(years[-1]) + 1)
     frame = frame[frame["cow"].isin(states.position.index) & frame["year"].isin(span) & frame[column].notna()]
-    lasting = _member_at_end_of_year(frame, states)
+    ends = frame["cow"].map(states.spells.groupby("cow")["end"].max())
+    lasting = ends >= pd.to_datetime(frame["year"].astype(str) + "-12-31")
     frame = frame.assign(lasting=lasting).sort_values("lasting", kind="stable")
     values = np.full((len(span), states.size), np.nan)
     values[frame["year"].to_numpy() - first, frame["cow"].map(states.position).to_numpy()] = frame[column]
-    out = np.full((len(years), states.size), np.nan)
-    for back in range(1, carry_years + 2):
-        earlier = values[np.arange(len(years)) + 1 + carry_years - back]
-        out = np.where(np.isnan(out), earlier, out)
+    out = values[CARRY_YEARS:-1]
+    for back in range(1, CARRY_YEARS + 1):
+        out = np.where(np.isnan(out), values[CARRY_YEARS - back : -1 - back], out)
     joined = states.spells.groupby("iso3")["start"].min().dt.year.to_numpy()
     new = joined[None, :] >= years[:, None] - 1
-    return np.where(np.isnan(out) & new, values[carry_years + 1 :], out)
-
-
-def _member_at_end_of_year(frame: pd.DataFrame, states: Roster) -> NDArray[np.bool_]:
-    ends = states.spells.groupby("cow")["end"].max()
-    day = pd.to_datetime(frame["year"].astype(str) + "-12-31")
-    return (frame["cow"].map(ends) >= day).to_numpy()
+    return np.where(np.isnan(out) & new, values[CARRY_YEARS + 1 :], out)
 
 
 def distances(
@@ -105,7 +99,8 @@ def distances(
     """(T, n, n) km: minimum distance on 1 January; for states not yet on the map then, the next year that has
     one, else the last; for dyads that have none at all, between capitals. Also the number of such dyads."""
     square = (states.size, states.size)
-    out, never = np.full((len(years), *square), np.nan), np.triu(np.ones(square, dtype=bool), 1)
+    above = np.triu(np.ones(square, dtype=bool), 1)
+    out, never = np.full((len(years), *square), np.nan), above.copy()
     if minimum is not None:
         frame = states.pairs(minimum.frame).sort_values("year_from", kind="stable")
         a, b, km, low, high = (frame[c].to_numpy() for c in ("a", "b", "km", "year_from", "year_to"))
@@ -119,8 +114,7 @@ def distances(
             out[t] = np.where(np.isnan(out[t]), out[t - 1], out[t])
         never[a, b] = False
     apart = np.full(square, np.nan) if capitals is None else _between_capitals(capitals.frame, states, years)
-    out = np.where(np.isnan(out), np.triu(apart, 1)[None], out)
-    out = np.where(np.triu(np.ones(square, dtype=bool), 1)[None], out, 0.0)
+    out = np.where(above, np.where(np.isnan(out), apart, out), 0.0)
     return out + out.transpose(0, 2, 1), 0 if minimum is None else int(never.sum())
 
 
@@ -130,15 +124,6 @@ def _between_capitals(frame: pd.DataFrame, states: Roster, years: NDArray[np.int
     frame = frame.assign(place=frame["cow"].map(states.position)).sort_values("start").groupby("place").last()
     where = frame.reindex(np.arange(states.size))
     return great_circle(where["latitude"].to_numpy(float), where["longitude"].to_numpy(float))
-
-
-def great_circle(latitude: Floats, longitude: Floats) -> Floats:
-    """(n, n) distance in km on a sphere of the Earth's mean radius; degrees in. Haversine formula."""
-    lat, lon = np.radians(latitude), np.radians(longitude)
-    half = np.sin((lat[:, None] - lat[None, :]) / 2) ** 2
-    half += np.cos(lat[:, None]) * np.cos(lat[None, :]) * np.sin((lon[:, None] - lon[None, :]) / 2) ** 2
-    angle: Floats = 2 * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
-    return EARTH_KM * angle
 
 
 def contiguity(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
@@ -156,16 +141,16 @@ def contiguity(read: Read | None, states: Roster, years: NDArray[np.int64]) -> F
 
 def rivalry(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
     """(T, n, n) 1 where a strategic rivalry began in an earlier year and has not ended before this one."""
-    return _highest(
-        *(read, states, years),
-        lambda frame, year: (frame["year_from"] < year) & (frame["year_to"].fillna(9999) >= year),
-    )
+
+    def lasts(frame: pd.DataFrame, year: int) -> pd.Series:
+        return (frame["year_from"] < year) & (frame["year_to"].fillna(9999) >= year)
+
+    return _highest(read, states, years, lasts)
 
 
-def claims(read: Read | None, states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """(T, n, n) 1 where a territorial claim stands, and the salience 0..1 of the most salient one."""
-    salience = _highest(read, states, years, _standing, lambda frame: frame["salience"].fillna(0.0))
-    return _highest(read, states, years, _standing), salience
+def claims(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
+    """(T, n, n) 1 where a territorial claim stands."""
+    return _highest(read, states, years, _standing)
 
 
 def disputes(read: Read | None, states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats]:

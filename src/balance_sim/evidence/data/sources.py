@@ -17,17 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from balance_sim.evidence.data import dyad_sources
 from balance_sim.evidence.data.agreements import read_outcomes
-from balance_sim.evidence.data.dyad_sources import (
-    read_atop_members,
-    read_capitals,
-    read_contiguity,
-    read_cow_alliances,
-    read_mid_participants,
-    read_minimum_distance,
-    read_rivalries,
-    read_territorial_claims,
-)
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import MISSING_CODES, Read, Table, declared, open_table, years_of
 
@@ -83,12 +74,11 @@ def read_ideal_points(path: Path | str) -> Read:
 
 def _keys(table: Table) -> pd.DataFrame:
     """Checked `cow` and `year`; rows without either are dropped, and a state and year is there once."""
-    table.drop_blank("cow", "a state without a COW number")
-    table.drop_blank("year", "no year")
+    table.drop_blank(cow="a state without a COW number", year="no year")
     table.drop(table.text.duplicated(), "the same row again")
     frame = pd.DataFrame({"cow": table.integer("cow"), "year": table.year("year")}).astype(np.int64)
-    twice = "this state has two rows in one year", "Keep one row a state and year"
-    table.refuse("cow", frame.duplicated(), *twice)
+    twice = "this state has two rows in one year"
+    table.refuse("cow", frame.duplicated(), twice, "Keep one row a state and year")
     return frame
 
 
@@ -105,18 +95,18 @@ _SOURCES: Mapping[str, tuple[Callable[[Path], Read], str]] = {
     "capability": (read_nmc, "nmc_state_year.csv NMC*abridged*.csv NMC*.csv NMC*.dta"),
     "ideal": (read_ideal_points, "unga_ideal_points.csv Idealpoint*.csv Idealpoint*.tab Idealpoint*.dta"),
     "democracy": (read_vdem, "democracy_state_year.csv V-Dem-CY-Core*.csv V-Dem-CY-Full*.csv"),
-    "distance": (read_minimum_distance, "min_distance_spells.csv cow_mindist.csv"),
-    "contiguity": (read_contiguity, "contiguity_spells.csv contdir.csv contdird.csv"),
-    "capitals": (read_capitals, "capitals.csv cow_capitals.csv"),
+    "distance": (dyad_sources.read_minimum_distance, "min_distance_spells.csv cow_mindist.csv"),
+    "contiguity": (dyad_sources.read_contiguity, "contiguity_spells.csv contdir.csv contdird.csv"),
+    "capitals": (dyad_sources.read_capitals, "capitals.csv cow_capitals.csv"),
     "rivalry": (
-        read_rivalries,
+        dyad_sources.read_rivalries,
         "rivalries_thompson_sakuwa_suhas.csv tss_rivalries.csv rivalries_thompson_dreyer.csv",
     ),
-    "claims": (read_territorial_claims, "territorial_claims_icow.csv ICOWprov*.csv ICOW*.dta"),
-    "disputes": (read_mid_participants, "mid_cow5_participants.csv MIDB*.csv"),
-    "atop": (read_atop_members, "atop_members.csv atop5*m.csv"),
+    "claims": (dyad_sources.read_territorial_claims, "territorial_claims_icow.csv ICOWprov*.csv ICOW*.dta"),
+    "disputes": (dyad_sources.read_mid_participants, "mid_cow5_participants.csv MIDB*.csv"),
+    "atop": (dyad_sources.read_atop_members, "atop_members.csv atop5*m.csv"),
     "cow_alliances": (
-        read_cow_alliances,
+        dyad_sources.read_cow_alliances,
         "cow_alliance_spells.csv alliance_v4*_by_directed*.csv alliance_v4*_by_dyad*.csv",
     ),
 }
@@ -124,10 +114,7 @@ READERS = {name: reader for name, (reader, _) in _SOURCES.items()}
 FILES = {name: tuple(files.split()) for name, (_, files) in _SOURCES.items()}
 """File names looked for in the data folder, in any case, plain or with .gz, the first that is there; of several that
 fit a `*`, the last in the alphabet, which is the newest version."""
-UNREAD = (
-    *(".xlsx", ".xls", ".ods", ".zip", ".rds", ".rdata", ".rda", ".sav", ".parquet"),
-    *(".dta", ".tab", ".txt"),
-)
+UNREAD = (".xlsx", ".xls", ".ods", ".zip", ".rds", ".rdata", ".rda", ".sav", ".parquet", ".dta", ".tab", ".txt")
 
 
 def file_of(folder: Path, name: str) -> tuple[Path | None, tuple[str, ...]]:

@@ -214,20 +214,12 @@ class Table:
         return yes
 
     def refuse(self, column: str, bad: pd.Series, message: str, next_step: str) -> None:
-        """Raise the error of `fault` if `bad` is true anywhere."""
+        """Raise DataError for the first row where `bad` is true, if there is one."""
         if bad.any():
-            raise self.fault(column, bad, message, next_step)
-
-    def fault(self, column: str, bad: pd.Series, message: str, next_step: str) -> DataError:
-        """The error for the first row where `bad` is true."""
-        row = int(np.flatnonzero(bad.to_numpy())[0])
-        line = self.lines([int(self.text.index[row])])[0]
-        value = str(self.text[column].iloc[row])
-        return DataError(message, next_step, self.path, line, self.published.get(column, column), value)
-
-    def nothing(self, message: str, next_step: str) -> DataError:
-        """An error about the file as a whole."""
-        return DataError(message, next_step, path=self.path)
+            row = int(np.flatnonzero(bad.to_numpy())[0])
+            line = self.lines([int(self.text.index[row])])[0]
+            value = str(self.text[column].iloc[row])
+            raise DataError(message, next_step, self.path, line, self.published.get(column, column), value)
 
     def whole_rows(self) -> None:
         """Raises DataError for a row with more cells than the header has: a comma in a cell without quotes.
@@ -246,16 +238,21 @@ class Table:
         return lines_of(self.path, rows)
 
     def drop(self, bad: pd.Series, reason: str) -> None:
-        """Leave out the rows where `bad` is true and remember why."""
-        mask = bad.to_numpy(dtype=bool)
+        """Leave out the rows where `bad` is true and remember why; rows that are left out already do not count."""
+        mask = bad[self.text.index].to_numpy(dtype=bool)
         if mask.any():
             first = [int(i) for i in self.text.index[mask][:5]]
             self.dropped.append(Dropped(reason, int(mask.sum()), tuple(self.lines(first))))
             self.text = self.text[~mask]
 
-    def drop_blank(self, column: str, reason: str) -> None:
-        """Leave out rows without a number in a column that they cannot do without."""
-        self.drop(self.integer(column, MISSING_CODES).isna(), reason)
+    def kept(self, **columns: pd.Series) -> pd.DataFrame:
+        """A frame of columns, of the rows that are not left out."""
+        return pd.DataFrame({name: column[self.text.index] for name, column in columns.items()})
+
+    def drop_blank(self, **reasons: str) -> None:
+        """Leave out rows without a number in a column that they cannot do without, and say why."""
+        for column, reason in reasons.items():
+            self.drop(self.integer(column, MISSING_CODES).isna(), reason)
 
     def drop_broken_pairs(self) -> None:
         """Leave out rows of `cow_a`, `cow_b` that name no state or the same one twice."""
@@ -288,7 +285,7 @@ def open_table(
             head = first.cells if first is not None and first.line == 1 else []
     except FileNotFoundError:
         raise DataError("the file is not there", "Check the folder and the file's name", path=path) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         why = f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
         raise DataError(why, "Give a CSV file, plain or gzipped", path=path) from None
     except CsvFault as error:
@@ -313,12 +310,16 @@ def open_table(
     return table
 
 
-def day(year: pd.Series, month: pd.Series, of_month: pd.Series, *, end: bool = False) -> tuple[pd.Series, pd.Series]:
+def day(
+    year: pd.Series, month: pd.Series | None = None, of_month: pd.Series | None = None, *, end: bool = False
+) -> tuple[pd.Series, pd.Series]:
     """Dates from parts, and their precision (`day`, `month`, `year`; missing where the year is).
 
     An unknown day is put at the 15th and an unknown month at 1 July; with `end`, at the last day of the
     month or the year. Months outside 1..12 and days outside the month count as unknown."""
-    y, m, d = (pd.to_numeric(part).astype("Float64") for part in (year, month, of_month))
+    blank = pd.Series(pd.NA, index=year.index)
+    parts = (year, blank if month is None else month, blank if of_month is None else of_month)
+    y, m, d = (pd.to_numeric(part).astype("Float64") for part in parts)
     has_month = m.between(1, 12).fillna(False).astype(bool) & y.notna()
     has_day = d.between(1, 31).fillna(False).astype(bool) & has_month
     month_part = m.where(has_month, 12 if end else 7).astype("Float64").fillna(1)
@@ -335,10 +336,14 @@ def day(year: pd.Series, month: pd.Series, of_month: pd.Series, *, end: bool = F
     return dates.astype("datetime64[s]"), precision.where(y.notna())
 
 
-def years_of(first: pd.Series, last: pd.Series | None = None) -> Years:
-    """First and last year of columns of years or dates; None without any."""
-    first, last = (s.dt.year if s.dtype.kind == "M" else s for s in (first, first if last is None else last))
-    return (int(first.min()), int(last.max())) if len(first) else None
+def years_of(first: pd.Series, last: pd.Series | int | None = None) -> Years:
+    """First and last year of columns of years or dates; None without any. last: a year, where the source says it."""
+    if not len(first):
+        return None
+    low, high = (
+        s.dt.year if s.dtype.kind == "M" else s for s in (first, last if isinstance(last, pd.Series) else first)
+    )
+    return int(low.min()), last if isinstance(last, int) else int(high.max())
 
 
 def folded(rows: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,30 +159,28 @@ def _parsed(handle: io.StringIO, path: Path, width: int, **how: Any) -> pd.DataF
 
 def fitted_text(record: dict[str, object], head: str = FITTED_HEAD) -> str:
     """One YAML document; lists of numbers on one line, the matrix a row a line."""
-    return head + yaml.dump(record, Dumper=_FittedDumper, sort_keys=False, width=1_000_000, allow_unicode=True)
+
+    def flat(data: Any) -> bool:
+        return isinstance(data, list) and all(item is None or isinstance(item, int | float) for item in data)
+
+    return head + _dumped(record, flat)
 
 
 def calibration_text(record: dict[str, object]) -> str:
     """One YAML document; lists, and mappings of numbers, on one line each."""
-    text = yaml.dump(record, Dumper=_CalibrationDumper, sort_keys=False, width=1_000_000, allow_unicode=True)
-    return CALIBRATION_HEAD + text
+
+    def flat(data: Any) -> bool:
+        return "estimate" in data if isinstance(data, dict) else not any(isinstance(item, list) for item in data)
+
+    return CALIBRATION_HEAD + _dumped(record, flat)
 
 
-class _FittedDumper(yaml.SafeDumper):
-    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
-        flat = all(item is None or isinstance(item, int | float) for item in data)
-        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
+def _dumped(record: dict[str, object], flat: Callable[[Any], bool]) -> str:
+    """YAML with the lists and mappings on one line of which `flat` says so."""
 
+    class Dumper(yaml.SafeDumper): ...
 
-class _CalibrationDumper(yaml.SafeDumper):
-    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
-        flat = all(not isinstance(item, list) for item in data)
-        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
-
-    def represent_dict(self, data: Mapping[str, object]) -> yaml.Node:  # type: ignore[override]
-        return self.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style="estimate" in data)
-
-
-_FittedDumper.add_representer(list, _FittedDumper.represent_list)
-_CalibrationDumper.add_representer(list, _CalibrationDumper.represent_list)
-_CalibrationDumper.add_representer(dict, _CalibrationDumper.represent_dict)
+    seq, mapping = "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"
+    Dumper.add_representer(list, lambda own, data: own.represent_sequence(seq, data, flat(data)))
+    Dumper.add_representer(dict, lambda own, data: own.represent_mapping(mapping, data.items(), flat(data)))
+    return yaml.dump(record, Dumper=Dumper, sort_keys=False, width=1_000_000, allow_unicode=True)

@@ -66,8 +66,7 @@ def read_actors(path: Path | str, system: ActorSystem | None = None) -> Read:
     table = open_table(path, "actors", {"actor": names_of(ACTOR, system)}, ("actor",))
     actor = labels(table, "actor", table.same(pd.NaT, "datetime64[s]"), system)
     table.drop(actor == "", NO_ACTOR)
-    frame = pd.DataFrame({"actor": actor[actor != ""]}).drop_duplicates().reset_index(drop=True)
-    return table.read(frame, None)
+    return table.read(table.kept(actor=actor).drop_duplicates().reset_index(drop=True), None)
 
 
 def read_presence(path: Path | str, system: ActorSystem | None = None, conflicts: Twice = "refuse") -> Read:
@@ -76,22 +75,22 @@ def read_presence(path: Path | str, system: ActorSystem | None = None, conflicts
     Either spells (start, end: both days count), or changes (date, and `present`, `value` or `replace` saying
     yes or no; the day of a change already counts as after it; undated: from the beginning of time). Before its
     first dated change an actor is what it is not after it. Raises DataError."""
-    names = {"actor": names_of(ACTOR, system), "start": ("start",), "end": ("end",), **WHEN}
-    names["present"] = ("present", "replace", "value")
-    table = open_table(path, "presence", names, ("actor",))
+    names = {"start": ("start",), "end": ("end",), **WHEN, "present": ("present", "replace", "value")}
+    table = open_table(path, "presence", {"actor": names_of(ACTOR, system), **names}, ("actor",))
     if not table.has("present"):
         table.needs("start", "end")
         start, end = table.dates("start")[0], table.dates("end", end=True)[0]
-        frame = pd.DataFrame({"actor": labels(table, "actor", start, system), "start": start, "end": end})
+        actor = labels(table, "actor", start, system)
         table.refuse("end", start > end, "the end lies before the start", "Correct one of the two")
-        table.drop(frame["actor"] == "", NO_ACTOR)
-        frame = frame[frame["actor"] != ""].sort_values(["actor", "start"], na_position="first", kind="stable")
+        table.drop(actor == "", NO_ACTOR)
+        frame = table.kept(actor=actor, start=start, end=end)
+        frame = frame.sort_values(["actor", "start"], na_position="first", kind="stable")
         return table.read(frame.reset_index(drop=True), None)
     when = moments(table)
     actor, present = labels(table, "actor", when, system), table.flag("present")
-    frame = pd.DataFrame({"actor": actor, "date": when, "present": present})
     table.drop(actor == "", NO_ACTOR)
-    frame, notes = _settled(table, frame[actor != ""], ["present"], conflicts, ACTOR_AGAIN)
+    frame = table.kept(actor=actor, date=when, present=present)
+    frame, notes = _settled(table, frame, ["present"], conflicts, ACTOR_AGAIN)
     return table.read(frame.assign(_row=frame.index), span(frame), *notes)
 
 
@@ -106,7 +105,7 @@ def read_state_covariates(
     when = moments(table)
     actor = labels(table, "actor", when, system)
     table.drop(actor == "", "no member of the state system on that date")
-    frame = pd.DataFrame({"actor": actor[actor != ""], "date": when[actor != ""]})
+    frame = table.kept(actor=actor, date=when)
     return _covariates(table, frame, columns, conflicts, ACTOR_AGAIN)
 
 
@@ -147,11 +146,8 @@ def spells_of(changes: pd.DataFrame) -> pd.DataFrame:
         dates, now = list(own["date"]), list(own["present"])
         if not pd.isna(dates[0]):
             dates, now = [pd.NaT, *dates], [not now[0], *now]
-        kept = [
-            (str(actor), start, end - SHORT if not pd.isna(end) else pd.NaT)
-            for start, end, there in zip(dates, [*dates[1:], pd.NaT], now, strict=True)
-            if there
-        ]
+        spells = zip(dates, [*dates[1:], pd.NaT], now, strict=True)
+        kept = [(str(actor), start, end - SHORT) for start, end, there in spells if there]  # NaT - SHORT is NaT
         rows += kept or [(str(actor), never, never)]
     frame = pd.DataFrame(rows, columns=["actor", "start", "end"])
     return frame.astype({"start": "datetime64[s]", "end": "datetime64[s]"})
@@ -172,13 +168,10 @@ def _dyad_frame(table: Table, system: ActorSystem | None, *, directed: bool = Fa
     a, b = labels(table, "a", when, system), labels(table, "b", when, system)
     raw = (table.words("a") == "") | (table.words("b") == "")
     table.drop(raw, NO_ACTOR)
-    lost = ((a == "") | (b == "")) & ~raw
-    table.drop(lost[table.text.index], "one side is no member of the state system on that date")
-    same = (a == b) & (a != "")
-    table.drop(same[table.text.index], "both sides are the same actor")
-    a, b, when = (column[table.text.index] for column in (a, b, when))
+    table.drop((a == "") | (b == ""), "one side is no member of the state system on that date")
+    table.drop(a == b, "both sides are the same actor")
     swap = (a > b) & (not directed)
-    return pd.DataFrame({"a": a.where(~swap, b), "b": b.where(~swap, a), "date": when, "swapped": swap})
+    return table.kept(a=a.where(~swap, b), b=b.where(~swap, a), date=when, swapped=swap)
 
 
 def _mirrored(frame: pd.DataFrame, table: Table) -> list[str]:
@@ -188,7 +181,7 @@ def _mirrored(frame: pd.DataFrame, table: Table) -> list[str]:
     both = int((orders > 1).sum())
     if both and both == len(orders):
         why = "every tie stands in both directions, and would count twice"
-        raise table.nothing(why, "Keep one row a tie, or give `value` instead of `increment`")
+        raise DataError(why, "Keep one row a tie, or give `value` instead of `increment`", table.path)
     return [f"{both} dyads stand in both orders on one date, and count twice"] if both else []
 
 
@@ -252,49 +245,48 @@ def again(frame: pd.DataFrame, values: Sequence[str]) -> pd.Series:
 
     frame: in file order; actor or a and b, date, the columns `values`, and perhaps increment (missing where a row
     sets)."""
-    groups, sets = _groups(frame), _sets(frame, values)
+    return _compared(frame, values)[2]
+
+
+def _compared(frame: pd.DataFrame, values: Sequence[str]) -> tuple[pd.Series, pd.Series, pd.Series, pd.Series]:
+    """Of each row a number for its actor or dyad and moment (rows without a date share the beginning of time); whether
+    it sets and does not add; whether it says again what the row before it there says; and whether it contradicts it."""
+    keys = ["actor", "date"] if "actor" in frame else ["a", "b", "date"]
+    groups = frame.groupby(keys, dropna=False, sort=False).ngroup()
+    sets = pd.Series(True, index=frame.index)
+    if "increment" in frame and "increment" not in values:
+        sets = frame["increment"].isna()
     now = frame[list(values)].astype(float)
     before = now.groupby(groups, sort=False).shift(1)
     same = ((now == before) | (now.isna() & before.isna())).all(axis=1)
-    return groups.duplicated() & sets & _before(groups, sets) & same
-
-
-def contradicting(frame: pd.DataFrame, values: Sequence[str]) -> pd.Series:
-    """Which rows set otherwise than the row before them, of the same actor or dyad and moment."""
-    groups, sets = _groups(frame), _sets(frame, values)
-    return groups.duplicated() & (sets | _before(groups, sets)) & ~again(frame, values)
+    sets_before = sets.groupby(groups, sort=False).shift(1, fill_value=False).astype(bool)
+    said = groups.duplicated() & sets & sets_before & same
+    return groups, sets, said, groups.duplicated() & (sets | sets_before) & ~said
 
 
 def the_last(frame: pd.DataFrame, values: Sequence[str]) -> tuple[pd.DataFrame, int]:
     """The rows that hold if each is applied in file order, and how many contradict the one before them."""
-    count = int(contradicting(frame, values).sum())
-    frame = frame[~again(frame, values)]
-    groups = _sets(frame, values).astype(int).groupby(_groups(frame), sort=False)
-    return frame[~(groups.transform("sum") > groups.cumsum())], count
+    groups, sets, said, wrong = _compared(frame, values)
+    of_group = sets[~said].astype(int).groupby(groups[~said], sort=False)
+    return frame[~said][of_group.transform("sum") <= of_group.cumsum()], int(wrong.sum())
 
 
 def conflicts_of(frame: pd.DataFrame, values: Sequence[str]) -> list[DataError]:
-    """An error for each row of `contradicting`, with the line that it contradicts.
+    """An error for each row that sets otherwise than the row before it, with the line that it contradicts.
 
     frame: as in `again`, with `_file`, and `line` or `_row` (its number among the rows of the file)."""
-    found = np.flatnonzero(contradicting(frame, values).to_numpy())
-    if not len(found):
-        return []
-    group = _groups(frame).to_numpy()
-    order = np.argsort(group, kind="stable")
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    earlier = order[place[found] - 1]
-    where = _places(frame.iloc[np.unique(np.concatenate([found, earlier]))])
-    errors, index = [], frame.index.to_list()
-    for this, that in zip(found, earlier, strict=True):
+    groups, _, _, wrong = _compared(frame, values)
+    rows = pd.Series(np.arange(len(frame)), index=frame.index)
+    before = rows.groupby(groups, sort=False).shift(1)[wrong].astype(int)
+    where = _places(frame.iloc[np.unique([rows[wrong], before])])
+    errors = []
+    for this, that in zip(rows[wrong], before, strict=True):
         row, other = frame.iloc[this], frame.iloc[that]
-        (path, line), (other_path, other_line) = where[index[this]], where[index[that]]
+        (path, line), (other_path, other_line) = where[row.name], where[other.name]
         beside = "" if path == other_path else f" of {Path(other_path).name}"
-        said, before = _says(row, values), _says(other, values)
-        why = f"{_who(row)} is {said} here, and {before} on line {other_line}{beside}, at one moment"
+        said = f"{_says(row, values)} here, and {_says(other, values)} on line {other_line}{beside}"
         hint = "Keep one of the two, or set `conflicts: last` to let the last row hold"
-        errors.append(DataError(why, hint, path, line))
+        errors.append(DataError(f"{_who(row)} is {said}, at one moment", hint, path, line))
     return sorted(errors, key=lambda error: (str(error.path), error.line or 0))
 
 
@@ -302,7 +294,7 @@ def _settled(
     table: Table, frame: pd.DataFrame, values: Sequence[str], twice: Twice, reason: str
 ) -> tuple[pd.DataFrame, list[str]]:
     """The frame of one file without what is said again, its conflicts settled, and notes on them."""
-    said = again(frame, values)
+    said, count = again(frame, values), 0
     table.drop(said, reason)
     frame = frame[~said]
     if twice == "refuse":
@@ -310,26 +302,8 @@ def _settled(
             raise DataErrors(errors)
     elif twice == "last":
         frame, count = the_last(frame, values)
-        note = f"{count} rows contradict one before them of the same moment: the last holds"
-        return frame, [note] if count else []
-    return frame, []
-
-
-def _groups(frame: pd.DataFrame) -> pd.Series:
-    """A number for each actor or dyad and moment; rows without a date share the beginning of time."""
-    keys = ["actor", "date"] if "actor" in frame else ["a", "b", "date"]
-    numbers: pd.Series = frame.groupby(keys, dropna=False, sort=False).ngroup()
-    return numbers
-
-
-def _sets(frame: pd.DataFrame, values: Sequence[str]) -> pd.Series:
-    if "increment" in frame and "increment" not in values:
-        return frame["increment"].isna()
-    return pd.Series(True, index=frame.index)
-
-
-def _before(groups: pd.Series, flags: pd.Series) -> pd.Series:
-    return flags.groupby(groups, sort=False).shift(1, fill_value=False).astype(bool)
+    note = f"{count} rows contradict one before them of the same moment: the last holds"
+    return frame, [note] if count else []
 
 
 def _places(frame: pd.DataFrame) -> dict[object, tuple[str, int | None]]:

@@ -24,8 +24,8 @@ from balance_sim.evidence.data.record_scenario import Ints, scenario_at
 from balance_sim.evidence.estimation.choices import Choices, first_day, of_dyads
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.model.core import DAYS_PER_YEAR
-from balance_sim.model.pipeline import share_lasting
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.thinning import share_lasting
 from balance_sim.model.willingness import TERMS
 
 FORESIGHT, TALKS = FOLLOWING = ("foresight", "talks_budget")

@@ -9,6 +9,7 @@ of moments (Williams 1982, Applied Statistics 31: 144-148). Two-way clusters: Ca
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,17 +58,10 @@ class EventPanel:
         """Those rows alone, groups numbered anew; sides without a row are left out."""
         sides = self.sides[keep]
         sides = sides[:, np.flatnonzero(np.asarray(sides.sum(axis=0)).ravel())]
-        return EventPanel(
-            conflict=self.conflict[keep],
-            count=None if self.count is None else self.count[keep],
-            first=self.first[keep],
-            second=self.second[keep],
-            period=self.period[keep],
-            dyad=_numbered(self.dyad[keep]),
-            pair=_numbered(self.pair[keep]),
-            event=_numbered(self.event[keep]),
-            sides=sides.tocsr(),
-        )
+        plain: dict[str, Any] = {name: getattr(self, name)[keep] for name in ("conflict", "first", "second", "period")}
+        groups: dict[str, Any] = {name: _numbered(getattr(self, name)[keep]) for name in ("dyad", "pair", "event")}
+        count = None if self.count is None else self.count[keep]
+        return EventPanel(**plain, count=count, **groups, sides=sides.tocsr())
 
 
 def panel_of(
@@ -76,15 +70,14 @@ def panel_of(
     """A panel of directed dyads (counts), or of undirected ones (values: first < second, one effect a side)."""
     low, high = np.minimum(first, second), np.maximum(first, second)
     dyad, pair = _numbered(first * states + second), _numbered(low * states + high)
-    n, rows = len(first), np.arange(len(first))
-    own, other = period * states + first, period * states + second
+    n, own, other = len(first), period * states + first, period * states + second
+    event = _numbered(other)
     if count is not None:
         other = other + states * (int(period.max(initial=0)) + 1)
-    columns = np.concatenate([own, other])
-    _, place = np.unique(columns, return_inverse=True)
-    ones = np.ones(2 * n)
-    sides = sparse.csr_matrix((ones, (np.concatenate([rows, rows]), place)), shape=(n, int(place.max(initial=-1)) + 1))
-    return EventPanel(conflict, count, first, second, period, dyad, pair, _numbered(period * states + second), sides)
+    place = _numbered(np.concatenate([own, other]))
+    rows, width = np.tile(np.arange(n), 2), int(place.max(initial=-1)) + 1
+    sides = sparse.csr_matrix((np.ones(2 * n), (rows, place)), shape=(n, width))
+    return EventPanel(conflict, count, first, second, period, dyad, pair, event, sides)
 
 
 def _numbered(values: Ints) -> Ints:

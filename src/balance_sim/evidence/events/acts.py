@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.codes import System, convert, current_iso3
+from balance_sim.evidence.data.dyad_sources import ALLIANCE_UNKNOWN, ATOP_LAST_DAY, MID_LAST_YEAR, UNKNOWN
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import MISSING_CODES, Read, ReadReport, Table, day, declared, open_table, years_of
 from balance_sim.evidence.events.outcomes import OUTCOMES, read_icews, state_iso3
@@ -22,7 +24,7 @@ from balance_sim.evidence.events.outcomes import OUTCOMES, read_icews, state_iso
 USA, CHINA = 2, 710
 RECORDED_VISITS = ("make a visit", "host a visit", "meet at a 'third' location")
 FIELDS = ("day", "kind", "principals", "guests", "targets", "told")
-EXERCISES_LAST, VISITS_LAST, ARMS_LAST, MID_LAST, ATOP_LAST = 2010, 2012, 2014, 2014, 2018
+EXERCISES_LAST, VISITS_LAST, ARMS_LAST = 2010, 2012, 2014
 """Last years that the sources cover."""
 
 _EXERCISES = declared("id!=mmeid|exercise_id start!=start|start_date")
@@ -49,16 +51,20 @@ def _rows(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
     return frame.sort_values(["day", "kind", "principals", "guests", "targets"], kind="stable").reset_index(drop=True)
 
 
-def _groups(frame: pd.DataFrame, by: list[str], column: str) -> pd.Series:
-    """By group: the COW numbers in a column, each once, sorted."""
-    found: pd.Series = frame.groupby(by, sort=True)[column].agg(lambda values: tuple(sorted({int(v) for v in values})))
-    return found
+def _states(cow: Iterable[Any]) -> tuple[int, ...]:
+    """COW numbers, each once, sorted."""
+    return tuple(sorted({int(one) for one in cow}))
 
 
 def _joint(days: Iterable[object], groups: Iterable[tuple[int, ...]], kind: str) -> pd.DataFrame:
     """Acts that some states commit together, no target told."""
     pairs = zip(days, groups, strict=True)
     return _rows((on, kind, group, (), (), False) for on, group in pairs if len(group) > 1)
+
+
+def _bilateral(rows: pd.DataFrame, kind: str = "visit") -> pd.DataFrame:
+    """Acts that two states commit together, no target told. rows: day, a, b."""
+    return _joint(rows["day"], map(_states, zip(rows["a"], rows["b"], strict=True)), kind)
 
 
 def read_exercises(path: Path | str) -> Read:
@@ -70,19 +76,18 @@ def read_exercises(path: Path | str) -> Read:
     table = open_table(path, "MME exercises", *_EXERCISES)
     start = table.dates("start")[0]
     table.drop(start.isna(), "no first day")
-    listed = pd.DataFrame({"id": table.words("id"), "day": start[table.text.index]}).drop_duplicates("id")
+    listed = table.kept(id=table.words("id"), day=start).drop_duplicates("id")
     who = open_table(_beside(path), "MME participants", *_PARTICIPANTS)
     joined = pd.DataFrame({"id": who.words("id")}).merge(listed, on="id", how="left").set_index(who.text.index)
     cow = _cow(who, joined["day"])
     who.drop(joined["day"].isna(), "an exercise that is not in the list, or has no day")
-    who.drop(cow[who.text.index].isna(), "no member of the state system on that day")
-    kept = who.text.index
-    groups = _groups(pd.DataFrame({"id": joined["id"][kept], "cow": cow[kept]}), ["id"], "cow")
+    who.drop(cow.isna(), "no member of the state system on that day")
+    groups = who.kept(id=joined["id"], cow=cow).groupby("id")["cow"].agg(_states)
     table.drop(~table.words("id").isin(groups.index[groups.map(len) > 1]), "fewer than two states that are told")
     listed = listed[listed["id"].isin(table.words("id"))]
     frame = _joint(listed["day"], listed["id"].map(groups), "exercise")
     notes = [f"participants: {line}" for line in who.read(frame, None).report.losses]
-    return table.read(frame, (int(frame["day"].dt.year.min()), EXERCISES_LAST) if len(frame) else None, *notes)
+    return table.read(frame, years_of(frame["day"], EXERCISES_LAST), *notes)
 
 
 def participants_report(path: Path) -> ReadReport:
@@ -119,26 +124,22 @@ def read_us_visits(path: Path | str) -> Read:
     start = table.dates("start")[0]
     cow = convert(state_iso3(table.words("state")), start, "iso3", "cow")
     table.drop(start.isna(), "no day")
-    table.drop(cow[table.text.index].isna(), "the place visited is no member of the state system on that day")
-    rows = table.text.index
-    frame = _joint(start[rows], (tuple(sorted({USA, int(c)})) for c in cow[rows]), "visit")
-    frame = frame.drop_duplicates().reset_index(drop=True)
-    return table.read(frame, (int(frame["day"].dt.year.min()), VISITS_LAST) if len(frame) else None)
+    table.drop(cow.isna(), "the place visited is no member of the state system on that day")
+    frame = _bilateral(table.kept(day=start, a=table.same(USA), b=cow)).drop_duplicates().reset_index(drop=True)
+    return table.read(frame, years_of(frame["day"], VISITS_LAST))
 
 
 def read_china_visits(path: Path | str) -> Read:
     """Trips and meetings of Chinese leaders by year, each of a leader and country once. Raises DataError."""
     table = open_table(path, "Chinese leaders' visits", *_CHINA_VISITS)
     year, name = table.year("year"), table.words("name")
-    start = day(year, table.same(pd.NA), table.same(pd.NA))[0]
+    start = day(year)[0]
     cow = convert(table.words("iso3"), start, "iso3", "cow")
     table.drop(year.isna(), "no year")
-    table.drop(cow[table.text.index].isna(), "no member of the state system in that year")
-    rows = table.text.index
-    again = pd.DataFrame({"year": year[rows], "name": name[rows], "cow": cow[rows]}).duplicated()
+    table.drop(cow.isna(), "no member of the state system in that year")
+    again = table.kept(year=year, name=name, cow=cow).duplicated()
     table.drop(again, "the same leader, country and year again")
-    rows = table.text.index
-    frame = _joint(start[rows], (tuple(sorted({CHINA, int(c)})) for c in cow[rows]), "visit")
+    frame = _bilateral(table.kept(day=start, a=table.same(CHINA), b=cow))
     return table.read(frame, years_of(frame["day"]))
 
 
@@ -149,15 +150,12 @@ def read_trips(path: Path | str) -> Read:
     memory: LeaderCountryISO, CountryVisitedISO, TripStartDate; the file itself was not at hand. Raises DataError."""
     table = open_table(path, "COLT trips", *_TRIPS)
     start = table.dates("start")[0]
-    sides = [convert(state_iso3(table.words(side)), start, "iso3", "cow") for side in ("leader", "visited")]
+    a, b = (convert(state_iso3(table.words(side)), start, "iso3", "cow") for side in ("leader", "visited"))
     table.drop(start.isna(), "no first day")
-    for side, what in zip(sides, ("leader's country", "country visited"), strict=True):
-        table.drop(side[table.text.index].isna(), f"the {what} is no member of the state system on that day")
-    rows = table.text.index
-    table.drop(sides[0][rows] == sides[1][rows], "a trip at home")
-    rows = table.text.index
-    who = (tuple(sorted((int(a), int(b)))) for a, b in zip(sides[0][rows], sides[1][rows], strict=True))
-    frame = _joint(start[rows], who, "visit")
+    table.drop(a.isna(), "the leader's country is no member of the state system on that day")
+    table.drop(b.isna(), "the country visited is no member of the state system on that day")
+    table.drop(a == b, "a trip at home")
+    frame = _bilateral(table.kept(day=start, a=a, b=b))
     return table.read(frame, years_of(frame["day"]))
 
 
@@ -165,17 +163,15 @@ def read_treaties(path: Path | str) -> Read:
     """ATOP members: who enters a treaty on a day is a principal, who belongs to it then a guest.
 
     Leeds, Ritter, Mitchell, Long 2002, International Interactions 28: 237-260. Raises DataError."""
-    unknown = (0, -99, *MISSING_CODES)
     table = open_table(path, "ATOP treaties", *_MEMBERS)
-    table.drop_blank("member", "no member")
-    entry = table.parted("entry", unknown)[0]
-    table.drop(entry.isna(), "no date of entry")
+    table.drop_blank(member="no member")
+    table.drop(table.parted("entry", ALLIANCE_UNKNOWN)[0].isna(), "no date of entry")
     frame = pd.DataFrame(
         {
             "id": table.words("id"),
             "member": table.integer("member").astype(np.int64),
-            "entry": table.parted("entry", unknown)[0],
-            "exit": table.parted("exit", unknown, end=True)[0],
+            "entry": table.parted("entry", ALLIANCE_UNKNOWN)[0],
+            "exit": table.parted("exit", ALLIANCE_UNKNOWN, end=True)[0],
         }
     )
     spells = frame.groupby(["id", "member"], as_index=False).agg(entry=("entry", "min"), exit=("exit", "last"))
@@ -183,68 +179,52 @@ def read_treaties(path: Path | str) -> Read:
     for _, treaty in spells.groupby("id", sort=True):
         for on, entrants in treaty.groupby("entry", sort=True):
             there = treaty[(treaty["entry"] < on) & (treaty["exit"].isna() | (treaty["exit"] > on))]
-            principals, guests = (tuple(sorted(part["member"].tolist())) for part in (entrants, there))
-            if len(principals) + len(guests) > 1:
-                rows.append((on, "treaty", principals, guests, (), False))
-    acts = _rows(rows)
-    return table.read(acts, (1815, ATOP_LAST))
+            if len(entrants) + len(there) > 1:
+                rows.append((on, "treaty", _states(entrants["member"]), _states(there["member"]), (), False))
+    return table.read(_rows(rows), (1815, ATOP_LAST_DAY.year))
 
 
 def read_incidents(path: Path | str) -> Read:
     """COW MID participants (MIDB): a dispute is one act of side A, aimed at side B, on its first day.
 
     Palmer et al. 2022, CMPS 39(4). Kind `incident`. Raises DataError."""
-    unknown = (0, *MISSING_CODES)
     table = open_table(path, "COW MID incidents", *_DISPUTES)
-    for column, why in (("dispute", "no number of a dispute"), ("cow", "no COW number"), ("side_a", "no side")):
-        table.drop_blank(column, why)
-    table.drop(table.parted("start", unknown)[0].isna(), "no year of the start")
-    frame = pd.DataFrame(
-        {
-            "dispute": table.integer("dispute").astype(np.int64),
-            "cow": table.integer("cow").astype(np.int64),
-            "side": table.integer("side_a").astype(np.int64),
-            "day": table.parted("start", unknown)[0],
-        }
-    )
+    table.drop_blank(dispute="no number of a dispute", cow="no COW number", side_a="no side")
+    table.drop(table.parted("start", UNKNOWN)[0].isna(), "no year of the start")
+    columns = {name: table.integer(name).astype(np.int64) for name in ("dispute", "cow", "side_a")}
+    frame = pd.DataFrame({**columns, "day": table.parted("start", UNKNOWN)[0]})
     rows = []
     for _, own in frame.groupby("dispute", sort=True):
-        a, b = (tuple(sorted(set(own.loc[own["side"] == side, "cow"].tolist()))) for side in (1, 0))
+        a, b = (_states(own.loc[own["side_a"] == side, "cow"]) for side in (1, 0))
         if a and b:
             rows.append((own["day"].min(), "incident", a, (), b, True))
     acts = _rows(rows)
-    return table.read(acts, (int(acts["day"].dt.year.min()), MID_LAST) if len(acts) else None)
+    return table.read(acts, years_of(acts["day"], MID_LAST_YEAR))
 
 
 def read_arms(path: Path | str) -> Read:
     """Deliveries of arms by dyad and year, each year of a dyad one act. Raises DataError."""
     table = open_table(path, "arms deliveries", *_ARMS)
-    for column, why in (("year", "no year"), ("sender", "no sender"), ("receiver", "no receiver")):
-        table.drop_blank(column, why)
+    table.drop_blank(year="no year", sender="no sender", receiver="no receiver")
     table.drop(table.integer("sender") == table.integer("receiver"), "both sides are the same state")
-    start = day(table.year("year"), table.same(pd.NA), table.same(pd.NA))[0]
-    sides = zip(table.integer("sender"), table.integer("receiver"), strict=True)
-    frame = _joint(start, (tuple(sorted((int(a), int(b)))) for a, b in sides), "arms_or_basing")
-    return table.read(frame, (int(frame["day"].dt.year.min()), ARMS_LAST) if len(frame) else None)
+    dated = table.kept(day=day(table.year("year"))[0], a=table.integer("sender"), b=table.integer("receiver"))
+    frame = _bilateral(dated, "arms_or_basing")
+    return table.read(frame, years_of(frame["day"], ARMS_LAST))
 
 
-def read_acts(path: Path | str, kinds: Iterable[str] = ()) -> Read:
+def read_acts(path: Path | str) -> Read:
     """Dated acts of any kind: `date`, `kind`, `principals`, and perhaps `guests` and `targets`.
 
-    States are ISO codes or names, separated by `;` or `|`; a blank `targets` leaves them to the model's rule. kinds:
-    those that a file may name (all, if none are given). Raises DataError."""
+    States are ISO codes or names, separated by `;` or `|`; a blank `targets` leaves them to the model's rule. Raises
+    DataError."""
     table = open_table(path, "dated acts", *_GENERIC)
     start, kind = table.dates("date")[0], table.words("kind")
-    allowed = sorted(kinds)
-    if allowed:
-        table.refuse("kind", ~kind.isin(allowed), "no kind of event has this name", f"Use {', '.join(allowed)}")
     table.refuse("date", start.isna(), "an act needs a date", "Write YYYY-MM-DD, YYYY-MM or YYYY")
     roles = {role: _several(table, role, start) for role in ("principals", "guests", "targets")}
-    together = roles["principals"].map(len) + roles["guests"].map(len) + roles["targets"].map(len)
-    table.drop((roles["principals"].map(len) == 0) | (together < 2), "fewer than two states")
-    rows = table.text.index
-    columns = [start[rows], kind[rows], *(roles[role][rows] for role in roles)]
-    frame = _rows((*cells, bool(cells[-1])) for cells in zip(*columns, strict=True))
+    sizes = pd.DataFrame({role: group.map(len) for role, group in roles.items()})
+    table.drop((sizes["principals"] == 0) | (sizes.sum(axis=1) < 2), "fewer than two states")
+    rows = table.kept(day=start, kind=kind, **roles)
+    frame = _rows((*cells, bool(cells[-1])) for cells in rows.itertuples(index=False))
     return table.read(frame, years_of(frame["day"]))
 
 
@@ -260,7 +240,7 @@ def _several(table: Table, column: str, on: pd.Series) -> pd.Series:
     if lost.any():
         hint = "Write ISO codes of three letters with ; between them"
         table.refuse(column, lost, "this names no member of the state system on that date", hint)
-    groups = {index: tuple(sorted({int(v) for v in own})) for index, own in cow.groupby(level=0)}
+    groups = {index: _states(own) for index, own in cow.groupby(level=0)}
     return pd.Series([groups.get(index, ()) for index in table.text.index], index=table.text.index, dtype=object)
 
 
@@ -268,8 +248,8 @@ def read_recorded_visits(path: Path | str) -> Read:
     """Visits and meetings among the events of ICEWS, made or hosted, of a dyad and day once. Raises DataError."""
     read = read_icews(path)
     rows = read.frame[read.frame["text"].str.lower().isin(RECORDED_VISITS)]
-    who = [tuple(sorted((int(a), int(b)))) for a, b in zip(rows["cow_a"], rows["cow_b"], strict=True)]
-    frame = _joint(rows["day"], who, "visit").drop_duplicates().reset_index(drop=True)
+    rows = rows[["day", "cow_a", "cow_b"]].set_axis(["day", "a", "b"], axis=1)
+    frame = _bilateral(rows).drop_duplicates().reset_index(drop=True)
     return Read(frame, replace(read.report, source="visits recorded by ICEWS", rows_kept=len(frame)))
 
 
@@ -284,6 +264,6 @@ ACTS: Mapping[str, tuple[Callable[[Path], Read], tuple[str, ...]]] = {
     "acts": (read_acts, ("acts.csv", "dated_acts.csv")),
     "recorded_visits": (read_recorded_visits, OUTCOMES["icews"][1]),
 }
+"""Source -> its reader and the names of its files; of several that fit a `*`, the last in the alphabet."""
 ONLY_IF_NAMED = ("recorded_visits",)
 """Sources that are the outcome data again."""
-"""Source -> its reader and the names of its files; of several that fit a `*`, the last in the alphabet."""

@@ -8,8 +8,9 @@ are about i."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,8 +36,8 @@ class Periods:
         step = {"year": "YS", "quarter": "QS", "month": "MS"}[length]
         edges = pd.date_range(f"{first}-01-01", f"{last + 1}-01-01", freq=step)
         days = (edges - pd.Timestamp("1970-01-01")).days.to_numpy(np.float64)
-        names = [{"year": f"{e:%Y}", "quarter": f"{e:%Y}-q{e.quarter}", "month": f"{e:%Y-%m}"}[length] for e in edges]
-        return Periods(days[:-1], days[1:], tuple(names[:-1]))
+        names = edges[:-1].to_period({"year": "Y", "quarter": "Q", "month": "M"}[length]).astype(str)
+        return Periods(days[:-1], days[1:], tuple(names.str.replace("Q", "-q")))
 
     def place(self, days: Floats) -> Ints:
         """The period of each day; -1 outside."""
@@ -70,10 +71,6 @@ class ActSets:
     targets: Floats
     told: Bools
 
-    @property
-    def sets(self) -> int:
-        return len(self.kind)
-
     def only(self, of: Bools) -> ActSets:
         """Some of the sets, with their acts. of: (S,)."""
         number, keep = np.cumsum(of) - 1, of[self.of]
@@ -93,9 +90,7 @@ class ActSets:
         half = np.array([half_life[kind] for kind in self.kinds])[self.kind[self.of]]
         dates = self.date + (5.0 * half if stale else 0.0)
         left = remaining(dates, periods, half)
-        if before:
-            left = np.where(dates[:, None] < periods.starts, left, 0.0)
-        return self._by_set(left)
+        return self._by_set(np.where(dates[:, None] < periods.starts, left, 0.0) if before else left)
 
     def future(self, periods: Periods, half_life: Mapping[str, float]) -> Floats:
         """(S, T) the same of acts still to come after a period's end, as if time ran backwards."""
@@ -106,7 +101,7 @@ class ActSets:
         return self._by_set(left[:, ::-1])
 
     def _by_set(self, left: Floats) -> Floats:
-        out = np.zeros((self.sets, left.shape[1]))
+        out = np.zeros((len(self.kind), left.shape[1]))
         np.add.at(out, self.of, left)
         return out
 
@@ -114,10 +109,9 @@ class ActSets:
         """The same acts with other dates: all acts of a set are moved by one random number of days, around the ends of
         first..last. How often a set acts, and in what rhythm, stays; acts outside first..last stay too."""
         span = last - first
-        by = rng.uniform(0.0, span, self.sets)[self.of]
+        by = rng.uniform(0.0, span, len(self.kind))[self.of]
         inside = (self.date >= first) & (self.date < last)
-        moved = np.where(inside, first + (self.date - first + by) % span, self.date)
-        return replace(self, date=moved)
+        return replace(self, date=np.where(inside, first + (self.date - first + by) % span, self.date))
 
     def relabelled(self, rng: np.random.Generator) -> ActSets:
         """The same acts of other states: those that ever take part are permuted among themselves; told targets stay."""
@@ -125,33 +119,30 @@ class ActSets:
         there = np.flatnonzero(part.any(axis=0))
         order = np.arange(part.shape[1])
         order[there] = rng.permutation(there)
-        principals, guests = self.principals[:, order], self.guests[:, order]
-        targets = self.targets * (principals == 0)
-        return replace(self, principals=principals, guests=guests, targets=targets)
+        principals = self.principals[:, order]
+        return replace(
+            self, principals=principals, guests=self.guests[:, order], targets=self.targets * (principals == 0)
+        )
 
 
 def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
     """Acts (`acts.FIELDS`) on a roster. position: COW number -> place; states not on it are left out of an act."""
     place = position.to_dict()
-
-    def on_roster(cow: Sequence[int]) -> tuple[int, ...]:
-        return tuple(sorted({int(place[c]) for c in cow if c in place}))
-
     kinds = tuple(sorted(set(frame["kind"])))
-    numbers: dict[tuple[str, tuple[int, ...], tuple[int, ...], tuple[int, ...], bool], int] = {}
+    numbers: dict[tuple[Any, ...], int] = {}
     of = []
     for kind, *groups, told in frame[["kind", "principals", "guests", "targets", "told"]].itertuples(index=False):
-        principals, guests, targets = (on_roster(group) for group in groups)
-        key = (str(kind), principals, guests, targets, bool(told))
-        of.append(numbers.setdefault(key, len(numbers)))
-    roles = [np.zeros((len(numbers), states)) for _ in range(3)]
-    for s, key in enumerate(numbers):
-        for who, matrix in zip(key[1:4], roles, strict=True):
-            matrix[s, list(who)] = 1.0
+        on_roster = (tuple(sorted({int(place[c]) for c in group if c in place})) for group in groups)
+        of.append(numbers.setdefault((kinds.index(kind), *on_roster, bool(told)), len(numbers)))
+    roles = np.zeros((3, len(numbers), states))
+    for s, (_, *groups, _) in enumerate(numbers):
+        for role, who in enumerate(groups):
+            roles[role, s, list(who)] = 1.0
     days = np.asarray((frame["day"] - pd.Timestamp("1970-01-01")).dt.days, dtype=np.float64)
-    kind_of = np.array([kinds.index(key[0]) for key in numbers], dtype=np.int64)
-    is_told = np.array([key[4] for key in numbers], dtype=bool)
-    return ActSets(kinds, days, np.array(of, dtype=np.int64), kind_of, roles[0], roles[1], roles[2], is_told)
+    kind_of = np.array([kind for kind, *_ in numbers], dtype=np.int64)
+    is_told = np.array([told for *_, told in numbers], dtype=bool)
+    principals, guests, targets = roles
+    return ActSets(kinds, days, np.array(of, dtype=np.int64), kind_of, principals, guests, targets, is_told)
 
 
 def shown(acts: ActSets, series: Floats) -> Floats:
@@ -162,8 +153,7 @@ def shown(acts: ActSets, series: Floats) -> Floats:
     free = acts.targets == 0
     principals, guests = acts.principals * free, acts.guests * free * (acts.principals == 0)
     out = np.empty((series.shape[1], principals.shape[1], principals.shape[1]))
-    lead = sparse.csr_matrix(principals)
-    follow = sparse.csr_matrix(principals * 0.5 + guests)
+    lead, follow = sparse.csr_matrix(principals), sparse.csr_matrix(principals * 0.5 + guests)
     for t in range(series.shape[1]):
         one = (lead.T @ sparse.diags(series[:, t]) @ follow).toarray()
         out[t] = one + one.T
@@ -204,8 +194,7 @@ def aimed(of: Aims, series: Floats) -> Floats:
 
     series: (S, T).
     A principal that is itself a rival of i is counted where another participant is one, too."""
-    n = of.principals.shape[1]
-    out = np.empty((series.shape[1], n, n))
+    out = np.empty(of.quarrel.shape)
     for t, masks in enumerate(of.hit):
         scaled = sparse.diags(series[:, t]) @ of.principals
         once, twice = ((mask @ scaled).toarray() for mask in masks)

@@ -8,8 +8,8 @@ all kinds (Laplace)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -25,9 +25,9 @@ from balance_sim.evidence.events.measurement import (
     Study,
     groups_of,
     informative_study,
+    shipped_parameters,
     shipped_weights,
 )
-from balance_sim.scenario.defaults import parameter_table
 
 SCALE_SD, INCREMENT_SD = 1.0, 0.5
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -45,8 +45,6 @@ class Ladder:
     kinds: tuple[str, ...]
     mean: Floats
     covariance: Floats
-    scale_sd: float = SCALE_SD
-    increment_sd: float = INCREMENT_SD
 
     @property
     def errors(self) -> Floats:
@@ -54,22 +52,21 @@ class Ladder:
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 
-def in_order(group: str, found: EventWeights, weights: Mapping[str, Mapping[str, float]] | None = None) -> Ladder:
+def in_order(group: str, found: EventWeights) -> Ladder:
     """The kinds' multipliers of a group (`intent` or `alignment`), with the order of cost kept."""
-    shipped = np.array([(weights or shipped_weights())[kind][group] for kind in ORDER])
+    weights = shipped_weights()
+    shipped = np.array([weights[kind][group] for kind in ORDER])
     increments = np.diff(shipped, prepend=0.0)
     at = [c for c, column in enumerate(found.columns) if column.group == group]
     place = [ORDER.index(found.columns[c].kinds[0]) for c in at]
-    told = found.multipliers[at]
-    root = np.linalg.cholesky(
-        np.linalg.pinv(found.covariance[np.ix_(at, at)], hermitian=True) + 1e-12 * np.eye(len(at))
-    )
+    precision = np.linalg.pinv(found.covariance[np.ix_(at, at)], hermitian=True)
+    root = np.linalg.cholesky(precision + 1e-12 * np.eye(len(at)))
 
     def log_multipliers(theta: Floats) -> Floats:
         return np.asarray(np.log(np.cumsum(increments * np.exp(theta[0] + theta[1:])) / shipped))
 
     def misfit(theta: Floats) -> Floats:
-        data = root.T @ (np.exp(log_multipliers(theta)[place]) - told)
+        data = root.T @ (np.exp(log_multipliers(theta)[place]) - found.multipliers[at])
         return np.concatenate([data, theta[:1] / SCALE_SD, theta[1:] / INCREMENT_SD])
 
     best = least_squares(misfit, np.zeros(1 + len(ORDER)), xtol=1e-12, ftol=1e-12, gtol=1e-12)
@@ -85,8 +82,7 @@ class HalfLives:
     """Profile of a factor on the half-lives of some kinds: chi-square of their columns of evidence, by factor.
 
     word: `measured` where the peak lies inside the factors tried, is told from no evidence at 5 %, and chi-square falls
-    by 3.84 on either side of it; else `not told`. mean, error: of the log factor, by a parabola through the peak; NaN
-    if not told."""
+    by 3.84 on either side of it; else `not told`."""
 
     name: str
     kinds: tuple[str, ...]
@@ -94,32 +90,23 @@ class HalfLives:
     chi_square: tuple[float, ...]
 
     @property
-    def peak(self) -> int:
-        return int(np.argmax(self.chi_square))
-
-    @property
     def word(self) -> str:
         """The rule above."""
-        k, chi = self.peak, self.chi_square
-        inside = 0 < k < len(chi) - 1
-        falls = chi[k] - max(chi[0], chi[-1]) >= DROP
-        return "measured" if inside and falls and chi[k] >= NEEDED else "not told"
+        chi = self.chi_square
+        peak = max(chi)
+        inside = 0 < chi.index(peak) < len(chi) - 1
+        falls = peak - max(chi[0], chi[-1]) >= DROP
+        return "measured" if inside and falls and peak >= NEEDED else "not told"
 
     @property
-    def _parabola(self) -> tuple[float, float]:
-        k, log = self.peak, np.log(self.factors)
-        curve, slope, _ = np.polyfit(log[k - 1 : k + 2], self.chi_square[k - 1 : k + 2], 2)
+    def log_factor(self) -> tuple[float, float]:
+        """Mean and standard error of the log factor, by a parabola through the peak; NaN if not told."""
+        if self.word != "measured":
+            return math.nan, math.nan
+        k = int(np.argmax(self.chi_square))
+        around = slice(k - 1, k + 2)
+        curve, slope, _ = np.polyfit(np.log(self.factors)[around], self.chi_square[around], 2)
         return float(-slope / (2 * curve)), float(np.sqrt(-1.0 / curve))
-
-    @property
-    def mean(self) -> float:
-        """Of the log factor; NaN if not told."""
-        return self._parabola[0] if self.word == "measured" else math.nan
-
-    @property
-    def error(self) -> float:
-        """Standard error of the log factor; NaN if not told."""
-        return self._parabola[1] if self.word == "measured" else math.nan
 
 
 def half_lives(whole: Study, rho: float) -> list[HalfLives]:
@@ -129,13 +116,13 @@ def half_lives(whole: Study, rho: float) -> list[HalfLives]:
     nats = study.rows(study.quarrel)[:, None]
     out = []
     for name, kinds in (("symbolic", SYMBOLIC), ("material", MATERIAL)):
-        own, others = [], []
+        own, others = list[Column](), list[Column]()
         for column in groups_of(study.acts):
             if column.group != "incident":
                 inside = tuple(kind for kind in column.kinds if kind in kinds)
                 outside = tuple(kind for kind in column.kinds if kind not in kinds)
-                own += [Column(column.name, column.group, inside)] if inside else []
-                others += [Column(column.name, column.group, outside)] if outside else []
+                own += [replace(column, kinds=inside)] if inside else []
+                others += [replace(column, kinds=outside)] if outside else []
         if not own:
             continue
         beside = np.column_stack([nats, Exposures(study, shipped, base).columns(others)])
@@ -154,14 +141,11 @@ def association(columns: Sequence[Column]) -> float:
 
     By the model's own equations at a stranger k and a rival j of i: -log(1 - q_ik) rises by h_ij f_ik beta a_jk (1 -
     a_jk) a nat of alignment of j and k, and by 1 / (1 + e^-eta_ik) a nat of intent. Kinds count alike."""
-    table = {
-        str(row["path"]): float(row["value"]) for row in parameter_table() if isinstance(row["value"], int | float)
-    }
-    value = {name: table[f"parameters.{name}"] for name in ("eta0", "eta_rivalry", "alpha0", "beta")}
-    intent = math.log1p(math.exp(value["eta0"] + value["eta_rivalry"])) - math.log1p(math.exp(value["eta0"]))
-    hostile, aligned = 1.0 - math.exp(-intent), 1.0 / (1.0 + math.exp(-value["alpha0"]))
-    by_alignment = hostile * (1.0 - aligned) * value["beta"] * aligned * (1.0 - aligned)
-    by_intent = 1.0 / (1.0 + math.exp(-value["eta0"]))
+    eta0, rivalry, alpha0, beta = shipped_parameters("eta0", "eta_rivalry", "alpha0", "beta")
+    intent = math.log1p(math.exp(eta0 + rivalry)) - math.log1p(math.exp(eta0))
+    hostile, aligned = 1.0 - math.exp(-intent), 1.0 / (1.0 + math.exp(-alpha0))
+    by_alignment = hostile * (1.0 - aligned) * beta * aligned * (1.0 - aligned)
+    by_intent = 1.0 / (1.0 + math.exp(-eta0))
     weights = shipped_weights()
     kinds = sorted({kind for column in columns if column.group == "intent" for kind in column.kinds})
     ratio = [weights[kind]["alignment"] / weights[kind]["intent"] for kind in kinds]

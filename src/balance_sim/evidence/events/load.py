@@ -19,7 +19,7 @@ from balance_sim.evidence.estimation.parameter_files import file_record
 from balance_sim.evidence.events.absorbed import EventPanel, panel_of
 from balance_sim.evidence.events.acts import ACTS, ONLY_IF_NAMED, participants_report
 from balance_sim.evidence.events.exposure import Periods, act_sets
-from balance_sim.evidence.events.measurement import Study, quarrel_nats, shipped_weights
+from balance_sim.evidence.events.measurement import Study, shipped_parameters, shipped_weights
 from balance_sim.evidence.events.outcomes import OUTCOMES
 
 PERIODS = ("year", "quarter", "month")
@@ -62,13 +62,11 @@ def load_events(
     name, files = _outcome(folder, outcome)
     reads = [OUTCOMES[name][0](path) for path in files]
     usual = [source for source in ACTS if source not in ONLY_IF_NAMED]
-    acts = {
-        source: read for source in (sources or usual) if (read := _acts(folder, source, notes, needed=bool(sources)))
-    }
+    found = {source: _acts(folder, source, notes, needed=bool(sources)) for source in sources or usual}
+    acts = {source: read for source, read in found.items() if read}
     if not acts:
-        raise DataError(
-            "no file of dated acts is there", f"Put one of {', '.join(ACTS)} into it: docs/evidence.md", folder
-        )
+        hint = f"Put one of {', '.join(ACTS)} into it: docs/evidence.md"
+        raise DataError("no file of dated acts is there", hint, folder)
     low, high = _span(reads, acts, first, last)
     frame = pd.concat([read.frame for read in reads])
     frame = frame[frame["day"].dt.year.between(low, high)]
@@ -85,10 +83,10 @@ def load_events(
     window = (periods.starts[0] - 365.25 * BEFORE_YEARS, periods.ends[-1] + 365.25 * AFTER_YEARS)
     dated = dated[dated["day"] < pd.Timestamp("1970-01-01") + pd.Timedelta(days=window[1])]
     sets = act_sets(dated.reset_index(drop=True), states.position, states.size).involving_two()
-    names = tuple(audiences or ())
-    heard = [next((a for a, name in enumerate(names) if code in (audiences or {})[name]), -1) for code in states.iso3]
-    given = np.array(heard, dtype=np.int64)
-    study = Study(panel, periods, sets, rivals[of_year], quarrel[of_year], window, states.iso3, names, given)
+    given = audiences or {}
+    heard = [next((a for a, codes in enumerate(given.values()) if code in codes), -1) for code in states.iso3]
+    of_states = np.array(heard, dtype=np.int64)
+    study = Study(panel, periods, sets, rivals[of_year], quarrel[of_year], window, tuple(given), of_states)
     inside = dated[dated["day"].dt.year.between(low, high)]
     counts = {str(kind): int(count) for kind, count in inside["kind"].value_counts().sort_index().items()}
     reports = tuple(read.report for read in [*reads, *acts.values(), *used])
@@ -133,8 +131,7 @@ def _acts(folder: Path, source: str, notes: list[str], *, needed: bool) -> Read 
         notes.append(f"of {', '.join(path.name for path in found)} the last is read")
     read = reader(found[-1])
     known = shipped_weights()
-    strange = sorted(set(read.frame["kind"]) - set(known))
-    if strange:
+    if strange := sorted(set(read.frame["kind"]) - set(known)):
         why = f"no kind of event is called {strange[0]}"
         raise DataError(why, f"Use {', '.join(sorted(known))}", found[-1], column="kind", value=strange[0])
     return read
@@ -159,29 +156,22 @@ def _quarrels(
 ) -> tuple[layers.Floats, layers.Floats, list[Read]]:
     """(T, n, n) rivals and nats of quarrel. A source that ends before a year is carried forward from its last."""
     used, found = [], {}
-    for name in ("rivalry", "claims", "disputes"):
+    for name, layer in {"rivalry": layers.rivalry, "claims": layers.claims, "disputes": _wars}.items():
         path, _ = file_of(folder, name)
         if path is None:
             notes.append(f"no file of {name}: none are known")
             found[name] = np.zeros((len(years), states.size, states.size))
             continue
-        read = READERS[name](path)
-        used.append(read)
+        used.append(read := READERS[name](path))
         end = read.report.last_year or int(years[-1])
-        at = np.minimum(years, end + 1)
         if (years > end + 1).any():
             notes.append(f"{name} end in {end}: carried forward")
-        layer = {"rivalry": layers.rivalry, "claims": _claims, "disputes": _wars}[name]
-        found[name] = np.nan_to_num(layer(read, states, at))
+        found[name] = np.nan_to_num(layer(read, states, np.minimum(years, end + 1)))
     if not found["rivalry"].any():
         raise DataError("no rivalry of these years is known", "Put a file of strategic rivalries into it", folder)
-    nats = quarrel_nats()
+    nats = shipped_parameters("eta_rivalry", "eta_claim", "eta_war")
     quarrel = sum(weight * found[name] for weight, name in zip(nats, found, strict=True))
     return found["rivalry"], np.asarray(quarrel), used
-
-
-def _claims(read: Read, states: layers.Roster, years: np.ndarray) -> layers.Floats:
-    return layers.claims(read, states, years)[0]
 
 
 def _wars(read: Read, states: layers.Roster, years: np.ndarray) -> layers.Floats:
@@ -191,13 +181,8 @@ def _wars(read: Read, states: layers.Roster, years: np.ndarray) -> layers.Floats
 def _panel(frame: pd.DataFrame, states: layers.Roster, periods: Periods) -> EventPanel:
     """Rows of dyads and periods: counts added up, or scores, each over the root mean square of its dyad's."""
     days = np.asarray((frame["day"] - pd.Timestamp("1970-01-01")).dt.days, dtype=np.float64)
-    table = pd.DataFrame(
-        {
-            "first": frame["cow_a"].map(states.position),
-            "second": frame["cow_b"].map(states.position),
-            "period": periods.place(days),
-        }
-    )
+    sides = {side: frame[cow].map(states.position) for side, cow in (("first", "cow_a"), ("second", "cow_b"))}
+    table = pd.DataFrame({**sides, "period": periods.place(days)})
     value = ["conflict", "count"] if "count" in frame else ["score"]
     table[value] = frame[value].to_numpy()
     table = table[table["first"].notna() & table["second"].notna() & (table["period"] >= 0)]

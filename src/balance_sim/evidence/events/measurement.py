@@ -3,28 +3,10 @@
     y_ikt ~ beta-binomial(n_ikt, m_ikt)      logit m_ikt = a_ik + b_it + c_kt + slope (eta_ikt - alpha_ikt)
 
 eta is the log-odds of hostile intent and alpha that of alignment, in nats, with the model's own evidence inside
-(`exposure`). Values without counts are normal about the same linear predictor.
-
-What identifies what.
-
-* a_ik takes out whatever a dyad always is: rivalry, distance, regime, a lasting alliance, how the press covers the two.
-  b_it and c_kt take out what i does to all and what all do to k in a period: wars, coverage, a state's year.
-* What is left is change within a dyad beyond that of both sides. Evidence moves it: `intent`, acts of k with i's
-  rivals, at the shipped weights of their kinds; `alignment`, acts of i and k together, with the sign of -alpha;
-  `incident`, militarised acts aimed at i. Acts of i and k with each other are themselves recorded among the n_ikt, so
-  of alignment and incidents only acts before the period count; acts of k with others are no acts between i and k, and
-  count from their date.
-* The multiplier of a group of shipped weights is its coefficient over `slope`. Nothing within dyads tells the slope
-  apart from the multiplier. The slope is read between dyads: rivalry, claim and war are 2, 1 and 3 nats of intent in
-  the model, so the slope is the coefficient of those nats without effects of dyads. That conflict answers to a nat of
-  evidence as it does to a nat of standing quarrel is an assumption, not a finding. Leads, stale and permuted acts test
-  the coefficient, not the slope.
-* One column cannot tell whether an act of k with i's rival j is read as aimed at i (intent) or as j gaining k's
-  strength (alignment of j and k as i sees it): the model has both. `ladder.association` gives the second as a share of
-  the first at the shipped weights; the column is read as intent.
-* Whom an act is aimed at is a rule here (every rival of a participant), not coded from statements. A multiplier of
-  intent is that of the average act with a rival, most of which nobody aims at anyone: an act with a target on record
-  may weigh more.
+(`exposure`). Values without counts are normal about the same linear predictor. The multiplier of a group of shipped
+weights is its coefficient over `slope`, which is read between dyads. Of alignment and incidents only acts before the
+period count: later ones are themselves recorded among the n_ikt. What identifies what, and what one column cannot tell:
+docs/event_weights.md.
 
 The rule for the word of an estimate, fixed before any data were fitted (docs/decisions/0023-event-weights.md):
 
@@ -72,22 +54,21 @@ POWER = float(norm.ppf(0.8)) + QUANTILE
 def shipped_weights() -> dict[str, dict[str, float]]:
     """By kind of event its shipped alignment, intent and half-life, and of the two weights the upper end of the
     declared range."""
-    table = {str(row["path"]): row for row in parameter_table()}
     out: dict[str, dict[str, float]] = {}
-    for path, row in table.items():
-        if path.startswith("event_kinds."):
-            _, kind, name = path.split(".")
+    for row in parameter_table():
+        section, *names = str(row["path"]).split(".")
+        if section == "event_kinds":
+            kind, name = names
             out.setdefault(kind, {})[name] = float(row["value"])  # type: ignore[arg-type]
             if isinstance(row.get("range"), list | tuple):
                 out[kind][f"{name}_most"] = float(row["range"][1])  # type: ignore[index]
     return out
 
 
-def quarrel_nats() -> tuple[float, float, float]:
-    """Nats of intent of a rivalry, a claim and a war, as shipped."""
+def shipped_parameters(*names: str) -> list[float]:
+    """Values of the model's parameters, as shipped."""
     table = {str(row["path"]): row["value"] for row in parameter_table()}
-    rivalry, claim, war = (float(str(table[f"parameters.eta_{name}"])) for name in ("rivalry", "claim", "war"))
-    return rivalry, claim, war
+    return [float(str(table[f"parameters.{name}"])) for name in names]
 
 
 @dataclass(frozen=True)
@@ -103,7 +84,6 @@ class Study:
     rivals: Floats
     quarrel: Floats
     window: tuple[float, float]
-    codes: tuple[str, ...]
     audiences: tuple[str, ...] = ()
     audience: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -112,9 +92,7 @@ class Study:
         both."""
         panel = self.panel
         own = matrix[panel.period, panel.first, panel.second]
-        if panel.count is not None:
-            return own
-        return np.asarray((own + matrix[panel.period, panel.second, panel.first]) / 2)
+        return own if panel.count is not None else (own + matrix[panel.period, panel.second, panel.first]) / 2
 
 
 @dataclass(frozen=True)
@@ -127,18 +105,19 @@ class Column:
     kinds: tuple[str, ...]
     audience: str = ""
 
-
-Half = Mapping[str, float]
+    @property
+    def weight(self) -> str:
+        """Which of the two shipped weights of its kinds it sums."""
+        return "alignment" if self.group == "alignment" else "intent"
 
 
 def groups_of(acts: ActSets) -> list[Column]:
     """The pooled columns that the acts allow."""
     joint = {acts.kinds[k] for k in acts.kind[~acts.told]}
-    told = {acts.kinds[k] for k in acts.kind[acts.told]}
     ordered = tuple(kind for kind in ORDER if kind in joint)
-    out = [Column(group, group, ordered) for group in ("intent", "alignment") if ordered]
-    single = tuple(sorted(told))
-    return out + ([Column("incident", "incident", single)] if single else [])
+    single = tuple(sorted({acts.kinds[k] for k in acts.kind[acts.told]}))
+    by_group = {"intent": ordered, "alignment": ordered, "incident": single}
+    return [Column(group, group, kinds) for group, kinds in by_group.items() if kinds]
 
 
 def kinds_of(acts: ActSets) -> list[Column]:
@@ -149,13 +128,11 @@ def kinds_of(acts: ActSets) -> list[Column]:
 def audiences_of(study: Study) -> list[Column]:
     """Intent and alignment as each audience sees them: attention is the ratio of an audience's multiplier to
     another's."""
-    joint = [column for column in groups_of(study.acts) if column.group != "incident"]
-    if study.panel.count is None:
-        return []
     return [
         Column(f"{column.group} ({name})", column.group, column.kinds, name)
-        for column in joint
+        for column in groups_of(study.acts)
         for name in study.audiences
+        if column.group != "incident" and study.panel.count is not None
     ]
 
 
@@ -169,24 +146,25 @@ class Exposures:
         self,
         study: Study,
         weights: Mapping[str, Mapping[str, float]],
-        half: Half | None = None,
+        half: Mapping[str, float] | None = None,
         *,
         concave: bool = False,
     ) -> None:
         self.study, self.weights, self.concave = study, weights, concave
         self.half = half or {kind: own["half_life_days"] for kind, own in weights.items()}
         self._aims: dict[tuple[str, str], Aims] = {}
-        for kind in study.acts.kinds:
-            if kind not in weights:
-                raise DataError("no kind of event has this name", f"Use {', '.join(sorted(weights))}", value=kind)
 
     def columns(self, columns: Sequence[Column], when: str = "now", acts: ActSets | None = None) -> Floats:
         """(N, c) evidence in nats, as it enters eta - alpha. when: `now`, `lead` (acts to come) or `stale` (acts five
         half-lives older)."""
         acts = acts or self.study.acts
-        series = {before: self._series(acts, when, before=before) for before in (False, True)}
+        periods, half = self.study.periods, self.half
+        if when == "lead":
+            series = [acts.future(periods, half)] * 2
+        else:
+            series = [acts.series(periods, half, stale=when == "stale", before=before) for before in (False, True)]
         single = {
-            (column.group, kind): self._kind(acts, column.group, kind, series[column.group != "intent"])
+            (column.group, kind): self._kind(acts, column, kind, series[column.group != "intent"])
             for column in columns
             for kind in column.kinds
         }
@@ -198,25 +176,18 @@ class Exposures:
                 out[:, c] *= heard[self.study.panel.first]
         return np.asarray(np.sign(out) * np.log1p(np.abs(out))) if self.concave else out
 
-    def _series(self, acts: ActSets, when: str, *, before: bool) -> Floats:
-        if when == "lead":
-            return acts.future(self.study.periods, self.half)
-        return acts.series(self.study.periods, self.half, stale=when == "stale", before=before)
-
-    def _kind(self, acts: ActSets, group: str, kind: str, series: Floats) -> Floats:
+    def _kind(self, acts: ActSets, column: Column, kind: str, series: Floats) -> Floats:
         """(N,) evidence of one kind, at its shipped weight."""
-        name = "alignment" if group == "alignment" else "intent"
+        group = column.group
         of = (acts.kind == acts.kinds.index(kind)) & (acts.told == (group == "incident"))
-        left = series[of] * self.weights[kind][name]
+        left = series[of] * self.weights[kind][column.weight]
         if group == "alignment":
             return -self.study.rows(shown(acts.only(of), left))
         known = acts.principals is self.study.acts.principals  # the same sets, perhaps on other dates
-        aim = self._aims.get((group, kind)) if known else None
-        if aim is None:
-            aim = aims(acts.only(of), self.study.rivals)
-            if known:
-                self._aims[group, kind] = aim
-        return self.study.rows(aimed(aim, left))
+        aim = self._aims if known else {}
+        if (group, kind) not in aim:
+            aim[group, kind] = aims(acts.only(of), self.study.rivals)
+        return self.study.rows(aimed(aim[group, kind], left))
 
 
 @dataclass(frozen=True)
@@ -295,18 +266,14 @@ def informative_study(study: Study) -> Study:
     keep = informative(study.panel)
     if not keep.any():
         raise DataError("no dyad has both conflict and cooperation", "Take longer periods, or more of them")
-    return _with(study, study.panel.rows(keep))
-
-
-def _with(study: Study, panel: EventPanel) -> Study:
-    return replace(study, panel=panel)
+    return replace(study, panel=study.panel.rows(keep))
 
 
 def slope_between(study: Study) -> tuple[float, float]:
     """Logits a nat of standing quarrel, without effects of dyads, and its clustered standard error. Raises
     DataError."""
     keep = informative(study.panel, dyads=False)
-    part = _with(study, study.panel.rows(keep))
+    part = replace(study, panel=study.panel.rows(keep))
     nats = part.rows(part.quarrel)
     if not nats.any():
         raise DataError("no dyad has a rivalry, a claim or a war", "Put their files into the folder: docs/evidence.md")
@@ -324,13 +291,12 @@ def measure(
     permutations: int = 999,
     seed: int = 0,
     say: Callable[[int], None] | None = None,
-    weights: Mapping[str, Mapping[str, float]] | None = None,
     *,
     concave: bool = False,
 ) -> EventWeights:
     """Estimate the multipliers of the shipped weights of events, with their placebos. say: told how many permutations
     of dates and of participants are done. Raises DataError."""
-    shipped = weights or shipped_weights()
+    shipped = shipped_weights()
     slope, slope_error = slope_between(whole)
     study = informative_study(whole)
     panel, exposures = study.panel, Exposures(study, shipped, concave=concave)
@@ -341,19 +307,41 @@ def measure(
         now, lead, stale = (exposures.columns(columns, when) for when in ("now", "lead", "stale"))
         alone = fit_absorbed(panel, np.column_stack([now, nats]), rho=none.rho)
         beside = fit_absorbed(panel, np.column_stack([now, lead, stale, nats]), rho=none.rho) if columns else alone
-        fits.append((columns, now, alone, beside))
-    placebo = _Placebo(study, exposures, [c for columns, *_ in fits for c in columns], none)
-    by_dates, by_names = placebo.draw(permutations, seed, say)
-    estimates: list[tuple[EventEstimate, ...]] = []
-    at = 0
-    for columns, now, alone, beside in fits:
-        found = []
+        fits.append((columns, (now != 0).sum(axis=0), alone, beside))
+    every = [column for columns, *_ in fits for column in columns]
+    z = one_step(none, panel, exposures.columns(every))
+    drawn = permuted_z(exposures, every, none, permutations, seed, say)
+    estimates: list[list[EventEstimate]] = []
+    for columns, rows, alone, beside in fits:
+        size, at = len(columns), sum(map(len, estimates))
+        tested = beside.estimate / np.maximum(beside.errors, 1e-300)
+        estimates.append([])
         for c, column in enumerate(columns):
-            drawn = by_dates[:, at], by_names[:, at]
-            pair, size, anchor = (alone, beside), len(columns), (slope, slope_error)
-            found.append(_estimate(column, (c, size), pair, anchor, drawn, float(placebo.z[at]), now[:, c], shipped))
-            at += 1
-        estimates.append(tuple(found))
+            placebos = drawn[:, :, at + c]
+            spread = [float(np.sqrt(np.mean(one**2))) if permutations else np.nan for one in placebos]
+            larger = [1.0 + float((np.abs(one) >= abs(z[at + c]) - 1e-12).sum()) for one in placebos]
+            coefficient, error = float(alone.estimate[c]), float(alone.errors[c]) * float(np.nanmax([1.0, *spread]))
+            ends = [
+                own[f"{column.weight}_most"] / own[column.weight]
+                for own in map(shipped.__getitem__, column.kinds)
+                if own[column.weight]
+            ]
+            estimates[-1].append(
+                EventEstimate(
+                    column=column,
+                    coefficient=coefficient,
+                    estimate=coefficient / slope,
+                    error=float(np.hypot(error, coefficient / slope * slope_error) / slope),
+                    z=float(z[at + c]),
+                    lead_z=float(tested[size + c]),
+                    stale_z=float(tested[2 * size + c]),
+                    dates_p=larger[0] / (permutations + 1.0),
+                    participants_p=larger[1] / (permutations + 1.0),
+                    spread=(spread[0], spread[1]),
+                    most=float(np.median(ends)),
+                    rows=int(rows[c]),
+                )
+            )
     columns, _, alone, _ = fits[1]
     size = len(columns)
     multipliers = alone.estimate[:size] / slope
@@ -361,10 +349,11 @@ def measure(
     plain = np.hypot(alone.errors[:size], multipliers * slope_error)
     factor = np.divide(stretch, plain, out=np.ones(size), where=plain > 0)
     covariance = (alone.covariance[:size, :size] + np.outer(multipliers, multipliers) * slope_error**2) / slope**2
+    pooled, kinds, attention = map(tuple, estimates)
     return EventWeights(
-        pooled=estimates[0],
-        kinds=estimates[1],
-        attention=estimates[2],
+        pooled=pooled,
+        kinds=kinds,
+        attention=attention,
         slope=slope,
         slope_error=slope_error,
         slope_within=(float(none.estimate[0]), float(none.errors[0])) if none.apart.any() else (np.nan, np.nan),
@@ -379,56 +368,28 @@ def measure(
     )
 
 
-def _estimate(
-    column: Column,
-    place: tuple[int, int],
-    fits: tuple[AbsorbedFit, AbsorbedFit],
-    anchor: tuple[float, float],
-    drawn: tuple[Floats, Floats],
-    z: float,
-    now: Floats,
-    shipped: Mapping[str, Mapping[str, float]],
-) -> EventEstimate:
-    (c, size), (alone, beside), (slope, slope_error) = place, fits, anchor
-    coefficient, error = float(alone.estimate[c]), float(alone.errors[c])
-    spread = tuple(float(np.sqrt(np.mean(one**2))) if len(one) else float("nan") for one in drawn)
-    stretch = max(1.0, *(s for s in spread if s == s)) if any(s == s for s in spread) else 1.0
-    multiplier = coefficient / slope
-    own = float(np.hypot(error * stretch, multiplier * slope_error) / slope)
-    share = [(1.0 + float((np.abs(one) >= abs(z) - 1e-12).sum())) / (len(one) + 1.0) for one in drawn]
-    lead, stale = (float(beside.estimate[k * size + c] / max(beside.errors[k * size + c], 1e-300)) for k in (1, 2))
-    name = "alignment" if column.group == "alignment" else "intent"
-    ends = [shipped[kind][f"{name}_most"] / shipped[kind][name] for kind in column.kinds if shipped[kind][name]]
-    return EventEstimate(
-        column=column, coefficient=coefficient, estimate=multiplier, error=own, z=z, lead_z=lead, stale_z=stale,
-        dates_p=share[0], participants_p=share[1], spread=(spread[0], spread[1]),
-        most=float(np.median(ends)), rows=int((now != 0).sum()),
-    )  # fmt: skip
-
-
-class _Placebo:
-    """Permuted dates and permuted participants: z of each column by its score, on the fit without evidence."""
-
-    def __init__(self, study: Study, exposures: Exposures, columns: Sequence[Column], none: AbsorbedFit) -> None:
-        self.study, self.exposures, self.columns, self.none = study, exposures, columns, none
-        self.z = one_step(none, study.panel, exposures.columns(columns))
-
-    def draw(self, permutations: int, seed: int, say: Callable[[int], None] | None) -> tuple[Floats, Floats]:
-        """(P, c) z under permuted dates, and under permuted participants."""
-        size = len(self.columns)
-        out = np.zeros((2, permutations, size))
-        each = max(CHUNK // max(size, 1), 1)
-        for first in range(0, permutations, each):
-            draws = range(first, min(first + each, permutations))
-            for kind in range(2):
-                stacked = [self.exposures.columns(self.columns, acts=self._permuted(kind, p, seed)) for p in draws]
-                found = one_step(self.none, self.study.panel, np.column_stack(stacked))
-                out[kind, first : draws.stop] = found.reshape(len(draws), size)
-            if say is not None:
-                say(draws.stop)
-        return out[0], out[1]
-
-    def _permuted(self, kind: int, number: int, seed: int) -> ActSets:
-        rng = np.random.default_rng([seed, kind, number])
-        acts = self.study.acts
-        return acts.shifted(rng, *self.study.window) if kind == 0 else acts.relabelled(rng)
+def permuted_z(
+    exposures: Exposures,
+    columns: Sequence[Column],
+    none: AbsorbedFit,
+    permutations: int,
+    seed: int,
+    say: Callable[[int], None] | None,
+) -> Floats:
+    """(2, P, c) z of each column by its score on the fit without evidence: dates permuted, participants permuted."""
+    study, size = exposures.study, len(columns)
+    out = np.zeros((2, permutations, size))
+    each = max(CHUNK // max(size, 1), 1)
+    for first in range(0, permutations, each):
+        draws = range(first, min(first + each, permutations))
+        for which in range(2):
+            stacked = []
+            for number in draws:
+                rng = np.random.default_rng([seed, which, number])
+                acts = study.acts.relabelled(rng) if which else study.acts.shifted(rng, *study.window)
+                stacked.append(exposures.columns(columns, acts=acts))
+            found = one_step(none, study.panel, np.column_stack(stacked))
+            out[which, first : draws.stop] = found.reshape(len(draws), size)
+        if say is not None:
+            say(draws.stop)
+    return out

@@ -21,7 +21,7 @@ import pandas as pd
 
 from balance_sim.evidence.data.codes import convert, state_codes
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.table import Read, Table, declared, open_table, years_of
+from balance_sim.evidence.data.table import Read, Table, declared, open_table, ordered_pair, years_of
 from balance_sim.evidence.data.text import text_of
 
 FIRST_OF_CONFLICT = 9
@@ -84,7 +84,7 @@ GDELT = (
 _YEARS = declared(
     "year! source!=source_iso3|iso3_1 target!=target_iso3|iso3_2 verb_coop! matl_coop! verb_conf! matl_conf!"
 )
-_SCORES = declared("day!=date|month iso3_1! iso3_2! score!")
+_SCORES = declared("day!=date|month source!=iso3_1 target!=iso3_2 score!")
 
 
 class HeadlessTable(Table):
@@ -109,25 +109,20 @@ def state_iso3(words: pd.Series) -> pd.Series:
     return found.where(~plain.str.fullmatch("[A-Z]{3}"), plain)
 
 
-def _sides(table: Table, source: str = "source", target: str = "target") -> tuple[pd.Series, pd.Series]:
-    return state_iso3(table.words(source)), state_iso3(table.words(target))
-
-
-def _finished(table: Table, sides: tuple[pd.Series, pd.Series], day: pd.Series, **columns: pd.Series) -> Read:
+def _finished(table: Table, day: pd.Series, **columns: pd.Series) -> Read:
     """Rows between two different members of the state system on their day; the others are counted."""
-    keep = table.text.index
-    frame = pd.DataFrame({"source": sides[0], "target": sides[1], "day": day, **columns}).loc[keep]
-    cow = [convert(frame[side], frame["day"], "iso3", "cow") for side in ("source", "target")]
+    sides = {side: state_iso3(table.words(side)) for side in ("source", "target")}
+    frame = pd.DataFrame({**sides, "day": day, **columns}).loc[table.text.index]
+    cow = [convert(frame[side], frame["day"], "iso3", "cow") for side in sides]
     for bad, why in (
         (frame["day"].isna(), "no date"),
         ((frame["source"] == "") | (frame["target"] == ""), "one side is no state by its name or code"),
         ((frame["source"] == frame["target"]) & (frame["source"] != ""), "both sides are the same state"),
         (cow[0].isna() | cow[1].isna(), "one side is no member of the state system on that date"),
     ):
-        table.drop(bad[table.text.index], why)
-    rows = table.text.index
-    frame = frame.loc[rows].assign(cow_a=cow[0][rows].astype(np.int64), cow_b=cow[1][rows].astype(np.int64))
-    frame = frame.drop(columns=["source", "target"]).reset_index(drop=True)
+        table.drop(bad, why)
+    frame = frame.drop(columns=[*sides]).assign(cow_a=cow[0], cow_b=cow[1]).loc[table.text.index]
+    frame = frame.astype({"cow_a": np.int64, "cow_b": np.int64}).reset_index(drop=True)
     return table.read(frame, years_of(frame["day"]))
 
 
@@ -167,8 +162,8 @@ def read_icews(path: Path | str) -> Read:
         of = texts.map(known)
         table.refuse("text", of.isna(), "this is no event of CAMEO", "Write CAMEO's text, or add a column CAMEO Code")
         conflict = of.astype(bool)
-    count = table.same(1.0)
-    return _finished(table, _sides(table), day, conflict=conflict.astype(float), count=count, text=table.words("text"))
+    counts = {"conflict": conflict.astype(float), "count": table.same(1.0)}
+    return _finished(table, day, **counts, text=table.words("text"))
 
 
 def read_icews_dyad_years(path: Path | str) -> Read:
@@ -176,11 +171,10 @@ def read_icews_dyad_years(path: Path | str) -> Read:
     table = open_table(path, "ICEWS dyad-years", *_YEARS)
     day = pd.to_datetime(table.year("year").astype("string") + "-07-01").astype("datetime64[s]")
     parts = {name: table.bounded(name, 0.0, 1e9) for name in ("verb_coop", "matl_coop", "verb_conf", "matl_conf")}
-    blank = pd.concat(parts.values(), axis=1).isna().any(axis=1)
-    table.drop(blank, "a count is missing")
+    table.drop(pd.DataFrame(parts).isna().any(axis=1), "a count is missing")
     conflict = parts["verb_conf"] + parts["matl_conf"]
     count = conflict + parts["verb_coop"] + parts["matl_coop"]
-    return _finished(table, _sides(table), day, conflict=conflict, count=count)
+    return _finished(table, day, conflict=conflict, count=count)
 
 
 def read_polecat(path: Path | str) -> Read:
@@ -198,7 +192,7 @@ def read_polecat(path: Path | str) -> Read:
     wrong = ~kind.isin(list(PLOVER))
     table.refuse("kind", wrong, "this is no PLOVER event type", f"Use one of {', '.join(sorted(PLOVER))}")
     conflict = kind.map(PLOVER).astype(float)
-    return _finished(table, _sides(table), day, conflict=conflict, count=table.same(1.0))
+    return _finished(table, day, conflict=conflict, count=table.same(1.0))
 
 
 def _is_headless(path: Path) -> bool:
@@ -232,7 +226,7 @@ def read_gdelt(path: Path | str) -> Read:
     day, root = table.dates("day")[0], table.bounded("root", 1, 20)
     table.drop(root.isna(), "no event code")
     conflict = (root >= FIRST_OF_CONFLICT).astype(float)
-    return _finished(table, _sides(table), day, conflict=conflict, count=table.same(1.0))
+    return _finished(table, day, conflict=conflict, count=table.same(1.0))
 
 
 def read_gdelt_scores(path: Path | str) -> Read:
@@ -240,9 +234,8 @@ def read_gdelt_scores(path: Path | str) -> Read:
     table = open_table(path, "GDELT scores", *_SCORES)
     day, score = table.dates("day")[0], table.number("score")
     table.drop(score.isna(), "no score")
-    read = _finished(table, _sides(table, "iso3_1", "iso3_2"), day, score=score)
-    low, high = read.frame[["cow_a", "cow_b"]].min(axis=1), read.frame[["cow_a", "cow_b"]].max(axis=1)
-    return Read(read.frame.assign(cow_a=low, cow_b=high), read.report)
+    read = _finished(table, day, score=score)
+    return Read(ordered_pair(read.frame), read.report)
 
 
 OUTCOMES: Mapping[str, tuple[Callable[[Path], Read], tuple[str, ...]]] = {

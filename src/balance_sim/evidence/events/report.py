@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from balance_sim.evidence.events.ladder import HalfLives, Ladder, association
+from balance_sim.evidence.events.ladder import INCREMENT_SD, SCALE_SD, HalfLives, Ladder, association
 from balance_sim.evidence.events.load import Loaded
 from balance_sim.evidence.events.measurement import EventEstimate, EventWeights
 
@@ -22,42 +23,37 @@ HEAD = """\
 """
 
 
-def _short(value: float) -> float | None:
-    """Six significant digits; None for what is not a number."""
-    return None if not math.isfinite(value) else float(f"{value:.6g}")
-
-
-def _paths(one: EventEstimate) -> list[str]:
-    name = "alignment" if one.column.group == "alignment" else "intent"
-    return [f"event_kinds.{kind}.{name}" for kind in one.column.kinds]
+def _short(value: Any) -> Any:
+    """The same with six significant digits in every number with a point; None for what is not a number."""
+    if isinstance(value, dict):
+        return {key: _short(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(one) for one in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
 
 
 def _entry(one: EventEstimate) -> dict[str, object]:
-    low, high = one.interval
     told = one.word == "measured"
-    log_error = one.error / one.estimate if one.estimate > 0 else math.nan
     return {
         "word": one.word,
-        "parameters": _paths(one),
+        "parameters": [f"event_kinds.{kind}.{one.column.weight}" for kind in one.column.kinds],
         "targets": TARGETS[one.column.group],
-        "multiplier": {
-            "mean": _short(one.estimate),
-            "standard_error": _short(one.error),
-            "interval": [_short(low), _short(high)],
-        },
+        "multiplier": {"mean": one.estimate, "standard_error": one.error, "interval": one.interval},
         "log_multiplier": {
-            "mean": _short(math.log(one.estimate)) if told else None,
-            "standard_error": _short(log_error) if told else None,
+            "mean": math.log(one.estimate) if told else None,
+            "standard_error": one.error / one.estimate if told else None,
         },
-        "upper_bound": _short(high) if one.word != "not told" else None,
-        "declared_end": _short(one.most),
-        "detectable": _short(one.detectable),
-        "coefficient": _short(one.coefficient),
-        "z": _short(one.z),
-        "leads_z": _short(one.lead_z),
-        "stale_z": _short(one.stale_z),
-        "permuted_dates": {"p": _short(one.dates_p), "spread": _short(one.spread[0])},
-        "permuted_participants": {"p": _short(one.participants_p), "spread": _short(one.spread[1])},
+        "upper_bound": one.interval[1] if one.word != "not told" else None,
+        "declared_end": one.most,
+        "detectable": one.detectable,
+        "coefficient": one.coefficient,
+        "z": one.z,
+        "leads_z": one.lead_z,
+        "stale_z": one.stale_z,
+        "permuted_dates": {"p": one.dates_p, "spread": one.spread[0]},
+        "permuted_participants": {"p": one.participants_p, "spread": one.spread[1]},
         "rows": one.rows,
     }
 
@@ -67,55 +63,57 @@ def events_record(
     files: Sequence[dict[str, object]],
 ) -> dict[str, object]:  # fmt: skip
     """Everything the file holds, as plain values. files: of the data, with hashes."""
-    return {
+    record: dict[str, object] = {
         "event_weights": {
             "form": FORM,
             "command": command,
             "version": version,
             "outcome": data.outcome,
             "period": data.period,
-            "years": list(data.years),
+            "years": data.years,
             "rows": found.rows,
             "dyads": found.dyads,
             "acts_counted": int(found.acts_counted),
-            "rho": _short(found.rho),
+            "rho": found.rho,
             "permutations": found.permutations,
             "acts": data.acts,
         },
-        "data": list(files),
+        "data": files,
         "anchor": {
             "unit": f"{found.unit} a nat",
-            "slope": _short(found.slope),
-            "standard_error": _short(found.slope_error),
-            "within_dyads": [_short(value) for value in found.slope_within],
+            "slope": found.slope,
+            "standard_error": found.slope_error,
+            "within_dyads": found.slope_within,
         },
-        "association_share": _short(association(found.columns)),
+        "association_share": association(found.columns),
         "groups": {one.column.name: _entry(one) for one in found.pooled},
         "kinds": {one.column.name: _entry(one) for one in found.kinds},
         "covariance": {
             "names": [column.name for column in found.columns],
-            "multipliers": [_short(float(value)) for value in found.multipliers],
-            "matrix": [[_short(float(value)) for value in row] for row in found.covariance],
+            "multipliers": found.multipliers.tolist(),
+            "matrix": found.covariance.tolist(),
         },
         "ordered": {
             one.group: {
-                "kinds": list(one.kinds),
-                "log_multipliers": [_short(float(value)) for value in one.mean],
-                "covariance": [[_short(float(value)) for value in row] for row in one.covariance],
-                "prior": {"scale_sd": _short(one.scale_sd), "increment_sd": _short(one.increment_sd)},
+                "kinds": one.kinds,
+                "log_multipliers": one.mean.tolist(),
+                "covariance": one.covariance.tolist(),
+                "prior": {"scale_sd": SCALE_SD, "increment_sd": INCREMENT_SD},
             }
             for one in order
         },
         "half_lives": {
             one.name: {
                 "word": one.word,
-                "kinds": list(one.kinds),
-                "factors": [_short(value) for value in one.factors],
-                "chi_square": [_short(value) for value in one.chi_square],
-                "log_factor": {"mean": _short(one.mean), "standard_error": _short(one.error)},
+                "kinds": one.kinds,
+                "factors": one.factors,
+                "chi_square": one.chi_square,
+                "log_factor": dict(zip(("mean", "standard_error"), one.log_factor, strict=True)),
             }
             for one in halves
         },
         "attention": {one.column.name: _entry(one) for one in found.attention},
-        "notes": list(data.notes),
+        "notes": data.notes,
     }
+    short: dict[str, object] = _short(record)
+    return short

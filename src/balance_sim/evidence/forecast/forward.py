@@ -116,7 +116,7 @@ def agreements_forward(
     ahead, every = _Batches.of(fit, scenario, persistence), AgreementRows.none()
     for first in range(0, runs, RUNS_TOGETHER):
         made = ahead.simulated(seed, first, runs)[1]
-        every.append(replace(made, run=made.run + first))
+        every.add_rows(replace(made, run=made.run + first))
     return ahead.world, every
 
 

@@ -106,14 +106,14 @@ def theories_text(scenario: Scenario, found: TheoryScores, command: str, version
     return HEAD + yaml.safe_dump(said.model_dump(mode="json"), sort_keys=False, width=100, default_flow_style=None)
 
 
-def stacking_weights_beside(scenario: Scenario, folder: Path) -> dict[str, float]:
-    """Weights in the file in a folder; none where there is none, or where it is of another record, fit or set of
-    theories.
+def stacking_weights_beside(scenario: Scenario, folder: Path) -> dict[str, float] | None:
+    """Weights in the file in a folder; None where there is no file, and no weights where it is of another record, fit
+    or set of theories.
 
     Raises ScenarioError for a file that is not what the command writes."""
     path = folder / NAME
     if not path.is_file():
-        return {}
+        return None
     sources = Sources(path)
     tree, found = read_document(sources.main(), sources.shown)
     held = read_piece(TheoriesFile, tree, "", found, folder=folder)

@@ -31,7 +31,7 @@ from balance_sim.scenario.defaults import (
     fitted_distribution,
     parameter_table,
     priors,
-    shipped_measurement,
+    shipped_yaml,
 )
 from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.stats.smooth_process import SmoothProcess, fit_process, process_at
@@ -95,7 +95,7 @@ class AgreementRecord:
 
 def shipped_record() -> AgreementRecord:
     """From the table that is shipped."""
-    said = BeliefsFile.model_validate(shipped_measurement("beliefs.yaml"), strict=False)
+    said = BeliefsFile.model_validate(shipped_yaml("beliefs.yaml"), strict=False)
     rows, count = np.array(said.points), len(said.names)
     z = rows[:, :count]
 
@@ -212,7 +212,7 @@ class EventRecord:
 
 def shipped_events() -> EventRecord:
     """From the shipped measurement; kinds that it calls not told are left out."""
-    said = shipped_measurement("event_weights.yaml")
+    said = shipped_yaml("event_weights.yaml")
     names = said["covariance"]["names"]
     told = [k for k, name in enumerate(names) if said["kinds"][name]["word"] != NOT_TOLD]
     paths = tuple(said["kinds"][names[k]]["parameters"][0] for k in told)

@@ -52,8 +52,10 @@ def _of_file(name: str, schema: Plain) -> Iterator[str]:
     yield from (f"## {NAMES[name]}", "")
     required = schema.get("else", schema).get("required", [])
     yield from _table(name, schema, [*required], told)
-    of_rows = schema.get("else", {}).get("properties", {})
-    needed = {_held(schema["properties"][key]): rows["items"]["anyOf"][1]["required"] for key, rows in of_rows.items()}
+    needed = {}  # by definition of a section's rows
+    for key, rows in schema.get("else", {}).get("properties", {}).items():
+        part = schema["properties"][key]["items"]["anyOf"][0]["$ref"].rpartition("/")[2]
+        needed[part] = rows["items"]["anyOf"][1]["required"]
     places = _places(schema)
     for part in (one for one in told if one in schema["$defs"]):
         definition = schema["$defs"][part]
@@ -89,18 +91,10 @@ def _places(schema: Plain) -> dict[str, list[str]]:
             for key in ("anyOf", "allOf"):
                 walk(node.get(key), path)
             walk(node.get("items"), f"{path}[]")
-            more = [node.get("additionalProperties"), *node.get("patternProperties", {}).values()]
-            for child in more:
-                walk(child, f"{path}.NAME")
+            walk([node.get("additionalProperties"), *node.get("patternProperties", {}).values()], f"{path}.NAME")
 
     walk(schema, "")
     return found
-
-
-def _held(field: Plain) -> str:
-    """The definition of a section's rows."""
-    name: str = field["items"]["anyOf"][0]["$ref"].rpartition("/")[2]
-    return name
 
 
 def _table(name: str, definition: Plain, required: list[str], told: dict[str, dict[str, Plain]]) -> Iterator[str]:
@@ -136,15 +130,11 @@ def _range(field: Plain) -> str:
         high, below = one.get("maximum"), one.get("exclusiveMaximum")
         low, above = (None, 0) if low == TINY else (None if low == -HUGE else low, above)
         high = None if high is not None and high >= HUGE else high
-        least = _number(low) if low is not None else f"above {_number(above)}" if above is not None else ""
-        most = _number(high) if high is not None else f"below {_number(below)}" if below is not None else ""
+        least = f"{low:,.12g}" if low is not None else f"above {above:,.12g}" if above is not None else ""
+        most = f"{high:,.12g}" if high is not None else f"below {below:,.12g}" if below is not None else ""
         if least or most:
             return f"{least} to {most}" if least and most else f"{least} or more" if least else f"up to {most}"
     return ""
-
-
-def _number(value: float) -> str:
-    return f"{value:,.12g}"
 
 
 def _code(value: Any) -> str:

@@ -14,6 +14,7 @@ from balance_sim.scenario.layout import (
     ACCORD_KINDS,
     ACCORD_STATUSES,
     EVENT_KINDS,
+    FROM_FILES,
     REQUIRED,
     SECTIONS,
     SINGLES,
@@ -29,11 +30,7 @@ _REF = "#/$defs/"
 PATTERNS = {f"^{OWN}[A-Za-z0-9_]+$": f"{OWN}NAME"}
 """Keys that a user's own code names, and the key of their text."""
 TABLES_OF_KEYS = ("properties", "patternProperties")
-_TABLE: Plain = MAPPING | {
-    "properties": {"table": TEXT, "sha256": TEXT | {"pattern": "^[0-9a-fA-F]{64}$"}},
-    "required": ["table"],
-    "additionalProperties": False,
-}
+_TABLE: Plain = {"table": TEXT, "sha256": TEXT | {"pattern": "^[0-9a-fA-F]{64}$"}}
 
 
 def json_schema() -> Plain:
@@ -51,28 +48,26 @@ def json_schema() -> Plain:
 
     models = [section.model for section in SECTIONS.values()]
     defs = definitions([*models, *TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead])
-    defs["Table"] = _TABLE
+    defs["Table"] = _closed(_TABLE, ["table"])
     head = defs.pop("ScenarioHead")["properties"]
     whole = _open_up(defs)
     head["step_days"]["default"] = plain(default_tree().fields["step_days"])
+    texts: Plain = {"type": "array", "items": TEXT}
     properties: Plain = {
         "schema": {"const": SCHEMA_VERSION},
         "extends": TEXT,
         **head,
-        "outside": {"type": "array", "items": TEXT, "default": []},
-        "groups": MAPPING | {"additionalProperties": {"type": "array", "items": TEXT}, "default": {}},
+        "outside": texts | {"default": []},
+        "groups": MAPPING | {"additionalProperties": texts, "default": {}},
         **{name: _rows_of(one.model) for name, one in SECTIONS.items()},
         **{name: MAPPING | {"additionalProperties": ref(model)} for name, model in TABLES_OF.items()},
         **{name: ref(model) for name, model in SINGLES.items()},
-        **{name: _file_of(SINGLES[name]) for name in ("calibration", "posterior")},
+        **{name: {"anyOf": [{"type": ["string", "null"]}, ref(SINGLES[name])]} for name in FROM_FILES},
     }
     rows = {name: {"items": _whole(whole[one.model.__name__])} for name, one in SECTIONS.items()}
+    rest = {"required": list(REQUIRED), "properties": rows}
     of_file = file_schema("Scenario", properties, ["schema"], defs)
-    return of_file | {
-        "if": {"required": ["extends"]},
-        "then": {},
-        "else": {"required": list(REQUIRED), "properties": rows},
-    }
+    return of_file | {"if": {"required": ["extends"]}, "then": {}, "else": rest}
 
 
 def experiment_schema() -> Plain:
@@ -81,16 +76,13 @@ def experiment_schema() -> Plain:
 
     defs = definitions([ExperimentHead, SamplingDesign])
     head = defs.pop("ExperimentHead")
-    number, ends = {"type": "number"}, ("min", "max")
+    number = {"type": "number"}
     families = {"enum": ["uniform", "loguniform", "triangular", "normal"]}
     spread = {"min": number, "max": number, "steps": {"type": "integer", "minimum": 2}, "step": number}
     spread["scale"] = {"enum": ["linear", "log"], "default": "linear"}
-    drawn = {"distribution": families, **dict.fromkeys((*ends, "mode", "mean", "sd"), number)}
-    for name, fields, required in (
-        ("FactorRange", spread, [*ends]),
-        ("FactorDistribution", drawn, ["distribution"]),
-    ):
-        defs[name] = MAPPING | {"properties": fields, "required": required, "additionalProperties": False}
+    drawn = {"distribution": families, **dict.fromkeys(("min", "max", "mode", "mean", "sd"), number)}
+    defs["FactorRange"] = _closed(spread, ["min", "max"])
+    defs["FactorDistribution"] = _closed(drawn, ["distribution"])
     takes = [{"type": "array"}, {"const": "drawn"}, {"$ref": f"{_REF}FactorRange"}]
     factor = {"anyOf": [*takes, {"$ref": f"{_REF}FactorDistribution"}]}
     own = {
@@ -106,10 +98,14 @@ def experiment_schema() -> Plain:
 
 def file_schema(name: str, properties: Plain, required: Sequence[str], defs: Plain) -> Plain:
     """A whole file of the kind that the texts call `name`, described to the last key."""
-    whole = MAPPING | {"properties": properties, "required": list(required), "additionalProperties": False}
-    parts: Plain = {name: whole, **defs}
+    parts: Plain = {name: _closed(properties, required), **defs}
     _describe(parts)
     return {"$schema": DRAFT, "title": name, **parts.pop(name), "$defs": parts}
+
+
+def _closed(properties: Plain, required: Sequence[str]) -> Plain:
+    """A mapping of these keys and no others."""
+    return MAPPING | {"properties": properties, "required": list(required), "additionalProperties": False}
 
 
 def definitions(models: Iterable[type[Strict]]) -> Plain:
@@ -119,9 +115,8 @@ def definitions(models: Iterable[type[Strict]]) -> Plain:
     _, whole = models_json_schema([(model, "validation") for model in models], ref_template=_REF + "{model}")
     defs: Plain = whole["$defs"]
     for definition in defs.values():
-        definition.pop("title", None)
-        for field in definition.get("properties", {}).values():
-            field.pop("title", None)
+        for one in (definition, *definition.get("properties", {}).values()):
+            one.pop("title", None)
     return defs
 
 
@@ -147,12 +142,9 @@ def _describe(parts: Plain) -> None:
             field, said = definition[table][key], of.get(PATTERNS.get(key, key))
             if said is None:
                 continue
-            unit = unit_of(key, said)
-            described = field | {
-                "description": f"{said['text']} Unit: {unit}." if unit not in ("", "none") else said["text"]
-            }
-            example = said.get("example", field.get("default"))
-            definition[table][key] = described | {"examples": [_as_json(example)]}
+            unit, example = unit_of(key, said), said.get("example", field.get("default"))
+            text = f"{said['text']} Unit: {unit}." if unit not in ("", "none") else said["text"]
+            definition[table][key] = field | {"description": text, "examples": [_as_json(example)]}
 
 
 def _as_json(value: Any) -> Any:
@@ -168,10 +160,6 @@ def _rows_of(model: type[Strict]) -> Plain:
     return {"type": "array", "items": {"anyOf": [ref(model), {"$ref": _REF + "Table"}]}, "default": []}
 
 
-def _file_of(model: type[Strict]) -> Plain:
-    return {"anyOf": [{"type": ["string", "null"]}, ref(model)]}
-
-
 def _whole(required: Sequence[str]) -> Plain:
     """What a row has that is not laid over another."""
     return {"anyOf": [{"required": ["table"]}, {"required": list(required)}]}
@@ -182,12 +170,10 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
 
     Gives back what each row requires where it is laid over no other; the definitions require what names it."""
     from balance_sim.scenario.defaults import default_tree, default_weights, presets
-    from balance_sim.scenario.nodes import plain
 
-    shipped: Plain = {name: plain(default_tree().fields[name]) for name in ("parameters", "capability")}
     for name, of in (("Parameters", "parameters"), ("CapabilityWeights", "capability")):
         for key, field in defs[name]["properties"].items():
-            field["default"] = shipped[of][key]
+            field["default"] = default_tree().fields[of].fields[key].value
     for name in ("AccordKind", "EventKind", "Parameters", "CapabilityWeights", "Theory"):
         defs[name].pop("required", None)
     defs["Theory"]["properties"]["preset"] = {"enum": list(presets()), "default": "balance_of_threat"}
@@ -196,12 +182,9 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
     own = dict.fromkeys(PATTERNS, weight | {"default": 0.0})
     defs["Weights"] = MAPPING | {"properties": terms, "patternProperties": own, "additionalProperties": False}
     defs["Theory"]["properties"]["weights"] = {"$ref": _REF + "Weights"}
-    known = {name: list(default_tree().fields[name].fields) for name in ("kinds", "event_kinds")}
-    for model, names in (
-        ("Accord", [*known["kinds"], *ACCORD_KINDS]),
-        ("Event", [*known["event_kinds"], *EVENT_KINDS]),
-        ("Provocation", [*known["event_kinds"], *EVENT_KINDS]),
-    ):  # offered, without refusing others: a scenario may add kinds of its own
+    of_acts = ("event_kinds", EVENT_KINDS)
+    for model, (of, others) in (("Accord", ("kinds", ACCORD_KINDS)), ("Event", of_acts), ("Provocation", of_acts)):
+        names = [*default_tree().fields[of].fields, *others]  # offered: a scenario may add kinds of its own
         defs[model]["properties"]["kind"] = {"anyOf": [{"enum": names}, TEXT]}
     statuses = defs["Accord"]["properties"]["status"]
     statuses["enum"] = [*statuses["enum"], *ACCORD_STATUSES]

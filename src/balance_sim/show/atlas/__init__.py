@@ -18,7 +18,6 @@ FILE = "countries-110m.json"
 SHA256 = "2516c915867c7baf18ddec727aec46c315541a07cfb3d79a6559b05d5e94eee8"
 CAPTION = "Boundaries: Natural Earth de facto, no endorsement."
 ANTARCTICA = 10
-BERING_STRAIT = -169.0
 FINE = 0.007  # of the map, which is 5.4 wide: less than a screen shows
 
 Line = npt.NDArray[np.float64]  # one coordinate of points
@@ -80,12 +79,6 @@ def unwrapped(ring: Ring) -> Ring:
     return np.column_stack([ring[:, 0] + turns, ring[:, 1]])
 
 
-def area(ring: Ring) -> float:
-    """Area in square degrees of longitude and latitude; always positive or zero."""
-    x, y = ring[:, 0], ring[:, 1]
-    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])) / 2)
-
-
 def between(ring: Ring, low: float, high: float) -> Ring:
     """What of a ring lies between two longitudes: Sutherland and Hodgman 1974, CACM 17. May be empty."""
     for bound, sign in ((low, 1.0), (high, -1.0)):
@@ -110,11 +103,8 @@ def great_circle(start: tuple[float, float], end: tuple[float, float], points: i
     share = np.linspace(0.0, 1.0, points)[:, None]
     if angle < 1e-9:
         return np.tile(np.array(start, dtype=float), (points, 1))
-    way = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
-    degrees = np.column_stack(
-        [np.degrees(np.arctan2(way[:, 1], way[:, 0])), np.degrees(np.arcsin(np.clip(way[:, 2], -1.0, 1.0)))]
-    )
-    return unwrapped(degrees)
+    x, y, z = ((np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)).T
+    return unwrapped(np.degrees(np.column_stack([np.arctan2(y, x), np.arcsin(np.clip(z, -1.0, 1.0))])))
 
 
 def _on_sphere(longitude: float, latitude: float) -> Line:
@@ -154,17 +144,3 @@ def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:
     if len(kept) < 3:
         kept = [0, len(x) // 3, 2 * len(x) // 3]
     return x[kept], y[kept]
-
-
-def emptiest_meridian(longitudes: list[float]) -> float:
-    """Where a map is best cut: in the widest span of longitudes with no place in it.
-
-    Through Bering Strait (169 W) if the span holds it, where the cut meets least land; else in its middle."""
-    if not longitudes:
-        return BERING_STRAIT
-    ordered = np.sort(np.mod(longitudes, 360.0))
-    gaps = np.diff(np.append(ordered, ordered[0] + 360.0))
-    at = int(np.argmax(gaps))
-    if (BERING_STRAIT - ordered[at]) % 360.0 < gaps[at]:
-        return BERING_STRAIT
-    return float((ordered[at] + gaps[at] / 2 + 180.0) % 360.0 - 180.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,14 +69,14 @@ def _effects(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame:
             continue
         base = base or (study, arm)
         study.need(outcome)
-        found = study.effects[(study.effects["arm"] == arm) & (study.effects["outcome"] == outcome)].iloc[0]
-        level = study.levels.set_index(["arm", "outcome"])["mean"][study.reference, outcome]
+        levels, effects = (frame.set_index(["arm", "outcome"]) for frame in (study.levels, study.effects))
+        found: Any = effects.loc[arm, outcome]
+        level = float(levels["mean"][study.reference, outcome])
         differing = float(found["share_positive"] + found["share_negative"])
-        numbers = [float(found[key]) for key in ("mean", "lo", "hi", "mcse")]
-        front = [name, study.scenario.theory.preset, arm, study.reference, float(level)]
-        more = _against(base, (study, arm), outcome)
+        numbers = [level, *found[["mean", "lo", "hi", "mcse"]].astype(float), differing, int(found["n"])]
         titles = [say.arm_title(study.scenario, one) for one in (arm, study.reference)]
-        rows.append([*front, *numbers, differing, int(found["n"]), *more, window, *titles])
+        front = [name, study.scenario.theory.preset, arm, study.reference]
+        rows.append([*front, *numbers, *_against(base, (study, arm), outcome), window, *titles])
     return pd.DataFrame(rows, columns=STUDIES)
 
 
@@ -113,28 +114,30 @@ def studies_title(table: pd.DataFrame) -> str:
         return f"The effect is {words}; the two {told} ({far})"
     sure = table[clear(table)]
     words = f"The effect is detectable in {len(sure)} of {len(table)}"
-    if sure.empty:
-        return words
-    top = sure.sort_values("excess", key=abs, ascending=False, kind="stable").iloc[0]
-    return f"{words}; largest: {top['label']}, {_size(top, 'excess')}"
+    return words if sure.empty else f"{words}; largest: {_largest(sure, 'excess')}"
 
 
-def _size(row: pd.Series[Any], name: str) -> str:
-    """A number of a row with its interval in brackets."""
+def _largest(rows: pd.DataFrame, name: str) -> str:
+    """The row whose number is furthest from zero, with its interval in brackets."""
+    row = rows.sort_values(name, key=abs, ascending=False, kind="stable").iloc[0]
     places = say.decimals(float(row["mcse"]), float(row["lo"]), float(row["hi"]))
-    return f"{say.signed(row[name], places)} ({say.interval(row['lo'], row['hi'], places)})"
+    return f"{row['label']}, {say.signed(row[name], places)} ({say.interval(row['lo'], row['hi'], places)})"
 
 
-def _draw_studies(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+@style.figure(
+    "studies", "How large is the effect in each study?", studies_table, fits=has_rows(studies_table),
+    page=lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
+    empty="No two studies with an arm to compare and a window in common: there is no effect to show.",
+)  # fmt: skip
+def draw_studies(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A dot and interval a study, the numbers beside it."""
     labels = [
         f"{style.folded(str(label), 34)}\n{say.number(float(level), 1)} in the control"
         for label, level in zip(table["label"], table["level"], strict=True)
     ]
     draw_effects(axes[0], table.assign(role="other", effect=table["excess"]), labels)
-    axes[0].set_xlabel(f"effect on expected {say.COUNTER} {say.within(int(table['window'].iloc[0]))}")
-    pairs = zip(table["title"], table["control"], strict=True)
-    arms = {f"{title}, relative to {control}" for title, control in pairs}
+    axes[0].set_xlabel(f"effect on expected {say.COUNTER} {style.within(table)}")
+    arms = set(table["title"] + ", relative to " + table["control"])
     which = arms.pop() if len(arms) == 1 else "each study's own arm relative to its control"
     least, most = int(table["n"].min()), int(table["n"].max())
     runs = say.plural(most, "replication") if least == most else f"{least:,} to {most:,} replications"
@@ -145,24 +148,10 @@ def _draw_studies(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     )
 
 
-STUDIES_LOOKS: dict[str, Any] = {
-    "page": lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
-    "empty": "No two studies with an arm to compare and a window in common: there is no effect to show.",
-}
-draw_studies = style.figure(
-    "studies",
-    "How large is the effect in each study?",
-    studies_table,
-    fits=has_rows(studies_table),
-    **STUDIES_LOOKS,
-)(_draw_studies)
-draw_theories = style.figure(
-    "theories",
-    "Under which theory is there an effect?",
-    theories_table,
+draw_theories = replace(
+    draw_studies, name="theories", question="Under which theory is there an effect?", table=theories_table,
     fits=lambda sweep: THEORY in sweep.paths,
-    **STUDIES_LOOKS,
-)(_draw_studies)
+)  # fmt: skip
 
 OUTCOMES = [
     "label", "arm", "outcome", "left", "right", "difference", "lo", "hi", "mcse", "n", "paired", "left_name",
@@ -186,8 +175,8 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
         return pd.DataFrame()
     left, right = (study.scenario for study in comparison.studies)
     labels = [_row_words(row, left, right) for row in found.outcomes.to_dict("records")]
-    frame = found.outcomes.assign(label=labels, paired=found.paired, **_names(comparison))
-    frame["arm"] = frame["right_arm"]
+    more: dict[str, Any] = {"arm": found.outcomes["right_arm"], "paired": found.paired, **_names(comparison)}
+    frame = found.outcomes.assign(label=labels, **more)
     shown = frame["outcome"].isin(_shown_outcomes(frame))
     if "point" in frame:  # two sweeps: of their many rows those asked for
         asked = shown | frame["outcome"].isin(comparison.studies[-1].outcome_names)
@@ -208,10 +197,11 @@ def _row_words(row: dict[Any, Any], left: Scenario, right: Scenario) -> str:
 
 def _shown_outcomes(table: pd.DataFrame) -> list[str]:
     """accords_<direction>_<longest window>, those that there are."""
-    known = {one for name in set(table["outcome"]) if (one := known_outcome(name)) is not None}
-    longest = max((one.window or 0 for one in known if (one.measure, one.of) == ("accords", "all")), default=None)
-    wanted = [Outcome("accords", direction, longest) for direction in say.DIRECTIONS]
-    return [one.name for one in wanted if one in known and longest is not None]
+    names = set(table["outcome"])
+    known = [one for name in names if (one := known_outcome(name)) is not None]
+    longest = max((one.window or 0 for one in known if (one.measure, one.of) == ("accords", "all")), default=0)
+    wanted = [Outcome("accords", direction, longest).name for direction in say.DIRECTIONS]
+    return [name for name in wanted if name in names]
 
 
 def differences_title(table: pd.DataFrame) -> str:
@@ -223,9 +213,7 @@ def differences_title(table: pd.DataFrame) -> str:
     sure = rows[clear(rows)]
     if sure.empty:
         return f"{words} do not differ detectably in any of {count}"
-    top = sure.sort_values("difference", key=abs, ascending=False, kind="stable").iloc[0]
-    told = f"they differ detectably in {len(sure)} of {count}"
-    return f"{words}: {told}; most in {top['label']}, {_size(top, 'difference')}"
+    return f"{words}: they differ detectably in {len(sure)} of {count}; most in {_largest(sure, 'difference')}"
 
 
 def _shown_labels(table: pd.DataFrame) -> list[str]:
@@ -234,9 +222,8 @@ def _shown_labels(table: pd.DataFrame) -> list[str]:
     if not shown or len(labels) <= MOST_ROWS:
         return labels
     rows = table[table["outcome"] == shown[0]]
-    far = rows.sort_values("difference", key=abs, ascending=False, kind="stable")
-    chosen = set(far["label"].head(MOST_ROWS))
-    return [label for label in labels if label in chosen]
+    far = rows.sort_values("difference", key=abs, ascending=False, kind="stable")["label"]
+    return [label for label in labels if label in set(far.head(MOST_ROWS))]
 
 
 def _differences_page(table: pd.DataFrame) -> list[Axes]:
@@ -262,15 +249,11 @@ def draw_differences(axes: list[Axes], table: pd.DataFrame) -> style.Words | Fig
         ax.axvline(0, color=style.INK, linewidth=1)
         heights = style.row_axis(ax, [style.folded(label, 34) for label in labels])
         for y, label in zip(heights, labels, strict=True):
-            if label not in rows.index:
-                continue
-            row = rows.loc[[label]].to_dict("records")[0]
-            told = row["lo"] > 0 or row["hi"] < 0
-            if np.isfinite(row["lo"]):
-                looks: dict[str, Any] = {"linewidth": 2.2 if told else 1.3, "solid_capstyle": "butt"}
-                ax.plot([row["lo"], row["hi"]], [y, y], color=style.BLUE, **looks)
-            face = style.BLUE if told else "white"
-            ax.plot(row["difference"], y, "o", color=style.BLUE, markerfacecolor=face, markersize=6)
+            if label in rows.index:
+                row = rows.loc[[label]].to_dict("records")[0]
+                looks: dict[str, Any] = {"width": 1.3, "face": "white"}
+                looks = {"width": 2.2} if row["lo"] > 0 or row["hi"] < 0 else looks
+                style.whisker(ax, y, row, style.BLUE, value="difference", markersize=6, **looks)
         ax.set_title(style.folded(say.outcome_words(outcome), 22), loc="left", color=style.QUIET, fontsize=style.SMALL)
         ax.locator_params(axis="x", nbins=4)
     paired = bool(table["paired"].iloc[0])
@@ -292,7 +275,7 @@ def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
         return pd.DataFrame()
     arms = list(dict.fromkeys(found.dyads["right_arm"]))
     arm = str(study.headline_arm if study.headline_arm in arms else arms[0])
-    rows, names = found.dyads.loc[found.dyads["right_arm"] == arm], say.state_names(study.scenario)
+    rows, names = found.dyads[found.dyads["right_arm"] == arm], say.state_names(study.scenario)
     dyads = [say.dyad_name(names, a, b) for a, b in zip(rows["a"], rows["b"], strict=True)]
     more = {"arm": arm, "title": say.arm_title(study.scenario, arm), **_names(comparison)}
     return rows.assign(dyad=dyads, paired=found.paired, **more)[PAIRS].reset_index(drop=True)
@@ -329,7 +312,7 @@ def draw_comparison_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     ax.set_xlabel("expected new security agreements of the dyad")
     names = f"Open: {say.first(table, 'left_name')}; filled: {say.first(table, 'right_name')} (blue more, red fewer)."
     marks = "At the right: the difference with its 95 % CI; bold: it excludes zero"
-    left_out = len(table) - len(shown)
-    more = f" {left_out:,} dyads that differ less are in the table." if left_out else ""
-    small = f"Each CI is for one dyad by itself: of dyads that do not differ about 5 % seem to.{more}"
+    small = "Each CI is for one dyad by itself: of dyads that do not differ about 5 % seem to."
+    if left_out := len(table) - len(shown):
+        small += f" {left_out:,} dyads that differ less are in the table."
     return style.Words(comparison_pairs_title(table), f"{say.first(table, 'title')}. {names} {marks}", small, wrap=78)

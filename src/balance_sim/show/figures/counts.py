@@ -6,7 +6,6 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.replications.outcomes import Outcome
@@ -97,26 +96,16 @@ def draw_fan(
     runs: of `fan_runs_table`, drawn instead of the bands where it has rows."""
     lines = runs if runs is not None and len(runs) else None
     draw_spread(axes[0], table, lines)
+    last, lower = int(table["day"].max()), axes[-1]
+    step = next((step for step in (7, 14, 30, 60, 90, 180) if last / step <= 14), 365)
     small = "Counter-balancing: neither state takes part, both fear those who do, and neither is aligned with them."
     if len(axes) > 1:
         _effects(axes[1], effects)
         small += f" {say.CAVEAT}"
-    last, lower = int(table["day"].max()), axes[-1]
-    step = next((step for step in (7, 14, 30, 60, 90, 180) if last / step <= 14), 365)
-    lower.set_xlabel("days after the event")
-    lower.set_xlim(0, 1.01 * last)
-    lower.set_xticks(range(0, last + 1, step))
-    spread = f"50 % and 90 % of {say.plural(int(table['n'].iloc[0]), 'replication')} (spread, not error)"
+    lower.set(xlabel="days after the event", xlim=(0, 1.01 * last), xticks=range(0, last + 1, step))
+    spread = f"50 % and 90 % of {style.runs_of(table)} (spread, not error)"
     marks = f"Grey: {say.first(table, 'control')}, {spread if lines is None else 'a line a replication'}"
     return style.Words(fan_title(effects), marks, small, 88, 130)
-
-
-def held(table: pd.DataFrame) -> pd.DataFrame:
-    """The last day's rows once more, a hundredth of the span later, so that the last step can be seen."""
-    last = table["day"].max()
-    more = table[table["day"] == last].assign(day=last * 1.01)
-    whole: pd.DataFrame = pd.concat([table.astype({"day": float}), more], ignore_index=True)
-    return whole
 
 
 def draw_spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None) -> None:
@@ -126,13 +115,15 @@ def draw_spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None)
     from matplotlib.collections import LineCollection
     from matplotlib.ticker import MaxNLocator
 
-    table = held(table)
+    last = float(table["day"].max())
+    more = table[table["day"] == last].assign(day=1.01 * last)  # so that the last step can be seen
+    table = pd.concat([table.astype({"day": float}), more], ignore_index=True)
     base, chosen = (table[table["role"] == part] for part in ("reference", "headline"))
     day, labels = base["day"].to_numpy(float), []
     highest = max(1.0, float(base["q95"].max()), float(table["q50"].max()))
     if runs is not None:
         counts = [one[["day", "count"]].to_numpy(float).T for _, one in runs.groupby("run")]
-        lines = [_steps(*count) for count in counts]
+        lines = [np.column_stack([np.repeat(at, 2)[1:], np.repeat(count, 2)[:-1]]) for at, count in counts]
         ax.add_collection(LineCollection(lines, colors=style.BASE, alpha=0.35, linewidths=0.7))
         highest = max(highest, float(runs["count"].max()))
     else:
@@ -154,11 +145,6 @@ def draw_spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None)
     style.label_ends(ax, float(day[-1]), labels, 1.06 * highest * 0.075)
 
 
-def _steps(day: npt.NDArray[np.float64], count: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Corners of a line that keeps each count until the next day, (2 D - 1, 2)."""
-    return np.column_stack([np.repeat(day, 2)[1:], np.repeat(count, 2)[:-1]])
-
-
 def _effects(ax: Axes, table: pd.DataFrame) -> None:
     """Effects at the windows of the report, joined by lines; the headline's with its CIs."""
     every, chosen = _others(table), say.arm_with_role(table, "headline")
@@ -170,27 +156,22 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
     looks += [(arm, colour, dashes, 1.3) for arm, (colour, dashes) in zip(every, style.OTHERS, strict=False)]
     for arm, colour, dashes, width in looks[::-1]:
         rows = table[table["arm"] == arm]
-        day, effect = rows["day"].to_numpy(float), rows["effect"].to_numpy(float)
         drawn: dict[str, Any] = {"linestyle": dashes, "linewidth": width, "markersize": 1.6 * width}
-        ax.plot(day, effect, color=colour, marker="o", **drawn)
+        ax.plot(rows["day"], rows["effect"], color=colour, marker="o", **drawn)
         if arm == chosen and np.isfinite(rows["lo"]).all():
-            ax.vlines(day, rows["lo"], rows["hi"], colors=colour, linewidth=2.6)
-        end = float(effect[-1])
+            ax.vlines(rows["day"], rows["lo"], rows["hi"], colors=colour, linewidth=2.6)
+        end = float(rows["effect"].iloc[-1])
         labels.append((end, f"{say.signed(end, places)} {_short(say.first(rows, 'title'))}", colour))
     shown = table.loc[table["arm"].isin([arm for arm, *_ in looks]), ["effect", "lo", "hi"]].to_numpy(float)
-    ends = np.append(shown[np.isfinite(shown)], 0.0)
-    low, high = float(ends.min()), float(ends.max())
-    if high - low < 1e-12:
-        low, high = -0.05, 0.05
-    margin = 0.08 * (high - low)
-    ax.set_ylim(low - margin, high + margin)
-    told = "Effect at the end of each window"
-    told += ", with 95 % CI" if chosen is not None and np.isfinite(ends).any() else ""
+    low, high = style.limits(shown, 0.08)
+    if not np.nanmax(np.abs(shown)) > 1e-12:  # flat
+        low, high = style.limits(np.array([-0.05, 0.05]), 0.08)
+    told = "Effect at the end of each window" + (", with 95 % CI" if chosen is not None else "")
     left = len(every) - len(style.OTHERS)
     told += f"; {say.plural(left, 'more arm is', 'more arms are')} in the table" if left > 0 else ""
     ax.set_title(told, loc="left", color=style.QUIET)
-    ax.set_ylabel("effect,\nagreements")
-    style.label_ends(ax, 1.01 * float(table["day"].max()), labels, (high - low + 2 * margin) * 0.1)
+    ax.set(ylim=(low, high), ylabel="effect,\nagreements")
+    style.label_ends(ax, 1.01 * float(table["day"].max()), labels, (high - low) * 0.1)
 
 
 def _others(table: pd.DataFrame) -> list[str]:
@@ -231,7 +212,8 @@ def outcomes_table(result: Result) -> pd.DataFrame:
 def middle_half(rows: pd.DataFrame) -> tuple[int, int]:
     """Counts between which at least half of an arm's replications lie: the quartiles."""
     cumulative, counts = rows["share"].cumsum().to_numpy(), rows["count"].to_numpy()
-    return tuple(int(counts[np.searchsorted(cumulative, share - 1e-12)]) for share in (0.25, 0.75))  # type: ignore[return-value]
+    low, high = (int(counts[np.searchsorted(cumulative, share - 1e-12)]) for share in (0.25, 0.75))
+    return low, high
 
 
 def overlap(table: pd.DataFrame, arm: str, reference: str) -> float:
@@ -247,8 +229,7 @@ def outcomes_title(table: pd.DataFrame) -> str:
     if chosen.empty:
         return f"{base['title'].iloc[0]}: half of the replications have {half} {say.COUNTER}"
     if int(base["n"].iloc[0]) == 1:
-        told = f"{half} {say.COUNTER} in the control, {middle_half(chosen)[0]} with the event"
-        return f"One replication: {told}"
+        return f"One replication: {half} {say.COUNTER} in the control, {middle_half(chosen)[0]} with the event"
     if np.array_equal(base["runs"].to_numpy(), chosen["runs"].to_numpy()):
         return f"Half of the replications have {half} {say.COUNTER}; the two distributions are the same"
     common = say.percent(overlap(table, say.first(chosen, "arm"), say.first(base, "arm")))
@@ -265,9 +246,8 @@ def furthest(table: pd.DataFrame, most: int) -> list[str]:
     """The other arms whose distribution is further from the control's than the headline arm's, the furthest first: by
     the largest gap between shares with at most so many (Kolmogorov, Smirnov); at most so many arms."""
     share = table.pivot(index="count", columns="arm", values="cumulative")
-    control = share[say.arm_with_role(table, "reference")]
-    gap = share.sub(control, axis=0).abs().max()
-    headline = say.arm_with_role(table, "headline")
+    control, headline = (say.arm_with_role(table, role) for role in ("reference", "headline"))
+    gap = share.sub(share[control], axis=0).abs().max()
     least = gap[headline] if headline is not None else 0.0
     apart = [arm for arm in _others(table) if gap[arm] > least + 1e-9]
     return sorted(apart, key=lambda arm: -gap[arm])[:most]
@@ -282,10 +262,9 @@ def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     arm, and those further from the control than it."""
     from matplotlib.ticker import MaxNLocator
 
-    ax, chosen, far = axes[0], say.arm_with_role(table, "headline"), furthest(table, 3)
-    base = say.arm_with_role(table, "reference")
+    ax, (base, chosen) = axes[0], (say.arm_with_role(table, role) for role in ("reference", "headline"))
     looks: list[tuple[str | None, Any, Any, float]] = [(base, style.INK, "-", 2.4)]
-    looks += [(arm, colour, "-", 1.8) for arm, (colour, _) in zip(far, style.OTHERS, strict=False)]
+    looks += [(arm, colour, "-", 1.8) for arm, (colour, _) in zip(furthest(table, 3), style.OTHERS, strict=False)]
     looks += [(chosen, style.SKY, style.DASHES, 2.0)] if chosen is not None else []
     for arm, colour, dashes, width in looks:
         rows = table[table["arm"] == arm]
@@ -296,16 +275,16 @@ def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         if arm == base:
             ax.fill_between(edges, steps, step="post", color="#ededed", linewidth=0)
         ax.step(edges, steps, where="post", color=colour, linestyle=dashes, linewidth=width, label=name)
-    ax.set_xlim(table["count"].min() - 0.6, table["count"].max() + 0.6)
     style.share_axis(ax, "share of replications\nwith at most so many", 1.02)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
-    ax.set_xlabel(f"{say.COUNTER} {say.within(int(table['window'].iloc[0]))}")
+    span = table["count"].min() - 0.6, table["count"].max() + 0.6
+    ax.set(xlim=span, xlabel=f"{say.COUNTER} {style.within(table)}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     left = table["arm"].nunique() - len(looks)
     more = f" {say.plural(left, 'more arm is', 'more arms are')} as near to the control or nearer." if left > 0 else ""
     return style.Words(
         outcomes_title(table),
-        f"{say.plural(int(table['n'].iloc[0]), 'replication')} per arm; not smoothed",
+        f"{style.runs_of(table)} per arm; not smoothed",
         f"The spread of replications does not shrink with more of them; the CI of the mean does.{more}",
         wrap=84,
     )

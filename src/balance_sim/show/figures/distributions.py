@@ -58,21 +58,22 @@ def spread_of(study: Result | SweepResult, outcome: str, kind: str | None = None
         raise WrongRequest(_unknown(outcome, names))
     if kind == "fan" and isinstance(study, Result):
         table = partial(course_table, course=course_of(study, outcome))
-    marks = {"ecdf": draw_ecdf, "hist": draw_hist, "ridge": draw_ridge, "forest": draw_forest, "fan": draw_course}[kind]
-    question = f"{say.capital(say.outcome_words(outcome))}: {KINDS[kind]}"
-    pages: dict[str, Callable[[pd.DataFrame], list[Axes]]] = {
-        "ecdf": lambda _: style.panels(10.6, 5.4),
-        "hist": lambda found: style.panels(
-            10.6, 1.2 + 2.2 * -(-_arms(found) // 3), -(-_arms(found) // 3), 3, sharex=True, sharey=True
-        ),
-        "ridge": lambda found: style.panels(9.6, 1.6 + 0.75 * _arms(found)),
-        "forest": lambda found: style.panels(9.6, 1.6 + 0.34 * max(len(found), 3)),
-        "fan": lambda _: style.panels(10.6, 4.8),
-    }
+    marks, page = {
+        "ecdf": (draw_ecdf, lambda _: style.panels(10.6, 5.4)),
+        "hist": (draw_hist, _hist_page),
+        "ridge": (draw_ridge, lambda found: style.panels(9.6, 1.6 + 0.75 * found["arm"].nunique())),
+        "forest": (draw_forest, lambda found: style.panels(9.6, 1.6 + 0.34 * max(len(found), 3))),
+        "fan": (draw_course, lambda _: style.panels(10.6, 4.8)),
+    }[kind]
     return style.FigureSpec(
-        f"{kind}_{outcome}", question, table, partial(marks, outcome=outcome), pages[kind],
-        "No replication finished: there is nothing to show.",
+        f"{kind}_{outcome}", f"{say.capital(say.outcome_words(outcome))}: {KINDS[kind]}", table,
+        partial(marks, outcome=outcome), page, "No replication finished: there is nothing to show.",
     )  # fmt: skip
+
+
+def _hist_page(table: pd.DataFrame) -> list[Axes]:
+    rows = -(-table["arm"].nunique() // 3)
+    return style.panels(10.6, 1.2 + 2.2 * rows, rows, 3, sharex=True, sharey=True)
 
 
 def _unknown(outcome: str, names: list[str]) -> str:
@@ -99,8 +100,7 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
     parts = []
     for arm in (result.reference, *chosen):
         values = frame.loc[frame["arm"] == arm, outcome].to_numpy(float)
-        of = effects.loc[arm] if arm in effects.index else dict.fromkeys(ROWS[5:], float("nan"))
-        same = {name: of[name] for name in ROWS[5:]}
+        same = effects.reindex([arm])[ROWS[5:]].iloc[0]
         title, role = say.arm_title(result.scenario, arm), say.role(result, arm)
         parts.append(pd.DataFrame({"value": values}).assign(arm=arm, title=title, role=role, n=len(values), **same))
     return pd.concat(parts, ignore_index=True)[ROWS]
@@ -108,14 +108,10 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
 
 def effects_table(result: Result, outcome: str) -> pd.DataFrame:
     """Tidy: a row an arm but the control arm, the largest effect first: the columns of ROWS, value being the effect."""
-    found = result.effects
-    found = found[found["outcome"] == outcome] if not found.empty else pd.DataFrame(columns=["arm", "mean", "n"])
-    rows = found.rename(columns={"mean": "effect"})
-    rows = rows.assign(
-        title=[say.arm_title(result.scenario, arm) for arm in rows["arm"]],
-        role=[say.role(result, arm) for arm in rows["arm"]],
-        value=rows["effect"],
-    )
+    found = result.effects if len(result.effects) else pd.DataFrame(columns=["arm", "outcome", "mean", "n"])
+    rows = found[found["outcome"] == outcome].rename(columns={"mean": "effect"})
+    titles = [say.arm_title(result.scenario, arm) for arm in rows["arm"]]
+    rows = rows.assign(title=titles, role=[say.role(result, arm) for arm in rows["arm"]], value=rows["effect"])
     return rows.sort_values("effect", ascending=False, kind="stable").reindex(columns=ROWS).reset_index(drop=True)
 
 
@@ -157,17 +153,12 @@ def points_table(result: SweepResult, outcome: str) -> pd.DataFrame:
     """Tidy: a row a point, the headline arm's effect there; title: the values of its factors."""
     found = result.effects
     found = found[(found["outcome"] == outcome) & (found["arm"] == result.headline_arm)]
-    names = [path for path in result.paths if path in found]
-
-    def values(row: dict[Any, Any]) -> str:
-        told = (
-            f"{say.factor_words(path)} {row[path]:g}" if _is_number(row[path]) else str(row[path]) for path in names
-        )
-        return ", ".join(told) or f"point {row['point']}"
-
-    rows = found.rename(columns={"mean": "effect"})
-    titles = [values(row) for row in rows.to_dict("records")]
-    rows = rows.assign(title=titles, role="other", value=rows["effect"])
+    titles = []
+    for row in found.to_dict("records"):
+        known = [(path, row[path]) for path in result.paths if path in found]
+        told = [f"{say.factor_words(path)} {of:g}" if _is_number(of) else str(of) for path, of in known]
+        titles.append(", ".join(told) or f"point {row['point']}")
+    rows = found.rename(columns={"mean": "effect"}).assign(title=titles, role="other", value=found["mean"])
     return rows.sort_values("effect", ascending=False, kind="stable").reindex(columns=ROWS).head(MOST_POINTS)
 
 
@@ -175,30 +166,16 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _arms(table: pd.DataFrame) -> int:
-    return max(int(table["arm"].nunique()), 1)
-
-
-def _by_arm(table: pd.DataFrame) -> list[tuple[str, str, Floats]]:
-    """Role, title and values of each arm, in the table's order."""
-    return [
-        (say.first(part, "role"), say.first(part, "title"), part["value"].to_numpy(float))
-        for _, part in table.groupby("arm", sort=False)
-    ]
-
-
-def _looks(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Colour and dashes of each arm, in the table's order."""
-    others = iter(style.OTHERS * 2)
-    out: list[dict[str, Any]] = []
-    for role, _, _ in _by_arm(table):
-        if role == "reference":
-            out.append({"color": style.BASE, "linestyle": "-"})
-        elif role == "headline":
-            out.append({"color": style.BLUE, "linestyle": style.DASHES})
-        else:
-            colour, dashes = next(others)
-            out.append({"color": colour, "linestyle": dashes})
+def _by_arm(table: pd.DataFrame) -> list[tuple[str, Floats, Any, Any, bool]]:
+    """Of each arm, in the table's order: its name on the figure, values, those known, colour, dashes, whether it is the
+    control arm."""
+    others, out = iter(style.OTHERS * 2), []
+    looks: dict[str, Any] = {"reference": (style.BASE, "-"), "headline": (style.BLUE, style.DASHES)}
+    for _, part in table.groupby("arm", sort=False):
+        role = say.first(part, "role")
+        title = say.first(part, "title") + (" (control)" if role == "reference" else "")
+        colour, dashes = looks.get(role) or next(others)
+        out.append((style.folded(title, 34), part["value"].to_numpy(float), colour, dashes, role == "reference"))
     return out
 
 
@@ -226,7 +203,7 @@ def is_own(outcome: str) -> bool:
 
 def _is_count(outcome: str) -> bool:
     found = known_outcome(outcome)
-    return found is not None and found.type is OutcomeType.COUNT
+    return found is not None and found.declared.type is OutcomeType.COUNT
 
 
 def _whole_ticks(ax: Axes, outcome: str) -> None:
@@ -260,33 +237,28 @@ def _small(table: pd.DataFrame) -> str:
 def draw_ecdf(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A step line an arm: the share of replications with at most so much."""
     ax = axes[0]
-    for (role, title, values), look in zip(_by_arm(table), _looks(table), strict=True):
+    for name, values, colour, dashes, control in _by_arm(table):
         known = np.sort(values[np.isfinite(values)])
-        if not len(known):
-            continue
-        share = np.arange(1, len(known) + 1) / len(values)
-        name = style.folded(title + (" (control)" if role == "reference" else ""), 34)
-        width = 2.6 if role == "reference" else 1.6
-        ax.step(np.concatenate([known[:1], known]), np.concatenate([[0.0], share]), where="post", label=name,
-                linewidth=width, **look)  # fmt: skip
+        if len(known):
+            share = np.arange(len(known) + 1) / len(values)
+            looks: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": 2.6 if control else 1.6}
+            ax.step(np.append(known[:1], known), share, where="post", label=name, **looks)
     style.share_axis(ax, "share of replications\nwith at most so much", 1.02)
     _whole_ticks(ax, outcome)
     ax.set_xlabel(_unit(outcome))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    n = say.plural(int(table["n"].iloc[0]), "replication")
-    return style.Words(_title(table, outcome), f"{n} per arm", _small(table), wrap=84)
+    return style.Words(_title(table, outcome), f"{style.runs_of(table)} per arm", _small(table), wrap=84)
 
 
 def draw_hist(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A panel an arm: how many replications have each value; the control arm's outline behind."""
     arms, edges = _by_arm(table), edges_of(table["value"].to_numpy(float), outcome)
-    control = np.histogram(arms[0][2][np.isfinite(arms[0][2])], edges)[0]
-    for ax, (role, title, values), look in zip(axes, arms, _looks(table), strict=False):
-        count = np.histogram(values[np.isfinite(values)], edges)[0]
-        ax.stairs(count, edges, fill=True, color=look["color"], alpha=0.55)
-        if role != "reference":
-            ax.stairs(control, edges, color=style.INK, linewidth=1.1)
-        ax.set_title(style.folded(title + (" (control)" if role == "reference" else ""), 34), loc="left")
+    counts = [np.histogram(values[np.isfinite(values)], edges)[0] for _, values, *_ in arms]
+    for ax, count, (name, _, colour, _, control) in zip(axes, counts, arms, strict=False):
+        ax.stairs(count, edges, fill=True, color=colour, alpha=0.55)
+        if not control:
+            ax.stairs(counts[0], edges, color=style.INK, linewidth=1.1)
+        ax.set_title(name, loc="left")
     for ax in axes[len(arms) :]:
         ax.set_axis_off()
     axes[0].set_ylabel("replications")
@@ -298,21 +270,18 @@ def draw_hist(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Word
 def draw_ridge(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A row an arm: the shape of the replications, its median marked."""
     ax, arms, edges = axes[0], _by_arm(table), edges_of(table["value"].to_numpy(float), outcome)
-    shapes = [np.histogram(values[np.isfinite(values)], edges)[0] / max(len(values), 1) for _, _, values in arms]
+    shapes = [np.histogram(values[np.isfinite(values)], edges)[0] / max(len(values), 1) for _, values, *_ in arms]
     tallest = max(float(shape.max(initial=0.0)) for shape in shapes) or 1.0
-    heights = style.row_axis(
-        ax, [style.folded(t + (" (control)" if r == "reference" else ""), 34) for r, t, _ in arms], high=0.4
-    )
-    for y, shape, (_, _, values), look in zip(heights, shapes, arms, _looks(table), strict=True):
-        ax.stairs(
-            y - 0.35 + 0.85 * shape / tallest, edges, baseline=y - 0.35, fill=True, color=look["color"], alpha=0.55
-        )
+    heights = style.row_axis(ax, [name for name, *_ in arms], high=0.4)
+    for y, shape, (_, values, colour, *_) in zip(heights, shapes, arms, strict=True):
+        top = y - 0.35 + 0.85 * shape / tallest
+        ax.stairs(top, edges, baseline=y - 0.35, fill=True, color=colour, alpha=0.55)
         if np.isfinite(values).any():
             ax.plot([np.nanmedian(values)] * 2, [y - 0.35, y - 0.05], color=style.INK, linewidth=1.6)
     ax.set_xlabel(_unit(outcome))
     _whole_ticks(ax, outcome)
-    n = say.plural(int(table["n"].iloc[0]), "replication")
-    return style.Words(_title(table, outcome), f"{n} per arm; stroke: the median", _small(table), wrap=80)
+    under = f"{style.runs_of(table)} per arm; stroke: the median"
+    return style.Words(_title(table, outcome), under, _small(table), wrap=80)
 
 
 def draw_forest(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
@@ -329,42 +298,38 @@ def draw_forest(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Wo
         style.beside(ax, y, f"{say.signed(row['effect'], places)} ({say.interval(row['lo'], row['hi'], places)})")
     ax.set_xlabel(f"effect, {_unit(outcome)}")
     clear = int(((table["lo"] > 0) | (table["hi"] < 0)).sum())
-    what = say.capital(say.outcome_words(outcome))
+    what, n = say.capital(say.outcome_words(outcome)), say.plural(int(table["n"].max()), "replication")
     title = f"{what}: the 95 % CI of {clear} of {len(table)} effects excludes zero"
-    n = say.plural(int(table["n"].max()), "replication")
-    return style.Words(
-        title, f"paired with the control arm over {n}; grey: the interval holds zero", say.CAVEAT, wrap=72
-    )
+    under = f"paired with the control arm over {n}; grey: the interval holds zero"
+    return style.Words(title, under, say.CAVEAT, wrap=72)
 
 
 def draw_course(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """Bands of the control arm's replications over time, its median and the headline arm's; names at the right."""
-    ax, days = axes[0], sorted(table["day"].unique())
-    count = _is_count(outcome)
+    ax, days, count = axes[0], sorted(table["day"].unique()), _is_count(outcome)
     where: dict[str, Any] = {"step": "post"} if count else {}
     base, chosen = (table[table["role"] == role].sort_values("day") for role in ("reference", "headline"))
     for least, most, colour in (("q05", "q95", "#e3e3e3"), ("q25", "q75", style.PALE)):
         ax.fill_between(base["day"], base[least], base[most], color=colour, linewidth=0, **where)
-    labels = []
+    labels, ends = [], []
     for rows, colour, dashes, width in ((base, style.INK, "-", 2.6), (chosen, style.BLUE, style.DASHES, 1.6)):
         if len(rows):
             drawn: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": width}
             drawn |= {"drawstyle": "steps-post"} if count else {"marker": "o", "markersize": 4}
             ax.plot(rows["day"], rows["q50"], **drawn)
             end = float(rows["q50"].iloc[-1])
-            labels.append((end, f"{say.number(end, 0 if count else 3)} {say.first(rows, 'title')}", colour))
+            ends.append(say.number(end, 0 if count else 3))
+            labels.append((end, style.folded(f"{ends[-1]} {say.first(rows, 'title')}", 34), colour))
     low, high = ax.get_ylim()
-    style.label_ends(ax, float(days[-1]), [(y, style.folded(w, 34), c) for y, w, c in labels], 0.1 * (high - low))
-    ax.set_xlim(0, float(days[-1]))
-    ax.set_xlabel("days after the event")
-    ax.set_ylabel(style.folded(_unit(outcome), 24))
+    style.label_ends(ax, float(days[-1]), labels, 0.1 * (high - low))
+    unit = style.folded(_unit(outcome), 24)
+    ax.set(xlim=(0, float(days[-1])), xlabel="days after the event", ylabel=unit)
     known = known_outcome(outcome)
     words = outcome if known is None else replace(known, window=None).sentence.rstrip(".")
     n = say.plural(int(table["n"].max()), "replication")
     under = f"Lines: medians. Bands: 50 % and 90 % of {n} of the control (spread, not error)"
     weekly = count and len(days) > 4
     small = "Weekly counts of new security agreements." if weekly else "Measured at the end of each window."
-    ends = [say.number(float(rows["q50"].iloc[-1]), 0 if count else 3) for rows in (base, chosen) if len(rows)]
     told = f"{words}: after {days[-1]} days the median is {ends[0]} in the control"
     told += f", {ends[1]} with the event" if len(ends) > 1 else ""
     return style.Words(told, under, small, wrap=84)
@@ -374,4 +339,4 @@ def _unit(outcome: str) -> str:
     found = known_outcome(outcome)
     if is_own(outcome):
         return say.outcome_words(outcome)
-    return found.unit if found is not None else ""
+    return found.declared.unit if found is not None else ""

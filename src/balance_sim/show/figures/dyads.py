@@ -15,7 +15,7 @@ from balance_sim.show.figures import style
 from balance_sim.show.headline import by_size, clear
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from matplotlib.axes import Axes
 
@@ -48,14 +48,15 @@ def has_dyads(result: Result) -> bool:
     return result.headline_arm is not None and not result.dyads.empty
 
 
-def pairs_table(result: Result, arm: str | None = None) -> pd.DataFrame:
+def pairs_table(result: Result) -> pd.DataFrame:
     """One row a dyad, all of them, in the fixed order of `state_order`.
 
     mean, mean_control: expected new security agreements of any direction within the longest window, filtered; effect,
     its 95 % CI and Monte Carlo standard error; clear: the CI excludes zero; place_a < place_b: row and column. Empty
     where an earlier version kept no filtered numbers."""
-    arm = arm if arm is not None else result.headline_arm
-    if arm is None or not result.finished or _unfiltered(result):
+    arm, levels = result.headline_arm, result.levels
+    made = levels.loc[levels["outcome"] == Outcome("accords", "all", result.window).name, "mean"]
+    if arm is None or not result.finished or (result.dyads.empty and made.gt(0).any()):
         return pd.DataFrame()
     states, names = state_order(result.scenario).to_dict("records"), say.state_names(result.scenario)
     dyads = result.dyads[result.dyads["arm"] == arm]
@@ -70,38 +71,22 @@ def pairs_table(result: Result, arm: str | None = None) -> pd.DataFrame:
     return say.titled(table.assign(clear=clear(table), n=result.finished, arm=arm), result)
 
 
-def _unfiltered(result: Result) -> bool:
-    """Whether agreements were made and no filtered numbers by dyad were kept: a folder of an earlier version."""
-    made = result.levels.loc[result.levels["outcome"] == Outcome("accords", "all", result.window).name, "mean"]
-    return result.dyads.empty and bool(made.gt(0).any())
-
-
-def states_table(result: Result, arm: str | None = None) -> pd.DataFrame:
+def states_table(result: Result) -> pd.DataFrame:
     """One row a state: code, name, effect (filtered, on its expected new security agreements within the longest
     window), its 95 % CI, clear (it excludes zero), participant (in the focal event), longitude, latitude."""
-    arm, codes = arm if arm is not None else result.headline_arm, list(result.scenario.codes)
+    arm, states = result.headline_arm, result.scenario.states
     if arm is None or not result.finished:
         return pd.DataFrame(columns=["clear"])
-    of_arm = result.states[result.states["arm"] == arm].set_index("state").reindex(codes)
+    of_arm = result.states[result.states["arm"] == arm].set_index("state").reindex([state.id for state in states])
     table = of_arm[["effect", "lo", "hi"]].astype(float).fillna(0.0).reset_index(names="code")
-    names, places = say.state_names(result.scenario), places_of(result.scenario)
-    taking_part = classes_of(result.scenario).participants
-    table.insert(1, "name", [names[code] for code in codes])
+    names, taking_part = say.state_names(result.scenario), classes_of(result.scenario).participants
+    table.insert(1, "name", list(names.values()))
     return table.assign(
         clear=clear(table),
-        participant=[code in taking_part for code in codes],
-        longitude=[places[code][0] for code in codes],
-        latitude=[places[code][1] for code in codes],
+        participant=table["code"].isin(taking_part),
+        longitude=np.array([state.longitude for state in states], float),
+        latitude=np.array([state.latitude for state in states], float),
     )
-
-
-def places_of(scenario: Scenario) -> dict[str, tuple[float, float]]:
-    """Longitude and latitude of each state by its code, in degrees; NaN where not known."""
-    nan = float("nan")
-    return {
-        s.id: (nan if s.longitude is None else s.longitude, nan if s.latitude is None else s.latitude)
-        for s in scenario.states
-    }
 
 
 def pairs_title(table: pd.DataFrame) -> str:
@@ -127,26 +112,24 @@ def draw_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     _heat(axes[0], table)
     _largest(axes[1], table)
     small = (
-        "Effects on a dyad's expected new security agreements of any direction "
-        f"{say.within(int(table['window'].iloc[0]))}; {say.plural(int(table['n'].iloc[0]), 'replication')}. "
-        f"Control: {say.first(table, 'control')}. Each CI is for one dyad by itself: of dyads without an effect about "
-        f"5 % exclude zero. {say.CAVEAT}"
+        f"Effects on a dyad's expected new security agreements of any direction {style.within(table)}; "
+        f"{style.runs_of(table)}. Control: {say.first(table, 'control')}. Each CI is for one dyad by itself: of dyads "
+        f"without an effect about 5 % exclude zero. {say.CAVEAT}"
     )
     return style.Words(pairs_title(table), "", small, 118, 190)
 
 
-def _ordered_states(table: pd.DataFrame) -> list[tuple[int, str, str]]:
-    """(place, name, group) of all states, in order."""
+def _ordered_states(table: pd.DataFrame) -> pd.DataFrame:
+    """Place, name and group of all states, in order."""
     columns = ["place", "name", "group"]
     sides = [table[[f"{column}_{side}" for column in columns]].set_axis(columns, axis=1) for side in "ab"]
-    states = pd.concat(sides).drop_duplicates("place").sort_values("place")
-    return list(zip(states["place"], states["name"], states["group"], strict=True))
+    return pd.concat(sides).drop_duplicates("place").sort_values("place")
 
 
-def _groups(order: Sequence[tuple[str, str]]) -> Iterator[tuple[str, int, int]]:
+def _groups(states: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
     """Runs of states of one group: its name, where it starts and stops."""
     start = 0
-    for name, members in itertools.groupby(order, key=lambda one: one[1]):
+    for name, members in itertools.groupby(states["group"]):
         stop = start + len(list(members))
         yield name, start, stop
         start = stop
@@ -154,8 +137,8 @@ def _groups(order: Sequence[tuple[str, str]]) -> Iterator[tuple[str, int, int]]:
 
 def _heat(ax: Axes, table: pd.DataFrame) -> None:
     """Effects of both halves; grey: the CI holds zero. Names on both axes, the groups on the right."""
-    order = [(name, group) for _, name, group in _ordered_states(table)]
-    count, names = len(order), [name for name, _ in order]
+    states = _ordered_states(table)
+    count, names = len(states), list(states["name"])
     i, j = table["place_a"].to_numpy(int), table["place_b"].to_numpy(int)
     grid = np.full((count, count), np.nan)
     grid[i, j] = grid[j, i] = np.where(table["clear"], table["effect"], np.nan)
@@ -169,17 +152,13 @@ def _heat(ax: Axes, table: pd.DataFrame) -> None:
     ax.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False)
     ax.spines[:].set_visible(False)
     edges: list[float] = []
-    for name, start, stop in _groups(order):
+    for name, start, stop in _groups(states):
         edges += [start - 0.5, stop - 0.5]
         label = style.folded(say.group_words(name), 14) if stop > start + 1 else ""  # one state says itself who it is
-        ax.annotate(
-            label, (count - 0.5, (start + stop - 1) / 2), xytext=(6, 0),
-            textcoords="offset points", va="center", fontsize=style.SMALL, color=style.QUIET, annotation_clip=False,
-        )  # fmt: skip
+        style.note(ax, label, (count - 0.5, (start + stop - 1) / 2), (6, 0), color=style.QUIET)
     ax.hlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
     ax.vlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
-    ax.set_xlim(-0.5, count - 0.5)
-    ax.set_ylim(count - 0.5, -0.5)
+    ax.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5))
     looks: dict[str, Any] = {"shrink": 0.55, "aspect": 40, "pad": 0.012, "extend": "both"}
     bar = style.owner(ax).colorbar(image, ax=ax, location="bottom", **looks)
     bar.outline.set_visible(False)
@@ -255,9 +234,9 @@ def network_title(table: pd.DataFrame) -> str:
 def draw_network(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A ring of the states with a tie, in the fixed order; a chord a tie, wider where it is likelier."""
     ties = table[table["tie"]]
-    order = _ordered_states(ties)
-    _ring(axes[0], [(name, group) for _, name, group in order])
-    place = {at: k for k, (at, _, _) in enumerate(order)}
+    states = _ordered_states(ties)
+    _ring(axes[0], states)
+    place = {at: k for k, at in enumerate(states["place"])}
     ties = ties.assign(place_a=ties["place_a"].map(place), place_b=ties["place_b"].map(place))
     most = float(ties["mean"].max()) if len(ties) else 1.0
     step = np.minimum((ties["mean"] / most * WIDTHS).astype(int), WIDTHS - 1)
@@ -265,13 +244,12 @@ def draw_network(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     for level in range(WIDTHS):
         for sign, colour in ((0, style.BASE), (-1, style.ORANGE), (1, style.BLUE)):
             looks = {"edgecolor": colour, "linewidth": 0.8 + 0.9 * level, "alpha": 0.55 + 0.07 * level}
-            _chords(axes[0], ties[(step == level) & (way == sign)], len(order), **looks)
-    window, n = say.within(int(table["window"].iloc[0])), say.plural(int(table["n"].iloc[0]), "replication")
+            _chords(axes[0], ties[(step == level) & (way == sign)], len(states), **looks)
     shown = f"the {len(ties)} likeliest of {len(table):,} dyads" if len(ties) < len(table) else "the dyads"
     small = (
-        f"Chords: {shown} without a security agreement at the start, by their expected new ones {window} (filtered; "
-        f"the widest: {say.number(most, 2)}). Blue: the event makes it likelier, amber: less likely, grey: no "
-        f"detectable effect; the effects are in the figure of dyads. {n}."
+        f"Chords: {shown} without a security agreement at the start, by their expected new ones {style.within(table)} "
+        f"(filtered; the widest: {say.number(most, 2)}). Blue: the event makes it likelier, amber: less likely, grey: "
+        f"no detectable effect; the effects are in the figure of dyads. {style.runs_of(table)}."
     )
     return style.Words(network_title(table), "", small, 78, 120)
 
@@ -280,43 +258,41 @@ def _angle(place: int, count: int) -> float:
     return float(np.pi / 2 - 2 * np.pi * place / count)
 
 
-def _ring(ax: Axes, order: list[tuple[str, str]]) -> None:
+def _ring(ax: Axes, states: pd.DataFrame) -> None:
     """Dots, names that point outwards, and beyond the longest an arc and a name for each group of several states."""
-    count = len(order)
-    ring = 1.1 + LETTER * max((len(name) for name, _ in order), default=0)
+    count = len(states)
+    ring = 1.1 + LETTER * max(map(len, states["name"]), default=0)
     around = np.array([_angle(place, count) for place in range(count)])
     ax.plot(np.cos(around), np.sin(around), "o", color=style.INK, markersize=3)
-    for angle, (name, _) in zip(around, order, strict=True):
+    for angle, name in zip(around, states["name"], strict=True):
         turn, flip = float(np.degrees(angle)), np.cos(angle) < -1e-9
         ax.text(
             1.04 * np.cos(angle), 1.04 * np.sin(angle), name, rotation=turn + 180 if flip else turn,
             rotation_mode="anchor", fontsize=style.SMALL, ha="right" if flip else "left", va="center",
         )  # fmt: skip
-    several = [(name, start, stop) for name, start, stop in _groups(order) if stop > start + 1]
-    sides: dict[str, list[tuple[float, float, str]]] = {"left": [], "right": []}
-    for name, start, stop in several:
+    sides: dict[int, list[tuple[float, float, str]]] = {-1: [], 1: []}  # left, right
+    for name, start, stop in _groups(states):
+        if stop == start + 1:
+            continue
         first_angle, last_angle = _angle(start, count), _angle(stop - 1, count)
         angles = np.linspace(first_angle + 0.02, last_angle - 0.02, 30)
         looks: dict[str, Any] = {"color": style.BASE, "linewidth": 2.2, "solid_capstyle": "butt"}
         ax.plot(ring * np.cos(angles), ring * np.sin(angles), **looks)
         x, y = float(np.cos((first_angle + last_angle) / 2)), float(np.sin((first_angle + last_angle) / 2))
-        sides["right" if x >= 0 else "left"].append(((ring + 0.07) * y, x, say.group_words(name)))
+        sides[1 if x >= 0 else -1].append(((ring + 0.07) * y, x, say.group_words(name)))
     for side, names in sides.items():
-        _group_names(ax, names, 1 if side == "right" else -1, ring)
-    ax.set_aspect("equal")
-    ax.set_xlim(-ring - 0.55, ring + 0.55)
-    ax.set_ylim(-ring - 0.12, ring + 0.12)
+        _group_names(ax, names, side, ring)
+    ax.set(aspect="equal", xlim=(-ring - 0.55, ring + 0.55), ylim=(-ring - 0.12, ring + 0.12))
     ax.set_axis_off()
 
 
 def _group_names(ax: Axes, names: list[tuple[float, float, str]], side: int, ring: float) -> None:
     """Names of groups outside their arcs, a line apart where they would touch; side: 1 right, -1 left."""
-    outside = ring + 0.07
+    outside, align = ring + 0.07, "left" if side > 0 else "right"
     heights = style.apart([height for height, _, _ in names], LINE)
     for (natural, x, words), y in zip(names, heights, strict=True):
         reach = float(np.sqrt(max(outside**2 - y**2, 0.0)))  # stays outside the ring where it was moved
         spot = max(reach, 0.06) * side
-        align = "left" if side > 0 else "right"
         ax.text(spot, y, words, fontsize=style.SMALL, color=style.QUIET, ha=align, va="center")
         if abs(y - natural) > 0.02:
             at = [(ring + 0.02) * x, 0.98 * spot], [natural * (ring + 0.02) / outside, y]

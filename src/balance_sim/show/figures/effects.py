@@ -42,15 +42,14 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     parts of PARTS of its expected effect (NaN: the arm lacks the focal event), exact Shapley values."""
     if not result.finished or result.effects.empty:
         return pd.DataFrame()
-    outcome = result.headline_outcome
-    effects = result.effects[result.effects["outcome"] == outcome]
-    table = effects.rename(columns={"mean": "effect"})[["arm", "effect", "lo", "hi", "mcse", "n"]]
-    level = result.levels[result.levels["outcome"] == outcome].set_index("arm")["mean"]
-    table = table.assign(level=level[table["arm"]].to_numpy(), control_level=float(level[result.reference]))
-    channels = result.channels.table
-    channels = channels[channels["outcome"] == outcome].set_index("arm").reindex(table["arm"])
-    table = table.assign(**{part: channels[part].to_numpy(float) for part in PARTS})
-    ordered = table.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+    table, levels, channels = (
+        frame[frame["outcome"] == result.headline_outcome].set_index("arm")
+        for frame in (result.effects, result.levels, result.channels.table)
+    )
+    table = table.rename(columns={"mean": "effect"}).assign(
+        level=levels["mean"], control_level=float(levels["mean"][result.reference]), **channels[[*PARTS]]
+    )
+    ordered = table.sort_values("effect", ascending=False, kind="stable").reset_index()
     return say.titled(ordered, result)[ARMS]
 
 
@@ -76,10 +75,10 @@ def channel_title(table: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     row = rows.iloc[0]
+    larger, other = sorted(("picture", "threat"), key=lambda part: -abs(row[part]))
     parts = abs(row["picture"]) + abs(row["threat"])
     if row["lo"] <= 0 <= row["hi"] or not parts:
         return ""
-    larger, other = sorted(("picture", "threat"), key=lambda part: -abs(row[part]))
     if row["picture"] * row["threat"] < 0:
         places = say.digits(float(row[other]))
         apart = f"the {larger} by {say.signed(row[larger], places)} and the {other} by {say.signed(row[other], places)}"
@@ -96,13 +95,11 @@ def draw_arms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A row an arm: above, a dot with its CI and the numbers beside it; below, on the same axis, its parts as a bar."""
     ax, parted = axes[0], table["picture"].notna().any()
     heights = draw_effects(ax, table, [style.folded(title, NAMES) for title in table["title"]])
+    ax.set_xlabel(f"effect on the expected number of {say.COUNTER} {style.within(table)}")
+    n, level = style.runs_of(table, "paired replication"), table["control_level"].iloc[0]
+    small = f"{n}; {level:.1f} agreements are expected in the control. {say.CAVEAT}"
     if parted:
         _parts(ax, table, heights - 0.3)
-    window = say.within(int(table["window"].iloc[0]))
-    ax.set_xlabel(f"effect on the expected number of {say.COUNTER} {window}")
-    n = say.plural(int(table["n"].iloc[0]), "paired replication")
-    small = f"{n}; {table['control_level'].iloc[0]:.1f} agreements are expected in the control. {say.CAVEAT}"
-    if parted:
         small += " Bars: the parts of the expected effect, which add up to it (Shapley values, no Monte Carlo error)."
     channel = channel_title(table)
     under = f"Relative to the control: {say.first(table, 'control')}. Lines: 95 % CI; open dots: it holds zero"
@@ -147,33 +144,22 @@ def draw_effects(ax: Axes, table: pd.DataFrame, labels: list[str]) -> Any:
     places = say.decimals(table["mcse"].max(), *table["lo"], *table["hi"])
     heights = style.row_axis(ax, labels)
     for y, row, sure in zip(heights, table.to_dict("records"), clear(table), strict=True):
-        headline = row["role"] == "headline"
-        colour = style.BLUE if headline else style.QUIET
-        if np.isfinite(row["lo"]):
-            ax.plot([row["lo"], row["hi"]], [y, y], color=colour, linewidth=3, solid_capstyle="butt", zorder=3)
-        face = colour if sure else "white"
-        ax.plot(row["effect"], y, "o", color=colour, markerfacecolor=face, markersize=7, markeredgewidth=1.6, zorder=4)
-        style.beside(ax, y, _told(row, places), color=colour if headline else style.INK)
-    extent = table[["effect", "lo", "hi"]].to_numpy(float)
-    ends = np.append(extent[np.isfinite(extent)], 0.0)
-    margin = 0.06 * (float(ends.max() - ends.min()) or 1.0)
-    ax.set_xlim(float(ends.min()) - margin, float(ends.max()) + margin)
+        colour, ink = (style.BLUE, style.BLUE) if row["role"] == "headline" else (style.QUIET, style.INK)
+        looks: dict[str, Any] = {"markersize": 7, "markeredgewidth": 1.6, "zorder": 4}
+        style.whisker(ax, y, row, colour, width=3, face="" if sure else "white", **looks)
+        bounds = say.interval(row["lo"], row["hi"], places)
+        told = say.signed(row["effect"], places) + (f"  ({bounds})" if bounds != "-" else "")
+        style.beside(ax, y, told, color=ink)
+    ax.set_xlim(style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.06))
     return heights
-
-
-def _told(row: dict[Any, Any], places: int) -> str:
-    """An effect with its CI in brackets, where it has one."""
-    bounds = say.interval(row["lo"], row["hi"], places)
-    return say.signed(row["effect"], places) + (f"  ({bounds})" if bounds != "-" else "")
 
 
 def difference_table(result: AnalysedResult) -> pd.DataFrame:
     """One row an arm but the control, the most changed first: shares of replications with fewer, as many and more
     counter-balancing agreements within the longest window than the paired control run, and n."""
-    effects = result.effects
-    if not result.finished or effects.empty:
+    if not result.finished or result.effects.empty:
         return pd.DataFrame()
-    rows = effects[effects["outcome"] == result.headline_outcome]
+    rows = result.effects[result.effects["outcome"] == result.headline_outcome]
     fewer, more = rows["share_negative"], rows["share_positive"]
     shares = {"fewer": fewer, "same": 1 - fewer - more, "more": more}
     table = say.titled(pd.DataFrame({"arm": rows["arm"], **shares, "n": rows["n"]}), result)
@@ -200,10 +186,9 @@ def difference_title(table: pd.DataFrame) -> str:
 )  # fmt: skip
 def draw_difference(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A stacked bar an arm, its three shares in words at the right."""
-    ax = axes[0]
+    ax, left = axes[0], np.zeros(len(table))
     names = [style.folded(title, NAMES) for title in table["title"]]
-    heights = style.row_axis(ax, names, -0.6, -0.4, grid=False)
-    left = np.zeros(len(table))
+    heights = style.row_axis(ax, names, -0.6, -0.2, grid=False)
     for part, colour in (("fewer", style.ORANGE), ("same", "#e2e2e2"), ("more", style.BLUE)):
         width = 100 * table[part].to_numpy(float)
         looks: dict[str, Any] = {"color": colour, "edgecolor": "white", "linewidth": 0.8, "label": part}
@@ -215,14 +200,11 @@ def draw_difference(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     for x, words, align, colour in ((0, "fewer", "left", style.ORANGE), (50, "the same number", "center", style.QUIET),
                                     (100, "more", "right", style.BLUE)):  # fmt: skip
         ax.text(x, len(table) - 0.6, words, ha=align, va="bottom", fontsize=style.SMALL, color=style.readable(colour))
-    ax.set_ylim(-0.6, len(table) - 0.2)
-    ax.set_xlim(0, 100)
-    ax.set_xlabel(f"% of replications, by their number of {say.COUNTER}")
-    window = say.within(int(table["window"].iloc[0]))
+    ax.set(xlim=(0, 100), xlabel=f"% of replications, by their number of {say.COUNTER}")
     return style.Words(
         difference_title(table),
-        f"Counted {window}, replication by replication, beside the paired control run",
-        f"{say.plural(int(table['n'].iloc[0]), 'paired replication')}. Control: {say.first(table, 'control')}. "
+        f"Counted {style.within(table)}, replication by replication, beside the paired control run",
+        f"{style.runs_of(table, 'paired replication')}. Control: {say.first(table, 'control')}. "
         "The same number need not be the same agreements.",
     )
 
@@ -242,16 +224,10 @@ def placebos_table(result: AnalysedResult) -> pd.DataFrame:
     arm = result.headline_arm
     if arm is None or not result.finished:
         return pd.DataFrame()
-    families = {of.name: of for of in result.placebos.families if len(of.placebos)}
-    table = result.placebos.table()
-    table = table[table["family"].isin(list(families))].reset_index(drop=True)
-    of = [families[name] for name in table["family"]]
-    return table.assign(
-        label=table["label"].mask(table["is_event"], say.treatment(result, arm)),
-        window=[family.window for family in of],
-        p=[family.p for family in of],
-        verdict=[family.verdict for family in of],
-    )[["family", "label", "effect", "is_event", "window", "p", "verdict"]]
+    table = result.placebos.table()[["family", "label", "effect", "is_event"]]
+    table["label"] = table["label"].mask(table["is_event"], say.treatment(result, arm))
+    tests = [(of.name, of.window, of.p, of.verdict) for of in result.placebos.families if len(of.placebos)]
+    return table.merge(pd.DataFrame(tests, columns=["family", "window", "p", "verdict"]), on="family")
 
 
 def placebos_title(table: pd.DataFrame) -> str:
@@ -272,9 +248,7 @@ def _p(value: float) -> str:
 )  # fmt: skip
 def draw_placebos(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """Placebo effects as dots where they fall together, the event as a labelled line; a panel a family."""
-    ends = np.append(table["effect"].to_numpy(float), 0.0)
-    margin = 0.06 * (float(ends.max() - ends.min()) or 1.0)
-    span = float(ends.min()) - margin, float(ends.max()) + margin
+    span = style.limits(table["effect"].to_numpy(float), 0.06)
     families = list(dict.fromkeys(table["family"]))
     for ax, family in zip(axes, families, strict=False):
         rows = table[table["family"] == family]
@@ -301,14 +275,9 @@ def _strip(ax: Axes, rows: pd.DataFrame, span: tuple[float, float]) -> None:
     for row in rows[rows["is_event"]].to_dict("records"):
         ax.axvline(row["effect"], color=style.BLUE, linewidth=2)
         right = row["effect"] > (span[0] + span[1]) / 2
-        ax.annotate(
-            f"{row['label']} {say.signed(row['effect'], 3)}", (row["effect"], 0.93 * top), (-6 if right else 6, 0),
-            textcoords="offset points", ha="right" if right else "left", va="center", color=style.BLUE,
-            fontsize=style.SMALL,
-        )  # fmt: skip
-    ax.set_xlim(*span)
-    ax.set_ylim(-0.6 * STACK, top)
-    ax.set_yticks([])
+        words, looks = f"{row['label']} {say.signed(row['effect'], 3)}", {"ha": "right" if right else "left"}
+        style.note(ax, words, (row["effect"], 0.93 * top), (-6 if right else 6, 0), color=style.BLUE, **looks)
+    ax.set(xlim=span, ylim=(-0.6 * STACK, top), yticks=[])
     ax.spines["left"].set_visible(False)
 
 
@@ -326,10 +295,9 @@ def convergence_table(result: AnalysedResult) -> pd.DataFrame:
     if arm is None or not result.finished:
         return pd.DataFrame()
     difference = effect_by_run(result, arm, result.headline_outcome)[0].to_numpy(float)
-    n = len(difference)
-    if n < 2:
+    if len(difference) < 2:
         return pd.DataFrame()
-    counts = np.unique(np.round(np.geomspace(2, n, MOST)).astype(int))
+    counts = np.unique(np.round(np.geomspace(2, len(difference), MOST)).astype(int))
     mean = np.cumsum(difference)[counts - 1] / counts
     squares = np.cumsum(difference**2)[counts - 1] - counts * mean**2
     error = np.sqrt(np.maximum(squares, 0.0) / (counts - 1) / counts)
@@ -368,27 +336,21 @@ def convergence_title(table: pd.DataFrame) -> str:
 )  # fmt: skip
 def draw_convergence(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """The running mean with a band of one Monte Carlo error; the final value as a line."""
-    ax = axes[0]
-    runs, mean, error = (table[name].to_numpy(float) for name in ("runs", "effect", "mcse"))
+    ax, (runs, mean, error) = axes[0], (table[name].to_numpy(float) for name in ("runs", "effect", "mcse"))
     ax.axhline(0, color=style.INK, linewidth=1)
     ax.axhline(mean[-1], color=style.BLUE, linewidth=1, linestyle=(0, (4, 3)))
     ax.fill_between(runs, mean - error, mean + error, color=style.BLUE, alpha=0.22, linewidth=0)
     ax.plot(runs, mean, color=style.BLUE, linewidth=2)
     if runs[-1] > runs[0]:
-        ax.set_xscale("log")
-        ax.set_xlim(runs[0], runs[-1])
+        ax.set(xscale="log", xlim=(runs[0], runs[-1]))
     ticks = [*(t for t in TICKS if runs[0] <= t < 0.8 * runs[-1]), int(runs[-1])]
     ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
     ax.minorticks_off()
     settled = runs >= min(10.0, runs[-1])
-    low = min(float((mean - error)[settled].min()), 0.0)
-    high = max(float((mean + error)[settled].max()), 0.0)
-    margin = 0.12 * (high - low or 1.0)
-    ax.set_ylim(low - margin, high + margin)
+    ax.set_ylim(style.limits(np.concatenate([mean - error, mean + error])[np.tile(settled, 2)], 0.12))
     ax.set_xlabel("replications so far, in the order of their numbers (log scale)")
     ax.set_ylabel("effect on expected\nagreements")
-    window = say.within(int(table["window"].iloc[0]))
-    under = f"Effect on {say.COUNTER} {window}. Band: one Monte Carlo standard error each way"
+    under = f"Effect on {say.COUNTER} {style.within(table)}. Band: one Monte Carlo standard error each way"
     small = f"{say.first(table, 'treatment')}. Control: {say.first(table, 'control')}. "
     small += "Four times the replications halve the error."
     return style.Words(convergence_title(table), under, small, 76, 112)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from balance_sim.analysis.result import AnalysedResult
 
 FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
-VALUE, FINDING, PLACEBO = "value (95 % CI)", "found", "placebo p"  # heads of the columns of words
 
 
 def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
@@ -35,30 +34,42 @@ def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
         return pd.DataFrame()
     rows = []
     for words, of in zip(mechanism_rows(result), result.mechanisms.values(), strict=True):
-        numbers = {"value": of["value"], "lo": of["ci95"][0], "hi": of["ci95"][1], "p": of["placebo_p"]}
+        numbers = dict(zip(("value", "lo", "hi", "p"), (of["value"], *of["ci95"], of["placebo_p"]), strict=True))
+        row = {key: words[key] for key in ("id", "name", "tag", "found", "why")} | _known(numbers)
         told = f"{words['value']} ({words['interval']})" if words["interval"] else words["value"]
-        rows.append(
-            {key: words[key] for key in ("id", "name", "tag", "found", "why")}
-            | {key: np.nan if value is None else float(value) for key, value in numbers.items()}
-            | {"measure": of["measure"], "words": told}
-            | {"verdict": of["placebo_verdict"] or "", "arm": result.headline_arm}
-        )
+        more = {"verdict": of["placebo_verdict"] or "", "arm": result.headline_arm}
+        rows.append(row | {"measure": of["measure"], "words": told} | more)
     return say.titled(pd.DataFrame(rows), result)
+
+
+def _known(numbers: dict[str, float | None]) -> dict[str, float]:
+    return {key: np.nan if value is None else float(value) for key, value in numbers.items()}
 
 
 def mechanisms_title(table: pd.DataFrame) -> str:
     """The finding: of the mechanisms with an open sign how many are as the article expects; of those with placebos how
     many stand out from them."""
     open_sign = table[(table["tag"] == "emergent") & table["value"].notna()]
-    counts = [int((open_sign["found"] == found).sum()) for found in FOUND]
-    verb = "is" if counts[0] == 1 else "are"
-    words = f"Of {say.plural(len(open_sign), 'mechanism')} whose sign is open {counts[0]} {verb} as expected"
-    words += f", {counts[1]} opposite, {len(open_sign) - sum(counts)} not distinguishable from 0"
+    expected, opposite = (int((open_sign["found"] == found).sum()) for found in FOUND)
+    verb = "is" if expected == 1 else "are"
+    words = f"Of {say.plural(len(open_sign), 'mechanism')} whose sign is open {expected} {verb} as expected"
+    words += f", {opposite} opposite, {len(open_sign) - expected - opposite} not distinguishable from 0"
     compared = table[table["p"].notna()]
     if compared.empty:
         return words
     beyond = int((compared["verdict"] == "supported").sum())
     return f"{words}. Of {len(compared)} compared with placebos {beyond} {'is' if beyond == 1 else 'are'} supported"
+
+
+COLUMNS: tuple[tuple[float, str, Callable[[dict[Any, Any]], str]], ...] = (
+    (0.0, "", lambda row: row["id"]),
+    (0.045, "mechanism", lambda row: row["name"]),
+    (0.36, "value (95 % CI)", lambda row: "no value" if np.isnan(row["value"]) else row["words"]),
+    # Of a sign that is implied only the size is a finding.
+    (0.61, "found", lambda row: row["found"] or ("" if np.isnan(row["value"]) else "size only")),
+    (0.80, "placebo p", lambda row: "\u2013" if np.isnan(row["p"]) else f"{say.number(row['p'], 3)}, {row['verdict']}"),
+)
+"""Of the typeset table: where a column starts, its head, and what it says of a row."""
 
 
 @style.figure(
@@ -69,44 +80,28 @@ def mechanisms_title(table: pd.DataFrame) -> str:
 def draw_mechanisms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A typeset table: a row a mechanism with its value and 95 % CI, what was found of its sign, and the placebo p."""
     ax, rows = axes[0], table.to_dict("records")
-    columns = {
-        "": [f"{row['id']}" for row in rows],
-        "mechanism": [row["name"] for row in rows],
-        VALUE: ["no value" if np.isnan(row["value"]) else row["words"] for row in rows],
-        FINDING: [found_words(row) for row in rows],
-        PLACEBO: ["\u2013" if np.isnan(row["p"]) else f"{say.number(row['p'], 3)}, {row['verdict']}" for row in rows],
-    }
-    heights = np.arange(len(table))[::-1].astype(float)
-    ax.set_ylim(-0.7, len(table) + 0.3)
-    ax.set_xlim(0, 1)
+    ax.set(xlim=(0, 1), ylim=(-0.7, len(table) + 0.3))
     ax.set_axis_off()
     ax.axhline(len(table) - 0.45, color=style.INK, linewidth=1.2)
+    heights = np.arange(len(table))[::-1].astype(float)
     for y in heights:
         ax.axhline(y - 0.5, color=style.GRID, linewidth=0.8)
-    for (name, cells), at in zip(columns.items(), (0.0, 0.045, 0.36, 0.61, 0.80), strict=True):
+    for at, name, cell in COLUMNS:
         ax.text(at, len(table) - 0.08, name, color=style.QUIET, fontsize=style.SMALL, va="center")
-        for y, row, cell in zip(heights, rows, cells, strict=True):
-            weight = "bold" if name == FINDING and row["found"] in FOUND else "normal"
-            ax.text(at, y, cell, color=_colour(name, row), va="center", fontweight=weight)
+        for y, row in zip(heights, rows, strict=True):
+            told = row["found"] in FOUND and name == "found"
+            looks: dict[str, Any] = {"fontweight": "bold" if told else "normal", "va": "center", "color": style.INK}
+            if told:
+                looks["color"] = style.readable(FOUND[row["found"]])
+            elif (name == "found" and not row["found"]) or (name == "placebo p" and row["verdict"] != "supported"):
+                looks["color"] = style.QUIET
+            ax.text(at, y, cell(row), **looks)
     small = (
         "Size only: the sign is implied by the model, so only the size is a finding. Placebo p: two-sided, of the "
         "event among events with other participants (M2: among shuffles of who is threatened), supported up to 0.05; a "
         f"dash: no placebos. Control: {say.first(table, 'control')}. What each one measures: docs/mechanisms.md."
     )
     return style.Words(mechanisms_title(table), "", small, 100, 150)
-
-
-def found_words(row: dict[Any, Any]) -> str:
-    """What was found of a mechanism's sign; of one whose sign is implied that only its size is a finding."""
-    return str(row["found"]) or ("" if np.isnan(row["value"]) else "size only")
-
-
-def _colour(column: str, row: dict[Any, Any]) -> Any:
-    """Of a cell: dark where something was found, lighter where not, vermilion what is opposite."""
-    if column == FINDING and row["found"] in FOUND:
-        return style.readable(FOUND[row["found"]])
-    told = {FINDING: bool(row["found"]), PLACEBO: row["verdict"] == "supported"}
-    return style.INK if told.get(column, True) else style.QUIET
 
 
 OWNED = [
@@ -157,8 +152,7 @@ def attribution_table(result: AnalysedResult) -> pd.DataFrame:
     for group in groups:
         numbers = {key: group[key] for key in ("value", "mcse", "alone", "last")}
         numbers |= dict(zip(("lo", "hi"), group["ci95"], strict=True))
-        known = {key: np.nan if value is None else float(value) for key, value in numbers.items()}
-        rows.append(known | {"group": group["group"], "terms": ", ".join(group["terms"])})
+        rows.append(_known(numbers) | {"group": group["group"], "terms": ", ".join(group["terms"])})
     more = {name: found[name] for name in ("arm", "reference", "outcome", "runs")}
     table = pd.DataFrame(rows).assign(effect=float(found["excess"]["mean"]), **more)
     nothing_left = (table["group"] == "outside") & (table["value"] == 0) & (table["mcse"] == 0)
@@ -172,12 +166,10 @@ def attribution_title(table: pd.DataFrame) -> str:
     top = groups.sort_values("value", key=abs, ascending=False, kind="stable").iloc[0]
     if float(top["value"]) == 0:
         return f"No group of terms has a part in the effect of {say.signed(whole)}"
-    told = "; its CI excludes 0" if top["lo"] > 0 or top["hi"] < 0 else "; its CI holds 0"
-    places = max(2, say.decimals(float(top["mcse"])))
+    places, what = max(2, say.decimals(float(top["mcse"]))), GROUP_WORDS.get(top["group"], top["group"])
     part = f"{say.signed(float(top['value']), places)} of {say.signed(whole, places)}"
-    known = told if np.isfinite(top["lo"]) else ""
-    what = GROUP_WORDS.get(top["group"], top["group"])
-    return f"The largest part of the effect is {what}: {part}{known}"
+    told = "; its CI excludes 0" if top["lo"] > 0 or top["hi"] < 0 else "; its CI holds 0"
+    return f"The largest part of the effect is {what}: {part}{told if np.isfinite(top['lo']) else ''}"
 
 
 @style.figure(
@@ -232,20 +224,18 @@ def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
 def timeline_table(result: AnalysedResult) -> pd.DataFrame:
     """Tidy: run, what it was chosen for, day after the event: counter-balancing security agreements signed by then in
     both arms."""
-    parts, kinds = [], result.scenario.kinds
+    parts, kinds = [], {name for name, kind in result.scenario.kinds.items() if kind.security}
     for why, told in timelines(result).items():
-        signed_here = [e for e in told["entries"] if e["what"] == "signed" and e["direction"] == "counter"]
-        entries = [e for e in signed_here if e["kind"] in kinds and kinds[e["kind"]].security]
+        signed = [e for e in told["entries"] if e["what"] == "signed" and e["direction"] == "counter"]
+        entries = [e for e in signed if e["kind"] in kinds]
         focal = date.fromisoformat(told["focal"])
         here = [_day(e["date"], focal) for e in entries if e["mark"] != "reference only"]
         there = [_day(e["date_reference"], focal) for e in entries if e["date_reference"]]
-        days = np.array(sorted({0, _day(told["end"], focal), *here, *there}))
-        days = days[days >= 0]
-        counts = [[sum(0 < d <= day for d in of) for day in days] for of in (here, there)]
-        part = pd.DataFrame({"day": days, "signed": counts[0], "signed_reference": counts[1]})
+        days = [day for day in sorted({0, _day(told["end"], focal), *here, *there}) if day >= 0]
+        counts = ([sum(0 < d <= day for d in of) for day in days] for of in (here, there))
+        part = pd.DataFrame(dict(zip(("day", "signed", "signed_reference"), (days, *counts), strict=True)))
         parts.append(part.assign(run=told["run"], chosen=why, arm=told["arm"], reference=told["reference"])[DAYS])
-    filled = [part for part in parts if len(part)]
-    return say.titled(pd.concat(filled, ignore_index=True), result) if filled else pd.DataFrame()
+    return say.titled(pd.concat(parts, ignore_index=True), result) if parts else pd.DataFrame()
 
 
 @_from_document
@@ -254,11 +244,10 @@ def timeline_steps_table(result: AnalysedResult) -> pd.DataFrame:
     rows, names = [], say.state_names(result.scenario)
     for told in timelines(result).values():
         focal = date.fromisoformat(told["focal"])
-        for e in told["entries"]:
-            if e["mark"] != "both" and e["a"]:
-                there = _day(e["date_reference"], focal) if e["date_reference"] else np.nan
-                steps = [_day(e["date"], focal), *(e[key] for key in STEPS[2:-2]), there]
-                rows.append([told["run"], *steps, say.dyad_name(names, e["a"], e["b"])])
+        for e in (one for one in told["entries"] if one["mark"] != "both" and one["a"]):
+            there = _day(e["date_reference"], focal) if e["date_reference"] else np.nan
+            steps = [_day(e["date"], focal), *(e[key] for key in STEPS[2:-2]), there]
+            rows.append([told["run"], *steps, say.dyad_name(names, e["a"], e["b"])])
     return pd.DataFrame(rows, columns=STEPS).drop_duplicates(ignore_index=True)
 
 
@@ -269,12 +258,11 @@ def _day(words: str, focal: date) -> int:
 def timeline_title(table: pd.DataFrame) -> str:
     """The finding: by how many counter-balancing agreements the told replications differ."""
     last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
-    parts = [
+    told = "; ".join(
         f"{why}, replication {int(row['run'])}: {say.signed(float(row['signed'] - row['signed_reference']), 0)}"
         for why, row in last.iterrows()
-    ]
-    more = "counter-balancing agreements more than in the control run"
-    return f"Replications chosen by rule; {more}: {'; '.join(parts)}"
+    )
+    return f"Replications chosen by rule; counter-balancing agreements more than in the control run: {told}"
 
 
 @style.figure(
@@ -297,17 +285,14 @@ def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) ->
         looks: dict[str, Any] = {"color": style.SKY, "linewidth": 1.4, "linestyle": style.DASHES}
         ax.step(part["day"], part["signed"], where="post", label=say.first(part, "title"), **looks)
         ax.set_title(f"{why}: replication {run}", loc="left", color=style.QUIET)
-        ax.set_ylabel("counter-balancing\nagreements signed")
-        ax.set_xlim(0, int(table["day"].max()))
-        ax.set_ylim(0, None)
+        ax.set(ylabel="counter-balancing\nagreements signed", xlim=(0, int(table["day"].max())), ylim=(0, None))
         ax.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
         of_run = steps[steps["run"] == run].sort_values("day", kind="stable").to_dict("records")
         lines = [_step_words(row) for row in of_run]
         left = len(lines) - MOST_WORDS
         lines = lines[:MOST_WORDS] + ([f"and {say.plural(left, 'further step')}"] if left > 0 else [])
         words = "\n".join(lines) or "No step of any agreement differs."
-        ax.annotate(words, (1.0, 1.0), (10, 0), xycoords="axes fraction", textcoords="offset points", va="top",
-                    fontsize=style.SMALL, annotation_clip=False)  # fmt: skip
+        style.note(ax, words, (1.0, 1.0), (10, 0), xycoords="axes fraction", va="top")
     axes[0].legend(loc="upper left", frameon=False)
     axes[len(chosen) - 1].set_xlabel("days after the event")
     small = "At the right: what agreements do that differs from the control run; in brackets days after the event."

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from balance_sim.game.keep import PlayedGame
-    from balance_sim.game.solution import ProfileSaid
 
 SIDES = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE)
 """Colours of players, in the order of the file."""
@@ -70,6 +69,11 @@ def draws_words(played: PlayedGame) -> str:
     return "" if of is None else f"{say.plural(of.count, 'draw')} of the {of.source}"
 
 
+def or_nan(value: float | None) -> float:
+    """A number of a table; NaN where there is none."""
+    return math.nan if value is None else value
+
+
 # -- payoffs -----------------------------------------------------------------------------------------
 
 
@@ -78,12 +82,6 @@ def axes_of(played: PlayedGame) -> tuple[list[str], list[str]]:
     sizes = {name: len(of) for name, of in played.solution.players.items()}
     apart = sorted(sizes, key=lambda name: (sizes[name], -list(sizes).index(name)))[: max(len(sizes) - 2, 0)]
     return [name for name in sizes if name not in apart], [name for name in sizes if name in apart]
-
-
-PAYOFFS = [
-    "profile", "player", "payoff", "mcse", "lo", "hi", "best", "may_be", "equilibrium", "observed", "row", "column",
-    "matrix", "row_player", "column_player", "places", "probability", "over_draws", "n", "draws",
-]  # fmt: skip
 
 
 def payoffs_table(played: PlayedGame) -> pd.DataFrame:
@@ -97,34 +95,32 @@ def payoffs_table(played: PlayedGame) -> pd.DataFrame:
     rows = []
     for one in found.profiles:
         said = {name: titles[name][of] for name, of in one.strategies.items()}
-        place = {
-            "profile": " / ".join(said.values()),
-            "equilibrium": one.equilibrium,
-            "observed": dict(one.strategies) == dict(found.observed),
-            "row": said[down],
-            "column": said[across[0]] if across else "",
-            "matrix": "; ".join(f"{player_title(played, name)}: {said[name]}" for name in apart),
-            "row_player": player_title(played, down),
-            "column_player": player_title(played, across[0]) if across else "",
-            "probability": math.nan if one.probability is None else one.probability,
-            "over_draws": math.nan if one.over_draws is None else one.over_draws,
-            "n": found.runs,
-            "draws": draws_words(played),
-        }
         for player, of in one.payoffs.items():
-            reply = replies[player, *(s for name, s in one.strategies.items() if name != player)]
             mine = one.strategies[player]
-            rows.append(place | {
+            reply = replies[player, *(s for name, s in one.strategies.items() if name != player)]
+            rows.append({
+                "profile": " / ".join(said.values()),
                 "player": player_title(played, player),
                 "payoff": of.mean,
-                "mcse": math.nan if of.mcse is None else of.mcse,
+                "mcse": or_nan(of.mcse),
                 "lo": math.nan if of.draws is None else of.draws.q025,
                 "hi": math.nan if of.draws is None else of.draws.q975,
                 "best": mine in reply.best,
                 "may_be": mine in reply.may_be,
+                "equilibrium": one.equilibrium,
+                "observed": dict(one.strategies) == dict(found.observed),
+                "row": said[down],
+                "column": said[across[0]] if across else "",
+                "matrix": "; ".join(f"{player_title(played, name)}: {said[name]}" for name in apart),
+                "row_player": player_title(played, down),
+                "column_player": player_title(played, across[0]) if across else "",
                 "places": places_for(played, player),
+                "probability": or_nan(one.probability),
+                "over_draws": or_nan(one.over_draws),
+                "n": found.runs,
+                "draws": draws_words(played),
             })  # fmt: skip
-    return pd.DataFrame(rows)[PAYOFFS]
+    return pd.DataFrame(rows)
 
 
 def payoffs_title(table: pd.DataFrame) -> str:
@@ -137,14 +133,11 @@ def payoffs_title(table: pd.DataFrame) -> str:
         one = "what was observed is one of them" if observed else "what was observed is none of them"
         return f"Under these payoffs {len(found)} profiles are equilibria in pure strategies; {one}"
     row = found.iloc[0]
-    sure = [] if math.isnan(row["probability"]) else [f"{say.percent(row['probability'])} of bootstrap samples"]
-    sure += [] if math.isnan(row["over_draws"]) else [f"{say.percent(row['over_draws'])} of {row['draws']}"]
-    told = f" (it is one in {' and '.join(sure)})" if sure else ""
-    if observed:
-        return f"Under these payoffs what was observed is the one equilibrium in pure strategies{told}"
-    return (
-        f"Under these payoffs what was observed is no equilibrium; the one in pure strategies is {row['profile']}{told}"
-    )
+    shares = (row["probability"], "bootstrap samples"), (row["over_draws"], row["draws"])
+    sure = " and ".join(f"{say.percent(share)} of {what}" for share, what in shares if not math.isnan(share))
+    told = "is no equilibrium; the one in pure strategies is " + row["profile"]
+    told = "is the one equilibrium in pure strategies" if observed else told
+    return f"Under these payoffs what was observed {told}" + (f" (it is one in {sure})" if sure else "")
 
 
 def _cells(table: pd.DataFrame) -> int:
@@ -155,9 +148,8 @@ def _cells(table: pd.DataFrame) -> int:
 def _matrices(table: pd.DataFrame) -> list[str]:
     """Matrices that are drawn, in their order: of many those with what was observed and with equilibria first."""
     every = list(dict.fromkeys(table["matrix"]))
-    cells = _cells(table)
     told = [*table.loc[table["observed"], "matrix"], *table.loc[table["equilibrium"], "matrix"], *every]
-    chosen = [*dict.fromkeys(told)][: max(MOST_CELLS // cells, 1)]
+    chosen = [*dict.fromkeys(told)][: max(MOST_CELLS // _cells(table), 1)]
     return [one for one in every if one in chosen]
 
 
@@ -168,15 +160,14 @@ def _key_handles(table: pd.DataFrame) -> list[Any]:
 
     looks: dict[str, Any] = {"linestyle": "none", "color": style.INK, "marker": "o", "markersize": 6}
     bar: dict[str, Any] = {"linestyle": "none", "marker": "_", "markeredgewidth": 3, "markersize": 11}
-    handles: list[Any] = [
-        Line2D([], [], color=SIDES[k % 4], label=name, **bar) for k, name in enumerate(dict.fromkeys(table["player"]))
+    players, doubt = table["player"].unique(), (table["may_be"] & ~table["best"]).any()
+    return [
+        *(Line2D([], [], color=SIDES[k % 4], label=name, **bar) for k, name in enumerate(players)),
+        Line2D([], [], label="best reply", **looks),
+        *([Line2D([], [], label="may be best", markerfacecolor="white", **looks)] if doubt else []),
+        Patch(facecolor="white", edgecolor=style.INK, linewidth=2.2, label="equilibrium"),
+        Patch(facecolor=SEEN, edgecolor=style.QUIET, linestyle=(0, (3, 2)), label="observed"),
     ]
-    handles.append(Line2D([], [], label="best reply", **looks))
-    if (table["may_be"] & ~table["best"]).any():
-        handles.append(Line2D([], [], label="may be best", markerfacecolor="white", **looks))
-    handles.append(Patch(facecolor="white", edgecolor=style.INK, linewidth=2.2, label="equilibrium"))
-    handles.append(Patch(facecolor=SEEN, edgecolor=style.QUIET, linestyle=(0, (3, 2)), label="observed"))
-    return handles
 
 
 def _key_rows(handles: list[Any], width: float) -> int:
@@ -198,9 +189,9 @@ def _payoff_page(table: pd.DataFrame) -> list[Axes]:
     figure = style.new_figure(width, 1.45 + key + deep * (rows * cell + heads))
     grid = figure.add_gridspec(1 + deep, wide, height_ratios=[key] + [rows * cell + heads] * deep)
     axes = [figure.add_subplot(grid[0, :])]
-    axes += [figure.add_subplot(grid[1 + k // wide, k % wide]) for k in range(count)]
-    for k, ax in enumerate(axes[1:]):
-        ax.set_gid("first" if k % wide == 0 else "")
+    for k in range(count):
+        first = "first" if k % wide == 0 else ""
+        axes.append(figure.add_subplot(grid[1 + k // wide, k % wide], gid=first))
     return axes
 
 
@@ -219,12 +210,13 @@ def draw_payoffs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     for k, (ax, name) in enumerate(zip(axes, chosen, strict=False)):
         first = k == 0 or ax.get_gid() == "first"
         _matrix(ax, table[table["matrix"] == name], first=first, large=_cells(table) * len(chosen) <= FEW)
-    n, drawn = int(table["n"].iloc[0]), len(chosen)
-    small = f"Mean payoffs over the control arm, {say.plural(n, 'replication')} a profile, with the digits that the "
-    small += "Monte Carlo error leaves. Best replies compare profiles on common random numbers, which is surer than "
-    small += "these digits; may be best: not told apart from the best at 95 %."
-    every = table["matrix"].nunique()
-    small += f" {drawn} of {every} matrices; all are in the table." if drawn < every else ""
+    small = (
+        f"Mean payoffs over the control arm, {style.runs_of(table)} a profile, with the digits that the "
+        "Monte Carlo error leaves. Best replies compare profiles on common random numbers, which is surer than "
+        "these digits; may be best: not told apart from the best at 95 %."
+    )
+    if len(chosen) < (every := table["matrix"].nunique()):
+        small += f" {len(chosen)} of {every} matrices; all are in the table."
     width = float(style.owner(axes[0]).get_size_inches()[0])
     return style.Words(payoffs_title(table), "", small, int(8.2 * width), int(12.2 * width))
 
@@ -247,25 +239,24 @@ def _key(ax: Axes, table: pd.DataFrame) -> None:
 def _matrix(ax: Axes, part: pd.DataFrame, *, first: bool, large: bool) -> None:
     from matplotlib.patches import Rectangle
 
-    rows, columns = (list(dict.fromkeys(part[name])) for name in ("row", "column"))
-    players = list(dict.fromkeys(part["player"]))
+    rows, columns, players = (list(part[name].unique()) for name in ("row", "column", "player"))
+    colours = {name: style.readable(SIDES[k % 4]) for k, name in enumerate(players)}
     size = 13.0 if large else 10.5
-    ax.set_xlim(0, len(columns))
-    ax.set_ylim(len(rows), 0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    ax.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
+    ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     ax.xaxis.set_ticks_position("top")
     ax.xaxis.set_label_position("top")
     ax.set_yticks(np.arange(len(rows)) + 0.5, [style.folded(name, 24) if first else "" for name in rows])
     ax.set_xticks(np.arange(len(columns)) + 0.5, [style.folded(name, 17) if name else "" for name in columns])
     bold: dict[str, Any] = {"fontweight": "bold", "fontsize": 10}
-    if part["column_player"].iloc[0]:
-        ax.set_xlabel(part["column_player"].iloc[0], color=_side(part, "column_player"), labelpad=6, **bold)
+    across, down, name = (say.first(part, one) for one in ("column_player", "row_player", "matrix"))
+    if across:
+        ax.set_xlabel(across, color=colours[across], labelpad=6, **bold)
     if first:
-        ax.set_ylabel(part["row_player"].iloc[0], color=_side(part, "row_player"), **bold)
-    if part["matrix"].iloc[0]:
-        ax.set_title(style.folded(part["matrix"].iloc[0], 15 * len(columns)), loc="left", fontsize=10.5, pad=8)
+        ax.set_ylabel(down, color=colours[down], **bold)
+    if name:
+        ax.set_title(style.folded(name, 15 * len(columns)), loc="left", fontsize=10.5, pad=8)
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):
             cell = part[(part["row"] == row) & (part["column"] == column)].to_dict("records")
@@ -279,21 +270,13 @@ def _matrix(ax: Axes, part: pd.DataFrame, *, first: bool, large: bool) -> None:
                 ax.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=style.INK, linewidth=2.4, zorder=4,
                                        clip_on=False))  # fmt: skip
             for k, of in enumerate(cell):
-                height = y + (k + 0.75) / (len(players) + 0.5)
-                colour = style.readable(SIDES[k % 4])
-                words = say.signed(of["payoff"], of["places"])
-                looks: dict[str, Any] = {"textcoords": "offset points", "color": colour, "va": "center"}
-                middle = (x + 0.5, height)
-                weight = "bold" if of["best"] else "normal"
-                ax.annotate(words, middle, (2 * size, 0), ha="right", fontsize=size, fontweight=weight, **looks)
+                middle = (x + 0.5, y + (k + 0.75) / (len(players) + 0.5))
+                looks: dict[str, Any] = {"color": colours[of["player"]], "fontsize": size}
+                words, weight = say.signed(of["payoff"], of["places"]), "bold" if of["best"] else "normal"
+                style.note(ax, words, middle, (2 * size, 0), ha="right", fontweight=weight, **looks)
                 if of["best"] or of["may_be"]:
                     mark = "\u25cf" if of["best"] else "\u25cb"
-                    ax.annotate(mark, middle, (2.4 * size, 0), ha="left", fontsize=size, **looks)
-
-
-def _side(part: pd.DataFrame, which: str) -> Any:
-    place = list(dict.fromkeys(part["player"])).index(part[which].iloc[0])
-    return style.readable(SIDES[place % 4])
+                    style.note(ax, mark, middle, (2.4 * size, 0), ha="left", **looks)
 
 
 # -- quantal response --------------------------------------------------------------------------------
@@ -303,19 +286,14 @@ JUMP = 0.2
 REPLIES = ["player", "title", "precision", "probability", "observed", "best", "spread"]
 
 
-def mean_payoffs(profiles: tuple[ProfileSaid, ...], shape: tuple[int, ...]) -> Any:
-    """(k_1, ..., k_n, n) estimated payoffs."""
-    return np.array([[of.mean for of in one.payoffs.values()] for one in profiles]).reshape(*shape, len(shape))
-
-
 def replies_table(played: PlayedGame) -> pd.DataFrame:
     """One row a player, strategy and precision: its probability in the logit quantal response equilibrium on the branch
     from uniform play; precision 0, then even steps in the logarithm, per unit of payoff. Rows end where the branch
     could not be followed. spread: the mean range of a player's payoffs; best: a best reply to what was observed."""
     found, titles = played.solution, titles_of(played)
-    shape = tuple(len(of) for of in found.players.values())
-    mean = mean_payoffs(found.profiles, shape)
-    spread = float(np.ptp(mean.reshape(-1, len(shape)), axis=0).mean())
+    payoffs = np.array([[of.mean for of in one.payoffs.values()] for one in found.profiles])
+    mean = payoffs.reshape(*(len(of) for of in found.players.values()), -1)  # (k_1, ..., k_n, n)
+    spread = float(np.ptp(payoffs, axis=0).mean())
     precisions = np.append(0.0, np.geomspace(LEAST, MOST, STEPS)) / (spread or 1.0)
     rows = []
     for (player, names), shares in zip(found.players.items(), quantal_response(mean, precisions), strict=True):
@@ -334,42 +312,30 @@ def replies_title(table: pd.DataFrame) -> str:
     for player, rows in last.groupby("player", sort=False):
         top = rows.sort_values("probability", ascending=False, kind="stable").iloc[0]
         tied = int((rows["probability"] > top["probability"] - 1e-6).sum())
+        told.append(f"{player}: {top['title']}" + (f" and {tied - 1} more alike" if tied > 1 else ""))
         shares.append(say.percent(top["probability"]))
-        alike = f" and {tied - 1} more alike" if tied > 1 else ""
-        told.append(f"{player}: {top['title']}{alike} ({shares[-1]})")
-    if len({*shares}) == 1:
-        told = [one.removesuffix(f" ({shares[0]})") for one in told]
-        told[-1] += f", each with {shares[0]}" if len(told) > 1 else f" ({shares[0]})"
-    return f"From even odds, quantal response under these payoffs comes to {'; '.join(told)}"
+    if len(told) > 1 and len({*shares}) == 1:
+        words = f"{'; '.join(told)}, each with {shares[0]}"
+    else:
+        words = "; ".join(f"{one} ({share})" for one, share in zip(told, shares, strict=True))
+    return f"From even odds, quantal response under these payoffs comes to {words}"
 
 
 def looks_of(rows: pd.DataFrame) -> Mapping[str, tuple[str, str]]:
     """Colour and mark of each of a player's strategies by its title; rows: title, observed."""
-    titles = rows.drop_duplicates("title")
-    ordered = [*titles.loc[titles["observed"], "title"], *titles.loc[~titles["observed"], "title"]]
+    ordered = rows.drop_duplicates("title").sort_values("observed", ascending=False, kind="stable")["title"]
     return {title: LOOKS[k % len(LOOKS)] for k, title in enumerate(ordered)}
 
 
-def _lines(table: pd.DataFrame) -> list[int]:
-    return [int(rows["title"].nunique()) for _, rows in table.groupby("player", sort=False)]
-
-
 def _reply_page(table: pd.DataFrame) -> list[Axes]:
-    deep = [0.9 + 0.2 * count for count in _lines(table)]
-    figure = style.new_figure(9.6, 1.7 + sum(deep))
-    grid = figure.subplots(len(deep), 1, sharex=True, squeeze=False, height_ratios=deep)
-    return list(np.ravel(grid))
+    deep = [0.9 + 0.2 * count for count in table.groupby("player", sort=False)["title"].nunique()]
+    return style.panels(9.6, 1.7 + sum(deep), len(deep), sharex=True, height_ratios=deep)
 
 
 def _jumps(table: pd.DataFrame) -> Any:
     """After which precisions some probability changes by more than a smooth branch could on one step."""
     wide = table.pivot(index="precision", columns=["player", "title"], values="probability").sort_index().to_numpy()
     return np.flatnonzero(np.abs(np.diff(wide, axis=0)).max(axis=1) > JUMP)
-
-
-def _with_gaps(at: Any, shares: Any, jumps: Any) -> tuple[Any, Any]:
-    """A line that is cut after these places."""
-    return np.insert(at, jumps + 1, at[jumps + 1]), np.insert(shares, jumps + 1, np.nan)
 
 
 @style.figure(
@@ -388,24 +354,22 @@ def draw_replies(axes: list[Axes], table: pd.DataFrame) -> style.Words | Figure:
         ax.set_xscale("log")
         for title, of in rows.groupby("title", sort=False):
             colour, mark = looks[str(title)]
-            at, shares = _with_gaps(of["precision"].to_numpy(float), of["probability"].to_numpy(float), jumps)
+            at, shares = (of[name].to_numpy(float) for name in ("precision", "probability"))
+            at, shares = np.insert(at, jumps + 1, at[jumps + 1]), np.insert(shares, jumps + 1, np.nan)  # gaps
             ax.plot(np.where(at > 0, at, zero), shares, color=colour, linewidth=2, marker=mark, markevery=(0, 9),
                     markersize=5, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
             ends.append((float(shares[-1]), str(title) + (" (observed)" if of["observed"].iloc[0] else ""), colour))
-        last = float(rows["precision"].max())
-        height = 0.55 + 0.2 * len(ends)
-        style.label_ends(ax, last, ends, 0.19 / height)
+        style.label_ends(ax, float(rows["precision"].max()), ends, 0.19 / (0.55 + 0.2 * len(ends)))
         ax.axvline(zero, color=style.GRID, linewidth=1)
         style.share_axis(ax, "", 1.04)
         ax.set_ylim(-0.04, 1.04)
         ax.grid(axis="y", color=style.GRID, linewidth=0.6)
         ax.set_title(str(player), loc="left", fontweight="bold", fontsize=10)
-    last_ax = axes[min(len(axes), table["player"].nunique()) - 1]
     ticks = [t for k in range(-9, 10) for t in (10.0**k, 3 * 10.0**k) if low <= t <= high]
-    last_ax.set_xlim(zero * 0.95, high * 1.04)
-    last_ax.set_xticks([zero, *ticks], ["0", *(f"{t:,g}" for t in ticks)])
-    last_ax.minorticks_off()
-    last_ax.set_xlabel("precision per unit of payoff (log scale, but for 0: even odds)")
+    words = "precision per unit of payoff (log scale, but for 0: even odds)"
+    ax.set(xlim=(zero * 0.95, high * 1.04), xlabel=words)  # of the last one, which the others share
+    ax.set_xticks([zero, *ticks], ["0", *(f"{t:,g}" for t in ticks)])
+    ax.minorticks_off()
     small = "Logit quantal response equilibrium, the branch from even odds, of the mean payoffs: no interval. At a "
     small += "precision of L a strategy that pays d less than another is played with odds of exp(-L d) to it."
     if len(_jumps(table)):

@@ -55,103 +55,101 @@ def span_words(found: GofComparison) -> str:
 
 def verdict_words(found: GofComparison) -> str:
     """The finding in a sentence."""
-    tested = [one for one in found.groups if one.fit is not None]
-    bad = [one for one in tested if one.fit is not None and one.fit.p <= LEVEL]
+    p = {one.name: one.fit.p for one in found.groups if one.fit is not None}
+    bad = [TITLES[name] for name in p if p[name] <= LEVEL]
     if 0.5 / (found.replications + 1) > LEVEL:
         return f"{found.replications} replications are too few to test the record at {LEVEL}"
     if not bad:
-        return f"The record is like the simulated networks in all {len(tested)} groups of statistics"
-    names = [TITLES[one.name][:1].lower() + TITLES[one.name][1:] for one in bad]
-    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    return f"The record differs from the simulated networks in {len(bad)} of {len(tested)} groups: {shown}"
+        return f"The record is like the simulated networks in all {len(p)} groups of statistics"
+    shown = ", ".join(title[:1].lower() + title[1:] for title in bad[:4])
+    shown += f" and {len(bad) - 4} more" if len(bad) > 4 else ""
+    return f"The record differs from the simulated networks in {len(bad)} of {len(p)} groups: {shown}"
 
 
 def residual_words(one: Residuals) -> str:
     """The finding of the residuals in a sentence."""
-    many = "" if one.level_p > LEVEL else "more than " if one.signed[-1] > one.expected[-1] else "fewer than "
-    timely = one.ks_p > LEVEL
+    level, timely = one.level_p > LEVEL, one.ks_p > LEVEL
+    many = "" if level else "more than " if one.signed[-1] > one.expected[-1] else "fewer than "
     in_time = f"they {'come' if timely else 'do not come'} when the model expects them"
-    link = "and" if (one.level_p > LEVEL) == timely else "but"
+    ks_p, level_p = (say.number(p, 4 if p < 0.001 else 3 if p < 0.01 else 2) for p in (one.ks_p, one.level_p))
     return (
         f"{say.number(one.signed[-1], 0)} agreements, {many}{say.number(one.expected[-1], 1)} expected "
-        f"(p = {small_p(one.level_p)}), {link} {in_time} (Kolmogorov-Smirnov p = {small_p(one.ks_p)})"
+        f"(p = {level_p}), {'and' if level == timely else 'but'} {in_time} (Kolmogorov-Smirnov p = {ks_p})"
     )
 
 
-def small_p(p: float) -> str:
-    """A p with two decimals, or with three or four where it is small."""
-    return say.number(p, 4 if p < 0.001 else 3 if p < 0.01 else 2)
+def _title(study: GoodnessOfFit) -> str:
+    return say.printable(str(study.about.get("title") or study.about.get("subject", "")))
+
+
+def _notes(study: GoodnessOfFit) -> list[str]:
+    return [line for note in (*study.comparison.notes, *study.notes) for line in wrapped(f"note: {note}")]
+
+
+def _row(name: str, observed: str, simulated: str, band: str, mark: str = "") -> str:
+    return f"{name:<34}{observed:>9}{simulated:>11}{band:>19}{mark}"
 
 
 def gof_lines(study: GoodnessOfFit) -> list[str]:
     """For a terminal, at 80 columns."""
-    found = study.comparison
-    title = say.printable(str(study.about.get("title") or study.about.get("subject", "")))
-    arm = say.printable(str(study.about.get("arm_title") or study.about.get("arm") or ""))
+    found, about, heads = study.comparison, study.about, ("observed", "simulated", "5-95 % band")
+    arm = say.printable(str(about.get("arm_title") or about.get("arm") or ""))
     out = [
-        title,
+        _title(study),
         f"observed: {say.plural(found.observed, 'agreement')}, {span_words(found)}",
         *wrapped(f"simulated: {say.plural(found.replications, 'replication')}" + (f" of: {arm}" if arm else "")),
         "",
-        f"{'':<34}{'observed':>9}{'simulated':>11}{'5-95 % band':>19}",
+        _row("", *heads),
     ]
     for group in found.groups:
-        fit = group.fit
-        tested = "not tested" if fit is None else p_words(fit.p, found.replications)
+        tested = "not tested" if group.fit is None else p_words(group.fit.p, found.replications)
         out.append(f"{TITLES[group.name]}: {tested}")
         out += [] if group.name == "states" else [_statistic_line(one) for one in group.statistics]
-    out += [f"all groups together: {p_words(found.p, found.replications)}", ""]
-    out += [f"{'agreements a year':<34}{'observed':>9}{'simulated':>11}{'5-95 % band':>19}"]
+    out += [f"all groups together: {p_words(found.p, found.replications)}", "", _row("agreements a year", *heads)]
     for row in found.states[:STATES_SHOWN]:
-        name = say.printable(study.names.get(row.code, row.code))[:31]
-        mark = " *" if not row.low <= row.observed <= row.high else ""
+        name = f"  {say.printable(study.names.get(row.name, row.name))[:31]}"
         band = f"{say.number(row.low)} to {say.number(row.high)}"
-        out.append(f"  {name:<32}{say.number(row.observed):>9}{say.number(row.mean):>11}{band:>19}{mark}")
-    left = len(found.states) - STATES_SHOWN
-    out += [f"  {left} states nearer to what is simulated: --json"] if left > 0 else []
+        mark = "" if row.low <= row.observed <= row.high else " *"
+        out.append(_row(name, say.number(row.observed), say.number(row.mean), band, mark))
+    if (left := len(found.states) - STATES_SHOWN) > 0:
+        out.append(f"  {left} states nearer to what is simulated: --json")
     if study.residuals is not None:
         out += ["", *wrapped(f"residuals: {residual_words(study.residuals)}")]
-    notes = [line for note in (*found.notes, *study.notes) for line in wrapped(f"note: {note}")]
-    out += ["", "* outside the band. p: Mahalanobis Monte Carlo (docs/gof.md)", *notes]
-    return out
+    return [*out, "", "* outside the band. p: Mahalanobis Monte Carlo (docs/gof.md)", *_notes(study)]
 
 
 def gof_answer(study: GoodnessOfFit) -> list[str]:
     """For a terminal, in short: each group of statistics in a line, with what lies outside of its band."""
     found = study.comparison
-    title = say.printable(str(study.about.get("title") or study.about.get("subject", "")))
-    of = (
-        f"{say.plural(found.observed, 'agreement')} observed, {say.plural(found.replications, 'replication')} simulated"
-    )
+    observed, simulated = say.plural(found.observed, "agreement"), say.plural(found.replications, "replication")
     rows = [["statistics", "p", "outside of the 5-95 % band"]]
     for group in found.groups:
         fit = "not tested" if group.fit is None else p_words(group.fit.p, found.replications).removeprefix("p = ")
         off = sum(one.outside for one in group.statistics)
         rows.append([TITLES[group.name], fit.removeprefix("p "), f"{off} of {len(group.statistics)}"])
-    about = [
-        *wrapped(f"{title}: {of}, {span_words(found)}"),
+    together = f"all groups together: {p_words(found.p, found.replications)} (Mahalanobis Monte Carlo, docs/gof.md)"
+    residuals = [] if study.residuals is None else wrapped(f"residuals: {residual_words(study.residuals)}")
+    return [
+        *wrapped(f"{_title(study)}: {observed} observed, {simulated} simulated, {span_words(found)}"),
         *wrapped(f"{verdict_words(found)} (p at most {LEVEL}).", ""),
+        "",
+        *table(rows, "<>"),
+        together,
+        *residuals,
+        "--verbose prints every statistic, beside what was simulated.",
+        *_notes(study),
     ]
-    out = [*about, "", *table(rows, "<>")]
-    out += [f"all groups together: {p_words(found.p, found.replications)} (Mahalanobis Monte Carlo, docs/gof.md)"]
-    if study.residuals is not None:
-        out += wrapped(f"residuals: {residual_words(study.residuals)}")
-    out += ["--verbose prints every statistic, beside what was simulated."]
-    return [*out, *(line for note in (*found.notes, *study.notes) for line in wrapped(f"note: {note}"))]
 
 
 def _statistic_line(one: Statistic) -> str:
     """Name, observed, mean and band of one statistic."""
+    name = one.name.replace("_", " ")
     if not math.isfinite(one.observed) and not math.isfinite(one.mean):
-        return f"  {say.capital(one.name.replace('_', ' '))[:31]:<32}{'-':>9}{'-':>11}{'-':>19}"
+        return _row(f"  {say.capital(name)[:31]}", "-", "-", "-")
     most = max((abs(v) for v in (one.observed, one.mean, one.low, one.high) if math.isfinite(v)), default=0.0)
     places = 0 if most >= 100 else 1 if most >= 10 else 2
-    band = f"{say.number(one.low, places)} to {say.number(one.high, places)}"
-    mark = " *" if one.outside else ""
-    return (
-        f"  {one.name.replace('_', ' ')[:31]:<32}{say.number(one.observed, places):>9}"
-        f"{say.number(one.mean, places):>11}{band:>19}{mark}"
-    )
+    observed, mean, low, high = (say.number(v, places) for v in (one.observed, one.mean, one.low, one.high))
+    return _row(f"  {name[:31]}", observed, mean, f"{low} to {high}", " *" if one.outside else "")
 
 
 ROWS: tuple[tuple[tuple[str, str, float], ...], ...] = (
@@ -168,26 +166,19 @@ ROWS: tuple[tuple[tuple[str, str, float], ...], ...] = (
 )  # fmt: skip
 """Panels by row: group, one statistic of it or all, and its share of the width."""
 HEADS = {
-    "in force the same day": "In force at once",
-    "signature to force, days": "Days to force",
-    "talks to signature, days": "Days of talks",
-    "isolates": "No partner",
-    "repeats": "Repeats",
+    "in force the same day": "In force at once", "signature to force, days": "Days to force",
+    "talks to signature, days": "Days of talks", "isolates": "No partner", "repeats": "Repeats",
     "hostile": "In dispute",
-}
+}  # fmt: skip
 SHORT = {
     "two democracies": "both", "one democracy": "one", "no democracy": "none", "lower quartile, km": "25 %",
     "median, km": "50 %", "upper quartile, km": "75 %", "not connected": "none", "no tie": "0", "1 tie": "1",
     "2 ties": "2", "3 ties": "3",
 }  # fmt: skip
 AXES = {
-    "degree": "partners, at most",
-    "geodesics": "ties between the two",
-    "shared_partners": "shared partners",
-    "triads": "ties among three",
-    "regimes": "democracies",
-    "distance": "quartile",
-}
+    "degree": "partners, at most", "geodesics": "ties between the two", "shared_partners": "shared partners",
+    "triads": "ties among three", "regimes": "democracies", "distance": "quartile",
+}  # fmt: skip
 WIDTH, TALL, PITCH, TOP, FOOT = 13.4, 1.95, 2.85, 1.15, 0.1
 BESIDE, MARGIN = 0.72, 0.12
 """Inches: of the page, of a panel, from row to row, over and under them; left of each panel, and right of all."""
@@ -198,24 +189,22 @@ def gof_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a statistic, but for those of single states: as observed, mean and 5-95 % band, p of its group."""
     found = study.comparison
     rows = [
-        {
-            "group": group.name,
-            "statistic": one.name,
-            "observed": one.observed,
-            "mean": one.mean,
-            "q05": one.low,
-        }
-        | {"q95": one.high, "p": float("nan") if group.fit is None else group.fit.p}
+        (
+            group.name,
+            one.name,
+            one.observed,
+            one.mean,
+            one.low,
+            one.high,
+            math.nan if group.fit is None else group.fit.p,
+        )
         for group in found.groups
         if group.name != "states"
         for one in group.statistics
     ]
-    return pd.DataFrame(rows).assign(
-        replications=found.replications,
-        agreements=found.observed,
-        span=span_words(found),
-        finding=verdict_words(found),
-    )
+    more: dict[str, Any] = {"replications": found.replications, "agreements": found.observed, "span": span_words(found)}
+    columns = ["group", "statistic", "observed", "mean", "q05", "q95", "p"]
+    return pd.DataFrame(rows, columns=columns).assign(**more, finding=verdict_words(found))
 
 
 def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
@@ -237,7 +226,8 @@ def draw_gof(_axes: list[Axes], table: pd.DataFrame, simulated: pd.DataFrame) ->
     """A panel a group: violins of the replications, bars of the band, and a line through what was observed.
 
     Panels are put in their places by hand: a solver's last digits would not be the same every time."""
-    rows = [found for row in ROWS if (found := [one for one in row if _known(table, *one[:2])])]
+    known = [[one for one in row if _rows(table, *one[:2])[["observed", "mean"]].notna().any().all()] for row in ROWS]
+    rows = [row for row in known if row]
     height = TOP + PITCH * len(rows) + FOOT
     page = style.new_figure(WIDTH, height)
     page.set_layout_engine("none")
@@ -248,31 +238,19 @@ def draw_gof(_axes: list[Axes], table: pd.DataFrame, simulated: pd.DataFrame) ->
         for group, only, share in row:
             wide = room * share / total
             ax = page.add_axes((left / WIDTH, bottom / height, wide / WIDTH, TALL / height))
-            _panel(ax, table, simulated, group, only)
+            _panel(ax, _rows(table, group, only).dropna(subset="mean"), simulated, group, only)
             left += BESIDE + wide
-    count, n = int(table["replications"].iloc[0]), int(table["agreements"].iloc[0])
     bold: dict[str, Any] = {"fontsize": 13, "fontweight": "bold", "va": "top", "ha": "left"}
     page.suptitle(style.folded(say.first(table, "finding"), 96), x=0.012, y=1 - 0.1 / height, **bold)
+    count, n = (int(table[name].iloc[0]) for name in ("replications", "agreements"))
     words = (
         f"Dots: {say.plural(n, 'agreement')} on record, {say.first(table, 'span')}; vermilion: outside the 5-95 % band "
         f"of {say.plural(count, 'replication')} (violins; bars: mean and band). p: Mahalanobis Monte Carlo test of the "
         "panel's group of statistics; its title is vermilion at 0.05 or less. Two panels of one group share its p."
     )
-    page.text(
-        0.012,
-        0.1 / height,
-        style.folded(words, 176),
-        ha="left",
-        va="bottom",
-        fontsize=style.SMALL,
-        color=style.QUIET,
-    )
+    looks: dict[str, Any] = {"ha": "left", "va": "bottom", "fontsize": style.SMALL, "color": style.QUIET}
+    page.text(0.012, 0.1 / height, style.folded(words, 176), **looks)
     return page
-
-
-def _known(table: pd.DataFrame, group: str, only: str) -> bool:
-    rows = _rows(table, group, only)[["observed", "mean"]].to_numpy(float)
-    return bool(np.isfinite(rows).any(axis=0).all())
 
 
 def _rows(frame: pd.DataFrame, group: str, only: str) -> pd.DataFrame:
@@ -280,13 +258,16 @@ def _rows(frame: pd.DataFrame, group: str, only: str) -> pd.DataFrame:
     return rows[rows["statistic"] == only] if only else rows
 
 
-def _outside(table: pd.DataFrame) -> pd.Series[bool]:
-    return (table["observed"] < table["q05"]) | (table["observed"] > table["q95"])
+def _dots(ax: Axes, x: Any, y: Any, table: pd.DataFrame, **looks: Any) -> None:
+    """What was observed, a dot each: vermilion outside of its band."""
+    outside = (table["observed"] < table["q05"]) | (table["observed"] > table["q95"])
+    for at, value, out in zip(x, y, outside, strict=True):
+        colour = style.VERMILION if out else style.INK
+        ax.plot(at, value, "o", color=colour, markeredgecolor="white", markeredgewidth=0.7,
+                **({"markersize": 6.5 if out else 5.5} | looks))  # fmt: skip
 
 
-def _panel(ax: Axes, table: pd.DataFrame, simulated: pd.DataFrame, group: str, only: str) -> None:
-    rows = _rows(table, group, only)
-    rows = rows[np.isfinite(rows["mean"].to_numpy(float))].reset_index(drop=True)
+def _panel(ax: Axes, rows: pd.DataFrame, simulated: pd.DataFrame, group: str, only: str) -> None:
     at, floor = np.arange(len(rows), dtype=float), 0.5 if group in LOGS else -np.inf
     for x, row in zip(at, rows.to_dict("records"), strict=True):
         held = _rows(simulated, group, str(row["statistic"]))["value"].to_numpy(float)
@@ -297,9 +278,7 @@ def _panel(ax: Axes, table: pd.DataFrame, simulated: pd.DataFrame, group: str, o
     seen = np.maximum(rows["observed"].to_numpy(float), floor)
     if group not in ("kinds", "regimes") and len(rows) > 1:
         ax.plot(at, seen, color=style.INK, linewidth=1.2, zorder=4)
-    for x, y, out in zip(at, seen, _outside(rows), strict=True):
-        ax.plot(x, y, "o", color=style.VERMILION if out else style.INK, markersize=6.5 if out else 5.5, zorder=5,
-                markeredgecolor="white", markeredgewidth=0.7)  # fmt: skip
+    _dots(ax, at, seen, rows, zorder=5)
     _dress(ax, rows, group, only)
 
 
@@ -320,15 +299,13 @@ def _dress(ax: Axes, rows: pd.DataFrame, group: str, only: str) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
     p, count = float(rows["p"].iloc[0]), int(rows["replications"].iloc[0])
-    tested = "not tested" if not np.isfinite(p) else p_words(p, count)
-    colour = style.VERMILION if np.isfinite(p) and p <= LEVEL else style.INK
+    tested, colour = "not tested" if np.isnan(p) else p_words(p, count), style.VERMILION if p <= LEVEL else style.INK
     ax.set_title(f"{HEADS.get(only or group, TITLES[group])}\n{tested}", loc="left", pad=6, color=colour)
     names = [SHORT.get(str(name), str(name)).removeprefix("at most ") for name in rows["statistic"]]
     labels = [name.replace("more than ", "> ").replace(" or more", "+").replace("_", "\n") for name in names]
     ax.set_xticks(range(len(rows)), labels if len(rows) > 1 else [""])
     ax.tick_params(axis="x", length=0)
-    if group in AXES:
-        ax.set_xlabel(AXES[group], fontsize=style.SMALL, color=style.QUIET)
+    ax.set_xlabel(AXES.get(group, ""), fontsize=style.SMALL, color=style.QUIET)
     ax.set_xlim(-0.6, len(rows) - 0.4)
     if group in LOGS:
         ax.set_yscale("log")
@@ -349,15 +326,11 @@ def gof_states_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a state, the furthest from the simulated mean first."""
     found = study.comparison
     rows = [
-        {
-            "state": one.code,
-            "name": say.printable(study.names.get(one.code, one.code)),
-            "observed": one.observed,
-        }
-        | {"mean": one.mean, "q05": one.low, "q95": one.high}
+        (one.name, say.printable(study.names.get(one.name, one.name)), one.observed, one.mean, one.low, one.high)
         for one in found.states
     ]
-    return pd.DataFrame(rows).assign(span=span_words(found), replications=found.replications)
+    table = pd.DataFrame(rows, columns=["state", "name", "observed", "mean", "q05", "q95"])
+    return table.assign(span=span_words(found), replications=found.replications)
 
 
 def gof_states_title(table: pd.DataFrame) -> str:
@@ -366,8 +339,9 @@ def gof_states_title(table: pd.DataFrame) -> str:
     above, below = (table.iloc[int(at)].to_dict() for at in (gap.argmax(), gap.argmin()))
     most, least = (f"{one['name']}: {say.number(one['observed'], 1)}" for one in (above, below))
     expected = [f"{say.number(one['mean'], 1)} simulated" for one in (above, below)]
-    outside = f"{int(_outside(table).sum())} of {say.plural(len(table), 'state')} lie outside the 5-95 % band"
-    return f"{most} agreements a year, {expected[0]}; {least}, {expected[1]}. {outside}"
+    outside = int((~table["observed"].between(table["q05"], table["q95"])).sum())
+    told = f"{outside} of {say.plural(len(table), 'state')} lie outside the 5-95 % band"
+    return f"{most} agreements a year, {expected[0]}; {least}, {expected[1]}. {told}"
 
 
 @style.figure(
@@ -382,14 +356,10 @@ def draw_gof_states(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     ax.set_yticks(at, list(rows["name"]))
     ax.hlines(at, rows["q05"], rows["q95"], color=style.BLUE, alpha=0.35, linewidth=6)
     ax.plot(rows["mean"], at, "|", color=style.BLUE, markersize=10, markeredgewidth=2.2)
-    for y, x, out in zip(at, rows["observed"], _outside(rows), strict=True):
-        ax.plot(x, y, "o", color=style.VERMILION if out else style.INK, markersize=6.5, markeredgecolor="white",
-                markeredgewidth=0.7, clip_on=False, zorder=4)  # fmt: skip
+    _dots(ax, rows["observed"], at, rows, markersize=6.5, clip_on=False, zorder=4)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", color=style.GRID, linewidth=0.7)
-    ax.set_ylim(-0.7, len(rows) - 0.3)
-    ax.set_xlim(left=0)
-    ax.set_xlabel("new agreements a year")
+    ax.set(xlabel="new agreements a year", xlim=(0, None), ylim=(-0.7, len(rows) - 0.3))
     runs, left = say.plural(int(table["replications"].iloc[0]), "replication"), len(table) - len(rows)
     under = f"Dots: on record, {say.first(table, 'span')}. Bars: 5-95 % band of {runs}; ticks: mean"
     more = f" {say.plural(left, 'state')} nearer to the mean in the table." if left > 0 else ""
@@ -421,24 +391,16 @@ def draw_gof_residuals(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     signed, expected = table["signed"].to_numpy(float), table["expected"].to_numpy(float)
     upper.step(days, signed, where="post", color=style.INK, linewidth=2.0)
     upper.plot(days, expected, color=style.BLUE, linewidth=2.0, linestyle=(0, (5, 2)))
-    observed, hazard = f"on record: {signed[-1]:.0f}", f"integrated\nhazard: {expected[-1]:.1f}"
-    for words, end, drop, colour in (
-        (observed, signed[-1], 0, style.INK),
-        (hazard, expected[-1], -8, style.BLUE),
-    ):
-        upper.annotate(
-            words, (days[-1], end), (6, drop), textcoords="offset points", color=colour, va="center",
-            fontsize=style.SMALL, annotation_clip=False,
-        )  # fmt: skip
-    upper.set_ylabel("agreements signed so far")
+    style.note(upper, f"on record: {signed[-1]:.0f}", (days[-1], signed[-1]), (6, 0), color=style.INK)
+    hazard = f"integrated\nhazard: {expected[-1]:.1f}"
+    style.note(upper, hazard, (days[-1], expected[-1]), (6, -8), color=style.BLUE)
     half = 1.96 * np.sqrt(expected)
     lower.fill_between(days, -half, half, color=style.BLUE, alpha=0.18, linewidth=0)
     lower.axhline(0, color=style.QUIET, linewidth=0.8)
     lower.plot(days, signed - expected, color=style.INK, linewidth=1.8, drawstyle="steps-post")
-    lower.set_ylabel("martingale residual:\nsigned less expected")
-    for ax in axes:
+    for ax, label in ((upper, "agreements signed so far"), (lower, "martingale residual:\nsigned less expected")):
         ax.grid(axis="y", color=style.GRID, linewidth=0.7)
-        ax.set_xlim(days[0], days[-1])
+        ax.set(xlim=(days[0], days[-1]), ylabel=label)
     upper.set_ylim(bottom=0)
     locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     lower.xaxis.set_major_locator(locator)

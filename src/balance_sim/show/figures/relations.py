@@ -26,12 +26,9 @@ RELATIONS = [
     "host",
 ]  # fmt: skip
 STANCES = {
-    "balance": "balancing",
-    "hedge": "hedging",
-    "buck_pass": "buck-passing",
-    "bandwagon": "bandwagoning",
+    "balance": "balancing", "hedge": "hedging", "buck_pass": "buck-passing", "bandwagon": "bandwagoning",
     "abstain": "abstaining",
-}
+}  # fmt: skip
 
 
 def relations_table(result: Result) -> pd.DataFrame:
@@ -114,19 +111,14 @@ def draw_relations(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         end = float(found["change"].iloc[-1])
         told = say.signed(end, say.decimals(0.001, end))  # more decimals where it would print as none
         labels.append((end, f"{told} {say.group_words(str(group))}", colour))
-    extent = table[["change", "lo", "hi"]].to_numpy(float)
-    ends = np.append(extent[np.isfinite(extent)], 0.0)
-    reach = float(ends.max() - ends.min()) or 0.02
-    low, high = float(ends.min()) - 0.08 * reach, float(ends.max()) + 0.12 * reach
-    ax.set_ylim(low, high)
-    ax.set_xlim(-14, last * 1.01)
+    low, high = style.limits(table[["change", "lo", "hi"]].to_numpy(float), 0.08, 0.12, flat=0.02)
     style.label_ends(ax, last, labels, 0.052 * (high - low), 9)
-    ax.set_xticks([day for day in (0, 30, 60, 90, 120, 180, 240, 300, 360) if day <= last])
-    ax.set_xlabel("days after the event")
-    ax.set_ylabel("change of the group's\nmean relation, -1 to 1")
-    n = say.plural(int(table["n"].max()), "replication")
+    ax.set(
+        xlim=(-14, last * 1.01), xticks=[day for day in (0, 30, 60, 90, 120, 180, 240, 300, 360) if day <= last],
+        ylim=(low, high), xlabel="days after the event", ylabel="change of the group's\nmean relation, -1 to 1",
+    )  # fmt: skip
     marks = f"Paired difference from the control ({say.first(table, 'control')}). Lines: expected, by week. "
-    marks += f"Dots: {n}, with 95 % CI"
+    marks += f"Dots: {say.plural(int(table['n'].max()), 'replication')}, with 95 % CI"
     small = (
         "Relation: how far a state thinks the host stands with it less how far against it. Groups may overlap. Dots "
         "stand in the middle of the step in which a window of the report ends."
@@ -191,27 +183,17 @@ def draw_stances(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     for ax, stance in zip(axes, kinds, strict=False):
         rows = table[table["stance"] == stance].set_index("group").reindex(groups)
         effect, lo, hi = (100 * rows[name].to_numpy(float) for name in ("effect", "lo", "hi"))
-        sure = (lo > 0) | (hi < 0)
-        heights, colour = (
-            style.row_axis(ax, names, -0.6, -0.4),
-            [style.BLUE if one else style.BASE for one in sure],
-        )
+        edge, face = (np.where((lo > 0) | (hi < 0), style.BLUE, pale).tolist() for pale in (style.BASE, "white"))
+        heights = style.row_axis(ax, names, -0.6, -0.4)
         ax.axvline(0, color=style.INK, linewidth=1)
-        ax.hlines(heights, lo, hi, colors=colour, linewidth=2)
-        ax.scatter(
-            effect,
-            heights,
-            c=[style.BLUE if one else "white" for one in sure],
-            edgecolors=colour,
-            s=34,
-            zorder=3,
-        )
+        ax.hlines(heights, lo, hi, colors=edge, linewidth=2)
+        ax.scatter(effect, heights, c=face, edgecolors=edge, s=34, zorder=3)
         ax.set_title(say.capital(STANCES[stance]), loc="left", color=style.QUIET)
         ax.locator_params(axis="x", nbins=4)
     axes[len(kinds) // 2].set_xlabel("difference from the control, percentage points of the group's states")
     n = say.plural(int(table["n"].max()), "paired replication")
     small = (
-        f"Stances {say.within(int(table['window'].iloc[0]))}, {n}, of counts. Bars: 95 % CI; open dots: it holds zero. "
+        f"Stances {style.within(table)}, {n}, of counts. Bars: 95 % CI; open dots: it holds zero. "
         f"Control: {say.first(table, 'control')}. Groups may overlap."
     )
     return style.Words(stances_title(table), "", small, 96, 150)

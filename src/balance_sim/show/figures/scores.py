@@ -15,9 +15,7 @@ from balance_sim.stats.scores import exact_share
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLUMNS = [
-    "way", "forecast", "measure", "value", "lo", "hi", "level", "n", "events", "expected", "detectable", "reference",
-]  # fmt: skip
+COLUMNS = ["way", "forecast", "measure", "value", "lo", "hi", "level", "n", "events", "expected", "detectable"]
 REFERENCE = "base_rate"
 # Of each measure: how it is called, the score behind it, and the name of what the model gains in it.
 OF_MEASURE = {
@@ -44,7 +42,7 @@ def scorecard_table(scored: ScoredForecasts) -> pd.DataFrame:
                 rows.append([way.name, name, measure, *value, *counts])
         rows += _less_the_best(way)
     reference = str(scored.about.get("reference", "base rate"))
-    return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(reference=reference)
+    return pd.DataFrame(rows, columns=COLUMNS).assign(reference=reference)
 
 
 def _less_the_best(way: ForecastWayScores) -> list[list[object]]:
@@ -101,10 +99,8 @@ def draw_scorecard(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         axes[0].get_yticklabels()[at].set_fontweight("bold")
     one = table.iloc[0]
     keys = " ".join(f"{('Circle' if k == 0 else 'Square')}: {arm_words(way)}." for k, way in enumerate(ways))
-    small = (
-        f"{keys} Line: 95 % CI over resampled dyads. Zero: the {one['reference']}; right is better. "
-        f"{plural(int(one['n']), 'row')}, {plural(int(one['events']), 'agreement')} among them. "
-    )
+    small = f"{keys} Line: 95 % CI over resampled dyads. Zero: the {one['reference']}; right is better. "
+    small += f"{plural(int(one['n']), 'row')}, {plural(int(one['events']), 'agreement')} among them. "
     if less:
         small += "Under the line: the model less the best baseline by log skill, on the same resamples; open where it "
         small += "holds zero. "
@@ -116,8 +112,7 @@ def draw_scorecard(axes: list[Axes], table: pd.DataFrame) -> style.Words:
 
 def _scores(ax: Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> None:
     ax.axvline(0, color=style.INK, linewidth=1)
-    less = sum(name.startswith(LESS) for name in names)
-    if less:
+    if less := sum(name.startswith(LESS) for name in names):
         ax.axhline(less - 0.5, color=style.QUIET, linewidth=0.8, clip_on=False)
     for k, way in enumerate(ways):
         colour, marker = LOOKS[k % len(LOOKS)]
@@ -129,9 +124,8 @@ def _scores(ax: Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> 
             if not np.isfinite(row["value"]):
                 ax.text(0, spot, " undefined", fontsize=style.SMALL, va="center", color=style.QUIET)
                 continue
-            if np.isfinite(row["lo"]) and row["hi"] > row["lo"]:
-                ends = [row["lo"], row["hi"]]
-                ax.plot(ends, [spot, spot], color=colour, linewidth=1.6, solid_capstyle="butt")
+            if row["hi"] > row["lo"]:
+                ax.plot([row["lo"], row["hi"]], [spot, spot], color=colour, linewidth=1.6, solid_capstyle="butt")
             clear = name.startswith(LESS) and (row["lo"] > 0 or row["hi"] < 0)
             face = colour if name == "model" or clear else "white"
             looks: dict[str, Any] = {"markerfacecolor": face, "markersize": 6, "markeredgewidth": 1.4}
@@ -201,6 +195,7 @@ def _bins(ax: Axes, rows: pd.DataFrame, floor: float, words: str) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     ax.plot([floor, 1], [floor, 1], color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
+    above: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "rotation": 90, "ha": "center", "va": "bottom"}
     for row, agree in zip(rows.to_dict("records"), agreeing(rows), strict=True):
         x, none = max(row["forecast"], floor), row["observed"] <= 0
         ends = [max(row["lo"], floor), max(row["hi"], floor)]
@@ -209,9 +204,7 @@ def _bins(ax: Axes, rows: pd.DataFrame, floor: float, words: str) -> None:
         ax.plot(x, y, "v" if none else "o", color=style.BLUE, markerfacecolor=face, markersize=7, markeredgewidth=1.4,
                 clip_on=False)  # fmt: skip
         of = f"{row['n']:,}" if row["n"] < 10_000 else f"{row['n'] / 1000:.0f}k"
-        ax.annotate(f"{row['happened']:,} of {of}", (x, 1.0), (0, 10), rotation=90, ha="center",
-                    xycoords=("data", "axes fraction"), textcoords="offset points", va="bottom", fontsize=style.SMALL,
-                    color=style.QUIET, annotation_clip=False)  # fmt: skip
+        style.note(ax, f"{row['happened']:,} of {of}", (x, 1.0), (0, 10), color=style.QUIET, **above)
     ax.set(xscale="log", yscale="log", xlim=(floor, 1.0), ylim=(floor, 1.0))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

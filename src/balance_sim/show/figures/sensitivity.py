@@ -30,10 +30,6 @@ REACH = (-0.25, 1.25)  # of the picture of a share, which lies between 0 and 1
 MOST_FACTORS = 16
 
 
-def _method(result: SweepResult) -> str:
-    return result.manifest.design.method or ""
-
-
 def indices_table(result: SweepResult) -> pd.DataFrame:
     """Tidy: Sobol (first, total) or Morris (mu_star, sigma) indices with 95 % CIs, of the headline arm's effect and of
     its mean. samples: base samples or trajectories. share: part of the variance over points and replications that is
@@ -41,7 +37,7 @@ def indices_table(result: SweepResult) -> pd.DataFrame:
     from balance_sim.analysis.sensitivity import sensitivity
     from balance_sim.pool.errors import WrongRequest
 
-    method, arm = _method(result), result.headline_arm
+    method, arm = result.manifest.design.method, result.headline_arm
     if method not in NAMES or arm is None:
         return pd.DataFrame()
     try:
@@ -90,7 +86,8 @@ def _shown_count(table: pd.DataFrame) -> int:
 
 
 @style.figure(
-    "indices", "Which factor matters how much?", indices_table, fits=lambda result: _method(result) in NAMES,
+    "indices", "Which factor matters how much?", indices_table,
+    fits=lambda result: result.manifest.design.method in NAMES,
     page=lambda table: style.panels(10.4, 2.7 + 0.56 * max(_shown_count(table), 2), 1, 2, sharey=True),
     empty="Not a Sobol or Morris design, or too few samples are finished: there are no indices to show.",
 )  # fmt: skip
@@ -101,15 +98,12 @@ def draw_indices(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     for ax, of, words in zip(axes, ("effect", "mean"), ("effect", "level"), strict=True):
         rows = table[table["of"] == of]
         cut = _bars(ax, rows, order, method)
-        ax.set_title(
-            style.folded(f"{words}, {say.first(table, 'title')}{_share(rows)}", 46),
-            loc="left",
-            color=style.QUIET,
-        )
+        title = style.folded(f"{words}, {say.first(table, 'title')}{_share(rows)}", 46)
+        ax.set_title(title, loc="left", color=style.QUIET)
         ax.set_xlabel("share of the variance" if sobol else "steps in the outcome, over the factor's range")
         if cut:
-            ax.annotate("lines go on beyond the edge", (1.0, 1.0), (0, 2), xycoords="axes fraction",
-                        textcoords="offset points", ha="right", fontsize=style.SMALL, color=style.QUIET)  # fmt: skip
+            edge: dict[str, Any] = {"xycoords": "axes fraction", "ha": "right", "va": "baseline", "color": style.QUIET}
+            style.note(ax, "lines go on beyond the edge", (1.0, 1.0), (0, 2), **edge)
     axes[0].set_yticks(range(len(order)), [style.folded(say.factor_words(f), 26) for f in order[::-1]])
     samples, left = int(table["samples"].iloc[0]), table["factor"].nunique() - count
     kind = f"Sobol, {samples} base samples" if sobol else f"Morris, {samples} trajectories"
@@ -148,17 +142,11 @@ def _bars(ax: Axes, rows: pd.DataFrame, order: list[str], method: str) -> bool:
                     linewidth=0.8)  # fmt: skip
             if np.isfinite(lo) and hi > lo:
                 cut = cut or bool(lo < low or hi > high)
-                ax.plot(
-                    np.clip([lo, hi], low, high),
-                    [spot, spot],
-                    color=style.INK,
-                    linewidth=1.3,
-                    solid_capstyle="butt",
-                )
+                ends = np.clip([lo, hi], low, high)
+                ax.plot(ends, [spot, spot], color=style.INK, linewidth=1.3, solid_capstyle="butt")
     ax.axvline(0, color=style.INK, linewidth=1)
     if method == "sobol":
         ax.axvline(1, color=style.QUIET, linewidth=0.8, linestyle=(0, (1, 2)))
-    ax.set_xlim(low, high)
-    ax.set_ylim(-0.6, len(order) - 0.4)
+    ax.set(xlim=(low, high), ylim=(-0.6, len(order) - 0.4))
     ax.tick_params(axis="y", length=0)
     return cut

@@ -13,7 +13,7 @@ import pandas as pd
 from balance_sim.replications.outcomes import MEASURES
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.figures.games import draws_words, looks_of, outcome_label, places_for, titles_of
+from balance_sim.show.figures.games import draws_words, looks_of, or_nan, outcome_label, places_for, titles_of
 from balance_sim.show.games import player_title, reply_to_observed
 from balance_sim.stats.intervals import t_quantile
 
@@ -43,22 +43,21 @@ def regret_table(played: PlayedGame) -> pd.DataFrame:
         reply = reply_to_observed(played, player)
         for name, of in regret.strategies.items():
             others = "; ".join(f"{player_title(played, who)}: {titles[who][what]}" for who, what in of.others.items())
+            shares = (math.nan if share is None else share[name] for share in (reply.probability, reply.over_draws))
             rows.append((
                 player_title(played, player), titles[player][name], of.worst, of.where.replace("_", " "), others,
-                of.mean, of.q95, name in regret.choice,
-                math.nan if reply.probability is None else reply.probability[name],
-                math.nan if reply.over_draws is None else reply.over_draws[name],
-                found.observed[player] == name, places_for(played, player), draws_words(played), len(found.theories),
+                of.mean, of.q95, name in regret.choice, *shares, found.observed[player] == name,
+                places_for(played, player), draws_words(played), len(found.theories),
             ))  # fmt: skip
     return pd.DataFrame(rows, columns=REGRETS)
 
 
 def regret_title(table: pd.DataFrame) -> str:
     """The finding: whose worst regret is least, and what it is."""
-    told = []
-    for player, rows in _by_player(table):
-        chosen = rows[rows["choice"]]
-        told.append(f"{player}: {' or '.join(chosen['title'])} ({_size(chosen.iloc[0])})")
+    told = [
+        f"{player}: {' or '.join(chosen['title'])} ({_size(chosen.iloc[0])})"
+        for player, chosen in table[table["choice"]].groupby("player", sort=False)
+    ]
     return f"Least regret at worst under these payoffs. {'; '.join(told)}"
 
 
@@ -70,13 +69,9 @@ def _size(row: Any) -> str:
     return say.number(row["worst"], places) if row["worst"] >= 0.5 * 10.0**-places else f"under {10.0**-places:g}"
 
 
-def _by_player(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return [(str(player), rows) for player, rows in table.groupby("player", sort=False)]
-
-
 def _regret_page(table: pd.DataFrame) -> list[Axes]:
     """A strip for the key, then two axes a player."""
-    deep = [0.35] + [0.75 + 0.34 * len(rows) for _, rows in _by_player(table)]
+    deep = [0.35, *(0.75 + 0.34 * count for count in table.groupby("player", sort=False).size())]
     figure = style.new_figure(10.4, 1.7 + sum(deep))
     grid = figure.add_gridspec(len(deep), 2, height_ratios=deep, width_ratios=[1.6, 1])
     places = [(row, column) for row in range(1, len(deep)) for column in range(2)]
@@ -92,29 +87,23 @@ def draw_regret(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """Left a bar a strategy: the worst regret, with mean and 95 % quantile; right how often it is the best reply.
 
     axes: two a player, and one before them for the key."""
-    if len(axes) > 2 * len(_by_player(table)):
+    if len(axes) > 2 * table["player"].nunique():
         _key(axes[0])
         axes = axes[1:]
-    for k, (player, rows) in enumerate(_by_player(table)):
-        left, right = axes[2 * k], axes[2 * k + 1]
-        seen = [" (observed)" if of else "" for of in rows["observed"]]
-        names = [style.folded(title + more, NAMES) for title, more in zip(rows["title"], seen, strict=True)]
-        heights = style.row_axis(left, names, -0.6, -0.4)
-        left.barh(
-            heights, rows["worst"], height=0.62, color=[style.BLUE if of else style.PALE for of in rows["choice"]]
-        )
+    for left, right, (player, rows) in zip(axes[::2], axes[1::2], table.groupby("player", sort=False), strict=False):
+        seen = np.where(rows["observed"], " (observed)", "")
+        heights = style.row_axis(left, [style.folded(name, NAMES) for name in rows["title"] + seen], -0.6, -0.4)
+        colours = [style.BLUE if of else style.PALE for of in rows["choice"]]
+        left.barh(heights, rows["worst"], height=0.62, color=colours)
         for name, looks in MARKS.items():
             left.plot(rows[name], heights, color=style.INK, clip_on=False, zorder=3, **looks)
-        most = float(rows["worst"].max())
-        left.set_xlim(0, 1.2 * most if most > 0 else 1.0)
+        left.set_xlim(0, 1.2 * float(rows["worst"].max()) or 1.0)
         left.locator_params(axis="x", nbins=6)
         for y, row in zip(heights, rows.to_dict("records"), strict=True):
-            left.annotate(_size(row), (row["worst"], y), (9, 0), va="center", textcoords="offset points",
-                          fontsize=style.SMALL)  # fmt: skip
-        left.set_title(player, loc="left", fontweight="bold", fontsize=10)
+            style.note(left, _size(row), (row["worst"], y), (9, 0))
+        left.set_title(str(player), loc="left", fontweight="bold", fontsize=10)
         style.bare_rows(right)
-        right.set_ylim(left.get_ylim())
-        right.set_yticks([])
+        right.set(ylim=left.get_ylim(), yticks=[])
         for name, looks in SHARES.items():
             right.plot(100 * rows[name], heights, clip_on=False, **looks)
         right.set_xlim(-3, 103)
@@ -124,11 +113,9 @@ def draw_regret(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     draws, theories = say.first(table, "draws"), say.plural(int(table["theories"].iloc[0]), "theory", "theories")
     small = (
         f"Regret: what another strategy would have brought more. Bar: the worst over {draws}, {theories} and whatever "
-    )
-    small += (
         "the others play, by the expected estimator; blue: least of all. Mean: over all of these. 95 % quantile: over "
+        "draws and theories, of the worst over the others' play. Payoffs of two players are not to be compared."
     )
-    small += "draws and theories, of the worst over the others' play. Payoffs of two players are not to be compared."
     return style.Words(regret_title(table), "", small, 84, 124)
 
 
@@ -150,11 +137,11 @@ def _key(ax: Axes) -> None:
     from matplotlib.patches import Patch
 
     ax.set_axis_off()
-    names = {"mean": "mean", "q95": "95 % quantile", "probability": "bootstrap samples", "over_draws": "draws"}
-    handles: list[Any] = [Patch(facecolor=style.BLUE, label="worst regret, least of all"),
-                          Patch(facecolor=style.PALE, label="worst regret")]  # fmt: skip
-    for name, looks in (MARKS | SHARES).items():
-        handles.append(Line2D([], [], label=names[name], **({"color": style.INK} | looks)))
+    bars = (style.BLUE, "worst regret, least of all"), (style.PALE, "worst regret")
+    handles: list[Any] = [Patch(facecolor=colour, label=label) for colour, label in bars]
+    names = "mean", "95 % quantile", "bootstrap samples", "draws"
+    for name, looks in zip(names, (MARKS | SHARES).values(), strict=True):
+        handles.append(Line2D([], [], label=name, **({"color": style.INK} | looks)))
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 0), ncols=len(handles), frameon=False,
               borderaxespad=0, handletextpad=0.5, columnspacing=1.3, handlelength=1.2)  # fmt: skip
 
@@ -177,34 +164,29 @@ def balance_table(played: PlayedGame, player: str | None = None) -> pd.DataFrame
     found, game = played.solution, played.game
     player = player or game.players[0]
     titles, reply, plan = titles_of(played)[player], reply_to_observed(played, player), game.plan.players[player]
-    nan, t = math.nan, t_quantile(0.95, found.runs - 1)
-    shared = {
-        "player": player_title(played, player), "places": places_for(played, player), "n": found.runs,
-        "control": say.arm_title(game.scenario, game.scenario.reference_arm), "draws": draws_words(played),
-    }  # fmt: skip
-    rows: list[dict[str, Any]] = []
-
-    def add(name: str, outcome: str, unit: str, weight: float, effect: float, spread: Any, draws: Any) -> None:
-        over = (nan, nan) if draws is None else (draws.q025, draws.q975)
-        rows.append(shared | {
-            "outcome": outcome, "unit": unit, "weight": weight, "title": titles[name], "effect": effect,
-            "lo": spread[0], "hi": spread[1], "draws_lo": over[0], "draws_hi": over[1],
-            "worth": effect if outcome == PAYOFF else weight * effect,
-            "observed": found.observed[player] == name, "best": name in reply.best, "may_be": name in reply.may_be,
-        })  # fmt: skip
-
-    for name in found.players[player]:
+    t, names = t_quantile(0.95, found.runs - 1), found.players[player]
+    rows: list[tuple[Any, ...]] = []  # outcome, unit, weight, strategy, effect, lo, hi, draws
+    for name in names:
         of = found.profile({**found.observed, player: name}).payoffs[player]
-        half = nan if of.mcse is None else t * of.mcse
-        add(name, PAYOFF, "", 1.0, of.mean, (of.mean - half, of.mean + half), of.draws)
+        half = t * or_nan(of.mcse)
+        rows.append((PAYOFF, "", 1.0, name, of.mean, of.mean - half, of.mean + half, of.draws))
     for at, part in enumerate(plan.payoff):
-        unit = MEASURES[f"player_{part.outcome}"].unit
-        for name in found.players[player]:
-            item = found.balance[player][name][at]
-            spread = (nan, nan) if item.lo is None or item.hi is None else (item.lo, item.hi)
-            label = outcome_label(played, part.outcome, part.of or "")
-            add(name, label, unit, part.weight, item.mean, spread, item.draws)
-    return pd.DataFrame(rows)[BALANCE]
+        head = outcome_label(played, part.outcome, part.of or ""), MEASURES[f"player_{part.outcome}"].unit, part.weight
+        items = [found.balance[player][name][at] for name in names]
+        rows += [
+            (*head, name, of.mean, or_nan(of.lo), or_nan(of.hi), of.draws)
+            for name, of in zip(names, items, strict=True)
+        ]
+    table = pd.DataFrame(rows, columns=["outcome", "unit", "weight", "name", "effect", "lo", "hi", "draws"])
+    worth = table["effect"].where(table["outcome"] == PAYOFF, table["weight"] * table["effect"])
+    return table.assign(
+        player=player_title(played, player), title=table["name"].map(titles), worth=worth,
+        draws_lo=[math.nan if of is None else of.q025 for of in table["draws"]],
+        draws_hi=[math.nan if of is None else of.q975 for of in table["draws"]],
+        observed=table["name"] == found.observed[player], best=table["name"].isin(reply.best),
+        may_be=table["name"].isin(reply.may_be), places=places_for(played, player), n=found.runs,
+        control=say.arm_title(game.scenario, game.scenario.reference_arm), draws=draws_words(played),
+    )[BALANCE]  # fmt: skip
 
 
 def balance_title(table: pd.DataFrame) -> str:
@@ -214,7 +196,7 @@ def balance_title(table: pd.DataFrame) -> str:
     row = whole[whole["observed"]].iloc[0]
     places, player = int(row["places"]), str(row["player"])
     doubt = []
-    if math.isfinite(row["lo"]) and row["hi"] - row["lo"] > 1e-9 * abs(row["effect"]):
+    if row["hi"] - row["lo"] > 1e-9 * abs(row["effect"]):
         doubt.append(say.ci(row["lo"], row["hi"], places))
     if math.isfinite(row["draws_lo"]):
         doubt.append(f"95 % of {row['draws']} {say.interval(row['draws_lo'], row['draws_hi'], places)}")
@@ -241,8 +223,7 @@ def _balance_page(table: pd.DataFrame) -> list[Axes]:
     rows = -(-count // wide)
     top, below = 0.75 + 0.27 * strategies, (0.9 + 0.1 * strategies) * rows
     figure = style.new_figure(10.4, 1.75 + top + below)
-    halves = np.ravel(np.asarray(figure.subfigures(2, 1, height_ratios=[top, below]), dtype=object))
-    upper, lower = halves
+    upper, lower = np.ravel(np.asarray(figure.subfigures(2, 1, height_ratios=[top, below]), dtype=object))
     grid = lower.add_gridspec(rows, wide)
     return [upper.add_subplot(), *(lower.add_subplot(grid[k // wide, k % wide]) for k in range(count))]
 
@@ -255,28 +236,22 @@ def draw_balance(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A dot a strategy with its CI and the interval over draws; the payoff first, then each outcome on its own scale.
 
     Outcomes that the player wants less of run from right to left: what is right of the line is a gain."""
-    whole = table[table["outcome"] == PAYOFF]
-    looks = looks_of(whole)
-    ax = axes[0]
+    ax, whole = axes[0], table[table["outcome"] == PAYOFF]
+    looks, sheet = looks_of(whole), _sheet(table)
     heights = style.row_axis(ax, [style.folded(title, 60) for title in whole["title"]], -0.6, -0.4)
     _dots(ax, whole, heights, looks, 8.0)
-    for label, row in zip(ax.get_yticklabels(), whole.to_dict("records"), strict=True):
-        label.set_color(style.readable(looks[row["title"]][0]))
-        label.set_fontweight("bold" if row["observed"] else "normal")
-    for y, row in zip(heights, whole.to_dict("records"), strict=True):
+    for y, label, row in zip(heights, ax.get_yticklabels(), whole.to_dict("records"), strict=True):
+        colour = style.readable(looks[row["title"]][0])
+        label.set(color=colour, fontweight="bold" if row["observed"] else "normal")
         words = say.signed(row["effect"], row["places"]) + ("  observed" if row["observed"] else "")
-        style.beside(
-            ax, y, words + ("  best reply" if row["best"] else ""), color=style.readable(looks[row["title"]][0])
-        )
-    control = say.first(table, "control")
-    title = f"Payoff over the control arm ({control}), the others as observed"
+        style.beside(ax, y, words + ("  best reply" if row["best"] else ""), color=colour)
+    title = f"Payoff over the control arm ({say.first(table, 'control')}), the others as observed"
     ax.set_title(style.folded(title, 84), loc="left", fontweight="bold", fontsize=10)
-    for ax, (name, rows) in zip(axes[1:], _sheet(table), strict=False):
+    for ax, (name, rows) in zip(axes[1:], sheet, strict=False):
         _dots(ax, rows, np.arange(len(rows))[::-1].astype(float), looks, 6.0)
         _outcome(ax, name, rows)
-    left_out = table["outcome"].nunique() - 1 - len(_sheet(table))
-    drawn = say.first(table, "draws")
-    small = f"Dot: mean of {say.plural(int(whole['n'].iloc[0]), 'replication')}; thick: 95 % CI, Monte Carlo error only"
+    left_out, drawn = table["outcome"].nunique() - 1 - len(sheet), say.first(table, "draws")
+    small = f"Dot: mean of {style.runs_of(table)}; thick: 95 % CI, Monte Carlo error only"
     small += f"; thin: 95 % of {drawn}, expected estimator. " if drawn else ". "
     if ((table["effect"] < table["draws_lo"]) | (table["effect"] > table["draws_hi"])).any():
         small += (
@@ -297,27 +272,23 @@ def _dots(ax: Axes, rows: pd.DataFrame, heights: Any, looks: Any, size: float) -
             ax.hlines(y, row["lo"], row["hi"], colors=colour, linewidth=size / 2, alpha=0.45)
         ax.plot(row["effect"], y, mark, color=colour, markersize=size, markeredgecolor="white", markeredgewidth=0.7)
     every = rows[["effect", "lo", "hi", "draws_lo", "draws_hi"]].to_numpy(float)
-    ends = np.append(every[np.isfinite(every)], 0.0)
-    span = float(ends.max() - ends.min())
-    margin = 0.06 * span if span > 0 else 1.0
-    low, high = float(ends.min()) - margin, float(ends.max()) + margin
-    turned = float(rows["weight"].iloc[0]) < 0
-    ax.set_xlim((high, low) if turned else (low, high))
+    ends = style.limits(every, 0.06, flat=1 / 0.06)
+    left, right = ends[::-1] if float(rows["weight"].iloc[0]) < 0 else ends
+    ax.set_xlim(left, right)
     ax.axvline(0, color=style.INK, linewidth=1, zorder=1)
-    ax.axvspan(0, low if turned else high, color=GAIN, linewidth=0, zorder=0)
-    if span == 0:
-        ax.set_xticks([0.0])
-    else:
+    ax.axvspan(0, right, color=GAIN, linewidth=0, zorder=0)
+    if np.nan_to_num(every).any():
         ax.locator_params(axis="x", nbins=5 if size > 7 else 4)
+    else:
+        ax.set_xticks([0.0])
 
 
 GAIN = "#f3f8fb"  # behind what the player wants
 
 
 def _outcome(ax: Axes, name: str, rows: pd.DataFrame) -> None:
-    ax.set_yticks([])
+    ax.set(yticks=[], ylim=(-0.7, len(rows) - 0.3))
     ax.spines["left"].set_visible(False)
-    ax.set_ylim(-0.7, len(rows) - 0.3)
     weight = float(rows["weight"].iloc[0])
     wants = "wants more" if weight > 0 else "wants less" if weight < 0 else "indifferent"
     seen = rows[rows["observed"]].iloc[0]
@@ -332,12 +303,9 @@ def _outcome(ax: Axes, name: str, rows: pd.DataFrame) -> None:
 def sheets(played: PlayedGame) -> dict[str, style.FigureSpec]:
     """The balance sheet of the first player, and one of every other by its name: `balance_tokyo`."""
     first, *rest = played.game.players
-    more = {
-        f"balance_{name}": replace(
-            draw_balance, name=f"balance_{name}", question=f"What did it bring {player_title(played, name)}?",
-            table=partial(balance_table, player=name),
-        )
-        for name in rest
-    }  # fmt: skip
-    question = f"Was it worth it for {player_title(played, first)}?"
-    return {"balance": replace(draw_balance, question=question)} | more
+    out = {"balance": replace(draw_balance, question=f"Was it worth it for {player_title(played, first)}?")}
+    for player in rest:
+        name, question = f"balance_{player}", f"What did it bring {player_title(played, player)}?"
+        table = partial(balance_table, player=player)
+        out[name] = replace(draw_balance, name=name, question=question, table=table)
+    return out

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balance_sim.show import save
-from balance_sim.show.wording import CAVEAT, caveat
+from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,13 +27,9 @@ SKY, PALE, GRID = "#56B4E9", "#c4c4c4", "#e6e6e6"
 INK, QUIET, SMALL, style = save.INK, save.QUIET, save.SMALL, save.style
 BASE = "#8c8c8c"  # the control arm
 OTHERS = (
-    (VERMILION, "--"),
-    (GREEN, "-."),
-    (PURPLE, ":"),
-    ("#7a5c00", (0, (5, 1, 1, 1, 1, 1))),
-    (INK, (0, (1, 3))),
+    (VERMILION, "--"), (GREEN, "-."), (PURPLE, ":"), ("#7a5c00", (0, (5, 1, 1, 1, 1, 1))), (INK, (0, (1, 3))),
     (ORANGE, (0, (7, 1.5))),
-)
+)  # fmt: skip
 DASHES = (0, (4, 2))
 # Amber below zero, blue above. In grey the amber end stays light and the blue end goes dark.
 SCALE = (
@@ -99,9 +95,10 @@ class FigureSpec:
                     one.set_axis_off()
                 return message(axes[0], self.empty)
             words = self.marks(axes, table, **more)
-            if isinstance(words, Words):
-                words = replace(words, small=words.small.replace(CAVEAT, caveat(table.attrs.get("draws", False))))
-            return _framed(axes[0], words, own=ax is None) if isinstance(words, Words) else words
+            if not isinstance(words, Words):
+                return words
+            small = words.small.replace(say.CAVEAT, say.caveat(table.attrs.get("draws", False)))
+            return _framed(axes[0], replace(words, small=small), own=ax is None)
 
 
 def figure(
@@ -113,8 +110,7 @@ def figure(
 
 def panels(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> list[Axes]:
     """The axes of an empty figure of so many inches whose parts make room for each other."""
-    grid = new_figure(width, height).subplots(rows, columns, squeeze=False, **options)
-    return list(np.ravel(grid))
+    return list(np.ravel(new_figure(width, height).subplots(rows, columns, squeeze=False, **options)))
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -177,22 +173,32 @@ def bare_rows(ax: Axes, *, grid: bool = True) -> None:
         ax.grid(axis="x", color=GRID, linewidth=0.6)
 
 
+def whisker(
+    ax: Axes, y: float, row: Any, colour: str, *, width: float, face: str = "", value: str = "effect", **looks: Any
+) -> None:
+    """A row's number as a dot, filled in its colour if no other `face` is given, on its CI if it has one."""
+    if np.isfinite(row["lo"]):
+        z = {"zorder": looks["zorder"] - 1} if "zorder" in looks else {}
+        ax.plot([row["lo"], row["hi"]], [y, y], color=colour, linewidth=width, solid_capstyle="butt", **z)
+    ax.plot(row[value], y, "o", color=colour, markerfacecolor=face or colour, **looks)
+
+
+def note(ax: Axes, words: str, at: tuple[float, float], offset: tuple[float, float], **looks: Any) -> None:
+    """Small words so many points away from a place, also outside of the axes."""
+    usual: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": SMALL, "annotation_clip": False}
+    ax.annotate(words, at, offset, **(usual | looks))
+
+
 def beside(ax: Axes, y: float, words: str, **looks: Any) -> None:
     """Words at the right of a row."""
-    ax.annotate(
-        words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
-        **({"fontsize": SMALL, "annotation_clip": False} | looks),
-    )  # fmt: skip
+    note(ax, words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), **looks)
 
 
 def label_ends(ax: Axes, x: float, labels: Sequence[tuple[float, str, Any]], gap: float, away: float = 6) -> None:
     """Names (height, words, colour) at the right ends of lines, spread where they would touch."""
     heights = apart([y for y, _, _ in labels], gap)
     for (_, words, colour), height in zip(labels, heights, strict=True):
-        ax.annotate(
-            words, (x, height), xytext=(away, 0), textcoords="offset points", va="center", fontsize=SMALL,
-            color=readable(colour), annotation_clip=False,
-        )  # fmt: skip
+        note(ax, words, (x, height), (away, 0), color=readable(colour))
 
 
 def share_axis(ax: Axes, words: str, top: float) -> None:
@@ -202,11 +208,32 @@ def share_axis(ax: Axes, words: str, top: float) -> None:
     ax.set_ylabel(words)
 
 
+def limits(values: Any, below: float, above: float | None = None, flat: float = 1.0) -> tuple[float, float]:
+    """An axis that holds all finite values and 0, with so much of their span beneath and above; flat: a span for none.
+
+    >>> limits(np.array([[2.0, np.nan]]), 0.5)
+    (-1.0, 3.0)"""
+    ends = np.append(values[np.isfinite(values)], 0.0)
+    low, high = float(ends.min()), float(ends.max())
+    span = (high - low) or flat
+    return low - below * span, high + (below if above is None else above) * span
+
+
 def effect_colours() -> Colormap:
     """Amber to white to dark blue; what cannot be told from zero is light grey."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("effect", list(SCALE), N=255).with_extremes(bad=UNCLEAR)
+
+
+def runs_of(table: pd.DataFrame, one: str = "replication") -> str:
+    """How many replications a figure's table is of, in words."""
+    return say.plural(int(table["n"].iloc[0]), one)
+
+
+def within(table: pd.DataFrame) -> str:
+    """The window of a figure's table in words."""
+    return say.within(int(table["window"].iloc[0]))
 
 
 def folded(words: str, width: int) -> str:
@@ -226,13 +253,13 @@ def readable(colour: Any) -> Any:
     """The colour for words: darkened until its contrast with white is 4.5:1 (WCAG 2.1)."""
     from matplotlib.colors import to_rgb
 
-    red, green, blue = to_rgb(colour)
-    while contrast_with_white((red, green, blue)) < 4.5:
-        red, green, blue = 0.95 * red, 0.95 * green, 0.95 * blue
-    return red, green, blue
+    rgb: tuple[float, ...] = to_rgb(colour)
+    while contrast_with_white(rgb) < 4.5:
+        rgb = tuple(0.95 * part for part in rgb)
+    return rgb
 
 
-def contrast_with_white(rgb: tuple[float, float, float]) -> float:
+def contrast_with_white(rgb: tuple[float, ...]) -> float:
     """Contrast ratio of a colour (sRGB, 0..1) with white: WCAG 2.1, relative luminance."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
     return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
@@ -242,18 +269,13 @@ def apart(heights: Sequence[float], gap: float) -> list[float]:
     """Heights for labels in the same order, at least `gap` apart, close to where they belong.
 
     Labels that touch form a stack round their mean height."""
-    order = sorted(range(len(heights)), key=lambda k: heights[k])
-    stacks: list[list[int]] = []
-    centre: list[float] = []
-    for k in order:
-        stacks.append([k])
-        centre.append(heights[k])
-        while len(stacks) > 1 and centre[-1] - centre[-2] < gap * (len(stacks[-1]) + len(stacks[-2])) / 2:
-            joined = stacks[-2] + stacks[-1]
-            stacks[-2:] = [joined]
-            centre[-2:] = [sum(heights[j] for j in joined) / len(joined)]
-    out = [0.0] * len(heights)
-    for stack, middle in zip(stacks, centre, strict=True):
-        for place, k in enumerate(stack):
-            out[k] = middle + gap * (place - (len(stack) - 1) / 2)
-    return out
+    stacks: list[tuple[list[int], float]] = []  # labels from the lowest up, and their mean height
+    for k in sorted(range(len(heights)), key=lambda k: heights[k]):
+        stack, centre = [k], heights[k]
+        while stacks and centre - stacks[-1][1] < gap * (len(stack) + len(stacks[-1][0])) / 2:
+            stack = stacks.pop()[0] + stack
+            centre = sum(heights[j] for j in stack) / len(stack)
+        stacks.append((stack, centre))
+    spread = {k: centre + gap * (place - (len(stack) - 1) / 2)
+              for stack, centre in stacks for place, k in enumerate(stack)}  # fmt: skip
+    return [spread[k] for k in range(len(heights))]

@@ -38,12 +38,9 @@ def headline_effects(result: SweepResult) -> pd.DataFrame:
 
 def _arms(result: SweepResult) -> dict[str, Any]:
     """Columns that say whose effect it is, of how many replications a point."""
-    arm = str(result.headline_arm)
-    titles = {
-        "title": say.arm_title(result.scenario, arm),
-        "control": say.arm_title(result.scenario, result.reference),
-    }
-    return {"arm": arm, "reference": result.reference, "runs": result.runs} | titles
+    arm, reference = str(result.headline_arm), result.reference
+    title, control = (say.arm_title(result.scenario, one) for one in (arm, reference))
+    return {"arm": arm, "reference": reference, "runs": result.runs, "title": title, "control": control}
 
 
 def multiples_table(result: SweepResult) -> pd.DataFrame:
@@ -52,9 +49,9 @@ def multiples_table(result: SweepResult) -> pd.DataFrame:
     found = headline_effects(result)
     parts = []
     for factor in (path for path in result.paths if path in found):
-        part = found.rename(columns={"mean": "excess"})[["point", "excess", "lo", "hi", "mcse", "outcome"]]
         values, here = found[factor], _own_value(result, factor)
         words = values if pd.api.types.is_numeric_dtype(values) else values.astype(str)
+        part = found.rename(columns={"mean": "excess"})
         parts.append(part.assign(factor=factor, value=words.to_numpy(), here=here, **_arms(result)))
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
@@ -180,18 +177,9 @@ def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
         looks: dict[str, Any] = {"markersize": 4.5 if few else 3, "markeredgewidth": 0.9}
         ax.plot(spots[of], y[of], "o", color=style.QUIET, markerfacecolor=fill, **looks)
     means = pd.DataFrame({"x": x, "y": y, "by": x if distinct else _fifths(rows["value"])}).groupby("by").mean()
-    joined = numeric or len(names) == 2
-    looks = {"marker": "", "linestyle": "-"} if joined else {"marker": "_", "linestyle": "none"}
-    ax.plot(
-        means["x"],
-        means["y"],
-        color=style.BLUE,
-        linewidth=2.2,
-        markersize=16,
-        markeredgewidth=2.2,
-        zorder=3,
-        **looks,
-    )
+    looks = {"color": style.BLUE, "linewidth": 2.2, "markersize": 16, "markeredgewidth": 2.2, "zorder": 3}
+    looks |= {"linestyle": "-"} if numeric or len(names) == 2 else {"marker": "_", "linestyle": "none"}
+    ax.plot(means["x"], means["y"], **looks)
     if not numeric:
         ax.set_xticks(range(len(names)), [style.folded(str(name).replace("_", " "), 12) for name in names])
         ax.set_xlim(-0.6, len(names) - 0.4)
@@ -202,13 +190,11 @@ def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
 
 def _aside(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """How far to put points of one value beside each other, a tenth of the way to the next at most."""
-    places = np.unique(x)
+    places, counts = np.unique(x, return_counts=True)
     gap = float(np.diff(places).min()) if len(places) > 1 else 1.0
     out = np.zeros(len(x))
-    for value in places:
-        here = np.flatnonzero(x == value)
-        if len(here) > 1:
-            out[here] = np.linspace(-0.1, 0.1, len(here)) * gap
+    for value, count in zip(places[counts > 1], counts[counts > 1], strict=True):
+        out[x == value] = np.linspace(-0.1, 0.1, count) * gap
     return out
 
 
@@ -226,17 +212,17 @@ def surface_table(result: SweepResult) -> pd.DataFrame:
     they share. Empty where there are no two such factors."""
     table = multiples_table(result)
     good = {
-        str(factor): spread_between(rows)
+        str(factor): -spread_between(rows)
         for factor, rows in table.groupby("factor")
         if pd.api.types.is_numeric_dtype(rows["value"].infer_objects()) and rows["value"].nunique() >= 2
     }
     if len(good) < 2:
         return pd.DataFrame()
-    chosen = sorted(sorted(good), key=lambda factor: -good[factor])[:2]
+    chosen = sorted(good, key=lambda factor: (good[factor], factor))[:2]
     found = headline_effects(result)
     (x, words_x), (y, words_y) = (_binned(found[path].to_numpy(float)) for path in chosen)
-    cells = pd.DataFrame({"x": x, "words_x": words_x, "y": y, "words_y": words_y, "excess": found["mean"].to_numpy()})
-    cells = cells.assign(lo=found["lo"].to_numpy(), hi=found["hi"].to_numpy())
+    cells = found.rename(columns={"mean": "excess"})[["excess", "lo", "hi"]]
+    cells = cells.assign(x=x, words_x=words_x, y=y, words_y=words_y)
     grouped = cells.groupby(["x", "y", "words_x", "words_y"], sort=True)
     grid = grouped.mean().assign(points=grouped.size()).reset_index()
     more = {"factor_x": chosen[0], "factor_y": chosen[1], "outcome": result.headline_outcome}
@@ -290,8 +276,8 @@ def draw_surface(axes: list[Axes], table: pd.DataFrame) -> style.Words:
             columns.index(row["x"]), rows.index(row["y"]), say.signed(row["excess"], places), ha="center", va="center",
             fontsize=style.SMALL, fontweight="bold" if told else "normal", bbox=box,
         )  # fmt: skip
-    ax.set_xlabel(say.factor_words(say.first(table, "factor_x")))
-    ax.set_ylabel(say.factor_words(say.first(table, "factor_y")))
+    x, y = (say.factor_words(say.first(table, f"factor_{axis}")) for axis in "xy")
+    ax.set(xlabel=x, ylabel=y)
     ax.tick_params(length=0)
     if low < high:
         bar = style.owner(ax).colorbar(image, ax=ax, shrink=0.8)

@@ -17,14 +17,10 @@ if TYPE_CHECKING:
 
     from balance_sim.analysis.result import AnalysedResult
 
-COLUMNS = ["part", "label", "effect", "lo", "hi", "weight", "told"]
+COLUMNS = ["part", "label", "effect", "lo", "hi", "weight"]
 COLOURS = {
     "replications": style.BLUE, "posterior": style.BLUE, "prior": style.BASE, "channel": style.GREEN,
     "theory": style.PURPLE, "placebo": style.ORANGE,
-}  # fmt: skip
-HEADS = {
-    "replications": "Monte Carlo", "posterior": "parameters", "prior": "", "channel": "channels (posterior)",
-    "theory": "theories", "placebo": "placebos",
 }  # fmt: skip
 FAR = 1.6  # times the posterior's reach, beyond which a bar ends in an arrow
 
@@ -37,19 +33,9 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     if found is None or found.why or arm is None or not result.finished:
         return pd.DataFrame()
     nan = float("nan")
-    row = result.effects[(result.effects["arm"] == arm) & (result.effects["outcome"] == result.headline_outcome)].iloc[
-        0
-    ]
-    rows: list[tuple[Any, ...]] = [
-        (
-            "replications",
-            f"simulated, {say.plural(int(row['n']), 'replication')}",
-            row["mean"],
-            row["lo"],
-            row["hi"],
-            nan,
-        )
-    ]
+    row: Any = result.effects.set_index(["arm", "outcome"]).loc[arm, result.headline_outcome]
+    simulated = f"simulated, {say.plural(int(row['n']), 'replication')}"
+    rows: list[tuple[Any, ...]] = [("replications", simulated, *row[["mean", "lo", "hi"]], nan)]
     for name, of in (("posterior", found.posterior), ("prior", found.prior)):
         if of is not None:
             spread = of.of["total"]
@@ -61,13 +47,12 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
             rows.append(("channel", words.ROWS[name].strip(), spread.median, *spread.ci95, nan))
     for one in found.theories:
         weight = nan if one.weight is None else one.weight
-        rows.append(("theory", f"theory: {words.theory_words(one.name)}", one.total, nan, nan, weight))
-    for family in result.placebos.families:
-        if len(family.placebos):
-            low, middle, high = np.quantile(family.placebos, [0.025, 0.5, 0.975])
-            label = f"{say.plural(len(family.placebos), 'placebo')}, {family.name} (p = {family.p:.2g})"
-            rows.append(("placebo", label, middle, low, high, nan))
-    table = pd.DataFrame(rows, columns=COLUMNS[:-1])
+        rows.append(("theory", f"theory: {say.arm_words(one.name)}", one.total, nan, nan, weight))
+    for family in (one for one in result.placebos.families if len(one.placebos)):
+        low, middle, high = np.quantile(family.placebos, [0.025, 0.5, 0.975])
+        label = f"{say.plural(len(family.placebos), 'placebo')}, {family.name} (p = {family.p:.2g})"
+        rows.append(("placebo", label, middle, low, high, nan))
+    table = pd.DataFrame(rows, columns=COLUMNS)
     places = words.places_of(found)
     return table.assign(told=[_told(one, places) for one in table.to_dict("records")])
 
@@ -81,8 +66,7 @@ def _told(row: dict[Any, Any], places: int) -> str:
 
 def uncertainty_title(table: pd.DataFrame) -> str:
     """The finding: the widest honest interval, and whether it has one sign."""
-    rows = table[table["part"].isin(["posterior", "prior"])]
-    row = rows.iloc[0]
+    row = table[table["part"].isin(["posterior", "prior"])].iloc[0]
     sign = "all but certainly above zero" if row["lo"] > 0 else "all but certainly below zero" if row["hi"] < 0 else ""
     told = f"Given what is known of the parameters, the effect is {row['told']}"
     return f"{told}: {sign}" if sign else f"{told}, and may be zero"
@@ -100,8 +84,7 @@ def draw_uncertainty(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     ax = axes[0]
     heights = style.row_axis(ax, [style.folded(str(label), 42) for label in table["label"]])
     inner = table[table["part"] != "prior"]
-    ends = np.concatenate([inner[name].dropna().to_numpy(float) for name in ("effect", "lo", "hi")] + [[0.0]])
-    low, high = FAR * min(float(ends.min()), 0.0), FAR * max(float(ends.max()), 0.0)
+    low, high = (FAR * end for end in style.limits(inner[["effect", "lo", "hi"]].to_numpy(float), 0.0))
     low = min(low, -0.06 * (high - low))
     ax.axvline(0, color=style.INK, linewidth=1)
     for y, row in zip(heights, table.to_dict("records"), strict=True):
@@ -115,8 +98,7 @@ def draw_uncertainty(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         ax.plot(np.clip(row["effect"], low, high), y, "o", color=colour, markersize=size, markeredgecolor="white")
         style.beside(ax, y, row["told"])
     edge = 0.015 * (high - low)
-    ax.set_xlim(low - edge, high + edge)
-    ax.set_xlabel(f"effect on expected {say.COUNTER}")
+    ax.set(xlim=(low - edge, high + edge), xlabel=f"effect on expected {say.COUNTER}")
     small = (
         "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo events. Arrows: the bar goes on. "
         "Theories stand at the values in use and at one base rate; a dot's size is its stacking weight, by forecasts "

@@ -57,9 +57,9 @@ def first_table(result: Result, a: str, b: str) -> pd.DataFrame:
     firsts: dict[str, list[Any]] = {arm: [] for arm in arms}
     for runs, accords in result.blocks():
         numbers = np.unique(runs["run"].to_numpy())
-        sides = column_words(accords, "a"), column_words(accords, "b")
         rows = new_rows(accords, result.focal_day) & np.isin(column_words(accords, "kind"), kinds)
-        rows &= ((sides[0] == a) & (sides[1] == b)) | ((sides[0] == b) & (sides[1] == a))
+        for side in ("a", "b"):
+            rows &= np.isin(column_words(accords, side), [a, b])
         day, arm_of = days_to_signature(accords, result.focal_day), column_words(accords, "arm")
         place = np.searchsorted(numbers, accords["run"].to_numpy())
         for arm in arms:
@@ -92,15 +92,13 @@ def _draw(axes: list[Axes], table: pd.DataFrame, dyad: str) -> style.Words:
             ax.fill_between(rows["day"], rows["lo"], rows["hi"], step="post", color="#e3e3e3", linewidth=0)
         drawn: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": width}
         ax.step(rows["day"], rows["share"], where="post", label=say.first(rows, "title"), **drawn)
-    ax.set_xlim(0, int(table["day"].max()))
-    ax.set_ylim(0, min(1.05 * highest, 1.02))
+    ax.set(xlim=(0, int(table["day"].max())), ylim=(0, min(1.05 * highest, 1.02)))
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if highest > 0.05 else 1, symbol=" %"))
-    ax.set_ylabel("share of replications\nin which they have signed")
-    ax.set_xlabel("days after the event")
+    ax.set(ylabel="share of replications\nin which they have signed", xlabel="days after the event")
     ax.legend(loc="upper left", frameon=False)
     shares = {row["role"]: say.percent(row["share"]) for row in ends.to_dict("records")}
     told = f"{dyad} sign a new security agreement in {shares['reference']} of replications"
     told += f" without and {shares['headline']} with the event" if "headline" in shares else ""
-    n = say.plural(int(table["n"].iloc[0]), "replication")
+    under = f"{style.runs_of(table)} per arm. Grey: 95 % CI of the control, each day by itself"
     small = "The effect on the dyad, filtered and with its CI, is in the figure of dyads: counts tell far less of it."
-    return style.Words(told, f"{n} per arm. Grey: 95 % CI of the control, each day by itself", small, 78)
+    return style.Words(told, under, small, 78)

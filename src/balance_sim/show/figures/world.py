@@ -13,7 +13,7 @@ from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, states_table
 from balance_sim.show.headline import by_size
-from balance_sim.show.worldmap import Layout, layout_of
+from balance_sim.show.worldmap import Layout, layout_of, rings_inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +26,10 @@ LETTER, ROW = 0.0064, 0.0165  # width of a letter and height of a line, of the w
 REACH = 0.9  # quantile of the effects on states at which the colours end: few larger ones must not leave the rest pale
 
 
-def map_table(result: Result, arm: str | None = None) -> pd.DataFrame:
+def map_table(result: Result) -> pd.DataFrame:
     """One row a dyad: its filtered effect with 95 % CI, and arc: drawn, since the CI excludes zero, both states have a
     place, and fewer than MOST_ARCS are further from zero, ties by the codes."""
-    dyads = pairs_table(result, arm)
+    dyads = pairs_table(result)
     if dyads.empty:
         return dyads
     layout = layout_of(result.scenario)
@@ -61,6 +61,16 @@ def reach_of(states: pd.DataFrame) -> float:
     return float(sure.quantile(REACH)) if len(sure) else 1.0
 
 
+def shades_of(states: pd.DataFrame) -> dict[str, Any]:
+    """The colour of each state by its code; None where its CI holds zero."""
+    at = 0.5 + np.clip(states["effect"] / reach_of(states), -1, 1) / 2
+    shades = style.effect_colours()(at.to_numpy(float))
+    return {
+        code: tuple(shade) if sure else None
+        for code, shade, sure in zip(states["code"], shades, states["clear"], strict=True)
+    }
+
+
 def _page(table: pd.DataFrame) -> list[Axes]:
     left, right, bottom, top = table.attrs["layout"].box
     return style.panels(12.0, 2.0 + min(11.6 * (top - bottom) / (right - left), 8.5))
@@ -73,12 +83,8 @@ def _page(table: pd.DataFrame) -> list[Axes]:
 def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> style.Words:
     """States coloured by their effect where its CI excludes zero, participants outlined, arcs of `map_table`; dots for
     states too small for the atlas, and for invented ones. states: of `states_table`."""
-    ax, shade, layout = axes[0], style.effect_colours(), table.attrs["layout"]
-    reach = reach_of(states)
-    colour: dict[str, Any] = {
-        row["code"]: shade(0.5 + float(np.clip(row["effect"] / reach, -1, 1)) / 2) if row["clear"] else style.UNCLEAR
-        for row in states.to_dict("records")
-    }
+    ax, layout, shades = axes[0], table.attrs["layout"], shades_of(states)
+    colour = {code: style.UNCLEAR if shade is None else shade for code, shade in shades.items()}
     known, marked = states[states["code"].isin(list(layout.spots))], states.loc[states["participant"], "code"]
     world = layout.kind == "world"
     if world:
@@ -92,21 +98,18 @@ def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> sty
     arcs = table[table["arc"]]
     draw_arcs(ax, arcs, layout)
     left, right, bottom, top = layout.box
-    ax.set_xlim(left, right)
-    ax.set_ylim(bottom, top)
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     draw_names(ax, arcs, known, layout)
-    ax.set_aspect("equal")
     ax.set_axis_off()
-    _key(ax, reach, world=world)
-    window = say.within(int(table["window"].iloc[0]))
-    under = f"Effects on expected new security agreements {window}. Black outline, bold: participants of the event"
+    _key(ax, reach_of(states), world=world)
+    under = f"Effects on expected new security agreements {style.within(table)}. "
+    under += "Black outline, bold: participants of the event"
     if len(arcs):
         under += f". Arcs: the {len(arcs)} dyads that change most, wider where more; dashed: fewer"
     lost = sorted(set(states["name"]) - set(known["name"]))
     where = atlas.CAPTION if world else "The places are invented: where they stand here means nothing."
-    told = (
-        f"{say.plural(int(table['n'].iloc[0]), 'replication')}. Control: {say.first(table, 'control')}. "
-        f"{say.CAVEAT} {where}" + (f" Without a place: {', '.join(lost)}." if lost else "")
+    told = f"{style.runs_of(table)}. Control: {say.first(table, 'control')}. {say.CAVEAT} {where}" + (
+        f" Without a place: {', '.join(lost)}." if lost else ""
     )
     return style.Words(map_title(table, states), under, told, 96, 160)
 
@@ -139,9 +142,7 @@ def draw_land(ax: Axes, layout: Layout, colour: dict[str, Any], outlined: set[st
         if country.numeric == atlas.ANTARCTICA:
             continue
         corners, codes = [], []
-        for px, py in atlas.rings_on_map(country, layout.middle):
-            if px.max() < left or px.min() > right or py.max() < bottom or py.min() > top:
-                continue
+        for px, py in rings_inside(country, layout):
             corners += [*zip(px, py, strict=True), (px[0], py[0])]
             codes += [Path.MOVETO, *[Path.LINETO] * (len(px) - 1), Path.CLOSEPOLY]
         code = iso3.get(country.numeric) if country.numeric is not None else None
@@ -160,13 +161,11 @@ def draw_arcs(ax: Axes, arcs: pd.DataFrame, layout: Layout) -> None:
     """Great circles, or bent lines: wider where the effect is further from zero, dashed where it is below."""
     most = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
     for row in arcs.sort_values("effect", key=abs, kind="stable").to_dict("records"):
-        width, more = 0.9 + 2.8 * abs(row["effect"]) / most, row["effect"] > 0
-        looks: dict[str, Any] = {
-            "color": "#00304D" if more else style.VERMILION, "linestyle": "-" if more else (0, (3, 1.5)),
-        }  # fmt: skip
+        width = 0.9 + 2.8 * abs(row["effect"]) / most
+        colour, dashes = ("#00304D", "-") if row["effect"] > 0 else (style.VERMILION, (0, (3, 1.5)))
         for x, y in layout.arc(row["a"], row["b"]):
             ax.plot(x, y, color="white", linewidth=width + 1.4, alpha=0.75, zorder=3, solid_capstyle="round")
-            ax.plot(x, y, linewidth=width, alpha=0.9, zorder=4, **looks)
+            ax.plot(x, y, color=colour, linestyle=dashes, linewidth=width, alpha=0.9, zorder=4)
 
 
 def draw_names(ax: Axes, arcs: pd.DataFrame, known: pd.DataFrame, layout: Layout) -> None:
@@ -176,10 +175,9 @@ def draw_names(ax: Axes, arcs: pd.DataFrame, known: pd.DataFrame, layout: Layout
         spots = np.array([layout.spots[code] for code in ends])
         ax.plot(spots[:, 0], spots[:, 1], "o", color=style.INK, markersize=3, zorder=5)
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.7}
+    looks: dict[str, Any] = {"fontsize": style.SMALL, "ha": "center", "va": "center", "bbox": box, "zorder": 6}
     for name, x, y, bold in named_spots(arcs, known, layout, LETTER, ROW):
-        weight = "bold" if bold else "normal"
-        looks: dict[str, Any] = {"fontsize": style.SMALL, "ha": "center", "va": "center", "bbox": box}
-        ax.text(x, y, name, fontweight=weight, zorder=6, **looks)
+        ax.text(x, y, name, fontweight="bold" if bold else "normal", **looks)
 
 
 def named_spots(

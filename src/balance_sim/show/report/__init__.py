@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from itertools import count
@@ -19,7 +18,7 @@ from balance_sim.pool.processes import Background
 from balance_sim.results.shards import REPORT, note_drawn
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
-from balance_sim.show.report.tables import Shown, failed_and_missing, shown
+from balance_sim.show.report.tables import failed_and_missing, shown
 from balance_sim.show.save import figure_bytes, note_figures, write_figures
 from balance_sim.show.svg import inlined
 from balance_sim.show.wording import plural, printable
@@ -38,21 +37,9 @@ if TYPE_CHECKING:
     from balance_sim.show.figures.style import FigureSpec
 
 
-@dataclass(frozen=True)
-class EmbeddedFigure:
-    """A figure in the page. body: what stands there instead of the drawing; typeset: its table does."""
-
-    name: str
-    question: str
-    finding: str
-    svg: str
-    table: Shown
-    body: str = ""
-    typeset: bool = False
-
-
 # By name: a figure's table, its words, and itself as SVG.
 type Drawn = dict[str, tuple[pd.DataFrame, str, bytes]]
+type Told = Callable[[float, int], None]  # figures done, in thirds: their table, drawn, written; and all there are
 
 
 def report_html(study: Study, drawn: Drawn | None = None, *, world_map: bool = True) -> str:
@@ -65,28 +52,29 @@ def report_html(study: Study, drawn: Drawn | None = None, *, world_map: bool = T
     chosen = {name: one for name, one in fitting(study).items() if world_map or name != "map"}
     template, content = page_of(study)
     figures = embedded(study, chosen, drawn)
-    script = text_of("replay.js") if any(one.body for one in figures) else ""
+    script = text_of("replay.js") if any(one["body"] for one in figures) else ""
     return rendered(template, content | {"figures": figures}, script)
 
 
-def embedded(study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None) -> list[EmbeddedFigure]:
-    """Figures with their tables, as the page wants them. drawn: those that need not be drawn again."""
+def embedded(study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None) -> list[dict[str, Any]]:
+    """Figures with their tables, as the page wants them. drawn: those that need not be drawn again.
+
+    body: what stands there instead of the drawing, which is svg; typeset: the table does."""
     if drawn is None:
-        tables = {name: figure.table(study) for name, figure in figures.items()}
-        made = {name: figure.draw(study, tables[name]) for name, figure in figures.items()}
-        shown_as = in_pages(figures)
-        drawn = {
-            name: (tables[name], words_of(one), figure_bytes(one, "svg", text=True) if name in shown_as else b"")
-            for name, one in made.items()
-        }
+        drawn = {}
+        for name, figure in figures.items():
+            table = figure.table(study)
+            one = figure.draw(study, table)
+            as_drawn = figure_bytes(one, "svg", text=True) if name in in_pages(figures) else b""
+            drawn[name] = table, words_of(one), as_drawn
     out = []
-    for name, (table, words, drawing) in drawn.items():
+    for name, (table, words, as_drawn) in drawn.items():
         if name not in figures:
             continue
         figure, body = figures[name], map_of(cast("AnalysedResult", study)) if name == "map" else ""
-        svg = "" if body or figure.typeset else inlined(drawing, f"f-{name}", f"Figure: {words}")
-        numbers = shown(name, figure.numbers(study, table))
-        out.append(EmbeddedFigure(name, figure.question, words, svg, numbers, body, figure.typeset))
+        svg = "" if body or figure.typeset else inlined(as_drawn, f"f-{name}", f"Figure: {words}")
+        said = {"name": name, "question": figure.question, "finding": words, "typeset": figure.typeset}
+        out.append(said | {"svg": svg, "body": body, "table": shown(name, figure.numbers(study, table))})
     return out
 
 
@@ -134,62 +122,44 @@ def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_m
     return path
 
 
-type Told = Callable[[float, int], None]  # figures done, in thirds: their table, drawn, written; and all there are
+def save_study(study: AnalysedResult | PlayedGame, folder: Path, told: Told | None = None) -> list[Path]:
+    """All figures and the report of a study or a game into its folder; every figure is drawn once. Raises CannotWrite.
 
+    Two fifths of those of a study of many states are written by another process, the one that worked out its placebos
+    if that is still there: the same bytes, sooner."""
+    from balance_sim.analysis.result import AnalysedResult
 
-def _thirds(told: Told | None, figures: int) -> Callable[..., Any]:
-    """What gives its argument back, and tells that one more of the three things that make a figure is there."""
-    done = count(1)
+    chosen, done = fitting(study), count(1)
+    names = here = list(chosen)
+    begin: Callable[..., Callable[[], dict[str, bytes]]] = Background
+    if isinstance(study, AnalysedResult) and len(study.scenario.states) >= LARGE:
+        here = names[: 3 * len(names) // 5]
+        begin = study.ahead.then if isinstance(study.ahead, Background) else Background
 
-    def tell(made: object = None) -> object:
+    def tell(made: Any = None) -> Any:
         if told is not None:
-            told(next(done) / 3, figures)
+            told(next(done) / 3, len(chosen))
         return made
 
-    return tell
-
-
-def save_study(result: AnalysedResult, folder: Path, told: Told | None = None) -> list[Path]:
-    """All figures and the report of a study into its folder; every figure is drawn once. Raises CannotWrite.
-
-    Two fifths of those of a large scenario are written by another process, the one that worked out its placebos if that
-    is still there: the same bytes, sooner."""
-    chosen = fitting(result)
-    tell = _thirds(told, len(chosen))
-    tables = {name: tell(figure.table(result)) for name, figure in chosen.items()}
-
     def drawn(names: list[str]) -> dict[str, Figure]:
-        return {name: tell(chosen[name].draw(result, tables[name])) for name in names}
+        return {name: tell(chosen[name].draw(study, tables[name])) for name in names}
 
-    names = list(chosen)
-    here = names[: 3 * len(names) // 5] if len(result.scenario.states) >= LARGE else names
+    tables = {name: tell(figure.table(study)) for name, figure in chosen.items()}
     figures = drawn(names[len(here) :])
-    begin = result.ahead.then if isinstance(result.ahead, Background) else Background
     elsewhere = begin(partial(write_figures, figures, folder, text=in_pages(chosen))) if figures else dict
     mine = drawn(here)
     svgs = write_figures(mine, folder, text=in_pages(chosen), told=tell) | elsewhere()
     figures |= mine
     ready: Drawn = {name: (tables[name], words_of(figures[name]), svgs.get(name, b"")) for name in names}
-    return [*note_figures(names, folder), save_report(result, folder / REPORT, ready)]
-
-
-def save_game(played: PlayedGame, folder: Path, told: Told | None = None) -> list[Path]:
-    """All figures and the report of a game into its folder; every figure is drawn once. Raises CannotWrite."""
-    chosen = fitting(played)
-    tell = _thirds(told, len(chosen))
-    tables = {name: tell(figure.table(played)) for name, figure in chosen.items()}
-    figures = {name: tell(figure.draw(played, tables[name])) for name, figure in chosen.items()}
-    svgs = write_figures(figures, folder, text=list(figures), told=tell)
-    ready: Drawn = {name: (tables[name], words_of(one), svgs[name]) for name, one in figures.items()}
-    return [*note_figures(chosen, folder), save_report(played, folder / REPORT, ready)]
+    return [*note_figures(names, folder), save_report(study, folder / REPORT, ready)]
 
 
 def card(result: AnalysedResult) -> str:
     """What a notebook shows for a result: headline and fan chart; no script, no style sheet, nothing fetched."""
     figure = FIGURES["fan"].draw(result)
     # A notebook may show several cards: ids of one must not meet those of another.
-    drawing = figure_bytes(figure, "svg", text=True)
-    svg = inlined(drawing, f"card-{result.digest[:8]}", f"Figure: {words_of(figure)}")
+    place = f"card-{result.digest[:8]}"
+    svg = inlined(figure_bytes(figure, "svg", text=True), place, f"Figure: {words_of(figure)}")
     runs, arms = plural(result.runs, "replication"), plural(len(result.arms), "arm")
     made = f"{runs} of {arms}, seed {result.seed}, digest {result.digest[:12]}{failed_and_missing(result)}"
     made += ". Tables: .levels, .effects, .dyads, .states, .outcomes, .fan()"

@@ -15,10 +15,10 @@ from balance_sim.show import wording as say
 from balance_sim.show.figures import comparison, fitting, is_game, scores
 from balance_sim.show.figures.gof import TITLES, p_words, residual_words, span_words, verdict_words
 from balance_sim.show.figures.sweeps import headline_effects, multiples_table, multiples_title
-from balance_sim.show.headline import channel_words, clear, finding, placebo_words
+from balance_sim.show.headline import channel_words, clear, finding, placebos_said
 from balance_sim.show.report import embedded, tables
 from balance_sim.show.report.tables import Rows, cell
-from balance_sim.show.uncertainty import draws_words, interval_rows, theories_words, width_words
+from balance_sim.show.uncertainty import draws_words, interval_rows, placebo_words, theories_words, width_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,11 +41,11 @@ def page_of(study: Study) -> tuple[str, Content]:
         return "score.html", _scores(study)
     if isinstance(study, GoodnessOfFit):
         return "gof.html", _gof(study)
-    if is_game(study):
-        from balance_sim.show.report.games import game_page
+    if not is_game(study):
+        return "comparison.html", _comparison(cast("Comparison", study))
+    from balance_sim.show.report.games import game_page
 
-        return "game.html", game_page(study)
-    return "comparison.html", _comparison(cast("Comparison", study))
+    return "game.html", game_page(study)
 
 
 def _run(result: AnalysedResult) -> Content:
@@ -73,8 +73,7 @@ def _run(result: AnalysedResult) -> Content:
         "parameters": tables.parameter_rows(scenario),
         "made": tables.made_rows(result),
         "gof": _gof_beside(result.folder),
-        "failed": [f"replication {row['run']}" for row in result.failed[:20]],
-        "failed_count": len(result.failed),
+        **tables.failures(result),
         "source": say.printable(scenario.source),
         "notes": say.printable(scenario.notes),
     }
@@ -82,12 +81,14 @@ def _run(result: AnalysedResult) -> Content:
 
 def _sure(result: AnalysedResult) -> Content:
     """Channels, placebos, and what is not known of the parameters: sentences, and a table of intervals."""
-    found = result.uncertainty if result.finished else None
-    told = [channel_words(result), placebo_words(result)] if result.finished else []
-    if found is None or found.why:
-        return {"sure": [words for words in told if words], "intervals": [], "sources": []}
-    told += [draws_words(found), width_words(found), theories_words(found)]
-    (_, _, *sources), *rows = interval_rows(found)
+    told: list[str] = []
+    sources: list[str] = []
+    rows: Rows = []
+    if result.finished:
+        told = [channel_words(result), placebo_words(placebos_said(result))]
+        if (found := result.uncertainty) is not None and not found.why:
+            told += [draws_words(found), width_words(found), theories_words(found)]
+            (_, _, *sources), *rows = interval_rows(found)
     return {"sure": [words for words in told if words], "intervals": rows, "sources": sources}
 
 
@@ -138,9 +139,9 @@ def _factor_rows(sweep: SweepResult) -> Rows:
     """Each factor: key path, how many values, the least and the most, or the words."""
     rows = []
     for path in sweep.paths:
-        values = sweep.points[path].unique().tolist()
-        words = [one for one in values if not isinstance(one, int | float)]
-        values = sorted(one for one in values if isinstance(one, int | float)) + sorted(words, key=str)
+        distinct = sweep.points[path].unique().tolist()
+        numbers = sorted(one for one in distinct if isinstance(one, int | float))
+        values = [*numbers, *sorted((one for one in distinct if not isinstance(one, int | float)), key=str)]
         ends = f"{cell(values[0])} to {cell(values[-1])}"
         rows.append([path, str(len(values)), ", ".join(map(cell, values)) if len(values) <= 8 else ends])
     return rows
@@ -277,11 +278,8 @@ def _gof_section(study: GoodnessOfFit) -> Content:
         "span": span_words(study.comparison),
         "tests": _test_rows(study),
         "states": [
-            [
-                say.printable(study.names.get(one.code, one.code)),
-                *map(cell, (one.observed, one.mean, one.low, one.high)),
-            ]
-            for one in study.comparison.states
+            [say.printable(study.names.get(of.name, of.name)), *map(cell, (of.observed, of.mean, of.low, of.high))]
+            for of in study.comparison.states
         ],
         "notes": [say.printable(note) for note in study.notes],
     }
@@ -289,12 +287,13 @@ def _gof_section(study: GoodnessOfFit) -> Content:
 
 def _gof_beside(folder: Path | None) -> Content | None:
     """The section for the report of a run, if a comparison stands in its folder; None where there is none."""
-    path = None if folder is None else gof_path(folder / "gof")
+    if folder is None or (path := gof_path(folder / "gof")) is None:
+        return None
     try:
-        study = None if path is None else read_gof(path)
+        study = read_gof(path)
     except NotGoodnessOfFit:
         return None
-    return None if study is None else _gof_section(study) | {"figures": embedded(study, fitting(study))}
+    return _gof_section(study) | {"figures": embedded(study, fitting(study))}
 
 
 def _test_rows(study: GoodnessOfFit) -> Rows:

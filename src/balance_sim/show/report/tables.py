@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ import pandas as pd
 from balance_sim.results.export import harmless_frame
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult
+from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.show import wording as say
 from balance_sim.show.headline import ROWS, by_size, direction_table
@@ -29,45 +30,29 @@ MOST_ROWS = 30
 DIGITS = 4
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A table in the page: heads, rows of words, how many rows there are in all, and a link to all of them."""
-
-    heads: list[str]
-    rows: Rows
-    numeric: list[bool]
-    count: int
-    link: str
-    file: str
-
-
-def shown(name: str, table: pd.DataFrame) -> Shown:
-    """The table of a figure, in the form of the page: short enough to read, and all of it to take away."""
+def shown(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    """The table of a figure, in the form of the page: short enough to read, and all of it to take away: how many rows
+    there are, a link and a name for the file."""
     key = "compared_pairs" if "difference" in table and name == "pairs" else name
     key = "balance" if name.startswith("balance_") else key  # of another player
     short, whole = (_cut(table, cuts.get(key, ""), key) for cuts in (READ, TAKEN))
-    head = SHORTER.get(key, _as_it_is)(short).head(MOST_ROWS) if len(table) else short
+    head = (SHORTER[key](short) if key in SHORTER else short).head(MOST_ROWS) if len(table) else short
     heads = {"name_a": "state", "name_b": "with", "words": "value (95 % CI)", "p": "placebo p"}
-    kinds = [head[column] for column in head.columns]
-    return Shown(
-        heads=[heads.get(str(column), str(column)).replace("_", " ") for column in head.columns],
-        rows=[[cell(value) for value in row] for row in head.itertuples(index=False)],
-        numeric=[bool(pd.api.types.is_numeric_dtype(of) and of.dtype != bool) for of in kinds],
-        count=len(whole),
-        link=data_uri(whole),
-        file=f"{name}.csv",
-    )
+    return {
+        "heads": [heads.get(str(column), str(column)).replace("_", " ") for column in head.columns],
+        "rows": [[cell(value) for value in row] for row in head.itertuples(index=False)],
+        "numeric": [bool(pd.api.types.is_numeric_dtype(of) and of.dtype != bool) for _, of in head.items()],
+        "count": len(whole),
+        "link": data_uri(whole),
+        "file": f"{name}.csv",
+    }
 
 
 def _cut(table: pd.DataFrame, columns: str, key: str) -> pd.DataFrame:
     """The rows of a figure's table that are read, in their order, and the columns named; all of them if none is."""
     if table.empty or not columns:
         return table
-    return ROWS_OF.get(key, _as_it_is)(table)[columns.split()]
-
-
-def _as_it_is(table: pd.DataFrame) -> pd.DataFrame:
-    return table
+    return (ROWS_OF[key](table) if key in ROWS_OF else table)[columns.split()]
 
 
 def _by_clear(table: pd.DataFrame) -> pd.DataFrame:
@@ -149,10 +134,7 @@ def scheduled_rows(result: Result) -> Rows:
     """Agreements whose date was fixed beforehand: dyad, name, type, stage, date."""
     names = say.state_names(result.scenario)
     return [
-        [
-            say.dyad_name(names, row["a"], row["b"]),
-            *(str(row[key]) for key in ("name", "kind", "stage", "date")),
-        ]
+        [say.dyad_name(names, row["a"], row["b"]), *(str(row[key]) for key in ("name", "kind", "stage", "date"))]
         for row in result.scheduled.to_dict("records")
     ]
 
@@ -175,18 +157,12 @@ def own_rows(result: Result) -> Rows:
     for level in result.levels[result.levels["outcome"].str.startswith("own_")].to_dict("records"):
         name, arm = level["outcome"], level["arm"]
         found = effects.get((name, arm))
-        cells = ["control", "", ""] if found is None else ["not known: missing in some replications", "", ""]
+        cells = ["control" if found is None else "not known: missing in some replications", "", ""]
         if found is not None and np.isfinite(found["mean"]):
             places = say.decimals(found["mcse"], found["lo"], found["hi"])
             cells = say.effect_cells({**found, "effect": found["mean"]}, places)
-        rows.append(
-            [
-                say.capital(say.outcome_words(name)),
-                say.arm_title(result.scenario, arm),
-                say.number(level["mean"], 2),
-                *cells,
-            ]
-        )
+        front = [say.capital(say.outcome_words(name)), say.arm_title(result.scenario, arm)]
+        rows.append([*front, say.number(level["mean"], 2), *cells])
     return sorted(rows, key=lambda row: row[0])
 
 
@@ -201,14 +177,19 @@ def own_meanings(result: Result) -> list[str]:
 
 def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
     """Name, title, and what an arm changes."""
-    rows = []
-    for name in arms:
-        arm = scenario.arms[name]
-        changes = [f"without {event}" for event in arm.drop]
-        changes += [f"with {event.id} ({event.date})" for event in arm.add]
-        changes += [f"{path} = {listed(value)}" for path, value in arm.set.items()]
-        rows.append([say.arm_words(name), arm.title, "; ".join(changes) or "nothing"])
-    return rows
+    of = {name: scenario.arms[name] for name in arms}
+    return [
+        [say.arm_words(name), arm.title, changes(arm.drop, [(one.id, one.date) for one in arm.add], arm.set)]
+        for name, arm in of.items()
+    ]
+
+
+def changes(drop: Iterable[object], added: Iterable[tuple[object, object]], values: Mapping[str, object]) -> str:
+    """What an arm changes of the scenario. added: events with their dates; values: by key path."""
+    told = [f"without {event}" for event in drop]
+    told += [f"with {event} ({date})" for event, date in added]
+    told += [f"{path} = {listed(value)}" for path, value in values.items()]
+    return "; ".join(told) or "nothing"
 
 
 def listed(value: object) -> str:
@@ -228,26 +209,16 @@ def event_rows(scenario: Scenario) -> Rows:
 
 def parameter_rows(scenario: Scenario) -> Rows:
     """Every parameter with the value of this study: path, value, default where it differs, unit, range, source."""
-    content = scenario.model_dump()
     rows = []
     for row in parameter_table():
-        here = _at(content, str(row["path"]))
-        used = row["value"] if here is None else here
-        bounds, error = row["range"], row["standard_error"]
+        path, used, bounds, error = (row[name] for name in ("path", "value", "range", "standard_error"))
+        with suppress(LookupError):  # a scenario without, say, this type of agreement
+            used = value_at(scenario, str(path))
         spread = f"{bounds[0]:g} to {bounds[1]:g}" if isinstance(bounds, list) else ""
         spread = f"s.e. {error:g}" if error is not None else spread
         other = "" if used == row["value"] else cell(row["value"])
-        rows.append([str(row["path"]), cell(used), other, str(row["unit"]), spread, str(row["source"])])
+        rows.append([str(path), cell(used), other, str(row["unit"]), spread, str(row["source"])])
     return rows
-
-
-def _at(content: Any, path: str) -> Any:
-    """The value at a key path; None where the scenario has no such key."""
-    for key in path.split("."):
-        if not isinstance(content, dict) or key not in content:
-            return None
-        content = content[key]
-    return content if isinstance(content, int | float | str) else None
 
 
 def state_rows(scenario: Scenario) -> Rows:
@@ -260,6 +231,12 @@ def state_rows(scenario: Scenario) -> Rows:
     return rows
 
 
+def failures(result: Result) -> dict[str, Any]:
+    """Replications that failed, the first of them by number, as a page is filled with them."""
+    numbers = [f"replication {row['run']}" for row in result.failed[:20]]
+    return {"failed": numbers, "failed_count": len(result.failed)}
+
+
 def failed_and_missing(study: Result | SweepResult) -> str:
     """What a number of replications is to be read with: nothing where all are there."""
     missing = study.missing_runs
@@ -269,21 +246,16 @@ def failed_and_missing(study: Result | SweepResult) -> str:
 
 def made_rows(study: Result | SweepResult) -> Rows:
     """How a run or a sweep was made, in a form that can be repeated."""
-    scenario, rows = study.scenario, []
+    scenario = study.scenario
+    rows = [["scenario", f"{scenario.name}, sha256 {scenario.sha256}"]]
     if isinstance(study, SweepResult):
         manifest: Manifest | None = study.manifest
         of_every = "every arm and point"
-        rows.append(["experiment", study.name])
+        rows = [["experiment", study.name], *rows, ["design", study.manifest.design.method or ""]]
+        rows.append(["points", f"{len(study.table.numbers()):,}"])
     else:
         manifest = Store(study.folder).read_manifest() if study.folder is not None else None
         of_every = "every arm"
-    rows.append(["scenario", f"{scenario.name}, sha256 {scenario.sha256}"])
-    if isinstance(study, SweepResult):
-        rows += [
-            ["design", study.manifest.design.method or ""],
-            ["points", f"{len(study.table.numbers()):,}"],
-        ]
-    else:
         states, events = say.plural(len(scenario.states), "state"), say.plural(len(scenario.events), "event")
         rows += [
             ["time", f"{scenario.start} to {scenario.end}, steps of {scenario.step_days:g} days"],
