@@ -301,7 +301,6 @@ def test_the_best_baseline_is_the_one_of_highest_skill() -> None:
     assert forecast_score.best_baseline(skills) == "earlier"  # of equals the first by name
     assert forecast_score.best_baseline({**skills, "zeta": 0.31}) == "zeta"
     assert forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0}) is None
-    assert forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0, "x": -1.0}, reference="x") == "base_rate"
 
 
 def test_skills_and_gains_of_two_forecasts() -> None:
