@@ -176,5 +176,5 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ((0, 1), four_runs()),
         ((1, 1), alike()),
     ]
-    design = ExplorerDesign(dials, lambda: iter(points), len(points))
+    design = ExplorerDesign(dials, lambda: iter(points))
     return save_explorer(design, tmp_path_factory.mktemp("explorer") / "explore.html")

@@ -21,15 +21,14 @@ from click.testing import CliRunner
 from balance_sim.cli.program import main
 from balance_sim.coordination import choice
 from balance_sim.coordination.choice import ChoiceSets, fit_coordination
-from balance_sim.coordination.effects import Effect, parse_effect
+from balance_sim.coordination.effects import parse_effect, windowed
 from balance_sim.coordination.events import event_days
 from balance_sim.coordination.files import load_event_data
 from balance_sim.coordination.plan import read_coordination_plan
 from balance_sim.evidence.data.errors import DataError, DataErrors
 from balance_sim.evidence.data.ties import (
-    read_dyad_covariates,
+    read_covariate,
     read_presence,
-    read_state_covariates,
     read_ties,
 )
 
@@ -305,7 +304,7 @@ def test_of_three_rows_the_first_and_last_alike_the_last_holds(tmp_path: Path) -
     """A, B, A: neither is a repetition of the row before it."""
     file = tmp_path / "z.csv"
     file.write_text("actor,z\nA,1\nA,2\nA,1\nB,\nB,\n", encoding="utf-8")
-    read = read_state_covariates(file, ["z"], conflicts="last")
+    read = read_covariate(file, "z", conflicts="last")
     assert read.frame.set_index("actor")["z"].to_dict() == pytest.approx({"A": 1, "B": np.nan}, nan_ok=True)
     assert "2 rows contradict one before them of the same moment: the last holds" in read.report.notes
     assert [(one.reason, one.lines) for one in read.report.dropped] == [
@@ -329,8 +328,8 @@ def test_readers_by_themselves_refuse_or_take_the_last(tmp_path: Path) -> None:
     readers = {
         "a,b,date,value\nA,B,2000,1\nA,B,2000,2\n": read_ties,
         "actor,date,present\nA,2000,TRUE\nA,2000,FALSE\n": read_presence,
-        "actor,year,z\nA,2000,1\nA,2000,2\n": partial(read_state_covariates, columns=["z"]),
-        "a,b,year,z\nA,B,2000,1\nB,A,2000,2\n": partial(read_dyad_covariates, columns=["z"]),
+        "actor,year,z\nA,2000,1\nA,2000,2\n": partial(read_covariate, column="z"),
+        "a,b,year,z\nA,B,2000,1\nB,A,2000,2\n": partial(read_covariate, column="z", pairs=True),
     }
     for text, reader in readers.items():
         file.write_text(text, encoding="utf-8")
@@ -544,8 +543,7 @@ def test_a_window_is_written_with_every_digit() -> None:
     for text in ("5 hours", "1 second", "7 months"):
         effect = parse_effect(f"inertia(net, window={text})")
         assert parse_effect(effect.name) == effect
-    near = [Effect("inertia", "net", window=1000000.0 + k) for k in range(2)]
-    assert near[0].source != near[1].source
+    assert windowed("net", 1000000.0) != windowed("net", 1000001.0)
 
 
 def test_derivatives_are_worked_out_where_a_step_is_taken_and_nowhere_else(
@@ -575,7 +573,7 @@ def test_days_of_different_size_share_their_working_memory() -> None:
     plan = read_coordination_plan(SHIPPED)
     data = plan.load()
     days = list(ChoiceSets(data, plan.effects))
-    room, b = choice.DayWorkspace(), np.array(list(treaties.TRUTH.values()))
+    room, b = np.empty(3 * max(day.s.size for day in days)), np.array(list(treaties.TRUTH.values()))
     assert len({len(day.s) for day in days[::16]}) > 3
     for day in days[::-16] + days[::16]:
         alone, shared = choice.day_derivatives(b, day), choice.day_derivatives(b, day, room)

@@ -17,7 +17,6 @@ from click.testing import CliRunner
 import balance_sim as bs
 from balance_sim.analysis.dyad_probabilities import dyad_probabilities
 from balance_sim.cli.program import main
-from balance_sim.cli.score import kinds_of
 from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
 from balance_sim.evidence.forecast.score import Interval, best_baseline, score_forecasts
@@ -195,8 +194,10 @@ def test_kinds_of_the_scenario_are_known(folder: Path, tmp_path: Path) -> None:
     said = [note for note in found if "word" in note]
     assert [f"`word{k}`" in note for k, note in zip(range(2, 7), said[:5], strict=True)] == [True] * 5
     assert said[5] == "many.csv: 2 more words for kinds that are none"
-    assert kinds_of(folder) == tuple(bs.open_result(folder).scenario.kinds)
-    assert kinds_of(file) == ()
+    own = [*bs.open_result(folder).scenario.kinds]
+    file.write_text(HEAD + "".join(f"{kind},AUS,JPN,{kind},signed,1999-05-01\n" for kind in own), encoding="utf-8")
+    notes = scored(folder, file, "--runs", 2)["notes"]
+    assert not [note for note in notes if any(f"`{kind}`" in note for kind in own)]
 
 
 def test_one_kind_at_a_time(files: dict[str, Path]) -> None:

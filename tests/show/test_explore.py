@@ -47,7 +47,7 @@ def small() -> ExplorerDesign:
         yield (0,), alike()
         yield (1,), four_runs()
 
-    return ExplorerDesign((Dial("strength", (1.0, 2.0), 0),), points, 2)
+    return ExplorerDesign((Dial("strength", (1.0, 2.0), 0),), points)
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_each_point_has_the_studys_numbers() -> None:
 
 def test_values_of_a_sample_are_shown_short_and_kept_whole() -> None:
     values = (0.25, 0.9878411190584302, 2.0, 1e-6, 12345.678, "CHN+RUS", True, 3)
-    design = ExplorerDesign((Dial("d", values, 1),), lambda: iter([((1,), four_runs())]), 1, "Which one?")
+    design = ExplorerDesign((Dial("d", values, 1),), lambda: iter([((1,), four_runs())]), "Which one?")
     page = explorer_html(design)
     found = data_of(page)
     dial = found["dials"][0]
@@ -93,7 +93,7 @@ def test_pairs_are_the_furthest_from_zero() -> None:
     everyone = [(3, a, b) for k, a in enumerate(codes) for b in codes[k + 1 :]]
     lives = [everyone[: 1 + run % 15] for run in range(30)]
     result = study({"without": [[]] * 30, "with": lives})
-    design = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), result)]), 1)
+    design = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), result)]))
     rows = document(design)["points"][0]["p"]
     assert len(rows) == MOST_PAIRS
     assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
@@ -115,7 +115,7 @@ def test_words_of_the_scenario_end_no_script() -> None:
     nasty = "</script><script>alert(1)</script>"
     result = four_runs()
     object.__setattr__(result, "scenario", SCENARIO.model_copy(update={"title": nasty}))
-    design = ExplorerDesign((Dial(nasty, (nasty,), 0),), lambda: iter([((0,), result)]), 1)
+    design = ExplorerDesign((Dial(nasty, (nasty,), 0),), lambda: iter([((0,), result)]))
     page = explorer_html(design)
     assert page.count("<script") == 2
     assert data_of(page)["title"] == nasty
@@ -125,7 +125,7 @@ def test_a_thousand_points_fit_in_two_mebibytes() -> None:
     """A full point of the shipped scenario, a thousand times."""
     scenario = load_scenario("scenarios/beijing_2025.yaml")
     result = run(scenario, 8, arms=["washington_doubted"])
-    one = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), result)]), 1)
+    one = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), result)]))
     page, found = len(explorer_html(one).encode()), document(one)
     point = dict(found["points"][0])
     point["p"] = [[1000, 125, -170, 370, 0]] * MOST_PAIRS
@@ -153,7 +153,7 @@ def test_it_starts_where_the_study_stands_and_every_point_is_its_own_expected_ef
     result = run(SCENARIO, 6, seed=3)
     design = around(result)
     points = dict(design.points())
-    assert design.count == len(points) == np.prod([len(dial.values) for dial in design.dials])
+    assert len(points) == np.prod([len(dial.values) for dial in design.dials])
     start = tuple(dial.start for dial in design.dials)
     assert points[start].scenario.sha256 == result.scenario.sha256
     for spot in (start, max(points), min(points)):
@@ -176,7 +176,7 @@ def test_a_page_of_expected_effects_says_so_and_has_their_numbers() -> None:
     outcomes = dict(zip(names, (1.0, 2.0, 4.0), strict=True)), dict(zip(names, (1.0, 2.5, 4.2), strict=True))
     parts = {"picture": 0.15, "threat": 0.06, "rest": -0.01, "total": 0.2}
     effect = ExpectedEffect(SCENARIO, "with", outcomes, parts, dyads)
-    found = data_of(page := explorer_html(ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), effect)]), 1)))
+    found = data_of(page := explorer_html(ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), effect)]))))
     point = found["points"][0]
     assert found["estimator"] == "expected" and found["days"] == found["windows"] == [0, 30, 90, 365]
     assert [value / SCALE for value in point["e"]] == [0, 0, 0.5, 0.2]
@@ -194,7 +194,7 @@ def test_a_page_of_expected_effects_says_so_and_has_their_numbers() -> None:
 def test_nothing_to_explore_is_said() -> None:
     with pytest.raises(WrongRequest, match="one arm only"):
         around(CASES["reference only"]())
-    failed = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), CASES["all runs failed"]())]), 1)
+    failed = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), CASES["all runs failed"]())]))
     with pytest.raises(WrongRequest, match="no replication finished"):
         explorer_html(failed)
 

@@ -40,7 +40,7 @@ from balance_sim.model.responses import STANCES
 from balance_sim.replications.arms import compile_arms, extra_arms
 from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.replications.outcomes import Outcome
-from balance_sim.replications.recorder import Recorder
+from balance_sim.replications.recorder import step_at
 from balance_sim.replications.scene import StateMetrics, focal_roles, state_metrics
 from balance_sim.replications.spans import at_start, in_spans
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
@@ -257,10 +257,10 @@ def test_observed_columns_do_not_depend_on_how_runs_are_cut(worlds) -> None:
 def test_arms_agree_in_all_that_is_observed_until_they_differ(worlds) -> None:
     """A watch whose event is at the start of the grid ends its first windows before the focal event acts."""
     cast = focal_roles(worlds)
-    early = Recorder(worlds, cast)
-    assert early.step_of(30) is not None
-    assert early.step_of(366) is None  # cut off by the end
-    assert worlds.reference.grid[early.step_of(365)] <= cast.day + 365
+    grid = worlds.reference.grid
+    assert step_at(grid, cast.day, 30) is not None
+    assert step_at(grid, cast.day, 366) is None  # cut off by the end
+    assert grid[step_at(grid, cast.day, 365)] <= cast.day + 365
 
 
 def test_every_stance_occurs_on_beijing(result) -> None:
@@ -430,7 +430,7 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
     shift = participants.frozen.shift(event, cast)
     events = tuple(event if one.id == event.id else one for one in scenario.events)
     worlds = compile_arms(scenario.model_copy(update={"events": events}), ("no_parade", "parade"))
-    last, focal = Recorder(worlds, cast).step_of(30), np.searchsorted(worlds.reference.grid, cast.day)
+    last, focal = step_at(worlds.reference.grid, cast.day, 30), np.searchsorted(worlds.reference.grid, cast.day)
     for arm, found in (("parade", shift.having), ("no_parade", shift.lacking)):
         frozen = in_spans(worlds.arms[arm], np.array([0, focal, last, last + 1]))
         state = at_start(frozen)

@@ -17,6 +17,7 @@ from balance_sim.cli import main
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.show.figures import figures_of
 from balance_sim.show.report.pages import page_of
+from balance_sim.show.report.tables import own_meanings
 
 SMALL = str(Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml")
 MINE = """
@@ -58,9 +59,9 @@ def test_a_module_in_this_folder_is_measured_and_read_back(mine: str) -> None:
     paired = frame.set_index(["run", "arm"])["own_ours_again"].unstack()
     assert found["mean"] == pytest.approx((paired["summit"] - paired["no_summit"]).mean())
     told = ask(*words[:-1], "--workers", "1", "--out", "a").stdout
-    page = page_of(bs.open_result("a"))[1]
-    assert [row[0] for row in page["own"][2:]] == ["Ours again"] * 2 and page["own"][2][3] == "control"
-    assert page["own_meanings"][1] == "Ours again: New security agreements, counted a second time."
+    own = page_of(bs.open_result("a"))[1]["own"]
+    assert [row[0] for row in own[2:]] == ["Ours again"] * 2 and own[2][3] == "control"
+    assert own_meanings(bs.open_result("a"))[1] == "Ours again: New security agreements, counted a second time."
     assert "ecdf_own_ours_again" in figures_of(bs.open_result("a"))
     assert "Outcomes of your own" in told and "ours again" in told
     assert "own_first_at_all" in ask("export", "a", "--out", "a.csv").stdout + Path("a.csv").read_text(encoding="utf-8")

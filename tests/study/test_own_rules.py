@@ -14,11 +14,12 @@ from click.testing import CliRunner
 
 import balance_sim as bs
 from balance_sim.analysis.explain.attribution import attribute
-from balance_sim.archive.verify import Allowed, job_of, refuse_own_code
+from balance_sim.archive.verify import Allowed, job_of
 from balance_sim.cli import main
 from balance_sim.model.own import events, terms
 from balance_sim.pool import plugins
 from balance_sim.pool.errors import WrongRequest
+from balance_sim.results.folder import scenario_of
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario.diagnostics import ScenarioError
@@ -168,15 +169,15 @@ def test_workers_records_explain_and_verify(mine: str) -> None:
     assert manifest.own_rules == {"own_feared": f"{mine}:feared"} and {*(manifest.own_code or {})} == {mine}
     parts = attribute(result, runs=8, outcome="accords_with_participant_300")
     assert parts.groups["own"] == ("own_feared",) and parts.worth[:, 1 << 5].any()
-    job = job_of(manifest, Allowed())
-    assert job.own == () and refuse_own_code(Allowed(), None, (), manifest.rules) is None
+    job = job_of(manifest, scenario_of(manifest), Allowed())
+    assert job.own == () and Allowed().why_not(manifest) == ""
     Path(f"{mine}.py").write_text(MINE + "# changed\n", encoding="utf-8")
     linecache.checkcache()
     with pytest.raises(WrongRequest, match="its text is another one than it was"):
         bs.run(scenario, runs=18, out="a")
     terms.REGISTERED.entries.clear()
     with pytest.raises(WrongRequest, match=f"--terms {mine} allows it to run"):
-        job_of(manifest, Allowed())
+        job_of(manifest, scenario_of(manifest), Allowed())
 
 
 def test_its_code_runs_only_where_it_is_named(mine: str) -> None:

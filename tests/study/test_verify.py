@@ -24,6 +24,7 @@ from balance_sim.pool.machine import cpu_type
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Task
 from balance_sim.replications.tables import joined
+from balance_sim.results.folder import scenario_of
 from balance_sim.results.manifest import write_manifest
 from balance_sim.results.shards import TABLES, Shard, encode
 from balance_sim.results.store import Store
@@ -530,7 +531,7 @@ def test_a_run_that_was_left_out_as_failed_is_told_of(sound, tmp_path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(sound["run"], copy)
     store, first = Store(copy), Store(copy).shards()[0]
-    job = job_of(store.read_manifest(), Allowed())
+    job = job_of(store.manifest(), scenario_of(store.manifest()), Allowed())
     others = joined([job.live(Task(Block(run, run + 1))) for run in first.block.runs if run != 3])
     assert others is not None
     for table in TABLES:

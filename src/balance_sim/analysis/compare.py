@@ -47,10 +47,7 @@ class ComparedSide:
 
 @dataclass(frozen=True, repr=False)
 class StudyComparison(OneLine):
-    """What a comparison found; differences are right less left, paired by random numbers where the seeds match.
-
-    outcomes and dyads are tidy; differences: key paths of the inputs that differ; counting: by whose classes both sides
-    were counted, and what was left out."""
+    """What a comparison found: right less left. differences: inputs that differ; counting: by whose class table."""
 
     left: str
     right: str
@@ -62,17 +59,11 @@ class StudyComparison(OneLine):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: lists of records."""
+        of = self.counting
         found = {
-            "left": self.left,
-            "right": self.right,
-            "paired": self.paired,
+            **{name: getattr(self, name) for name in ("left", "right", "paired")},
             "inputs_that_differ": self.differences,
-            "classes": {
-                "by": self.counting.by,
-                "dyads_that_differ": self.counting.dyads,
-                "dyads_kept": self.counting.kept,
-                "left_out": self.counting.left_out,
-            },
+            "classes": {"by": of.by, "dyads_that_differ": of.dyads, "dyads_kept": of.kept, "left_out": of.left_out},
             "outcomes": self.outcomes.to_dict("records"),
             "dyads": self.dyads.to_dict("records"),
         }
@@ -157,16 +148,10 @@ def compare(left: str, right: str, classes: str | None = None) -> StudyCompariso
             for at, (name, value) in enumerate(front.items()):
                 frame.insert(at, name, [value] * len(frame))
             kept.append(frame)
-    outcomes, dyads = fronted[0], [frame for frame in fronted[1] if len(frame)] or fronted[1][:1]
-    return StudyComparison(
-        left,
-        right,
-        all(paired for _, paired, *_ in pieces),
-        differences,
-        pd.concat(outcomes, ignore_index=True),
-        pd.concat(dyads, ignore_index=True),
-        counting,
-    )
+    some = [frame for frame in fronted[1] if len(frame)] or fronted[1][:1]
+    outcomes, dyads = (pd.concat(frames, ignore_index=True) for frames in (fronted[0], some))
+    paired = all(paired for _, paired, *_ in pieces)
+    return StudyComparison(left, right, paired, differences, outcomes, dyads, counting)
 
 
 def inputs_that_differ(left: ComparedSide, right: ComparedSide) -> list[str]:

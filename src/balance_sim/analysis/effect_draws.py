@@ -67,9 +67,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
-    """COLUMNS of an arm, by the expected estimator, from counter-balancing dyads alone.
-
-    worlds: the control arm and the arm. Picture and threat are 0 in an arm without the focal event."""
+    """COLUMNS of an arm, from counter-balancing dyads alone; picture and threat are 0 without the focal event."""
     counter = np.flatnonzero(worlds.baseline.direction == DIRECTIONS.index("counter"))
     estimator, known = Estimator(worlds), list[tuple[World, float]]()
     longest = estimator.windows.longest
@@ -87,8 +85,12 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     return level, *parts(found, level).values()
 
 
-def _effects(scenario: Scenario, draws: Draws, arms: tuple[str, str], ks: range) -> list[tuple[float, ...]]:
-    return [effect_of(compile_arms(at(scenario, draws, k), arms), arms[1]) for k in ks]
+def _effect(arm: str, scenario: Scenario) -> tuple[float, ...]:
+    return effect_of(compile_arms(scenario, (scenario.reference_arm, arm)), arm)
+
+
+def _of_chunk[R](of: Callable[[Scenario], R], scenario: Scenario, draws: Draws, ks: range) -> list[R]:
+    return [of(at(scenario, draws, k)) for k in ks]
 
 
 def _named(ks: range) -> str:
@@ -96,12 +98,12 @@ def _named(ks: range) -> str:
 
 
 def over_draws[R](
-    work: Callable[[range], list[R]], draws: Draws, chunk: int, workers: int, progress: Tell = None
+    of: Callable[[Scenario], R], scenario: Scenario, draws: Draws, chunk: int, workers: int, progress: Tell = None
 ) -> list[R]:
-    """What `work` gives of each draw, a chunk of them at a time, whatever the number of workers."""
+    """What `of` gives of the scenario in each draw, a chunk of them at a time, whatever the number of workers."""
     chunks = [range(first, min(first + chunk, len(draws))) for first in range(0, len(draws), chunk)]
     out: list[R] = []
-    for found in map_in_order(work, chunks, workers, _named):
+    for found in map_in_order(partial(_of_chunk, of, scenario, draws), chunks, workers, _named):
         out += found
         if progress:
             progress(len(out), len(draws))
@@ -110,8 +112,8 @@ def over_draws[R](
 
 def effects_over(scenario: Scenario, draws: Draws, arm: str, *, workers: int = 1, progress: Tell = None) -> Floats:
     """(D, 5) COLUMNS of each joint draw of a complete scenario's parameters."""
-    work = partial(_effects, scenario, draws, (scenario.reference_arm, arm))
-    return np.array(over_draws(work, draws, CHUNK, workers, progress)).reshape(-1, len(COLUMNS))
+    found = over_draws(partial(_effect, arm), scenario, draws, CHUNK, workers, progress)
+    return np.array(found).reshape(-1, len(COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -208,14 +210,9 @@ def variance_shares(
     found = shapley_effects(place, order)
     sd, single = float(total.std()), known_alone(total, draws.values)
     first = [k for k in np.argsort(-single, kind="stable")[:TOP] if single[k] > 0]
-    return VarianceShares(
-        draws.source,
-        walks,
-        dict(zip(groups, map(float, found.share), strict=True)),
-        dict(zip(groups, map(float, found.error), strict=True)),
-        sd,
-        {draws.paths[k]: sd * float(np.sqrt(1.0 - single[k])) for k in first},
-    )
+    known = {draws.paths[k]: sd * float(np.sqrt(1.0 - single[k])) for k in first}
+    shares, errors = (dict(zip(groups, map(float, of), strict=True)) for of in (found.share, found.error))
+    return VarianceShares(draws.source, walks, shares, errors, sd, known)
 
 
 def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
@@ -345,14 +342,12 @@ def uncertainty(
     True
     """
     outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
-    reference = scenario.reference_arm
     named = arm or headline_arm(scenario, chosen_arms(scenario, None))
     if named is None:
         return Uncertainty(None, outcome, {}, why="there is no arm beside the control arm")
-    if named not in chosen_arms(scenario, [named]) or named == reference:
+    if named not in chosen_arms(scenario, [named]) or named == scenario.reference_arm:
         raise WrongRequest(f"{named} is the control arm: it has no effect")
-    arms = (reference, named)
-    estimate = effect_of(compile_arms(scenario, arms), named)
+    estimate = dict(zip(COLUMNS, _effect(named, scenario), strict=True))
     sources = [prior_draws(scenario, draws)]
     if posterior is None and scenario.posterior.draws:
         posterior = posterior_draws(scenario)
@@ -378,16 +373,8 @@ def uncertainty(
         variance = variance_shares(scenario, sources[-1], total, named, walks, workers=workers, progress=tell)
     theories = []
     for name in presets():
-        worlds = compile_arms(with_values(scenario, {"theory.preset": name}), arms)
-        level, picture, threat, _, whole_effect = effect_of(worlds, named)
+        level, picture, threat, _, whole_effect = _effect(named, with_values(scenario, {"theory.preset": name}))
         theories.append(TheoryEffect(name, level, picture, threat, whole_effect, (weights or {}).get(name)))
-    return Uncertainty(
-        named,
-        outcome,
-        dict(zip(COLUMNS, estimate, strict=True)),
-        found.get("posterior"),
-        found["prior"],
-        tuple(theories),
-        variance,
-        PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {},
-    )
+    said = PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {}
+    before, after = found["prior"], found.get("posterior")
+    return Uncertainty(named, outcome, estimate, after, before, tuple(theories), variance, said)

@@ -15,7 +15,7 @@ import numpy as np
 
 from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, World, once, same
+from balance_sim.model.core import DIRECTIONS, Floats, World, once, same
 from balance_sim.model.world import compile_world
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plain import OneLine
@@ -68,9 +68,7 @@ class ExpectedEffect:
         return having - control
 
     def rows(self, what: str = "accords") -> Iterator[tuple[str, int, float, float]]:
-        """Direction, window, expected number in the control arm, and in the arm.
-
-        what: `accords`, security agreements; or `declarations`."""
+        """Direction, window, expected number in the control arm, and in the arm. what: `accords` or `declarations`."""
         control, having = self.outcomes
         for name in DIRECTIONS:
             for days in sorted(self.scenario.report.windows):
@@ -188,29 +186,19 @@ def _dyads(worlds: Worlds, base: Expected, having: Expected, window: int) -> pd.
 
     world, codes = worlds.reference, np.array(worlds.reference.codes)
     control, mean = base.by_dyad(window), having.by_dyad(window)
-    frame = pd.DataFrame(
-        {
-            "a": codes[world.first],
-            "b": codes[world.second],
-            "direction": np.array(DIRECTIONS)[worlds.baseline.direction],
-            "control": control,
-            "mean": mean,
-            "effect": mean - control,
-        }
-    )
-    return largest_first(frame, frame["effect"])
+    frame = pd.DataFrame({"a": codes[world.first], "b": codes[world.second]})
+    frame = frame.assign(direction=np.array(DIRECTIONS)[worlds.baseline.direction])
+    return largest_first(frame.assign(control=control, mean=mean, effect=mean - control), mean - control)
 
 
-def largest_first(dyads: pd.DataFrame, of: pd.Series[float]) -> pd.DataFrame:
+def largest_first(dyads: pd.DataFrame, of: pd.Series[float] | Floats) -> pd.DataFrame:
     """Rows of dyads by the size of a number, whatever its sign; ties by their codes."""
     return dyads.iloc[np.lexsort((dyads["b"], dyads["a"], -np.abs(of)))].reset_index(drop=True)
 
 
 @dataclass(frozen=True, repr=False)
 class Channels(OneLine):
-    """What each channel of the focal event adds, by `expected` estimates.
-
-    parts: of each arm that has the event and each outcome its picture, threat, rest and total."""
+    """Of each arm that has the focal event, by outcome: what picture and threat add, the rest, and the total."""
 
     parts: dict[str, dict[str, dict[str, float]]]
 

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.analysis.dyad_probabilities import both_consent
+from balance_sim.analysis.dyad_probabilities import both_consent, kinds_named
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Bools, Floats, Ints, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
@@ -50,14 +50,8 @@ SEED = 0
 FILE = "gof.json"
 LARGEST = 64 << 20  # bytes that are read at most
 NUMBERS = ("observed", "mean", "q05", "q95")
-"""Keys of the file, of a statistic after its name. Below: of a test and of the residuals, and their fields."""
-TEST = {
-    "p": "p",
-    "p_sienagof": "p_published",
-    "distance": "distance",
-    "dimension": "dimension",
-    "variances_alone": "diagonal",
-}
+TEST = ("p", "p_sienagof", "distance", "dimension", "variances_alone")
+"""Keys of the file: of a statistic after its name, and of a test. Below of the residuals, with their fields."""
 ARRAYS = {"day": "day", "signed": "signed", "integrated_hazard": "expected", "rescaled_times": "times"}
 P_VALUES = ("level_p", "ks", "ks_p")
 
@@ -116,8 +110,8 @@ def _numbers(one: Statistic) -> dict[str, float]:
 
 def _group(one: Group, *, simulated: bool) -> dict[str, Any]:
     rows = [{"name": of.name, **_numbers(of), "outside": bool(of.outside)} for of in one.statistics]
-    out = {"name": one.name, **{key: getattr(one.fit, name, None) for key, name in TEST.items()}}
-    out |= {"not_tested": one.why, "statistics": rows}
+    test = astuple(one.fit)[: len(TEST)] if one.fit else (None,) * len(TEST)
+    out = {"name": one.name, **dict(zip(TEST, test, strict=True)), "not_tested": one.why, "statistics": rows}
     return out | ({"simulated": one.simulated.T} if simulated else {})
 
 
@@ -201,12 +195,13 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     none is named; agreements of other kinds happen too."""
     worlds = compile_worlds(through(scenario, observed))
     world = worlds.reference
-    counts = np.array([not kinds or name in kinds for name in world.ladder.names])
+    counts = kinds_named(world, kinds)
     place = np.array([world.codes.index(code) for code in scenario.codes])
     kind = np.array([world.ladder.names.index(str(name)) for name in observed.kind], dtype=np.int64)
     day = (observed.signed - scenario.start.toordinal()).astype(np.float64)
     pair = world.pair_index[place[observed.a], place[observed.b]]
-    day, pair, kind = (values[counts[kind]] for values in (day, pair, kind))
+    of = counts[kind]
+    day, pair, kind = day[of], pair[of], kind[of]
     filtered = FilteredClocks(worlds, known_talks(scenario, world), counts, day, pair, kind)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     steps = np.zeros(world.steps + 1, np.int64)
@@ -220,17 +215,10 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     days = np.sort(spread_out(day))
     times = np.interp(days, world.grid, step)
     ks, ks_p = uniform(times / step[-1] if step[-1] > 0 else times)
+    signed = np.searchsorted(days, world.grid, side="left").astype(np.float64)
+    level_p = poisson_p(len(days), float(step[-1]))
     return Residuals(
-        scenario.start,
-        world.grid,
-        np.searchsorted(days, world.grid, side="left").astype(np.float64),
-        step,
-        times,
-        scenario.codes,
-        by_state[place],
-        ks,
-        ks_p,
-        poisson_p(len(days), float(step[-1])),
+        scenario.start, world.grid, signed, step, times, scenario.codes, by_state[place], ks, ks_p, level_p
     )
 
 

@@ -95,13 +95,8 @@ class PlaceboComparison:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: `values` in the order of the family's labels."""
-        return {
-            "value": plain_data(self.event),
-            "placebos": len(self.known),
-            "p": plain_data(self.p),
-            "verdict": self.verdict,
-            "values": plain_data(self.placebos),
-        }
+        found = {"value": self.event, "placebos": len(self.known), "p": self.p, "verdict": self.verdict}
+        return {name: plain_data(value) for name, value in (found | {"values": self.placebos}).items()}
 
     @staticmethod
     def of_plain(said: dict[str, Any]) -> PlaceboComparison:
@@ -234,8 +229,9 @@ class Participants:
         """The event with these principals, who are neither its targets nor its guests."""
         if principals == self.real:
             return self.event
-        codes, changes = self.control.codes, dict[str, object](host=self.host(principals))
-        changes["principals"] = tuple(sorted(codes[i] for i in principals))
+        codes = self.control.codes
+        shown = tuple(sorted(codes[i] for i in principals))
+        changes: dict[str, object] = {"principals": shown, "host": self.host(principals)}
         for name, of in (("targets", self.event.targets), ("guests", self.event.guests)):
             others = (i for i in members(of, self.scenario.groups, self.roster) if i not in principals)
             changes[name] = tuple(sorted(codes[i] for i in others))

@@ -138,10 +138,9 @@ def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:
 
 
 def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> PlaceboFamily:
-    """The event on other days of the scenario, spread evenly over those without an event.
+    """The event on other days, spread evenly over those without an event; the classes are the event's own.
 
-    Agreements are counted in the longest of the report's windows that so many days leave room for; the classes are the
-    event's own."""
+    Agreements are counted in the longest of the report's windows that so many days leave room for."""
     world = worlds.reference
     taken = {(one.date - lacking.start).days for one in lacking.events}
     windows = sorted(worlds.scenario.report.windows)

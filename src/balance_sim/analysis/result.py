@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,11 +122,6 @@ class AnalysedResult(Result):
             if row["arm"] == self.headline_arm:
                 dyad |= as_json(row, "effect", "mcse", "ci95")
         return [out[key] for key in sorted(out)]
-
-
-def analysed(result: Result) -> AnalysedResult:
-    """A result, one point of a sweep say, with what is worked out from it."""
-    return AnalysedResult(**{one.name: getattr(result, one.name) for one in fields(result)})
 
 
 def open_result(folder: Path | str, runs: int | None = None) -> AnalysedResult:

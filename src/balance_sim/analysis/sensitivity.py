@@ -162,10 +162,9 @@ class OutcomeMatrices:
 
 
 def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrices:
-    """A sweep's outcomes point by point and run by run.
+    """A sweep's outcomes point by point and run by run, of the runs that every point has.
 
-    Only runs that every point has are taken; an outcome with days that never came has no mean and is left out, and
-    so is one that some points lack: where nobody is threatened, say, there is no mean over the threatened."""
+    An outcome with days that never came has no mean and is left out, and so is one that some points lack."""
     by_point: dict[int, dict[Quantity, Floats]] = {}
     numbers: dict[int, Floats] = {}
     known: dict[str, None] = {}  # outcomes that some point has

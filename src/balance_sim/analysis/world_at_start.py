@@ -13,7 +13,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import aligned_with, fear_of, feared, step_before
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
-from balance_sim.pool.plain import OneLine
+from balance_sim.pool.plain import OneLine, plain_data
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.expected import Estimator
 from balance_sim.replications.filtered import Windows
@@ -61,6 +61,9 @@ class WorldAtStart(OneLine):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""
+        codes, ways = np.array(self.codes), np.array(DIRECTIONS)
+        dyads = {"a": codes[self.first], "b": codes[self.second], "direction": ways[self.direction]}
+        dyads |= {"security": self.security, "declarations": self.declarations}
         return {
             "states": [
                 {
@@ -76,13 +79,7 @@ class WorldAtStart(OneLine):
             ],
             "classes": {name: int((self.direction == index).sum()) for index, name in enumerate(DIRECTIONS)},
             "expected_a_year": self.a_year(),
-            "dyads": [
-                {"a": self.codes[i], "b": self.codes[j], "direction": DIRECTIONS[way]}
-                | {"security": float(security), "declarations": float(declarations)}
-                for i, j, way, security, declarations in zip(
-                    self.first, self.second, self.direction, self.security, self.declarations, strict=True
-                )
-            ],
+            "dyads": [dict(zip(dyads, row, strict=True)) for row in zip(*map(plain_data, dyads.values()), strict=True)],
             "nothing_can_count": list(self.why_nothing),
         }
 

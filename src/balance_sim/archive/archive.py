@@ -27,13 +27,14 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.pool.errors import StudyError, WrongRequest
 from balance_sim.replications.jobs import Values
 from balance_sim.replications.own import Own
-from balance_sim.results.manifest import JointDraws, PlayedBy
+from balance_sim.replications.players import Cast
+from balance_sim.results.manifest import JointDraws, Name, PlayedBy, cast_of
 from balance_sim.results.points import point_key
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
@@ -63,13 +64,6 @@ class BadArchive(StudyError):
     exit_code = 4
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("steers a terminal")
-    return text
-
-
-Line = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_\-]{0,63}$")]
 Number = Annotated[int, Field(ge=0, lt=2**31)]
@@ -122,26 +116,26 @@ class About(_Strict):
 
     format: int
     study: Literal["run", "sweep"]
-    name: Line
+    name: Name
     scenario: NamedScenario
     classes: dict[str, Any] | None = None
     arms: list[str]
     runs: Annotated[int, Field(ge=1, le=MOST_RUNS)]
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     model: str | None = None
-    own_outcomes: Annotated[dict[Line, Line] | None, Field(exclude_if=lambda own: own is None)] = None
-    own_rules: Annotated[dict[Line, Line] | None, Field(exclude_if=lambda own: own is None)] = None
+    own_outcomes: Annotated[dict[Name, Name] | None, Field(exclude_if=lambda own: own is None)] = None
+    own_rules: Annotated[dict[Name, Name] | None, Field(exclude_if=lambda own: own is None)] = None
     game: Annotated[PlayedBy | None, Field(exclude_if=lambda game: game is None)] = None
     draw_parameters: bool | JointDraws
     mechanisms: bool
-    factors: list[Line]
-    outcomes: list[Line]
+    factors: list[Name]
+    outcomes: list[Name]
     digest: Sha256
     accords_digest: Sha256
-    means: dict[Line, float | None]
+    means: dict[Name, float | None]
     failed: list[FailedAt]
     versions: dict[str, Version]
-    cpu: Line
+    cpu: Name
     by_hand: ByHand | None = None
     files: dict[str, str]
 
@@ -159,6 +153,11 @@ class About(_Strict):
     def rules(self) -> Own:
         """Terms and kinds of event of one's own: name, and `module:function`."""
         return tuple(sorted((self.own_rules or {}).items()))
+
+    @property
+    def cast(self) -> Cast | None:
+        """The players of the game that is played, and what is measured of them."""
+        return None if self.game is None else cast_of(self.game["cast"])
 
 
 def read_about(files: dict[str, bytes]) -> About:
@@ -183,8 +182,8 @@ def checked_about(found: dict[str, Any]) -> About:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         kind = len(first["loc"]) == 1 and (first["type"] == "missing" or first["type"].endswith("_type"))
-        why = "is missing or of another kind" if kind else "a value is out of bounds"
-        raise BadArchive(f"package.json: `{first['loc'][0]}`{'' if kind else ':'} {why}") from None
+        why = " is missing or of another kind" if kind else ": a value is out of bounds"
+        raise BadArchive(f"package.json: `{first['loc'][0]}`{why}") from None
     if "balance_sim" not in about.versions:
         raise BadArchive("package.json: `versions` is missing or of another kind")
     return about
@@ -205,9 +204,8 @@ def read_points(files: dict[str, bytes], about: About) -> tuple[Point, ...]:
         sound = False
     if not sound:
         raise BadArchive("points.json: missing, or not the points of a sweep")
-    return tuple(
-        one.model_copy(update={"settings": {path: one.settings[path] for path in about.factors}}) for one in points
-    )
+    in_order = ({path: one.settings[path] for path in about.factors} for one in points)
+    return tuple(one.model_copy(update={"settings": settings}) for one, settings in zip(points, in_order, strict=True))
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -224,7 +222,9 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def unzipped(path: Path) -> dict[str, bytes]:
-    """All members by name, in memory. Raises BadArchive for whatever is not a plain, small, honest archive."""
+    """All members by name, in memory. Raises BadArchive for whatever is not a plain, small, honest archive.
+
+    JSON that would take far more room in memory than in the archive is refused, too, and not parsed for that."""
     name = shown(path, 200)
     try:
         content = regular_bytes(path, LARGEST_ARCHIVE)
@@ -236,19 +236,26 @@ def unzipped(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_places(archive.infolist(), start)
-            members = [one for one in archive.infolist() if not _is_plain_folder(one)]
+            # An entry for a folder says nothing; its name is checked with those of its files.
+            members = [
+                one for one in archive.infolist() if not one.is_dir() or one.file_size or _name_fault(one.filename[:-1])
+            ]
             _check_members(members)
-            return {one.filename: _bytes_of(archive, one) for one in members}
+            files = {one.filename: _bytes_of(archive, one) for one in members}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, zlib.error, EOFError) as error:
         raise BadArchive(f"{name}: not a zip archive that can be read: {error}") from None
     except (OSError, ValueError, RuntimeError, OverflowError) as error:
         raise BadArchive(f"{name}: cannot be read: {error}") from None
+    for member, data in files.items():
+        many = sum(data.count(mark) for mark in (b",", b"[", b"{"))
+        if member.endswith(".json") and many > MOST_VALUES:
+            raise BadArchive(f"{member}: {many:,} values; at most {MOST_VALUES:,} are read")
+    return files
 
 
 def _start_of_directory(content: bytes, name: str) -> int:
-    """Where the archive's own list of members begins, by the record at its very end.
-
-    A list that is too long is not even read: its entries take more room in memory than in the file."""
+    """Where the archive's own list of members begins, by the record at its very end. A list that is too long is not
+    even read: its entries take more room in memory than in the file."""
     end = content[-_END.size :]
     if len(end) < _END.size or not end.startswith(b"PK\5\6"):
         raise BadArchive(f"{name}: not a zip archive, or one with a comment or other bytes behind it")
@@ -274,27 +281,22 @@ def _check_places(members: list[zipfile.ZipInfo], start: int) -> None:
         raise BadArchive("a member reaches into the list of members")
 
 
-def _is_plain_folder(member: zipfile.ZipInfo) -> bool:
-    """An entry for a folder, which says nothing; its name is checked with those of its files."""
-    return member.filename.endswith("/") and member.file_size == 0 and _name_fault(member.filename[:-1]) is None
-
-
 def _check_members(members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MOST_MEMBERS:
         raise BadArchive(f"{len(members):,} files; at most {MOST_MEMBERS:,} are read")
     whole, seen = 0, set[str]()
     for one in members:
-        fault = _name_fault(one.filename) or _kind_fault(one)
-        if fault:
-            raise BadArchive(f"{one.filename[:200]!r}: {fault}")
-        if one.filename.casefold() in seen:
-            raise BadArchive(f"{one.filename!r}: stands there twice")
-        seen.add(one.filename.casefold())
-        whole += one.file_size
-        if one.file_size > LARGEST_MEMBER or whole > LARGEST_WHOLE:
-            raise BadArchive(f"{one.filename!r}: too large ({one.file_size:,} bytes, {whole:,} so far)")
-        if one.file_size > (1 << 20) and one.file_size > MOST_RATIO * max(one.compress_size, 1):
-            raise BadArchive(f"{one.filename!r}: {one.file_size:,} bytes packed into {one.compress_size:,}")
+        name, size = one.filename, one.file_size
+        if fault := _name_fault(name) or _kind_fault(one):
+            raise BadArchive(f"{name[:200]!r}: {fault}")
+        if name.casefold() in seen:
+            raise BadArchive(f"{name!r}: stands there twice")
+        seen.add(name.casefold())
+        whole += size
+        if size > LARGEST_MEMBER or whole > LARGEST_WHOLE:
+            raise BadArchive(f"{name!r}: too large ({size:,} bytes, {whole:,} so far)")
+        if size > (1 << 20) and size > MOST_RATIO * max(one.compress_size, 1):
+            raise BadArchive(f"{name!r}: {size:,} bytes packed into {one.compress_size:,}")
     for name in seen:
         if any(str(parent).casefold() in seen for parent in PurePosixPath(name).parents):
             raise BadArchive(f"{name!r}: lies in a file")
@@ -302,16 +304,13 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
 
 def _name_fault(name: str) -> str | None:
     """Why a name is refused: it could lead out of the folder, or mean something to some system."""
-    if name.startswith(("/", "~")) or "\\" in name or ":" in name or "\0" in name:
-        return "leads out of the folder"
     parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts):
+    if name.startswith("~") or any(mark in name for mark in "\\:\0") or {"", ".", ".."} & {*parts}:
         return "leads out of the folder"
     if len(parts) > MOST_DEPTH:
         return f"more than {MOST_DEPTH} folders deep"
-    for part in parts:
-        if not _PART.fullmatch(part) or part.endswith((".", " ")) or _RESERVED.fullmatch(part):
-            return "a name that is not allowed"
+    if any(not _PART.fullmatch(part) or part.endswith((".", " ")) or _RESERVED.fullmatch(part) for part in parts):
+        return "a name that is not allowed"
     return None
 
 
@@ -321,9 +320,8 @@ def _kind_fault(member: zipfile.ZipInfo) -> str | None:
         return "a link" if kind == stat.S_IFLNK else "not a regular file"
     if member.flag_bits & 0x1:
         return "encrypted"
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "packed in a way that is not read"
-    return None
+    known = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    return None if known else "packed in a way that is not read"
 
 
 def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -335,13 +333,6 @@ def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         if stream.read(1):
             raise BadArchive(f"{member.filename!r}: longer than declared")
     return data
-
-
-def check_values(name: str, content: bytes) -> None:
-    """Refuse JSON that would take far more room in memory than in the archive; it is not parsed for that."""
-    many = sum(content.count(mark) for mark in (b",", b"[", b"{"))
-    if many > MOST_VALUES:
-        raise BadArchive(f"{name}: {many:,} values; at most {MOST_VALUES:,} are read")
 
 
 def unpack(files: dict[str, bytes], folder: Path) -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -41,18 +41,18 @@ def diff_files(there: Mapping[str, bytes], here: Mapping[str, bytes], tolerance:
 def _first_of_file(name: str, there: bytes, here: bytes, tolerance: float) -> list[str]:
     try:
         if name.endswith(".json"):
-            found = _trees(json.loads(there), json.loads(here), tolerance)
+            unlike = differences(
+                json.loads(there), json.loads(here), same=lambda x, y: close(x, y, tolerance), exact=True
+            )
+            found: Iterator[str] = (
+                f"{path or 'the whole'}: {_said(x)} there, {_said(y)} here" for path, x, y in unlike
+            )
         else:
             one, other = (list(csv.reader(io.StringIO(text.decode("utf-8")))) for text in (there, here))
             found = _rows(one, other, tolerance)
-        return [first for first in (next(found, None),) if first is not None]
+        return [*islice(found, 1)]
     except (ValueError, csv.Error, RecursionError):
         return ["is no table of this kind"]
-
-
-def _trees(a: Any, b: Any, tolerance: float) -> Iterator[str]:
-    for path, one, other in differences(a, b, same=lambda x, y: close(x, y, tolerance), exact=True):
-        yield f"{path or 'the whole'}: {_said(one)} there, {_said(other)} here"
 
 
 def _rows(a: list[list[str]], b: list[list[str]], tolerance: float) -> Iterator[str]:
@@ -79,22 +79,21 @@ def _said(value: object) -> str:
 
 def diff_tables(kept: tuple[pa.Table, pa.Table], again: tuple[pa.Table, pa.Table]) -> tuple[str, bool]:
     """What differs in two makings of (runs, accords) tables, and whether it is but the last digits of numbers."""
-    runs, accords, runs_again, accords_again = (_frame(table) for table in (*kept, *again))
-    accords, accords_again = (f.sort_values(KEY, ignore_index=True) for f in (accords, accords_again))
+    (runs, accords), (runs_again, accords_again) = (
+        (_frame(of_runs, ["arm", "run"]), _frame(of_accords, KEY)) for of_runs, of_accords in (kept, again)
+    )
     if len(accords) != len(accords_again):
         return f"{len(accords)} agreements there, {len(accords_again)} when run again", False
     for name, at in _unlike_columns(accords, accords_again):
         row = accords.iloc[at]
         who = f"run {row['run']}, arm {row['arm']}, {row['a']}-{row['b']}"
         return f"{name} of an agreement ({who}): {row[name]} there, {accords_again[name][at]} again", False
-    runs, runs_again = (f.sort_values(["arm", "run"], ignore_index=True) for f in (runs, runs_again))
     if list(runs.columns) != list(runs_again.columns) or len(runs) != len(runs_again):
         return "other columns or rows of outcomes when run again", False
     found: tuple[str, bool] = ("rows in another order", False)
     for name, at in _unlike_columns(runs, runs_again):
         row = runs.iloc[at]
-        who = f"{name} of run {row['run']}, arm {row['arm']}"
-        said = f"{who}: {row[name]} there, {runs_again[name][at]} again"
+        said = f"{name} of run {row['run']}, arm {row['arm']}: {row[name]} there, {runs_again[name][at]} again"
         if name in ("run", "arm"):
             return said, False
         one, other = (frame[name].astype(float) for frame in (runs, runs_again))
@@ -104,11 +103,12 @@ def diff_tables(kept: tuple[pa.Table, pa.Table], again: tuple[pa.Table, pa.Table
     return found
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def _frame(table: pa.Table, by: list[str]) -> pd.DataFrame:
+    """The rows in order, with words as text."""
     frame: pd.DataFrame = table.unify_dictionaries().to_pandas(use_threads=False)
     words = [name for name in frame.columns if frame[name].dtype.name == "category"]
     frame[words] = frame[words].astype(str)
-    return frame
+    return frame.sort_values(by, ignore_index=True)
 
 
 def _unlike_columns(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[str, int]]:

@@ -58,11 +58,6 @@ class Contents:
         return self.manifest.is_sweep
 
     @property
-    def lost_summary(self) -> bool:
-        """There is a summary, and it cannot be read: the study did come to its end."""
-        return self.summary is None and os.path.lexists(self.store.folder / "summary.json")
-
-    @property
     def finished(self) -> bool:
         """The last study in this folder came to its end and wrote its summary."""
         return came_to_its_end(self.summary, self.runs, len(self.points))
@@ -76,38 +71,37 @@ def contents(folder: Path) -> Contents:
         if any(store.shards(table) for table in TABLES):
             raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
         raise no_results(folder)
-    points: dict[int, Values] = {0: ()}
-    known, runs = 1, manifest.runs
-    if manifest.is_sweep:
-        design = PointTable.load(store, manifest.points) if manifest.points else PointTable()
-        points = {number: design.points[number].values for number in design.numbers()}
-        known, runs = len(design.points), runs if manifest.points else 0
-    return Contents(store, manifest, points, known, runs, read_summary(folder))
+    if not manifest.is_sweep:
+        return Contents(store, manifest, {0: ()}, 1, manifest.runs, read_summary(folder))
+    design = PointTable.load(store, manifest.points) if manifest.points else PointTable()
+    points = {number: design.points[number].values for number in design.numbers()}
+    runs = manifest.runs if manifest.points else 0
+    return Contents(store, manifest, points, len(design.points), runs, read_summary(folder))
 
 
 def _wrong_files(held: Contents) -> list[Damage]:
     """Every shard: its bytes against its name, one for each key, none without the other tables of its block."""
-    out = []
-    store, folder = held.store, held.store.folder
+    out, store = [], held.store
+
+    def wrong(shard: Shard, table: str, why: str) -> None:
+        out.append(Damage(f"{table}/{shard.path.name}", why, shard.point, shard.block))
+
     for table in (*TABLES, FAILED):
         seen: dict[tuple[int, int, int], str] = {}
         for shard in store.every_shard(table):
-            name = f"{table}/{shard.path.name}"
             if not shard.is_sound():
-                out.append(Damage(name, "not the bytes it was written with", shard.point, shard.block))
+                wrong(shard, table, "not the bytes it was written with")
             elif shard.key in seen:
-                why = f"a second file for the same runs as {seen[shard.key]}"
-                out.append(Damage(name, why, shard.point, shard.block))
+                wrong(shard, table, f"a second file for the same runs as {seen[shard.key]}")
             elif shard.point >= held.known:
-                out.append(Damage(name, f"the design has no point {shard.point}", shard.point, shard.block))
+                wrong(shard, table, f"the design has no point {shard.point}")
             seen.setdefault(shard.key, shard.path.name)
     accords, dyads = ({shard.key for shard in store.shards(table)} for table in ("accords", "dyads"))
     for shard in store.shards("runs"):
-        name = str(shard.path.relative_to(folder))
         if shard.key not in accords:
-            out.append(Damage(name, "its table of agreements is missing", shard.point, shard.block))
+            wrong(shard, "runs", "its table of agreements is missing")
         elif shard.key not in dyads and store.has_sums(shard):
-            out.append(Damage(name, "its table of dyads is missing", shard.point, shard.block))
+            wrong(shard, "runs", "its table of dyads is missing")
     return out
 
 
@@ -115,14 +109,13 @@ def damage_of(held: Contents) -> list[Damage]:
     """What is wrong with the shards, and runs that a finished study should hold and does not."""
     bad = _wrong_files(held)
     bad += list(_wrong_blocks(held, bad))
+    known = [(one.point, one.block) for one in bad if one.block]
     lacking = held.store.lacking(held.points, held.runs) if held.finished else {}
     return bad + [
         Damage("runs", f"runs {b.first} to {b.stop - 1} of point {number} are missing", number, b)
         for number, blocks in lacking.items()
         for b in blocks
-        if not any(
-            one.block and one.point == number and one.block.first <= b.first and b.stop <= one.block.stop for one in bad
-        )
+        if not any(point == number and of.first <= b.first and b.stop <= of.stop for point, of in known)
     ]
 
 
@@ -162,16 +155,14 @@ def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
     if foreign and not held.manifest.mechanisms:
         return f"rows of an arm the study does not have: {min(foreign)}"
     for arm in held.manifest.arms:
-        mine = np.sort(number[arms == arm])
-        if np.array_equal(mine, expected):
-            continue
-        values, times = np.unique(mine, return_counts=True)
+        values, times = np.unique(number[arms == arm], return_counts=True)
+        left, more = np.setdiff1d(expected, values), np.setdiff1d(values, expected)
         if (times > 1).any():
             return f"run {values[times > 1][0]} of arm {arm} stands there {times.max()} times"
-        left = np.setdiff1d(expected, mine)
         if len(left):
             return f"run {left[0]} of arm {arm} is missing"
-        return f"run {np.setdiff1d(mine, expected)[0]} of arm {arm} does not belong there"
+        if len(more):
+            return f"run {more[0]} of arm {arm} does not belong there"
     return None
 
 
@@ -199,23 +190,19 @@ def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | N
     number = accords["run"].to_numpy().astype(np.int64)
     if not np.isin(number, expected).all():
         return f"an agreement of run {number[~np.isin(number, expected)][0]}, which does not belong there"
-    known = {"arm": set(held.manifest.arms)}
-    known |= {side: {state["id"] for state in held.manifest.inputs["states"]} for side in ("a", "b")}
-    for column, words in known.items():
-        foreign = set(column_words(accords, column)) - words
-        if foreign:
+    states = {state["id"] for state in held.manifest.inputs["states"]}
+    for column, words in {"arm": {*held.manifest.arms}, "a": states, "b": states}.items():
+        if foreign := set(column_words(accords, column)) - words:
             return f"an agreement with {column} {min(foreign)}, which the study does not have"
     classes = held.manifest.class_table
     if classes is not None:
         codes = sorted(classes.list_of)
-        first, second = (positions(accords, side, codes) for side in ("a", "b"))
-        ways = np.column_stack([first, second, positions(accords, "direction", DIRECTIONS)])
+        lists = (("a", codes), ("b", codes), ("direction", DIRECTIONS))
+        ways = np.column_stack([positions(accords, column, words) for column, words in lists])
         for a, b, way in np.unique(ways, axis=0):
             if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
-                return (
-                    f"an agreement of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}, "
-                    "which the class table does not say"
-                )
+                said = f"an agreement of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}"
+                return f"{said}, which the class table does not say"
     twice = accords.select(KEY).unify_dictionaries().to_pandas().duplicated().any()
     return "an agreement stands there twice" if twice else None
 
@@ -224,31 +211,21 @@ def unchecked(held: Contents) -> list[str]:
     """What in the folder nothing here vouches for: what no checksum was put down of, and is no part of a study.
 
     Folders are named with a slash and the number of files in them."""
-    known = {
-        "manifest.json",
-        "summary.json",
-        "failed.json",
-        "codebook.csv",
-        "lock",
-        "progress.json",
-        SUMS,
-        *TABLES,
-        FAILED,
-    }
-    sums = noted(held.store.folder)
-    known |= {*sums}
+    sums, points = noted(held.store.folder), held.manifest.points
+    known = {"manifest.json", "summary.json", "failed.json", "codebook.csv", "lock", "progress.json"}
+    known |= {SUMS, *TABLES, FAILED, *sums}
     if held.is_sweep:
-        points = held.manifest.points
         known |= {"levels.csv", "effects.csv", f"points.{points.sha256 if points else None}.parquet"}
     out = []
     for path in sorted(held.store.folder.iterdir()):
         if path.name in known or path.name.endswith(".partial"):
             continue
-        inside = path.rglob("*") if path.is_dir() else ()
-        files = (one.relative_to(held.store.folder).as_posix() for one in inside if not one.is_dir())
-        many = sum(name not in sums for name in files)
-        if many or not path.is_dir():
-            out.append(f"{path.name}/ ({many:,} files)" if path.is_dir() else path.name)
+        if not path.is_dir():
+            out.append(path.name)
+            continue
+        files = (one.relative_to(held.store.folder).as_posix() for one in path.rglob("*") if not one.is_dir())
+        if many := sum(name not in sums for name in files):
+            out.append(f"{path.name}/ ({many:,} files)")
     return out
 
 
@@ -257,7 +234,6 @@ def unexpected(folder: Path) -> list[str]:
     out = []
     for table in (*TABLES, FAILED):
         known = {shard.path.name for shard in Store(folder).every_shard(table)}
-        if (folder / table).is_dir():
-            names = (n for n in os.listdir(folder / table) if n not in known and not n.endswith(".partial"))
-            out += [f"{table}/{name}" for name in sorted(names)]
+        there = os.listdir(folder / table) if (folder / table).is_dir() else ()
+        out += [f"{table}/{name}" for name in sorted({*there} - known) if not name.endswith(".partial")]
     return out

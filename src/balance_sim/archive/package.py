@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.analysis.result import AnalysedResult, open_result
-from balance_sim.archive.archive import FORMAT, INPUTS, REQUIREMENTS, About, checked_about, zipped
+from balance_sim.archive.archive import FORMAT, INPUTS, REQUIREMENTS, checked_about, zipped
 from balance_sim.archive.integrity import contents
 from balance_sim.archive.papers import (
     by_hand,
@@ -38,12 +38,12 @@ from balance_sim.results.sweep_result import SweepResult, combined, open_sweep
 TABLES = {"run": ("levels", "effects", "dyads"), "sweep": ("levels", "effects")}
 
 
-@dataclass(frozen=True)
-class PointDigest:
-    """What two makings of one point are compared by."""
-
-    accords: str  # digest of agreements and dates alone: whole numbers and words
-    means: dict[str, float | None]  # by arm and outcome; None where a run has no value
+AS_IN_MANIFEST = (
+    *("study", "classes", "arms", "seed", "model", "own_outcomes", "own_rules", "game", "draw_parameters"),
+    *("mechanisms", "versions"),
+)
+PointDigest = tuple[str, dict[str, float | None]]
+"""Digest of a point's agreements and dates; its means by arm and outcome, None where a run has no value."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class StudyNumbers:
 
     digest: str
     accords: str
-    means: dict[str, float | None]  # by point, arm and outcome
+    means: dict[str, float | None]  # by point, arm and outcome; None where a run has no value
 
 
 def package(folder: Path, out: Path | None = None) -> Path:
@@ -61,9 +61,8 @@ def package(folder: Path, out: Path | None = None) -> Path:
     Raises WrongRequest for an unfinished study, StoreDamaged for a damaged one, CannotWrite."""
     if not contents(folder).finished:
         raise WrongRequest(f"{folder} is not finished: give its command again, then package it")
-    found = verify(folder, sample=0)
-    if found.damage:
-        raise StoreDamaged(f"{found.damage[0].text()}; `balance-sim verify --repair {folder}` first")
+    if damage := verify(folder, sample=0).damage:
+        raise StoreDamaged(f"{damage[0].text()}; `balance-sim verify --repair {folder}` first")
     path = out or folder.parent / f"{folder.resolve().name}.zip"
     if path.exists():
         raise WrongRequest(f"{path} is there already; choose another --out")
@@ -82,12 +81,12 @@ def files_of(folder: Path) -> dict[str, bytes]:
     files = inputs | derived_files(scenario)
     if held.is_sweep:
         study: AnalysedResult | SweepResult = (sweep := open_sweep(folder))
-        parts = [(sweep.table.points[n].key, part_of(sweep.blocks(n), sweep.arms)) for n in sweep.table.numbers()]
-        points = [
-            {"point": number, "key": point.key, "label": point.label}
-            | {"values": {path: _plain(value) for path, value in point.values}}
-            for number, point in ((n, sweep.table.points[n]) for n in sweep.table.numbers())
-        ]
+        parts = []
+        for number in sweep.table.numbers():
+            point = sweep.table.points[number]
+            parts.append((point.key, part_of(sweep.blocks(number), sweep.arms)))
+            values = {path: _plain(value) for path, value in point.values}
+            points.append({"point": number, "key": point.key, "label": point.label, "values": values})
         files["points.json"] = json_bytes(points)
     else:
         study = open_result(folder, held.runs)
@@ -96,28 +95,18 @@ def files_of(folder: Path) -> dict[str, bytes]:
     frames = {name: getattr(study, name) for name in TABLES[manifest.study]}
     files |= results_of(study.summary(), frames)
     about = checked_about(
-        {
+        {name: getattr(manifest, name) for name in AS_IN_MANIFEST}
+        | {
             "format": FORMAT,
-            "study": manifest.study,
             "name": manifest.experiment or scenario.name,
             "scenario": manifest.scenario.model_dump(exclude_unset=True),
-            "classes": manifest.classes,
-            "arms": manifest.arms,
             "runs": held.runs,
-            "seed": manifest.seed,
-            "model": manifest.model,
-            "own_outcomes": manifest.own_outcomes,
-            "own_rules": manifest.own_rules,
-            "game": manifest.game,
-            "draw_parameters": manifest.draw_parameters,
-            "mechanisms": manifest.mechanisms,
             "factors": study.paths if isinstance(study, SweepResult) else [],
             "outcomes": list(manifest.design.outcomes),
             "digest": numbers.digest,
             "accords_digest": numbers.accords,
             "means": numbers.means,
             "failed": [{key: row[key] for key in ("point", "run")} for row in study.failed],
-            "versions": manifest.versions,
             "cpu": manifest.cpu or cpu_type(),
             "files": {},
         }
@@ -152,7 +141,8 @@ def is_member(name: str, study: str) -> bool:
 
 
 def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> PointDigest:
-    """One point, from its blocks in the order of their runs."""
+    """What two makings of one point are compared by, from its blocks in the order of their runs: the digest of
+    agreements and dates alone, which are whole numbers and words; and means by arm and outcome."""
     streams, tally = {arm: sha256() for arm in sorted(arms)}, Estimates(arms)
 
     def fed() -> Iterator[pa.Table]:
@@ -165,13 +155,13 @@ def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) ->
         tally.add(runs)
     means = {f"{arm}/{name}": counts.mean() for arm, of in tally.levels.items() for name, counts in of.counts.items()}
     accords = combined((arm, stream.hexdigest()) for arm, stream in streams.items())
-    return PointDigest(accords, {key: mean if np.isfinite(mean) else None for key, mean in means.items()})
+    return accords, {key: mean if np.isfinite(mean) else None for key, mean in means.items()}
 
 
 def numbers_of_parts(parts: Sequence[tuple[str, PointDigest]], digest: str) -> StudyNumbers:
     """The points of a study, each with its key, together."""
-    accords = combined((key, part.accords) for key, part in parts)
-    means = {f"{key[:16]}/{name}": mean for key, part in parts for name, mean in part.means.items()}
+    accords = combined((key, of_point) for key, (of_point, _) in parts)
+    means = {f"{key[:16]}/{name}": mean for key, (_, of_point) in parts for name, mean in of_point.items()}
     return StudyNumbers(digest, accords, means)
 
 
@@ -179,16 +169,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-__all__ = [
-    "About",
-    "PointDigest",
-    "StudyNumbers",
-    "files_of",
-    "is_member",
-    "numbers_of_parts",
-    "package",
-    "part_of",
-    "results_of",
-]

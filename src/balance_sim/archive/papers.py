@@ -10,8 +10,9 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from balance_sim.archive.archive import INPUTS, About, ByHand
@@ -21,7 +22,7 @@ from balance_sim.pool.errors import MissingExtra, WrongRequest
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.results.export import harmless
 from balance_sim.results.folder import inputs_of
-from balance_sim.results.manifest import Manifest, cast_of
+from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import design_points
 from balance_sim.scenario import ScenarioError, load_scenario, parameter_table, value_at
 from balance_sim.scenario.design import Overrides
@@ -49,7 +50,6 @@ PROGRAMS = (("python", "Python"), ("balance_sim", "balance-sim"), ("numpy", "Num
             ("pandas", "pandas"), ("pyarrow", "PyArrow"))  # fmt: skip
 SECTIONS = ("states", "accords", "events", "disputes", "no_relations", "distances", "trade", "provocations")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]")
-_UPS = re.compile(r"(?:\.\./)*")
 _HOME = "scenario/"  # where a manifest keeps the files of an experiment's scenario
 
 
@@ -75,12 +75,10 @@ def data_sets_of(scenario: Scenario, files: Mapping[str, str] | None = None) -> 
     """Those that the sources of a scenario name. files: inputs of an archive, text by name."""
     sources = "\n".join(source for _, source, _ in named_sources(scenario))
     return [
-        DataSet(
-            one.name, one.pattern, one.citation, one.terms,
-            tuple(name for name, text in (files or {}).items() if re.search(one.pattern, text)),
-        )
-        for one in _data_sets() if re.search(one.pattern, sources)
-    ]  # fmt: skip
+        replace(one, files=tuple(name for name, text in (files or {}).items() if re.search(one.pattern, text)))
+        for one in _data_sets()
+        if re.search(one.pattern, sources)
+    ]
 
 
 def named_sources(scenario: Scenario) -> list[tuple[str, str, int]]:
@@ -104,27 +102,18 @@ def readme(
     from jinja2 import Environment, StrictUndefined
 
     texts = {name: data.decode("utf-8", "replace") for name, data in sorted(files.items())}
-    sources = named_sources(scenario)
+    rows = [(count, source.strip()) for _, source, count in named_sources(scenario)]
     sets = data_sets_of(scenario, {name: text for name, text in texts.items() if name.startswith(f"{INPUTS}/")})
     own = "The balance-sim developers. balance-sim: agent-based simulation of counter-balancing. Version "
     made = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined)
     made.filters["line"] = _line
     template = made.from_string(shipped_text("balance_sim.archive", "readme.md.jinja"))
     return template.render(
-        about=about,
-        scenario=scenario,
-        command=command,
-        files=list(texts),
-        points=points,
-        rows=sum(rows for _, _, rows in sources),
-        bare=sum(rows for _, source, rows in sources if not source.strip()),
-        data_sets=sets,
-        what=WHAT,
-        programs=PROGRAMS,
-        took_words=TOOK,
-        took=_took(seconds),
+        about=about, scenario=scenario, command=command, files=list(texts), points=points, data_sets=sets, what=WHAT,
+        programs=PROGRAMS, took_words=TOOK, took=_took(seconds), rows=sum(count for count, _ in rows),
+        bare=sum(count for count, source in rows if not source),
         references=sorted([f"{own}{about.version}.", *(one.citation for one in sets)]),
-    ).encode()
+    ).encode()  # fmt: skip
 
 
 def _line(text: str) -> str:
@@ -167,10 +156,9 @@ def derived_files(scenario: Scenario) -> dict[str, bytes]:
 
 def requirements(versions: Mapping[str, str], *, needs_sampler: bool = False) -> bytes:
     """What pip has to install for the same arithmetic; needs_sampler: the design is drawn by SALib."""
-    names = ("balance_sim", "numpy", "pandas", "pyarrow", "scipy")
-    lines = [f"{name.replace('_', '-')}=={versions[name]}\n" for name in names if name in versions]
-    text = "".join(lines)
-    return (text.replace("balance-sim==", "balance-sim[sensitivity]==") if needs_sampler else text).encode()
+    ours = "balance-sim[sensitivity]" if needs_sampler else "balance-sim"
+    names = {"balance_sim": ours, **{name: name for name in ("numpy", "pandas", "pyarrow", "scipy")}}
+    return "".join(f"{pip}=={versions[name]}\n" for name, pip in names.items() if name in versions).encode()
 
 
 def json_bytes(content: Any, *, in_order: bool = False) -> bytes:
@@ -194,22 +182,19 @@ def _csv(rows: Sequence[Sequence[object]]) -> bytes:
 
 def input_files(manifest: Manifest) -> tuple[dict[str, bytes], str | None]:
     """The files as their author wrote them, by their names in the archive, and the one that a command has to name, if
-    it is known.
-
-    An experiment stands to its scenario as it says itself, so that the command works in the unpacked archive."""
+    it is known. An experiment stands to its scenario as it says itself, so that the command works where unpacked."""
     files = {name: text.encode() for name, text in sorted(manifest.files.items())}
-    has_scenario = manifest.is_sweep or manifest.game is not None  # beside it, named by it
-    if not has_scenario:
-        mains = [name for name in files if "/" not in name and stem(name) == manifest.scenario.name]
-    else:
+    if manifest.is_sweep or manifest.game is not None:  # the scenario stands beside it, named by it
         mains = [name for name in files if not name.startswith(_HOME)]
-    main = mains[0] if len(mains) == 1 else ""
-    names = {name: name for name in files} if not has_scenario else _beside(files, main)
+        names = _beside(files, mains[0] if len(mains) == 1 else "")
+    else:
+        mains = [name for name in files if "/" not in name and stem(name) == manifest.scenario.name]
+        names = {name: name for name in files}
     placed = {
         name: "/".join([INPUTS, *(_UNSAFE.sub("_", part).lstrip(".") or "_" for part in to.split("/"))])
         for name, to in names.items()
     }
-    return {placed[name]: data for name, data in files.items()}, placed.get(main)
+    return {placed[name]: data for name, data in files.items()}, placed[mains[0]] if len(mains) == 1 else None
 
 
 def _beside(files: Mapping[str, bytes], main: str) -> dict[str, str]:
@@ -219,45 +204,39 @@ def _beside(files: Mapping[str, bytes], main: str) -> dict[str, str]:
     if said is None or posixpath.isabs(said) or "\\" in said or ":" in said:
         return as_kept
     path = posixpath.normpath(said)
-    match = _UPS.match(path)
-    ups = len(match[0]) // 3 if match else 0
+    ups = path.split("/").count("..")  # at the front
     home = "/".join(["experiments", *["deeper"] * (ups - 1)][:ups])
-    folder = posixpath.join(home, posixpath.dirname(path))
+    folder, found = posixpath.join(home, posixpath.dirname(path)), posixpath.normpath(posixpath.join(home, path))
     names = {
         name: posixpath.normpath(posixpath.join(folder, name.removeprefix(_HOME))) for name in files if name != main
     }
-    found = posixpath.normpath(posixpath.join(home, path))
     is_there = {found, f"{found}.yaml"} & {*names.values()}
     names[main] = posixpath.join(home, main)
     return names if is_there and len({*names.values()}) == len(files) else as_kept
 
 
 def by_hand(
-    manifest: Manifest,
-    about: About,
-    files: Mapping[str, bytes],
-    main: str | None,
-    points: Sequence[str],
+    manifest: Manifest, about: About, files: Mapping[str, bytes], main: str | None, points: Sequence[str]
 ) -> ByHand | None:
-    """How the command line that made the study does so from these files; None where they do not give the study.
-
-    That is so for a study made from Python with a scenario that was changed there."""
+    """How the command line that made the study does so from these files; None where they do not give the study, as for
+    one made from Python with a scenario that was changed there."""
     if main is None or isinstance(manifest.draw_parameters, str):  # the table of joint draws is in no file
         return None
-    settings, theory, numbers = [], None, dict[str, int]()
+    said: dict[str, Any] = {"file": main, "set": [], "theory": None}
     try:
         words = shlex.split(manifest.command)
     except ValueError:
         return None
-    for at, word in enumerate(words):
+    for word, after in pairwise([*words, ""]):
         option, equals, value = word.partition("=")
-        if option in ("--set", "--theory"):
-            value = value if equals else (words[at + 1] if at + 1 < len(words) else "")
-            settings += [value] if option == "--set" else []
-            theory = value if option == "--theory" else theory
+        value = value if equals else after
+        if option == "--set":
+            said["set"].append(value)
+        elif option == "--theory":
+            said["theory"] = value
         elif manifest.is_sweep and option in ("--runs", "--seed"):  # laid over the experiment's own
-            numbers[option.removeprefix("--")] = manifest.runs if option == "--runs" else manifest.seed
-    found = ByHand.model_validate({"file": main, "set": settings, "theory": theory} | numbers)
+            said[option.removeprefix("--")] = getattr(manifest, option.removeprefix("--"))
+    found = ByHand.model_validate(said)
     return None if gives(found, about, files, points) is False else found
 
 
@@ -297,27 +276,25 @@ def gives(found: ByHand, about: About, held: Mapping[str, bytes], points: Sequen
     points: the keys of a sweep's points; a design of another size is not laid out. None: all but the points was
     compared, as the package that draws them is not installed."""
     files = _Read({name: data for name, data in held.items() if name.startswith(f"{INPUTS}/")})
-    same: bool | None
+    same: bool | None = True
     try:
         if about.game is not None:
             game = load_game(found.file, set=found.settings, theory=found.theory, held=files)
-            scenario, same = game.scenario, game.cast == cast_of(about.game["cast"])
+            scenario, same = game.scenario, game.cast == about.cast
         elif about.study == "run":
             scenario = load_scenario(found.file, set=found.settings, theory=found.theory, held=files)
-            same = True
         else:
             over = Overrides(tuple(found.settings), found.runs, found.seed)
             experiment = load_experiment(found.file, held=files, max_runs=len(points) * about.runs, over=over)
             scenario, head = experiment.scenario, experiment.head
             arms = sorted(chosen_arms(scenario, head.arms))
             same = (head.runs, head.seed, arms) == (about.runs, about.seed, sorted(about.arms))
-        table = about.classes
-        same = same and (table is None or classes_of(scenario).sha256 == table["sha256"])
+        same = same and (about.classes is None or classes_of(scenario).sha256 == about.classes["sha256"])
         same = same and scenario.sha256 == about.scenario.sha256
         if same and about.study == "sweep":
             same = experiment.count() == len(points)
             left = Counter(points)
-            for point in design_points(experiment) if same else ():
+            for point in design_points(experiment) if same else ():  # no further than they are the same
                 left[point.key] -= 1
                 if left[point.key] < 0:
                     same = False

@@ -8,19 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from balance_sim.analysis.result import AnalysedResult
-from balance_sim.archive.archive import (
-    INPUTS,
-    MOST_RUNS,
-    REQUIREMENTS,
-    About,
-    BadArchive,
-    Point,
-    check_values,
-    read_about,
-    read_points,
-    unpack,
-    unzipped,
-)
+from balance_sim.archive import archive as members
+from balance_sim.archive.archive import INPUTS, MOST_RUNS, REQUIREMENTS, About, BadArchive, Point
 from balance_sim.archive.diff import close, diff_files
 from balance_sim.archive.package import (
     TABLES,
@@ -31,15 +20,8 @@ from balance_sim.archive.package import (
     part_of,
     results_of,
 )
-from balance_sim.archive.papers import (
-    command_by_hand,
-    derived_files,
-    gives,
-    readme,
-    requirements,
-    seconds_said,
-)
-from balance_sim.archive.verify import OWN_CLASSES, Allowed, refuse_own_code
+from balance_sim.archive.papers import command_by_hand, derived_files, gives, readme, requirements, seconds_said
+from balance_sim.archive.verify import OWN_CLASSES, Allowed, job_of
 from balance_sim.experiment.run import run_tasks
 from balance_sim.model.classes import refuse_strangers
 from balance_sim.pool.errors import WrongRequest
@@ -50,7 +32,6 @@ from balance_sim.replications.jobs import Job, Task
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import BlockTables
 from balance_sim.results.folder import version
-from balance_sim.results.manifest import cast_of
 from balance_sim.results.points import SweepPoint
 from balance_sim.results.store import missing
 from balance_sim.results.sweep_result import PointNumbers, numbers_of, tables_of
@@ -78,17 +59,10 @@ class Archived:
     unheld: tuple[str, ...] = ()  # members that cannot be held against the study, and are not unpacked
     unsampled: bool = False  # whether the inputs give the points is unknown: what draws them is not installed
 
-    @property
-    def numbers(self) -> StudyNumbers:
-        """What came of it before."""
-        return StudyNumbers(self.about.digest, self.about.accords_digest, self.about.means)
-
     def unpacked(self) -> dict[str, bytes]:
         """What is written for a person: what was held against the study, and the requirements made anew."""
         held = {name: data for name, data in self.files.items() if name not in self.unheld}
-        if REQUIREMENTS in self.unheld:
-            held[REQUIREMENTS] = requirements(self.about.versions)
-        return held
+        return held | ({REQUIREMENTS: requirements(self.about.versions)} if REQUIREMENTS in self.unheld else {})
 
 
 @dataclass(frozen=True)
@@ -109,11 +83,8 @@ def read_archive(path: Path) -> Archived:
     """Everything is checked here; nothing is written and nothing is run.
 
     Raises BadArchive, ScenarioError for a scenario that does not hold, WrongRequest for another format."""
-    files = unzipped(path)
-    for name, content in files.items():
-        if name.endswith(".json"):
-            check_values(name, content)
-    about = read_about(files)
+    files = members.unzipped(path)
+    about = members.read_about(files)
     for name, digest in sorted(about.files.items()):
         if name not in files:
             raise BadArchive(f"{name} is missing")
@@ -127,7 +98,7 @@ def read_archive(path: Path) -> Archived:
         raise BadArchive(f"{unknown[0]}: no file of this name belongs in the archive of a {about.study}")
     scenario = _scenario_of(files, about)
     arms = chosen_arms(scenario, about.arms)
-    points = read_points(files, about)
+    points = members.read_points(files, about)
     if about.study == "sweep":
         with_values(scenario, dict(points[0].values))
     if len(points) * about.runs > MOST_RUNS:
@@ -164,8 +135,7 @@ def _check_papers(
     """Hold what stands beside the scenario against the study: papers, requirements, and the inputs as written.
 
     Returns what cannot be held against it, and whether the points of a design were left uncompared. What differs is
-    refused, but for words in README.md; in the archive of another version, which may have written it otherwise, it
-    is among what is returned."""
+    refused, but for words in README.md, and but in the archive of another version, which may write it otherwise."""
     wrong: dict[str, str] = {}
     for name, content in derived_files(scenario).items():
         if name != "scenario.json" and files.get(name) != content:
@@ -211,30 +181,21 @@ def reproduce(
     about = archived.about
     if about.study == "sweep" and about.classes is None:
         raise WrongRequest(f"the archive is of a version before class tables: {OWN_CLASSES}")
-    refuse_own_code(Allowed(model, outcomes), about.model, about.own, about.rules)
+    job = job_of(about, archived.scenario, Allowed(model, outcomes))
     if out is not None:
-        unpack(archived.unpacked(), out)
+        members.unpack(archived.unpacked(), out)
     revived: list[int] = []
-    blocks = _blocks_by_point(archived, workers, revived)
+    blocks = _blocks_by_point(archived, job, workers, revived)
     numbers, results = (_run_again if about.study == "run" else _sweep_again)(archived, blocks)
     return _compared(archived, numbers, results, len(revived))
 
 
-def _blocks_by_point(archived: Archived, workers: int, revived: list[int]) -> Iterator[tuple[int, list[BlockTables]]]:
-    """Each point by its place, with its (runs, accords) tables in the order of runs, as soon as it is whole.
-
-    Runs on record as failed are left out; those that did not fail here are added to `revived`."""
+def _blocks_by_point(
+    archived: Archived, job: Job, workers: int, revived: list[int]
+) -> Iterator[tuple[int, list[BlockTables]]]:
+    """Each point by its place, with its tables in the order of runs, as soon as it is whole. Runs on record as failed
+    are left out; those that did not fail here are added to `revived`."""
     about, points = archived.about, archived.points
-    job = Job(
-        archived.scenario,
-        about.seed,
-        archived.arms,
-        about.model,
-        mechanisms=about.mechanisms,
-        draws=about.draw_parameters,
-        own=about.own,
-        cast=None if about.game is None else cast_of(about.game["cast"]),
-    )
     gone: dict[int, list[Block]] = {}
     for row in about.failed:
         gone.setdefault(row.point, []).append(Block(row.run, row.run + 1))
@@ -280,15 +241,13 @@ def _sweep_again(
     archived: Archived, blocks: Iterator[tuple[int, list[BlockTables]]]
 ) -> tuple[StudyNumbers, dict[str, bytes]]:
     """The same of a sweep."""
-    about, arms = archived.about, archived.arms
+    about, arms, points = archived.about, archived.arms, archived.points
     steps = share_steps(archived.scenario)
     parts: dict[int, PointDigest] = {}
     found: dict[int, PointNumbers] = {}
     for at, pairs in blocks:
         plain = [(one.runs, one.accords) for one in pairs]
-        parts[at] = part_of(plain, arms)
-        found[at] = numbers_of(plain, arms, about.outcomes, steps)
-    points = archived.points
+        parts[at], found[at] = part_of(plain, arms), numbers_of(plain, arms, about.outcomes, steps)
     tables = tables_of((p.number, SweepPoint(p.values, p.label), found[at]) for at, p in enumerate(points))
     outcomes = about.outcomes or tables.outcomes
     what = (about.name, archived.scenario, arms, about.factors, outcomes, len(about.failed))
@@ -300,50 +259,44 @@ def _sweep_again(
 
 def _compared(archived: Archived, numbers: StudyNumbers, results: dict[str, bytes], revived: int) -> Reproduced:
     """Bits first; then agreements and dates exactly and means within TOLERANCE, where the arithmetic may be another."""
-    about, before = archived.about, archived.numbers
+    about, digest = archived.about, numbers.digest
     made_on = arithmetic(about.cpu, about.versions.get("numpy"))
     where = f"made by balance-sim {about.version} on {made_on}, this is {version()} on {arithmetic_here()}"
     apart = [
-        f"{name}: {before.means.get(name)} there, {numbers.means.get(name)} here"
-        for name in sorted({*before.means, *numbers.means})
-        if not close(before.means.get(name), numbers.means.get(name), TOLERANCE)
+        f"{name}: {about.means.get(name)} there, {numbers.means.get(name)} here"
+        for name in sorted({*about.means, *numbers.means})
+        if not close(about.means.get(name), numbers.means.get(name), TOLERANCE)
     ]
-    accords = [] if numbers.accords == before.accords else ["agreements or their dates"]
-    same_bits = numbers.digest == before.digest
+    accords = [] if numbers.accords == about.accords_digest else ["agreements or their dates"]
+    same_bits = digest == about.digest
     there = {name: content for name, content in archived.files.items() if name.startswith("results/")}
     summary = "results/summary.json"  # the digest that it names is compared apart from it
-    own = results[summary].replace(numbers.digest.encode(), before.digest.encode())
+    own = results[summary].replace(digest.encode(), about.digest.encode())
     tables = diff_files(there, results | {summary: own}, TOLERANCE if same_bits else ROUNDING)
     elsewhere = (made_on, about.version) != (arithmetic_here(), version())
-    differs = accords + apart + tables
-    if same_bits and not differs:
-        said = f"reproduced to the last bit: digest {numbers.digest}; {len(results)} tables compared"
-        return Reproduced("bits", said + _left_out(archived, revived), numbers.digest)
-    if not differs and elsewhere:
+    if accords + apart + tables or not (same_bits or elsewhere):
+        said = f"not reproduced: digest {digest}, the archive says {about.digest} ({where})"
+        if same_bits:
+            said = f"not reproduced: the runs give digest {digest}, as the archive says, but not all it holds"
+        few = (*accords, *apart[:LISTED], *tables[:LISTED])
+        return Reproduced("not", said, digest, few or ("last digits, though the arithmetic is the same here",))
+    said = f"reproduced to the last bit: digest {digest}; {len(results)} tables compared"
+    if not same_bits:
         said = (
             "reproduced: agreements and dates are the same in every run, means within a relative difference of "
             f"{TOLERANCE:g}, {len(results)} tables within {ROUNDING:g}; last digits differ ({where})"
         )
-        return Reproduced("digits", said + _left_out(archived, revived), numbers.digest)
-    if same_bits:
-        said = f"not reproduced: the runs give digest {numbers.digest}, as the archive says, but not all it holds"
-    else:
-        said = f"not reproduced: digest {numbers.digest}, the archive says {before.digest} ({where})"
-    few = (*accords, *apart[:LISTED], *tables[:LISTED])
-    return Reproduced("not", said, numbers.digest, few or ("last digits, though the arithmetic is the same here",))
+    return Reproduced("bits" if same_bits else "digits", said + _left_out(archived, revived), digest)
 
 
 def _left_out(archived: Archived, revived: int) -> str:
-    """What of the runs is on record as failed: nothing else tells whether they were rightly left out. And what in the
-    archive was not compared, as nothing here can say whether it belongs to the study."""
+    """Runs on record as failed: nothing else tells whether they were rightly left out. And what was not compared."""
     said, failed = "", len(archived.about.failed)
     if failed:
         said += f"; left out here as there: {failed} on record as failed, {revived} of which did not fail here"
     if archived.unheld:
         said += f"; not known to belong to the study, so not unpacked: {listed(archived.unheld, 5)}"
     if archived.unsampled:
-        said += (
-            "; whether the inputs give these points was not looked at, which takes "
-            "`pip install 'balance-sim[sensitivity]'`"
-        )
+        said += "; whether the inputs give these points was not looked at, which takes "
+        said += "`pip install 'balance-sim[sensitivity]'`"
     return said

@@ -1,5 +1,4 @@
-"""`verify`: a results folder against itself, and a sample of it against the model, row by row and bit by bit; what is
-damaged can be run again."""
+"""`verify`: a results folder against itself, and a sample of it against the model, bit by bit; and its repair."""
 
 from __future__ import annotations
 
@@ -15,15 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.analysis.result import open_result
+from balance_sim.archive.archive import About
 from balance_sim.archive.diff import diff_tables
-from balance_sim.archive.integrity import (
-    Contents,
-    Damage,
-    contents,
-    damage_of,
-    unchecked,
-    unexpected,
-)
+from balance_sim.archive.integrity import Contents, Damage, contents, damage_of, unchecked, unexpected
 from balance_sim.experiment.run import SHARD_RUNS, import_model, run_tasks
 from balance_sim.experiment.status import command_of
 from balance_sim.model.own.used import reference_of_rule
@@ -33,7 +26,7 @@ from balance_sim.pool.machine import arithmetic, arithmetic_here
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Job, Task, TaskResult
-from balance_sim.replications.own import LOCAL, Own, function_named
+from balance_sim.replications.own import LOCAL, function_named
 from balance_sim.replications.tables import column_words, summed
 from balance_sim.results.codebook import FILE as CODEBOOK
 from balance_sim.results.export import frame_csv
@@ -44,6 +37,7 @@ from balance_sim.results.shards import FAILED, TABLES, Digest, FinishedBlock, ch
 from balance_sim.results.store import Store, missing, runs_of
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.files import bytes_if_any
+from balance_sim.scenario.schema import Scenario
 
 SAMPLE = 4
 FEW = 5  # runs that a note names
@@ -56,17 +50,19 @@ Pair = tuple[pa.Table, pa.Table]
 
 @dataclass(frozen=True)
 class Compared:
-    """A part of a block run again. `why`: what differs, or None. `digits`: only last digits differ.
-
-    revived: runs on record as failed that did not fail again. A time limit or too little memory may have ended them;
-    so may somebody who did not like what came of them."""
+    """A part of a block, `of`, run again. `why`: what differs, or None. `digits`: only last digits differ. revived:
+    runs on record as failed that did not fail again: by a time limit, too little memory, or somebody's wish."""
 
     file: str
-    point: int
+    of: FinishedBlock
     block: Block
     why: str | None
     digits: bool = False
     revived: tuple[int, ...] = ()
+
+    @property
+    def point(self) -> int:
+        return self.of.point
 
 
 @dataclass
@@ -86,6 +82,9 @@ class Verified:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
+        rerun = [
+            {"file": r.file, "point": r.point, "first": r.block.first, "last": r.block.stop - 1} for r in self.rerun
+        ]
         return {
             "study": self.study,
             "ok": not self.damage,
@@ -94,14 +93,9 @@ class Verified:
             "digest": self.digest,
             "blocks_rerun": len(self.rerun),
             "runs_rerun": sum(len(one.block) for one in self.rerun),
-            "rerun": [
-                {"file": one.file, "point": one.point, "first": one.block.first, "last": one.block.stop - 1}
-                for one in self.rerun
-            ],
+            "rerun": rerun,
             "damage": [{"file": d.file, "why": d.why} for d in self.damage],
-            "notes": self.notes,
-            "mended": self.mended,
-            "unchecked": self.unchecked,
+            **{name: getattr(self, name) for name in ("notes", "mended", "unchecked")},
         }
 
 
@@ -127,7 +121,7 @@ def verify(
     if not mend or not found.damage:
         return found
     held = _with_runs(contents(folder))
-    job = job_of(held.manifest, allowed)
+    job = job_of(held.manifest, scenario_of(held.manifest), allowed)
     if stop := _why_not(held.manifest, allowed):
         raise StoreDamaged(f"{folder} is damaged and cannot be repaired here: {stop}")
     told = [d.text() for d in found.damage]
@@ -140,9 +134,10 @@ def verify(
 
 
 def _with_runs(held: Contents) -> Contents:
-    """Where the summary of a finished study cannot be read: as many runs as were asked for."""
-    whole = {"runs": held.runs, "points": len(held.points)}
-    return replace(held, summary=whole) if held.lost_summary else held
+    """Where the summary of a study that came to its end cannot be read: as many runs as were asked for."""
+    if held.summary is not None or not os.path.lexists(held.store.folder / "summary.json"):
+        return held
+    return replace(held, summary={"runs": held.runs, "points": len(held.points)})
 
 
 def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> Verified:
@@ -151,13 +146,12 @@ def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> V
     found = Verified(folder, held.manifest.study, len(whole), sum(stop - first for _, first, stop in whole))
     found.damage = damage_of(held)
     stop = "" if sample == 0 else _why_not(held.manifest, allowed)
-    if sample == 0:
-        found.notes.append("no block was run again (--sample 0)")
-    elif stop:
-        found.notes.append(f"no block was run again: {stop}")
+    if sample == 0 or stop:
+        found.notes.append("no block was run again" + (f": {stop}" if stop else " (--sample 0)"))
     else:
-        parts = sample_of(held, sample, found.damage)
-        found.rerun = compare(held, job_of(held.manifest, allowed), parts, workers) if parts else []
+        if parts := sample_of(held, sample, found.damage):
+            job = job_of(held.manifest, scenario_of(held.manifest), allowed)
+            found.rerun = compare(held, job, parts, workers)
         _take_differences(held, found)
     if not found.damage:
         found.damage += _check_summary(held, found)
@@ -171,36 +165,32 @@ def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> V
         how = f"{wanted - left:,} of {wanted:,} runs" if left else "its runs are there, its summary.json is not"
         found.notes.append(f"the study is not finished, {how}; to go on: {command}")
     partial = (path.relative_to(folder) for path in half_written(folder))  # the next writer takes them away
-    found.notes += [f"left over by a writer that was stopped: {name}" for name in partial]
-    found.notes += [f"not written by balance-sim and read by nobody: {name}" for name in unexpected(folder)]
     gone = [name for name in noted(folder) if not os.path.lexists(folder / name)]
-    found.notes += [f"drawn, and not there any more: {name}" for name in gone[:FEW]]
+    found.notes += [
+        *(f"left over by a writer that was stopped: {name}" for name in partial),
+        *(f"not written by balance-sim and read by nobody: {name}" for name in unexpected(folder)),
+        *(f"drawn, and not there any more: {name}" for name in gone[:FEW]),
+    ]
     found.unchecked = unchecked(held)
     return found
 
 
 def _take_differences(held: Contents, found: Verified) -> None:
     """What differs when run again is damage, unless it is but last digits from other arithmetic than ours."""
-    made_on = arithmetic(held.manifest.cpu, held.manifest.versions["numpy"])
-    here = arithmetic_here()
+    made_on, here = arithmetic(held.manifest.cpu, held.manifest.versions["numpy"]), arithmetic_here()
     for one in found.rerun:
         if one.revived:
             few = ", ".join(map(str, one.revived[:FEW])) + (", ..." if len(one.revived) > FEW else "")
             at = f" of point {one.point}; --retry-failed simulates it again" if held.is_sweep else ""
             found.notes.append(f"on record as failed, and without a fault when run again: run {few}{at}")
-        if one.why is None:
-            continue
-        if one.digits and made_on != here:
+        if one.why is not None and one.digits and made_on != here:
             found.notes.append(
                 f"{one.file}: last digits differ, agreements and dates do not ({one.why}); "
                 f"made on {made_on}, this is {here}"
             )
-        else:
-            block = next(
-                k.block for k in held.store.kept() if k.point == one.point and k.runs is not None
-                and k.block.first <= one.block.first and one.block.stop <= k.block.stop
-            )  # fmt: skip
-            found.damage.append(Damage(one.file, f"differs when run again: {one.why}", one.point, block))
+        elif one.why is not None:
+            why = f"differs when run again: {one.why}"
+            found.damage.append(Damage(one.file, why, one.point, one.of.block))
 
 
 def _check_summary(held: Contents, found: Verified) -> list[Damage]:
@@ -214,11 +204,8 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
         return []
     fresh, tables = _fresh(held)
     found.digest = fresh["digest"]
-    other = [
-        Damage("summary.json", f"`{key}` is not what the runs give")
-        for key in sorted({*fresh, *held.summary} - {"timing"})
-        if held.summary.get(key) != fresh.get(key)
-    ][:1]
+    unlike = [key for key in sorted({*fresh, *held.summary} - {"timing"}) if held.summary.get(key) != fresh.get(key)]
+    other = [Damage("summary.json", f"`{key}` is not what the runs give") for key in unlike[:1]]
     out = [Damage(name, "is missing") for name in tables if not os.path.lexists(folder / name)]
     lost = {one.file for one in out}
     other += [
@@ -236,10 +223,8 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
             f"made by {by}, this is {version()}: the runs are whole, and what is told of them "
             f"({', '.join(one.file for one in other)}) is worked out another way, and was not compared"
         )
-    failed = _failed_text(held.store)
-    if os.path.lexists(folder / "failed.json") != bool(failed) or (
-        failed and bytes_if_any(folder / "failed.json") != failed.encode()
-    ):
+    failed, path = _failed_text(held.store), folder / "failed.json"
+    if os.path.lexists(path) != bool(failed) or (failed and bytes_if_any(path) != failed.encode()):
         out.append(Damage("failed.json", "is not what the runs give"))
     return out
 
@@ -252,23 +237,23 @@ def _failed_text(store: Store) -> str:
 def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
     """The summary as plain JSON data, and the tables beside it, from the blocks."""
     folder = held.store.folder
-    has_book = os.path.lexists(folder / CODEBOOK)  # folders of earlier versions have none
+    tables: dict[str, str] = {}
+    study: Result | SweepResult
     if held.is_sweep:
-        sweep = open_sweep(folder)
-        tables = {f"{n}.csv": frame_csv(getattr(sweep, n)) for n in ("levels", "effects")}
-        return json.loads(json.dumps(sweep.summary())), tables | _codebook(sweep, has_book=has_book)
-    if held.manifest.game is not None:
-        from balance_sim.game.keep import summary
+        study = open_sweep(folder)
+        summary, tables = study.summary(), {f"{n}.csv": frame_csv(getattr(study, n)) for n in ("levels", "effects")}
+    elif held.manifest.game is not None:
+        from balance_sim.game.keep import summary as game_summary
         from balance_sim.game.study import open_game
 
         game = open_game(folder)
-        return json.loads(json.dumps(summary(game))), _codebook(game.result, has_book=has_book)
-    result = open_result(folder, held.runs)
-    return json.loads(json.dumps(result.summary())), _codebook(result, has_book=has_book)
-
-
-def _codebook(study: Result | SweepResult, *, has_book: bool) -> dict[str, str]:
-    return {CODEBOOK: frame_csv(study.codebook)} if has_book else {}
+        study, summary = game.result, game_summary(game)
+    else:
+        study = open_result(folder, held.runs)
+        summary = study.summary()
+    if os.path.lexists(folder / CODEBOOK):  # folders of earlier versions have none
+        tables[CODEBOOK] = frame_csv(study.codebook)
+    return json.loads(json.dumps(summary)), tables
 
 
 def _write_summary(held: Contents) -> None:
@@ -277,15 +262,14 @@ def _write_summary(held: Contents) -> None:
         return
     fresh, tables = _fresh(held)
     with held.store.lock() as store:
-        if held.summary and "timing" in held.summary:
-            fresh["timing"] = held.summary["timing"]
+        fresh |= {key: value for key, value in (held.summary or {}).items() if key == "timing"}
         tables["summary.json"] = json.dumps(fresh, indent=1, allow_nan=False) + "\n"
-        for name, text in tables.items():
-            store.write_text(name, text)
         if failed := _failed_text(store):
-            store.write_text("failed.json", failed)
+            tables["failed.json"] = failed
         else:
             (store.folder / "failed.json").unlink(missing_ok=True)
+        for name, text in tables.items():
+            store.write_text(name, text)
 
 
 @dataclass(frozen=True)
@@ -295,62 +279,48 @@ class Allowed:
     model: str | None = None
     outcomes: str | None = None
 
-    def why_not(self, model: str | None, own: Own, rules: Own = ()) -> str:
-        """What has to be named first for a study with these to run; nothing where all is."""
-        if model is not None and self.model != model:
-            return f"the study used code of its own, {model}: --model {model} allows it to run"
-        modules = sorted({reference.partition(":")[0] for _, reference in own})
+    def why_not(self, said: Manifest | About) -> str:
+        """What has to be named first for a study with code of its own to run; nothing where all is."""
+        if said.model is not None and self.model != said.model:
+            return f"the study used code of its own, {said.model}: --model {said.model} allows it to run"
+        modules = sorted({reference.partition(":")[0] for _, reference in said.own})
         if modules and modules != [self.outcomes]:
             if LOCAL in modules or len(modules) > 1:
                 return "the study measured outcomes of its own that were defined in no one module"
             return f"the study measured outcomes of its own, {modules[0]}: --outcomes {modules[0]} allows it to run"
-        for name, reference in rules:
+        for name, reference in said.rules:
             if reference_of_rule(name) != reference:
                 module = reference.partition(":")[0]
                 return f"the study has rules of its own, {reference}: --terms {module} allows it to run"
         return ""
 
 
-def refuse_own_code(allowed: Allowed, model: str | None, own: Own, rules: Own) -> None:
-    """Raises WrongRequest where a study has code of its own that is not allowed, or that cannot be found."""
-    if stop := allowed.why_not(model, own, rules):
-        raise WrongRequest(stop)
-    import_model(model)
-    for _, reference in own:
-        function_named(reference)
-
-
 def _why_not(manifest: Manifest, allowed: Allowed) -> str:
     """Why this study cannot be run again here; nothing if it can. Code runs only if it is named."""
-    if stop := allowed.why_not(manifest.model, manifest.own, manifest.rules):
+    if stop := allowed.why_not(manifest):
         return stop
     if manifest.is_sweep and manifest.classes is None:
         return OWN_CLASSES
-    made = manifest.version
-    own = version()
-    return "" if made == own else f"made by balance-sim {made}, this is {own}: pip install balance-sim=={made}"
+    made, here = manifest.version, version()
+    return "" if made == here else f"made by balance-sim {made}, this is {here}: pip install balance-sim=={made}"
 
 
-def job_of(manifest: Manifest, allowed: Allowed) -> Job:
-    """The job a manifest describes. Raises WrongRequest if its code is not allowed or cannot be found."""
-    refuse_own_code(allowed, manifest.model, manifest.own, manifest.rules)
-    scenario = scenario_of(manifest)
+def job_of(said: Manifest | About, scenario: Scenario, allowed: Allowed) -> Job:
+    """The job that a manifest or an archive describes. Raises WrongRequest if its code is not allowed, or not found."""
+    if stop := allowed.why_not(said):
+        raise WrongRequest(stop)
+    import_model(said.model)
+    for _, reference in said.own:
+        function_named(reference)
     return Job(
-        scenario,
-        manifest.seed,
-        chosen_arms(scenario, manifest.arms),
-        manifest.model,
-        mechanisms=manifest.mechanisms,
-        draws=manifest.draw_parameters,
-        cast=manifest.cast,
-        own=manifest.own,
-    )
+        scenario, said.seed, chosen_arms(scenario, said.arms), said.model, mechanisms=said.mechanisms,
+        draws=said.draw_parameters, cast=said.cast, own=said.own,
+    )  # fmt: skip
 
 
 def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[tuple[FinishedBlock, Block]]:
-    """Parts of `count` sound blocks, drawn anew each time; None: all blocks, whole.
-
-    Not by a seed that the folder names: who edits a block must not know whether it is looked at."""
+    """Parts of `count` sound blocks, drawn anew each time, by no seed that the folder names: who edits a block must not
+    know whether it is looked at. None: all blocks, whole."""
     broken = {(d.point, d.block) for d in bad}
     sound = [one for one in held.store.kept() if (one.point, one.block) not in broken and one.point in held.points]
     if count is None:
@@ -367,12 +337,10 @@ def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[
 
 def compare(held: Contents, job: Job, parts: Sequence[tuple[FinishedBlock, Block]], workers: int = 1) -> list[Compared]:
     """Run these parts again and hold them against what is kept. The number of workers changes nothing."""
-    tasks = [Task(block, one.point, held.points[one.point]) for one, block in parts]
     by_task = {(one.point, block): one for one, block in parts}
-    out = [
-        _compared(by_task[outcome.task.point, outcome.task.block], outcome)
-        for outcome in run_tasks(job, tasks, workers)
-    ]
+    tasks = [Task(block, point, held.points[point]) for point, block in by_task]
+    again = run_tasks(job, tasks, workers)
+    out = [_compared(by_task[one.task.point, one.task.block], one) for one in again]
     return sorted(out, key=lambda c: (c.point, c.block.first))
 
 
@@ -380,7 +348,7 @@ def _compared(one: FinishedBlock, outcome: TaskResult) -> Compared:
     again, block = outcome.tables, outcome.task.block
     now = [] if again is None else sorted(again.runs["run"].unique().to_pylist())
     if one.runs is None or one.accords is None:
-        return Compared(FAILED, one.point, block, None, revived=tuple(now))
+        return Compared(FAILED, one, block, None, revived=tuple(now))
     file = f"runs/{one.runs.path.name}"
     runs, accords = (
         table.filter(pc.and_(pc.greater_equal(table["run"], block.first), pc.less(table["run"], block.stop)))
@@ -388,20 +356,18 @@ def _compared(one: FinishedBlock, outcome: TaskResult) -> Compared:
     )
     present = runs["run"].unique()
     if again is None:
-        why = f"run {block.first} fails when run again" if len(present) else None
-        return Compared(file, one.point, block, why)
+        return Compared(file, one, block, f"run {block.first} fails when run again" if len(present) else None)
     revived = tuple(run for run in now if run not in {*present.to_pylist()})
     runs_again, accords_again = (
         table.filter(pc.is_in(table["run"], value_set=present)) for table in (again.runs, again.accords)
     )
     arms = sorted({*column_words(runs, "arm"), *column_words(runs_again, "arm")})
     if _digest((runs, accords), arms) != _digest((runs_again, accords_again), arms):
-        why, digits = diff_tables((runs, accords), (runs_again, accords_again))
-        return Compared(file, one.point, block, why, digits, revived)
+        return Compared(file, one, block, *diff_tables((runs, accords), (runs_again, accords_again)), revived)
     whole = block == one.block and not revived
     if whole and one.dyads is not None and summed([one.dyads.table()]) != summed([again.dyads]):
-        return Compared(f"dyads/{one.dyads.path.name}", one.point, block, "other sums by dyad")
-    return Compared(file, one.point, block, None, revived=revived)
+        return Compared(f"dyads/{one.dyads.path.name}", one, block, "other sums by dyad")
+    return Compared(file, one, block, None, revived=revived)
 
 
 def _digest(pair: Pair, arms: Sequence[str]) -> str:
@@ -417,7 +383,7 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
     with store.lock():
         for table in (*TABLES, FAILED):
             for shard in store.every_shard(table):
-                inside = any(p == shard.point and b.first < shard.stop and shard.first < b.stop for p, b in hit if b)
+                inside = any(p == shard.point and b.first < shard.stop and shard.first < b.stop for p, b in hit)
                 if inside or not shard.is_sound():
                     hit.add((shard.point, shard.block))
                     shard.path.unlink(missing_ok=True)
@@ -426,13 +392,10 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
             done.setdefault(one.point, []).append(one.block)
         tasks = []
         for number, values in held.points.items():
-            mine = [b for p, b in hit if p == number and b is not None]
-            runs = max([held.runs if held.finished else 0, *(b.stop for b in mine)], default=0)
-            todo = missing(done.get(number, []), runs, SHARD_RUNS)
-            tasks += [Task(block, number, values) for block in todo]
+            runs = max([held.runs if held.finished else 0, *(b.stop for p, b in hit if p == number)])
+            tasks += [Task(block, number, values) for block in missing(done.get(number, []), runs, SHARD_RUNS)]
         for outcome in run_tasks(job, tasks, workers):
-            rows = [*outcome.failed]
-            if rows:
+            if rows := [*outcome.failed]:
                 store.write_failed(outcome.task.point, outcome.task.block, rows)
             if outcome.tables is not None:
                 store.write(outcome.task.point, outcome.task.block, outcome.tables)

@@ -27,26 +27,16 @@ ANEW = "`plot`, `report` and `explore` draw figures and pages from the checked b
 @click.option("--all", "whole", is_flag=True, help="Run every block again, whole.")
 @click.option("--repair", is_flag=True, help="Take damaged blocks away and run them again.")
 @click.option(
-    "--workers",
-    type=click.IntRange(1, options.MOST_WORKERS),
-    default=1,
-    show_default=True,
-    help="Worker processes.",
+    "--workers", type=click.IntRange(1, options.MOST_WORKERS), default=1, show_default=True, help="Worker processes."
 )
 @options.study_model_option
 @options.study_outcomes_option
 @options.json_option
 @click.pass_context
 def verify(
-    ctx: click.Context,
-    results: Path,
-    sample: int,
-    whole: bool,
-    repair: bool,
-    workers: int,
-    model: str | None,
+    ctx: click.Context, results: Path, sample: int, whole: bool, repair: bool, workers: int, model: str | None,
     own: str | None,
-) -> None:
+) -> None:  # fmt: skip
     """Check every file in RESULTS against its checksum and keys, and run a sample of blocks again.
 
     Compared bit for bit; the sample is another at each call. Summary and tables are worked out again; figures and
@@ -58,9 +48,8 @@ def verify(
         results,
         "are elsewhere: give the command in its `about.command` again; it goes on only if plan and data are the same",
     )
-    found = check_folder(
-        results, sample=None if whole else sample, mend=repair, model=model, outcomes=own, workers=workers
-    )
+    few = None if whole else sample
+    found = check_folder(results, sample=few, mend=repair, model=model, outcomes=own, workers=workers)
     options.answer(found.as_dict, lambda: _verified_lines(found), indent=2)
     if found.damage:
         ctx.exit(ExitCode.DAMAGED)
@@ -79,14 +68,10 @@ def _verified_lines(found: Verified) -> Iterator[str]:
     """What is sound on stdout, what is not on stderr, in order; names that could steer a terminal written out."""
     from balance_sim.scenario.diagnostics import escaped
 
-    def err(text: str) -> None:
-        click.echo(escaped(text), err=True)
-
     yield from (escaped(f"repaired: {line}") for line in found.mended)
-    for note in found.notes:
-        err(f"note: {note}")
-    for one in found.damage:
-        err(f"damaged: {one.text()}")
+    before = [f"note: {note}" for note in found.notes] + [f"damaged: {one.text()}" for one in found.damage]
+    for text in before:
+        click.echo(escaped(text), err=True)
     again = sum(len(one.block) for one in found.rerun)
     which = ", drawn anew each time; --all: every one" if found.rerun and again < found.runs else ""
     yield escaped(
@@ -94,9 +79,10 @@ def _verified_lines(found: Verified) -> Iterator[str]:
         f"{again:,} runs of {len(found.rerun):,} blocks run again{which}"
     )
     if found.unchecked:
-        err(f"not checked: {', '.join(found.unchecked)}; {ANEW}")
+        click.echo(escaped(f"not checked: {', '.join(found.unchecked)}; {ANEW}"), err=True)
     if found.damage:
-        err(f"damaged: {len(found.damage)}; --repair runs it again, or give the study's own command")
+        said = f"damaged: {len(found.damage)}; --repair runs it again, or give the study's own command"
+        click.echo(said, err=True)
     else:
         yield f"sound{f'; digest {found.digest}' if found.digest else ''}"
 
@@ -137,7 +123,7 @@ def reproduce(
 
     archived = read_archive(archive)
     found = run_again(archived, workers=workers, model=model, outcomes=own, out=out)
-    document = {"ok": found.ok, "how": found.how, "digest": found.digest, "archived": archived.numbers.digest}
+    document = {"ok": found.ok, "how": found.how, "digest": found.digest, "archived": archived.about.digest}
     document |= {"said": found.said, "differs": list(found.differs)}
     options.answer(document, [found.said, *(f"  {line}" for line in found.differs)], indent=2)
     if not found.ok:

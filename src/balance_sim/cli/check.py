@@ -9,9 +9,11 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import document_of
+from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.wording import DIRECTIONS, arm_title, percent, plural, state_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from balance_sim.analysis.world_at_start import WorldAtStart
     from balance_sim.scenario.diagnostics import Diagnostic
@@ -34,27 +36,29 @@ def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool,
 
     FILE is a path, or a name as `balance-sim list` gives it. Exit code 4 if it is refused. Of a scenario
     the start of the control arm is printed, by the expected estimator."""
-    from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import names_experiment
-    from balance_sim.scenario.load import check_scenario
     from balance_sim.scenario.validation import kind_of_file, plan_kind
 
     file = _file_in(file)
     found = kind_of_file(file)
     if found is not None and found.name == "game":
         _check_game(file, settings, theory)
-        return
-    if names_experiment(file):
+    elif names_experiment(file):
         if settings or theory:
             raise click.UsageError("an experiment holds its own `set` and `theory`")
         _check_experiment(file)
-        return
-    kind = plan_kind(file)
-    if kind is not None:
+    elif (kind := plan_kind(file)) is not None:
         if settings or theory:
             raise click.UsageError("`set` and `theory` change scenarios; this is a plan")
         _check_plan(file, kind)
-        return
+    else:
+        _check_scenario(file, settings, theory, world=world, verbose=verbose)
+
+
+def _check_scenario(file: str, settings: tuple[str, ...], theory: str | None, *, world: bool, verbose: bool) -> None:
+    from balance_sim.scenario.diagnostics import ScenarioError
+    from balance_sim.scenario.load import check_scenario
+
     scenario, problems = check_scenario(file, set=settings, theory=theory)
     if scenario is None:
         raise ScenarioError(problems)
@@ -64,8 +68,7 @@ def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool,
     about |= {} if start is None else {"world": start.as_dict()}
 
     def lines() -> Iterator[str]:
-        named = {name.replace("accords", "agreements"): count for name, count in counts.items()}
-        what = ", ".join(f"{count} {name}" for name, count in named.items())
+        what = ", ".join(f"{count} {name.replace('accords', 'agreements')}" for name, count in counts.items())
         yield from _with_warnings(problems, f"{file}: ok ({what}; sha256 {scenario.sha256[:8]})")
         if start is not None:
             yield from ["", *world_lines(start, verbose=verbose)]
@@ -97,11 +100,7 @@ def _world_of(scenario: Scenario) -> WorldAtStart:
 
 
 def world_lines(start: WorldAtStart, *, verbose: bool = False) -> Iterator[str]:
-    """For a terminal, at 80 columns: whom the roles of the event fall to, and what is expected; verbose: whom each
-    state fears."""
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import DIRECTIONS, arm_title, percent, state_names
-
+    """For a terminal: whom the roles of the event fall to, and what is expected; verbose: whom each state fears."""
     names = state_names(start.scenario)
     order = sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
     yield from wrapped(f"Start of the control arm ({arm_title(start.scenario, start.scenario.reference_arm)})")
@@ -109,13 +108,14 @@ def world_lines(start: WorldAtStart, *, verbose: bool = False) -> Iterator[str]:
     said = {i: words.get(of, of.replace("_", " ")) for i, of in enumerate(start.listed)}
     if verbose:
         rows = [["state", "fears most (share of all threat)", "role in the event"]]
-        rows += [[names[start.codes[i]][:26], _most_feared(start, i, names, percent), said[i]] for i in order]
+        for i in order:
+            (most, share), *_ = start.ranking(i)
+            feared = f"{names[most][:24]} {percent(share)}" if share > 0 else "nobody"
+            rows.append([names[start.codes[i]][:26], feared, said[i]])
         yield from table(rows, indent="  ")
-    else:
-        for role in sorted({*said.values()}, key=[*said.values()].count):
-            yield from wrapped(
-                f"  {role}: {', '.join(names[start.codes[i]] for i in order if said[i] == role)}", "    "
-            )
+    for role in () if verbose else sorted({*said.values()}, key=[*said.values()].count):
+        who = ", ".join(names[start.codes[i]] for i in order if said[i] == role)
+        yield from wrapped(f"  {role}: {who}", "    ")
     expected = start.a_year()
     rows = [["dyads, and new agreements expected a year", "dyads", "security", "declarations"]]
     for name, count in start.as_dict()["classes"].items():
@@ -124,11 +124,6 @@ def world_lines(start: WorldAtStart, *, verbose: bool = False) -> Iterator[str]:
     yield from ["", *table(rows, "<>", indent="  ")]
     if not verbose:
         yield from ["", "whom each state fears most: --verbose"]
-
-
-def _most_feared(start: WorldAtStart, i: int, names: dict[str, str], percent: Callable[[float], str]) -> str:
-    (most, share), *_ = start.ranking(i)
-    return f"{names[most][:24]} {percent(share)}" if share > 0 else "nobody"
 
 
 def _file_in(file: str) -> str:
@@ -149,8 +144,7 @@ def _file_in(file: str) -> str:
 
 
 def _check_plan(file: str, kind: PlanKind) -> None:
-    """What the plan's own command checks before it begins; the scenarios of cases too. A two-sided choice is read and
-    fitted as `fit` does, so that nothing is left for it to refuse."""
+    """What the plan's own command checks before it begins; a two-sided choice is fitted, to leave `fit` nothing."""
     from balance_sim.scenario.validation import PLAN_COMMANDS
 
     found: dict[str, object] = {}
@@ -159,10 +153,8 @@ def _check_plan(file: str, kind: PlanKind) -> None:
         from balance_sim.evidence.cases.tables import read_cases_plan
         from balance_sim.scenario import load_scenario
 
-        cases = read_cases_plan(file).cases
-        for case in cases:
-            load_scenario(case.scenario)
-        what = f"{len(cases)} cases"
+        scenarios = [load_scenario(case.scenario) for case in read_cases_plan(file).cases]
+        what = f"{len(scenarios)} cases"
     elif kind == "hindcast":
         from balance_sim.evidence.forecast.hindcast import read_hindcast_plan
 
@@ -184,23 +176,17 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
     plan = read_coordination_plan(file)
     data = plan.load()
     fit = plan.fit(data)
-    notes = note_lines(fit, data)
-    found = {
-        "effects": len(plan.effects),
-        "events": fit.events,
-        "moments": fit.moments,
-        "actors": len(data.actors),
-        "iterations": fit.iterations,
-        "notes": [note.removeprefix("note: ") for note in notes],
-    }
+    notes, effects = note_lines(fit, data), len(plan.effects)
+    found: dict[str, object] = {"effects": effects, "events": fit.events, "moments": fit.moments}
+    found |= {"actors": len(data.actors), "iterations": fit.iterations}
+    found["notes"] = [note.removeprefix("note: ") for note in notes]
     steps = f"a maximum after {fit.iterations} steps"
-    return f"{len(plan.effects)} effects", found, [*read_lines(fit, data), steps, *notes]
+    return f"{effects} effects", found, [*read_lines(fit, data), steps, *notes]
 
 
 def _check_game(file: str, settings: tuple[str, ...], theory: str | None) -> None:
     from balance_sim.game.plan import check_game
     from balance_sim.scenario.diagnostics import ScenarioError
-    from balance_sim.show.wording import plural
 
     game, problems = check_game(file, set=settings, theory=theory)
     if game is None:
@@ -214,7 +200,6 @@ def _check_game(file: str, settings: tuple[str, ...], theory: str | None) -> Non
 def _check_experiment(file: str) -> None:
     from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import check_experiment
-    from balance_sim.show.wording import plural
 
     experiment, problems = check_experiment(file)
     if experiment is None:
@@ -222,8 +207,7 @@ def _check_experiment(file: str) -> None:
     if experiment.head.outcomes:
         from balance_sim.replications.jobs import check_named_outcomes
 
-        unknown = check_named_outcomes(experiment)
-        if unknown:
+        if unknown := check_named_outcomes(experiment):
             raise ScenarioError([*unknown, *problems])
     counts = {"factors": len(experiment.paths), "points": experiment.count(), "runs": experiment.head.runs}
     what = f"{plural(counts['factors'], 'factor')}, {counts['points']:,} points x {counts['runs']:,} replications"

@@ -7,6 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
+from balance_sim.show.terminal import WIDTH, page_width, shortened, table, terminal_width, wrapped
+from balance_sim.show.wording import (
+    COUNTER,
+    DIRECTIONS,
+    arm_titles,
+    arm_words,
+    capital,
+    dyad_name,
+    outcome_words,
+    plural,
+    state_names,
+    within,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,15 +51,16 @@ def compare(left: str, right: str, dyads: int, classes: str | None, verbose: boo
     inputs is said first. Two results whose class tables differ are refused without --classes.
     `balance-sim report LEFT RIGHT` makes a page of it."""
     from balance_sim.analysis.compare import compare as compare_results
-    from balance_sim.show.terminal import terminal_width
 
     def lines() -> Iterator[str]:
         from balance_sim.show.plots import Comparison
 
         both = Comparison.of([left, right], classes)
         assert both.found is not None  # there are two sides
+        scenarios = [study.scenario for study in reversed(both.studies)]
+        names = {code: name for one in scenarios for of in (state_names, arm_titles) for code, name in of(one).items()}
         yield from _effects(both)
-        yield from comparison_lines(both.found, dyads, terminal_width(), _names_of(both), verbose=verbose)
+        yield from comparison_lines(both.found, dyads, terminal_width(), names, verbose=verbose)
 
     options.answer(lambda: compare_results(left, right, classes).as_dict(), lines)
 
@@ -54,8 +68,6 @@ def compare(left: str, right: str, dyads: int, classes: str | None, verbose: boo
 def _effects(both: Comparison) -> list[str]:
     """The effect in each of two studies, and whether the two differ; nothing where a side has no effect of its own."""
     from balance_sim.show.figures.comparison import studies_table, studies_title
-    from balance_sim.show.terminal import page_width, wrapped
-    from balance_sim.show.wording import COUNTER, within
 
     table = studies_table(both)
     if len(table) < 2:
@@ -64,21 +76,11 @@ def _effects(both: Comparison) -> list[str]:
     return wrapped(f"{studies_title(table)}. {what}", "", page_width())
 
 
-def _names_of(both: Comparison) -> dict[str, str]:
-    """Titles of arms and names of states, by their codes, of both sides."""
-    from balance_sim.show.wording import arm_titles, state_names
-
-    scenarios = [study.scenario for study in reversed(both.studies)]
-    return {code: name for one in scenarios for of in (state_names, arm_titles) for code, name in of(one).items()}
-
-
 def comparison_lines(
     found: StudyComparison, dyads: int, width: int, names: Mapping[str, str] | None = None, *, verbose: bool = False
 ) -> Iterator[str]:
     """Inputs that differ, then expected agreements within the longest window, with verbose every outcome, then the
     dyads that differ most. width: columns there are; names: of arms and states, by their codes."""
-    from balance_sim.show.terminal import WIDTH, wrapped
-
     names = names or {}
     runs = "0" if found.outcomes.empty else f"{int(found.outcomes['n'].max()):,}"
     how = f"{runs} paired replications" if found.paired else f"{runs} replications, not paired: the seeds differ"
@@ -95,7 +97,6 @@ def comparison_lines(
 def _input_lines(differences: Sequence[str], width: int, *, verbose: bool) -> Iterator[str]:
     """Inputs that differ, without what follows from others; a line each, with verbose all of them and whole."""
     from balance_sim.scenario.diagnostics import shown
-    from balance_sim.show.terminal import wrapped
 
     told = [line.removeprefix("inputs.").replace(": None left", ": not given left") for line in differences]
     told = [line.replace(", None right", ", not given right") for line in told]
@@ -112,9 +113,6 @@ def _input_lines(differences: Sequence[str], width: int, *, verbose: bool) -> It
 def _agreements(outcomes: pd.DataFrame, width: int, names: Mapping[str, str]) -> Iterator[str]:
     """New agreements within the longest window, in one table: of one pair of arms by direction, of more a row each."""
     from balance_sim.replications.outcomes import known_outcome
-    from balance_sim.show.terminal import shortened, table, wrapped
-    from balance_sim.show.wording import DIRECTIONS, capital, outcome_words, within
-    from balance_sim.show.wording import plural as say_plural
 
     parts = [(_front(key, part, names), part.to_dict("records")) for key, part in _by_arms(outcomes)]
     counts = [*_counts(parts[0][1])]
@@ -132,7 +130,7 @@ def _agreements(outcomes: pd.DataFrame, width: int, names: Mapping[str, str]) ->
     yield from table([(head, *HEADS[1:]), *cells], "<>>><", "", width)
     hidden = sum(len(of) for _, of in parts) - len(cells)
     if hidden:
-        yield f"{say_plural(hidden, 'further row')}: --verbose"
+        yield f"{plural(hidden, 'further row')}: --verbose"
     yield ""
 
 
@@ -143,8 +141,6 @@ def _by_arms(outcomes: pd.DataFrame) -> Any:
 
 def _front(key: tuple[Any, ...], part: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Which arms, and at which point, rows are of."""
-    from balance_sim.show.wording import arm_words
-
     named = dict(zip([name for name in part.columns if name in KEYS], map(str, key), strict=True))
     point = f"point {named['point']}: " if "point" in named else ""
     left, right = (names.get(arm := named[f"{side}_arm"], arm_words(arm)) for side in ("left", "right"))
@@ -153,25 +149,18 @@ def _front(key: tuple[Any, ...], part: pd.DataFrame, names: Mapping[str, str]) -
 
 def _every_outcome(outcomes: pd.DataFrame, width: int, names: Mapping[str, str]) -> Iterator[str]:
     """A block a pair of arms."""
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import outcome_words
-
     for key, part in _by_arms(outcomes):
         yield from ["", _front(key, part, names)]
-        rows = part.to_dict("records")
-        still = [row for row in rows if row["difference"] == row["mcse"] == 0.0]
-        moved = [row for row in rows if not row["difference"] == row["mcse"] == 0.0]
-        if moved:
+        still = (part["difference"] == 0.0) & (part["mcse"] == 0.0)
+        if moved := part[~still].to_dict("records"):
             yield from table([HEADS, *map(_cells, moved)], "<>>><", "  ", width)
-        if still:
-            some = outcome_words(still[0]["outcome"]) + (", ..." if len(still) > 1 else "")
-            line = f"  no difference: {len(still)} of {len(rows)} outcomes: {some}"
-            yield from wrapped(line, "    ", width)
+        if count := int(still.sum()):
+            some = outcome_words(part[still]["outcome"].iloc[0]) + (", ..." if count > 1 else "")
+            yield from wrapped(f"  no difference: {count} of {len(part)} outcomes: {some}", "    ", width)
 
 
 def _counts(rows: Sequence[dict[Any, Any]]) -> dict[str, None]:
-    """Names of the numbers of agreements and declarations within the longest window, by direction; all outcomes where
-    there is none of them."""
+    """Numbers of agreements and declarations within the longest window, by direction; all outcomes where none is."""
     from balance_sim.replications.outcomes import COUNTS, known_outcome
 
     names = [str(row["outcome"]) for row in rows]
@@ -183,18 +172,16 @@ def _counts(rows: Sequence[dict[Any, Any]]) -> dict[str, None]:
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
     import pandas as pd
 
-    from balance_sim.show.wording import outcome_words
-
-    outcome = outcome_words(row["outcome"])
-    sides = ["-" if pd.isna(row[side]) else format(row[side], "z.3f") for side in ("left", "right")]
+    told = (
+        outcome_words(row["outcome"]),
+        *("-" if pd.isna(row[side]) else format(row[side], "z.3f") for side in ("left", "right")),
+    )
     if pd.isna(row["difference"]):
-        return (outcome, *sides, "-", "missing in some replications")
-    interval = "unknown: one run"
+        return (*told, "-", "missing in some replications")
     if row["difference"] == row["mcse"] == 0.0:
-        return (outcome, *sides, "0", "no difference")
-    if not pd.isna(row["lo"]):
-        interval = f"{_signed(row['lo'])} to {_signed(row['hi'])}"
-    return (outcome, *sides, _signed(row["difference"]), interval)
+        return (*told, "0", "no difference")
+    interval = "unknown: one run" if pd.isna(row["lo"]) else f"{_signed(row['lo'])} to {_signed(row['hi'])}"
+    return (*told, _signed(row["difference"]), interval)
 
 
 def _signed(value: float) -> str:
@@ -204,17 +191,14 @@ def _signed(value: float) -> str:
 
 def _dyad_lines(frame: pd.DataFrame, most: int, names: Mapping[str, str], *, paired: bool) -> Iterator[str]:
     """The dyads that differ most; how many do not is counted."""
-    from balance_sim.show.terminal import shortened, table, wrapped
-    from balance_sim.show.wording import dyad_name
-
     if not len(frame) or not most:
         return
     moved, several, rows = frame[frame["difference"] != 0], frame["right_arm"].nunique() > 1, []
     for row in moved.head(most).to_dict("records"):
-        arm = names.get(row["right_arm"], row["right_arm"])
-        dyad = dyad_name(names, row["a"], row["b"]) + (f", {arm}" if several else "")
+        arm = f", {names.get(row['right_arm'], row['right_arm'])}" if several else ""
         numbers = (f"{row['left']:.4f}", f"{row['right']:.4f}", f"{row['difference']:+.4f}")
-        rows.append((shortened(dyad, 30), *numbers, f"{row['lo']:+.4f} to {row['hi']:+.4f}"))
+        dyad = shortened(dyad_name(names, row["a"], row["b"]) + arm, 30)
+        rows.append((dyad, *numbers, f"{row['lo']:+.4f} to {row['hi']:+.4f}"))
     wide = " (CI as of independent sides, so too wide for paired ones)" if paired and rows else ""
     yield from wrapped(f"dyads, expected new security agreements{wide}:")
     yield from table([("dyad", *HEADS[1:]), *rows], "<>>><", "  ") if rows else ()

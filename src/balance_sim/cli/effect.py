@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
+from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.uncertainty import TOO_SHORT, draws_sentence, placebo_words, uncertainty_lines
+from balance_sim.show.wording import DIRECTIONS, arm_title, dyad_name, signed, state_names, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,12 +53,12 @@ def effect(
     doubt = kept(loaded, found.arm)
     if draws is not None:
         with Steps({"draws": 0.05 * draws}) as steps:
-            doubt = uncertainty(loaded, found.arm, draws=draws, workers=workers, progress=steps.draws)
+            doubt = uncertainty(loaded, found.arm, draws=draws, workers=workers, progress=steps.of("draws"))
 
     def document() -> dict[str, Any]:
-        short = doubt.in_short() if doubt is not None else dict.fromkeys(("posterior", "prior", "theories", "placebo"))
+        short = dict.fromkeys(("posterior", "prior", "theories", "placebo", "uncertainty"))
+        short |= {} if doubt is None else doubt.in_short() | {"uncertainty": doubt.as_dict()}
         told = {"outcome": found.outcome, "effect": found.effect, **short}
-        told["uncertainty"] = None if doubt is None else doubt.as_dict()
         return found.as_dict() | told | {"seconds": time.monotonic() - began}
 
     def told() -> Iterator[str]:
@@ -70,7 +73,6 @@ def _unscored(scenario: str) -> str:
     from balance_sim.evidence.forecast.theories import stacking_weights_beside
     from balance_sim.scenario import load_scenario
     from balance_sim.scenario.files import Sources
-    from balance_sim.show.uncertainty import TOO_SHORT
 
     weights = stacking_weights_beside(load_scenario(scenario, calibrated=False), Sources(scenario).path.with_suffix(""))
     if weights is None:
@@ -89,21 +91,15 @@ def lines(
     """For a terminal, at 80 columns: the longest window; verbose: all windows, theories, and what carries the width.
 
     unscored: why theories have no weights, where they have none."""
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.uncertainty import draws_sentence, placebo_words, uncertainty_lines
-    from balance_sim.show.wording import DIRECTIONS, arm_title, dyad_name, signed, state_names, within
-
-    scenario = found.scenario
+    scenario, heads, names = found.scenario, ["control", "arm", "effect"], state_names(found.scenario)
     yield arm_title(scenario, found.arm)
     yield f"  against: {arm_title(scenario, scenario.reference_arm)}"
-    heads = ["control", "arm", "effect"]
     for title, what in (("security agreements", "accords"), ("declarations", "declarations")):
         rows = [[f"expected new {title}", *heads]]
         for name, days, control, level in found.rows(what):
-            if not verbose and days < found.window:
-                continue
-            label = f"  {DIRECTIONS[name]}, {within(days)}"
-            rows.append([label, f"{control:.3f}", f"{level:.3f}", signed(level - control, 4)])
+            if verbose or days >= found.window:
+                label, effect = f"  {DIRECTIONS[name]}, {within(days)}", signed(level - control, 4)
+                rows.append([label, f"{control:.3f}", f"{level:.3f}", effect])
         yield from ["", *table(rows, "<>")]
     if found.parts is not None:
         parts = [[f"  {words}", signed(found.parts[name], 4)] for name, words in CHANNELS.items()]
@@ -117,18 +113,11 @@ def lines(
     else:
         for words in (draws_sentence(doubt), placebo_words(doubt.placebos)):
             yield from wrapped(words, "") if words else ()
-    names = state_names(scenario)
-    dyad_rows = [
-        (
-            dyad_name(names, row["a"], row["b"]),
-            *(f"{row[level]:.4f}" for level in ("control", "mean")),
-            signed(row["effect"], 4),
-        )
-        for row in found.dyads.head(dyads).to_dict("records")
-    ]
-    if dyad_rows:
-        head = f"dyad: security agreements {within(found.window)}"
-        yield from ["", *table([(head, *heads), *dyad_rows], "<>")]
+    rows = [[f"dyad: security agreements {within(found.window)}", *heads]]
+    for row in found.dyads.head(dyads).to_dict("records"):
+        dyad = dyad_name(names, row["a"], row["b"])
+        rows.append([dyad, f"{row['control']:.4f}", f"{row['mean']:.4f}", signed(row["effect"], 4)])
+    if len(rows) > 1:
+        yield from ["", *table(rows, "<>")]
     yield ""
-    note = "Expected estimator: the network as at the start, no random numbers. `run` measures the rest."
-    yield from wrapped(note)
+    yield from wrapped("Expected estimator: the network as at the start, no random numbers. `run` measures the rest.")

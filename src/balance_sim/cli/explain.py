@@ -10,6 +10,9 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
+from balance_sim.show.explain import attribution_answer, dyads_answer, pair_answer, replication_answer
+from balance_sim.show.explain_terms import attribution_lines, pair_lines, timeline_lines, top_pair_lines
+from balance_sim.show.terminal import page_width
 
 if TYPE_CHECKING:
     from balance_sim.results.result import Result
@@ -60,7 +63,12 @@ def explain(
     from balance_sim.analysis.explain import explainable, keep
     from balance_sim.results.result import open_result
 
-    number = None if replication in (None, CHOSEN) else _number(str(replication))
+    number = None
+    if replication is not None and replication != CHOSEN:
+        if not replication.isdecimal():
+            said = f"--run takes the number of a replication, got `{replication}`; put RESULTS before --run"
+            raise click.UsageError(said)
+        number = int(replication)
     if attribution and (dyad or replication):
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
     result = open_result(results)
@@ -94,19 +102,10 @@ def _observed(results: Path) -> str | None:
     return game.arms[1 + game.profiles.index(tuple(game.plan.observed[name] for name in game.players))]
 
 
-def _number(run: str) -> int:
-    if not run.isdecimal():
-        raise click.UsageError(f"--run takes the number of a replication, got `{run}`; put RESULTS before --run")
-    return int(run)
-
-
 def _dyad(
     result: Result, dyad: str, kind: str | None, arm: str | None, runs: int | None, number: int | None, *, verbose: bool
 ) -> Told:
     from balance_sim.analysis.explain.pairs import explain_pairs
-    from balance_sim.show.explain import pair_answer
-    from balance_sim.show.explain_terms import pair_lines
-    from balance_sim.show.terminal import page_width
 
     found = explain_pairs(result, [_states(dyad, result)], arm=arm, kind=kind, runs=runs, run=number)[0]
     lines = [*pair_answer(found, result.scenario, page_width())]
@@ -129,9 +128,6 @@ def _states(dyad: str, result: Result) -> tuple[str, str]:
 
 def _replications(result: Result, number: int | None, arm: str | None, *, everything: bool, verbose: bool) -> Told:
     from balance_sim.analysis.explain.timeline import RULE, chosen_runs, tell
-    from balance_sim.show.explain import replication_answer
-    from balance_sim.show.explain_terms import timeline_lines
-    from balance_sim.show.terminal import page_width
 
     chosen = {"": number} if number is not None else chosen_runs(result, arm)
     told = {why: tell(result, run, arm) for why, run in chosen.items()}
@@ -151,13 +147,10 @@ def _attribution(
     verbose: bool,
 ) -> Told:  # fmt: skip
     from balance_sim.analysis.explain.attribution import attribute, parse_groups
-    from balance_sim.show.explain import attribution_answer
-    from balance_sim.show.explain_terms import attribution_lines
-    from balance_sim.show.terminal import page_width
 
     chosen = parse_groups(groups) if groups is not None else None
     with Steps({"replications": 10.0}) as steps:
-        told = steps.replications
+        told = steps.of("replications")
         found = attribute(result, arm, groups=chosen, outcome=outcome, runs=runs, workers=workers, progress=told)
     parts, scenario = found.table, result.scenario
     if verbose:
@@ -168,9 +161,6 @@ def _attribution(
 def _top_dyads(result: Result, arm: str | None, runs: int | None, *, verbose: bool) -> Told:
     from balance_sim.analysis.explain import compared_arm
     from balance_sim.analysis.explain.pairs import explain_pairs, leading_pairs
-    from balance_sim.show.explain import dyads_answer
-    from balance_sim.show.explain_terms import top_pair_lines
-    from balance_sim.show.terminal import page_width
 
     arm = compared_arm(result, arm)
     found = explain_pairs(result, leading_pairs(result, arm, TOP_DYADS), arm=arm, runs=runs)

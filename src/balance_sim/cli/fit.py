@@ -13,6 +13,9 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
+from balance_sim.show.evidence_lines import coordination_lines, event_lines, fit_lines, profile_lines
+from balance_sim.show.terminal import wrapped
+from balance_sim.show.wording import state_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,12 +85,9 @@ OF_BOTH = ("data", "events", "first", "last", "out", "verbose", "json", None)
 @options.json_option
 @click.pass_context
 def fit(
-    ctx: click.Context, data: Path, model: str, events: bool, first: int | None, last: int | None,
-    agreements: tuple[Path, ...],
-    alliances: str, terms: str | None, levels: bool, intercepts: bool, cluster: bool, signs: bool, ridge: float,
-    parts: bool, beliefs: bool, outcome: str | None, period: str, acts: tuple[str, ...], audiences: str | None,
-    form: str, permutations: int, seed: int, out: Path | None,
-    verbose: bool,
+    ctx: click.Context, /, data: Path, model: str, events: bool, first: int | None, last: int | None,
+    agreements: tuple[Path, ...], alliances: str, terms: str | None, levels: bool, intercepts: bool, cluster: bool,
+    signs: bool, ridge: float, parts: bool, beliefs: bool, out: Path | None, verbose: bool, **of_events: Any,
 ) -> None:  # fmt: skip
     """Fit the weights of willingness to the agreements in the folder DATA, and write them with their covariance.
 
@@ -95,21 +95,13 @@ def fit(
     names are looked for, and what is fitted: docs/evidence.md. With --model coordination DATA is a plan that
     names dated ties, covariates and effects: docs/coordination.md. With --events the weights of events are fitted to
     dyadic event data in DATA: docs/event_weights.md."""
-    _refuse_options_of_others(ctx, events=events)
+    _refuse_options_of_others(ctx, model, events=events)
     if events:
-        given: dict[str, Any] = {
-            "outcome": outcome,
-            "period": period,
-            "acts": acts,
-            "form": form,
-            "audiences": audiences,
-        }
-        given |= {"permutations": permutations, "seed": seed, "first": first, "last": last}
+        given = of_events | {"first": first, "last": last}
         _fit_events(data, given, out or Path("event_weights.yaml"), verbose=verbose)
         return
     out, first = out or Path("parameters.yaml"), 1985 if first is None else first
     if model == "coordination":
-        _refuse_options_of_rates(ctx)
         _fit_coordination(data, out)
         return
     if data.suffix.lower() in (".yaml", ".yml"):
@@ -121,18 +113,10 @@ def fit(
     from balance_sim.evidence.estimation.fitting import fit as fit_record
     from balance_sim.evidence.estimation.parameter_files import fitted_record
     from balance_sim.results.folder import version
-    from balance_sim.show.evidence_lines import fit_lines, profile_lines
-    from balance_sim.show.terminal import wrapped
 
     end = last if last is not None else agreements_end(data, agreements)
-    years = (end - first + 1) / 10
-    seconds = {
-        "reading": 2.0,
-        "terms": 10.0,
-        "weights": 40.0,
-        "beliefs": 900.0 * beliefs,
-        "threat in parts": 40.0 * parts,
-    }
+    years, seconds = (end - first + 1) / 10, {"reading": 2.0, "terms": 10.0, "weights": 40.0}
+    seconds |= {"beliefs": 900.0 * beliefs, "threat in parts": 40.0 * parts}
     with Steps({name: years * each for name, each in seconds.items() if each}) as steps:
         steps.begin("reading")
         history = load_history(data, first, end, accords=agreements, alliances=alliances)
@@ -181,31 +165,30 @@ def fit(
     options.answer(written, lines, indent=1)
 
 
-def _refuse_options_of_others(ctx: click.Context, *, events: bool) -> None:
-    """Options of events have no meaning for agreements, and the other way round."""
-    for param in ctx.command.params:
-        own, name = param.name in OF_EVENTS, str(param.name)
-        if own != events and param.name not in OF_BOTH and options.given(ctx, name):
-            raise click.UsageError(
-                f"{param.opts[0]} " + ("belongs to --events" if own else "has no meaning with --events")
-            )
+def _refuse_options_of_others(ctx: click.Context, model: str, *, events: bool) -> None:
+    """Refuse options that have no meaning for what is fitted: events, agreements, or the choice of partner."""
+    given = {str(one.name): one.opts[0] for one in ctx.command.params if options.given(ctx, str(one.name))}
+    for name, option in given.items():
+        own = name in OF_EVENTS
+        if own != events and name not in OF_BOTH:
+            raise click.UsageError(f"{option} {'belongs to --events' if own else 'has no meaning with --events'}")
+    for name, option in given.items():
+        if model == "coordination" and not events and name not in OF_EITHER_MODEL:
+            raise click.UsageError(f"{option} belongs to --model rates; the plan holds what coordination needs")
 
 
 def _fit_events(data: Path, given: Mapping[str, Any], out: Path, *, verbose: bool) -> None:
     """Fit the weights of events, write them and print them. given: the command's options."""
     one_thread()
-    from balance_sim.evidence.data.text import fitted_text
     from balance_sim.evidence.events.ladder import half_lives, in_order
     from balance_sim.evidence.events.load import files_used, load_events
     from balance_sim.evidence.events.measurement import measure
     from balance_sim.evidence.events.report import HEAD, events_record
-    from balance_sim.pool.atomic import write_atomic
     from balance_sim.results.folder import version
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
-    from balance_sim.show.evidence_lines import event_lines
 
-    audiences, told = None, dict(given)
+    audiences, told, wanted = None, dict(given), given["permutations"]
     if given["audiences"] is not None:
         scenario = load_scenario(given["audiences"], calibrated=False)
         audiences = {
@@ -214,34 +197,21 @@ def _fit_events(data: Path, given: Mapping[str, Any], out: Path, *, verbose: boo
         }
         path = Sources(given["audiences"]).path
         told["audiences"] = f"{path.parent.name}/{path.name}"
-    with Steps({"reading": 8.0, "estimates": 4 + 0.2 * given["permutations"], "half-lives": 5.0}) as steps:
+    with Steps({"reading": 8.0, "estimates": 4 + 0.2 * wanted, "half-lives": 5.0}) as steps:
         steps.begin("reading")
-        study = load_events(
-            data,
-            given["outcome"],
-            given["period"],
-            given["first"],
-            given["last"],
-            sources=given["acts"],
-            audiences=audiences,
-        )
-        wanted, concave = given["permutations"], given["form"] == "log"
+        years = given["first"], given["last"]
+        study = load_events(data, given["outcome"], given["period"], *years, sources=given["acts"], audiences=audiences)
         steps.begin("estimates")
-        found = measure(
-            study.study, wanted, given["seed"], lambda done: steps.permutations(done, wanted), concave=concave,
-        )  # fmt: skip
+        tell, concave = partial(steps.of("permutations"), wanted=wanted), given["form"] == "log"
+        found = measure(study.study, wanted, given["seed"], tell, concave=concave)
         steps.begin("half-lives")
-        order = [
-            in_order(group, found) for group in ("intent", "alignment") if any(c.group == group for c in found.columns)
-        ]
+        groups = {column.group for column in found.columns}
+        order = [in_order(group, found) for group in ("intent", "alignment") if group in groups]
         halves = half_lives(study.study, found.rho)
     record = events_record(study, found, order, halves, _as_given(told), version(), files_used(study))
-    write_atomic(out, fitted_text(record, HEAD).encode())
-    options.answer(
-        record,
-        lambda: [*event_lines(study, found, order, halves, verbose=verbose), f"wrote {out}"],
-        indent=1,
-    )
+    _write(record, out, HEAD)
+    lines = event_lines(study, found, order, halves, verbose=verbose)
+    options.answer(record, lambda: [*lines, f"wrote {out}"], indent=1)
 
 
 def _as_given(told: Mapping[str, Any]) -> str:
@@ -267,30 +237,18 @@ def _refuse_file(data: Path) -> None:
     raise click.UsageError("a plan needs --model coordination; the rates need a folder of data")
 
 
-def _refuse_options_of_rates(ctx: click.Context) -> None:
-    """Options of the rates have no meaning for the choice of partner."""
-    for param in ctx.command.params:
-        if param.name not in (*OF_EITHER_MODEL, None) and options.given(ctx, str(param.name)):
-            raise click.UsageError(f"{param.opts[0]} belongs to --model rates; the plan holds what coordination needs")
-
-
 def _fit_coordination(plan_path: Path, out: Path) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
     one_thread()
     from balance_sim.coordination.plan import coordination_record, read_coordination_plan
     from balance_sim.results.folder import version
-    from balance_sim.show.evidence_lines import coordination_lines
 
     plan = read_coordination_plan(plan_path)
     data = plan.load()
     found = plan.fit(data)
-    written = coordination_record(found, data, plan.title, options.command_line(), version(), plan.options)
+    written = coordination_record(plan, found, data, options.command_line(), version())
     _write(written, out)
-    options.answer(
-        written,
-        lambda: [*coordination_lines(found, data, plan.title), f"wrote {out}"],
-        indent=1,
-    )
+    options.answer(written, lambda: [*coordination_lines(found, data, plan.title), f"wrote {out}"], indent=1)
 
 
 def one_thread() -> None:
@@ -300,25 +258,22 @@ def one_thread() -> None:
         os.environ.setdefault(name, "1")
 
 
-def _write(record: dict[str, object], out: Path) -> None:
+def _write(record: dict[str, object], out: Path, *head: str) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
     from balance_sim.evidence.data.text import fitted_text
     from balance_sim.pool.atomic import write_atomic
 
-    write_atomic(out, fitted_text(record).encode())
+    write_atomic(out, fitted_text(record, *head).encode())
 
 
 @click.command()
 @click.argument("scenario")
 @click.option(
-    "--out",
-    type=options.FILE,
+    "--out", type=options.FILE,
     help="File to write  [default: calibration.yaml in the scenario's folder of tables; here for a shipped one]",
-)
+)  # fmt: skip
 @click.option(
-    "--until",
-    type=options.Day(),
-    help="Day before which the record is complete  [default: the scenario's start]",
+    "--until", type=options.Day(), help="Day before which the record is complete  [default: the scenario's start]"
 )
 @click.option("--window", type=click.IntRange(5, 60), default=20, show_default=True, help="Years of the record.")
 @click.option("--card/--no-card", default=True, help="Forecast the record's last five years, and score that.")
@@ -350,19 +305,14 @@ def calibrate(
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.show.calibration_lines import calibration_lines, card_lines, theory_lines
-    from balance_sim.show.terminal import wrapped
-    from balance_sim.show.wording import state_names
 
     raw = load_scenario(scenario, calibrated=False)
-    prior, form = prior_of(raw, fitted_distribution()), replace(FORM, window=window)
-    sources = Sources(scenario)
-    path = sources.path
-    end = until or raw.start
+    prior, form, sources = prior_of(raw, fitted_distribution()), replace(FORM, window=window), Sources(scenario)
+    path, end = sources.path, until or raw.start
     if end > raw.start:
         raise click.UsageError(f"--until {end} lies after the scenario's start, {raw.start}")
-    record = own_record(raw, window + (CARD_YEARS if card else 0), until=end)
-    last = record.years[-1]
-    kept = record.within(last - window + 1, last)
+    record = own_record(raw, window + CARD_YEARS * card, until=end)
+    kept = record.within(record.years[-1] - window + 1, record.years[-1])
     found = calibrated(kept, prior, form)
     told = ["balance-sim", "calibrate", f"{path.parent.name}/{path.name}"]
     told += ["--until", end.isoformat()] if end != raw.start else []
@@ -381,6 +331,8 @@ def calibrate(
     scored = _score_theories(scenario, raw, form, until, target.parent, " ".join(told)) if theories else None
     name = target.relative_to(path.parent) if target.is_relative_to(path.parent) else target
     document = {"file": str(target), **{key: written[key] for key in ("calibrated", "variances", "levels")}}
+    document |= {"skill_card": None if skill is None else skill.as_dict()}
+    document |= {} if scored is None else {"theories": scored.as_dict()}
 
     def lines() -> Iterator[str]:
         yield from calibration_lines(found, state_names(raw), end, verbose=verbose)
@@ -388,8 +340,7 @@ def calibrate(
         yield from theory_lines(scored) if scored is not None else ()
         yield from ("", *wrapped(f"wrote {target}; the scenario names it by `calibration: {name}`", ""))
 
-    document |= {"skill_card": None if skill is None else skill.as_dict()}
-    options.answer(document | ({} if scored is None else {"theories": scored.as_dict()}), lines, indent=1)
+    options.answer(document, lines, indent=1)
     sys.stdout.flush()
 
 

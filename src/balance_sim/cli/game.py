@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from balance_sim.cli import options
-from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps, resumable
 from balance_sim.cli.sweep import dask_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from balance_sim.game.keep import PlayedGame
     from balance_sim.game.plan import Game
     from balance_sim.game.solution import Solution
-    from balance_sim.game.solve import OverParameters
     from balance_sim.replications.parameter_draws import Draws
 
 
@@ -44,11 +41,10 @@ if TYPE_CHECKING:
 @options.set_option
 @options.theory_option
 @options.json_option
-@click.pass_context
 def game(
-    ctx: click.Context, file: str, runs: int | None, seed: int, out: Path | None, workers: int,
-    scheduler: str | None, draws: int | None, source: str | None, run_timeout: float | None, figures: bool,
-    verbose: bool, settings: tuple[str, ...], theory: str | None,
+    file: str, runs: int | None, seed: int, out: Path | None, workers: int, scheduler: str | None, draws: int | None,
+    source: str | None, run_timeout: float | None, figures: bool, verbose: bool, settings: tuple[str, ...],
+    theory: str | None,
 ) -> None:  # fmt: skip
     """Play the game in FILE: payoffs of every profile, best replies, equilibria, regret.
 
@@ -59,7 +55,7 @@ def game(
     with resumable(options.command_line()), Steps(plan | ({"figures and report": 6.0} if figures else {})) as steps:
         from balance_sim.game.keep import PlayedGame, document, keep, kept
         from balance_sim.game.plan import game_files, load_game
-        from balance_sim.game.solve import solve
+        from balance_sim.game.solve import over_parameters, solve
         from balance_sim.game.study import RUNS, default_folder, play
         from balance_sim.results.shards import is_drawn
         from balance_sim.results.store import Store, refuse_lost
@@ -71,13 +67,16 @@ def game(
         with dask_client(scheduler) as client:
             study = play(
                 loaded, runs or RUNS, seed, workers=workers, client=client, out=folder, run_timeout=run_timeout,
-                command=options.command_line(), files=game_files(file), progress=steps.replications,
+                command=options.command_line(), files=game_files(file), progress=steps.of("replications"),
             )  # fmt: skip
         found = kept(study)
         is_new = found is None or not _is_of(found, drawn)
         if found is None or is_new:
             steps.begin("draws of the parameters")
-            over = None if drawn is None else _over(loaded, drawn, workers, steps)
+            tell = steps.of("draws")
+            over = None
+            if drawn is not None:
+                over = over_parameters(loaded, drawn, workers, lambda done, wanted, _: tell(done, wanted))
             steps.begin("solution")
             found = solve(study, over)
         played = PlayedGame(study, found)
@@ -87,14 +86,17 @@ def game(
                 from balance_sim.show.report import save_study
 
                 steps.begin("figures and report")
-                save_study(played, folder, steps.figures)
+                save_study(played, folder, steps.of("figures"))
             refuse_lost(store, [0], study.result.runs)
     seconds = time.monotonic() - began
-    options.answer(lambda: document(played) | {"seconds": seconds}, lambda: _lines(played, verbose))
-    if study.result.failed:
-        failed = f"{len(study.result.failed)} of {study.result.runs} replications failed: see {folder / 'failed.json'}"
-        click.echo(failed, err=True)
-        ctx.exit(ExitCode.FAILED_RUNS)
+
+    def lines() -> Iterator[str]:
+        from balance_sim.show.games import game_lines
+
+        return game_lines(played, verbose=verbose)
+
+    options.answer(lambda: document(played) | {"seconds": seconds}, lines)
+    options.leave_if_failed(study.result, folder)
 
 
 def _draws(loaded: Game, count: int | None, source: str | None) -> Draws | None:
@@ -111,18 +113,6 @@ def _draws(loaded: Game, count: int | None, source: str | None) -> Draws | None:
 
 def _is_of(found: Solution, drawn: Draws | None) -> bool:
     """Whether a solution rests on these draws."""
-    if drawn is None or found.draws is None:
-        return drawn is None and found.draws is None
-    return (found.draws.source, found.draws.count, found.draws.sha256) == (drawn.source, len(drawn), drawn.sha256)
-
-
-def _over(loaded: Game, drawn: Draws, workers: int, steps: Steps) -> OverParameters:
-    from balance_sim.game.solve import over_parameters
-
-    return over_parameters(loaded, drawn, workers, lambda done, wanted, _: steps.draws(done, wanted))
-
-
-def _lines(played: PlayedGame, verbose: bool) -> Iterator[str]:
-    from balance_sim.show.games import game_lines
-
-    return game_lines(played, verbose=verbose)
+    of = found.draws
+    there = None if of is None else (of.source, of.count, of.sha256)
+    return there == (None if drawn is None else (drawn.source, len(drawn), drawn.sha256))

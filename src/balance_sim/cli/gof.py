@@ -14,8 +14,6 @@ import click
 from balance_sim.cli import options
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from balance_sim.analysis.gof import GoodnessOfFit
     from balance_sim.evidence.forecast.hindcast import HindcastPlan
     from balance_sim.replications.gof import Agreements, Span
@@ -26,10 +24,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("subject", metavar="[SCENARIO|RESULTS|HINDCAST]", type=options.PATH, required=False)
 @click.option(
-    "--against",
-    type=options.PATH,
+    "--against", type=options.PATH,
     help="Table of what was signed: a, b, date, kind  [default: the scenario's own record]",
-)
+)  # fmt: skip
 @click.option(
     "--simulated", type=options.PATH,
     help="Table of networks that any model simulated: replication, a, b, date, kind.",
@@ -72,7 +69,7 @@ def gof(out: Path | None, figures: bool, verbose: bool, **asked_for: Any) -> Non
     from balance_sim.show.figures.gof import gof_answer, gof_lines
 
     asked = GofRequest(**asked_for)
-    folder = out or asked.home
+    folder, lines = out or asked.home, gof_lines if verbose else gof_answer
     if any((folder / name).exists() for name in ("manifest.json", "hindcast.json")):
         raise WrongRequest(f"{folder} holds results of another kind: choose another --out")
     found = found_for(asked)
@@ -81,9 +78,7 @@ def gof(out: Path | None, figures: bool, verbose: bool, **asked_for: Any) -> Non
     with Store(folder).lock(places=()):
         text = json.dumps(found.as_dict(simulated=True), allow_nan=False) + "\n"
         write_study(folder, FILE, text, read_gof if figures else None)
-    options.answer(
-        found.as_dict, lambda: [*(gof_lines if verbose else gof_answer)(found), "", f"wrote {folder}"], indent=1
-    )
+    options.answer(found.as_dict, lambda: [*lines(found), "", f"wrote {folder}"], indent=1)
 
 
 def write_study(folder: Path, file: str, text: str, read: Callable[[Path], Any] | None) -> None:
@@ -119,10 +114,8 @@ class GofRequest:
     @property
     def home(self) -> Path:
         """Where the files go if nothing is said: beside the results, or in a folder of their own."""
-        if self.simulated is None and self.subject is not None and self.subject.is_dir():
-            return self.subject / "gof"
-        named = self.simulated or self.subject
-        return Path("results") / f"{named.stem if named is not None else 'networks'}-gof"
+        named = self.simulated or self.subject or Path("networks")
+        return named / "gof" if named is self.subject and named.is_dir() else Path("results") / f"{named.stem}-gof"
 
     @property
     def stop(self) -> date | None:
@@ -135,6 +128,19 @@ class GofRequest:
 
         ahead = self.first >= scenario.start if self.first is not None else ahead
         return span_asked(scenario, self.first, self.stop, ahead=ahead)
+
+    def observed(self, codes: tuple[str, ...]) -> tuple[Agreements | None, tuple[str, ...]]:
+        """The table of what was signed, if one is given, between states of the roster; and a note on the others."""
+        from balance_sim.evidence.data.agreements import only_known, read_networks
+        from balance_sim.replications.gof import from_table
+
+        if self.against is None:
+            return None, ()
+        frame = read_networks(self.against, simulated=False)
+        kept = only_known(frame, codes, self.against, simulated=False)
+        lost = len(frame) - len(kept)
+        note = f"{lost} agreements of {self.against.name} with a state that is not in the roster are left out"
+        return from_table(kept, codes), (note,) if lost else ()
 
     def refuse(self, names: tuple[str, ...], why: str) -> None:
         """Raise click.UsageError where any of these options is given."""
@@ -182,14 +188,9 @@ def _of_scenario(scenario: Scenario, result: Result | None, asked: GofRequest) -
     """A scenario against its own record, or against a table."""
     from balance_sim.experiment.gof import RUNS, goodness_of_fit
     from balance_sim.replications.arms import headline_arm
-    from balance_sim.replications.gof import from_table
 
     span = asked.span(scenario, ahead=asked.against is not None)
-    seen: Agreements | None = None
-    notes: tuple[str, ...] = ()
-    if asked.against is not None:
-        frame, notes = _observed_table(asked.against, scenario.codes)
-        seen = from_table(frame, scenario.codes)
+    seen, notes = asked.observed(scenario.codes)
     arm, runs, stored, reference = asked.arm, asked.runs, None, scenario.reference_arm
     if span.first >= scenario.start:
         arm = arm or headline_arm(scenario, [reference, *scenario.arms]) or reference
@@ -201,29 +202,12 @@ def _of_scenario(scenario: Scenario, result: Result | None, asked: GofRequest) -
             f"{asked.subject} was made by a model of its own, {result.model}, and tells nothing of these years: "
             "simulate them with it, and give its networks with --simulated"
         )
+    seed, draws = (asked.seed, False) if result is None else (result.seed, result.draws)
     found = goodness_of_fit(
-        scenario,
-        runs=runs or RUNS,
-        seed=result.seed if result is not None else asked.seed,
-        span=span,
-        arm=arm,
-        observed=seen,
-        stored=stored,
-        workers=asked.workers,
-        draw_parameters=False if result is None else result.draws,
-    )
+        scenario, runs=runs or RUNS, seed=seed, span=span, arm=arm, observed=seen, stored=stored, workers=asked.workers,
+        draw_parameters=draws,
+    )  # fmt: skip
     return replace(found, notes=(*notes, *found.notes))
-
-
-def _observed_table(path: Path, codes: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The rows of a record between states of the roster, and a note on the others."""
-    from balance_sim.evidence.data.agreements import only_known, read_networks
-
-    frame = read_networks(path, simulated=False)
-    kept = only_known(frame, codes, path, simulated=False)
-    lost = len(frame) - len(kept)
-    note = f"{lost} agreements of {path.name} with a state that is not in the roster are left out"
-    return kept, (note,) if lost else ()
 
 
 def _of_hindcast(plan: HindcastPlan, asked: GofRequest) -> GoodnessOfFit:
@@ -237,18 +221,21 @@ def _of_hindcast(plan: HindcastPlan, asked: GofRequest) -> GoodnessOfFit:
     if asked.data is None:
         raise click.UsageError("a hindcast is fitted anew: give the folder with the field's files, --data DIR")
     asked.refuse(("first", "until", "arm", "against"), "does not apply to a hindcast: its plan and data say it")
-    history = read_history(plan, asked.data, asked.outcomes)
-    runs = asked.runs or RUNS
+    history, runs = read_history(plan, asked.data, asked.outcomes), asked.runs or RUNS
     forward = forward_networks(plan, history, runs=runs, seed=asked.seed)
-    scenario = forward.scenario
+    scenario, seen = forward.scenario, forward.observed
     about: dict[str, Any] = {"subject": "hindcast", "title": plan.title, "plan": plan.model_dump()}
     return GoodnessOfFit(
-        compare(ground_of(scenario), forward.span, forward.observed, forward.simulated, runs),
-        residuals_of(scenario, forward.observed.signed_within(forward.span), forward.kinds),
-        {state.id: state.name or state.id for state in scenario.states},
-        {**about, "seed": asked.seed, "version": version()},
+        compare(ground_of(scenario), forward.span, seen, forward.simulated, runs),
+        residuals_of(scenario, seen.signed_within(forward.span), forward.kinds),
+        _names(scenario),
+        about | {"seed": asked.seed, "version": version()},
         forward.notes,
     )
+
+
+def _names(scenario: Scenario) -> dict[str, str]:
+    return {state.id: state.name or state.id for state in scenario.states}
 
 
 def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
@@ -264,12 +251,11 @@ def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
     notes: tuple[str, ...] = ()
     if asked.subject is not None:
         scenario = _scenario_of(asked.subject)[0]
-        ground, names = ground_of(scenario), {state.id: state.name or state.id for state in scenario.states}
+        ground, names = ground_of(scenario), _names(scenario)
         made = only_known(made, scenario.codes, path, simulated=True)
-        span, seen = asked.span(scenario), recorded(scenario)
-        if asked.against is not None:
-            frame, notes = _observed_table(asked.against, scenario.codes)
-            seen = from_table(frame, scenario.codes)
+        span = asked.span(scenario)
+        seen, notes = asked.observed(scenario.codes)
+        seen = recorded(scenario) if seen is None else seen
     elif asked.against is not None:
         frame = read_networks(asked.against, simulated=False)
         for table, source in ((frame, asked.against), (made, path)):
@@ -277,9 +263,8 @@ def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
                 raise DataError("there is no agreement in it", "Give one row an agreement", source)
         codes = tuple(sorted({*frame["a"], *frame["b"], *made["a"], *made["b"]}))
         dates = [*frame["signed"], *made["signed"]]
-        last = max(dates).date() + timedelta(days=1)
         ground, names = StateFacts(codes), {code: code for code in codes}
-        span = Span(asked.first or min(dates).date(), asked.stop or last)
+        span = Span(asked.first or min(dates).date(), asked.stop or max(dates).date() + timedelta(days=1))
         if span.first >= span.stop:
             raise click.UsageError(f"the span is not in order: --from {span.first}, --until {span.stop}")
         seen = from_table(frame, codes)
@@ -292,5 +277,4 @@ def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
     if runs < 2:
         raise DataError("at least two replications are needed", "Simulate more", path, column="replication")
     about: dict[str, Any] = {"subject": "simulated networks", "title": path.stem, "version": version()}
-    comparison = compare(ground, span, seen, from_table(made, ground.codes), runs)
-    return GoodnessOfFit(comparison, None, names, about, notes)
+    return GoodnessOfFit(compare(ground, span, seen, from_table(made, ground.codes), runs), None, names, about, notes)

@@ -19,7 +19,7 @@ from balance_sim.show.terminal import wrapped
 from balance_sim.show.wording import plural, printable
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.forecast.hindcast import Hindcast, HindcastPlan
+    from balance_sim.evidence.forecast.hindcast import Hindcast
 
 
 @click.command()
@@ -45,14 +45,17 @@ def hindcast(
     figures and the report go into the results folder. EXPERIMENT: see experiments/hindcast_dcad.yaml and
     docs/evidence.md."""
     from balance_sim.evidence.estimation.parameter_files import data_used
-    from balance_sim.evidence.forecast.hindcast import hindcast_of, read_hindcast_plan, read_history
+    from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of, read_hindcast_plan, read_history
     from balance_sim.evidence.forecast.score import FILE
     from balance_sim.results.folder import version
 
     plan = read_hindcast_plan(experiment)
     asked = {"runs": runs or plan.runs, "seed": plan.seed if seed is None else seed}
     plan = plan.model_copy(update=asked)
-    with Steps(_seconds(plan, figures=figures)) as steps:
+    each = (1.0, 3.0, 60.0, 2.0, 2.0 + 0.05 * plan.runs * (plan.until - plan.last), 1.0)
+    seconds = zip(("reading", *STEPS), each, strict=True)
+    told = {name: one * (plan.until - plan.first + 1) / 10 for name, one in seconds}
+    with Steps(told | ({"figures": 5.0} if figures else {})) as steps:
         steps.begin("reading")
         history = read_history(plan, data, outcomes)
         about = json.loads(json.dumps({"plan": plan.model_dump(), "data": data_used(history)}))
@@ -67,16 +70,6 @@ def hindcast(
             keep(record, folder, figures=figures)
     wrote = f"wrote {folder}/{FILE}" + ", figures and report.html" * figures
     options.answer(record, lambda: [*_lines(found, verbose=verbose), wrote], indent=1)
-
-
-def _seconds(plan: HindcastPlan, *, figures: bool) -> dict[str, float]:
-    """About how long each step takes, for the line on the terminal."""
-    from balance_sim.evidence.forecast.hindcast import STEPS
-
-    years = (plan.until - plan.first + 1) / 10
-    each = (1.0, 3.0, 60.0, 2.0, 2.0 + 0.05 * plan.runs * (plan.until - plan.last), 1.0)
-    told = {name: years * one for name, one in zip(("reading", *STEPS), each, strict=True)}
-    return told | ({"figures": 5.0} if figures else {})
 
 
 @contextmanager

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
+from balance_sim.show.terminal import UNLIMITED, table, terminal_width, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.scenario.validation import Offered
 
 SCENARIOS = Path("scenarios")
-SCHEMA_FILE = "balance-sim.schema.json"
 BASE_RATE = options.FiniteRange(min=0, max=1e4, min_open=True)
 COLUMNS = ("path", "value", "unit", "source", "range")
 
@@ -29,30 +28,25 @@ def list_() -> None:
     """List the scenarios, experiments and games that commands find by name, and how each is run.
 
     They come with the program, and a file of the name in ./scenarios, ./experiments or ./games goes before them."""
-    from balance_sim.scenario.validation import offered_files
+    from balance_sim.scenario.diagnostics import shown
+    from balance_sim.scenario.validation import SHOWN_KINDS, offered_files
 
     found = offered_files()
-    options.answer([one._asdict() for one in found], lambda: _offered_lines(found), indent=2)
 
+    def lines() -> Iterator[str]:
+        width, wide = min(terminal_width(), 120), max((len(one.name) for one in found), default=0)
+        for kind, heading in SHOWN_KINDS.items():
+            of = [one for one in found if one.kind == kind]
+            if of:
+                program, command, _, *more = of[0].command.split()
+                yield f"{heading}: {' '.join([program, command, 'NAME', *more])}"
+            for one in of:
+                front = f"  {one.name:{wide}}  "
+                yield f"{front}{shown(one.title, max(width - len(front), 20))}".rstrip()
+        if own := [shown(one.path) for one in found if not one.is_shipped]:
+            yield f"Not shipped, but here: {', '.join(own)}"
 
-def _offered_lines(found: Sequence[Offered]) -> Iterator[str]:
-    """Under a heading for each kind, with its command, a line for each; a title that is too long is cut."""
-    from balance_sim.scenario.diagnostics import shown
-    from balance_sim.scenario.validation import SHOWN_KINDS
-    from balance_sim.show.terminal import terminal_width
-
-    width, wide = min(terminal_width(), 120), max((len(one.name) for one in found), default=0)
-    for kind, heading in SHOWN_KINDS.items():
-        of = [one for one in found if one.kind == kind]
-        if of:
-            program, command, _, *more = of[0].command.split()
-            yield f"{heading}: {' '.join([program, command, 'NAME', *more])}"
-        for one in of:
-            front = f"  {one.name:{wide}}  "
-            yield f"{front}{shown(one.title, max(width - len(front), 20))}".rstrip()
-    own = [shown(one.path) for one in found if not one.is_shipped]
-    if own:
-        yield f"Not shipped, but here: {', '.join(own)}"
+    options.answer([one._asdict() for one in found], lines, indent=2)
 
 
 @click.command()
@@ -82,7 +76,9 @@ def new(
     agreements enough for one, else a base rate."""
     if case_id is None and cases is None and data is None:
         if base_rate is None and out != "-" and sys.stdin.isatty():
-            base_rate = _asked()
+            question = "Agreements a year that these states sign among themselves (empty: leave it open)"
+            text = click.prompt(question, default="", show_default=False)
+            base_rate = float(BASE_RATE(text)) if text.strip() else None
         _starter(name, out, base_rate)
         return
     if case_id is None or cases is None or data is None:
@@ -92,25 +88,19 @@ def new(
     _from_case(name, out, case_id, cases, data, base_rate)
 
 
-def _asked() -> float | None:
-    """What a user at a terminal says of the level; None where there is no answer."""
-    question = "Agreements a year that these states sign among themselves (empty: leave it open)"
-    text = click.prompt(question, default="", show_default=False)
-    return float(BASE_RATE(text)) if text.strip() else None
-
-
 def _starter(name: str, out: str | None, base_rate: float | None) -> None:
     from balance_sim.scenario.defaults import new_scenario
 
-    text = new_scenario(name.removesuffix(".yaml"), base_rate)
+    name = name.removesuffix(".yaml")
+    text, path = new_scenario(name, base_rate), Path(out or f"{name}.yaml")
     if out == "-":
         click.echo(text, nl=False)
         return
-    path = Path(out or f"{name.removesuffix('.yaml')}.yaml")
     _write({path: text})
     click.echo(f"wrote {path}; next: balance-sim check {path}")
-    if not (path.parent / SCHEMA_FILE).exists():
-        click.echo(f"for an editor that completes keys: balance-sim schema > {path.parent / SCHEMA_FILE}")
+    schema_file = path.parent / "balance-sim.schema.json"
+    if not schema_file.exists():
+        click.echo(f"for an editor that completes keys: balance-sim schema > {schema_file}")
 
 
 def _from_case(name: str, out: str | None, case_id: str, cases: Path, data: Path, base_rate: float | None) -> None:
@@ -132,22 +122,20 @@ def _from_case(name: str, out: str | None, case_id: str, cases: Path, data: Path
 
 def _write(files: dict[Path, str]) -> None:
     """All of the files, or none: an existing one is never overwritten."""
-    there = [path for path in files if path.exists()]
-    if there:
-        raise click.UsageError(f"{there[0]} exists; choose another name or --out")
+    if there := next((path for path in files if path.exists()), None):
+        raise click.UsageError(f"{there} exists; choose another name or --out")
     from balance_sim.pool.errors import write_fault
 
     for path, text in files.items():
+        begun = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            stream = path.open("x", encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise write_fault(error, path) from None
-        try:
-            with stream:
+            with path.open("x", encoding="utf-8", newline="\n") as stream:
+                begun = True
                 stream.write(text)
         except OSError as error:
-            path.unlink(missing_ok=True)  # half a file
+            if begun:
+                path.unlink(missing_ok=True)  # half a file
             raise write_fault(error, path) from None
 
 
@@ -159,12 +147,16 @@ def parameters(scenario: str | None) -> None:
 
     With SCENARIO also the prior of what is not known and, where the scenario names joint draws, the posterior: median
     and central 95 %, and whether data inform it, the prior dominates, or the two are in conflict (power scaling)."""
-    if scenario is not None:
-        _parameters_of(scenario)
-        return
     from balance_sim.scenario.defaults import parameter_table
-    from balance_sim.show.terminal import UNLIMITED, table, terminal_width
 
+    if scenario is not None:
+        from balance_sim.analysis.drawn_parameters import parameter_summary
+        from balance_sim.scenario.load import load_scenario
+
+        loaded = load_scenario(scenario)
+        drawn = parameter_summary(loaded)
+        options.answer(drawn, lambda: _drawn_lines(loaded, drawn), indent=2)
+        return
     found, width = parameter_table(), terminal_width()
 
     def lines() -> list[str]:
@@ -175,21 +167,9 @@ def parameters(scenario: str | None) -> None:
     options.answer(found, lines, indent=2)
 
 
-def _parameters_of(scenario: str) -> None:
-    from balance_sim.analysis.drawn_parameters import parameter_summary
-    from balance_sim.scenario.load import load_scenario
-
-    loaded = load_scenario(scenario)
-    rows = parameter_summary(loaded)
-    options.answer(rows, lambda: _drawn_lines(loaded, rows), indent=2)
-
-
 def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """For a terminal: what paths have in common stands above them. Below 105 columns a prior is its interval alone, and
-    a finding its first word."""
-    from balance_sim.show.terminal import UNLIMITED, table, terminal_width, wrapped
-
-    is_wide, width = terminal_width() >= 105, min(terminal_width(), 120)
+    """For a terminal. Below 105 columns a prior is its interval alone, and a finding its first word."""
+    is_wide, width, count = terminal_width() >= 105, min(terminal_width(), 120), scenario.posterior.count
     cells, heads, above = [["median (95 %)", "in use", "prior", "posterior", "finding"]], [], ""
     for row in rows:
         of, _, name = str(row["path"]).rpartition(".")
@@ -199,28 +179,24 @@ def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator
         word = said if is_wide else said.removeprefix("in ").removesuffix("-dominated")
         prior, posterior = _span(row["prior"], is_wide, ends_alone=not is_wide), _span(row["posterior"], is_wide)
         cells.append(["  " * bool(of) + name, _number(row["value"]), prior, posterior, word])
-    kept = [k for k in range(5) if (k != 1 or is_wide) and (k < 3 or scenario.posterior.count)]
+    kept = [k for k in range(5) if (k != 1 or is_wide) and (k < 3 or count)]
     head, *lines = table([[row[k] for k in kept] for row in cells], "<><" if is_wide else "<", width=UNLIMITED)
     yield from wrapped(f"Parameters of {scenario.title}: what is drawn, by key path as --set takes it", width=width)
     yield head
     for group, line in zip(heads, lines, strict=True):
-        if group:
-            yield from ["", group]
-        yield line
-    yield ""
-    if not scenario.posterior.count:
-        yield from wrapped(f"No posterior: balance-sim posterior {scenario.name} draws one.", width=width)
-        return
+        yield from ["", group, line] if group else [line]
     words = [row["finding"]["word"] for row in rows if row["finding"] and row["posterior"]]
     counts = ", ".join(f"{words.count(word)} {word}" for word in sorted({*words}))
-    yield from wrapped(f"{scenario.posterior.count:,} joint draws; {counts}. See docs/posterior.md.", width=width)
+    told = f"{count:,} joint draws; {counts}. See docs/posterior.md."
+    none = f"No posterior: balance-sim posterior {scenario.name} draws one."
+    yield from ["", *wrapped(told if count else none, width=width)]
 
 
 def _span(of: dict[str, Any] | None, is_wide: bool, *, ends_alone: bool = False) -> str:
     if of is None:
         return ""
-    middle, low, high = (_number(of[name], 3 if is_wide else 2) for name in ("median", "low", "high"))
-    ends = f"{low} to {high}" if is_wide else f"{low}..{high}"
+    middle, *both = (_number(of[name], 3 if is_wide else 2) for name in ("median", "low", "high"))
+    ends = (" to " if is_wide else "..").join(both)
     return ends if ends_alone else f"{middle} ({ends})"
 
 
@@ -235,25 +211,19 @@ def _number(value: object, digits: int = 3) -> str:
 
 def _grouped_lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
     """For a narrow terminal: what paths have in common stands above them, units last, folded to fit."""
-    from balance_sim.show.terminal import UNLIMITED, table
-
-    names = [
-        (*path.rpartition(".")[::2], value, spread, source, unit) for path, value, unit, source, spread in rows[1:]
-    ]
-    cells = [
-        ("name", "value", "range", "source"),
-        *(("  " * bool(of) + name, *row) for of, name, *row, _ in names),
-    ]
-    columns = table([(*row, "|") for row in cells], width=UNLIMITED)
-    fronts = [line[:-1] for line in columns]
-    units = ["unit", *(row[-1] for row in names)]
-    groups = ["", *(row[0] for row in names)]
-    lines = ["Paths for --set: the line above and the name, as in parameters.beta", ""]
-    above = ""
-    for of, front, unit in zip(groups, fronts, units, strict=True):
+    groups, units = [""], ["unit"]
+    cells = [("name", "value", "range", "source", "|")]
+    for path, value, unit, source, spread in rows[1:]:
+        of, _, name = path.rpartition(".")
+        groups.append(of)
+        units.append(unit)
+        cells.append(("  " * bool(of) + name, value, spread, source, "|"))
+    lines, above = ["Paths for --set: the line above and the name, as in parameters.beta", ""], ""
+    for of, column, unit in zip(groups, table(cells, width=UNLIMITED), units, strict=True):
         if of != above:
             lines += ["", of]
             above = of
+        front = column[:-1]
         first, *rest = textwrap.wrap(unit, max(width - len(front), 12)) or [""]
         lines += [f"{front}{first}".rstrip(), *(" " * len(front) + line for line in rest)]
     return lines
@@ -263,10 +233,9 @@ def _cells(row: dict[str, object]) -> tuple[str, ...]:
     """Text of one line; the range is low..high, or the standard error where that is given."""
     bounds, error, value = row["range"], row["standard_error"], row["value"]
     spread = f"{bounds[0]:g}..{bounds[1]:g}" if isinstance(bounds, list) else ""
-    if error is not None:
-        spread = f"s.e. {error:g}"
     shown = f"{value:g}" if isinstance(value, int | float) else str(value)
-    return (str(row["path"]), shown, str(row["unit"]), str(row["source"]), spread)
+    told = spread if error is None else f"s.e. {error:g}"
+    return (str(row["path"]), shown, str(row["unit"]), str(row["source"]), told)
 
 
 @click.command()
@@ -276,18 +245,15 @@ def schema(kind: str, markdown: bool) -> None:
     """Print the JSON Schema of scenario, experiment or game files, for editors."""
     from balance_sim.scenario.reference.schemas import experiment_schema, json_schema
 
-    if kind == "scenario" and not markdown:
-        found = json_schema()
-    elif kind == "experiment" and not markdown:
-        found = experiment_schema()
-    else:
-        from balance_sim.game.plan import game_schema
+    if kind != "game" and not markdown:
+        click.echo(json.dumps(json_schema() if kind == "scenario" else experiment_schema(), indent=2))
+        return
+    from balance_sim.game.plan import game_schema
 
-        found = game_schema()
-        if markdown:
-            from balance_sim.scenario.reference.page import reference_page
+    if not markdown:
+        click.echo(json.dumps(game_schema(), indent=2))
+        return
+    from balance_sim.scenario.reference.page import reference_page
 
-            files = {"Scenario": json_schema(), "Experiment": experiment_schema(), "GamePlan": found}
-            click.echo(reference_page(files), nl=False)
-            return
-    click.echo(json.dumps(found, indent=2))
+    files = {"Scenario": json_schema(), "Experiment": experiment_schema(), "GamePlan": game_schema()}
+    click.echo(reference_page(files), nl=False)

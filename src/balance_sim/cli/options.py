@@ -10,11 +10,14 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.program import AS_JSON
+from balance_sim.cli.program import AS_JSON, ExitCode
+
+if TYPE_CHECKING:
+    from balance_sim.results.result import Result
 
 MOST_WORKERS = 512
 PATH = click.Path(path_type=Path)
@@ -84,10 +87,7 @@ set_option = click.option(
 )  # fmt: skip
 theory_option = click.option("--theory", metavar="NAME", help="Take this theory's weights instead of the file's.")
 workers_option = click.option(
-    "--workers",
-    type=click.IntRange(1, MOST_WORKERS),
-    default=cores,
-    help="Worker processes  [default: cores]",
+    "--workers", type=click.IntRange(1, MOST_WORKERS), default=cores, help="Worker processes  [default: cores]"
 )
 figures_option = click.option("--figures/--no-figures", default=True, help="Figures and report in the results folder.")
 bytes_option = click.option(
@@ -118,12 +118,9 @@ own_outcomes_option = click.option(
     help="Measure the public functions of a module of yours as outcomes too (executes that module).",
 )  # fmt: skip
 study_outcomes_option = click.option(
-    "--outcomes",
-    "own",
-    metavar="MODULE",
-    callback=_code_from_here,
+    "--outcomes", "own", metavar="MODULE", callback=_code_from_here,
     help="Allow the study's own outcomes, if it has some (executes that module).",
-)
+)  # fmt: skip
 study_model_option = click.option(
     "--model", metavar="MODULE:CLASS", callback=_code_from_here,
     help="Allow the study's own StateAgent subclass, if it has one (executes that module).",
@@ -157,6 +154,14 @@ def answer(
         return
     for line in lines() if callable(lines) else lines:
         click.echo(line)
+
+
+def leave_if_failed(result: Result, folder: Path) -> None:
+    """End with the exit code for it, and say so, where some replications failed."""
+    if result.failed:
+        failed = f"{len(result.failed)} of {result.runs} replications failed: see {folder / 'failed.json'}"
+        click.echo(failed, err=True)
+        click.get_current_context().exit(ExitCode.FAILED_RUNS)
 
 
 def given(ctx: click.Context, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -40,11 +41,11 @@ def plot(
 
     RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
     `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side: theories, for one."""
-    from balance_sim.show.plots import Plots, catalogue, home_of, is_results
+    from balance_sim.show.figures import catalogue
+    from balance_sim.show.plots import Plots, home_of, is_results
 
     if not names and only_list:
-        for line in catalogue():
-            click.echo(line)
+        click.echo("\n".join(catalogue()))
         return
     if not names:
         raise click.UsageError("Missing argument RESULTS: a results folder; --list alone prints all figures there are")
@@ -53,24 +54,21 @@ def plot(
     texts = [names[0], *(name for name in names[1:] if is_results(name))]
     wanted = [name for name in names[1:] if not is_results(name)]
     plots = Plots.of_all(texts, classes)
+    told: Sequence[object]
     if outcome is not None or pair is not None:
         from balance_sim.show.save import save_drawn
 
         figure = plots.chosen(outcome, kind, pair)
-        for path in save_drawn({figure.name: figure.draw(plots.results)}, out or home_of(texts)):
-            click.echo(path)
-        return
-    if only_list:
+        told = save_drawn({figure.name: figure.draw(plots.results)}, out or home_of(texts))
+    elif only_list:
         wide = max(14, *(len(name) + 2 for name in plots.questions()))
-        for name, question in plots.questions().items():
-            click.echo(f"{name:<{wide}}{question}")
-        return
-    unknown = [name for name in wanted if name not in plots.questions()]
-    if unknown:
-        known = ", ".join(plots.questions())
-        raise click.UsageError(f"no results and no figure `{unknown[0]}`; figures are: {known}")
-    for path in plots.save(out or home_of(texts), wanted or None):
-        click.echo(path)
+        told = [f"{name:<{wide}}{question}" for name, question in plots.questions().items()]
+    elif unknown := [name for name in wanted if name not in plots.questions()]:
+        raise click.UsageError(f"no results and no figure `{unknown[0]}`; figures are: {', '.join(plots.questions())}")
+    else:
+        told = plots.save(out or home_of(texts), wanted or None)
+    for line in told:
+        click.echo(line)
 
 
 @click.command()

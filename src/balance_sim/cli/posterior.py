@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from balance_sim.cli import options
+from balance_sim.show.terminal import wrapped
+from balance_sim.show.uncertainty import draws_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,10 +20,9 @@ if TYPE_CHECKING:
 @click.option("--draws", type=click.IntRange(2, 100_000), default=2000, show_default=True, help="Joint draws.")
 @click.option("--seed", type=options.SEED, default=1, show_default=True, help="Random numbers.")
 @click.option(
-    "--out",
-    type=options.FOLDER,
+    "--out", type=options.FOLDER,
     help="Folder to write to  [default: the scenario's folder of tables; here for a shipped one]",
-)
+)  # fmt: skip
 @click.option(
     "--headline/--no-headline", default=True,
     help="Also work out the headline effect of every draw, and of as many of the prior. Minutes.",
@@ -66,24 +67,18 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: 
             weights = stacking_weights_beside(raw, path.with_suffix(""))
             doubt = uncertainty(
                 loaded, draws=draws, workers=workers, posterior=found.draws, weights=weights, with_placebos=True,
-                progress=steps.draws,
+                progress=steps.of("draws"),
             )  # fmt: skip
             head["headline"] = to_keep(loaded, doubt)
     folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "posterior.yaml"
     write_atomic(folder / TABLE, draws_bytes(found.draws))
-    write_atomic(folder / "posterior.yaml", head_text(head).encode("utf-8"))
+    write_atomic(file, head_text(head).encode("utf-8"))
     words = [one.word for one in found.scaling.values()]
     counts = {word: words.count(word) for word in (INFORMED, PRIOR_DOMINATED, IN_CONFLICT)}
-    document = {
-        "file": str(folder / "posterior.yaml"),
-        **{k: v for k, v in head.items() if k != "informed"},
-        "parameters": counts,
-    }
+    document = {"file": str(file), **{k: v for k, v in head.items() if k != "informed"}, "parameters": counts}
 
     def lines() -> Iterator[str]:
-        from balance_sim.show.terminal import wrapped
-        from balance_sim.show.uncertainty import draws_sentence
-
         told = [
             f"{len(found.draws):,} joint draws of {len(found.draws.paths)} parameters from their posterior: data "
             f"inform {counts[INFORMED]}, {counts[PRIOR_DOMINATED]} are prior-dominated (what is believed of them is "
@@ -99,16 +94,13 @@ def posterior(scenario: str, draws: int, seed: int, out: Path | None, headline: 
                 f"{found.checked[0]:.2f} nats (root mean square) at points left out, which spread by "
                 f"{found.checked[1]:.2f}."
             )
-        told.append(
+        name = file.relative_to(path.parent) if folder.is_relative_to(path.parent) else file
+        told += [
             f"History matching ruled out {found.ruled_out:,} draws under which the start of the control arm is not "
-            "credible."
-        )
-        inside = folder.is_relative_to(path.parent)
-        name = (folder / "posterior.yaml").relative_to(path.parent) if inside else folder / "posterior.yaml"
-        told.append(f"wrote {folder / TABLE} and its head; the scenario names it by `posterior: {name}`")
-        told.append(
-            f"next, once it does: balance-sim parameters {scenario}; balance-sim run {scenario} --draws posterior"
-        )
+            "credible.",
+            f"wrote {folder / TABLE} and its head; the scenario names it by `posterior: {name}`",
+            f"next, once it does: balance-sim parameters {scenario}; balance-sim run {scenario} --draws posterior",
+        ]
         yield from (line for one in told if one for line in wrapped(one, ""))
 
     options.answer(document, lines, indent=1)

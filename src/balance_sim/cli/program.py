@@ -16,7 +16,7 @@ import sys
 import traceback
 import warnings
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -85,16 +85,15 @@ class Program(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of that name."""
-        module = COMMANDS.get(cmd_name)
-        if module is None:
+        if cmd_name not in COMMANDS:
             return None
         name = f"{cmd_name}_" if hasattr(builtins, cmd_name) else cmd_name
-        found = getattr(importlib.import_module(f"balance_sim.cli.{module}"), name)
-        if cmd_name in RULES and isinstance(found, click.Command):
+        found: click.Command = getattr(importlib.import_module(f"balance_sim.cli.{COMMANDS[cmd_name]}"), name)
+        if cmd_name in RULES:
             from balance_sim.cli.options import terms_option
 
             found.params += [] if terms_option in found.params else [terms_option]
-        return found if isinstance(found, click.Command) else None
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -115,6 +114,7 @@ class Program(click.Group):
         _say_to_nobody()
         _print_anything()
         warnings.filterwarnings("ignore", category=RuntimeWarning)  # NumPy's; what matters raises an error
+        left: Exception
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -122,8 +122,7 @@ class Program(click.Group):
         except click.ClickException as error:
             from balance_sim.scenario.diagnostics import escaped
 
-            said = _with_bounds(error)
-            vars(error)["message"] = "\n".join(map(escaped, said.split("\n")))
+            vars(error)["message"] = "\n".join(map(escaped, _with_bounds(error).split("\n")))
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
@@ -136,9 +135,9 @@ class Program(click.Group):
             if isinstance(end.__context__, BrokenPipeError):  # rich ends with 1 where nobody reads any more
                 raise click.exceptions.Exit(ExitCode.OK) from None
             left = RuntimeError(f"code of another ended the program with {end.code!r}")
-            raise click.exceptions.Exit(_report(left, as_json=bool(ctx.meta.get(AS_JSON)))) from None
         except Exception as error:  # noqa: BLE001 - the one place where every failure ends
-            raise click.exceptions.Exit(_report(error, as_json=bool(ctx.meta.get(AS_JSON)))) from None
+            left = error
+        raise click.exceptions.Exit(_report(left, as_json=bool(ctx.meta.get(AS_JSON))))
 
 
 def _refuse_empty(ctx: click.Context, args: list[str]) -> None:
@@ -220,27 +219,21 @@ def _given_out(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _NO_MEMORY.search(str(error))):
         return _NO_MEMORY_LEFT
     cause = error if isinstance(error, OSError) else error.__cause__
-    if isinstance(cause, OSError) and cause.errno == errno.ENOENT and not _is_somewhere():
-        return "the working directory is gone: `cd` to a folder that is there, and give the command again."
+    if isinstance(cause, OSError) and cause.errno == errno.ENOENT:
+        try:
+            os.getcwd()
+        except OSError:
+            return "the working directory is gone: `cd` to a folder that is there, and give the command again."
     if not isinstance(error, OSError):
         return None
     from balance_sim.scenario.files import EXHAUSTED
 
-    if error.errno in EXHAUSTED:
-        what = os.strerror(error.errno or 0)
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            return f"no further file can be opened: {what}. {KEPT} once `ulimit -n` allows more, or others are closed."
-        return f"the system gives no more memory or processes: {what}. {KEPT} once others have ended."
-    return None
-
-
-def _is_somewhere() -> bool:
-    """Whether the working directory still exists."""
-    try:
-        os.getcwd()
-    except OSError:
-        return False
-    return True
+    if error.errno not in EXHAUSTED:
+        return None
+    what = os.strerror(error.errno or 0)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"no further file can be opened: {what}. {KEPT} once `ulimit -n` allows more, or others are closed."
+    return f"the system gives no more memory or processes: {what}. {KEPT} once others have ended."
 
 
 def _say(text: str) -> None:
@@ -252,18 +245,17 @@ def _say(text: str) -> None:
 
 def _document(error: Exception, code: str, said: str) -> dict[str, object]:
     """For JSON. A fault of a study or an archive has no line; its code ends with the exit code."""
-    record: dict[str, object] = dict.fromkeys(("file", "line", "col", "path", "code", "message"), "")
-    record |= {"line": None, "col": None, "code": code, "message": said, "allowed": "", "suggestion": ""}
-    errors = [record]
     if (problems := getattr(error, "problems", None)) is not None:
         return document_of(problems)
-    if (each := getattr(error, "each", None)) is not None:
-        errors = [
-            record
-            | {"file": "" if one.path is None else str(one.path), "line": one.line, "path": one.column or ""}
-            | {"code": "E600", "message": one.message, "suggestion": one.next_step, "value": one.value}
-            for one in each
-        ]
+    record: dict[str, object] = {"file": "", "line": None, "col": None, "path": "", "code": code, "message": said}
+    record |= {"allowed": "", "suggestion": ""}
+    each = getattr(error, "each", None)
+    errors = [record] if each is None else [
+        record
+        | {"file": "" if one.path is None else str(one.path), "line": one.line, "path": one.column or ""}
+        | {"code": "E600", "message": one.message, "suggestion": one.next_step, "value": one.value}
+        for one in each
+    ]  # fmt: skip
     return {"ok": False, "errors": errors, "warnings": []}
 
 
@@ -298,34 +290,33 @@ class _Unheard(io.FileIO):
 
 def _say_to_nobody() -> None:
     """Let messages to a stderr that nobody reads any more go nowhere, instead of ending the command."""
+    if _number_of(sys.stderr) == 2:
+        raw = io.BufferedWriter(_Unheard(2, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(raw, encoding=sys.stderr.encoding, line_buffering=True, write_through=True)
+
+
+def _number_of(stream: TextIO) -> int | None:
+    """The file that a stream writes to; None where it is none."""
     try:
-        if sys.stderr.fileno() != 2:
-            return
+        return stream.fileno()
     except (OSError, ValueError, AttributeError):
-        return
-    raw = _Unheard(2, "w", closefd=False)
-    sys.stderr = io.TextIOWrapper(
-        io.BufferedWriter(raw), encoding=sys.stderr.encoding, line_buffering=True, write_through=True
-    )
+        return None
 
 
 def _print_anything() -> None:
     """No character stops the program, whatever the terminal's encoding."""
     for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _silence_stdout() -> None:
     """Nobody reads any more: keep the interpreter from complaining when it closes stdout."""
-    try:
-        number = sys.stdout.fileno()
-    except (OSError, ValueError, AttributeError):
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+    number = _number_of(sys.stdout)
+    if number is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 @click.command(

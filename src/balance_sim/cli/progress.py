@@ -28,10 +28,8 @@ class Terminated(BaseException):
 
 @contextmanager
 def resumable(command_line: str, said: str = "finished runs are kept. To go on") -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also where they come twice.
-
-    Where SIGCONT reaches this process alone after all were stopped, Python's own helper goes on with it.
-    said: what the command line after it is good for."""
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also where they come twice; where
+    SIGCONT reaches this process alone, Python's own helper goes on with it. said: what the command line is good for."""
     from balance_sim.pool.worker import wake
 
     last = -CLEARING
@@ -99,21 +97,13 @@ class Steps:
         self._share, self._words = (done - self._before) / max(wanted - self._before, 1e-9), words
         self._told = time.monotonic()
 
-    def replications(self, done: int, wanted: int, failed: int) -> None:
-        """The same of replications."""
-        self.tell(done, wanted, f"{done:,}/{wanted:,} replications" + (f", {failed:,} failed" if failed else ""))
+    def of(self, what: str) -> Callable[..., None]:
+        """For work that says how many it has done, of how many, and perhaps how many failed: `steps.of("draws")`."""
 
-    def draws(self, done: int, wanted: int) -> None:
-        """The same of draws of the parameters."""
-        self.tell(done, wanted, f"{done:,}/{wanted:,} draws")
+        def tell(done: float, wanted: int, failed: int = 0) -> None:
+            self.tell(done, wanted, f"{int(done):,}/{wanted:,} {what}" + f", {failed:,} failed" * bool(failed))
 
-    def permutations(self, done: int, wanted: int) -> None:
-        """The same of permutations."""
-        self.tell(done, wanted, f"{done:,}/{wanted:,} permutations")
-
-    def figures(self, done: float, wanted: int) -> None:
-        """The same of figures."""
-        self.tell(done, wanted, f"{int(done)}/{wanted} figures")
+        return tell
 
     def lines(self, wanted: int) -> Callable[[str], None]:
         """For work that says, so many times, what it does next."""
@@ -121,8 +111,7 @@ class Steps:
         return lambda words: self.tell(next(done), wanted, words)
 
     def share(self) -> float:
-        """Share of the whole that is done, 0 to 1; within a step of which nothing is told it nears the step's end. It
-        never falls."""
+        """Share of the whole that is done, 0 to 1; it never falls. A step that tells nothing nears its end by time."""
         seconds, now = [*self.plan.values()], time.monotonic()
         here = max(seconds[self._place], 0.001)
         within = self._share or 1 - math.exp(-(now - self._step_began) / here)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from balance_sim.cli import options
-from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps, resumable
+from balance_sim.show.terminal import page_width
 
 if TYPE_CHECKING:
     from balance_sim.replications.jobs import Job
@@ -51,12 +51,10 @@ SECONDS = 1e-5
 @options.set_option
 @options.theory_option
 @options.json_option
-@click.pass_context
 def run(
-    ctx: click.Context, scenario: str, runs: int | None, precision: float | None, seed: int, out: Path | None,
-    workers: int, arms: str | None, run_timeout: float | None, model: str | None, own: str | None, max_bytes: int,
-    figures: bool, mechanisms: bool, source: str | None, fitted: bool, verbose: bool, settings: tuple[str, ...],
-    theory: str | None,
+    scenario: str, runs: int | None, precision: float | None, seed: int, out: Path | None, workers: int,
+    arms: str | None, run_timeout: float | None, model: str | None, own: str | None, max_bytes: int, figures: bool,
+    mechanisms: bool, source: str | None, fitted: bool, verbose: bool, settings: tuple[str, ...], theory: str | None,
 ) -> None:  # fmt: skip
     """Simulate every arm of SCENARIO and report its effects relative to the control arm.
 
@@ -65,7 +63,9 @@ def run(
         raise click.UsageError("--runs and --precision both say when to stop: give one of the two")
     if source is not None and fitted:
         raise click.UsageError("--draw-parameters is the old name of --draws fitted: give one of the two")
-    wanted = _named_arms(arms)
+    wanted = None if arms is None else [name.strip() for name in arms.split(",")]
+    if wanted is not None and not all(wanted):
+        raise click.UsageError("--arms: a name is missing; write arms with commas between them, as A,B")
     plan = {"reading": 1.0, "simulation": 6.0, "placebos and mechanisms": 1.5}
     with resumable(options.command_line()), Steps(plan | ({"figures and report": 4.5} if figures else {})) as steps:
         import json
@@ -90,7 +90,7 @@ def run(
         steps.begin("simulation", SECONDS * (runs or RUNS) * len(chosen) * len(loaded.states) ** 2 / workers)
         result = simulate(
             loaded, runs or RUNS, seed, precision=precision, arms=wanted, out=folder,
-            workers=workers, command=options.command_line(), progress=steps.replications, model=model,
+            workers=workers, command=options.command_line(), progress=steps.of("replications"), model=model,
             run_timeout=run_timeout,
             files={name: text.decode("utf-8", "replace") for name, text in scenario_files(scenario).items()},
             mechanisms=mechanisms, draw_parameters=draws, placebos_ahead=True, outcomes=own,
@@ -99,32 +99,24 @@ def run(
         summary = result.summary()
         with Store(folder).lock() as store:
             refuse_lost(store, [0], result.runs)
-            is_new = not _same_but_for_time(read_summary(folder), json.loads(json.dumps(summary)))
+            there, fresh = ((one or {}) | {"timing": None} for one in (read_summary(folder), summary))
+            is_new = there != json.loads(json.dumps(fresh))
             if is_new:
                 store.write_text("summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
             if figures and result.finished and (is_new or not is_drawn(folder)):
                 from balance_sim.show.report import save_study
 
                 steps.begin("figures and report")
-                save_study(result, folder, steps.figures)
+                save_study(result, folder, steps.of("figures"))
             refuse_lost(store, [0], result.runs)
 
     def lines() -> Iterator[str]:
         from balance_sim.show.headline import headline_lines
-        from balance_sim.show.terminal import page_width
 
         yield from headline_lines(result, page_width(), verbose=verbose)
 
     options.answer(summary, lines)
-    if result.failed:
-        failed = f"{len(result.failed)} of {result.runs} replications failed: see {folder / 'failed.json'}"
-        click.echo(failed, err=True)
-        ctx.exit(ExitCode.FAILED_RUNS)
-
-
-def _same_but_for_time(kept: dict[str, Any] | None, fresh: dict[str, Any]) -> bool:
-    """Whether a folder's summary says what a fresh one does: then its figures and its page do too."""
-    return kept is not None and {**kept, "timing": None} == {**fresh, "timing": None}
+    options.leave_if_failed(result, folder)
 
 
 def _tell_plan(job: Job, runs: int, folder: Path, workers: int, max_bytes: int) -> None:
@@ -136,13 +128,3 @@ def _tell_plan(job: Job, runs: int, folder: Path, workers: int, max_bytes: int) 
     plan = plan_of_run(job, runs, done, workers)
     click.echo("\n".join(plan.lines()), err=True)
     refuse_absurd(plan, max_bytes)
-
-
-def _named_arms(text: str | None) -> list[str] | None:
-    """The arms of `--arms A,B`; None where it was not given."""
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise click.UsageError("--arms: a name is missing; write arms with commas between them, as A,B")
-    return names

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from balance_sim.show.score_lines import (
     note_lines,
 )
 from balance_sim.show.terminal import table, wrapped
-from balance_sim.show.wording import dyad_name, plural
+from balance_sim.show.wording import dyad_name, plural, state_names
 
 if TYPE_CHECKING:
     from balance_sim.evidence.forecast.forecast import Forecast
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
 
 MOST_RESPONSES = 6
-DAYS, OF_FOLDER = {"first": "--from", "until": "--until"}, {
-    "window": "--window", "arm": "--arm", "runs": "--runs"
-}  # fmt: skip
+DAYS = {"first": "--from", "until": "--until"}
+OF_FOLDER = {"window": "--window", "arm": "--arm", "runs": "--runs"}
 IDLE = {
     "folder": ("the results hold the days", DAYS),
     "frozen": ("the frozen forecast says it", DAYS | {"kinds": "--kind", "stage": "--stage"} | OF_FOLDER),
@@ -78,29 +77,35 @@ def score(
     table of a case's responses (state_a, state_b, date, direction): see docs/scoring.md and docs/cases.md."""
     from balance_sim.results.result import open_result
     from balance_sim.scenario.load import load_scenario
-    from balance_sim.show.wording import state_names
 
+    form = "folder" if forecast.is_dir() else "frozen" if forecast.suffix.lower() == ".json" else "csv"
     if outcomes is None and freeze is None:
         raise click.UsageError("give OUTCOMES to score the forecast, or --freeze FILE to keep it until they come")
     if outcomes is not None and freeze is None and _is_case_table(outcomes):
-        if forecast.suffix.lower() == ".json":
+        if form == "frozen":
             scored = score_frozen(forecast, outcomes, case_id, scenario)
+            names = state_names(load_scenario(str(scenario)))
         else:
-            scored = score_result(open_result(forecast), outcomes, case_id, runs)
-        names = state_names(_own_scenario(forecast) or load_scenario(str(scenario)))
+            result = open_result(forecast)
+            scored, names = score_result(result, outcomes, case_id, runs), state_names(result.scenario)
         options.answer(scored, lambda: _case_text(scored, names, verbose=verbose), indent=2)
         _leave_if_failed(ctx, scored.get("failed_runs", 0), "scores")
         return
-    why, idle = IDLE["folder" if forecast.is_dir() else "frozen" if forecast.suffix.lower() == ".json" else "csv"]
+    why, idle = IDLE[form]
     for name, option in idle.items():
         if options.given(ctx, name):
             raise click.UsageError(f"{option} does not apply here: {why}")
     from balance_sim.evidence.forecast import forecast as dyads
 
-    frozen, failed = None, 0
-    if forecast.is_dir():
-        made, failed = _forecast_of_folder(open_result(forecast), arm, window, kinds, stage, runs)
-    elif forecast.suffix.lower() == ".json":
+    frozen, failed, own = None, 0, None
+    if form == "folder":
+        result = open_result(forecast)
+        made, failed, own = (
+            _forecast_of_folder(result, arm, window, kinds, stage, runs),
+            len(result.failed),
+            result.scenario,
+        )
+    elif form == "frozen":
         made, frozen = dyads.thaw(forecast)
     elif first is None or until is None or first > until:
         raise click.UsageError("a CSV needs --from and --until, in this order: the days that it is about")
@@ -115,8 +120,8 @@ def score(
         if outcomes is None:
             lines.append(f"next, once it is known what came: balance-sim score {freeze} OUTCOMES")
     if outcomes is not None:
-        record = load_scenario(scenario) if scenario is not None else _own_scenario(forecast)
-        more, scored_lines = _scored(made, outcomes, data, kinds_of(forecast), record)
+        record = load_scenario(scenario) if scenario is not None else own
+        more, scored_lines = _scored(made, outcomes, data, () if own is None else tuple(own.kinds), record)
         out, lines = out | more, [*lines, *scored_lines]
     options.answer(out, lines, indent=1)
     _leave_if_failed(ctx, failed, "forecast")
@@ -136,23 +141,10 @@ def _is_case_table(outcomes: Path) -> bool:
     return probe.has("a", "direction")
 
 
-def _own_scenario(source: Path) -> Scenario | None:
-    """The scenario of a results folder; None of another forecast."""
-    from balance_sim.results.result import open_result
-
-    return open_result(source).scenario if source.is_dir() else None
-
-
-def kinds_of(source: Path) -> tuple[str, ...]:
-    """Types of agreement that a results folder's scenario knows; none of another forecast."""
-    scenario = _own_scenario(source)
-    return () if scenario is None else tuple(scenario.kinds)
-
-
 def _scored(
     made: Forecast, outcomes: Path, data: Path | None, kinds: tuple[str, ...], record: Scenario | None
 ) -> tuple[dict[str, Any], Iterator[str]]:
-    """The scores of a forecast of dyads, for JSON and line by line."""
+    """The scores of a forecast of dyads, for JSON and line by line. kinds: types of agreement that are known."""
     from balance_sim.evidence.forecast.forecast import score_forecast
     from balance_sim.pool.plain import plain_data
 
@@ -163,10 +155,10 @@ def _scored(
 
     def lines() -> Iterator[str]:
         one = scored.scores["model"]
-        said = (
-            f"{one.events:,} of {one.n:,} dyads made an agreement, {one.expected:.1f} were expected to. Skills are over"
-        )
-        yield from wrapped(f"{said} the {scored.reference} (0: no better, 1: perfect); CIs resample dyads.", "")
+        yield from wrapped(
+            f"{one.events:,} of {one.n:,} dyads made an agreement, {one.expected:.1f} were expected to. Skills are "
+            f"over the {scored.reference} (0: no better, 1: perfect); CIs resample dyads.", ""
+        )  # fmt: skip
         yield from ["", *accord_lines(scored.scores), "", *gain_lines(scored.scores), *detectable_lines(one)]
         yield from note_lines(scored.notes)
 
@@ -176,9 +168,8 @@ def _scored(
 
 def _forecast_of_folder(
     result: Result, arm: str | None, window: int | None, kinds: tuple[str, ...], stage: str, runs: int | None
-) -> tuple[Forecast, int]:
-    """Each dyad's probability of a new agreement in an arm, from some of its replications simulated again; and how
-    many replications failed."""
+) -> Forecast:
+    """Each dyad's probability of a new agreement in an arm, from some of its replications simulated again."""
     from balance_sim.analysis.dyad_probabilities import RUNS, dyad_probabilities
     from balance_sim.evidence.forecast.forecast import Forecast
 
@@ -195,47 +186,40 @@ def _forecast_of_folder(
     if window > result.horizon:
         raise click.UsageError(f"--window {window}: the runs end {result.horizon} days after the focal event")
     finished = _finished(result)
-    focal = date.fromordinal(719163 + result.focal_day)
-    first, last = focal + timedelta(days=1), focal + timedelta(days=window)
+    first, last = (date.fromordinal(719163 + result.focal_day + days) for days in (1, window))
     p = dyad_probabilities(result, arm, window=window, kinds=kinds, stage=stage, runs=runs)
     about = f"{result.scenario.name}, arm {arm}, {min(finished, runs or RUNS)} runs simulated again"
-    return Forecast(tuple(p), tuple(p.values()), first, last, kinds, stage, about), len(result.failed)
+    return Forecast(tuple(p), tuple(p.values()), first, last, kinds, stage, about)
 
 
 def _finished(result: Result) -> int:
     """How many replications there are. Raises DataError for none."""
     from balance_sim.evidence.data.errors import DataError
 
-    finished = int(result.outcomes["run"].nunique())
-    if finished == 0:
-        why = "no run has finished: there is nothing to score"
-        raise DataError(why, "Run the study first", result.folder)
+    if not (finished := int(result.outcomes["run"].nunique())):
+        raise DataError("no run has finished: there is nothing to score", "Run the study first", result.folder)
     return finished
 
 
 def score_result(result: Result, outcomes: Path, case_id: str | None, runs: int | None = None) -> dict[str, Any]:
-    """The scores of a finished study, in the arm that changes nothing, with what was scored.
-
-    runs: replications simulated again for the probabilities; a few dozen if None."""
+    """The scores of a finished study, in the arm that changes nothing. runs: replications simulated again, if given."""
     from balance_sim.analysis.dyad_probabilities import RUNS, dyad_probabilities
     from balance_sim.evidence.cases.scores import score_case
     from balance_sim.evidence.cases.tables import responses_of
 
-    responses = responses_of(outcomes, case_id)
-    finished = _finished(result)
-    if result.headline_arm is None:
+    responses, finished, arm = responses_of(outcomes, case_id), _finished(result), result.headline_arm
+    if arm is None:
         raise click.UsageError("the results hold the control arm only; run the arm with the event too")
-    p, without = (dyad_probabilities(result, arm, runs=runs) for arm in (result.headline_arm, result.reference))
-    effect = {dyad: p[dyad] - without[dyad] for dyad in p}
+    p, without = (dyad_probabilities(result, one, runs=runs) for one in (arm, result.reference))
     return {
         "scenario": result.scenario.name,
         "case": responses[0].case_id or case_id,
-        "about": f"{result.scenario.name}, arm {result.headline_arm}, {finished} replications",
-        "arm": result.headline_arm,
+        "about": f"{result.scenario.name}, arm {arm}, {finished} replications",
+        "arm": arm,
         "runs": finished,
         "simulated_again": min(finished, runs or RUNS),
         "failed_runs": len(result.failed),
-        **score_case(result.scenario, p, responses, effect),
+        **score_case(result.scenario, p, responses, {dyad: p[dyad] - without[dyad] for dyad in p}),
     }
 
 
@@ -251,8 +235,7 @@ def score_frozen(frozen: Path, outcomes: Path, case_id: str | None, scenario: Pa
     if scenario is None:
         raise click.UsageError("a frozen forecast is scored against a case with --scenario: its roster is scored")
     forecast, day = thaw(frozen)
-    responses = responses_of(outcomes, case_id)
-    case = load_scenario(scenario)
+    responses, case = responses_of(outcomes, case_id), load_scenario(scenario)
     return {
         "scenario": case.name,
         "case": responses[0].case_id or case_id,
@@ -268,32 +251,27 @@ def _case_text(scored: dict[str, Any], names: dict[str, str], *, verbose: bool) 
     again = f" (probabilities from {scored['simulated_again']} of them)" if "simulated_again" in scored else ""
     yield from wrapped(
         f"{scored['about']}: {scored['agreements']} agreements on record, of {scored['responding_pairs']} of "
-        f"{scored['pairs']} dyads; {scored['expected_accords']:.1f} dyads are expected to sign{again}.",
-        "",
-    )
-    told = [f"{said} {_judged(scored, of)}" for of, said in MEASURES.items()]
+        f"{scored['pairs']} dyads; {scored['expected_accords']:.1f} dyads are expected to sign{again}.", ""
+    )  # fmt: skip
+    told, gains = [], scored["earlier_accords"]["model_gains"]
+    for of, said in MEASURES.items():
+        ci = gains[of]["ci95"]
+        found = "no CI" if not ci else "better" if ci[0] > 0 else "worse" if ci[1] < 0 else "not distinguishable"
+        told.append(f"{said} {found}")
     yield from wrapped(f"The model beside past agreements of the dyads: {', '.join(told)}.", "")
     yield from ["", *case_lines(scored), ""]
     rows = [("date", "response", "rank", "dyad and probability")]
     shown = scored["responses"] if verbose else scored["responses"][:MOST_RESPONSES]
     for row in shown:
-        pairs = zip(row["pairs"], row["p"], strict=False)
-        told = [f"{dyad_name(names, *pair.split('-'))} {p:.3f}" for pair, p in pairs]
-        more = f", and {len(told) - 1} more" if len(told) > 1 else ""
-        rows.append((row["date"], row["direction"], str(row["best_rank"]), told[0] + more))
+        first = f"{dyad_name(names, *row['pairs'][0].split('-'))} {row['p'][0]:.3f}"
+        more = f", and {len(row['pairs']) - 1} more" if len(row["pairs"]) > 1 else ""
+        rows.append((row["date"], row["direction"], str(row["best_rank"]), first + more))
     yield f"recorded responses: rank of the likeliest dyad of {scored['pairs']}, and the model's probability"
     yield from table(rows, "<<><", indent="  ")
     if len(shown) < len(scored["responses"]):
         yield f"  {len(scored['responses']) - len(shown)} more: --verbose"
     for row in scored["not_scored"]:
-        text = f"not scored: {row['state_a']}-{row['state_b']} {row['date']}: {row['reason']}"
-        yield from wrapped(text)
-
-
-def _judged(scored: dict[str, Any], measure: str) -> str:
-    """What the gain on past agreements allows to say."""
-    ci = scored["earlier_accords"]["model_gains"][measure]["ci95"]
-    return "no CI" if not ci else "better" if ci[0] > 0 else "worse" if ci[1] < 0 else "not distinguishable"
+        yield from wrapped(f"not scored: {row['state_a']}-{row['state_b']} {row['date']}: {row['reason']}")
 
 
 @click.command()
@@ -302,9 +280,7 @@ def _judged(scored: dict[str, Any], measure: str) -> str:
 @click.option("--seed", type=options.SEED, help="Random numbers  [default: the plan's]")
 @options.workers_option
 @click.option(
-    "--out",
-    type=options.FOLDER,
-    help="Keep each study's results in a folder here; without it nothing is written.",
+    "--out", type=options.FOLDER, help="Keep each study's results in a folder here; without it nothing is written."
 )
 @options.verbose_option
 @options.json_option
@@ -322,65 +298,48 @@ def cases(
 
     wanted = read_cases_plan(plan)
     found: list[dict[str, Any]] = []
-    failed = 0
+    failed, many, seed = 0, runs or wanted.runs, wanted.seed if seed is None else seed
     scenarios = [load_scenario(case.scenario) for case in wanted.cases]
-    many = runs or wanted.runs
     with Steps({scenario.name: 2 + 0.05 * many for scenario in scenarios}) as steps:
         for case, scenario in zip(wanted.cases, scenarios, strict=True):
             steps.begin(scenario.name)
+            arms = [name for name, arm in scenario.arms.items() if not (arm.drop or arm.add or arm.set)]
+            folder = None if out is None else out / scenario.name
             result = run(
-                scenario,
-                many,
-                wanted.seed if seed is None else seed,
-                arms=[name for name, arm in scenario.arms.items() if not (arm.drop or arm.add or arm.set)],
-                workers=workers,
-                out=None if out is None else out / scenario.name,
-                progress=steps.replications,
+                scenario, many, seed, arms=arms, workers=workers, out=folder, progress=steps.of("replications")
             )
             failed += len(result.failed)
             if case.case is None:
                 found.append({"scenario": scenario.name, "case": None, "runs": result.runs})
             else:
                 found.append(score_result(result, wanted.responses, case.case))
-    options.answer(
-        {"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found, verbose=verbose), indent=2
-    )
+    document = {"title": wanted.title, "cases": found}
+    options.answer(document, lambda: _cases_text(wanted.title, found, verbose=verbose), indent=2)
     _leave_if_failed(ctx, failed, "scores")
 
 
 def _cases_text(title: str, found: list[dict[str, Any]], *, verbose: bool) -> Iterator[str]:
-    """A line a case and measure; verbose: a block a case, three forecasts by three measures, and what the model gains
-    on each baseline."""
+    """A line a case and measure; verbose: a block a case, and what the model gains on each baseline."""
     scored = [one for one in found if one["case"] is not None]
+    not_scored = [f"{one['scenario']}: no responses on record; not scored" for one in found if one["case"] is None]
     counts = sorted({one["runs"] for one in found})
     runs = plural(counts[-1], "replication") if counts else "no replications"
     yield from wrapped(f"{title} ({plural(len(scored), 'case')} scored, {runs} each)", "")
+    if not scored:
+        yield from not_scored
+        return
     gains = [one["earlier_accords"]["model_gains"] for one in scored]
     clear = sum(bool(ci := one["average_precision"]["ci95"]) and ci[0] > 0 for one in gains)
     above = {of: sum((one[of]["value"] or 0.0) > 0 for one in gains) for of in MEASURES}
-    if not scored:
-        yield from (f"{one['scenario']}: no responses on record; not scored" for one in found)
-        return
     yield from wrapped(
         "The model is better than past agreements of the dyads in average precision in "
         f"{above['average_precision']} of {len(scored)} cases (with a 95 % CI above 0 in {clear}), in AUC in "
-        f"{above['auc']}, in the Brier score in {above['brier']}.",
-        "",
-    )
+        f"{above['auc']}, in the Brier score in {above['brier']}.", ""
+    )  # fmt: skip
     yield ""
-    if verbose:
-        yield from _in_blocks(found)
-    else:
-        yield from gain_table(scored)
-    yield from (f"{one['scenario']}: no responses on record; not scored" for one in found if one["case"] is None)
+    for one in scored if verbose else ():
+        how_many = f"{one['responding_pairs']} of {one['pairs']} dyads; {one['runs']} replications"
+        yield from [f"{one['scenario']}: {one['agreements']} agreements, {how_many}", *case_lines(one), ""]
+    yield from [*(() if verbose else gain_table(scored)), *not_scored]
     more = "" if verbose else "; --verbose adds the base rate and the Brier score"
     yield from wrapped(f"gain: the model less past agreements, above 0 where the model ranks better{more}.")
-
-
-def _in_blocks(found: list[dict[str, Any]]) -> Iterator[str]:
-    for scored in found:
-        if scored["case"] is None:
-            continue
-        how_many = f"{scored['responding_pairs']} of {scored['pairs']} dyads; {scored['runs']} replications"
-        yield f"{scored['scenario']}: {scored['agreements']} agreements, {how_many}"
-        yield from [*case_lines(scored), ""]

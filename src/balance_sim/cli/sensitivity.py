@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
+from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.wording import arm_words, capital, digits, factor_words, outcome_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,14 +63,11 @@ def sensitivity_lines(found: Sensitivity, outcomes: Sequence[str] | None = None)
     """For a person: the largest indices of each quantity, then parametric shares and the replications wanted.
 
     outcomes: on which effects are told (means, where there is none); None for everything."""
-    from balance_sim.show.terminal import wrapped
-
-    split = found.split
+    split = told = found.split
     if split.empty:
         yield "No outcome has a mean in every replication: there is nothing to tell."
         yield from (line for what in found.left_out for line in wrapped(f"left out: {what}"))
         return
-    told = split
     if outcomes is not None:
         of = "effect" if "effect" in {*split["of"]} else "mean"
         told = split[split["outcome"].isin(outcomes) & (split["of"] == of)]
@@ -80,8 +79,7 @@ def sensitivity_lines(found: Sensitivity, outcomes: Sequence[str] | None = None)
         yield from wrapped(INDICES[found.method], "", 80)
         keys = {*zip(told["of"], told["arm"], told["outcome"], strict=True)}
         for key, part in found.indices.groupby(["of", "arm", "outcome"], sort=False):
-            if key in keys:
-                yield from _index_lines(key, part, found.method)
+            yield from _index_lines(key, part, found.method) if key in keys else ()
     yield from ["", *_split_lines(told, found.convergence)]
     lost = [what for what in found.left_out if outcomes is None or what.split()[2] in outcomes]
     for what in [*(f"left out: {what}" for what in lost), *(f"note: {note}" for note in found.notes)]:
@@ -92,9 +90,6 @@ def sensitivity_lines(found: Sensitivity, outcomes: Sequence[str] | None = None)
 
 def _split_lines(told: pd.DataFrame, convergence: pd.DataFrame) -> list[str]:
     """A row a quantity: the parametric share of its variance, the half-width of the worst point, the runs wanted."""
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import arm_words, capital, outcome_words
-
     both = told.merge(convergence.drop(columns=["points", "runs"], errors="ignore"), on=["of", "arm", "outcome"])
     wanted = f"{convergence['wanted'].iloc[0]:g}"
     lines = wrapped(
@@ -111,20 +106,11 @@ def _split_lines(told: pd.DataFrame, convergence: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _words(of: str, arm: str, outcome: str) -> str:
-    """`effect of parade on counter-balancing security agreements within a year`, `mean of ... in parade`."""
-    from balance_sim.show.wording import arm_words, outcome_words
-
-    if of == "effect":
-        return f"effect of {arm_words(arm)} on {outcome_words(outcome)}"
-    return f"mean of {outcome_words(outcome)} in {arm_words(arm)}"
-
-
 def _index_lines(key: Any, part: pd.DataFrame, method: str) -> Iterator[str]:
-    from balance_sim.show.terminal import table, wrapped
-    from balance_sim.show.wording import capital, digits, factor_words
-
-    said = capital(_words(*key))
+    of, arm, outcome = key
+    quantity = outcome_words(outcome)
+    effect = f"effect of {arm_words(arm)} on {quantity}"
+    said = capital(effect if of == "effect" else f"mean of {quantity} in {arm_words(arm)}")
     main, names = ("total", ("first", "total")) if method == "sobol" else ("mu_star", ("mu_star", "sigma"))
     places = 3 if method == "sobol" else digits(float(part[main].max()))
     ranked = part.sort_values(main, ascending=False, kind="stable")

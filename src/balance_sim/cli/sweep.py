@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps, resumable
+from balance_sim.show.terminal import table
+from balance_sim.show.wording import arm_words, decimals, factor_words, interval, outcome_words, signed
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -67,6 +68,16 @@ def sweep(
     EXPERIMENT is a path, or a name as `balance-sim list` gives it. Exit code 3 if some replications failed."""
     if scheduler and cluster:
         raise click.UsageError("give --scheduler or --cluster, not both")
+
+    def begun(plan: SweepPlan) -> None:
+        click.echo("\n".join(plan.lines()), err=True)
+        steps.begin("simulation", plan.seconds if plan.seconds >= 0 else None)
+
+    def tell(standing: Standing) -> None:
+        steps.of("replications")(standing.runs_done, standing.runs, standing.failed)
+        if standing.runs_done == standing.runs:
+            steps.begin("tables")
+
     with resumable(options.command_line()), Steps({"reading": 3.0, "simulation": 60.0, "tables": 2.0}) as steps:
         from balance_sim.experiment.sweep import Where, default_folder
         from balance_sim.experiment.sweep import sweep as run_points
@@ -75,7 +86,14 @@ def sweep(
 
         over = Overrides(values, runs, seed)
         loaded = load_experiment(experiment, max_runs=max_runs, over=over)
-        queue = _queue(cluster, settings)
+        queue = None
+        if cluster is not None:
+            from balance_sim.experiment.cluster import job_queue
+
+            pairs = [text.partition("=") for text in settings]
+            if any(not equals or not key for key, equals, _ in pairs):
+                raise click.UsageError("--cluster-option takes KEY=VALUE")
+            queue = job_queue(cluster, {key: int(value) if value.isdigit() else value for key, _, value in pairs})
         if dry_run and queue is not None:
             click.echo(queue.job_script())
         folder = out or default_folder(loaded, over)
@@ -83,8 +101,7 @@ def sweep(
             result = run_points(
                 loaded, out=folder, where=Where(workers, client, model, run_timeout, block, own),
                 max_bytes=max_bytes, dry_run=dry_run, retry_failed=retry_failed, command=options.command_line(),
-                files=experiment_files(experiment), progress=partial(_tell, steps),
-                told=partial(_begun, steps),
+                files=experiment_files(experiment), progress=tell, told=begun,
             )  # fmt: skip
     if result is None:
         return
@@ -92,17 +109,6 @@ def sweep(
     if result.failed:
         click.echo(_failures(result, folder), err=True)
         ctx.exit(ExitCode.FAILED_RUNS)
-
-
-def _queue(cluster: str | None, settings: tuple[str, ...]) -> Any:
-    if cluster is None:
-        return None
-    from balance_sim.experiment.cluster import job_queue
-
-    pairs = [text.partition("=") for text in settings]
-    if any(not equals or not key for key, equals, _ in pairs):
-        raise click.UsageError("--cluster-option takes KEY=VALUE")
-    return job_queue(cluster, {key: int(value) if value.isdigit() else value for key, _, value in pairs})
 
 
 @contextmanager
@@ -128,25 +134,8 @@ def dask_client(
             queue.close()
 
 
-def _begun(steps: Steps, plan: SweepPlan) -> None:
-    """Say the plan on stderr; the simulation begins."""
-    click.echo("\n".join(plan.lines()), err=True)
-    steps.begin("simulation", plan.seconds if plan.seconds >= 0 else None)
-
-
-def _tell(steps: Steps, standing: Standing) -> None:
-    """Replications done, of all points; once all are, their tables are made."""
-    steps.replications(standing.runs_done, standing.runs, standing.failed)
-    if standing.runs_done == standing.runs:
-        steps.begin("tables")
-
-
 def effects_lines(result: SweepResult) -> Iterator[str]:
-    """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
-    folder."""
-    from balance_sim.show.terminal import table
-    from balance_sim.show.wording import arm_words, decimals, factor_words, interval, outcome_words, signed
-
+    """The paired effect of the headline arm on the outcome that its figure draws, point by point."""
     arm, outcome = result.headline_arm, result.headline_outcome
     frame = result.effects
     if arm is None or not len(frame):

@@ -58,22 +58,6 @@ class ChoiceDay:
         return np.asarray(self.s.transpose(2, 0, 1).reshape(p, m * m))
 
 
-class DayWorkspace:
-    """Memory for the derivatives of one day, used again for the next: a new block of that size for every product costs
-    more time than the products."""
-
-    def __init__(self) -> None:
-        self.cells = np.empty(0)
-
-    def blocks(self, p: int, m: int) -> tuple[Floats, Floats, Floats]:
-        """Three arrays (p, m * m), with whatever is in them."""
-        size = 3 * p * m * m
-        if len(self.cells) < size:
-            self.cells = np.empty(size)
-        one, two, three = self.cells[:size].reshape(3, p, m * m)
-        return one, two, three
-
-
 def pair_probabilities(b: Floats, day: ChoiceDay) -> Floats:
     """(m, m) P{i,j}, symmetric with diagonal 0; the upper triangle sums to 1."""
     both, _, top = _both_choose(b, day)
@@ -91,14 +75,14 @@ def day_value(b: Floats, day: ChoiceDay) -> float:
     return made - len(day.i) * float(top + np.log(both.sum() / 2))
 
 
-def day_derivatives(b: Floats, day: ChoiceDay, workspace: DayWorkspace | None = None) -> Terms:
-    """Log-likelihood, score, Fisher information and Hessian of one day.
+def day_derivatives(b: Floats, day: ChoiceDay, room: Floats | None = None) -> Terms:
+    """Log-likelihood, score, Fisher information and Hessian of one day. room: memory of at least 3 P m^2 cells.
 
     With D_ij = s_ij + s_ji - E_i s_i. - E_j s_j. the score of an event is D_ij less its mean under P, and the Fisher
     information the covariance of D under P. The Hessian is sum_i (E q_i - events of i) V_i - E Cov(D), with V_i the
     covariance of s_i. under p_i., q_i = P(i takes part), and E events."""
     events, (m, _, p) = len(day.i), day.s.shape
-    apart, d, weighted = (workspace or DayWorkspace()).blocks(p, m)
+    apart, d, weighted = (np.empty(3 * day.s.size) if room is None else room[: 3 * day.s.size]).reshape(3, p, m * m)
     both, choose, top = _both_choose(b, day)
     made = float(both[day.i, day.j].sum())
     pair = np.exp(both - top)
@@ -142,11 +126,7 @@ class ChoiceSets:
     (`distinct`). Raises DataError on names that the data do not have."""
 
     def __init__(
-        self,
-        data: EventData,
-        effects: Sequence[Effect],
-        missing: Missing = "mean",
-        repetitions: Repetitions = "all",
+        self, data: EventData, effects: Sequence[Effect], missing: Missing = "mean", repetitions: Repetitions = "all"
     ) -> None:
         refuse_unless_one_of("missing", missing, get_args(Missing))
         refuse_unless_one_of("repetitions", repetitions, get_args(Repetitions))
@@ -155,13 +135,12 @@ class ChoiceSets:
             raise DataError("there is no effect", "Name at least one")
         if len({*names}) != len(names):
             raise DataError("an effect is named twice", "Name each once", value=", ".join(names))
+        what = {"networks": "network", "states": "state covariate", "pairs": "pair covariate"}
         for effect in effects:
-            for name, reads in ((effect.of, effect.reads), (effect.repeated, "networks")):
-                known = sorted(getattr(data, reads))
-                if name is not None and name not in known:
-                    what = {"networks": "network", "states": "state covariate", "pairs": "pair covariate"}[reads]
-                    listed = f"Known: {', '.join(known) or 'none'}"
-                    raise DataError(f"there is no {what} of this name", listed, value=name)
+            for name, reads in effect.needs:
+                if name not in getattr(data, reads):
+                    known = f"Known: {', '.join(sorted(getattr(data, reads))) or 'none'}"
+                    raise DataError(f"there is no {what[reads]} of this name", known, value=name)
         self.data, self.effects, self.missing, self.repetitions = data, tuple(effects), missing, repetitions
 
     def __iter__(self) -> Iterator[ChoiceDay]:
@@ -169,13 +148,9 @@ class ChoiceSets:
         return iter(self._kept) if size <= KEPT_BYTES else self._made()
 
     def _made(self) -> Iterator[ChoiceDay]:
-        looked_at = [effect.repeated for effect in self.effects if effect.repeated is not None]
-        days = event_days(
-            self.data,
-            windows_of(self.effects),
-            distinct=looked_at if self.repetitions == "distinct" else (),
-            mean_kept=self.missing == "mean_kept",
-        )
+        repeated = [effect.repeated for effect in self.effects if effect.repeated is not None]
+        distinct, mean_kept = repeated if self.repetitions == "distinct" else (), self.missing == "mean_kept"
+        days = event_days(self.data, windows_of(self.effects), distinct=distinct, mean_kept=mean_kept)
         return (choice_day(day, self.effects, self.missing) for day in days)
 
     @cached_property
@@ -183,18 +158,16 @@ class ChoiceSets:
         return tuple(self._made())
 
     def coverage(self) -> tuple[list[int], dict[str, float]]:
-        """How many actors are there at each moment; covariate -> share of its cells (actors or pairs present, days with
-        events) without a value."""
+        """Actors there at each moment; covariate -> share of the cells needed (on days with events) without a value."""
         here: list[int] = []
         blank: dict[str, list[float]] = {}
         used = {(effect.reads, effect.of) for effect in self.effects}
         for day in event_days(replace(self.data, networks={})):
             here.append(int(day.present.sum()))
-            for reads in ("states", "pairs"):
-                for name, value in getattr(day.moment, reads).items():
-                    if (reads, name) in used:
-                        share = float(np.isnan(_among(value, day.present)).mean())
-                        blank.setdefault(name, []).append(share)
+            covariates = ((reads, *one) for reads in ("states", "pairs") for one in getattr(day.moment, reads).items())
+            for reads, name, value in covariates:
+                if (reads, name) in used:
+                    blank.setdefault(name, []).append(float(np.isnan(_among(value, day.present)).mean()))
         return here, {name: float(np.mean(shares)) for name, shares in blank.items() if any(shares)}
 
 
@@ -236,10 +209,8 @@ def _filled(value: Floats, day: EventDay, name: str, missing: Missing) -> Floats
     if len(known) == 0:
         raise DataError(f"{name} has no value for anyone before {on}", "Give values that start earlier")
     if blank and missing == "refuse":
-        raise DataError(
-            f"{name} is missing for {blank} of {len(cells)} before {on}",
-            "Fill the gaps, or let the mean stand for them",
-        )
+        message = f"{name} is missing for {blank} of {len(cells)} before {on}"
+        raise DataError(message, "Fill the gaps, or let the mean stand for them")
     return np.where(np.isnan(value), known.mean(), value)
 
 
@@ -250,10 +221,13 @@ def log_likelihood(b: Floats, choice: ChoiceSets) -> float:
 
 def derivatives(b: Floats, choice: ChoiceSets) -> Terms:
     """Log-likelihood, score (P,), Fisher information (P, P), Hessian (P, P) of all events."""
-    p, workspace = len(b), DayWorkspace()
+    p = len(b)
     value, gradient, information, curvature = 0.0, np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
+    room = np.empty(
+        3 * p * len(choice.data.actors) ** 2
+    )  # used for every day: new blocks take longer than the products
     for day in choice:
-        v, g, f, h = day_derivatives(b, day, workspace)
+        v, g, f, h = day_derivatives(b, day, room)
         value, gradient, information, curvature = value + v, gradient + g, information + f, curvature + h
     return value, gradient, information, curvature
 
@@ -282,35 +256,26 @@ class CoordinationFit:
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
     @property
-    def fisher_standard_error(self) -> Floats:
-        return np.asarray(np.sqrt(np.diag(self.fisher_covariance)))
-
-    @property
     def aic(self) -> float:
         return 2 * len(self.estimate) - 2 * self.log_likelihood
 
     def table(self) -> pd.DataFrame:
         """effect, estimate, standard_error, fisher_standard_error, z."""
-        columns = ("estimate", "standard_error", "fisher_standard_error")
-        table = pd.DataFrame({"effect": self.effects, **{name: getattr(self, name) for name in columns}})
-        return table.assign(z=self.estimate / self.standard_error)
+        table = pd.DataFrame({"effect": self.effects, "estimate": self.estimate, "standard_error": self.standard_error})
+        expected = np.sqrt(np.diag(self.fisher_covariance))
+        return table.assign(fisher_standard_error=expected, z=self.estimate / self.standard_error)
 
 
 def fit_coordination(
-    data: EventData,
-    effects: Sequence[Effect],
-    *,
-    missing: Missing = "mean",
-    repetitions: Repetitions = "all",
+    data: EventData, effects: Sequence[Effect], *, missing: Missing = "mean", repetitions: Repetitions = "all"
 ) -> CoordinationFit:
     """Maximum likelihood by Newton's method and Fisher scoring. Refuses flat and infinite directions by name.
 
     missing, repetitions: see `ChoiceSets`. Raises DataError."""
     choice = ChoiceSets(data, effects, missing, repetitions)
     b = np.zeros(len(choice.effects))
-    value, gradient, information, curvature = derivatives(b, choice)
-    null = value
-    scale = np.sqrt(np.diag(information))
+    null, gradient, information, curvature = derivatives(b, choice)
+    value, scale = null, np.sqrt(np.diag(information))
     square = np.outer(scale, scale)
     _refuse_flat(information, scale, choice.effects, FLAT, "the likelihood is flat along a mix of them")
     for iterations in range(1, STEPS + 1):  # noqa: B007 - reported
@@ -322,10 +287,8 @@ def fit_coordination(
         b, (value, gradient, information, curvature) = _uphill(b, step, value, float(gradient @ step), choice)
         _refuse_flat(information, scale, choice.effects, LOST, "the data put them at infinity")
     else:
-        raise DataError(
-            f"no maximum after {STEPS} steps; the largest score is {np.abs(gradient).max():.2g}",
-            "Drop an effect",
-        )
+        message = f"no maximum after {STEPS} steps; the largest score is {np.abs(gradient).max():.2g}"
+        raise DataError(message, "Drop an effect")
     if np.linalg.eigvalsh(observed)[0] <= 0:
         raise DataError("the fit stopped at a saddle of the likelihood", "Drop an effect")
     here, imputed = choice.coverage()
@@ -346,9 +309,7 @@ def fit_coordination(
 
 
 def _uphill(b: Floats, step: Floats, value: float, slope: float, choice: ChoiceSets) -> tuple[Floats, Terms]:
-    """The step, halved until the log-likelihood rises by a part of what its slope promises; terms there.
-
-    Of a step that is too long the log-likelihood alone is worked out."""
+    """The step, halved until the log-likelihood, alone worked out on the way, rises as promised; terms there."""
     for halving in range(40):
         shorter = b + step * 0.5**halving
         if log_likelihood(shorter, choice) >= value + 1e-4 * 0.5**halving * slope:
@@ -360,10 +321,8 @@ def _refuse_flat(information: Floats, scale: Floats, effects: Sequence[Effect], 
     """Raise DataError naming the effects without information. scale: its root at the start."""
     dead = [e.name for e, s in zip(effects, scale, strict=True) if s**2 <= FLAT]
     if dead:
-        raise DataError(
-            f"{', '.join(dead)} cannot be estimated: it never tells one possible dyad from another",
-            "Leave it out",
-        )
+        message = f"{', '.join(dead)} cannot be estimated: it never tells one possible dyad from another"
+        raise DataError(message, "Leave it out")
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     if values[0] < least:
         part = np.abs(vectors[:, 0])

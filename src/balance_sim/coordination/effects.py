@@ -2,8 +2,8 @@
 
 Definitions follow Stadtfeld, Hollway, Block 2017, Sociological Methodology 47: 1-40, and Stadtfeld, Block 2017,
 Sociological Science 4: 318-352. Networks are undirected here; x is the weight of a tie, and a tie is present where x >
-0. Sums run over all actors of the network: a tie stands until the data end it. An effect is one function, registered
-by `effect` with what it reads and how other programs spell it; `parse_formula` reads effects written as text, such as
+0. Sums run over all actors of the network: a tie stands until the data end it. An effect is a row of `KINDS`;
+`parse_formula` reads effects written as text, such as
 `inertia(treaties) + degree(treaties, ignore_repetitions) + difference(wealth)`."""
 
 from __future__ import annotations
@@ -33,35 +33,53 @@ class Snapshot:
     repeated: Mapping[str, Floats] = field(default_factory=dict)
 
 
-Statistic = Callable[[Snapshot, "Effect"], Floats]
-
-
 @dataclass(frozen=True)
 class EffectKind:
-    """statistic: the function. reads: a network, or a covariate of states or of pairs. weighable: has a weighted
-    form."""
+    """statistic: s_ij (n, n) of what it reads: the ties x, (n, n) with diagonal 0, of a network; a covariate of states,
+    z (n,), or of pairs, w (n, n). weighable: has a weighted form. spellings: other programs' names."""
 
-    statistic: Statistic
     reads: Reads
-    weighable: bool
+    statistic: Callable[[Floats], Floats]
+    weighable: bool = False
+    spellings: tuple[str, ...] = ()
 
 
-KINDS: dict[str, EffectKind] = {}
-SPELLINGS: dict[str, str] = {}
-"""Other programs' names of an effect. Ties have no direction here, so in-degree and out-degree are one."""
+def _of_alter(z: Floats) -> Floats:
+    return np.broadcast_to(z[None, :], (len(z), len(z)))
+
+
+def _four_cycles(x: Floats) -> Floats:
+    """Walks of three steps less those that come back: (A^3)_ij - a_ij (d_i + d_j - 1)."""
+    walks, ties = x @ x @ x, x.sum(axis=0)
+    return np.asarray(walks - x * (ties[:, None] + ties[None, :] - 1.0))
+
+
+KINDS: Mapping[str, EffectKind] = {
+    # I(x_ij > 0), or x_ij if weighted: turning to those one is tied to already
+    "inertia": EffectKind("networks", lambda x: x, weighable=True),
+    # the same of a network that the events do not make (contiguity)
+    "tie": EffectKind("networks", lambda x: x, weighable=True),
+    # sum_k I(x_kj > 0), or sum_k x_kj if weighted: popularity of j. Ties have no direction: in- and out-degree are one
+    "degree": EffectKind(
+        "networks", lambda x: _of_alter(x.sum(axis=0)), weighable=True, spellings=("indeg", "indegree", "outdeg", "deg")
+    ),
+    # sum_k I(x_ik > 0) I(x_kj > 0), k other than i and j: shared partners (transitivity)
+    "closure": EffectKind("networks", lambda x: x @ x, spellings=("trans", "transitivity", "common_partners")),
+    # sum_kl I(x_ik > 0) I(x_kl > 0) I(x_lj > 0), all different: what a tie would close into a cycle of four
+    "four_cycles": EffectKind("networks", _four_cycles, spellings=("four",)),
+    "alter": EffectKind("states", _of_alter),  # z_j
+    # z_i. Alone it drops out of the choice of a partner; a fit refuses it and says so
+    "ego": EffectKind("states", lambda z: _of_alter(z).T),
+    # |z_i - z_j|
+    "difference": EffectKind("states", lambda z: np.abs(z[:, None] - z[None, :]), spellings=("diff", "absdiff")),
+    "similarity": EffectKind("states", lambda z: -np.abs(z[:, None] - z[None, :]), spellings=("sim",)),  # -|z_i - z_j|
+    "same": EffectKind("states", lambda z: np.equal(z[:, None], z[None, :]).astype(np.float64)),  # I(z_i = z_j)
+    # z_i z_j
+    "ego_alter": EffectKind("states", lambda z: np.outer(z, z), spellings=("egoAlterInt", "ego_alter_interaction")),
+    "pair": EffectKind("pairs", lambda w: w),  # w_ij, a covariate of the pair
+}
+SPELLINGS = {other: name for name, kind in KINDS.items() for other in kind.spellings}
 TRANSFORMS: Mapping[str, Callable[[Floats], Floats]] = {"": lambda x: x, "log1p": np.log1p, "sqrt": np.sqrt}
-
-
-def effect(reads: Reads, *spellings: str, weighable: bool = False) -> Callable[[Statistic], Statistic]:
-    """Register a function (snapshot, effect) -> (n, n) s_ij as the effect of its name. spellings: other programs'
-    names."""
-
-    def register(statistic: Statistic) -> Statistic:
-        KINDS[statistic.__name__] = EffectKind(statistic, reads, weighable)
-        SPELLINGS.update(dict.fromkeys(spellings, statistic.__name__))
-        return statistic
-
-    return register
 
 
 @dataclass(frozen=True)
@@ -70,7 +88,7 @@ class Effect:
 
     Parameters
     ----------
-    kind : name of a registered function
+    kind : its name in `KINDS`
     of : the network or covariate
     weighted : use the tie's weight instead of its presence (inertia, tie, degree)
     ignore_repetitions : the statistic is 0 for a pair that already has a tie in this network, or in the network named,
@@ -116,25 +134,28 @@ class Effect:
         """The effect as it is written in a plan."""
         options = ["weighted"] if self.weighted else []
         if self.ignore_repetitions:
-            of = "" if self.repeated == self.of else f"={self.repeated}"
-            options.append(f"ignore_repetitions{of}")
+            options.append("ignore_repetitions" + ("" if self.repeated == self.of else f"={self.repeated}"))
         options += [f"window={_digits(self.window)}"] if self.window is not None else []
         options += [self.transform] if self.transform else []
         return f"{self.kind}({', '.join([self.of, *options])})"
-
-    @property
-    def source(self) -> str:
-        """The name under which a `Snapshot` keeps what the effect reads."""
-        return self.of if self.window is None else windowed(self.of, self.window)
 
     @property
     def repeated(self) -> str | None:
         """The network whose ties are repetitions, if they are ignored."""
         return self.of if self.ignore_repetitions is True else self.ignore_repetitions or None
 
+    @property
+    def needs(self) -> list[tuple[str, str]]:
+        """Names that the data have to give, and among what."""
+        return [(self.of, self.reads), *([(self.repeated, "networks")] if self.repeated is not None else [])]
+
     def statistic(self, known: Snapshot) -> Floats:
         """(n, n) s_ij for i turning to j; the diagonal means nothing."""
-        value = TRANSFORMS[self.transform](KINDS[self.kind].statistic(known, self))
+        x = getattr(known, self.reads)[self.of if self.window is None else windowed(self.of, self.window)]
+        if self.reads == "networks":
+            x = x.copy() if self.weighted else (x > 0).astype(np.float64)
+            np.fill_diagonal(x, 0.0)
+        value = TRANSFORMS[self.transform](KINDS[self.kind].statistic(x))
         if self.repeated is not None:
             made = known.repeated.get(self.repeated, known.networks[self.repeated])
             value = np.where(made > 0, 0.0, value)
@@ -149,99 +170,6 @@ def windowed(network: str, days: float) -> str:
 def _digits(days: float) -> str:
     """Every digit that it takes to read the same number again."""
     return repr(float(days)).removesuffix(".0")
-
-
-def _tie(known: Snapshot, effect: Effect) -> Floats:
-    x = known.networks[effect.source]
-    out = x.copy() if effect.weighted else (x > 0).astype(np.float64)
-    np.fill_diagonal(out, 0.0)
-    return out
-
-
-def _of_alter(z: Floats) -> Floats:
-    return np.broadcast_to(z[None, :], (len(z), len(z)))
-
-
-@effect("networks", weighable=True)
-def inertia(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = I(x_ij > 0), or x_ij if weighted: turning to those one is tied to already."""
-    return _tie(known, effect)
-
-
-@effect("networks", weighable=True)
-def tie(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = I(x_ij > 0), or x_ij if weighted, of a network that the events do not make (contiguity)."""
-    return _tie(known, effect)
-
-
-@effect("networks", "indeg", "indegree", "outdeg", "deg", weighable=True)
-def degree(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = sum_k I(x_kj > 0), or sum_k x_kj if weighted: popularity of j (indegree of the alter)."""
-    return _of_alter(_tie(known, effect).sum(axis=0))
-
-
-@effect("networks", "trans", "transitivity", "common_partners")
-def closure(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = sum_k I(x_ik > 0) I(x_kj > 0), k other than i and j: shared partners (transitivity)."""
-    tied = _tie(known, effect)
-    return np.asarray(tied @ tied)
-
-
-@effect("networks", "four")
-def four_cycles(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = sum_kl I(x_ik > 0) I(x_kl > 0) I(x_lj > 0), all four different: what a tie would close into a cycle of
-    four.
-
-    Walks of three steps less those that come back: (A^3)_ij - a_ij (d_i + d_j - 1)."""
-    tied = _tie(known, effect)
-    walks = tied @ tied @ tied
-    ties = tied.sum(axis=0)
-    return np.asarray(walks - tied * (ties[:, None] + ties[None, :] - 1.0))
-
-
-@effect("states")
-def alter(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = z_j."""
-    return _of_alter(known.states[effect.of])
-
-
-@effect("states")
-def ego(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = z_i. Alone it drops out of the choice of a partner; a fit refuses it and says so."""
-    return _of_alter(known.states[effect.of]).T
-
-
-@effect("states", "diff", "absdiff")
-def difference(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = |z_i - z_j|."""
-    z = known.states[effect.of]
-    return np.asarray(np.abs(z[:, None] - z[None, :]))
-
-
-@effect("states", "sim")
-def similarity(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = -|z_i - z_j|."""
-    return np.asarray(-difference(known, effect))
-
-
-@effect("states")
-def same(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = I(z_i = z_j)."""
-    z = known.states[effect.of]
-    return np.equal(z[:, None], z[None, :]).astype(np.float64)
-
-
-@effect("states", "egoAlterInt", "ego_alter_interaction")
-def ego_alter(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = z_i z_j."""
-    z = known.states[effect.of]
-    return np.asarray(z[:, None] * z[None, :])
-
-
-@effect("pairs")
-def pair(known: Snapshot, effect: Effect) -> Floats:
-    """s_ij = w_ij, a covariate of the pair."""
-    return known.pairs[effect.of]
 
 
 OPTIONS: Mapping[str, str] = {

@@ -71,7 +71,7 @@ def event_days(
 
     def refuse_any(bad: NDArray[np.bool_], message: str, next_step: str) -> None:
         if bad.any():
-            event = events.iloc[int(np.flatnonzero(bad)[0])]
+            event = events.iloc[int(np.argmax(bad))]
             line = None if pd.isna(event.get("line")) else int(event["line"])
             path = event.get("_file", data.source)
             raise DataError(message, next_step, path, line, None, f"{event['a']}-{event['b']}")
@@ -83,12 +83,9 @@ def event_days(
     for day in np.unique(dates):
         now = dates == day
         found = record.on(day, first[now], second[now])
-        there = found.present[first] & found.present[second]
-        refuse_any(
-            now & ~there,
-            f"an event on {day.astype('datetime64[D]')} has a side that is not present",
-            "Correct the spells of presence, or leave the event out",
-        )
+        absent = now & ~(found.present[first] & found.present[second])
+        message = f"an event on {day.astype('datetime64[D]')} has a side that is not present"
+        refuse_any(absent, message, "Correct the spells of presence, or leave the event out")
         yield found
 
 
@@ -120,20 +117,15 @@ class Record:
             {name: self._values(frame, name, sides, mean_kept=mean_kept) for name, frame in frames.items()}
             for frames, sides in ((data.states, ("actor",)), (data.pairs, ("a", "b")))
         )
-        spells = data.presence
-        if spells is None:
-            spells = pd.DataFrame({"actor": [], "start": pd.to_datetime([]), "end": pd.to_datetime([])})
+        always = pd.DataFrame({"actor": [], "start": pd.to_datetime([]), "end": pd.to_datetime([])})
+        spells = always if data.presence is None else data.presence
         self.spells = _positions(spells["actor"], self.place, "presence")
         self.start, self.end = _days(spells["start"], _NEVER), _days(spells["end"], _ALWAYS)
 
     def on(self, day: np.datetime64, first: Ints = _NOBODY, second: Ints = _NOBODY) -> EventDay:
         """What is known just before a day, and who is there on it."""
-        known = Snapshot(
-            *(
-                {name: track.before(day) for name, track in tracks.items()}
-                for tracks in (self.networks, self.states, self.pairs, self.repeated)
-            )
-        )
+        every = (self.networks, self.states, self.pairs, self.repeated)
+        known = Snapshot(*({name: track.before(day) for name, track in tracks.items()} for tracks in every))
         present = np.ones(len(self.place), dtype=bool)
         present[self.spells] = False
         present[self.spells[(self.start <= day) & (day <= self.end)]] = True
@@ -149,22 +141,16 @@ class Record:
                 inside.passing.append((when + np.timedelta64(round(days * 86_400), "s"), (i, j)))
 
     def _ties(self, frame: pd.DataFrame, name: str, least: float = 0.0) -> Track:
-        """Weights of one undirected network; without a window none falls below 0: a tie that ends unbegun stays at
-        0."""
+        """Weights of one undirected network; unless `least` says otherwise a tie that ends unbegun stays at 0."""
         frame = frame.assign(**{k: np.nan for k in ("increment", "value") if k not in frame})
         adds = frame["increment"].notna()
         total = frame[adds].groupby(["a", "b", "date"], dropna=False)["increment"].sum().reset_index()
         sets = frame[~adds][["a", "b", "date", "value"]]
         rows = pd.concat([sets, total], ignore_index=True).sort_values("date", na_position="first", kind="stable")
-        by = rows["increment"].to_numpy(np.float64)
-        return Track(
-            where=tuple(_positions(rows[side], self.place, name) for side in ("a", "b")),
-            dates=_days(rows["date"], _NEVER),
-            values=np.where(np.isnan(by), rows["value"].to_numpy(np.float64), by),
-            adds=~np.isnan(by),
-            now=np.zeros((len(self.place),) * 2),
-            least=least,
-        )
+        by, to = (rows[column].to_numpy(np.float64) for column in ("increment", "value"))
+        where = tuple(_positions(rows[side], self.place, name) for side in ("a", "b"))
+        values, now = np.where(np.isnan(by), to, by), np.zeros((len(self.place),) * 2)
+        return Track(where, _days(rows["date"], _NEVER), values, ~np.isnan(by), now, least)
 
     def _values(self, frame: pd.DataFrame, name: str, sides: tuple[str, ...], *, mean_kept: bool) -> Track:
         """A covariate of actors or of pairs, missing before its first value."""
@@ -221,10 +207,8 @@ def _within(frame: pd.DataFrame, name: str, days: float) -> pd.DataFrame:
     """Increments, and the same taken back when the window has passed."""
     frame = frame.assign(**{k: np.nan for k in ("increment", "value") if k not in frame})
     if (frame["value"].notna() & frame["date"].notna()).any():
-        raise DataError(
-            f"a window needs ties given by increments, and {name} has dated values",
-            "Give increments, or leave the window out",
-        )
+        message = f"a window needs ties given by increments, and {name} has dated values"
+        raise DataError(message, "Give increments, or leave the window out")
     frame = frame[frame["increment"].notna() & frame["date"].notna()]
     passed = frame["date"] + pd.to_timedelta(days * 86_400, unit="s").as_unit("s")
     return pd.concat([frame, frame.assign(date=passed, increment=-frame["increment"])], ignore_index=True)
@@ -241,41 +225,38 @@ def _means_kept(track: Track) -> Track:
         return track
     begun = int(np.searchsorted(track.dates, track.dates[known[0]], side="right"))
     now = np.full_like(track.now, np.nan)
-    for place, value in zip(places[:begun], values, strict=False):
-        now[place] = now[place[::-1]] = value
+
+    def put(k: int, value: float) -> None:
+        now[places[k]] = now[places[k][::-1]] = value
+
+    for k in range(begun):
+        put(k, values[k])
     blank, mean = np.isnan(now), np.nanmean(now)
     if now.ndim == 2:
         np.fill_diagonal(blank, False)
     now[blank] = mean
     for k in range(begun, len(values)):
         if np.isnan(values[k]):
-            now[places[k]] = now[places[k][::-1]] = np.nan
+            put(k, np.nan)
             others = now[~np.isnan(now)]
             values[k] = others.mean() if len(others) else np.nan
-        now[places[k]] = now[places[k][::-1]] = values[k]
+        put(k, values[k])
     cells = np.nonzero(np.triu(blank) if now.ndim == 2 else blank)
 
     def filled(rows: NDArray[Any], more: Any) -> NDArray[Any]:
         return np.concatenate([rows[:begun], np.broadcast_to(more, len(cells[0])), rows[begun:]])
 
-    return Track(
-        tuple(filled(axis, cell) for axis, cell in zip(track.where, cells, strict=True)),
-        filled(track.dates, track.dates[begun - 1]),
-        filled(values, mean),
-        filled(track.adds, False),
-        track.now,
-    )
+    where = tuple(filled(axis, cell) for axis, cell in zip(track.where, cells, strict=True))
+    dates, adds = filled(track.dates, track.dates[begun - 1]), filled(track.adds, False)
+    return Track(where, dates, filled(values, mean), adds, track.now)
 
 
 def _positions(labels: pd.Series, place: Mapping[str, int], name: str) -> Ints:
     text = labels.astype(str)
     unknown = ~text.isin(list(place))
     if unknown.any():
-        raise DataError(
-            f"{name} names an actor that is not on the list",
-            "Add it to the actors, or leave the row out",
-            value=str(text[unknown].iloc[0]),
-        )
+        message, stranger = f"{name} names an actor that is not on the list", str(text[unknown].iloc[0])
+        raise DataError(message, "Add it to the actors, or leave the row out", value=stranger)
     return np.array([place[label] for label in text], dtype=np.int64)
 
 

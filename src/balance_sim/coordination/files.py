@@ -25,10 +25,9 @@ from balance_sim.evidence.data.ties import (
     conflicts_of,
     is_matrix,
     read_actors,
-    read_dyad_covariates,
+    read_covariate,
     read_matrix,
     read_presence,
-    read_state_covariates,
     read_ties,
     spells_of,
     the_last,
@@ -85,11 +84,8 @@ def _standardised(values: Floats) -> Floats:
 
 
 CHANGES: Mapping[str, Callable[[Floats], Floats]] = {
-    "log": np.log,
-    "log1p": np.log1p,
-    "sqrt": np.sqrt,
-    "standardise": _standardised,
-}
+    "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt, "standardise": _standardised,
+}  # fmt: skip
 
 
 def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
@@ -119,8 +115,10 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     reader = _EventReader(of_events[0], tuple(kinds), conflicts)
     made = reader.ties("events", of_events)
     if actors is not None:
-        reader.known = reader.list_of(Path(actors))
+        reader.known = {*reader.kept(read_actors(Path(actors), reader.system))["actor"]}
         reader.drop_others = others == "drop"
+        if not reader.known:
+            raise DataError("the list names no actor", "Name one a line, or leave `actors` out", Path(actors))
     made = reader.among(made, of_events)
     picked, why = _events_of(made, first, last)
     if picked.empty:
@@ -140,34 +138,23 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     for what, frame in (*ties.items(), *by_pair.items(), *by_state.items()):  # names may be shared
         here = set(frame["actor"]) if "actor" in frame else {*frame["a"], *frame["b"]}
         if here and not here & {*picked["a"], *picked["b"]}:
-            raise DataError(
-                f"none of the actors of {what} takes part in an event",
-                "Name actors in the same way in all files",
-                value=", ".join(sorted(here)[:3]),
-            )
+            message, few = f"none of the actors of {what} takes part in an event", ", ".join(sorted(here)[:3])
+            raise DataError(message, "Name actors in the same way in all files", value=few)
         named |= here
     named |= set() if spells is None else set(spells["actor"])
-    data = EventData(
-        actors=tuple(sorted(reader.known or named)),
-        events=picked,
-        presence=spells,
-        networks=ties,
-        states=by_state,
-        pairs=by_pair,
-        source=str(of_events[0]),
-        reports=tuple(reader.reports),
-        notes=(*why, *reader.notes, *_unbegun(ties)),
-    )
+    everyone, notes = tuple(sorted(reader.known or named)), (*why, *reader.notes, *_unbegun(ties))
+    source, reports = str(of_events[0]), tuple(reader.reports)
+    data = EventData(everyone, picked, spells, ties, by_state, by_pair, source, reports, notes)
     return _without_absent(data) if absent == "drop" else data
 
 
 def ties_from_agreements(accords: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:
     """Dated ties of a tidy frame of agreements: +1 on the day of signature, -1 on the day the agreement ends."""
     signed = accords[accords["signed"].notna()]
-    ended = signed[signed["ended"].notna()]
     frames = [
         pd.DataFrame({"a": part[a].astype(str), "b": part[b].astype(str), "date": part[when], "increment": by})
-        for part, when, by in ((signed, "signed", 1.0), (ended, "ended", -1.0))
+        for when, by in (("signed", 1.0), ("ended", -1.0))
+        for part in (signed[signed[when].notna()],)
     ]
     out = pd.concat(frames, ignore_index=True)
     swap = out["a"] > out["b"]
@@ -191,15 +178,14 @@ def _source(given: Given) -> Source:
 
 def _without_absent(data: EventData) -> EventData:
     """The same without events that have a side which is not present, and a note on how many there were."""
-    record = Record(replace(data, networks={}, states={}, pairs={}))
-    dates = data.events["date"].to_numpy().astype("datetime64[s]")
-    keep = np.ones(len(data.events), dtype=bool)
-    for k, (a, b) in enumerate(zip(data.events["a"], data.events["b"], strict=True)):
-        there = record.on(dates[k]).present
-        keep[k] = there[record.place[a]] and there[record.place[b]]
-    gone = int((~keep).sum())
+    record, events = Record(replace(data, networks={}, states={}, pairs={})), data.events
+    keep = []
+    for a, b, day in zip(events["a"], events["b"], events["date"].to_numpy().astype("datetime64[s]"), strict=True):
+        there = record.on(day).present
+        keep.append(there[record.place[a]] and there[record.place[b]])
+    gone = keep.count(False)
     note = (f"{gone} events with a side that is not present left out",) if gone else ()
-    return replace(data, events=data.events[keep].reset_index(drop=True), notes=(*data.notes, *note))
+    return replace(data, events=events[np.array(keep)].reset_index(drop=True), notes=(*data.notes, *note))
 
 
 class _EventReader:
@@ -223,19 +209,12 @@ class _EventReader:
         frame = read.frame.assign(_file=read.report.path)
         return frame.sort_values("_row", kind="stable") if "_row" in frame else frame
 
-    def list_of(self, path: Path) -> set[str]:
-        found = set(self.kept(read_actors(path, self.system))["actor"])
-        if not found:
-            raise DataError("the list names no actor", "Name one a line, or leave `actors` out", path)
-        return found
-
     def ties(self, name: str, paths: Sequence[Path]) -> pd.DataFrame:
-        staged_files = [_is_agreements(path) for path in paths]
+        staged = {path: _is_agreements(path) for path in paths}
         frames = [
-            self.agreements(path) if staged else self.kept(read_ties(path, self.system, "keep"))
-            for path, staged in zip(paths, staged_files, strict=True)
+            self.agreements(path) if staged[path] else self.kept(read_ties(path, self.system, "keep")) for path in paths
         ]
-        if self.kinds and not any(staged_files) and name == "events":
+        if self.kinds and not any(staged.values()) and name == "events":
             raise DataError("the ties have no kinds", "Leave `kinds` out", path=paths[0])
         return _joined(frames)
 
@@ -258,10 +237,7 @@ class _EventReader:
             if column is None:
                 names = {"value": (name, "value", "replace")}
                 column = open_table(path, name, names, ("value",)).published["value"].strip()
-            if pairs:
-                read = read_dyad_covariates(path, [column], system=self.system, conflicts="keep")
-            else:
-                read = read_state_covariates(path, [column], self.system, "keep")
+            read = read_covariate(path, column, self.system, "keep", pairs=pairs)
             frames.append(self.kept(read).rename(columns={column: "value"}))
         frame = self.among(_joined(frames), source.file)
         if source.transform is None:
@@ -271,13 +247,9 @@ class _EventReader:
             changed = CHANGES[source.transform](values)
         bad = ~np.isfinite(changed) & ~np.isnan(values)
         if bad.any():
-            raise DataError(
-                f"{source.transform} of {name} does not exist for this value",
-                "Correct the value, or leave the transform out",
-                path=source.file[0],
-                column=source.column or name,
-                value=f"{values[bad][0]:g}",
-            )
+            message, column = f"{source.transform} of {name} does not exist for this value", source.column or name
+            next_step, value = "Correct the value, or leave the transform out", f"{values[bad][0]:g}"
+            raise DataError(message, next_step, source.file[0], column=column, value=value)
         return frame.assign(value=changed)
 
     def presence(self, paths: Sequence[Path]) -> pd.DataFrame:
@@ -290,68 +262,56 @@ class _EventReader:
 
     def among(self, frame: pd.DataFrame, paths: Sequence[Path]) -> pd.DataFrame:
         """The rows that name actors of the list, if there is one, with their conflicts settled."""
-        return self.settled(self.listed(frame, paths) if self.known else frame)
+        sides = ["actor"] if "actor" in frame else ["a", "b"]
+        stray = ~frame[sides].isin(self.known).all(axis=1) & bool(self.known)
+        if stray.any() and not self.drop_others:
+            row = frame[stray].iloc[0]
+            line = None if pd.isna(row.get("line")) else int(row["line"])
+            name = next(str(row[side]) for side in sides if row[side] not in self.known)
+            next_step = "Add it to the list of actors, or set `others: drop`"
+            raise DataError("this actor is not on the list", next_step, str(row["_file"]), line, value=name)
+        if stray.any():
+            names = ", ".join(path.name for path in paths)
+            self.notes.append(f"{int(stray.sum())} rows of {names} name actors that are not on the list")
+        return self.settled(frame[~stray].reset_index(drop=True) if self.known else frame)
 
     def settled(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows that hold, each file after the one before it; conflicts to be refused are remembered."""
         if "start" in frame:
             return frame
-        values = ["present" if "present" in frame else "value"]
-        said = again(frame, values)
-        for file, count in frame.loc[said, "_file"].value_counts(sort=False).items():
-            self.note(f"{count} rows of {Path(str(file)).name} repeat what a file before it says")
+        value = "present" if "present" in frame else "value"
+        said = again(frame, value)
+        repeated = frame.loc[said, "_file"].value_counts(sort=False)
+        notes = [
+            f"{n} rows of {Path(str(file)).name} repeat what a file before it says" for file, n in repeated.items()
+        ]
         frame = frame[~said].reset_index(drop=True)
         if self.conflicts == "refuse":
-            self.conflicting |= {f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, values)}
-            return frame
-        kept, count = the_last(frame, values)
-        if values == ["value"] and "increment" not in frame:
-            kept = frame  # covariates are applied row after row: a blank that does not hold is seen by those after it
-        if count:
+            self.conflicting |= {f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, value)}
+        else:
+            kept, count = the_last(frame, value)
             files = ", ".join(Path(str(file)).name for file in frame["_file"].unique())
-            self.note(f"{count} rows of {files} contradict one before them of the same moment: the last holds")
-        return kept.reset_index(drop=True)
-
-    def note(self, what: str) -> None:
-        """Once, also where one file is read for two purposes."""
-        if what not in self.notes:
-            self.notes.append(what)
-
-    def listed(self, frame: pd.DataFrame, paths: Sequence[Path]) -> pd.DataFrame:
-        """The rows that name actors of the list."""
-        sides = ["actor"] if "actor" in frame else ["a", "b"]
-        stray = ~frame[sides].isin(self.known).all(axis=1)
-        if stray.any() and not self.drop_others:
-            row = frame[stray].iloc[0]
-            raise DataError(
-                "this actor is not on the list",
-                "Add it to the list of actors, or set `others: drop`",
-                path=str(row["_file"]),
-                line=int(row["line"]) if "line" in row and not pd.isna(row["line"]) else None,
-                value=next(str(row[side]) for side in sides if row[side] not in self.known),
-            )
-        if stray.any():
-            names = ", ".join(path.name for path in paths)
-            self.notes.append(f"{int(stray.sum())} rows of {names} name actors that are not on the list")
-        return frame[~stray].reset_index(drop=True)
+            said_of = f"{count} rows of {files} contradict one before them of the same moment: the last holds"
+            notes += [said_of] if count else []
+            # covariates are applied row after row: a blank that does not hold is seen by those after it
+            is_covariate = value == "value" and "increment" not in frame
+            frame = (frame if is_covariate else kept).reset_index(drop=True)
+        self.notes += [note for note in notes if note not in self.notes]  # a file may be read for two purposes
+        return frame
 
 
 def _events_of(made: pd.DataFrame, first: date | None, last: date | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    begun, undated = (made["increment"] > 0) | (made["value"] > 0), made["date"].isna()
-    early = late = pd.Series(False, index=made.index)
-    if first is not None:
-        early = made["date"] < pd.Timestamp(first)
-    if last is not None:
-        late = made["date"] >= pd.Timestamp(last) + pd.Timedelta(days=1)
-    reasons = {
+    begun, when, none = (made["increment"] > 0) | (made["value"] > 0), made["date"], pd.Series(False, index=made.index)
+    early = none if first is None else when < pd.Timestamp(first)
+    late = none if last is None else when >= pd.Timestamp(last) + pd.Timedelta(days=1)
+    left_out = {
         "rows end or lower a tie: no events": ~begun,
-        "ties without a date stand from the beginning: no events": begun & undated,
+        "ties without a date stand from the beginning: no events": begun & when.isna(),
         f"ties before {first} are history: no events": begun & early,
         f"ties after {last} are left out": begun & late,
     }
-    notes = tuple(f"{int(rows.sum())} {why}" for why, rows in reasons.items() if rows.any())
-    columns = [c for c in ("a", "b", "date", "line", "_file") if c in made]
-    events = made[begun & ~undated & ~early & ~late][columns]
+    notes = tuple(f"{int(rows.sum())} {why}" for why, rows in left_out.items() if rows.any())
+    events = made[begun & ~when.isna() & ~early & ~late][[c for c in ("a", "b", "date", "line", "_file") if c in made]]
     return events.sort_values("date", kind="stable").reset_index(drop=True), notes
 
 
@@ -370,13 +330,10 @@ def _is_agreements(path: Path) -> bool:
 def _unbegun(networks: Mapping[str, pd.DataFrame]) -> Iterable[str]:
     """A note for each network in which ties end that were never begun."""
     for name, frame in networks.items():
-        both = frame.assign(
-            since=frame["date"].fillna(pd.Timestamp("0001-01-01").as_unit("s")),
-            key=frame["a"] + "\0" + frame["b"],
-        )
+        since = frame["date"].fillna(pd.Timestamp("0001-01-01").as_unit("s"))
+        both = frame.assign(since=since, key=frame["a"] + "\0" + frame["b"])
         both = both[~both["key"].isin(both.loc[both["value"].notna(), "key"])]
-        daily = both.groupby(["key", "since"])["increment"].sum()
-        below = daily.groupby(level="key").cumsum() < 0
+        below = both.groupby(["key", "since"])["increment"].sum().groupby(level="key").cumsum() < 0
         count = int(below.groupby(level="key").any().sum())
         if count:
             yield f"{name}: {count} dyads end ties that were never begun; such a tie stays at 0"

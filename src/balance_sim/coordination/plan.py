@@ -40,10 +40,6 @@ def _parsed(parse: Callable[[str], Any], value: object) -> Any:
         raise refusal("E211", message, suggestion.rstrip(".")) from None
 
 
-def _formula(value: object, several: Callable[[object], Any]) -> Any:
-    return _parsed(parse_formula, value) if isinstance(value, str) else several(value)
-
-
 OneEffect = Annotated[InstanceOf[Effect], BeforeValidator(lambda value: _parsed(parse_effect, value))]
 Sources = dict[str, Annotated[Source, WrapValidator(_source)]]
 
@@ -67,23 +63,20 @@ class CoordinationPlan(Strict):
     missing: Missing = "mean"
     conflicts: Conflicts = "refuse"
     repetitions: Repetitions = "all"
-    effects: Annotated[tuple[OneEffect, ...], Field(min_length=1), WrapValidator(_formula)]
+    effects: Annotated[
+        tuple[OneEffect, ...],
+        Field(min_length=1),
+        WrapValidator(lambda value, each: _parsed(parse_formula, value) if isinstance(value, str) else each(value)),
+    ]
 
     def load(self) -> EventData:
         """Read the files. Raises DataError."""
-        what = ("presence", "networks", "states", "pairs", "actors", "first", "last", "kinds")
-        options: dict[str, Any] = {name: getattr(self, name) for name in what}
-        return load_event_data(self.events, others=self.others, absent=self.absent, conflicts=self.conflicts, **options)
+        own = {"title", "notes", "missing", "repetitions", "effects"}
+        return load_event_data(**{name: getattr(self, name) for name in type(self).model_fields if name not in own})
 
     def fit(self, data: EventData) -> CoordinationFit:
         """Fit the effects to what `load` has read. Raises DataError."""
         return fit_coordination(data, self.effects, missing=self.missing, repetitions=self.repetitions)
-
-    @property
-    def options(self) -> dict[str, str]:
-        """How records that are not clean are read."""
-        names = ("others", "absent", "missing", "conflicts", "repetitions")
-        return {name: getattr(self, name) for name in names}
 
 
 def read_coordination_plan(path: Path | str) -> CoordinationPlan:
@@ -96,9 +89,9 @@ def _between_keys(plan: CoordinationPlan, refuse: Refuse) -> None:
     if plan.first is not None and plan.last is not None and plan.last < plan.first:
         refuse("last", "E210", f"{plan.last} is before `first` {plan.first}", "swap the two")
     for k, effect in enumerate(plan.effects):
-        for name, home in ((effect.of, effect.reads), (effect.repeated, "networks")):
+        for name, home in effect.needs:
             known = tuple(getattr(plan, home))
-            if name is not None and name not in known:
+            if name not in known:
                 near = did_you_mean(name, known) or f"`{home}` names {listed(known) or 'nothing'}"
                 refuse(f"effects[{k}]", "E107", f"{effect.name} reads `{name}`, not in `{home}`", near)
 
@@ -121,33 +114,26 @@ STANDARD_ERRORS: Mapping[str, Mapping[str, str]] = {
 
 
 def coordination_record(
-    fit: CoordinationFit,
-    data: EventData,
-    title: str = "",
-    command: str = "",
-    version: str = "",
-    options: Mapping[str, str] | None = None,
+    plan: CoordinationPlan, fit: CoordinationFit, data: EventData, command: str, version: str
 ) -> dict[str, object]:
-    """Everything that is found: the fit, its covariance, and what was read and left out. options: of the plan."""
-    dates, matrices = data.events["date"], ("covariance", "fisher_covariance")
+    """Everything that is found: the fit, its covariance, and what was read and left out."""
+    matrices, likelihoods = ("covariance", "fisher_covariance"), ("log_likelihood", "log_likelihood_null", "aic")
     return {
         "model": "coordination",
-        "title": title,
+        "title": plan.title,
         "fitted": {
             "command": command,
             "version": version,
-            "period": [str(dates.min().date()), str(dates.max().date())],
+            "period": [*_period(data)],
             "events": fit.events,
             "moments": fit.moments,
             "actors": len(data.actors),
             "present": [*fit.present],
-            "log_likelihood": fit.log_likelihood,
-            "log_likelihood_null": fit.log_likelihood_null,
-            "aic": fit.aic,
-            "iterations": fit.iterations,
-            "largest_score": fit.largest_score,
+            **{name: getattr(fit, name) for name in (*likelihoods, "iterations", "largest_score")},
             "standard_errors": "observed information",
-            **({"options": dict(options)} if options else {}),
+            "options": {
+                name: getattr(plan, name) for name in ("others", "absent", "missing", "conflicts", "repetitions")
+            },
         },
         "standard_errors": {name: dict(kind) for name, kind in STANDARD_ERRORS.items()},
         "data": [
@@ -170,10 +156,14 @@ def coordination_record(
     }
 
 
+def _period(data: EventData) -> tuple[str, str]:
+    dates = data.events["date"]
+    return str(dates.min().date()), str(dates.max().date())
+
+
 def read_lines(fit: CoordinationFit, data: EventData) -> list[str]:
     """How many events and actors there are."""
-    first, last = (str(day.date()) for day in (data.events["date"].min(), data.events["date"].max()))
-    low, high = fit.present
+    (first, last), (low, high) = _period(data), fit.present
     return [
         f"{fit.events} events at {fit.moments} moments, {first} to {last}",
         f"{len(data.actors)} actors, {low} to {high} of them present",

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
@@ -85,39 +86,33 @@ def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[
     Raises ClusterGone where the scheduler goes, or all workers for WORKERLESS_SECONDS."""
     packed = zlib.compress(pickled(job))
     executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
-    rest = iter(tasks)
+    rest, watch = iter(tasks), _Watch(client)
     flying: dict[Future[TaskResult], Task] = {}
-    watch = _Watch(client)
+
+    def done(future: Future[TaskResult]) -> tuple[BaseException | None, TaskResult | None]:
+        with watch.lost_as_gone():
+            error = future.exception()
+            return error, None if error is not None else future.result()
 
     def one_by_one(task: Task, error: BaseException | None) -> Iterator[TaskResult]:
         pieces = job.pieces(task)
         if not pieces:
-            why = f"the cluster gave the run up: {type(error).__name__}: {error}"
-            yield job.lost(task, why)
+            yield job.lost(task, f"the cluster gave the run up: {type(error).__name__}: {error}")
         for piece in pieces:
             future = executor.submit(live_packed, packed, piece)
             watch.first_of([future])
-            with watch.lost_as_gone():
-                error = future.exception()
-            if error is None:
-                yield future.result()
-            else:
-                yield from one_by_one(piece, error)
+            error, outcome = done(future)
+            yield from [outcome] if outcome else one_by_one(piece, error)
 
     try:
         while True:
-            while len(flying) < 2 * watch.threads():
-                task = next(rest, None)
-                if task is None:
-                    break
+            for task in islice(rest, max(2 * watch.threads() - len(flying), 0)):
                 flying[executor.submit(live_packed, packed, task)] = task
             if not flying:
                 return
             for future in watch.first_of(flying):
                 task = flying.pop(future)
-                with watch.lost_as_gone():
-                    error = future.exception()
-                    outcome = future.result() if error is None else None
+                error, outcome = done(future)
                 yield outcome or job.whole(task, [*one_by_one(task, error)])
     finally:
         executor.shutdown(wait=False)  # takes back what is not done

@@ -62,24 +62,6 @@ SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
 ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop loses half at most
 
 
-def study_key(
-    scenario: Scenario,
-    arms: Sequence[str],
-    seed: int,
-    model: str | None = None,
-    *,
-    draws: bool | str = False,
-    own: Own = (),
-) -> str:
-    """sha256 of what decides a study's results: scenario with overrides, arms, seed, a model and outcomes of one's own,
-    whether runs draw their parameters, and the class table where changes would give another one."""
-    drawn = ["draws"] if draws is True else [draws] if draws else []
-    parts = [scenario.sha256, sorted(arms), seed, *([model] if model else []), *drawn, *map(list, own)]
-    classes = classes_of(scenario).sha256
-    parts += [classes] if classes != classes_of(scenario.counted_as(None)).sha256 else []
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
 def default_folder(
     scenario: Scenario,
     arms: Sequence[str],
@@ -89,8 +71,14 @@ def default_folder(
     draws: bool | str = False,
     own: Own = (),
 ) -> Path:
-    """results/<scenario>-<first 8 digits of the study's key>."""
-    return Path("results") / f"{scenario.name}-{study_key(scenario, arms, seed, model, draws=draws, own=own)[:8]}"
+    """results/<scenario>-<8 digits>, of a sha256 of what decides the results: scenario with overrides, arms, seed, own
+    code, whether runs draw their parameters, and the class table where changes would give another one."""
+    drawn = ["draws"] if draws is True else [draws] if draws else []
+    parts = [scenario.sha256, sorted(arms), seed, *([model] if model else []), *drawn, *map(list, own)]
+    classes = classes_of(scenario).sha256
+    parts += [classes] if classes != classes_of(scenario.counted_as(None)).sha256 else []
+    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return Path("results") / f"{scenario.name}-{key[:8]}"
 
 
 def run(  # noqa: PLR0913 - one keyword for each option of the command
@@ -186,7 +174,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         more |= {"draw_parameters": draws} | record_of_code(model, own, rules)
         sink = Folder(Path(out), manifest_of("run", scenario, chosen, seed, model, **more))
     simulated: list[Block] = []
-    ahead = None
+    ahead, tell = None, progress or (lambda *_: None)
     with sink, ExitStack() as stack:
         is_worth_it = placebos_ahead and workers > 1 and len(scenario.states) >= LARGE
         if is_worth_it and "placebos" not in kept_summary(None if out is None else Path(out), scenario, version()):
@@ -195,17 +183,14 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         while True:
             sink.want(runs)
             at_once = ahead is not None and runs <= FEW and not (model or draws or own or rules)
-            todo = missing(sink.done().get(0, []), runs, runs if at_once else runs_a_shard(runs, workers))
-            todo = todo if at_once else list(starting_small(todo))
+            todo = blocks_to_do(sink.done().get(0, []), runs, workers, at_once=at_once)
             simulated += todo
             done = runs - sum(len(block) for block in todo)
-            if progress:
-                progress(done, runs, len(sink.failed()))
+            tell(done, runs, len(sink.failed()))
             for outcome in run_tasks(job, [Task(block) for block in todo], workers):
                 sink.keep(outcome)
                 done += len(outcome.task.block)
-                if progress:
-                    progress(done, runs, len(sink.failed()))
+                tell(done, runs, len(sink.failed()))
             needed = runs if precision is None else runs_for(precision, sink.outcomes(runs), scenario, chosen)
             if needed <= runs:
                 break
@@ -218,6 +203,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         extra_runs = sum(len(runs_with_extra(block)) for block in simulated) * lives
     many = sum(len(block) for block in simulated) * len(chosen) + extra_runs
     seconds = time.monotonic() - began
+    rate = many / seconds if seconds > 0 else float("nan")
     result = AnalysedResult(
         scenario=scenario,
         runs=runs,
@@ -232,12 +218,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         ahead=ahead,
         resumed=not simulated,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
-        timing={
-            "seconds": seconds,
-            "runs_per_second": many / seconds if seconds > 0 else float("nan"),
-            "extra_runs": extra_runs,
-            "workers": workers,
-        },
+        timing={"seconds": seconds, "runs_per_second": rate, "extra_runs": extra_runs, "workers": workers},
     )
     keep_codebook(result)
     return result
@@ -259,10 +240,16 @@ def runs_a_shard(runs: int, workers: int) -> int:
     return max(16, -(-runs // (workers * rounds)))
 
 
-def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]:
-    """The same replications in the same order, the first blocks cut to `size`, twice as many, and so on.
+def blocks_to_do(done: Sequence[Block], runs: int, workers: int, *, at_once: bool) -> list[Block]:
+    """The replications that are not there yet. at_once: in as few blocks as can be, while others have the cores."""
+    if at_once:
+        return missing(done, runs, runs)
+    return list(starting_small(missing(done, runs, runs_a_shard(runs, workers))))
 
-    So a long study keeps its first results, and knows the time left, after seconds; later blocks are whole."""
+
+def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]:
+    """The same replications in order, the first blocks cut to `size`, twice as many, and so on: a long study keeps its
+    first results, and knows the time left, after seconds."""
     for block in blocks:
         first = block.first
         while block.stop - first > size:
@@ -272,9 +259,7 @@ def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]
 
 
 def run_tasks(job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None) -> Iterator[TaskResult]:
-    """Outcomes as they finish. One worker, or one task of our own model: in this process.
-
-    client: on its cluster instead."""
+    """Outcomes as they finish, in this process for one worker, or one task of our own model. client: on its cluster."""
     if client is not None:
         from balance_sim.experiment.cluster import run_on_cluster
 
@@ -289,9 +274,8 @@ def run_tasks(job: Job, tasks: Iterable[Task], workers: int = 1, client: Client 
 
 
 def runs_for(precision: float, tables: Iterator[pa.Table], scenario: Scenario, arms: Sequence[str]) -> int:
-    """How many runs the headline effect needs for a standard error of at most `precision`, judged by those there are.
-
-    No more than twice as many again as there are, in steps of `STEP`; as many as there are where they are enough."""
+    """How many runs the headline effect needs for a standard error of at most `precision`, judged by those there are:
+    no more than twice as many again, in steps of `STEP`; as many as there are where they are enough."""
     arm = headline_arm(scenario, arms)
     outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
     if arm is None:
@@ -323,9 +307,9 @@ def import_model(model: str | None) -> str | None:
 
 
 def own_rules(scenario: Scenario, arms: Sequence[str], paths: Iterable[str] = (), *, elsewhere: bool) -> Own:
-    """Terms and kinds of event of the user's own, as `rules_of` gives them, each tried in the arms to be simulated.
+    """Terms and kinds of event of the user's own, each tried in the arms to be simulated, and not in every replication.
 
-    Raises WrongRequest, or ScenarioError for a rule that gives what it must not: here, not in every replication."""
+    Raises WrongRequest, or ScenarioError for a rule that gives what it must not."""
     rules = rules_of(scenario, paths, elsewhere=elsewhere)
     named = (*scenario.theory.weights, *(event.kind for event in scenario.events))
     if rules or any(name.startswith(OWN) for name in named):
@@ -337,8 +321,8 @@ def own_rules(scenario: Scenario, arms: Sequence[str], paths: Iterable[str] = ()
 
 def record_of_code(model: str | None, own: Own, rules: Own) -> dict[str, Any]:
     """What a manifest says of code of the user's own; nothing where there is none."""
-    told = {name: meaning(reference) for name, reference in own}
     code = sources([*([model] if model else []), *(reference for _, reference in (*own, *rules))])
+    told = {name: meaning(reference) for name, reference in own}
     out = {"own_outcomes": dict(own), "own_rules": dict(rules), "own_meanings": told, "own_code": code}
     return {key: value for key, value in out.items() if value}
 
@@ -351,6 +335,3 @@ def own_outcomes(given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, 
     for _, reference in own:
         function_named(reference)
     return own
-
-
-__all__ = ["default_folder", "run", "study_key", "version"]

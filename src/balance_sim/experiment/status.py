@@ -1,8 +1,7 @@
 """How far a study is, read from its folder without disturbing whoever writes there; and the command that resumes it.
 
-The folder may come from a stranger, whose words nobody is told to give: the command line in a manifest is taken apart.
-What is put together again are options of `run` and `sweep` that are known here and harmless, with values of their kind,
-each of them quoted for a shell."""
+The folder may come from a stranger, so the command line in its manifest is taken apart: what is put together again are
+options of `run` and `sweep` that are known here and harmless, with values of their kind, quoted for a shell."""
 
 from __future__ import annotations
 
@@ -10,6 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,13 @@ def status_of(folder: Path) -> dict[str, Any]:
     lacking = store.lacking(numbers, runs)
     left = runs_of(lacking)
     ended = came_to_its_end(read_summary(folder), runs, len(numbers))
-    reported = _reported(folder) if running else {}
+    rate = seconds_left = None
+    if running:
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+            found = json.loads(regular_bytes(folder / PROGRESS, 1 << 20))
+            said = found["rate"], found["seconds_left"]
+            if all(one is None or isinstance(one, int | float) for one in said):
+                rate, seconds_left = said
     command = command_of(manifest, folder) or ""
     failed, lacks = len(store.failed()), ""
     if command and not running and not left:
@@ -85,21 +91,11 @@ def status_of(folder: Path) -> dict[str, Any]:
         "runs": len(numbers) * runs,
         "runs_done": len(numbers) * runs - left,
         "failed_runs": failed,
-        "rate": reported.get("rate"),
-        "seconds_left": reported.get("seconds_left"),
+        "rate": rate,
+        "seconds_left": seconds_left,
         "lacks": lacks,
         "command": command,
     }
-
-
-def _reported(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(regular_bytes(folder / PROGRESS, 1 << 20))
-        rate, left = found["rate"], found["seconds_left"]
-        sound = all(one is None or isinstance(one, int | float) for one in (rate, left))
-        return {"rate": rate, "seconds_left": left} if sound else {}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return {}
 
 
 def status_lines(found: dict[str, Any]) -> list[str]:
@@ -130,23 +126,19 @@ def status_lines(found: dict[str, Any]) -> list[str]:
 
 def spoken(seconds: float) -> str:
     """A length of time in words."""
-    for size, name in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.1f} {name}"
-    return f"{seconds:.0f} s"
+    sizes = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
+    return next((f"{seconds / size:.1f} {name}" for size, name in sizes if seconds >= 1.5 * size), f"{seconds:.0f} s")
 
 
 def bytes_spoken(size: float) -> str:
     """A number of bytes in words."""
-    for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size:.0f} bytes"
+    units = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+    return next((f"{size / unit:.1f} {name}" for unit, name in units if size >= unit), f"{size:.0f} bytes")
 
 
 def command_of(manifest: Manifest, folder: Path) -> str | None:
     """What to run next for the study in `folder`; None where its manifest tells of no command that made it."""
-    study = "game" if manifest.game is not None else manifest.study
+    study, model = "game" if manifest.game is not None else manifest.study, manifest.model
     try:
         words = shlex.split(manifest.command)
     except ValueError:
@@ -154,20 +146,15 @@ def command_of(manifest: Manifest, folder: Path) -> str | None:
     if words[:2] != ["balance-sim", study]:
         return None
     options, arguments = _known(words[2:], study)
-    file = next(iter(arguments), "")
-    played = manifest.game or {}
-    named = {"run": manifest.scenario.name, "game": played.get("name")}.get(study, manifest.experiment)
+    file, given = next(iter(arguments), ""), {word.partition("=")[0] for word in words}
+    named = {"run": manifest.scenario.name, "game": (manifest.game or {}).get("name")}.get(study, manifest.experiment)
     suffix = re.fullmatch(r"(\.[A-Za-z0-9]{1,8})?", Path(file).suffix)
     if not _is_plain(file) or stem(Path(file).name) != named or suffix is None:
         return None
-    if study in ("run", "game") or any(word == "--seed" or word.startswith("--seed=") for word in words):
+    if study in ("run", "game") or "--seed" in given:
         options += ["--seed", str(manifest.seed)]
-    if study == "run":
-        arms = manifest.arms
-        are_named = any(word == "--arms" or word.startswith("--arms=") for word in words)
-        if are_named and all(re.fullmatch(_IDENTIFIER, arm) for arm in arms):
-            options += ["--arms", ",".join(arms)]
-    model = manifest.model
+    if study == "run" and "--arms" in given and all(re.fullmatch(_IDENTIFIER, arm) for arm in manifest.arms):
+        options += ["--arms", ",".join(manifest.arms)]
     if model is not None:
         if re.fullmatch(_MODEL, model, re.ASCII) is None:
             return None

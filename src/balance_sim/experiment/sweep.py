@@ -1,6 +1,5 @@
-"""Run an experiment: every point of its design, in every arm, many times, into a folder that can be resumed.
-
-What a study will take is measured on a few runs of one point, told before it begins, and refused where it is absurd."""
+"""Run an experiment: every point of its design, in every arm, many times, into a folder that can be resumed. What it
+will take is measured on a few runs of one point, told before it begins, and refused where it is absurd."""
 
 from __future__ import annotations
 
@@ -9,22 +8,14 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.experiment.run import (
-    SHARD_RUNS,
-    check_seed,
-    import_model,
-    own_outcomes,
-    own_rules,
-    record_of_code,
-    run_tasks,
-    runs_a_shard,
-)
+from balance_sim.experiment import run as of_run
+from balance_sim.experiment.run import SHARD_RUNS, run_tasks, runs_a_shard
 from balance_sim.experiment.status import PROGRESS, bytes_spoken, spoken
 from balance_sim.model.classes import with_classes
 from balance_sim.pool.errors import WrongRequest
@@ -118,26 +109,22 @@ class SweepPlan:
 
     def lines(self) -> list[str]:
         """For a person, on stderr."""
-        whole, every = f"{self.runs:,} runs x {len(self.arms)} arms ({', '.join(self.arms)})", self.runs
+        whole, every = f"{self.runs:,} runs x {len(self.arms)} arms ({', '.join(self.arms)})", self.runs * self.points
         if self.points != 1:
-            every *= self.points
             whole = f"{self.points:,} points x {whole}: {every:,} runs"
         if not self.todo_runs:
             return [f"plan: {whole}, all of them done"]
         left = "" if self.todo_runs == every else f", {self.todo_runs:,} of them still to do"
-        if math.isnan(self.seconds):
-            return [f"plan: {whole}{left}", "no estimate: the first runs failed"]
-        return [
-            f"plan: {whole}{left}",
+        takes = (
             f"about {spoken(self.seconds)} on {self.workers} worker{'s' * (self.workers != 1)}, "
-            f"{bytes_spoken(self.bytes)} on disk; blocks of {self.block:,} runs",
-        ]
+            f"{bytes_spoken(self.bytes)} on disk; blocks of {self.block:,} runs"
+        )
+        return [f"plan: {whole}{left}", "no estimate: the first runs failed" if math.isnan(self.seconds) else takes]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Measured on a few runs of one point: seconds to make the point and to simulate a run of all arms, bytes a run
-    on disk and in memory."""
+    """Seconds to make a point and to simulate a run of all arms, bytes a run on disk and in memory, as measured."""
 
     point_seconds: float
     run_seconds: float
@@ -147,9 +134,8 @@ class Probe:
 
 
 def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path:
-    """results/<experiment>: the same command goes on there, an edited scenario is refused there.
-
-    With another seed or other values than the file's, 8 digits of a key of them stand behind the name."""
+    """results/<experiment>: the same command goes on there, an edited scenario is refused there. With another seed or
+    other values than the file's, 8 digits of a key of them stand behind the name."""
     if over.seed is None and not over.settings:
         return Path("results") / experiment.name
     key = hashlib.sha256(f"{content_digest(experiment.scenario)} {experiment.head.seed}".encode()).hexdigest()
@@ -207,12 +193,12 @@ def sweep(
     load(where.terms)
     experiment = load_experiment(experiment) if isinstance(experiment, Path | str) else experiment
     head = experiment.head
-    check_seed(head.seed)
-    model = import_model(where.model)
+    of_run.check_seed(head.seed)
+    model = of_run.import_model(where.model)
     arms = chosen_arms(experiment.scenario, head.arms)
     scenario = with_classes(experiment.scenario)  # one class table for all points
-    own = own_outcomes(where.outcomes, elsewhere=True)
-    rules = own_rules(scenario, arms, experiment.paths, elsewhere=True)
+    own = of_run.own_outcomes(where.outcomes, elsewhere=True)
+    rules = of_run.own_rules(scenario, arms, experiment.paths, elsewhere=True)
     job = Job(scenario, head.seed, arms, model, where.run_timeout, own=own)
     try_outcomes(job)
     design = list(design_points(experiment))
@@ -220,13 +206,12 @@ def sweep(
 
     def planned(done: Sequence[Sequence[Block]]) -> SweepPlan:
         left = [_lacking(blocks, head.runs) for blocks in done]
-        found, block = None, SHARD_RUNS if sum(left) else max(head.runs, 1)
+        found, block, workers = None, SHARD_RUNS if sum(left) else max(head.runs, 1), where.workers
         if sum(left):
             found = probe(job, next(point.values for point, count in zip(design, left, strict=True) if count))
         if found is not None:
             check_outcomes(experiment, found.outcomes)
             block = block_size(found, head.runs)
-        workers = where.workers
         if where.client is not None:
             from balance_sim.experiment.cluster import threads_of
 
@@ -242,10 +227,9 @@ def sweep(
         return None
     said: dict[str, Any] = {"paths": list(experiment.paths), "outcomes": list(head.outcomes)}
     said |= {"title": head.title, "question": head.question}
-    more = {"files": files or {}, "command": command, "experiment": experiment.name, "points": None}
-    more |= record_of_code(model, own, rules)
+    more: dict[str, Any] = {"files": files or {}, "command": command, "experiment": experiment.name, "points": None}
     more["design"] = experiment.design.model_dump() | said
-    manifest = manifest_of("sweep", scenario, arms, job.seed, model, **more)
+    manifest = manifest_of("sweep", scenario, arms, job.seed, model, **more, **of_run.record_of_code(model, own, rules))
     with Folder(folder, manifest, is_mended=retry_failed) as sink:
         if retry_failed:
             sink.forget_failed()
@@ -288,36 +272,29 @@ def _simulate(
     progress: Callable[[Standing], None] | None,
 ) -> None:
     """Run what is missing; every block is kept as it comes, and how far it is told about once a second."""
-    done = sink.done()
-    left = {number: _lacking(done.get(number, []), runs) for number in table.numbers()}
+    done = {number: sink.done().get(number, []) for number in table.numbers()}
+    left = {number: _lacking(blocks, runs) for number, blocks in done.items()}
     began = last = time.monotonic()
     simulated = 0
-
-    def tasks() -> Iterator[Task]:
-        for number in table.numbers():
-            for block in missing(done.get(number, []), runs, size):
-                yield Task(block, number, table.points[number].values)
+    tasks = (
+        Task(block, number, table.points[number].values)
+        for number, blocks in done.items()
+        for block in missing(blocks, runs, size)
+    )
 
     def tell(*, last_word: bool = False) -> None:
-        seconds = time.monotonic() - began
+        seconds, to_go, whole = time.monotonic() - began, sum(left.values()), len(left) * runs
         rate = simulated / seconds if seconds > 0 else 0.0
-        to_go = sum(left.values())
-        standing = Standing(
-            points_done=sum(1 for count in left.values() if count == 0),
-            points=len(left),
-            runs_done=len(left) * runs - to_go,
-            runs=len(left) * runs,
-            failed=len(sink.failed()),
-            rate=rate,
-            seconds_left=to_go / rate if rate > 0 else float("nan"),
-        )
+        ahead = to_go / rate if rate > 0 else float("nan")
+        points_done, failed = sum(not count for count in left.values()), len(sink.failed())
+        standing = Standing(points_done, len(left), whole - to_go, whole, failed, rate, ahead)
         record = asdict(standing) | {"pid": os.getpid(), "updated": time.time(), "finished": last_word}
         sink.store.write_text(PROGRESS, json.dumps(record).replace("NaN", "null") + "\n")
         if progress:
             progress(standing)
 
     tell()
-    for outcome in run_tasks(job, tasks(), where.workers, where.client):
+    for outcome in run_tasks(job, tasks, where.workers, where.client):
         sink.keep(outcome)
         left[outcome.task.point] -= len(outcome.task.block)
         simulated += len(outcome.task.block)
@@ -350,9 +327,8 @@ def _plan(job: Job, runs: int, left: Sequence[int], block: int, workers: int, fo
 
 
 def probe(job: Job, values: Values) -> Probe | None:
-    """Simulate a few runs of one point and measure; None where they fail, which the sweep itself will report.
-
-    A model of the user's own is tried in a process of its own: it may take the process with it."""
+    """Simulate a few runs of one point and measure; None where they fail, which the sweep itself will report. A model
+    of the user's own is tried in a process of its own: it may take the process with it."""
     if job.model is not None:
         return next(iter(Background(partial(_measured, job, values)).within(PROBE_SECONDS)), None)
     return _measured(job, values)
@@ -369,10 +345,10 @@ def _measured(job: Job, values: Values) -> Probe | None:
         ready = time.perf_counter()
         tables = job.live(Task(Block(0, count), values=values))
         done = time.perf_counter()
-        size = sum(len(encode(getattr(tables, name))) for name in TABLES)
+        parts = [getattr(tables, name) for name in TABLES]
+        size, memory = sum(len(encode(part)) for part in parts), sum(part.nbytes for part in parts)
     except Exception:  # noqa: BLE001 - whatever it is: the sweep records it run by run
         return None
-    memory = sum(getattr(tables, name).nbytes for name in TABLES)
     names = tuple(name for name in tables.runs.column_names if name not in ("run", "arm"))
     return Probe(made - began, (done - ready) / count, size / count, memory / count, names)
 

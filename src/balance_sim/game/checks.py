@@ -103,39 +103,37 @@ def check_payoffs(tree: Node, plan: GamePlan, scenario: Scenario, found: Diagnos
 def _members(
     part: PayoffPart, player: PlayerPlan, scenario: Scenario, node: Node, path: str, found: Diagnostics
 ) -> tuple[str, ...] | None:
-    measure = MEASURES_OF_PLAYERS.get(part.outcome)
+    measure, of = MEASURES_OF_PLAYERS.get(part.outcome), node.get("of")
     if measure is None:
         why, hint = f"no outcome `{part.outcome}`", did_you_mean(part.outcome, MEASURES_OF_PLAYERS)
         found.add(node.fields["outcome"], f"{path}.outcome", "E107", why, hint, listed(MEASURES_OF_PLAYERS, 20))
         return None
     if not measure.toward:
-        if part.of is not None:
-            why = f"`{part.outcome}` is of the player alone"
-            found.add(node.fields["of"].at, f"{path}.of", "E110", why, "leave `of` out")
-            return None
-        return ()
-    of = node.get("of")
-    if part.of is None or of is None:
-        what = "two states, as `RUS-UKR`" if measure.toward == "pair" else "a group or a state"
-        found.add(node, path, "E103", f"`{part.outcome}` needs `of`", f"write `of:` {what}")
+        if part.of is None:
+            return ()
+        why = f"`{part.outcome}` is of the player alone"
+        found.add(node.fields["of"].at, f"{path}.of", "E110", why, "leave `of` out")
         return None
     pair = measure.toward == "pair"
+    if part.of is None or of is None:
+        what = "two states, as `RUS-UKR`" if pair else "a group or a state"
+        found.add(node, path, "E103", f"`{part.outcome}` needs `of`", f"write `of:` {what}")
+        return None
     named = tuple(sorted(part.of.split("-") if pair else scenario.groups.get(part.of, (part.of,))))
     inside = tuple(code for code in named if code in scenario.codes)
     left = tuple(code for code in inside if code not in player.states)
     if len(inside) < len(named) and part.of not in scenario.groups:
-        known = (*scenario.groups, *scenario.codes) if measure.toward == "members" else scenario.codes
+        what, known = ("state", scenario.codes) if pair else ("group or state", (*scenario.groups, *scenario.codes))
         stranger = next(code for code in named if code not in scenario.codes)
-        why = f"no group or state `{stranger}`" if measure.toward == "members" else f"no state `{stranger}`"
-        found.add(of, f"{path}.of", "E301", why, did_you_mean(stranger, known), listed(known))
-        return None
-    if pair and len({*left}) != 2:
+        hint = did_you_mean(stranger, known)
+        found.add(of, f"{path}.of", "E301", f"no {what} `{stranger}`", hint, listed(known))
+    elif pair and len({*left}) != 2:
         found.add(of, f"{path}.of", "E203", f"`{part.of}` is no two states beside the player's own", "write two others")
-        return None
-    if len(left) < (2 if part.outcome == "agreements_among" else 1):
+    elif len(left) < (2 if part.outcome == "agreements_among" else 1):
         found.add(of, f"{path}.of", "E212", f"`{part.of}` holds too few states beside the player's own")
-        return None
-    return inside if part.outcome == "agreements_among" else left
+    else:
+        return inside if part.outcome == "agreements_among" else left
+    return None
 
 
 def check_conflicts(tree: Node, plan: GamePlan, found: Diagnostics) -> None:

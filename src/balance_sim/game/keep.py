@@ -83,8 +83,6 @@ def kept(study: GameStudy) -> Solution | None:
 
 
 def open_played(folder: Path | str) -> PlayedGame:
-    """The game in a folder of `balance-sim game`, with what it came to: as kept, else what the replications alone give.
-
-    Raises WrongRequest where there is none."""
+    """The game in a folder, with what it came to: as kept, else by the replications alone. Raises WrongRequest."""
     study = open_game(folder)
     return PlayedGame(study, kept(study) or solve(study))

@@ -94,9 +94,7 @@ class GamePlan(Strict):
 
 @dataclass(frozen=True, repr=False)
 class Game:
-    """A game, read and checked.
-
-    scenario: with the control arm of the file it names, and an arm for each profile. cast: what is measured."""
+    """A game, read and checked. scenario: with the control arm, and an arm for each profile. cast: what is measured."""
 
     name: str
     plan: GamePlan
@@ -194,9 +192,7 @@ def check_game(
 
 
 def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The game file by its name, and the files of its scenario as `scenario/NAME`.
-
-    Raises ScenarioError if one cannot be read."""
+    """The game file by its name, and those of its scenario as `scenario/NAME`. Raises ScenarioError."""
     return files_with_scenario(_file_of(path))
 
 

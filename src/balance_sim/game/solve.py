@@ -27,7 +27,6 @@ from balance_sim.replications.expected import Estimator
 from balance_sim.replications.jobs import Progress
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.parameter_draws import Draws
-from balance_sim.replications.parameter_draws import at as at_draw
 from balance_sim.replications.players import PlayerMeasures, PlayerOutcome
 from balance_sim.results.estimates import columns_by_arm, in_chunks
 from balance_sim.results.result import Result
@@ -93,15 +92,10 @@ def expected_effects(game: Game, scenario: Scenario) -> Floats:
     return _effects({arm: np.array([of[name] for name in measures.names]) for arm, of in found.items()}, game)
 
 
-def _of_draws(game: Game, draws: Draws, ks: range) -> list[Floats]:
-    return [expected_effects(game, at_draw(game.scenario, draws, k)) for k in ks]
-
-
 def effects_over(game: Game, draws: Draws, workers: int = 1, progress: Progress | None = None) -> Floats:
     """(D, N, Q) by the expected estimator, of each joint draw of the parameters, whatever the number of workers."""
     tell = None if progress is None else lambda done, whole: progress(done, whole, 0)
-    effects: list[Floats] = over_draws(partial(_of_draws, game, draws), draws, CHUNK, workers, tell)
-    return np.stack(effects)
+    return np.stack(over_draws(partial(expected_effects, game), game.scenario, draws, CHUNK, workers, tell))
 
 
 def effects_by_theory(game: Game, theories: Sequence[str]) -> Floats:
@@ -342,34 +336,20 @@ def _over(
     where = [f"draw {k + 1}" for k in range(len(values))] + [f"theory {name}" for name in over.theories]
     regret = {}
     for k, of in enumerate(minimax_regret(every)):
-        regret[game.players[k]] = solution.MinimaxRegret(
-            _those(game, k, of.choice),
-            {
-                name: solution.RegretOf(
-                    float(of.worst[at]),
-                    where[of.draw[at]],
-                    _named(game, of.profile[at], but=k),
-                    float(of.mean[at]),
-                    float(of.upper[at]),
-                )
-                for at, name in enumerate(game.strategies[k])
-            },
-        )
+        strategies = {}
+        for at, name in enumerate(game.strategies[k]):
+            worst, mean, upper = (float(column[at]) for column in (of.worst, of.mean, of.upper))
+            others = _named(game, of.profile[at], but=k)
+            strategies[name] = solution.RegretOf(worst, where[of.draw[at]], others, mean, upper)
+        regret[game.players[k]] = solution.MinimaxRegret(_those(game, k, of.choice), strategies)
     last = next(one.strategies for one in reversed(quantal) if one.strategies is not None)
     mixed = [np.array([*last[player].values()]) for player in game.players]
     voi = {}
     for k, player in enumerate(game.players):
         found = value_of_information(expected_payoffs(values, mixed, k), over.draws.values)
         order = np.argsort(-found.evppi, kind="stable")[:MOST_PARAMETERS]
-        voi[player] = solution.KnowingMore(
-            _those(game, k, found.best),
-            found.evpi,
-            found.evpi_error,
-            {
-                over.draws.paths[at]: (float(found.evppi[at]), float(found.error[at]))
-                for at in order
-                if found.evppi[at] > found.idle
-            },
-        )
+        single = {over.draws.paths[at]: (float(found.evppi[at]), float(found.error[at])) for at in order}
+        single = {path: (value, error) for path, (value, error) in single.items() if value > found.idle}
+        voi[player] = solution.KnowingMore(_those(game, k, found.best), found.evpi, found.evpi_error, single)
     used = solution.DrawsUsed(over.draws.source, len(over.draws), over.draws.sha256)
     return {"draws": used, "theories": over.theories, "regret": regret, "voi": voi}

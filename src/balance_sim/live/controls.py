@@ -18,6 +18,7 @@ from balance_sim.scenario import value_at
 from balance_sim.scenario.diagnostics import did_you_mean, shown
 from balance_sim.scenario.documents import is_plain_text
 from balance_sim.show.explore import dials_of
+from balance_sim.show.report.tables import listed
 
 if TYPE_CHECKING:
     from balance_sim.results.sweep_result import SweepResult
@@ -127,8 +128,7 @@ def _of_factor(path: str, values: Sequence[Any], scenario: Scenario) -> PageCont
         return RangeControl(path, (path,), low, high, at, offered, whole)
     choices: dict[str, dict[str, Any]] = {} if own else {AS_IN_THE_FILE: {}}
     for value in every:
-        word = (", ".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
-        choices.setdefault(word, {path: value})
+        choices.setdefault(listed(value), {path: value})
     return ChoiceControl(path, tuple(choices.items()), 0)
 
 

@@ -154,7 +154,7 @@ class Service:
             if expecting and expecting.done():
                 yield expecting.result()
                 expecting = None
-            have = self._have(setting, runs)
+            have = min(gaps[0].first if gaps else runs for gaps in self._gaps(setting, runs).values())  # in both arms
             if have < runs and not waiting and not flying:
                 waiting.extend(self._parts(setting, ends, request))
             while waiting and len(flying) < self.workers.count:
@@ -210,10 +210,6 @@ class Service:
     def _gaps(self, setting: LiveSetting, runs: int) -> dict[str, list[Block]]:
         """By arm, ranges of the first `runs` runs that are not simulated yet."""
         return {arm: missing(self.cache.blocks(self._life(setting, arm)), runs, runs) for arm in self.arms}
-
-    def _have(self, setting: LiveSetting, runs: int) -> int:
-        """The first runs that are simulated in both arms."""
-        return min(gaps[0].first if gaps else runs for gaps in self._gaps(setting, runs).values())
 
     def _parts(self, setting: LiveSetting, ends: Sequence[int], request: int) -> Iterator[EnsemblePart]:
         """What is still to be simulated, what is told first first; enough parts for every process."""

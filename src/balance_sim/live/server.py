@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -111,15 +112,11 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises WrongRequest where it cannot."""
-    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        one.bind((host, port))
-        one.listen()
+        return socket.create_server((host, port))
     except OSError as error:
-        one.close()
-        raise WrongRequest(f"cannot listen on {host}:{port}: {error.strerror}. Give another --port") from None
-    return one
+        why = os.strerror(error.errno or 0)
+        raise WrongRequest(f"cannot listen on {host}:{port}: {why}. Give another --port") from None
 
 
 async def _served(
@@ -303,19 +300,13 @@ class AuthMiddleware:
             return f"this server answers to {self.host} alone\n"
         origins = request.headers.getlist("origin")
         site = request.headers.get("sec-fetch-site", "none")
-        is_strange = site not in ("none", "same-origin") and not _opens_a_page(request)
+        # a person may follow a link to the page, from whatever page holds it
+        seeks = request.method, request.headers.get("sec-fetch-mode"), request.headers.get("sec-fetch-dest")
+        is_strange = site not in ("none", "same-origin") and seeks != ("GET", "navigate", "document")
         if is_strange or (origins and " ".join(origins) != f"http://{self.host}"):
             return "no other origin is served\n"
         given = request.scope["path"].removeprefix("/").partition("/")[0]  # `OPTIONS *` has no slash
-        if not secrets.compare_digest(given.encode(), self.token.encode()):
-            return WITHOUT_TOKEN
-        return ""
-
-
-def _opens_a_page(request: Request) -> bool:
-    """A person follows a link to the page, from whatever page holds it."""
-    mode, dest = request.headers.get("sec-fetch-mode"), request.headers.get("sec-fetch-dest")
-    return request.method == "GET" and mode == "navigate" and dest == "document"
+        return "" if secrets.compare_digest(given.encode(), self.token.encode()) else WITHOUT_TOKEN
 
 
 class Connection(H11Protocol):

@@ -25,13 +25,11 @@ from balance_sim.pool.plugins import pickled
 from balance_sim.pool.processes import Failure
 from balance_sim.pool.worker import Worker, set_surroundings
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import ArmTables, Block, one_arm_tables, simulate_arms
+from balance_sim.replications.blocks import Block, one_arm_tables, simulate_arms
 from balance_sim.replications.draws import with_draws
 from balance_sim.replications.recorder import focal_recorder
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from balance_sim.model.baseline import Worlds
     from balance_sim.model.core import Opportunities, World
     from balance_sim.model.engine import Observer
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 TRIES = 2  # of a part whose worker dies
 SETTINGS_KEPT = 4
 OPPORTUNITIES_KEPT = 64 << 20  # bytes
-Figures = tuple[tuple[dict[str, float], dict[str, float]], dict[str, float] | None, "pd.DataFrame"]
 
 
 class Superseded(Exception):
@@ -171,8 +168,8 @@ class _Simulator:
     def share(self, newest: Any) -> None:
         self.newest = newest
 
-    def do(self, part: EnsemblePart | EffectQuestion) -> ArmTables | Figures | Failure | None:
-        """What is asked for; None: superseded."""
+    def do(self, part: EnsemblePart | EffectQuestion) -> Any:
+        """What is asked for, a Failure, or None: superseded."""
 
         def check() -> None:
             if self.newest.value != part.request:
@@ -194,7 +191,7 @@ class _Simulator:
         except Superseded:
             return None
         except Exception as error:  # noqa: BLE001 - told where the part is waited for
-            return Failure("call", f"{part.named}: {type(error).__name__}: {error}", None)
+            return Failure(f"{part.named}: {type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True)
@@ -223,32 +220,17 @@ class OpportunityCache:
         self._kept: LRUCache[str, Opportunities] = LRUCache(most, getsizeof=_size)
 
     def draw(
-        self,
-        world: World,
-        seed: int,
-        runs: npt.NDArray[np.uint64],
-        most: npt.NDArray[np.float64] | None = None,
+        self, world: World, seed: int, runs: npt.NDArray[np.uint64], most: npt.NDArray[np.float64] | None = None
     ) -> Opportunities:
         """As `draw_opportunities`."""
-        key = _inputs_of(world, seed, runs, most)
+        kinds = world.ladder.names, world.ladder.ceiling, world.kind_keys
+        dyads = world.first, world.second, world.pair_keys, world.frailty
+        key = hashlib.sha256(pickle.dumps((seed, runs, most, world.grid, kinds, dyads))).hexdigest()
         if (found := self._kept.get(key)) is None:
             found = draw_opportunities(world, seed, runs, most)
             with suppress(ValueError):  # larger than all that is kept
                 self._kept[key] = found
         return found
-
-
-def _inputs_of(world: World, seed: int, runs: npt.NDArray[np.uint64], most: npt.NDArray[np.float64] | None) -> str:
-    """sha256 of all that opportunities follow from."""
-    digest = hashlib.sha256(f"{seed} {len(runs)} {most is None} {world.ladder.names}".encode())
-    arrays = (
-        runs, world.grid, world.ladder.ceiling, world.frailty, world.first, world.second, world.pair_keys,
-        world.kind_keys, np.empty(0) if most is None else most,
-    )  # fmt: skip
-    for array in arrays:
-        digest.update(f"{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _size(drawn: Opportunities) -> int:

@@ -70,9 +70,7 @@ def _held(partial: Path, path: Path) -> Iterator[None]:
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             if not _taken(descriptor):
-                raise FolderBusy(
-                    f"{path} is being written by another balance-sim; wait for it, or choose another --out."
-                )
+                raise _busy(path)
             if not _is_still(partial, descriptor):  # the one before put it in its place meanwhile
                 continue
             os.ftruncate(descriptor, 0)
@@ -80,6 +78,10 @@ def _held(partial: Path, path: Path) -> Iterator[None]:
             return
         finally:
             os.close(descriptor)
+
+
+def _busy(path: Path) -> FolderBusy:
+    return FolderBusy(f"{path} is being written by another balance-sim; wait for it, or choose another --out.")
 
 
 def _clear_strange(partial: Path) -> None:
@@ -93,10 +95,8 @@ def _taken(descriptor: int) -> bool:
     """Take the kernel's lock on an open file; True also where the file system knows no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
     return True
 
 
@@ -146,21 +146,18 @@ class Lock:
             descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise write_fault(error, self.folder) from error
-        for attempt in range(_TRIES):
+        for left in reversed(range(_TRIES)):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except BlockingIOError:
-                if attempt + 1 < _TRIES:
+            except OSError as error:
+                if left and isinstance(error, BlockingIOError):
                     time.sleep(0.02)
                     continue
                 os.close(descriptor)
-                raise FolderBusy(
-                    f"{self.folder} is being written by another balance-sim; wait for it, or choose another --out."
-                ) from None
-            except OSError as error:  # a file system without locks
-                os.close(descriptor)
-                raise write_fault(error, self.folder / LOCK) from error
+                if isinstance(error, BlockingIOError):
+                    raise _busy(self.folder) from None
+                raise write_fault(error, self.folder / LOCK) from error  # a file system without locks
         self._descriptor = descriptor
 
     def check(self) -> None:

@@ -18,10 +18,9 @@ CHOSEN = "OPENBLAS_CORETYPE"
 def cpu_type() -> str:
     """Architecture, model and the instructions that NumPy uses of it; nothing of whose it is.
 
-    E.g. `x86_64 Intel(R) Xeon(R) Processor @ 2.60GHz, X86_V3 X86_V4`. The instructions, those beyond the least that
-    NumPy was built for, belong to it: a machine may hide some of one model's (so may NPY_DISABLE_CPU_FEATURES), and an
-    exponential may then differ in the last digit; so may a product of matrices where a variable makes OpenBLAS take
-    this processor for another."""
+    E.g. `x86_64 Intel(R) Xeon(R) Processor @ 2.60GHz, X86_V3 X86_V4`. Instructions belong to it, as a machine may hide
+    some (so may NPY_DISABLE_CPU_FEATURES) and an exponential may then differ in the last digit; and so does a variable
+    that makes OpenBLAS take this processor for another."""
     machine = platform.machine() or "unknown"
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
@@ -48,10 +47,8 @@ def arithmetic_here() -> str:
 
 @cache
 def keep_freed_memory() -> None:
-    """From now on this process keeps what a step frees for the next step, where the C library is that of GNU.
-
-    It would else give every large array back to the system and have it cleared anew: a tenth of a run's time. Changes
-    no result."""
+    """From now on this process keeps what a step frees for the next step, where the C library is that of GNU: a tenth
+    of a run's time would go into giving large arrays back and clearing them anew. Changes no result."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library

@@ -2,9 +2,7 @@
 
 `module:name` names something in a module of the working directory or on PYTHONPATH. A bare name may be that of a
 plug-in: an entry point of an installed package in the group `balance_sim.agents`, `.outcomes`, `.terms` or `.events`.
-Nothing is imported but what was named. Terms and kinds of event enter a `Registry` as their module is imported; worker
-processes import the modules that have entered anything (`pickled`).
-"""
+Terms and kinds of event enter a `Registry` as their module is imported; workers import those modules (`pickled`)."""
 
 from __future__ import annotations
 
@@ -30,17 +28,14 @@ def module_named(module: str, option: str) -> ModuleType:
     """The module of that name. Importing it runs its code. option: the command line's, for messages.
 
     Raises WrongRequest where there is none, and where its code ends in whatever exception, SystemExit too."""
+    said = f"{option} {module}:"
     if not all(part.isidentifier() for part in module.split(".")):
-        raise WrongRequest(
-            f"{option} {module}: not the name of a module, as `mine` for mine.py in the working directory"
-        )
+        raise WrongRequest(f"{said} not the name of a module, as `mine` for mine.py in the working directory")
     try:
         return import_module(module)
     except (Exception, SystemExit) as error:
         why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
-        raise WrongRequest(
-            f"{option} {module}: cannot be imported ({why}); repair it, and try `import {module}`"
-        ) from error
+        raise WrongRequest(f"{said} cannot be imported ({why}); repair it, and try `import {module}`") from error
 
 
 def object_named(reference: str, option: str) -> Any:
@@ -133,12 +128,9 @@ def load(name: str | None) -> None:
     Raises WrongRequest where there is none, or where it enters no term and no kind of event."""
     if name is None:
         return
-    reference = plugin("terms", name) or plugin("events", name) or name
-    module = reference.partition(":")[0]
-    found = module_named(module, "--terms")
-    if module not in _entered and not any(
-        getattr(value, "__module__", None) in _entered for value in vars(found).values()
-    ):
+    module = (plugin("terms", name) or plugin("events", name) or name).partition(":")[0]
+    found = vars(module_named(module, "--terms"))
+    if not _entered.keys() & {module, *(getattr(value, "__module__", None) for value in found.values())}:
         raise WrongRequest(
             f"--terms {name}: it has no term and no kind of event; write @bs.term or @bs.event_kind above a function"
         )
@@ -177,19 +169,3 @@ def pickled(job: object) -> bytes:
     """A job for another process, which imports the modules that have entered something here before it."""
     plain = pickle.dumps(job)
     return pickle.dumps(_WithCode(tuple(_entered), plain)) if _entered else plain
-
-
-__all__ = [
-    "NOWHERE",
-    "Registry",
-    "in_no_module",
-    "load",
-    "module_named",
-    "object_named",
-    "pickled",
-    "place_of",
-    "plugin",
-    "reference_of",
-    "sources",
-    "where_raised",
-]

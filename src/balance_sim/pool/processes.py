@@ -3,14 +3,11 @@
 Processes are spawned, each with a pipe of its own, so it is known which task a worker was at when it died. A job (what
 is done to every task) is sent once, then tasks. A dead worker is replaced, and what it was given is done again.
 
-* `run_in_processes(job, tasks, workers)`: outcomes of many tasks as they finish. A task that was at work in three
-  deaths is cut into pieces; a piece that still kills its worker is given up. What the tasks are, and what is kept of
-  one that was given up, is for the `PoolJob` to say.
-* `map_in_order(function, arguments, workers, named)`: a function called on each argument, results in their order.
-* `Background(function)`: one call that has begun before its result is asked for.
-* `worker.Worker(pickled job).call(task)`: one task at a time, as the live page asks for them.
-
-What a call raises is data, too (`Failure`), with its stage. Time limits go by the monotonic clock."""
+* `run_in_processes`: outcomes of many tasks as they finish. A task that was at work in three deaths is cut into pieces;
+  a piece that still kills its worker is given up. What is kept of it is for the `PoolJob` to say.
+* `map_in_order`: a function called on each argument, results in their order.
+* `Background`: one call that has begun before its result is asked for.
+* `worker.Worker.call`: one task at a time, as the live page asks for them."""
 
 from __future__ import annotations
 
@@ -27,16 +24,7 @@ from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from balance_sim.pool.plugins import pickled
-from balance_sim.pool.worker import (
-    HERE,
-    READY,
-    UNGUARDED,
-    Worker,
-    in_words,
-    set_surroundings,
-    unstartable,
-    wake,
-)
+from balance_sim.pool.worker import HERE, READY, UNGUARDED, Worker, in_words, set_surroundings, unstartable, wake
 
 TRIES = 3  # of a task whose worker dies
 AHEAD = 2  # tasks a worker holds: the one it is at and the next
@@ -76,9 +64,8 @@ class PoolJob[T, R](Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that came to nothing. stage: `call` (it raised `error`), or `worker` (its worker died of it)."""
+    """A call that came to nothing: it raised `error`, or its worker died of it."""
 
-    stage: str
     why: str
     error: Exception | None = None
 
@@ -117,12 +104,10 @@ class Pool[T, R]:
     """Workers and the tasks they hold."""
 
     def __init__(self, job: PoolJob[T, R], workers: int) -> None:
-        self.job = job
-        self.pickled = pickled(job)
+        self.job, self.pickled = job, pickled(job)
         self.workers: list[Worker[_Try[T, R]]] = []
-        self.seen = time.monotonic()
         self.waiting: deque[_Try[T, R]] = deque()
-        self.stillborn = 0
+        self.seen, self.stillborn = time.monotonic(), 0
         if why := unstartable():
             log.warning("%s; all is done in this one, as with one worker", why)
             return
@@ -135,9 +120,7 @@ class Pool[T, R]:
                 log.warning("%s", _ALONE)
 
     def run(self, tasks: Iterator[T]) -> Iterator[R]:
-        """Outcomes as they come; at most twice the workers in flight.
-
-        Where no worker can be started, by a limit on processes or threads, this process does the work."""
+        """Outcomes as they come, at most twice the workers in flight; by this process where no worker can start."""
         try:
             if self.workers:
                 yield from self._shared(tasks)
@@ -152,21 +135,18 @@ class Pool[T, R]:
             self.workers.pop().dismiss()
 
     def _alone(self, tasks: Iterator[T]) -> Iterator[R]:
-        """What the workers held, what waits, and the rest, here. What may have killed a worker is given up: it
-        would take this process with it, and all that is still to be done."""
+        """What the workers held, what waits, and the rest, here. What may have killed a worker is given up: it would
+        take this process with it."""
         left = [one for worker in self.workers for one in worker.held] + list(self.waiting)
         self.dismiss()
         for one in left:
             if one.deaths or one.split:  # it, or what it was cut from, may have killed a worker
-                why = (
-                    f"{self.job.named(one.task)} was at work when a worker died, and no other can be started. "
-                    "It is not tried in the main process, which it might end."
-                )
-                log.error("%s", why)
-                outcome = self.job.lost(one.task, why)
+                yield from self._give_up(
+                    one, f"{self.job.named(one.task)} was at work when a worker died, and no other can be started. "
+                    "It is not tried in the main process, which it might end.",
+                )  # fmt: skip
             else:
-                outcome = self.job.do(one.task)
-            yield from self._back(one, outcome)
+                yield from self._back(one, self.job.do(one.task))
         yield from map(self.job.do, tasks)
 
     def _shared(self, tasks: Iterator[T]) -> Iterator[R]:
@@ -207,10 +187,9 @@ class Pool[T, R]:
             return
         worker.since = time.monotonic()
         if said == READY:
-            worker.ready = True
-            self.stillborn = 0
-            return
-        yield from self._back(worker.held.popleft(), said)
+            worker.ready, self.stillborn = True, 0
+        else:
+            yield from self._back(worker.held.popleft(), said)
 
     def _back(self, one: _Try[T, R], outcome: R) -> Iterator[R]:
         """An outcome; of a piece, only the last that comes back, as the whole."""
@@ -245,18 +224,19 @@ class Pool[T, R]:
                 self.waiting.extendleft(reversed(tries))
             else:
                 cause = "" if worker.is_late else " A crash in compiled code, or no memory left."
-                why = f"{named} killed its worker each time it was tried: {how}.{cause}"
-                log.error("%s", why)
-                yield from self._back(one, self.job.lost(one.task, why))
+                yield from self._give_up(one, f"{named} killed its worker each time it was tried: {how}.{cause}")
+
+    def _give_up(self, one: _Try[T, R], why: str) -> Iterator[R]:
+        log.error("%s", why)
+        yield from self._back(one, self.job.lost(one.task, why))
 
     def _replace(self, worker: Worker[_Try[T, R]]) -> None:
         """Another worker in its place; fewer workers where none can be started. Raises _NoWorkers without any."""
         place = self.workers.index(worker)
-        if not worker.ready:
-            self.stillborn += 1
-            if self.stillborn > TRIES * len(self.workers):
-                ended = in_words(worker.ended())
-                raise _NoWorkers(f"worker processes do not start, the last one ended: {ended}; {_ALONE}")
+        self.stillborn += not worker.ready
+        if not worker.ready and self.stillborn > TRIES * len(self.workers):
+            ended = in_words(worker.ended())
+            raise _NoWorkers(f"worker processes do not start, the last one ended: {ended}; {_ALONE}")
         try:
             self.workers[place] = Worker(self.pickled)
         except OSError as error:
@@ -306,32 +286,28 @@ def _woken_with_us[T, R](pool: Pool[T, R]) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Calls[R](PoolJob[tuple[int, tuple[Any, ...]], tuple[int, "R | Failure"]]):
+class Calls[A, R](PoolJob[tuple[int, A], tuple[int, "R | Failure"]]):
     """A function as a job. Its tasks are arguments with a number, and come back with that."""
 
-    function: Callable[..., R]
-    name_of: Callable[..., str] = repr
+    function: Callable[[A], R]
+    name_of: Callable[[A], str] = repr
 
-    def do(self, task: tuple[int, tuple[Any, ...]]) -> tuple[int, R | Failure]:
-        place, arguments = task
+    def do(self, task: tuple[int, A]) -> tuple[int, R | Failure]:
+        place, argument = task
         try:
-            return place, self.function(*arguments)
+            return place, self.function(argument)
         except Exception as error:  # noqa: BLE001 - raised where the result is taken
-            return place, Failure("call", f"{type(error).__name__}: {error}", error)
+            return place, Failure(f"{type(error).__name__}: {error}", error)
 
-    def named(self, task: tuple[int, tuple[Any, ...]]) -> str:
-        return self.name_of(*task[1])
+    def named(self, task: tuple[int, A]) -> str:
+        return self.name_of(task[1])
 
-    def lost(self, task: tuple[int, tuple[Any, ...]], why: str) -> tuple[int, R | Failure]:
-        return task[0], Failure("worker", why)
+    def lost(self, task: tuple[int, A], why: str) -> tuple[int, R | Failure]:
+        return task[0], Failure(why)
 
 
 def map_in_order[A, R](
-    function: Callable[[A], R],
-    arguments: Sequence[A],
-    workers: int,
-    named: Callable[[A], str],
-    hint: str = "",
+    function: Callable[[A], R], arguments: Sequence[A], workers: int, named: Callable[[A], str], hint: str = ""
 ) -> Iterator[R]:
     """function(argument) of each, in their order. More than one worker starts processes, which end with this.
 
@@ -342,8 +318,7 @@ def map_in_order[A, R](
         return
     early: dict[int, R] = {}
     due = 0
-    tasks = ((place, (argument,)) for place, argument in enumerate(arguments))
-    for place, found in run_in_processes(Calls(function, named), tasks, min(workers, len(arguments))):
+    for place, found in run_in_processes(Calls(function, named), enumerate(arguments), min(workers, len(arguments))):
         if isinstance(found, Failure):
             from balance_sim.pool.errors import StudyError
 
@@ -414,6 +389,6 @@ class Background[R]:
 
     def _listen(self, worker: Worker[Any], given: bytes) -> None:
         with suppress(EOFError, OSError):
-            found = worker.call((0, (given,)))[1]
+            found = worker.call((0, given))[1]
             if not isinstance(found, Failure):
                 self._found.append(found)

@@ -61,7 +61,7 @@ class Worker[H]:
         """Starts the process. Raises OSError where none can be started."""
         refuse_unguarded()
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
+        self.conn, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, shared), name=NAME, daemon=True)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is the driver's to hear
         try:
@@ -69,13 +69,8 @@ class Worker[H]:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
-        self.conn: Connection = ours
-        self.job = job
-        self.held: deque[H] = deque()
-        self.since = time.monotonic()
-        self.has_job = False
-        self.ready = False
-        self.is_late = False  # beyond its time limit, and killed for it
+        self.job, self.held, self.since = job, deque[H](), time.monotonic()
+        self.has_job = self.ready = self.is_late = False  # late: beyond its time limit, and killed for it
 
     def send_job(self, tasks: Sequence[object]) -> bool:
         """Send the job, and the tasks that wait for it. False if the worker is gone."""
@@ -140,9 +135,8 @@ def set_surroundings() -> None:
 
 
 def unstartable() -> str | None:
-    """Why no worker process can start from this program, where that is known beforehand; None: nothing is known.
-
-    A new process reads the main program from its file. A program from standard input or a pipe has none."""
+    """Why no worker process can start from this program, where that is known beforehand: a new process reads the main
+    program from its file, and one from standard input or a pipe has none."""
     main = sys.modules.get("__main__")
     file = getattr(main, "__file__", None)
     if file is None or getattr(main, "__spec__", None) is not None or Path(file).is_file():
@@ -151,9 +145,8 @@ def unstartable() -> str | None:
 
 
 def refuse_unguarded() -> None:
-    """Ends a worker that is still reading the main program, where that program begins a study as it is read.
-
-    Without `if __name__ == "__main__":` each worker would begin the study once more, and start workers for it."""
+    """Ends a worker that is still reading the main program where that begins a study as it is read: without
+    `if __name__ == "__main__":` each worker would begin it once more, and start workers for it."""
     process = multiprocessing.current_process()
     if process.name == NAME and getattr(process, "_inheriting", False):
         os._exit(UNGUARDED)
@@ -170,11 +163,9 @@ def wake(workers: Iterable[Worker[Any]]) -> None:
 
 def in_words(code: int | None) -> str:
     """An exit code in words."""
-    if code is None:
-        return "no exit code"
-    if code < 0:
-        try:
-            return f"killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"killed by signal {-code}"
-    return f"exit code {code}"
+    if code is None or code >= 0:
+        return "no exit code" if code is None else f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

@@ -77,7 +77,6 @@ class ExtraArms:
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """What has to be simulated."""
         return tuple(sorted(self.worlds.arms))
 
 

@@ -21,13 +21,7 @@ from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinni
 from balance_sim.model.world import numbered
 from balance_sim.replications.arms import EXTRA_EVERY, ExtraArms
 from balance_sim.replications.draws import with_draws
-from balance_sim.replications.filtered import (
-    FilteredSums,
-    Prospect,
-    filtered_outcomes,
-    focal_windows,
-    prospect_of,
-)
+from balance_sim.replications.filtered import FilteredSums, Prospect, filtered_outcomes, focal_windows, prospect_of
 from balance_sim.replications.outcomes import FILTERED, days_after, is_new, outcomes_of
 from balance_sim.replications.own import Own, measured
 from balance_sim.replications.players import Cast
@@ -56,7 +50,6 @@ class Block:
 
     @property
     def runs(self) -> range:
-        """Their numbers."""
         return range(self.first, self.stop)
 
 

@@ -39,11 +39,7 @@ def drawing(scenario: Scenario, asked: bool | str) -> tuple[Scenario, bool | str
     asked: True or `fitted`, False, `prior`, `posterior`, or one of these two as returned: with the first digits of the
     draws' sha256. Replication r has draw r, counted from 0 and over again where there are fewer draws.
 
-    Raises
-    ------
-    WrongRequest : for anything else
-    ScenarioError : where the scenario has no posterior
-    """
+    Raises WrongRequest for anything else, ScenarioError where the scenario has no posterior."""
     if isinstance(asked, bool) or asked == FITTED:
         return scenario, bool(asked)
     source, _, digits = asked.partition(":")

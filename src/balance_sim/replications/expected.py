@@ -38,7 +38,6 @@ class Expected:
 
     @property
     def security(self) -> Bools:
-        """(M,) which kinds are security agreements."""
         return self.world.ladder.security
 
     def by_direction(self, direction: Ints, window: int, kinds: Bools | None = None) -> Floats:

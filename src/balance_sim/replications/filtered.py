@@ -32,12 +32,7 @@ from balance_sim.model.core import (
 )
 from balance_sim.model.state import Simulated
 from balance_sim.model.thinning import chance_under_way, share_lasting
-from balance_sim.replications.outcomes import (
-    FROM_TALKS,
-    NEW_ORIGINS,
-    Outcome,
-    numbers_of_agreements,
-)
+from balance_sim.replications.outcomes import FROM_TALKS, NEW_ORIGINS, Outcome, numbers_of_agreements
 from balance_sim.stats.lags import (
     gained_by_haste,
     in_force_within,
@@ -240,7 +235,6 @@ class FilteredSums:
 
     @property
     def security(self) -> Bools:
-        """(M,) which kinds are security agreements."""
         return self.world.ladder.security
 
     @cached_property

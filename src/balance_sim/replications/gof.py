@@ -56,12 +56,10 @@ class Span:
 
     @property
     def years(self) -> float:
-        """Length in years of 365.25 days."""
         return (self.stop - self.first).days / 365.25
 
     @property
     def calendar(self) -> tuple[int, ...]:
-        """The calendar years that it touches."""
         return tuple(range(self.first.year, date.fromordinal(self.stop.toordinal() - 1).year + 1))
 
 
@@ -84,11 +82,9 @@ class Agreements:
         return len(self.run)
 
     def where(self, rows: Bools | Ints) -> Agreements:
-        """Some of them."""
         return Agreements(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def signed_within(self, span: Span) -> Agreements:
-        """Those signed within a span."""
         return self.where((self.signed >= span.first.toordinal()) & (self.signed < span.stop.toordinal()))
 
     def within(self, span: Span) -> Agreements:
@@ -110,7 +106,6 @@ class Statistic:
 
     @property
     def outside(self) -> bool:
-        """Whether the observed number lies outside the band."""
         return self.observed < self.low or self.observed > self.high
 
 
@@ -144,7 +139,6 @@ class GofComparison:
     notes: tuple[str, ...] = ()
 
     def group(self, name: str) -> Group:
-        """The group of that name."""
         return next(one for one in self.groups if one.name == name)
 
 
@@ -339,18 +333,17 @@ def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario
     there = arm_scenario(scenario, name)
     events = [event for event in there.events if event.date < span.stop and event.id != FOCAL]
     accords = (known_on(accord, span.first) for accord in there.accords)
-    return there.model_copy(
-        update={
-            "start": span.first,
-            "end": span.stop,
-            "focal": FOCAL,
-            "events": with_quiet_event(there, events, span.first),
-            "accords": tuple(accord for accord in accords if accord is not None),
-            "arms": {name: Arm(title=there.arms[name].title, reference=True)},
-            "report": Report(windows=(min((span.stop - span.first).days, 3650),)),
-            "sha256": "",
-        }
-    ).counted_as(None)
+    update = {
+        "start": span.first,
+        "end": span.stop,
+        "focal": FOCAL,
+        "events": with_quiet_event(there, events, span.first),
+        "accords": tuple(accord for accord in accords if accord is not None),
+        "arms": {name: Arm(title=there.arms[name].title, reference=True)},
+        "report": Report(windows=(min((span.stop - span.first).days, 3650),)),
+        "sha256": "",
+    }
+    return there.model_copy(update=update).counted_as(None)
 
 
 def with_focal(scenario: Scenario, day: date) -> Scenario:
@@ -369,16 +362,14 @@ def with_quiet_event(scenario: Scenario, events: Iterable[Event], day: date) -> 
 
 def known_on(accord: Accord, day: date) -> Accord | None:
     """What was known of an agreement before a day, talks with their first day whatever came of them; None: nothing."""
-    began = accord.signed or accord.in_force
+    began, ended = accord.signed or accord.in_force, accord.ended
     dates = dict.fromkeys(("scheduled_signed", "scheduled_in_force", "ended"))
     if began is None or began >= day:
         if accord.opened is None or accord.opened >= day:
             return None
         return accord.model_copy(update={"status": "talks", "signed": None, "in_force": None, **dates})
-    if accord.ended is not None and accord.ended < day:
+    if accord.status == "collapsed" if ended is None else ended < day:  # not known when: taken to have been over
         return accord
-    if accord.status == "collapsed" and accord.ended is None:
-        return accord  # it is not known when: it is taken to have been over
     later = accord.in_force is not None and accord.in_force >= day
     status = "signed" if later or accord.status in ("signed", "collapsed", "talks") else "in_force"
     in_force = None if later else accord.in_force

@@ -51,6 +51,8 @@ class Measure:
 
 _COUNT, _SHARE, _SCALE = OutcomeType
 _HOST = frozenset({"participants", "host", "junior", "third", "wars", "groups"})
+_FEARS, _READ = frozenset({"threatened"}), frozenset({"participants", "audiences"})
+_STANCE = frozenset({"participants", "threatened", "groups"})
 MEASURES = {
     "accords": Measure(_COUNT, "agreements", "New security agreements, {of}"),
     "declarations": Measure(_COUNT, "agreements", "New declarations, {of}"),
@@ -64,22 +66,17 @@ MEASURES = {
     "days_without_counter": Measure(
         _SCALE, "days", "Days to the first counter-balancing security agreement, cut at the window's end"
     ),
-    "states": Measure(
-        _COUNT, "states", "States with a stance: {of}", frozenset({"participants", "threatened", "groups"})
-    ),
+    "states": Measure(_COUNT, "states", "States with a stance: {of}", _STANCE),
     "coalition": Measure(
         _SHARE,
         "share of the participants' capability",
         "Capability of outside states with a new counter-balancing agreement",
     ),
-    "insecurity": Measure(_SCALE, "0 to 1", "Mean insecurity of the {of}", frozenset({"threatened"})),
+    "insecurity": Measure(_SCALE, "0 to 1", "Mean insecurity of the {of}", _FEARS),
     "insecurity_host": Measure(_SCALE, "0 to 1", "Insecurity of the host", _HOST),
-    "effort": Measure(_SCALE, "share of capability", "Mean rise of effort of the {of}", frozenset({"threatened"})),
+    "effort": Measure(_SCALE, "share of capability", "Mean rise of effort of the {of}", _FEARS),
     "alignment_participants": Measure(
-        _SCALE,
-        "probability",
-        "Mean alignment of the participants' dyads, as read by {of}",
-        frozenset({"participants", "audiences"}),
+        _SCALE, "probability", "Mean alignment of the participants' dyads, as read by {of}", _READ
     ),
     "relations": Measure(_SCALE, "-1 to 1", "Mean relation of {of}", _HOST),
     "hostility": Measure(_SCALE, "nats", "Perceived hostility of the host, by {of}", _HOST),
@@ -138,16 +135,11 @@ class Outcome:
     def name(self) -> str:
         """The column of tables and the key in JSON."""
         parts = (self.measure, self.of, "" if self.window is None else str(self.window))
-        return (FILTERED if self.estimator == "filtered" else "") + "_".join(filter(None, parts))
+        return FILTERED * (self.estimator == "filtered") + "_".join(filter(None, parts))
 
     def within(self, window: int) -> Outcome:
         """The same at the end of a window."""
         return replace(self, window=window)
-
-    @property
-    def filtered(self) -> Outcome:
-        """The filtered estimate of the same number."""
-        return replace(self, estimator="filtered")
 
     @property
     def declared(self) -> Measure:
@@ -284,11 +276,10 @@ def numbers_of_agreements(
     out: dict[str, Floats] = {}
     for window, of_both in by_direction.items():
         for what, of in zip(COUNTS, of_both, strict=True):
-            parts = zip(DIRECTIONS, np.moveaxis(of, -1, 0), strict=True)
-            out |= {Outcome(what, name, window).name: part for name, part in parts}
-            out[Outcome(what, "all", window).name] = of.sum(axis=-1)
-    parts = zip(kinds, np.moveaxis(by_kind, -1, 0), strict=True)
-    return out | {Outcome("accords", kind, longest).name: part for kind, part in parts}
+            parts = {**dict(zip(DIRECTIONS, np.moveaxis(of, -1, 0), strict=True)), "all": of.sum(axis=-1)}
+            out |= {Outcome(what, name, window).name: part for name, part in parts.items()}
+    of_kind = zip(kinds, np.moveaxis(by_kind, -1, 0), strict=True)
+    return out | {Outcome("accords", kind, longest).name: part for kind, part in of_kind}
 
 
 def outcomes_of(worlds: Worlds, made: AgreementRows, control: AgreementRows | None, runs: int) -> dict[str, Floats]:

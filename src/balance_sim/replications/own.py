@@ -80,19 +80,17 @@ class ArmHistory:
 
         world, made, codes = self.worlds.arms[self.arm], self.made, np.array(self.states)
         days = {name: getattr(made, name) - world.focal_day for name in ("signed", "in_force", "ended")}
-        return pd.DataFrame(
-            {
-                "row": made.run,
-                "a": codes[world.first[made.pair]],
-                "b": codes[world.second[made.pair]],
-                "kind": np.array(world.ladder.names)[made.kind],
-                "security": world.ladder.security[made.kind],
-                "direction": np.array(DIRECTIONS)[self.worlds.baseline.direction[made.pair]],
-                "origin": np.array(ORIGINS)[made.origin],
-                "new": is_new(made.origin, days_after(made.signed, world.focal_day), self.horizon),
-                **{name: np.where(of < self.horizon, of, np.nan) for name, of in days.items()},
-            }
-        )
+        columns = {
+            "row": made.run,
+            "a": codes[world.first[made.pair]],
+            "b": codes[world.second[made.pair]],
+            "kind": np.array(world.ladder.names)[made.kind],
+            "security": world.ladder.security[made.kind],
+            "direction": np.array(DIRECTIONS)[self.worlds.baseline.direction[made.pair]],
+            "origin": np.array(ORIGINS)[made.origin],
+            "new": is_new(made.origin, days_after(made.signed, world.focal_day), self.horizon),
+        }
+        return pd.DataFrame(columns | {name: np.where(of < self.horizon, of, np.nan) for name, of in days.items()})
 
     def count(self, rows: Any) -> Floats:
         """(R,) how many agreements of a mask over `agreements`."""

@@ -77,13 +77,8 @@ class Draws:
 def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     """The scenario with the values of draw k, counted from 0; its arms follow.
 
-    Raises
-    ------
-    IndexError : for a draw that there is not
-    ScenarioError : for values that the scenario refuses
+    Raises IndexError for a draw that there is not, ScenarioError for values that the scenario refuses.
 
-    Examples
-    --------
     >>> from balance_sim.scenario import load_scenario
     >>> scenario = load_scenario("scenarios/solomon_2022.yaml")
     >>> draws = prior_draws(scenario, 10)
@@ -291,8 +286,6 @@ def prior_draws(scenario: Scenario, count: int = COUNT, seed: int = SEED) -> Dra
 
     A column depends on seed and key path alone, and the first draws of more are those of fewer.
 
-    Examples
-    --------
     >>> from balance_sim.scenario import load_scenario
     >>> draws = prior_draws(load_scenario("scenarios/solomon_2022.yaml"), 4)
     >>> draws.values.shape[0], bool((draws.column("event_kinds.treaty.intent") > 0).all())
@@ -337,17 +330,8 @@ def draws_bytes(draws: Draws) -> bytes:
 def posterior_draws(scenario: Scenario) -> Draws:
     """The joint draws that the scenario names by `posterior:`, without columns of parameters that were changed since.
 
-    Raises
-    ------
-    ScenarioError : where it names none, the file is not there or is another one, or was drawn for another record, other
-        priors or another fit; with the command that writes it again
-
-    Examples
-    --------
-    >>> from balance_sim.scenario import load_scenario
-    >>> len(posterior_draws(load_scenario("scenarios/beijing_2025.yaml")))  # doctest: +SKIP
-    2000
-    """
+    Raises ScenarioError, with the command that writes it again, where it names none, or the file is not there, another
+    one, or drawn for another record, other priors or another fit."""
     named, again = scenario.posterior, f"write it again: balance-sim posterior {scenario.name}"
     here, file = Mark(scenario.name, 1, 1), Mark(named.file, 1, 1)
     if not named.draws:

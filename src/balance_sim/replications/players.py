@@ -159,7 +159,6 @@ class PlayerMeasures:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all outcomes, in the order of the cast."""
         return tuple(one.outcome(self.longest).name for one in self.cast.outcomes)
 
     @cached_property
@@ -172,7 +171,6 @@ class PlayerMeasures:
         return {name: dyads[:, rows].sum(axis=1) for name, rows in self._dyads.items()}
 
     def counts(self, made: AgreementRows, runs: int) -> dict[str, Floats]:
-        """The same as drawn."""
         world = self.worlds.reference
         new = is_new(made.origin, days_after(made.signed, world.focal_day), self.longest)
         new &= world.ladder.security[made.kind]

@@ -27,13 +27,7 @@ from balance_sim.model.world import capabilities
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
 from balance_sim.replications.own import Own
 from balance_sim.replications.players import Cast, PlayerMeasures
-from balance_sim.replications.scene import (
-    EventRoles,
-    StateMetrics,
-    audience_members,
-    focal_roles,
-    state_metrics,
-)
+from balance_sim.replications.scene import EventRoles, StateMetrics, audience_members, focal_roles, state_metrics
 from balance_sim.replications.spans import Together, at_start, in_spans, with_event
 from balance_sim.replications.tables import DECIMALS
 from balance_sim.scenario.schema import Event, Scenario

@@ -58,9 +58,9 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
     host, junior, third = (roster.get(code or "") for code in (classes.host, classes.junior, classes.third))
     fighting = {(roster[a], roster[b]) for a, b in classes.wars if a in roster and b in roster}
     positions = sorted((pair.split("-"), position) for pair, position in scenario.report.positions.items())
-    members = {name: at(group_members(worlds, classes, name)) for name in scenario.report.groups}
-    members["outside"] = [*range(world.n)]
-    groups = {name: np.array([i for i in who if i not in participants]) for name, who in members.items()}
+    known = {**scenario.groups, **classes.groups}  # a group that is new to the table is the scenario's
+    of_group = {name: at(known.get(name, (name,))) for name in scenario.report.groups} | {"outside": [*range(world.n)]}
+    groups = {name: np.array([i for i in who if i not in participants]) for name, who in of_group.items()}
     return EventRoles(
         day=day,
         participants=participants,
@@ -81,11 +81,6 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
             if (who := audience_members(worlds, name, classes))
         },
     )
-
-
-def group_members(worlds: Worlds, classes: Classes, name: str) -> tuple[str, ...]:
-    """Codes of a group's members as written, or as the scenario has them where the group is new."""
-    return classes.groups[name] if name in classes.groups else worlds.scenario.groups.get(name, (name,))
 
 
 def audience_members(worlds: Worlds, name: str, classes: Classes | None = None) -> list[int]:

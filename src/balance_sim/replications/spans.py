@@ -27,6 +27,7 @@ from balance_sim.model.world import by_audience, event_days
 from balance_sim.scenario.schema import Event, Scenario
 
 SCARCE = "talks_budget"  # the term that reads talks under way
+EVIDENCE = ("odds_against", "intent_odds", "reliability")  # arrays of a world by step
 SPANS = 20  # of the scenario's length, at least: dates at which beliefs are looked at
 NO_RUN = np.zeros(1, dtype=np.uint64)
 
@@ -64,14 +65,8 @@ def in_spans(world: World, edges: Ints) -> World:
     """The world with a few long steps: in each span, its evidence is that of the step in the middle."""
     grid = world.grid[edges]
     steps = np.searchsorted(world.grid, (grid[1:] + grid[:-1]) / 2, side="right") - 1
-    return replace(
-        world,
-        grid=grid,
-        odds_against=world.odds_against[steps],
-        intent_odds=world.intent_odds[steps],
-        reliability=world.reliability[steps],
-        at_start=replace(world.at_start, kept={}),
-    )
+    told: dict[str, Any] = {name: getattr(world, name)[steps] for name in EVIDENCE}
+    return replace(world, grid=grid, at_start=replace(world.at_start, kept={}), **told)
 
 
 def with_event(world: World, scenario: Scenario, event: Event) -> World:
@@ -80,17 +75,11 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     ordered = scenario if scenario.codes == world.codes else by_audience(scenario)
     alone = ordered.model_copy(update={"events": (event,)})
     more = evidence(alone, moments, starts, world.pair_index)
-    odds_against, intent_odds = world.odds_against.copy(), world.intent_odds.copy()
-    odds_against[..., more.pairs] *= np.exp(-more.align)
-    intent_odds.reshape(len(moments), -1)[:, more.places] *= np.exp(more.intent)
-    reliability = world.reliability * np.exp(-more.lost)
-    return replace(
-        world,
-        odds_against=odds_against,
-        intent_odds=intent_odds,
-        reliability=reliability,
-        at_start=replace(world.at_start, kept={}),
-    )
+    told: dict[str, Any] = {name: getattr(world, name).copy() for name in EVIDENCE}
+    told["odds_against"][..., more.pairs] *= np.exp(-more.align)
+    told["intent_odds"].reshape(len(moments), -1)[:, more.places] *= np.exp(more.intent)
+    told["reliability"] = world.reliability * np.exp(-more.lost)
+    return replace(world, at_start=replace(world.at_start, kept={}), **told)
 
 
 def at_start(world: World) -> BlockState:
@@ -254,7 +243,7 @@ def _talks_after(world: World, baseline: Baseline, state: BlockState, wanted: Fl
 def _alike(world: World, other: World) -> int:
     """How many spans go by before the evidence in two worlds differs."""
     differ = np.zeros(world.steps, dtype=bool)
-    for name in ("odds_against", "intent_odds", "reliability"):
+    for name in EVIDENCE:
         mine, theirs = (getattr(one, name).reshape(world.steps, -1) for one in (world, other))
         differ |= (mine != theirs).any(axis=1)
     return int(differ.argmax()) if differ.any() else world.steps

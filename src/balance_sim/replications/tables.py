@@ -113,19 +113,17 @@ def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: Keys) -> p
         unknown = len(known) - int(known.sum())
         return pa.Array.from_buffers(pa.date32(), len(days), [bits, pa.py_buffer(whole)], null_count=unknown)
 
-    return pa.table(
-        {
-            "run": numbers(runs[a.run].astype(np.int32)),
-            "arm": words(np.zeros(len(a.run), int), (arm,)),
-            "a": words(world.first[a.pair], world.codes),
-            "b": words(world.second[a.pair], world.codes),
-            "kind": words(a.kind, world.ladder.names),
-            "origin": words(a.origin, ORIGINS),
-            "direction": words(worlds.baseline.direction[a.pair], DIRECTIONS),
-            "occasion": numbers(a.count.astype(np.int32)),
-        }
-        | {name: dates(getattr(a, name)) for name in ("opened", "signed", "in_force", "ended")}
-    )
+    columns = {
+        "run": numbers(runs[a.run].astype(np.int32)),
+        "arm": words(np.zeros(len(a.run), int), (arm,)),
+        "a": words(world.first[a.pair], world.codes),
+        "b": words(world.second[a.pair], world.codes),
+        "kind": words(a.kind, world.ladder.names),
+        "origin": words(a.origin, ORIGINS),
+        "direction": words(worlds.baseline.direction[a.pair], DIRECTIONS),
+        "occasion": numbers(a.count.astype(np.int32)),
+    }
+    return pa.table(columns | {name: dates(getattr(a, name)) for name in ("opened", "signed", "in_force", "ended")})
 
 
 def days_to_signature(accords: pa.Table, focal_day: int) -> Ints:
@@ -165,22 +163,18 @@ def dyad_table(by_arm: Mapping[str, Floats], control: str, codes: Sequence[str],
     """Sums of one block: a row an arm and dyad, or an arm and state, with an empty second code; no rows of zeros.
 
     by_arm: (R, P) filtered numbers; first, second: (P,) the dyads' states as positions in `codes`."""
-    names = (*codes, "")
-    a = np.concatenate([first, np.arange(len(codes))])
-    b = np.concatenate([second, np.full(len(codes), len(codes))])
-    baseline = with_states(by_arm[control], first, second, len(codes))
+    names, n = (*codes, ""), len(codes)
+    sides = {"a": np.append(first, np.arange(n)), "b": np.append(second, np.full(n, n))}
+    baseline = with_states(by_arm[control], first, second, n)
     parts = []
     for arm in sorted(by_arm):
-        level = with_states(by_arm[arm], first, second, len(codes))
+        level = with_states(by_arm[arm], first, second, n)
         sums = np.stack([*quanta(level), *quanta(level - baseline)])
         rows = np.flatnonzero((sums != 0).any(axis=0))
-        front = {
-            "runs": numbers(np.full(len(rows), len(level), dtype=np.int32)),
-            "arm": words(np.zeros(len(rows), int), (arm,)),
-            "a": words(a[rows], names),
-            "b": words(b[rows], names),
-        }
-        parts.append(pa.table(front | {name: numbers(of[rows]) for name, of in zip(SUMS, sums, strict=True)}))
+        runs, of_arm = np.full(len(rows), len(level), np.int32), np.zeros(len(rows), int)
+        columns = {"runs": numbers(runs), "arm": words(of_arm, (arm,))}
+        columns |= {name: words(of[rows], names) for name, of in sides.items()}
+        parts.append(pa.table(columns | {name: numbers(of[rows]) for name, of in zip(SUMS, sums, strict=True)}))
     return pa.concat_tables(parts)
 
 

@@ -13,22 +13,11 @@ COLUMNS = ["outcome", "meaning", "unit", "type", "estimator", "window_days", "di
 
 
 def codebook(names: Iterable[str], meanings: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """A row an outcome, in the order of the tables.
+    """A row an outcome, in the order of the tables' columns `names`, those of filtered estimates among them.
 
-    Parameters
-    ----------
-    names : columns of the tables of outcomes, those of filtered estimates among them
-    meanings : what outcomes of the user's own are, by name without `own_`
+    estimator: of `levels` and `effects`; direction, kind: of the agreements that are counted; fixed: whether no arm can
+    change it. meanings: of outcomes of the user's own, by name without `own_`.
 
-    Returns
-    -------
-    pandas.DataFrame
-        outcome; meaning; unit; type (`count`, `share`, `continuous`); estimator of `levels` and `effects` (`filtered`
-        or `count`); window_days; direction and kind of the agreements that are counted; group of states; fixed,
-        whether no arm can change it
-
-    Examples
-    --------
     >>> book = codebook(["accords_counter_30", "filtered_accords_counter_30", "own_first"], {"first": "Days to it."})
     >>> book[["outcome", "unit", "estimator"]].values.tolist()
     [['accords_counter_30', 'agreements', 'filtered'], ['own_first', 'as its author says', 'count']]

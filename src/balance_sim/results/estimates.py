@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.model.core import Floats, Ints
+from balance_sim.pool.plain import plain_data
 from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.stats.intervals import Sample, Sides, paired_half_widths, student_half_width
 
@@ -230,7 +231,6 @@ class Estimates:
 
     @property
     def outcomes(self) -> list[str]:
-        """Names of the outcomes gathered."""
         return list(self.levels[self.arms[0]].counts)
 
     def add(self, runs: pa.Table) -> None:
@@ -246,7 +246,6 @@ class Estimates:
             effect.add(by_arm[arm], by_arm[self.arms[0]], self.only)
 
     def levels_frame(self) -> pd.DataFrame:
-        """Tidy: the columns of LEVELS."""
         rows = []
         for arm, levels in self.levels.items():
             for name in self.outcomes:
@@ -323,11 +322,6 @@ def rounded(values: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def as_json(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
-    """Some numbers of a row of a tidy table, for JSON; `ci95` stands for its bounds, `estimator` for the word."""
-    out: dict[str, Any] = {}
-    for name in names:
-        if name == "ci95":
-            out[name] = [*rounded({end: row[end] for end in ("lo", "hi")}).values()]
-        else:
-            out |= {name: row[name]} if name == "estimator" else rounded({name: row[name]})
-    return out
+    """Some numbers of a row of a tidy table, for JSON; `ci95` stands for its bounds."""
+    out = {name: [row["lo"], row["hi"]] if name == "ci95" else row[name] for name in names}
+    return {name: plain_data(value) for name, value in out.items()}

@@ -161,7 +161,6 @@ class Folder:
         refuse_lost(self.store, [0], runs)
 
     def done(self) -> dict[int, list[Block]]:
-        """Blocks that need not be simulated again, by point."""
         return self.store.done()
 
     def failed(self) -> list[dict[str, Any]]:
@@ -317,10 +316,6 @@ def _worded(value: Any, room: int) -> str:
 def in_short(found: list[str]) -> list[str]:
     """Differences in at most MOST_NAMED lines of WIDTH columns: a line a section of the study, the title first.
 
-    found: (at least one) `section.key: both values`, as `differing` gives them.
-
-    Examples
-    --------
     >>> in_short(["states.XAR.gdp_bn: 9 there, 8 asked for", "states.XBE: none there", "seed: 1 there, 2 asked for"])
     ['seed: 1 there, 2 asked for', 'states: 2 values differ']
     """

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from cachetools import LRUCache
 
 from balance_sim.model.core import Floats, Ints
-from balance_sim.replications.tables import column_words, days_to_signature, new_rows
 
 DayCounts = npt.NDArray[np.int16]
 
@@ -91,39 +90,13 @@ class Outcomes:
 # -- curves ------------------------------------------------------------------------------------------
 
 
-def cumulative(
-    accords: pa.Table,
-    runs: Ints,
-    arms: Sequence[str],
-    direction: str | None,
-    focal_day: int,
-    horizon: int,
-    kinds: Sequence[str],
-) -> dict[str, DayCounts]:
-    """(runs, days) counts of new agreements by each day of `day_axis`, one array an arm, of a block and its runs.
-
-    Of some kinds, and of one direction or, if None, of all."""
-    days, after = day_axis(horizon), days_to_signature(accords, focal_day)
-    new = new_rows(accords, focal_day) & np.isin(column_words(accords, "kind"), kinds)
-    if direction is not None:
-        new &= column_words(accords, "direction") == direction
-    arm_of, place = column_words(accords, "arm"), np.searchsorted(runs, accords["run"].to_numpy())
-    out = {}
-    for arm in arms:
-        rows = new & (arm_of == arm)
-        counts = np.zeros((len(runs), len(days) + 1), dtype=np.int16)
-        np.add.at(counts, (place[rows], np.searchsorted(days, after[rows])), 1)
-        out[arm] = counts[:, :-1].cumsum(axis=1, dtype=np.int16)
-    return out
-
-
 def day_axis(horizon: int) -> Ints:
     """Days after the focal date at which curves are given."""
     return np.unique(np.append(np.arange(0, horizon + 1, EVERY_DAYS), horizon))
 
 
 def fan(parts: Iterable[dict[str, DayCounts]], horizon: int) -> pd.DataFrame:
-    """Tidy: arm, day, mean, q05 ... q95, n, from parts of `cumulative`; only how often each count came is held."""
+    """Tidy: arm, day, mean, q05 ... q95, n, from counts of some runs each; only how often each count came is held."""
     days = day_axis(horizon)
     times: dict[str, Ints] = {}  # by arm, (days, counts)
     for part in parts:
@@ -151,7 +124,7 @@ def survival(first_days: Floats, horizon: int) -> pd.DataFrame:
     first_days: (runs,), NaN where there was none. Columns: day, at_risk, events, share."""
     n = len(first_days)
     known = first_days[~np.isnan(first_days)].astype(int)
-    events = np.bincount(known, minlength=horizon + 1)[: horizon + 1] if n else np.zeros(horizon + 1, int)
+    events = np.bincount(known, minlength=horizon + 1)[: horizon + 1]
     at_risk = n - np.concatenate([[0], np.cumsum(events)[:-1]])
     left = 1.0 - np.cumsum(events) / n if n else np.full(horizon + 1, np.nan)
     return pd.DataFrame({"day": np.arange(horizon + 1), "at_risk": at_risk, "events": events, "share": left})

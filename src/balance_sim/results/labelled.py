@@ -43,11 +43,7 @@ def dataset(result: Result) -> xr.Dataset:
         state); `counter_agreements` by (arm, replication, day), how many by each day after the focal date. What the
         control arm has no effect of, and what did not come by the horizon, is NaN
 
-    Raises
-    ------
-    MissingExtra : where xarray is not installed
-    WrongRequest : where no replication finished
-    """
+    Raises MissingExtra without xarray, WrongRequest where no replication finished."""
     labels_of = _xarray()
     frame, arms = result.outcomes, list(result.arms)
     if frame.empty:
@@ -123,11 +119,7 @@ def inference_data(result: Result) -> xr.DataTree:
         `posterior_predictive` (`prior_predictive`), a variable an outcome, by (chain, draw, arm); `effects`, its paired
         difference from the control arm, by (chain, draw, arm). One chain; a draw is a replication
 
-    Raises
-    ------
-    MissingExtra : where xarray is not installed
-    WrongRequest : where replications have drawn no parameters, or none finished
-    """
+    Raises MissingExtra without xarray, WrongRequest where replications have drawn no parameters, or none finished."""
     labels_of = _xarray()
     whole = dataset(result)
     runs = whole["replication"].to_numpy()

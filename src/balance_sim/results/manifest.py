@@ -156,7 +156,6 @@ class Manifest(_Part):
 
     @property
     def is_sweep(self) -> bool:
-        """Whether the folder holds a sweep."""
         return self.study == "sweep"
 
     @property
@@ -166,7 +165,6 @@ class Manifest(_Part):
 
     @property
     def version(self) -> str:
-        """The balance-sim that made it."""
         return self.versions["balance_sim"]
 
     @property
@@ -175,7 +173,6 @@ class Manifest(_Part):
         return None if self.classes is None else Classes.read(self.classes)
 
     def plain(self) -> dict[str, Any]:
-        """The keys as they are stored."""
         return self.model_dump(exclude_unset=True)
 
 

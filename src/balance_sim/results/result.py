@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -19,12 +18,20 @@ from balance_sim.pool.errors import LacksOutcome, WrongRequest
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.replications.recorder import share_steps
-from balance_sim.replications.tables import EPOCH, BlockTables, dyad_effects, of_arms
+from balance_sim.replications.tables import (
+    EPOCH,
+    BlockTables,
+    column_words,
+    days_to_signature,
+    dyad_effects,
+    new_rows,
+    of_arms,
+)
 from balance_sim.results import frames
 from balance_sim.results.codebook import codebook
 from balance_sim.results.estimates import Estimates, estimates_of
 from balance_sim.results.folder import scenario_of
-from balance_sim.results.frames import Outcomes
+from balance_sim.results.frames import DayCounts, Outcomes
 from balance_sim.results.shards import digest_of
 from balance_sim.results.store import Store, read_summary, runs_in, runs_of, warn_lacking
 from balance_sim.scenario.schema import Scenario
@@ -201,8 +208,7 @@ class Result(StudyResult):
         """The two camps just before the event: codes, energy per unit of weight, and whether none has less."""
         found, world = self.worlds.camps, self.worlds.reference
         sides = [[code for code, at in zip(world.codes, found.sides, strict=True) if at == side] for side in (1, -1)]
-        energy = found.energy / weight_of_pairs(world.capability)
-        return {"camps": sides, "energy": energy, "exact": found.exact}
+        return {"camps": sides, "energy": found.energy / weight_of_pairs(world.capability), "exact": found.exact}
 
     @property
     def focal_day(self) -> int:
@@ -305,13 +311,12 @@ class Result(StudyResult):
         """Tidy filtered effects by dyad: a, b, arm, mean, mean_control, effect, mcse, lo, hi, z, n.
 
         Expected new agreements within the longest window; empty where an earlier version wrote the folder."""
-        of_dyads: pd.DataFrame = self._ties[self._ties["b"] != ""].reset_index(drop=True)
-        return of_dyads
+        return self._ties.loc[self._ties["b"] != ""].reset_index(drop=True)
 
     @cached_property
     def states(self) -> pd.DataFrame:
         """Tidy filtered effects by state: state, arm, mean, mean_control, effect, mcse, lo, hi, z, n."""
-        of_states: pd.DataFrame = self._ties[self._ties["b"] == ""].drop(columns="b")
+        of_states = self._ties.loc[self._ties["b"] == ""].drop(columns="b")
         return of_states.rename(columns={"a": "state"}).reset_index(drop=True)
 
     @cached_property
@@ -321,7 +326,7 @@ class Result(StudyResult):
             sums = Store(self.folder).dyads(self.point, self.runs)
         return dyad_effects(sums, self.arms)
 
-    def curves(self, direction: str | None = "counter") -> dict[str, npt.NDArray[np.int16]]:
+    def curves(self, direction: str | None = "counter") -> dict[str, DayCounts]:
         """(runs, days) counts of new security agreements by day after the focal date, an array an arm."""
         parts = [*self._curves(direction)]
         nothing = np.zeros((0, len(frames.day_axis(self.horizon))), np.int16)
@@ -331,11 +336,22 @@ class Result(StudyResult):
         """Tidy: arm, day, mean, q05 ... q95 of the agreements made by then, n."""
         return frames.fan(self._curves(direction), self.horizon)
 
-    def _curves(self, direction: str | None) -> Iterator[dict[str, npt.NDArray[np.int16]]]:
+    def _curves(self, direction: str | None) -> Iterator[dict[str, DayCounts]]:
+        """The same of each block; direction None: of all."""
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
+        days = frames.day_axis(self.horizon)
         for runs, accords in self.blocks():
-            numbers = np.unique(runs["run"].to_numpy()).astype(np.int64)
-            yield frames.cumulative(accords, numbers, self.arms, direction, self.focal_day, self.horizon, kinds)
+            new = new_rows(accords, self.focal_day) & np.isin(column_words(accords, "kind"), kinds)
+            if direction is not None:
+                new &= column_words(accords, "direction") == direction
+            numbers, arm_of = np.unique(runs["run"].to_numpy()), column_words(accords, "arm")
+            row = np.searchsorted(numbers, accords["run"].to_numpy())
+            day = np.searchsorted(days, days_to_signature(accords, self.focal_day))
+            out = {arm: np.zeros((len(numbers), len(days) + 1), np.int16) for arm in self.arms}
+            for arm, counts in out.items():
+                rows = new & (arm_of == arm)
+                np.add.at(counts, (row[rows], day[rows]), 1)
+            yield {arm: counts[:, :-1].cumsum(axis=1, dtype=np.int16) for arm, counts in out.items()}
 
     @classmethod
     def open(cls, folder: Path | str, runs: int | None = None) -> Self:
@@ -344,8 +360,7 @@ class Result(StudyResult):
         manifest = store.manifest()
         if manifest.is_sweep:
             raise WrongRequest(f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))")
-        scenario = scenario_of(manifest)
-        timing = (read_summary(Path(folder)) or {}).get("timing")
+        scenario, timing = scenario_of(manifest), (read_summary(store.folder) or {}).get("timing")
         wanted = manifest.runs if runs is None else min(manifest.runs, runs)
         warn_lacking(store, [0], wanted)
         return cls(

@@ -80,11 +80,9 @@ class Store:
         self._lock.leave()
 
     def is_written(self) -> bool:
-        """True while some process holds the lock."""
         return self._lock.is_taken()
 
     def read_manifest(self) -> Manifest | None:
-        """The manifest, or None where there is none."""
         return read_manifest(self.folder)
 
     def manifest(self) -> Manifest:
@@ -172,7 +170,6 @@ class Store:
         return {point: [*of] for point, of in groupby(self.kept(), attrgetter("point"))}
 
     def done(self) -> dict[int, list[Block]]:
-        """Blocks that are done, by point."""
         return {point: [one.block for one in of] for point, of in self.kept_by_point().items()}
 
     def lacking(self, points: Iterable[int], runs: int) -> dict[int, list[Block]]:
@@ -188,7 +185,6 @@ class Store:
         return [by_run[key] for key in sorted(by_run)]
 
     def read_failed(self, shard: Shard) -> list[dict[str, Any]]:
-        """The failed runs of a block."""
         return list(json.loads(shard.content()))
 
     def unlike_first(self, shard: Shard, names: list[str]) -> str | None:

@@ -16,7 +16,7 @@ from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.codebook import codebook
-from balance_sim.results.estimates import Estimates, in_chunks, rounded
+from balance_sim.results.estimates import EFFECTS, as_json, estimates_of
 from balance_sim.results.folder import scenario_of
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import PointTable, SweepPoint, plain_value
@@ -83,7 +83,6 @@ class SweepResult(StudyResult):
 
     @property
     def paths(self) -> list[str]:
-        """Key paths of the factors."""
         return self.table.paths()
 
     @cached_property
@@ -118,11 +117,9 @@ class SweepResult(StudyResult):
     @cached_property
     def _gathered(self) -> PointNumbers:
         """Levels, effects and the digest, in one pass over the shards."""
-        asked = self.manifest.design.outcomes
-        return tables_of(
-            (number, self.table.points[number], numbers_of(self.blocks(number), self.arms, asked, self.steps))
-            for number in self.table.numbers()
-        )
+        how = self.arms, self.manifest.design.outcomes, self.steps
+        numbers = self.table.numbers()
+        return tables_of((one, self.table.points[one], numbers_of(self.blocks(one), *how)) for one in numbers)
 
     @property
     def levels(self) -> pd.DataFrame:
@@ -151,8 +148,7 @@ class SweepResult(StudyResult):
 
     @property
     def headline_outcome(self) -> str:
-        """The one that is printed and drawn: counter-balancing agreements within the longest window where these were
-        asked for, else the first."""
+        """The one that is printed and drawn: that of `Result` where it was asked for, else the first."""
         names = self.outcome_names
         wanted = Outcome("accords", "counter", max(self.scenario.report.windows)).name
         return wanted if wanted in names or not names else names[0]
@@ -174,7 +170,6 @@ class PointNumbers:
 
     @property
     def outcomes(self) -> list[str]:
-        """All that were gathered."""
         return list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
 
     def summary(
@@ -211,31 +206,29 @@ def numbers_of(
     steps: Mapping[str, float] | None = None,
 ) -> PointNumbers:
     """One point from its tables in the order of runs. asked: outcomes; none: all. steps: as in `least_jump`."""
-    tally, digest = Estimates(arms, asked, steps), Digest(arms)
+    digest = Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
         for runs, accords in blocks:
             digest.add(runs, accords)
             yield runs
 
-    for part in in_chunks(digested()):
-        tally.add(part)
-    return PointNumbers(tally.levels_frame(), tally.effects_frame(), digest.hexdigest())
+    found = estimates_of(digested(), arms, asked, steps)
+    return PointNumbers(found.levels_frame(), found.effects_frame(), digest.hexdigest())
 
 
 def tables_of(points: Iterable[tuple[int, SweepPoint, PointNumbers]]) -> PointNumbers:
     """All points together: number, what it is, what it found."""
-    frames: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
+    kept: dict[str, list[pd.DataFrame]] = {"levels": [], "effects": []}
     digests: list[tuple[str, str]] = []
     for number, point, found in points:
         digests.append((point.key, found.digest))
-        front: dict[str, Any] = {"point": number} | dict(point.values)
-        for kept, frame in zip(frames, (found.levels, found.effects), strict=True):
-            if len(frame):
-                columns = {name: [value] * len(frame) for name, value in front.items()}
-                kept.append(pd.concat([pd.DataFrame(columns, index=frame.index), frame], axis=1))
-    levels, effects = (pd.concat(kept, ignore_index=True) if kept else pd.DataFrame() for kept in frames)
-    return PointNumbers(levels, effects, combined(digests))
+        for name, frames in kept.items():
+            if len(frame := getattr(found, name)):
+                front = {path: [value] * len(frame) for path, value in [("point", number), *point.values]}
+                frames.append(pd.concat([pd.DataFrame(front, index=frame.index), frame], axis=1))
+    whole = {name: pd.concat(of, ignore_index=True) if of else pd.DataFrame() for name, of in kept.items()}
+    return PointNumbers(**whole, digest=combined(digests))
 
 
 def combined(digests: Iterable[tuple[str, str]]) -> str:
@@ -246,18 +239,12 @@ def combined(digests: Iterable[tuple[str, str]]) -> str:
 
 def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
     """One effect for JSON: the point's number and values, then the numbers, NaN as null."""
-    named = ("arm", "outcome", "estimator")
-    numbers = {k: float(v) for k, v in row.items() if k not in (*paths, *named, "point", "n")}
     head = {"point": int(row["point"]), "values": {path: plain_value(row.get(path)) for path in paths}}
-    return head | {name: row[name] for name in named} | rounded(numbers) | {"n": int(row["n"])}
+    return head | as_json(row, *EFFECTS)
 
 
 def open_sweep(folder: Path | str) -> SweepResult:
-    """A sweep read back from its folder, finished or not.
-
-    Parameters
-    ----------
-    folder : of `sweep`; where replications that were asked for are lacking a warning says how many
+    """A sweep read back from its folder, finished or not; a warning says how many replications are lacking.
 
     Raises
     ------

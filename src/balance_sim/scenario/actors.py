@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeGuard
 from balance_sim.scenario.diagnostics import Diagnostics, closest, did_you_mean, listed, may_suggest, shown
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import SECTIONS, names_in
-from balance_sim.scenario.nodes import REFUSED, Node, iso_date
+from balance_sim.scenario.nodes import REFUSED, Node, Refused, from_plain, iso_date
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_REPORTED = 100
@@ -186,8 +186,8 @@ def read_names(tree: Node, found: Diagnostics) -> Names:
     states, before = tree.get("states"), len(found)
     roster = _roster(states, year, found)
     is_whole = states is not None and len(found) == before and len(roster) == len(states.items) > 1
-    outside = _outside(tree.get("outside"), roster, year, found)
-    groups = _groups(tree.get("groups"), roster, found, is_whole=is_whole)
+    outside = _outside(tree.get("outside") or from_plain([]), roster, year, found)
+    groups = _groups(tree.below("groups"), roster, found, is_whole=is_whole)
     kinds, event_kinds = (names_in(tree, head) for head in ("kinds", "event_kinds"))
     line, ordered = states.at.line if states else 0, tuple(sorted(groups.items()))
     return Names(frozenset(roster), frozenset(outside), ordered, kinds, event_kinds, is_whole, line)
@@ -255,10 +255,8 @@ def _at_the_time(entry: Code, year: int | None) -> str:
     return f"use {listed(f'`{other}`' for other in others)}" if others else "check `start`"
 
 
-def _outside(node: Node | None, roster: Collection[str], year: int | None, found: Diagnostics) -> list[str]:
-    if node is None or node.value is REFUSED:
-        return []
-    if not isinstance(node.value, list):
+def _outside(node: Node, roster: Collection[str], year: int | None, found: Diagnostics) -> list[str]:
+    if not isinstance(node.value, list | Refused):
         found.add(node, "outside", "E201", "expected a list of ISO3 codes")
     outside: dict[str, None] = {}
     for code, item, path in _words(node, "outside", outside, found):
@@ -291,12 +289,8 @@ def _no_code(item: Node, path: str, found: Diagnostics) -> None:
         found.add(item, path, "E201", f"expected an ISO3 code, got {item.kind}")
 
 
-def _groups(
-    node: Node | None, roster: Collection[str], found: Diagnostics, *, is_whole: bool
-) -> dict[str, tuple[str, ...]]:
-    if node is None or node.value is REFUSED:
-        return {}
-    if not isinstance(node.value, dict):
+def _groups(node: Node, roster: Collection[str], found: Diagnostics, *, is_whole: bool) -> dict[str, tuple[str, ...]]:
+    if not isinstance(node.value, dict | Refused):
         found.add(node, "groups", "E201", "expected a mapping of names to lists of codes")
     groups: dict[str, tuple[str, ...]] = {}
     for name, members in node.fields.items():

@@ -7,7 +7,7 @@ then the tree is read as a file's is, and says what is wrong. A test holds both 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from itertools import pairwise
 from operator import attrgetter
@@ -193,14 +193,18 @@ def _with_members(scenario: Scenario, name: str, value: object) -> Any:
         return None
     members = {key: one.members for key, one in old.items() if key != "rest"} | {name: value}
     named = [code for codes in members.values() for code in codes]
-    left = {*scenario.codes} - {*named}
     if len({*named}) < len(named):
         return None
     new = {key: one.model_copy(update={"members": members.get(key, ())}) for key, one in old.items()}
-    if left:
-        rest = new.get("rest") or Audience(attention={"default": 1.0})
-        new["rest"] = rest.model_copy(update={"members": tuple(sorted({*rest.members, *left}))})
-    return dict(sorted(new.items()))
+    return dict(sorted(with_rest(new, {*scenario.codes} - {*named}).items()))
+
+
+def with_rest(audiences: dict[str, Audience], left: Collection[str]) -> dict[str, Audience]:
+    """The audiences, with the states that are left over in `rest`."""
+    if not left:
+        return audiences
+    rest = audiences.get("rest") or Audience(attention={"default": 1.0})
+    return {**audiences, "rest": rest.model_copy(update={"members": tuple(sorted({*rest.members, *left}))})}
 
 
 def _are_actors(codes: tuple[object, ...], known: tuple[str, ...]) -> bool:

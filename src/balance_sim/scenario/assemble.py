@@ -28,7 +28,7 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.draft import Draft, Reader
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced, what_was_meant
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain
+from balance_sim.scenario.nodes import REFUSED, Node, Refused, from_plain
 from balance_sim.scenario.schema import Arm, Scenario, Strict
 from balance_sim.scenario.validation import read_piece, unknown_key
 
@@ -84,10 +84,9 @@ def _place(one: Diagnostic) -> tuple[str, int, int, str]:
 def _declared(tree: Node, base: Draft, reader: Reader, found: Diagnostics, most: int) -> dict[str, Arm]:
     """The arms as written, their added events read, and what is wrong with the list of them."""
     node = tree.get("arms")
-    if node is None or node.value is REFUSED:
-        return {}
-    if not isinstance(node.value, dict):
-        found.add(node, "arms", "E201", f"expected a mapping of arms, got {node.kind}")
+    if node is None or not isinstance(node.value, dict):
+        if node is not None and node.value is not REFUSED:
+            found.add(node, "arms", "E201", f"expected a mapping of arms, got {node.kind}")
         return {}
     if len(node.fields) > most:
         found.add(node.at, "arms", "E022", f"{len(node.fields):,} arms, more than {most}")
@@ -115,15 +114,12 @@ def _declared(tree: Node, base: Draft, reader: Reader, found: Diagnostics, most:
 
 
 def _added(written: Node, path: str, base: Draft, reader: Reader, found: Diagnostics) -> tuple[Any, ...]:
-    node = written.get("add")
-    if node is None or node.value is REFUSED:
-        return ()
-    if not isinstance(node.value, list):
+    node = written.get("add") or from_plain([])
+    if not isinstance(node.value, list | Refused):
         found.add(node, f"{path}.add", "E201", f"expected a list of events, got {node.kind}")
-        return ()
     rows = [reader.row("events", item, at, base.names, f"{path}.add") for at, item in enumerate(node.items)]
     found += [one for row in rows for one in row.problems]
-    return tuple(sorted((row.value for row in rows if row.value is not None), key=lambda e: (e.date, e.id)))
+    return tuple(sorted((row.value for row in rows if row.value is not None), key=BY_DATE))
 
 
 def _check_reference(node: Node, tree: Node, arms: dict[str, Arm], found: Diagnostics) -> None:

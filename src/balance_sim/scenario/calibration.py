@@ -120,7 +120,8 @@ def _beside(tree: Node, key: str, sources: Sources) -> tuple[Node, tuple[Node, s
         return tree, None
     if named.value is None:
         return tree.without(key), None
-    name, shown_as, data = sources.beside(named.value, sources.named_in(named.mark), named.mark, key, LARGEST_SCENARIO)
+    base = sources.names.get(named.mark.file, sources.path.name)
+    name, shown_as, data = sources.beside(named.value, base, named.mark, key, LARGEST_SCENARIO)
     read, problems = read_document(decoded(data, shown_as), shown_as)
     return tree.without(key), (read, name, problems)
 

@@ -12,14 +12,14 @@ from itertools import pairwise
 
 from balance_sim.scenario.arms import signals_out_of_order
 from balance_sim.scenario.diagnostics import Diagnostic, Mark, closest, listed, problem, shown
-from balance_sim.scenario.draft import Draft, RowRead
+from balance_sim.scenario.draft import Draft, Row
 from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node
 from balance_sim.scenario.schema import SIGNAL_ORDER, Accord, Event
 
 MOST_STEPS = 20_000
 MOST_DAYS = 30_000  # a thousand of the shortest half-lives of states' agreements: 2^1024 is no number
 MOST_WINDOWS = 100
-type OfRows = Callable[[Draft, Sequence[RowRead]], Iterator[Diagnostic]]
+type OfRows = Callable[[Draft, Sequence[Row]], Iterator[Diagnostic]]
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 MEASURES = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
 DONE = ("opened", "signed", "in_force", "ended")
@@ -65,7 +65,8 @@ def _line_of(first: Mark, here: Mark) -> str:
 # --- time and the focal event -----------------------------------------------------------------------
 
 
-def _check_span(draft: Draft) -> Iterator[Diagnostic]:
+def _check_head(draft: Draft) -> Iterator[Diagnostic]:
+    """From start to end in so many steps, and a stated level of at most one agreement a year and dyad."""
     head = draft.head
     if head is None:
         return
@@ -82,14 +83,9 @@ def _check_span(draft: Draft) -> Iterator[Diagnostic]:
         why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
         at = step if step is not draft.tree else end
         yield problem(at, "step_days", "E203", why, "take a larger step or a shorter span")
-
-
-def _check_base_rate(draft: Draft) -> Iterator[Diagnostic]:
-    """A stated level of at most one agreement a year and dyad."""
-    rate = draft.head.base_rate if draft.head else None
     n = len(draft.rows["states"])
-    if rate is not None and rate > n * (n - 1) / 2:
-        why = f"{rate:g} agreements a year among {n} states; at most one a dyad, {n * (n - 1) // 2}"
+    if head.base_rate is not None and head.base_rate > n * (n - 1) / 2:
+        why = f"{head.base_rate:g} agreements a year among {n} states; at most one a dyad, {n * (n - 1) // 2}"
         yield problem(draft.node("base_rate"), "base_rate", "E203", why, "give fewer")
 
 
@@ -99,10 +95,8 @@ def _check_focal(draft: Draft) -> Iterator[Diagnostic]:
         return
     ids = [str(child.value) for row in draft.rows["events"] if (child := row.node.get("id"))]
     if head.focal not in ids:
-        hint = _near(head.focal, ids, "give the id of one of the events")
-        known = listed(sorted({*ids}))
+        hint, known = _near(head.focal, ids, "give the id of one of the events"), listed(sorted({*ids}))
         yield problem(draft.node("focal"), "focal", "E309", f"no event `{head.focal}`", hint, known)
-        return
     for row in draft.read("events"):
         if row.value.id == head.focal and row.value.date < head.start:
             why = f"the focal event on {row.value.date} is outside {head.start}..{head.end}"
@@ -175,7 +169,7 @@ def _check_twice(draft: Draft) -> Iterator[Diagnostic]:
                 yield problem(at, row.path, "E308", f"the dyad conflicts with {where}: each dyad once", "remove one")
 
 
-def _check_events(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
+def _check_events(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
     accords = {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
     are_accords_known, roster, head = _is_known_whole(draft, "accords"), draft.names.roster, draft.head
     for row in rows:
@@ -192,7 +186,7 @@ def _check_events(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]
             yield row.problem("principals", "W305", why)
 
 
-def check_roles(event: Event, row: RowRead) -> Iterator[Diagnostic]:
+def check_roles(event: Event, row: Row) -> Iterator[Diagnostic]:
     """Roles that make sense together."""
     both = event.guests and sorted({*event.principals} & {*event.guests})
     if both:
@@ -209,7 +203,7 @@ def check_roles(event: Event, row: RowRead) -> Iterator[Diagnostic]:
         yield row.problem("principals", "E212", why, "add a principal, guests or targets")
 
 
-def _check_rates(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
+def _check_rates(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
     step = draft.head.step_days if draft.head else 7.0
     for row in rows:
         if row.value.state in row.value.targets:
@@ -223,7 +217,7 @@ def _check_rates(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
 # --- states -----------------------------------------------------------------------------------------
 
 
-def _check_states(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
+def _check_states(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
     weights = draft.capability
     for row in rows:
         state = row.value
@@ -295,7 +289,7 @@ def _check_sums(draft: Draft) -> Iterator[Diagnostic]:
     if (total := sum(row.value.weight for row in codings)) >= 1.0:
         why = f"the weights of all alternatives sum to {total:g}: nothing is left for the event's own coding"
         yield codings[0].problem("weight", "E203", why, "lower them", "a sum below 1")
-    shares: defaultdict[str, list[RowRead]] = defaultdict(list)
+    shares: defaultdict[str, list[Row]] = defaultdict(list)
     for row in draft.read("trade"):
         shares[row.value.state].append(row)
     for state, rows in shares.items():
@@ -320,7 +314,7 @@ def _check_signals(draft: Draft) -> Iterator[Diagnostic]:
 
 def _check_no_relations(draft: Draft) -> Iterator[Diagnostic]:
     """Spells that end after they begin, and of one dyad and kind one at a time."""
-    spells: defaultdict[str, list[RowRead]] = defaultdict(list)
+    spells: defaultdict[str, list[Row]] = defaultdict(list)
     for row in draft.read("no_relations"):
         since, until = row.value.since, row.value.until
         if row.key is None:
@@ -341,7 +335,7 @@ def _check_no_relations(draft: Draft) -> Iterator[Diagnostic]:
                 yield problem(later.node, later.path, "E308", why, "join the two, or correct a date")
 
 
-def _check_accords(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic]:
+def _check_accords(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
     """Dates in order, what the status says matches the dates given, and what is on record lies before the start."""
     head = draft.head
     for row in rows:
@@ -351,7 +345,7 @@ def _check_accords(draft: Draft, rows: Sequence[RowRead]) -> Iterator[Diagnostic
             yield from _against_start(row, head.start)
 
 
-def _order(row: RowRead) -> Iterator[Diagnostic]:
+def _order(row: Row) -> Iterator[Diagnostic]:
     accord: Accord = row.value
     dates = (accord.signed or accord.scheduled_signed, accord.in_force or accord.scheduled_in_force, accord.ended)
     given = [(name, day) for name, day in zip(DONE, (accord.opened, *dates), strict=True) if day is not None]
@@ -362,7 +356,7 @@ def _order(row: RowRead) -> Iterator[Diagnostic]:
             yield problem(at, f"{row.path}.{after}", "E215", why, allowed=" <= ".join(DONE))
 
 
-def _status(row: RowRead) -> Iterator[Diagnostic]:
+def _status(row: Row) -> Iterator[Diagnostic]:
     accord: Accord = row.value
     for name in NOT_WITH[accord.status]:
         if getattr(accord, name) is not None:
@@ -377,7 +371,7 @@ def _status(row: RowRead) -> Iterator[Diagnostic]:
         yield problem(at, row.path, "W309", "in force since an unknown date: neither `signed` nor `in_force`")
 
 
-def _against_start(row: RowRead, start: date) -> Iterator[Diagnostic]:
+def _against_start(row: Row, start: date) -> Iterator[Diagnostic]:
     for name in DONE:
         day = getattr(row.value, name)
         if day is not None and day > start:
@@ -394,7 +388,7 @@ def _against_start(row: RowRead, start: date) -> Iterator[Diagnostic]:
 
 
 _RULES = (
-    *(_check_span, _check_base_rate, _check_twice, _check_capability, _check_gaps, _check_sums, _check_signals),
+    *(_check_head, _check_twice, _check_capability, _check_gaps, _check_sums, _check_signals),
     _check_no_relations,
 )
 _OF_ROWS: dict[str, tuple[OfRows, Callable[[Draft], object]]] = {

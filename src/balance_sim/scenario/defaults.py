@@ -23,7 +23,6 @@ class Preset:
     """A theory: the weights it changes, whether hostility is told apart, and whether signals weigh what they cost."""
 
     name: str
-    cite: str
     weights: dict[str, float]
     equal_hostility: float | None = None
     signal_cost: float = 0.0
@@ -88,9 +87,8 @@ def switches() -> tuple[str, ...]:
 @cache
 def presets() -> dict[str, Preset]:
     """The shipped theories by name."""
-    fields = Preset.__dataclass_fields__
-    told = shipped_yaml("defaults.yaml")["theories"].items()
-    return {name: Preset(name, **{key: entry[key] for key in fields if key in entry}) for name, entry in told}
+    told, fields = shipped_yaml("defaults.yaml")["theories"], ("weights", "equal_hostility", "signal_cost")
+    return {name: Preset(name, **{key: of[key] for key in fields if key in of}) for name, of in told.items()}
 
 
 @cache

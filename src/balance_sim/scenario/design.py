@@ -20,6 +20,8 @@ from balance_sim.scenario.nodes import REFUSED, Node, plain
 from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
 
 MOST_STEPS = 10_000
+_SORTS = {bool: "true or false", **dict.fromkeys((int, float), "numbers"), tuple: "lists", dict: "mappings"}
+_SORTS |= {str: "text", type(None): "nulls"}
 NORMAL_SPREAD = 4.0  # a normal without bounds is cut at so many standard deviations
 _NEEDS = {
     "uniform": ("min", "max"),
@@ -212,18 +214,10 @@ def _read_values(node: Node, path: str, found: Diagnostics) -> Values:
             why = f"value {shown(item.text or value)} at position {at}: also at position {seen[same]}"
             found.add(item, path, "E402", why, "remove one")
         seen.setdefault(same, at)
-    sorts = dict.fromkeys(map(_sort, values))
+    sorts = dict.fromkeys(_SORTS.get(type(value), "dates") for value in values)
     if len(sorts) > 1:
         found.add(node, path, "E402", f"the list mixes {listed(sorts)}", "give values of one type")
     return Values(values)
-
-
-def _sort(value: object) -> str:
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int | float):
-        return "numbers"
-    return {tuple: "lists", dict: "mappings", str: "text", type(None): "nulls"}.get(type(value), "dates")
 
 
 def _numbers(

@@ -1,14 +1,14 @@
 """YAML text becomes a tree of nodes with their places. Nothing but mappings, lists and scalars is let in.
 
 Tags, aliases, anchors, merge keys, duplicate keys and second documents are refused; depth, size and the
-length of numbers are bounded, so no file can hang or blow up the reader. Built from events: no recursion."""
+length of numbers are bounded, so no file can hang or blow up the reader."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import lru_cache
 
 import yaml
@@ -49,22 +49,21 @@ def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
 @lru_cache(maxsize=1)
 def _document(text: str, file: str) -> tuple[Node, tuple[Diagnostic, ...]]:
     """The last one is kept: what kind of file it is, is asked before it is read. No tree is changed once it is made."""
-    builder = _Builder(file)
+    builder = _Builder(text, file)
     _refuse_controls(text, file)
     try:
-        for event in yaml.parse(text, Loader=_Loader):
-            builder.take(event)
+        root = builder.document()
     except yaml.YAMLError as error:
         refuse_other_text(text, file)
         builder.found.append(_explain(error, text, file, builder.last_quote))
         raise ScenarioError(builder.found) from None
     except RecursionError:
-        raise builder.stop(Mark(file, 1, 1), "E021", f"nesting deeper than {DEEPEST}") from None
-    if builder.root is None:
+        raise builder.stop(Mark(file, 1, 1), "", "E021", f"nesting deeper than {DEEPEST}") from None
+    if root is None:
         raise refused(Mark(file, 1, 1), "", "E004", "the file is empty", EXAMPLE)
-    if isinstance(builder.root.value, str):
+    if isinstance(root.value, str):
         refuse_other_text(text, file)
-    return builder.root, tuple(builder.found)
+    return root, tuple(builder.found)
 
 
 def is_plain_text(text: str) -> bool:
@@ -76,147 +75,133 @@ def is_plain_text(text: str) -> bool:
     return not problems and isinstance(node.value, str) and node.value == text
 
 
-@dataclass(slots=True)
-class _Frame:
-    """A mapping or a list that is still open. key: of a mapping, the present one; skip: its value is not taken in."""
-
-    node: Node
-    is_mapping: bool
-    key: str | None = None
-    key_mark: Mark | None = None
-    skip: bool = False
-
-
-@dataclass(slots=True)
 class _Builder:
-    file: str
-    found: Diagnostics = field(default_factory=Diagnostics)
-    stack: list[_Frame] = field(default_factory=list)
-    root: Node | None = None
-    nodes: int = 0
-    last_quote: tuple[int, int] = (0, 0)
+    """Nodes from the events of YAML. found: what is wrong with values; last_quote: lines of the last quoted text."""
 
-    def path(self) -> str:
-        """Keys down to where the reader stands, as `events[0].visibility`."""
-        path = ""
-        for at, frame in enumerate(self.stack):
-            if not frame.is_mapping:
-                path += f"[{len(frame.node.items)}]"
-            elif frame.key is not None:
-                path += "." * bool(at) + shown(frame.key)
-        return path
+    def __init__(self, text: str, file: str) -> None:
+        self.file, self.events = file, yaml.parse(text, Loader=_Loader)
+        self.found, self.nodes, self.last_quote = Diagnostics(), 0, (0, 0)
 
-    def refuse(self, mark: Mark, code: str, message: str, suggestion: str = "") -> None:
-        self.found.add(mark, self.path(), code, message, suggestion)
+    def refuse(self, mark: Mark, path: str, code: str, message: str, suggestion: str = "") -> None:
+        self.found.add(mark, path, code, message, suggestion)
         if len(self.found) > MOST_REFUSED:
             raise ScenarioError(self.found)
 
-    def stop(self, mark: Mark, code: str, message: str, suggestion: str = "") -> ScenarioError:
+    def stop(self, mark: Mark, path: str, code: str, message: str, suggestion: str = "") -> ScenarioError:
         """For what makes it pointless to read on."""
-        self.refuse(mark, code, message, suggestion)
+        self.refuse(mark, path, code, message, suggestion)
         return ScenarioError(self.found)
 
-    def take(self, event: happening.Event) -> None:
+    def mark(self, event: happening.Event) -> Mark:
         at = event.start_mark
-        mark = Mark(self.file, at.line + 1, at.column + 1) if at else Mark(self.file, 1, 1)
-        if isinstance(event, happening.DocumentStartEvent):
-            if event.tags:
-                raise self.stop(mark, "E023", "YAML tags are not allowed", "remove the %TAG line")
-            if self.root is not None:
-                raise self.stop(mark, "E013", f"one scenario per file; a second starts at line {mark.line}")
-        elif isinstance(event, happening.AliasEvent):
+        return Mark(self.file, at.line + 1, at.column + 1) if at else Mark(self.file, 1, 1)
+
+    def document(self) -> Node | None:
+        """The one document of the text; None where there is none."""
+        root = None
+        for event in self.events:
+            if isinstance(event, happening.DocumentStartEvent):
+                mark = self.mark(event)
+                if event.tags:
+                    raise self.stop(mark, "", "E023", "YAML tags are not allowed", "remove the %TAG line")
+                if root is not None:
+                    raise self.stop(mark, "", "E013", f"one scenario per file; a second starts at line {mark.line}")
+            elif isinstance(event, happening.NodeEvent):
+                root = self.node(event, "", "", 0)
+        return root
+
+    def children(self) -> Iterator[happening.Event]:
+        """Events of what the open mapping or list holds."""
+        for event in self.events:
+            if isinstance(event, happening.CollectionEndEvent):
+                return
+            yield event
+
+    def admit(self, event: happening.Event, path: str) -> Mark:
+        """Where a node begins that is nothing but a mapping, a list or a scalar."""
+        mark = self.mark(event)
+        if isinstance(event, happening.AliasEvent):
             why = f"aliases are not allowed (`*{shown(event.anchor)}`)"
-            raise self.stop(mark, "E020", why, "repeat the value")
-        elif isinstance(event, happening.NodeEvent):
-            self.take_node(event, mark)
-        elif isinstance(event, happening.CollectionEndEvent):
-            self.stack.pop()
-            self.settle()
-
-    def take_node(self, event: happening.NodeEvent, mark: Mark) -> None:
-        if event.anchor is not None:
-            why = f"anchors are not allowed (`&{shown(event.anchor)}`)"
-            raise self.stop(mark, "E020", why, "repeat the value")
+            raise self.stop(mark, path, "E020", why, "repeat the value")
+        if (anchor := getattr(event, "anchor", None)) is not None:
+            raise self.stop(mark, path, "E020", f"anchors are not allowed (`&{shown(anchor)}`)", "repeat the value")
         if (tag := getattr(event, "tag", None)) is not None:
-            raise self.stop(mark, "E023", f"YAML tags are not allowed (`{shown(tag)}`)", "write plain values")
-        frame = self.stack[-1] if self.stack else None
-        awaits_key = frame is not None and frame.is_mapping and frame.key is None
-        if isinstance(event, happening.ScalarEvent):
-            if event.style in ("'", '"') and event.start_mark and event.end_mark:
-                self.last_quote = (event.start_mark.line, event.end_mark.line)
-            if awaits_key and frame is not None:
-                self.take_key(frame, event, mark)
-            else:
-                self.place(self.scalar(event, mark))
-                self.settle()
-            return
-        if awaits_key:
-            raise self.stop(mark, "E105", "keys must be text, got a list or a mapping")
-        if len(self.stack) >= DEEPEST:
-            raise self.stop(mark, "E021", f"nesting deeper than {DEEPEST}")
-        is_mapping = isinstance(event, happening.MappingStartEvent)
-        node = Node({} if is_mapping else [], mark)
-        self.place(node)
-        self.stack.append(_Frame(node, is_mapping))
+            raise self.stop(mark, path, "E023", f"YAML tags are not allowed (`{shown(tag)}`)", "write plain values")
+        if getattr(event, "style", None) in ("'", '"') and event.end_mark:
+            self.last_quote = (mark.line - 1, event.end_mark.line)
+        return mark
 
-    def place(self, node: Node) -> None:
-        """Hang a finished node, or an opened one, where it belongs."""
+    def node(
+        self, event: happening.Event, path: str, within: str, depth: int, key: str = "", *, is_over: bool = False
+    ) -> Node:
+        """A node with all below it. within: path for what it holds; is_over: it is one too many of what holds it."""
+        mark = self.admit(event, path)
+        if isinstance(event, happening.ScalarEvent):
+            node = self.scalar(event, mark, path, is_text=key == "sha256")
+        elif depth >= DEEPEST:
+            raise self.stop(mark, path, "E021", f"nesting deeper than {DEEPEST}")
+        else:
+            node = Node({} if isinstance(event, happening.MappingStartEvent) else [], mark)
         self.nodes += 1
         if self.nodes > MOST_NODES:
-            why = f"more than {MOST_NODES:,} values"
-            raise self.stop(node.mark, "E022", why, "move long lists into tables")
-        if not self.stack:
-            self.root = node
-            return
-        frame = self.stack[-1]
-        if not frame.is_mapping:
-            frame.node.items.append(node)
-        elif frame.key is not None:
-            node.key = frame.key_mark
-            if not frame.skip:
-                frame.node.fields[frame.key] = node
-        if len(frame.node.items) + len(frame.node.fields) > MOST_ITEMS:
+            raise self.stop(mark, path, "E022", f"more than {MOST_NODES:,} values", "move long lists into tables")
+        if is_over:
             why = f"more than {MOST_ITEMS:,} items"
-            raise self.stop(node.mark, "E022", why, "move long lists into a CSV table")
+            raise self.stop(mark, within, "E022", why, "move long lists into a CSV table")
+        if isinstance(event, happening.MappingStartEvent):
+            self.read_mapping(node, within, depth + 1)
+        elif isinstance(event, happening.SequenceStartEvent):
+            for at, child in enumerate(self.children()):
+                path, inner = f"{within}[{at}]", f"{within}[{at + 1}]"
+                node.items.append(self.node(child, path, inner, depth + 1, is_over=at >= MOST_ITEMS))
+        return node
 
-    def settle(self) -> None:
-        """After a value: the next scalar of a mapping is a key again."""
-        if self.stack and self.stack[-1].is_mapping:
-            self.stack[-1].key, self.stack[-1].skip = None, False
+    def read_mapping(self, node: Node, path: str, depth: int) -> None:
+        events = self.children()
+        for event in events:
+            mark = self.admit(event, path)
+            if not isinstance(event, happening.ScalarEvent):
+                raise self.stop(mark, path, "E105", "keys must be text, got a list or a mapping")
+            key = event.value
+            inner = f"{path}.{shown(key)}" if depth > 1 else shown(key)
+            is_taken = self.is_key(event, mark, inner, node)
+            is_over = len(node.fields) + is_taken > MOST_ITEMS
+            child = self.node(next(events), inner, inner, depth, key, is_over=is_over)
+            child.key = mark
+            if is_taken:
+                node.fields[key] = child
 
-    def take_key(self, frame: _Frame, event: happening.ScalarEvent, mark: Mark) -> None:
+    def is_key(self, event: happening.ScalarEvent, mark: Mark, path: str, node: Node) -> bool:
+        """Whether it may stand as a key; its value is read in any case."""
         key, is_plain = event.value, event.style in (None, "")
-        frame.key, frame.key_mark, frame.skip = key, mark, True
         if is_plain and key == "<<":
-            self.refuse(mark, "E020", "merge keys are not supported", "use `extends:` or repeat the keys")
+            self.refuse(mark, path, "E020", "merge keys are not supported", "use `extends:` or repeat the keys")
         elif not key or (is_plain and not isinstance(plain_scalar(key), str)):
             hint = "put the key in quotes"
-            before = list(frame.node.fields.values())[-1:]  # `{beta: 0,5}` reads as `beta: 0` and a key `5`
+            before = list(node.fields.values())[-1:]  # `{beta: 0,5}` reads as `beta: 0` and a key `5`
             if before and before[0].text.lstrip("-").isdigit() and key.isdigit():
                 hint = f"if this is a decimal comma, use {before[0].text}.{key}"
-            self.refuse(mark, "E105", f"keys must be text, got `{shown(key)}`", hint)
-        elif key in frame.node.fields:
-            why = f"`{shown(key)}` already given at line {frame.node.fields[key].at.line}"
-            self.refuse(mark, "E014", why, "remove one")
+            self.refuse(mark, path, "E105", f"keys must be text, got `{shown(key)}`", hint)
+        elif key in node.fields:
+            why = f"`{shown(key)}` already given at line {node.fields[key].at.line}"
+            self.refuse(mark, path, "E014", why, "remove one")
         else:
-            frame.skip = self.find_controls(key, mark)
+            return not self.has_controls(key, mark, path)
+        return False
 
-    def find_controls(self, text: str, mark: Mark) -> bool:
+    def has_controls(self, text: str, mark: Mark, path: str) -> bool:
         found = CONTROL.search(text)
         if found:
-            self.refuse(mark, "E007", f"control character U+{ord(found.group()):04X}", "remove it")
+            self.refuse(mark, path, "E007", f"control character U+{ord(found.group()):04X}", "remove it")
         return found is not None
 
-    def scalar(self, event: happening.ScalarEvent, mark: Mark) -> Node:
+    def scalar(self, event: happening.ScalarEvent, mark: Mark, path: str, *, is_text: bool) -> Node:
         quoted = event.style not in (None, "")
-        is_text = quoted or (bool(self.stack) and self.stack[-1].key == "sha256")
-        value: object = event.value if is_text else plain_scalar(event.value)
+        value: object = event.value if quoted or is_text else plain_scalar(event.value)
         if isinstance(value, Unclear):
-            self.refuse(mark, *value)
-            value = REFUSED
-        elif self.find_controls(event.value, mark):
-            value = REFUSED
-        return Node(value, mark, text=event.value, quoted=quoted)
+            self.refuse(mark, path, *value)
+        is_refused = isinstance(value, Unclear) or self.has_controls(event.value, mark, path)
+        return Node(REFUSED if is_refused else value, mark, text=event.value, quoted=quoted)
 
 
 def _refuse_controls(text: str, file: str) -> None:

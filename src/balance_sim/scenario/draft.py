@@ -10,7 +10,7 @@ from typing import Any
 
 from balance_sim.scenario import schema
 from balance_sim.scenario.actors import IDENTIFIER, Names, check_identifier, many_actors, one_actor, read_names
-from balance_sim.scenario.arms import tidy
+from balance_sim.scenario.arms import tidy, with_rest
 from balance_sim.scenario.defaults import DEFAULT_PRESET, REPLACED_TERMS, default_tree, is_term, presets, weights_under
 from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, closest, did_you_mean, listed, problem, shown
 from balance_sim.scenario.layout import (
@@ -41,25 +41,6 @@ NEEDED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RowRead:
-    """A row as it was written and as it was read; `value` is None if it was refused. key: see `row_key`."""
-
-    value: Any
-    node: Node
-    path: str
-    problems: Sequence[Diagnostic] = ()
-    key: str | None = None
-
-    def at(self, *fields: str) -> Node:
-        """The node of the first of `fields` that was written, else the row's."""
-        return next((child for name in fields if (child := self.node.get(name)) is not None), self.node)
-
-    def problem(self, name: str, code: str, message: str, suggestion: str = "", allowed: str = "") -> Diagnostic:
-        """One of a field of it."""
-        return problem(self.at(name), f"{self.path}.{name}", code, message, suggestion, allowed)
-
-
 @dataclass(slots=True)
 class Draft:
     """What could be read of a tree. Pieces that were refused are None, or missing from their section."""
@@ -67,7 +48,7 @@ class Draft:
     tree: Node
     names: Names
     head: ScenarioHead | None
-    rows: dict[str, list[RowRead]]
+    rows: dict[str, list[Row]]
     problems: Diagnostics
     capability: schema.CapabilityWeights | None
     parameters: schema.Parameters | None
@@ -79,7 +60,7 @@ class Draft:
     calibration: schema.Calibration | None
     posterior: schema.Posterior | None
 
-    def read(self, section: str) -> list[RowRead]:
+    def read(self, section: str) -> list[Row]:
         """The rows of a section that could be read."""
         return [row for row in self.rows[section] if row.value is not None]
 
@@ -98,8 +79,8 @@ class Reader:
     """Reads trees that share most of their nodes, as the arms of a scenario do, each node once."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, int, int], tuple[RowRead, Node]] = {}  # by the nodes, which are held
-        self._sections: dict[tuple[str, int, int], tuple[list[RowRead], Diagnostics, Node]] = {}
+        self._rows: dict[tuple[str, Node, int], Row] = {}
+        self._sections: dict[tuple[str, Node, int], tuple[list[Row], Diagnostics]] = {}
         self._names: dict[Names, Names] = {}
 
     def draft(self, tree: Node) -> Draft:
@@ -123,18 +104,17 @@ class Reader:
                 pieces[name] = read_piece(model, node, name, found) if node else model()
         return Draft(tree, names, _head(tree, found), rows, found, **pieces)
 
-    def row(self, name: str, node: Node, at: int, names: Names, within: str = "") -> RowRead:
+    def row(self, name: str, node: Node, at: int, names: Names, within: str = "") -> Row:
         """One row, read once for every tree that holds the same node. within: path of the list, if no section's."""
-        key = (within or name, id(node), id(names))
-        found, _ = self._rows.get(key, (None, node))
-        if found is None or found.path.endswith("]"):  # a row without a name is told by where it stands
+        key = (within or name, node, id(names))
+        row = self._rows.get(key)
+        if row is None or row.path.endswith("]"):  # a row without a name is told by where it stands
             path = (within or name) + row_path(name, node, at).removeprefix(name)
-            if found is None or found.path != path:
-                found = read_row(name, node, path, names)
-                self._rows[key] = found, node
-        return found
+            if row is None or row.path != path:
+                row = self._rows[key] = read_row(name, node, path, names)
+        return row
 
-    def _section(self, name: str, tree: Node, names: Names, found: Diagnostics) -> list[RowRead]:
+    def _section(self, name: str, tree: Node, names: Names, found: Diagnostics) -> list[Row]:
         node = tree.get(name)
         if node is None or node.value is REFUSED:
             return []
@@ -143,16 +123,15 @@ class Reader:
             code = "E207" if node.value is None else "E201"
             found.add(node, name, code, f"expected a list, got {node.kind}", hint)
             return []
-        key = (name, id(node), id(names))
+        key = (name, node, id(names))
         if key not in self._sections:
-            of_rows = Diagnostics()
-            self._sections[key] = self._read_section(name, node, names, of_rows), of_rows, node
-        rows, of_rows, _ = self._sections[key]
+            self._sections[key] = self._read_section(name, node, names)
+        rows, of_rows = self._sections[key]
         found += of_rows
         return rows
 
-    def _read_section(self, name: str, node: Node, names: Names, found: Diagnostics) -> list[RowRead]:
-        rows: list[RowRead] = []
+    def _read_section(self, name: str, node: Node, names: Names) -> tuple[list[Row], Diagnostics]:
+        rows, found = list[Row](), Diagnostics()
         refused, most = 0, SECTIONS[name].most
         for at, item in enumerate(node.items):
             row = self.row(name, item, at, names)
@@ -162,26 +141,24 @@ class Reader:
             if refused > MOST_REFUSED or at >= most:
                 what = f"{MOST_REFUSED} rows are refused" if refused > MOST_REFUSED else f"{at:,} rows"
                 found.add(item, name, "E022", f"more than {what}; the rest of `{name}` was not read")
-                rows.append(RowRead(None, item.with_value(REFUSED), name))
+                rows.append(Row(name, item.with_value(REFUSED), name, names))
                 break
-        return rows
+        return rows, found
 
 
 def check_top(tree: Node, found: Diagnostics) -> None:
     """Keys of the top level: known, none missing, the schema one that this version reads."""
-    for key, child in tree.fields.items():
-        if key not in TOP:
-            unknown_key(found, child, "", key, TOP, "the top level")
-    meant = {OTHER_NAMES.get(key) for key in tree.fields}
-    write = f"write `schema: {SCHEMA_VERSION}`"
+    for key, child in tree.without(*TOP).fields.items():
+        unknown_key(found, child, "", key, TOP, "the top level")
+    meant, write = {OTHER_NAMES.get(key) for key in tree.fields}, f"write `schema: {SCHEMA_VERSION}`"
     for key in REQUIRED:
         if tree.get(key) is None and key not in meant:
             need = f" ({NEEDED[key]})" if key in NEEDED else ""
             code, hint = ("E108", write) if key == "schema" else ("E103", "")
             found.add(tree, key, code, f"`{key}` is required{need}", hint)
     version = tree.get("schema")
-    is_right = version is None or (version.value == SCHEMA_VERSION and not isinstance(version.value, bool))
-    if version is not None and version.value is not REFUSED and not is_right:
+    is_right = version is None or version.value in (SCHEMA_VERSION, REFUSED)
+    if version is not None and (not is_right or isinstance(version.value, bool)):
         why = f"got {version.kind}: this version reads {SCHEMA_VERSION}"
         found.add(version, "schema", "E108", why, write, str(SCHEMA_VERSION))
 
@@ -196,40 +173,35 @@ def _head(tree: Node, found: Diagnostics) -> ScenarioHead | None:
 
 
 def _kinds[Kind: Strict](tree: Node, name: str, model: type[Kind], found: Diagnostics) -> dict[str, Kind]:
-    base = default_tree().fields[name]
-    given = tree.get(name) or Node({}, base.mark)
-    if not isinstance(given.value, dict):
-        if given.value is not REFUSED:
-            found.add(given, name, "E201", f"expected a mapping of kinds, got {given.kind}")
-        given = Node({}, base.mark)
+    base, given = default_tree().fields[name], tree.below(name)
+    if not isinstance(given.value, dict | Refused):
+        found.add(given, name, "E201", f"expected a mapping of kinds, got {given.kind}")
     if len(given.fields) > MOST_KINDS:
         found.add(given, name, "E022", f"{len(given.fields):,} kinds, more than {MOST_KINDS}")
-        given = Node({}, base.mark)
+        given = base
     kinds: dict[str, Kind] = {}
-    for kind, node in merged(base, given).fields.items():
+    for kind, node in merged(base, given.with_fields({})).fields.items():
         path = f"{name}.{shown(kind)}"
         check_identifier(kind, node, path, found)
-        read = read_piece(model, node, path, found)
-        if read is not None:
+        if (read := read_piece(model, node, path, found)) is not None:
             kinds[kind] = read
     return kinds
 
 
 def read_audiences(tree: Node, names: Names, found: Diagnostics) -> dict[str, Audience]:
     """Audiences, each state in exactly one; `rest` takes those that no other names."""
-    given = tree.get("audiences")
-    if given is not None and not isinstance(given.value, dict | Refused):
+    given = tree.below("audiences")
+    if not isinstance(given.value, dict | Refused):
         found.add(given, "audiences", "E201", f"expected a mapping, got {given.kind}")
     audiences: dict[str, Audience] = {}
     taken: dict[str, tuple[str, Node]] = {}
     kinds = ["default", *names.event_kinds]
-    for name, node in (given.fields if given else {}).items():
+    for name, node in given.fields.items():
         path = f"audiences.{shown(name)}"
         check_identifier(name, node, path, found)
-        written = node
-        if members := node.get("members"):
-            listed_now = many_actors(members, f"{path}.members", names, found, outside=False)
-            written = node.with_fields({"members": listed_now})
+        members = node.get("members")
+        told = {"members": many_actors(members, f"{path}.members", names, found, outside=False)} if members else {}
+        written = node.with_fields(told) if told else node
         for kind, child in written.below("attention").fields.items():
             if kind not in kinds:
                 where, why = f"{path}.attention.{shown(kind)}", f"unknown kind of event `{shown(kind)}`"
@@ -243,20 +215,15 @@ def read_audiences(tree: Node, names: Names, found: Diagnostics) -> dict[str, Au
             taken.setdefault(code, (name, item))
         if read is not None:
             audiences[name] = read.model_copy(update={"attention": {"default": 1.0, **read.attention}})
-    left = tuple(sorted(names.roster - set(taken)))
-    if left:
-        rest = audiences.get("rest") or Audience(attention={"default": 1.0})
-        audiences["rest"] = rest.model_copy(update={"members": tuple(sorted({*rest.members, *left}))})
-    return audiences
+    return with_rest(audiences, names.roster - {*taken})
 
 
 def _theory(tree: Node, found: Diagnostics) -> Theory | None:
-    given = tree.get("theory") or from_plain({})
-    if given.value is REFUSED:
-        return None
+    given = tree.below("theory")
     if not isinstance(given.value, dict):
         hint = f"write preset: {given.text}" if given.text in presets() else ""
-        found.add(given, "theory", "E201", f"expected a mapping, got {given.kind}", hint)
+        if given.value is not REFUSED:
+            found.add(given, "theory", "E201", f"expected a mapping, got {given.kind}", hint)
         return None
     preset = given.get("preset") or from_plain(DEFAULT_PRESET)
     if preset.value is None and preset.text in presets():
@@ -279,12 +246,24 @@ def _theory(tree: Node, found: Diagnostics) -> Theory | None:
 # --- rows -------------------------------------------------------------------------------------------
 
 
-class _Row:
-    """A row before it is typed. What is refused of it is told, and becomes REFUSED."""
+class Row:
+    """A row as it is written, its other vocabularies translated and its actors resolved, and as it is read.
+
+    value: None if it is refused. problems: why; what is refused of the node is REFUSED. key: see `row_key`."""
 
     def __init__(self, name: str, node: Node, path: str, names: Names) -> None:
         self.name, self.node, self.path, self.names = name, node, path, names
-        self.found = Diagnostics()
+        self.problems = Diagnostics()
+        self.value: Any = None
+        self.key: str | None = None
+
+    def at(self, *fields: str) -> Node:
+        """The node of the first of `fields` that was written, else the row's."""
+        return next((child for name in fields if (child := self.node.get(name)) is not None), self.node)
+
+    def problem(self, name: str, code: str, message: str, suggestion: str = "", allowed: str = "") -> Diagnostic:
+        """One of a field of it."""
+        return problem(self.at(name), f"{self.path}.{name}", code, message, suggestion, allowed)
 
     def put(self, field: str, value: object) -> None:
         """Another value at the place of what was written for a field."""
@@ -302,15 +281,15 @@ class _Row:
         near = others.get(near, near) if near and near not in known else near
         hint = f"did you mean `{near}`?" if near else f"add it under `{section}` with all its fields"
         why = f"unknown kind `{shown(child.value)}`"
-        self.found.add(child, f"{self.path}.kind", "E211", why, hint, listed(known, 30))
+        self.problems.add(child, f"{self.path}.kind", "E211", why, hint, listed(known, 30))
         self.put("kind", REFUSED)
 
     def actor(self, role: str, *, outside: bool = False) -> None:
         """A state of the roster, or, where `outside`, another actor."""
-        child, before = self.node.get(role), len(self.found)
+        child, before = self.node.get(role), len(self.problems)
         if child is not None:
-            one_actor(child, f"{self.path}.{role}", self.names, self.found, outside=outside)
-            if len(self.found) > before:
+            one_actor(child, f"{self.path}.{role}", self.names, self.problems, outside=outside)
+            if len(self.problems) > before:
                 self.put(role, REFUSED)
 
     def actors(self, role: str, *apart: str, outside: bool = True) -> None:
@@ -320,7 +299,7 @@ class _Row:
             others = [self.node.below(one) for one in apart]
             taken = [item.value for one in others for item in (one.items or [one]) if isinstance(item.value, str)]
             path = f"{self.path}.{role}"
-            self.put(role, many_actors(child, path, self.names, self.found, taken, outside=outside).value)
+            self.put(role, many_actors(child, path, self.names, self.problems, taken, outside=outside).value)
 
     def pair(self, first: str, second: str) -> None:
         """Two states that are not the same."""
@@ -328,25 +307,26 @@ class _Row:
         self.actor(second)
         a, b = self.node.get(first), self.node.get(second)
         if a and b and isinstance(a.value, str) and a.value == b.value:
-            self.found.add(b, self.path, "E306", f"`{shown(a.value)}` forms a dyad with itself", "name two states")
+            self.problems.add(b, self.path, "E306", f"`{shown(a.value)}` forms a dyad with itself", "name two states")
 
 
-def read_row(name: str, node: Node, path: str, names: Names) -> RowRead:
+def read_row(name: str, node: Node, path: str, names: Names) -> Row:
     """Row of section `name`. path: of the row, for messages."""
-    row, section = _Row(name, node, path, names), SECTIONS[name]
+    row, section = Row(name, node, path, names), SECTIONS[name]
     if isinstance(node.value, dict):
         if section.keys == ("id",) and name != "states" and (child := node.get("id")):
-            check_identifier(child.value, child, f"{path}.id", row.found)
-            if row.found:
+            check_identifier(child.value, child, f"{path}.id", row.problems)
+            if row.problems:
                 row.put("id", REFUSED)
         _PREPARE[name](row)
-    refused = bool(row.found)
-    value = read_piece(section.model, row.node, path, row.found)
-    read = None if refused or value is None else tidy(value)
-    return RowRead(read, row.node, path, tuple(row.found), row_key(section, row.node))
+    refused = bool(row.problems)
+    value = read_piece(section.model, row.node, path, row.problems)
+    row.value = None if refused or value is None else tidy(value)
+    row.key = row_key(section, row.node)
+    return row
 
 
-def _state(row: _Row) -> None:
+def _state(row: Row) -> None:
     code = child.value if (child := row.node.get("id")) else None
     is_number = isinstance(code, int) and not isinstance(code, bool)
     if is_number or (isinstance(code, str) and not IDENTIFIER.fullmatch(code)):
@@ -354,7 +334,7 @@ def _state(row: _Row) -> None:
     row.actors("patrons", outside=False)
 
 
-def _accord(row: _Row) -> None:
+def _accord(row: Row) -> None:
     node, status = row.node, row.node.get("status")
     stage = ACCORD_STATUSES.get(status.value) if status and isinstance(status.value, str) else None
     if status and stage:
@@ -367,24 +347,24 @@ def _accord(row: _Row) -> None:
     row.pair("a", "b")
 
 
-def _event(row: _Row) -> None:
+def _event(row: Row) -> None:
     row.kind(row.names.event_kinds, EVENT_KINDS, "event_kinds")
     row.actors("principals", "guests")
     row.actors("guests", "principals")
     row.actors("targets", "principals", "guests")
     sign = row.node.get("sign")
     if sign is not None and isinstance(sign.value, bool | float):  # to a Literal, True is 1
-        row.found.add(sign, f"{row.path}.sign", "E211", f"`{shown(sign.text)}` is none of -1, 0, 1")
+        row.problems.add(sign, f"{row.path}.sign", "E211", f"`{shown(sign.text)}` is none of -1, 0, 1")
     row.actor("host", outside=True)
 
 
-def _provocation(row: _Row) -> None:
+def _provocation(row: Row) -> None:
     row.kind(row.names.event_kinds, EVENT_KINDS, "event_kinds")
     row.actor("state")
     row.actors("targets", "state")
 
 
-_PREPARE: dict[str, Callable[[_Row], None]] = {
+_PREPARE: dict[str, Callable[[Row], None]] = {
     "states": _state,
     **dict.fromkeys(("disputes", "no_relations", "distances", "frailties"), lambda row: row.pair("a", "b")),
     "trade": lambda row: row.pair("state", "partner"),

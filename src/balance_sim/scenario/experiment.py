@@ -42,7 +42,7 @@ from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import EXPERIMENTS, Sources, find
 from balance_sim.scenario.layout import NoSuchPath, locate, what_was_meant
 from balance_sim.scenario.load import check_scenario, option_changes, scenario_files, stem
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, plain
+from balance_sim.scenario.nodes import REFUSED, Node, Refused, from_plain, plain
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.validation import read_piece, refuse_other_kind, unknown_key
 
@@ -170,7 +170,7 @@ def _read(tree: Node, sources: Sources, max_runs: int, over: Overrides, found: D
     plain_part = {key: child for key, child in tree.fields.items() if key in ExperimentHead.model_fields}
     head = read_piece(ExperimentHead, tree.with_value(plain_part), "", found)
     design = read_piece(SamplingDesign, tree.below("design"), "design", found)
-    factors = _read_factors(tree.get("factors"), found)
+    factors = _read_factors(tree.below("factors"), found)
     points, rows = _read_points(tree.get("points"), found)
     scenario = named_scenario(tree, sources, head.theory if head else None, found)
     if scenario is not None and over.settings:
@@ -196,10 +196,8 @@ def _read(tree: Node, sources: Sources, max_runs: int, over: Overrides, found: D
     return experiment
 
 
-def _read_factors(node: Node | None, found: Diagnostics) -> list[Factor]:
-    if node is None or node.value is REFUSED:
-        return []
-    if not isinstance(node.value, dict):
+def _read_factors(node: Node, found: Diagnostics) -> list[Factor]:
+    if not isinstance(node.value, dict | Refused):
         why = f"expected a mapping of key paths, got {node.kind}"
         found.add(node, "factors", "E201", why, "e.g. parameters.beta: [0.2, 0.4]")
     taken = [(path, child, read_takes(child, f"factors.{shown(path)}", found)) for path, child in node.fields.items()]
@@ -248,10 +246,9 @@ def named_scenario(
         hint = "write the path of a scenario, as seen from this file"
         found.add(node or tree, "scenario", "E201" if node else "E103", why, hint)
         return None
-    if "://" in node.value:
-        found.add(node, "scenario", "E501", "URLs are not read", "write a path")
-        return None
     try:
+        if "://" in node.value:
+            raise refused(node, "scenario", "E501", "URLs are not read", "write a path")
         path = _scenario_path(node, sources)
     except ScenarioError as error:
         found += error.problems

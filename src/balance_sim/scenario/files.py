@@ -52,7 +52,8 @@ class Sources:
     """The files that one scenario was read from: `files` maps names within its folder to bytes.
 
     A file may extend a scenario of the package by its name from any folder; that one's own files are the package's.
-    included: file, as shown in messages -> the place that extends it.
+    included: file, as shown in messages -> the place that extends it. names: file as shown -> its name. of_package:
+    names of those that were found in the package by what extends it.
     is_shipped: found by its name among the files of the package, not in the working directory.
     held: files by name to read from instead of the disk, which is then not looked at; `path` is one of the names."""
 
@@ -65,8 +66,8 @@ class Sources:
         self.folder = Path(os.path.realpath(self.path.parent)) if held is None else self.path.parent
         self.files: dict[str, bytes] = {}
         self.included: dict[str, str] = {}
-        self._of_package: set[str] = set()  # names of files that were found there
-        self._names = {self.shown: self.path.name}  # of files as they are shown
+        self.of_package: set[str] = set()
+        self.names = {self.shown: self.path.name}
 
     def home(self) -> Path:
         """The folder for what is written of a scenario: that of its tables, which has its name, if there is one; its
@@ -97,7 +98,7 @@ class Sources:
             why = "URLs are not read" if "://" in written else "must stay inside the scenario's folder"
             raise refused(mark, path, "E501", f"`{shown(written)}`: {why}", hint)
         folder, written = self._home_of(written, base, is_base=path == "extends")
-        from_package = base in self._of_package or folder == self.folder  # else the name is of its top
+        from_package = base in self.of_package or folder == self.folder  # else the name is of its top
         inside = folder / (Path(base).parent if from_package else "") / written
         try:
             real = Path(os.path.realpath(inside) if self.held is None else posixpath.normpath(inside))
@@ -107,9 +108,9 @@ class Sources:
             raise refused(mark, path, "E501", why, "copy the file into the folder") from None
         told = os.path.join(os.path.dirname(self.shown), name)
         if folder != self.folder:
-            self._of_package.add(name)
+            self.of_package.add(name)
             told = shown(str(real), 200)
-        self._names[told] = name
+        self.names[told] = name
         if name not in self.files:
             self.files[name] = self._read(real, mark, path, largest, written)
             total = sum(map(len, self.files.values()))
@@ -117,18 +118,10 @@ class Sources:
                 raise _too_large(mark, path, "all files together", total, LARGEST_TOGETHER)
         return name, told, self.files[name]
 
-    def named_in(self, mark: Mark) -> str:
-        """The name of the file that a mark is in, as `beside` takes it; the scenario's own for any other mark."""
-        return self._names.get(mark.file, self.path.name)
-
-    def is_of_package(self, file: str) -> bool:
-        """Whether a file, as it is shown, was found among those of the package by what extends it."""
-        return self._names.get(file) in self._of_package
-
     def folder_of(self, name: str) -> Path:
         """The folder that a file's name is relative to."""
         root = shipped_root()
-        return root / SCENARIOS if name in self._of_package and root is not None else self.folder
+        return root / SCENARIOS if name in self.of_package and root is not None else self.folder
 
     def _home_of(self, written: str, base: str, *, is_base: bool) -> tuple[Path, str]:
         """The folder to look in for a file that `base` names, and the file's name: the scenario's own, or, for what
@@ -137,7 +130,7 @@ class Sources:
         if self.held is not None:
             names = [written, f"{written}.yaml"] if is_base else [written]
             return self.folder, next((one for one in names if posixpath.normpath(here / one) in self.held), written)
-        if base in self._of_package and root is not None:
+        if base in self.of_package and root is not None:
             return Path(os.path.realpath(root / SCENARIOS)), written
         if is_base and not os.path.lexists(here / written) and Path(written).name == written:
             named = written if Path(written).suffix else f"{written}.yaml"

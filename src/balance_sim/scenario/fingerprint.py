@@ -29,9 +29,8 @@ from balance_sim.scenario.schema import Identifier, Scenario, SectionRow
 class RecentResults[Value]:
     """The last `most` results of a function of things that never change.
 
-    Rows of a section are told apart by identity (they are frozen, and held here, so that no other row takes their
-    place in memory); tuples item by item; numbers, text and dates by how they are written. Safe among threads: two
-    that ask for the same at once may both work it out. What is handed out is shared: nobody may change it.
+    Rows of a section are told apart by identity (they are frozen, and held here), tuples item by item, numbers, text
+    and dates by how they are written. Safe among threads. What is handed out is shared: nobody may change it.
 
         >>> lengths = RecentResults[int](most=2)
         >>> lengths.get(("abc",), lambda: len("abc"))
@@ -83,12 +82,14 @@ _TEXTS = RecentResults[bytes](most=16)  # sections of the scenarios at hand and 
 
 def canonical(value: Any) -> Any:
     """Plain data in one form: keys as text, dates ISO, numbers as floats, lists for tuples."""
-    if value is None or isinstance(value, str | bool):
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
         return value
-    if isinstance(value, int | float):
+    if kind is float or isinstance(value, int | float):
         return float(value) + 0.0  # no negative zero
     if isinstance(value, dict | SectionRow):
-        return {str(key): canonical(child) for key, child in dict(value).items()}
+        fields = value if isinstance(value, dict) else value.__dict__
+        return {str(key): canonical(child) for key, child in fields.items()}
     if isinstance(value, list | tuple):
         return [canonical(child) for child in value]
     return value.isoformat() if isinstance(value, date) else value

@@ -331,7 +331,7 @@ def _from_where(problems: Sequence[Diagnostic], sources: Sources) -> list[Diagno
         if one.file in sources.included and one.code != "E502"
         else one
         for one in problems
-        if not (one.is_warning and sources.is_of_package(one.file))
+        if not (one.is_warning and sources.names.get(one.file) in sources.of_package)
     ]
 
 
@@ -384,11 +384,9 @@ def _expanded(node: Node, name: str, base: str, sources: Sources, found: Diagnos
 
 def option_changes(settings: Sequence[str], theory: str | None, found: Diagnostics) -> list[ValueChange]:
     """Changes from `--set key.path=value` texts and `--theory`."""
-    changes: list[ValueChange] = []
+    mark = Mark("--theory", 1, 1)
+    changes = [] if theory is None else [ValueChange("theory.preset", from_plain(theory, mark), mark)]
     seen: dict[str, int] = {}
-    if theory is not None:
-        mark = Mark("--theory", 1, 1)
-        changes.append(ValueChange("theory.preset", from_plain(theory, mark), mark))
     for at, text in enumerate(settings):
         path, equals, value = text.partition("=")
         path, label = path.strip(), f"--set[{at}]"
@@ -407,15 +405,12 @@ def option_changes(settings: Sequence[str], theory: str | None, found: Diagnosti
 
 
 def _option_value(text: str, label: str, column: int, found: Diagnostics) -> Node:
-    node = from_plain(None, Mark(label, 1, 1))
+    node, moved = from_plain(None, Mark(label, 1, 1)), Mark(label, 1, column)
+    problems: Sequence[Diagnostic] = ()
     try:
         if text.strip():
             node, problems = read_document(text, label)
-            found += problems
     except ScenarioError as error:
-        node = Node(REFUSED, Mark(label, 1, 1))
-        found += error.problems
-    if isinstance(node.value, dict | list):
-        return node
-    moved = Mark(label, 1, column)
-    return Node(node.value, moved, key=moved, text=node.text, quoted=node.quoted)
+        node, problems = node.with_value(REFUSED), error.problems
+    found += problems
+    return node if isinstance(node.value, dict | list) else replace(node, mark=moved, key=moved)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim.show import wording as say
 from balance_sim.show.diary import diary, fear_words, kind_words, mean_sentence
-from balance_sim.show.terminal import shortened, table, wrapped
+from balance_sim.show.terminal import said, shortened, table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,14 +40,13 @@ def attribution_answer(found: Attribution, parts: pd.DataFrame, scenario: Scenar
     title = say.arm_titles(scenario)[found.arm]
     runs = f"{len(found.runs):,} of {found.of_runs:,}" if len(found.runs) < found.of_runs else f"{found.of_runs:,}"
     what = f"the effect on expected {say.outcome_words(found.outcome)} is {told}, in {runs} replications."
-    yield from wrapped(f"{title}: {what}", "", width)
+    yield from said(f"{title}: {what}", width)
     rows.sort(key=lambda row: -abs(row["value"]))
-    main = rows[0]
-    if main["value"]:
-        said = f"Most of it is {_group(main['group'])}: {say.signed(main['value'], places)} agreements."
+    if (main := rows[0])["value"]:
+        most = f"Most of it is {_group(main['group'])}: {say.signed(main['value'], places)} agreements."
         if main["group"] == "feedback":
-            said += " The channels that `run` prints count this to the picture or the threat that set it off."
-        yield from wrapped(said, "", width)
+            most += " The channels that `run` prints count this to the picture or the threat that set it off."
+        yield from said(most, width)
     cells = [["part of the effect", "agreements", "95 % CI"]]
     cells += [
         [_group(row["group"]), say.signed(row["value"], places), say.interval(row["lo"], row["hi"], places)]
@@ -57,7 +56,7 @@ def attribution_answer(found: Attribution, parts: pd.DataFrame, scenario: Scenar
     yield from ["", *table(cells, "<>", width=width)]
     none = [_group(row["group"]) for row in rows if not (row["value"] or row["mcse"]) and row["group"] != "outside"]
     if none:
-        yield from wrapped(f"No part: {'; '.join(none)}.", "", width)
+        yield from said(f"No part: {'; '.join(none)}.", width)
 
 
 def attribution_rows(parts: pd.DataFrame) -> tuple[list[dict[Any, Any]], dict[Any, Any], int]:
@@ -87,8 +86,8 @@ def dyads_answer(pairs: Sequence[PairTerms], moment: str, scenario: Scenario, wi
         change, term, _, side = max(sides, key=lambda one: abs(one[0]))
         moved = abs(change) >= SMALL and term
         why = f"{names[side]}: {say.term_words(term)}" if moved else "nobody's: the pace of talks"
-        row = pair.shares.to_dict("records")[0]
-        cells.append([say.dyad_name(names, pair.a, pair.b), say.signed(row["effect"], effect_places(row)), why])
+        effect = say.effect_cells(pair.shares.to_dict("records")[0])[0]
+        cells.append([say.dyad_name(names, pair.a, pair.b), effect, why])
     yield from table(cells, "<><", width=width)
 
 
@@ -99,8 +98,8 @@ def pair_answer(pair: PairTerms, scenario: Scenario, width: int) -> Iterator[str
     dates = dict(zip(frame["moment"], frame["date"], strict=True))
     after = next((name for name in dates if name.startswith("+")), [*dates][-1])
     for words in (_what(pair, names), _why(pair, frame, after, names), _feared(pair, after, scenario)):
-        yield from wrapped(words, "", width)
-    yield from ["", *wrapped(f"With: {titles[pair.arm]}. Without: {titles[pair.reference]}.", "", width)]
+        yield from said(words, width)
+    yield from ["", *said(f"With: {titles[pair.arm]}. Without: {titles[pair.reference]}.", width)]
     one, other = (f"{shortened(names[side], 12)}:" for side in (pair.a, pair.b))
     cells = [["", one, "", other, "", "talks/year:", ""], ["probability of consent", *["without", "with"] * 3]]
     rates = pair.rates[pair.rates["kind"] == pair.kind].set_index(["moment", "arm"])["rate"]
@@ -173,7 +172,7 @@ def replication_answer(
     words = say.outcome_words(told.outcome)
     counts = f"{say.number(told.value, 0)} {words.replace('agreements', 'agreement') if told.value == 1 else words}"
     there = f"{counts}, {say.number(told.value_reference, 0)} in its paired control run."
-    yield from wrapped(f"{what}: {say.arm_titles(scenario)[told.arm]}. {there}", "", width)
+    yield from said(f"{what}: {say.arm_titles(scenario)[told.arm]}. {there}", width)
     days = diary(told, scenario, everything=everything, differing=bool(why) and not everything)
     lines = [line for day, words in days for line in wrapped(f"{day}  {words}", " " * 12, width)]
     yield from lines or ["  nothing differs between the two arms"]

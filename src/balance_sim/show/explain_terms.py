@@ -175,20 +175,18 @@ def timeline_lines(told: Timeline, scenario: Scenario, *, everything: bool = Fal
     )
     names = say.state_names(scenario)
     yield ""
-    shown = [entry for entry in told.entries if everything or _matters(entry)]
-    for entry in shown:
-        yield from _entry_lines(told, entry, names)
-    hidden = len(told.entries) - len(shown)
+    hidden = 0
+    for entry in told.entries:
+        is_counter = entry.direction == "counter" and entry.what in ("talks", "signed")
+        if everything or is_counter or entry.mark != "both" or entry.what in ("event", "provocation"):
+            yield from _entry_lines(told, entry, names)
+        else:
+            hidden += 1
     if hidden:
         yield ""
         yield from _wrapped(
             f"{say.plural(hidden, 'further line')}, the same in both arms and no counter-agreement: see --all."
         )
-
-
-def _matters(entry: Entry) -> bool:
-    is_counter = entry.direction == "counter" and entry.what in ("talks", "signed")
-    return entry.mark != "both" or entry.what in ("event", "provocation") or is_counter
 
 
 def _entry_lines(told: Timeline, entry: Entry, names: dict[str, str]) -> Iterator[str]:

@@ -65,7 +65,6 @@ class ExplorerDesign:
 
     dials: tuple[Dial, ...]
     points: Callable[[], Iterator[tuple[tuple[int, ...], Result | ExpectedEffect]]]
-    count: int
     question: str = ""
     study: Result | None = None
 
@@ -96,7 +95,7 @@ def of_sweep(sweep: SweepResult) -> ExplorerDesign:
     def away(number: int) -> int:
         return sum((place - dial.start) ** 2 for dial, place in zip(dials, spots[number], strict=True))
 
-    return ExplorerDesign(tuple(dials), points, len(rows), sweep.question, sweep.point(min(rows, key=away)))
+    return ExplorerDesign(tuple(dials), points, sweep.question, sweep.point(min(rows, key=away)))
 
 
 def around(result: Result, progress: Callable[[int, int], None] | None = None) -> ExplorerDesign:
@@ -128,7 +127,7 @@ def around(result: Result, progress: Callable[[int, int], None] | None = None) -
             control = ExpectedControl.among(controls, reference_key(scenario), worlds)
             yield spot, ExpectedEffect(scenario, arm, *figures(worlds, arm, control, split=False))
 
-    return ExplorerDesign(dials, points, len(spots), study=result)
+    return ExplorerDesign(dials, points, study=result)
 
 
 def dials_of(scenario: Scenario) -> list[Choice]:
@@ -182,8 +181,8 @@ def document(design: ExplorerDesign) -> dict[str, Any]:
             points.append({"at": list(spot)} | expected_point(one, pairs))
         elif one.finished:
             table = fan_table(one)
-            days = days if first else chosen_days(table)
-            first = first or one
+            if first is None:
+                first, days = one, chosen_days(table)
             points.append({"at": list(spot)} | point(one, table, days, pairs))
     if first is None:
         return {}

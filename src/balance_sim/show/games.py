@@ -240,18 +240,14 @@ def _voi(played: PlayedGame) -> Iterator[str]:
 def _balance(played: PlayedGame, player: str) -> Iterator[str]:
     sheet = played.solution.balance[player]
     yield f"{player_title(played, player)}'s balance sheet, over the control arm, the others as observed"
-    rows = [["  outcome", "weight", *map(_short, map(say.arm_words, sheet))]]
+    names = map(say.arm_words, sheet)
+    rows = [["  outcome", "weight", *(name if len(name) <= 10 else f"{name[:9].rstrip()}." for name in names)]]
     for at, part in enumerate(played.game.plan.players[player].payoff):
         means = [of[at].mean for of in sheet.values()]
         places = min(say.digits(*means), 4)
         cells = [say.signed(of, places) for of in means]
         rows.append([f"  {_outcome(part.outcome, part.of)}", f"{part.weight:+g}", *cells])
     yield from table(rows, "<>")
-
-
-def _short(words: str, most: int = 10) -> str:
-    """At most so many letters, for the head of a column."""
-    return words if len(words) <= most else words[: most - 1].rstrip() + "."
 
 
 def _intervals(played: PlayedGame, player: str) -> Iterator[str]:

@@ -26,10 +26,7 @@ SEEN = 5e-7  # agreements: a smaller effect would print as nought
 NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether the scenario allows any."""
 
-DECLARED = {
-    "declarations_counter": "declarations, counter-balancing",
-    "declarations_all": "declarations, all",
-}
+DECLARED = {"declarations_counter": "declarations, counter-balancing", "declarations_all": "declarations, all"}
 ROWS = say.DIRECTIONS | DECLARED
 """What the rows of `direction_table` are: security agreements by direction, then declarations."""
 NUMBERS = ("expected", "effect", "95 % CI", "MCSE")
@@ -56,13 +53,13 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
     return frame[["arm", "direction", "mean", "effect", "lo", "hi", "mcse", "n"]].reset_index(drop=True)
 
 
-def top_pairs(result: Result, arm: str, count: int | None = None) -> pd.DataFrame:
+def top_pairs(result: Result, arm: str) -> pd.DataFrame:
     """Dyads whose effect has a 95 % CI that excludes zero, furthest from zero first, ties in the order of the codes.
 
     The columns of DYADS: expected new security agreements within the longest window in the control arm and in `arm`,
-    and the effect. count: at most so many; all if not given."""
+    and the effect."""
     part = result.dyads[result.dyads["arm"] == arm]
-    return by_size(part[clear(part)])[DYADS][:count].reset_index(drop=True)
+    return by_size(part[clear(part)])[DYADS].reset_index(drop=True)
 
 
 def by_size(frame: pd.DataFrame) -> pd.DataFrame:
@@ -253,12 +250,9 @@ def _own(result: AnalysedResult, width: int) -> Iterator[str]:
     rows = []
     for name in names:
         base, row = _row(result.levels, result.reference, name), _row(result.effects, result.headline_arm, name)
-        cells = ["", "", ""]
-        if row is not None and math.isfinite(row["mean"]):
-            cells = say.effect_cells({**row, "effect": row["mean"]}, say.decimals(row["mcse"], row["lo"], row["hi"]))
-        rows.append(
-            [say.arm_words(name.removeprefix("own_")), say.number(None if base is None else base["mean"], 2), *cells]
-        )
+        level = None if base is None else base["mean"]
+        cells = say.effect_cells(row) if row is not None and math.isfinite(row["mean"]) else [""] * 3
+        rows.append([say.arm_words(name.removeprefix("own_")), say.number(level, 2), *cells])
     yield from ("", f"Outcomes of your own, {say.plural(result.runs, 'replication')} per arm")
     yield from table_or_lines([("outcome", "control", "effect", "95 % CI", "MCSE"), *rows], "<>", width)
 

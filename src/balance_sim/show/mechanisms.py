@@ -33,13 +33,8 @@ def mechanism_rows(result: AnalysedResult) -> list[dict[str, str]]:
 
 
 def places_of(*values: float | None) -> int:
-    """Decimals for a value and its bounds: three significant digits of the largest; 1 to MOST_PLACES.
-
-    Examples
-    --------
-    >>> places_of(12.3), places_of(0.0123, 0.011, 0.014), places_of(0.0, -1.9e-05, 1.2e-05)
-    (1, 4, 6)
-    """
+    """Decimals for a value and its bounds: three significant digits of the largest (12.3 -> 1, 0.0123 -> 4); 1 to
+    MOST_PLACES."""
     most = max((abs(one) for one in values if one is not None and math.isfinite(one)), default=0.0)
     return min(max(2 - math.floor(math.log10(most)), 1), MOST_PLACES) if most else 1
 
@@ -57,31 +52,31 @@ def mechanism_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]
             name = f"{row['id']:<3} {row['name']}"
             cells.append([name, row["value"], row["interval"], row["found"], row["placebos"]])
     yield from table_or_lines(cells, "<>><>", width) if len(cells) > 1 else ()
-    for row in rows:
-        if row["why"]:
-            yield from wrapped(f"{row['id']} {row['name']}: no value: {row['why']}.", width=width)
-        elif row["note"]:
-            yield from wrapped(f"{row['id']}: {row['note']}.", width=width)
-    for line in _reading(result):
+    notes = [
+        f"{row['id']} {row['name']}: no value: {row['why']}." if row["why"] else f"{row['id']}: {row['note']}."
+        for row in rows
+        if row["why"] or row["note"]
+    ]
+    for line in (*notes, *_reading(result)):
         yield from wrapped(line, width=width)
 
 
-def _reading(result: AnalysedResult) -> list[str]:
+def _reading(result: AnalysedResult) -> Iterator[str]:
     """What must be known to read the table."""
-    compared = max((of["placebos"] for key, of in result.mechanisms.items() if key != "M2"), default=0)
-    lines = [
+    yield (
         "Implied: the sign was the same in all draws of the guessed parameters (M2: not tested), so only the size, "
         "and how it compares with placebo events, is a finding."
-    ]
-    if compared:
-        lines.append(
+    )
+    if compared := max((of["placebos"] for key, of in result.mechanisms.items() if key != "M2"), default=0):
+        yield (
             f"Placebo p: two-sided, of the event among {say.plural(compared, 'set')} of other participants, with the "
             "network as at the start; M2: among shuffles of who is threatened."
         )
     if not result.extra_by_run.arms:
-        return [*lines, "Without the extra replications behind M4, M8 and M11 (--no-mechanisms)."]
+        yield "Without the extra replications behind M4, M8 and M11 (--no-mechanisms)."
+        return
     simulated = result.extra_by_run.runs
     extra = say.plural(simulated * len({*result.extra_by_run.arms, result.reference}), "further replication")
     few = " So few give wide CIs." if simulated < 30 else ""
     what = f"{extra}, in every fourth replication ({simulated}); --no-mechanisms leaves them out.{few}"
-    return [*lines, f"Behind M4, M8 and M11: {what}"]
+    yield f"Behind M4, M8 and M11: {what}"

@@ -24,11 +24,7 @@ def page_width() -> int:
 
 
 def shortened(text: str, width: int) -> str:
-    """A text of at most `width` characters, or NARROWEST where that is more, cut at a word where it is longer.
-
-    >>> shortened("The appearance, and China reassures Europe", 30)
-    'The appearance, and China...'
-    """
+    """A text of at most `width` characters, or NARROWEST where that is more, cut at a word where it is longer."""
     width = max(width, NARROWEST)
     return text if len(text) <= width else textwrap.shorten(text, width, placeholder="...")
 

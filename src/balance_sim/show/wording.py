@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["nothing run", "one run", "none", "not detectable", "more", "fewer"]
 COUNTER = "counter-balancing security agreements"
-DIRECTIONS = {
-    "counter": "counter-balancing",
-    "with_participant": "with a participant",
-    "other": "other",
-    "all": "all",
-}
+DIRECTIONS = {"counter": "counter-balancing", "with_participant": "with a participant", "other": "other", "all": "all"}
 NO_DYAD = "No dyad shows a detectable effect."
 CAVEAT = "The CI reflects Monte Carlo error only."
 SOURCES = {True: "their fit", "posterior": "their posterior", "prior": "their prior"}
@@ -29,11 +24,7 @@ SHORT = {"us", "eu", "uk", "un", "nato"}
 
 
 def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a study has it
-    """What a CI is of; draws: of `Result`, what each replication drew its parameters from.
-
-    >>> caveat()
-    'The CI reflects Monte Carlo error only.'
-    """
+    """What a CI is of; draws: of `Result`, what each replication drew its parameters from."""
     if not draws:
         return CAVEAT
     source = SOURCES[draws.partition(":")[0] if isinstance(draws, str) else draws]
@@ -99,9 +90,12 @@ def ci(lo: float, hi: float, places: int = 2) -> str:
     return f"95 % CI {interval(lo, hi, places)}"
 
 
-def effect_cells(row: Any, places: int) -> list[str]:
-    """Effect, CI and Monte Carlo standard error of a row, as cells of a table."""
-    effect, lo, hi, mcse = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
+def effect_cells(row: Any, places: int | None = None) -> list[str]:
+    """Effect (`mean` where it is of a table of effects), CI and Monte Carlo standard error of a row, as cells of a
+    table. places: decimals; those that its error leaves if not given."""
+    effect = float(row["effect"] if "effect" in row else row["mean"])
+    lo, hi, mcse = (float(row[name]) for name in ("lo", "hi", "mcse"))
+    places = decimals(mcse, lo, hi) if places is None else places
     return [signed(effect, places), interval(lo, hi, places), number(mcse, places + 1)]
 
 
@@ -255,8 +249,6 @@ _TAKES_THE = {"Netherlands", "Philippines", "Republic", "Union", "Islands", "Kin
 def state_in_text(names: Mapping[str, str], code: str) -> str:
     """A state's name within a sentence: `Japan`, `the United States`.
 
-    Examples
-    --------
     >>> state_in_text({"USA": "United States", "JPN": "Japan"}, "USA")
     'the United States'
     """

@@ -152,9 +152,8 @@ class Coalitions:
         """One step of one arm: first of that which is explained, then of the control arm."""
         chances, rows = seen.chances, seen.rows
         run, pair, kind = chances.run[rows], chances.pair[rows], chances.kind[rows]
-        parts = seen.account(
-            Prospects.of_both_sides(seen.world, self.worlds.baseline, seen.view, seen.state, run, pair, kind)
-        )
+        both = Prospects.of_both_sides(seen.world, self.worlds.baseline, seen.view, seen.state, run, pair, kind)
+        parts = seen.account(both)
         if seen.world.arm == self.arm:
             self._own = parts
             return
@@ -163,10 +162,8 @@ class Coalitions:
             self.prospect = prospect_of(self.worlds, chances, self.windows)
             self._signed = self.signed(chances, self.prospect)
             self.worth = np.zeros((runs, 1 << len(self.groups)))
-        *opens, reference = (
-            filtered(seen.world, chances, seen.thin, seen.state, rows, of.reshape(2, -1).T)
-            for of in consent(mixed(self._own, parts, self.groups))
-        )
+        sides = (of.reshape(2, -1).T for of in consent(mixed(self._own, parts, self.groups)))
+        *opens, reference = (filtered(seen.world, chances, seen.thin, seen.state, rows, of) for of in sides)
         for coalition, opened in enumerate(opens):
             gained = (opened - reference) * self._signed[rows]
             self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
@@ -178,10 +175,10 @@ class Coalitions:
         within = prospect.signed[counted.window]
         if counted.kind is not None:
             return np.asarray(within * (chances.kind == ladder.names.index(counted.kind)))
-        within = np.asarray(within * (ladder.security[chances.kind] == (counted.measure == COUNTS[0])))
+        within = within * (ladder.security[chances.kind] == (counted.measure == COUNTS[0]))
         if counted.direction is not None:
-            return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(counted.direction)))
-        return within
+            within = within * (self.direction[chances.pair] == DIRECTIONS.index(counted.direction))
+        return np.asarray(within)
 
 
 def effects_of_coalitions(
@@ -195,9 +192,7 @@ def effects_of_coalitions(
     draws: bool | str,
     model: str | None,
 ) -> Floats:
-    """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs.
-
-    model: `module:Class` of agents that decide, in one run."""
+    """(R, 2^k + 1) direct effects of coalitions, and the control arm's filtered outcome; with a model, of one run."""
     worlds = own_worlds(worlds, seed, numbers, draws)
     control, cast = worlds.reference, focal_roles(worlds)
     windows = focal_windows(worlds)
@@ -261,9 +256,7 @@ class Attribution:
         *rows, feedback, effect = self.table.to_dict("records")
         left_out, whole = (as_json(row | {"mean": row["value"]}, "mean", "mcse", "ci95") for row in (feedback, effect))
         return {
-            "arm": self.arm,
-            "reference": self.reference,
-            "outcome": self.outcome,
+            **{name: getattr(self, name) for name in ("arm", "reference", "outcome")},
             "estimator": "direct",
             "runs": len(self.runs),
             "of_runs": self.of_runs,

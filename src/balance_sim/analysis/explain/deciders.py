@@ -51,9 +51,8 @@ def decides_by_willingness(model: str) -> type[StateAgent]:
 def simulated(
     worlds: Worlds, arm: str, seed: int, runs: Keys, chances: Opportunities, observe: Seen, model: str | None
 ) -> Simulated:
-    """Replications of one arm; `observe` sees each step, with what takes willingness apart.
+    """Replications of one arm, one alone with a model; `observe` sees each step, with what takes willingness apart.
 
-    model: `module:Class` of an agent that decides, in one replication; None: the program's own rules, in any number.
     chances: of these replications, none thinned."""
     world = worlds.arms[arm]
     if model is None:
@@ -90,9 +89,7 @@ def account_of(model: BalanceModel, p: Prospects) -> dict[str, Floats]:
 
 
 def along_agents(worlds: Worlds, seed: int, run: int, arm: str, look: Look, model: str) -> Along:
-    """What `along_control` gives of one replication that agents of another class decide.
-
-    The arm's agents see what the control arm's replication would show them in the arm."""
+    """What `along_control` gives of one replication that agents of another class decide, in both arms."""
     agent_class = decides_by_willingness(model)
     control, beside = (model_of(worlds, name, seed, run, agent_class) for name in (worlds.scenario.reference_arm, arm))
     effort = control.state.effort.copy()

@@ -64,11 +64,9 @@ class Signing:
 class PairTerms:
     """Both sides' willingness for one kind of agreement. `runs`: those averaged over, or the one run asked for.
 
-    terms: arm, moment, date, side, part, value, sd: each part in nats, then `u` and `consent`.
-    rates: arm, moment, date, kind, rate (openings of talks a year if nothing is under way), busy (share of
-    runs in which something is). adversaries: arm, moment, date, side, adversary, threat (A_ij, capability shares),
-    share (of all that threatens the side; suppliers of several adversaries count with each): the MOST_FEARED of
-    each side, the greatest first."""
+    By arm, moment and date, terms: side, part, value, sd: each part in nats, then `u` and `consent`; rates: kind, rate
+    (openings of talks a year if nothing is under way), busy (share of runs in which something is); adversaries: side,
+    adversary, threat (A_ij, capability shares), share (of all that threatens the side): the MOST_FEARED."""
 
     a: str
     b: str
@@ -124,11 +122,10 @@ def explain_pairs(
     runs: int | None = None,
     run: int | None = None,
 ) -> list[PairTerms]:
-    """The terms of some dyads, averaged over the first `runs` runs, or those of run number `run`.
+    """The terms of some dyads, averaged over the first `runs` runs, or those of run number `run`. Raises WrongRequest.
 
-    kind: if not given, for each dyad the kind of security agreement on which talks would open most often at the start,
-    since the dyad's effect counts these alone; any kind where the scenario has none. Raises WrongRequest for what is
-    not there."""
+    kind: if not given, for each dyad the kind of security agreement, or of any if there are none, on which talks would
+    open most often at the start."""
     arm = compared_arm(result, arm)
     mean_runs = MEAN_RUNS if result.model is None else MEAN_RUNS_OF_AGENTS
     numbers = run_numbers(result, runs if runs is not None else mean_runs, run)
@@ -147,23 +144,12 @@ def explain_pairs(
         columns = zip(found[a, b], (("value",), ("rate", "busy"), ("threat", "share")), strict=True)
         terms, rates, feared = (_over_runs(rows, values, len(batches)) for rows, values in columns)
         chosen = kind if kind is not None else _chosen_kind(rates, secure)
-        out.append(
-            PairTerms(
-                a=a,
-                b=b,
-                kind=chosen,
-                arm=arm,
-                reference=result.reference,
-                runs=numbers,
-                terms=terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True),
-                rates=rates,
-                adversaries=feared.reindex(columns=FEARED) if feared.empty else feared,
-                shares=dyads.loc[(dyads["a"] == a) & (dyads["b"] == b), SHARES].reset_index(drop=True),
-                record=pair_record(result, a, b),
-                window=result.window,
-                signing=signing(result, a, b, arm),
-            )
-        )
+        terms = terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True)
+        feared = feared.reindex(columns=FEARED) if feared.empty else feared
+        shares = dyads.loc[(dyads["a"] == a) & (dyads["b"] == b), SHARES].reset_index(drop=True)
+        frames = (terms, rates, feared, shares, pair_record(result, a, b))
+        of_dyad, signed = (a, b, chosen, arm, result.reference, numbers), signing(result, a, b, arm)
+        out.append(PairTerms(*of_dyad, *frames, window=result.window, signing=signed))
     return out
 
 
@@ -228,11 +214,8 @@ def _feared(world: World, view: View, side: str) -> Rows:
     i = world.codes.index(side)
     threat, total = view.adversaries[:, i].mean(axis=0), float(view.total[:, i].mean())
     most = sorted(range(world.n), key=lambda j: (-threat[j], world.codes[j]))[:MOST_FEARED]
-    return [
-        {"adversary": world.codes[j], "threat": float(threat[j]), "share": float(threat[j]) / total}
-        for j in most
-        if threat[j] > 0
-    ]
+    there = [(world.codes[j], float(threat[j])) for j in most if threat[j] > 0]
+    return [{"adversary": code, "threat": of, "share": of / total} for code, of in there]
 
 
 def _rates(world: World, state: BlockState, both: Floats, a: str, b: str) -> Rows:

@@ -33,20 +33,8 @@ from balance_sim.scenario.schema import Scenario
 
 Mark = Literal["both", "arm only", "reference only", "earlier", "later", "changed"]
 What = Literal["event", "provocation", "talks", "signed", "in force", "talks collapse", "collapse", "ended"]
-COLUMNS = [
-    "date",
-    "what",
-    "mark",
-    "date_reference",
-    "text",
-    "a",
-    "b",
-    "kind",
-    "direction",
-    "origin",
-    "opened",
-    "signed",
-]
+COLUMNS = ["date", "what", "mark", "date_reference", "text", "a", "b", "kind", "direction", "origin"]
+COLUMNS += ["opened", "signed"]
 _ORDER = ("event", "provocation", "ended", "collapse", "talks collapse", "talks", "signed", "in force")
 
 

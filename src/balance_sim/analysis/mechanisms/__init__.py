@@ -116,36 +116,17 @@ def as_row(
     """One row as plain data; numbers that do not exist are None, and `why` says why there is none.
 
     compared: the event among placebos, by the expected estimator or in the frozen world."""
-    row: dict[str, Any] = {
-        "name": mechanism.name,
-        "measure": mechanism.measure,
-        "value": None,
-        "ci95": [None, None],
-        "tag": mechanism.tag,
-        "article": mechanism.article,
-        "placebo_percentile": None,
-        "placebo_p": None,
-        "placebos": 0,
-        "placebo_verdict": None,
-        "found": None,
-    }
+    row: dict[str, Any] = {"name": mechanism.name, "measure": mechanism.measure, "value": None, "ci95": [None, None]}
+    row |= {"tag": mechanism.tag, "article": mechanism.article}
+    row |= {"placebo_percentile": None, "placebo_p": None, "placebos": 0, "placebo_verdict": None, "found": None}
     if isinstance(found, str):
         return row | {"why": found}
-    row |= {
-        "value": plain_data(found.value),
-        "ci95": [plain_data(found.lo), plain_data(found.hi)],
-        "runs": found.n,
-        "note": found.note,
-        "detail": plain_data(found.detail),
-    }
+    row |= {"value": plain_data(found.value), "ci95": plain_data([found.lo, found.hi])}
+    row |= {"runs": found.n, "note": found.note, "detail": plain_data(found.detail)}
     among = found.shuffled or compared
     if among is not None and len(among.known):
-        row |= {
-            "placebo_percentile": among.below(mechanism.sign),
-            "placebo_p": among.p,
-            "placebos": len(among.known),
-            "placebo_verdict": among.verdict,
-        }
+        row |= {"placebo_percentile": among.below(mechanism.sign), "placebo_p": among.p}
+        row |= {"placebos": len(among.known), "placebo_verdict": among.verdict}
         row["detail"] |= {"placebos": len(among.known), "compared_with_placebos": among.event}
     if mechanism.tag == "emergent":
         row["found"] = found.verdict or verdict(found.lo, found.hi, mechanism.sign)

@@ -19,6 +19,7 @@ from balance_sim.analysis.mechanisms.data import (
     detail_of,
     jackknifed,
     mean_of,
+    need,
     ratio,
 )
 from balance_sim.analysis.participants import PlaceboComparison
@@ -84,12 +85,11 @@ def selective(r: StudyData) -> MechanismEstimate:
     base = rates_at_start(world, r.worlds.baseline.keen)[:, security].sum(axis=1)[outside]
     first, second, stratum = world.first[outside], world.second[outside], strata(base)
     threatened = cast.threatened[first] | cast.threatened[second]
-    if not threatened.any() or threatened.all():
-        raise NoValue("all dyads outside are of one class: either no state is threatened, or each dyad has one that is")
+    why = "all dyads outside are of one class: either no state is threatened, or each dyad has one that is"
+    need(threatened.any() and not threatened.all(), why)
     of_dyads = r.by_dyad(r.arm)
     effect = of_dyads.effect[outside]
-    if not effect.any():
-        raise NoValue("no run differs in an accord between states that take no part")
+    need(effect.any(), "no run differs in an accord between states that take no part")
     dyads = ByDyad(effect, of_dyads.error[outside], of_dyads.control[outside], of_dyads.n)
     over, under = standardised(base, stratum, threatened)
     found = dyads.ratio(over, under)
@@ -155,8 +155,7 @@ def tense(r: StudyData) -> MechanismEstimate:
     """M11: effect on counter-balancing agreements at twice the initial tension less that at half of it."""
     low, high = (f"extra.tension_{round(100 * factor)}" for factor in TENSIONS)
     r.need_extra("extra.seen_25")
-    if not r.has_arm(low):
-        raise NoValue("no evidence on intent is dated before the start, so there is no initial tension to scale")
+    need(r.has_arm(low), "no evidence on intent is dated before the start, so there is no initial tension to scale")
     outcome, control = r.result.headline_outcome, ".reference"
     arms = {TENSIONS[0]: (low, low + control), 1.0: (r.arm, r.reference), TENSIONS[1]: (high, high + control)}
     effects, by_tension = {}, {}
@@ -170,9 +169,7 @@ def tense(r: StudyData) -> MechanismEstimate:
 
 
 def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
-    """Agreements under way that both arms sign after the focal date: run, and days gained on the control arm.
-
-    frame: as `StudyData.accords`. The same agreement: same run, pair, kind, origin and occasion."""
+    """Run, and days gained on the control arm, of talks under way that both arms sign. frame: `StudyData.accords`."""
     under_way = frame[frame["origin"].isin(_UNDER_WAY) & (frame["after"] >= 1)]
     key = np.zeros(len(under_way), np.int64)
     for name in ("run", "pair", "kind", "origin", "occasion"):
@@ -188,8 +185,7 @@ def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
 def hastened(r: StudyData) -> MechanismEstimate:
     """M15: days gained by agreements under way at the start, per agreement that both arms sign."""
     both = gained(r.accords, r.arm, r.reference)
-    if both.empty:
-        raise NoValue("no accord under way at the start is signed in both arms")
+    need(len(both), "no accord under way at the start is signed in both arms")
     where, many = np.searchsorted(r.runs, both["run"]), len(r.runs)
     weights = (both["days"], both["days"] >= ACCELERATED_DAYS, np.ones(len(both)))
     days, long, number = (PairedColumns.of(np.bincount(where, of, minlength=many)) for of in weights)
@@ -207,8 +203,7 @@ def guests_of(r: StudyData) -> list[int]:
 def joined(r: StudyData) -> MechanismEstimate:
     """M17: effect on new agreements between guests and participants in the longest window."""
     guests = guests_of(r)
-    if not guests:
-        raise NoValue("the focal event has no guests, nor has another of its day and host")
+    need(guests, "the focal event has no guests, nor has another of its day and host")
     world, cast = r.worlds.reference, r.cast
     hosting = [np.isin(side, cast.participants) for side in (world.first, world.second)]
     invited = [np.isin(side, guests) for side in (world.first, world.second)]
@@ -217,12 +212,8 @@ def joined(r: StudyData) -> MechanismEstimate:
     dropped = {one.id for one in r.scenario.events if one.guests and one.date == r.focal.date}
     kept = dropped.isdisjoint(r.scenario.arms[r.reference].drop)
     note = "the guests are seen with the host in both arms" if kept and not r.focal.guests else ""
-    dyads = r.by_dyad(r.arm)
-    more = {
-        "guests": [r.codes[i] for i in guests],
-        "base": float(dyads.control[chosen].sum()),
-        "by_arm": {arm: detail(*of) for arm, of in totals.items()},
-    }
+    dyads, by_arm = r.by_dyad(r.arm), {arm: detail(*of) for arm, of in totals.items()}
+    more = {"guests": [r.codes[i] for i in guests], "base": float(dyads.control[chosen].sum()), "by_arm": by_arm}
     return MechanismEstimate(*totals[r.arm], dyads.n, note=note, detail=more)
 
 
@@ -266,8 +257,7 @@ def loop_gains(worlds: Worlds, pair: Ints, kind: Ints) -> tuple[Floats, Floats]:
     """(K,) change of the sum of all pairs' rates, per year, if one more accord were in force: in total, and with the
     network's terms held where they are without it.
 
-    One world holds none of the accords, each other one of them. Talks that the accord's own pair and kind could
-    open count too: once signed, it has little more to gain."""
+    One world holds none of the accords, each other one. Talks that the accord's own clock could open count too."""
     world, baseline = worlds.reference, worlds.baseline
     runs = len(pair) + 1
     state = begin(world, baseline, 0, np.zeros(runs, dtype=np.uint64))

@@ -47,6 +47,12 @@ class NoValue(Exception):
     """A measure that a scenario or its results cannot support; the text says why."""
 
 
+def need(there: object, why: str) -> None:
+    """Raise NoValue unless what a measure rests on is there."""
+    if not there:
+        raise NoValue(why)
+
+
 @dataclass(frozen=True)
 class PairedColumns:
     """Something measured in two arms, (runs,) each; so are sums, differences and shares of such.
@@ -71,13 +77,9 @@ class PairedColumns:
         return self.arm - self.reference
 
     def __add__(self, other: PairedColumns) -> PairedColumns:
-        return PairedColumns(
-            self.arm + other.arm,
-            self.reference + other.reference,
-            self.smooth and other.smooth,
-            self.alike and other.alike,
-            max(self.least, other.least),
-        )
+        smooth, alike = self.smooth and other.smooth, self.alike and other.alike
+        least = max(self.least, other.least)
+        return PairedColumns(self.arm + other.arm, self.reference + other.reference, smooth, alike, least)
 
     def __sub__(self, other: PairedColumns) -> PairedColumns:
         return self + other.times(-1.0)
@@ -153,9 +155,7 @@ class ByDyad:
 
 
 def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[float, float, float]:
-    """A statistic of runs with a 95 % interval from leaving one run out at a time.
-
-    values: (runs, ...). Efron, Stein 1981, Annals of Statistics 9(3)."""
+    """A statistic of (runs, ...) with a 95 % jackknife interval (Efron, Stein 1981, Annals of Statistics 9(3))."""
     n, whole = len(values), statistic(values)
     if n < 3:
         return whole, float("nan"), float("nan")
@@ -187,8 +187,7 @@ class StudyData:
 
     def need_extra(self, *arms: str) -> None:
         """Raise NoValue where an extra arm was not run."""
-        if not all(map(self.has_arm, arms)):
-            raise NoValue(NO_EXTRA)
+        need(all(map(self.has_arm, arms)), NO_EXTRA)
 
     def has_arm(self, arm: str) -> bool:
         return arm in self.result.by_run.arms or arm in self.result.extra_by_run.arms
@@ -197,8 +196,7 @@ class StudyData:
         """An outcome of an arm, extra ones too, by run; its filtered estimate where there is one."""
         found = self.result.by_run if arm in self.result.by_run.arms else self.result.extra_by_run
         name = FILTERED + outcome if FILTERED + outcome in found.names else outcome
-        if name not in found.names:
-            raise NoValue(f"the results lack the outcome `{outcome}`: another version made them")
+        need(name in found.names, f"the results lack the outcome `{outcome}`: another version made them")
         return found.of(arm, name)
 
     def columns(self, outcome: str, *arms: str) -> Floats:
@@ -251,8 +249,7 @@ class StudyData:
 
     def by_dyad(self, arm: str) -> ByDyad:
         """Filtered effects of an arm on new agreements within the longest window, by dyad."""
-        if self.result.dyads.empty:
-            raise NoValue("the results lack sums by dyad: another version made them")
+        need(not self.result.dyads.empty, "the results lack sums by dyad: another version made them")
         rows, place = self.result.dyads, {code: i for i, code in enumerate(self.codes)}
         rows = rows[rows["arm"] == arm]
         dyad = self.worlds.reference.pair_index[rows["a"].map(place), rows["b"].map(place)]

@@ -16,6 +16,7 @@ from balance_sim.analysis.mechanisms.data import (
     detail,
     detail_of,
     mean_of,
+    need,
     ratio,
 )
 from balance_sim.model.news import attention_to
@@ -25,30 +26,22 @@ from balance_sim.replications.recorder import asian_shares, audiences_apart, out
 def audiences(r: StudyData) -> MechanismEstimate:
     """M3: rise of the participants' perceived alignment where the event is heeded most, less where least."""
     heed = {name: attention_to(r.scenario, name, r.focal.kind) for name in r.cast.audiences}
-    if len(r.cast.participants) < 2:
-        raise NoValue("the focal event has fewer than two principals in the roster")
+    need(len(r.cast.participants) > 1, "the focal event has fewer than two principals in the roster")
     apart = audiences_apart(r.worlds, r.cast)
     if apart is None:
         raise NoValue("all audiences heed such an event alike")
     most, least = apart
     rise = {name: r.difference(r.named("alignment_participants", name)) for name in heed}
-    return mean_of(
-        rise[most] - rise[least],
-        note=f"{most} less {least}",
-        detail={
-            "rise": {name: detail_of(of) | {"attention": heed[name]} for name, of in rise.items()},
-            "accords_per_state": {
-                name: detail_of(_agreements_per_state(r, outsiders(r.worlds, r.cast, name)))
-                for name in r.scenario.audiences
-            },
-        },
-    )
+    rises = {name: detail_of(of) | {"attention": heed[name]} for name, of in rise.items()}
+    made = {name: detail_of(_agreements_per_state(r, name)) for name in r.scenario.audiences}
+    more = {"rise": rises, "accords_per_state": made}
+    return mean_of(rise[most] - rise[least], note=f"{most} less {least}", detail=more)
 
 
-def _agreements_per_state(r: StudyData, states: list[int]) -> PairedColumns:
+def _agreements_per_state(r: StudyData, audience: str) -> PairedColumns:
     """Change of new agreements per state of an audience."""
     world = r.worlds.reference
-    inside = np.isin(np.arange(world.n), states)
+    inside = np.isin(np.arange(world.n), outsiders(r.worlds, r.cast, audience))
     made = []
     for arm in (r.arm, r.reference):
         new = r.new(arm)
@@ -69,8 +62,7 @@ def _of_host(r: StudyData, outcome: str, note: str = "", **more: Any) -> Mechani
 def _need(r: StudyData, outcome: str, why: str) -> None:
     """Raise NoValue where the study has no host, or lacks an outcome in the shortest window."""
     r.need_host()
-    if not r.has(f"{outcome}_{r.short}"):
-        raise NoValue(why)
+    need(r.has(f"{outcome}_{r.short}"), why)
 
 
 def mediation(r: StudyData) -> MechanismEstimate:
@@ -104,8 +96,7 @@ def asia(r: StudyData) -> MechanismEstimate:
     """M7: change of the mean relation of Asia's states to the host; South Korea apart."""
     r.need_host()
     shares = asian_shares(r.cast)
-    if not shares:
-        raise NoValue("the scenario reports no group whose name starts with `asia`")
+    need(shares, "the scenario reports no group whose name starts with `asia`")
     apart = ["south_korea"] if r.has(r.named("relations", "south_korea_host")) else []
     groups = {name: r.difference(r.named("relations", f"{name}_host")) for name in [*shares, *apart]}
     found: dict[str, Any] = {"by_group": {name: detail_of(of) for name, of in groups.items()}}
@@ -117,13 +108,11 @@ def asia(r: StudyData) -> MechanismEstimate:
 def entrapment(r: StudyData) -> MechanismEstimate:
     """M8: share of the host's loss of standing at the horizon that starts with its partners' provocations.
 
-    Loss: fall of the mean relation of all outsiders to the host. With provocations in the arm, less without
-    them, over the whole loss from the control arm without them."""
+    Loss: fall of all outsiders' mean relation. With provocations less without, over that from the control arm."""
     host = r.need_host()
     beside = {r.codes[i] for i in r.cast.participants if i != host}
     partners = [one for one in r.scenario.provocations if one.rate > 0 and one.state in beside]
-    if not partners:
-        raise NoValue("the scenario declares no provocations by the host's partners")
+    need(partners, "the scenario declares no provocations by the host's partners")
     calm, twice = "extra.provoked_0", "extra.provoked_200"
     r.need_extra(calm)
     arms = (r.arm, r.reference, calm, calm + ".reference", twice)
@@ -131,7 +120,8 @@ def entrapment(r: StudyData) -> MechanismEstimate:
     with_it, without, calm_with, calm_without, twice_with = -relations.T
     by_them = PairedColumns(with_it, calm_with)
     added = by_them - PairedColumns(without, calm_without)
-    spread = {"0": calm_with, "1": with_it, "2": twice_with}
+    by_rate = {"0": calm_with, "1": with_it, "2": twice_with}
+    spread = {rate: float(of.std(ddof=1)) if len(of) > 1 else float("nan") for rate, of in by_rate.items()}
     return MechanismEstimate(
         *ratio(by_them, PairedColumns(with_it, calm_without)),
         len(with_it),
@@ -139,9 +129,7 @@ def entrapment(r: StudyData) -> MechanismEstimate:
         detail={
             "loss_by_provocations": detail_of(by_them),
             "added_by_the_event": detail_of(added),
-            "standard_deviation_of_loss_by_rate": {
-                rate: float(of.std(ddof=1)) if len(of) > 1 else float("nan") for rate, of in spread.items()
-            },
+            "standard_deviation_of_loss_by_rate": spread,
             "provocations": [one.id for one in partners],
         },
     )
@@ -150,18 +138,14 @@ def entrapment(r: StudyData) -> MechanismEstimate:
 def manoeuvre(r: StudyData) -> MechanismEstimate:
     """M9: change of the host's room for manoeuvre: partners worth having that would agree."""
     r.need_host()
-    rate = r.difference(r.named("room_rate", "host"))
-    return _of_host(r, "room_host", rate_of_agreement=detail_of(rate))
+    return _of_host(r, "room_host", rate_of_agreement=detail_of(r.difference(r.named("room_rate", "host"))))
 
 
 def net_loss(r: StudyData) -> MechanismEstimate:
     """M10: change of the host's insecurity: what the others' fear costs it, less what its partners lend."""
     r.need_host()
-    parts = {
-        "defence": r.named("defence", "host"),
-        "dependence": r.named("dependence", "host"),
-        "dependence_on_partners": r.named("dependence", "host_partners"),
-    }
+    parts = {"defence": r.named("defence", "host"), "dependence": r.named("dependence", "host")}
+    parts["dependence_on_partners"] = r.named("dependence", "host_partners")
     changes = {name: detail_of(r.difference(of)) for name, of in parts.items() if name == "defence" or r.has(of)}
     alone = r.scenario.parameters.beta <= 0
     note = "beta is 0: friends without a treaty lend nothing, and nobody joins a quarrel" if alone else ""
@@ -172,8 +156,7 @@ def association(r: StudyData) -> MechanismEstimate:
     """M12: share of the change of hostility to the host that comes through its partners."""
     r.need_host()
     outside = _hostility(r, "outside")
-    if not outside.values.any():
-        raise NoValue("what states think of the host does not differ between the arms")
+    need(outside.values.any(), "what states think of the host does not differ between the arms")
     by_group = {}
     for name in r.cast.groups:
         if r.has(r.named("hostility", f"{name}_host")):
@@ -186,8 +169,8 @@ def association(r: StudyData) -> MechanismEstimate:
 def rivalry(r: StudyData) -> MechanismEstimate:
     """M13: change of the host's influence over the junior principal less that of the third."""
     names = {"host": r.need_host(), "junior": r.cast.junior, "third": r.cast.third}
-    if not r.has(r.named("influence", "host_junior")):
-        raise NoValue("the focal event has fewer than three principals in the roster, one of them its host")
+    why = "the focal event has fewer than three principals in the roster, one of them its host"
+    need(r.has(r.named("influence", "host_junior")), why)
     gap = {}
     for w in r.windows:
         host, third = (r.difference(r.named("influence", f"{who}_junior", w)) for who in ("host", "third"))

@@ -5,6 +5,7 @@ units and examples are those of `descriptions.yaml`, defaults those of the schem
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -143,17 +144,9 @@ def _describe(parts: Plain) -> None:
             if said is None:
                 continue
             unit, example = unit_of(key, said), said.get("example", field.get("default"))
+            as_json = json.loads(json.dumps(example, default=str))  # dates as text
             text = f"{said['text']} Unit: {unit}." if unit not in ("", "none") else said["text"]
-            definition[table][key] = field | {"description": text, "examples": [_as_json(example)]}
-
-
-def _as_json(value: Any) -> Any:
-    """Dates as text."""
-    if isinstance(value, dict):
-        return {key: _as_json(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_as_json(child) for child in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value
+            definition[table][key] = field | {"description": text, "examples": [as_json]}
 
 
 def _rows_of(model: type[Strict]) -> Plain:

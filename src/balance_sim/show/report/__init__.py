@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from balance_sim.experiment.run import LARGE
 from balance_sim.pool.atomic import make_folder, write_atomic
-from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.processes import Background
 from balance_sim.results.shards import REPORT, note_drawn
+from balance_sim.show import wording
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
+from balance_sim.show.report import tables
 from balance_sim.show.report.tables import failed_and_missing, shown
 from balance_sim.show.save import figure_bytes, note_figures, write_figures
 from balance_sim.show.svg import inlined
@@ -46,7 +47,7 @@ def report_html(study: Study, drawn: Drawn | None = None, *, world_map: bool = T
     """The report of a run, a sweep, a comparison, a game, scored forecasts or goodness of fit, as HTML.
 
     drawn: figures by name that need not be drawn again. The same bytes for the same results: nothing of it depends on
-    when, where or how fast it was made. Raises WrongRequest where Jinja2 is missing."""
+    when, where or how fast it was made."""
     from balance_sim.show.report.pages import page_of
 
     chosen = {name: one for name, one in fitting(study).items() if world_map or name != "map"}
@@ -142,15 +143,15 @@ def save_study(study: AnalysedResult | PlayedGame, folder: Path, told: Told | No
         return made
 
     def drawn(names: list[str]) -> dict[str, Figure]:
-        return {name: tell(chosen[name].draw(study, tables[name])) for name in names}
+        return {name: tell(chosen[name].draw(study, rows[name])) for name in names}
 
-    tables = {name: tell(figure.table(study)) for name, figure in chosen.items()}
+    rows = {name: tell(figure.table(study)) for name, figure in chosen.items()}
     figures = drawn(names[len(here) :])
     elsewhere = begin(partial(write_figures, figures, folder, text=in_pages(chosen))) if figures else dict
     mine = drawn(here)
     svgs = write_figures(mine, folder, text=in_pages(chosen), told=tell) | elsewhere()
     figures |= mine
-    ready: Drawn = {name: (tables[name], words_of(figures[name]), svgs.get(name, b"")) for name in names}
+    ready: Drawn = {name: (rows[name], words_of(figures[name]), svgs.get(name, b"")) for name in names}
     return [*note_figures(names, folder), save_report(study, folder / REPORT, ready)]
 
 
@@ -172,14 +173,12 @@ def card(result: AnalysedResult) -> str:
 
 @cache
 def _environment() -> Environment:
-    try:
-        from jinja2 import DictLoader, Environment, StrictUndefined
-    except ImportError as error:
-        raise WrongRequest("the report needs Jinja2: pip install jinja2") from error
-    folder = files("balance_sim.show.report") / "templates"
-    pages = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".html")}
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
-    return Environment(loader=DictLoader(pages), trim_blocks=True, lstrip_blocks=True, **safe)
+    environment = Environment(loader=PackageLoader(__name__), trim_blocks=True, lstrip_blocks=True, **safe)
+    environment.globals.update(say=wording, tables=tables)
+    return environment
 
 
 def text_of(name: str) -> str:

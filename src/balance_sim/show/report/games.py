@@ -29,37 +29,8 @@ if TYPE_CHECKING:
 
 def game_page(played: PlayedGame) -> dict[str, Any]:
     """What the template is filled with but for the figures."""
-    game, result = played.game, played.study.result
-    page = _Page(played)
-    return {
-        "title": say.printable(game.plan.title),
-        "question": say.printable(game.plan.question or game.scenario.question),
-        "answer": page.answer(),
-        "reading": READ_SO,
-        "control": say.arm_title(game.scenario, game.scenario.reference_arm),
-        "players": list(page.players.values()),
-        "equilibria": page.equilibria(),
-        "completeness": page.completeness(),
-        "observed": page.observed(),
-        "observed_regret": page.observed_regret(),
-        "sides": page.sides(),
-        "replies": page.replies(),
-        "profiles": page.profiles(),
-        "leaders": page.leaders(),
-        "regrets": page.regrets(),
-        "voi": page.voi(),
-        "break_even": page.break_even(),
-        "gap": page.gap(),
-        "draws": draws_words(played),
-        "theories": say.plural(len(played.solution.theories), "theory", "theories"),
-        "parameters": tables.parameter_rows(game.scenario),
-        "events": tables.event_rows(game.scenario),
-        "states": tables.state_rows(game.scenario),
-        "made": page.made(),
-        "source": say.printable(game.plan.source),
-        "notes": say.printable(game.plan.notes),
-        **tables.failures(result),
-    }
+    page = {"game": played.game, "result": played.study.result, "page": GamePage(played), "reading": READ_SO}
+    return page | {"title": say.printable(played.game.plan.title)}
 
 
 def _changes(one: Strategy) -> str:
@@ -73,11 +44,11 @@ def _two(value: float) -> str:
     return cell(float(f"{value:.2g}"))
 
 
-class _Page:
+class GamePage:
     """Sentences and tables of a game, with titles for names."""
 
     def __init__(self, played: PlayedGame) -> None:
-        self.played, self.found = played, played.solution
+        self.played, self.found, self.draws = played, played.solution, draws_words(played)
         self.seen = self.found.profile(self.found.observed)
         self.titles = titles_of(played)
         self.players = {name: player_title(played, name) for name in self.found.players}
@@ -252,5 +223,5 @@ class _Page:
         game, found = self.played.game, self.found
         rows = [["game", f"{game.name}, sha256 {game_digest(game)}"], ["profiles", f"{len(found.profiles):,}"]]
         rows += [row for row in tables.made_rows(self.played.study.result) if row[0] != "arms"]
-        rows += [["draws", f"{draws_words(self.played)}, sha256 {found.draws.sha256}"]] if found.draws else []
+        rows += [["draws", f"{self.draws}, sha256 {found.draws.sha256}"]] if found.draws else []
         return rows + ([["theories", ", ".join(map(say.arm_words, found.theories))]] if found.theories else [])

@@ -4,6 +4,7 @@ Of a game: `report.games`."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -49,33 +50,17 @@ def page_of(study: Study) -> tuple[str, Content]:
 
 
 def _run(result: AnalysedResult) -> Content:
-    scenario = result.scenario
     compared = [arm for arm in result.arms if arm in (result.reference, result.headline_arm)]
-    others = [arm for arm in result.arms if arm not in compared]
     return {
-        "title": say.printable(scenario.title),
-        "question": say.printable(scenario.question),
+        "title": say.printable(result.scenario.title),
+        "result": result,
+        "scenario": result.scenario,
         "answer": finding(result),
-        **_sure(result),
-        "within": say.within(result.window),
-        "ci": say.caveat(result.draws),
-        "reference": say.arm_title(scenario, result.reference),
-        "compares": len(result.arms) > 1,
-        "scheduled": tables.scheduled_rows(result),
         "agreements": tables.agreement_rows(result, compared) if result.finished else [],
-        "others": tables.agreement_rows(result, others) if result.finished else [],
+        "others": [arm for arm in result.arms if arm not in compared],
         "own": tables.own_rows(result) if result.finished else [],
-        "own_meanings": tables.own_meanings(result) if result.finished else [],
-        "other_arms": say.plural(len(others), "other arm"),
-        "arms": tables.arm_rows(scenario, result.arms),
-        "events": tables.event_rows(scenario),
-        "states": tables.state_rows(scenario),
-        "parameters": tables.parameter_rows(scenario),
-        "made": tables.made_rows(result),
         "gof": _gof_beside(result.folder),
-        **tables.failures(result),
-        "source": say.printable(scenario.source),
-        "notes": say.printable(scenario.notes),
+        **_sure(result),
     }
 
 
@@ -93,9 +78,9 @@ def _sure(result: AnalysedResult) -> Content:
 
 
 def _sweep(sweep: SweepResult) -> Content:
-    found, scenario = headline_effects(sweep), sweep.scenario
-    title = say.printable(scenario.title)
+    found, title = headline_effects(sweep), say.printable(sweep.scenario.title)
     return {
+        "sweep": sweep,
         "title": say.printable(str(sweep.manifest.design.title or sweep.name)),
         "question": f"{title}{'' if title.endswith(('?', '.')) else '.'} {say.printable(sweep.question)}",
         "answer": _sweep_answer(sweep, found),
@@ -103,12 +88,7 @@ def _sweep(sweep: SweepResult) -> Content:
         "numeric": [False] * len(sweep.paths) + [True] * 5,
         "points": _point_rows(sweep, found),
         "count": len(found),
-        "outcome": say.outcome_words(sweep.headline_outcome),
         "factors": _factor_rows(sweep),
-        "parameters": tables.parameter_rows(scenario),
-        "arms": tables.arm_rows(scenario, sweep.arms),
-        "made": tables.made_rows(sweep),
-        "failed_count": len(sweep.failed),
     }
 
 
@@ -211,13 +191,13 @@ def _scores(scored: ScoredForecasts) -> Content:
         "question": _score_question(about, hindcast=hindcast),
         "answer": _score_answer(scored),
         "years": [
-            [say.arm_words(way), year, *(cell(float(skills[one])) if one in skills else "-" for one in names)]
+            [say.arm_words(way), year, *(cell(float(skills.get(one, math.nan))) for one in names)]
             for way, years in about.get("log_skill_by_year", {}).items()
             for year, skills in years.items()
         ],
         "forecasts": names,
         "weights": [
-            [name, cell(float(value)), cell(float(errors[name])) if name in errors else "-"]
+            [name, cell(float(value)), cell(float(errors.get(name, math.nan)))]
             for name, value in about.get("weights", {}).items()
         ],
         "data": [[str(one.get(column, "")) for column in columns] for one in about.get("data", [])],

@@ -1,4 +1,6 @@
-"""Tables of a page: what stands under each figure, and what a report says besides them, as rows of words."""
+"""Tables of a page: what stands under each figure, and what a report says besides them, as rows of words.
+
+The templates call them by name."""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def shown(name: str, table: pd.DataFrame) -> dict[str, Any]:
     there are, a link and a name for the file."""
     key = "compared_pairs" if "difference" in table and name == "pairs" else name
     key = "balance" if name.startswith("balance_") else key  # of another player
-    short, whole = (_cut(table, cuts.get(key, ""), key) for cuts in (READ, TAKEN))
+    part = ROWS_OF[key](table) if key in ROWS_OF and len(table) else table
+    short, whole = (part[cuts[key].split()] if key in cuts and len(table) else table for cuts in (READ, TAKEN))
     head = (SHORTER[key](short) if key in SHORTER else short).head(MOST_ROWS) if len(table) else short
     heads = {"name_a": "state", "name_b": "with", "words": "value (95 % CI)", "p": "placebo p"}
     return {
@@ -46,13 +49,6 @@ def shown(name: str, table: pd.DataFrame) -> dict[str, Any]:
         "link": data_uri(whole),
         "file": f"{name}.csv",
     }
-
-
-def _cut(table: pd.DataFrame, columns: str, key: str) -> pd.DataFrame:
-    """The rows of a figure's table that are read, in their order, and the columns named; all of them if none is."""
-    if table.empty or not columns:
-        return table
-    return (ROWS_OF[key](table) if key in ROWS_OF else table)[columns.split()]
 
 
 def _by_clear(table: pd.DataFrame) -> pd.DataFrame:
@@ -143,8 +139,7 @@ def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
     """Per arm and direction: expected number, effect, CI, Monte Carlo standard error; the longest window."""
     rows = []
     for row in direction_table(result, arms).to_dict("records"):
-        places = say.decimals(row["mcse"], row["lo"], row["hi"])
-        told = ["control", "", ""] if row["arm"] == result.reference else say.effect_cells(row, places)
+        told = ["control", "", ""] if row["arm"] == result.reference else say.effect_cells(row)
         title, way = say.arm_title(result.scenario, str(row["arm"])), ROWS[str(row["direction"])]
         rows.append([title, way, say.number(float(row["mean"]), 2), *told])
     return rows
@@ -159,8 +154,7 @@ def own_rows(result: Result) -> Rows:
         found = effects.get((name, arm))
         cells = ["control" if found is None else "not known: missing in some replications", "", ""]
         if found is not None and np.isfinite(found["mean"]):
-            places = say.decimals(found["mcse"], found["lo"], found["hi"])
-            cells = say.effect_cells({**found, "effect": found["mean"]}, places)
+            cells = say.effect_cells(found)
         front = [say.capital(say.outcome_words(name)), say.arm_title(result.scenario, arm)]
         rows.append([*front, say.number(level["mean"], 2), *cells])
     return sorted(rows, key=lambda row: row[0])
@@ -229,12 +223,6 @@ def state_rows(scenario: Scenario) -> Rows:
         cells = [cell("-" if value is None else value) for value in values]
         rows.append([state.id, state.name, *cells, state.guesses.replace(";", ", "), state.source])
     return rows
-
-
-def failures(result: Result) -> dict[str, Any]:
-    """Replications that failed, the first of them by number, as a page is filled with them."""
-    numbers = [f"replication {row['run']}" for row in result.failed[:20]]
-    return {"failed": numbers, "failed_count": len(result.failed)}
 
 
 def failed_and_missing(study: Result | SweepResult) -> str:
