@@ -21,7 +21,6 @@ from balance_sim.evidence.events.measurement import (
     Study,
     groups_of,
     measure,
-    shipped_weights,
 )
 
 SLOPE = 0.35
@@ -81,7 +80,7 @@ def invented_study(
     count = 1.0 + rng.poisson(mean * rng.gamma(2.0, 0.5, len(mean)))
     panel = panel_of(np.zeros(len(count)), count, first, second, period, states)
     study = Study(panel, periods, acts, rivals, 2.0 * rivals, window)
-    exposures, columns = Exposures(study, shipped_weights()), groups_of(acts)
+    exposures, columns = Exposures(study), groups_of(acts)
     nats = exposures.columns(columns) @ np.array([multipliers.get(column.group, 0.0) for column in columns])
     nats += study.rows(study.quarrel)
     dyad = rng.normal(0, 0.5, states**2)[first * states + second]

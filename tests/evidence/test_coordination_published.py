@@ -27,9 +27,8 @@ from balance_sim.coordination.files import load_event_data
 from balance_sim.coordination.plan import read_coordination_plan
 from balance_sim.evidence.data.errors import DataError, DataErrors
 from balance_sim.evidence.data.ties import (
-    read_dyad_covariates,
+    read_covariate,
     read_presence,
-    read_state_covariates,
     read_ties,
 )
 
@@ -305,7 +304,7 @@ def test_of_three_rows_the_first_and_last_alike_the_last_holds(tmp_path: Path) -
     """A, B, A: neither is a repetition of the row before it."""
     file = tmp_path / "z.csv"
     file.write_text("actor,z\nA,1\nA,2\nA,1\nB,\nB,\n", encoding="utf-8")
-    read = read_state_covariates(file, ["z"], conflicts="last")
+    read = read_covariate(file, "z", conflicts="last")
     assert read.frame.set_index("actor")["z"].to_dict() == pytest.approx({"A": 1, "B": np.nan}, nan_ok=True)
     assert "2 rows contradict one before them of the same moment: the last holds" in read.report.notes
     assert [(one.reason, one.lines) for one in read.report.dropped] == [
@@ -329,8 +328,8 @@ def test_readers_by_themselves_refuse_or_take_the_last(tmp_path: Path) -> None:
     readers = {
         "a,b,date,value\nA,B,2000,1\nA,B,2000,2\n": read_ties,
         "actor,date,present\nA,2000,TRUE\nA,2000,FALSE\n": read_presence,
-        "actor,year,z\nA,2000,1\nA,2000,2\n": partial(read_state_covariates, columns=["z"]),
-        "a,b,year,z\nA,B,2000,1\nB,A,2000,2\n": partial(read_dyad_covariates, columns=["z"]),
+        "actor,year,z\nA,2000,1\nA,2000,2\n": partial(read_covariate, column="z"),
+        "a,b,year,z\nA,B,2000,1\nB,A,2000,2\n": partial(read_covariate, column="z", pairs=True),
     }
     for text, reader in readers.items():
         file.write_text(text, encoding="utf-8")

@@ -117,7 +117,7 @@ def test_a_group_without_conflict_says_nothing() -> None:
 def test_one_step_and_joint_test_agree_with_the_fit() -> None:
     """Near no effect the score's z is the Wald z, and chi-square of one column is its square."""
     study = informative_study(invented_study(5, {}, states=20, years=6))
-    exposures, columns = Exposures(study, shipped_weights()), groups_of(study.acts)
+    exposures, columns = Exposures(study), groups_of(study.acts)
     nats = study.rows(study.quarrel)[:, None]
     null = fit_absorbed(study.panel, nats)
     evidence = exposures.columns(columns)[:, :1]
@@ -242,7 +242,7 @@ def test_the_same_data_and_seed_give_the_same_numbers() -> None:
 def test_stale_acts_alone_are_no_measurement() -> None:
     """A dyad whose conflict follows acts five half-lives old has another cause: the word must not be `measured`."""
     study = invented_study(7, {}, states=24, years=8)
-    exposures, columns = Exposures(study, shipped_weights()), groups_of(study.acts)
+    exposures, columns = Exposures(study), groups_of(study.acts)
     old = exposures.columns(columns, "stale")[:, 0]
     panel, rng = study.panel, np.random.default_rng(7)
     mean = 1 / (1 + np.exp(1.3 - 0.6 * study.rows(study.quarrel) - 1.5 * old))

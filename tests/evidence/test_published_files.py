@@ -34,9 +34,9 @@ EXTRACTS: dict[str, tuple[Reader, str]] = {
         READERS["accords"],
         "ccode1 signMonth signYear EIFYear type category1 endYearEstimate",
     ),
-    "nmc_state_year": (READERS["capability"], "ccode year milex cinc"),
+    "nmc_state_year": (READERS["capability"], "ccode year cinc"),
     "unga_ideal_points": (READERS["ideal"], "ccode year idealpointfp"),
-    "democracy_state_year": (READERS["democracy"], "ccode year v2x_polyarchy polity2"),
+    "democracy_state_year": (READERS["democracy"], "ccode year v2x_polyarchy"),
     "min_distance_spells": (READERS["distance"], "ccode2 year_from year_to mindist_km"),
     "contiguity_spells": (READERS["contiguity"], "ccode1 conttype stdate enddate"),
     "capitals": (READERS["capitals"], "ccode stdate enddate lat"),
@@ -89,9 +89,6 @@ def test_capabilities_as_cow_publishes_them(tmp_path: Path) -> None:
     )
     frame, report = read_nmc(put(tmp_path, text))
     assert frame["cinc"].isna().tolist() == [False, True, True]
-    assert frame["irst"].tolist() == [86398, 0, 0]  # a 0 of the source stays one
-    assert frame[["milex", "milper"]].isna().sum().tolist() == [2, 2]
-    assert frame["upop"].isna().tolist() == [True, True, False]
     assert "cinc is missing in 2 rows" in report.notes
     assert (report.first_year, report.last_year) == (2011, 2011)
 

@@ -19,9 +19,8 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import FILES, READERS, file_of
 from balance_sim.evidence.data.table import Read
 from balance_sim.evidence.data.ties import (
-    read_dyad_covariates,
+    read_covariate,
     read_presence,
-    read_state_covariates,
     read_ties,
 )
 
@@ -39,8 +38,8 @@ CASES: dict[str, tuple[Reader, bytes]] = {
     **{name: (READERS[name], file_of(DATA, name)[0].read_bytes()) for name in FILES},  # type: ignore[union-attr]
     "ties": (read_ties, (TREATIES / "treaties.csv").read_bytes()[:600]),
     "presence": (read_presence, (TREATIES / "presence.csv").read_bytes()),
-    "gdp": (lambda path: read_state_covariates(path, ["gdp"]), (TREATIES / "gdp.csv").read_bytes()[:600]),
-    "pairs": (lambda path: read_dyad_covariates(path, ["trade"]), PAIRS),
+    "gdp": (lambda path: read_covariate(path, "gdp"), (TREATIES / "gdp.csv").read_bytes()[:600]),
+    "pairs": (lambda path: read_covariate(path, "trade", pairs=True), PAIRS),
     "forecast": (lambda path: read_forecast(path, date(2004, 1, 1)), FORECAST),
 }
 ODD = [

@@ -65,17 +65,17 @@ def test_the_typical_replication_is_nearest_to_the_mean() -> None:
 def test_a_replay_is_what_the_timeline_tells(result: AnalysedResult) -> None:
     found = replay_of(result)
     assert found is not None
-    told = tell(result, found.run)
+    told = tell(result, found["run"])
     kinds = result.scenario.kinds
     signed = [e.date.isoformat() for e in told.entries if e.what == "signed" and kinds[e.kind].security]
-    arcs = [one for one in found.entries if one["path"]]
+    arcs = [one for one in found["entries"] if one["path"]]
     assert [one["date"] for one in arcs] == signed and arcs
-    assert all(0 <= one["day"] <= found.days for one in found.entries)
+    assert all(0 <= one["day"] <= found["days"] for one in found["entries"])
     content = map_content(result)
     assert len(content["states"]) == 5 and sum(one["participant"] for one in content["states"]) == 2
-    assert len(json.loads(content["data"])["entries"]) == len(found.entries)
+    assert len(json.loads(content["data"])["entries"]) == len(found["entries"])
     page = map_of(result)
-    assert page.count('<li><time datetime="') == len(found.entries)  # read without a script too
+    assert page.count('<li><time datetime="') == len(found["entries"])  # read without a script too
 
 
 def test_relations_by_week_pass_through_what_was_simulated(result: AnalysedResult) -> None:

@@ -41,7 +41,8 @@ def plot(
 
     RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
     `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side: theories, for one."""
-    from balance_sim.show.plots import Plots, catalogue, home_of, is_results
+    from balance_sim.show.figures import catalogue
+    from balance_sim.show.plots import Plots, home_of, is_results
 
     if not names and only_list:
         click.echo("\n".join(catalogue()))

@@ -227,8 +227,7 @@ class _EventReader:
             if column is None:
                 names = {"value": (name, "value", "replace")}
                 column = open_table(path, name, names, ("value",)).published["value"].strip()
-            reads = readers.read_dyad_covariates if pairs else readers.read_state_covariates
-            read = reads(path, [column], system=self.system, conflicts="keep")
+            read = readers.read_covariate(path, column, self.system, "keep", pairs=pairs)
             frames.append(self.kept(read).rename(columns={column: "value"}))
         frame = self.among(_joined(frames), source.file)
         if source.transform is None:
@@ -270,22 +269,22 @@ class _EventReader:
         """The rows that hold, each file after the one before it; conflicts to be refused are remembered."""
         if "start" in frame:
             return frame
-        values = ["present" if "present" in frame else "value"]
-        said = again(frame, values)
+        value = "present" if "present" in frame else "value"
+        said = again(frame, value)
         repeated = frame.loc[said, "_file"].value_counts(sort=False)
         notes = [
             f"{n} rows of {Path(str(file)).name} repeat what a file before it says" for file, n in repeated.items()
         ]
         frame = frame[~said].reset_index(drop=True)
         if self.conflicts == "refuse":
-            self.conflicting |= {f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, values)}
+            self.conflicting |= {f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, value)}
         else:
-            kept, count = the_last(frame, values)
+            kept, count = the_last(frame, value)
             files = ", ".join(Path(str(file)).name for file in frame["_file"].unique())
             said_of = f"{count} rows of {files} contradict one before them of the same moment: the last holds"
             notes += [said_of] if count else []
             # covariates are applied row after row: a blank that does not hold is seen by those after it
-            is_covariate = values == ["value"] and "increment" not in frame
+            is_covariate = value == "value" and "increment" not in frame
             frame = (frame if is_covariate else kept).reset_index(drop=True)
         self.notes += [note for note in notes if note not in self.notes]  # a file may be read for two purposes
         return frame

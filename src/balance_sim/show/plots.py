@@ -27,17 +27,7 @@ from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.diagnostics import did_you_mean, listed
-from balance_sim.show.figures import (
-    COMPARISON_FIGURES,
-    FIGURES,
-    GAME_FIGURES,
-    GOF_FIGURES,
-    SCORE_FIGURES,
-    SWEEP_FIGURES,
-    figures_of,
-    fitting,
-    is_game,
-)
+from balance_sim.show.figures import figures_of, fitting, is_game
 from balance_sim.show.save import save_drawn
 from balance_sim.show.wording import arm_words, printable
 
@@ -230,22 +220,6 @@ def plot(
         near = did_you_mean(name, figures) or f"there are: {listed(figures, 40)}"
         raise WrongRequest(f"no figure `{name}` of such a study; {near}")
     return figures[name].draw(plots.study)
-
-
-def catalogue() -> list[str]:
-    """All figures there are by what they are of, a line each with what it answers, and the kinds for any outcome."""
-    from balance_sim.show.figures.distributions import KINDS
-
-    of = {
-        "run": FIGURES, "sweep": SWEEP_FIGURES, "game": GAME_FIGURES, "several results": COMPARISON_FIGURES,
-        "hindcast or score": SCORE_FIGURES, "gof": GOF_FIGURES,
-    }  # fmt: skip
-    lines = []
-    for what, figures in of.items():
-        lines += [f"Of {what}:", *(f"  {name:<16}{one.question}" for name, one in figures.items()), ""]
-    lines += ["Of any outcome, `plot RESULTS --outcome NAME --kind KIND`:"]
-    lines += [f"  {name:<16}{words[:1].upper()}{words[1:]}." for name, words in KINDS.items()]
-    return [*lines, "", "Of a dyad, `plot RESULTS --pair JPN-AUS`: when it first signs."]
 
 
 def is_results(text: str) -> bool:

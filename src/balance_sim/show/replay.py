@@ -4,7 +4,7 @@ agreement at its date with a sentence. Without a script the map stands still, an
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,18 +28,6 @@ LETTER, ROW = 0.0092, 0.0225  # of names, of the width of the map: they are larg
 WAYS = {"arm only": "more", "earlier": "more", "later": "fewer", "reference only": "fewer"}
 
 
-@dataclass(frozen=True)
-class Replay:
-    """A replication of the headline arm beside its control run, as a page tells it. entries: date, day (from the
-    start), words, path (of the dyad's arc; empty for an event), way (`more`: not or later in the control run)."""
-
-    run: int
-    of: int
-    days: int
-    dates: list[str]
-    entries: list[dict[str, Any]]
-
-
 def typical_run(result: Result) -> tuple[int, int]:
     """Of the first AMONG replications the one whose number of counter-balancing agreements in the headline arm is
     nearest to their mean, the earliest of several; and how many there were to choose from."""
@@ -49,8 +37,11 @@ def typical_run(result: Result) -> tuple[int, int]:
     return int(of_arm["run"].iloc[int(np.abs(counts - counts.mean()).argmin())]), len(counts)
 
 
-def replay_of(result: Result) -> Replay | None:
-    """The replication to replay; None where it cannot be simulated again: agents of one's own, another machine."""
+def replay_of(result: Result) -> dict[str, Any] | None:
+    """A replication of the headline arm beside its control run, as a page tells it: its number, of how many, its first
+    day, how many days, and entries: date, day (from the start), words, path (of the dyad's arc; empty for an event),
+    way (`more`: not or later in the control run). None where it cannot be simulated again: agents of one's own, another
+    machine."""
     if result.model or result.headline_arm is None or not result.finished:
         return None
     run, of = typical_run(result)
@@ -70,8 +61,8 @@ def replay_of(result: Result) -> Replay | None:
                 "path": arc_path(layout, entry.a, entry.b) if placed else "",
                 "way": WAYS.get(entry.mark, "") if entry.a else "",
             })  # fmt: skip
-    dates = [told.start.isoformat(), told.end.isoformat()]  # for the ends of the slider
-    return Replay(run, of, (told.end - told.start).days, dates, entries)
+    days = (told.end - told.start).days
+    return {"run": run, "of": of, "days": days, "start": told.start.isoformat(), "entries": entries}
 
 
 def map_content(result: Result) -> dict[str, Any]:
@@ -83,12 +74,10 @@ def map_content(result: Result) -> dict[str, Any]:
     fills = ["" if shade is None else to_hex(shade) for shade in shades_of(states).values()]
     rows = states.to_dict("records")
     replay = replay_of(result)
-    data = None if replay is None else {"days": replay.days, "start": replay.dates[0], "entries": replay.entries}
+    data = None if replay is None else {name: replay[name] for name in ("days", "start", "entries")}
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     return {
-        "box": found["box"],
-        "land": found["land"],
-        "caption": found["caption"],
+        **{name: found[name] for name in ("box", "land", "caption")},
         "invented": layout.kind != "world",
         "states": [
             {

@@ -5,6 +5,7 @@ alike is said once. All of it leaves the picture as it is."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ SIZES = {"r", "transform", "stroke-width", "font-size", "stroke-dasharray", "str
 FONT = re.compile(r"(?P<weight>bold |\d{3} )?(?P<size>[\d.]+)px (?P<family>.+)")
 OURS = "DejaVu Sans"  # every figure is set in it
 FAMILY = "DejaVu Sans, Verdana, Geneva, sans-serif"
+URL = re.compile(r"url\(#([^)]+)\)")
 NO_TURN = re.compile(r"rotate\(-?0(?:\.0+)? [^)]*\)")
 DEFAULTS = {"text-anchor": "start", "stroke-linejoin": "round", "stroke-linecap": "butt", "opacity": "1"}
 DROPPED = {"metadata", "style", "title"}
@@ -50,18 +52,21 @@ def inlined(svg: bytes, prefix: str, label: str) -> str:
     _drop_empty(root)
     _gather(root)
     _grouped(root)
-    return _as_html(root)
+    for element in root.iter():  # no white space between tags
+        element.text = element.text if element.tag in ("text", "tspan") and element.text else None
+        element.tail = None
+    return ET.tostring(root, encoding="unicode").replace(" />", "/>")
 
 
 def _used_ids(root: ET.Element) -> list[str]:
     """Names that something refers to, in the order in which it does."""
-    used: dict[str, None] = {}
+    used: list[str] = []
     for element in root.iter():
         for key, value in element.attrib.items():
             if key in (XLINK, "href") and value.startswith("#"):
-                used[value[1:]] = None
-            used.update(dict.fromkeys(re.findall(r"url\(#([^)]+)\)", value)))
-    return list(used)
+                used.append(value[1:])
+            used += URL.findall(value)
+    return list(dict.fromkeys(used))
 
 
 def _slim(element: ET.Element, names: dict[str, str]) -> None:
@@ -89,7 +94,7 @@ def _slim(element: ET.Element, names: dict[str, str]) -> None:
         elif key in SIZES:
             element.set(key, _shorter(value, 4 if "matrix" in value or "scale" in value else 2))
         else:
-            element.set(key, re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{names[m[1]]})", value))
+            element.set(key, URL.sub(lambda m: f"url(#{names[m[1]]})", value))
 
 
 def _presentation(key: str, value: str) -> dict[str, str]:
@@ -106,20 +111,17 @@ def _presentation(key: str, value: str) -> dict[str, str]:
 def path_data(value: str, places: int = 1) -> str:
     """The same path in relative steps of so many decimals; errors do not add up. Commands M, L, Q, C, Z as
     matplotlib writes them; a path with others is only rounded."""
-    tokens = re.findall(r"[A-Za-z]|-?\d*\.?\d+(?:e-?\d+)?", value)
-    if any(token.isalpha() and token not in "MLQCZz" for token in tokens):
+    parts = re.findall(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)", value)  # an e is of a number
+    if any(command not in "MLQCZz" for command, _ in parts):
         return _shorter(value)
     scale, out = 10**places, list[str]()
-    at, start, last, k = (0, 0), (0, 0), "", 0
-    while k < len(tokens):
-        command = tokens[k]
+    at, start, last = (0, 0), (0, 0), ""
+    for command, words in parts:
         if command in "Zz":
             out.append("z")
-            at, last, k = start, "", k + 1
+            at, last = start, ""
             continue
-        count = 2 * {"M": 1, "L": 1, "Q": 2, "C": 3}[command]
-        spots = [round(float(t) * scale) for t in tokens[k + 1 : k + 1 + count]]
-        k += 1 + count
+        spots = [round(float(word) * scale) for word in re.findall(r"-?\d*\.?\d+(?:e-?\d+)?", words)]
         steps = [spot - at[place % 2] for place, spot in enumerate(spots)]
         at = (spots[-2], spots[-1])
         if command == "M":
@@ -137,11 +139,9 @@ def path_data(value: str, places: int = 1) -> str:
 
 def _packed(numbers: list[int], scale: int, *, first: bool) -> str:
     """Numbers in units of 1/scale, with no more between them than their signs need."""
-    words = []
-    for place, number in enumerate(numbers):
-        text = f"{number / scale:g}".replace("0.", ".", 1) if abs(number) < scale else f"{number / scale:g}"
-        words.append(text if text.startswith("-") or (first and place == 0) else " " + text)
-    return "".join(words)
+    texts = [f"{number / scale:g}".replace("0.", "." if abs(number) < scale else "0.", 1) for number in numbers]
+    told = " ".join(texts).replace(" -", "-")
+    return told if first or told.startswith("-") else f" {told}"
 
 
 def _shorter(value: str, places: int = 2) -> str:
@@ -160,14 +160,6 @@ def _drop_empty(element: ET.Element) -> None:
         elif len(child) or child.tag not in ("g", "defs", "clipPath"):
             kept.append(child)
     element[:] = kept
-
-
-def _as_html(element: ET.Element) -> str:
-    """The element as HTML reads it: text escaped, no white space between tags."""
-    for one in element.iter():
-        one.text = one.text if one.tag in ("text", "tspan") and one.text else None
-        one.tail = None
-    return ET.tostring(element, encoding="unicode").replace(" />", "/>")
 
 
 def _in_order(root: ET.Element) -> None:
@@ -211,10 +203,9 @@ def _grouped(element: ET.Element) -> None:
         run, children = children[:count], children[count:]
         if (count - 1) * _length(common) > len("<g></g>"):
             group = ET.Element("g", common)
-            for one in run:
-                for name in common:
-                    del one.attrib[name]
             group.extend(run)
+            for one, name in itertools.product(run, common):
+                del one.attrib[name]
             if any(one.attrib.keys() & SHARED for one in run):
                 _grouped(group)
             run = [group]
@@ -236,11 +227,8 @@ def _alike(children: list[ET.Element]) -> tuple[int, dict[str, str]]:
 
 def _looks(element: ET.Element) -> dict[str, str]:
     """What an element could be told by its group. A clip of something moved is in its own measure: left alone."""
-    return {
-        name: value
-        for name, value in element.attrib.items()
-        if name in SHARED and not (name == "clip-path" and "transform" in element.attrib)
-    }
+    names = SHARED - {"clip-path"} if "transform" in element.attrib else SHARED
+    return {name: value for name, value in element.attrib.items() if name in names}
 
 
 def _length(looks: dict[str, str]) -> int:

@@ -247,7 +247,11 @@ _TAKES_THE = {"Netherlands", "Philippines", "Republic", "Union", "Islands", "Kin
 
 
 def state_in_text(names: Mapping[str, str], code: str) -> str:
-    """A state's name within a sentence: `Japan`, `the United States`."""
+    """A state's name within a sentence: `Japan`, `the United States`.
+
+    >>> state_in_text({"USA": "United States", "JPN": "Japan"}, "USA")
+    'the United States'
+    """
     name = names.get(code, code)
     words = name.split()
     return f"the {name}" if words and (words[0] == "United" or words[-1] in _TAKES_THE) else name

@@ -5,14 +5,14 @@ are the same for every case and none was chosen by what happened afterwards."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+
+import pandas as pd
 
 from balance_sim.evidence.cases.series import (
     TITLES,
@@ -255,11 +255,7 @@ report:
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return pd.DataFrame(rows, columns=list(columns)).to_csv(index=False, lineterminator="\n")
 
 
 def _text(value: str) -> str:

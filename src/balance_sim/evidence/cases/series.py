@@ -1,11 +1,10 @@
 """What is known of a case at its date: its states, and agreements, quarrels, distances and broken relations between
 them, as rows of a scenario's tables.
 
-Nothing dated on or after the day of the signal is read, but that something has ended by then. The rules:
-docs/cases.md. Two ends that the series of agreements cannot tell are taken from that of disputes, the first after the
-agreement in which one of two states shows or uses force against the other: of a promise of non-aggression among many
-(ATOP dates ends by treaty and member), and of an agreement of DCAD or of COW that was in force when its record of ends
-closes."""
+Nothing dated on or after the day of the signal is read, but that something has ended by then. The rules: docs/cases.md.
+Two ends that the series of agreements cannot tell are taken from that of disputes, the first after the agreement in
+which one of two states shows or uses force against the other: of a promise of non-aggression among many (ATOP dates
+ends by treaty and member), and of an agreement of DCAD or of COW that was in force when its record of ends closes."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from balance_sim.evidence.cases.tables import Actor
 from balance_sim.evidence.data.codes import known_relations, nuclear_since
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import FILES, READERS, file_of
-from balance_sim.evidence.data.table import Read
+from balance_sim.evidence.data.table import Read, placed
 
 Row = dict[str, str]
 Pair = tuple[str, str]
@@ -106,18 +105,14 @@ class Series:
         return None if read is None else read.report.last_year
 
     def between(self, name: str, actors: Sequence[Actor]) -> pd.DataFrame | None:
-        """Rows of a series on dyads, of two of the actors; see `placed`. None where the series is not there."""
+        """Rows of a series on dyads, of two of the actors; see `_placed`. None where the series is not there."""
         read = self.read(name)
-        return None if read is None else placed(read.frame, actors)
+        return None if read is None else _placed(read.frame, actors)
 
 
-def placed(frame: pd.DataFrame, actors: Sequence[Actor]) -> pd.DataFrame:
-    """Rows whose two COW numbers belong to two of the actors, with their codes a < b."""
-    code_of = {cow: one.code for one in actors for cow in one.cows}
-    a, b = frame["cow_a"].map(code_of), frame["cow_b"].map(code_of)
-    inside = a.notna() & b.notna() & (a != b)
-    a, b = a[inside].astype(str), b[inside].astype(str)
-    return frame[inside].assign(a=a.where(a < b, b), b=b.where(a < b, a))
+def _placed(frame: pd.DataFrame, actors: Sequence[Actor]) -> pd.DataFrame:
+    """Rows of two of the actors, with their codes a < b."""
+    return placed(frame, {cow: one.code for one in actors for cow in one.cows}, str)
 
 
 def short(value: float) -> str:
@@ -267,7 +262,7 @@ def _recent(series: Series, actors: Sequence[Actor], on: date) -> tuple[pd.DataF
         return None, pd.Timestamp(on)
     day = min(pd.Timestamp(on), pd.Timestamp(read.report.last_year or on.year, 12, 31))
     began = read.frame.groupby("dispute")["start"].transform("min")
-    frame = placed(read.frame.assign(began=began), actors)
+    frame = _placed(read.frame.assign(began=began), actors)
     since = day - pd.DateOffset(years=MILITARISED_YEARS)
     return frame[(frame["start"] < day) & (frame["end"] >= since)], day
 
@@ -359,7 +354,7 @@ def _alliances(series: Series, name: str, label: str, actors: Sequence[Actor], d
     begun = read.frame[read.frame["start"] < day]
     sides = [begun[["alliance_id", c]].set_axis(["id", "cow"], axis=1) for c in ("cow_a", "cow_b")]
     members = pd.concat(sides).groupby("id")["cow"].nunique()
-    frame, keys = placed(begun, actors).sort_values("start", kind="stable"), ["alliance_id", "a", "b"]
+    frame, keys = _placed(begun, actors).sort_values("start", kind="stable"), ["alliance_id", "a", "b"]
     phases = frame.groupby(keys, sort=False)
     last = phases.tail(1).set_index(keys).assign(signed=phases["start"].min()).reset_index()
     source = label + " id " + last["alliance_id"].astype(str)

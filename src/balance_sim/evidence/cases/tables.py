@@ -1,12 +1,8 @@
 """What users write of cases: the table of cases, the table of what is on record as an answer to a signal, a plan of
-cases.
+cases. Columns: docs/cases.md.
 
-Cases, one row each: case_id, signal_date, participants; and, where they are known, label, observers, visibility (1 if
-blank), window_months (24 if blank), notes, kind (of the focal event). Lists of states are separated by `;`.
-
-Responses: state_a, state_b, date, direction; and, where they are known, case_id, kind, agreement_id, source,
-confidence. `counter` and `bandwagon` rows are responses. Every other row is kept and reported, and not scored: `other`
-rows, rows with a side that is no state of the scenario (NATO, EU, SCO), rows outside the window."""
+`counter` and `bandwagon` rows are responses. Every other row is kept and reported, and not scored: `other` rows, rows
+with a side that is no state of the scenario (NATO, EU, SCO), rows outside the window."""
 
 from __future__ import annotations
 

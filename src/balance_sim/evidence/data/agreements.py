@@ -141,8 +141,12 @@ def read_agreements(path: Path | str) -> Read:
     )
     rows = [f"row{int(i) + 2}" for i in long.index]
     long = long.assign(accord_id=table.words("id") if table.has("id") else rows)
-    frame = ordered_pair(_one_row_each(long), ORDER)
-    dates = pd.concat([frame[stage] for stage in ("signed", "in_force", "ended")]).dropna()
+    long, keys = ordered_pair(long), ["accord_id", "cow_a", "cow_b", "kind"]  # from a row a stage to one an agreement
+    stages = long.groupby([*keys, "stage"], sort=False)["date"].min().unstack("stage")
+    stages = stages.reindex(columns=["signed", "in_force", "ended"]).astype("datetime64[s]")
+    rest = long.sort_values("date").groupby(keys, sort=False)[["precision", "multilateral"]].first()
+    frame = ordered_pair(stages.join(rest).reset_index(), ORDER)
+    dates = pd.concat([frame[stage] for stage in stages]).dropna()
     return table.read(frame, years_of(dates), kinds=kinds)
 
 
@@ -166,15 +170,6 @@ def _iso3(table: Table, column: str) -> pd.Series:
     unknown = ~current.isin(set(codes.state_codes()["iso3"])) | (current == "")
     table.refuse(column, unknown, "no state has this ISO alpha-3 code", "Correct the code")
     return current
-
-
-def _one_row_each(long: pd.DataFrame) -> pd.DataFrame:
-    """One row an agreement: the first date of each stage. long: a row a stage."""
-    long, keys = ordered_pair(long), ["accord_id", "cow_a", "cow_b", "kind"]
-    dates = long.groupby([*keys, "stage"], sort=False)["date"].min().unstack("stage")
-    dates = dates.reindex(columns=["signed", "in_force", "ended"]).astype("datetime64[s]")
-    first = long.sort_values("date").groupby(keys, sort=False)[["precision", "multilateral"]].first()
-    return dates.join(first).reset_index()
 
 
 def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:

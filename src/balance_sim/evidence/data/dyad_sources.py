@@ -45,7 +45,7 @@ _DISTANCE = declared("cow_a!=ccode1 cow_b!=ccode2 year year_from year_to km!=min
 _CONTIGUITY = declared(
     "cow_a!=state1no|ccode1 cow_b!=state2no|ccode2 type!=conttype begin=begin|stdate end=end|enddate year"
 )
-_CAPITALS = declared("cow!=ccode capital start!=stdate end!=enddate latitude!=lat|latitude longitude!=lng|longitude")
+_CAPITALS = declared("cow!=ccode start!=stdate end!=enddate latitude!=lat|latitude longitude!=lng|longitude")
 _RIVALRIES = declared("cow_a!=ccode1|ccodea cow_b!=ccode2|ccodeb start!=start|styear end!=end|endyear")
 _CLAIMS = declared("cow_a!=chal cow_b!=tgt begin!=begclaim end!=endclaim salience=icowsal")
 _PARTICIPANTS = declared(
@@ -118,14 +118,13 @@ def _year_of(table: Table, column: str) -> pd.Series:
 
 
 def read_capitals(path: Path | str) -> Read:
-    """Capitals with their dates. Frame: cow, capital, start, end, latitude, longitude."""
+    """Capitals with their dates. Frame: cow, start, end, latitude, longitude."""
     table = open_table(path, "capitals", *_CAPITALS)
     table.drop_blank(cow="a state without a COW number")
     table.drop(table.words("start").isin(MISSING_TEXT), "no first day")
     frame = pd.DataFrame(
         {
             "cow": table.integer("cow").astype(np.int64),
-            "capital": table.text["capital"] if table.has("capital") else "",
             "start": table.dates("start")[0],
             "end": table.dates("end", end=True)[0],
             "latitude": table.bounded("latitude", -90.0, 90.0),
@@ -154,7 +153,7 @@ def read_territorial_claims(path: Path | str) -> Read:
     """ICOW territorial claims (Hensel et al.), one row a dyad's claim; dates YYYYMM, month 00 or 99 unknown.
 
     Frame: cow_a < cow_b, start, end (dates; missing if it went on when the source ends), salience 0..1
-    (ICOW's 0..12 divided by 12), challenger (COW number)."""
+    (ICOW's 0..12 divided by 12)."""
     table = open_table(path, "ICOW territorial claims", *_CLAIMS)
     table.drop_broken_pairs()
     table.drop(_month(table, "begin").isna(), "no beginning")
@@ -164,7 +163,6 @@ def read_territorial_claims(path: Path | str) -> Read:
         start=_month(table, "begin"),
         end=_month(table, "end", end=True).mask(goes_on),
         salience=table.bounded("salience", 0, HIGHEST_SALIENCE, MISSING_CODES) / HIGHEST_SALIENCE if known else np.nan,
-        challenger=table.integer("cow_a").astype(np.int64),
     )
     frame = ordered_pair(frame, ["cow_a", "cow_b", "start"])
     return table.read(frame, years_of(frame["start"], int(CLAIMS_LAST_MONTH[:4])))
@@ -232,20 +230,12 @@ def read_atop_members(path: Path | str) -> Read:
     Leeds, Ritter, Mitchell, Long 2002, International Interactions 28: 237-260. An obligation counts for a
     dyad if either of the two has it. A year of exit of 0 means in force at the end of 2018."""
     table = open_table(path, "ATOP members", *_ATOP_MEMBERS)
-    table.drop_blank(member="no member")
-    table.drop(table.parted("entry", ALLIANCE_UNKNOWN)[0].isna(), "no date of entry")
-    members = pd.DataFrame(
-        {
-            "id": table.words("id"),
-            "phase": table.words("phase"),
-            "member": table.integer("member").astype(np.int64),
-            "start": table.parted("entry", ALLIANCE_UNKNOWN)[0],
-            "end": table.parted("exit", ALLIANCE_UNKNOWN, end=True)[0],
-            "defense": _obligation(table, "defense") | _obligation(table, "offense"),
-            "neutrality": _obligation(table, "neutral"),
-            "nonaggression": _obligation(table, "nonagg"),
-            "entente": _obligation(table, "consul"),
-        }
+    members = atop_memberships(table).assign(
+        phase=table.words("phase"),
+        defense=_obligation(table, "defense") | _obligation(table, "offense"),
+        neutrality=_obligation(table, "neutral"),
+        nonaggression=_obligation(table, "nonagg"),
+        entente=_obligation(table, "consul"),
     )
     pairs = members.merge(members, on=["id", "phase"], suffixes=("_a", "_b"))
     pairs = pairs[pairs["member_a"] < pairs["member_b"]]
@@ -259,6 +249,20 @@ def read_atop_members(path: Path | str) -> Read:
     frame, notes = _alliance_spells(frame[together])
     note = f"{int((~together).sum())} dyads of members that never belonged at the same time left out"
     return table.read(frame, (1815, ATOP_LAST_DAY.year), note, *notes, *_uncoded(table, _ATOP_STEMS))
+
+
+def atop_memberships(table: Table) -> pd.DataFrame:
+    """Who belongs to which treaty from when to when; rows without a member or a date of entry are left out."""
+    table.drop_blank(member="no member")
+    table.drop(table.parted("entry", ALLIANCE_UNKNOWN)[0].isna(), "no date of entry")
+    return pd.DataFrame(
+        {
+            "id": table.words("id"),
+            "member": table.integer("member").astype(np.int64),
+            "start": table.parted("entry", ALLIANCE_UNKNOWN)[0],
+            "end": table.parted("exit", ALLIANCE_UNKNOWN, end=True)[0],
+        }
+    )
 
 
 def _alliance_spells(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:

@@ -214,7 +214,10 @@ def _accords(
     placed = states.pairs(frame)
     if len(placed) < len(frame):
         notes.append(f"{len(frame) - len(placed)} agreements with a state outside the roster left out")
-    if early := int(_before_membership(placed, states).sum()):
+    spells = states.spells.groupby(states.spells["cow"].map(states.position))
+    start, end = spells["start"].min(), spells["end"].max()
+    a, b = (placed["signed"].between(placed[side].map(start), placed[side].map(end)) for side in ("a", "b"))
+    if early := int((~(a & b)).sum()):
         notes.append(f"{early} agreements signed while one side was no member are kept as history")
     covered = [year for r in reads for year in (r.report.first_year, r.report.last_year) if year is not None]
     placed = placed.sort_values(["signed", "a", "b", "accord_id"], kind="stable").reset_index(drop=True)
@@ -237,13 +240,6 @@ def _followed_by(
         notes.append(f"{lost} agreements of the data after {last} left out: the outcomes count")
     out: pd.DataFrame = pd.concat([kept, after.assign(accord_id="outcome-" + after["accord_id"])], ignore_index=True)
     return out
-
-
-def _before_membership(placed: pd.DataFrame, states: layers.Roster) -> pd.Series:
-    spells = states.spells.groupby(states.spells["cow"].map(states.position))
-    start, end = spells["start"].min(), spells["end"].max()
-    a, b = (placed["signed"].between(placed[side].map(start), placed[side].map(end)) for side in ("a", "b"))
-    return ~(a & b)
 
 
 def default_depths() -> dict[str, tuple[float, float]]:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.table import Read
+from balance_sim.evidence.data.table import Read, placed
 from balance_sim.model.threat import great_circle
 
 Floats = NDArray[np.float64]
@@ -37,10 +37,7 @@ class Roster:
 
     def pairs(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Rows whose two COW numbers are on the roster, with positions a < b."""
-        a, b = frame["cow_a"].map(self.position), frame["cow_b"].map(self.position)
-        known = a.notna() & b.notna() & (a != b)
-        a, b = a[known].astype(np.int64), b[known].astype(np.int64)
-        return frame[known].assign(a=np.minimum(a, b), b=np.maximum(a, b))
+        return placed(frame, self.position, np.int64)
 
 
 def roster(start_year: int, end_year: int) -> Roster:
@@ -113,17 +110,14 @@ def distances(
         for t in range(1, len(years)):
             out[t] = np.where(np.isnan(out[t]), out[t - 1], out[t])
         never[a, b] = False
-    apart = np.full(square, np.nan) if capitals is None else _between_capitals(capitals.frame, states, years)
+    apart = np.full(square, np.nan)
+    if capitals is not None:
+        frame = capitals.frame.assign(place=capitals.frame["cow"].map(states.position)).sort_values("start")
+        known = frame[frame["place"].notna() & (frame["start"] <= f"{years[-1]}-12-31")]
+        where = known.groupby("place").last().reindex(np.arange(states.size))
+        apart = great_circle(where["latitude"].to_numpy(float), where["longitude"].to_numpy(float))
     out = np.where(above, np.where(np.isnan(out), apart, out), 0.0)
     return out + out.transpose(0, 2, 1), 0 if minimum is None else int(never.sum())
-
-
-def _between_capitals(frame: pd.DataFrame, states: Roster, years: NDArray[np.int64]) -> Floats:
-    """(n, n) great circle in km between the capitals of the period's last year."""
-    frame = frame[frame["cow"].isin(states.position.index) & (frame["start"] <= f"{years[-1]}-12-31")]
-    frame = frame.assign(place=frame["cow"].map(states.position)).sort_values("start").groupby("place").last()
-    where = frame.reindex(np.arange(states.size))
-    return great_circle(where["latitude"].to_numpy(float), where["longitude"].to_numpy(float))
 
 
 def contiguity(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:

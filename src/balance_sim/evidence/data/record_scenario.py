@@ -58,10 +58,9 @@ def scenario_at(
 ) -> Scenario:
     """The world on 1 January of a year, to be run for `years`.
 
-    parameters, weights, intercepts (by kind): laid over the shipped defaults. propensity: (n,) by position
-    on the history's roster. States are the members of the year. A missing value stays missing. An event that
-    says nothing stands on each 1 January, so that a step begins there. Raises DataError where no state's capability
-    is known."""
+    parameters, weights, intercepts (by kind): laid over the shipped defaults. propensity: (n,) by position on the
+    history's roster. States are the members of the year. A missing value stays missing. An event that says nothing
+    stands on each 1 January, so that a step begins there. Raises DataError where no state's capability is known."""
     t, who = history.at(year), members_at(history, year)
     if not np.nansum(history.capability[t, who]) > 0:
         why = f"no state's capability is known at the start of {year}, which is that of {year - 1}"
@@ -163,25 +162,18 @@ def _accords(history: History, start: date, who: Ints) -> tuple[schema.Accord, .
     frame = history.accords
     frame = frame[(frame["signed"] < first) & frame["a"].isin(who) & frame["b"].isin(who)]
     in_force = frame["in_force"].where(frame["in_force"] > frame["signed"], frame["signed"])
-    over = (frame["ended"] < first).to_numpy(dtype=bool)
-    waits = (in_force >= first).to_numpy(dtype=bool)
-    signed, entered, ended = (
-        [day if isinstance(day, date) else None for day in days.to_numpy(dtype="datetime64[D]").astype(object)]
-        for days in (frame["signed"], in_force, frame["ended"])
-    )
-    a, b, kinds = (frame[column].to_numpy() for column in ("a", "b", "kind"))
-    multilateral = frame["multilateral"].to_numpy(dtype=bool)
+    columns = (frame[name] for name in ("a", "b", "kind", "signed", "ended", "multilateral"))
     return tuple(
         schema.Accord.model_construct(
             id=f"accord-{k}",
-            a=history.iso3[a[k]],
-            b=history.iso3[b[k]],
-            kind=str(kinds[k]),
-            status="ended" if over[k] else "signed" if waits[k] else "in_force",
-            signed=signed[k],
-            in_force=None if waits[k] else entered[k],
-            ended=ended[k] if over[k] else None,
-            multilateral=bool(multilateral[k]),
+            a=history.iso3[a],
+            b=history.iso3[b],
+            kind=str(kind),
+            status="ended" if ended < first else "signed" if entered >= first else "in_force",
+            signed=signed.date(),
+            in_force=None if entered >= first else entered.date(),
+            ended=ended.date() if ended < first else None,
+            multilateral=bool(multilateral),
         )
-        for k in range(len(frame))
+        for k, (a, b, kind, signed, ended, multilateral, entered) in enumerate(zip(*columns, in_force, strict=True))
     )

@@ -1,16 +1,11 @@
 """Which file of a data folder holds which source, and the readers of those with a row a state and year.
 
-Tidy frames of the latter: cow, year, and
-
-* `read_nmc`: cinc (share of the world, 0..1), and milex, milper, irst, pec, tpop, upop where the file has them, in the
-  source's units (thousands; milex thousand current US dollars). Correlates of War NMC (v6, v7).
-* `read_vdem`: polyarchy (0..1), and polity2 (-10..10) where the file has it.
-* `read_ideal_points`: ideal_fp (final-passage votes), ideal_all (all votes), ideal_legacy where the file has them.
-  Higher is closer to the US-led position. Scenarios use the final-passage series."""
+Tidy frames of the latter: cow, year and one series. `cinc` is a share of the world, `polyarchy` lies in 0..1;
+`ideal_fp`, of final-passage votes, is higher the closer to the US-led position."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -22,39 +17,24 @@ from balance_sim.evidence.data.agreements import read_outcomes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import MISSING_CODES, Read, Table, declared, open_table, years_of
 
-COMPONENTS = ("milex", "milper", "irst", "pec", "tpop", "upop")
 FIRST_SESSION = 1945
 """Session s of the General Assembly opens in year 1945 + s."""
 
-_NMC = declared(f"cow!=ccode year! cinc! {' '.join(COMPONENTS)}")
-_VDEM = declared("cow!=COWcode|ccode year! polyarchy!=v2x_polyarchy polity2")
-_IDEAL = declared(
-    "cow!=ccode year session ideal_fp!=idealpointfp ideal_all=idealpointall ideal_legacy=idealpointlegacy"
-)
+_NMC = declared("cow!=ccode year! cinc!")
+_VDEM = declared("cow!=COWcode|ccode year! polyarchy!=v2x_polyarchy")
+_IDEAL = declared("cow!=ccode year session ideal_fp!=idealpointfp")
 
 
 def read_nmc(path: Path | str) -> Read:
-    """National Material Capabilities. Singer, Bremer, Stuckey 1972; Singer 1987.
-
-    -9 is missing, as are -8 and -7."""
-    table = open_table(path, "COW NMC", *_NMC)
-    frame = _keys(table)
-    frame["cinc"] = table.bounded("cinc", 0.0, 1.0, MISSING_CODES)
-    for name in filter(table.has, COMPONENTS):
-        frame[name] = table.number(name, MISSING_CODES)
-    return _finished(table, frame)
+    """National Material Capabilities (v6, v7). Singer, Bremer, Stuckey 1972; Singer 1987."""
+    return _state_years(open_table(path, "COW NMC", *_NMC), "cinc", 0.0, 1.0, MISSING_CODES)
 
 
 def read_vdem(path: Path | str) -> Read:
     """V-Dem country-years (Coppedge et al.), full or core, or a table with the same columns.
 
     V-Dem's units that are no COW members have no COW number and are left out."""
-    table = open_table(path, "V-Dem", *_VDEM)
-    frame = _keys(table)
-    frame["polyarchy"] = table.bounded("polyarchy", 0.0, 1.0, MISSING_CODES)
-    if table.has("polity2"):
-        frame["polity2"] = table.bounded("polity2", -10.0, 10.0, (-66, -77, -88, -99))
-    return _finished(table, frame)
+    return _state_years(open_table(path, "V-Dem", *_VDEM), "polyarchy", 0.0, 1.0, MISSING_CODES)
 
 
 def read_ideal_points(path: Path | str) -> Read:
@@ -66,25 +46,18 @@ def read_ideal_points(path: Path | str) -> Read:
         table.needs("session")
         table.drop(table.integer("session").isna(), "no session")
         table.text = table.text.assign(year=(table.integer("session") + FIRST_SESSION).astype(str))
-    frame = _keys(table)
-    for name in filter(table.has, ("ideal_fp", "ideal_all", "ideal_legacy")):
-        frame[name] = table.bounded(name, -10.0, 10.0)
-    return _finished(table, frame)
+    return _state_years(table, "ideal_fp", -10.0, 10.0)
 
 
-def _keys(table: Table) -> pd.DataFrame:
-    """Checked `cow` and `year`; rows without either are dropped, and a state and year is there once."""
+def _state_years(table: Table, series: str, low: float, high: float, missing: Sequence[float] = ()) -> Read:
+    """A state and year once, sorted; rows without either are left out. Coverage runs over the years in which the series
+    is known at all."""
     table.drop_blank(cow="a state without a COW number", year="no year")
     table.drop(table.text.duplicated(), "the same row again")
     frame = pd.DataFrame({"cow": table.integer("cow"), "year": table.year("year")}).astype(np.int64)
     twice = "this state has two rows in one year"
     table.refuse("cow", frame.duplicated(), twice, "Keep one row a state and year")
-    return frame
-
-
-def _finished(table: Table, frame: pd.DataFrame) -> Read:
-    """Sorted; coverage runs over the years in which the source's first series is known at all."""
-    series = frame.columns[2]
+    frame[series] = table.bounded(series, low, high, missing)
     years = years_of(frame.loc[frame[series].notna(), "year"])
     frame = frame.sort_values(["cow", "year"]).reset_index(drop=True)
     return table.read(frame, years, f"{series} is missing in {int(frame[series].isna().sum())} rows")

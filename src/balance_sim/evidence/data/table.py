@@ -69,14 +69,6 @@ class ReadReport:
         name = Path(self.path).name
         return tuple(f"{name}: {one.count} rows left out: {one.reason}" for one in self.dropped)
 
-    def __str__(self) -> str:
-        years = f", {self.first_year}-{self.last_year}" if self.first_year is not None else ""
-        lines = [f"{self.source}: {self.rows_kept} rows from {self.rows_read} in {self.path}{years}"]
-        for d in self.dropped:
-            more = ", ..." if d.count > len(d.lines) else ""
-            lines.append(f"  dropped {d.count}: {d.reason} (lines {', '.join(map(str, d.lines))}{more})")
-        return "\n".join(lines + [f"  {note}" for note in self.notes])
-
 
 class Read(NamedTuple):
     """A tidy frame and the report on how it came about."""
@@ -128,9 +120,9 @@ class Table:
                 why = f"{self.source} needs a column {' or '.join(self.names[ours])}"
                 raise DataError(why, f"The columns found are {listed(self.head)}", self.path, 1)
 
-    def words(self, column: str, default: str = "") -> pd.Series:
-        """Cells without blanks around them; `default` throughout where the file has no such column."""
-        return self.text[column].str.strip() if self.has(column) else self.same(default)
+    def words(self, column: str) -> pd.Series:
+        """Cells without blanks around them; blank throughout where the file has no such column."""
+        return self.text[column].str.strip() if self.has(column) else self.same("")
 
     def same(self, value: object, dtype: Any = None) -> pd.Series:
         """A column with one value."""
@@ -349,6 +341,14 @@ def years_of(first: pd.Series, last: pd.Series | int | None = None) -> Years:
 def folded(rows: int) -> tuple[str, ...]:
     """The note on rows that say of a dyad what another says, in the other order or again."""
     return (f"{rows} rows repeat another in the other order or again: each dyad once",) if rows else ()
+
+
+def placed(frame: pd.DataFrame, place: Any, kind: type) -> pd.DataFrame:
+    """Rows whose two COW numbers have a place, and not the same one, with the places `a` < `b`. place: by number."""
+    a, b = frame["cow_a"].map(place), frame["cow_b"].map(place)
+    known = a.notna() & b.notna() & (a != b)
+    a, b = a[known].astype(kind), b[known].astype(kind)
+    return frame[known].assign(a=a.where(a < b, b), b=b.where(a < b, a))
 
 
 def ordered_pair(frame: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:

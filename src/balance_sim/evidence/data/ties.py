@@ -55,7 +55,7 @@ def read_ties(path: Path | str, system: ActorSystem | None = None, conflicts: Tw
     why = "a tie needs either an increment or a value"
     table.refuse("increment" if adds else "value", both, why, "Fill in one of the two")
     mirrored = _mirrored(frame, table)
-    frame, notes = _settled(table, frame.drop(columns="swapped"), ["value"], conflicts, TIE_AGAIN)
+    frame, notes = _settled(table, frame.drop(columns="swapped"), "value", conflicts, TIE_AGAIN)
     frame = frame.assign(line=table.lines(list(frame.index)))
     frame = frame.sort_values("date", na_position="first", kind="stable").reset_index(drop=True)
     return table.read(frame, span(frame), *mirrored, *notes)
@@ -90,51 +90,40 @@ def read_presence(path: Path | str, system: ActorSystem | None = None, conflicts
     actor, present = labels(table, "actor", when, system), table.flag("present")
     table.drop(actor == "", NO_ACTOR)
     frame = table.kept(actor=actor, date=when, present=present)
-    frame, notes = _settled(table, frame, ["present"], conflicts, ACTOR_AGAIN)
+    frame, notes = _settled(table, frame, "present", conflicts, ACTOR_AGAIN)
     return table.read(frame.assign(_row=frame.index), span(frame), *notes)
 
 
-def read_state_covariates(
-    path: Path | str, columns: Sequence[str], system: ActorSystem | None = None, conflicts: Twice = "refuse"
-) -> Read:
-    """State-years or dated values. Frame: actor, date, _row (its number in the file), and a float column for each
-    of `columns`. Raises DataError."""
-    names = {"actor": names_of(ACTOR, system), **WHEN, **{column: (column,) for column in columns}}
-    table = open_table(path, "state covariates", names, ("actor", *columns))
-    table.drop(table.words("actor") == "", NO_ACTOR)
-    when = moments(table)
-    actor = labels(table, "actor", when, system)
-    table.drop(actor == "", "no member of the state system on that date")
-    frame = table.kept(actor=actor, date=when)
-    return _covariates(table, frame, columns, conflicts, ACTOR_AGAIN)
-
-
-def read_dyad_covariates(
+def read_covariate(
     path: Path | str,
-    columns: Sequence[str],
-    *,
-    directed: bool = False,
+    column: str,
     system: ActorSystem | None = None,
     conflicts: Twice = "refuse",
+    *,
+    pairs: bool = False,
 ) -> Read:
-    """Dyad-years or dated values. Frame: a, b, date, _row, and a float column for each of `columns`.
-
-    Undirected dyads are put in order (a < b as text). Raises DataError."""
-    names = {**_dyad_names(system), **{column: (column,) for column in columns}}
-    table = open_table(path, "pair covariates", names, ("a", "b", *columns))
-    frame = _dyad_frame(table, system, directed=directed).drop(columns="swapped")
-    return _covariates(table, frame, columns, conflicts, "the same dyad and date again, with the same values")
-
-
-def _covariates(table: Table, frame: pd.DataFrame, columns: Sequence[str], conflicts: Twice, reason: str) -> Read:
+    """State-years, dyad-years if `pairs`, or dated values. Frame: actor, or a < b as text; date; _row (its number in
+    the file); and the column, as float. Raises DataError."""
+    value = {column: (column,)}
+    if pairs:
+        table = open_table(path, "pair covariates", {**_dyad_names(system), **value}, ("a", "b", column))
+        frame = _dyad_frame(table, system).drop(columns="swapped")
+        reason = "the same dyad and date again, with the same values"
+    else:
+        names = {"actor": names_of(ACTOR, system), **WHEN, **value}
+        table, reason = open_table(path, "state covariates", names, ("actor", column)), ACTOR_AGAIN
+        table.drop(table.words("actor") == "", NO_ACTOR)
+        when = moments(table)
+        actor = labels(table, "actor", when, system)
+        table.drop(actor == "", "no member of the state system on that date")
+        frame = table.kept(actor=actor, date=when)
     keys = list(frame.columns)
-    for column in columns:
-        frame[column] = table.number(column)
-    frame, notes = _settled(table, frame, columns, conflicts, reason)
+    frame[column] = table.number(column)
+    frame, notes = _settled(table, frame, column, conflicts, reason)
     frame = frame.assign(_row=frame.index).sort_values(keys, na_position="first", kind="stable")
-    counts = {column: int(frame[column].isna().sum()) for column in columns}
-    blanks = [f"{column} is missing in {count} rows" for column, count in counts.items() if count]
-    return table.read(frame.reset_index(drop=True), span(frame), *blanks, *notes)
+    if blank := int(frame[column].isna().sum()):
+        notes = [f"{column} is missing in {blank} rows", *notes]
+    return table.read(frame.reset_index(drop=True), span(frame), *notes)
 
 
 def spells_of(changes: pd.DataFrame) -> pd.DataFrame:
@@ -162,15 +151,15 @@ def _dyad_names(system: ActorSystem | None) -> dict[str, Sequence[str]]:
     return {"a": names_of(SIDES[0], system), "b": names_of(SIDES[1], system), **WHEN}
 
 
-def _dyad_frame(table: Table, system: ActorSystem | None, *, directed: bool = False) -> pd.DataFrame:
-    """a, b (in order unless directed), date and `swapped`, of the rows that name two actors; others are dropped."""
+def _dyad_frame(table: Table, system: ActorSystem | None) -> pd.DataFrame:
+    """a, b (in order), date and `swapped`, of the rows that name two actors; others are dropped."""
     when = moments(table)
     a, b = labels(table, "a", when, system), labels(table, "b", when, system)
     raw = (table.words("a") == "") | (table.words("b") == "")
     table.drop(raw, NO_ACTOR)
     table.drop((a == "") | (b == ""), "one side is no member of the state system on that date")
     table.drop(a == b, "both sides are the same actor")
-    swap = (a > b) & (not directed)
+    swap = a > b
     return table.kept(a=a.where(~swap, b), b=b.where(~swap, a), date=when, swapped=swap)
 
 
@@ -240,42 +229,42 @@ def read_matrix(path: Path | str) -> Read:
     return Read(frame, ReadReport("matrix", str(path), len(names), len(frame), None, None, notes=notes))
 
 
-def again(frame: pd.DataFrame, values: Sequence[str]) -> pd.Series:
+def again(frame: pd.DataFrame, value: str) -> pd.Series:
     """Which rows say what the row before them, of the same actor or dyad and moment, says already.
 
-    frame: in file order; actor or a and b, date, the columns `values`, and perhaps increment (missing where a row
+    frame: in file order; actor or a and b, date, the column `value`, and perhaps increment (missing where a row
     sets)."""
-    return _compared(frame, values)[2]
+    return _compared(frame, value)[2]
 
 
-def _compared(frame: pd.DataFrame, values: Sequence[str]) -> tuple[pd.Series, pd.Series, pd.Series, pd.Series]:
+def _compared(frame: pd.DataFrame, value: str) -> tuple[pd.Series, pd.Series, pd.Series, pd.Series]:
     """Of each row a number for its actor or dyad and moment (rows without a date share the beginning of time); whether
     it sets and does not add; whether it says again what the row before it there says; and whether it contradicts it."""
     keys = ["actor", "date"] if "actor" in frame else ["a", "b", "date"]
     groups = frame.groupby(keys, dropna=False, sort=False).ngroup()
     sets = pd.Series(True, index=frame.index)
-    if "increment" in frame and "increment" not in values:
+    if "increment" in frame and value != "increment":
         sets = frame["increment"].isna()
-    now = frame[list(values)].astype(float)
+    now = frame[value].astype(float)
     before = now.groupby(groups, sort=False).shift(1)
-    same = ((now == before) | (now.isna() & before.isna())).all(axis=1)
+    same = (now == before) | (now.isna() & before.isna())
     sets_before = sets.groupby(groups, sort=False).shift(1, fill_value=False).astype(bool)
     said = groups.duplicated() & sets & sets_before & same
     return groups, sets, said, groups.duplicated() & (sets | sets_before) & ~said
 
 
-def the_last(frame: pd.DataFrame, values: Sequence[str]) -> tuple[pd.DataFrame, int]:
+def the_last(frame: pd.DataFrame, value: str) -> tuple[pd.DataFrame, int]:
     """The rows that hold if each is applied in file order, and how many contradict the one before them."""
-    groups, sets, said, wrong = _compared(frame, values)
+    groups, sets, said, wrong = _compared(frame, value)
     of_group = sets[~said].astype(int).groupby(groups[~said], sort=False)
     return frame[~said][of_group.transform("sum") <= of_group.cumsum()], int(wrong.sum())
 
 
-def conflicts_of(frame: pd.DataFrame, values: Sequence[str]) -> list[DataError]:
+def conflicts_of(frame: pd.DataFrame, value: str) -> list[DataError]:
     """An error for each row that sets otherwise than the row before it, with the line that it contradicts.
 
     frame: as in `again`, with `_file`, and `line` or `_row` (its number among the rows of the file)."""
-    groups, _, _, wrong = _compared(frame, values)
+    groups, _, _, wrong = _compared(frame, value)
     rows = pd.Series(np.arange(len(frame)), index=frame.index)
     before = rows.groupby(groups, sort=False).shift(1)[wrong].astype(int)
     where = _places(frame.iloc[np.unique([rows[wrong], before])])
@@ -284,24 +273,24 @@ def conflicts_of(frame: pd.DataFrame, values: Sequence[str]) -> list[DataError]:
         row, other = frame.iloc[this], frame.iloc[that]
         (path, line), (other_path, other_line) = where[row.name], where[other.name]
         beside = "" if path == other_path else f" of {Path(other_path).name}"
-        said = f"{_says(row, values)} here, and {_says(other, values)} on line {other_line}{beside}"
+        said = f"{_says(row, value)} here, and {_says(other, value)} on line {other_line}{beside}"
         hint = "Keep one of the two, or set `conflicts: last` to let the last row hold"
         errors.append(DataError(f"{_who(row)} is {said}, at one moment", hint, path, line))
     return sorted(errors, key=lambda error: (str(error.path), error.line or 0))
 
 
 def _settled(
-    table: Table, frame: pd.DataFrame, values: Sequence[str], twice: Twice, reason: str
+    table: Table, frame: pd.DataFrame, value: str, twice: Twice, reason: str
 ) -> tuple[pd.DataFrame, list[str]]:
     """The frame of one file without what is said again, its conflicts settled, and notes on them."""
-    said, count = again(frame, values), 0
+    said, count = again(frame, value), 0
     table.drop(said, reason)
     frame = frame[~said]
     if twice == "refuse":
-        if errors := conflicts_of(frame.assign(_file=str(table.path), _row=frame.index), values):
+        if errors := conflicts_of(frame.assign(_file=str(table.path), _row=frame.index), value):
             raise DataErrors(errors)
     elif twice == "last":
-        frame, count = the_last(frame, values)
+        frame, count = the_last(frame, value)
     note = f"{count} rows contradict one before them of the same moment: the last holds"
     return frame, [note] if count else []
 
@@ -327,12 +316,10 @@ def _who(row: pd.Series) -> str:
     return f"{who} on {date.date() if date == date.normalize() else date}"
 
 
-def _says(row: pd.Series, values: Sequence[str]) -> str:
-    by = row.get("increment", np.nan) if "increment" not in values else np.nan
-    return f"set to {', '.join(_word(row[name]) for name in values)}" if pd.isna(by) else f"changed by {by:g}"
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool | np.bool_):
-        return str(value).upper()
-    return "blank" if pd.isna(value) else f"{value:g}"  # type: ignore[call-overload]
+def _says(row: pd.Series, value: str) -> str:
+    by, found = row.get("increment", np.nan) if value != "increment" else np.nan, row[value]
+    if not pd.isna(by):
+        return f"changed by {by:g}"
+    if isinstance(found, bool | np.bool_):
+        return f"set to {str(found).upper()}"
+    return "set to blank" if pd.isna(found) else f"set to {found:g}"

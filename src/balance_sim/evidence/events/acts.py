@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.codes import System, convert, current_iso3
-from balance_sim.evidence.data.dyad_sources import ALLIANCE_UNKNOWN, ATOP_LAST_DAY, MID_LAST_YEAR, UNKNOWN
+from balance_sim.evidence.data.dyad_sources import ATOP_LAST_DAY, MID_LAST_YEAR, UNKNOWN, atop_memberships
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import MISSING_CODES, Read, ReadReport, Table, day, declared, open_table, years_of
 from balance_sim.evidence.events.outcomes import OUTCOMES, read_icews, state_iso3
@@ -164,21 +164,12 @@ def read_treaties(path: Path | str) -> Read:
 
     Leeds, Ritter, Mitchell, Long 2002, International Interactions 28: 237-260. Raises DataError."""
     table = open_table(path, "ATOP treaties", *_MEMBERS)
-    table.drop_blank(member="no member")
-    table.drop(table.parted("entry", ALLIANCE_UNKNOWN)[0].isna(), "no date of entry")
-    frame = pd.DataFrame(
-        {
-            "id": table.words("id"),
-            "member": table.integer("member").astype(np.int64),
-            "entry": table.parted("entry", ALLIANCE_UNKNOWN)[0],
-            "exit": table.parted("exit", ALLIANCE_UNKNOWN, end=True)[0],
-        }
-    )
-    spells = frame.groupby(["id", "member"], as_index=False).agg(entry=("entry", "min"), exit=("exit", "last"))
+    memberships = atop_memberships(table).groupby(["id", "member"], as_index=False)
+    spells = memberships.agg(start=("start", "min"), end=("end", "last"))
     rows = []
     for _, treaty in spells.groupby("id", sort=True):
-        for on, entrants in treaty.groupby("entry", sort=True):
-            there = treaty[(treaty["entry"] < on) & (treaty["exit"].isna() | (treaty["exit"] > on))]
+        for on, entrants in treaty.groupby("start", sort=True):
+            there = treaty[(treaty["start"] < on) & (treaty["end"].isna() | (treaty["end"] > on))]
             if len(entrants) + len(there) > 1:
                 rows.append((on, "treaty", _states(entrants["member"]), _states(there["member"]), (), False))
     return table.read(_rows(rows), (1815, ATOP_LAST_DAY.year))
@@ -237,9 +228,8 @@ def _several(table: Table, column: str, on: pd.Series) -> pd.Series:
     place = pd.Series(np.arange(len(words)), index=words.index)
     cow = convert(codes.set_axis(place), days.set_axis(place), "iso3", "cow").set_axis(words.index)
     lost = cow.isna().groupby(level=0).any().reindex(table.text.index, fill_value=False)
-    if lost.any():
-        hint = "Write ISO codes of three letters with ; between them"
-        table.refuse(column, lost, "this names no member of the state system on that date", hint)
+    hint = "Write ISO codes of three letters with ; between them"
+    table.refuse(column, lost, "this names no member of the state system on that date", hint)
     groups = {index: _states(own) for index, own in cow.groupby(level=0)}
     return pd.Series([groups.get(index, ()) for index in table.text.index], index=table.text.index, dtype=object)
 

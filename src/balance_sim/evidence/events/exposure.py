@@ -146,10 +146,8 @@ def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
 
 
 def shown(acts: ActSets, series: Floats) -> Floats:
-    """(T, n, n) evidence on alignment of each two that are shown together, symmetric, per unit of weight. series: (S,
-    T).
-
-    A target of an act is shown with nobody."""
+    """(T, n, n) evidence on alignment of each two that are shown together, symmetric, per unit of weight. A target of
+    an act is shown with nobody. series: (S, T)."""
     free = acts.targets == 0
     principals, guests = acts.principals * free, acts.guests * free * (acts.principals == 0)
     out = np.empty((series.shape[1], principals.shape[1], principals.shape[1]))
@@ -190,10 +188,8 @@ def aims(acts: ActSets, rivals: Floats) -> Aims:
 
 
 def aimed(of: Aims, series: Floats) -> Floats:
-    """(T, n, n) evidence on intent of each target (row) about each principal (column), per unit of weight.
-
-    series: (S, T).
-    A principal that is itself a rival of i is counted where another participant is one, too."""
+    """(T, n, n) evidence on intent of each target (row) about each principal (column), per unit of weight. A principal
+    that is itself a rival of i is counted where another participant is one, too. series: (S, T)."""
     out = np.empty(of.quarrel.shape)
     for t, masks in enumerate(of.hit):
         scaled = sparse.diags(series[:, t]) @ of.principals

@@ -111,8 +111,8 @@ class HalfLives:
 
 def half_lives(whole: Study, rho: float) -> list[HalfLives]:
     """Profiles of the half-lives of symbolic and of material kinds, those of the other kinds as shipped."""
-    study, shipped = informative_study(whole), shipped_weights()
-    base = {kind: own["half_life_days"] for kind, own in shipped.items()}
+    study = informative_study(whole)
+    base = {kind: own["half_life_days"] for kind, own in shipped_weights().items()}
     nats = study.rows(study.quarrel)[:, None]
     out = []
     for name, kinds in (("symbolic", SYMBOLIC), ("material", MATERIAL)):
@@ -125,12 +125,12 @@ def half_lives(whole: Study, rho: float) -> list[HalfLives]:
                 others += [replace(column, kinds=outside)] if outside else []
         if not own:
             continue
-        beside = np.column_stack([nats, Exposures(study, shipped, base).columns(others)])
+        beside = np.column_stack([nats, Exposures(study).columns(others)])
         null = fit_absorbed(study.panel, beside, rho=rho)
         chi = []
         for factor in FACTORS:
             half = {kind: days * (factor if kind in kinds else 1.0) for kind, days in base.items()}
-            chi.append(joint_chi_square(null, study.panel, Exposures(study, shipped, half).columns(own)))
+            chi.append(joint_chi_square(null, study.panel, Exposures(study, half).columns(own)))
         told = tuple(kind for kind in kinds if any(kind in column.kinds for column in own))
         out.append(HalfLives(name, told, FACTORS, tuple(chi)))
     return out

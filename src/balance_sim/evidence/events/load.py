@@ -35,7 +35,6 @@ class Loaded:
     outcome: str
     period: str
     years: tuple[int, int]
-    sources: tuple[str, ...]
     reports: tuple[ReadReport, ...]
     notes: tuple[str, ...]
     acts: dict[str, int]
@@ -92,7 +91,7 @@ def load_events(
     reports = tuple(read.report for read in [*reads, *acts.values(), *used])
     if "exercises" in acts:
         reports = (*reports, participants_report(Path(acts["exercises"].report.path)))
-    return Loaded(study, name, period, (low, high), tuple(acts), reports, tuple(notes), counts)
+    return Loaded(study, name, period, (low, high), reports, tuple(notes), counts)
 
 
 def files_used(data: Loaded) -> list[dict[str, object]]:
@@ -156,7 +155,8 @@ def _quarrels(
 ) -> tuple[layers.Floats, layers.Floats, list[Read]]:
     """(T, n, n) rivals and nats of quarrel. A source that ends before a year is carried forward from its last."""
     used, found = [], {}
-    for name, layer in {"rivalry": layers.rivalry, "claims": layers.claims, "disputes": _wars}.items():
+    of = {"rivalry": layers.rivalry, "claims": layers.claims, "disputes": lambda *given: layers.disputes(*given)[1]}
+    for name, layer in of.items():
         path, _ = file_of(folder, name)
         if path is None:
             notes.append(f"no file of {name}: none are known")
@@ -172,10 +172,6 @@ def _quarrels(
     nats = shipped_parameters("eta_rivalry", "eta_claim", "eta_war")
     quarrel = sum(weight * found[name] for weight, name in zip(nats, found, strict=True))
     return found["rivalry"], np.asarray(quarrel), used
-
-
-def _wars(read: Read, states: layers.Roster, years: np.ndarray) -> layers.Floats:
-    return layers.disputes(read, states, years)[1]
 
 
 def _panel(frame: pd.DataFrame, states: layers.Roster, periods: Periods) -> EventPanel:

@@ -42,7 +42,6 @@ ORDER = ("statement", "visit", "joint_summit", "exercise", "arms_or_basing", "tr
 """Kinds of events by cost, the least first: each weighs more than the one before it."""
 SYMBOLIC = ("statement", "visit", "joint_summit", "exercise")
 MATERIAL = ("arms_or_basing", "treaty", "fighting_together")
-GROUPS = ("intent", "alignment", "incident")
 LEVEL = 0.05
 QUANTILE = float(norm.ppf(1 - LEVEL / 2))
 CHUNK = 192
@@ -139,19 +138,12 @@ def audiences_of(study: Study) -> list[Column]:
 class Exposures:
     """Columns of evidence of a study's acts.
 
-    half: half-lives by kind, days; weights: nats by kind, as shipped; concave: ln(1 + nats) in place of nats, so that
-    further acts add less than the model has them add."""
+    half: half-lives by kind, days, if not as shipped; concave: ln(1 + nats) in place of nats, so that further acts add
+    less than the model has them add."""
 
-    def __init__(
-        self,
-        study: Study,
-        weights: Mapping[str, Mapping[str, float]],
-        half: Mapping[str, float] | None = None,
-        *,
-        concave: bool = False,
-    ) -> None:
-        self.study, self.weights, self.concave = study, weights, concave
-        self.half = half or {kind: own["half_life_days"] for kind, own in weights.items()}
+    def __init__(self, study: Study, half: Mapping[str, float] | None = None, *, concave: bool = False) -> None:
+        self.study, self.weights, self.concave = study, shipped_weights(), concave
+        self.half = half or {kind: own["half_life_days"] for kind, own in self.weights.items()}
         self._aims: dict[tuple[str, str], Aims] = {}
 
     def columns(self, columns: Sequence[Column], when: str = "now", acts: ActSets | None = None) -> Floats:
@@ -296,10 +288,9 @@ def measure(
 ) -> EventWeights:
     """Estimate the multipliers of the shipped weights of events, with their placebos. say: told how many permutations
     of dates and of participants are done. Raises DataError."""
-    shipped = shipped_weights()
     slope, slope_error = slope_between(whole)
     study = informative_study(whole)
-    panel, exposures = study.panel, Exposures(study, shipped, concave=concave)
+    panel, exposures = study.panel, Exposures(study, concave=concave)
     nats = study.rows(study.quarrel)[:, None]
     none = fit_absorbed(panel, nats)
     fits = []
@@ -321,11 +312,8 @@ def measure(
             spread = [float(np.sqrt(np.mean(one**2))) if permutations else np.nan for one in placebos]
             larger = [1.0 + float((np.abs(one) >= abs(z[at + c]) - 1e-12).sum()) for one in placebos]
             coefficient, error = float(alone.estimate[c]), float(alone.errors[c]) * float(np.nanmax([1.0, *spread]))
-            ends = [
-                own[f"{column.weight}_most"] / own[column.weight]
-                for own in map(shipped.__getitem__, column.kinds)
-                if own[column.weight]
-            ]
+            weights = [exposures.weights[kind] for kind in column.kinds]
+            ends = [own[f"{column.weight}_most"] / own[column.weight] for own in weights if own[column.weight]]
             estimates[-1].append(
                 EventEstimate(
                     column=column,

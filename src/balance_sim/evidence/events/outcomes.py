@@ -111,18 +111,14 @@ def state_iso3(words: pd.Series) -> pd.Series:
 
 def _finished(table: Table, day: pd.Series, **columns: pd.Series) -> Read:
     """Rows between two different members of the state system on their day; the others are counted."""
-    sides = {side: state_iso3(table.words(side)) for side in ("source", "target")}
-    frame = pd.DataFrame({**sides, "day": day, **columns}).loc[table.text.index]
-    cow = [convert(frame[side], frame["day"], "iso3", "cow") for side in sides]
-    for bad, why in (
-        (frame["day"].isna(), "no date"),
-        ((frame["source"] == "") | (frame["target"] == ""), "one side is no state by its name or code"),
-        ((frame["source"] == frame["target"]) & (frame["source"] != ""), "both sides are the same state"),
-        (cow[0].isna() | cow[1].isna(), "one side is no member of the state system on that date"),
-    ):
-        table.drop(bad, why)
-    frame = frame.drop(columns=[*sides]).assign(cow_a=cow[0], cow_b=cow[1]).loc[table.text.index]
-    frame = frame.astype({"cow_a": np.int64, "cow_b": np.int64}).reset_index(drop=True)
+    a, b = state_iso3(table.words("source")), state_iso3(table.words("target"))
+    cow_a, cow_b = (convert(side, day[side.index], "iso3", "cow") for side in (a, b))
+    table.drop(day.isna(), "no date")
+    table.drop((a == "") | (b == ""), "one side is no state by its name or code")
+    table.drop(a == b, "both sides are the same state")
+    table.drop(cow_a.isna() | cow_b.isna(), "one side is no member of the state system on that date")
+    frame = table.kept(day=day, **columns, cow_a=cow_a, cow_b=cow_b).reset_index(drop=True)
+    frame = frame.astype({"cow_a": np.int64, "cow_b": np.int64})
     return table.read(frame, years_of(frame["day"]))
 
 
@@ -181,13 +177,8 @@ def read_polecat(path: Path | str) -> Read:
     """POLECAT events: PLOVER types with the countries of actor and recipient.
 
     A row that names several countries on a side names none alone, and is left out. Raises DataError."""
-    names = {
-        "day": ("Event Date",),
-        "kind": ("Event Type",),
-        "source": ("Actor Country",),
-        "target": ("Recipient Country",),
-    }
-    table = open_table(path, "POLECAT", names, tuple(names))
+    names = {"day": "Event Date", "kind": "Event Type", "source": "Actor Country", "target": "Recipient Country"}
+    table = open_table(path, "POLECAT", {ours: (theirs,) for ours, theirs in names.items()}, tuple(names))
     day, kind = table.dates("day")[0], table.words("kind").str.upper()
     wrong = ~kind.isin(list(PLOVER))
     table.refuse("kind", wrong, "this is no PLOVER event type", f"Use one of {', '.join(sorted(PLOVER))}")
@@ -218,11 +209,11 @@ def read_gdelt(path: Path | str) -> Read:
     """GDELT events: the daily files without a header, or rows with GDELT's column names. Raises DataError."""
     wanted = {"day": "SQLDATE", "source": "Actor1CountryCode", "target": "Actor2CountryCode", "root": "EventRootCode"}
     path = Path(path)
+    names = {ours: (theirs,) for ours, theirs in wanted.items()}
     if _is_headless(path):
-        names = {ours: (theirs,) for ours, theirs in wanted.items()}
         table: Table = HeadlessTable(path, "GDELT events", _headless(path, wanted), wanted, names, GDELT)
     else:
-        table = open_table(path, "GDELT events", {k: (v,) for k, v in wanted.items()}, tuple(wanted))
+        table = open_table(path, "GDELT events", names, tuple(wanted))
     day, root = table.dates("day")[0], table.bounded("root", 1, 20)
     table.drop(root.isna(), "no event code")
     conflict = (root >= FIRST_OF_CONFLICT).astype(float)

@@ -57,11 +57,8 @@ SCORE_FIGURES = _named(scores.draw_scorecard, scores.draw_reliability)
 GOF_FIGURES = _named(gof.draw_gof, gof.draw_gof_states, gof.draw_gof_residuals)
 GAME_FIGURES = _named(strategies.draw_balance, games.draw_payoffs, strategies.draw_regret, games.draw_replies)
 BY_STUDY = {
-    Result: FIGURES,
-    SweepResult: SWEEP_FIGURES,
-    ScoredForecasts: SCORE_FIGURES,
-    GoodnessOfFit: GOF_FIGURES,
-}
+    Result: FIGURES, SweepResult: SWEEP_FIGURES, ScoredForecasts: SCORE_FIGURES, GoodnessOfFit: GOF_FIGURES,
+}  # fmt: skip
 """All but those of a game, whose players have a balance sheet each."""
 
 
@@ -83,6 +80,20 @@ def _of_own_outcomes(result: Result) -> dict[str, FigureSpec]:
     """How the first few outcomes of the user's own are spread over replications."""
     names = [name for name in result.by_run.names if distributions.is_own(name)][:MOST_OWN]
     return _named(*(distributions.spread_of(result, name, "ecdf") for name in names))
+
+
+def catalogue() -> list[str]:
+    """All figures there are by what they are of, a line each with what it answers, and the kinds for any outcome."""
+    of = {
+        "run": FIGURES, "sweep": SWEEP_FIGURES, "game": GAME_FIGURES, "several results": COMPARISON_FIGURES,
+        "hindcast or score": SCORE_FIGURES, "gof": GOF_FIGURES,
+    }  # fmt: skip
+    lines = []
+    for what, figures in of.items():
+        lines += [f"Of {what}:", *(f"  {name:<16}{one.question}" for name, one in figures.items()), ""]
+    lines += ["Of any outcome, `plot RESULTS --outcome NAME --kind KIND`:"]
+    lines += [f"  {name:<16}{words[:1].upper()}{words[1:]}." for name, words in distributions.KINDS.items()]
+    return [*lines, "", "Of a dyad, `plot RESULTS --pair JPN-AUS`: when it first signs."]
 
 
 def fitting(study: Study) -> dict[str, FigureSpec]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.results.result import Result
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, effect_by_run, has_rows
@@ -18,11 +19,6 @@ from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import Sample, drawn_interval, mean_interval, spread_over, welch
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from balance_sim.results.sweep_result import SweepResult
-    from balance_sim.scenario.schema import Scenario
     from balance_sim.show.plots import Comparison
 
 STUDIES = [
@@ -47,10 +43,10 @@ def theories_table(sweep: SweepResult) -> pd.DataFrame:
     named: list[tuple[str, str | None, Result]] = []
     for point in sweep.table.numbers()[:MOST_ROWS]:
         values = dict(sweep.table.points[point].values)
-        theory = say.arm_words(str(values.pop(THEORY, sweep.scenario.theory.preset)))
-        told = {path: f"{value:g}" if isinstance(value, float) else str(value) for path, value in values.items()}
-        others = [f"{say.factor_words(path)} {value}" for path, value in told.items()]
-        named.append((", ".join([theory, *others]), None, sweep.point(point)))
+        told = [say.arm_words(str(values.pop(THEORY, sweep.scenario.theory.preset)))]
+        for path, value in values.items():
+            told.append(f"{say.factor_words(path)} {f'{value:g}' if isinstance(value, float) else value}")
+        named.append((", ".join(told), None, sweep.point(point)))
     return _effects(named)
 
 
@@ -129,23 +125,19 @@ def _largest(rows: pd.DataFrame, name: str) -> str:
     page=lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
     empty="No two studies with an arm to compare and a window in common: there is no effect to show.",
 )  # fmt: skip
-def draw_studies(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_studies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A dot and interval a study, the numbers beside it."""
-    labels = [
-        f"{style.folded(str(label), 34)}\n{say.number(float(level), 1)} in the control"
-        for label, level in zip(table["label"], table["level"], strict=True)
-    ]
+    rows = zip(table["label"], table["level"], strict=True)
+    labels = [f"{style.folded(str(label), 34)}\n{say.number(level, 1)} in the control" for label, level in rows]
     draw_effects(axes[0], table.assign(role="other", effect=table["excess"]), labels)
     axes[0].set_xlabel(f"effect on expected {say.COUNTER} {style.within(table)}")
     arms = set(table["title"] + ", relative to " + table["control"])
     which = arms.pop() if len(arms) == 1 else "each study's own arm relative to its control"
     least, most = int(table["n"].min()), int(table["n"].max())
     runs = say.plural(most, "replication") if least == most else f"{least:,} to {most:,} replications"
-    return style.Words(
-        studies_title(table),
-        f"Mean paired effect, {which}; {runs}. Bars: 95 % CI; open dots: it holds zero",
-        f"Under each name: agreements expected in the control. {say.CAVEAT}",
-    )
+    under = f"Mean paired effect, {which}; {runs}. Bars: 95 % CI; open dots: it holds zero"
+    small = f"Under each name: agreements expected in the control. {say.CAVEAT}"
+    return style.Words(studies_title(table), under, small)
 
 
 draw_theories = replace(
@@ -162,11 +154,6 @@ PAIRS = [
 ]  # fmt: skip
 
 
-def compares_two(comparison: Comparison) -> bool:
-    """Whether exactly two are compared."""
-    return comparison.found is not None
-
-
 def differences_table(comparison: Comparison) -> pd.DataFrame:
     """Tidy: every outcome of every arm (and point) that both sides have: both means, right less left, with its 95 % CI;
     arm: how the row is called. Counter-balancing agreements and their like come first. Empty for more than two."""
@@ -174,7 +161,11 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
     if found is None or found.outcomes.empty:
         return pd.DataFrame()
     left, right = (study.scenario for study in comparison.studies)
-    labels = [_row_words(row, left, right) for row in found.outcomes.to_dict("records")]
+    labels = []
+    for row in found.outcomes.to_dict("records"):
+        arms = say.arm_title(right, str(row["right_arm"]))
+        arms += f" less {say.arm_title(left, str(row['left_arm']))}" if row["left_arm"] != row["right_arm"] else ""
+        labels.append(arms if "point" not in row else f"point {row['point']}, {arms}")
     more: dict[str, Any] = {"arm": found.outcomes["right_arm"], "paired": found.paired, **_names(comparison)}
     frame = found.outcomes.assign(label=labels, **more)
     shown = frame["outcome"].isin(_shown_outcomes(frame))
@@ -186,13 +177,6 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
 
 def _names(comparison: Comparison) -> dict[str, str]:
     return dict(zip(("left_name", "right_name"), comparison.names, strict=True))
-
-
-def _row_words(row: dict[Any, Any], left: Scenario, right: Scenario) -> str:
-    arms = say.arm_title(right, str(row["right_arm"]))
-    if row["left_arm"] != row["right_arm"]:
-        arms = f"{arms} less {say.arm_title(left, str(row['left_arm']))}"
-    return arms if "point" not in row else f"point {row['point']}, {arms}"
 
 
 def _shown_outcomes(table: pd.DataFrame) -> list[str]:
@@ -226,7 +210,7 @@ def _shown_labels(table: pd.DataFrame) -> list[str]:
     return [label for label in labels if label in set(far.head(MOST_ROWS))]
 
 
-def _differences_page(table: pd.DataFrame) -> list[Axes]:
+def _differences_page(table: pd.DataFrame) -> list[style.Axes]:
     columns = len(_shown_outcomes(table))
     width, height = max(2.5 * columns + 2.0, 8.6), 2.4 + 0.4 * max(len(_shown_labels(table)), 2)
     return style.panels(width, height, 1, max(columns, 1), sharey=True)
@@ -236,10 +220,10 @@ NO_OUTCOME = "No agreements counted on both sides, or more than two sides: see t
 
 
 @style.figure(
-    "differences", "What differs, arm by arm?", differences_table, fits=compares_two, page=_differences_page,
-    empty=NO_OUTCOME,
+    "differences", "What differs, arm by arm?", differences_table, page=_differences_page, empty=NO_OUTCOME,
+    fits=lambda comparison: comparison.found is not None,
 )  # fmt: skip
-def draw_differences(axes: list[Axes], table: pd.DataFrame) -> style.Words | Figure:
+def draw_differences(axes: list[style.Axes], table: pd.DataFrame) -> style.Words | style.Figure:
     """A panel a direction of agreements: right less left in every arm, with its interval."""
     shown, labels = _shown_outcomes(table), _shown_labels(table)
     if not shown:
@@ -256,13 +240,10 @@ def draw_differences(axes: list[Axes], table: pd.DataFrame) -> style.Words | Fig
                 style.whisker(ax, y, row, style.BLUE, value="difference", markersize=6, **looks)
         ax.set_title(style.folded(say.outcome_words(outcome), 22), loc="left", color=style.QUIET, fontsize=style.SMALL)
         ax.locator_params(axis="x", nbins=4)
-    paired = bool(table["paired"].iloc[0])
+    left, right, paired = (table[name].iloc[0] for name in ("left_name", "right_name", "paired"))
     how = "replication by replication" if paired else "of independent replications, as the seeds differ"
-    left, right = (say.first(table, f"{side}_name") for side in ("left", "right"))
-    marks = (
-        f"Means, {right} less {left}, {how}. Bars: 95 % CI; open dots: it holds zero. "
-        "Scales differ from panel to panel. All outcomes are in the table."
-    )
+    marks = f"Means, {right} less {left}, {how}. Bars: 95 % CI; open dots: it holds zero. "
+    marks += "Scales differ from panel to panel. All outcomes are in the table."
     return style.Words(differences_title(table), "", marks, 84, 124)
 
 
@@ -297,7 +278,7 @@ def comparison_pairs_title(table: pd.DataFrame) -> str:
     page=lambda table: style.panels(9.4, 2.4 + 0.32 * max(min(len(table), MOST_PAIRS), 3)),
     empty="No expected agreement of any dyad on either side, or more than two sides: there is nothing to show.",
 )  # fmt: skip
-def draw_comparison_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_comparison_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """The dyads that differ most: both expected numbers on one line, the difference beside it."""
     ax, shown = axes[0], table.head(MOST_PAIRS)
     places = say.digits(*shown["difference"])

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.results import frames
+from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.stats.scores import exact_share
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from balance_sim.results.result import Result
 
 FEW_RUNS = 200  # below this the replications themselves are drawn, not bands
 LEVELS = [
@@ -69,15 +65,13 @@ def fan_title(effects: pd.DataFrame) -> str:
     arm = say.arm_with_role(effects, "headline")
     if arm is None:
         return f"{base['title']}: {say.number(float(base['expected']), 1)} expected {say.COUNTER}"
-    row = last[last["arm"] == arm].iloc[0]
+    row, what = last[last["arm"] == arm].iloc[0], f"{say.COUNTER} {say.within(int(base['day']))}"
     mean, lo, hi, error = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
     levels = float(base["expected"]), float(row["expected"])
-    what = f"{say.COUNTER} {say.within(int(base['day']))}"
-    told = say.change_words(mean, lo, hi, error, int(row["n"]), *levels, what)
-    return f"{row['treatment']}: {told}"
+    return f"{row['treatment']}: {say.change_words(mean, lo, hi, error, int(row['n']), *levels, what)}"
 
 
-def _fan_page(table: pd.DataFrame) -> list[Axes]:
+def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
     if set(table["role"]) == {"reference"}:
         return style.panels(9.0, 4.6)
     return style.panels(10.6, 7.0, 2, sharex=True, height_ratios=[3, 2])
@@ -89,7 +83,7 @@ def _fan_page(table: pd.DataFrame) -> list[Axes]:
     empty="No replication finished: there are no agreements to count.",
 )  # fmt: skip
 def draw_fan(
-    axes: list[Axes], table: pd.DataFrame, effects: pd.DataFrame, runs: pd.DataFrame | None = None
+    axes: list[style.Axes], table: pd.DataFrame, effects: pd.DataFrame, runs: pd.DataFrame | None = None
 ) -> style.Words:
     """Above: the spread of replications in the control arm, both medians. Below: the effects by window.
 
@@ -108,12 +102,11 @@ def draw_fan(
     return style.Words(fan_title(effects), marks, small, 88, 130)
 
 
-def draw_spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None) -> None:
+def draw_spread(ax: style.Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None) -> None:
     """Bands of the control arm's replications (or a line each), its median and the headline arm's; names at the right.
 
     table: role, title, day, q05, q25, q50, q75, q95; runs: run, day, count."""
     from matplotlib.collections import LineCollection
-    from matplotlib.ticker import MaxNLocator
 
     last = float(table["day"].max())
     more = table[table["day"] == last].assign(day=1.01 * last)  # so that the last step can be seen
@@ -127,8 +120,7 @@ def draw_spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None)
         ax.add_collection(LineCollection(lines, colors=style.BASE, alpha=0.35, linewidths=0.7))
         highest = max(highest, float(runs["count"].max()))
     else:
-        ax.fill_between(day, base["q05"], base["q95"], step="post", color="#e3e3e3", linewidth=0)
-        ax.fill_between(day, base["q25"], base["q75"], step="post", color=style.PALE, linewidth=0)
+        style.bands(ax, base, step="post")
         for name, off, share in (("q95", 0.02, 95), ("q05", -0.01, 5)):
             end = float(base[name].iloc[-1])
             labels.append((end + off, f"{end:.0f}: {share} % at most", style.QUIET))
@@ -140,14 +132,14 @@ def draw_spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None = None)
             end = float(rows["q50"].iloc[-1])
             labels.append((end + off, f"{end:.0f}: median, {_short(say.first(rows, 'title'))}", colour))
     ax.set_ylim(0, 1.06 * highest)
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    style.whole_ticks(ax.yaxis, 8)
     ax.set_ylabel("agreements in a\nreplication")
     style.label_ends(ax, float(day[-1]), labels, 1.06 * highest * 0.075)
 
 
-def _effects(ax: Axes, table: pd.DataFrame) -> None:
+def _effects(ax: style.Axes, table: pd.DataFrame) -> None:
     """Effects at the windows of the report, joined by lines; the headline's with its CIs."""
-    every, chosen = _others(table), say.arm_with_role(table, "headline")
+    every, chosen = table.loc[table["role"] == "other", "arm"].unique(), say.arm_with_role(table, "headline")
     ax.axhline(0, color=style.INK, linewidth=1)
     labels: list[tuple[float, str, Any]] = []
     width_of_ci = (table["hi"] - table["lo"])[table["arm"] == chosen].max()  # four standard errors
@@ -172,11 +164,6 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_title(told, loc="left", color=style.QUIET)
     ax.set(ylim=(low, high), ylabel="effect,\nagreements")
     style.label_ends(ax, 1.01 * float(table["day"].max()), labels, (high - low) * 0.1)
-
-
-def _others(table: pd.DataFrame) -> list[str]:
-    """The arms but the control and the headline, in order."""
-    return list(dict.fromkeys(table.loc[table["role"] == "other", "arm"]))
 
 
 def _short(title: str) -> str:
@@ -249,19 +236,17 @@ def furthest(table: pd.DataFrame, most: int) -> list[str]:
     control, headline = (say.arm_with_role(table, role) for role in ("reference", "headline"))
     gap = share.sub(share[control], axis=0).abs().max()
     least = gap[headline] if headline is not None else 0.0
-    apart = [arm for arm in _others(table) if gap[arm] > least + 1e-9]
-    return sorted(apart, key=lambda arm: -gap[arm])[:most]
+    others = table.loc[table["role"] == "other", "arm"].unique()
+    return sorted((arm for arm in others if gap[arm] > least + 1e-9), key=lambda arm: -gap[arm])[:most]
 
 
 @style.figure(
     "outcomes", "How far apart are the replications of each arm?", outcomes_table,
     page=lambda _: style.panels(10.6, 5.4), empty="No replication finished: there are no counts to show.",
 )  # fmt: skip
-def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_outcomes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A step line an arm, the share of replications with at most so many agreements: the control, filled, the headline
     arm, and those further from the control than it."""
-    from matplotlib.ticker import MaxNLocator
-
     ax, (base, chosen) = axes[0], (say.arm_with_role(table, role) for role in ("reference", "headline"))
     looks: list[tuple[str | None, Any, Any, float]] = [(base, style.INK, "-", 2.4)]
     looks += [(arm, colour, "-", 1.8) for arm, (colour, _) in zip(furthest(table, 3), style.OTHERS, strict=False)]
@@ -269,22 +254,17 @@ def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     for arm, colour, dashes, width in looks:
         rows = table[table["arm"] == arm]
         count, share = rows["count"].to_numpy(float), rows["cumulative"].to_numpy(float)
-        edges = np.concatenate([[count[0] - 1], count, [count[-1] + 1]])
-        steps = np.concatenate([[0.0], share, [1.0]])
+        edges, steps = np.r_[count[0] - 1, count, count[-1] + 1], np.r_[0.0, share, 1.0]
         name = style.folded(say.first(rows, "title") + (" (control)" if arm == base else ""), 34)
         if arm == base:
             ax.fill_between(edges, steps, step="post", color="#ededed", linewidth=0)
         ax.step(edges, steps, where="post", color=colour, linestyle=dashes, linewidth=width, label=name)
     style.share_axis(ax, "share of replications\nwith at most so many", 1.02)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
+    style.whole_ticks(ax.xaxis, 12)
     span = table["count"].min() - 0.6, table["count"].max() + 0.6
     ax.set(xlim=span, xlabel=f"{say.COUNTER} {style.within(table)}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     left = table["arm"].nunique() - len(looks)
     more = f" {say.plural(left, 'more arm is', 'more arms are')} as near to the control or nearer." if left > 0 else ""
-    return style.Words(
-        outcomes_title(table),
-        f"{style.runs_of(table)} per arm; not smoothed",
-        f"The spread of replications does not shrink with more of them; the CI of the mean does.{more}",
-        wrap=84,
-    )
+    small = f"The spread of replications does not shrink with more of them; the CI of the mean does.{more}"
+    return style.Words(outcomes_title(table), f"{style.runs_of(table)} per arm; not smoothed", small, wrap=84)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,7 @@ from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from balance_sim.show.figures.sweeps import is_number
 
 Floats = npt.NDArray[np.float64]
 KINDS = {
@@ -71,23 +69,20 @@ def spread_of(study: Result | SweepResult, outcome: str, kind: str | None = None
     )  # fmt: skip
 
 
-def _hist_page(table: pd.DataFrame) -> list[Axes]:
+def _hist_page(table: pd.DataFrame) -> list[style.Axes]:
     rows = -(-table["arm"].nunique() // 3)
     return style.panels(10.6, 1.2 + 2.2 * rows, rows, 3, sharex=True, sharey=True)
 
 
 def _unknown(outcome: str, names: list[str]) -> str:
     """What to say of an outcome that is not there: the one that was probably meant, or the nearest, own ones first."""
-    own = [name for name in names if name.startswith(OWN)]
+    own, held = [name for name in names if name.startswith(OWN)], [name for name in names if outcome in name]
     meant = did_you_mean(outcome, own, 0.0) if outcome.startswith(OWN) else did_you_mean(outcome, names)
-    held = [name for name in names if outcome in name]
     near = dict.fromkeys([*own, *held, *get_close_matches(outcome, names, MOST_NEAR, 0.0)])
     front = "there are none of one's own. Nearest:" if outcome.startswith(OWN) and not own else "the nearest are"
     nearest = "\n  ".join([front, *(shown(name) for name in [*near][:MOST_NEAR])])
-    return (
-        f"unknown outcome `{shown(outcome)}`; {meant or nearest}\n"
-        f"codebook.csv in the results folder lists all {len(names)}"
-    )
+    told = f"unknown outcome `{shown(outcome)}`; {meant or nearest}\n"
+    return f"{told}codebook.csv in the results folder lists all {len(names)}"
 
 
 def values_table(result: Result, outcome: str) -> pd.DataFrame:
@@ -156,14 +151,10 @@ def points_table(result: SweepResult, outcome: str) -> pd.DataFrame:
     titles = []
     for row in found.to_dict("records"):
         known = [(path, row[path]) for path in result.paths if path in found]
-        told = [f"{say.factor_words(path)} {of:g}" if _is_number(of) else str(of) for path, of in known]
+        told = [f"{say.factor_words(path)} {of:g}" if is_number(of) else str(of) for path, of in known]
         titles.append(", ".join(told) or f"point {row['point']}")
     rows = found.rename(columns={"mean": "effect"}).assign(title=titles, role="other", value=found["mean"])
     return rows.sort_values("effect", ascending=False, kind="stable").reindex(columns=ROWS).head(MOST_POINTS)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _by_arm(table: pd.DataFrame) -> list[tuple[str, Floats, Any, Any, bool]]:
@@ -197,21 +188,17 @@ def edges_of(values: Floats, outcome: str) -> Floats:
 
 def is_own(outcome: str) -> bool:
     """Whether an outcome is one of the user's own, whose unit its author alone knows."""
-    found = known_outcome(outcome)
-    return found is not None and found.measure == "own"
+    return (found := known_outcome(outcome)) is not None and found.measure == "own"
 
 
 def _is_count(outcome: str) -> bool:
-    found = known_outcome(outcome)
-    return found is not None and found.declared.type is OutcomeType.COUNT
+    return (found := known_outcome(outcome)) is not None and found.declared.type is OutcomeType.COUNT
 
 
-def _whole_ticks(ax: Axes, outcome: str) -> None:
+def _whole_ticks(ax: style.Axes, outcome: str) -> None:
     """Whole numbers alone on the axis of a count."""
     if _is_count(outcome):
-        from matplotlib.ticker import MaxNLocator
-
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        style.whole_ticks(ax.xaxis, 8)
 
 
 def _title(table: pd.DataFrame, outcome: str) -> str:
@@ -234,7 +221,7 @@ def _small(table: pd.DataFrame) -> str:
     return f"As drawn in each replication, not smoothed. Effects are paired. {say.CAVEAT}{lost}"
 
 
-def draw_ecdf(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_ecdf(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A step line an arm: the share of replications with at most so much."""
     ax = axes[0]
     for name, values, colour, dashes, control in _by_arm(table):
@@ -250,7 +237,7 @@ def draw_ecdf(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Word
     return style.Words(_title(table, outcome), f"{style.runs_of(table)} per arm", _small(table), wrap=84)
 
 
-def draw_hist(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_hist(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A panel an arm: how many replications have each value; the control arm's outline behind."""
     arms, edges = _by_arm(table), edges_of(table["value"].to_numpy(float), outcome)
     counts = [np.histogram(values[np.isfinite(values)], edges)[0] for _, values, *_ in arms]
@@ -267,7 +254,7 @@ def draw_hist(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Word
     return style.Words(_title(table, outcome), "", small, wrap=84)
 
 
-def draw_ridge(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_ridge(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A row an arm: the shape of the replications, its median marked."""
     ax, arms, edges = axes[0], _by_arm(table), edges_of(table["value"].to_numpy(float), outcome)
     shapes = [np.histogram(values[np.isfinite(values)], edges)[0] / max(len(values), 1) for _, values, *_ in arms]
@@ -284,7 +271,7 @@ def draw_ridge(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Wor
     return style.Words(_title(table, outcome), under, _small(table), wrap=80)
 
 
-def draw_forest(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_forest(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """A row an arm, or a point: the paired effect with its 95 % interval."""
     ax = axes[0]
     heights = style.row_axis(ax, [style.folded(title, 44) for title in table["title"]])
@@ -304,13 +291,11 @@ def draw_forest(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Wo
     return style.Words(title, under, say.CAVEAT, wrap=72)
 
 
-def draw_course(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Words:
+def draw_course(axes: list[style.Axes], table: pd.DataFrame, outcome: str) -> style.Words:
     """Bands of the control arm's replications over time, its median and the headline arm's; names at the right."""
     ax, days, count = axes[0], sorted(table["day"].unique()), _is_count(outcome)
-    where: dict[str, Any] = {"step": "post"} if count else {}
     base, chosen = (table[table["role"] == role].sort_values("day") for role in ("reference", "headline"))
-    for least, most, colour in (("q05", "q95", "#e3e3e3"), ("q25", "q75", style.PALE)):
-        ax.fill_between(base["day"], base[least], base[most], color=colour, linewidth=0, **where)
+    style.bands(ax, base, step="post" if count else None)
     labels, ends = [], []
     for rows, colour, dashes, width in ((base, style.INK, "-", 2.6), (chosen, style.BLUE, style.DASHES, 1.6)):
         if len(rows):
@@ -336,7 +321,6 @@ def draw_course(axes: list[Axes], table: pd.DataFrame, outcome: str) -> style.Wo
 
 
 def _unit(outcome: str) -> str:
-    found = known_outcome(outcome)
     if is_own(outcome):
         return say.outcome_words(outcome)
-    return found.declared.unit if found is not None else ""
+    return found.declared.unit if (found := known_outcome(outcome)) is not None else ""

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.model.classes import classes_of
 from balance_sim.replications.outcomes import Outcome
+from balance_sim.results.result import Result
+from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import by_size, clear
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from matplotlib.axes import Axes
-
-    from balance_sim.results.result import Result
-    from balance_sim.scenario.schema import Scenario
 
 PARTICIPANTS, REST = "participants", "others"
 VALUES = ["mean_control", "mean", "effect", "lo", "hi", "mcse"]
@@ -107,7 +102,7 @@ def pairs_title(table: pd.DataFrame) -> str:
     "pairs", "Which dyads?", pairs_table, fits=has_dyads, empty=NONE,
     page=lambda _: style.panels(15.0, 10.4, 1, 2, width_ratios=[3.1, 1]),
 )  # fmt: skip
-def draw_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """The heat map, both halves, and beside it the dyads with the largest effects."""
     _heat(axes[0], table)
     _largest(axes[1], table)
@@ -135,7 +130,7 @@ def _groups(states: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
         start = stop
 
 
-def _heat(ax: Axes, table: pd.DataFrame) -> None:
+def _heat(ax: style.Axes, table: pd.DataFrame) -> None:
     """Effects of both halves; grey: the CI holds zero. Names on both axes, the groups on the right."""
     states = _ordered_states(table)
     count, names = len(states), list(states["name"])
@@ -165,7 +160,7 @@ def _heat(ax: Axes, table: pd.DataFrame) -> None:
     bar.set_label("effect on expected new security agreements (amber: fewer, blue: more; grey: the 95 % CI holds zero)")
 
 
-def _largest(ax: Axes, table: pd.DataFrame) -> None:
+def _largest(ax: style.Axes, table: pd.DataFrame) -> None:
     """The dyads furthest from zero of those that can be detected, with their CIs."""
     shown = by_size(table[table["clear"]]).head(MOST_LISTED)
     if shown.empty:
@@ -197,8 +192,8 @@ def network_table(result: Result) -> pd.DataFrame:
     if table.empty:
         return table
     tied = tied_at_start(result.scenario)
-    new = [frozenset(dyad) not in tied for dyad in zip(table["a"], table["b"], strict=True)]
-    table = table[new].sort_values(["mean", "a", "b"], ascending=[False, True, True], ignore_index=True)
+    table = table[[frozenset(dyad) not in tied for dyad in zip(table["a"], table["b"], strict=True)]]
+    table = table.sort_values(["mean", "a", "b"], ascending=[False, True, True], ignore_index=True)
     return table.assign(tie=(table["mean"] > 0) & (table.index < MOST))
 
 
@@ -217,8 +212,8 @@ def network_title(table: pd.DataFrame) -> str:
     if ties.empty:
         return "No dyad without a security agreement is expected to sign one"
     top = ties.iloc[0]
-    first = f"{say.dyad_name({}, top['name_a'], top['name_b'])} ({say.number(float(top['mean']), 2)})"
-    told = f"The most likely new tie joins {first}"
+    told = f"The most likely new tie joins {say.dyad_name({}, top['name_a'], top['name_b'])}"
+    told += f" ({say.number(float(top['mean']), 2)})"
     if len(ties) == 1:
         return told
     ends = pd.concat([ties["name_a"], ties["name_b"]]).value_counts(sort=False)
@@ -231,7 +226,7 @@ def network_title(table: pd.DataFrame) -> str:
     fits=lambda result: has_dyads(result) and len(network_table(result)) > 0,
     empty="No arm to compare, no filtered numbers by dyad, or no dyad without an agreement: there are no ties to show.",
 )  # fmt: skip
-def draw_network(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_network(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A ring of the states with a tie, in the fixed order; a chord a tie, wider where it is likelier."""
     ties = table[table["tie"]]
     states = _ordered_states(ties)
@@ -254,15 +249,14 @@ def draw_network(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(network_title(table), "", small, 78, 120)
 
 
-def _angle(place: int, count: int) -> float:
-    return float(np.pi / 2 - 2 * np.pi * place / count)
+def _around(count: int) -> Any:
+    """Angles of places on a ring, clockwise from the top."""
+    return np.pi / 2 - 2 * np.pi * np.arange(count) / max(count, 1)
 
 
-def _ring(ax: Axes, states: pd.DataFrame) -> None:
+def _ring(ax: style.Axes, states: pd.DataFrame) -> None:
     """Dots, names that point outwards, and beyond the longest an arc and a name for each group of several states."""
-    count = len(states)
-    ring = 1.1 + LETTER * max(map(len, states["name"]), default=0)
-    around = np.array([_angle(place, count) for place in range(count)])
+    ring, around = 1.1 + LETTER * max(map(len, states["name"]), default=0), _around(len(states))
     ax.plot(np.cos(around), np.sin(around), "o", color=style.INK, markersize=3)
     for angle, name in zip(around, states["name"], strict=True):
         turn, flip = float(np.degrees(angle)), np.cos(angle) < -1e-9
@@ -271,14 +265,12 @@ def _ring(ax: Axes, states: pd.DataFrame) -> None:
             rotation_mode="anchor", fontsize=style.SMALL, ha="right" if flip else "left", va="center",
         )  # fmt: skip
     sides: dict[int, list[tuple[float, float, str]]] = {-1: [], 1: []}  # left, right
-    for name, start, stop in _groups(states):
-        if stop == start + 1:
-            continue
-        first_angle, last_angle = _angle(start, count), _angle(stop - 1, count)
-        angles = np.linspace(first_angle + 0.02, last_angle - 0.02, 30)
+    for name, start, stop in (group for group in _groups(states) if group[2] > group[1] + 1):
+        first, last = around[[start, stop - 1]]
+        angles = np.linspace(first + 0.02, last - 0.02, 30)
         looks: dict[str, Any] = {"color": style.BASE, "linewidth": 2.2, "solid_capstyle": "butt"}
         ax.plot(ring * np.cos(angles), ring * np.sin(angles), **looks)
-        x, y = float(np.cos((first_angle + last_angle) / 2)), float(np.sin((first_angle + last_angle) / 2))
+        x, y = float(np.cos((first + last) / 2)), float(np.sin((first + last) / 2))
         sides[1 if x >= 0 else -1].append(((ring + 0.07) * y, x, say.group_words(name)))
     for side, names in sides.items():
         _group_names(ax, names, side, ring)
@@ -286,7 +278,7 @@ def _ring(ax: Axes, states: pd.DataFrame) -> None:
     ax.set_axis_off()
 
 
-def _group_names(ax: Axes, names: list[tuple[float, float, str]], side: int, ring: float) -> None:
+def _group_names(ax: style.Axes, names: list[tuple[float, float, str]], side: int, ring: float) -> None:
     """Names of groups outside their arcs, a line apart where they would touch; side: 1 right, -1 left."""
     outside, align = ring + 0.07, "left" if side > 0 else "right"
     heights = style.apart([height for height, _, _ in names], LINE)
@@ -299,17 +291,15 @@ def _group_names(ax: Axes, names: list[tuple[float, float, str]], side: int, rin
             ax.plot(*at, color=style.BASE, linewidth=0.6, clip_on=False)
 
 
-def _chords(ax: Axes, rows: pd.DataFrame, count: int, **looks: Any) -> None:
+def _chords(ax: style.Axes, rows: pd.DataFrame, count: int, **looks: Any) -> None:
     """Curves between places, bent towards the middle, as one path."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
     if rows.empty:
         return
-    corners: list[Any] = []
-    for row in rows.to_dict("records"):
-        a, b = (_angle(int(row[f"place_{side}"]), count) for side in ("a", "b"))
-        ends = np.array([[np.cos(a), np.sin(a)], [np.cos(b), np.sin(b)]])
-        corners += [ends[0], ends.mean(axis=0) * 0.35, ends[1]]
+    spots = np.column_stack([np.cos(_around(count)), np.sin(_around(count))])
+    one, other = spots[rows["place_a"]], spots[rows["place_b"]]
+    corners = np.stack([one, (one + other) / 2 * 0.35, other], axis=1).reshape(-1, 2)
     codes = [Path.MOVETO, Path.CURVE3, Path.CURVE3] * len(rows)
     ax.add_patch(PathPatch(Path(corners, codes), facecolor="none", zorder=0, **looks))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.analysis.result import AnalysedResult
 from balance_sim.replications.outcomes import FILTERED
+from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import clear
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from balance_sim.analysis.result import AnalysedResult
-    from balance_sim.results.result import Result
 
 ARMS = [
     "arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n", "level", "control_level", "window", "picture",
@@ -61,7 +57,7 @@ def arms_title(table: pd.DataFrame) -> str:
     if sure.empty:
         return f"No arm differs detectably from the control ({say.first(table, 'control')})"
     top = sure.iloc[int(sure["effect"].abs().to_numpy().argmax())]
-    effect = say.effect_cells(top, say.decimals(*(float(top[name]) for name in ("mcse", "lo", "hi"))))[0]
+    effect = say.signed(float(top["effect"]), say.decimals(*(float(top[name]) for name in ("mcse", "lo", "hi"))))
     if len(table) == 1:
         return f"{top['title']}: {effect} {say.COUNTER} {say.within(int(top['window']))}"
     some = f"One of {len(table)} arms differs" if len(sure) == 1 else f"{len(sure)} of {len(table)} arms differ"
@@ -91,7 +87,7 @@ def channel_title(table: pd.DataFrame) -> str:
     page=lambda table: style.panels(10.4, 2.6 + 0.16 * max(_lines(table), 3) + 0.24 * len(table)),
     empty="No arm to compare, or no replication finished: there is no effect to show.",
 )  # fmt: skip
-def draw_arms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A row an arm: above, a dot with its CI and the numbers beside it; below, on the same axis, its parts as a bar."""
     ax, parted = axes[0], table["picture"].notna().any()
     heights = draw_effects(ax, table, [style.folded(title, NAMES) for title in table["title"]])
@@ -117,7 +113,7 @@ PARTS = {
 }
 
 
-def _parts(ax: Axes, table: pd.DataFrame, heights: Any) -> None:
+def _parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
     """The parts of each arm's expected effect, stacked from zero, each to its own side."""
     up, down = np.zeros(len(table)), np.zeros(len(table))
     for part, (label, colour) in PARTS.items():
@@ -128,15 +124,14 @@ def _parts(ax: Axes, table: pd.DataFrame, heights: Any) -> None:
         ax.barh(heights, width, left=left, height=0.26, color=colour, label=label, zorder=2)
         up, down = up + np.maximum(width, 0), down + np.minimum(width, 0)
     ends = [*ax.get_xlim(), up.max(), down.min()]
-    ax.set_xlim(min(ends), max(ends))
-    ax.set_ylim(-0.8, len(table) - 0.4)
+    ax.set(xlim=(min(ends), max(ends)), ylim=(-0.8, len(table) - 0.4))
     if len(table) < FEW:
         ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.3), frameon=False, ncols=3)
     else:  # the empty corner
         ax.legend(loc="lower right" if max(ends) >= -min(ends) else "upper left", frameon=False)
 
 
-def draw_effects(ax: Axes, table: pd.DataFrame, labels: list[str]) -> Any:
+def draw_effects(ax: style.Axes, table: pd.DataFrame, labels: list[str]) -> Any:
     """A row's effect with its CI on a line of its own, and the same in words at the right. The heights of the rows.
 
     table: role, effect, lo, hi, mcse."""
@@ -171,8 +166,8 @@ def difference_title(table: pd.DataFrame) -> str:
     row = table[table["role"] == "headline"].iloc[0]
     n, name = int(row["n"]), str(row["treatment"])
     if n == 1:
-        which = next(part for part in ("fewer", "same", "more") if row[part] == 1)
-        return f"{name}: {'as many' if which == 'same' else which} agreements in the one replication"
+        which = "as many" if row["same"] == 1 else "more" if row["more"] == 1 else "fewer"
+        return f"{name}: {which} agreements in the one replication"
     if row["same"] == 1:
         return f"{name} changes the number of {say.COUNTER} in none of {say.plural(n, 'replication')}"
     more, fewer = (f"{100 * row[part]:.1f} %" for part in ("more", "fewer"))  # so that the three add up
@@ -184,7 +179,7 @@ def difference_title(table: pd.DataFrame) -> str:
     page=lambda table: style.panels(9.6, 2.4 + 0.46 * max(len(table), 2)),
     empty="No arm to compare, or no replication finished: there is no difference to show.",
 )  # fmt: skip
-def draw_difference(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A stacked bar an arm, its three shares in words at the right."""
     ax, left = axes[0], np.zeros(len(table))
     names = [style.folded(title, NAMES) for title in table["title"]]
@@ -197,22 +192,17 @@ def draw_difference(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         told = [f"{100 * row[part]:.1f} {part}" for part in ("fewer", "more") if row[part]] or ["all the same"]
         style.beside(ax, y, ", ".join(told), color=style.BLUE if row["role"] == "headline" else style.INK)
-    for x, words, align, colour in ((0, "fewer", "left", style.ORANGE), (50, "the same number", "center", style.QUIET),
-                                    (100, "more", "right", style.BLUE)):  # fmt: skip
+    heads = ("fewer", "left", style.ORANGE), ("the same number", "center", style.QUIET), ("more", "right", style.BLUE)
+    for x, (words, align, colour) in zip((0, 50, 100), heads, strict=True):
         ax.text(x, len(table) - 0.6, words, ha=align, va="bottom", fontsize=style.SMALL, color=style.readable(colour))
     ax.set(xlim=(0, 100), xlabel=f"% of replications, by their number of {say.COUNTER}")
-    return style.Words(
-        difference_title(table),
-        f"Counted {style.within(table)}, replication by replication, beside the paired control run",
-        f"{style.runs_of(table, 'paired replication')}. Control: {say.first(table, 'control')}. "
-        "The same number need not be the same agreements.",
-    )
+    under = f"Counted {style.within(table)}, replication by replication, beside the paired control run"
+    small = f"{style.runs_of(table, 'paired replication')}. Control: {say.first(table, 'control')}. "
+    small += "The same number need not be the same agreements."
+    return style.Words(difference_title(table), under, small)
 
 
-FAMILIES = {
-    "participants": "other participants on the same day",
-    "dates": "the same participants on other days",
-}
+FAMILIES = {"participants": "other participants on the same day", "dates": "the same participants on other days"}
 STACK = 0.11  # height of a dot on top of another
 BINS = 40
 
@@ -232,8 +222,8 @@ def placebos_table(result: AnalysedResult) -> pd.DataFrame:
 
 def placebos_title(table: pd.DataFrame) -> str:
     """The finding: what each family's test says of the event."""
-    families = table.groupby("family", sort=False)[["verdict", "p"]].first()
-    told = [f"{family}: {row['verdict']} (p = {_p(row['p'])})" for family, row in families.iterrows()]
+    families = table.drop_duplicates("family").to_dict("records")
+    told = [f"{row['family']}: {row['verdict']} (p = {_p(row['p'])})" for row in families]
     return f"The event among its placebos. {say.capital('; '.join(told))}"
 
 
@@ -246,12 +236,11 @@ def _p(value: float) -> str:
     page=lambda table: style.panels(9.6, 1.6 + 1.6 * table["family"].nunique(), table["family"].nunique(), sharex=True),
     empty="No placebo events were simulated: there is no effect to compare with.",
 )  # fmt: skip
-def draw_placebos(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Placebo effects as dots where they fall together, the event as a labelled line; a panel a family."""
     span = style.limits(table["effect"].to_numpy(float), 0.06)
-    families = list(dict.fromkeys(table["family"]))
-    for ax, family in zip(axes, families, strict=False):
-        rows = table[table["family"] == family]
+    families = list(table["family"].unique())
+    for ax, (family, rows) in zip(axes, table.groupby("family", sort=False), strict=False):
         _strip(ax, rows, span)
         count = say.plural(int((~rows["is_event"]).sum()), "placebo")
         found = f"within {rows['window'].iloc[0]} days, {count}, two-sided p = {_p(float(rows['p'].iloc[0]))}"
@@ -263,7 +252,7 @@ def draw_placebos(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(placebos_title(table), "", small)
 
 
-def _strip(ax: Axes, rows: pd.DataFrame, span: tuple[float, float]) -> None:
+def _strip(ax: style.Axes, rows: pd.DataFrame, span: tuple[float, float]) -> None:
     """Placebos as stacked dots and the event as a line with its words."""
     placebo = np.sort(rows.loc[~rows["is_event"], "effect"].to_numpy(float))
     place = np.floor((placebo - span[0]) / ((span[1] - span[0]) / BINS)).astype(int)
@@ -316,17 +305,13 @@ def effect_by_run(result: Result, arm: str, outcome: str) -> tuple[pd.Series[flo
 def convergence_title(table: pd.DataFrame) -> str:
     """The finding: the error reached, and how far the estimate moved in the second half of the replications."""
     last = table.iloc[-1]
-    n, error = int(last["runs"]), float(last["mcse"])
-    moved = float((table[table["runs"] >= n / 2]["effect"] - last["effect"]).abs().max())
+    n, effect, error = int(last["runs"]), float(last["effect"]), float(last["mcse"])
     if error == 0:
-        return f"All {n:,} replications give the same effect, {say.signed(float(last['effect']), 0)}"
-    places = say.decimals(error)
-    effect = say.signed(float(last["effect"]), places)
+        return f"All {n:,} replications give the same effect, {say.signed(effect, 0)}"
+    moved, places = float((table[table["runs"] >= n / 2]["effect"] - effect).abs().max()), say.decimals(error)
     reached, far = (say.number(value, places + 1) for value in (error, moved))
-    return (
-        f"After {n:,} replications the effect is {effect} with a Monte Carlo standard error of {reached}; in the "
-        f"second half it moved by at most {far}"
-    )
+    told = f"After {n:,} replications the effect is {say.signed(effect, places)} with a Monte Carlo standard error of "
+    return told + f"{reached}; in the second half it moved by at most {far}"
 
 
 @style.figure(
@@ -334,7 +319,7 @@ def convergence_title(table: pd.DataFrame) -> str:
     fits=lambda result: result.headline_arm is not None and result.runs > 1,
     empty="Fewer than two paired replications: there is no error to follow.",
 )  # fmt: skip
-def draw_convergence(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_convergence(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """The running mean with a band of one Monte Carlo error; the final value as a line."""
     ax, (runs, mean, error) = axes[0], (table[name].to_numpy(float) for name in ("runs", "effect", "mcse"))
     ax.axhline(0, color=style.INK, linewidth=1)

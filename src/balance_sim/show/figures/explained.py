@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.explain import explained
+from balance_sim.analysis.result import AnalysedResult
 from balance_sim.pool.errors import StoreDamaged
 from balance_sim.show import wording as say
 from balance_sim.show.diary import kind_words
@@ -18,11 +19,6 @@ from balance_sim.show.explain import GROUP_WORDS
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares, has_rows
 from balance_sim.show.mechanisms import mechanism_rows
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from balance_sim.analysis.result import AnalysedResult
 
 FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
 
@@ -77,7 +73,7 @@ COLUMNS: tuple[tuple[float, str, Callable[[dict[Any, Any]], str]], ...] = (
     page=lambda table: style.panels(12.0, 2.3 + 0.27 * max(len(table), 3)),
     empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
 )  # fmt: skip
-def draw_mechanisms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A typeset table: a row a mechanism with its value and 95 % CI, what was found of its sign, and the placebo p."""
     ax, rows = axes[0], table.to_dict("records")
     ax.set(xlim=(0, 1), ylim=(-0.7, len(table) + 0.3))
@@ -119,9 +115,7 @@ def document_of(result: AnalysedResult) -> dict[str, Any]:
     return found if same else {}
 
 
-def _from_document(
-    table: Callable[[AnalysedResult], pd.DataFrame],
-) -> Callable[[AnalysedResult], pd.DataFrame]:
+def _from_document(table: style.Table) -> style.Table:
     """A table of explain.json. Raises StoreDamaged where the file is not as `explain` writes it."""
 
     @wraps(table)
@@ -131,10 +125,8 @@ def _from_document(
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if not document_of(result):
                 raise
-            raise StoreDamaged(
-                f"{result.folder}/explain.json is not as `explain` writes it "
-                f"({type(error).__name__}: {error}): delete it, or explain again."
-            ) from error
+            told = f"{result.folder}/explain.json is not as `explain` writes it"
+            raise StoreDamaged(f"{told} ({type(error).__name__}: {error}): delete it, or explain again.") from error
 
     return read
 
@@ -177,7 +169,7 @@ def attribution_title(table: pd.DataFrame) -> str:
     page=lambda table: style.panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
     empty="Nothing was explained yet, so there is no attribution: see balance-sim explain.",
 )  # fmt: skip
-def draw_attribution(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A bar a group with its interval; ticks: what it adds alone and last."""
     ax, some = axes[0], table["mcse"][table["mcse"] > 0]
     places = say.decimals(float(some.min()) if len(some) else 0.0)
@@ -210,14 +202,12 @@ def draw_attribution(axes: list[Axes], table: pd.DataFrame) -> style.Words:
 def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
     """The replications that explain chose by rule, by what they were chosen for; else all that were told, by number."""
     found = document_of(result)
-    told = found.get("timelines", {})
-    chosen: dict[str, list[str]] = {}
+    told, chosen = found.get("timelines", {}), dict[str, list[str]]()
     for why, run in (found.get("chosen") or {}).items():
         if str(run) in told:
             chosen.setdefault(str(run), []).append(str(why))
-    if not chosen:
-        return {f"replication {run}": told[run] for run in told}
-    return {" and ".join(reasons): told[run] for run, reasons in chosen.items()}
+    reasons = chosen or {run: [f"replication {run}"] for run in told}
+    return {" and ".join(of): told[run] for run, of in reasons.items()}
 
 
 @_from_document
@@ -258,10 +248,8 @@ def _day(words: str, focal: date) -> int:
 def timeline_title(table: pd.DataFrame) -> str:
     """The finding: by how many counter-balancing agreements the told replications differ."""
     last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
-    told = "; ".join(
-        f"{why}, replication {int(row['run'])}: {say.signed(float(row['signed'] - row['signed_reference']), 0)}"
-        for why, row in last.iterrows()
-    )
+    more = (last["signed"] - last["signed_reference"]).map(lambda of: say.signed(float(of), 0))
+    told = "; ".join(last.index + ", replication " + last["run"].astype(str) + ": " + more)
     return f"Replications chosen by rule; counter-balancing agreements more than in the control run: {told}"
 
 
@@ -271,14 +259,10 @@ def timeline_title(table: pd.DataFrame) -> str:
     page=lambda table: style.panels(11.0, 2.5 * (n := table["chosen"].nunique()) + 1.6, n, sharex=True),
     empty="No replication was told yet, so there is no timeline: see balance-sim explain --run.",
 )  # fmt: skip
-def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) -> style.Words:
+def draw_timeline(axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFrame) -> style.Words:
     """A panel a replication: counter-balancing agreements as they are signed in both arms, and what differs in words at
     the right."""
-    from matplotlib.ticker import MaxNLocator
-
-    chosen = list(dict.fromkeys(table["chosen"]))
-    for ax, why in zip(axes, chosen, strict=False):
-        part = table[table["chosen"] == why]
+    for ax, (why, part) in zip(axes, table.groupby("chosen", sort=False), strict=False):
         run = int(part["run"].iloc[0])
         base: dict[str, Any] = {"color": style.INK, "linewidth": 2.6, "label": say.first(part, "control")}
         ax.step(part["day"], part["signed_reference"], where="post", **base)
@@ -286,7 +270,7 @@ def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) ->
         ax.step(part["day"], part["signed"], where="post", label=say.first(part, "title"), **looks)
         ax.set_title(f"{why}: replication {run}", loc="left", color=style.QUIET)
         ax.set(ylabel="counter-balancing\nagreements signed", xlim=(0, int(table["day"].max())), ylim=(0, None))
-        ax.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+        style.whole_ticks(ax.yaxis, 7)
         of_run = steps[steps["run"] == run].sort_values("day", kind="stable").to_dict("records")
         lines = [_step_words(row) for row in of_run]
         left = len(lines) - MOST_WORDS
@@ -294,7 +278,7 @@ def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) ->
         words = "\n".join(lines) or "No step of any agreement differs."
         style.note(ax, words, (1.0, 1.0), (10, 0), xycoords="axes fraction", va="top")
     axes[0].legend(loc="upper left", frameon=False)
-    axes[len(chosen) - 1].set_xlabel("days after the event")
+    ax.set_xlabel("days after the event")  # of the last one
     small = "At the right: what agreements do that differs from the control run; in brackets days after the event."
     return style.Words(timeline_title(table), "", small, 92, 140)
 

@@ -17,9 +17,6 @@ from balance_sim.show.games import OUTCOMES, player_title, reply_to_observed, st
 from balance_sim.stats.quantal_response import quantal_response
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from balance_sim.game.keep import PlayedGame
 
 SIDES = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE)
@@ -74,9 +71,6 @@ def or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-# -- payoffs -----------------------------------------------------------------------------------------
-
-
 def axes_of(played: PlayedGame) -> tuple[list[str], list[str]]:
     """Which players are rows and columns of a matrix, and which tell matrices apart: those with fewest strategies."""
     sizes = {name: len(of) for name, of in played.solution.players.items()}
@@ -99,26 +93,18 @@ def payoffs_table(played: PlayedGame) -> pd.DataFrame:
             mine = one.strategies[player]
             reply = replies[player, *(s for name, s in one.strategies.items() if name != player)]
             rows.append({
-                "profile": " / ".join(said.values()),
-                "player": player_title(played, player),
-                "payoff": of.mean,
-                "mcse": or_nan(of.mcse),
+                "profile": " / ".join(said.values()), "player": player_title(played, player),
+                "payoff": of.mean, "mcse": or_nan(of.mcse),
                 "lo": math.nan if of.draws is None else of.draws.q025,
                 "hi": math.nan if of.draws is None else of.draws.q975,
-                "best": mine in reply.best,
-                "may_be": mine in reply.may_be,
-                "equilibrium": one.equilibrium,
-                "observed": dict(one.strategies) == dict(found.observed),
-                "row": said[down],
-                "column": said[across[0]] if across else "",
+                "best": mine in reply.best, "may_be": mine in reply.may_be,
+                "equilibrium": one.equilibrium, "observed": dict(one.strategies) == dict(found.observed),
+                "row": said[down], "column": said[across[0]] if across else "",
                 "matrix": "; ".join(f"{player_title(played, name)}: {said[name]}" for name in apart),
                 "row_player": player_title(played, down),
                 "column_player": player_title(played, across[0]) if across else "",
-                "places": places_for(played, player),
-                "probability": or_nan(one.probability),
-                "over_draws": or_nan(one.over_draws),
-                "n": found.runs,
-                "draws": draws_words(played),
+                "places": places_for(played, player), "probability": or_nan(one.probability),
+                "over_draws": or_nan(one.over_draws), "n": found.runs, "draws": draws_words(played),
             })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -175,7 +161,7 @@ def _key_rows(handles: list[Any], width: float) -> int:
     return 1 + int(sum(0.5 + 0.075 * len(one.get_label()) for one in handles) > width - 0.3)
 
 
-def _payoff_page(table: pd.DataFrame) -> list[Axes]:
+def _payoff_page(table: pd.DataFrame) -> list[style.Axes]:
     """A strip for the key, then the matrices, as many beside each other as are legible."""
     rows, columns, players = (table[name].nunique() for name in ("row", "column", "player"))
     count = len(_matrices(table))
@@ -199,7 +185,7 @@ def _payoff_page(table: pd.DataFrame) -> list[Axes]:
     "payoffs", "What does each side get, and which replies are best?", payoffs_table, page=_payoff_page,
     empty="No profile was simulated: there are no payoffs to show.",
 )  # fmt: skip
-def draw_payoffs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_payoffs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A matrix of rows and columns for each profile of the rest; in a cell each player's payoff from the top down.
 
     axes: one for the key if there is one more than matrices."""
@@ -221,7 +207,7 @@ def draw_payoffs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(payoffs_title(table), "", small, int(8.2 * width), int(12.2 * width))
 
 
-def _key(ax: Axes, table: pd.DataFrame) -> None:
+def _key(ax: style.Axes, table: pd.DataFrame) -> None:
     """From the left edge of the page on, over the names of rows."""
     from matplotlib.transforms import blended_transform_factory
 
@@ -236,7 +222,7 @@ def _key(ax: Axes, table: pd.DataFrame) -> None:
     legend.set_in_layout(False)
 
 
-def _matrix(ax: Axes, part: pd.DataFrame, *, first: bool, large: bool) -> None:
+def _matrix(ax: style.Axes, part: pd.DataFrame, *, first: bool, large: bool) -> None:
     from matplotlib.patches import Rectangle
 
     rows, columns, players = (list(part[name].unique()) for name in ("row", "column", "player"))
@@ -278,8 +264,6 @@ def _matrix(ax: Axes, part: pd.DataFrame, *, first: bool, large: bool) -> None:
                     mark = "\u25cf" if of["best"] else "\u25cb"
                     style.note(ax, mark, middle, (2.4 * size, 0), ha="left", **looks)
 
-
-# -- quantal response --------------------------------------------------------------------------------
 
 STEPS, LEAST, MOST = 45, 0.1, 200.0  # of precisions, in units of one over the mean range of payoffs
 JUMP = 0.2
@@ -327,7 +311,7 @@ def looks_of(rows: pd.DataFrame) -> Mapping[str, tuple[str, str]]:
     return {title: LOOKS[k % len(LOOKS)] for k, title in enumerate(ordered)}
 
 
-def _reply_page(table: pd.DataFrame) -> list[Axes]:
+def _reply_page(table: pd.DataFrame) -> list[style.Axes]:
     deep = [0.9 + 0.2 * count for count in table.groupby("player", sort=False)["title"].nunique()]
     return style.panels(9.6, 1.7 + sum(deep), len(deep), sharex=True, height_ratios=deep)
 
@@ -342,7 +326,7 @@ def _jumps(table: pd.DataFrame) -> Any:
     "replies", "What do sides play that only partly attend to their payoffs?", replies_table, page=_reply_page,
     empty="The game has no payoffs: there is no quantal response to show.",
 )  # fmt: skip
-def draw_replies(axes: list[Axes], table: pd.DataFrame) -> style.Words | Figure:
+def draw_replies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words | style.Figure:
     """A line a strategy over the precision; a panel a player. Even odds, precision 0, stand at the left edge."""
     positive = table.loc[table["precision"] > 0, "precision"]
     if positive.empty:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.gof import GoodnessOfFit
+from balance_sim.analysis.gof import GoodnessOfFit, Residuals
+from balance_sim.replications.gof import GofComparison, Statistic
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.terminal import table, wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from balance_sim.analysis.gof import Residuals
-    from balance_sim.replications.gof import GofComparison, Statistic
 
 LEVEL = 0.05
 STATES_SHOWN = 12
@@ -107,10 +101,10 @@ def gof_lines(study: GoodnessOfFit) -> list[str]:
         out += [] if group.name == "states" else [_statistic_line(one) for one in group.statistics]
     out += [f"all groups together: {p_words(found.p, found.replications)}", "", _row("agreements a year", *heads)]
     for row in found.states[:STATES_SHOWN]:
-        name = f"  {say.printable(study.names.get(row.name, row.name))[:31]}"
-        band = f"{say.number(row.low)} to {say.number(row.high)}"
+        observed, mean, low, high = map(say.number, _numbers(row))
         mark = "" if row.low <= row.observed <= row.high else " *"
-        out.append(_row(name, say.number(row.observed), say.number(row.mean), band, mark))
+        name = f"  {say.printable(study.names.get(row.name, row.name))[:31]}"
+        out.append(_row(name, observed, mean, f"{low} to {high}", mark))
     if (left := len(found.states) - STATES_SHOWN) > 0:
         out.append(f"  {left} states nearer to what is simulated: --json")
     if study.residuals is not None:
@@ -146,9 +140,9 @@ def _statistic_line(one: Statistic) -> str:
     name = one.name.replace("_", " ")
     if not math.isfinite(one.observed) and not math.isfinite(one.mean):
         return _row(f"  {say.capital(name)[:31]}", "-", "-", "-")
-    most = max((abs(v) for v in (one.observed, one.mean, one.low, one.high) if math.isfinite(v)), default=0.0)
+    most = max((abs(v) for v in _numbers(one) if math.isfinite(v)), default=0.0)
     places = 0 if most >= 100 else 1 if most >= 10 else 2
-    observed, mean, low, high = (say.number(v, places) for v in (one.observed, one.mean, one.low, one.high))
+    observed, mean, low, high = (say.number(v, places) for v in _numbers(one))
     return _row(f"  {name[:31]}", observed, mean, f"{low} to {high}", " *" if one.outside else "")
 
 
@@ -185,26 +179,23 @@ BESIDE, MARGIN = 0.72, 0.12
 LOGS = ("triads", "shared_partners")
 
 
+NUMBERS = ["observed", "mean", "q05", "q95"]
+
+
+def _numbers(one: Statistic) -> tuple[float, ...]:
+    """NUMBERS of a statistic or a state."""
+    return one.observed, one.mean, one.low, one.high
+
+
 def gof_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a statistic, but for those of single states: as observed, mean and 5-95 % band, p of its group."""
     found = study.comparison
-    rows = [
-        (
-            group.name,
-            one.name,
-            one.observed,
-            one.mean,
-            one.low,
-            one.high,
-            math.nan if group.fit is None else group.fit.p,
-        )
-        for group in found.groups
-        if group.name != "states"
-        for one in group.statistics
-    ]
+    groups = [group for group in found.groups if group.name != "states"]
+    rows = [(group.name, one.name, *_numbers(one)) for group in groups for one in group.statistics]
+    table = pd.DataFrame(rows, columns=["group", "statistic", *NUMBERS])
+    p = {group.name: math.nan if group.fit is None else group.fit.p for group in groups}
     more: dict[str, Any] = {"replications": found.replications, "agreements": found.observed, "span": span_words(found)}
-    columns = ["group", "statistic", "observed", "mean", "q05", "q95", "p"]
-    return pd.DataFrame(rows, columns=columns).assign(**more, finding=verdict_words(found))
+    return table.assign(p=table["group"].map(p), **more, finding=verdict_words(found))
 
 
 def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
@@ -222,7 +213,7 @@ def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
     "gof", "Is the network of new agreements like the simulated ones?", gof_table, more={"simulated": simulated_table},
     page=lambda _: [], empty="There is no statistic to compare.",
 )  # fmt: skip
-def draw_gof(_axes: list[Axes], table: pd.DataFrame, simulated: pd.DataFrame) -> Figure:
+def draw_gof(_axes: list[style.Axes], table: pd.DataFrame, simulated: pd.DataFrame) -> style.Figure:
     """A panel a group: violins of the replications, bars of the band, and a line through what was observed.
 
     Panels are put in their places by hand: a solver's last digits would not be the same every time."""
@@ -258,16 +249,19 @@ def _rows(frame: pd.DataFrame, group: str, only: str) -> pd.DataFrame:
     return rows[rows["statistic"] == only] if only else rows
 
 
-def _dots(ax: Axes, x: Any, y: Any, table: pd.DataFrame, **looks: Any) -> None:
+def _outside(table: pd.DataFrame) -> pd.Series[bool]:
+    return (table["observed"] < table["q05"]) | (table["observed"] > table["q95"])
+
+
+def _dots(ax: style.Axes, x: Any, y: Any, table: pd.DataFrame, **looks: Any) -> None:
     """What was observed, a dot each: vermilion outside of its band."""
-    outside = (table["observed"] < table["q05"]) | (table["observed"] > table["q95"])
-    for at, value, out in zip(x, y, outside, strict=True):
+    for at, value, out in zip(x, y, _outside(table), strict=True):
         colour = style.VERMILION if out else style.INK
         ax.plot(at, value, "o", color=colour, markeredgecolor="white", markeredgewidth=0.7,
                 **({"markersize": 6.5 if out else 5.5} | looks))  # fmt: skip
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, simulated: pd.DataFrame, group: str, only: str) -> None:
+def _panel(ax: style.Axes, rows: pd.DataFrame, simulated: pd.DataFrame, group: str, only: str) -> None:
     at, floor = np.arange(len(rows), dtype=float), 0.5 if group in LOGS else -np.inf
     for x, row in zip(at, rows.to_dict("records"), strict=True):
         held = _rows(simulated, group, str(row["statistic"]))["value"].to_numpy(float)
@@ -282,7 +276,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, simulated: pd.DataFrame, group: str, on
     _dress(ax, rows, group, only)
 
 
-def _violin(ax: Axes, x: float, held: Any, *, log: bool) -> None:
+def _violin(ax: style.Axes, x: float, held: Any, *, log: bool) -> None:
     """A Gaussian kernel density, on the scale of the axis, of what varies; cut at the extremes."""
     from scipy.stats import gaussian_kde
 
@@ -295,7 +289,7 @@ def _violin(ax: Axes, x: float, held: Any, *, log: bool) -> None:
     ax.fill_betweenx(y, x - width, x + width, color=style.BLUE, alpha=0.22, linewidth=0, zorder=2)
 
 
-def _dress(ax: Axes, rows: pd.DataFrame, group: str, only: str) -> None:
+def _dress(ax: style.Axes, rows: pd.DataFrame, group: str, only: str) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
     p, count = float(rows["p"].iloc[0]), int(rows["replications"].iloc[0])
@@ -325,11 +319,9 @@ MOST = 30
 def gof_states_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a state, the furthest from the simulated mean first."""
     found = study.comparison
-    rows = [
-        (one.name, say.printable(study.names.get(one.name, one.name)), one.observed, one.mean, one.low, one.high)
-        for one in found.states
-    ]
-    table = pd.DataFrame(rows, columns=["state", "name", "observed", "mean", "q05", "q95"])
+    names = {one.name: say.printable(study.names.get(one.name, one.name)) for one in found.states}
+    rows = [(one.name, names[one.name], *_numbers(one)) for one in found.states]
+    table = pd.DataFrame(rows, columns=["state", "name", *NUMBERS])
     return table.assign(span=span_words(found), replications=found.replications)
 
 
@@ -339,16 +331,15 @@ def gof_states_title(table: pd.DataFrame) -> str:
     above, below = (table.iloc[int(at)].to_dict() for at in (gap.argmax(), gap.argmin()))
     most, least = (f"{one['name']}: {say.number(one['observed'], 1)}" for one in (above, below))
     expected = [f"{say.number(one['mean'], 1)} simulated" for one in (above, below)]
-    outside = int((~table["observed"].between(table["q05"], table["q95"])).sum())
-    told = f"{outside} of {say.plural(len(table), 'state')} lie outside the 5-95 % band"
-    return f"{most} agreements a year, {expected[0]}; {least}, {expected[1]}. {told}"
+    outside = f"{int(_outside(table).sum())} of {say.plural(len(table), 'state')} lie outside the 5-95 % band"
+    return f"{most} agreements a year, {expected[0]}; {least}, {expected[1]}. {outside}"
 
 
 @style.figure(
     "gof_states", "Which states sign more or less often than simulated?", gof_states_table,
     page=lambda table: style.panels(10.6, 2.4 + 0.22 * min(len(table), MOST)), empty="There are no states to compare.",
 )  # fmt: skip
-def draw_gof_states(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_gof_states(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A row a state, those furthest from the simulated mean: dot, observed; bar, band; tick, mean."""
     ax, rows = axes[0], table.head(MOST)
     rows = rows.assign(gap=rows["observed"] - rows["mean"]).sort_values("gap", kind="stable")
@@ -383,7 +374,7 @@ def gof_residuals_table(study: GoodnessOfFit) -> pd.DataFrame:
     fits=lambda study: study.residuals is not None, page=lambda _: style.panels(10.6, 7.4, 2, sharex=True),
     empty="The hazard of these networks is not known: there are no residuals.",
 )  # fmt: skip
-def draw_gof_residuals(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_gof_residuals(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Above: both counts. Below: their difference, with the 95 % band of a right model at each date."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 

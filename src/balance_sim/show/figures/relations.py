@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,16 +10,12 @@ import pandas as pd
 from balance_sim.analysis.relations_over_time import relations_by_week
 from balance_sim.model.classes import classes_of
 from balance_sim.replications.outcomes import Outcome, known_outcome
+from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
 from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import paired_interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from balance_sim.results.result import Result
 
 RELATIONS = [
     "group", "day", "change", "lo", "hi", "level", "n", "estimator", "at", "arm", "title", "control", "treatment",
@@ -92,7 +88,7 @@ def _most(rows: pd.DataFrame) -> str:
     page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
 )  # fmt: skip
-def draw_relations(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A staircase of weeks a group; what was simulated at the windows as dots with their CI; names at the right."""
     ax = axes[0]
     ax.axhline(0, color=style.INK, linewidth=1)
@@ -155,9 +151,8 @@ def stances_title(table: pd.DataFrame) -> str:
     """The finding: how the event changes balancing among all states, or in the first group if that is missing."""
     whole = "" if (table["group"] == "").any() else str(table["group"].iloc[0])
     rows = table[(table["group"] == whole) & (table["stance"] == "balance")]
-    row = (rows if len(rows) else table).iloc[0]
-    what = STANCES[str(row["stance"])] + (f" in {say.group_words(whole)}" if whole else "")
-    name, effect = say.first(table, "treatment"), row["effect"]
+    row, name = (rows if len(rows) else table).iloc[0], say.first(table, "treatment")
+    what, effect = STANCES[str(row["stance"])] + (f" in {say.group_words(whole)}" if whole else ""), row["effect"]
     if not np.isfinite(row["lo"]):
         return "One replication gives no confidence interval for the change of stances"
     if row["lo"] <= 0 <= row["hi"]:
@@ -166,7 +161,7 @@ def stances_title(table: pd.DataFrame) -> str:
     return f"{name}: {what} {told}, from {100 * row['share_control']:.1f} % of states"
 
 
-def _stances_page(table: pd.DataFrame) -> list[Axes]:
+def _stances_page(table: pd.DataFrame) -> list[style.Axes]:
     height = 2.5 + 0.34 * max(table["group"].nunique(), 3)
     return style.panels(12.0, height, 1, table["stance"].nunique(), sharex=True, sharey=True)
 
@@ -176,7 +171,7 @@ def _stances_page(table: pd.DataFrame) -> list[Axes]:
     fits=lambda result: compares(result) and bool(len(table := stances_table(result)) and clear(table).any()),
     empty="No arm to compare, or stances were not observed: there are no stances to show.",
 )  # fmt: skip
-def draw_stances(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_stances(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a stance, a row a group: the difference from the control arm in percentage points, with its 95 % CI."""
     groups, kinds = list(dict.fromkeys(table["group"])), [k for k in STANCES if (table["stance"] == k).any()]
     names = [say.group_words(group) if group else "All states" for group in groups]

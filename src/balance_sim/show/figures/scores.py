@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,6 @@ from balance_sim.evidence.forecast.score import MEASURES, ForecastWayScores, Sco
 from balance_sim.show.figures import style
 from balance_sim.show.wording import arm_words, capital, first, interval, number, plural, signed
 from balance_sim.stats.scores import exact_share
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 COLUMNS = ["way", "forecast", "measure", "value", "lo", "hi", "level", "n", "events", "expected", "detectable"]
 REFERENCE = "base_rate"
@@ -47,7 +45,7 @@ def scorecard_table(scored: ScoredForecasts) -> pd.DataFrame:
 
 def _less_the_best(way: ForecastWayScores) -> list[list[object]]:
     """Rows of the model less the best baseline; none where there is none, or in a file without them."""
-    best = best_baseline({name: held["log_skill"] for name, held in way.scores.items()}, REFERENCE)
+    best = best_baseline({name: held["log_skill"] for name, held in way.scores.items()})
     if best is None or not way.scores[best]["model_gains"]:
         return []
     gains, nan = way.scores[best]["model_gains"], float("nan")
@@ -66,17 +64,15 @@ def scorecard_title(table: pd.DataFrame) -> str:
     if others.empty:
         return f"{words} over the {model['reference']}"
     best = others.sort_values(["value", "forecast"], ascending=[False, True], kind="stable").iloc[0]
-    found = f"{words}; the best baseline, {arm_words(str(best['forecast']))}, {_with_interval(best)}"
-    gap = part[less].dropna(subset=["value", "lo", "hi"])
-    if gap.empty:
-        return found
-    value, lo, hi = (float(gap.iloc[0][name]) for name in ("value", "lo", "hi"))
-    told = "" if lo > 0 or hi < 0 else ", which is not detectable"
-    return f"{found}; the difference is {signed(value, 3)} ({interval(lo, hi, 3)}){told}"
+    words += f"; the best baseline, {arm_words(str(best['forecast']))}, {_with_interval(best)}"
+    for gap in part[less].dropna(subset=["value", "lo", "hi"]).head(1).to_dict("records"):
+        words += f"; the difference is {_with_interval(gap, signed)}"
+        words += "" if gap["lo"] > 0 or gap["hi"] < 0 else ", which is not detectable"
+    return words
 
 
-def _with_interval(row: Any) -> str:
-    return f"{number(float(row['value']), 3)} ({interval(float(row['lo']), float(row['hi']), 3)})"
+def _with_interval(row: Any, told: Callable[[float, int], str] = number) -> str:
+    return f"{told(float(row['value']), 3)} ({interval(float(row['lo']), float(row['hi']), 3)})"
 
 
 @style.figure(
@@ -84,18 +80,16 @@ def _with_interval(row: Any) -> str:
     page=lambda table: style.panels(11.0, 2.6 + 0.46 * max(table["forecast"].nunique(), 2), 1, 4, sharey=True),
     empty="No forecast was scored: there is nothing to show.",
 )  # fmt: skip
-def draw_scorecard(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_scorecard(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a measure, a line a forecast, a mark a way."""
-    names = list(dict.fromkeys(table["forecast"]))
-    less = [one for one in names if one.startswith(LESS)]
-    names = ["model", *(one for one in names if one not in ("model", REFERENCE, *less)), REFERENCE, *less]
-    names = [one for one in names if (table["forecast"] == one).any()]
-    ways = list(dict.fromkeys(table["way"]))
+    rank = {"model": 0, REFERENCE: 2}  # the baselines between them, differences last
+    names = sorted(table["forecast"].unique(), key=lambda name: 3 if name.startswith(LESS) else rank.get(name, 1))
+    ways, less = list(table["way"].unique()), sum(name.startswith(LESS) for name in names)
     for ax, measure in zip(axes, MEASURES, strict=True):
         _scores(ax, table[table["measure"] == measure], names, ways)
         ax.set_title(OF_MEASURE[measure][0], loc="left", color=style.QUIET)
     axes[0].set_yticks(range(len(names)), [arm_words(one) for one in names[::-1]])
-    for at in (-1, *range(len(less))):
+    for at in (-1, *range(less)):
         axes[0].get_yticklabels()[at].set_fontweight("bold")
     one = table.iloc[0]
     keys = " ".join(f"{('Circle' if k == 0 else 'Square')}: {arm_words(way)}." for k, way in enumerate(ways))
@@ -110,7 +104,7 @@ def draw_scorecard(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(scorecard_title(table), "", small, 96, 144)
 
 
-def _scores(ax: Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> None:
+def _scores(ax: style.Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> None:
     ax.axvline(0, color=style.INK, linewidth=1)
     if less := sum(name.startswith(LESS) for name in names):
         ax.axhline(less - 0.5, color=style.QUIET, linewidth=0.8, clip_on=False)
@@ -141,16 +135,13 @@ BINS = ["way", "low", "high", "n", "forecast", "observed", "lo", "hi", "expected
 def reliability_table(scored: ScoredForecasts) -> pd.DataFrame:
     """Tidy: a row a way and bin of the model's probabilities [low, high): n rows in it, their mean forecast, the
     share that happened with its 95 % CI (Clopper, Pearson), and both as counts."""
-    parts = []
-    for way in scored.ways:
-        bins = pd.DataFrame(list(way.bins), columns=["low", "high", "n", "expected", "happened"])
-        bins = bins[bins["n"] > 0]
-        lo, hi = exact_share(bins["happened"].to_numpy(float), bins["n"].to_numpy(float))
-        part = bins.assign(way=way.name, lo=lo, hi=hi)
-        part["forecast"], part["observed"] = part["expected"] / part["n"], part["happened"] / part["n"]
-        parts.append(part.astype({"n": int, "happened": int})[BINS])
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=BINS)
+    rows = [{"way": way.name} | dict(one) for way in scored.ways for one in way.bins if one["n"] > 0]
+    if not rows:
+        return pd.DataFrame(columns=BINS)
+    table = pd.DataFrame(rows).astype({"n": int, "happened": int})
+    n = table["n"].to_numpy(float)
+    lo, hi = exact_share(table["happened"].to_numpy(float), n)
+    return table.assign(lo=lo, hi=hi, forecast=table["expected"] / n, observed=table["happened"] / n)[BINS]
 
 
 def agreeing(table: pd.DataFrame) -> pd.Series[bool]:
@@ -167,7 +158,7 @@ def reliability_title(table: pd.DataFrame) -> str:
     return f"{capital(words)}; forecast and share agree in {int(agreeing(rows).sum())} of {plural(len(rows), 'bin')}"
 
 
-def _reliability_page(table: pd.DataFrame) -> list[Axes]:
+def _reliability_page(table: pd.DataFrame) -> list[style.Axes]:
     columns = table["way"].nunique()
     return style.panels(5.4 * columns + (1.6 if columns == 1 else 0), 6.0, 1, columns)
 
@@ -176,7 +167,7 @@ def _reliability_page(table: pd.DataFrame) -> list[Axes]:
     "reliability", "Does it happen as often as was forecast?", reliability_table, page=_reliability_page,
     empty="No probability was forecast: there is nothing to compare with what happened.",
 )  # fmt: skip
-def draw_reliability(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_reliability(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a way, both axes logarithmic: forecast against share that happened; rows and agreements beneath."""
     ways = list(dict.fromkeys(table["way"]))
     seen = table[["forecast", "observed", "lo"]].to_numpy(float)
@@ -191,7 +182,7 @@ def draw_reliability(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(reliability_title(table), "", small, *((88, 128) if len(ways) > 1 else (60, 84)))
 
 
-def _bins(ax: Axes, rows: pd.DataFrame, floor: float, words: str) -> None:
+def _bins(ax: style.Axes, rows: pd.DataFrame, floor: float, words: str) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     ax.plot([floor, 1], [floor, 1], color=style.INK, linewidth=1, linestyle=(0, (4, 3)))

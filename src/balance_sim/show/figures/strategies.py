@@ -18,14 +18,10 @@ from balance_sim.show.games import player_title, reply_to_observed
 from balance_sim.stats.intervals import t_quantile
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from balance_sim.game.keep import PlayedGame
 
 NAMES = 34  # letters of a strategy's title on a line
 
-
-# -- regret ------------------------------------------------------------------------------------------
 
 REGRETS = [
     "player", "title", "worst", "where", "others", "mean", "q95", "choice", "probability", "over_draws", "observed",
@@ -54,10 +50,8 @@ def regret_table(played: PlayedGame) -> pd.DataFrame:
 
 def regret_title(table: pd.DataFrame) -> str:
     """The finding: whose worst regret is least, and what it is."""
-    told = [
-        f"{player}: {' or '.join(chosen['title'])} ({_size(chosen.iloc[0])})"
-        for player, chosen in table[table["choice"]].groupby("player", sort=False)
-    ]
+    players = table[table["choice"]].groupby("player", sort=False)
+    told = (f"{player}: {' or '.join(rows['title'])} ({_size(rows.iloc[0])})" for player, rows in players)
     return f"Least regret at worst under these payoffs. {'; '.join(told)}"
 
 
@@ -69,7 +63,7 @@ def _size(row: Any) -> str:
     return say.number(row["worst"], places) if row["worst"] >= 0.5 * 10.0**-places else f"under {10.0**-places:g}"
 
 
-def _regret_page(table: pd.DataFrame) -> list[Axes]:
+def _regret_page(table: pd.DataFrame) -> list[style.Axes]:
     """A strip for the key, then two axes a player."""
     deep = [0.35, *(0.75 + 0.34 * count for count in table.groupby("player", sort=False).size())]
     figure = style.new_figure(10.4, 1.7 + sum(deep))
@@ -83,7 +77,7 @@ def _regret_page(table: pd.DataFrame) -> list[Axes]:
     fits=lambda played: played.solution.regret is not None,
     empty="No parameters were drawn (--draws 0): there is no regret over them to show.",
 )  # fmt: skip
-def draw_regret(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_regret(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Left a bar a strategy: the worst regret, with mean and 95 % quantile; right how often it is the best reply.
 
     axes: two a player, and one before them for the key."""
@@ -132,7 +126,7 @@ SHARES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def _key(ax: Axes) -> None:
+def _key(ax: style.Axes) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -145,8 +139,6 @@ def _key(ax: Axes) -> None:
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 0), ncols=len(handles), frameon=False,
               borderaxespad=0, handletextpad=0.5, columnspacing=1.3, handlelength=1.2)  # fmt: skip
 
-
-# -- balance sheet -----------------------------------------------------------------------------------
 
 MOST_OUTCOMES = 8
 PAYOFF = "payoff"
@@ -216,7 +208,7 @@ def _sheet(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return sorted(parts, key=lambda part: -float(part[1]["worth"].abs().max()))[:MOST_OUTCOMES]
 
 
-def _balance_page(table: pd.DataFrame) -> list[Axes]:
+def _balance_page(table: pd.DataFrame) -> list[style.Axes]:
     """A wide panel for the payoff, and under it one an outcome, which need not leave room for names of strategies."""
     count, strategies = len(_sheet(table)), table["title"].nunique()
     wide = 1 if count == 1 else 2 if count <= 4 else 3
@@ -232,7 +224,7 @@ def _balance_page(table: pd.DataFrame) -> list[Axes]:
     "balance", "Was it worth it for its host?", balance_table, page=_balance_page,
     empty="No profile was simulated: there is no balance to show.",
 )  # fmt: skip
-def draw_balance(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A dot a strategy with its CI and the interval over draws; the payoff first, then each outcome on its own scale.
 
     Outcomes that the player wants less of run from right to left: what is right of the line is a gain."""
@@ -263,7 +255,7 @@ def draw_balance(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(balance_title(table), "", small, 84, 124)
 
 
-def _dots(ax: Axes, rows: pd.DataFrame, heights: Any, looks: Any, size: float) -> None:
+def _dots(ax: style.Axes, rows: pd.DataFrame, heights: Any, looks: Any, size: float) -> None:
     for y, row in zip(heights, rows.to_dict("records"), strict=True):
         colour, mark = looks[row["title"]]
         if math.isfinite(row["draws_lo"]):
@@ -286,17 +278,15 @@ def _dots(ax: Axes, rows: pd.DataFrame, heights: Any, looks: Any, size: float) -
 GAIN = "#f3f8fb"  # behind what the player wants
 
 
-def _outcome(ax: Axes, name: str, rows: pd.DataFrame) -> None:
+def _outcome(ax: style.Axes, name: str, rows: pd.DataFrame) -> None:
     ax.set(yticks=[], ylim=(-0.7, len(rows) - 0.3))
     ax.spines["left"].set_visible(False)
-    weight = float(rows["weight"].iloc[0])
-    wants = "wants more" if weight > 0 else "wants less" if weight < 0 else "indifferent"
     seen = rows[rows["observed"]].iloc[0]
-    worth = say.signed(seen["worth"], int(seen["places"]))
-    arrow = "" if weight == 0 else " \u2192"
-    ax.set_title(f"{name} ({rows['unit'].iloc[0]})\n", loc="left", fontsize=9.5, fontweight="bold", pad=4)
-    beneath = ax.text(0, 1.0, f"{wants}{arrow}   weight {weight:g}, worth {worth}", transform=ax.transAxes,
-                      fontsize=style.SMALL, color=style.QUIET, va="bottom")  # fmt: skip
+    weight, worth = float(seen["weight"]), say.signed(seen["worth"], int(seen["places"]))
+    wants = "wants more \u2192" if weight > 0 else "wants less \u2192" if weight < 0 else "indifferent"
+    ax.set_title(f"{name} ({seen['unit']})\n", loc="left", fontsize=9.5, fontweight="bold", pad=4)
+    looks: dict[str, Any] = {"transform": ax.transAxes, "fontsize": style.SMALL, "color": style.QUIET, "va": "bottom"}
+    beneath = ax.text(0, 1.0, f"{wants}   weight {weight:g}, worth {worth}", **looks)
     beneath.set_in_layout(False)
 
 

@@ -17,10 +17,10 @@ from balance_sim.show import save
 from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
 
 BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
 SKY, PALE, GRID = "#56B4E9", "#c4c4c4", "#e6e6e6"
@@ -50,6 +50,8 @@ class Words:
     small_wrap: int = 118
 
 
+type Axes = matplotlib.axes.Axes
+type Figure = matplotlib.figure.Figure
 type Table = Callable[[Any], pd.DataFrame]
 
 
@@ -201,11 +203,24 @@ def label_ends(ax: Axes, x: float, labels: Sequence[tuple[float, str, Any]], gap
         note(ax, words, (x, height), (away, 0), color=readable(colour))
 
 
+def bands(ax: Axes, rows: pd.DataFrame, step: Any) -> None:
+    """The middle 90 % and 50 % of replications over days."""
+    for low, high, colour in (("q05", "q95", "#e3e3e3"), ("q25", "q75", PALE)):
+        ax.fill_between(rows["day"], rows[low], rows[high], step=step, color=colour, linewidth=0)
+
+
 def share_axis(ax: Axes, words: str, top: float) -> None:
     """Shares from 0 to 100 % on the y axis."""
     ax.set_ylim(0, top)
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     ax.set_ylabel(words)
+
+
+def whole_ticks(axis: Any, most: int) -> None:
+    """Whole numbers alone on an axis, about so many at most."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(nbins=most, integer=True))
 
 
 def limits(values: Any, below: float, above: float | None = None, flat: float = 1.0) -> tuple[float, float]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.assemble import value_at
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import has_rows
 from balance_sim.show.headline import clear
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from balance_sim.results.sweep_result import SweepResult
 
 COLUMNS = [
     "point", "factor", "value", "excess", "lo", "hi", "mcse", "here", "arm", "reference", "outcome", "runs", "title",
@@ -56,19 +52,22 @@ def multiples_table(result: SweepResult) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is a number, which a truth value is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _own_value(result: SweepResult, path: str) -> float:
     try:
         value = value_at(result.scenario, path)
     except LookupError:
-        return float("nan")
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if plain else float("nan")
+        value = None
+    return float(value) if is_number(value) else float("nan")
 
 
 def _fifths(values: pd.Series[Any]) -> npt.NDArray[np.int64]:
     """Numbers of more than eight values in five classes of equal counts, from 0."""
-    found: npt.NDArray[np.int64] = pd.qcut(values.rank(method="first"), CLASSES, labels=False).to_numpy(int)
-    return found
+    return np.asarray(pd.qcut(values.rank(method="first"), CLASSES, labels=False), np.int64)
 
 
 def spread_between(rows: pd.DataFrame) -> float:
@@ -103,14 +102,14 @@ def multiples_title(table: pd.DataFrame) -> str:
 def shown_factors(table: pd.DataFrame) -> list[str]:
     """The factors that get a panel, in the order of the design: of too many those along which it changes most."""
     factors = list(dict.fromkeys(table["factor"])) if len(table) else []
-    if len(factors) <= MOST_PANELS:
-        return factors
-    spreads = _spreads(table)
-    most = set(sorted(factors, key=lambda factor: (-spreads[factor], factor))[:MOST_PANELS])
-    return [factor for factor in factors if factor in most]
+    if len(factors) > MOST_PANELS:
+        spreads = _spreads(table)
+        most = sorted(factors, key=lambda factor: (-spreads[factor], factor))[:MOST_PANELS]
+        factors = [factor for factor in factors if factor in most]
+    return factors
 
 
-def _multiples_page(table: pd.DataFrame) -> list[Axes]:
+def _multiples_page(table: pd.DataFrame) -> list[style.Axes]:
     count = len(shown_factors(table))
     columns = 2 if count in (2, 4) else min(count, 3)
     rows = -(-count // columns)
@@ -121,7 +120,7 @@ def _multiples_page(table: pd.DataFrame) -> list[Axes]:
     "multiples", "How does the effect change with each factor?", multiples_table, page=_multiples_page,
     empty="No arm to compare, or no point finished: there is no effect to show.",
 )  # fmt: skip
-def draw_multiples(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_multiples(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a factor: every point's effect with its interval, and the mean by value."""
     factors = shown_factors(table)
     for ax, factor in zip(axes, factors, strict=False):
@@ -160,7 +159,7 @@ def _marks(table: pd.DataFrame) -> str:
     return words + (f"{say.plural(left, 'factor')} along which it changes less: in the table." if left > 0 else "")
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
+def _panel(ax: style.Axes, rows: pd.DataFrame, factor: str) -> None:
     rows = rows.sort_values(["value", "point"], kind="stable")
     numeric = pd.api.types.is_numeric_dtype(rows["value"].infer_objects())
     names = sorted(rows["value"].unique())
@@ -211,14 +210,14 @@ def surface_table(result: SweepResult) -> pd.DataFrame:
     lo, hi: the mean of the points' 95 % CIs, which is no narrower than that of their mean, whatever the random numbers
     they share. Empty where there are no two such factors."""
     table = multiples_table(result)
-    good = {
-        str(factor): -spread_between(rows)
+    good = [
+        (-spread_between(rows), str(factor))
         for factor, rows in table.groupby("factor")
         if pd.api.types.is_numeric_dtype(rows["value"].infer_objects()) and rows["value"].nunique() >= 2
-    }
+    ]
     if len(good) < 2:
         return pd.DataFrame()
-    chosen = sorted(good, key=lambda factor: (good[factor], factor))[:2]
+    chosen = [factor for _, factor in sorted(good)[:2]]
     found = headline_effects(result)
     (x, words_x), (y, words_y) = (_binned(found[path].to_numpy(float)) for path in chosen)
     cells = found.rename(columns={"mean": "excess"})[["excess", "lo", "hi"]]
@@ -258,7 +257,7 @@ def surface_title(table: pd.DataFrame) -> str:
     page=lambda _: style.panels(8.8, 6.0),
     empty="Fewer than two factors are numbers with two values or more: there is no surface to show.",
 )  # fmt: skip
-def draw_surface(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_surface(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A cell for each pair of values or classes, its mean effect as colour and number."""
     ax = axes[0]
     wide = table.pivot(index="y", columns="x", values="excess").sort_index(ascending=False)

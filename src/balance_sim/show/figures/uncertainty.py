@@ -3,19 +3,15 @@ placebos."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.analysis.result import AnalysedResult
 from balance_sim.show import uncertainty as words
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from balance_sim.analysis.result import AnalysedResult
 
 COLUMNS = ["part", "label", "effect", "lo", "hi", "weight"]
 COLOURS = {
@@ -78,7 +74,7 @@ def uncertainty_title(table: pd.DataFrame) -> str:
     page=lambda table: style.panels(9.6, 1.9 + 0.36 * len(table)),
     empty="Intervals over the parameters were not worked out for this form of the scenario: there are none to show.",
 )  # fmt: skip
-def draw_uncertainty(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory; those that reach far end in an
     arrow."""
     ax = axes[0]

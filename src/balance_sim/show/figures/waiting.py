@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,11 @@ from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.tables import column_words, days_to_signature, new_rows
 from balance_sim.results import frames
 from balance_sim.results.result import Result
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.stats.scores import exact_share
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from balance_sim.results.sweep_result import SweepResult
 
 
 def first_of(study: Result | SweepResult, pair: str) -> style.FigureSpec:
@@ -77,7 +73,7 @@ def first_table(result: Result, a: str, b: str) -> pd.DataFrame:
     return say.titled(pd.concat(parts, ignore_index=True), result)
 
 
-def _draw(axes: list[Axes], table: pd.DataFrame, dyad: str) -> style.Words:
+def _draw(axes: list[style.Axes], table: pd.DataFrame, dyad: str) -> style.Words:
     """The share of replications in which the dyad has signed by each day, in two arms; the control's band in grey."""
     from matplotlib.ticker import PercentFormatter
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.results.result import Result
 from balance_sim.scenario.actors import code_table
 from balance_sim.show import atlas
 from balance_sim.show import wording as say
@@ -14,11 +15,6 @@ from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, states_table
 from balance_sim.show.headline import by_size
 from balance_sim.show.worldmap import Layout, layout_of, rings_inside
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from balance_sim.results.result import Result
 
 LAND, SEA = "#d3d3d3", "#f3f6f8"
 MOST_ARCS, MOST_NAMES = 12, 24
@@ -64,14 +60,11 @@ def reach_of(states: pd.DataFrame) -> float:
 def shades_of(states: pd.DataFrame) -> dict[str, Any]:
     """The colour of each state by its code; None where its CI holds zero."""
     at = 0.5 + np.clip(states["effect"] / reach_of(states), -1, 1) / 2
-    shades = style.effect_colours()(at.to_numpy(float))
-    return {
-        code: tuple(shade) if sure else None
-        for code, shade, sure in zip(states["code"], shades, states["clear"], strict=True)
-    }
+    rows = zip(states["code"], style.effect_colours()(at.to_numpy(float)), states["clear"], strict=True)
+    return {code: tuple(shade) if sure else None for code, shade, sure in rows}
 
 
-def _page(table: pd.DataFrame) -> list[Axes]:
+def _page(table: pd.DataFrame) -> list[style.Axes]:
     left, right, bottom, top = table.attrs["layout"].box
     return style.panels(12.0, 2.0 + min(11.6 * (top - bottom) / (right - left), 8.5))
 
@@ -80,7 +73,7 @@ def _page(table: pd.DataFrame) -> list[Axes]:
     "map", "Whose agreements does the event change, on a map?", map_table, page=_page,
     more={"states": states_table}, listed="states", fits=has_dyads, empty=NONE,
 )  # fmt: skip
-def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> style.Words:
+def draw_map(axes: list[style.Axes], table: pd.DataFrame, states: pd.DataFrame) -> style.Words:
     """States coloured by their effect where its CI excludes zero, participants outlined, arcs of `map_table`; dots for
     states too small for the atlas, and for invented ones. states: of `states_table`."""
     ax, layout, shades = axes[0], table.attrs["layout"], shades_of(states)
@@ -114,7 +107,7 @@ def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> sty
     return style.Words(map_title(table, states), under, told, 96, 160)
 
 
-def _key(ax: Axes, reach: float, *, world: bool) -> None:
+def _key(ax: style.Axes, reach: float, *, world: bool) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.ticker import MaxNLocator
@@ -130,7 +123,7 @@ def _key(ax: Axes, reach: float, *, world: bool) -> None:
     bar.set_label(told, fontsize=style.SMALL, color=style.QUIET)
 
 
-def draw_land(ax: Axes, layout: Layout, colour: dict[str, Any], outlined: set[str]) -> None:
+def draw_land(ax: style.Axes, layout: Layout, colour: dict[str, Any], outlined: set[str]) -> None:
     """Every country of the atlas but Antarctica; grey where it is not in the roster. outlined: codes in black lines."""
     from matplotlib.patches import PathPatch, Rectangle
     from matplotlib.path import Path
@@ -145,19 +138,16 @@ def draw_land(ax: Axes, layout: Layout, colour: dict[str, Any], outlined: set[st
         for px, py in rings_inside(country, layout):
             corners += [*zip(px, py, strict=True), (px[0], py[0])]
             codes += [Path.MOVETO, *[Path.LINETO] * (len(px) - 1), Path.CLOSEPOLY]
-        code = iso3.get(country.numeric) if country.numeric is not None else None
+        code = iso3.get(country.numeric, "") if country.numeric is not None else ""
         in_roster, marked = code in colour, code in outlined
-        looks: dict[str, Any] = {
-            "facecolor": colour.get(code, LAND) if code else LAND,
-            "edgecolor": style.INK if marked else "#8a8a8a" if in_roster else "white",
-            "linewidth": 1.5 if marked else 0.5,
-            "zorder": 1 + in_roster + 0.5 * marked,
-        }
+        looks: dict[str, Any] = {"facecolor": colour.get(code, LAND), "zorder": 1 + in_roster + 0.5 * marked}
+        looks |= {"edgecolor": style.INK, "linewidth": 1.5} if marked else {"linewidth": 0.5}
+        looks.setdefault("edgecolor", "#8a8a8a" if in_roster else "white")
         if corners:
             ax.add_artist(PathPatch(Path(corners, codes), gid=f"land-{code or country.name}", **looks))
 
 
-def draw_arcs(ax: Axes, arcs: pd.DataFrame, layout: Layout) -> None:
+def draw_arcs(ax: style.Axes, arcs: pd.DataFrame, layout: Layout) -> None:
     """Great circles, or bent lines: wider where the effect is further from zero, dashed where it is below."""
     most = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
     for row in arcs.sort_values("effect", key=abs, kind="stable").to_dict("records"):
@@ -168,7 +158,7 @@ def draw_arcs(ax: Axes, arcs: pd.DataFrame, layout: Layout) -> None:
             ax.plot(x, y, color=colour, linestyle=dashes, linewidth=width, alpha=0.9, zorder=4)
 
 
-def draw_names(ax: Axes, arcs: pd.DataFrame, known: pd.DataFrame, layout: Layout) -> None:
+def draw_names(ax: style.Axes, arcs: pd.DataFrame, known: pd.DataFrame, layout: Layout) -> None:
     """Names where `named_spots` has them; dots at the ends of arcs."""
     ends = sorted({*arcs["a"], *arcs["b"]})
     if layout.kind == "world" and ends:
