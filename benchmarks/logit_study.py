@@ -95,7 +95,10 @@ def main() -> None:
     show("Log skill gained by the logit from one more column", pd.DataFrame(curves))
 
     last = rows.within(args.last - args.window + 1, args.last)
-    show("Logit on the last window, per standard deviation", fit_logit(last, LOGIT).table())
+    fitted = fit_logit(last, LOGIT)
+    per_sd, error = fitted.coefficient[:-1], np.sqrt(np.diag(fitted.covariance))[:-1]
+    table = {"per_sd": per_sd, "raw": per_sd / fitted.scale, "standard_error": error, "z": per_sd / error}
+    show("Logit on the last window, per standard deviation", pd.DataFrame({"column": LOGIT} | table))
     own = fit_propensity_logit(last, LOGIT, states)
     order = np.argsort(-own.propensity)
     names = pd.DataFrame({"state": np.array(history.iso3)[order], "propensity": own.propensity[order]})

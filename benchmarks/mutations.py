@@ -207,7 +207,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ("outcomes", "replications/outcomes.py", "the last day of a window does not count",
      "(after <= window)", "(after < window)"),
     ("intervals", "stats/intervals.py", "Welch's degrees of freedom pooled",
-     "freedom = sum(parts) ** 2 / sum(", "freedom = left.n + right.n - 2 + 0 * sum("),
+     "freedom = (one + two) ** 2 / (", "freedom = left.n + right.n - 2 + 0 * ("),
     ("scores", "stats/scores.py", "the factor of expanded percentiles dropped",
      " * np.sqrt(carry / (carry - 1))", ""),
     ("scores", "evidence/forecast/score.py", "the worst baseline for the best",

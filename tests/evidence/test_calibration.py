@@ -198,7 +198,7 @@ def test_a_state_that_signs_declarations_alone_is_ready_for_those_alone(beijing:
     found = calibrate(changed, prior, Form(window=10))
     security, declarations = found.propensity[:, 0]
     assert declarations > 2.0 and security < 0.0
-    assert found.dyad_variance == 0 and (found.factor == 1).all() and np.isinf(found.shape).all()
+    assert found.dyad_variance == 0 and (found.factor == 1).all() and np.isinf(found.gamma[0]).all()
     p = forecast(found, changed.within(2024, 2024).choices)
     assert p[c.a[: len(p)] == 0].mean() > 3 * p[c.a[: len(p)] != 0].mean()
 

@@ -25,6 +25,7 @@ from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.stats.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
+from balance_sim.stats.smooth_process import covariance
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
@@ -170,8 +171,11 @@ def test_a_draw_that_makes_allies_feared_is_ruled_out(monkeypatch: pytest.Monkey
 
 def test_the_shipped_evaluations_are_told_well_by_their_surrogate() -> None:
     record = shipped_record()
-    told, deviation = record.marginal.left_out
-    spread, heights = record.marginal.spread, record.marginal(record.marginal.points)
+    process = record.marginal  # each point from all others, by the inverse of the covariance
+    precision = np.diag(np.linalg.inv(covariance(process.points, process.scales)))
+    y = covariance(process.points, process.scales) @ process.weight
+    told, deviation = process.mean + process.spread * (y - process.weight / precision), process.spread / precision**0.5
+    spread, heights = process.spread, process(process.points)
     error = told - heights
     assert np.sqrt((error**2).mean()) < 0.5 * spread
     assert 0.5 < np.sqrt(((error / deviation) ** 2).mean()) < 2.0

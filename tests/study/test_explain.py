@@ -320,9 +320,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
         thinned=False,
     )
     thin = Thinning(np.ones(1, dtype=bool), np.array([0.8]))
-    cast = focal_roles(worlds)
-    windows = Windows(cast.day, (30, 300), float(control.grid[-1]))
-    sums = Coalitions(worlds, "summit", groups, "declarations_with_participant_300", windows, cast.direction)
+    sums = Coalitions(worlds, "summit", groups, "declarations_with_participant_300")
     terms = []
     for at in (0, step):
         for world in (summit, control):
@@ -343,7 +341,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
         return 1 / (1 + math.exp(-u[0])) / (1 + math.exp(-u[1])) / 0.8
 
     shape, mean = control.ladder.talks_shape[kind], control.ladder.talks_days[kind]
-    first, stop = cast.day + 1, min(cast.day + 301, control.grid[-1])
+    first, stop = focal_roles(worlds).day + 1, min(focal_roles(worlds).day + 301, control.grid[-1])
     assert shape == 2.0 and first < 60.0 < stop, "the closed form below is of shape 2"
     x = (stop - 60.0) * shape / mean
     signed = 1 - math.exp(-x) * (1 + x)

@@ -87,14 +87,9 @@ class Counts(Moments):
 
     def add(self, new: Floats) -> None:
         super().add(new)
-        known = new[~np.isnan(new)]
-        if not len(known):
-            return
-        found, times = np.unique(known, return_counts=True)
-        if len(self.values):
-            found, place = np.unique(np.concatenate([self.values, found]), return_inverse=True)
-            times = np.bincount(place, np.concatenate([self.times, times]), len(found)).astype(np.int64)
-        self.values, self.times = found, times.astype(np.int64)
+        found, times = np.unique(new[~np.isnan(new)], return_counts=True)
+        self.values, place = np.unique(np.concatenate([self.values, found]), return_inverse=True)
+        self.times = np.bincount(place, np.concatenate([self.times, times]), len(self.values)).astype(np.int64)
         if len(self.values) > MOST_VALUES:
             self._merge()
 

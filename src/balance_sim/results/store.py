@@ -264,29 +264,26 @@ class Store:
         """Take damaged shards away, so that their blocks are run again."""
         _remove(self.damaged())
 
-    def forget_failed(self) -> int:
-        """Take the blocks with failed runs away, so that they are run again. Returns how many."""
+    def forget_failed(self) -> None:
+        """Take the blocks with failed runs away, so that they are run again."""
         bad = {shard.key for shard in self.shards(FAILED)}
         every = (shard for table in (*TABLES, FAILED) for shard in self.shards(table))
         _remove(s for s in every if any(p == s.point and f < s.stop and s.first < e for p, f, e in bad))
-        return len(bad)
 
-    def compact(self, rows: int) -> int:
-        """Merge neighbouring blocks of a point up to `rows` rows of outcomes. Returns how many shards went."""
-        gone = 0
+    def compact(self, rows: int) -> None:
+        """Merge neighbouring blocks of a point up to `rows` rows of outcomes."""
         for group in _mergeable([one for one in self.kept() if one.runs is not None], rows):
             point, whole = group[0].point, Block(group[0].block.first, group[-1].block.stop)
             pairs = [next(iter(self.blocks(point, kept=[one]))) for one in group]
             sums = [one.dyads.table() for one in group if one.dyads is not None]
-            if len(sums) < len(group):  # an earlier version kept none
-                continue
-            tables = (*([pair[k] for pair in pairs] for k in (0, 1)), sums)
-            self.write(point, whole, BlockTables(*map(pa.concat_tables, tables)))
-            gone += _remove(shard for one in group for shard in one.shards)
-        return gone + self._drop_covered()
+            if len(sums) == len(group):  # an earlier version kept none
+                tables = (*zip(*pairs, strict=True), sums)
+                self.write(point, whole, BlockTables(*map(pa.concat_tables, tables)))
+                _remove(shard for one in group for shard in one.shards)
+        self._drop_covered()
 
-    def _drop_covered(self) -> int:
-        """Take away shards within a larger one, left by a merger that was killed. Returns how many."""
+    def _drop_covered(self) -> None:
+        """Take away shards within a larger one, left by a merger that was killed."""
         kept = self.kept_by_point()
 
         def is_covered(shard: Shard) -> bool:
@@ -294,15 +291,12 @@ class Store:
             return any(one != shard.block and one.first <= shard.first and shard.stop <= one.stop for one in of)
 
         tables = reversed(TABLES)  # a block of runs is never without its agreements
-        return _remove([shard for table in tables for shard in self.shards(table) if is_covered(shard)])
+        _remove(shard for table in tables for shard in self.shards(table) if is_covered(shard))
 
 
-def _remove(shards: Iterable[Shard]) -> int:
-    """Take shards away. Returns how many."""
-    gone = [*shards]
-    for shard in gone:
+def _remove(shards: Iterable[Shard]) -> None:
+    for shard in [*shards]:
         shard.path.unlink(missing_ok=True)
-    return len(gone)
 
 
 def _cut(table: pa.Table, block: Block, first: int, stop: int) -> pa.Table:

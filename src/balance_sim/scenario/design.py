@@ -13,13 +13,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from balance_sim.scenario.assemble import value_at
+from balance_sim.scenario.assemble import ValueChange, value_at
 from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, listed, shown
-from balance_sim.scenario.nodes import REFUSED, Node, plain
+from balance_sim.scenario.nodes import REFUSED, Node, Refused, plain
 from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
 
 MOST_STEPS = 10_000
+MOST_FACTORS = 1_000
+EXAMPLE = "smallest file: `schema: 1`, `scenario`, `factors`, `runs`"
 _SORTS = {bool: "true or false", **dict.fromkeys((int, float), "numbers"), tuple: "lists", dict: "mappings"}
 _SORTS |= {str: "text", type(None): "nulls"}
 NORMAL_SPREAD = 4.0  # a normal without bounds is cut at so many standard deviations
@@ -104,10 +106,19 @@ class Factor:
     takes: Values | Spread
     node: Node
 
+    def change(self, at: int) -> ValueChange:
+        """Its value at that place of the list, or at that end of the range, as a change; else its last one."""
+        ends, node = self.takes.ends(), self.node
+        at = min(at, len(ends) - 1)
+        if node.items:
+            return ValueChange(self.path, node.items[at], node.items[at].mark, f"factors.{self.path}[{at}]")
+        written = node.get("min" if at == 0 else "max") or node
+        number = Node(ends[at], written.mark, key=node.at, text=f"{ends[at]:.12g}")
+        return ValueChange(self.path, number, written.mark, f"factors.{self.path}")
+
 
 class SamplingDesign(Strict):
-    """How points are chosen. samples: of lhs; base samples of sobol, a power of 2; trajectories of morris; draws of
-    posterior or prior.
+    """How points are chosen. samples: of lhs; base samples of sobol, a power of 2; trajectories of morris; draws.
 
     levels: of morris, even. seed: of the sample, apart from that of the runs."""
 
@@ -182,10 +193,19 @@ class Experiment:
         return (self.design.samples or 0) * a_sample.get(self.design.method, 1)
 
 
-# --- what a factor of a file takes ------------------------------------------------------------------
+# --- what a file says of factors and points ---------------------------------------------------------
 
 
-def read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | None:
+def read_factors(node: Node, found: Diagnostics) -> list[Factor]:
+    """What is varied, one factor a key path."""
+    if not isinstance(node.value, dict | Refused):
+        why = f"expected a mapping of key paths, got {node.kind}"
+        found.add(node, "factors", "E201", why, "e.g. parameters.beta: [0.2, 0.4]")
+    taken = [(path, child, _read_takes(child, f"factors.{shown(path)}", found)) for path, child in node.fields.items()]
+    return [Factor(path, takes, child) for path, child, takes in taken if takes is not None]
+
+
+def _read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | None:
     """What a factor's node says, or None with every reason why not added to `found`."""
     if REFUSED in (node.value, *(item.value for item in node.items)):
         return None
@@ -311,6 +331,50 @@ def _read_distribution(node: Node, path: str, found: Diagnostics) -> Spread | No
     elif kind in ("triangular", "normal") and not low <= middle <= high:
         found.add(node, path, "E403", f"the middle {middle:g} is not in {low:g}..{high:g}")
     return Spread(kind, low, high, middle, sd)
+
+
+def read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoint], list[Node]]:
+    """The points of a list design, and their nodes."""
+    if node is None or node.value is REFUSED:
+        return [], []
+    if not node.items:
+        found.add(node, "points", "E402", "expected a list of points, each a mapping of key paths to values")
+        return [], []
+    points: list[DesignPoint] = []
+    rows: list[Node] = []
+    wanted = node.items[0].without("label").fields.keys()
+    for at, item in enumerate(node.items):
+        row = item.without("label")
+        if row.fields.keys() != wanted or not wanted:
+            gap = listed(f"`{key}`" for key in sorted(wanted ^ row.fields.keys())) or "a value"
+            why = f"every point gives the same keys; here {gap} is missing or too much"
+            found.add(item, f"points[{at}]", "E402", why)
+            continue
+        values = {key: plain(row.fields[key]) for key in wanted}
+        if any(values == point.values for point in points):
+            found.add(item, f"points[{at}]", "E402", "the same values as an earlier point")
+        points.append(DesignPoint(values, item.fields["label"].text if "label" in item.fields else ""))
+        rows.append(row)
+    return points, rows
+
+
+def check_factors(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
+    """Something is varied; designs of joint draws take factors that are drawn, and no others do."""
+    method, factors = experiment.design.method, experiment.factors
+    node = tree.get("factors") or tree.get("points") or tree
+    is_given = factors or experiment.points or tree.get("points") is not None or tree.below("factors").fields
+    if not is_given and method not in OF_DRAWS:
+        found.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
+    if len(factors) > MOST_FACTORS:
+        found.add(node, "factors", "E022", f"more than {MOST_FACTORS:,} factors")
+    for factor in factors:
+        where, takes = f"factors.{factor.path}", factor.takes
+        if (takes == DRAWN_VALUES) != (method in OF_DRAWS):
+            why = f"`{DRAWN}` belongs to the designs {listed(OF_DRAWS)}, and they take nothing else"
+            hint = f"{factor.path}: {DRAWN}" if method in OF_DRAWS else f"design: {{method: {OF_DRAWS[0]}}}"
+            found.add(factor.node, where, "E402", why, f"write `{hint}`")
+        if method in ("grid", "list") and isinstance(takes, Spread) and not takes.steps:
+            found.add(factor.node, where, "E403", f"a {method} needs values: give a list, `steps` or `step`")
 
 
 # --- what `guesses: true` adds ----------------------------------------------------------------------

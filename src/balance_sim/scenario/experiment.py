@@ -12,18 +12,18 @@ from pathlib import Path
 
 from balance_sim.scenario.assemble import ValueChange, apply_changes, as_tree, assemble, changes_in
 from balance_sim.scenario.design import (
-    DRAWN,
-    DRAWN_VALUES,
+    EXAMPLE,
+    MOST_FACTORS,
     OF_DRAWS,
-    DesignPoint,
     Experiment,
     ExperimentHead,
     Factor,
     Overrides,
     SamplingDesign,
-    Spread,
+    check_factors,
     guessed_factors,
-    read_takes,
+    read_factors,
+    read_points,
 )
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -42,15 +42,13 @@ from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import EXPERIMENTS, Sources, find
 from balance_sim.scenario.layout import NoSuchPath, locate, what_was_meant
 from balance_sim.scenario.load import check_scenario, option_changes, scenario_files, stem
-from balance_sim.scenario.nodes import REFUSED, Node, Refused, from_plain, plain
+from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.validation import read_piece, refuse_other_kind, unknown_key
 
 MOST_RUNS = 1_000_000
-MOST_FACTORS = 1_000
 MOST_REFUSED = 500  # values: no more are tried then
 AS_WRITTEN = Overrides()
-EXAMPLE = "smallest file: `schema: 1`, `scenario`, `factors`, `runs`"
 TOP = (
     *("schema", "title", "question", "notes", "scenario", "set", "theory", "design", "factors", "points"),
     *("guesses", "arms", "runs", "seed", "outcomes"),
@@ -69,8 +67,7 @@ def load_experiment(
     held: files by name, `path` among them, to read from instead of the disk. over: what options lay over the file.
 
     >>> load_experiment("experiments/smoke.yaml").count()
-    6
-    """
+    6"""
     experiment, problems = check_experiment(path, max_runs=max_runs, held=held, over=over)
     if experiment is None:
         raise ScenarioError(errors_in(problems))
@@ -170,8 +167,8 @@ def _read(tree: Node, sources: Sources, max_runs: int, over: Overrides, found: D
     plain_part = {key: child for key, child in tree.fields.items() if key in ExperimentHead.model_fields}
     head = read_piece(ExperimentHead, tree.with_value(plain_part), "", found)
     design = read_piece(SamplingDesign, tree.below("design"), "design", found)
-    factors = _read_factors(tree.below("factors"), found)
-    points, rows = _read_points(tree.get("points"), found)
+    factors = read_factors(tree.below("factors"), found)
+    points, rows = read_points(tree.get("points"), found)
     scenario = named_scenario(tree, sources, head.theory if head else None, found)
     if scenario is not None and over.settings:
         varied = {*(one.path for one in factors), *(path for point in points[:1] for path in point.values)}
@@ -194,38 +191,6 @@ def _read(tree: Node, sources: Sources, max_runs: int, over: Overrides, found: D
             at = tree.get("design") or tree.get("factors") or tree
             found.add(at, "design", "E405", why, "fewer values, fewer runs, or a sample")
     return experiment
-
-
-def _read_factors(node: Node, found: Diagnostics) -> list[Factor]:
-    if not isinstance(node.value, dict | Refused):
-        why = f"expected a mapping of key paths, got {node.kind}"
-        found.add(node, "factors", "E201", why, "e.g. parameters.beta: [0.2, 0.4]")
-    taken = [(path, child, read_takes(child, f"factors.{shown(path)}", found)) for path, child in node.fields.items()]
-    return [Factor(path, takes, child) for path, child, takes in taken if takes is not None]
-
-
-def _read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoint], list[Node]]:
-    if node is None or node.value is REFUSED:
-        return [], []
-    if not node.items:
-        found.add(node, "points", "E402", "expected a list of points, each a mapping of key paths to values")
-        return [], []
-    points: list[DesignPoint] = []
-    rows: list[Node] = []
-    wanted = node.items[0].without("label").fields.keys()
-    for at, item in enumerate(node.items):
-        row = item.without("label")
-        if row.fields.keys() != wanted or not wanted:
-            gap = listed(f"`{key}`" for key in sorted(wanted ^ row.fields.keys())) or "a value"
-            why = f"every point gives the same keys; here {gap} is missing or too much"
-            found.add(item, f"points[{at}]", "E402", why)
-            continue
-        values = {key: plain(row.fields[key]) for key in wanted}
-        if any(values == point.values for point in points):
-            found.add(item, f"points[{at}]", "E402", "the same values as an earlier point")
-        points.append(DesignPoint(values, item.fields["label"].text if "label" in item.fields else ""))
-        rows.append(row)
-    return points, rows
 
 
 def named_scenario(
@@ -334,7 +299,7 @@ def _check_axes(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
         found.add(of_factors.at, "factors", "E407", "give `points`, or `factors`; not both")
     if points and method in OF_DRAWS:
         found.add(at, "design", "E407", f"a {method} design draws its points itself", "leave `points` out")
-    _check_factors(tree, experiment, found)
+    check_factors(tree, experiment, found)
     lengths = {len(factor.takes.grid()) for factor in factors} if method == "list" and not points else set()
     if len(lengths) > 1:
         why = f"the lists of a list design have one length; here {listed(map(str, sorted(lengths)))}"
@@ -348,25 +313,6 @@ def _check_axes(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
     if method in ("sobol", "morris") and len(factors) < 2:
         why = f"{method} needs at least 2 factors, got {len(factors)}"
         found.add(at, "design", "E406", why, "add a factor, or take a grid")
-
-
-def _check_factors(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
-    """Something is varied; designs of joint draws take factors that are drawn, and no others do."""
-    method, factors = experiment.design.method, experiment.factors
-    node = tree.get("factors") or tree.get("points") or tree
-    is_given = factors or experiment.points or tree.get("points") is not None or tree.below("factors").fields
-    if not is_given and method not in OF_DRAWS:
-        found.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
-    if len(factors) > MOST_FACTORS:
-        found.add(node, "factors", "E022", f"more than {MOST_FACTORS:,} factors")
-    for factor in factors:
-        where, takes = f"factors.{factor.path}", factor.takes
-        if (takes == DRAWN_VALUES) != (method in OF_DRAWS):
-            why = f"`{DRAWN}` belongs to the designs {listed(OF_DRAWS)}, and they take nothing else"
-            hint = f"{factor.path}: {DRAWN}" if method in OF_DRAWS else f"design: {{method: {OF_DRAWS[0]}}}"
-            found.add(factor.node, where, "E402", why, f"write `{hint}`")
-        if method in ("grid", "list") and isinstance(takes, Spread) and not takes.steps:
-            found.add(factor.node, where, "E403", f"a {method} needs values: give a list, `steps` or `step`")
 
 
 def _check_names(tree: Node, head: ExperimentHead, scenario: Scenario, found: Diagnostics) -> None:
@@ -416,15 +362,4 @@ def _rounds(factors: Sequence[Factor], rows: Sequence[Node]) -> Iterator[list[Va
         yield from map(changes_in, rows)
         return
     for at in range(max((len(factor.takes.ends()) for factor in factors), default=0)):
-        yield [_end_of(factor, at) for factor in factors]
-
-
-def _end_of(factor: Factor, at: int) -> ValueChange:
-    """The value of a factor at that place, or its last one."""
-    ends, node = factor.takes.ends(), factor.node
-    at = min(at, len(ends) - 1)
-    if node.items:
-        return ValueChange(factor.path, node.items[at], node.items[at].mark, f"factors.{factor.path}[{at}]")
-    written = node.get("min" if at == 0 else "max") or node
-    number = Node(ends[at], written.mark, key=node.at, text=f"{ends[at]:.12g}")
-    return ValueChange(factor.path, number, written.mark, f"factors.{factor.path}")
+        yield [factor.change(at) for factor in factors]

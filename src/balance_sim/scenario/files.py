@@ -133,10 +133,9 @@ class Sources:
         if base in self.of_package and root is not None:
             return Path(os.path.realpath(root / SCENARIOS)), written
         if is_base and not os.path.lexists(here / written) and Path(written).name == written:
-            named = written if Path(written).suffix else f"{written}.yaml"
-            if not os.path.lexists(here / named) and root is not None and os.path.isfile(root / SCENARIOS / named):
-                return Path(os.path.realpath(root / SCENARIOS)), named
-            return self.folder, named
+            written = written if Path(written).suffix else f"{written}.yaml"
+            if not os.path.lexists(here / written) and root is not None and os.path.isfile(root / SCENARIOS / written):
+                return Path(os.path.realpath(root / SCENARIOS)), written
         return self.folder, written
 
     def _read(self, path: Path, mark: Mark, where: str, largest: int, written: str) -> bytes:
@@ -203,8 +202,7 @@ def name_of(path: Path) -> str:
 
 
 def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
-    """The file itself, or for a bare name a file of that name: here, in one of these folders of the working directory,
-    or among those of the package.
+    """The file itself, or for a bare name a file of that name: here, in one of these folders, or of the package.
 
     Raises ScenarioError for what is no path at all."""
     path = Path(written)

@@ -119,8 +119,7 @@ def _as_counted(name: str, value: Any) -> Any:
     """A part of a scenario as its digests count it: weights of switches only where they say something."""
     if name != "theory":
         return value
-    off = switches()
-    weights = {term: weight for term, weight in value["weights"].items() if weight != 0 or term not in off}
+    weights = {term: weight for term, weight in value["weights"].items() if weight != 0 or term not in switches()}
     return {**value, "weights": weights}
 
 

@@ -116,12 +116,10 @@ def _read_with(
     if written is not None:
         stale(written, tree, first, found)
     tree = apply_changes(tree, changes, found)
-    of_scenario = Diagnostics()
-    scenario = assemble(tree, name, of_scenario, reader)
-    if is_table_lost:  # its states are unknown everywhere: only the table itself is worth telling
-        unknown = [one for one in of_scenario if one.code == "E301" and one.message.startswith("unknown state")]
-        of_scenario = Diagnostics(one for one in of_scenario if one not in unknown)
-    found += of_scenario
+    scenario = assemble(tree, name, of_scenario := Diagnostics(), reader)
+    for one in of_scenario:  # of a lost table the states are unknown everywhere: only the table itself is worth telling
+        if not (is_table_lost and one.code == "E301" and one.message.startswith("unknown state")):
+            found.append(one)
     return None if scenario is None else scenario.counted_as(written or scenario)
 
 
@@ -263,9 +261,7 @@ def stem(name: str) -> str:
 
 
 def read_files(sources: Sources, found: Diagnostics, *, calibrated: bool = True, drawn: bool = True) -> Node:
-    """The tree of a scenario file, its tables read in and the files it extends laid below it.
-
-    calibrated: with what the calibration says that it names.
+    """The tree of a scenario file: its tables read in, the files it extends and its calibration laid below it.
 
     Raises ScenarioError where there is no tree to speak of."""
     tree = _read_mapping(sources.main(), sources.shown, found)

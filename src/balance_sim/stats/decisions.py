@@ -1,9 +1,8 @@
 """Choices of strategies when not only chance but the model's parameters are uncertain.
 
 Payoffs over D draws of parameters and theories, each the expected payoff under that draw: which strategy has the
-smallest regret in the worst case (Savage 1951, Journal of the American Statistical Association 46: 55-67), and what
-it would be worth to know a parameter before choosing (Raiffa, Schlaifer 1961, Applied Statistical Decision Theory).
-"""
+smallest regret in the worst case (Savage 1951, Journal of the American Statistical Association 46: 55-67), and what it
+would be worth to know a parameter before choosing (Raiffa, Schlaifer 1961, Applied Statistical Decision Theory)."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .games import Bools, Floats, Ints, number_of_players, regrets, tie_width
-from .variance import DEGREE, orthonormal
+from .variance import DEGREE, orthonormal, powers
 
 UPPER = 0.95
 """The quantile over draws, and over permutations."""
@@ -21,26 +20,19 @@ PERMUTATIONS = 99
 
 @dataclass(frozen=True)
 class StrategyRegrets:
-    """Regrets of one player's strategies over draws and over what the others may play.
+    """Regrets of one player's k strategies over draws and over what the others may play.
 
     Regret: what the strategy that is best in that draw against what the others play there would have given more.
 
     Attributes
     ----------
-    worst
-        (k,) the largest regret.
-    draw
-        (k,) the first draw in which it is met.
-    profile
-        (k, n) the profile there, the player's own strategy included.
-    places
-        (k,) in how many draws and profiles of the others it is met: more than one is a tie.
-    mean
-        (k,) over draws and profiles of the others, each counted alike.
-    upper
-        (k,) 95 % quantile over draws of the worst over profiles of the others.
-    choice
-        (k,) the strategies whose worst regret is smallest; several are a tie.
+    worst : (k,) the largest regret
+    draw : (k,) the first draw in which it is met
+    profile : (k, n) the profile there, the player's own strategy included
+    places : (k,) in how many draws and profiles of the others it is met: more than one is a tie
+    mean : (k,) over draws and profiles of the others, each counted alike
+    upper : (k,) 95 % quantile over draws of the worst over profiles of the others
+    choice : (k,) the strategies whose worst regret is smallest; several are a tie
     """
 
     worst: Floats
@@ -53,21 +45,9 @@ class StrategyRegrets:
 
 
 def minimax_regret(values: Floats) -> tuple[StrategyRegrets, ...]:
-    """Minimax regret over draws and over what the others play, for each player.
+    """Minimax regret over draws and over what the others play, one for each player.
 
-    Parameters
-    ----------
-    values
-        (D, k_1, ..., k_n, n) payoffs in each draw.
-
-    Returns
-    -------
-    tuple of StrategyRegrets
-        One for each player. Payoffs of a draw tie as in `stats.games`.
-
-    References
-    ----------
-    Savage 1951, Journal of the American Statistical Association 46: 55-67.
+    values: (D, k_1, ..., k_n, n) payoffs in each draw; they tie as in `stats.games`.
 
     Examples
     --------
@@ -111,19 +91,13 @@ class InformationValue:
 
     Attributes
     ----------
-    evpi
-        Expected value of perfect information: of knowing all that varies over draws.
-    evpi_error
-        Its standard error over draws.
-    evppi
-        (Q,) expected value of knowing one parameter alone, >= 0.
-    error
-        (Q,) standard errors over draws.
-    idle
-        What the largest of `evppi` stays below in 95 % of cases where no parameter matters: of many parameters some
-        seem worth knowing by chance. From 99 permutations of the draws against the parameters.
-    best
-        (K,) the strategies that are best without further information; several are a tie.
+    evpi : expected value of perfect information: of knowing all that varies over draws
+    evpi_error : its standard error over draws
+    evppi : (Q,) expected value of knowing one parameter alone, >= 0
+    error : (Q,) standard errors over draws
+    idle : what the largest of `evppi` stays below in 95 % of cases where no parameter matters, from 99 permutations of
+        the draws against the parameters
+    best : (K,) the strategies that are best without further information; several are a tie
     """
 
     evpi: float
@@ -141,25 +115,15 @@ def value_of_information(utilities: Floats, parameters: Floats) -> InformationVa
 
     E[u_k | x_q] is found by regression of what a strategy gives more than the best one on a cubic polynomial of the
     parameter (Strong, Oakley, Brennan 2014, Medical Decision Making 34: 311-326). The maximum of fitted values is
-    biased upwards, as fits follow noise. So each draw is left out of the fit that chooses its strategy, and the choice
-    is valued by what it gave in that draw; and a strategy for which draws left out are predicted no better than by
-    their mean is not chosen on the strength of the fit. The estimate is then of a rule that can be followed, and on
-    average not above the true value.
+    biased upwards, as fits follow noise. So each draw is left out of the fit that chooses its strategy (Allen 1974,
+    Technometrics 16: 125-127), and the choice is valued by what it gave in that draw; and a strategy for which draws
+    left out are predicted no better than by their mean is not chosen on the strength of the fit. The estimate is then
+    of a rule that can be followed, and on average not above the true value.
 
     Parameters
     ----------
-    utilities
-        (D, K) payoffs of a player's K strategies in each draw, what the others play being given.
-    parameters
-        (D, Q) what was drawn.
-
-    Returns
-    -------
-    InformationValue
-
-    References
-    ----------
-    Raiffa, Schlaifer 1961; Strong, Oakley, Brennan 2014; draws left out: Allen 1974, Technometrics 16: 125-127.
+    utilities : (D, K) payoffs of a player's K strategies in each draw, what the others play being given
+    parameters : (D, Q) what was drawn
 
     Examples
     --------
@@ -187,10 +151,7 @@ def value_of_information(utilities: Floats, parameters: Floats) -> InformationVa
 
 def _fits(parameters: Floats) -> tuple[Floats, Floats]:
     """(Q, D, DEGREE + 1) orthonormal polynomials of each parameter, and (Q, D) the leverages of a fit of these."""
-    spread = parameters.std(axis=0)
-    standard = (parameters - parameters.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    each = [orthonormal(np.vander(column, DEGREE + 1)[:, :-1]) for column in standard.T]
-    count = len(parameters)
+    each, count = [orthonormal(features) for features in powers(parameters)], len(parameters)
     bases = np.array([basis for basis, _ in each]).reshape(-1, count, DEGREE + 1)
     return bases, np.array([leverage for _, leverage in each]).reshape(-1, count)
 

@@ -10,11 +10,9 @@ for all profiles, players and deviations at once:
     difference + c x standard error,   c: 95 % quantile of the largest |error| / standard error
 
 (max-t: Romano, Wolf 2005, Econometrica 73: 1237-1282; Chernozhukov, Chetverikov, Kato 2013, Annals of Statistics 41:
-2786-2819). Uniform bounds for games on simulators: Tuyls et al. 2020, Autonomous Agents and Multi-Agent Systems 34(7);
-Viqueira, Cousins, Greenwald 2021, arXiv:2105.14197; survey: Wellman, Tuyls, Greenwald 2025, Journal of Artificial
-Intelligence Research 82. They bound each payoff by concentration inequalities for a known range; max-t uses what the
-replications tell of the errors of differences instead, and holds for many replications.
-"""
+2786-2819). Other uniform bounds, for payoffs of known range: Tuyls et al. 2020, Autonomous Agents and Multi-Agent
+Systems 34(7); Viqueira, Cousins, Greenwald 2021, arXiv:2105.14197; survey: Wellman, Tuyls, Greenwald 2025, Journal of
+Artificial Intelligence Research 82."""
 
 from __future__ import annotations
 
@@ -40,13 +38,9 @@ class EmpiricalGame:
 
     Attributes
     ----------
-    values
-        (R, k_1, ..., k_n, n) payoffs of each replication, paired: one replication of all profiles has the same random
-        numbers.
-    seed
-        Of the bootstrap. The same seed and number of replications draw the same replications, whatever the game.
-    resamples
-        How many bootstrap samples.
+    values : (R, k_1, ..., k_n, n) payoffs of each replication, with the same random numbers in all profiles
+    seed : of the bootstrap; with the same R it draws the same replications, whatever the game
+    resamples : how many bootstrap samples
 
     Examples
     --------
@@ -75,12 +69,10 @@ class EmpiricalGame:
 
     @property
     def replications(self) -> int:
-        """R."""
         return len(self.values)
 
     @property
     def players(self) -> int:
-        """n."""
         return int(self.values.shape[-1])
 
     @cached_property
@@ -112,17 +104,15 @@ class EmpiricalGame:
 
     @cached_property
     def best_reply_probability(self) -> Floats:
-        """(k_1, ..., k_n, n): how often a player's strategy is the best reply to the others', over bootstrap samples.
+        """(k_1, ..., k_n, n): share of bootstrap samples in which a player's strategy is the best reply; ties share.
 
-        They sum to 1 over a player's strategies. Those that tie in a sample share it equally. With many replications,
-        also the posterior probability under a flat prior (Rubin 1981, Annals of Statistics 9: 130-134)."""
+        With many replications, also the posterior probability under a flat prior (Rubin 1981, Annals of Statistics 9:
+        130-134)."""
         if self.replications < 2:
             return np.full(self.mean.shape, np.nan)
-        out = []
-        for player in range(self.players):
-            best = best_replies(self.resampled, player)
-            out.append((best / best.sum(axis=player - self.players, keepdims=True)).mean(axis=0))
-        return np.stack(out, axis=-1)
+        best = [best_replies(self.resampled, player) for player in range(self.players)]
+        shares = [one / one.sum(axis=k - self.players, keepdims=True) for k, one in enumerate(best)]
+        return np.stack([one.mean(axis=0) for one in shares], axis=-1)
 
     @cached_property
     def equilibrium_probability(self) -> Floats:
@@ -139,7 +129,6 @@ class EmpiricalGame:
         return [self._differences(player) for player in range(self.players)]
 
     def _differences(self, player: int) -> tuple[Floats, Floats, Floats]:
-        """`_deviations` of one player."""
         strategies = self.values.shape[player + 1]
         own = np.moveaxis(self.values[..., player], player + 1, 1).reshape(self.replications, strategies, -1)
         gain, error = np.zeros((2, strategies, strategies, own.shape[2]))
@@ -187,7 +176,7 @@ class EmpiricalGame:
         """(k_1, ..., k_n, n): whether a player's strategy is not told apart from the best reply to the others'.
 
         No other strategy is better by more than c standard errors. All true best replies are among these at once with
-        probability 95 %; a strategy alone among these is the best reply at that confidence."""
+        probability 95 %."""
         if self.replications < 2:
             return np.ones(self.mean.shape, dtype=bool)
         width = [1e-9 * np.ptp(self.mean[..., player]) for player in range(self.players)]

@@ -7,21 +7,20 @@ dominated are taken away first, and again in what is left, which no equilibrium 
 
 *Two players.* The equations are linear. All mixed strategies are found of one player against which as many strategies
 of the other are equally good as it plays; two of these, each playing only best replies to the other, are an
-equilibrium. This gives every equilibrium of a game in which they are isolated, and in a degenerate game the extreme
-points of the set of equilibria, of which the others are mixtures (Mangasarian 1964, SIAM Journal 12: 778-780; Avis,
-Rosenberg, Savani, von Stengel 2010, Economic Theory 42: 9-37).
+equilibrium. This gives every isolated equilibrium, and in a degenerate game the extreme points of the set of
+equilibria, of which the others are mixtures (Mangasarian 1964, SIAM Journal 12: 778-780; Avis, Rosenberg, Savani, von
+Stengel 2010, Economic Theory 42: 9-37).
 
-*More players.* The equations are polynomials. They are solved by Levenberg's and Marquardt's method with a damping by
-the squared error, which also converges to solutions that are not isolated (Yamashita, Fukushima 2001, Computing
-Supplement 15: 239-249), from starts that treat all players and strategies alike. What is found is checked; but that
-all are found is not certain.
-"""
+*More players.* The equations are polynomials, solved by Levenberg's and Marquardt's method with a damping by the
+squared error, which also converges to solutions that are not isolated (Yamashita, Fukushima 2001, Computing Supplement
+15: 239-249), from starts that treat all players and strategies alike. That all are found is not certain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, combinations, pairwise, product
+from itertools import accumulate, combinations, groupby, pairwise, product
+from math import prod
 
 import numpy as np
 
@@ -49,23 +48,16 @@ class Equilibrium:
 
     Attributes
     ----------
-    strategies
-        One array (k_i,) of probabilities for each player.
-    payoffs
-        (n,) expected payoffs.
-    pure
-        Each player plays one strategy.
-    deviation_gain
-        The most that a player gains by deviating, in its units of payoff: rounding error.
-    degenerate
-        A player has a best reply that it does not play, or the probabilities are not determined by indifference:
-        other equilibria may be as near as one likes.
+    strategies : one array (k_i,) of probabilities for each player
+    payoffs : (n,) expected payoffs
+    pure : each player plays one strategy
+    degenerate : a player has a best reply that it does not play, or the probabilities are not determined by
+        indifference: other equilibria may be as near as one likes
     """
 
     strategies: tuple[Floats, ...]
     payoffs: Floats
     pure: bool
-    deviation_gain: float
     degenerate: bool
 
 
@@ -75,13 +67,10 @@ class Equilibria:
 
     Attributes
     ----------
-    found
-        By the sum of payoffs, each player's as a share of its range, the highest first.
-    degenerate
-        There are ties at an equilibrium. With two players `found` are then the extreme points of the set of equilibria;
-        with more, some of its points.
-    complete
-        That these are all is certain: with one or two players.
+    found : by the sum of payoffs, each player's as a share of its range, the highest first
+    degenerate : there are ties at an equilibrium; with two players `found` are then the extreme points of the set of
+        equilibria, with more some of its points
+    complete : that these are all is certain: with one or two players
     """
 
     found: tuple[Equilibrium, ...]
@@ -90,30 +79,15 @@ class Equilibria:
 
 
 def nash_equilibria(payoffs: Floats) -> Equilibria:
-    """Nash equilibria in pure and mixed strategies.
+    """Nash equilibria in pure and mixed strategies of payoffs (k_1, ..., k_n, n). Nash 1951, Annals of Mathematics 54.
 
-    Parameters
-    ----------
-    payoffs
-        (k_1, ..., k_n, n).
+    With one or two players all, or the extreme ones where there is a continuum. With three or more players all pure
+    equilibria, and mixed ones that were found from a fixed set of starts: some may be missed, and of games with more
+    than 10,000 choices of supports only mixed ones of few strategies are sought. Each is checked: nobody gains more
+    than 1e-8 of the range of its payoffs by deviating.
 
-    Returns
-    -------
-    Equilibria
-        With one or two players all, or the extreme ones where there is a continuum. With three or more players all
-        pure equilibria, and mixed ones that were found from a fixed set of starts: some may be missed, and of games
-        with more than 10,000 choices of supports only mixed ones of few strategies are sought. Each is checked: nobody
-        gains more than 1e-8 of the range of its payoffs by deviating.
-
-    Notes
-    -----
-    Renaming players or strategies renames the result. The order follows from payoffs; only equilibria that do not
-    differ in the multiset of payoffs and probabilities, such as (A, B) and (B, A) of a symmetric game, are ordered
-    by the place of players and strategies.
-
-    References
-    ----------
-    Nash 1951, Annals of Mathematics 54: 286-295; the module's.
+    Renaming players or strategies renames the result. The order follows from payoffs; only equilibria with the same
+    multiset of payoffs and probabilities, such as (A, B) and (B, A) of a symmetric game, are ordered by place.
 
     Examples
     --------
@@ -132,21 +106,20 @@ def nash_equilibria(payoffs: Floats) -> Equilibria:
     sizes = payoffs.shape[:-1]
     axes = tuple(range(players))
     low, high = payoffs.min(axis=axes), payoffs.max(axis=axes)
-    scaled = (payoffs - low) / np.where(high > low, high - low, 1.0)
-    for player in range(players):  # a tie by rounding is a tie
-        tied = best_replies(payoffs, player).all()
-        scaled[..., player] = 0.5 if tied else scaled[..., player]
+    width = np.where(high > low, high - low, 1.0)
+    scaled = (payoffs - low) / width
+    for player in range(players):
+        if best_replies(payoffs, player).all():  # a tie by rounding is a tie
+            scaled[..., player] = 0.5
     left = undominated(scaled, mixed=players > 2)
     reduced = scaled[np.ix_(*left)]
     mixed = _bimatrix(reduced) if players == 2 else _many(reduced)
-    full = [tuple(_spread(p, at, k) for p, at, k in zip(one, left, sizes, strict=True)) for one, _ in mixed]
-    singular = [one for _, one in mixed]
-    found = [
-        equilibrium
-        for strategies, many in zip(full, singular, strict=True)
-        if (equilibrium := _checked(payoffs, scaled, strategies, many)) is not None
-    ]
-    found.sort(key=lambda one: _rank(one, (one.payoffs - low) / np.where(high > low, high - low, 1.0)))
+    found = []
+    for inside, is_singular in mixed:
+        strategies = tuple(_spread(p, at, k) for p, at, k in zip(inside, left, sizes, strict=True))
+        if (equilibrium := _checked(payoffs, scaled, strategies, singular=is_singular)) is not None:
+            found.append(equilibrium)
+    found.sort(key=lambda one: _rank(one, (one.payoffs - low) / width))
     return Equilibria(tuple(found), any(one.degenerate for one in found), players <= 2)
 
 
@@ -155,11 +128,9 @@ def undominated(payoffs: Floats, *, mixed: bool = True) -> tuple[Ints, ...]:
 
     Parameters
     ----------
-    payoffs
-        (k_1, ..., k_n, n).
-    mixed
-        Take away also what a mixed strategy dominates, by a linear program for each strategy (Conitzer, Sandholm 2005,
-        Proceedings of ACM EC: 88-97).
+    payoffs : (k_1, ..., k_n, n)
+    mixed : take away also what a mixed strategy dominates, by a linear program for each strategy (Conitzer, Sandholm
+        2005, Proceedings of ACM EC: 88-97)
 
     Examples
     --------
@@ -205,19 +176,18 @@ def _spread(probabilities: Floats, places: Ints, size: int) -> Floats:
     return out
 
 
-def _checked(payoffs: Floats, scaled: Floats, strategies: tuple[Floats, ...], singular: bool) -> Equilibrium | None:  # noqa: FBT001
+def _checked(payoffs: Floats, scaled: Floats, strategies: tuple[Floats, ...], *, singular: bool) -> Equilibrium | None:
     """The equilibrium with these strategies, or None if somebody gains by deviating."""
     players = len(strategies)
     each = [expected_payoffs(scaled, strategies, player) for player in range(players)]
     best = [float(u.max()) for u in each]
-    if any(best[i] - float(each[i] @ strategies[i]) > NO_GAIN for i in range(players)):
+    if any(b - float(u @ p) > NO_GAIN for u, b, p in zip(each, best, strategies, strict=True)):
         return None
     idle = any(((u >= b - INDIFFERENT) & (p <= PLAYED)).any() for u, b, p in zip(each, best, strategies, strict=True))
     each = [expected_payoffs(payoffs, strategies, player) for player in range(players)]
-    own = [float(u @ p) for u, p in zip(each, strategies, strict=True)]
-    gain = max(float(u.max()) - mean for u, mean in zip(each, own, strict=True))
+    own = np.array([float(u @ p) for u, p in zip(each, strategies, strict=True)])
     pure = all((p > PLAYED).sum() == 1 for p in strategies)
-    return Equilibrium(strategies, np.array(own), pure, max(gain, 0.0), bool(idle or singular))
+    return Equilibrium(strategies, own, pure, bool(idle or singular))
 
 
 def _rank(one: Equilibrium, shares: Floats) -> tuple[float | tuple[float, ...], ...]:
@@ -268,19 +238,16 @@ def _vertices(table: Floats) -> tuple[Floats, Bools]:
         np.put_along_axis(probabilities, places[regular][inside], solved[inside][:, :size], axis=1)
         worth = probabilities @ table.T
         best = worth.max(axis=1) <= solved[inside][:, size] + INDIFFERENT
-        found.extend(probabilities[best])
-    distinct = np.array(_distinct(found))
+        for point in probabilities[best]:
+            if not _is_known(point, found):
+                found.append(point)
+    distinct = np.array(found)
     worth = distinct @ table.T
     return distinct, worth >= worth.max(axis=1, keepdims=True) - INDIFFERENT
 
 
-def _distinct(points: list[Floats]) -> list[Floats]:
-    """Points without those that repeat an earlier one."""
-    kept: list[Floats] = []
-    for point in points:
-        if not any(np.abs(point - other).max() <= SAME for other in kept):
-            kept.append(point)
-    return kept
+def _is_known(point: Floats, known: list[Floats]) -> bool:
+    return any(np.abs(point - other).max() <= SAME for other in known)
 
 
 # --- one player, three and more ----------------------------------------------------------------------------------
@@ -298,10 +265,9 @@ def _many(payoffs: Floats) -> list[tuple[tuple[Floats, ...], bool]]:
         for one, singular in _solved(payoffs, supports):
             point = np.concatenate(one)
             inside = singular and any(((other > PLAYED) <= (point > PLAYED)).all() for other in known)
-            if inside or any(np.abs(point - other).max() <= SAME for other in known):
-                continue
-            known.append(point)
-            found.append((one, singular))
+            if not inside and not _is_known(point, known):
+                known.append(point)
+                found.append((one, singular))
     return found
 
 
@@ -310,15 +276,14 @@ def _supports(payoffs: Floats) -> Iterator[list[Ints]]:
 
     Yields one (S, m_i) array of strategies a player for each choice of sizes m, few strategies first; a choice of total
     size is left out with all larger ones where `SUPPORTS` would be passed."""
-    players = payoffs.shape[-1]
-    every = sorted(product(*(range(1, k + 1) for k in payoffs.shape[:-1])), key=lambda m: (sum(m), sorted(m)))
+    players, counts = payoffs.shape[-1], payoffs.shape[:-1]
+    every = sorted(product(*(range(1, k + 1) for k in counts)), key=lambda m: (sum(m), sorted(m)))
     looked = 0
-    for total in sorted({sum(m) for m in every} - {players}):
-        alike = [m for m in every if sum(m) == total]
-        choices = [
-            [list(combinations(range(k), size)) for k, size in zip(payoffs.shape[:-1], m, strict=True)] for m in alike
-        ]
-        looked += sum(int(np.prod([len(one) for one in each])) for each in choices)
+    for total, alike in groupby(every, key=sum):
+        if total == players:
+            continue
+        choices = [[list(combinations(range(k), size)) for k, size in zip(counts, m, strict=True)] for m in alike]
+        looked += sum(prod(map(len, each)) for each in choices)
         if looked > SUPPORTS:
             return
         for each in choices:
@@ -361,25 +326,21 @@ def _along(values: Ints, axis: int, axes: int) -> Ints:
 
 def _starts(sizes: list[int]) -> list[Floats]:
     """Where the search starts, (T, m_i) each: the centre, and nearer to each pure profile, or to each strategy."""
-    players = len(sizes)
-    corners = list(product(*(range(m) for m in sizes)))
+    corners: list[dict[int, int]] = [dict(enumerate(one)) for one in product(*(range(m) for m in sizes))]
     if len(corners) > STARTS:
-        corners = [
-            tuple(s if i == player else -1 for i in range(players)) for player, m in enumerate(sizes) for s in range(m)
-        ]
+        corners = [{player: s} for player, m in enumerate(sizes) for s in range(m)]
     out = []
     for player, size in enumerate(sizes):
         centre = np.full(size, 1.0 / size)
-        lean = [0.3 * centre + 0.7 * np.eye(size)[one[player]] if one[player] >= 0 else centre for one in corners]
+        lean = [0.3 * centre + 0.7 * np.eye(size)[one[player]] if player in one else centre for one in corners]
         out.append(np.array([centre, *lean]))
     return out
 
 
 def _levenberg(games: Floats, mixed: list[Floats]) -> tuple[Bools, Bools, list[Floats]]:
-    """Solve the equations of indifference of many games of one size at once.
+    """Solve the equations of indifference of games (B, m_1, ..., m_n, n) from starts (B, m_i).
 
-    games: (B, m_1, ..., m_n, n); mixed: (B, m_i) starts. Returned: (B,) whether an inner solution was found, (B,)
-    whether the equations do not determine it, and the solutions (B, m_i)."""
+    Returned: (B,) whether an inner solution was found, (B,) whether the equations do not determine it, and (B, m_i)."""
     sizes = [one.shape[-1] for one in mixed]
     worth = [expected_payoffs(games, mixed, i).mean(axis=-1, keepdims=True) for i in range(len(sizes))]
     at = np.concatenate([*mixed, *worth], axis=-1)
@@ -405,9 +366,7 @@ def _levenberg(games: Floats, mixed: list[Floats]) -> tuple[Bools, Bools, list[F
 
 
 def _indifference(games: Floats, at: Floats, sizes: list[int]) -> tuple[Floats, Floats]:
-    """Errors of the equations of indifference, and their derivatives.
-
-    at: probabilities of all players' strategies, and what each player gets."""
+    """Errors of the equations, and derivatives, at the probabilities of all strategies and what each player gets."""
     players, cells = len(sizes), sum(sizes)
     here = [slice(a, b) for a, b in pairwise(accumulate(sizes, initial=0))]
     mixed = [at[:, part] for part in here]

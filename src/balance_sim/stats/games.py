@@ -4,8 +4,7 @@ A game is an array of payoffs of shape (k_1, ..., k_n, n): one axis of strategie
 a function says "...", axes of further games may stand in front. Payoffs of a player count as equal (a tie) where they
 differ by at most 1e-9 of the range of this player's payoffs in the game.
 
-Nash 1951, Annals of Mathematics 54: 286-295; Fudenberg, Tirole 1991, Game Theory, ch. 1 and 3.
-"""
+Nash 1951, Annals of Mathematics 54: 286-295; Fudenberg, Tirole 1991, Game Theory, ch. 1 and 3."""
 
 from __future__ import annotations
 
@@ -42,35 +41,30 @@ def number_of_players(payoffs: Floats) -> int:
     return players
 
 
-def tie_width(payoffs: Floats, tolerance: float = TOLERANCE) -> Floats:
+def tie_width(payoffs: Floats) -> Floats:
     """How far two payoffs of a player may be apart and count as equal, (..., 1, ..., 1, n).
 
     Examples
     --------
-    >>> tie_width(np.array([[0.0], [2.0]]), 0.1).round(3).tolist()
-    [[0.2]]
+    >>> tie_width(np.array([[0.0], [2e9]])).round(3).tolist()
+    [[2.0]]
     """
     axes = tuple(range(-number_of_players(payoffs) - 1, -1))
     low, high = payoffs.min(axis=axes, keepdims=True), payoffs.max(axis=axes, keepdims=True)
-    return np.asarray(tolerance * (high - low) + ROUNDING * np.maximum(np.abs(low), np.abs(high)))
+    return np.asarray(TOLERANCE * (high - low) + ROUNDING * np.maximum(np.abs(low), np.abs(high)))
 
 
-def best_replies(payoffs: Floats, player: int, tolerance: float = TOLERANCE) -> Bools:
-    """In which profiles a player's strategy is a best reply to those of the others.
+def best_replies(payoffs: Floats, player: int) -> Bools:
+    """In which profiles a player's strategy is a best reply to those of the others: all that tie for the best are.
 
     Parameters
     ----------
-    payoffs
-        (..., k_1, ..., k_n, n).
-    player
-        Counted from 0.
-    tolerance
-        Of ties, relative to the range of the player's payoffs. All that tie for the best are best replies.
+    payoffs : (..., k_1, ..., k_n, n)
+    player : counted from 0
 
     Returns
     -------
-    Bools
-        (..., k_1, ..., k_n).
+    (..., k_1, ..., k_n)
 
     Examples
     --------
@@ -82,21 +76,14 @@ def best_replies(payoffs: Floats, player: int, tolerance: float = TOLERANCE) -> 
     """
     own = payoffs[..., player]
     best = own.max(axis=player - number_of_players(payoffs), keepdims=True)
-    return np.asarray(own >= best - tie_width(payoffs, tolerance)[..., player])
+    return np.asarray(own >= best - tie_width(payoffs)[..., player])
 
 
 def regrets(payoffs: Floats) -> Floats:
     """What each player would gain by its best deviation from each profile, >= 0, and 0 for a best reply.
 
-    Parameters
-    ----------
-    payoffs
-        (..., k_1, ..., k_n, n).
-
-    Returns
-    -------
-    Floats
-        The same shape, in units of payoff. A profile whose largest regret is e is an e-equilibrium.
+    payoffs: (..., k_1, ..., k_n, n); the result has the same shape and units. A profile whose largest regret is e is an
+    e-equilibrium.
 
     Examples
     --------
@@ -110,7 +97,7 @@ def regrets(payoffs: Floats) -> Floats:
     return np.where(gain <= tie_width(payoffs), 0.0, gain)
 
 
-def pure_equilibria(payoffs: Floats, tolerance: float = TOLERANCE) -> Bools:
+def pure_equilibria(payoffs: Floats) -> Bools:
     """Which profiles are Nash equilibria in pure strategies: all play best replies, (..., k_1, ..., k_n).
 
     Examples
@@ -119,7 +106,7 @@ def pure_equilibria(payoffs: Floats, tolerance: float = TOLERANCE) -> Bools:
     >>> np.argwhere(pure_equilibria(dilemma)).tolist()
     [[1, 1]]
     """
-    each = [best_replies(payoffs, player, tolerance) for player in range(number_of_players(payoffs))]
+    each = [best_replies(payoffs, player) for player in range(number_of_players(payoffs))]
     return np.asarray(np.logical_and.reduce(each))
 
 
@@ -128,15 +115,11 @@ def expected_payoffs(payoffs: Floats, mixed: Sequence[Floats], player: int, othe
 
     Parameters
     ----------
-    payoffs
-        (..., k_1, ..., k_n, n).
-    mixed
-        One (..., k_i) array of probabilities for each player; the player's own is not used.
-    player
-        Whose payoff.
-    other
-        If given, not averaged over: the result is (..., k_player, k_other). These are the first derivatives by the
-        probabilities of that player.
+    payoffs : (..., k_1, ..., k_n, n)
+    mixed : one (..., k_i) array of probabilities for each player; the player's own is not used
+    player : whose payoff
+    other : if given, not averaged over: the result is (..., k_player, k_other), the first derivatives by the
+        probabilities of that player
 
     Examples
     --------
@@ -159,60 +142,45 @@ class SequentialPlay:
 
     Attributes
     ----------
-    outcomes
-        (E, n) profiles that are played in some subgame-perfect equilibrium in pure strategies, in the order of the
-        first mover's payoff, the highest first.
-    payoffs
-        (E, n) of these.
-    ties
-        In some situation more than one continuation is subgame-perfect: a mover is indifferent, and which way it
-        goes is not said by its payoffs.
-    first_mover
-        Lowest and highest payoff of the player who moves first, over `outcomes`.
+    outcomes : (E, n) profiles that are played in some subgame-perfect equilibrium in pure strategies, in the order of
+        the first mover's payoff, the highest first
+    payoffs : (E, n) of these
+    ties : in some situation more than one continuation is subgame-perfect: a mover is indifferent, and its payoffs do
+        not say which way it goes
     """
 
     outcomes: Ints
     payoffs: Floats
     ties: bool
-    first_mover: tuple[float, float]
 
 
-def sequential(payoffs: Floats, order: Sequence[int], tolerance: float = TOLERANCE) -> SequentialPlay:
+def sequential(payoffs: Floats, order: Sequence[int]) -> SequentialPlay:
     """Backward induction where players move one after the other, each seeing what came before.
 
     Ties are not broken: an action with one of its continuations is kept if some resolution of the ties after the other
     actions makes none of them better, that is if it gives the mover at least the largest, over other actions, of
     the least that a continuation there gives it. The profiles kept are exactly the outcomes of subgame-perfect
-    equilibria in pure strategies.
+    equilibria in pure strategies (Selten 1975, International Journal of Game Theory 4: 25-55; von Stackelberg 1934,
+    Marktform und Gleichgewicht; Osborne, Rubinstein 1994, A Course in Game Theory, ch. 6).
 
     Parameters
     ----------
-    payoffs
-        (k_1, ..., k_n, n).
-    order
-        The players, first mover first.
-    tolerance
-        Of ties, as in `best_replies`.
-
-    References
-    ----------
-    Selten 1975, International Journal of Game Theory 4: 25-55; von Stackelberg 1934, Marktform und Gleichgewicht;
-    set-valued backward induction: Osborne, Rubinstein 1994, A Course in Game Theory, ch. 6.
+    payoffs : (k_1, ..., k_n, n)
+    order : the players, first mover first
 
     Examples
     --------
     Entry deterrence: the entrant (0: out, 1: in) moves first, and the incumbent (0: fight, 1: yield) yields.
 
     >>> entry = np.array([[[0, 2], [0, 2]], [[-1, 0], [1, 1]]], dtype=float)
-    >>> play = sequential(entry, [0, 1])
-    >>> play.outcomes.tolist(), play.first_mover
-    ([[1, 1]], (1.0, 1.0))
+    >>> sequential(entry, [0, 1]).outcomes.tolist()
+    [[1, 1]]
     """
     players = number_of_players(payoffs)
     if payoffs.ndim != players + 1 or sorted(order) != list(range(players)):
         raise ValueError(f"order {list(order)} of {players} players in payoffs of shape {payoffs.shape}")
     turned = np.transpose(payoffs, (*order, players))
-    width = tie_width(payoffs, tolerance).ravel()
+    width = tie_width(payoffs).ravel()
     kept = np.ones(turned.shape[:-1], dtype=bool)
     ties = False
     for depth in reversed(range(players)):
@@ -222,12 +190,10 @@ def sequential(payoffs: Floats, order: Sequence[int], tolerance: float = TOLERAN
         least = np.where(kept, own, np.inf).min(axis=later, keepdims=True)
         kept &= own >= _best_of_the_others(least, depth) - width[mover]
         ties |= bool((kept.sum(axis=(depth, *later)) > 1).any())
-    profiles = np.argwhere(kept)
-    profiles = profiles[:, np.argsort(order)]  # back to the players' own order
+    profiles = np.argwhere(kept)[:, np.argsort(order)]  # back to the players' own order
     found = payoffs[tuple(profiles.T)]
-    first = found[:, order[0]]
-    by_payoff = np.argsort(-first, kind="stable")
-    return SequentialPlay(profiles[by_payoff], found[by_payoff], ties, (float(first.min()), float(first.max())))
+    by_payoff = np.argsort(-found[:, order[0]], kind="stable")
+    return SequentialPlay(profiles[by_payoff], found[by_payoff], ties)
 
 
 def _best_of_the_others(worth: Floats, axis: int) -> Floats:

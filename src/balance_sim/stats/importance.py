@@ -32,16 +32,12 @@ class Approximation(NamedTuple):
 def laplace(log_density: LogDensity, start: Floats) -> Approximation:
     """The mode of a density and its Laplace approximation.
 
+    Directions in which the density does not fall off get the variance 1.
+
     Parameters
     ----------
-    log_density : callable
-        Of coordinates on a scale of about 1, such as those in which a prior is standard normal.
-    start : (P,) array
-
-    Returns
-    -------
-    Approximation
-        Directions in which the density does not fall off get the variance 1.
+    log_density : of coordinates on a scale of about 1, such as those in which a prior is standard normal
+    start : (P,)
 
     Examples
     --------
@@ -84,17 +80,9 @@ def pareto_shape(excess: Floats) -> tuple[float, float]:
 
 
 def pareto_smoothed(log_weights: Floats) -> tuple[Floats, float]:
-    """Smoothed weights of S draws, which sum to 1, and k-hat.
+    """Smoothed weights (S,) of draws, which sum to 1, and k-hat: -inf where the largest are alike, and not smoothed.
 
-    Parameters
-    ----------
-    log_weights : (S,) array
-        Log of target over proposal, up to a constant; -inf for draws that are ruled out.
-
-    Returns
-    -------
-    (S,) array, float
-        k-hat is -inf where the largest weights are all alike: then nothing is smoothed.
+    log_weights: (S,) log of target over proposal, up to a constant; -inf for draws that are ruled out.
 
     Examples
     --------

@@ -1,14 +1,10 @@
 """Which factor matters: Sobol indices and Morris' elementary effects, with the noise of finite runs removed.
 
-Outcomes come as (points, runs) arrays. The mean over R runs of a point is its true mean plus noise; squares of
-means hold the noise too, and would count it as interaction. What a square holds on average is estimated from the
-spread over runs of the same difference, and taken off. Without noise these are the estimators of SALib.
-
-All points of a sweep are simulated on the same seeds. What a run has in common over points is then no matter of points:
-it stands in every row and every trajectory, and drawing these anew cannot see it. So every interval is lengthened by
-what leaving out runs shows, a group of them at a time over all points (`_over_runs`); of a ratio by Fieller's theorem,
-since few runs may leave the variance in doubt that it is a share of.
-"""
+Outcomes come as (points, runs) arrays. Squares of means over runs hold noise, which would count as interaction: what a
+square holds of it on average is estimated from the spread over runs, and taken off. Without noise these are the
+estimators of SALib. All points are simulated on the same seeds, and drawing rows or trajectories anew cannot see what a
+run has in common over points. So every interval is lengthened by what leaving out runs shows, a group of them at a time
+over all points (`_over_runs`); of a ratio by Fieller's theorem, since few runs may leave the variance in doubt."""
 
 from __future__ import annotations
 
@@ -24,7 +20,6 @@ from balance_sim.stats.intervals import NORMAL, fieller, mean_interval, t_quanti
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
-
 SIZE_OF_NOISE = float(np.sqrt(2 / np.pi))  # mean size of a normal deviate: what noise alone adds to a mean size
 FEWEST = 6  # trajectories for an interval of sigma
 FEW_ROWS, FEW_POINTS = 32, 12  # base samples for intervals of Sobol indices, points for those of the split
@@ -35,11 +30,11 @@ GROUPS = 20  # of runs, at most, of which one at a time is left out
 
 @dataclass(frozen=True)
 class Index:
-    """An estimate with its 95 % interval."""
+    """An estimate with its 95 % interval; NaN where there is none."""
 
     value: float
-    low: float
-    high: float
+    low: float = float("nan")
+    high: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -61,11 +56,11 @@ def sobol_indices(a: Floats, b: Floats, ab: Floats, boots: int = 1000, seed: int
     ab : (k, N, R), A with one column of B
     boots, seed : of the resampling of rows
 
-    First order: Saltelli et al. 2010, Computer Physics Communications 181, table 2(b). Total order: Jansen 1999,
-    same place, table 2(f). Intervals: 95 %, of three the furthest end on each side, since each is too short for some
-    factors: percentiles over resampled rows; the bootstrap-t (Efron, Tibshirani 1993, An Introduction to the Bootstrap,
-    ch. 12); Student's t with the same error; all lengthened by `_over_runs`. NaN where nothing varies; no interval
-    below FEW_ROWS, nor where runs leave the variance of the means in doubt altogether.
+    First order: Saltelli et al. 2010, Computer Physics Communications 181, table 2(b). Total order: Jansen 1999, same
+    place, table 2(f). Intervals: of three the furthest end on each side, since each is too short for some factors:
+    percentiles over resampled rows; the bootstrap-t (Efron, Tibshirani 1993, An Introduction to the Bootstrap, ch. 12);
+    Student's t with the same error; all lengthened by `_over_runs`. NaN where nothing varies; no interval below
+    FEW_ROWS, nor where runs leave the variance of the means in doubt altogether.
 
     Examples
     --------
@@ -77,19 +72,19 @@ def sobol_indices(a: Floats, b: Floats, ab: Floats, boots: int = 1000, seed: int
     """
     n, k = len(a), len(ab)
     first, total, level, square = _sobol_parts(a, b, ab)
-    weights = np.vstack([np.ones(n), _resampled(n, boots, seed)]) / n
+    resampled = np.random.default_rng(seed).multinomial(n, np.full(n, 1.0 / n), size=boots).astype(float)
+    weights = np.vstack([np.ones(n), resampled]) / n  # how often each row is drawn
     variance = weights @ square - (weights @ level) ** 2
     least = 1e-12 * max(float(np.abs(square).mean()), 1e-300)
     scale = np.where(variance > least, variance, np.nan)
-
     found = [_share(row, level, square, weights, scale) for row in np.concatenate([first, total])]
     if n >= FEW_ROWS and a.shape[1] > 1:
         cov, t = _over_runs(lambda runs: _sobol_means(a[:, runs], b[:, runs], ab[..., runs]), a.shape[1])
         tops = np.concatenate([first, total]).mean(axis=1)
         cov[np.arange(k, 2 * k), np.arange(k, 2 * k)] += [_of_squares(one - a) for one in ab]
         for at, top in enumerate(tops):
-            of = fieller(float(top), float(variance[0]), cov[at, at], cov[at, -1], cov[-1, -1], t)
-            found[at] = _lengthened(found[at], *of)
+            ends = fieller(float(top), float(variance[0]), cov[at, at], cov[at, -1], cov[-1, -1], t)
+            found[at] = _lengthened(found[at], *ends)
     return SobolIndices(found[:k], found[k:], float(variance[0]), n)
 
 
@@ -100,9 +95,8 @@ def _sobol_means(a: Floats, b: Floats, ab: Floats) -> Floats:
 
 
 def _sobol_parts(a: Floats, b: Floats, ab: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Row by row: what first and total order are the means of, (k, N) each; level and square, (N,) each, whose means
-
-    give the variance. The noise of the runs is taken off."""
+    """Row by row, without the noise of the runs: what first and total order are the means of, (k, N) each; level and
+    square, (N,) each, whose means give the variance."""
     n, runs = a.shape
     centre = (a.mean() + b.mean()) / 2
     fa, fb, fab = a.mean(axis=1) - centre, b.mean(axis=1) - centre, ab.mean(axis=2) - centre
@@ -115,9 +109,9 @@ def _sobol_parts(a: Floats, b: Floats, ab: Floats) -> tuple[Floats, Floats, Floa
 def _of_squares(difference: Floats) -> float:
     """Variance that the runs give half of the mean over rows of squared differences of means by their squares alone.
 
-    difference: (N, R) by run. Leaving out runs shows how such a mean moves along its slope; where the differences are
-    near nothing the slope is none, and what is left is the degenerate part of a U statistic (Serfling 1980,
-    Approximation Theorems of Mathematical Statistics, 5.5.2): twice the squared products of different runs."""
+    difference: (N, R) by run. Where it is near nothing, leaving out runs shows no slope, and what is left is the
+    degenerate part of a U statistic (Serfling 1980, Approximation Theorems of Mathematical Statistics, 5.5.2): twice
+    the squared products of different runs."""
     n, runs = difference.shape
     apart = difference - difference.mean(axis=1, keepdims=True)
     products = apart.T @ apart / (2 * n)
@@ -125,10 +119,8 @@ def _of_squares(difference: Floats) -> float:
 
 
 def _over_runs(statistic: Callable[[Ints], Floats], runs: int) -> tuple[Floats, float]:
-    """Covariance of what is worked out from all runs, by leaving one group of them out at a time; Student's quantile.
-
-    statistic: (m,) of the numbers of the runs that stay. The delete-a-group jackknife (Kott 2001, Journal of Official
-    Statistics 17)."""
+    """Covariance of an (m,) statistic of the runs that stay, one group of them left out at a time, and Student's
+    quantile: the delete-a-group jackknife (Kott 2001, Journal of Official Statistics 17)."""
     groups = min(runs, GROUPS)
     parts = np.array_split(np.arange(runs), groups)
     without = np.stack([statistic(np.delete(np.arange(runs), part)) for part in parts])
@@ -137,9 +129,7 @@ def _over_runs(statistic: Callable[[Ints], Floats], runs: int) -> tuple[Floats, 
 
 
 def _lengthened(index: Index, low: float, high: float) -> Index:
-    """With the interval that the runs alone give: the two causes are apart, so squares are added on each side.
-
-    NaN where that interval has no end."""
+    """With the interval that the runs alone give: the two causes are apart, so squares are added on each side."""
     value = index.value
     below, above = np.hypot(value - index.low, value - low), np.hypot(index.high - value, high - value)
     return Index(value, float(value - below), float(value + above))
@@ -151,9 +141,8 @@ def _widened(index: Index, half: float) -> Index:
 
 
 def _half_widths(statistic: Callable[[Ints], Floats], runs: int, known: float | Floats = 0.0) -> Floats:
-    """(m,) half of the 95 % interval that the runs alone give each; 0 of one run, of which nothing is known.
-
-    known: of each one's variance over runs, what another interval holds already."""
+    """(m,) half of the 95 % interval that the runs alone give each; 0 of one run. known: of each one's variance over
+    runs, what another interval holds already."""
     if runs < 2:
         return np.zeros_like(statistic(np.arange(runs)))
     cov, t = _over_runs(statistic, runs)
@@ -167,7 +156,7 @@ def _share(part: Floats, level: Floats, square: Floats, weights: Floats, scale: 
     n = len(part)
     value = weights @ part / scale
     if n < FEW_ROWS or not np.isfinite(value[0]):
-        return Index(float(value[0]), float("nan"), float("nan"))
+        return Index(float(value[0]))
     sums = np.stack([part, level, square])
     means = weights @ sums.T
     products = (weights @ (sums[:, None] * sums[None]).reshape(9, n).T).reshape(-1, 3, 3)
@@ -177,9 +166,22 @@ def _share(part: Floats, level: Floats, square: Floats, weights: Floats, scale: 
     of_error = np.divide(value - value[0], error, out=np.full_like(error, np.nan), where=error > 0)[1:]
     t, studentised = t_quantile(0.95, n - 1), of_error[np.isfinite(of_error)]
     low_t, high_t = np.quantile(studentised, (0.025, 0.975)) if len(studentised) else (-t, t)
-    plain = _index(value, n)
-    low = min(plain.low, value[0] - max(high_t, t) * error[0])
-    return Index(float(value[0]), float(low), float(max(plain.high, value[0] - min(low_t, -t) * error[0])))
+    low, high = _percentiles(value[1:], n)
+    low, high = min(low, value[0] - max(high_t, t) * error[0]), max(high, value[0] - min(low_t, -t) * error[0])
+    return Index(float(value[0]), float(low), float(high))
+
+
+def _percentiles(values: Floats, drawn: int) -> tuple[float, float]:
+    """Of resamples of so many rows, further out the fewer these are, since a resample varies less than a sample does
+    and its variance is a guess: Hesterberg 2015, The American Statistician 69, section 5.1 (expanded percentiles)."""
+    from scipy.special import ndtr
+
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return float("nan"), float("nan")
+    tail = float(ndtr(-np.sqrt(drawn / (drawn - 1)) * t_quantile(0.95, drawn - 1)))
+    low, high = np.quantile(known, (tail, 1 - tail))
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -200,11 +202,10 @@ def morris_effects(before: Floats, after: Floats, step: Floats) -> MorrisEffects
     before, after : (T, k, R) outcomes on both sides of each trajectory's step in each factor, over R runs
     step : (T, k) signed step in shares of the factor's range
 
-    Morris 1991, Technometrics 33; mu star:
-    Campolongo, Cariboni, Saltelli 2007. Intervals: of mu that of a mean over trajectories; of mu star the same, and
-    further down by what noise alone would give, since it counts as size where an effect is small beside it; of sigma
-    `_sigma`; all lengthened by `_over_runs`. Noise that all trajectories share moves mu and leaves sigma. One run a
-    side tells nothing of the noise: then it counts as effect in mu star and sigma.
+    Morris 1991, Technometrics 33; mu star: Campolongo, Cariboni, Saltelli 2007. Intervals: of mu that of a mean over
+    trajectories; of mu star the same, and further down by what noise alone would give, since it counts as size where an
+    effect is small beside it; of sigma `_sigma`; all lengthened by `_over_runs`. Noise that all trajectories share
+    moves mu and leaves sigma. One run a side tells nothing of the noise: it counts as effect in mu star and sigma.
 
     Examples
     --------
@@ -219,9 +220,10 @@ def morris_effects(before: Floats, after: Floats, step: Floats) -> MorrisEffects
     mu, size, spread = [], [], []
     for at in range(k):
         effect, here = every[:, at].mean(axis=1), every[:, at]
-        mean, _, low, high = mean_interval(effect)
         own = own_noise(here) / runs  # in the spread over trajectories already
-        halves = _half_widths(partial(_morris_of, here), runs, np.array([own.mean() / t] * 2 + [0.0]))
+        known = np.array([own.mean() / t] * 2 + [0.0])
+        halves = _half_widths(partial(_morris_of, here), runs, known)
+        mean, _, low, high = mean_interval(effect)
         mu.append(_widened(Index(mean, low, high), halves[0]))
         mean, _, low, high = mean_interval(np.abs(effect))
         longer = _widened(Index(mean, low, high), halves[1])
@@ -243,21 +245,20 @@ def _sigma(effect: Floats, noise: Floats, runs: int, half: float) -> Index:
     """Spread of true effects: the root of the variance of those seen less the mean noise, with its 95 % interval.
 
     effect, noise: (T,), the noise as a variance from so many runs; half: what the runs add to the interval of the
-    variance. Interval of the variance: Bonett 2006,
-    Computational Statistics and Data Analysis 50, which allows for the kurtosis, with Student's quantile for his
-    normal one; of the noise: chi square, with the freedom of Satterthwaite 1946; of their difference: recovery of
-    both (Zou, Donner 2008). NaN below FEWEST trajectories."""
+    variance. Interval of the variance: Bonett 2006, Computational Statistics and Data Analysis 50, which allows for the
+    kurtosis, with Student's quantile for his normal one; of the noise: chi square, with the freedom of Satterthwaite
+    1946; of their difference: recovery of both (Zou, Donner 2008). NaN below FEWEST trajectories."""
     t = len(effect)
     if t < FEWEST:
         seen = float(effect.var(ddof=1)) if t > 1 else 0.0
-        return Index(float(np.sqrt(max(seen - float(noise.mean()), 0.0))), float("nan"), float("nan"))
+        return Index(float(np.sqrt(max(seen - float(noise.mean()), 0.0))))
     squared = _widened(_true_variance(effect, noise, runs), half)
     value, low, high = (float(np.sqrt(max(one, 0.0))) for one in (squared.value, squared.low, squared.high))
     return Index(value, low, max(high, value))
 
 
 def _true_variance(means: Floats, noise: Floats, runs: int) -> Index:
-    """Variance of what is seen less the mean noise; bounds joined by recovery of both (Zou, Donner 2008)."""
+    """Variance of what is seen less the mean noise, with its interval."""
     seen, taken = float(means.var(ddof=1)), float(noise.mean())
     low, high = _variance_bounds(means)
     least, most = _noise_bounds(noise, runs)
@@ -266,16 +267,12 @@ def _true_variance(means: Floats, noise: Floats, runs: int) -> Index:
 
 
 def _variance_bounds(values: Floats) -> tuple[float, float]:
-    """Bonett's 95 % interval of a variance. A kurtosis below LONG_TAILS is moved TOWARDS it: one prior guess of it and
-    two parts of the sample, as he pools them (his section 3)."""
+    """Bonett's 95 % interval of a variance. A kurtosis below LONG_TAILS is moved TOWARDS it (his section 3)."""
     n, variance = len(values), float(values.var(ddof=1))
     if variance == 0:
         return 0.0, 0.0
-    ordered, cut = (
-        np.sort(values),
-        int(n / (2 * np.sqrt(n - 4))),
-    )  # from each end, for a middle that skew moves less
-    middle = ordered[cut : n - cut].mean()
+    cut = int(n / (2 * np.sqrt(n - 4)))  # from each end, for a middle that skew moves less
+    middle = np.sort(values)[cut : n - cut].mean()
     kurtosis = n * float(((values - middle) ** 4).sum()) / ((n - 1) * variance) ** 2
     kurtosis += max(LONG_TAILS - kurtosis, 0.0) * TOWARDS
     scale = n / (n - NORMAL)
@@ -284,6 +281,7 @@ def _variance_bounds(values: Floats) -> tuple[float, float]:
 
 
 def _noise_bounds(noise: Floats, runs: int) -> tuple[float, float]:
+    """The interval of mean noise, by chi square."""
     from scipy.special import chdtri
 
     mean = float(noise.mean())
@@ -295,11 +293,11 @@ def _noise_bounds(noise: Floats, runs: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class VarianceSplit:
-    """Law of total variance over points and runs: parameters + chance = total."""
+    """Law of total variance over points and runs: parameters + chance = total; share: parameters / total."""
 
     parameters: Index
     chance: Index
-    share: Index  # parameters / total
+    share: Index
     points: int
     runs: int
 
@@ -307,12 +305,10 @@ class VarianceSplit:
 def variance_split(y: Floats) -> VarianceSplit:
     """Variance over points of the mean given the point, and mean over points of the variance over runs.
 
-    y: (points, runs). Unbiased: the noise of the means is taken off, whether or not points share seeds.
-
-    Law of total variance; Searle, Casella, McCulloch 1992, Variance Components, ch. 4. Intervals: of the parameters'
-    variance as of Morris's sigma, squared; of chance `_chance_bounds`; both lengthened by `_over_runs`, chance on the
-    logarithm; of the share by recovery of both from the logarithm of their ratio (Zou, Donner 2008). None below
-    FEW_POINTS, nor of two runs.
+    y: (points, runs). Unbiased: the noise of the means is taken off, whether or not points share seeds (Searle,
+    Casella, McCulloch 1992, Variance Components, ch. 4). Intervals: of the parameters' variance as of Morris's sigma,
+    squared; of chance `_chance_bounds`; both lengthened by `_over_runs`, chance on the logarithm; of the share by
+    recovery of both from the logarithm of their ratio (Zou, Donner 2008). None below FEW_POINTS, nor of two runs.
 
     Examples
     --------
@@ -322,12 +318,12 @@ def variance_split(y: Floats) -> VarianceSplit:
     """
     points, runs = y.shape
     if points < 2 or runs < 2:
-        nothing = Index(float("nan"), float("nan"), float("nan"))
+        nothing = Index(float("nan"))
         return VarianceSplit(nothing, nothing, nothing, points, runs)
     seen, chance = (float(one) for one in _split(y))
     share = seen / (seen + chance) if seen + chance > 0 else float("nan")
     if points < FEW_POINTS or runs < 3:
-        return VarianceSplit(_unbounded(seen), _unbounded(chance), _unbounded(share), points, runs)
+        return VarianceSplit(Index(seen), Index(chance), Index(share), points, runs)
     more = _half_widths(lambda chosen: _split(y[:, chosen]), runs)
     parameters = _widened(_true_variance(y.mean(axis=1), own_noise(y) / runs, runs), more[0])
     parameters = Index(seen, max(parameters.low, 0.0), max(parameters.high, 0.0))
@@ -341,15 +337,10 @@ def _split(y: Floats) -> Floats:
     return np.array([y.mean(axis=1).var(ddof=1) - noise, y.var(axis=1, ddof=1).mean()])
 
 
-def _unbounded(value: float) -> Index:
-    return Index(value, float("nan"), float("nan"))
-
-
 def _chance_bounds(y: Floats, more: float) -> tuple[float, float]:
-    """Of the mean over points of the variance over runs, (points, runs), on the logarithm.
-
-    Over points: Student's t, or chi square where that is longer. Over runs, which points share: what leaving out runs
-    gives, `more` to either side, or Bonett's interval of the variance that the runs have in common."""
+    """Of the mean over points of the variance over runs, on the logarithm. Over points: Student's t, or chi square
+    where that is longer. Over runs, which points share: what leaving out runs gives, `more` to either side, or Bonett's
+    interval of the variance that the runs have in common."""
     inside, runs = y.var(axis=1, ddof=1), y.shape[1]
     mean = float(inside.mean())
     if mean == 0:
@@ -371,7 +362,7 @@ def _chance_bounds(y: Floats, more: float) -> tuple[float, float]:
 def _share_of(part: Index, rest: Index, share: float) -> Index:
     """part / (part + rest): bounds of the logarithm of part / rest, from those of both."""
     if not np.isfinite(share) or rest.low <= 0:
-        return _unbounded(share)
+        return Index(share)
     if part.value <= 0:
         return Index(share, min(share, 0.0), part.high / (part.high + rest.low))
     below, above = np.log(rest.high / rest.value), np.log(rest.value / rest.low)
@@ -384,8 +375,8 @@ def _share_of(part: Index, rest: Index, share: float) -> Index:
 def own_noise(y: Floats) -> Floats:
     """(points,) what each point's mean over R runs holds of noise that other points do not share, times R.
 
-    y: (..., runs). With the same seeds at every point a run that is high is high everywhere; that moves all
-    means alike and adds nothing to their spread. The residual of the two-way layout is what is left."""
+    y: (..., runs). What the same seeds share over points moves all means alike and adds nothing to their spread: the
+    residual of the two-way layout is what is left."""
     flat = y.reshape(-1, y.shape[-1])
     points, runs = flat.shape
     if points < 2 or runs < 2:
@@ -407,23 +398,3 @@ def _covariance(a: Floats, b: Floats) -> Floats:
         return np.zeros(np.broadcast_shapes(a.shape, b.shape)[:-1])
     product = (a - a.mean(axis=-1, keepdims=True)) * (b - b.mean(axis=-1, keepdims=True))
     return np.asarray(product.sum(axis=-1) / (runs - 1))
-
-
-def _resampled(n: int, boots: int, seed: int) -> Floats:
-    """(boots, n) how often each row is drawn."""
-    return np.random.default_rng(seed).multinomial(n, np.full(n, 1.0 / n), size=boots).astype(float)
-
-
-def _index(values: Floats, drawn: int) -> Index:
-    """The first is the estimate, the others are of resamples of so many rows, trajectories or points.
-
-    The percentiles are further out the fewer these are, since a resample varies less than a sample does and its
-    variance is a guess: Hesterberg 2015, The American Statistician 69, section 5.1 (expanded percentiles)."""
-    from scipy.special import ndtr
-
-    known = values[1:][np.isfinite(values[1:])]
-    if not len(known) or drawn < 2:
-        return Index(float(values[0]), float("nan"), float("nan"))
-    tail = float(ndtr(-np.sqrt(drawn / (drawn - 1)) * t_quantile(0.95, drawn - 1)))
-    low, high = np.quantile(known, (tail, 1 - tail))
-    return Index(float(values[0]), float(low), float(high))

@@ -1,13 +1,12 @@
 """95 % intervals of a mean over replications, of paired differences above all.
 
-A filtered estimate varies smoothly from run to run, and Student's t interval holds its rate (docs/statistics.md has the
-measured coverage). Other outcomes are drawn: most runs share a shift, and in a few an agreement comes or fails and the
+A filtered estimate varies smoothly from run to run, and Student's t interval holds its rate (measured coverage:
+docs/statistics.md). Other outcomes are drawn: most runs share a shift, and in a few an agreement comes or fails and the
 difference is another by much. There the rare events are what lies off the median, the spread of their sizes is known
 from themselves alone, and the interval is widened by what a score interval of rare events asks for (Wilson 1927), of
 what was gained and of what was lost each by itself, joined by recovery of their variances (Newcombe 1998, Statistics in
 Medicine 17; Zou, Donner 2008, Statistics in Medicine 27). It has room for one jump that no run has shown: as large as
-the spread of the outcome over runs and arms, in as many runs as Wilson's bound for none.
-"""
+the spread of the outcome over runs and arms, in as many runs as Wilson's bound for none."""
 
 from __future__ import annotations
 
@@ -96,15 +95,13 @@ def student_half_width(sd: Floats, n: int) -> Floats:
 def paired_half_widths(sd: Floats, n: int, sides: Sides, spread: float | Floats) -> tuple[Floats, Floats]:
     """How far the 95 % interval of a mean difference that was drawn reaches below and above it.
 
+    Both in the shape of `sd`, never less than Student's t; NaN for one run.
+
     Parameters
     ----------
     sd : of the differences over the n runs, any shape
     sides : of the distances of the differences from their median
     spread : standard deviation of the outcome over runs and arms (`spread_over`); 0 where there can be no difference
-
-    Returns
-    -------
-    The two half-widths in the shape of `sd`, never less than Student's t; NaN for one run.
 
     Examples
     --------
@@ -115,10 +112,9 @@ def paired_half_widths(sd: Floats, n: int, sides: Sides, spread: float | Floats)
     >>> [round(float(x), 2) for x in paired_half_widths(sd, 10, sides, 0.3)]
     [0.4, 0.46]
     """
-    t = t_quantile(0.95, n - 1)
     if n < 2:
         return np.full_like(sd, np.nan), np.full_like(sd, np.nan)
-    squares = sides.gained2 + sides.lost2
+    t, squares = t_quantile(0.95, n - 1), sides.gained2 + sides.lost2
     half = t * sd * np.sqrt(n)  # all of the sum; divided by n in the end
     size = np.sqrt(squares / np.maximum(sides.differing, 1.0))
     gained_below, gained_above = _score(sides.gained, sides.gained2, size)
@@ -134,9 +130,8 @@ def paired_half_widths(sd: Floats, n: int, sides: Sides, spread: float | Floats)
 
 
 def _doubt_of_sizes(sides: Sides) -> Floats:
-    """What Student's quantile adds to the normal one, squared, in the spread of sizes around the mean of their sign.
-
-    As many degrees of freedom as differing runs, less one a sign. Nothing where all of a sign are of one size."""
+    """What Student's quantile, with the differing runs less one a sign as degrees of freedom, adds to the normal one,
+    squared, in the spread of sizes around the mean of their sign. Nothing where all of a sign are of one size."""
     from scipy.special import stdtrit
 
     apart = sides.gained2 - sides.gained**2 / np.maximum(sides.up, 1.0)
@@ -151,10 +146,8 @@ def _doubt_of_sizes(sides: Sides) -> Floats:
 
 
 def _score(total: Floats, squares: Floats, size: Floats) -> tuple[Floats, Floats]:
-    """How far the score interval of a sum of rare events reaches below and above it.
-
-    The sum counts as that of equal events, as many and as large as give its square and its variance; `size` where
-    there was none."""
+    """How far the score interval of a sum of rare events reaches below and above it: of equal events, as many and as
+    large as give its square and its variance; `size` where there was none."""
     seen = total > 0
     each = np.where(seen, squares / np.where(seen, total, 1.0), size)
     events = np.where(seen, total / np.where(seen, each, 1.0), 0.0)
@@ -170,23 +163,20 @@ def mean_interval(values: Floats) -> tuple[float, float, float, float]:
     >>> [round(x, 3) for x in mean_interval(np.array([1.0, 2.0, 3.0]))]
     [2.0, 0.577, -0.484, 4.484]
     """
-    n = len(values)
-    mean = float(values.mean()) if n else float("nan")
-    if n < 2:
-        return mean, float("nan"), float("nan"), float("nan")
-    sd = values.std(ddof=1)
-    half = float(student_half_width(np.asarray(sd), n))
-    return mean, float(sd / np.sqrt(n)), mean - half, mean + half
+    of = Sample.of(values)
+    if of.n < 2:
+        return of.mean, float("nan"), float("nan"), float("nan")
+    half = float(student_half_width(np.asarray(of.sd), of.n))
+    return of.mean, float(of.sd / np.sqrt(of.n)), of.mean - half, of.mean + half
 
 
 def paired_interval(
     arm: Floats, reference: Floats, *, smooth: bool = False, alike: bool = False, least: float = 0.0
 ) -> tuple[float, float, float, float]:
-    """The same of the difference of two arms, run by run.
+    """The same of the difference of two arms, (runs,) each, run by run.
 
     Parameters
     ----------
-    arm, reference : (runs,) the outcome in either arm
     smooth : a filtered estimate, which has Student's interval; else there is room for jumps that no run has shown
     alike : the arms are the same in everything, so there are none
     least : how large a jump is at least, 1 of a count
@@ -261,22 +251,19 @@ def welch(left: Sample, right: Sample) -> tuple[float, float, float, float]:
     mean = right.mean - left.mean
     if min(left.n, right.n) < 2 or not np.isfinite(left.sd + right.sd):
         return mean, float("nan"), float("nan"), float("nan")
-    parts = [one.sd**2 / one.n for one in (left, right)]
-    error = float(np.sqrt(sum(parts)))
-    freedom = 1.0
-    if error > 0:
-        freedom = sum(parts) ** 2 / sum(p**2 / (s.n - 1) for p, s in zip(parts, (left, right), strict=True))
+    one, two = left.sd**2 / left.n, right.sd**2 / right.n
+    error = float(np.sqrt(one + two))
+    freedom = (one + two) ** 2 / (one**2 / (left.n - 1) + two**2 / (right.n - 1)) if error > 0 else 1.0
     half = t_quantile(0.95, max(int(freedom), 1)) * error
     return mean, error, mean - half, mean + half
 
 
 def runs_wanted(y: Floats, precision: float, spread: Floats | None = None) -> dict[str, Any]:
-    """y: (points, runs). Half-widths of the 95 % intervals over points, and the runs a point needs.
+    """Half-widths of the 95 % intervals over points of y (points, runs), the longer side, and the runs a point needs.
 
-    The intervals are those of `run` and `sweep`, of two sides the longer. A half-width shrinks with the root of the
-    runs, or faster where few runs differ: n (half-width / precision)^2 reach it. spread: (points,) of the outcome of an
-    effect that was drawn, as in `intervals.paired_half_widths`; None: Student's t. points_alike: points at which all
-    runs are the same; they count as exact.
+    A half-width shrinks with the root of the runs, or faster where few runs differ: n (half-width / precision)^2 reach
+    it. spread: (points,) of the outcome of an effect that was drawn, as in `paired_half_widths`; None: Student's t.
+    points_alike: points at which all runs are the same; they count as exact.
 
     Examples
     --------
@@ -284,26 +271,23 @@ def runs_wanted(y: Floats, precision: float, spread: Floats | None = None) -> di
     68
     """
     runs = y.shape[1]
-    alike = {"points": len(y), "points_alike": int((y == y[:, :1]).all(axis=1).sum())}
-    if runs < 2:
-        gap = float("nan")
-        return {"runs": runs, "half_width": gap, "half_width_worst": gap, "wanted": precision} | {
-            "runs_wanted": gap,
-            "more_runs": gap,
-            **alike,
-        }
-    sd = y.std(axis=1, ddof=1)
-    if spread is None:
-        half = student_half_width(sd, runs)
-    else:
-        half = np.maximum(*paired_half_widths(sd, runs, Sides.of(y.T - np.median(y, axis=1)), spread))
-    need = max(int(np.ceil(runs * (float(half.max()) / precision) ** 2)), 1)
+    typical = worst = need = more = float("nan")
+    if runs > 1:
+        sd = y.std(axis=1, ddof=1)
+        if spread is None:
+            half = student_half_width(sd, runs)
+        else:
+            half = np.maximum(*paired_half_widths(sd, runs, Sides.of(y.T - np.median(y, axis=1)), spread))
+        typical, worst = float(np.median(half)), float(half.max())
+        need = max(int(np.ceil(runs * (worst / precision) ** 2)), 1)
+        more = max(need - runs, 0)
     return {
         "runs": runs,
-        "half_width": float(np.median(half)),
-        "half_width_worst": float(half.max()),
+        "half_width": typical,
+        "half_width_worst": worst,
         "wanted": precision,
         "runs_wanted": need,
-        "more_runs": max(need - runs, 0),
-        **alike,
+        "more_runs": more,
+        "points": len(y),
+        "points_alike": int((y == y[:, :1]).all(axis=1).sum()),
     }

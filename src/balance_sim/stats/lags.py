@@ -6,10 +6,8 @@ a time of zero or less has probability zero.
     S(r) = P(X <= r, no collapse by X) = (1 + kap th)^-k P(k, r (1 + kap th) / th)
 
 P is the regularised lower incomplete gamma function: the density of X times e^(-kap x) is again a gamma density,
-scaled (exponential tilting; Johnson, Kotz, Balakrishnan 1994, Continuous Univariate Distributions 1, ch. 17).
-
-And how likely at least one event is where the rate has gamma factors that are not known: `mixed_chance`.
-"""
+scaled (exponential tilting; Johnson, Kotz, Balakrishnan 1994, Continuous Univariate Distributions 1, ch. 17). And how
+likely at least one event is where the rate has gamma factors that are not known: `mixed_chance`."""
 
 from __future__ import annotations
 
@@ -59,13 +57,9 @@ def _survival(shape: float, at: Floats) -> Floats:
 
 
 def signed_within(days: Floats, shape: Floats, mean: Floats, collapse: float) -> Floats:
-    """Probability that talks are signed within so many days of their opening and do not collapse before.
+    """Probability that talks are signed within so many days of their opening and do not collapse before: S.
 
-    Parameters
-    ----------
-    days : array of days since the talks opened
-    shape, mean : of the gamma length of talks, days; `mean` above zero
-    collapse : rate at which talks collapse, per day
+    shape, mean: of the gamma length of talks, days, `mean` above zero; collapse: rate at which they collapse, per day.
 
     Examples
     --------
@@ -80,9 +74,8 @@ def signed_within(days: Floats, shape: Floats, mean: Floats, collapse: float) ->
 
 
 def signed_integral(days: Floats, shape: Floats, mean: Floats, collapse: float) -> Floats:
-    """Integral of `signed_within` from 0 to so many days: r S(r) - integral_0^r x s(x) dx, in closed form.
-
-    It is the expected number signed by a date of talks that opened at rate 1 a day over the `days` before it.
+    """Integral of `signed_within` from 0 to so many days, r S(r) - integral_0^r x s(x) dx, in closed form: the expected
+    number signed by a date of talks that opened at rate 1 a day over the `days` before it.
 
     Examples
     --------
@@ -99,10 +92,9 @@ def signed_integral(days: Floats, shape: Floats, mean: Floats, collapse: float) 
 
 
 def signed_from_age(days: Floats, age: Floats, shape: Floats, mean: Floats, collapse: float) -> Floats:
-    """Probability that talks which have lasted `age` days already are signed within `days` more.
+    """Probability that talks which have lasted `age` days, as is known, are signed within `days` more.
 
-    They collapse at the rate `collapse` per day from now on; that they have not done so before is known. Where the
-    chance of having lasted so long underflows, the remainder is exponential, the gamma's own limit.
+    Where the chance of having lasted so long underflows, the remainder is exponential, the gamma's own limit.
 
     Examples
     --------
@@ -133,15 +125,8 @@ def gained_by_haste(
 ) -> Floats:
     """How much more likely talks are to be signed within `left` days if they run at `pace` for the first `days`.
 
-    Parameters
-    ----------
-    progress : days of talks behind them, at speed 1; that they have not been signed or collapsed is known
-    days, pace : how long, and how fast they run before they return to speed 1
-    left : days from now; zero or less gives 0
-    shape, mean, collapse : as in `signed_within`
-
-    Summed over the steps of talks that are still under way, its expectation is that of the difference between being
-    signed in time and being signed in time at speed 1: both telescope over the steps.
+    progress: days of talks behind them, at speed 1. Summed over the steps of talks that are still under way, its
+    expectation is that of the difference between being signed in time and being signed in time at speed 1.
 
     Examples
     --------
@@ -168,9 +153,8 @@ def signed_from_steady_state(days: Floats, shape: Floats, mean: Floats, collapse
     """Probability that talks found under way in a steady state have not collapsed and are signed within `days`.
 
     The talks' whole length is length-biased and their age uniform in it (renewal theory: Cox 1962, ch. 5), so age
-    and remainder have the joint density f(age + rest) / mean; collapse at the rate `collapse` per day acts on both:
-
-        1 / mean  integral_0^r (S(inf) - S(x)) dx
+    and remainder have the joint density f(age + rest) / mean; collapse acts on both: 1 / mean integral_0^r (S(inf) -
+    S(x)) dx.
 
     Examples
     --------
@@ -196,12 +180,11 @@ def in_force_within(
     """Probability that talks have led to an agreement in force within `days` of their opening, 0 <= days <= longest.
 
     Signature after a gamma lag `talks` (shape, mean), entry into force at once with probability `at_once`, else after
-    another gamma lag `force` (shape, mean; mean 0: at once); collapse at the rate `collapse` per day throughout:
+    another gamma lag `force` (shape, mean; mean 0: at once); collapse throughout:
 
         H(r) = at_once S(r) + (1 - at_once) integral_0^r s(x) G(r - x) dx
 
-    with S and G of `signed_within` and s the density of S. The integral is worked out once on a grid; tests hold it to
-    numerical integration.
+    with S and G of `signed_within` and s the density of S. The integral is worked out once on a grid.
 
     Examples
     --------
@@ -210,10 +193,11 @@ def in_force_within(
     >>> round(float(in_force_within(np.array(100.0), (1.0, 100.0), (1.0, 100.0), 0.0, 0.0, 400.0)), 6)
     0.264241
     """
+    shape, mean = np.asarray(talks[0]), np.asarray(talks[1])
     if force[1] == 0.0 or at_once == 1.0:
-        return signed_within(days, np.asarray(talks[0]), np.asarray(talks[1]), collapse)
+        return signed_within(days, shape, mean, collapse)
     days = np.clip(days, 0.0, longest)
-    direct = signed_within(days, np.asarray(talks[0]), np.asarray(talks[1]), collapse)
+    direct = signed_within(days, shape, mean, collapse)
     later = _in_force(talks, force, collapse, longest)(days)
     return np.asarray(at_once * direct + (1.0 - at_once) * later)
 
@@ -222,10 +206,8 @@ def in_force_within(
 def _in_force(
     talks: tuple[float, float], force: tuple[float, float], collapse: float, longest: float
 ) -> Callable[[Floats], Floats]:
-    """The integral, as a function of r.
-
-    It is symmetric in the two lags. The one that varies less gives its mass to the knots, what lies between two of them
-    to both so that its mean stays; the probability of the other is taken at the knots."""
+    """The integral, as a function of r. It is symmetric in the two lags: the one that varies less gives its mass to the
+    knots, what lies between two of them to both so that its mean stays; the other's probability is taken there."""
     from scipy.special import gammainc
 
     knots = np.linspace(0.0, longest, CELLS + 1)
@@ -273,16 +255,10 @@ def spline(knots: Floats, values: Floats) -> Callable[[Floats], Floats]:
 
 def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float = 0.0) -> Floats:
     """Probability of at least one event, 1 - E exp(-lambda L rate), with lambda ~ Gamma(shape, inverse scale) and L ~
-    Gamma of mean 1.
+    Gamma of mean 1 and this variance.
 
     Over lambda in closed form, 1 - (1 + L r / b)^-a (Greenwood, Yule 1920, JRSS 83: 255-279); over L at points of equal
-    probability.
-
-    Parameters
-    ----------
-    rate : (N,) expected events where both factors are 1
-    shape, inverse : (N,) of lambda; the shape is infinite where lambda is 1
-    variance : of L
+    probability. rate: (N,) where both factors are 1; shape: (N,), infinite where lambda is 1.
 
     Examples
     --------
@@ -291,10 +267,8 @@ def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float =
     """
     known = ~np.isfinite(shape)
     a, b = np.where(known, 1.0, shape), np.where(known, 1.0, inverse)
-    some = [
-        -np.expm1(-np.where(known, level * rate, a * np.log1p(level * rate / b))) for level in level_points(variance)
-    ]
-    return np.asarray(np.mean(some, axis=0))
+    rates = [level * rate for level in level_points(variance)]
+    return np.mean([-np.expm1(-np.where(known, one, a * np.log1p(one / b))) for one in rates], axis=0)
 
 
 def level_points(variance: float) -> Floats:

@@ -1,29 +1,24 @@
 """Goodness of fit: statistics of an undirected network, and whether an observed vector is like the simulated ones.
 
 Auxiliary statistics are those that a model was not fitted to: Hunter, Goodreau, Handcock 2008, Goodness of Fit of
-Social Network Models, Journal of the American Statistical Association 103(481). A matrix in, a vector of numbers out;
-they know nothing of states. Where networkx or scipy has one it is theirs: modularity, transitivity, geodesics.
+Social Network Models, Journal of the American Statistical Association 103(481). A matrix in, a vector of numbers out.
 
 The Monte Carlo test by Mahalanobis distance (`lies_among`): Lospinoso, Snijders 2019, Goodness of fit for stochastic
-actor-oriented models, Methodological Innovations 12(3), and RSiena's `sienaGOF`. The distance of the observed vector
-from the simulated mean, with the pseudo-inverse of the simulated covariance, is compared with the distances of the
-simulated vectors from the same mean; p is the share of simulations at least as far.
+actor-oriented models, Methodological Innovations 12(3), and RSiena's `sienaGOF`: the distance of the observed vector
+from the simulated mean, with the pseudo-inverse of the simulated covariance, against those of the simulated vectors.
 
 As published, the simulated vectors have made the mean and the covariance that they are measured by, and the observed
 one has not: it lies further out even where it is one of them, the more so the longer the vector and the fewer the
 simulations. So the p given here measures all alike: of the R + 1 vectors each in its turn is the odd one out, and its
 distance from the others' mean by the others' covariance is what counts. If the observed vector is drawn as the
-simulated ones are, all orders are equally likely, so that p is uniform on its R + 1 values whatever R and the length
-of the vector (Besag, Clifford 1989, Generalized Monte Carlo significance tests, Biometrika 76(4)). Equal distances,
-which counts have often, count as half (mid-p: Lancaster 1961, Significance tests in discrete distributions, JASA
-56(294)): as wholes they would make the test reject too seldom, as nothing too often. The distance of one vector left
-out is an increasing function of its distance when none is left out (the deletion formula of the hat matrix: Cook,
-Weisberg 1982, Residuals and Influence in Regression, 2.2), so one covariance, of all R + 1, is enough.
+simulated ones are, p is uniform on its R + 1 values (Besag, Clifford 1989, Generalized Monte Carlo significance tests,
+Biometrika 76(4)). Equal distances count as half (mid-p: Lancaster 1961, Significance tests in discrete distributions,
+JASA 56(294)). The distance of one vector left out is an increasing function of its distance when none is left out (the
+deletion formula of the hat matrix: Cook, Weisberg 1982, Residuals and Influence in Regression, 2.2), so one covariance,
+of all R + 1, is enough.
 
-A covariance of many statistics from few simulations is mostly noise, and from fewer simulations than statistics every
-vector is as far out as every other. With more statistics than a quarter of the simulations their variances alone are
-used (the diagonal of the covariance); p is as uniform as before.
-"""
+A covariance of many statistics from few simulations is mostly noise. With more statistics than a quarter of the
+simulations their variances alone are used (the diagonal of the covariance); p is as uniform as before."""
 
 from __future__ import annotations
 
@@ -36,7 +31,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-
 
 SMALL = 1e-8
 """Directions whose variance is below this share of the largest are taken for constant."""
@@ -157,9 +151,7 @@ def _graph(tie: Bools) -> Any:
     """A networkx graph; isolates are left out where they change nothing."""
     import networkx as nx
 
-    graph = nx.Graph()
-    graph.add_edges_from(np.argwhere(np.triu(tie)).tolist())
-    return graph
+    return nx.Graph(np.argwhere(np.triu(tie)).tolist())
 
 
 @dataclass(frozen=True)
@@ -167,10 +159,10 @@ class MahalanobisFit:
     """How an observed vector lies among simulated ones.
 
     p: share of the R + 1 vectors further from the others than the observed one, with half of those as far, itself too;
-    0.5 / (R + 1) at the least. p_published: share of the R
-    simulations at least as far from their mean, as sienaGOF has it. distance: Mahalanobis, of the observed vector from
-    the simulated mean by the simulated covariance. dimension: directions in which the R + 1 vectors vary. diagonal:
-    whether variances alone were used; ranks: (R + 1,) the p of each vector, the observed first, in its turn."""
+    0.5 / (R + 1) at the least. p_published: share of the R simulations at least as far from their mean, as sienaGOF has
+    it. distance: Mahalanobis, of the observed vector from the simulated mean. dimension: directions in which the R + 1
+    vectors vary. diagonal: whether variances alone were used; ranks: (R + 1,) the p of each vector, the observed first.
+    """
 
     p: float
     p_published: float
@@ -181,20 +173,9 @@ class MahalanobisFit:
 
 
 def lies_among(observed: Floats, simulated: Floats) -> MahalanobisFit:
-    """The test.
+    """The test of K statistics, observed (K,), by those of R >= 2 simulations, (R, K); all finite, else ValueError.
 
-    What never varies and is as observed adds nothing; what never varies and is not as observed is as far out as
-    anything can be.
-
-    Parameters
-    ----------
-    observed : (K,) statistics
-    simulated : (R, K) the same of R >= 2 simulations, all finite
-
-    Raises
-    ------
-    ValueError
-        for arrays of other shapes, or with what is not a number
+    What never varies adds nothing where it is as observed; where it is not, the observed is as far out as can be.
 
     Examples
     --------
@@ -211,17 +192,16 @@ def lies_among(observed: Floats, simulated: Floats) -> MahalanobisFit:
     diagonal = EACH * simulated.shape[1] > len(simulated)
     pooled, dimension = distances(every, every, diagonal=diagonal)
     published = distances(every, simulated, diagonal=diagonal)[0]
+    as_far = float((published[1:] >= published[0] * (1.0 - TIES)).mean())
     ranks = mid_ranks(pooled)
-    return MahalanobisFit(
-        float(ranks[0]), share_as_far(published), float(np.sqrt(published[0])), dimension, diagonal, ranks
-    )
+    return MahalanobisFit(float(ranks[0]), as_far, float(np.sqrt(published[0])), dimension, diagonal, ranks)
 
 
 def distances(vectors: Floats, among: Floats, *, diagonal: bool = False) -> tuple[Floats, int]:
-    """(R,) squared Mahalanobis distances of vectors from the mean of others, by the pseudo-inverse of these others'
+    """(R,) squared Mahalanobis distances of vectors (R, K) from the mean of others (S, K), and the rank.
 
-    covariance, and its rank. Each column is measured in its own standard deviation first, so that no unit decides what
-    is small. vectors: (R, K); among: (S, K); diagonal: by the variances alone."""
+    By the pseudo-inverse of these others' covariance, each column in its own standard deviation first, so that no unit
+    decides what is small. diagonal: by the variances alone."""
     centre, spread = among.mean(axis=0), among.std(axis=0)
     varies = spread > SMALL * np.maximum(np.abs(among).max(axis=0, initial=0.0), 1e-300)
     if not varies.any():
@@ -235,11 +215,6 @@ def distances(vectors: Floats, among: Floats, *, diagonal: bool = False) -> tupl
     along = ((vectors[:, varies] - centre[varies]) / spread[varies]) @ across[kept].T
     squared = (along**2 / singular[kept] ** 2).sum(axis=1) * (len(among) - 1)
     return np.asarray(squared), int(kept.sum())
-
-
-def share_as_far(distance: Floats) -> float:
-    """Share of the others that are at least as far as the first."""
-    return float((distance[1:] >= distance[0] * (1.0 - TIES)).mean())
 
 
 def mid_ranks(distance: Floats) -> Floats:

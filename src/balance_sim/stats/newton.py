@@ -3,7 +3,8 @@
     b <- b + (I + P)^-1 (score - P (b - m)),   halved until the log-posterior does not fall
 
 I: minus the second derivatives of the log-likelihood, P: precision of the normal prior, m: its mean. A random effect is
-a parameter whose prior has mean 0 and precision 1 / v; v is found by EM with Laplace's approximation."""
+a parameter whose prior has mean 0 and precision 1 / v; v is found by EM with Laplace's approximation (Dempster, Laird,
+Rubin 1977, JRSS B 39: 1-38; Breslow, Clayton 1993, JASA 88: 9-25)."""
 
 from __future__ import annotations
 
@@ -25,11 +26,9 @@ class NoMaximum(ArithmeticError):
 
     Attributes
     ----------
-    why
-        `steps`: not settled; `step`: no step goes uphill; `value` and `curve`: log-likelihood or second derivatives are
-        not finite; `pull`: nothing depends on a parameter.
-    parameter
-        Its position, for `pull`; else -1.
+    why : `steps`: not settled; `step`: no step goes uphill; `value` and `curve`: log-likelihood or second derivatives
+        are not finite; `pull`: nothing depends on a parameter
+    parameter : its position, for `pull`; else -1
     """
 
     def __init__(self, why: str, parameter: int = -1) -> None:
@@ -60,40 +59,19 @@ def newton(
 
     .. math:: \ell(b) - \tfrac12 (b - m)^\top P (b - m)
 
+    Nocedal, Wright 2006, Numerical Optimization, ch. 3. Raises NoMaximum if there is none, or it is not found.
+
     Parameters
     ----------
-    at
-        Start, (K,).
-    derivatives
-        b -> log-likelihood, score (K,) and minus the second derivatives (K, K).
-    log_likelihood
-        The first of these alone: asked for where a step is tried.
-    precision
-        P: (K,) where it is diagonal, else (K, K). 0 for a parameter without a prior.
-    mean
-        m: (K,) or one number.
-    tolerance
-        The search ends when the next step promises a gain, times two, below this.
-    steps
-        How many steps at most.
-    slack
-        How far a step may fall, for rounding.
-    step_of
-        Information and score -> step; `uphill_step` if not given.
-
-    Returns
-    -------
-    Maximum
-        The maximum and the information there, precision included.
-
-    Raises
-    ------
-    NoMaximum
-        If there is none, or it is not found.
-
-    References
-    ----------
-    Dempster, Laird, Rubin 1977, JRSS B 39: 1-38; Nocedal, Wright 2006, Numerical Optimization, ch. 3.
+    at : (K,) start
+    derivatives : b -> log-likelihood, score (K,) and minus the second derivatives (K, K)
+    log_likelihood : the first of these alone: asked for where a step is tried
+    precision : P, (K,) where it is diagonal, else (K, K); 0 for a parameter without a prior
+    mean : m, (K,) or one number
+    tolerance : the search ends when the next step promises a gain, times two, below this
+    steps : at most
+    slack : how far a step may fall, for rounding
+    step_of : information and score -> step; `uphill_step` if not given
 
     Examples
     --------
@@ -132,26 +110,10 @@ def newton(
 
 
 def uphill_step(information: Floats, score: Floats) -> Floats:
-    """Newton's step; where the information is not positive definite, a multiple of its diagonal is added until it is.
+    """Newton's step (K,) for minus the second derivatives (K, K) and the score (K,).
 
-    Levenberg 1944, Quarterly of Applied Mathematics 2: 164-168.
-
-    Parameters
-    ----------
-    information
-        (K, K) minus the second derivatives.
-    score
-        (K,) first derivatives.
-
-    Returns
-    -------
-    Floats
-        (K,) a step that goes uphill.
-
-    Raises
-    ------
-    NoMaximum
-        `pull` or `curve`.
+    Where the information is not positive definite, a multiple of its diagonal is added until it is (Levenberg 1944,
+    Quarterly of Applied Mathematics 2: 164-168). Raises NoMaximum with `pull` or `curve`.
 
     Examples
     --------
@@ -173,25 +135,14 @@ def uphill_step(information: Floats, score: Floats) -> Floats:
 
 
 def random_effect_variance(effect: Floats, covariance: Floats) -> float:
-    r"""The EM step for the variance of random effects with mean 0, by Laplace's approximation.
+    r"""The EM step for the variance v of n random effects, by Laplace's approximation.
 
     .. math:: v = (\sum_i u_i^2 + \operatorname{tr} C) / n
 
     Parameters
     ----------
-    effect
-        (n,) posterior modes u.
-    covariance
-        (n, n) their posterior covariance C.
-
-    Returns
-    -------
-    float
-        The variance v.
-
-    References
-    ----------
-    Dempster, Laird, Rubin 1977, JRSS B 39: 1-38; Breslow, Clayton 1993, JASA 88: 9-25.
+    effect : (n,) posterior modes u
+    covariance : (n, n) their posterior covariance C
 
     Examples
     --------
@@ -208,23 +159,10 @@ def laplace_marginal(log_likelihood: float, effect: Floats, precision: Floats, i
 
     Parameters
     ----------
-    log_likelihood
-        At the posterior mode.
-    effect
-        (n,) random effects u there; none leave the log-likelihood as it is.
-    precision
-        (n,) diagonal P of their prior.
-    information
-        (n, n) minus the second derivatives of the log-posterior by them, I + P.
-
-    Returns
-    -------
-    float
-        The marginal log-likelihood.
-
-    References
-    ----------
-    Breslow, Clayton 1993, JASA 88: 9-25.
+    log_likelihood : at the posterior mode
+    effect : (n,) random effects u there; none leave the log-likelihood as it is
+    precision : (n,) diagonal P of their prior
+    information : (n, n) minus the second derivatives of the log-posterior by them, I + P
 
     Examples
     --------
@@ -236,6 +174,3 @@ def laplace_marginal(log_likelihood: float, effect: Floats, precision: Floats, i
     log_det = np.linalg.slogdet(information)[1] if len(effect) else 0.0
     prior = 0.5 * float(np.log(precision).sum() - precision @ effect**2)
     return float(log_likelihood + prior - 0.5 * log_det)
-
-
-__all__ = ["Maximum", "NoMaximum", "laplace_marginal", "newton", "random_effect_variance", "uphill_step"]

@@ -20,8 +20,7 @@ SENSITIVE = 0.05
 PULLED = 0.7
 """Standard deviations that a doubling of the prior's power moves the mean: from here on prior and likelihood are called
 in conflict. So much where both are normal, equally strong, and two standard deviations of their difference apart. The
-paper names a conflict wherever both are sensitive, which is so too where an agreeing likelihood is
-about as strong as the prior; that the mean is pulled tells the two cases apart."""
+paper asks only that both are sensitive, as they also are where an agreeing likelihood is as strong as the prior."""
 INFORMED, PRIOR_DOMINATED, IN_CONFLICT = "informed", "prior-dominated", "in conflict"
 
 
@@ -59,15 +58,11 @@ def _one_way(draws: Floats, weights: Floats) -> float:
     width = np.diff(draws[order])
     p = np.arange(1, len(draws)) / len(draws)
     q = np.minimum(np.cumsum(weights[order])[:-1], 1.0)
-    middle = np.asarray((p + q) / 2.0)
-    whole = float(width @ (p + q))
+    middle, whole = (p + q) / 2.0, float(width @ (p + q))
     if whole <= 0:
         return 0.0
-
-    def against(one: Floats) -> Floats:
-        return np.asarray((xlogy(one, one) - xlogy(one, middle)) / np.log(2.0))
-
-    apart = float(width @ (against(p) + against(q)))  # the integrals of q - p and of p - q cancel
+    against = [(xlogy(one, one) - xlogy(one, middle)) / np.log(2.0) for one in (p, q)]
+    apart = float(width @ (against[0] + against[1]))  # the integrals of q - p and of p - q cancel
     return float(np.sqrt(max(apart, 0.0) / whole))
 
 
@@ -79,16 +74,8 @@ def _weights(log_factor: Floats, power: float) -> Floats:
 def power_scaling(draws: Floats, log_prior: Floats, log_likelihood: Floats) -> PowerScaling:
     """The sensitivity of a parameter's posterior.
 
-    Parameters
-    ----------
-    draws : (D,) array
-        Of the posterior, equally weighted.
-    log_prior, log_likelihood : (D,) arrays
-        Of each draw, up to a constant: the factors that are raised to a power.
-
-    Returns
-    -------
-    PowerScaling
+    draws: (D,) of it, equally weighted; log_prior, log_likelihood: (D,) of each draw, up to a constant: the factors
+    that are raised to a power.
 
     Examples
     --------
@@ -103,10 +90,11 @@ def power_scaling(draws: Floats, log_prior: Floats, log_likelihood: Floats) -> P
     if spread == 0:
         return PowerScaling(0.0, 0.0, 0.0)
     doubling = np.log2(POWER)
-    found = []
-    for factor in (log_prior, log_likelihood):
-        up, down = (_weights(factor, power) for power in (POWER, 1.0 / POWER))
-        found.append((distance(draws, up) + distance(draws, down)) / (2.0 * doubling))
-        pull = float((up - down) @ draws) / (2.0 * doubling * spread)
-        found.append(pull)
-    return PowerScaling(found[0], found[2], found[1])
+    by_prior, by_likelihood = (
+        [_weights(factor, power) for power in (POWER, 1.0 / POWER)] for factor in (log_prior, log_likelihood)
+    )
+    prior, likelihood = (
+        sum(distance(draws, weights) for weights in both) / (2.0 * doubling) for both in (by_prior, by_likelihood)
+    )
+    pull = float((by_prior[0] - by_prior[1]) @ draws) / (2.0 * doubling * spread)
+    return PowerScaling(prior, likelihood, pull)

@@ -88,7 +88,7 @@ class _Branch:
 
     def tangent(self, z: Floats, before: Floats) -> Floats:
         """Unit vector along the branch, on the side of another one."""
-        along = _solve(np.vstack([self.equations(z)[1], before]), np.append(np.zeros(len(z) - 1), 1.0))
+        along = _solve(np.vstack([self.equations(z)[1], before]), _only_t(z))
         return np.asarray(along / np.linalg.norm(along))
 
     def step(self, z: Floats, along: Floats, length: float) -> tuple[Floats, Floats] | None:
@@ -106,9 +106,8 @@ class _Branch:
 
     def between(self, z: Floats, ahead: Floats, targets: Floats) -> list[Floats] | None:
         """Logarithms of probabilities at each t on the way from one point to the next; None if one is not found."""
-        only_t = np.append(np.zeros(len(z) - 1), 1.0)
         shares = (targets - z[-1]) / (ahead[-1] - z[-1])
-        found = [self.corrected(z + share * (ahead - z), only_t) for share in shares]
+        found = [self.corrected(z + share * (ahead - z), _only_t(z)) for share in shares]
         return [at[:-1] for at in found if at is not None] if all(at is not None for at in found) else None
 
     def points(self, targets: Floats) -> Floats:
@@ -117,7 +116,7 @@ class _Branch:
         NaN if it is lost before."""
         sizes = np.array([part.stop - part.start for part in self.parts])
         z = np.append(-np.log(np.repeat(sizes, sizes)), 0.0)
-        along, length = self.tangent(z, np.append(np.zeros(len(z) - 1), 1.0)), 0.01
+        along, length = self.tangent(z, _only_t(z)), 0.01
         out = np.full((len(targets), len(z) - 1), np.nan)
         done = int(np.searchsorted(targets, 0.0, side="right"))
         out[:done] = z[:-1]
@@ -136,6 +135,11 @@ class _Branch:
         return out
 
 
+def _only_t(z: Floats) -> Floats:
+    """The direction in which t grows and the probabilities stay."""
+    return np.append(np.zeros(len(z) - 1), 1.0)
+
+
 def _solve(matrix: Floats, right: Floats) -> Floats:
     """Solution of linear equations, the shortest if they are singular."""
     try:
@@ -147,27 +151,17 @@ def _solve(matrix: Floats, right: Floats) -> Floats:
 def quantal_response(payoffs: Floats, precisions: npt.ArrayLike) -> tuple[Floats, ...]:
     """Probabilities of the logit quantal response equilibrium on the branch from uniform play.
 
-    Parameters
-    ----------
-    payoffs
-        (k_1, ..., k_n, n). They are not scaled: payoffs twice as large at half the precision give the same.
-    precisions
-        (L,) numbers from 0, in any order, per unit of payoff.
-
-    Returns
-    -------
-    tuple of Floats
-        One array (L, k_i) for each player. Where the branch turns back and passes a precision more than once, the first
-        passage from uniform play. NaN where the branch could not be followed so far.
-
-    Notes
-    -----
     A player's best reply beats a strategy worse by d with odds exp(L d). Games in which strategies or players can be
     swapped keep this symmetry at any precision, also where a Nash equilibrium without it exists.
 
-    References
+    Parameters
     ----------
-    McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38; Turocy 2005, Games and Economic Behavior 51: 243-263.
+    payoffs : (k_1, ..., k_n, n), not scaled: payoffs twice as large at half the precision give the same
+    precisions : (L,) numbers from 0, in any order, per unit of payoff
+
+    Returns
+    -------
+    One (L, k_i) for each player: the first passage of the branch, NaN where it could not be followed so far
 
     Examples
     --------
@@ -183,10 +177,9 @@ def quantal_response(payoffs: Floats, precisions: npt.ArrayLike) -> tuple[Floats
     wanted = np.atleast_1d(np.asarray(precisions, dtype=float))
     if payoffs.ndim != players + 1 or not (np.isfinite(wanted).all() and (wanted >= 0).all()):
         raise ValueError("one game, (k_1, ..., k_n, n), and precisions that are numbers from 0")
-    axes = tuple(range(players))
-    middle = (payoffs.max(axis=axes) + payoffs.min(axis=axes)) / 2.0
-    scale = float((payoffs.max(axis=axes) - payoffs.min(axis=axes)).max()) or 1.0
-    branch = _Branch((payoffs - middle) / scale)
+    high, low = (of(axis=tuple(range(players))) for of in (payoffs.max, payoffs.min))
+    scale = float((high - low).max()) or 1.0
+    branch = _Branch((payoffs - (high + low) / 2.0) / scale)
     targets, back = np.unique(wanted * scale, return_inverse=True)
     logs = branch.points(targets)[back]
     return tuple(np.exp(logs[:, part]) for part in branch.parts)

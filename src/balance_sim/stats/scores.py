@@ -1,8 +1,7 @@
 """Proper scores of probabilities for yes-or-no outcomes, ranks, reliability, and intervals from resampled clusters.
 
-p: (N,) probabilities; y: (N,) 0 or 1, what happened. Scores are losses, lower is better; a skill is one less the score
-over the baseline's: 1 perfect, 0 no better, below 0 worse. Vocabulary: Joint Working Group on Forecast Verification
-Research; Gneiting, Raftery 2007, JASA 102: 359-378."""
+p: (N,) probabilities; y: (N,) 0 or 1, what happened. Scores are losses, lower is better. Vocabulary: Joint Working
+Group on Forecast Verification Research; Gneiting, Raftery 2007, JASA 102: 359-378."""
 
 from __future__ import annotations
 
@@ -25,18 +24,6 @@ FEWEST = 8
 """Clusters with an event, and clusters without one, below which scores have no intervals."""
 
 
-def brier(p: ArrayLike, y: ArrayLike) -> float:
-    """Mean squared error, (1/N) sum (p - y)^2. Brier 1950, Monthly Weather Review 78: 1-3.
-
-    Examples
-    --------
-    >>> round(brier([0.8, 0.3], [1, 0]), 3)
-    0.065
-    """
-    p, y = checked(p, y)
-    return float(np.mean((p - y) ** 2))
-
-
 def log_score(p: ArrayLike, y: ArrayLike) -> float:
     """Mean of -ln of the probability given to what happened, nats. Good 1952, JRSS B 14: 107-114.
 
@@ -55,43 +42,10 @@ def surprise(p: Floats, y: Floats) -> Floats:
     return np.asarray(-np.where(y > 0, np.log(kept), np.log1p(-kept)))
 
 
-def skill(score: float, baseline: float) -> float:
-    """1 - score / baseline. NaN if the baseline is perfect.
-
-    Examples
-    --------
-    >>> skill(0.5, 2.0)
-    0.75
-    """
-    return 1.0 - score / baseline if baseline > 0 else float("nan")
-
-
-def brier_decomposition(p: ArrayLike, y: ArrayLike) -> tuple[float, float, float]:
-    """Reliability, resolution and uncertainty over the distinct values of p; Brier = first - second + third.
-
-    Murphy 1973, Journal of Applied Meteorology 12: 595-600.
-
-    Examples
-    --------
-    >>> [round(one, 3) for one in brier_decomposition([0.2, 0.2, 0.7, 0.7], [0, 0, 0, 1])]
-    [0.04, 0.062, 0.188]
-    """
-    p, y = checked(p, y)
-    values, place = np.unique(p, return_inverse=True)
-    n = np.bincount(place)
-    observed = np.bincount(place, weights=y) / n
-    base = y.mean()
-    reliability = float((n * (values - observed) ** 2).sum() / len(p))
-    resolution = float((n * (observed - base) ** 2).sum() / len(p))
-    return reliability, resolution, float(base * (1 - base))
-
-
 class Ranking:
     """Rows sorted by falling probability once: weighted AUC and average precision are then cumulative sums.
 
-    Parameters
-    ----------
-    p, y : (N,); the methods take a weight (N,) for each row
+    p, y: (N,); the methods take a weight (N,) for each row.
 
     Examples
     --------
@@ -129,18 +83,6 @@ class Ranking:
         return float((gained * hits / called).sum() / hits[-1])
 
 
-def auc(p: ArrayLike, y: ArrayLike) -> float:
-    """Area under the ROC curve, `Ranking.auc` with equal weights.
-
-    Examples
-    --------
-    >>> auc([0.9, 0.4, 0.2], [1, 0, 1])
-    0.5
-    """
-    p, y = checked(p, y)
-    return Ranking(p, y).auc(np.ones_like(p))
-
-
 def average_precision(p: ArrayLike, y: ArrayLike) -> float:
     """Area under the precision-recall curve, `Ranking.average_precision` with equal weights.
 
@@ -153,15 +95,12 @@ def average_precision(p: ArrayLike, y: ArrayLike) -> float:
     return Ranking(p, y).average_precision(np.ones_like(p))
 
 
-def reliability_table(p: ArrayLike, y: ArrayLike, edges: ArrayLike = EDGES) -> pd.DataFrame:
+def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
     """Reliability, one row a bin [low, high) that has forecasts (the last bin includes 1).
 
-    It judges forecasts, row by row: where they are right, given what came before, the interval holds their mean.
-
-    Returns
-    -------
-    low, high, n, forecast (mean p), observed (share that happened), expected and happened (counts), observed_low and
-    observed_high: the 95 % interval of the observed share
+    Columns: low, high, n, forecast (mean p), observed (share that happened), expected and happened (counts),
+    observed_low and observed_high: the 95 % interval of the observed share, which holds the mean forecast where
+    forecasts are right, given what came before.
 
     Examples
     --------
@@ -171,11 +110,9 @@ def reliability_table(p: ArrayLike, y: ArrayLike, edges: ArrayLike = EDGES) -> p
     import pandas as pd
 
     p, y = checked(p, y)
-    edges = np.asarray(edges, dtype=np.float64)
+    edges = np.array(EDGES)
     place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
-    n = np.bincount(place, minlength=len(edges) - 1).astype(np.float64)
-    expected = np.bincount(place, weights=p, minlength=len(edges) - 1)
-    happened = np.bincount(place, weights=y, minlength=len(edges) - 1)
+    n, expected, happened = (np.bincount(place, of, len(edges) - 1) for of in (np.ones_like(p), p, y))
     low, high = exact_share(happened, n)
     frame = pd.DataFrame(
         {

@@ -1,8 +1,7 @@
 """Shapley values, exactly, from the value of every coalition.
 
-Shapley 1953, A value for n-person games, in: Contributions to the Theory of Games II, pp. 307-317. The one
-division of a total that is efficient, symmetric, additive, and gives a player that changes nothing nothing.
-"""
+Shapley 1953, A value for n-person games, in: Contributions to the Theory of Games II, pp. 307-317. The one division of
+a total that is efficient, symmetric, additive, and gives a player that changes nothing nothing."""
 
 from __future__ import annotations
 
@@ -15,10 +14,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def shapley(worth: Floats) -> Floats:
-    """Shapley values of k players, (..., 2^k) to (..., k).
+    """Shapley values of k players, (..., 2^k) to (..., k). They sum to worth[..., -1] - worth[..., 0].
 
-    worth[..., m] is what the coalition of the players whose bits are set in m is worth. The values of a game
-    sum to worth[..., -1] - worth[..., 0]. Raises ValueError for a number of coalitions that is no power of two.
+    worth[..., m]: of the coalition of the players whose bits are set in m. ValueError where they are no power of two.
 
     Examples
     --------

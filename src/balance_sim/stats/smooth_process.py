@@ -23,39 +23,18 @@ NOISE = 1e-3
 @dataclass(frozen=True)
 class SmoothProcess:
     """A fitted process. points: (N, P); scales: logarithms of a, b, c, l and the noise.
-    weight: (N,); factor: Cholesky factor of the covariance of y. mean, spread: by which y was standardised."""
+
+    weight: (N,), the inverse covariance of y times y; mean, spread: by which y was standardised."""
 
     points: Floats
     scales: Floats
     weight: Floats
-    factor: tuple[Floats, bool]
     mean: float
     spread: float
 
     def __call__(self, z: Floats) -> Floats:
         """(D,) expected values of the function at (D, P) points."""
         return np.asarray(self.mean + self.spread * (kernel(z, self.points, self.scales) @ self.weight))
-
-    def deviation(self, z: Floats) -> Floats:
-        """(D,) standard deviation of the function at (D, P) points."""
-        cross = kernel(z, self.points, self.scales)
-        prior = np.array([kernel(one[None], one[None], self.scales)[0, 0] for one in z])
-        left = prior - np.einsum("dn,nd->d", cross, cho_solve(self.factor, cross.T))
-        return np.asarray(self.spread * np.sqrt(np.maximum(left, 0.0)))
-
-    @property
-    def left_out(self) -> tuple[Floats, Floats]:
-        """(N,) expected value at each point from all others, and its standard deviation, that of the noise included."""
-        inverse = cho_solve(self.factor, np.eye(len(self.points)))
-        precision = np.diag(inverse)
-        y = self.factor_times(self.weight)
-        expected = self.mean + self.spread * (y - self.weight / precision)
-        return np.asarray(expected), np.asarray(self.spread / np.sqrt(precision))
-
-    def factor_times(self, vector: Floats) -> Floats:
-        """The covariance of y times a vector."""
-        root = np.tril(self.factor[0])
-        return np.asarray(root @ (root.T @ vector))
 
 
 def kernel(a: Floats, b: Floats, scales: Floats) -> Floats:
@@ -67,7 +46,8 @@ def kernel(a: Floats, b: Floats, scales: Floats) -> Floats:
     return np.asarray(constant + linear * product + smooth)
 
 
-def _covariance(points: Floats, scales: Floats) -> Floats:
+def covariance(points: Floats, scales: Floats) -> Floats:
+    """(N, N) covariance of y at (N, P) points: that of the function, and the noise."""
     noise = float(np.exp(scales[4])) + NOISE
     return np.asarray(kernel(points, points, scales) + noise**2 * np.eye(len(points)))
 
@@ -87,7 +67,7 @@ def fit_process(points: Floats, values: Floats) -> SmoothProcess:
 
     def loss(scales: Floats) -> float:
         try:
-            factor = cho_factor(_covariance(points, scales), lower=True)
+            factor = cho_factor(covariance(points, scales), lower=True)
         except np.linalg.LinAlgError:
             return 1e10
         return float(0.5 * y @ cho_solve(factor, y) + np.log(np.diag(factor[0])).sum())
@@ -102,5 +82,5 @@ def fit_process(points: Floats, values: Floats) -> SmoothProcess:
 def process_at(points: Floats, values: Floats, scales: Floats) -> SmoothProcess:
     """The process with these scales: logarithms of a, b, c, l and the noise."""
     mean, spread = float(values.mean()), float(values.std()) or 1.0
-    factor = cho_factor(_covariance(points, scales), lower=True)
-    return SmoothProcess(points, scales, cho_solve(factor, (values - mean) / spread), factor, mean, spread)
+    factor = cho_factor(covariance(points, scales), lower=True)
+    return SmoothProcess(points, scales, cho_solve(factor, (values - mean) / spread), mean, spread)

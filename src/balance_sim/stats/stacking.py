@@ -3,9 +3,8 @@
     w = argmax  sum_i log sum_k w_k p_k(y_i)        over w_k >= 0, sum of w_k = 1
 
 Yao, Vehtari, Simpson, Gelman 2018, Using Stacking to Average Bayesian Predictive Distributions, Bayesian Analysis
-13(3): 917-1003. p_k(y_i) is the probability that forecast k gave to what came, for events it had not seen. Unlike
-weights from marginal likelihoods it does not take one of the forecasts to be true. The sum is concave in w; the steps
-are those of EM for the weights of a mixture, which never lower it."""
+13(3): 917-1003. p_k(y_i) is the probability that forecast k gave to what came, for events it had not seen; none of the
+forecasts is taken to be true. The sum is concave in w; the steps are those of EM for mixtures and never lower it."""
 
 from __future__ import annotations
 
@@ -18,19 +17,9 @@ STEPS, SETTLED = 20_000, 1e-12
 
 
 def stacking_weights(chance: Floats) -> Floats:
-    """Stacking weights of K forecasts.
+    """Stacking weights (K,) of forecasts, at least 0, with sum 1. Those that are the same in every event share equally.
 
-    Parameters
-    ----------
-    chance : (N, K) probability that each forecast gave to what came, above 0
-
-    Returns
-    -------
-    (K,) weights, at least 0, with sum 1. Forecasts that are the same in every event share their weight equally
-
-    Raises
-    ------
-    ValueError : where a probability is not above 0
+    chance: (N, K) probability that each forecast gave to what came; ValueError where one is not above 0.
 
     Examples
     --------

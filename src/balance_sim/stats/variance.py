@@ -3,12 +3,8 @@
 *Shapley effects* (Owen 2014, SIAM/ASA Journal on Uncertainty Quantification 2) divide the variance of an output among
 groups of inputs that do not depend on each other. By Goda 2021 (Reliability Engineering and System Safety 213): walk
 from one draw x to another x', one group after the other in random order; with z before and z+ after the step of a
-group,
-
-    its effect = E[ (f(z+) - f(z)) (f(x') - f(x)) ] / 2
-
-the mean of Goda's estimator and the same walked backwards. The steps of a walk sum to (f(x') - f(x))^2 / 2, so effects
-sum to the variance, and no interaction is left over or counted twice.
+group, its effect = E[ (f(z+) - f(z)) (f(x') - f(x)) ] / 2, the mean of Goda's estimator and the same walked backwards.
+The steps of a walk sum to (f(x') - f(x))^2 / 2, so effects sum to the variance.
 
 *Value of information* (EVPPI) under squared error: knowing an input X takes Var(E[Y | X]) off the variance of Y, on
 average (Oakley, O'Hagan 2004, JRSS B 66). E[Y | X] is found by regression (Strong, Oakley, Brennan 2014, Medical
@@ -38,14 +34,8 @@ class ShapleyEffects:
 def shapley_effects(walks: Floats, order: Ints) -> ShapleyEffects:
     """Shapley effects of G groups from random walks.
 
-    Parameters
-    ----------
-    walks : (N, G + 1) output at the start of each walk and after each of its steps
-    order : (N, G) which group was changed in each step
-
-    Returns
-    -------
-    ShapleyEffects : all 0 where the output does not vary
+    walks: (N, G + 1) output at the start of each walk and after each of its steps; order: (N, G) which group was
+    changed in each step. All are 0 where the output does not vary.
 
     Examples
     --------
@@ -76,42 +66,29 @@ def known_alone(y: Floats, x: Floats) -> Floats:
     >>> known_alone(x[:, 0] ** 2, x).round(1).tolist()
     [1.0, 0.0]
     """
+    return np.array([explained(y, features) for features in powers(x)])
+
+
+def powers(x: Floats) -> list[Floats]:
+    """(N, DEGREE) powers of each column of x (N, P), put on mean 0 and standard deviation 1."""
     spread = x.std(axis=0)
     standard = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    return np.array([explained(y, np.vander(column, DEGREE + 1)[:, :-1]) for column in standard.T])
+    return [np.vander(column, DEGREE + 1)[:, :-1] for column in standard.T]
 
 
 def explained(y: Floats, features: Floats) -> float:
     """Share of the variance of y that a least-squares fit predicts of draws left out, one at a time; at least 0.
 
-    features: (N, F)."""
-    out = left_out(y, features)
-    apart = (y - y.mean()) * len(y) / (len(y) - 1)  # the same of the mean alone
-    return max(1.0 - float(out @ out) / max(float(apart @ apart), 1e-300), 0.0)
+    features: (N, F) besides a constant. Residuals of draws left out are e / (1 - h), with h the leverages (Allen 1974,
+    Technometrics 16: 125-127, PRESS).
 
-
-def left_out(y: Floats, features: Floats) -> Floats:
-    """Residuals of draws left out of a least-squares fit, one at a time.
-
-    They are e / (1 - h), with h the leverages (Allen 1974, Technometrics 16: 125-127, PRESS).
-
-    Parameters
-    ----------
-    y
-        (N,) or (N, K), each column fitted by itself.
-    features
-        (N, F) besides a constant.
-
-    Examples
-    --------
-    Without features, each less the mean of the others:
-
-    >>> left_out(np.array([0.0, 2.0, 4.0, 6.0]), np.empty((4, 0))).round(3).tolist()
-    [-4.0, -1.333, 1.333, 4.0]
+    >>> explained(np.array([0.0, 1.0, 2.0, 4.0]), np.array([[0.0], [1.0], [2.0], [4.0]]))
+    1.0
     """
     basis, leverage = orthonormal(features)
-    residual = y - basis @ (basis.T @ y)
-    return np.asarray(residual / (1.0 - leverage if y.ndim == 1 else (1.0 - leverage)[:, None]))
+    out = (y - basis @ (basis.T @ y)) / (1.0 - leverage)
+    apart = (y - y.mean()) * len(y) / (len(y) - 1)  # the same of the mean alone
+    return max(1.0 - float(out @ out) / max(float(apart @ apart), 1e-300), 0.0)
 
 
 def orthonormal(features: Floats) -> tuple[Floats, Floats]:

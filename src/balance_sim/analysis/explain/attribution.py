@@ -9,7 +9,7 @@ they are signed in time the outcome (`replications.direct`). So no coalition has
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -19,7 +19,7 @@ import pandas as pd
 from balance_sim.analysis.explain import compared_arm, other_replications
 from balance_sim.analysis.explain.deciders import AGENT, along_agents
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, Floats, Ints, Keys, Opportunities
+from balance_sim.model.core import DIRECTIONS, Floats, Keys, Opportunities
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, consent, total
@@ -29,14 +29,7 @@ from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
 from balance_sim.replications.direct import StepOfArm, along_control
 from balance_sim.replications.draws import own_worlds
-from balance_sim.replications.filtered import (
-    FilteredSums,
-    Prospect,
-    Windows,
-    filtered_outcomes,
-    focal_windows,
-    prospect_of,
-)
+from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, focal_windows, prospect_of
 from balance_sim.replications.jobs import Progress
 from balance_sim.replications.outcomes import COUNTS, FILTERED, outcome_named
 from balance_sim.replications.scene import focal_roles
@@ -134,19 +127,14 @@ def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:
     return np.concatenate([u, reference[None]])
 
 
-@dataclass
 class Coalitions:
     """Sums over the opportunities of the control arm's replications, as `along_control` shows them.
 
     direction: (P,) class of each dyad. worth: (R, 2^k) what each coalition adds to the control arm's outcome."""
 
-    worlds: Worlds
-    arm: str
-    groups: Groups
-    outcome: str
-    windows: Windows
-    direction: Ints
-    worth: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    def __init__(self, worlds: Worlds, arm: str, groups: Groups, outcome: str) -> None:
+        self.worlds, self.arm, self.groups, self.outcome = worlds, arm, groups, outcome
+        self.windows, self.direction = focal_windows(worlds), focal_roles(worlds).direction
 
     def look(self, seen: StepOfArm) -> None:
         """One step of one arm: first of that which is explained, then of the control arm."""
@@ -160,7 +148,7 @@ class Coalitions:
         runs = len(seen.state.runs)
         if seen.view.step == 0:
             self.prospect = prospect_of(self.worlds, chances, self.windows)
-            self._signed = self.signed(chances, self.prospect)
+            self._signed = self.signed(chances)
             self.worth = np.zeros((runs, 1 << len(self.groups)))
         sides = (of.reshape(2, -1).T for of in consent(mixed(self._own, parts, self.groups)))
         *opens, reference = (filtered(seen.world, chances, seen.thin, seen.state, rows, of) for of in sides)
@@ -168,11 +156,11 @@ class Coalitions:
             gained = (opened - reference) * self._signed[rows]
             self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
 
-    def signed(self, chances: Opportunities, prospect: Prospect) -> Floats:
+    def signed(self, chances: Opportunities) -> Floats:
         """(C,) probability that talks opened at each opportunity become an agreement that the outcome counts."""
         counted, ladder = outcome_named(self.outcome), self.worlds.reference.ladder
         assert counted.window is not None
-        within = prospect.signed[counted.window]
+        within = self.prospect.signed[counted.window]
         if counted.kind is not None:
             return np.asarray(within * (chances.kind == ladder.names.index(counted.kind)))
         within = within * (ladder.security[chances.kind] == (counted.measure == COUNTS[0]))
@@ -187,21 +175,20 @@ def effects_of_coalitions(
     seed: int,
     groups: Groups,
     outcome: str,
-    numbers: Keys,
+    runs: Keys,
     *,
     draws: bool | str,
     model: str | None,
 ) -> Floats:
     """(R, 2^k + 1) direct effects of coalitions, and the control arm's filtered outcome; with a model, of one run."""
-    worlds = own_worlds(worlds, seed, numbers, draws)
-    control, cast = worlds.reference, focal_roles(worlds)
-    windows = focal_windows(worlds)
-    sums = Coalitions(worlds, arm, groups, outcome, windows, cast.direction)
+    worlds = own_worlds(worlds, seed, runs, draws)
+    sums = Coalitions(worlds, arm, groups, outcome)
     if model is None:
-        along = along_control(worlds, seed, numbers, (arm,), sums.look)
+        along = along_control(worlds, seed, runs, (arm,), sums.look)
     else:
-        along = along_agents(worlds, seed, int(numbers[0]), arm, sums.look, model)
-    found = FilteredSums(control, along.chances, along.control, sums.prospect, windows, cast.direction, len(numbers))
+        along = along_agents(worlds, seed, int(runs[0]), arm, sums.look, model)
+    made = (worlds.reference, along.chances, along.control, sums.prospect, sums.windows, sums.direction)
+    found = FilteredSums(*made, len(runs))
     return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])
 
 

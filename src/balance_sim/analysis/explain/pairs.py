@@ -190,9 +190,9 @@ def _read(worlds: Worlds, arm: str, seed: int, runs: Keys, pairs: RowsByPair, mo
 def _over_runs(rows: Rows, values: Sequence[str], runs: int) -> pd.DataFrame:
     """Rows of replications that were read one by one, in one; `sd` is theirs. Others as they are."""
     frame = pd.DataFrame(rows)
-    if frame.empty or runs == 1 or not frame.duplicated([name for name in frame if name not in (*values, "sd")]).any():
-        return frame
     keys = [name for name in frame if name not in (*values, "sd")]
+    if frame.empty or runs == 1 or not frame.duplicated(keys).any():
+        return frame
     over = frame.groupby(keys, sort=False, as_index=False)
     out: pd.DataFrame = over[list(values)].mean()
     return out.assign(sd=over[values[0]].std()[values[0]]) if "sd" in frame else out

@@ -4,8 +4,6 @@ Notes and reasons stand in stored summaries, which `verify` works out again: the
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import pandas as pd
 
@@ -274,10 +272,9 @@ def add_in_force(worlds: Worlds, state: BlockState, run: Ints, pair: Ints, kind:
     """One more accord in force, and one more signature of its pair, in each of some runs."""
     world = worlds.reference
     rows, count = len(state.accords.run), len(run)
-    empty = {one.name: getattr(state.accords, one.name).dtype for one in fields(AgreementRows)}
-    few = AgreementRows(**{name: np.zeros(count, dtype) for name, dtype in empty.items()})
-    few.run, few.pair, few.kind = run, pair, kind
-    few.stage, few.ended = np.full(count, 2), np.full(count, np.inf)
+    zeros = np.zeros(count, np.int64)
+    few = AgreementRows.begun(0, run, pair, kind, zeros, zeros.astype(np.uint64), np.zeros(count))
+    few.stage = np.full(count, 2)
     state.accords.add_rows(few)
     added = np.arange(rows, rows + count)
     enter(state, added)

@@ -1,18 +1,16 @@
 """Parameters of beliefs and reach: which the record tells, and what it says of them.
 
 They stand inside the terms (how far strength reaches, what a rivalry says of intent, how long an agreement is
-remembered), so the terms are worked out anew at each value, from the same rules, and all weights, intercepts,
-random intercepts and levels are fitted again from where they were.
+remembered), so the terms are worked out anew at each value, from the same rules, and all else is fitted again from
+where it was.
 
-The profile log-likelihood over a parameter's range gives the best value, the interval where it falls by less than half
-the 95 % point of chi-squared with one degree of freedom, and a verdict: what the record does not tell keeps
-its literature value. Rows of one dyad hang together: the drop is stretched by the ratio of the variance of the
-profile's slope by dyad to that by row (Chandler, Bate 2007, Biometrika 94: 167-183, vertical adjustment);
-never below 1. That variance is a guess from the dyads that make it, too low where few do; so the normal quantile
-gives way to Student's (Bell, McCaffrey 2002, Survey Methodology 28: 169-181), with as many degrees of freedom as
-half of the number of dyads that carry the squares.
-
-Profile likelihood: Venzon, Moolgavkar 1988, Applied Statistics 37: 87-94."""
+The profile log-likelihood over a parameter's range (Venzon, Moolgavkar 1988, Applied Statistics 37: 87-94) gives the
+best value, the interval where it falls by less than half the 95 % point of chi-squared with one degree of freedom, and
+a verdict: what the record does not tell keeps its literature value. Rows of one dyad hang together: the drop is
+stretched by the ratio of the variance of the profile's slope by dyad to that by row (Chandler, Bate 2007, Biometrika
+94: 167-183, vertical adjustment); never below 1. That variance is too low where few dyads make it: so the normal
+quantile gives way to Student's (Bell, McCaffrey 2002, Survey Methodology 28: 169-181), with as many degrees of freedom
+as half of the number of dyads that carry the squares."""
 
 from __future__ import annotations
 
@@ -74,17 +72,14 @@ Look = Callable[[Floats], tuple[Floats, Floats]]
 
 @dataclass(frozen=True)
 class Profile:
-    """points: (P,) values, rising; height: (P,) marginal log-likelihood there. shipped: the value in use.
-    log_scale: whether distances between points are those of logarithms. stretch: >= 1, of the drop.
-
-    best, low, high: where the profile peaks, and where it has fallen by the drop; low or high is the end of
-    the range where it has not fallen that far by then (`open_below`, `open_above`)."""
+    """points: (P,) values, rising; height: (P,) marginal log-likelihood there. shipped: the value in use. stretch: of
+    the drop. best, low, high: where the profile peaks, and where it has fallen by the drop; low or high is the end
+    of the range where it has not fallen that far by then (`open_below`, `open_above`)."""
 
     path: str
     shipped: float
     points: Floats
     height: Floats
-    log_scale: bool
     stretch: float
     best: float
     low: float
@@ -130,8 +125,8 @@ def stretch(height: Floats, by_row: Floats, cluster: NDArray[np.int64]) -> float
     """Variance of the profile's slope with rows of a cluster hanging together over that with rows apart, >= 1, times
     the square of Student's quantile over the normal one.
 
-    by_row: (P, N) log-likelihood of each row at each point, all other parameters at their best there: along
-    the profile its differences are efficient scores, taken here from one side of the peak to the other."""
+    by_row: (P, N) log-likelihood of each row: along the profile its differences are efficient scores, taken here from
+    one side of the peak to the other."""
     at = int(np.clip(np.argmax(height), 1, len(height) - 2))
     slope = by_row[at + 1] - by_row[at - 1]
     apart = float(slope @ slope)
@@ -164,7 +159,7 @@ def profiled(
         verdict = ONE_SIDED if open_below or open_above else TOLD
     best, low, high = (np.exp(fine[[top, first, last]]) if log_scale else fine[[top, first, last]]).tolist()
     ends = (best, low, high, open_below, open_above)
-    return Profile(path, shipped, points, height, log_scale, widen, *ends, verdict)
+    return Profile(path, shipped, points, height, widen, *ends, verdict)
 
 
 def traced(
@@ -187,32 +182,33 @@ def traced(
 
 @dataclass(frozen=True)
 class BeliefSetting:
-    """Values of parameters of beliefs and reach, with the record's terms and the likelihood's peak there.
-
-    by_row: (N,) log-likelihood of each dyad and year at the peak."""
+    """Values of parameters of beliefs and reach, with the likelihood's peak there, and (N,) of each dyad and year."""
 
     values: dict[str, float]
-    record: Choices
     peak: Peak
     by_row: Floats
+
+    @property
+    def record(self) -> Choices:
+        """With the terms as they are at these values."""
+        return self.peak.design.choices
 
 
 def shipped_setting(record: Choices, found: WeightFit) -> BeliefSetting:
     """The shipped values, at which `found` was fitted to `record`. Raises DataError."""
-    return _setting({}, record.with_terms(found.names), peak_of(record, found))
+    return _setting({}, peak_of(record, found))
 
 
-def _setting(values: dict[str, float], record: Choices, peak: Peak) -> BeliefSetting:
-    rows = by_row(peak.design, peak.at)
+def _setting(values: dict[str, float], peak: Peak) -> BeliefSetting:
     bare = replace(peak, design=replace(peak.design))  # without the matrices it has worked out
-    return BeliefSetting(values, record, bare, rows)
+    return BeliefSetting(values, bare, by_row(peak.design, peak.at))
 
 
 def moved(history: History, start: BeliefSetting, name: str, values: Sequence[float]) -> list[BeliefSetting]:
     """The settings with one parameter at other values. Raises DataError."""
     points = [{**start.values, name: value} for value in values]
     records = variants(history, start.record, MOVES[name], points)
-    return [_setting(at, there, start.peak.moved(there)) for at, there in zip(points, records, strict=True)]
+    return [_setting(at, start.peak.moved(there)) for at, there in zip(points, records, strict=True)]
 
 
 def movable(record: Choices) -> tuple[str, ...]:

@@ -28,12 +28,12 @@ from scipy.special import digamma, gammaln
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices, OwnRecord
-from balance_sim.evidence.estimation.fitting import no_maximum
+from balance_sim.evidence.estimation.fitting import told_as_errors
 from balance_sim.evidence.estimation.likelihood import ConsentDesign, derivatives, log_likelihood, scores_by
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import mixed_chance
-from balance_sim.stats.newton import Maximum, NoMaximum, newton
+from balance_sim.stats.newton import Maximum, newton
 
 HELD_TERMS = (
     *("security_gain", "common_threat", "bandwagon", "ladder"),
@@ -115,8 +115,8 @@ def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
 class JointLikelihood:
     """The likelihood of all kinds, from a `ConsentDesign` for each class of kinds.
 
-    Parameters, in order: weights by term and intercepts by kind, which the classes have in common, then the random
-    intercepts of the states in the first class, in the second."""
+    Parameters, in order: weights by term and intercepts by kind, which the classes have in common (`names`), then the
+    random intercepts of the states in the first class, in the second. `terms`, `kinds` and `own`: where these stand."""
 
     choices: Choices
     classes: tuple[tuple[str, ...], ...]
@@ -134,27 +134,22 @@ class JointLikelihood:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Names of the weights and intercepts."""
         return ConsentDesign(self.choices).names
 
     @property
     def terms(self) -> slice:
-        """Where the weights stand."""
         return slice(0, len(self.choices.names))
 
     @property
     def kinds(self) -> slice:
-        """Where the intercepts of the kinds stand."""
         return slice(len(self.choices.names), len(self.names))
 
     @property
     def own(self) -> slice:
-        """Where the random intercepts of the states stand."""
         return slice(len(self.names), len(self.names) + len(self.classes) * len(self.choices.states))
 
     @property
     def size(self) -> int:
-        """How many parameters."""
         return int(self.own.stop)
 
     def log_likelihood(self, at: Floats) -> float:
@@ -215,18 +210,15 @@ class CalibrationPosterior:
     at: Floats
 
     @property
-    def shape(self) -> Floats:
-        """(n, n) of the gamma posterior of each dyad's factor; infinite where all factors are 1."""
-        return np.asarray(_inverse(self.dyad_variance) + self.signed)
+    def gamma(self) -> tuple[Floats, Floats]:
+        """(n, n) shape and inverse scale of the gamma posterior of each dyad's factor; infinite where all are 1."""
+        prior = 1.0 / self.dyad_variance if self.dyad_variance > 0 else float("inf")
+        return prior + self.signed, prior + self.expected
 
     @property
     def factor(self) -> Floats:
         """(n, n) posterior mean of each dyad's factor."""
         return _factors(self.dyad_variance, self.signed, self.expected)
-
-
-def _inverse(variance: float) -> float:
-    return 1.0 / variance if variance > 0 else float("inf")
 
 
 def _factors(variance: float, signed: Floats, expected: Floats) -> Floats:
@@ -245,10 +237,7 @@ def calibrate(record: OwnRecord, prior: Prior, form: Form = FORM) -> Calibration
 
 def classes_of(kinds: Sequence[str], declarations: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Security agreements and declarations, in the order of the kinds; a class without kinds is left out."""
-    both = (
-        tuple(k for k in kinds if k not in declarations),
-        tuple(k for k in kinds if k in declarations),
-    )
+    both = (tuple(k for k in kinds if (k in declarations) == declared) for declared in (False, True))
     return tuple(one for one in both if one)
 
 
@@ -286,7 +275,7 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> CalibrationPoste
             information = information - lost
         covariance = np.linalg.inv(information)
         u = at[joint.own].reshape(classes, n)
-        of_states = _by_class(covariance[joint.own, joint.own], classes)
+        of_states = np.einsum("aibi->abi", covariance[joint.own, joint.own].reshape(classes, n, classes, n))
         rate = joint.rates(at)
         expected = by_dyad(rate * level[year])
         before, last = _flat(spread, dyads), step
@@ -315,7 +304,7 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> CalibrationPoste
         names=tuple(joint.names[k] for k in free),
         covariance=np.asarray(covariance[np.ix_(free, free)]),
         propensity=u,
-        propensity_covariance=of_states,
+        propensity_covariance=np.asarray(of_states),
         state_variance=spread,
         dyad_variance=dyads,
         signed=signed,
@@ -328,10 +317,9 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> CalibrationPoste
 
 
 def peak_given(record: OwnRecord, prior: Prior, found: CalibrationPosterior) -> tuple[float, Floats, Floats]:
-    """The peak with variances and levels held at those of a calibration without factors of dyads.
-
-    record: of the same years, its terms worked out anew. Returns the marginal log-likelihood up to a constant
-    (Laplace), the free weights and the intercepts there in the order of `found.names`, and their covariance."""
+    """The peak with variances and levels held at those of a calibration without factors of dyads: the marginal
+    log-likelihood up to a constant (Laplace), the free weights and the intercepts in the order of `found.names`, and
+    their covariance. record: of the same years, its terms worked out anew."""
     joint = JointLikelihood(record.choices, found.classes)
     mean, precision = _prior_of(joint, prior.without([n for n in prior.free if n not in found.names]), FORM)
     precision[joint.own, joint.own] = np.kron(np.linalg.inv(found.state_variance), np.eye(len(found.states)))
@@ -344,12 +332,6 @@ def peak_given(record: OwnRecord, prior: Prior, found: CalibrationPosterior) -> 
     height -= 0.5 * float(np.linalg.slogdet(information)[1])
     free = [joint.names.index(name) for name in found.names]
     return height, at[free], np.linalg.inv(information)[np.ix_(free, free)]
-
-
-def _by_class(covariance: Floats, classes: int) -> Floats:
-    """(C, C, n) of each state's own intercepts, from (C n, C n) of all."""
-    n = len(covariance) // classes
-    return np.asarray(np.einsum("aibi->abi", covariance.reshape(classes, n, classes, n)))
 
 
 def _flat(spread: Floats, dyads: float) -> Floats:
@@ -368,8 +350,8 @@ def _unflat(flat: Floats, classes: int) -> tuple[Floats, float]:
 
 
 def _stretch(step: Floats, last: Floats) -> float:
-    """EM closes a gap by a steady share a round. Of two steps in a row that share is told, and the step goes all the
-    way (Aitken; Laird, Lange, Stram 1987, JASA 82: 97-105), ten times its length at the most."""
+    """EM closes a gap by a steady share a round, told by two steps in a row: the step goes all the way (Aitken; Laird,
+    Lange, Stram 1987, JASA 82: 97-105), ten times its length at the most."""
     share = float(step @ last) / max(float(last @ last), 1e-300)
     return 1.0 / (1.0 - min(max(share, 0.0), 0.9))
 
@@ -402,10 +384,8 @@ def _prior_of(joint: JointLikelihood, prior: Prior, form: Form) -> tuple[Floats,
 
 def _peak(joint: JointLikelihood, at: Floats, mean: Floats, precision: Floats) -> Maximum:
     """Where likelihood and normal prior together are highest. mean: (size,), precision: (size, size) of the prior."""
-    try:
+    with told_as_errors(joint.names, "calibration", "Give a longer record"):
         return newton(at, joint.derivatives, joint.log_likelihood, precision, mean, tolerance=CLOSE)
-    except NoMaximum as error:
-        raise no_maximum(error, joint.names, "calibration", "Give a longer record") from None
 
 
 def mixing_variance(signed: Floats, expected: Floats) -> float:
@@ -446,9 +426,14 @@ def level_variance(yearly: Floats, expected: Floats, memory: float) -> float:
     return mixing_variance(np.array(seen), np.array(ahead)) if len(seen) >= FIRST_LEVELS else 0.0
 
 
+def forecast_from(record: OwnRecord, prior: Prior, form: Form, origin: int) -> tuple[Choices, Floats]:
+    """The dyads of a year and their `forecast` by a calibration on the years before it. Raises DataError."""
+    ahead = record.within(origin, origin).choices
+    return ahead, forecast(calibrate(record.within(origin - form.window, origin - 1), prior, form), ahead)
+
+
 def forecast(found: CalibrationPosterior, ahead: Choices) -> Floats:
     """(N,) probability that each dyad signs anything in the year: factors and level integrated over."""
     rate = JointLikelihood(ahead, found.classes).rates(found.at)
-    shape = found.shape[ahead.a, ahead.b]
-    inverse = _inverse(found.dyad_variance) + found.expected[ahead.a, ahead.b]
+    shape, inverse = (of[ahead.a, ahead.b] for of in found.gamma)
     return mixed_chance(rate, shape, inverse, found.level_variance)

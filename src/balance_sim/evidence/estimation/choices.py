@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import compress
 from typing import ClassVar
 
 import numpy as np
@@ -73,10 +74,7 @@ class Choices(DyadYears):
     ceiling: Floats
     chance_kept: Floats
     states: tuple[str, ...]
-    rows: ClassVar[tuple[str, ...]] = (
-        *(*DyadYears.rows, "exposure", "openness"),
-        *("signed", "common", "by_kind"),
-    )
+    rows: ClassVar[tuple[str, ...]] = (*DyadYears.rows, "exposure", "openness", "signed", "common", "by_kind")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,15 +88,13 @@ class Choices(DyadYears):
 
     def with_terms(self, names: Sequence[str]) -> Choices:
         """Only these terms."""
-        common, by_kind = (
-            [k for k, name in enumerate(own) if name in names] for own in (self.common_names, self.by_kind_names)
-        )
+        common, by_kind = ([name in names for name in own] for own in (self.common_names, self.by_kind_names))
         return replace(
             self,
-            common=self.common[:, :, common],
-            by_kind=self.by_kind[:, :, :, by_kind],
-            common_names=tuple(self.common_names[k] for k in common),
-            by_kind_names=tuple(self.by_kind_names[k] for k in by_kind),
+            common=self.common[..., common],
+            by_kind=self.by_kind[..., by_kind],
+            common_names=tuple(compress(self.common_names, common)),
+            by_kind_names=tuple(compress(self.by_kind_names, by_kind)),
         )
 
     def with_kinds(self, names: Sequence[str]) -> Choices:
@@ -180,27 +176,35 @@ def _places(world: World, scenario: Scenario) -> Ints:
     return np.array([world.codes.index(code) for code in scenario.codes])
 
 
+def first_day(scenario: Scenario) -> Prospects:
+    """What states see at a scenario's start, of no dyad yet."""
+    world = compile_world(scenario, scenario.reference_arm, time_grid(scenario, [])[:2], focal_day(scenario))
+    state, nobody = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64)), np.zeros(0, dtype=np.int64)
+    return Prospects(world, unfrozen(world), perceive(world, state, 0), state, nobody, nobody, nobody, nobody)
+
+
+def of_dyads(seen: Prospects, i: Ints, j: Ints, kinds: Sequence[str]) -> Prospects:
+    """N x 2 x M prospects: dyad (positions in the world), who decides, type of agreement."""
+    ego, which = np.stack([i, j], axis=1), np.array([seen.world.ladder.names.index(kind) for kind in kinds])
+    shape = (*ego.shape, len(which))
+    ego, alter = (np.broadcast_to(side[:, :, None], shape).ravel() for side in (ego, ego[:, ::-1]))
+    kind = np.broadcast_to(which, shape).ravel()
+    return replace(seen, run=np.zeros_like(kind), ego=ego, alter=alter, kind=kind)
+
+
 def terms_at(
     scenario: Scenario, terms: Sequence[str], kinds: Sequence[str], i: Ints, j: Ints
 ) -> tuple[World, dict[str, Floats]]:
     """Terms of dyads i, j (positions in the scenario's codes) at its start, both sides: (N, 2, kinds or 1)."""
-    first_step = time_grid(scenario, [])[:2]
-    world = compile_world(scenario, scenario.reference_arm, first_step, focal_day(scenario))
-    baseline = unfrozen(world)
-    state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
-    view = perceive(world, state, 0)
+    seen = first_day(scenario)
+    world, place = seen.world, _places(seen.world, scenario)
     if "security_gain" in terms:
-        baseline = replace(baseline, gain_norm=gain_norms(world, baseline, state, view))
-    place = _places(world, scenario)
-    ego = np.stack([place[i], place[j]], axis=1)
+        norms = gain_norms(world, seen.baseline, seen.state, seen.view)
+        seen = replace(seen, baseline=replace(seen.baseline, gain_norm=norms))
     out = {}
     for name in terms:
-        which = [world.ladder.names.index(k) for k in (kinds if name in KIND_TERMS else kinds[:1])]
-        shape = (*ego.shape, len(which))
-        at = [np.broadcast_to(side[:, :, None], shape).ravel() for side in (ego, ego[:, ::-1])]
-        kind = np.broadcast_to(np.array(which), shape).ravel()
-        seen = Prospects(world, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
-        out[name] = TERMS[name](seen).reshape(shape)
+        which = kinds if name in KIND_TERMS else kinds[:1]
+        out[name] = TERMS[name](of_dyads(seen, place[i], place[j], which)).reshape(len(i), 2, len(which))
     return world, out
 
 
@@ -252,8 +256,7 @@ def fitted_terms(history: History, wanted: Sequence[str] | None = None) -> tuple
             raise DataError("there is no such term", use, value=name)
     for name in wanted or ():
         if name in silent:
-            why = f"{name} needs {silent[name]}, and the folder has none"
-            raise DataError(why, "Add a source", value=name)
+            raise DataError(f"{name} needs {silent[name]}, and the folder has none", "Add a source", value=name)
     used = tuple(name for name in FITTED if name not in silent and (wanted is None or name in wanted))
     if wanted is not None:
         return used, ()
@@ -271,15 +274,13 @@ def term_of(name: str) -> str:
 
 
 def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choices:
-    """The record with each of these terms in two parts, each to have its own weight: the mean of a dyad's side over its
-    years so far, the present one included (between), and what the present departs from it (within). They add up to
-    the term.
+    """The record with each of these terms in two parts that add up to it: the mean of a dyad's side over its years so
+    far, the present one included (between), and what the present departs from it (within).
 
-    Correlated random effects: Mundlak 1978, Econometrica 46(1): 69-85. The mean stands for all that sets dyads
-    apart and goes with the term; the weight of the departures is free of it. Years to come are left out of the mean:
-    an agreement changes the terms of later years (its partner has less left to add), so that a mean over all
-    years would hold the outcome. Terms are then predetermined, not strictly exogenous (Wooldridge 2005, Journal
-    of Applied Econometrics 20(1): 39-54)."""
+    Correlated random effects: Mundlak 1978, Econometrica 46(1): 69-85. The mean stands for all that sets dyads apart
+    and goes with the term; the weight of the departures is free of it. A mean over all years would hold the outcome: an
+    agreement changes the terms of later years. So terms are predetermined, not strictly exogenous (Wooldridge 2005,
+    Journal of Applied Econometrics 20(1): 39-54)."""
     order = np.lexsort((record.year, record.pair))
     pair = record.pair[order]
     fresh = np.concatenate([[True], pair[1:] != pair[:-1]])
@@ -382,10 +383,8 @@ def years_before(day: date, count: int) -> date:
 
 
 def scenario_on(scenario: Scenario, day: date) -> Scenario:
-    """The scenario as of 00:00 of a day: agreements and events dated on it or later are not there.
-
-    Nothing of what came after decides how an earlier agreement stands: one that took effect after the day is signed,
-    one that ended after it is in force."""
+    """The scenario as of 00:00 of a day: agreements and events dated on it or later are not there, an agreement that
+    took effect after it is signed, one that ended after it is in force."""
     quiet = Event(id=QUIET, date=day, kind="statement", visibility=0.0, principals=(scenario.codes[0],))
     past = [event for event in scenario.events if event.date < day and event.accord is None]
     return scenario.model_copy(

@@ -30,10 +30,7 @@ SECURITY = ("pact", "other_alliance", *QUARRELS)
 MEMORY = ("ln_earlier", "memory", "recent")
 NETWORK = ("partners", "shared", "activity")
 LOGIT = (*GRAVITY, *REGIME, *ALIGNMENT, *SECURITY, *MEMORY, *NETWORK)
-EXTRA = (
-    *("partners_low", "partners_high", "activity_low", "activity_high"),
-    *("size_low", "size_high", "since_last"),
-)
+EXTRA = (*(f"{name}_{end}" for name in ("partners", "activity", "size") for end in ("low", "high")), "since_last")
 """Columns that only the trees get, beside those of the logit."""
 
 
@@ -88,10 +85,10 @@ class PairYears(DyadYears):
 
 
 def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYears:
-    """Every pair-year of the history. kinds: the kinds of accord that count as signing (all if None).
+    """Every pair-year of the history. kinds: those that count as signing (all if None); memory and network terms count
+    every kind.
 
-    Memory and network terms count accords of every kind. y is missing in the year after the last one that the
-    accords cover; beyond that memory itself would be wrong, and a DataError is raised."""
+    y is missing in the year after the last one that the accords cover; beyond that, DataError."""
     history.on_record(int(history.years[-1]))
     wanted = None if kinds is None else set(kinds)
     return PairYears.joined([_year(history, int(year), wanted) for year in history.years])
@@ -100,18 +97,17 @@ def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYear
 def signed_between(history: History, first: int, last: int, kinds: set[str] | None = None) -> Floats:
     """(n, n) accords signed in years first..last, symmetric."""
     accords = history.accords
-    when = accords["signed"].dt.year
-    keep = (when >= first) & (when <= last)
+    keep = accords["signed"].dt.year.between(first, last)
     if kinds is not None:
         keep &= accords["kind"].isin(kinds)
-    return _counted(history, accords[keep], np.ones(int(keep.sum())))
+    return _counted(history, accords[keep])
 
 
-def remembered(history: History, year: int, half_life: float = MEMORY_HALF_LIFE) -> Floats:
-    """(n, n) accords signed before the year, each worth 2^(-age / half_life), age in years on 1 January."""
+def remembered(history: History, year: int) -> Floats:
+    """(n, n) accords signed before the year, each worth 2^(-age / MEMORY_HALF_LIFE), age in years on 1 January."""
     accords = history.accords[history.accords["signed"].dt.year < year]
     age = (pd.Timestamp(f"{year}-01-01") - accords["signed"]).dt.days.to_numpy(np.float64) / 365.25
-    return _counted(history, accords, 2.0 ** (-age / half_life))
+    return _counted(history, accords, 2.0 ** (-age / MEMORY_HALF_LIFE))
 
 
 def partnered(history: History, year: int) -> Floats:
@@ -119,10 +115,10 @@ def partnered(history: History, year: int) -> Floats:
     accords = history.accords
     first = pd.Timestamp(f"{year}-01-01")
     keep = (accords["signed"] < first) & (accords["ended"].isna() | (accords["ended"] >= first))
-    return (_counted(history, accords[keep], np.ones(int(keep.sum()))) > 0).astype(np.float64)
+    return (_counted(history, accords[keep]) > 0).astype(np.float64)
 
 
-def _counted(history: History, accords: pd.DataFrame, weight: Floats) -> Floats:
+def _counted(history: History, accords: pd.DataFrame, weight: Floats | float = 1.0) -> Floats:
     n = len(history.iso3)
     out = np.zeros((n, n))
     np.add.at(out, (accords["a"].to_numpy(), accords["b"].to_numpy()), weight)
@@ -145,9 +141,8 @@ def dyad_columns(
 ) -> pd.DataFrame:
     """The columns of the baselines for dyads i, j at one moment, of the panel and of a scenario's own record alike.
 
-    capability, ideal, present: (n,) of states; earlier, memory, recent: (n, n) agreements signed before, fading, and
-    of late; since_last: (n, n) years; ties: (n, n) 1 where an agreement stands. dyadic: (N,) columns by name, as they
-    are."""
+    capability, ideal, present: (n,) of states; earlier, memory, recent: (n, n) agreements signed before, fading, and of
+    late; since_last: (n, n) years; ties: (n, n) 1 where an agreement stands. dyadic: (N,) further columns."""
     size = np.log(np.maximum(capability, 1e-7))
     x: dict[str, Floats] = {
         "ln_size": size[i] + size[j],

@@ -8,7 +8,8 @@ posterior is highest at 0: the term is left out, and is reported as in conflict 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,13 +19,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import SIGNED, Choices, term_of
-from balance_sim.evidence.estimation.likelihood import (
-    ConsentDesign,
-    chances,
-    clustered,
-    derivatives,
-    log_likelihood,
-)
+from balance_sim.evidence.estimation.likelihood import ConsentDesign, chances, clustered, derivatives, log_likelihood
 from balance_sim.stats.newton import Maximum, NoMaximum, laplace_marginal, newton, random_effect_variance
 
 ROUNDS = 40
@@ -37,6 +32,7 @@ COLLINEAR = 0.1
 """Share of a direction's independent information below which its members are called collinear: correlations
 of about 0.9 between two."""
 FLAT = 1e-7
+"""The same, below which they are not told apart at all."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +52,6 @@ class Direction:
     names: tuple[str, ...]
     loads: tuple[float, ...]
     left: float
-
-    @property
-    def flat(self) -> bool:
-        """Not told at all."""
-        return self.left < FLAT
 
     def __str__(self) -> str:
         parts = " ".join(f"{load:+.2f} {name}" for name, load in zip(self.names, self.loads, strict=True))
@@ -155,9 +146,9 @@ def fit(
     """Fit all the terms that `record` holds. levels: a shrunk level of each year. cluster: by dyad. signs: hold those
     that theory fixes by the prior; a term in conflict is left out, the one furthest from 0 in standard errors first.
 
-    ridge: 1 / variance of a normal prior on each weight per standard deviation of its term. variance: of the
-    random intercepts of states, found if not given. start: by name, what to begin from. Raises DataError if there is
-    nothing to fit, if a term does not vary, if a direction is flat, or if the search does not settle."""
+    ridge: 1 / variance of a normal prior on each weight per standard deviation of its term. variance: of the random
+    intercepts of states, found if not given. start: by name. Raises DataError if there is nothing to fit, a term does
+    not vary, a direction is flat, or the search does not settle."""
     conflicts: list[Conflict] = []
     while True:
         years = tuple(map(int, np.unique(record.year))) if levels else ()
@@ -211,8 +202,7 @@ def _searched(
         spread = [max(value, 1e-4) for value in moved]
         if close:
             return found, penalty, spread
-    hint = "Give `variance`, or leave a term out"
-    raise DataError(f"the variances did not settle in {ROUNDS} rounds", hint)
+    raise DataError(f"the variances did not settle in {ROUNDS} rounds", "Give `variance`, or leave a term out")
 
 
 def _finished(
@@ -223,10 +213,8 @@ def _finished(
     back = np.ones(fixed)
     back[: len(design.scale)] = 1.0 / design.scale
     whole = clustered(design, at, record.pair, covariance) if cluster else None
-    states, seen = np.zeros(len(record.states)), np.zeros(len(record.states), dtype=bool)
-    if design.propensities:
-        states[:] = at[parts[3]]
-    seen[np.union1d(record.a, record.b)] = True
+    states = at[parts[3]] if design.propensities else np.zeros(len(record.states))
+    seen = np.isin(np.arange(len(record.states)), [record.a, record.b])
     outer = np.outer(back, back)
     return WeightFit(
         names=design.names,
@@ -244,7 +232,7 @@ def _finished(
         rows=len(record.year),
         accords=int(record.signed.sum()),
         years=(int(record.year.min()), int(record.year.max())),
-        flat=flat_directions(covariance[:fixed, :fixed], design.names),
+        flat=_directions(np.linalg.pinv(covariance[:fixed, :fixed], rcond=1e-15, hermitian=True), design.names),
         seen=seen,
     )
 
@@ -292,37 +280,32 @@ def _peak_from(design: ConsentDesign, at: Floats, penalty: Floats) -> Peak:
 
 
 def _peak(design: ConsentDesign, at: Floats, penalty: Floats) -> Maximum:
-    try:
+    with told_as_errors(design.names, "fit", "Leave out a term, or give a ridge above 0"):
         return newton(at, partial(derivatives, design), partial(log_likelihood, design), penalty)
-    except NoMaximum as error:
-        raise no_maximum(error, design.names, "fit", "Leave out a term, or give a ridge above 0") from None
 
 
-def no_maximum(error: NoMaximum, names: Sequence[str], what: str, hint: str) -> DataError:
-    """The DataError for a search without end. what: a fit or a calibration; hint: where it did not settle."""
+@contextmanager
+def told_as_errors(names: Sequence[str], what: str, hint: str) -> Iterator[None]:
+    """A search without end as a DataError. what: a fit or a calibration; hint: where it did not settle."""
     extreme = "Look for extreme values in the data"
-    k = error.parameter
-    return {
-        "steps": DataError(f"the {what} did not settle in 60 steps", hint),
-        "step": DataError("no step raises the likelihood", hint),
-        "value": DataError("the likelihood is not finite on the way", extreme),
-        "curve": DataError("the second derivatives are not finite", extreme),
-        "pull": DataError(
-            f"nothing in the record depends on {names[k] if k < len(names) else 'a random intercept'}",
-            "Leave the term out",
-        ),
-    }[error.why]
-
-
-def flat_directions(covariance: Floats, names: Sequence[str]) -> tuple[Direction, ...]:
-    """Directions with little independent information left, the flattest first; loads below 0.2 left out.
-
-    Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3, on the information of the estimates."""
-    return _directions(np.linalg.pinv(covariance, rcond=1e-15, hermitian=True), names)
+    try:
+        yield
+    except NoMaximum as error:
+        name = names[error.parameter] if error.parameter < len(names) else "a random intercept"
+        said = {
+            "steps": (f"the {what} did not settle in 60 steps", hint),
+            "step": ("no step raises the likelihood", hint),
+            "value": ("the likelihood is not finite on the way", extreme),
+            "curve": ("the second derivatives are not finite", extreme),
+            "pull": (f"nothing in the record depends on {name}", "Leave the term out"),
+        }
+        raise DataError(*said[error.why]) from None
 
 
 def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, ...]:
-    """The same from the information itself: it need not have an inverse."""
+    """Directions with little independent information left, the flattest first; loads below 0.2 left out.
+
+    Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3, on the information of the estimates."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     out = []
@@ -331,18 +314,16 @@ def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, .
             break
         big = np.flatnonzero(np.abs(vector) >= 0.2)
         big = big[np.argsort(-np.abs(vector[big]))]
-        members, loads = tuple(names[int(k)] for k in big), tuple(float(vector[k]) for k in big)
-        out.append(Direction(members, loads, float(max(value, 0.0))))
+        out.append(Direction(tuple(names[int(k)] for k in big), tuple(map(float, vector[big])), float(max(value, 0.0))))
     return tuple(out)
 
 
 def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
-    """Raise DataError where the record leaves a direction of the weights open, naming it. The information is that of
-    the weights with the random intercepts profiled out."""
+    """Raise DataError that names what the record leaves open of the weights, with random intercepts profiled out."""
     fixed = design.fixed
     across, own = information[:fixed, fixed:], information[fixed:, fixed:]
     ways = _directions(information[:fixed, :fixed] - across @ np.linalg.solve(own, across.T), design.names)
-    if named := "; ".join(str(way) for way in ways if way.flat):
+    if named := "; ".join(str(way) for way in ways if way.left < FLAT):
         raise DataError(f"the record does not tell these apart: {named}", "Leave one of them out")
 
 

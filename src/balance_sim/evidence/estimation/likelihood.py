@@ -4,12 +4,10 @@
     P(the dyad signs kind m in the year) = 1 - e^-r_m
     u_ij = intercept_m + s_i + year + sum of weight * term    s_i: random intercept of a state (sociality)
 
-A dyad is at risk in the part of the year in which both are members. `openness` is the factor of dyads at war on
-1 January (`model/no_relations.py`), 1 for all others. Signature stands for the opening of
-talks: `kept_m` is the share of talks that do not collapse before they are signed, and the lag between the two
-is left out, so that the terms are those of 1 January of the year of signature. That the engine lets an
-opportunity pass while a dyad is in talks or waits for entry into force is left out too: few dyads sign a kind
-twice in a year.
+A dyad is at risk in the part of the year in which both are members. `openness` is the factor of dyads at war on 1
+January (`model/no_relations.py`). Signature stands for the opening of talks: `kept_m` is the share of talks that do not
+collapse before, and the lag between the two is left out, so that the terms are those of 1 January of the year of
+signature. So is that the engine lets an opportunity pass while a dyad is in talks or waits for entry into force.
 
 Discrete-time hazard: Prentice, Gloeckler 1978, Biometrics 34: 57-67; consent: Jackson, Wolinsky 1996."""
 
@@ -31,11 +29,11 @@ SMALLEST_RATE = 1e-300
 
 @dataclass(frozen=True)
 class ConsentDesign:
-    """The choices as a matrix, both sides. Parameters, in order: weights of common terms, of terms by kind,
-    intercepts by kind, random intercepts by state, levels by year (neither of these two without the
-    flag).
+    """The choices as a matrix, both sides. Parameters, in order (`sizes`, `parts`): weights of common terms, of terms
+    by kind, intercepts by kind, random intercepts by state, levels by year (these two only where asked for).
 
-    scale: (K + B,) what each term is divided by, so that weights have about the same size."""
+    scale: (K + B,) what each term is divided by, so that weights have about the same size. names, fixed: of the
+    parameters that are not shrunk, and how many."""
 
     choices: Choices
     propensities: bool = True
@@ -44,29 +42,24 @@ class ConsentDesign:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Names of the parameters that are not shrunk."""
         return (*self.choices.names, *(f"intercept.{kind}" for kind in self.choices.kinds))
 
     @cached_property
     def fixed(self) -> int:
-        """How many parameters are not shrunk."""
         return len(self.names)
 
     @cached_property
     def sizes(self) -> tuple[int, int, int, int, int]:
-        """How many common terms, terms by kind, kinds, states and years."""
         c = self.choices
         states = len(c.states) if self.propensities else 0
         return len(c.common_names), len(c.by_kind_names), len(c.kinds), states, len(self.years)
 
     @cached_property
     def size(self) -> int:
-        """How many parameters."""
         return sum(self.sizes)
 
     @cached_property
     def parts(self) -> tuple[slice, ...]:
-        """Where common weights, weights by kind, intercepts, random intercepts and levels stand."""
         edges = np.concatenate([[0], np.cumsum(self.sizes)])
         return tuple(slice(int(low), int(high)) for low, high in pairwise(edges))
 

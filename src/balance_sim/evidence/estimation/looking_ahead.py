@@ -1,13 +1,13 @@
 """Terms that follow from a fit: what an agreement would call forth, and how many talks a state has under way.
 
-`foresight` and `talks_budget` (model/willingness.py) read the model's own rates, and those depend on the weights that
-are to be fitted. So the other terms are fitted first; their rates give the two terms; all are fitted with these; and so
-on until the new weights settle: nested pseudo-likelihood (Aguirregabiria, Mira 2007, Econometrica 75(1): 1-53). Its
-fixed point is a quantal response equilibrium (McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38). Once a
-weight turns back, terms move half way (relaxation: Kasahara, Shimotsu 2012, Econometrica 80(5)).
+`foresight` and `talks_budget` (model/willingness.py) read the model's own rates, which depend on the weights that are
+to be fitted. So the other terms are fitted first; their rates give the two terms; all are fitted with these; and so on
+until the new weights settle: nested pseudo-likelihood (Aguirregabiria, Mira 2007, Econometrica 75(1): 1-53). Its fixed
+point is a quantal response equilibrium (McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38). Once a weight
+turns back, terms move half way (relaxation: Kasahara, Shimotsu 2012, Econometrica 80(5)).
 
-Talks are not on record. What stands for them is their expected number on the first day of the year, and for what a
-state has as a rule the mean over its years so far, the present one included. Nothing of a later year goes into them."""
+For talks, which are not on record, stands their expected number on the first day of the year, and for what a state has
+as a rule the mean over its years so far."""
 
 from __future__ import annotations
 
@@ -21,15 +21,12 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.record_scenario import Ints, scenario_at
-from balance_sim.evidence.estimation.choices import Choices
+from balance_sim.evidence.estimation.choices import Choices, first_day, of_dyads
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
-from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import DAYS_PER_YEAR
-from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import share_lasting
 from balance_sim.model.willingness import TERMS
-from balance_sim.model.world import compile_world, focal_day, time_grid
 
 FORESIGHT, TALKS = FOLLOWING = ("foresight", "talks_budget")
 ROUNDS, SETTLED = 20, 0.05
@@ -48,13 +45,14 @@ class LookingAhead:
     def of(self, found: WeightFit, record: Choices, names: Sequence[str]) -> Choices:
         """The record with these terms as they follow from a fit.
 
-        record: of the types of agreement of the fit; where the fit has these terms already, with them. The first of its
-        years is the first of those that tell what a state has as a rule."""
+        record: of the types of agreement of the fit, and with these terms where it has them already. Its first year is
+        the first of those that tell what a state has as a rule."""
         foresight, talks = np.zeros(record.by_kind.shape[:3]), np.zeros(record.common.shape[:2])
         so_far: list[Floats] = []
         for year in map(int, np.unique(record.year)):
             rows = record.year == year
-            now, seen = record.take(rows), self._both_sides(record.take(rows))
+            now = record.take(rows)
+            seen = of_dyads(self.seen(year), *self._places(now), now.kinds)
             if FORESIGHT in names:
                 seen = replace(seen, baseline=replace(seen.baseline, signs=self._signs(found, now)))
                 foresight[rows] = TERMS[FORESIGHT](seen).reshape(-1, 2, len(record.kinds))
@@ -88,7 +86,9 @@ class LookingAhead:
         weight, step, half = np.zeros(len(names)), np.zeros(len(names)), False
         for _ in range(ROUNDS):
             new = self.of(found, record, names)
-            record = _half_way(record, new) if half else new
+            if half:  # of the way between two of the same names
+                new = replace(new, common=(record.common + new.common) / 2, by_kind=(record.by_kind + new.by_kind) / 2)
+            record = new
             past = record.within(first, last)
             found = fit(past, start=_start(found), **held)
             now = np.array([found.weights[name] for name in names])
@@ -133,28 +133,11 @@ class LookingAhead:
         where[roster] = np.arange(len(roster))
         return where[now.a], where[now.b]
 
-    def _both_sides(self, now: Choices) -> Prospects:
-        """N x 2 x M prospects: dyad, who decides, type of agreement."""
-        seen = self.seen(int(now.year[0]))
-        i, j = self._places(now)
-        kinds = np.array([seen.world.ladder.names.index(kind) for kind in now.kinds])
-        ego = np.stack([i, j], axis=1)
-        shape = (*ego.shape, len(kinds))
-        ego, alter = (np.broadcast_to(side[:, :, None], shape).ravel() for side in (ego, ego[:, ::-1]))
-        kind = np.broadcast_to(kinds, shape).ravel()
-        return replace(seen, run=np.zeros_like(kind), ego=ego, alter=alter, kind=kind)
-
     def seen(self, year: int) -> Prospects:
         """What states see on the first day of a year."""
         if year not in self._seen:
             scenario = scenario_at(self.history, year, parameters=self.parameters, weights=dict.fromkeys(TERMS, 0.0))
-            step = time_grid(scenario, [])[:2]
-            world = compile_world(scenario, scenario.reference_arm, step, focal_day(scenario))
-            state = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64))
-            none = np.zeros(0, dtype=np.int64)
-            self._seen[year] = Prospects(
-                world, unfrozen(world), perceive(world, state, 0), state, none, none, none, none
-            )
+            self._seen[year] = first_day(scenario)
         return self._seen[year]
 
 
@@ -169,21 +152,14 @@ def _rates(found: WeightFit, rows: Choices, without: str = "") -> Floats:
     return np.asarray(np.exp(design.log_rate(at)[0]))
 
 
-def _half_way(record: Choices, new: Choices) -> Choices:
-    """Terms half way between two of the same names."""
-    return replace(new, common=(record.common + new.common) / 2, by_kind=(record.by_kind + new.by_kind) / 2)
-
-
 def _with_column(record: Choices, name: str, values: Floats) -> Choices:
     """The record with a term added, or in the place of what it was. values: (N, 2), or (N, 2, M) of a term by kind."""
-    known = record.by_kind_names if TERMS[name].by_kind else record.common_names
-    there = record.by_kind if TERMS[name].by_kind else record.common
+    of = "by_kind" if TERMS[name].by_kind else "common"
+    known: tuple[str, ...] = getattr(record, f"{of}_names")
     kept = [k for k, one in enumerate(known) if one != name]
-    names = (*(known[k] for k in kept), name)
-    columns = np.concatenate([there[..., kept], values[..., None]], axis=-1)
-    if TERMS[name].by_kind:
-        return replace(record, by_kind=columns, by_kind_names=names)
-    return replace(record, common=columns, common_names=names)
+    columns = np.concatenate([getattr(record, of)[..., kept], values[..., None]], axis=-1)
+    new: dict[str, Any] = {of: columns, f"{of}_names": (*(known[k] for k in kept), name)}
+    return replace(record, **new)
 
 
 def _mean_of_known(values: Floats) -> Floats:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,7 @@ from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.beliefs import Profile
 from balance_sim.evidence.estimation.calibration import CalibrationPosterior, Form, Prior
-from balance_sim.evidence.estimation.choices import (
-    BETWEEN,
-    NOT_ON_RECORD,
-    SIGNED,
-    WITHIN,
-    OwnRecord,
-    part_of,
-    term_of,
-)
+from balance_sim.evidence.estimation.choices import BETWEEN, NOT_ON_RECORD, SIGNED, WITHIN, OwnRecord, part_of, term_of
 from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Scenario
@@ -59,10 +52,10 @@ def fitted_record(
     joint: Sequence[Profile] = (),
     whole: WeightFit | None = None,
 ) -> dict[str, object]:
-    """Everything the file of a fit holds, as plain values. profiles: of parameters of beliefs and reach, one at a time;
-    joint: of those that the record tells, at the values that the weights were fitted with. fit: may hold terms
-    in two parts, between and within dyads: the weight is the first, and `change_` the second as a share of it. whole:
-    the fit of the same terms in one piece."""
+    """Everything the file of a fit holds, as plain values. fit: may hold terms in two parts, between and within dyads:
+    the weight is the first, and `change_` the second as a share of it. profiles: of parameters of beliefs and reach,
+    one at a time; joint: of those that the record tells, at the values that the weights were fitted with. whole: the
+    fit of the same terms in one piece."""
     kept = [k for k, name in enumerate(fit.names) if not name.endswith(f" ({WITHIN})")]
     paths = [key_path(fit.names[k]) for k in kept]
     covariance = fit.of_estimate[np.ix_(kept, kept)]
@@ -104,15 +97,13 @@ def fitted_record(
 
 
 def _profiled(one: Profile) -> dict[str, object]:
-    """What the record says of one parameter. A bound is null where the likelihood has not fallen far enough by
-    the end of the range."""
-    low = None if one.open_below else _short(one.low)
-    high = None if one.open_above else _short(one.high)
+    """What the record says of one parameter. A bound is null where the likelihood has not fallen far enough by the end
+    of the range."""
     return {
         "verdict": one.verdict,
         "in_use": _short(one.shipped),
         "best": _short(one.best),
-        "interval": [low, high],
+        "interval": [None if one.open_below else _short(one.low), None if one.open_above else _short(one.high)],
         "range": [_short(float(one.points[0])), _short(float(one.points[-1]))],
         "log_likelihood_gain": _short(one.gain),
     }
@@ -122,10 +113,9 @@ def _parts(parts: WeightFit) -> dict[str, dict[str, object]]:
     """Estimate and standard error of each part of each term that was fitted in two."""
     found: dict[str, dict[str, object]] = {}
     for name, value, error in parts.table:
-        term = term_of(name)
-        if term != name:
-            part = name.removeprefix(f"{term} (").removesuffix(")")
-            found.setdefault(key_path(term), {})[part] = _estimate(value, error)
+        for part in (BETWEEN, WITHIN):
+            if name == part_of(term_of(name), part):
+                found.setdefault(key_path(name), {})[part] = _estimate(value, error)
     return found
 
 
@@ -152,11 +142,10 @@ def shares_of_change(fit: WeightFit) -> dict[str, tuple[float, float]]:
 
 def _whole(whole: WeightFit) -> dict[str, object]:
     """The weights of threat with each term in one piece, to compare."""
-    conflicts = {key_path(c.name): _estimate(c.estimate, c.standard_error) for c in whole.conflicts}
     return {
         "marginal_log_likelihood": _short(whole.marginal),
         **{key_path(name): _estimate(value, one) for name, value, one in whole.table if name in SIGNED},
-        "in_conflict": conflicts,
+        "in_conflict": {key_path(one.name): _estimate(one.estimate, one.standard_error) for one in whole.conflicts},
     }
 
 
@@ -204,12 +193,9 @@ def calibration_record(
         each = zip(found.states, values, np.sqrt(variance), strict=True)
         return {code: estimate(value, one) for code, value, one in each}
 
-    factor, shape = found.factor, found.shape
-    dyads = {
-        f"{found.states[i]}-{found.states[j]}": [short(factor[i, j]), short(shape[i, j])]
-        for i, j in zip(*np.triu_indices(len(found.states), 1), strict=True)
-        if found.dyad_variance != 0
-    }
+    factor, (shape, _) = found.factor, found.gamma
+    pairs = combinations(range(len(found.states)), 2) if found.dyad_variance != 0 else ()
+    dyads = {f"{found.states[i]}-{found.states[j]}": [short(factor[i, j]), short(shape[i, j])] for i, j in pairs}
     return {
         "calibrated": {
             "command": command,

@@ -1,20 +1,17 @@
 """Time-varying intercepts and dyad frailty: states as the latest years tell of them, the weights held.
 
-A fit over ten years gives each state one random intercept. By the year forecast it is stale: states that signed much
-sign less, and the other way about. So for each year forecast the random intercepts, and one level of all kinds, are
-found anew from the years before it, each year back counting `memory` times the one after it: power discounting
-(Harvey, Fernandes 1989, JBES 7: 407-417; West, Harrison 1997, Bayesian Forecasting and Dynamic Models, ch. 6).
-Weights of the terms and differences between kinds stay as fitted. Memory is chosen on forecasts of the last years of
-the fit, each from the years before it (Dawid 1984, JRSS A 147: 278-292).
+A fit over ten years gives each state one random intercept, which is stale by the year forecast. So for each year
+forecast the random intercepts, and one level of all kinds, are found anew from the years before it, each year back
+counting `memory` times the one after it: power discounting (Harvey, Fernandes 1989, JBES 7: 407-417; West, Harrison
+1997, Bayesian Forecasting and Dynamic Models, ch. 6). All else stays as fitted. Memory is chosen on forecasts of the
+last years of the fit, each from the years before it (Dawid 1984, JRSS A 147: 278-292).
 
 Dyads differ in ways that no term says: a frailty on the rate of each, told by what it signed and did not.
 
     lambda ~ Gamma(mean 1, variance v)       agreements signed in the window, given lambda ~ Poisson(lambda E)
     P(the dyad signs) = 1 - (b / (b + r))^a        a = 1/v + N,  b = 1/v + E
 
-E: agreements that the model expected of the dyad in the window, N: those that it signed, r: what the model expects
-now. A random effect of dyads on the model's own rates, shrunk to 1. A dyad of which much was expected and
-that signed nothing is expected less of; one that signs again and again, more, and each further agreement adds less.
+E: agreements that the model expected of the dyad in the window, N: those that it signed, r: what the model expects now.
 Greenwood, Yule 1920, JRSS 83: 255-279; frailty: Vaupel, Manton, Stallard 1979, Demography 16: 439-454."""
 
 from __future__ import annotations
@@ -66,9 +63,7 @@ def dyad_frailty(now: WeightFit, record: Choices, year: int, window: int, varian
 def chances_ahead(
     found: WeightFit, record: Choices, years: range, memory: float, window: int, pair_variance: float = 0.0
 ) -> Floats:
-    """Chances of the rows of each year, from the years before it alone; years rising.
-
-    pair_variance: of the dyads' frailties (`dyad_frailty`); 0 for none."""
+    """Chances of the rows of each year, from the years before it. pair_variance: of `dyad_frailty`, 0 for none."""
     parts = []
     for year in years:
         now, rows = fit_at(found, record, year, memory, window), record.within(year, year)
@@ -83,8 +78,7 @@ def chances_ahead(
 def fit_at(found: WeightFit, record: Choices, year: int, memory: float, window: int) -> WeightFit:
     """The fit with random intercepts and level as of 1 January of a year, from the `window` years before it.
 
-    A state's intercept is drawn to 0 by the variance of the fit. Raises DataError if the search does not
-    settle, or the record has no such years."""
+    Raises DataError if the search does not settle, or the record has no such years."""
     past = record.within(year - window, year - 1)
     if len(past.year) == 0:
         raise DataError(f"the record has no year before {year}", "Start the history earlier")
@@ -103,8 +97,7 @@ def fit_at(found: WeightFit, record: Choices, year: int, memory: float, window: 
         if np.abs(step).max() < CLOSE:
             break
     else:
-        hint = "Give a longer history, or `drift: false`"
-        raise DataError(f"the random intercepts of {year} did not settle", hint)
+        raise DataError(f"the random intercepts of {year} did not settle", "Give a longer history, or `drift: false`")
     estimate = found.estimate.copy()
     estimate[[k for k, name in enumerate(found.names) if "." in name]] += moved[-1]
     return replace(found, estimate=estimate, propensity=moved[:-1])
@@ -135,7 +128,4 @@ def memory_of(found: WeightFit, record: Choices, window: int) -> float:
     signed = past.within(years.start, last).any_signed
     if not years or found.propensity_variance <= 0 or signed.sum() == 0:
         return 1.0
-    return min(
-        MEMORIES,
-        key=lambda memory: log_score(chances_ahead(found, past, years, memory, window), signed),
-    )
+    return min(MEMORIES, key=lambda memory: log_score(chances_ahead(found, past, years, memory, window), signed))

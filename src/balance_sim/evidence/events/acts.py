@@ -228,9 +228,8 @@ def _several(table: Table, column: str, on: pd.Series) -> pd.Series:
     place = pd.Series(np.arange(len(words)), index=words.index)
     cow = convert(codes.set_axis(place), days.set_axis(place), "iso3", "cow").set_axis(words.index)
     lost = cow.isna().groupby(level=0).any().reindex(table.text.index, fill_value=False)
-    if lost.any():
-        hint = "Write ISO codes of three letters with ; between them"
-        table.refuse(column, lost, "this names no member of the state system on that date", hint)
+    hint = "Write ISO codes of three letters with ; between them"
+    table.refuse(column, lost, "this names no member of the state system on that date", hint)
     groups = {index: _states(own) for index, own in cow.groupby(level=0)}
     return pd.Series([groups.get(index, ()) for index in table.text.index], index=table.text.index, dtype=object)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats
-from balance_sim.evidence.estimation.calibration import FORM, Form, Prior, calibrate, forecast
-from balance_sim.evidence.estimation.choices import OwnRecord, signing_day, years_before
+from balance_sim.evidence.estimation.calibration import FORM, Form, Prior, forecast_from
+from balance_sim.evidence.estimation.choices import Choices, OwnRecord, signing_day, years_before
 from balance_sim.evidence.estimation.features import (
     DISTANCE_OFFSET_KM,
     EARLIER,
@@ -43,6 +44,7 @@ WINDOW = 10
 RIDGE = 1.0
 """Variance 1 / RIDGE of a normal prior on each standardised coefficient: weak beside hundreds of agreements."""
 CLASSES = 3
+ROUNDS = 50
 
 Predictor = Callable[[PairYears], Floats]
 
@@ -62,22 +64,8 @@ class Logit:
     def __call__(self, rows: PairYears) -> Floats:
         return inverse_logit(design(rows, self.columns, self.mean, self.scale) @ self.coefficient + offset(rows))
 
-    def table(self) -> pd.DataFrame:
-        """column, per_sd, raw (per unit), standard_error (per sd), z; the intercept left out."""
-        error = np.sqrt(np.diag(self.covariance))[:-1]
-        per_sd = self.coefficient[:-1]
-        return pd.DataFrame(
-            {
-                "column": self.columns,
-                "per_sd": per_sd,
-                "raw": per_sd / self.scale,
-                "standard_error": error,
-                "z": per_sd / error,
-            }
-        )
 
-
-def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rounds: int = 50) -> Logit:
+def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE) -> Logit:
     """Penalised maximum likelihood by Newton's method; the penalty leaves the intercept alone.
 
     Raises DataError without both outcomes or without convergence."""
@@ -98,20 +86,11 @@ def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rou
         return log_likelihood(b), x.T @ (y - p), (x * (p * (1 - p))[:, None]).T @ x
 
     try:
-        b, information = newton(
-            start,
-            derivatives,
-            log_likelihood,
-            penalty,
-            tolerance=1e-9,
-            steps=rounds,
-            slack=0.0,
-            step_of=np.linalg.solve,
-        )
+        how: dict[str, Any] = {"tolerance": 1e-9, "steps": ROUNDS, "slack": 0.0, "step_of": np.linalg.solve}
+        b, information = newton(start, derivatives, log_likelihood, penalty, **how)
     except NoMaximum:
-        raise DataError(
-            f"the logit did not settle in {rounds} rounds", "Leave out a column, or raise the ridge"
-        ) from None
+        hint = "Leave out a column, or raise the ridge"
+        raise DataError(f"the logit did not settle in {ROUNDS} rounds", hint) from None
     return Logit(columns, mean, scale, b, np.linalg.inv(information), log_likelihood(b))
 
 
@@ -133,16 +112,6 @@ def earlier_accords(rows: PairYears) -> Predictor:
     here = [count(rows) == k for k in range(CLASSES + 1)]
     shares = np.array([(rows.y[now].sum() + rate) / (now.sum() + 1.0) for now in here])
     return lambda new: shares[count(new)]
-
-
-def gravity(rows: PairYears) -> Predictor:
-    """Sizes and distance. Tinbergen 1962, Shaping the World Economy."""
-    return fit_logit(rows, GRAVITY)
-
-
-def logit(rows: PairYears) -> Predictor:
-    """Every named term, counts relative to their mean in the year."""
-    return fit_logit(rows, LOGIT)
 
 
 def boosted_trees(rows: PairYears) -> Predictor:
@@ -171,8 +140,8 @@ def boosted_trees(rows: PairYears) -> Predictor:
 BASELINES: Mapping[str, Callable[[PairYears], Predictor]] = {
     "base_rate": base_rate,
     "earlier_accords": earlier_accords,
-    "gravity": gravity,
-    "logit": logit,
+    "gravity": partial(fit_logit, columns=GRAVITY),  # Tinbergen 1962, Shaping the World Economy
+    "logit": partial(fit_logit, columns=LOGIT),
     "boosted_trees": boosted_trees,
 }
 
@@ -222,14 +191,12 @@ def design(rows: PairYears, columns: Sequence[str], mean: Floats, scale: Floats)
 
 def offset(rows: PairYears) -> Floats:
     """ln of the part of the year at risk."""
-    out: Floats = np.log(np.maximum(rows.exposure, 1e-3))
-    return out
+    return np.asarray(np.log(np.maximum(rows.exposure, 1e-3)))
 
 
 def inverse_logit(eta: Floats) -> Floats:
     """1 / (1 + e^-eta)."""
-    out: Floats = 1.0 / (1.0 + np.exp(-np.clip(eta, -700, 700)))
-    return out
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(eta, -700, 700))))
 
 
 def check_outcomes(rows: PairYears) -> None:
@@ -240,19 +207,20 @@ def check_outcomes(rows: PairYears) -> None:
         raise DataError("the training years have no agreement, or nothing else", "Give a longer history")
 
 
-COUNT = "earlier_count"
-"""A logit on ln(1 + earlier agreements of the dyad) alone: what the classes of `earlier_accords` put together."""
-OWN_BASELINES = (*BASELINES, COUNT)
+OWN_BASELINES: Mapping[str, Callable[[PairYears], Predictor]] = {
+    **BASELINES,
+    "earlier_count": partial(fit_logit, columns=("ln_earlier",)),
+}
+"""And a logit on ln(1 + earlier agreements of the dyad) alone: what the classes of `earlier_accords` put together."""
 
 
 def own_rows(scenario: Scenario, record: OwnRecord) -> PairYears:
-    """The rows of a scenario's own record, in its order, with the columns of the baselines. y is NaN where it looks at
+    """The rows of a scenario's own record, in its order, with the columns of the baselines; y is NaN where it looks at
     nothing.
 
-    Each column is as known at the start of the year, as in `features.pair_years`: of earlier agreements those signed
-    before it; what the tables have without dates (sizes, regimes, ideal points, distances, quarrels) is the same in
-    every year. Agreements between two states count, as they do for the model; legs of multilateral treaties are in
-    `pact`, `other_alliance` and the network alone."""
+    Columns are as known at the start of the year, as in `features.pair_years`; what the tables have without dates
+    (sizes, regimes, ideal points, distances, quarrels) is the same in every year. Agreements between two states count,
+    as they do for the model; legs of multilateral treaties are in `pact`, `other_alliance` and the network alone."""
     c, parts = record.choices, [_own_columns(scenario, start) for start in record.starts.values()]
     return PairYears(c.year, c.a, c.b, c.any_signed, c.exposure, pd.concat(parts, ignore_index=True))
 
@@ -308,14 +276,14 @@ def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
     )
 
 
-def own_predictors(train: PairYears, window: int = WINDOW) -> tuple[dict[str, Predictor], tuple[str, ...]]:
-    """The baselines trained on the last `window` years of some rows, and why one could not be."""
-    rows = train.within(int(train.year.max()) - window + 1, int(train.year.max()))
+def own_predictors(train: PairYears) -> tuple[dict[str, Predictor], tuple[str, ...]]:
+    """The baselines trained on the last `WINDOW` years of some rows, and why one could not be."""
+    rows = train.within(int(train.year.max()) - WINDOW + 1, int(train.year.max()))
     made: dict[str, Predictor] = {}
     without = []
-    for name in OWN_BASELINES:
+    for name, trained in OWN_BASELINES.items():
         try:
-            made[name] = fit_logit(rows, ("ln_earlier",)) if name == COUNT else BASELINES[name](rows)
+            made[name] = trained(rows)
         except DataError as error:
             without.append(f"no baseline {name}: {error.message}")
     return made, tuple(without)
@@ -329,16 +297,12 @@ CARD_YEARS = 5
 class SkillCard:
     """Rolling origin inside a scenario's own record: calibrate on what was known, forecast the year after, score.
 
-    Beside the model stand baselines trained on the same record and no more of it, dyads resampled.
-
-    scores: by forecast, `model` first. origins: years forecast. expected: by origin, agreements' dyads the model
-    expected, and those that came. notes: what a reader should know."""
+    scores: by forecast, `model` first, beside it baselines trained on the same record and no more of it. origins: years
+    forecast. expected: by origin, agreements' dyads the model expected, and those that came."""
 
     scores: dict[str, Scores]
     origins: tuple[int, ...]
     expected: dict[int, tuple[float, int]]
-    forecasts: dict[str, Floats]
-    y: Floats
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -367,38 +331,31 @@ def skill_card(
 
     record: with the years before the first origin that the form's window asks for, where there are any. Raises
     DataError where no year can be forecast."""
-    origins = origins or record.years[-CARD_YEARS:]
     rows = own_rows(scenario, record)
-    made: dict[str, list[Floats]] = {name: [] for name in ("model", *OWN_BASELINES)}
-    seen: list[tuple[int, Floats, Floats]] = []
+    made: list[dict[str, Floats]] = []
+    seen: dict[int, Choices] = {}
     notes: list[str] = []
-    for origin in origins:
+    for origin in origins or record.years[-CARD_YEARS:]:
         say(f"forecast of the year that begins on {record.starts[origin]}")
         try:
-            found = calibrate(record.within(origin - form.window, origin - 1), prior, form)
+            seen[origin], p = forecast_from(record, prior, form, origin)
         except DataError as error:
             notes.append(f"no forecast from {record.starts[origin]}: {error.message}")
             continue
-        now = record.within(origin, origin).choices
-        p = forecast(found, now)
-        made["model"].append(p)
-        new = rows.within(origin, origin)
-        known, without = own_predictors(rows.within(record.years[0], origin - 1), WINDOW)
+        known, without = own_predictors(rows.within(record.years[0], origin - 1))
         notes += [f"{record.starts[origin]}: {one}" for one in without]
-        for name in OWN_BASELINES:
-            if name in known:
-                made[name].append(known[name](new))
-        seen.append((origin, p, now.any_signed))
+        now = rows.within(origin, origin)
+        made.append({"model": p, **{name: predict(now) for name, predict in known.items()}})
     if not seen:
         raise DataError("no year of the record can be forecast from those before it", "Give a longer record")
-    whole = {name: np.concatenate(parts) for name, parts in made.items() if len(parts) == len(seen)}
-    y = np.concatenate([now for _, _, now in seen])
-    pair = np.concatenate([record.within(origin, origin).choices.pair for origin, _, _ in seen])
+    came = Choices.joined(list(seen.values()))
+    whole = {name: np.concatenate([one[name] for one in made]) for name in made[0] if all(name in one for one in made)}
     return SkillCard(
-        scores=score_forecasts(whole, y, pair, resamples=resamples),
-        origins=tuple(origin for origin, _, _ in seen),
-        expected={origin: (float(p.sum()), int(now.sum())) for origin, p, now in seen},
-        forecasts=whole,
-        y=y,
+        scores=score_forecasts(whole, came.any_signed, came.pair, resamples=resamples),
+        origins=tuple(seen),
+        expected={
+            origin: (float(one["model"].sum()), int(seen[origin].any_signed.sum()))
+            for origin, one in zip(seen, made, strict=True)
+        },
         notes=tuple(notes),
     )

@@ -41,8 +41,8 @@ LARGEST = 64 << 20
 
 @dataclass(frozen=True)
 class Forecast:
-    """pairs: ISO alpha-3 codes, a < b; p: a probability each that the dyad makes an agreement of one of `kinds`
-    (any if empty) that reaches `stage` on first..last, both days included."""
+    """pairs: ISO alpha-3 codes, a < b; p: a probability each that the dyad makes an agreement of one of `kinds` (any if
+    empty) that reaches `stage` on first..last, both days included."""
 
     pairs: tuple[tuple[str, str], ...]
     p: tuple[float, ...]
@@ -55,14 +55,14 @@ class Forecast:
     @property
     def content(self) -> dict[str, Any]:
         """What is forecast, as plain values in a fixed order."""
-        order = sorted(range(len(self.pairs)), key=lambda k: self.pairs[k])
+        rows = sorted(zip(self.pairs, self.p, strict=True), key=lambda row: row[0])
         return {
             "first": self.first.isoformat(),
             "last": self.last.isoformat(),
             "kinds": list(self.kinds),
             "stage": self.stage,
             "about": self.about,
-            "pairs": [[*self.pairs[k], self.p[k]] for k in order],
+            "pairs": [[*pair, p] for pair, p in rows],
         }
 
     @property
@@ -129,8 +129,8 @@ def thaw(path: Path) -> tuple[Forecast, str]:
 class Happened:
     """What happened to the dyads of a forecast. y: (N,) 1 where the dyad made such an agreement in the window.
 
-    accords: such agreements in the file; outside: dyads that made one and are not in the forecast; partial: of the
-    agreements, dates known to the month or year only; report: of the file."""
+    accords: such agreements in the file; outside: dyads that made one and are not in the forecast; partial: agreements
+    dated to the month or year only."""
 
     y: Floats
     accords: int
@@ -158,11 +158,10 @@ def happened(forecast: Forecast, outcomes: Path) -> Happened:
     frame = frame[inside & (frame["kind"].isin(forecast.kinds) | (not forecast.kinds))]
     sides = [codes.convert(frame[side], frame[forecast.stage], "cow", "iso3") for side in ("cow_a", "cow_b")]
     done = {(min(str(a), str(b)), max(str(a), str(b))) for a, b in zip(*sides, strict=True)}
-    known = set(forecast.pairs)
     return Happened(
         y=np.array([float(pair in done) for pair in forecast.pairs]),
         accords=len(frame),
-        outside=tuple(f"{a}-{b}" for a, b in sorted(done - known)),
+        outside=tuple(f"{a}-{b}" for a, b in sorted(done - {*forecast.pairs})),
         partial=int((frame["precision"] != "day").sum()),
         report=read.report,
     )
@@ -184,8 +183,7 @@ def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
 
 
 def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, Floats], tuple[str, ...]]:
-    """The same of baselines trained on a scenario's own record, on what it holds before its start; and why one could
-    not be trained."""
+    """The same of baselines trained on what a scenario's own record holds before its start, and why one was not."""
     until = min(scenario.start, forecast.first)
     record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
     rows = own_rows(scenario, record)
@@ -196,8 +194,7 @@ def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, 
 def _in_window(
     forecast: Forecast, known: Mapping[str, Predictor], now: PairYears, codes: Sequence[str]
 ) -> dict[str, Floats]:
-    """A year's chance becomes the window's by 1 - (1 - p)^years. Pairs that are not among the rows get the base
-    rate."""
+    """A year's chance becomes the window's by 1 - (1 - p)^years. Pairs not among the rows get the base rate."""
     place = {(codes[a], codes[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
     at = np.array([place.get(pair, -1) for pair in forecast.pairs])
     years = ((forecast.last - forecast.first).days + 1) / 365.25
@@ -211,8 +208,7 @@ def _in_window(
 
 @dataclass(frozen=True)
 class ScoredForecast:
-    """Scores by name (`model` is the forecast), the reliability table, what the skills are against, what
-    happened, and what a reader should know."""
+    """Scores by name (`model` is the forecast), the reliability table, and what the skills are against."""
 
     scores: dict[str, Scores]
     calibration: list[dict[str, Any]]
@@ -245,10 +241,9 @@ def score_forecast(
     is_past = known is not hindsight
     p = {"model": np.array(forecast.p), **known}
     scores = score_forecasts(p, y, np.arange(len(y)), resamples=resamples)
-    reliability = reliability_table(p["model"], y).to_dict("records")
     return ScoredForecast(
         scores,
-        [{str(k): v for k, v in row.items()} for row in reliability],
+        [{str(k): v for k, v in row.items()} for row in reliability_table(p["model"], y).to_dict("records")],
         "base rate of the past" if is_past else "share that made one, in hindsight",
         there,
         (
@@ -260,9 +255,8 @@ def score_forecast(
 
 
 def unknown_kinds(forecast: Forecast, report: ReadReport, known: Sequence[str]) -> list[str]:
-    """A note for each word that is the name of no kind, with its line and what may be meant.
-
-    Misspelt, a row counts for no kind that is asked for, and for `any` as much as another."""
+    """A note for each word that is the name of no kind, with its line and what may be meant: misspelt, a row counts for
+    no kind that is asked for."""
     file = Path(report.path).name
     counts = "so it counts for no --kind" if forecast.kinds else "so it counts as a kind of its own"
     odd = [kind for kind in report.kinds if kind.name not in {*known, *forecast.kinds}]

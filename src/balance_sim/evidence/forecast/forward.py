@@ -1,9 +1,8 @@
-"""The record simulated forward: the model's own engine from 1 January of a year, many replications, nothing known
-after.
+"""The record simulated forward: the model's own engine from 1 January of a year, and nothing known after.
 
 The forecast for a dyad and a later year is the mean over replications of the probability to sign, given what the
-replication's world has come to by 1 January of that year (its network, experience, activity). That is the expectation
-of the share of replications in which the dyad signs, without the noise of counting, and never 0.
+replication's world has come to by 1 January of that year: the expectation of the share of replications in which the
+dyad signs, without the noise of counting.
 
 States change. In a year k after the origin a state's random intercept is normal with mean rho^k u and variance v (1 -
 rho^2k), where u is what is known at the origin, v the variance of the intercepts in the fit and rho their persistence:
@@ -54,13 +53,11 @@ COMMON = tuple(name for name in sorted(TERMS) if not TERMS[name].by_kind)
 
 @dataclass(frozen=True)
 class ForwardForecast:
-    """years: (Y,). chance: (Y, n, n) by roster position, symmetric; NaN for states not there at the origin. signed:
-    (Y,) agreements signed a year in a replication, mean over replications."""
+    """chance: (Y, n, n) by roster position, symmetric; NaN for states not there at the origin. signed: (Y,) agreements
+    signed a year in a replication, mean over replications."""
 
-    years: NDArray[np.int64]
     chance: Floats
     signed: Floats
-    runs: int
 
 
 def scenario_of_fit(fit: WeightFit, history: History, year: int, years: int, parameters: dict[str, float]) -> Scenario:
@@ -90,8 +87,7 @@ def simulate_forward(
 ) -> ForwardForecast:
     """Years origin..last from 1 January of `origin`. Only the history before that day is used.
 
-    persistence: of propensities from year to year; 1 leaves them as they are. factors: of the dyads, for the
-    probabilities; opportunities in the replications know nothing of them."""
+    persistence: of propensities from year to year. factors: of the dyads, for the probabilities alone."""
     scenario = scenario_of_fit(fit, history, origin, last - origin + 1, parameters or {})
     ahead = _Batches.of(fit, scenario, persistence)
     world, years = ahead.world, np.arange(origin, last + 1)
@@ -100,8 +96,7 @@ def simulate_forward(
     i, j = place[world.first], place[world.second]
     if factors is not None:
         ahead = replace(ahead, gamma=(factors.shape[i, j], factors.inverse[i, j]))
-    total = np.zeros((len(years), len(world.first)))
-    signed = np.zeros(len(years))
+    total, signed = np.zeros((len(years), len(world.first))), np.zeros(len(years))
     for first in range(0, runs, RUNS_TOGETHER):
         seen, made = ahead.simulated(seed, first, runs)
         total += seen
@@ -109,7 +104,7 @@ def simulate_forward(
         signed += np.bincount(year, minlength=len(years))
     chance = np.full((len(years), len(history.iso3), len(history.iso3)), np.nan)
     chance[:, i, j] = chance[:, j, i] = total / runs
-    return ForwardForecast(years, chance, signed / runs, runs)
+    return ForwardForecast(chance, signed / runs)
 
 
 def agreements_forward(
@@ -160,8 +155,7 @@ class _Batches:
         return replace(self.world, propensity=kept * self.world.propensity), self.variance * (1.0 - kept**2)
 
     def paths(self, seed: int, first: int) -> list[World]:
-        """The world of each year with the propensities of one drawn path. first: number of the batch's first
-        replication."""
+        """The world of each year with the propensities of one drawn path, the batch's from replication `first` on."""
         draw = np.random.default_rng((seed, first))
         worlds, now = [self.world], self.world.propensity
         scale = np.sqrt(self.variance * (1.0 - self.persistence**2)) if self.moves else 0.0

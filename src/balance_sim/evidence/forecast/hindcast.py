@@ -7,9 +7,10 @@ of dyads follow what is known as the years pass (`varying_intercepts`, `dyad_fra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -24,14 +25,8 @@ from balance_sim.evidence.estimation.features import PairYears, pair_years
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.looking_ahead import LookingAhead
 from balance_sim.evidence.estimation.parameter_files import data_used
-from balance_sim.evidence.estimation.varying_intercepts import (
-    DyadFrailty,
-    chances_ahead,
-    dyad_frailty,
-    fit_at,
-    memory_of,
-)
-from balance_sim.evidence.forecast.baselines import fit_baselines
+from balance_sim.evidence.estimation.varying_intercepts import chances_ahead, dyad_frailty, fit_at, memory_of
+from balance_sim.evidence.forecast.baselines import fit_baselines, rolling_origin
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.score import BINS, WAYS, ForecastWay, Scores, finite, score_forecasts
 from balance_sim.replications.gof import Agreements, Span, from_table
@@ -75,7 +70,7 @@ class HindcastPlan(Strict):
 
 
 def read_hindcast_plan(path: Path | str) -> HindcastPlan:
-    """A plan from a YAML file. Raises ScenarioError with everything that is wrong in it."""
+    """A plan from a YAML file. Raises ScenarioError."""
     return read_plan(HindcastPlan, path, "hindcast", rules=_between_keys)
 
 
@@ -103,9 +98,8 @@ def stored_plan(values: Mapping[str, object], path: Path) -> HindcastPlan:
 
 @dataclass(frozen=True)
 class Hindcast:
-    """memory: what a year counts beside the one after it. as_fitted: the model one year ahead with everything
-    as at the end of the fit; None where that is the forecast itself. scores: way -> forecast -> scores.
-    calibration: of the model. notes: what was left out, and why. data: the files that were read."""
+    """memory: what a year counts beside the one after it. as_fitted: the model one year ahead with everything as at the
+    end of the fit; None where that is the forecast itself. scores: way -> forecast -> scores."""
 
     plan: HindcastPlan
     fit: WeightFit
@@ -119,21 +113,17 @@ class Hindcast:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON: way -> forecast -> scores, then `about`."""
-        out: dict[str, Any] = {
+        ways = {
             way: {name: finite(one.as_dict()) for name, one in scores.items()} for way, scores in self.scores.items()
         }
-        out["about"] = {
+        about = {
             "fitted": list(self.fit.years),
             "forecast": [self.plan.last + 1, self.plan.until],
             "runs": self.plan.runs,
             "seed": self.plan.seed,
             "plan": self.plan.model_dump(),
             "weights": self.fit.weights,
-            "standard_errors": {
-                name: float(error)
-                for name, error in zip(self.fit.names, self.fit.standard_error, strict=True)
-                if name in self.fit.weights
-            },
+            "standard_errors": {name: float(error) for name, _, error in self.fit.table if "." not in name},
             "data": list(self.data),
             "memory": self.memory,
             "one_year_ahead_as_fitted": None if self.as_fitted is None else finite(self.as_fitted.as_dict()),
@@ -141,7 +131,7 @@ class Hindcast:
             "log_skill_by_year": self.by_year,
             "notes": list(self.notes),
         }
-        return out
+        return {**ways, "about": about}
 
 
 def read_history(plan: HindcastPlan, data: Path | str, outcomes: Path | str | None = None) -> History:
@@ -175,6 +165,7 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
     look = LookingAhead(history) if plan.looking_ahead else None
     if not (np.array_equal(every.a, rows.a) and np.array_equal(every.b, rows.b)):
         raise AssertionError("the model and its baselines look at other dyads")
+    scored = partial(score_forecasts, resamples=plan.resamples, seed=plan.seed)
     say(STEPS[1])
     found = _fitted(plan, every, plan.last, look, signs=True)
     record = _as_fitted(plan, every, found, look)
@@ -188,21 +179,15 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
         if plan.refit == "yearly":
             p = _refitted(plan, every, rows, memory, look)
         else:
-            p = {
-                "model": _followed(plan, found, record, memory, plan.last + 1, plan.until),
-                **{name: predict(ahead) for name, predict in base.items()},
-            }
+            p = {"model": _followed(plan, found, record, memory, plan.last + 1, plan.until)}
+            p |= {name: predict(ahead) for name, predict in base.items()}
         made["one_year_ahead"] = p, ahead
         if plan.drift or plan.refit == "yearly":
             still = found.chances(record.within(plan.last + 1, plan.until))
-            as_fitted = _scored(plan, {"base_rate": p["base_rate"], "model": still}, ahead)["model"]
+            as_fitted = scored({"base_rate": p["base_rate"], "model": still}, ahead.y, ahead.pair)["model"]
     if "simulated_forward" in plan.ways:
         say(STEPS[3])
-        start = fit_at(found, record, plan.last + 1, memory, plan.window) if plan.drift else found
-        factors = None
-        if plan.drift and plan.pair_variance > 0:
-            factors = dyad_frailty(start, record, plan.last + 1, plan.window, plan.pair_variance)
-        model, frozen, there = _forward(plan, start, factors, history, rows)
+        model, frozen, there = _forward(plan, found, record, memory, history, rows)
         made["simulated_forward"] = {"model": model, **{k: of(frozen) for k, of in base.items()}}, there
         lost = len(ahead.y) - len(there.y)
         notes += (f"simulated_forward: {lost} dyads and years with a state that joined later left out",)
@@ -212,7 +197,7 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
         fit=found,
         memory=memory,
         as_fitted=as_fitted,
-        scores={way: _scored(plan, p, of) for way, (p, of) in made.items()},
+        scores={way: scored(p, of.y, of.pair) for way, (p, of) in made.items()},
         calibration={
             way: reliability_table(p["model"], of.y)[[*BINS]].to_dict("records") for way, (p, of) in made.items()
         },
@@ -222,13 +207,7 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
     )
 
 
-def _scored(plan: HindcastPlan, p: Mapping[str, Floats], rows: PairYears) -> dict[str, Scores]:
-    return score_forecasts(p, rows.y, rows.pair, resamples=plan.resamples, seed=plan.seed)
-
-
-def _fitted(
-    plan: HindcastPlan, record: Choices, last: int, look: LookingAhead | None = None, *, signs: bool
-) -> WeightFit:
+def _fitted(plan: HindcastPlan, record: Choices, last: int, look: LookingAhead | None, *, signs: bool) -> WeightFit:
     """The model fitted on the window that ends with a year. signs: of weights as theory has them."""
     since = max(plan.first, last - plan.window + 1)
     past = record.within(since, last)
@@ -257,33 +236,28 @@ def _refitted(
     plan: HindcastPlan, record: Choices, rows: PairYears, memory: float, look: LookingAhead | None
 ) -> dict[str, Floats]:
     """Model and baselines one year ahead, all of them fitted anew for each year on the window before it."""
-    parts: dict[str, list[Floats]] = {}
+    ours = []
     for year in range(plan.last + 1, plan.until + 1):
         found = _fitted(plan, record, year - 1, look, signs=True)
         known = _as_fitted(plan, record.within(plan.first, year), found, look)
-        ours = _followed(plan, found, known, memory, year, year)
-        parts.setdefault("model", []).append(ours)
-        base = fit_baselines(rows.within(plan.first, year - 1), plan.baselines, plan.window)
-        for name, predict in base.items():
-            parts.setdefault(name, []).append(predict(rows.within(year, year)))
-    return {name: np.concatenate(part) for name, part in parts.items()}
+        ours.append(_followed(plan, found, known, memory, year, year))
+    past = rows.within(plan.first, plan.until)
+    base = partial(fit_baselines, names=plan.baselines, window=plan.window)
+    return {"model": np.concatenate(ours), **rolling_origin(past, plan.last + 1, plan.until, base)[1]}
 
 
 def _forward(
-    plan: HindcastPlan, found: WeightFit, factors: DyadFrailty | None, history: History, rows: PairYears
+    plan: HindcastPlan, found: WeightFit, record: Choices, memory: float, history: History, rows: PairYears
 ) -> tuple[Floats, PairYears, PairYears]:
     """The model's chances run forward; the rows with what was known at the origin; and the rows to score."""
     origin = plan.last + 1
-    run = simulate_forward(
-        found,
-        history,
-        origin,
-        plan.until,
-        runs=plan.runs,
-        seed=plan.seed,
-        persistence=plan.persistence if plan.drift else 1.0,
-        factors=factors,
-    )
+    how: dict[str, Any] = {"runs": plan.runs, "seed": plan.seed}
+    if plan.drift:
+        found = fit_at(found, record, origin, memory, plan.window)
+        how["persistence"] = plan.persistence
+        if plan.pair_variance > 0:
+            how["factors"] = dyad_frailty(found, record, origin, plan.window, plan.pair_variance)
+    run = simulate_forward(found, history, origin, plan.until, **how)
     ahead, first = rows.within(origin, plan.until), rows.within(origin, origin)
     chance = run.chance[ahead.year - origin, ahead.a, ahead.b]
     place = {int(pair): k for k, pair in enumerate(first.pair)}
@@ -297,19 +271,19 @@ def _forward(
 def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict[str, float]]:
     """Log skill over the base rate, year by year."""
     out = {}
-    for year in np.unique(rows.year):
+    for year in map(int, np.unique(rows.year)):
         now = rows.year == year
         base = log_score(forecasts["base_rate"][now], rows.y[now])
-        out[int(year)] = {name: float(1 - log_score(p[now], rows.y[now]) / base) for name, p in forecasts.items()}
+        out[year] = {name: float(1 - log_score(p[now], rows.y[now]) / base) for name, p in forecasts.items()}
     return out
 
 
 @dataclass(frozen=True)
 class Forward:
-    """The networks of a hindcast: what the forward simulation signs after the fit's last year, and what was signed.
+    """What the forward simulation signs after the fit's last year, and what was signed.
 
-    scenario: the record on 1 January after the fit's last year, as it is run forward. observed, simulated: the
-    agreements of the kinds fitted, between its states, of the years forecast; kinds: those."""
+    scenario: the record on 1 January after that year. observed, simulated: the agreements of the kinds fitted, between
+    its states, of the years forecast."""
 
     scenario: Scenario
     span: Span
@@ -354,24 +328,13 @@ def forward_networks(plan: HindcastPlan, history: History, *, runs: int, seed: i
     return Forward(scenario, span, tuple(found.kinds), observed, simulated, (*notes, *history.notes))
 
 
-def _observed(
-    history: History, scenario: Scenario, kinds: list[str] | tuple[str, ...], span: Span
-) -> tuple[Agreements, int]:
+def _observed(history: History, scenario: Scenario, kinds: Sequence[str], span: Span) -> tuple[Agreements, int]:
     """What was signed, between states that were there at the origin; and how many others there were."""
     frame = history.accords
     dated = (frame["signed"] >= pd.Timestamp(span.first)) & (frame["signed"] < pd.Timestamp(span.stop))
-    frame = frame[dated & frame["kind"].isin(kinds) & ~frame["multilateral"].astype(bool)]
-    iso3 = np.array(history.iso3)
+    frame = frame[dated & frame["kind"].isin(kinds) & ~frame["multilateral"].astype(bool)].reset_index(drop=True)
     exact = frame["precision"] == "day" if "precision" in frame else pd.Series(True, index=frame.index)
-    named = pd.DataFrame(
-        {
-            "run": 0,
-            "a": iso3[frame["a"].to_numpy(dtype=np.int64)],
-            "b": iso3[frame["b"].to_numpy(dtype=np.int64)],
-            "kind": frame["kind"].to_numpy(),
-            "signed": frame["signed"].to_numpy(),
-            "in_force": frame["in_force"].where(exact).to_numpy(),
-        }
-    )
+    sides = {side: np.array(history.iso3)[frame[side].to_numpy(dtype=np.int64)] for side in ("a", "b")}
+    named = frame[["kind", "signed"]].assign(run=0, **sides, in_force=frame["in_force"].where(exact))
     there = named["a"].isin(scenario.codes) & named["b"].isin(scenario.codes)
     return from_table(named[there], scenario.codes), int((~there).sum())

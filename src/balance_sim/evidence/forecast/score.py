@@ -29,7 +29,9 @@ from balance_sim.stats.scores import (
     surprise,
 )
 
-MODEL = "model"
+MODEL, REFERENCE = "model", "base_rate"
+SCORES = ("brier", "log_score", "auc", "average_precision")
+SKILLS = ("brier_skill", "log_skill", "auc_gain", "average_precision_gain")
 GAINS = ("brier_skill", "log_skill", "auc", "average_precision")
 DETECTION = 2.80
 """Normal quantiles 0.975 and 0.8 added: an effect of this many standard errors is seen 8 times in 10."""
@@ -55,10 +57,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Scores:
-    """One forecast's scores and, against the reference, its skills. Differences in AUC and average precision are plain
-    differences. `detectable`: smallest true log skill that this sample would show 8 times in 10. `model_gains`: by
-    measure of GAINS, how much better the forecast named `model` is than this one, from the same resamples; none for the
-    model itself."""
+    """One forecast's scores (brier: mean squared error, Brier 1950, Monthly Weather Review 78: 1-3) and, against the
+    reference, its skills, 1 - score / reference; of AUC and average precision plain differences. detectable: smallest
+    true log skill that this sample would show 8 times in 10. model_gains: by measure of GAINS, how much better the
+    forecast named `model` is than this one, from the same resamples; none for the model itself."""
 
     n: int
     events: int
@@ -107,35 +109,25 @@ def finite(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def score_forecasts(
-    forecasts: Mapping[str, ArrayLike],
-    y: ArrayLike,
-    pair: ArrayLike,
-    reference: str = "base_rate",
-    resamples: int = 1000,
-    seed: int = 1,
+    forecasts: Mapping[str, ArrayLike], y: ArrayLike, pair: ArrayLike, resamples: int = 1000, seed: int = 1
 ) -> dict[str, Scores]:
-    """Score every forecast against `reference`, with intervals from one set of resamples of whole dyads.
+    """Score every forecast against the one named `base_rate`, with intervals from one set of resamples of whole dyads.
 
     The resamples are shared, so differences between forecasts are paired. No interval where fewer than `scores.FEWEST`
     dyads have an event, or have none. Raises ValueError if a forecast has another length than y or a value outside
-    0..1, or if the reference is not among them."""
-    if reference not in forecasts:
-        raise ValueError(f"there is no forecast {reference!r} to compare with. Give one of that name.")
+    0..1, or if there is no base rate."""
+    if REFERENCE not in forecasts:
+        raise ValueError(f"there is no forecast {REFERENCE!r} to compare with. Give one of that name.")
     given = {name: checked(p, y)[0] for name, p in forecasts.items()}
-    y = checked(given[reference], y)[1]
+    y = checked(given[REFERENCE], y)[1]
     _, cluster = np.unique(np.asarray(pair), return_inverse=True)
     clusters = int(cluster.max()) + 1 if len(cluster) else 0
     carry = carrying(y, cluster)
     rankings = {name: Ranking(p, y) for name, p in given.items()}
-    losses = {  # rows, squared error and surprise summed by dyad
-        name: np.array(
-            [
-                np.bincount(cluster, weights=part, minlength=clusters)
-                for part in (np.ones_like(p), (p - y) ** 2, surprise(p, y))
-            ]
-        )
-        for name, p in given.items()
-    }
+    losses = {}  # rows, squared error and surprise summed by dyad
+    for name, p in given.items():
+        parts = np.ones_like(p), (p - y) ** 2, surprise(p, y)
+        losses[name] = np.array([np.bincount(cluster, part, clusters) for part in parts])
 
     def measures(weight: Floats) -> dict[str, Floats]:
         """Brier, log score, AUC, average precision with a weight for each dyad."""
@@ -148,12 +140,13 @@ def score_forecasts(
 
     whole = measures(np.ones(clusters))
     drawn = cluster_resamples(measures, clusters, resamples, seed) or dict.fromkeys(given, np.empty((0, 4)))
-    over = {name: _over(whole[name], whole[reference]) for name in given}
-    over_drawn = {name: _over(drawn[name], drawn[reference]) for name in given}
+    over = {name: _over(whole[name], whole[REFERENCE]) for name in given}
+    over_drawn = {name: _over(drawn[name], drawn[REFERENCE]) for name in given}
     out = {}
     for name, p in given.items():
-        skills = [Interval.of(over[name][k], over_drawn[name][:, k], carry) for k in range(4)]
-        scores = [float(one) for one in whole[name]]
+        values: dict[str, Any] = dict(zip(SCORES, map(float, whole[name]), strict=True))
+        for k, of in enumerate(SKILLS):
+            values[of] = Interval.of(over[name][k], over_drawn[name][:, k], carry)
         gains = {}
         if MODEL in given and name != MODEL:
             gap, gaps = over[MODEL] - over[name], over_drawn[MODEL] - over_drawn[name]
@@ -163,15 +156,8 @@ def score_forecasts(
             events=int(y.sum()),
             expected=float(p.sum()),
             clipped=int(((p < FLOOR) | (p > 1 - FLOOR)).sum()),
-            brier=scores[0],
-            log_score=scores[1],
-            auc=scores[2],
-            average_precision=scores[3],
-            brier_skill=skills[0],
-            log_skill=skills[1],
-            auc_gain=skills[2],
-            average_precision_gain=skills[3],
-            detectable=DETECTION * skills[1].standard_error,
+            **values,
+            detectable=DETECTION * values["log_skill"].standard_error,
             model_gains=gains,
         )
     return out
@@ -185,12 +171,12 @@ def _over(measures: Floats, reference: Floats) -> Floats:
     return np.concatenate([1 - measures[..., :2] / base, measures[..., 2:] - reference[..., 2:]], axis=-1)
 
 
-def best_baseline(log_skill: Mapping[str, float], reference: str = "base_rate") -> str | None:
+def best_baseline(log_skill: Mapping[str, float]) -> str | None:
     """The forecast with the highest log skill but for the model and the reference; None where there is none.
 
     Of equals the first in the order of the names. It is picked on the rows that it is scored on, so what the model
     gains on it is rather too small."""
-    others = {name: value for name, value in log_skill.items() if name not in (MODEL, reference) and value == value}
+    others = {name: value for name, value in log_skill.items() if name not in (MODEL, REFERENCE) and value == value}
     return min(others, key=lambda name: (-others[name], name)) if others else None
 
 
@@ -200,16 +186,7 @@ WAYS: tuple[ForecastWay, ...] = get_args(ForecastWay)
 FILE = "hindcast.json"
 LARGEST = 64 << 20  # bytes that are read at most
 MEASURES = ("log_skill", "brier_skill", "average_precision_gain", "auc_gain")
-COUNTS = (
-    "n",
-    "events",
-    "expected",
-    "brier",
-    "log_score",
-    "auc",
-    "average_precision",
-    "minimum_detectable_log_skill",
-)
+COUNTS = ("n", "events", "expected", *SCORES, "minimum_detectable_log_skill")
 BINS = ("low", "high", "n", "expected", "happened")
 FORMS = {
     "plan": dict, "weights": dict, "standard_errors": dict, "log_skill_by_year": dict, "data": list, "notes": list,

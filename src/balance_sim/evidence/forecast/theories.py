@@ -8,7 +8,7 @@ share one weight."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import Field
 
-from balance_sim.evidence.estimation.calibration import FORM, Form, calibrate, forecast, prior_of
+from balance_sim.evidence.estimation.calibration import FORM, Form, forecast_from, prior_of
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.forecast.baselines import CARD_YEARS
 from balance_sim.scenario import Scenario, load_scenario
@@ -125,37 +125,20 @@ def stacking_weights_beside(scenario: Scenario, folder: Path) -> dict[str, float
 
 
 def score_theories(
-    path: Path | str,
-    names: Sequence[str] = (),
-    form: Form = FORM,
-    until: date | None = None,
-    say: Callable[[str], Any] = lambda _: None,
+    path: Path | str, form: Form = FORM, until: date | None = None, say: Callable[[str], Any] = lambda _: None
 ) -> TheoryScores:
-    """Forecast the last years of a scenario's own record under each theory.
-
-    Parameters
-    ----------
-    path : of a scenario
-    names : of presets; all if none
-    form : of the calibration
-    until : day before which the record is complete; the scenario's start if not given
-    say : is told what is at work
-
-    Raises
-    ------
-    DataError : where the record holds too little
-    """
+    """Forecast the last years of a scenario's own record under each theory. until: day before which the record is
+    complete; the scenario's start if not given. Raises DataError where the record holds too little."""
     made: dict[str, Floats] = {}
     y, origins = np.empty(0), tuple[int, ...]()
-    for name in names or tuple(presets()):
+    for name in presets():
         scenario = load_scenario(path, theory=name, calibrated=False)
         prior = prior_of(scenario, fitted_distribution())
         record = own_record(scenario, form.window + CARD_YEARS, until=until or scenario.start)
-        origins, parts, came = record.years[-CARD_YEARS:], [], []
+        origins, parts = record.years[-CARD_YEARS:], []
         for origin in origins:
             say(f"{name}: forecast of the year that begins on {record.starts[origin]}")
-            now = record.within(origin, origin).choices
-            parts.append(forecast(calibrate(record.within(origin - form.window, origin - 1), prior, form), now))
-            came.append(now.any_signed)
-        made[name], y = np.concatenate(parts), np.concatenate(came)
+            parts.append(forecast_from(record, prior, form, origin))
+        made[name] = np.concatenate([p for _, p in parts])
+        y = np.concatenate([now.any_signed for now, _ in parts])
     return TheoryScores(origins, made, y)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,8 @@ GRID = 20_001
 ADAPTED, WIDER = 2, 1.1
 """Times that the proposal takes the moments of the weighted draws before it (Bugallo et al. 2017, adaptive importance
 sampling, IEEE Signal Processing Magazine 34), with so much more variance."""
+MOST_AGAIN = 200
+"""So often a draw is made again for its signs at the most."""
 IMPLAUSIBLE = 3.0
 ALLIES_FEARED = 1.0
 """States, one standard deviation: by how many the number of those that fear an ally most may be off."""
@@ -68,6 +71,8 @@ CEILING = (-0.105, 0.237)
 DCAD 1985-2003, 0.17 to 0.43 (docs/evidence.md, The likelihood)."""
 APART = {"factor_no_relations": 6.2, "factor_not_recognised": 6.1}
 """Agreements expected at a factor of 1 where none was signed (docs/decisions/0019-whom-one-does-not-sign-with.md)."""
+ACTS_APART = ("event_kinds.incident.intent",)
+"""Weights outside the order of signals that event data speak of."""
 Say = Callable[[str], None]
 
 
@@ -75,10 +80,9 @@ Say = Callable[[str], None]
 class JointPosterior:
     """The posterior of a scenario, drawn.
 
-    draws: joint draws. prior, likelihood: (D,) logarithm of the prior and of the likelihood of each draw, by key path,
-    of what is drawn with it. pareto_k, effective: of the importance weights, the worse of beliefs and acts; trusted:
-    the k-hat below which they are. ruled_out: draws that history matching took out. by_logarithm: paths of log-normal
-    priors. checked, evaluated: of the scenario's own record."""
+    prior, likelihood: (D,) logarithm of the prior and of the likelihood of each draw, by key path, of what is drawn
+    with it. pareto_k, effective: of the importance weights, the worse of beliefs and acts; trusted: the k-hat below
+    which they are. by_logarithm: paths of log-normal priors. checked, evaluated: of the scenario's own record."""
 
     draws: Draws
     prior: Mapping[str, Floats]
@@ -111,45 +115,35 @@ class _Parts:
     values: dict[str, Floats] = field(default_factory=dict)
     likelihood: dict[str, Floats] = field(default_factory=dict)
 
+    def add(self, name: str, values: Floats, likelihood: Floats) -> None:
+        self.values[name], self.likelihood[name] = values, likelihood
+
 
 def posterior_of(
     scenario: Scenario, raw: Scenario, count: int = COUNT, seed: int = SEED, say: Say = lambda _: None
 ) -> JointPosterior:
-    """Draw from the posterior of a scenario's parameters.
+    """Draw from the posterior of a scenario's parameters. raw: the scenario without its calibration.
 
-    Parameters
-    ----------
-    scenario : Scenario
-        As its file has it, with its calibration.
-    raw : Scenario
-        The same without.
-    count, seed
-        Draws, and of the random numbers.
-    say : callable
-        Told what is done next.
-
-    Raises
-    ------
-    DataError
-        Where the scenario's own record cannot be evaluated.
-    """
+    Raises DataError where the scenario's own record cannot be evaluated."""
     told = drawn_priors(scenario)
     record = shipped_record()
-    own = None
+    own: ScenarioRecord | None = None
+
+    def log_likelihood(z: Floats) -> Floats:
+        """Of beliefs and reach."""
+        return record.log_likelihood(z) + (own.log_likelihood(z) if own is not None else 0.0)
+
     say("record of agreements")
-    z, k_of, size = _block("beliefs", record.log_likelihood, len(record.names), seed)
+    z, k_of, size = _block("beliefs", log_likelihood, len(record.names), seed)
     if scenario.calibration.names:
         say("the scenario's own record")
         own = scenario_record(raw, *calibration_span(scenario), record, record_points(z))
-        z, k_of, size = _block(
-            "beliefs", lambda at: record.log_likelihood(at) + own.log_likelihood(at), len(record.names), seed
-        )
+        z, k_of, size = _block("beliefs", log_likelihood, len(record.names), seed)
     z = z[: 2 * count]
-    parts = _Parts()
-    of_beliefs = record.log_likelihood(z) + (own.log_likelihood(z) if own is not None else 0.0)
+    parts, of_beliefs = _Parts(), log_likelihood(z)
     for name, values in values_at(record.names, told, z).items():
         if name in told:
-            parts.values[name], parts.likelihood[name] = values, of_beliefs
+            parts.add(name, values, of_beliefs)
     _weights(parts, told, record, own, z, seed)
     for path in parts.values.keys() - set(record.names):
         parts.likelihood[path] = parts.likelihood[path] + of_beliefs
@@ -174,7 +168,11 @@ def posterior_of(
         effective=min(size, of_acts[1]),
         ruled_out=ruled_out,
         temper=record.temper,
-        by_logarithm=frozenset(path for path in draws.paths if _is_log_normal(path, told)),
+        by_logarithm=frozenset(  # a ladder and a multiple are log-normal, as their factors are
+            path
+            for path in draws.paths
+            if (told[path].family == "log-normal" if path in told else path.startswith(("event_kinds.", "kinds.")))
+        ),
         checked=None if own is None else own.checked,
         evaluated=0 if own is None else len(own.points),
     )
@@ -252,10 +250,14 @@ def _normal(
     if not paths:
         return
     at_zero = [k for k, path in enumerate(paths) if path in fitted_distribution().at_least_zero]
-    if len(at_zero) == 1:
-        first = _above_zero(mean[:, at_zero[0]], covariance[at_zero[0], at_zero[0]] ** 0.5, paths[at_zero[0]], seed)
-        mean, covariance = _given(mean, covariance, at_zero[0], first)
-    root = _root(covariance)
+    if len(at_zero) == 1:  # the others given that one
+        k = at_zero[0]
+        first = _above_zero(mean[:, k], covariance[k, k] ** 0.5, paths[k], seed)
+        slope = covariance[k] / covariance[k, k]
+        mean = mean + np.outer(first - mean[:, k], slope)
+        covariance = covariance - np.outer(slope, covariance[k])
+    values, vectors = np.linalg.eigh(covariance)  # the symmetric square root: no order of names in it
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     out = np.full(mean.shape, -1.0)
     left = np.arange(len(mean))
     for again in range(MOST_AGAIN):
@@ -267,14 +269,7 @@ def _normal(
     out[:, at_zero] = np.maximum(out[:, at_zero], 0.0)
     deviation = np.sqrt(np.diag(likelihood[1]))
     for k, path in enumerate(paths):
-        parts.values[path] = out[:, k]
-        parts.likelihood[path] = -0.5 * ((out[:, k] - likelihood[0][:, k]) / deviation[k]) ** 2
-
-
-def _root(covariance: Floats) -> Floats:
-    """The symmetric square root: no order of names in it."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+        parts.add(path, out[:, k], -0.5 * ((out[:, k] - likelihood[0][:, k]) / deviation[k]) ** 2)
 
 
 def _above_zero(mean: Floats, deviation: float, path: str, seed: int) -> Floats:
@@ -284,23 +279,12 @@ def _above_zero(mean: Floats, deviation: float, path: str, seed: int) -> Floats:
     return np.asarray(np.maximum(mean - deviation * ndtri_exp(np.log1p(-u) + log_ndtr(over)), 0.0))
 
 
-def _given(mean: Floats, covariance: Floats, at: int, values: Floats) -> tuple[Floats, Floats]:
-    """Mean and covariance of normal variables, given one of them."""
-    slope = covariance[at] / covariance[at, at]
-    return mean + np.outer(values - mean[:, at], slope), covariance - np.outer(slope, covariance[at])
-
-
-MOST_AGAIN = 200
-"""So often a draw is made again for its signs at the most."""
-
-
 def _acts(
     parts: _Parts, scenario: Scenario, told: Mapping[str, ParameterPrior], count: int, seed: int
 ) -> tuple[float, float]:
     """Scales and steps of the weights of acts; k-hat and the effective number of draws."""
     heads = tuple(f"priors.{one}_{part}" for one in LADDERS for part in ("scale", "steps"))
-    paths = {path for path in ACTS_APART if path in told}
-    names = [name for name in told if name.startswith(heads) or name in paths]
+    names = [name for name in told if name.startswith(heads) or name in ACTS_APART]
     if not names:
         return -np.inf, float(PROPOSALS)
     drawn = from_factors(scenario, {name: np.ones(1) for name in names})
@@ -313,15 +297,10 @@ def _acts(
         return record.log_likelihood(from_factors(scenario, columns(z)))
 
     z, shape, size = _block("acts", log_likelihood, len(names), seed)
-    found = columns(z[:count])
     said = log_likelihood(z[:count])
-    for name in names:
-        parts.values[name], parts.likelihood[name] = found[name], said
+    for name, values in columns(z[:count]).items():
+        parts.add(name, values, said)
     return shape, size
-
-
-ACTS_APART = ("event_kinds.incident.intent",)
-"""Weights outside the order of signals that event data speak of."""
 
 
 def _told_apart(parts: _Parts, scenario: Scenario, told: Mapping[str, ParameterPrior], count: int, seed: int) -> None:
@@ -332,23 +311,19 @@ def _told_apart(parts: _Parts, scenario: Scenario, told: Mapping[str, ParameterP
         likelihoods[path] = _bell(shares.estimate[k], shares.covariance[k][k] ** 0.5)
     for name, expected in APART.items():  # Poisson, none signed
         likelihoods[f"parameters.{name}"] = partial(np.multiply, -expected)
-    likelihoods["priors.ceiling"] = _log_bell(*CEILING)
+    likelihoods["priors.ceiling"] = lambda rate: _bell(*CEILING)(np.log(rate))
     variance = scenario.calibration.level_variance
     if scenario.base_rate is None and variance > 0:
         likelihoods["base_rate"] = _gamma(told["base_rate"].numbers["median"], variance)
     for path, log_likelihood in likelihoods.items():
         if path in told:
             u = uniforms(path, count, seed)
-            parts.values[path] = np.clip(reweighted(told[path], u, log_likelihood), *limits(path))
-            parts.likelihood[path] = log_likelihood(parts.values[path])
+            values = np.clip(reweighted(told[path], u, log_likelihood), *limits(path))
+            parts.add(path, values, log_likelihood(values))
 
 
 def _bell(mean: float, deviation: float) -> Callable[[Floats], Floats]:
     return lambda x: -0.5 * ((x - mean) / deviation) ** 2
-
-
-def _log_bell(mean: float, deviation: float) -> Callable[[Floats], Floats]:
-    return lambda x: -0.5 * ((np.log(x) - mean) / deviation) ** 2
 
 
 def _gamma(level: float, variance: float) -> Callable[[Floats], Floats]:
@@ -391,13 +366,8 @@ def _not_ruled_out(scenario: Scenario, draws: Draws, count: int) -> tuple[Ints, 
     if "defence_pact" not in scenario.kinds:
         return np.arange(count), 0
     in_use = allies_feared(scenario)
-    kept: list[int] = []
-    for k in range(len(draws)):
-        if len(kept) == count:
-            break
-        off = (allies_feared(at(scenario, draws, k)) - in_use) / ALLIES_FEARED
-        if abs(off) <= IMPLAUSIBLE:
-            kept.append(k)
+    off = ((allies_feared(at(scenario, draws, k)) - in_use) / ALLIES_FEARED for k in range(len(draws)))
+    kept = list(islice((k for k, one in enumerate(off) if abs(one) <= IMPLAUSIBLE), count))
     ruled_out = (kept[-1] + 1 - len(kept)) if kept else len(draws)
     if len(kept) < count:  # too few are left: those are taken again
         kept = [kept[k % len(kept)] for k in range(count)]
@@ -433,16 +403,7 @@ def _by_path(paths: tuple[str, ...], factors: Mapping[str, Floats]) -> dict[str,
     return out
 
 
-def _is_log_normal(path: str, told: Mapping[str, ParameterPrior]) -> bool:
-    """A ladder and a multiple are: their factors are log-normal."""
-    if path in told:
-        return told[path].family == "log-normal"
-    return path.split(".", maxsplit=1)[0] in ("event_kinds", "kinds")
-
-
 def _is_factor(name: str, path: str) -> bool:
-    if not name.startswith("priors."):
-        return False
     head, _, rest = path.partition(".")
     kind, _, fieldname = rest.rpartition(".")
     if head == "event_kinds" and kind in SIGNAL_ORDER:

@@ -22,6 +22,7 @@ from scipy.special import ndtr
 
 from balance_sim.evidence.estimation.calibration import calibrate, peak_given, prior_of
 from balance_sim.evidence.estimation.choices import own_record
+from balance_sim.evidence.estimation.parameter_files import key_path
 from balance_sim.replications.parameter_draws import limits, normals, quantile
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import (
@@ -60,10 +61,7 @@ class BeliefsFile(Strict):
 
 def values_at(names: Sequence[str], told: dict[str, ParameterPrior], z: Floats) -> dict[str, Floats]:
     """(D,) values by key path at coordinates z (D, P)."""
-    out = {}
-    for k, name in enumerate(names):
-        out[name] = np.clip(quantile(told[name], ndtr(z[:, k])), *limits(name))
-    return out
+    return {name: np.clip(quantile(told[name], ndtr(z[:, k])), *limits(name)) for k, name in enumerate(names)}
 
 
 @dataclass(frozen=True)
@@ -147,54 +145,40 @@ class ScenarioRecord:
 def scenario_record(raw: Scenario, until: date, window: int, told: AgreementRecord, points: Floats) -> ScenarioRecord:
     """Evaluate a scenario's own record at draws from the posterior under the record of agreements.
 
-    Parameters
-    ----------
-    raw : Scenario
-        Without its calibration.
-    until, window
-        As the calibration was made: the day before which the record is complete, and its years.
-    told : AgreementRecord
-    points : (N, P) array
-        Coordinates; the last fifth is left out once, to check the surrogate.
-
-    Raises
-    ------
-    DataError
-        Where the record holds too little, or a search does not settle.
-    """
+    raw: without its calibration. until, window: the day before which the record is complete, and its years, as the
+    calibration was made. points: (N, P) coordinates; the last fifth is left out once, to check the surrogate. Raises
+    DataError where the record holds too little, or a search does not settle."""
     fitted = fitted_distribution()
     found = calibrate(own_record(raw, window, until=until), prior_of(raw, fitted))
-    paths = [
-        f"{WEIGHT}{name}" if "." not in name else f"kinds.{name.partition('.')[2]}.intercept" for name in found.names
-    ]
     values = values_at(told.names, priors(), points)
     centres = told.weights_at(points, fitted)
-    heights, peaks, covariances = [], [], []
+    evaluated = []
     for k in range(len(points)):
         here: dict[str, Any] = {path: float(column[k]) for path, column in values.items()}
-        weights = {path: float(centres[k, at]) for at, path in enumerate(fitted.paths) if path.startswith(WEIGHT)}
-        at_zero = {path: max(value, 0.0) for path, value in weights.items() if path in fitted.at_least_zero}
+        weights = {}
+        for path, centre in zip(fitted.paths, map(float, centres[k]), strict=True):
+            if path.startswith(WEIGHT):
+                value = max(centre, 0.0) if path in fitted.at_least_zero else centre
+                weights[path.removeprefix(WEIGHT)] = value
         moved = with_values(raw, here)
-        prior = prior_of(moved, fitted).at_weights(
-            {path.removeprefix(WEIGHT): value for path, value in (weights | at_zero).items()}
-        )
-        height, peak, covariance = peak_given(own_record(moved, window, until=until), prior, found)
-        heights.append(height)
-        peaks.append(peak)
-        covariances.append(covariance)
+        prior = prior_of(moved, fitted).at_weights(weights)
+        evaluated.append(peak_given(own_record(moved, window, until=until), prior, found))
+    heights, peaks, covariances = zip(*evaluated, strict=True)
     kept = len(points) - len(points) // 5
     y, at_peaks = np.array(heights), np.stack(peaks)
     partial = fit_process(points[:kept], y[:kept])
     away = partial(points[kept:]) - y[kept:]
     checked = (float(np.sqrt((away**2).mean())), float(y[kept:].std()))
-    return ScenarioRecord(tuple(paths), np.mean(covariances, axis=0), points, y, at_peaks, checked)
+    paths = tuple(key_path(name) for name in found.names)
+    return ScenarioRecord(paths, np.mean(covariances, axis=0), points, y, at_peaks, checked)
 
 
-def record_points(z: Floats, count: int = POINTS) -> Floats:
-    """(N, P) of many draws some to evaluate at: every so many-th, and a tenth as many about the priors' centre."""
-    chosen = z[np.linspace(0, len(z) - 1, count - count // 10).astype(int)]
-    around = np.stack([normals(f"points.{k}", count // 10, 1) for k in range(z.shape[1])], axis=1)
-    return np.concatenate([around, chosen])[np.argsort(normals("order", count, 1), kind="stable")]
+def record_points(z: Floats) -> Floats:
+    """(POINTS, P) of many draws: every so many-th, and a tenth as many about the priors' centre."""
+    few = POINTS // 10
+    chosen = z[np.linspace(0, len(z) - 1, POINTS - few).astype(int)]
+    around = np.stack([normals(f"points.{k}", few, 1) for k in range(z.shape[1])], axis=1)
+    return np.concatenate([around, chosen])[np.argsort(normals("order", POINTS, 1), kind="stable")]
 
 
 def calibration_span(scenario: Scenario) -> tuple[date, int]:

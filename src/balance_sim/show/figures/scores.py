@@ -45,7 +45,7 @@ def scorecard_table(scored: ScoredForecasts) -> pd.DataFrame:
 
 def _less_the_best(way: ForecastWayScores) -> list[list[object]]:
     """Rows of the model less the best baseline; none where there is none, or in a file without them."""
-    best = best_baseline({name: held["log_skill"] for name, held in way.scores.items()}, REFERENCE)
+    best = best_baseline({name: held["log_skill"] for name, held in way.scores.items()})
     if best is None or not way.scores[best]["model_gains"]:
         return []
     gains, nan = way.scores[best]["model_gains"], float("nan")
