@@ -1,9 +1,8 @@
 """Single values set in a scenario's own models, without its tree: the short way to an arm and to a point of a sweep.
 
-What is set is checked by the schema of the piece it belongs to; all else is shared with the scenario. Of a point only
-such numbers are set here that no rule between pieces (`checks.py`) refuses anything for; of an arm whatever it sets, as
-that was checked, in that arm, when the scenario was read. The answer is None for all else, and for whatever is refused:
-then the tree is read as a file's is, and says what is wrong. A test holds both ways to one result."""
+What is set is checked by the schema of its piece; all else is shared with the scenario. Of a point only numbers are set
+here that no rule between pieces (`checks.py`) refuses; of an arm whatever it sets, as that was checked when it was read
+with the scenario. The answer is None for all else: then the tree is read as a file's is, and says what is wrong."""
 
 from __future__ import annotations
 

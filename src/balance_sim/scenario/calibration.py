@@ -1,12 +1,9 @@
-"""The calibration and the posterior that a scenario names, both read strictly; a calibration is laid below what the
-scenario's own file says.
+"""The calibration and the posterior that a scenario names, as `balance-sim calibrate` and `posterior` wrote them.
 
-`calibration: NAME` names a file that `balance-sim calibrate` wrote. What it holds goes where it would stand in a
-scenario: intercepts under `kinds`, propensities in `states`, weights under `theory`, factors of dyads in `frailties`.
-A value that the scenario's file gives itself stays. A file of another record is refused: it says what to run.
-
-`posterior: NAME` names the head of a table of joint draws, which `balance-sim posterior` wrote. The table is read when
-draws are asked for (`replications/parameter_draws.py`)."""
+What a calibration holds goes where it would stand in a scenario: intercepts under `kinds`, propensities in `states`,
+weights under `theory`, factors of dyads in `frailties`. A value that the scenario's file gives itself stays. A file of
+another record is refused. A posterior is the head of a table of joint draws; `replications/parameter_draws.py` reads
+the table when draws are asked for."""
 
 from __future__ import annotations
 

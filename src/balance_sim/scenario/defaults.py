@@ -35,9 +35,7 @@ class Preset:
 
 @cache
 def shipped_yaml(name: str) -> dict[str, Any]:
-    """A shipped YAML file, as that of what was measured: `fitted.yaml`, `beliefs.yaml`, `event_weights.yaml`.
-
-    Not to be changed."""
+    """A shipped YAML file, as `fitted.yaml`. What is handed out is shared: nobody may change it."""
     loaded: dict[str, Any] = yaml.load(shipped_text("balance_sim.scenario", name), Loader=_Loader)
     return loaded
 

@@ -118,8 +118,7 @@ class Factor:
 
 
 class SamplingDesign(Strict):
-    """How points are chosen. samples: of lhs; base samples of sobol, a power of 2; trajectories of morris; draws of
-    posterior or prior.
+    """How points are chosen. samples: of lhs; base samples of sobol, a power of 2; trajectories of morris; draws.
 
     levels: of morris, even. seed: of the sample, apart from that of the runs."""
 

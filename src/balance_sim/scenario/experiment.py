@@ -67,8 +67,7 @@ def load_experiment(
     held: files by name, `path` among them, to read from instead of the disk. over: what options lay over the file.
 
     >>> load_experiment("experiments/smoke.yaml").count()
-    6
-    """
+    6"""
     experiment, problems = check_experiment(path, max_runs=max_runs, held=held, over=over)
     if experiment is None:
         raise ScenarioError(errors_in(problems))

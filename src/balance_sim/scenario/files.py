@@ -202,8 +202,7 @@ def name_of(path: Path) -> str:
 
 
 def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
-    """The file itself, or for a bare name a file of that name: here, in one of these folders of the working directory,
-    or among those of the package.
+    """The file itself, or for a bare name a file of that name: here, in one of these folders, or of the package.
 
     Raises ScenarioError for what is no path at all."""
     path = Path(written)

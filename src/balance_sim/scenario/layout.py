@@ -319,8 +319,7 @@ def what_was_meant(tree: Node, path: str, error: NoSuchPath) -> str:
     >>> from balance_sim.scenario.nodes import from_plain
     >>> tree = from_plain({"events": [{"id": "parade"}], "provocations": [{"id": "drills"}]})
     >>> what_was_meant(tree, "visibility", NoSuchPath("visibility", TOP))
-    'did you mean `events.parade.visibility` or `provocations.drills.visibility`?'
-    """
+    'did you mean `events.parade.visibility` or `provocations.drills.visibility`?'"""
     is_sought = error.options and error.part not in error.options and may_suggest()
     meant = _paths_like(tree, path) if is_sought else []
     if not meant:

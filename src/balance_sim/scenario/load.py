@@ -261,9 +261,7 @@ def stem(name: str) -> str:
 
 
 def read_files(sources: Sources, found: Diagnostics, *, calibrated: bool = True, drawn: bool = True) -> Node:
-    """The tree of a scenario file, its tables read in and the files it extends laid below it.
-
-    calibrated: with what the calibration says that it names.
+    """The tree of a scenario file: its tables read in, the files it extends and its calibration laid below it.
 
     Raises ScenarioError where there is no tree to speak of."""
     tree = _read_mapping(sources.main(), sources.shown, found)

@@ -1,10 +1,8 @@
 """What a scenario is: one frozen, complete value that every later room reads.
 
-A file gives part of it; `load` lays that part over the shipped defaults and the theory's preset, and
-validates the whole here. After this module nothing re-validates and nothing touches a file.
-Dates are `datetime.date`, distances km, money billions of US dollars, people millions, rates per year.
-States are ISO3 codes (COW numbers with dates for states that no longer exist), never positions.
-"""
+A file gives part of it; `load` lays that part over the shipped defaults and the theory's preset, and validates the
+whole here: nothing later does so again. Dates are `datetime.date`, distances km, money billions of US dollars, people
+millions, rates per year. States are ISO3 codes, never positions."""
 
 from __future__ import annotations
 
@@ -352,8 +350,7 @@ class Arm(Strict):
 class Report(Strict):
     """What to count and for whom: windows in days from the focal date, groups by name.
 
-    `positions`: where the focal event's host says it stands between two states, as `RUS-UKR: 0`; 1 with the
-    first, -1 with the second."""
+    `positions`: of the focal event's host between two states, as `RUS-UKR: 0`; 1 with the first, -1 the second."""
 
     windows: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (30, 90, 365)
     groups: tuple[Identifier, ...] = ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from balance_sim.show import wording as say
 from balance_sim.show.terminal import said, table, wrapped
+from balance_sim.stats.intervals import NORMAL
 
 if TYPE_CHECKING:
     from balance_sim.coordination.choice import CoordinationFit
@@ -21,12 +22,10 @@ if TYPE_CHECKING:
     from balance_sim.evidence.events.load import Loaded
     from balance_sim.evidence.events.measurement import EventEstimate, EventWeights
 
-QUANTILE = 1.959963984540054
-
 
 def _span(estimate: float, error: float, places: int = 3) -> str:
     """The 95 % CI of an estimate that is about normal."""
-    return say.interval(estimate - QUANTILE * error, estimate + QUANTILE * error, places)
+    return say.interval(estimate - NORMAL * error, estimate + NORMAL * error, places)
 
 
 def _told(estimate: float, error: float, places: int = 2) -> str:
@@ -43,7 +42,7 @@ def fit_lines(
     from balance_sim.evidence.estimation.parameter_files import key_path, labelled
 
     weights = [row for row in fit.table if "." not in row[0]]
-    clear = sum(abs(estimate) > QUANTILE * error for _, estimate, error in weights)
+    clear = sum(abs(estimate) > NORMAL * error for _, estimate, error in weights)
     errors = "from the second derivatives" if fit.cluster_covariance is None else "clustered by dyad"
     held = "; signs that theory fixes are held by a prior" if fit.signs else ""
     yield from said(

@@ -168,29 +168,22 @@ def _nearest(values: tuple[Any, ...], scenario: Scenario, path: str) -> int:
 
 
 def document(design: ExplorerDesign) -> dict[str, Any]:
-    """The whole of an explorer as plain data. States and dyads are told by number, values in 1/SCALE.
-
-    Empty where no replication of any point finished."""
+    """The whole of an explorer as plain data. States and dyads are told by number, values in 1/SCALE."""
+    found: dict[str, Any] = {}
     points: list[dict[str, Any]] = []
-    first: Result | ExpectedEffect | None = None
     pairs: Pairs = {}
     days: list[int] = []
+    dials = [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials]
     for spot, one in design.points():
         if isinstance(one, ExpectedEffect):
-            first, days = first or one, days_of(one.scenario)
-            points.append({"at": list(spot)} | expected_point(one, pairs))
-        elif one.finished:
-            table = fan_table(one)
-            if first is None:
-                first, days = one, chosen_days(table)
-            points.append({"at": list(spot)} | point(one, table, days, pairs))
-    if first is None:
-        return {}
-    is_expected = isinstance(first, ExpectedEffect)
-    arm = first.arm if isinstance(first, ExpectedEffect) else str(first.headline_arm)
-    dials = [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials]
-    found = heading(first.scenario, first.scenario.reference_arm, arm, dials)
-    found["estimator"] = "expected" if is_expected else "simulated"
+            arm, estimator, days = one.arm, "expected", days_of(one.scenario)
+            here = expected_point(one, pairs)
+        else:
+            arm, estimator, table = str(one.headline_arm), "simulated", fan_table(one)
+            days = days or chosen_days(table)
+            here = point(one, table, days, pairs)
+        points.append({"at": list(spot)} | here)
+        found = found or heading(one.scenario, one.scenario.reference_arm, arm, dials) | {"estimator": estimator}
     if design.question:
         found["question"] = printable(design.question)
     return found | {"days": days, "pairs": [list(pair) for pair in pairs], "points": points}
@@ -303,10 +296,8 @@ def whole(values: Iterable[float]) -> list[Any]:
 
 
 def explorer_html(design: ExplorerDesign) -> str:
-    """The page of a design. The same bytes for the same results. Raises WrongRequest where no replication finished."""
+    """The page of a design. The same bytes for the same results."""
     found = document(design)
-    if not found:
-        raise WrongRequest("no replication finished, so there is nothing to explore")
     replayed = map_of(design.study) if design.study is not None and has_dyads(design.study) else ""
     return _page("explore", f"{found['title']}: explorer", found, replayed=replayed)[0]
 

@@ -38,12 +38,9 @@ COLUMNS = ("key", "what it is", "unit", "default", "range", "example")
 def reference_page(schemas: Mapping[str, Plain]) -> str:
     """The page, in Markdown. schemas: by what the texts call a file; each has its definitions.
 
-    Examples
-    --------
     >>> from balance_sim.scenario.reference.schemas import json_schema
     >>> "`events.summit.visibility`" in reference_page({"Scenario": json_schema()})
-    True
-    """
+    True"""
     return "\n".join([HEAD, *(line for name, of in schemas.items() for line in _of_file(name, of))]).rstrip() + "\n"
 
 

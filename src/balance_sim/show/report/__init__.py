@@ -15,14 +15,12 @@ from balance_sim.experiment.run import LARGE
 from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.pool.processes import Background
 from balance_sim.results.shards import REPORT, note_drawn
-from balance_sim.show import wording
+from balance_sim.show import wording as say
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report import tables
-from balance_sim.show.report.tables import failed_and_missing, shown
 from balance_sim.show.save import figure_bytes, note_figures, write_figures
 from balance_sim.show.svg import inlined
-from balance_sim.show.wording import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,21 +59,19 @@ def embedded(study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None =
     """Figures with their tables, as the page wants them. drawn: those that need not be drawn again.
 
     body: what stands there instead of the drawing, which is svg; typeset: the table does."""
-    if drawn is None:
-        drawn = {}
-        for name, figure in figures.items():
-            table = figure.table(study)
-            one = figure.draw(study, table)
-            as_drawn = figure_bytes(one, "svg", text=True) if name in in_pages(figures) else b""
-            drawn[name] = table, words_of(one), as_drawn
     out = []
-    for name, (table, words, as_drawn) in drawn.items():
-        if name not in figures:
-            continue
-        figure, body = figures[name], map_of(cast("AnalysedResult", study)) if name == "map" else ""
+    for name, figure in figures.items():
+        if drawn is not None:
+            table, words, as_drawn = drawn[name]
+        else:
+            table = figure.table(study)
+            made = figure.draw(study, table)
+            words = words_of(made)
+            as_drawn = figure_bytes(made, "svg", text=True) if name in in_pages(figures) else b""
+        body = map_of(cast("AnalysedResult", study)) if name == "map" else ""
         svg = "" if body or figure.typeset else inlined(as_drawn, f"f-{name}", f"Figure: {words}")
         said = {"name": name, "question": figure.question, "finding": words, "typeset": figure.typeset}
-        out.append(said | {"svg": svg, "body": body, "table": shown(name, figure.numbers(study, table))})
+        out.append(said | {"svg": svg, "body": body, "table": tables.shown(name, figure.numbers(study, table))})
     return out
 
 
@@ -161,10 +157,10 @@ def card(result: AnalysedResult) -> str:
     # A notebook may show several cards: ids of one must not meet those of another.
     place = f"card-{result.digest[:8]}"
     svg = inlined(figure_bytes(figure, "svg", text=True), place, f"Figure: {words_of(figure)}")
-    runs, arms = plural(result.runs, "replication"), plural(len(result.arms), "arm")
-    made = f"{runs} of {arms}, seed {result.seed}, digest {result.digest[:12]}{failed_and_missing(result)}"
+    runs, arms = say.plural(result.runs, "replication"), say.plural(len(result.arms), "arm")
+    made = f"{runs} of {arms}, seed {result.seed}, digest {result.digest[:12]}{tables.failed_and_missing(result)}"
     made += ". Tables: .levels, .effects, .dyads, .states, .outcomes, .fan()"
-    title, answer, small = map(html.escape, (printable(result.scenario.title), finding(result), made))
+    title, answer, small = map(html.escape, (say.printable(result.scenario.title), finding(result), made))
     return (
         f'<div><h3>{title}</h3><p>{answer}</p><div style="max-width:44rem;background:#fff">{svg}</div>'
         f"<p><small>{small}</small></p></div>"
@@ -177,7 +173,7 @@ def _environment() -> Environment:
 
     safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
     environment = Environment(loader=PackageLoader(__name__), trim_blocks=True, lstrip_blocks=True, **safe)
-    environment.globals.update(say=wording, tables=tables)
+    environment.globals.update(say=say, tables=tables)
     return environment
 
 

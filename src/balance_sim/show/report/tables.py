@@ -195,9 +195,8 @@ def event_rows(scenario: Scenario) -> Rows:
     """Events by date: date, kind, label, who, visibility, confidence, source."""
     rows = []
     for event in sorted(scenario.events, key=lambda event: (event.date, event.id)):
-        kind, confidence = event.kind.replace("_", " "), event.confidence.replace("_", " ")
-        front = [str(event.date), kind, event.label or event.id, " ".join(event.principals)]
-        rows.append([*front, cell(event.visibility), confidence, event.source])
+        front = [str(event.date), say.arm_words(event.kind), event.label or event.id, " ".join(event.principals)]
+        rows.append([*front, cell(event.visibility), say.arm_words(event.confidence), event.source])
     return rows
 
 
