@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .games import Bools, Floats, Ints, number_of_players, regrets, tie_width
+from . import Bools, Floats, Ints
+from .games import number_of_players, regrets, tie_width
 from .variance import DEGREE, orthonormal, powers
 
 UPPER = 0.95

@@ -23,7 +23,8 @@ from itertools import combinations
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from .games import Bools, Floats, best_replies, number_of_players, pure_equilibria, regrets
+from . import Bools, Floats
+from .games import best_replies, number_of_players, pure_equilibria, regrets
 
 CONFIDENCE = 0.95
 CONSTANT = 1e-10

@@ -24,7 +24,8 @@ from math import prod
 
 import numpy as np
 
-from .games import Bools, Floats, Ints, best_replies, expected_payoffs, number_of_players, pure_equilibria
+from . import Bools, Floats, Ints
+from .games import best_replies, expected_payoffs, number_of_players, pure_equilibria
 
 NO_GAIN = 1e-8
 """Largest gain by a deviation, relative to the range of the player's payoffs, of what counts as an equilibrium."""

@@ -12,11 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
+from . import Bools, Floats, Ints
 
 TOLERANCE = 1e-9
 """Of ties, relative to the range of a player's payoffs."""

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-Floats = npt.NDArray[np.float64]
+from . import Floats, Ints
+
 LogDensity = Callable[[Floats], Floats]
 """(D, P) points -> (D,) log-density, up to a constant."""
 STEP = 1e-2
@@ -116,7 +116,7 @@ def effective_size(weights: Floats) -> float:
     return float(1.0 / (weights**2).sum())
 
 
-def resampled(weights: Floats, count: int, uniform: float) -> npt.NDArray[np.int64]:
+def resampled(weights: Floats, count: int, uniform: float) -> Ints:
     """(count,) positions of draws, each as often as its weight wants it, to less than one more or fewer.
 
     Systematic resampling (Kitagawa 1996, JCGS 5: 1-25), from one uniform number.

@@ -15,9 +15,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from balance_sim.stats import Floats
 from balance_sim.stats.intervals import NORMAL, fieller, mean_interval, t_quantile
 
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 SIZE_OF_NOISE = float(np.sqrt(2 / np.pi))  # mean size of a normal deviate: what noise alone adds to a mean size

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from . import Floats, Ints
 
 NORMAL = 1.959963984540054  # 97.5 % quantile
 NORMAL_SIZES = np.pi / 2  # of n normal distances from their median 2 n / pi are `effective`
@@ -61,7 +60,7 @@ class Sides:
         return np.asarray((self.gained + self.lost) ** 2 / np.where(squares > 0, squares, 1.0))
 
     @staticmethod
-    def of(values: Floats, times: npt.NDArray[np.int64] | None = None) -> Sides:
+    def of(values: Floats, times: Ints | None = None) -> Sides:
         """values: (runs, ...) differences; times: (runs,) how many runs each stands for, one if not given."""
         weight = np.ones(len(values)) if times is None else times.astype(float)
         up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)

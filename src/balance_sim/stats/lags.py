@@ -15,9 +15,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from . import Floats
 
 MOST_WHOLE = 12  # shapes summed in closed form
 MOST_COLLAPSES = 600.0  # expected collapses so far above which e to their number is too large to be told

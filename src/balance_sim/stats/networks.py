@@ -26,11 +26,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
+from . import Bools, Floats, Ints
 
 SMALL = 1e-8
 """Directions whose variance is below this share of the largest are taken for constant."""

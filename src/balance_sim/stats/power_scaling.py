@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp, xlogy
 
-Floats = npt.NDArray[np.float64]
+from . import Floats
+
 POWER = 1.01
 """Raised to this and to one over it; the paper's default is 0.99 and 1.01."""
 SENSITIVE = 0.05

@@ -20,7 +20,8 @@ from itertools import accumulate, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from .games import Floats, expected_payoffs, number_of_players
+from . import Floats
+from .games import expected_payoffs, number_of_players
 
 CLOSE = 1e-11
 """Largest last step of the corrector, in logarithms of probabilities."""

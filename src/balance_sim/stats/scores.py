@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betaincinv, ndtr, stdtrit
+
+from . import Floats, Ints
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
 
 FLOOR = 1e-9
 """Probabilities are kept this far from 0 and 1 in the log score, so that one surprise does not make it infinite."""
@@ -146,7 +147,7 @@ def exact_share(happened: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     return np.where(known, np.where(some, low, 0.0), np.nan), np.where(known, np.where(not_all, high, 1.0), np.nan)
 
 
-def carrying(y: Floats, cluster: NDArray[np.int64]) -> int:
+def carrying(y: Floats, cluster: Ints) -> int:
     """How many clusters have an event, or how many have none: the fewer of both, which scores hang on.
 
     Examples

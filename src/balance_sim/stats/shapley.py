@@ -8,9 +8,8 @@ from __future__ import annotations
 from math import comb
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from . import Floats
 
 
 def shapley(worth: Floats) -> Floats:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
-Floats = npt.NDArray[np.float64]
+from . import Floats
+
 NOISE = 1e-3
 """Least standard deviation of the noise, in standard deviations of y."""
 

@@ -9,9 +9,8 @@ forecasts is taken to be true. The sum is concave in w; the steps are those of E
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from . import Floats
 
 STEPS, SETTLED = 20_000, 1e-12
 

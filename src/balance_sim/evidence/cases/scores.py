@@ -19,7 +19,8 @@ from balance_sim.evidence.forecast.score import MODEL
 from balance_sim.model.classes import classes_of
 from balance_sim.pool.plain import plain_data
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.scores import Floats, Ranking, carrying, cluster_resamples, resampled
+from balance_sim.stats import Floats
+from balance_sim.stats.scores import Ranking, carrying, cluster_resamples, resampled
 
 Pair = tuple[str, str]
 

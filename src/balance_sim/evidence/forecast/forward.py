@@ -122,8 +122,8 @@ def agreements_forward(
 
 @dataclass(frozen=True)
 class _Batches:
-    """What all batches share. starts: (Y,) days of the 1 Januaries. gamma: (P,) shape and inverse scale of the dyads'
-    factors."""
+    """What all batches share. starts: (Y,) days of the 1 Januaries. persistence: 1 where the fit has no variance of
+    propensities. gamma: (P,) shape and inverse scale of the dyads' factors."""
 
     world: World
     baseline: Baseline
@@ -140,29 +140,21 @@ class _Batches:
         years = range(scenario.start.year, scenario.end.year)
         starts = np.array([float((date(year, 1, 1) - scenario.start).days) for year in years])
         kinds = [worlds.reference.ladder.names.index(kind) for kind in fit.kinds]
-        return cls(worlds.reference, worlds.baseline, starts, persistence, fit.propensity_variance, kinds)
-
-    @property
-    def moves(self) -> bool:
-        """Whether propensities change at all."""
-        return self.persistence < 1.0 and self.variance > 0
+        kept = persistence if fit.propensity_variance > 0 else 1.0
+        return cls(worlds.reference, worlds.baseline, starts, kept, fit.propensity_variance, kinds)
 
     def expected(self, year: int) -> tuple[World, float]:
         """The world with the propensities expected of a year ahead, and the variance about them."""
         kept = self.persistence**year
-        if not self.moves or year == 0:
-            return self.world, 0.0
         return replace(self.world, propensity=kept * self.world.propensity), self.variance * (1.0 - kept**2)
 
     def paths(self, seed: int, first: int) -> list[World]:
         """The world of each year with the propensities of one drawn path, the batch's from replication `first` on."""
-        draw = np.random.default_rng((seed, first))
-        worlds, now = [self.world], self.world.propensity
-        scale = np.sqrt(self.variance * (1.0 - self.persistence**2)) if self.moves else 0.0
+        draw, scale = np.random.default_rng((seed, first)), np.sqrt(self.variance * (1.0 - self.persistence**2))
+        worlds = [self.world]
         for _ in self.starts[1:]:
-            if self.moves:
-                now = self.persistence * now + scale * draw.standard_normal(len(now))[:, None]
-            worlds.append(replace(self.world, propensity=now))
+            kept = self.persistence * worlds[-1].propensity
+            worlds.append(replace(self.world, propensity=kept + scale * draw.standard_normal(len(kept))[:, None]))
         return worlds
 
     def simulated(self, seed: int, first: int, runs: int) -> tuple[Floats, AgreementRows]:

@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario.files import regular_bytes
+from balance_sim.stats import Floats
 from balance_sim.stats.scores import (
     FLOOR,
-    Floats,
     Ranking,
     carrying,
     checked,

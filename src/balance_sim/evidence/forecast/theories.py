@@ -16,7 +16,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 from pydantic import Field
 
 from balance_sim.evidence.estimation.calibration import FORM, Form, forecast_from, prior_of
@@ -30,10 +29,9 @@ from balance_sim.scenario.files import Sources
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Strict
 from balance_sim.scenario.validation import read_piece
+from balance_sim.stats import Floats
 from balance_sim.stats.scores import FLOOR, average_precision, surprise
 from balance_sim.stats.stacking import stacking_weights
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

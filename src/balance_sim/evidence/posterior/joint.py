@@ -16,7 +16,6 @@ from functools import cached_property, partial
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln, log_ndtr, ndtr, ndtri_exp
 
 from balance_sim.evidence.posterior.likelihoods import (
@@ -51,11 +50,10 @@ from balance_sim.replications.parameter_draws import (
 from balance_sim.replications.spans import at_start
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, fitted_shares
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
+from balance_sim.stats import Floats, Ints
 from balance_sim.stats.importance import effective_size, laplace, pareto_smoothed, resampled, trusted_below
 from balance_sim.stats.power_scaling import PowerScaling, power_scaling
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 PROPOSALS = 20_000
 GRID = 20_001
 ADAPTED, WIDER = 2, 1.1

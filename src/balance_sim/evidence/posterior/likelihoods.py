@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 from scipy.special import ndtr
 
@@ -34,9 +33,9 @@ from balance_sim.scenario.defaults import (
     shipped_yaml,
 )
 from balance_sim.scenario.schema import Scenario, Strict
+from balance_sim.stats import Floats
 from balance_sim.stats.smooth_process import SmoothProcess, fit_process, process_at
 
-Floats = npt.NDArray[np.float64]
 WEIGHT = "theory.weights."
 NOT_TOLD = "not told"
 POINTS = 200

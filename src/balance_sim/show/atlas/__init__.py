@@ -44,7 +44,9 @@ def countries() -> tuple[Country, ...]:
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise DamagedAtlas(f"{FILE} is damaged: its sha256 is not {SHA256}. Install balance-sim again.")
     topology = json.loads(data)
-    arcs = [_points(arc, topology["transform"]) for arc in topology["arcs"]]
+    # Differences of whole numbers to degrees: TopoJSON specification, 2.1.2 and 4.
+    scale, translate = (np.array(topology["transform"][name]) for name in ("scale", "translate"))
+    arcs = [np.asarray(np.cumsum(np.array(arc), axis=0) * scale + translate) for arc in topology["arcs"]]
     out = []
     for shape in topology["objects"]["countries"]["geometries"]:
         polygons = shape["arcs"] if shape["type"] == "MultiPolygon" else [shape["arcs"]]
@@ -58,12 +60,6 @@ def by_iso3() -> dict[str, Country]:
     """The shapes that have a code, by ISO3."""
     shapes = {country.numeric: country for country in countries() if country.numeric is not None}
     return {code: shapes[of.numeric] for code, of in code_table().items() if of.numeric in shapes}
-
-
-def _points(arc: list[list[int]], transform: dict[str, Any]) -> Ring:
-    """Differences of whole numbers to degrees: TopoJSON specification, 2.1.2 and 4."""
-    scale, translate = np.array(transform["scale"]), np.array(transform["translate"])
-    return np.asarray(np.cumsum(np.array(arc), axis=0) * scale + translate)
 
 
 def _ring(numbers: list[int], arcs: list[Ring]) -> Ring:
@@ -82,34 +78,25 @@ def unwrapped(ring: Ring) -> Ring:
 def between(ring: Ring, low: float, high: float) -> Ring:
     """What of a ring lies between two longitudes: Sutherland and Hodgman 1974, CACM 17. May be empty."""
     for bound, sign in ((low, 1.0), (high, -1.0)):
-        ring = _half(ring, bound, sign)
+        after = np.roll(ring, -1, axis=0)
+        inside, next_inside = (sign * (of[:, 0] - bound) >= 0 for of in (ring, after))
+        crosses = inside != next_inside
+        (x0, y0), (x1, y1) = ring[crosses].T, after[crosses].T
+        both = np.stack([ring, ring], axis=1)  # each point, and where the side that follows it crosses the bound
+        both[crosses, 1] = np.column_stack([np.full(len(x0), bound), y0 + (bound - x0) / (x1 - x0) * (y1 - y0)])
+        ring = np.asarray(both[np.stack([inside, crosses], axis=1)])
     return ring
-
-
-def _half(ring: Ring, bound: float, sign: float) -> Ring:
-    after = np.roll(ring, -1, axis=0)
-    inside, next_inside = (sign * (of[:, 0] - bound) >= 0 for of in (ring, after))
-    crosses = inside != next_inside
-    (x0, y0), (x1, y1) = ring[crosses].T, after[crosses].T
-    both = np.stack([ring, ring], axis=1)  # each point, and where the side that follows it crosses the bound
-    both[crosses, 1] = np.column_stack([np.full(len(x0), bound), y0 + (bound - x0) / (x1 - x0) * (y1 - y0)])
-    return np.asarray(both[np.stack([inside, crosses], axis=1)])
 
 
 def great_circle(start: tuple[float, float], end: tuple[float, float], points: int = 40) -> Ring:
     """(points, 2) longitudes and latitudes along the shortest way; longitudes go on past 180."""
-    a, b = (_on_sphere(*place) for place in (start, end))
+    a, b = (np.array([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)]) for x, y in np.radians([start, end]))
     angle = float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
     share = np.linspace(0.0, 1.0, points)[:, None]
     if angle < 1e-9:
         return np.tile(np.array(start, dtype=float), (points, 1))
     x, y, z = ((np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)).T
     return unwrapped(np.degrees(np.column_stack([np.arctan2(y, x), np.arcsin(np.clip(z, -1.0, 1.0))])))
-
-
-def _on_sphere(longitude: float, latitude: float) -> Line:
-    lon, lat = np.radians(longitude), np.radians(latitude)
-    return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 
 def equal_earth(longitude: Any, latitude: Any) -> tuple[Line, Line]:

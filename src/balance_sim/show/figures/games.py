@@ -246,18 +246,17 @@ def _matrix(ax: style.Axes, part: pd.DataFrame, *, first: bool, large: bool) -> 
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):
             cell = part[(part["row"] == row) & (part["column"] == column)].to_dict("records")
-            face = SEEN if cell[0]["observed"] else "white"
+            face, inset = SEEN if cell[0]["observed"] else "white", 0.01 * min(len(columns), 3)
             ax.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor=style.PALE, linewidth=0.8))
             if cell[0]["observed"]:
-                inset = 0.01 * min(len(columns), 3)
-                ax.add_patch(Rectangle((x + inset, y + 0.05), 1 - 2 * inset, 0.9, fill=False, edgecolor=style.QUIET,
-                                       linewidth=1, linestyle=(0, (3, 2))))  # fmt: skip
+                looks: dict[str, Any] = {"edgecolor": style.QUIET, "linewidth": 1, "linestyle": (0, (3, 2))}
+                ax.add_patch(Rectangle((x + inset, y + 0.05), 1 - 2 * inset, 0.9, fill=False, **looks))
             if cell[0]["equilibrium"]:
-                ax.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=style.INK, linewidth=2.4, zorder=4,
-                                       clip_on=False))  # fmt: skip
+                looks = {"edgecolor": style.INK, "linewidth": 2.4, "zorder": 4, "clip_on": False}
+                ax.add_patch(Rectangle((x, y), 1, 1, fill=False, **looks))
             for k, of in enumerate(cell):
                 middle = (x + 0.5, y + (k + 0.75) / (len(players) + 0.5))
-                looks: dict[str, Any] = {"color": colours[of["player"]], "fontsize": size}
+                looks = {"color": colours[of["player"]], "fontsize": size}
                 words, weight = say.signed(of["payoff"], of["places"]), "bold" if of["best"] else "normal"
                 style.note(ax, words, middle, (2 * size, 0), ha="right", fontweight=weight, **looks)
                 if of["best"] or of["may_be"]:

@@ -142,6 +142,7 @@ def _key(ax: style.Axes) -> None:
 
 MOST_OUTCOMES = 8
 PAYOFF = "payoff"
+GAIN = "#f3f8fb"  # behind what the player wants
 BALANCE = [
     "player", "outcome", "unit", "weight", "title", "effect", "lo", "hi", "draws_lo", "draws_hi", "worth", "observed",
     "best", "may_be", "places", "control", "n", "draws",
@@ -273,9 +274,6 @@ def _dots(ax: style.Axes, rows: pd.DataFrame, heights: Any, looks: Any, size: fl
         ax.locator_params(axis="x", nbins=5 if size > 7 else 4)
     else:
         ax.set_xticks([0.0])
-
-
-GAIN = "#f3f8fb"  # behind what the player wants
 
 
 def _outcome(ax: style.Axes, name: str, rows: pd.DataFrame) -> None:
