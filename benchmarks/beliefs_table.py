@@ -26,7 +26,7 @@ from balance_sim.evidence.estimation.fitting import fit, peak_of
 from balance_sim.evidence.estimation.likelihood import by_row
 from balance_sim.replications.parameter_draws import limits, quantile
 from balance_sim.scenario.defaults import priors
-from balance_sim.stats.smooth_process import SmoothProcess, fit_process
+from balance_sim.stats.posteriors import SmoothProcess, fit_process
 
 NAMES = tuple(MOVES)
 AWAY = 1.5

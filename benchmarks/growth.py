@@ -135,7 +135,7 @@ def _state(code: str, patrons: list[str], rng: np.random.Generator) -> dict[str,
 def measured(states: int, years: int, arms: int, runs: int, workers: int) -> dict[str, float]:
     """Load, check and run one size in this process, into a folder, and summarise it."""
     import balance_sim as bs
-    from balance_sim.replications.arms import chosen_arms, compile_arms
+    from balance_sim.replications.draws import chosen_arms, compile_arms
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "invented.yaml"

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from balance_sim.analysis.participants import COUNTER, Participants
-from balance_sim.replications.arms import compile_arms, headline_arm
+from balance_sim.replications.draws import compile_arms, headline_arm
 from balance_sim.replications.expected import gained
 from balance_sim.replications.recorder import measures
 from balance_sim.replications.scene import focal_roles

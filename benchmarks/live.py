@@ -24,8 +24,8 @@ from balance_sim.analysis.expected_effect import ExpectedControl, figures  # noq
 from balance_sim.live.controls import EnsembleRequest, RangeControl, run_controls  # noqa: E402
 from balance_sim.live.ensembles import Reached, Service  # noqa: E402
 from balance_sim.live.workers import Workers  # noqa: E402
-from balance_sim.model.classes import with_classes  # noqa: E402
-from balance_sim.replications.arms import compile_arms, headline_arm, reference_key  # noqa: E402
+from balance_sim.model.baseline import with_classes  # noqa: E402
+from balance_sim.replications.draws import compile_arms, headline_arm, reference_key  # noqa: E402
 from balance_sim.results.result import Result  # noqa: E402
 from balance_sim.scenario import load_scenario, with_values  # noqa: E402
 

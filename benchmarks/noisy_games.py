@@ -15,9 +15,9 @@ import sys
 
 import numpy as np
 
-from balance_sim.stats.empirical_games import EmpiricalGame
 from balance_sim.stats.equilibria import Equilibria, nash_equilibria
 from balance_sim.stats.games import best_replies, regrets
+from balance_sim.stats.uncertain_games import EmpiricalGame
 
 SHARED = 5.0
 NEAR = 0.1

@@ -14,7 +14,7 @@ import argparse
 import time
 from statistics import median
 
-from balance_sim.replications.arms import compile_arms, headline_arm
+from balance_sim.replications.draws import compile_arms, headline_arm
 from balance_sim.scenario import load_scenario, with_values
 
 

@@ -34,9 +34,8 @@ def main() -> None:
     from plain_mesa import PlainModel
 
     from balance_sim.model.core import DIRECTIONS
-    from balance_sim.replications.arms import compile_arms
-    from balance_sim.replications.direct import direct
-    from balance_sim.replications.expected import expected, focal_windows
+    from balance_sim.replications.draws import compile_arms
+    from balance_sim.replications.expected import direct, expected, focal_windows
     from balance_sim.replications.filtered import FilteredSums, prospect_of
 
     runs = int(sys.argv[sys.argv.index("--runs") + 1]) if "--runs" in sys.argv else 512

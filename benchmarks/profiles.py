@@ -15,9 +15,9 @@ import numpy as np
 
 from balance_sim.game.plan import Game, load_game
 from balance_sim.model.baseline import Worlds
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs, simulate_arms
-from balance_sim.replications.direct import direct
+from balance_sim.replications.draws import compile_arms
+from balance_sim.replications.expected import direct
 from balance_sim.replications.filtered import FilteredSums, focal_windows, prospect_of
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.players import PlayerMeasures

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from balance_sim.model.own.events import event_kind as event_kind
     from balance_sim.model.own.terms import Situation as Situation
     from balance_sim.model.own.terms import term as term
-    from balance_sim.replications.own import ArmHistory as ArmHistory
+    from balance_sim.replications.players import ArmHistory as ArmHistory
     from balance_sim.results.result import Result as Result
     from balance_sim.results.sweep_result import SweepResult as SweepResult
     from balance_sim.results.sweep_result import open_sweep as open_sweep
@@ -56,7 +56,7 @@ _HOMES = {
     "balance_sim.model.own.terms": ("Situation", "term"),
     "balance_sim.model.own.events": ("EventFields", "event_kind"),
     "balance_sim.model.landscape": ("landscape",),
-    "balance_sim.replications.own": ("ArmHistory",),
+    "balance_sim.replications.players": ("ArmHistory",),
     "balance_sim.results.result": ("Result",),
     "balance_sim.results.sweep_result": ("SweepResult", "open_sweep"),
     "balance_sim.experiment.run": ("run",),

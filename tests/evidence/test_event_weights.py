@@ -21,7 +21,6 @@ from balance_sim.evidence.events.absorbed import (
     panel_of,
 )
 from balance_sim.evidence.events.exposure import Periods, act_sets, aimed, aims, remaining, shown
-from balance_sim.evidence.events.ladder import ORDER, HalfLives, association, half_lives, in_order
 from balance_sim.evidence.events.measurement import (
     Column,
     EventEstimate,
@@ -31,6 +30,7 @@ from balance_sim.evidence.events.measurement import (
     measure,
     shipped_weights,
 )
+from balance_sim.evidence.events.report import ORDER, HalfLives, association, half_lives, in_order
 from balance_sim.model.beliefs import decay
 
 TRUTH = {"intent": 1.0, "alignment": 1.0, "incident": 1.0}

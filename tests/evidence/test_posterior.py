@@ -24,8 +24,7 @@ from balance_sim.replications.parameter_draws import at, posterior_draws, prior_
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
 from balance_sim.scenario.schema import SIGNAL_ORDER
-from balance_sim.stats.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
-from balance_sim.stats.smooth_process import covariance
+from balance_sim.stats.posteriors import IN_CONFLICT, INFORMED, PRIOR_DOMINATED, covariance
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))

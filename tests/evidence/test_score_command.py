@@ -23,7 +23,7 @@ from balance_sim.evidence.forecast.score import Interval, best_baseline, score_f
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario.defaults import new_scenario
 from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines, judged, note_lines
-from balance_sim.show.terminal import wrapped
+from balance_sim.show.wording import wrapped
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
 HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"

@@ -28,8 +28,8 @@ from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import AgreementRows
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.pool.errors import StoreDamaged
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.draws import compile_arms
 from balance_sim.results.manifest import MANIFEST_VERSION
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 

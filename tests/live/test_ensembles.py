@@ -21,8 +21,8 @@ from balance_sim.experiment.run import run
 from balance_sim.live.controls import BadRequest, EnsembleRequest, read_request, run_controls
 from balance_sim.live.ensembles import BlockCache, Service
 from balance_sim.live.workers import EffectQuestion, EnsemblePart, PartFailed, Superseded, Workers
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import ArmTables, Block, beside, one_arm_tables, simulate_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.outcomes import NEW
 from balance_sim.replications.recorder import focal_recorder
 from balance_sim.results.result import Result

@@ -12,7 +12,7 @@ from serving import LOUD, SCENARIO
 from balance_sim.live.workers import OpportunityCache
 from balance_sim.model.core import Opportunities
 from balance_sim.model.thinning import draw_opportunities
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.scenario import load_scenario, with_values
 
 ARMS = ("no_summit", "summit")

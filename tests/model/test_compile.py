@@ -14,13 +14,12 @@ import pytest
 
 from balance_sim.model import world as compiled
 from balance_sim.model.baseline import Worlds, _all_prospects, compile_worlds, unfrozen
-from balance_sim.model.beliefs import decay, prior_alignment, prior_intent
+from balance_sim.model.beliefs import audiences_of, decay, members, prior_alignment, prior_intent
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.news import audiences_of, members
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.model.world import by_audience, ground_of, numbered, quarrels
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))

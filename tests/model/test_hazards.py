@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balance_sim.model import news as hazards
+from balance_sim.model import beliefs as hazards
 from balance_sim.model import perception
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds

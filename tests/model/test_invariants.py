@@ -22,8 +22,8 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.thinning import draw_opportunities
-from balance_sim.replications.arms import chosen_arms, compile_arms
 from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.draws import chosen_arms, compile_arms
 from balance_sim.results.shards import digest_of
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Dispute, Scenario

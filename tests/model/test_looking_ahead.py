@@ -17,9 +17,8 @@ from balance_sim.model.engine import begin, perceive, simulate
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import draw_opportunities, ranges, thinning, usual_talks
 from balance_sim.model.willingness import TERMS, expected_log
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import simulate_runs
-from balance_sim.replications.draws import with_draws
+from balance_sim.replications.draws import compile_arms, with_draws
 from balance_sim.replications.spans import course, in_spans, spans
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.fingerprint import content_digest, posterior_digest

@@ -15,7 +15,7 @@ from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
 from balance_sim.model.state import Hastened, Simulated
 from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.replications.outcomes import outcomes_of
 from balance_sim.scenario import load_scenario, new_scenario, with_values

@@ -20,7 +20,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Thinning
 from balance_sim.model.engine import filtered
 from balance_sim.model.state import Hastened
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.replications.tables import SUM, dyad_effects, dyad_table, with_states
 from balance_sim.scenario.schema import Scenario

@@ -24,7 +24,7 @@ from balance_sim.analysis.effect_draws import (
 )
 from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.replications.draws import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.parameter_draws import CODING, Draws, at, posterior_draws, prior_draws, with_coding
 from balance_sim.results.points import design_points
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values

@@ -15,9 +15,8 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
 from balance_sim.model.state import InvalidNumber
 from balance_sim.replications import expected as module
-from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.replications.direct import direct
-from balance_sim.replications.expected import ExpectedSignatures, expected
+from balance_sim.replications.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.replications.expected import ExpectedSignatures, direct, expected
 from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.replications.spans import Together, course, in_spans, spans, with_event
 from balance_sim.scenario import arm_scenario, load_scenario, new_scenario, with_values

@@ -17,9 +17,8 @@ from balance_sim.analysis.dyad_probabilities import Sought, probabilities_along
 from balance_sim.experiment.run import run
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.thinning import chance_under_way, mean_openness, openness_at, openness_on
-from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.direct import direct
-from balance_sim.replications.expected import expected
+from balance_sim.replications.draws import compile_arms
+from balance_sim.replications.expected import direct, expected
 from balance_sim.replications.filtered import FilteredSums, prospect_of
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario

@@ -21,8 +21,8 @@ from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.prospects import Margins
 from balance_sim.model.thinning import within_margins
 from balance_sim.replications import blocks
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.tables import BlockTables, joined, summed

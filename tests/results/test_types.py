@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.outcomes import (
     FILTERED,
     MEASURES,

@@ -29,8 +29,8 @@ from replications import (
     z_of,
 )
 
-from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.direct import direct
+from balance_sim.replications.draws import compile_arms
+from balance_sim.replications.expected import direct
 from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario

@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 
 from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.experiment.run import run
-from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms, headline_arm
 from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.draws import chosen_arms, compile_arms, extra_arms, headline_arm
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.scenario.checks import MOST_DAYS
 from balance_sim.scenario.diagnostics import ScenarioError

@@ -15,7 +15,7 @@ from balance_sim.game.solve import over_parameters, solve
 from balance_sim.game.study import play
 from balance_sim.replications.parameter_draws import prior_draws
 from balance_sim.results.store import Store
-from balance_sim.stats.empirical_games import EmpiricalGame
+from balance_sim.stats.uncertain_games import EmpiricalGame
 
 ROOT = Path(__file__).resolve().parents[2]
 THREE = """schema: 1

@@ -10,16 +10,16 @@ import pytest
 from studies import four_runs
 
 import balance_sim as bs
+from balance_sim.analysis.expected_effect import relations_by_week
 from balance_sim.analysis.explain.timeline import tell
-from balance_sim.analysis.relations_over_time import relations_by_week
 from balance_sim.analysis.result import AnalysedResult
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario import load_scenario
+from balance_sim.show.atlas import layout_of
 from balance_sim.show.figures.relations import relations_table
 from balance_sim.show.plots import plot
 from balance_sim.show.replay import map_content, replay_of, typical_run
 from balance_sim.show.report import map_of
-from balance_sim.show.worldmap import layout_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,7 +17,7 @@ from balance_sim.show.figures import fitting
 from balance_sim.show.headline import finding
 from balance_sim.show.report import digest, report_html, save_study, text_of
 from balance_sim.show.report.tables import cell
-from balance_sim.show.svg import inlined, path_data
+from balance_sim.show.save import inlined, path_data
 
 VOID = {"meta", "link", "br", "img", "input"}
 

@@ -14,18 +14,20 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from balance_sim.analysis.sensitivity import sensitivity
-from balance_sim.cli.sweep import effects_lines
+from balance_sim.cli.run import effects_lines
 from balance_sim.experiment.sweep import sweep
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.explore import document, of_sweep
 from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
 from balance_sim.show.figures.comparison import theories_table
-from balance_sim.show.figures.sensitivity import draw_indices, indices_table, indices_title
 from balance_sim.show.figures.sweeps import (
+    draw_indices,
     draw_multiples,
     draw_surface,
     headline_effects,
+    indices_table,
+    indices_title,
     multiples_table,
     multiples_title,
     shown_factors,

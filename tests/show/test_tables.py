@@ -11,9 +11,9 @@ from studies import SCENARIO, four_runs, study
 
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.show.figures.counts import fan_effects_table, fan_runs_table, fan_table
+from balance_sim.show.figures.distributions import first_of, first_table
 from balance_sim.show.figures.dyads import pairs_table, state_order
 from balance_sim.show.figures.effects import difference_table
-from balance_sim.show.figures.waiting import first_of, first_table
 from balance_sim.show.headline import direction_table, top_pairs
 from balance_sim.stats.scores import exact_share
 

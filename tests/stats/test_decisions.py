@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from balance_sim.stats.decisions import minimax_regret, value_of_information
+from balance_sim.stats.uncertain_games import minimax_regret, value_of_information
 
 from .test_games import any_order, permuted
 

@@ -32,7 +32,7 @@ MODULES = (
     ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape", "own.events", "own.terms")),
     *(f"balance_sim.results.{name}" for name in ("codebook", "result", "sweep_result")),
-    "balance_sim.replications.own",
+    "balance_sim.replications.players",
     "balance_sim.scenario.experiment",
     *(
         f"balance_sim.analysis.{name}"
@@ -51,7 +51,7 @@ MODULES = (
     ),
     *(f"balance_sim.evidence.data.{name}" for name in ("codes", "table")),
     "balance_sim.coordination.effects",
-    "balance_sim.pool.plain",
+    "balance_sim.pool.errors",
     *(f"balance_sim.show.{name}" for name in ("diary", "terminal", "wording")),
     *(f"balance_sim.experiment.{name}" for name in ("run", "sweep")),
     "balance_sim.game.plan",

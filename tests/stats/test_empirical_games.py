@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from noisy_games import GAMES, rates
 
-from balance_sim.stats.empirical_games import EmpiricalGame
 from balance_sim.stats.games import best_replies, regrets
+from balance_sim.stats.uncertain_games import EmpiricalGame
 
 from .test_games import any_order, permuted
 

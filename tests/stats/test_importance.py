@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from balance_sim.stats.importance import (
+from balance_sim.stats.posteriors import (
     effective_size,
     laplace,
     pareto_shape,

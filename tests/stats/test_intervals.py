@@ -24,7 +24,7 @@ from balance_sim.stats.intervals import (
 MODULES = (
     "balance_sim.stats.lags",
     "balance_sim.stats.intervals",
-    "balance_sim.replications.direct",
+    "balance_sim.replications.expected",
     "balance_sim.replications.recorder",
     "balance_sim.replications.tables",
     "balance_sim.analysis.result",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from balance_sim.stats.power_scaling import PowerScaling, distance, power_scaling
+from balance_sim.stats.posteriors import PowerScaling, distance, power_scaling
 
 U = (np.arange(4000) + 0.5) / 4000
 

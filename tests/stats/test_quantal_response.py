@@ -7,10 +7,9 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import expit, logit, softmax
 
-from balance_sim.stats import quantal_response as module
+from balance_sim.stats import games as module
 from balance_sim.stats.equilibria import nash_equilibria
-from balance_sim.stats.games import expected_payoffs
-from balance_sim.stats.quantal_response import quantal_response
+from balance_sim.stats.games import expected_payoffs, quantal_response
 
 from .test_games import any_order, permuted
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from balance_sim.replications.arms import compile_arms, reference_key
 from balance_sim.replications.blocks import Block, one_arm_tables, simulate_arms, simulate_block
+from balance_sim.replications.draws import compile_arms, reference_key
 from balance_sim.replications.outcomes import NEW
 from balance_sim.replications.recorder import focal_recorder
 from balance_sim.replications.tables import BlockTables

@@ -20,10 +20,10 @@ from balance_sim.archive.verify import verify
 from balance_sim.cli import main
 from balance_sim.experiment.run import default_folder, run
 from balance_sim.experiment.sweep import sweep
-from balance_sim.model import baseline, classes, world
-from balance_sim.model.classes import classes_of
+from balance_sim.model import baseline, world
+from balance_sim.model.baseline import classes_of
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.scene import focal_roles
 from balance_sim.results.manifest import read_manifest, write_manifest
@@ -228,7 +228,7 @@ def test_plain_runs_have_the_digest_they_had(monkeypatch: pytest.MonkeyPatch) ->
     digest = "e40e81967df4ec823ebf16ca8cde39d4295716d69b2143f4cb0b81cfb93bfc1f"
     shipped = load_scenario(BEIJING, calibrated=False)
     monkeypatch.setattr(baseline, "time_grid", even_grid)
-    monkeypatch.setattr(classes, "time_grid", even_grid)
+    monkeypatch.setattr(baseline, "time_grid", even_grid)
     result = run(shipped, 20, 1, arms=ARMS_THEN)
     drawn = ((without_estimates(runs), accords) for runs, accords in result.blocks())
     assert digest_of(drawn, result.arms) == digest

@@ -43,7 +43,7 @@ from balance_sim.evidence.forecast.score import score_forecasts
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
 from balance_sim.model.baseline import Worlds
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.outcomes import FILTERED, least_jump
 from balance_sim.results.estimates import Counts, Moments
 from balance_sim.results.result import Result

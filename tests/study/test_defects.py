@@ -32,8 +32,8 @@ import pytest
 from balance_sim.experiment.run import run
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.thinning import draw_opportunities
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.draws import compile_arms
 from balance_sim.results.estimates import Counts, PairedDifference
 from balance_sim.results.result import Result
 from balance_sim.results.shards import encode

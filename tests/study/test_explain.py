@@ -48,8 +48,8 @@ from balance_sim.model.willingness import (
     willingness,
 )
 from balance_sim.pool.errors import LacksOutcome, StoreDamaged, WrongRequest
-from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.direct import Along, StepOfArm, along_control, direct
+from balance_sim.replications.draws import compile_arms
+from balance_sim.replications.expected import Along, StepOfArm, along_control, direct
 from balance_sim.replications.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.scene import focal_roles
@@ -57,10 +57,9 @@ from balance_sim.replications.tables import BlockTables
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Frailty
-from balance_sim.show.explain import pair_answer
-from balance_sim.show.explain_terms import attribution_lines, pair_lines
+from balance_sim.show.explain import attribution_lines, pair_answer, pair_lines
 from balance_sim.stats.intervals import mean_interval
-from balance_sim.stats.shapley import alone_and_last, shapley
+from balance_sim.stats.variance import alone_and_last, shapley
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SEED, RUNS, REFERENCE, ARM = 3, 12, "no_parade", "parade"

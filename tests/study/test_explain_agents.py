@@ -10,7 +10,7 @@ import pytest
 
 import balance_sim as bs
 from balance_sim.analysis.explain import explainable
-from balance_sim.analysis.explain.deciders import AGENT
+from balance_sim.analysis.explain.pairs import AGENT
 from balance_sim.pool.errors import WrongRequest
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -23,7 +23,7 @@ from balance_sim.model.perception import View
 from balance_sim.model.state import BlockState, Hastened
 from balance_sim.model.thinning import draw_opportunities, most_willing, thinning
 from balance_sim.model.willingness import consent
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.filtered import FilteredSums, Windows, prospect_of
 from balance_sim.scenario import load_scenario
 

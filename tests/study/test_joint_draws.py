@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import balance_sim as bs
 from balance_sim.cli import main
-from balance_sim.model.classes import classes_of
+from balance_sim.model.baseline import classes_of
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.draws import drawing
 from balance_sim.replications.parameter_draws import at, draws_bytes, posterior_draws, prior_draws

@@ -37,8 +37,8 @@ from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
-from balance_sim.replications.arms import compile_arms, extra_arms
 from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.draws import compile_arms, extra_arms
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.replications.recorder import step_at
 from balance_sim.replications.scene import StateMetrics, focal_roles, state_metrics
@@ -46,7 +46,7 @@ from balance_sim.replications.spans import at_start, in_spans
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.show.figures.explained import mechanisms_table
-from balance_sim.show.mechanisms import mechanism_lines, places_of
+from balance_sim.show.uncertainty import mechanism_lines, places_of_values
 from balance_sim.stats.intervals import NORMAL
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -594,7 +594,7 @@ def test_the_terminal_shows_every_row_and_what_implied_means(result, width: int)
     [((12.3,), 1), ((0.0123, 0.011, 0.014), 4), ((0.0, -1.9e-05, 1.2e-05), 6), ((0.0012, -0.3, 0.3), 3), ((0.0,), 1)],
 )
 def test_numbers_have_as_many_decimals_as_their_row_needs(values: tuple[float, ...], places: int) -> None:
-    assert places_of(*values) == places
+    assert places_of_values(*values) == places
 
 
 def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):

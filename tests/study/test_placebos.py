@@ -19,7 +19,7 @@ from balance_sim.analysis.participants import (
     verdict,
 )
 from balance_sim.analysis.placebos import Placebos, of_dates, placebos
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from balance_sim.analysis.result import open_result
 from balance_sim.archive import archive
 from balance_sim.archive.archive import unzipped, zipped
-from balance_sim.archive.diff import diff_files
+from balance_sim.archive.integrity import diff_files
 from balance_sim.archive.package import files_of, package
 from balance_sim.archive.papers import input_files
 from balance_sim.cli import main

@@ -19,8 +19,8 @@ from balance_sim.experiment.run import run
 from balance_sim.experiment.status import command_of, status_of
 from balance_sim.experiment.sweep import Where, sweep
 from balance_sim.pool.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.draws import compile_arms
 from balance_sim.results.export import ema_frames, export, export_ema
 from balance_sim.results.manifest import manifest_from
 from balance_sim.results.points import design_points, point_key
@@ -29,7 +29,7 @@ from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import with_values
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures.distributions import spread_of
-from balance_sim.show.terminal import UNLIMITED
+from balance_sim.show.wording import UNLIMITED
 
 
 def swept(lab, out, **more):
@@ -299,7 +299,7 @@ def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
     ("method", "points"), [("sobol", 32), pytest.param("morris", 24, marks=pytest.mark.long), ("lhs", 8)]
 )
 def test_sensitivity_of_a_sampled_sweep(lab, method, points):
-    from balance_sim.cli.sensitivity import sensitivity_lines
+    from balance_sim.cli.compare import sensitivity_lines
 
     pytest.importorskip("SALib")
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
@@ -474,8 +474,7 @@ def test_an_unknown_outcome_is_told_by_check_as_by_sweep(lab):
 
 def test_sensitivity_and_comparison_fit_a_terminal(lab):
     """Rows in columns within 80 characters; what does not differ is counted, not listed; no minus nought."""
-    from balance_sim.cli.compare import comparison_lines
-    from balance_sim.cli.sensitivity import sensitivity_lines
+    from balance_sim.cli.compare import comparison_lines, sensitivity_lines
 
     lab.edit("[accords_all_300]", "[accords_all_300, insecurity_threatened_300]")
     result = swept(lab, "out")

@@ -15,8 +15,7 @@ from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.analysis.world_at_start import world_at_start
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
-from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.classes import aligned_with, fear_of, sorted_into, standing
+from balance_sim.model.baseline import aligned_with, compile_worlds, fear_of, sorted_into, standing
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.fingerprint import LISTS, Classes

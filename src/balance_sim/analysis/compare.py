@@ -16,8 +16,7 @@ import pyarrow as pa
 
 from balance_sim.analysis.expected_effect import largest_first
 from balance_sim.model.core import Floats
-from balance_sim.pool.errors import WrongRequest, no_results
-from balance_sim.pool.plain import OneLine, plain_data
+from balance_sim.pool.errors import OneLine, WrongRequest, no_results, plain_data
 from balance_sim.replications.outcomes import fixed_beforehand, least_jump
 from balance_sim.results.estimates import Counts, Differences, Levels, columns_by_arm, in_chunks
 from balance_sim.results.folder import leaf_differences

@@ -33,8 +33,7 @@ from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, mean_openness, thinning
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.draws import own_worlds
+from balance_sim.replications.draws import compile_arms, own_worlds
 from balance_sim.replications.filtered import TalksAtStart, in_force_of
 from balance_sim.replications.outcomes import NEW_ORIGINS
 from balance_sim.results.result import Result

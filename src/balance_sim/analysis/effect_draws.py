@@ -20,10 +20,9 @@ from balance_sim.analysis.expected_effect import forms, parts
 from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.pool.plain import OneLine
+from balance_sim.pool.errors import OneLine, WrongRequest
 from balance_sim.pool.processes import map_in_order
-from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.replications.draws import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.expected import Estimator
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.replications.parameter_draws import CODING, Draws, at, posterior_draws, prior_draws

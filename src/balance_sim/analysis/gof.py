@@ -35,7 +35,7 @@ from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import chance_under_way, mean_openness, opportunity_rate
-from balance_sim.pool.plain import OneLine, plain_data
+from balance_sim.pool.errors import OneLine, plain_data
 from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, Statistic
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Accord, Scenario

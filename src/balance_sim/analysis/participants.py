@@ -13,12 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from balance_sim.model import clocks
-from balance_sim.model.baseline import Worlds
-from balance_sim.model.classes import standing, step_before, with_participants
+from balance_sim.model.baseline import Worlds, standing, step_before, with_participants
+from balance_sim.model.beliefs import members
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, World
 from balance_sim.model.engine import perceive
-from balance_sim.model.news import members
-from balance_sim.pool.plain import plain_data
+from balance_sim.pool.errors import plain_data
 from balance_sim.replications.expected import ExpectedSignatures
 from balance_sim.replications.filtered import Windows
 from balance_sim.replications.recorder import Frozen, measures

@@ -21,8 +21,8 @@ from balance_sim.analysis.participants import ALIKE, COUNTER, Participants, Plac
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Ints, World
 from balance_sim.model.world import by_audience, compile_world
-from balance_sim.pool.plain import OneLine
-from balance_sim.replications.arms import compile_arms
+from balance_sim.pool.errors import OneLine
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.expected import ExpectedSignatures
 from balance_sim.replications.filtered import TalksAtStart, Windows
 from balance_sim.replications.spans import at_start, course, in_spans, with_event

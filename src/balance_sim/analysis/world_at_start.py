@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.model.baseline import Worlds
-from balance_sim.model.classes import aligned_with, fear_of, feared, step_before
+from balance_sim.model.baseline import Worlds, aligned_with, fear_of, feared, step_before
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
-from balance_sim.pool.plain import OneLine, plain_data
-from balance_sim.replications.arms import compile_arms
+from balance_sim.pool.errors import OneLine, plain_data
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.expected import Estimator
 from balance_sim.replications.filtered import Windows
 from balance_sim.replications.spans import at_start

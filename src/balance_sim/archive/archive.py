@@ -32,8 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.pool.errors import StudyError, WrongRequest
 from balance_sim.replications.jobs import Values
-from balance_sim.replications.own import Own
-from balance_sim.replications.players import Cast
+from balance_sim.replications.players import Cast, Own
 from balance_sim.results.manifest import JointDraws, Name, PlayedBy, cast_of
 from balance_sim.results.points import point_key
 from balance_sim.scenario.diagnostics import shown

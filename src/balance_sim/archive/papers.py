@@ -16,9 +16,9 @@ from typing import Any
 
 from balance_sim.archive.archive import INPUTS, About, ByHand
 from balance_sim.game.plan import load_game
-from balance_sim.model.classes import classes_of
+from balance_sim.model.baseline import classes_of
 from balance_sim.pool.errors import MissingExtra, WrongRequest
-from balance_sim.replications.arms import chosen_arms
+from balance_sim.replications.draws import chosen_arms
 from balance_sim.results.export import harmless
 from balance_sim.results.folder import inputs_of
 from balance_sim.results.manifest import Manifest

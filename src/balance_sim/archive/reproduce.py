@@ -10,7 +10,7 @@ from pathlib import Path
 from balance_sim.analysis.result import AnalysedResult
 from balance_sim.archive import archive as members
 from balance_sim.archive.archive import INPUTS, MOST_RUNS, REQUIREMENTS, About, BadArchive, Point
-from balance_sim.archive.diff import close, diff_files
+from balance_sim.archive.integrity import close, diff_files
 from balance_sim.archive.package import (
     TABLES,
     PointDigest,
@@ -23,11 +23,11 @@ from balance_sim.archive.package import (
 from balance_sim.archive.papers import command_by_hand, derived_files, gives, readme, requirements, seconds_said
 from balance_sim.archive.verify import OWN_CLASSES, Allowed, job_of
 from balance_sim.experiment.run import run_tasks
-from balance_sim.model.classes import refuse_strangers
+from balance_sim.model.baseline import refuse_strangers
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
-from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
+from balance_sim.replications.draws import chosen_arms
 from balance_sim.replications.jobs import Job, Task
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import BlockTables

@@ -15,22 +15,21 @@ import pyarrow.compute as pc
 
 from balance_sim.analysis.result import open_result
 from balance_sim.archive.archive import About
-from balance_sim.archive.diff import diff_tables
-from balance_sim.archive.integrity import Contents, Damage, contents, damage_of, unchecked, unexpected
+from balance_sim.archive.integrity import Contents, Damage, contents, damage_of, diff_tables, unchecked, unexpected
 from balance_sim.experiment.run import SHARD_RUNS, import_model, run_tasks
 from balance_sim.experiment.status import command_of
-from balance_sim.model.own.used import reference_of_rule
+from balance_sim.model.own.terms import reference_of_rule
 from balance_sim.pool.atomic import half_written
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
-from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
+from balance_sim.replications.draws import chosen_arms
 from balance_sim.replications.jobs import Job, Task, TaskResult
-from balance_sim.replications.own import LOCAL, function_named
+from balance_sim.replications.players import LOCAL, function_named
 from balance_sim.replications.tables import column_words, summed
-from balance_sim.results.codebook import FILE as CODEBOOK
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import scenario_of, version
+from balance_sim.results.frames import FILE as CODEBOOK
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.result import Result
 from balance_sim.results.shards import FAILED, TABLES, Digest, FinishedBlock, changed, noted, take_away

@@ -9,8 +9,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import document_of
-from balance_sim.show.terminal import table, wrapped
-from balance_sim.show.wording import DIRECTIONS, arm_title, percent, plural, state_names
+from balance_sim.show.wording import DIRECTIONS, arm_title, percent, plural, state_names, table, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,8 +14,7 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
 from balance_sim.show.evidence_lines import coordination_lines, event_lines, fit_lines, profile_lines
-from balance_sim.show.terminal import wrapped
-from balance_sim.show.wording import state_names
+from balance_sim.show.wording import state_names, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -180,10 +179,9 @@ def _refuse_options_of_others(ctx: click.Context, model: str, *, events: bool) -
 def _fit_events(data: Path, given: Mapping[str, Any], out: Path, *, verbose: bool) -> None:
     """Fit the weights of events, write them and print them. given: the command's options."""
     one_thread()
-    from balance_sim.evidence.events.ladder import half_lives, in_order
     from balance_sim.evidence.events.load import files_used, load_events
     from balance_sim.evidence.events.measurement import measure
-    from balance_sim.evidence.events.report import HEAD, events_record
+    from balance_sim.evidence.events.report import HEAD, events_record, half_lives, in_order
     from balance_sim.results.folder import version
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
@@ -304,7 +302,7 @@ def calibrate(
     from balance_sim.scenario.defaults import fitted_distribution
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
-    from balance_sim.show.calibration_lines import calibration_lines, card_lines, theory_lines
+    from balance_sim.show.score_lines import calibration_lines, card_lines, theory_lines
 
     raw = load_scenario(scenario, calibrated=False)
     prior, form, sources = prior_of(raw, fitted_distribution()), replace(FORM, window=window), Sources(scenario)

@@ -10,7 +10,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps, resumable
-from balance_sim.cli.sweep import dask_client
+from balance_sim.cli.run import dask_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

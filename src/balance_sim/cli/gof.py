@@ -187,7 +187,7 @@ def _scenario_of(subject: Path) -> tuple[Scenario, Result | None]:
 def _of_scenario(scenario: Scenario, result: Result | None, asked: GofRequest) -> GoodnessOfFit:
     """A scenario against its own record, or against a table."""
     from balance_sim.experiment.gof import RUNS, goodness_of_fit
-    from balance_sim.replications.arms import headline_arm
+    from balance_sim.replications.draws import headline_arm
 
     span = asked.span(scenario, ahead=asked.against is not None)
     seen, notes = asked.observed(scenario.codes)

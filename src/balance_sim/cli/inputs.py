@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
-from balance_sim.show.terminal import UNLIMITED, table, terminal_width, wrapped
+from balance_sim.show.wording import UNLIMITED, table, terminal_width, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
@@ -150,7 +150,7 @@ def parameters(scenario: str | None) -> None:
     from balance_sim.scenario.defaults import parameter_table
 
     if scenario is not None:
-        from balance_sim.analysis.drawn_parameters import parameter_summary
+        from balance_sim.analysis.sensitivity import parameter_summary
         from balance_sim.scenario.load import load_scenario
 
         loaded = load_scenario(scenario)
@@ -253,7 +253,7 @@ def schema(kind: str, markdown: bool) -> None:
     if not markdown:
         click.echo(json.dumps(game_schema(), indent=2))
         return
-    from balance_sim.scenario.reference.page import reference_page
+    from balance_sim.scenario.reference.schemas import reference_page
 
     files = {"Scenario": json_schema(), "Experiment": experiment_schema(), "GamePlan": game_schema()}
     click.echo(reference_page(files), nl=False)

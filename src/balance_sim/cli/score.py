@@ -15,8 +15,7 @@ from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps
 from balance_sim.show import score_lines as of_scores
 from balance_sim.show.score_lines import MEASURES, accord_lines, case_lines
-from balance_sim.show.terminal import table, wrapped
-from balance_sim.show.wording import dyad_name, plural, state_names
+from balance_sim.show.wording import dyad_name, plural, state_names, table, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.evidence.forecast.forecast import Forecast
@@ -139,7 +138,7 @@ def _scored(
 ) -> tuple[dict[str, Any], Iterator[str]]:
     """The scores of a forecast of dyads, for JSON and line by line. kinds: types of agreement that are known."""
     from balance_sim.evidence.forecast.forecast import score_forecast
-    from balance_sim.pool.plain import plain_data
+    from balance_sim.pool.errors import plain_data
 
     scored = score_forecast(made, outcomes, data, kinds=kinds, scenario=record)
     out: dict[str, Any] = {name: one.as_dict() for name, one in scored.scores.items()}

@@ -8,7 +8,7 @@ from balance_sim.analysis.gof import GoodnessOfFit, residuals_of
 from balance_sim.experiment.run import run
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications import gof as networks
-from balance_sim.replications.arms import chosen_arms
+from balance_sim.replications.draws import chosen_arms
 from balance_sim.replications.gof import Agreements, Span, newly_signed, own_span, recorded, set_back, with_focal
 from balance_sim.results.folder import version
 from balance_sim.results.result import Result

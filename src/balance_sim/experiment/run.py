@@ -20,24 +20,22 @@ import pyarrow as pa
 
 from balance_sim.analysis.expected_effect import placebos_and_channels
 from balance_sim.analysis.result import AnalysedResult, kept_summary
-from balance_sim.model.baseline import try_terms
-from balance_sim.model.classes import classes_of, with_classes
-from balance_sim.model.news import audiences_of
-from balance_sim.model.own.used import rules_of
+from balance_sim.model.baseline import classes_of, try_terms, with_classes
+from balance_sim.model.beliefs import audiences_of
+from balance_sim.model.own.terms import rules_of
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plugins import load, reference_of, sources
 from balance_sim.pool.processes import Background, run_in_processes
 from balance_sim.pool.worker import refuse_unguarded
-from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms_of_a_run, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra
-from balance_sim.replications.draws import drawing
+from balance_sim.replications.draws import chosen_arms, compile_arms, drawing, extra_arms_of_a_run, headline_arm
 from balance_sim.replications.jobs import Job, Progress, Task, TaskResult, try_outcomes
 from balance_sim.replications.outcomes import Outcome
-from balance_sim.replications.own import ArmHistory, Own, function_named, functions_of, meaning, references
-from balance_sim.results.codebook import FILE as CODEBOOK
+from balance_sim.replications.players import ArmHistory, Own, function_named, functions_of, meaning, references
 from balance_sim.results.estimates import estimates_of
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
+from balance_sim.results.frames import FILE as CODEBOOK
 from balance_sim.results.store import Store, missing
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.files import bytes_if_any

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.experiment import run as of_run
 from balance_sim.experiment.run import SHARD_RUNS, run_tasks, runs_a_shard
 from balance_sim.experiment.status import PROGRESS, bytes_spoken, spoken
-from balance_sim.model.classes import with_classes
+from balance_sim.model.baseline import with_classes
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plugins import load
 from balance_sim.pool.processes import Background
 from balance_sim.pool.worker import refuse_unguarded
-from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block, batch_runs
+from balance_sim.replications.draws import chosen_arms
 from balance_sim.replications.jobs import Job, Task, Values, check_outcomes, try_outcomes
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, manifest_of
@@ -38,7 +38,7 @@ from balance_sim.scenario.fingerprint import content_digest
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.replications.own import ArmHistory
+    from balance_sim.replications.players import ArmHistory
 
 COMPACT_ROWS = 20_000
 TELL_EVERY = 1.0  # seconds between two reports

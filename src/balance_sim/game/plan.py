@@ -15,16 +15,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from balance_sim.game import checks
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.players import Cast, Player, PlayerOutcome, who_fears
 from balance_sim.scenario.assemble import as_tree, assemble
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
     Mark,
+    Node,
     ScenarioError,
     errors_in,
     few_suggestions,
+    from_plain,
     in_order,
     refused,
     shown,
@@ -33,7 +35,6 @@ from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.experiment import files_with_scenario, found_in, named_scenario
 from balance_sim.scenario.files import GAMES, Sources, not_found
 from balance_sim.scenario.load import stem
-from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text, Weight
 from balance_sim.scenario.validation import read_piece, refuse_other_kind
 

@@ -22,7 +22,7 @@ from balance_sim.game.plan import Game
 from balance_sim.game.solution import Solution
 from balance_sim.game.study import GameStudy
 from balance_sim.model.core import Bools, Floats
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.expected import Estimator
 from balance_sim.replications.jobs import Progress
 from balance_sim.replications.outcomes import FILTERED
@@ -33,12 +33,10 @@ from balance_sim.results.result import Result
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.decisions import minimax_regret, value_of_information
-from balance_sim.stats.empirical_games import EmpiricalGame
 from balance_sim.stats.equilibria import nash_equilibria
-from balance_sim.stats.games import best_replies, expected_payoffs, pure_equilibria, sequential
+from balance_sim.stats.games import best_replies, expected_payoffs, pure_equilibria, quantal_response, sequential
 from balance_sim.stats.intervals import student_half_width
-from balance_sim.stats.quantal_response import quantal_response
+from balance_sim.stats.uncertain_games import EmpiricalGame, minimax_regret, value_of_information
 
 PRECISIONS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
 """Of quantal response, in units of one over the mean range of a player's payoffs."""

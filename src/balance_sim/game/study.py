@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.experiment.run import check_seed, own_rules, record_of_code, run_tasks, runs_a_shard
 from balance_sim.game.plan import Game, GamePlan, as_plain
-from balance_sim.model.classes import with_classes
+from balance_sim.model.baseline import with_classes
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.jobs import Job, Progress, Task

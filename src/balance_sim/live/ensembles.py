@@ -19,9 +19,9 @@ from cachetools import LRUCache
 from balance_sim.analysis.expected_effect import ExpectedEffect
 from balance_sim.live.controls import BadRequest, EnsembleRequest
 from balance_sim.live.workers import EffectQuestion, EnsemblePart, Superseded, Workers
-from balance_sim.model.classes import with_classes
-from balance_sim.replications.arms import reference_key
+from balance_sim.model.baseline import with_classes
 from balance_sim.replications.blocks import ArmTables, Block, batch_runs, beside
+from balance_sim.replications.draws import reference_key
 from balance_sim.results.folder import version
 from balance_sim.results.result import Result
 from balance_sim.results.store import missing

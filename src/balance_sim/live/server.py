@@ -44,7 +44,7 @@ from balance_sim.live.controls import (
 from balance_sim.live.ensembles import Reached, Service
 from balance_sim.live.workers import PartFailed, Superseded, Workers
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.arms import headline_arm
+from balance_sim.replications.draws import headline_arm
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result

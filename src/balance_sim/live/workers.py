@@ -24,9 +24,8 @@ from balance_sim.model.thinning import draw_opportunities
 from balance_sim.pool.plugins import pickled
 from balance_sim.pool.processes import Failure
 from balance_sim.pool.worker import Worker, set_surroundings
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, one_arm_tables, simulate_arms
-from balance_sim.replications.draws import with_draws
+from balance_sim.replications.draws import compile_arms, with_draws
 from balance_sim.replications.recorder import focal_recorder
 
 if TYPE_CHECKING:

@@ -7,13 +7,22 @@ from collections.abc import Callable
 import numpy as np
 
 from balance_sim.model import threat
+from balance_sim.model.beliefs import provoke
 from balance_sim.model.core import Baseline, Bools, Floats, Ints, Keys, Opportunities, Thinning, World
-from balance_sim.model.network import begin_network, enter, leave, refresh
-from balance_sim.model.news import provoke
 from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import agreements_at_start, clock_of, open_talks, settle, sign_talks
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import AgreementRows, BlockState, Hastened, Simulated, refuse_invalid
+from balance_sim.model.state import (
+    AgreementRows,
+    BlockState,
+    Hastened,
+    Simulated,
+    begin_network,
+    enter,
+    leave,
+    refresh,
+    refuse_invalid,
+)
 from balance_sim.model.thinning import BoundExceeded, openness_on, within_margins
 from balance_sim.model.willingness import consent, willingness
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from balance_sim.model import beliefs, threat
+from balance_sim.model.beliefs import provoked_odds
 from balance_sim.model.core import Bools, Floats, Ints, Rules, Shared, World
-from balance_sim.model.news import provoked_odds
 from balance_sim.model.state import BlockState, refuse_invalid
 
 

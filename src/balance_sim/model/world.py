@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import clocks
+from balance_sim.model.beliefs import audiences_of, hazards_of, odds_by_step, signal_weights
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     AgreementTypes,
@@ -24,9 +25,8 @@ from balance_sim.model.core import (
     Rules,
     World,
 )
-from balance_sim.model.network import deepest, record_in_force
-from balance_sim.model.news import audiences_of, hazards_of, odds_by_step, signal_weights
 from balance_sim.model.own.terms import with_own_terms
+from balance_sim.model.state import deepest, record_in_force
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.defaults import switches

@@ -19,12 +19,10 @@ from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.state import AgreementRows, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.world import numbered
-from balance_sim.replications.arms import EXTRA_EVERY, ExtraArms
-from balance_sim.replications.draws import with_draws
+from balance_sim.replications.draws import EXTRA_EVERY, ExtraArms, with_draws
 from balance_sim.replications.filtered import FilteredSums, Prospect, filtered_outcomes, focal_windows, prospect_of
 from balance_sim.replications.outcomes import FILTERED, days_after, is_new, outcomes_of
-from balance_sim.replications.own import Own, measured
-from balance_sim.replications.players import Cast
+from balance_sim.replications.players import Cast, Own, measured
 from balance_sim.replications.recorder import Recorder, focal_recorder
 from balance_sim.replications.tables import BlockTables, accord_table, dyad_table, runs_table
 

@@ -18,12 +18,10 @@ from cachetools import LRUCache
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.pool.machine import keep_freed_memory
-from balance_sim.replications.arms import ExtraArms, compile_arms, extra_arms, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra, simulate_block
-from balance_sim.replications.draws import joint_draws
-from balance_sim.replications.own import Own, refuse_unsteady
+from balance_sim.replications.draws import ExtraArms, compile_arms, extra_arms, headline_arm, joint_draws
 from balance_sim.replications.parameter_draws import Draws, at
-from balance_sim.replications.players import Cast
+from balance_sim.replications.players import Cast, Own, refuse_unsteady
 from balance_sim.replications.tables import BlockTables, joined
 from balance_sim.scenario import with_values
 from balance_sim.scenario.design import Experiment

@@ -16,17 +16,15 @@ from itertools import combinations
 import numpy as np
 
 from balance_sim.model import responses
-from balance_sim.model.baseline import Worlds
-from balance_sim.model.classes import classes_of
+from balance_sim.model.baseline import Worlds, classes_of
+from balance_sim.model.beliefs import attention_to
 from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints, World
 from balance_sim.model.engine import Observer
-from balance_sim.model.news import attention_to
 from balance_sim.model.perception import View
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
-from balance_sim.replications.own import Own
-from balance_sim.replications.players import Cast, PlayerMeasures
+from balance_sim.replications.players import Cast, Own, PlayerMeasures
 from balance_sim.replications.scene import EventRoles, StateMetrics, audience_members, focal_roles, state_metrics
 from balance_sim.replications.spans import Together, at_start, in_spans, with_event
 from balance_sim.replications.tables import DECIMALS

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from balance_sim.model import responses, threat
-from balance_sim.model.baseline import Worlds
-from balance_sim.model.beliefs import alignment_with
-from balance_sim.model.classes import sorted_into
+from balance_sim.model.baseline import Worlds, sorted_into
+from balance_sim.model.beliefs import alignment_with, members
 from balance_sim.model.core import Baseline, Bools, Floats, Ints, World
-from balance_sim.model.news import members
 from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState

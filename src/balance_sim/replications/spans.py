@@ -12,14 +12,13 @@ import numpy.typing as npt
 
 from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds
+from balance_sim.model.beliefs import evidence
 from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step, effort_after
-from balance_sim.model.network import begin_network
-from balance_sim.model.news import evidence
 from balance_sim.model.perception import View, announcements, perceive, view_of, weigh_steps
 from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import BlockState, Workspace
+from balance_sim.model.state import BlockState, Workspace, begin_network
 from balance_sim.model.thinning import by_state, rates_at_start, usual_talks
 from balance_sim.model.threat import over
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness

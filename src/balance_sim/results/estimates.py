@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.model.core import Floats, Ints
-from balance_sim.pool.plain import plain_data
+from balance_sim.pool.errors import plain_data
 from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.stats.intervals import Sample, Sides, paired_half_widths, student_half_width
 

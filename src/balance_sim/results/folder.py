@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.model.classes import classes_of
+from balance_sim.model.baseline import classes_of
 from balance_sim.pool.atomic import LOCK
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import cpu_type

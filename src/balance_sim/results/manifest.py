@@ -24,8 +24,7 @@ from pydantic import (
 
 from balance_sim.pool.atomic import write_atomic
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
-from balance_sim.replications.own import Own
-from balance_sim.replications.players import Cast
+from balance_sim.replications.players import Cast, Own
 from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
 from balance_sim.scenario.fingerprint import Classes
 

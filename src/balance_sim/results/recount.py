@@ -12,7 +12,7 @@ from math import comb
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.model.classes import classes_of
+from balance_sim.model.baseline import classes_of
 from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints
 from balance_sim.model.world import by_audience, capabilities
 from balance_sim.pool.errors import WrongRequest

@@ -15,7 +15,7 @@ import pyarrow as pa
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.landscape import weight_of_pairs
 from balance_sim.pool.errors import LacksOutcome, WrongRequest
-from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.replications.draws import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import (
@@ -28,10 +28,9 @@ from balance_sim.replications.tables import (
     of_arms,
 )
 from balance_sim.results import frames
-from balance_sim.results.codebook import codebook
 from balance_sim.results.estimates import Estimates, estimates_of
 from balance_sim.results.folder import scenario_of
-from balance_sim.results.frames import DayCounts, Outcomes
+from balance_sim.results.frames import DayCounts, Outcomes, codebook
 from balance_sim.results.shards import digest_of
 from balance_sim.results.store import Store, read_summary, runs_in, runs_of, warn_lacking
 from balance_sim.scenario.schema import Scenario
@@ -256,7 +255,7 @@ class Result(StudyResult):
         >>> result.to_xarray()["accords_all_300"].dims
         ('arm', 'replication')
         """
-        from balance_sim.results.labelled import dataset
+        from balance_sim.results.frames import dataset
 
         return dataset(self)
 
@@ -272,7 +271,7 @@ class Result(StudyResult):
         >>> dict(result.to_inference_data()["posterior"].sizes)
         {'chain': 1, 'draw': 3}
         """
-        from balance_sim.results.labelled import inference_data
+        from balance_sim.results.frames import inference_data
 
         return inference_data(self)
 

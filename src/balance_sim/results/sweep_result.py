@@ -13,11 +13,11 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.arms import chosen_arms
+from balance_sim.replications.draws import chosen_arms
 from balance_sim.replications.outcomes import Outcome
-from balance_sim.results.codebook import codebook
 from balance_sim.results.estimates import EFFECTS, as_json, estimates_of
 from balance_sim.results.folder import scenario_of
+from balance_sim.results.frames import codebook
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import PointTable, SweepPoint, plain_value
 from balance_sim.results.result import Result, StudyResult

@@ -15,10 +15,21 @@ from datetime import date
 from functools import cache
 from typing import NamedTuple, TypeGuard
 
-from balance_sim.scenario.diagnostics import Diagnostics, closest, did_you_mean, listed, may_suggest, shown
+from balance_sim.scenario.diagnostics import (
+    REFUSED,
+    Diagnostics,
+    Node,
+    Refused,
+    closest,
+    did_you_mean,
+    from_plain,
+    iso_date,
+    listed,
+    may_suggest,
+    shown,
+)
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import SECTIONS, names_in
-from balance_sim.scenario.nodes import REFUSED, Node, Refused, from_plain, iso_date
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_REPORTED = 100

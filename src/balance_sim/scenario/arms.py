@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from balance_sim.scenario.defaults import is_term, presets, weights_under
+from balance_sim.scenario.diagnostics import from_plain
 from balance_sim.scenario.layout import SECTIONS
-from balance_sim.scenario.nodes import from_plain
 from balance_sim.scenario.schema import MOST_A_YEAR, SIGNAL_ORDER, Arm, Audience, EventKind, Scenario, Theory
 
 UNREAD: dict[str, tuple[str, ...]] = {

@@ -16,11 +16,15 @@ from balance_sim.scenario.arms import BY_DATE, keep_arms, tidy
 from balance_sim.scenario.checks import check
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.diagnostics import (
+    REFUSED,
     Diagnostic,
     Diagnostics,
     Mark,
+    Node,
+    Refused,
     did_you_mean,
     errors_in,
+    from_plain,
     listed,
     problem,
     shown,
@@ -28,7 +32,6 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.draft import Draft, Reader
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced, what_was_meant
-from balance_sim.scenario.nodes import REFUSED, Node, Refused, from_plain
 from balance_sim.scenario.schema import Arm, Scenario, Strict
 from balance_sim.scenario.validation import read_piece, unknown_key
 

@@ -15,12 +15,23 @@ from typing import Any
 from pydantic import Field
 
 from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
-from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, did_you_mean, errors_in, listed, problem, shown
+from balance_sim.scenario.diagnostics import (
+    REFUSED,
+    Diagnostic,
+    Diagnostics,
+    Node,
+    did_you_mean,
+    errors_in,
+    from_plain,
+    listed,
+    merged,
+    problem,
+    shown,
+)
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.layout import names_in
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import TERMS, Scenario, Strict
 from balance_sim.scenario.validation import read_piece
 

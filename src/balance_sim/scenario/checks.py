@@ -11,9 +11,8 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from balance_sim.scenario.arms import signals_out_of_order
-from balance_sim.scenario.diagnostics import Diagnostic, Mark, closest, listed, problem, shown
+from balance_sim.scenario.diagnostics import NOWHERE, REFUSED, Diagnostic, Mark, Node, closest, listed, problem, shown
 from balance_sim.scenario.draft import Draft, Row
-from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node
 from balance_sim.scenario.schema import SIGNAL_ORDER, Accord, Event
 
 MOST_STEPS = 20_000

@@ -15,8 +15,17 @@ from pydantic import Field
 
 from balance_sim.scenario.assemble import ValueChange, value_at
 from balance_sim.scenario.defaults import parameter_table, presets, switches
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, listed, shown
-from balance_sim.scenario.nodes import REFUSED, Node, Refused, plain
+from balance_sim.scenario.diagnostics import (
+    REFUSED,
+    Diagnostics,
+    Mark,
+    Node,
+    Refused,
+    did_you_mean,
+    listed,
+    plain,
+    shown,
+)
 from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
 
 MOST_STEPS = 10_000

@@ -1,14 +1,21 @@
-"""What is wrong with a file, said so that it can be put right: place, key path, value, bound, next step."""
+"""What is wrong with a file, said so that it can be put right: place, key path, value, bound, next step.
+
+A tree of plain values that remembers where each was written, and single values as people write them.
+
+Nodes are never changed in place. Scalars follow the core schema of YAML 1.2: `NO` is text, and what older readers took
+for octal, hexadecimal, sexagesimal or grouped numbers is refused as ambiguous.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import NamedTuple, Protocol
 
 CONTROL = re.compile(
@@ -200,3 +207,197 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     names = list(names)
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(shown(name) for name in names[:limit]) + more
+
+
+NOWHERE = Mark("defaults.yaml", 1, 1)
+
+
+class Refused:
+    """Stands where a value was that has been reported already; nothing more is said about it."""
+
+
+REFUSED = Refused()
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Node:
+    """A value and its place. `value` is a scalar, a dict of nodes or a list of nodes.
+
+    `key` is where the key stands that names it; `text` how a scalar was written, `quoted` if in quotes."""
+
+    value: object
+    mark: Mark
+    key: Mark | None = None
+    text: str = ""
+    quoted: bool = False
+
+    @property
+    def fields(self) -> dict[str, Node]:
+        """Children by key; empty if this is no mapping."""
+        return self.value if isinstance(self.value, dict) else {}
+
+    @property
+    def items(self) -> list[Node]:
+        """Children of a list; empty if this is no list."""
+        return self.value if isinstance(self.value, list) else []
+
+    def get(self, key: str) -> Node | None:
+        """The child of that name, or None."""
+        return self.fields.get(key)
+
+    def below(self, key: str) -> Node:
+        """The child of that name, or an empty mapping."""
+        return self.fields.get(key) or Node({}, self.mark)
+
+    @property
+    def at(self) -> Mark:
+        """Where to point when the trouble is that this key is here at all."""
+        return self.key or self.mark
+
+    def with_value(self, value: object) -> Node:
+        """The same place with another value."""
+        return Node(value, self.mark, self.key, self.text, self.quoted)
+
+    def with_fields(self, changes: Mapping[str, Node]) -> Node:
+        """This mapping with some children replaced or added."""
+        return self.with_value({**self.fields, **changes})
+
+    def without(self, *keys: str) -> Node:
+        """This mapping without some children."""
+        return self.with_value({name: child for name, child in self.fields.items() if name not in keys})
+
+    @property
+    def kind(self) -> str:
+        """What the node holds, in words for a message."""
+        value = self.value
+        words = {type(None): "nothing", dict: "a mapping", list: "a list", bool: "boolean"}
+        if type(value) in words:
+            return words[type(value)]
+        if isinstance(value, int | float):
+            return f"{'integer' if isinstance(value, int) else 'number'} {shown(self.text or value)}"
+        return f'text "{shown(value)}"'
+
+
+def plain(node: Node) -> object:
+    """The value without its places: dicts, tuples and scalars."""
+    value = node.value
+    if isinstance(value, dict):
+        return {key: plain(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return tuple([plain(child) for child in value])
+    return value
+
+
+def from_plain(value: object, mark: Mark = NOWHERE) -> Node:
+    """A tree from dicts, lists, tuples and scalars, all at one place. NumPy scalars become Python's."""
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, Mapping):
+        return Node({str(key): from_plain(child, mark) for key, child in value.items()}, mark)
+    if isinstance(value, list | tuple | set | frozenset):
+        return Node([from_plain(child, mark) for child in value], mark)
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return from_plain(value.tolist(), mark)
+    if isinstance(value, date):
+        return Node(value, mark, text=value.isoformat(), quoted=True)
+    return Node(value, mark, text=str(value), quoted=isinstance(value, str))
+
+
+def merged(below: Node, above: Node) -> Node:
+    """`above` laid over `below`: mappings merge key by key, anything else replaces."""
+    if not (isinstance(below.value, dict) and isinstance(above.value, dict)):
+        return above
+    children = dict(below.fields)
+    for key, child in above.fields.items():
+        children[key] = merged(children[key], child) if key in children else child
+    return above.with_value(children)
+
+
+def descend(node: Node, loc: Sequence[object]) -> Node:
+    """The deepest node along `loc` that there is."""
+    for step in loc:
+        child = node.get(step) if isinstance(step, str) else None
+        if isinstance(step, int) and step < len(node.items):
+            child = node.items[step]
+        if child is None:
+            return node
+        node = child
+    return node
+
+
+# --- scalars ----------------------------------------------------------------------------------------
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
+_AMBIGUOUS = re.compile(
+    r"[-+]?0(?:[oO][0-7]+|[xX][0-9a-fA-F]+|[bB][01]+)"  # of another base
+    r"|[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?"  # grouped
+    r"|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"  # sexagesimal
+)
+_INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)")
+_NOT_A_NUMBER = re.compile(r"\.(?:nan|NaN|NAN)")
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+LONGEST_NUMBER = 40
+
+Scalar = bool | int | float | str | None
+
+
+class Unclear(NamedTuple):
+    """A scalar that is refused whatever was wanted: its error code, what is wrong, what to write."""
+
+    code: str
+    message: str
+    suggestion: str
+
+
+def iso_date(value: object) -> object:
+    """A `date` from text YYYY-MM-DD; anything else is handed back for the schema to refuse."""
+    with suppress(ValueError):
+        return date.fromisoformat(value) if isinstance(value, str) and _ISO.fullmatch(value) else value
+    return value
+
+
+def plain_scalar(text: str) -> Scalar | Unclear:
+    """The value of unquoted `text`; `Unclear` where two readers would disagree."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if not (text[0].isascii() and (text[0].isdigit() or text[0] in "+-.")):
+        return text
+    if _FLOAT.fullmatch(text):
+        if len(text) > LONGEST_NUMBER:
+            return Unclear("E024", f"number too long ({len(text)} characters)", "write fewer digits")
+        if not _LEADING_ZERO.match(text):
+            return int(text) if _INTEGER.fullmatch(text) else float(text) + 0.0
+    elif _INFINITE.fullmatch(text):
+        return float(text.replace(".", ""))
+    elif _NOT_A_NUMBER.fullmatch(text):
+        return float("nan")
+    elif not _AMBIGUOUS.fullmatch(text):
+        return text
+    clipped = text if len(text) <= LONGEST_NUMBER else text[:LONGEST_NUMBER] + "..."
+    return Unclear("E206", f"ambiguous number `{clipped}`", "write decimal digits, or quote it if it is text")
+
+
+def hint_for_number(text: str) -> tuple[str, str]:
+    """Error code and next step for text that stands where a number is wanted."""
+    bare = text.strip()
+    if re.fullmatch(r"[-+]?[0-9.]+ ?%", bare):
+        try:
+            return "E205", f"write {float(bare.rstrip('% ')) / 100:g}"
+        except ValueError:
+            return "E205", "write a share between 0 and 1"
+    if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", bare):
+        return "E205", f"use {bare.replace(',', '.')}"
+    if bare.casefold().strip("+-.") in ("nan", "inf", "infinity", "na"):
+        return "E204", "a number must be finite; leave it out (blank in a table) where it is missing"
+    if bare.casefold() in ("null", "none", "n/a", "missing", "-", "?", ".."):
+        return "E201", "leave it out (blank in a table) where it is missing"
+    if isinstance(plain_scalar(bare), int | float) and bare:
+        return "E201", "remove the quotes"
+    return "E201", "write decimal digits, with a point"

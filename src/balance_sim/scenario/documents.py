@@ -16,15 +16,18 @@ from yaml import events as happening
 
 from balance_sim.scenario.diagnostics import (
     CONTROL,
+    REFUSED,
     Diagnostic,
     Diagnostics,
     Mark,
+    Node,
     ScenarioError,
+    Unclear,
+    plain_scalar,
     problem,
     refused,
     shown,
 )
-from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
 
 DEEPEST = 20
 MOST_ITEMS = 10_000

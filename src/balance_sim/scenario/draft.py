@@ -12,7 +12,21 @@ from balance_sim.scenario import schema
 from balance_sim.scenario.actors import IDENTIFIER, Names, check_identifier, many_actors, one_actor, read_names
 from balance_sim.scenario.arms import tidy, with_rest
 from balance_sim.scenario.defaults import DEFAULT_PRESET, REPLACED_TERMS, default_tree, is_term, presets, weights_under
-from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, closest, did_you_mean, listed, problem, shown
+from balance_sim.scenario.diagnostics import (
+    REFUSED,
+    Diagnostic,
+    Diagnostics,
+    Node,
+    Refused,
+    closest,
+    descend,
+    did_you_mean,
+    from_plain,
+    listed,
+    merged,
+    problem,
+    shown,
+)
 from balance_sim.scenario.layout import (
     ACCORD_KINDS,
     ACCORD_STATUSES,
@@ -25,7 +39,6 @@ from balance_sim.scenario.layout import (
     row_key,
     row_path,
 )
-from balance_sim.scenario.nodes import REFUSED, Node, Refused, descend, from_plain, merged
 from balance_sim.scenario.schema import SCHEMA_VERSION, TERMS, Audience, ScenarioHead, Strict, Theory
 from balance_sim.scenario.validation import read_piece, unknown_key
 

@@ -29,10 +29,12 @@ from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
     Mark,
+    Node,
     ScenarioError,
     did_you_mean,
     errors_in,
     few_suggestions,
+    from_plain,
     in_order,
     listed,
     refused,
@@ -42,7 +44,6 @@ from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import EXPERIMENTS, Sources, find
 from balance_sim.scenario.layout import NoSuchPath, locate, what_was_meant
 from balance_sim.scenario.load import check_scenario, option_changes, scenario_files, stem
-from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.validation import read_piece, refuse_other_kind, unknown_key
 

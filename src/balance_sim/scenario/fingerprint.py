@@ -4,7 +4,7 @@ And the class table itself: what each state is to a scenario's focal event, whic
 Every state stands in one of four lists: it takes part; it is threatened by those who do; it is wary of them, with a
 quarter of that fear or more; or neither. A dyad with a participant is `with_participant`; else one of two states of
 which one is threatened, and the other threatened or wary, is `counter`; else it is `other`. Beside the lists stand the
-roles that outcomes are measured on. The table is worked out in `model/classes.py`."""
+roles that outcomes are measured on. The table is worked out in `model/baseline.py`."""
 
 from __future__ import annotations
 

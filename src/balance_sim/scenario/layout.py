@@ -11,8 +11,7 @@ from functools import cache
 
 from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import REPLACED_TERMS, default_tree, is_term
-from balance_sim.scenario.diagnostics import closest, did_you_mean, may_suggest, shown
-from balance_sim.scenario.nodes import Node, descend
+from balance_sim.scenario.diagnostics import Node, closest, descend, did_you_mean, may_suggest, shown
 from balance_sim.scenario.schema import TERMS, Strict
 
 
@@ -316,7 +315,7 @@ def _end(rest: list[str]) -> list[str]:
 def what_was_meant(tree: Node, path: str, error: NoSuchPath) -> str:
     """For a path that leads nowhere the whole path that was meant, or the few; else the part that is nearest, if any.
 
-    >>> from balance_sim.scenario.nodes import from_plain
+    >>> from balance_sim.scenario.diagnostics import from_plain
     >>> tree = from_plain({"events": [{"id": "parade"}], "provocations": [{"id": "drills"}]})
     >>> what_was_meant(tree, "visibility", NoSuchPath("visibility", TOP))
     'did you mean `events.parade.visibility` or `provocations.drills.visibility`?'"""

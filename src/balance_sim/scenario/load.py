@@ -15,15 +15,19 @@ from balance_sim.scenario.arms import at_hand, keep_arms, resolved, with_numbers
 from balance_sim.scenario.assemble import EXPANDED, ValueChange, apply_changes, as_tree, assemble
 from balance_sim.scenario.calibration import stale, with_calibration, with_posterior
 from balance_sim.scenario.diagnostics import (
+    REFUSED,
     Diagnostic,
     Diagnostics,
     Mark,
+    Node,
     ScenarioError,
     did_you_mean,
     errors_in,
     few_suggestions,
+    from_plain,
     in_order,
     listed,
+    merged,
     refused,
     shown,
 )
@@ -33,7 +37,6 @@ from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.fingerprint import sealed as sealed_anew
 from balance_sim.scenario.layout import SECTIONS, TOP, row_key
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.scenario.tables import read_table
 from balance_sim.scenario.validation import is_misspelt, refuse_other_kind

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, create_model
 
 from balance_sim.scenario.defaults import default_weights
-from balance_sim.scenario.nodes import iso_date
+from balance_sim.scenario.diagnostics import iso_date
 
 if TYPE_CHECKING:
     from balance_sim.scenario.fingerprint import Classes

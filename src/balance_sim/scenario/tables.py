@@ -14,10 +14,23 @@ from itertools import islice
 from typing import NamedTuple, TextIO
 
 from balance_sim.scenario.actors import code_table
-from balance_sim.scenario.diagnostics import CONTROL, Diagnostics, Mark, ScenarioError, closest, listed, shown
+from balance_sim.scenario.diagnostics import (
+    CONTROL,
+    NOWHERE,
+    REFUSED,
+    Diagnostics,
+    Mark,
+    Node,
+    ScenarioError,
+    Unclear,
+    closest,
+    hint_for_number,
+    listed,
+    plain_scalar,
+    shown,
+)
 from balance_sim.scenario.files import LARGEST_TABLE, Sources, decoded
 from balance_sim.scenario.layout import OTHER_NAMES, SECTIONS, cell_sort, is_day, row_path
-from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node, Unclear, hint_for_number, plain_scalar
 from balance_sim.scenario.schema import State
 
 MOST_COLUMNS = 100

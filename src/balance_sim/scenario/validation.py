@@ -14,11 +14,23 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from balance_sim.scenario.defaults import units
-from balance_sim.scenario.diagnostics import Diagnostics, ScenarioError, did_you_mean, in_order, listed, refused, shown
+from balance_sim.scenario.diagnostics import (
+    REFUSED,
+    Diagnostics,
+    Node,
+    ScenarioError,
+    descend,
+    did_you_mean,
+    hint_for_number,
+    in_order,
+    listed,
+    plain,
+    refused,
+    shown,
+)
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import Sources, name_of, named_files, shipped_files
 from balance_sim.scenario.layout import OTHER_NAMES, SECTIONS, bounds, homes, parts_of
-from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
 from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
 
 UNITS = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from balance_sim.show import wording as say
-from balance_sim.show.terminal import said, table, wrapped
+from balance_sim.show.wording import said, table, wrapped
 from balance_sim.stats.intervals import NORMAL
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from balance_sim.evidence.data.history import History
     from balance_sim.evidence.estimation.beliefs import Profile
     from balance_sim.evidence.estimation.fitting import WeightFit
-    from balance_sim.evidence.events.ladder import HalfLives, Ladder
     from balance_sim.evidence.events.load import Loaded
     from balance_sim.evidence.events.measurement import EventEstimate, EventWeights
+    from balance_sim.evidence.events.report import HalfLives, Ladder
 
 
 def _span(estimate: float, error: float, places: int = 3) -> str:
@@ -157,7 +157,7 @@ def event_lines(
     data: Loaded, found: EventWeights, order: Sequence[Ladder], halves: Sequence[HalfLives], *, verbose: bool = False
 ) -> Iterator[str]:
     """Weights of events as multipliers of the shipped ones. verbose: every placebo, half-lives, the order of cost."""
-    from balance_sim.evidence.events.ladder import association
+    from balance_sim.evidence.events.report import association
 
     first, last = data.years
     counted = f"{found.acts_counted:,.0f} recorded acts" if found.acts_counted else "scores without counts"

@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balance_sim.analysis.expected_effect import ExpectedControl, ExpectedEffect, figures
-from balance_sim.model.classes import with_classes
+from balance_sim.model.baseline import with_classes
 from balance_sim.pool.atomic import write_atomic
 from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.arms import compile_arms, reference_key
+from balance_sim.replications.draws import compile_arms, reference_key
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import Variations
 from balance_sim.scenario.assemble import value_at
+from balance_sim.show.atlas import shapes
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import has_dyads, states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.show.report import map_of, policy, rendered, text_of
 from balance_sim.show.wording import arm_title, printable, state_names
-from balance_sim.show.worldmap import shapes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from balance_sim.show import wording as say
-from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.wording import table, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.game.keep import PlayedGame

@@ -11,8 +11,8 @@ import pandas as pd
 
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.show import wording as say
-from balance_sim.show.terminal import WIDTH, said, shortened, table_or_lines, wrapped
 from balance_sim.show.uncertainty import doubt_words, placebo_words, uncertainty_lines
+from balance_sim.show.wording import WIDTH, said, shortened, table_or_lines, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,7 +136,7 @@ def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
 
 
 def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
-    from balance_sim.show.mechanisms import mechanism_lines
+    from balance_sim.show.uncertainty import mechanism_lines
 
     for words in (channel_words(result), placebo_words(placebos_said(result))):
         yield from said(words, width)

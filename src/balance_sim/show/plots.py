@@ -162,8 +162,7 @@ class Plots[S: Study]:
 
     def chosen(self, outcome: str | None = None, kind: str | None = None, pair: str | None = None) -> FigureSpec:
         """The figure of one outcome, or of when one dyad (`JPN-AUS`) signs. Raises WrongRequest."""
-        from balance_sim.show.figures.distributions import spread_of
-        from balance_sim.show.figures.waiting import first_of
+        from balance_sim.show.figures.distributions import first_of, spread_of
 
         if outcome is not None and pair is not None:
             raise WrongRequest("--outcome and --pair are two figures: ask for one at a time")

@@ -12,16 +12,16 @@ import numpy as np
 from balance_sim.analysis.explain.timeline import tell
 from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.show import wording as say
+from balance_sim.show.atlas import arc_path, in_page, layout_of, shapes
 from balance_sim.show.diary import entry_sentence
 from balance_sim.show.figures.dyads import states_table
 from balance_sim.show.figures.world import map_table, named_spots, reach_of, shades_of
-from balance_sim.show.worldmap import arc_path, in_page, layout_of, shapes
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.results.result import Result
-    from balance_sim.show.worldmap import Layout
+    from balance_sim.show.atlas import Layout
 
 AMONG = 100  # replications, the first ones, among which the one that is replayed is chosen
 LETTER, ROW = 0.0092, 0.0225  # of names, of the width of the map: they are larger in a page than in print

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from test_two_programs import HERE, plain
 
-from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.classes import (
+from balance_sim.model.baseline import (
     aligned_with,
     classes_of,
+    compile_worlds,
     fear_of,
     feared,
     sorted_into,
@@ -93,7 +93,7 @@ def test_the_thresholds_of_threatened_and_wary(
 
 def test_exactly_at_the_threshold_is_below_it(scenario: Scenario) -> None:
     world, view = view_of(scenario)
-    from balance_sim.model.classes import LISTS, standing
+    from balance_sim.model.baseline import LISTS, standing
 
     inside = tuple(world.codes.index(code) for code in PARTICIPANTS)
     elland, share = world.codes.index("XEL"), fear_of(view, inside)[0]

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze, own_theory, shift_to
-from balance_sim.model.classes import unfrozen
+from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze, own_theory, shift_to, unfrozen
+from balance_sim.model.beliefs import attention_to, audiences_of
 from balance_sim.model.core import Drawn, Openness
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.news import attention_to, audiences_of
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import mean_openness, openness_at, openness_on, opportunity_rate, share_signed
 from balance_sim.model.willingness import TERMS, parts, willingness

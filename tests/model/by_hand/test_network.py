@@ -10,8 +10,7 @@ import pytest
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, turn_of_step
-from balance_sim.model.network import begin_network, deepest
-from balance_sim.model.state import BlockState
+from balance_sim.model.state import BlockState, begin_network, deepest
 from balance_sim.scenario import load_scenario
 
 LN2, LN3 = math.log(2), math.log(3)

@@ -11,7 +11,7 @@ import pytest
 
 from balance_sim.model import beliefs
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.news import evidence, members, pairs_aimed, pairs_shown, signal_weights
+from balance_sim.model.beliefs import evidence, members, pairs_aimed, pairs_shown, signal_weights
 from balance_sim.model.world import _left_at_start, by_audience, capabilities, differences, lesser, time_grid
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.schema import Accord, State

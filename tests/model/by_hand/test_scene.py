@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from test_two_programs import OURS, SEED, as_plain, plain
 
-from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.classes import step_before
+from balance_sim.model.baseline import Worlds, compile_worlds, step_before
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive, simulate
 from balance_sim.model.perception import View

@@ -120,7 +120,7 @@ def explainable(result: Result, model: str | None = None) -> None:
         raise WrongRequest(
             f"{result.folder} was run with agents of another class: --model {result.model} allows their code to run"
         )
-    from balance_sim.analysis.explain.deciders import decides_by_willingness
+    from balance_sim.analysis.explain.pairs import decides_by_willingness
 
     decides_by_willingness(result.model)
 

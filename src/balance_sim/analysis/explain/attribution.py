@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.explain import compared_arm, other_replications
-from balance_sim.analysis.explain.deciders import AGENT, along_agents
+from balance_sim.analysis.explain.pairs import AGENT, along_agents
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Keys, Opportunities
 from balance_sim.model.engine import filtered
@@ -25,10 +25,9 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, consent, total
 from balance_sim.pool.errors import LacksOutcome, WrongRequest
 from balance_sim.pool.processes import map_in_order
-from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
-from balance_sim.replications.direct import StepOfArm, along_control
-from balance_sim.replications.draws import own_worlds
+from balance_sim.replications.draws import compile_arms, own_worlds
+from balance_sim.replications.expected import StepOfArm, along_control
 from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, focal_windows, prospect_of
 from balance_sim.replications.jobs import Progress
 from balance_sim.replications.outcomes import COUNTS, FILTERED, outcome_named
@@ -38,7 +37,7 @@ from balance_sim.results.estimates import as_json
 from balance_sim.results.result import Result
 from balance_sim.scenario.defaults import is_term
 from balance_sim.stats.intervals import mean_interval
-from balance_sim.stats.shapley import alone_and_last, shapley
+from balance_sim.stats.variance import alone_and_last, shapley
 
 Parts = Mapping[str, Floats]
 Groups = Mapping[str, tuple[str, ...]]

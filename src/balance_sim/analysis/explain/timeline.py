@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from balance_sim.analysis.explain import compared_arm, other_replications, run_numbers
-from balance_sim.analysis.explain.deciders import Account, simulated
+from balance_sim.analysis.explain.pairs import Account, simulated
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, Keys, Opportunities, World
 from balance_sim.model.engine import unbarred
@@ -24,8 +24,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.model.willingness import consent, summed
-from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.draws import own_worlds
+from balance_sim.replications.draws import compile_arms, own_worlds
 from balance_sim.replications.tables import accord_table
 from balance_sim.results.result import Result
 from balance_sim.scenario import arm_scenario

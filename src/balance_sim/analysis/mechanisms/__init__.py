@@ -18,7 +18,7 @@ import numpy as np
 from balance_sim.analysis.mechanisms import agreements, states
 from balance_sim.analysis.mechanisms.data import MechanismEstimate, NoValue, StudyData
 from balance_sim.analysis.participants import PlaceboComparison
-from balance_sim.pool.plain import plain_data
+from balance_sim.pool.errors import plain_data
 from balance_sim.scenario.files import shipped_text
 
 if TYPE_CHECKING:

@@ -22,16 +22,15 @@ from balance_sim.analysis.mechanisms.data import (
 )
 from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
+from balance_sim.model.beliefs import members
 from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.model.engine import begin
-from balance_sim.model.network import enter, refresh
-from balance_sim.model.news import members
 from balance_sim.model.perception import View, perceive
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import AgreementRows, BlockState
+from balance_sim.model.state import AgreementRows, BlockState, enter, refresh
 from balance_sim.model.thinning import openness_at, opportunity_rate, rates_at_start
 from balance_sim.model.willingness import TERMS, consent, level, parts
-from balance_sim.replications.arms import TENSIONS, VISIBILITIES
+from balance_sim.replications.draws import TENSIONS, VISIBILITIES
 from balance_sim.replications.outcomes import ACCELERATED_DAYS
 from balance_sim.stats.intervals import mean_interval
 

@@ -19,7 +19,7 @@ from balance_sim.analysis.mechanisms.data import (
     need,
     ratio,
 )
-from balance_sim.model.news import attention_to
+from balance_sim.model.beliefs import attention_to
 from balance_sim.replications.recorder import asian_shares, audiences_apart, outsiders
 
 

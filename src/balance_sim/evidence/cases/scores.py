@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from balance_sim.evidence.cases.tables import Response, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.score import MODEL
-from balance_sim.model.classes import classes_of
-from balance_sim.pool.plain import plain_data
+from balance_sim.model.baseline import classes_of
+from balance_sim.pool.errors import plain_data
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats import Floats
 from balance_sim.stats.scores import Ranking, carrying, cluster_resamples, resampled

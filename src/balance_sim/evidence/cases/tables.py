@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import Table, declared, open_table
-from balance_sim.model.classes import classes_of
+from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.actors import code_table, known
 from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.schema import Scenario, Strict

@@ -23,7 +23,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import FILES, READERS, file_of, unread
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.scenario.defaults import default_tree
-from balance_sim.scenario.nodes import plain
+from balance_sim.scenario.diagnostics import plain
 
 Floats = layers.Floats
 

@@ -20,7 +20,7 @@ from balance_sim.evidence.data.history import Floats, History
 from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import default_tree, default_weights
-from balance_sim.scenario.nodes import plain
+from balance_sim.scenario.diagnostics import plain
 from balance_sim.scenario.schema import Scenario
 
 Ints = NDArray[np.int64]
@@ -38,7 +38,7 @@ WHOLE_CHANGE = {f"change_{name}": 1.0 for name in CHANGING}
 FURTHEST_KM = 20_100.0
 MONTH = 30.4375
 AT_WAR = 0.5
-"""Intensity of war from which two states count as being at war, as in `model/classes.py`."""
+"""Intensity of war from which two states count as being at war, as in `model/baseline.py`."""
 
 
 def members_at(history: History, year: int) -> Ints:

@@ -24,8 +24,7 @@ from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.record_scenario import KINDS, members_at, scenario_at
 from balance_sim.evidence.estimation.features import DyadYears, signed_between
-from balance_sim.model.baseline import gain_norms
-from balance_sim.model.classes import unfrozen
+from balance_sim.model.baseline import gain_norms, unfrozen
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.codes import System, convert, current_iso3
-from balance_sim.evidence.data.dyad_sources import ATOP_LAST_DAY, MID_LAST_YEAR, UNKNOWN, atop_memberships
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.sources import ATOP_LAST_DAY, MID_LAST_YEAR, UNKNOWN, atop_memberships
 from balance_sim.evidence.data.table import MISSING_CODES, Read, ReadReport, Table, day, declared, open_table, years_of
 from balance_sim.evidence.events.outcomes import OUTCOMES, read_icews, state_iso3
 

@@ -1,8 +1,8 @@
 """From dated acts to the evidence that each state has about each other, by the model's own equations.
 
-An act adds weight * 2^(-age / half-life) from its date (`model/news.py`), here as its mean over a period. It shows its
-principals together, and guests with principals (evidence on alignment); it gives each target reason to think worse of
-each principal (evidence on intent). Where a source does not say at whom an act is aimed, it is taken to be aimed at
+An act adds weight * 2^(-age / half-life) from its date (`model/beliefs.py`), here as its mean over a period. It shows
+its principals together, and guests with principals (evidence on alignment); it gives each target reason to think worse
+of each principal (evidence on intent). Where a source does not say at whom an act is aimed, it is taken to be aimed at
 every state that is a rival of another of those that take part, and takes no part itself: the acts of k with i's rivals
 are about i."""
 

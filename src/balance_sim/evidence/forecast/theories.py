@@ -30,8 +30,7 @@ from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Strict
 from balance_sim.scenario.validation import read_piece
 from balance_sim.stats import Floats
-from balance_sim.stats.scores import FLOOR, average_precision, surprise
-from balance_sim.stats.stacking import stacking_weights
+from balance_sim.stats.scores import FLOOR, average_precision, stacking_weights, surprise
 
 
 @dataclass(frozen=True)

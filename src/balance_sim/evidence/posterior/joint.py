@@ -29,9 +29,9 @@ from balance_sim.evidence.posterior.likelihoods import (
     shipped_record,
     values_at,
 )
-from balance_sim.model.classes import feared
+from balance_sim.model.baseline import feared
 from balance_sim.model.engine import perceive
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import compile_arms
 from balance_sim.replications.parameter_draws import (
     COUNT,
     LADDERS,
@@ -51,8 +51,15 @@ from balance_sim.replications.spans import at_start
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, fitted_shares
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 from balance_sim.stats import Floats, Ints
-from balance_sim.stats.importance import effective_size, laplace, pareto_smoothed, resampled, trusted_below
-from balance_sim.stats.power_scaling import PowerScaling, power_scaling
+from balance_sim.stats.posteriors import (
+    PowerScaling,
+    effective_size,
+    laplace,
+    pareto_smoothed,
+    power_scaling,
+    resampled,
+    trusted_below,
+)
 
 PROPOSALS = 20_000
 GRID = 20_001

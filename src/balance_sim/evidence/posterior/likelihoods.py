@@ -4,7 +4,7 @@ The record of agreements (DCAD 1985-2003) and the scenario's own record are know
 points each: the terms are worked out anew by the model's own rules, and weights, intercepts of types, states and years
 are fitted again, their variances held (`estimation/beliefs.py`, `estimation/calibration.py`). A Gaussian process about
 a plane takes the marginal log-likelihood from there to all other points, one more each weight at its peak
-(`stats/smooth_process.py`). Coordinates z are those in which the priors are standard normal."""
+(`stats/posteriors.py`). Coordinates z are those in which the priors are standard normal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from balance_sim.scenario.defaults import (
 )
 from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.stats import Floats
-from balance_sim.stats.smooth_process import SmoothProcess, fit_process, process_at
+from balance_sim.stats.posteriors import SmoothProcess, fit_process, process_at
 
 WEIGHT = "theory.weights."
 NOT_TOLD = "not told"

@@ -1,4 +1,8 @@
-"""World shapes: world-atlas 2.0.2, Natural Earth's countries at 1:110 million. See README.md in this folder."""
+"""World shapes: world-atlas 2.0.2, Natural Earth's countries at 1:110 million. See README.md in this folder.
+
+Where the states of a scenario stand in a picture: on a map of the world, or, invented ones, in a layout of their
+own; and the same as SVG for pages.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,16 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.scenario.actors import code_table
+from balance_sim.show.save import path_data
+
+if TYPE_CHECKING:
+    from balance_sim.scenario.schema import Scenario
 
 FILE = "countries-110m.json"
 SHA256 = "2516c915867c7baf18ddec727aec46c315541a07cfb3d79a6559b05d5e94eee8"
@@ -131,3 +139,142 @@ def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:
     if len(kept) < 3:
         kept = [0, len(x) // 3, 2 * len(x) // 3]
     return x[kept], y[kept]
+
+
+CUTS = -169.0, -30.0  # meridians at which a map is cut, Bering Strait and the Atlantic: it meets least land there
+MARGIN = 0.2  # round the states, of the map, which is 5.4 wide
+NORTH = 1.2  # of the map: about 75 degrees, so that great circles stay on it
+WIDTH = 960.0  # of a map in a page, in its units
+BEND = 0.16  # of a line between two states, of its length
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where states stand: kind `world`, an Equal Earth map with this longitude in the middle; `plane`, their own
+    coordinates; `ring`, in the order of the scenario. spots: x, y by code, y upwards; states without a place lack one.
+    """
+
+    kind: Literal["world", "plane", "ring"]
+    middle: float
+    spots: dict[str, tuple[float, float]]
+    places: dict[str, tuple[float, float]]  # longitude, latitude
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, right, bottom, top: round the states, and no narrower than it is readable."""
+        if not self.spots:
+            return -2.7, 2.7, -1.1, 1.3
+        x, y = (np.array([spot[k] for spot in self.spots.values()]) for k in (0, 1))
+        margin = MARGIN if self.kind == "world" else 0.16 * max(float(np.ptp(x)), float(np.ptp(y)), 0.5)
+        left, right, bottom, top = x.min() - margin, x.max() + margin, y.min() - margin, y.max() + margin
+        top = max(top, NORTH) if self.kind == "world" else top
+        short = max(0.45 * (right - left) - (top - bottom), 0.0)
+        bottom, top = bottom - short / 2, top + short / 2
+        narrow = max((top - bottom) - (right - left), 0.0)
+        left, right = left - narrow / 2, right + narrow / 2
+        return float(left), float(right), float(bottom), float(top)
+
+    def arc(self, a: str, b: str) -> list[tuple[Line, Line]]:
+        """The line between two states, in one part, or in two where the map's edge cuts it."""
+        if self.kind == "world":
+            way = great_circle(self.places[a], self.places[b])
+            longitude = (way[:, 0] - self.middle + 180.0) % 360.0 - 180.0
+            cuts = np.flatnonzero(np.abs(np.diff(longitude)) > 180.0) + 1
+            parts = np.split(np.arange(len(way)), cuts)
+            return [equal_earth(longitude[part], way[part, 1]) for part in parts]
+        start, end = np.array(self.spots[a]), np.array(self.spots[b])
+        share = np.linspace(0.0, 1.0, 30)[:, None]
+        aside = BEND * np.array([start[1] - end[1], end[0] - start[0]])
+        way = start + share * (end - start) + 4 * share * (1 - share) * aside
+        return [(way[:, 0], way[:, 1])]
+
+
+def layout_of(scenario: Scenario) -> Layout:
+    """How a scenario's states are laid out. On a map of the world where at least half of them are states of this world
+    with a place; else by their own coordinates where all have some; else on a ring.
+
+    The map is cut in Bering Strait or in the Atlantic, whichever leaves the host of the focal event, or, without one,
+    its participants, nearer to the middle: a parade in Beijing is seen on a map of the Pacific."""
+    states = scenario.states
+    places = {s.id: (s.longitude, s.latitude) for s in states if s.longitude is not None and s.latitude is not None}
+    real = [code for code in places if code in code_table()]
+    if 2 * len(real) >= len(states):
+        middle = middle_of(scenario, places)
+        spots = {code: on_map(*at, middle) for code, at in places.items()}
+        return Layout("world", middle, spots, places)
+    if len(places) == len(states):
+        return Layout("plane", 0.0, dict(places), places)
+    turn = 2 * np.pi / len(states)
+    ring = {s.id: (float(np.sin(k * turn)), float(np.cos(k * turn))) for k, s in enumerate(states)}
+    return Layout("ring", 0.0, ring, {})
+
+
+def middle_of(scenario: Scenario, places: dict[str, tuple[float, float]]) -> float:
+    """The longitude in the middle of the map."""
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    where = (focal.host,) if focal.host in places else focal.principals
+    shown = [places[code][0] for code in where if code in places]
+    turned = np.exp(1j * np.radians(shown or [place[0] for place in places.values()])).sum()
+    wanted = float(np.degrees(np.angle(turned)))
+    middles = [cut + 180.0 for cut in CUTS]
+    return min(middles, key=lambda middle: abs((middle - wanted + 180.0) % 360.0 - 180.0))
+
+
+def shapes(scenario: Scenario) -> dict[str, Any]:
+    """A page's map: viewBox, the land outside the roster as one path; by state a path or a dot [x, y] (null: none),
+    the place where its arcs end; and how many units of the page one of the layout is."""
+    layout = layout_of(scenario)
+    left, right, bottom, top = layout.box
+    world = layout.kind == "world"
+    by_code = by_iso3() if world else {}
+    of_state = [by_code.get(code) for code in scenario.codes]
+    spots = [layout.spots.get(code) for code in scenario.codes]
+    places = [None if spot is None else in_page(layout, *spot) for spot in spots]
+    inside = {ANTARCTICA, *(shape.numeric for shape in of_state if shape)}
+    others = [country for country in countries() if country.numeric not in inside] if world else []
+    paths = [path_of(shape, layout) if shape else None for shape in of_state]
+    return {
+        "box": f"0 0 {WIDTH:.0f} {(top - bottom) * (WIDTH / (right - left)):.0f}",
+        "land": "".join(path_of(country, layout) for country in others),
+        "paths": paths,
+        "dots": [None if path else place for path, place in zip(paths, places, strict=True)],
+        "places": places,
+        "caption": CAPTION if world else "The places are invented: where they stand here means nothing.",
+    }
+
+
+def in_page(layout: Layout, x: float, y: float) -> list[float]:
+    """A spot in the page's units, y downwards."""
+    left, right, _, top = layout.box
+    unit = WIDTH / (right - left)
+    return [round((float(x) - left) * unit, 1), round((top - float(y)) * unit, 1)]
+
+
+def arc_path(layout: Layout, a: str, b: str) -> str:
+    """The line between two states as an SVG path in the page's units."""
+    parts = []
+    for x, y in layout.arc(a, b):
+        corners = [in_page(layout, *at) for at in zip(x[::2], y[::2], strict=True)]
+        corners.append(in_page(layout, x[-1], y[-1]))
+        parts.append("M" + "L".join(f"{u:g} {v:g}" for u, v in corners))
+    return "".join(parts)
+
+
+def path_of(country: Country, layout: Layout) -> str:
+    """A country as an SVG path, cut at the map's edge; empty where none of it is in the picture."""
+    left, right, _, top = layout.box
+    unit, out = WIDTH / (right - left), []
+    for x, y in rings_inside(country, layout):
+        corners = " L ".join(f"{a:.2f} {b:.2f}" for a, b in zip((x - left) * unit, (top - y) * unit, strict=True))
+        out.append(path_data(f"M {corners} z"))
+    return "".join(out)
+
+
+def rings_inside(country: Country, layout: Layout) -> list[tuple[Line, Line]]:
+    """A country's rings that are in the picture, in part at least."""
+    left, right, bottom, top = layout.box
+    return [
+        (x, y)
+        for x, y in rings_on_map(country, layout.middle)
+        if x.max() >= left and x.min() <= right and y.max() >= bottom and y.min() <= top
+    ]

@@ -19,10 +19,8 @@ from balance_sim.show.figures import (
     gof,
     relations,
     scores,
-    sensitivity,
     strategies,
     sweeps,
-    uncertainty,
     world,
 )
 from balance_sim.show.figures.style import FigureSpec
@@ -46,12 +44,12 @@ def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:
 
 
 FIGURES = _named(
-    counts.draw_fan, effects.draw_arms, effects.draw_placebos, uncertainty.draw_uncertainty,
+    counts.draw_fan, effects.draw_arms, effects.draw_placebos, effects.draw_uncertainty,
     effects.draw_difference, counts.draw_outcomes, world.draw_map, dyads.draw_pairs,
     dyads.draw_network, explained.draw_mechanisms, explained.draw_attribution, explained.draw_timeline,
     relations.draw_relations, relations.draw_stances, effects.draw_convergence,
 )  # fmt: skip
-SWEEP_FIGURES = _named(comparison.draw_theories, sweeps.draw_multiples, sweeps.draw_surface, sensitivity.draw_indices)
+SWEEP_FIGURES = _named(comparison.draw_theories, sweeps.draw_multiples, sweeps.draw_surface, sweeps.draw_indices)
 COMPARISON_FIGURES = _named(comparison.draw_studies, comparison.draw_differences, comparison.draw_comparison_pairs)
 SCORE_FIGURES = _named(scores.draw_scorecard, scores.draw_reliability)
 GOF_FIGURES = _named(gof.draw_gof, gof.draw_gof_states, gof.draw_gof_residuals)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.model.classes import classes_of
+from balance_sim.model.baseline import classes_of
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.result import Result
 from balance_sim.scenario.schema import Scenario

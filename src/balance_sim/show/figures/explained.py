@@ -18,7 +18,7 @@ from balance_sim.show.diary import kind_words
 from balance_sim.show.explain import GROUP_WORDS
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares, has_rows
-from balance_sim.show.mechanisms import mechanism_rows
+from balance_sim.show.uncertainty import mechanism_rows
 
 FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
 

@@ -14,7 +14,7 @@ import pandas as pd
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.games import OUTCOMES, player_title, reply_to_observed, strategy_title
-from balance_sim.stats.quantal_response import quantal_response
+from balance_sim.stats.games import quantal_response
 
 if TYPE_CHECKING:
     from balance_sim.game.keep import PlayedGame

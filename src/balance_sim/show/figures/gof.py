@@ -13,7 +13,7 @@ from balance_sim.analysis.gof import GoodnessOfFit, Residuals
 from balance_sim.replications.gof import GofComparison, Statistic
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.terminal import table, wrapped
+from balance_sim.show.wording import table, wrapped
 
 LEVEL = 0.05
 STATES_SHOWN = 12

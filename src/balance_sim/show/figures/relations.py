@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.relations_over_time import relations_by_week
-from balance_sim.model.classes import classes_of
+from balance_sim.analysis.expected_effect import relations_by_week
+from balance_sim.model.baseline import classes_of
 from balance_sim.replications.outcomes import Outcome, known_outcome
 from balance_sim.results.result import Result
 from balance_sim.show import wording as say

@@ -11,10 +11,10 @@ from balance_sim.results.result import Result
 from balance_sim.scenario.actors import code_table
 from balance_sim.show import atlas
 from balance_sim.show import wording as say
+from balance_sim.show.atlas import Layout, layout_of, rings_inside
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, states_table
 from balance_sim.show.headline import by_size
-from balance_sim.show.worldmap import Layout, layout_of, rings_inside
 
 LAND, SEA = "#d3d3d3", "#f3f6f8"
 MOST_ARCS, MOST_NAMES = 12, 24

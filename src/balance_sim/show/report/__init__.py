@@ -19,8 +19,7 @@ from balance_sim.show import wording as say
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report import tables
-from balance_sim.show.save import figure_bytes, note_figures, write_figures
-from balance_sim.show.svg import inlined
+from balance_sim.show.save import figure_bytes, inlined, note_figures, write_figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
