@@ -1,9 +1,6 @@
 """What is frozen once, from the control arm at the start, for all arms and runs.
 
-Classes of dyads are fixed earlier, from the scenario as written: `model/baseline.py`.
-
-Who is threatened, and so the direction of every dyad: fixed once, from the scenario as written.
-
+Classes of dyads, who is threatened and so the direction of every dyad, are fixed earlier, from the scenario as written.
 Not from the version at hand: a change to its participants, to tau or to a state would move agreements between classes
 in every arm and call that an effect. docs/decisions/0015-classes-as-written.md.
 """
