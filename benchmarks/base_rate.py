@@ -2,8 +2,8 @@
 
     uv run python benchmarks/base_rate.py scenarios/beijing_2025.yaml 2022-01-01 2025-09-02
 
-The intercept of each kind of accord carries its level and nothing else. It is solved here so that the
-expected bilateral signatures a year at the start of the reference arm equal the accord table's in the
+The intercept of each kind of agreement carries its level and nothing else. It is solved here so that the
+expected bilateral signatures a year at the start of the reference arm equal the agreement table's in the
 given years. No arm with the focal event is looked at. Kinds without a signature are set to one in ten years.
 """
 
@@ -22,9 +22,9 @@ def recorded(scenario, since: date, until: date) -> dict[str, float]:
     """Bilateral signatures a year, by kind."""
     years = (until - since).days / 365.25
     out = dict.fromkeys(sorted(scenario.kinds), 0)
-    for accord in scenario.accords:
-        if accord.signed and since <= accord.signed <= until and not accord.multilateral:
-            out[accord.kind] += 1
+    for agreement in scenario.agreements:
+        if agreement.signed and since <= agreement.signed <= until and not agreement.multilateral:
+            out[agreement.kind] += 1
     return {kind: count / years for kind, count in out.items()}
 
 

@@ -103,7 +103,7 @@ def main() -> None:
     for k in range(count):
         for side in (-AWAY, AWAY):
             evaluate(side * np.eye(count)[k], keep=True)
-    _, dyad = np.unique(record.pair, return_inverse=True)
+    _, dyad = np.unique(record.dyad, return_inverse=True)
     stretch = {}
     for k, name in enumerate(NAMES):
         slope = by_dyad[2 * k + 1] - by_dyad[2 * k]

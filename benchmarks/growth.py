@@ -1,7 +1,7 @@
 """How time and memory grow with states, years, arms and runs: `python benchmarks/growth.py [--workers 2] [--most]`.
 
 Invented worlds, written as a scenario file and loaded, checked and run as any other. Everything in them is drawn
-from one seed: places, sizes and regimes of states, disputes with neighbours, accords on record, patrons, trade
+from one seed: places, sizes and regimes of states, disputes with neighbours, agreements on record, patrons, trade
 with the two largest, four acts a year and one focal act after a year. Each size is run in a process of its own,
 into a results folder. Prints one line a size: seconds from the file to the summary, those of compiling (with one
 worker alone) and of the run, milliseconds a simulated year (one arm of one run), and the peak memory in MB of the

@@ -18,7 +18,7 @@ from sociality import fit_propensity_logit
 
 from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation import features
-from balance_sim.evidence.estimation.features import PairYears, pair_years
+from balance_sim.evidence.estimation.features import FeatureYears, feature_years
 from balance_sim.evidence.forecast import baselines
 from balance_sim.evidence.forecast.baselines import BASELINES, LOGIT, Predictor, fit_logit, rolling_origin
 from balance_sim.evidence.forecast.score import score_forecasts
@@ -43,14 +43,14 @@ CURVES = {
 }
 RAW = {"partners": "raw_partners", "shared": "raw_shared", "activity": "raw_activity"}
 
-Fit = Callable[[PairYears], Predictor]
+Fit = Callable[[FeatureYears], Predictor]
 
 
 def main() -> None:
     args = arguments()
     started = time.perf_counter()
     history = load_history(args.data, 1985, args.last)
-    rows = pair_years(history)
+    rows = feature_years(history)
     states = len(history.iso3)
     columns = add_curves(rows)
     add_raw_counts(rows, history)
@@ -78,11 +78,11 @@ def main() -> None:
     parts = []
     for name, group in GROUPS.items():
         rest = tuple(c for c in LOGIT if c not in group)
-        pair = windowed(
+        dyad = windowed(
             {"without": partial(fit_logit, columns=rest), "alone": partial(fit_logit, columns=group)},
             args.window,
         )
-        _, got = rolling_origin(rows, args.first, args.last, pair)
+        _, got = rolling_origin(rows, args.first, args.last, dyad)
         without, alone = (log_score(got[k], ahead.y) for k in ("without", "alone"))
         parts.append({"group": name, "alone": 1 - alone / base, "lost_without": (without - full) / base})
     show("Log skill of a group alone, and lost by the logit without it", pd.DataFrame(parts))
@@ -116,8 +116,8 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def windowed(fits: Mapping[str, Fit], window: int) -> Callable[[PairYears], dict[str, Predictor]]:
-    def fit(past: PairYears) -> dict[str, Predictor]:
+def windowed(fits: Mapping[str, Fit], window: int) -> Callable[[FeatureYears], dict[str, Predictor]]:
+    def fit(past: FeatureYears) -> dict[str, Predictor]:
         last = int(past.year.max())
         train = past.within(last - window + 1, last)
         return {name: one(train) for name, one in fits.items()}
@@ -125,13 +125,13 @@ def windowed(fits: Mapping[str, Fit], window: int) -> Callable[[PairYears], dict
     return fit
 
 
-def add_curves(rows: PairYears) -> tuple[str, ...]:
+def add_curves(rows: FeatureYears) -> tuple[str, ...]:
     for name, curve in CURVES.items():
         rows.x[name] = curve(rows.x)
     return tuple(CURVES)
 
 
-def add_raw_counts(rows: PairYears, history) -> None:  # type: ignore[no-untyped-def]
+def add_raw_counts(rows: FeatureYears, history) -> None:  # type: ignore[no-untyped-def]
     """The network counts not taken relative to the year's mean."""
     for name in RAW.values():
         rows.x[name] = 0.0
@@ -146,8 +146,8 @@ def add_raw_counts(rows: PairYears, history) -> None:  # type: ignore[no-untyped
         rows.x.loc[now, "raw_shared"] = np.log1p((ties @ ties)[a, b])
 
 
-def score_table(forecasts: Mapping[str, np.ndarray], rows: PairYears, resamples: int) -> pd.DataFrame:
-    scores = score_forecasts(forecasts, rows.y, rows.pair, resamples=resamples)
+def score_table(forecasts: Mapping[str, np.ndarray], rows: FeatureYears, resamples: int) -> pd.DataFrame:
+    scores = score_forecasts(forecasts, rows.y, rows.dyad, resamples=resamples)
     return pd.DataFrame(
         {
             "forecast": name,
@@ -165,7 +165,7 @@ def score_table(forecasts: Mapping[str, np.ndarray], rows: PairYears, resamples:
     )
 
 
-def by_year(forecasts: Mapping[str, np.ndarray], rows: PairYears) -> pd.DataFrame:
+def by_year(forecasts: Mapping[str, np.ndarray], rows: FeatureYears) -> pd.DataFrame:
     out = {}
     for year in np.unique(rows.year):
         now = rows.year == year

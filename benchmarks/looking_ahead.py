@@ -75,7 +75,7 @@ def main() -> None:
         for parts in forecasts.values():
             parts.setdefault("base_rate", []).append(base)
         for name, (one, rows) in found.items():
-            still = one.chances(rows.within(year, year))
+            still = one.opportunities(rows.within(year, year))
             moved = chances_ahead(one, rows, range(year, year + 1), memory, args.window, PAIR_VARIANCE)
             forecasts["as fitted"].setdefault(name, []).append(still)
             forecasts["followed"].setdefault(name, []).append(moved)
@@ -88,7 +88,7 @@ def main() -> None:
         )
         for name in ("without", *SETS):
             own = {"base_rate": p["base_rate"], "without": p["without"], "model": p[name]}
-            scores = score_forecasts(own, rows.any_signed, rows.pair, resamples=1000)
+            scores = score_forecasts(own, rows.any_signed, rows.dyad, resamples=1000)
             model, gains = scores["model"], scores["without"].model_gains
             print(
                 f"{name:14} log skill {model.log_skill.value:.5f}, average precision {model.average_precision:.5f}; "

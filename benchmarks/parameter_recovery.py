@@ -66,7 +66,7 @@ Found = dict[str, list[tuple[float, float]]]
 
 def moments(history: History) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of each term over the dyads of a record without agreements."""
-    empty = replace(history, accords=history.accords.astype({"a": int, "b": int}))
+    empty = replace(history, agreements=history.agreements.astype({"a": int, "b": int}))
     record = choices(empty, TERMS, kinds=tuple(INTERCEPTS))
     columns = {name: record.common[..., k] for k, name in enumerate(record.common_names)}
     columns |= {name: record.by_kind[..., k] for k, name in enumerate(record.by_kind_names)}

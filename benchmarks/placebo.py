@@ -32,7 +32,7 @@ class Null:
     design: ConsentDesign
     at: Floats
     information: Floats
-    by_pair: Floats
+    by_dyad: Floats
 
 
 def null_of(record: Choices, found: WeightFit) -> Null:
@@ -45,7 +45,7 @@ def null_of(record: Choices, found: WeightFit) -> Null:
     if own:
         spot = np.arange(design.fixed, design.size)
         information[spot, spot] += 1.0 / found.propensity_variance
-    return Null(design, at, information, scores_by(design, at, design.choices.pair))
+    return Null(design, at, information, scores_by(design, at, design.choices.dyad))
 
 
 def z_of(null: Null, column: Floats) -> tuple[float, float]:
@@ -53,9 +53,9 @@ def z_of(null: Null, column: Floats) -> tuple[float, float]:
     slope, curve, cross, rows = column_score(null.design, null.at, column)
     solved = np.linalg.solve(null.information, cross)
     left = curve - float(cross @ solved)
-    _, place = np.unique(null.design.choices.pair, return_inverse=True)
-    by_pair = np.bincount(place, rows) - null.by_pair @ solved
-    spread = float(np.sqrt((by_pair**2).sum()))
+    _, place = np.unique(null.design.choices.dyad, return_inverse=True)
+    by_dyad = np.bincount(place, rows) - null.by_dyad @ solved
+    spread = float(np.sqrt((by_dyad**2).sum()))
     return slope / left, slope / spread
 
 

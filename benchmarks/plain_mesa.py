@@ -96,7 +96,7 @@ class PlainState(mesa.Agent):
             + w["proximity"] * world.proximity[i, j]
             + w["popularity"] * (math.log1p(len(partners)) - m.partners_mean)
             + w["closure"] * (math.log1p(shared) - m.shared_mean)
-            + w["experience"] * math.log1p(m.experience[m.pair[i][j]])
+            + w["experience"] * math.log1p(m.experience[m.dyad[i][j]])
             + w["ladder"] * m.depth[i][j]
             - w["autonomy"] * world.autonomy[i] * math.log1p(sum(1 for d in m.depth[i] if d > 0))
             - w["exposure"] * m.kind_depth[kind] * exposed
@@ -118,14 +118,14 @@ class PlainModel(mesa.Model):
         self.offensive = world.offensive.tolist()
         self.capability, self.kind_depth = world.capability.tolist(), world.ladder.depth.tolist()
         self.patrons, self.trade_partners = world.patrons.tolist(), world.trade_partners.tolist()
-        self.gain_norm, self.pair = worlds.baseline.gain_norm.tolist(), world.pair_index.tolist()
+        self.gain_norm, self.dyad = worlds.baseline.gain_norm.tolist(), world.dyad_index.tolist()
         self.experience = world.experience.tolist()
         self.held: dict[tuple[int, int], list[int]] = {}
         self.talks: list[list[float]] = []
         self.signed: list[tuple[float, int, int, int]] = []
-        for pair, kind, stage in zip(world.initial.pair, world.initial.kind, world.initial.stage, strict=True):
+        for dyad, kind, stage in zip(world.initial.dyad, world.initial.kind, world.initial.stage, strict=True):
             if stage == 2:
-                self.held.setdefault((int(world.first[pair]), int(world.second[pair])), []).append(int(kind))
+                self.held.setdefault((int(world.first[dyad]), int(world.second[dyad])), []).append(int(kind))
         self.depth = [[0.0] * self.n for _ in range(self.n)]
         self.calm = [[0.0] * self.n for _ in range(self.n)]
         for i, j in self.held:
@@ -147,7 +147,7 @@ class PlainModel(mesa.Model):
         self.alignment = [
             [
                 [
-                    0.0 if j == k else 1 / (1 + one[self.pair[j][k]] * math.exp(-rules.alpha_acc * self.depth[j][k]))
+                    0.0 if j == k else 1 / (1 + one[self.dyad[j][k]] * math.exp(-rules.alpha_acc * self.depth[j][k]))
                     for k in range(self.n)
                 ]
                 for j in range(self.n)
@@ -172,7 +172,7 @@ class PlainModel(mesa.Model):
             self.talks.remove(row)
             day, i, j, kind = row[0], int(row[1]), int(row[2]), int(row[3])
             self.signed.append((day, i, j, kind))
-            self.experience[self.pair[i][j]] += 1
+            self.experience[self.dyad[i][j]] += 1
             self.held.setdefault((i, j), []).append(kind)
             self._deepen(i, j)
         for state in self.states:

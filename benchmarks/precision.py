@@ -65,10 +65,10 @@ def main() -> None:
     for some in np.array_split(numbers, max(runs // 256, 1)):
         along, beside = direct(worlds, 1, some, ARMS[1:])
         windows = focal_windows(worlds)
-        prospect = prospect_of(worlds, along.chances, windows)
+        prospect = prospect_of(worlds, along.opportunities, windows)
         of = [
             FilteredSums(
-                worlds.arms[arm], along.chances, made, prospect, windows, worlds.baseline.direction, len(some)
+                worlds.arms[arm], along.opportunities, made, prospect, windows, worlds.baseline.direction, len(some)
             ).by_direction(windows.longest)[:, counter]
             for arm, made in ((ARMS[0], along.control), (ARMS[1], beside[ARMS[1]]))
         ]

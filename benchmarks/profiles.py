@@ -40,11 +40,11 @@ def by_direct(
     began = time.process_time()
     windows = focal_windows(worlds)
     along, found = direct(worlds, SEED, runs, game.arms[1:])
-    prospect = prospect_of(worlds, along.chances, windows)
+    prospect = prospect_of(worlds, along.opportunities, windows)
 
     def sums(arm: str, simulated: object) -> dict[str, np.ndarray]:
         of = FilteredSums(
-            worlds.arms[arm], along.chances, simulated, prospect, windows, worlds.baseline.direction, len(runs)
+            worlds.arms[arm], along.opportunities, simulated, prospect, windows, worlds.baseline.direction, len(runs)
         )
         return measures.filtered(of.by_dyad(windows.longest))
 

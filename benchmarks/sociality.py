@@ -14,7 +14,7 @@ import numpy as np
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
-from balance_sim.evidence.estimation.features import PairYears
+from balance_sim.evidence.estimation.features import FeatureYears
 from balance_sim.evidence.forecast.baselines import (
     RIDGE,
     check_outcomes,
@@ -39,13 +39,13 @@ class PropensityLogit:
     variance: float
     covariance: Floats
 
-    def __call__(self, rows: PairYears) -> Floats:
+    def __call__(self, rows: FeatureYears) -> Floats:
         eta = design(rows, self.columns, self.mean, self.scale) @ self.coefficient + offset(rows)
         return inverse_logit(eta + self.propensity[rows.a] + self.propensity[rows.b])
 
 
 def fit_propensity_logit(
-    rows: PairYears,
+    rows: FeatureYears,
     columns: Sequence[str],
     states: int,
     variance: float | None = None,
@@ -72,8 +72,8 @@ def fit_propensity_logit(
         chance = inverse_logit(predictor(at))
         weight, left = chance * (1 - chance), y - chance
         cross = np.array([by_state(weight * x[:, k]) for k in range(p)])
-        pair = np.bincount(rows.a * states + rows.b, weight, states * states).reshape(states, states)
-        own = pair + pair.T + np.diag(by_state(weight))
+        dyad = np.bincount(rows.a * states + rows.b, weight, states * states).reshape(states, states)
+        own = dyad + dyad.T + np.diag(by_state(weight))
         information = np.block([[(x * weight[:, None]).T @ x, cross], [cross.T, own]])
         return log_likelihood(at), np.concatenate([x.T @ left, by_state(left)]), information
 

@@ -50,9 +50,9 @@ def main() -> None:
         forecasts["base_rate"].append(np.full(len(now.year), past.any_signed.mean()))
         for name, terms in SETS.items():
             found = fit(past.with_terms(terms), variance=0.8)
-            forecasts.setdefault(name, []).append(found.chances(now))
+            forecasts.setdefault(name, []).append(found.opportunities(now))
     p = {name: np.concatenate(parts) for name, parts in forecasts.items()}
-    scores = score_forecasts(p, ahead.any_signed, ahead.pair, resamples=300)
+    scores = score_forecasts(p, ahead.any_signed, ahead.dyad, resamples=300)
     rows = [
         (n, s.log_skill.value, s.log_skill.low, s.log_skill.high, s.average_precision, s.auc) for n, s in scores.items()
     ]

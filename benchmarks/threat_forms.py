@@ -40,7 +40,7 @@ def main() -> None:
     for year in range(FIRST, LAST + 1):
         past, now = record.within(year - WINDOW, year - 1), record.within(year, year)
         kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
-        p = fit(past.with_kinds(kinds), variance=0.8, signs=True).chances(now)
+        p = fit(past.with_kinds(kinds), variance=0.8, signs=True).opportunities(now)
         parts.append(np.stack([now.year, p, np.full(len(p), past.any_signed.mean()), now.any_signed]))
     year, p, base, y = np.concatenate(parts, axis=1)
     for first, last in SPANS:

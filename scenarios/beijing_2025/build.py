@@ -148,11 +148,11 @@ def number(value: float) -> str:
 MEMORY_FIELDS = {"gdp": "gdp_bn", "milex": "milex_bn", "population": "population_m"}
 
 
-def patrons(facts: list[Row], accords: list[Row]) -> dict[str, list[str]]:
+def patrons(facts: list[Row], agreements: list[Row]) -> dict[str, list[str]]:
     """Powers that have a defence pact in force with a state and spend ten times as much on arms."""
     milex = {r["iso3"]: float(r["milex_usd_bn_2024"]) for r in facts}
     found: dict[str, set[str]] = {}
-    for row in accords:
+    for row in agreements:
         if row["kind"] != "defense_pact" or row["status"] != "in_force":
             continue
         for client, power in ((row["a"], row["b"]), (row["b"], row["a"])):
@@ -211,7 +211,7 @@ def trade_rows(facts: list[Row]) -> list[Row]:
     ]
 
 
-# --- accords --------------------------------------------------------------------------------------------
+# --- agreements --------------------------------------------------------------------------------------------
 
 
 def accord_ids(rows: list[Row]) -> list[str]:
@@ -257,7 +257,7 @@ def accord_rows(facts: list[Row]) -> list[Row]:
 CODED = ("id", "date", "kind", "label", "principals", "guests", "host", "targets", "accord", "note")
 
 
-def event_rows(facts: list[Row], coding: list[Row], accord_keys: set[str]) -> list[Row]:
+def event_rows(facts: list[Row], coding: list[Row], agreement_keys: set[str]) -> list[Row]:
     """Rows of events.csv: what happened from the facts, who did what from coding_events.csv."""
     if [(int(c["fact"]), c["date"]) for c in coding] != [(i + 1, f["date"]) for i, f in enumerate(facts)]:
         raise SystemExit("coding_events.csv does not follow the facts row by row")
@@ -265,7 +265,7 @@ def event_rows(facts: list[Row], coding: list[Row], accord_keys: set[str]) -> li
     for fact, code in zip(facts, coding, strict=True):
         if code["merged_into"]:
             continue
-        if code["accord"] and code["accord"] not in accord_keys:
+        if code["accord"] and code["accord"] not in agreement_keys:
             raise SystemExit(f"{code['id']}: no accord {code['accord']}")
         rows.append(
             {key: code[key] for key in CODED}
@@ -384,10 +384,10 @@ def main() -> None:
 
     facts = read(options.facts / "states_2025.csv")
     roster = {r["iso3"] for r in facts}
-    accords = accord_rows(read(options.facts / "accords_before_2025-09-03.csv"))
+    agreements = accord_rows(read(options.facts / "accords_before_2025-09-03.csv"))
     autonomy = {r["id"]: r["autonomy"] for r in read(HERE / "coding_states.csv")}
     talks = read(HERE / "talks.csv")
-    keys = {r["id"] for r in accords} | {r["id"] for r in talks}
+    keys = {r["id"] for r in agreements} | {r["id"] for r in talks}
     years = dispute_years(
         read(options.data / "mid_gml_directed_dyad_year.csv.gz"),
         read(options.data / "mid_cow_directed_dyad_year.csv"),
@@ -403,14 +403,14 @@ def main() -> None:
         "states.csv",
         "id name gdp_bn milex_bn population_m democracy ideal_point latitude longitude reliability autonomy "
         "nuclear_since patrons source guesses x_confidence x_from_memory",
-        state_rows(facts, patrons(facts, accords), autonomy),
+        state_rows(facts, patrons(facts, agreements), autonomy),
     )
     write("trade.csv", "state partner share source x_confidence", trade_rows(facts))
     write(
         "accords.csv",
         "id a b kind name status opened signed in_force scheduled_signed scheduled_in_force precision "
         "multilateral source confidence note",
-        accords,
+        agreements,
     )
     events = event_rows(read(options.facts / "events_2025.csv"), read(HERE / "coding_events.csv"), keys)
     write(

@@ -106,7 +106,7 @@ def test_the_models_own_networks_from_a_table_are_judged_alike(place: Path) -> N
     """What `gof` simulates, written to a table and given back with --simulated, has the same numbers."""
     scenario = load_scenario(Path("scenario.yaml"))
     past = set_back(scenario, own_span(scenario))
-    made = run(past, runs=30, seed=1).accords
+    made = run(past, runs=30, seed=1).agreements
     new = made[made["origin"].astype(str).isin(["new", "assumed", "talks"]) & made["signed"].notna()]
     table = new.rename(columns={"run": "replication", "signed": "date"})
     table[["replication", "a", "b", "date", "kind", "opened", "in_force"]].to_csv("own.csv", index=False)

@@ -14,7 +14,7 @@ EMPTY = ("accord_id", "kind", "signed", "in_force", "ended", "precision", "multi
 
 
 def invented(states: int, years: int, seed: int = 1, first: int = 1990) -> History:
-    """Figures that do not change over the years; some rivalries and alliances; no accords yet."""
+    """Figures that do not change over the years; some rivalries and alliances; no agreements yet."""
     rng = np.random.default_rng(seed)
     codes = tuple(
         itertools.islice((f"X{a}{b}" for a in string.ascii_uppercase for b in string.ascii_uppercase), states)
@@ -31,9 +31,9 @@ def invented(states: int, years: int, seed: int = 1, first: int = 1990) -> Histo
     place = rng.uniform(0, 9000, (states, 2))
     far = np.hypot(*(place[:, None] - place).transpose(2, 0, 1))
     pact = (rng.uniform(size=square) < 0.05).astype(float)
-    accords = pd.DataFrame({name: [] for name in EMPTY})
+    agreements = pd.DataFrame({name: [] for name in EMPTY})
     for name in ("signed", "in_force", "ended"):
-        accords[name] = pd.to_datetime(accords[name])
+        agreements[name] = pd.to_datetime(agreements[name])
     share = rng.lognormal(0, 1.5, states)
     return History(
         years=np.arange(first, first + years),
@@ -52,8 +52,8 @@ def invented(states: int, years: int, seed: int = 1, first: int = 1990) -> Histo
         war=symmetric(np.zeros(square)),
         alliance_depth=symmetric(pact),
         alliance_calm=symmetric(pact),
-        accords=accords,
-        accord_years=(first, first + years - 1),
+        agreements=agreements,
+        agreement_years=(first, first + years - 1),
         reports=(),
         notes=(),
     )

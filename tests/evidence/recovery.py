@@ -14,7 +14,7 @@ from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import simulate
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import TERMS
-from balance_sim.scenario.schema import AccordKind, Scenario
+from balance_sim.scenario.schema import AgreementKind, Scenario
 
 SHORT_DAYS = 1.0
 
@@ -29,9 +29,9 @@ def made_record(
     run: int = 0,
     seed: int = 1,
 ) -> History:
-    """The history with the accords that one run of the engine signs over its years, from its first 1 January.
+    """The history with the agreements that one run of the engine signs over its years, from its first 1 January.
 
-    States, their figures and quarrels stay as in the first year. Talks last a day and accords enter into
+    States, their figures and quarrels stay as in the first year. Talks last a day and agreements enter into
     force at once, so that the lag between opening and signature, which the likelihood leaves out, is not at
     issue. parameters: of beliefs and reach, laid over the defaults."""
     years = len(history.years)
@@ -48,11 +48,13 @@ def made_record(
     )
     worlds = compile_worlds(scenario)
     world, numbers = worlds.reference, np.array([run], dtype=np.uint64)
-    chances = draw_opportunities(world, seed, numbers)
-    made = simulate(world, worlds.baseline, chances, thinning(world, chances, None), seed, numbers).accords
+    opportunities = draw_opportunities(world, seed, numbers)
+    made = simulate(
+        world, worlds.baseline, opportunities, thinning(world, opportunities, None), seed, numbers
+    ).agreements
     kept = np.flatnonzero((made.signed >= 0) & (made.signed < world.grid[-1]))
     place = np.array([history.iso3.index(code) for code in world.codes])
-    a, b = place[world.first[made.pair[kept]]], place[world.second[made.pair[kept]]]
+    a, b = place[world.first[made.dyad[kept]]], place[world.second[made.dyad[kept]]]
     when = pd.Timestamp(scenario.start) + pd.to_timedelta(np.floor(made.signed[kept]), unit="D")
     frame = pd.DataFrame(
         {
@@ -68,12 +70,12 @@ def made_record(
         }
     )
     last = int(history.years[-1])
-    return replace(history, accords=frame, accord_years=(int(history.years[0]), last))
+    return replace(history, agreements=frame, agreement_years=(int(history.years[0]), last))
 
 
 def _short_talks(scenario: Scenario) -> Scenario:
     kinds = {
-        name: AccordKind(**{**kind.model_dump(), "talks_days": SHORT_DAYS, "at_once": 1.0})
+        name: AgreementKind(**{**kind.model_dump(), "talks_days": SHORT_DAYS, "at_once": 1.0})
         for name, kind in scenario.kinds.items()
     }
     calm = scenario.parameters.model_copy(update={"collapse_rate": 0.0, "talks_speed_exponent": 0.0})

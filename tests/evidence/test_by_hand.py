@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from placebo import column_score
 
-from balance_sim.coordination.choice import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.coordination.choice import ChoiceDay, day_derivatives, day_value, dyad_probabilities
 from balance_sim.coordination.effects import Effect, Snapshot
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
     by_row,
-    chances,
     clustered,
     derivatives,
     log_likelihood,
+    opportunities,
     pulls,
     scores_by,
 )
@@ -73,7 +73,7 @@ def test_the_likelihood_of_two_rows() -> None:
     first = math.log(1 - math.exp(-RATE[0][0])) - RATE[0][1]
     assert by_row(DESIGN, AT) == pytest.approx([first, -RATE[1][0] - RATE[1][1]], rel=1e-12)
     assert log_likelihood(DESIGN, AT) == pytest.approx(first - sum(RATE[1]), rel=1e-12)
-    assert chances(DESIGN, AT) == pytest.approx([1 - math.exp(-sum(row)) for row in RATE], rel=1e-12)
+    assert opportunities(DESIGN, AT) == pytest.approx([1 - math.exp(-sum(row)) for row in RATE], rel=1e-12)
 
 
 def test_first_and_second_derivatives_by_ln_r() -> None:
@@ -159,7 +159,7 @@ ONE = np.array([1.0])
 def test_the_choice_of_both_sides_by_hand() -> None:
     """p_01 = 3/4, p_02 = 1/4; p_10 = p_12 = 1/2; p_20 = 1/3, p_21 = 2/3. Products 3/8, 1/12, 1/3 of 19/24: 9, 2, 8 of
     19."""
-    found = pair_probabilities(ONE, DAY)
+    found = dyad_probabilities(ONE, DAY)
     assert [found[0, 1], found[0, 2], found[1, 2]] == pytest.approx([9 / 19, 2 / 19, 8 / 19])
     np.testing.assert_allclose(found, found.T)
     assert day_value(ONE, DAY) == pytest.approx(math.log(9 / 19))

@@ -80,12 +80,12 @@ def test_the_variance_of_the_level_sees_jumps_and_no_trend_that_memory_follows()
 def test_a_year_holds_what_was_known_at_its_start(beijing: Scenario) -> None:
     day = date(2020, 9, 1)
     then = scenario_on(beijing, day)
-    assert all((signing_day(one) or day) < day for one in then.accords)
-    assert all(one.in_force is None or one.in_force < day for one in then.accords)
+    assert all((signing_day(one) or day) < day for one in then.agreements)
+    assert all(one.in_force is None or one.in_force < day for one in then.agreements)
     assert all(event.date < day for event in then.events if event.id != then.focal)
     record = own_record(beijing, 2)
     start = record.starts[2024]
-    bilateral = [one for one in beijing.accords if not one.multilateral and (signing_day(one) or day) >= start]
+    bilateral = [one for one in beijing.agreements if not one.multilateral and (signing_day(one) or day) >= start]
     signed = [one for one in bilateral if signing_day(one) is not None and signing_day(one) < beijing.start]
     assert record.within(2024, 2024).counts.sum() == len(signed) > 20
 
@@ -93,7 +93,7 @@ def test_a_year_holds_what_was_known_at_its_start(beijing: Scenario) -> None:
 def test_nothing_after_the_origin_is_looked_at(beijing: Scenario) -> None:
     """Agreements after the origin are dropped, doubled on other dyads and dated anew: nothing before it moves."""
     origin = date(2015, 9, 1)
-    later = [one for one in beijing.accords if (day := signing_day(one)) is not None and day >= origin]
+    later = [one for one in beijing.agreements if (day := signing_day(one)) is not None and day >= origin]
     assert len(later) > 100
     codes = beijing.codes
     invented = tuple(
@@ -107,7 +107,7 @@ def test_nothing_after_the_origin_is_looked_at(beijing: Scenario) -> None:
         )
         for k, one in enumerate(later)
     )
-    kept = tuple(one for one in beijing.accords if one not in later)
+    kept = tuple(one for one in beijing.agreements if one not in later)
     changed = beijing.model_copy(update={"accords": (*kept, *invented)})
     out = []
     for scenario in (beijing, changed):  # all that a calibration and a forecast are made of, beside the fit
@@ -173,7 +173,7 @@ def test_the_joint_likelihood_is_that_of_its_classes(beijing: Scenario) -> None:
     assert joint.log_likelihood(both) == pytest.approx(log_likelihood(whole, one), rel=1e-12)
     value, slope, curve = joint.derivatives(both)
     assert value == pytest.approx(joint.log_likelihood(both))
-    np.testing.assert_allclose(joint.scores_by(both, c.pair).sum(axis=0), slope, atol=1e-8)
+    np.testing.assert_allclose(joint.scores_by(both, c.dyad).sum(axis=0), slope, atol=1e-8)
     step = 1e-5
     for place in (0, joint.kinds.start, joint.own.start + 4, joint.own.start + n + 4):
         up, down = both.copy(), both.copy()

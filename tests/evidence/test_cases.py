@@ -183,7 +183,7 @@ def test_relations_are_those_in_force_on_the_day():
 
 def test_a_case_states_its_level(steel, tmp_path):
     """Two-sided agreements of twenty years between its states, and what the user gives instead."""
-    days = [a.signed for a in steel.accords if not a.multilateral]
+    days = [a.signed for a in steel.agreements if not a.multilateral]
     count = sum(date(1919, 5, 21) <= day < date(1939, 5, 21) for day in days)
     assert 0 < count < 50
     assert steel.base_rate == pytest.approx(count / 20)
@@ -201,18 +201,18 @@ def test_claims_have_their_salience_and_end(steel):
 
 
 def test_accords_in_force_and_ended_by_then(steel):
-    accords = {a.id: a for a in steel.accords}
-    guarantee = accords["GBR-POL-pact-1939"]
+    agreements = {a.id: a for a in steel.agreements}
+    guarantee = agreements["GBR-POL-pact-1939"]
     assert (guarantee.kind, guarantee.status) == ("defence_pact", "in_force")
     assert guarantee.signed == date(1939, 4, 6)
-    rapprochement = accords["DEU-POL-nonaggression-1934"]
+    rapprochement = agreements["DEU-POL-nonaggression-1934"]
     assert (rapprochement.status, rapprochement.ended) == ("ended", date(1939, 4, 28))
-    assert all(a.signed < date(1939, 5, 22) for a in steel.accords)
-    assert not any(a.signed > date(1939, 4, 6) for a in steel.accords if {a.a, a.b} == {"DEU", "ITA"})
+    assert all(a.signed < date(1939, 5, 22) for a in steel.agreements)
+    assert not any(a.signed > date(1939, 4, 6) for a in steel.agreements if {a.a, a.b} == {"DEU", "ITA"})
 
 
 def test_an_alliance_that_both_sources_have_is_there_once(steel):
-    between = [a.name for a in steel.accords if (a.a, a.b) == ("GBR", "POL")]
+    between = [a.name for a in steel.agreements if (a.a, a.b) == ("GBR", "POL")]
     assert between == ["ATOP 5.1 id 2440"]
 
 
@@ -315,7 +315,7 @@ def test_a_folder_with_capabilities_only(tmp_path):
     (tmp_path / "data").mkdir()
     shutil.copy(DATA / "nmc_state_year.csv", tmp_path / "data")
     scenario = built(tmp_path, tmp_path / "data", observers="GBR;POL")
-    assert scenario.accords == () and scenario.disputes == ()
+    assert scenario.agreements == () and scenario.disputes == ()
     assert "The data folder has no ATOP alliances" in scenario.notes
     assert scenario.events[0].targets == ()
 

@@ -108,7 +108,7 @@ def test_every_agreement_weighs_one(scenario, table):
 def test_measures_against_their_definitions(scenario, table):
     rows = [row for row in sorted_out(responses_of(table, None), scenario) if not row.why_not]
     found = scored_table(scenario, rows)
-    p = np.array([P.get(pair, 0.0) for pair in found.pairs])
+    p = np.array([P.get(dyad, 0.0) for dyad in found.pairs])
     scores = score_case(scenario, P, responses_of(table, None), resamples=50)
     kwargs = {"sample_weight": found.weight}
     assert scores["model"]["auc"] == pytest.approx(roc_auc_score(found.happened, p, **kwargs))
@@ -125,7 +125,7 @@ def test_baselines_in_closed_form(scenario, table):
     assert base["auc"] == 0.5
     assert base["average_precision"] == pytest.approx(3 / 9)
     assert base["brier"] == pytest.approx(3 / 9 * 6 / 9)
-    # One pair has an earlier accord, and two of the three agreements are its own.
+    # One pair has an earlier agreement, and two of the three agreements are its own.
     rows = [row for row in sorted_out(responses_of(table, None), scenario) if not row.why_not]
     found = scored_table(scenario, rows)
     values = dict(zip(found.pairs, baselines(scenario, found)["earlier_accords"], strict=True))

@@ -14,9 +14,9 @@ import pytest
 from balance_sim.coordination.choice import (
     ChoiceSets,
     derivatives,
+    dyad_probabilities,
     fit_coordination,
     log_likelihood,
-    pair_probabilities,
     simulate,
 )
 from balance_sim.coordination.effects import Effect, Snapshot
@@ -46,7 +46,7 @@ def small_world() -> EventData:
             "date": [day("2000-03-01"), day("2000-03-01"), day("2000-06-01"), day("2001-02-01")],
         }
     )
-    accords = pd.DataFrame(
+    agreements = pd.DataFrame(
         {
             "a": ["A", "B", "A", "C", "B", "B"],
             "b": ["C", "C", "B", "D", "C", "E"],
@@ -79,7 +79,7 @@ def small_world() -> EventData:
         tuple("ABCDE"),
         events,
         presence,
-        {"accords": accords, "border": border},
+        {"accords": agreements, "border": border},
         {"wealth": wealth},
         {"trade": trade},
     )
@@ -123,7 +123,7 @@ def by_hand(b: np.ndarray) -> float:
             return math.exp(utility(i, j)) / sum(math.exp(utility(i, k)) for k in present if k != i)
 
         pairs = list(itertools.combinations(present, 2))
-        both = {pair: choice(*pair) * choice(*pair[::-1]) for pair in pairs}
+        both = {dyad: choice(*dyad) * choice(*dyad[::-1]) for dyad in pairs}
         total += math.log(both[tuple(event)] / sum(both.values()))
     return total
 
@@ -151,7 +151,7 @@ def test_score_and_hessian_are_the_finite_differences() -> None:
 
 def test_pair_probabilities_sum_to_one_and_are_symmetric() -> None:
     for day in ChoiceSets(small_world(), EFFECTS):
-        p = pair_probabilities(B, day)
+        p = dyad_probabilities(B, day)
         assert np.triu(p, 1).sum() == pytest.approx(1.0, rel=1e-12)
         assert np.array_equal(p, p.T)
 
@@ -300,7 +300,7 @@ def test_the_same_data_from_files(tmp_path: Path) -> None:
 
 
 def test_accords_become_dated_ties() -> None:
-    accords = pd.DataFrame(
+    agreements = pd.DataFrame(
         {
             "cow_a": [2, 2],
             "cow_b": [20, 200],
@@ -308,7 +308,7 @@ def test_accords_become_dated_ties() -> None:
             "ended": pd.to_datetime(["1995-12-31", None]),
         }
     )
-    ties = ties_from_agreements(accords)
+    ties = ties_from_agreements(agreements)
     assert ties["increment"].tolist() == [1.0, 1.0, -1.0]
     assert ties["a"].tolist() == ["2", "2", "2"]
 

@@ -32,12 +32,12 @@ def history(invented) -> History:
         made_record(blank, WEIGHTS, {**SILENT, **INTERCEPTS}, propensity=value, run=run)
         for run, value in ((0, spread), (1, -spread))
     )
-    before = early.accords[early.accords["signed"] < "1996-01-01"]
-    after = late.accords[late.accords["signed"] >= "1996-01-01"]
-    accords = type(before)(
+    before = early.agreements[early.agreements["signed"] < "1996-01-01"]
+    after = late.agreements[late.agreements["signed"] >= "1996-01-01"]
+    agreements = type(before)(
         {name: [*before[name], *after[name]] for name in before} | {"accord_id": range(len(before) + len(after))}
     )
-    return replace(blank, accords=accords, accord_years=(FIRST, LAST))
+    return replace(blank, agreements=agreements, agreement_years=(FIRST, LAST))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_short_memory_follows_the_states_that_changed(record: Choices, found: 
 def test_it_forecasts_better_than_a_fit_left_alone(record: Choices, found: WeightFit) -> None:
     later = record.within(1998, LAST)
     moved = chances_ahead(found, record, range(1998, LAST + 1), 0.7, 10)
-    assert log_score(moved, later.any_signed) < 0.98 * log_score(found.chances(later), later.any_signed)
+    assert log_score(moved, later.any_signed) < 0.98 * log_score(found.opportunities(later), later.any_signed)
 
 
 def test_nothing_from_the_year_on_is_used(record: Choices, found: WeightFit) -> None:
@@ -92,7 +92,7 @@ def test_the_engine_runs_on_what_was_carried_forward(history: History, record: C
     now = fit_at(found, record, 2000, 0.7, 10)
     ahead = simulate_forward(now, history, 2000, 2001, runs=2)
     rows = record.within(2000, 2000)
-    np.testing.assert_allclose(ahead.chance[0, rows.a, rows.b], now.chances(rows), rtol=1e-10)
+    np.testing.assert_allclose(ahead.chance[0, rows.a, rows.b], now.opportunities(rows), rtol=1e-10)
 
 
 def test_memory_is_chosen_within_the_fit(record: Choices, found: WeightFit) -> None:

@@ -96,7 +96,7 @@ def test_two_way_clusters_are_the_sum_less_the_intersection() -> None:
             groups[key] = groups.get(key, 0) + row
         return sum(np.outer(s, s) for s in groups.values()) * len(groups) / (len(groups) - 1)
 
-    dyads, events = panel.pair.tolist(), panel.event.tolist()
+    dyads, events = panel.dyad.tolist(), panel.event.tolist()
     expected = part(dyads) + part(events) - part(list(zip(dyads, events, strict=True)))
     assert np.linalg.eigvalsh(expected).min() > 0
     assert clustered(panel, scores) == pytest.approx(expected)
@@ -150,11 +150,11 @@ def test_whom_an_act_shows_and_at_whom_it_is_aimed() -> None:
         rivals[0, a, b] = rivals[0, b, a] = 1.0
     acts = by_hand(("2000-01-01", "exercise", (0, 10), (20,), (), False))
     together = shown(acts, np.ones((1, 1)))[0]
-    assert {tuple(map(int, pair)) for pair in np.argwhere(np.triu(together))} == {(0, 1), (0, 2), (1, 2)}
+    assert {tuple(map(int, dyad)) for dyad in np.argwhere(np.triu(together))} == {(0, 1), (0, 2), (1, 2)}
     assert set(np.unique(together)) == {0.0, 1.0}
     intent = aimed(aims(acts, rivals), np.ones((1, 1)))[0]
     # 4 thinks worse of 0 because of 1, of 1 because of 0; 5 of both because of 2; guests are no principals.
-    assert {tuple(map(int, pair)) for pair in np.argwhere(intent)} == {(4, 0), (4, 1), (5, 0), (5, 1)}
+    assert {tuple(map(int, dyad)) for dyad in np.argwhere(intent)} == {(4, 0), (4, 1), (5, 0), (5, 1)}
     rivals[0, 4, 1] = rivals[0, 1, 4] = (
         0.0  # then 0 is the only rival of 4 here: its acts with others are none of i's rivals'
     )

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Dyad-years, exercises, disputes and rivalries of ten states, 2003-2008."""
     path, rng = tmp_path_factory.mktemp("events"), np.random.default_rng(0)
     rows = ["year,source_iso3,target_iso3,verb_coop,matl_coop,verb_conf,matl_conf"]
-    quarrels = {pair for a, b in RIVALS for pair in ((a, b), (b, a))}
+    quarrels = {dyad for a, b in RIVALS for dyad in ((a, b), (b, a))}
     for year in range(2003, 2009):
         for a in STATES:
             for b in STATES:

@@ -14,7 +14,7 @@ from balance_sim.evidence.forecast.forecast import (
     Forecast,
     freeze,
     happened,
-    read_pairs,
+    read_dyads,
     score_forecast,
     thaw,
 )
@@ -82,12 +82,12 @@ def test_pairs_that_are_refused(tmp_path: Path, row: str, message: str) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text(f"iso3_a,iso3_b,p\n{row}\n", encoding="utf-8")
     with pytest.raises(DataError, match=message):
-        read_pairs(path, date(1995, 1, 1), date(1995, 12, 31))
+        read_dyads(path, date(1995, 1, 1), date(1995, 12, 31))
 
 
 def test_pairs_are_read(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text("iso3_a,iso3_b,p\nJPN,AUS,0.25\n", encoding="utf-8")
-    read = read_pairs(path, date(1995, 1, 1), date(1995, 12, 31))
+    read = read_dyads(path, date(1995, 1, 1), date(1995, 12, 31))
     assert read.pairs == (("AUS", "JPN"),)
     assert np.array(read.p).tolist() == [0.25]

@@ -113,7 +113,7 @@ def test_its_keys_are_documented(found: Hindcast) -> None:
 
 
 def test_the_model_beats_the_base_rate_on_its_own_record(found: Hindcast) -> None:
-    """And expects about as many accords as there were: within 4 standard deviations of a Poisson count."""
+    """And expects about as many agreements as there were: within 4 standard deviations of a Poisson count."""
     for scores in found.scores.values():
         one = scores["model"]
         assert one.log_skill.low > 0.0
@@ -152,12 +152,12 @@ def test_run_forward_the_first_year_is_the_year_ahead(made: History, found: Hind
 
     ahead = simulate_forward(found.fit, made, 2000, 2001, runs=2)
     rows = choices(made, PLAN.terms, years=[2000]).with_kinds(found.fit.kinds)
-    np.testing.assert_allclose(ahead.chance[0, rows.a, rows.b], found.fit.chances(rows), rtol=1e-10)
+    np.testing.assert_allclose(ahead.chance[0, rows.a, rows.b], found.fit.opportunities(rows), rtol=1e-10)
     assert not np.allclose(ahead.chance[1, rows.a, rows.b], ahead.chance[0, rows.a, rows.b], rtol=1e-6)
 
 
 def test_run_forward_uses_nothing_after_the_origin(made: History, found: Hindcast) -> None:
-    cut = replace(made, accords=made.accords[made.accords["signed"] < "2000-01-01"])
+    cut = replace(made, agreements=made.agreements[made.agreements["signed"] < "2000-01-01"])
     first, second = (simulate_forward(found.fit, h, 2000, 2001, runs=3) for h in (made, cut))
     np.testing.assert_array_equal(first.chance, second.chance)
 
@@ -165,10 +165,10 @@ def test_run_forward_uses_nothing_after_the_origin(made: History, found: Hindcas
 def test_later_outcomes_change_no_earlier_forecast(made: History, found: Hindcast) -> None:
     """Everything signed in the last year taken away, and something else signed: the fit and the scores of the
     year before stay to the last bit, those of the last year do not."""
-    accords = made.accords
-    kept, lost = accords[accords["signed"] < "2001-01-01"], accords[accords["signed"] >= "2001-01-01"]
+    agreements = made.agreements
+    kept, lost = agreements[agreements["signed"] < "2001-01-01"], agreements[agreements["signed"] >= "2001-01-01"]
     other = lost.assign(a=lost["a"].to_numpy()[::-1] // 2, b=16 + lost["b"].to_numpy()[::-1] // 2)
-    changed = hindcast_of(PLAN, replace(made, accords=pd.concat([kept, other], ignore_index=True)))
+    changed = hindcast_of(PLAN, replace(made, agreements=pd.concat([kept, other], ignore_index=True)))
     np.testing.assert_array_equal(changed.fit.estimate, found.fit.estimate)
     for way, by_year in found.by_year.items():
         assert changed.by_year[way][2000] == by_year[2000]
@@ -222,17 +222,17 @@ def test_the_agreements_of_runs_forward_are_those_that_are_counted(made: History
 
 
 def test_networks_of_a_hindcast(made: History) -> None:
-    """Observed are the accords of the years forecast, simulated those that run forward; both by one roster."""
+    """Observed are the agreements of the years forecast, simulated those that run forward; both by one roster."""
     plan = PLAN.model_copy(update={"drift": False})
     forward = forward_networks(plan, made, runs=6, seed=1)
-    accords = made.accords
-    later = (accords["signed"] >= "2000-01-01") & (accords["signed"] < "2002-01-01")
-    assert len(forward.observed) == int((later & accords["kind"].isin(forward.kinds)).sum())
+    agreements = made.agreements
+    later = (agreements["signed"] >= "2000-01-01") & (agreements["signed"] < "2002-01-01")
+    assert len(forward.observed) == int((later & agreements["kind"].isin(forward.kinds)).sum())
     assert (forward.span.first.year, forward.span.stop.year) == (2000, 2002)
     assert len(forward.simulated.within(forward.span)) == len(forward.simulated)
     compared = compare(ground_of(forward.scenario), forward.span, forward.observed, forward.simulated, 6)
     assert compared.observed == len(forward.observed)
-    cut = replace(made, accords=accords[accords["signed"] < "2000-01-01"])
+    cut = replace(made, agreements=agreements[agreements["signed"] < "2000-01-01"])
     blind = forward_networks(plan, cut, runs=6, seed=1)
     np.testing.assert_array_equal(blind.simulated.signed, forward.simulated.signed)
 
@@ -240,17 +240,17 @@ def test_networks_of_a_hindcast(made: History) -> None:
 def test_the_past_as_a_scenario(made: History) -> None:
     """Accords signed before the day are there, later ones are not; pacts are legs in force and old."""
     scenario = scenario_at(made, 1995)
-    ours = [accord for accord in scenario.accords if not accord.multilateral]
-    before = made.accords["signed"] < pd.Timestamp("1995-01-01")
+    ours = [agreement for agreement in scenario.agreements if not agreement.multilateral]
+    before = made.agreements["signed"] < pd.Timestamp("1995-01-01")
     assert len(ours) == int(before.sum())
-    legs = [accord for accord in scenario.accords if accord.multilateral]
+    legs = [agreement for agreement in scenario.agreements if agreement.multilateral]
     assert len(legs) == int((np.triu(made.alliance_depth[5], 1) > 0).sum())
-    assert {accord.kind for accord in legs} == {"defence_pact"}
+    assert {agreement.kind for agreement in legs} == {"defence_pact"}
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `data`, an outcomes file and a plan: DCAD's columns, invented accords of real states."""
+    """A folder with `data`, an outcomes file and a plan: DCAD's columns, invented agreements of real states."""
     rng = np.random.default_rng(1)
     folder = tmp_path_factory.mktemp("hindcast")
     states = pd.read_csv(ROOT / "tests" / "evidence" / "data" / "nmc_state_year.csv")["ccode"].unique()

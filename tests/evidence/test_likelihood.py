@@ -14,9 +14,9 @@ from balance_sim.evidence.estimation.choices import Choices, choices, within_and
 from balance_sim.evidence.estimation.fitting import fit, peak_of
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
-    chances,
     derivatives,
     log_likelihood,
+    opportunities,
     scores_by,
 )
 from balance_sim.evidence.estimation.parameter_files import fitted_record
@@ -67,7 +67,7 @@ def test_rate_is_ceiling_times_both_consents(record: Choices) -> None:
             u += record.by_kind[k, side, m] @ at[design.parts[1]]
             consent /= 1.0 + np.exp(-u)
         rate += record.ceiling[m] * record.chance_kept[m] * record.exposure[k] * consent
-    assert chances(design, at)[k] == pytest.approx(1.0 - np.exp(-rate), rel=1e-12)
+    assert opportunities(design, at)[k] == pytest.approx(1.0 - np.exp(-rate), rel=1e-12)
 
 
 def test_likelihood_is_that_of_its_events(record: Choices) -> None:
@@ -101,13 +101,15 @@ def test_order_of_the_two_sides_does_not_matter(record: Choices) -> None:
     swapped = replace(record, a=record.b, b=record.a, common=record.common[:, ::-1], by_kind=record.by_kind[:, :, ::-1])
     swapped = replace(swapped, by_kind=record.by_kind[:, ::-1])
     design, at = a_design(record)
-    np.testing.assert_allclose(chances(ConsentDesign(swapped, True, design.years), at), chances(design, at), rtol=1e-13)
+    np.testing.assert_allclose(
+        opportunities(ConsentDesign(swapped, True, design.years), at), opportunities(design, at), rtol=1e-13
+    )
 
 
 def test_half_a_year_is_half_the_rate(record: Choices) -> None:
     design, at = a_design(record)
     half = ConsentDesign(replace(record, exposure=record.exposure / 2), True, design.years)
-    np.testing.assert_allclose(np.log1p(-chances(half, at)) * 2, np.log1p(-chances(design, at)), rtol=1e-9)
+    np.testing.assert_allclose(np.log1p(-opportunities(half, at)) * 2, np.log1p(-opportunities(design, at)), rtol=1e-9)
 
 
 @pytest.mark.slow
@@ -144,7 +146,7 @@ def test_clustering_of_single_rows_is_the_sandwich(record: Choices) -> None:
     found = fit(few, propensities=False, cluster=True)
     design = ConsentDesign(few, propensities=False)
     pull = scores_by(design, found.estimate, np.arange(len(few.year)))
-    groups = np.unique(few.pair, return_inverse=True)[1]
+    groups = np.unique(few.dyad, return_inverse=True)[1]
     total = np.zeros((groups.max() + 1, design.size))
     np.add.at(total, groups, pull)
     by_hand = found.covariance @ (total.T @ total) @ found.covariance * len(total) / (len(total) - 1)
@@ -243,7 +245,7 @@ def test_the_file_holds_the_weight_between_and_the_share_within(history: History
     low, high = found.estimate[b] - 1.96 * found.standard_error[b], found.estimate[b] + 1.96 * found.standard_error[b]
     row = next(line for line in lines if line.startswith("theory.weights.security_gain (between)"))
     assert row.split()[2:6] == [f"{found.estimate[b]:.3f}", f"{low:.3f}", "to", f"{high:.3f}"]
-    assert f"on {found.accords:,} agreements" in text and f"{found.rows:,} dyad-years" in text.replace("  ", " ")
+    assert f"on {found.agreements:,} agreements" in text and f"{found.rows:,} dyad-years" in text.replace("  ", " ")
     assert "kinds.defence_cooperation.intercept" not in text and "kinds.defence_cooperation.intercept" in whole_text
 
 
@@ -264,7 +266,7 @@ def test_refusals(record: Choices) -> None:
 def test_nothing_after_the_year_is_used(invented) -> None:
     """Chances of a year are the same whatever was signed in that year or later."""
     history = made_record(invented(20, 6), WEIGHTS, {**SILENT, **INTERCEPTS})
-    early = replace(history, accords=history.accords[history.accords["signed"] < "1993-01-01"])
+    early = replace(history, agreements=history.agreements[history.agreements["signed"] < "1993-01-01"])
     late, cut = (choices(h, TERMS, years=[1993]) for h in (history, early))
     np.testing.assert_array_equal(late.common, cut.common)
     np.testing.assert_array_equal(late.by_kind, cut.by_kind)

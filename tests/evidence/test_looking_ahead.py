@@ -30,8 +30,8 @@ def history(invented: Callable[..., History]) -> History:
     """Regimes come and go, so that states have more to sign in some years than in others."""
     made = invented(30, 12)
     swing = np.random.default_rng(3).uniform(size=made.democracy.shape) ** 2
-    typed = made.accords.astype({"a": int, "b": int, "multilateral": bool})
-    return replace(made, accords=typed, democracy=np.repeat(swing[::3], 3, axis=0)[:12])
+    typed = made.agreements.astype({"a": int, "b": int, "multilateral": bool})
+    return replace(made, agreements=typed, democracy=np.repeat(swing[::3], 3, axis=0)[:12])
 
 
 @pytest.fixture(scope="module")
@@ -181,4 +181,4 @@ def with_agreements(history: History, record: Choices) -> History:
             "b": record.b[row],
         }
     )
-    return replace(history, accords=frame)
+    return replace(history, agreements=frame)

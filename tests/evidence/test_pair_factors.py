@@ -40,7 +40,7 @@ def test_the_chance_is_the_mean_over_the_factor(rate: float, shape: float, inver
 
 def test_it_counts_what_was_expected_and_signed_in_the_window(record: Choices, found: WeightFit) -> None:
     factors = dyad_frailty(found, record, 1999, 4, 0.25)
-    p = found.chances(record)
+    p = found.opportunities(record)
     expected, signed = 4.0, 4.0
     for k in np.flatnonzero((record.a == 3) & (record.b == 7)):
         if 1995 <= record.year[k] <= 1998:
@@ -67,14 +67,14 @@ def test_a_small_variance_leaves_the_forecast_as_it_was(record: Choices, found: 
 def test_it_forecasts_better_where_pairs_differ(record: Choices, found: WeightFit) -> None:
     """Records drawn with a factor a pair of variance 1: with factors the log score is better in each of ten."""
     rng = np.random.default_rng(4)
-    rate = -np.log1p(-found.chances(record))
-    _, pair = np.unique(record.pair, return_inverse=True)
+    rate = -np.log1p(-found.opportunities(record))
+    _, dyad = np.unique(record.dyad, return_inverse=True)
     for _ in range(10):
-        factor = rng.gamma(1.0, 1.0, pair.max() + 1)
+        factor = rng.gamma(1.0, 1.0, dyad.max() + 1)
         signed = np.zeros_like(record.signed)
-        signed[:, 0] = rng.uniform(size=len(rate)) < -np.expm1(-factor[pair] * rate)
+        signed[:, 0] = rng.uniform(size=len(rate)) < -np.expm1(-factor[dyad] * rate)
         other = replace(record, signed=signed)
         now, rows = fit_at(found, other, 2001, 1.0, 11), other.within(2001, 2001)
-        p = now.chances(rows)
-        mixed = dyad_frailty(now, other, 2001, 11, 1.0).chances(-np.log1p(-p), rows.a, rows.b)
+        p = now.opportunities(rows)
+        mixed = dyad_frailty(now, other, 2001, 11, 1.0).opportunities(-np.log1p(-p), rows.a, rows.b)
         assert log_score(mixed, rows.any_signed) < log_score(p, rows.any_signed)

@@ -13,7 +13,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, default_depths, load_history
 from balance_sim.evidence.data.layers import roster
 from balance_sim.evidence.data.record_scenario import scenario_at
-from balance_sim.evidence.estimation.features import pair_years
+from balance_sim.evidence.estimation.features import feature_years
 from balance_sim.evidence.forecast.baselines import base_rate
 
 DATA = Path(__file__).parent / "data"
@@ -94,13 +94,15 @@ def test_quarrels_and_alliances_stand_on_new_year_s_day(history: History) -> Non
 
 def test_accords_are_placed_on_the_roster(history: History) -> None:
     usa, korea = place(history, "USA", "KOR")
-    mine = history.accords[(history.accords["a"] == min(usa, korea)) & (history.accords["b"] == max(usa, korea))]
+    mine = history.agreements[
+        (history.agreements["a"] == min(usa, korea)) & (history.agreements["b"] == max(usa, korea))
+    ]
     assert mine["accord_id"].tolist() == ["DCADv1.0-0130"]
-    assert history.accord_years == (1988, 2002)
+    assert history.agreement_years == (1988, 2002)
 
 
 def test_pair_years_know_only_what_was_before(history: History) -> None:
-    rows = pair_years(history)
+    rows = feature_years(history)
     usa, korea = sorted(place(history, "USA", "KOR"))
     mine = (rows.a == usa) & (rows.b == korea)
     assert rows.y[mine].tolist() == [0, 1, 0, 0]
@@ -114,12 +116,12 @@ def test_pair_years_know_only_what_was_before(history: History) -> None:
 
 
 def test_what_is_not_on_record_is_no_zero() -> None:
-    """The extract's accords end in 2002: 2003 can be forecast but not scored, 2004 not even forecast."""
-    rows = pair_years(load_history(DATA, 2002, 2003))
+    """The extract's agreements end in 2002: 2003 can be forecast but not scored, 2004 not even forecast."""
+    rows = feature_years(load_history(DATA, 2002, 2003))
     assert np.isnan(rows.y[rows.year == 2003]).all()
     assert np.isfinite(rows.y[rows.year == 2002]).all()
     with pytest.raises(DataError, match=r"the agreements on record end in 2002 .*Give the later agreements"):
-        pair_years(load_history(DATA, 2003, 2004))
+        feature_years(load_history(DATA, 2003, 2004))
     with pytest.raises(DataError, match="no agreements on record"):
         base_rate(rows)
 
@@ -148,28 +150,28 @@ def test_a_source_that_is_not_there_is_missing_and_named(tmp_path: Path) -> None
 def test_more_accords_are_laid_over_the_folder_s(tmp_path: Path) -> None:
     more = tmp_path / "more.csv"
     more.write_text("iso3_a,iso3_b,kind,stage,date\nJPN,KOR,access,signed,1993-05-01\n", encoding="utf-8")
-    longer = load_history(DATA, 1992, 1993, accords=[more])
-    assert len(longer.accords) == len(load_history(DATA, 1992, 1993).accords) + 1
+    longer = load_history(DATA, 1992, 1993, agreements=[more])
+    assert len(longer.agreements) == len(load_history(DATA, 1992, 1993).agreements) + 1
 
 
 def test_outcomes_count_after_the_year_and_the_folder_up_to_it(tmp_path: Path) -> None:
-    """Even where an outcome has the number of an earlier accord of the same pair, that one stands."""
-    known = load_history(DATA, 1990, 1995).accords
+    """Even where an outcome has the number of an earlier agreement of the same pair, that one stands."""
+    known = load_history(DATA, 1990, 1995).agreements
     last = int(known["signed"].dt.year.max()) - 1
     first = known.iloc[0]
     codes = load_history(DATA, 1990, 1995).iso3
     head = "id,iso3_a,iso3_b,kind,stage,date\n"
-    pair = f"{codes[first['a']]},{codes[first['b']]},{first['kind']}"
+    dyad = f"{codes[first['a']]},{codes[first['b']]},{first['kind']}"
     path = tmp_path / "outcomes.csv"
     path.write_text(
-        f"{head}{first['accord_id']},{pair},signed,{last + 1}-05-01\nold,JPN,KOR,logistics,signed,{last}-05-01\n",
+        f"{head}{first['accord_id']},{dyad},signed,{last + 1}-05-01\nold,JPN,KOR,logistics,signed,{last}-05-01\n",
         encoding="utf-8",
     )
     history = load_history(DATA, 1990, 1995, outcomes=(path, last))
-    before = history.accords["signed"].dt.year <= last
+    before = history.agreements["signed"].dt.year <= last
     assert before.sum() == (known["signed"].dt.year <= last).sum()
-    assert first["accord_id"] in set(history.accords[before]["accord_id"])
-    after = history.accords[~before]
+    assert first["accord_id"] in set(history.agreements[before]["accord_id"])
+    after = history.agreements[~before]
     assert list(after["accord_id"]) == [f"outcome-{first['accord_id']}"]
     assert any(f"1 outcomes signed up to {last} left out" in note for note in history.notes)
     assert any("the outcomes count" in note for note in history.notes)

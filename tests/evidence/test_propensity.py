@@ -8,14 +8,14 @@ import pytest
 from sociality import fit_propensity_logit
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.estimation.features import PairYears
+from balance_sim.evidence.estimation.features import FeatureYears
 from balance_sim.evidence.forecast.baselines import fit_logit
 from balance_sim.stats.scores import log_score
 
 STATES = 60
 
 
-def made(seed: int, variance: float) -> tuple[PairYears, np.ndarray]:
+def made(seed: int, variance: float) -> tuple[FeatureYears, np.ndarray]:
     """Four years of all pairs of 60 states: logit = -2.5 + 0.7 z + u_a + u_b."""
     rng = np.random.default_rng(seed)
     a, b = np.triu_indices(STATES, 1)
@@ -24,7 +24,7 @@ def made(seed: int, variance: float) -> tuple[PairYears, np.ndarray]:
     z = rng.normal(size=len(a))
     eta = -2.5 + 0.7 * z + u[a] + u[b]
     y = (rng.random(len(a)) < 1 / (1 + np.exp(-eta))).astype(float)
-    return PairYears(year, a, b, y, np.ones(len(a)), pd.DataFrame({"z": z})), u
+    return FeatureYears(year, a, b, y, np.ones(len(a)), pd.DataFrame({"z": z})), u
 
 
 def test_variance_and_propensities_are_recovered() -> None:
@@ -61,12 +61,12 @@ def test_it_forecasts_better_than_the_plain_logit_where_states_differ() -> None:
 def test_a_state_never_seen_has_no_propensity() -> None:
     rows, _ = made(5, 0.8)
     known = (rows.a < 50) & (rows.b < 50)
-    some = PairYears(*(getattr(rows, k)[known] for k in ("year", "a", "b", "y", "exposure")), rows.x[known])
+    some = FeatureYears(*(getattr(rows, k)[known] for k in ("year", "a", "b", "y", "exposure")), rows.x[known])
     assert np.abs(fit_propensity_logit(some, ["z"], STATES).propensity[50:]).max() < 1e-12
 
 
 def test_one_outcome_is_refused() -> None:
     rows, _ = made(6, 0.1)
-    never = PairYears(rows.year, rows.a, rows.b, np.zeros_like(rows.y), rows.exposure, rows.x)
+    never = FeatureYears(rows.year, rows.a, rows.b, np.zeros_like(rows.y), rows.exposure, rows.x)
     with pytest.raises(DataError, match="no agreement, or nothing else"):
         fit_propensity_logit(never, ["z"], STATES)

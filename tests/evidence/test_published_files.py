@@ -263,4 +263,4 @@ def test_names_of_files_as_downloaded(tmp_path: Path) -> None:
         text = (DATA / name).read_text(encoding="utf-8")
         (tmp_path / "two" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "two" / name.upper()).write_text(text, encoding="utf-8")
-    assert len(load_history(tmp_path / "two", 1990, 1992).accords) == 16
+    assert len(load_history(tmp_path / "two", 1990, 1992).agreements) == 16

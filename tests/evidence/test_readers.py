@@ -39,7 +39,7 @@ def written(folder: Path, text: str, name: str = "file.csv") -> Path:
     return path
 
 
-def pair(frame: pd.DataFrame, a: int, b: int) -> pd.DataFrame:
+def dyad(frame: pd.DataFrame, a: int, b: int) -> pd.DataFrame:
     return frame[(frame["cow_a"] == a) & (frame["cow_b"] == b)]
 
 
@@ -88,10 +88,10 @@ def test_cow_alliances() -> None:
     frame, report = read_cow_alliances(DATA / "cow_alliance_spells.csv")
     assert report.rows_read == 16
     assert [d.reason for d in report.dropped] == ["the spell ends before it starts"]
-    nato = pair(frame, 2, 200)
+    nato = dyad(frame, 2, 200)
     assert nato["kind"].tolist() == ["defence_pact"]
     assert nato["end"].isna().all()
-    soviet_yugoslav = pair(frame, 345, 365).iloc[0]
+    soviet_yugoslav = dyad(frame, 345, 365).iloc[0]
     assert (str(soviet_yugoslav["start"].date()), str(soviet_yugoslav["end"].date())) == (
         "1945-04-11",
         "1949-09-28",
@@ -100,13 +100,13 @@ def test_cow_alliances() -> None:
 
 def test_atop_members_are_paired_while_both_belong() -> None:
     frame, _ = read_atop_members(DATA / "atop_members.csv")
-    east = pair(frame, 265, 365).iloc[0]
+    east = dyad(frame, 265, 365).iloc[0]
     assert (str(east["start"].date()), str(east["end"].date())) == ("1955-05-14", "1990-10-03")
-    lithuania = pair(frame, 2, 368).iloc[0]
+    lithuania = dyad(frame, 2, 368).iloc[0]
     assert str(lithuania["start"].date()) == "2003-03-26"
     assert pd.isna(lithuania["end"])
-    assert pair(frame, 255, 260).empty
-    assert pair(frame, 2, 740)["kind"].tolist() == ["defence_pact"]  # one side's pledge is enough
+    assert dyad(frame, 255, 260).empty
+    assert dyad(frame, 2, 740)["kind"].tolist() == ["defence_pact"]  # one side's pledge is enough
 
 
 def test_capabilities_and_their_gaps(tmp_path: Path) -> None:
@@ -140,30 +140,30 @@ def test_regime_names_of_vdem_itself(tmp_path: Path) -> None:
 
 def test_geography(tmp_path: Path) -> None:
     distance = read_minimum_distance(DATA / "min_distance_spells.csv").frame
-    assert pair(distance, 2, 365)["km"].tolist() == [80.0]
-    assert pair(distance, 200, 220)["km"].tolist() == [35.2]
+    assert dyad(distance, 2, 365)["km"].tolist() == [80.0]
+    assert dyad(distance, 200, 220)["km"].tolist() == [35.2]
     yearly = written(tmp_path, "ccode1,ccode2,year,mindist\n200,2,2000,4119.9\n2,200,2000,4119.9\n", "y.csv")
     assert read_minimum_distance(yearly).frame["km"].tolist() == [4119.9]
     touching, report = read_contiguity(DATA / "contiguity_spells.csv")
-    assert pair(touching, 220, 255)["type"].tolist() == [1, 1, 1]
+    assert dyad(touching, 220, 255)["type"].tolist() == [1, 1, 1]
     assert report.dropped[0].reason == "type 0: not contiguous"
     raw = "dyad,state1no,state1ab,state2no,state2ab,conttype,begin,end,notes,version\n"
     raw += "2365,2,USA,365,RUS,2,195901,201612,,3.2\n"
     published = read_contiguity(written(tmp_path, raw, "contdir.csv")).frame
-    assert pair(published, 2, 365)[["year_from", "year_to"]].values.tolist() == [[1959, 2016]]
+    assert dyad(published, 2, 365)[["year_from", "year_to"]].values.tolist() == [[1959, 2016]]
     capitals = read_capitals(DATA / "capitals.csv").frame
     assert capitals.set_index("cow").loc[740, ["latitude", "longitude"]].iloc[-1].round().tolist() == [36.0, 140.0]
 
 
 def test_quarrels() -> None:
     rivals = read_rivalries(DATA / "rivalries_thompson_sakuwa_suhas.csv").frame
-    assert pair(rivals, 2, 365)["year_to"].fillna(0).tolist() == [1989, 0]
-    assert pd.isna(pair(read_rivalries(DATA / "rivalries_thompson_dreyer.csv").frame, 2, 710)["year_to"].iloc[0])
+    assert dyad(rivals, 2, 365)["year_to"].fillna(0).tolist() == [1989, 0]
+    assert pd.isna(dyad(read_rivalries(DATA / "rivalries_thompson_dreyer.csv").frame, 2, 710)["year_to"].iloc[0])
     claims = read_territorial_claims(DATA / "territorial_claims_icow.csv").frame
-    senkaku = pair(claims, 710, 740).iloc[0]
+    senkaku = dyad(claims, 710, 740).iloc[0]
     assert senkaku["salience"] == 0.5
     assert pd.isna(senkaku["end"])
-    hong_kong = pair(claims, 200, 710).iloc[0]
+    hong_kong = dyad(claims, 200, 710).iloc[0]
     assert str(hong_kong["end"].date()) == "1997-07-31"
     fights = read_mid_participants(DATA / "mid_cow5_participants.csv").frame
     gulf = fights[(fights["dispute"] == 3957) & (fights["cow_a"] == 2)].iloc[0]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.estimation.features import PairYears
+from balance_sim.evidence.estimation.features import FeatureYears
 from balance_sim.evidence.forecast import baselines
 from balance_sim.evidence.forecast import score as forecast_score
 from balance_sim.stats import scores as score
@@ -73,16 +73,16 @@ def test_bootstrap_by_pair_knows_that_repeated_rows_are_not_independent() -> Non
     rng = np.random.default_rng(2)
     p = rng.beta(1.0, 9.0, 400)
     y = (rng.random(400) < p).astype(float)
-    pair = np.arange(400)
-    once = forecast_score.score_forecasts({"model": p, "base_rate": np.full(400, y.mean())}, y, pair, resamples=400)
+    dyad = np.arange(400)
+    once = forecast_score.score_forecasts({"model": p, "base_rate": np.full(400, y.mean())}, y, dyad, resamples=400)
     p5, y5 = np.tile(p, 5), np.tile(y, 5)
-    by_pair = forecast_score.score_forecasts(
-        {"model": p5, "base_rate": np.full(2000, y.mean())}, y5, np.tile(pair, 5), resamples=400
+    by_dyad = forecast_score.score_forecasts(
+        {"model": p5, "base_rate": np.full(2000, y.mean())}, y5, np.tile(dyad, 5), resamples=400
     )
     by_row = forecast_score.score_forecasts(
         {"model": p5, "base_rate": np.full(2000, y.mean())}, y5, np.arange(2000), resamples=400
     )
-    width = by_pair["model"].log_skill.standard_error
+    width = by_dyad["model"].log_skill.standard_error
     assert width == pytest.approx(once["model"].log_skill.standard_error, rel=1e-9)
     assert width / by_row["model"].log_skill.standard_error == pytest.approx(math.sqrt(5), rel=0.2)
     assert once["model"].detectable == pytest.approx(2.8 * width)
@@ -104,8 +104,8 @@ def test_bootstrap_standard_error_is_that_of_theory() -> None:
 
 
 def test_scores_have_the_documented_keys() -> None:
-    p, y, pair = np.tile(P, 3), np.tile(Y, 3), np.arange(24)
-    out = forecast_score.score_forecasts({"model": p, "base_rate": np.full(24, 0.3)}, y, pair, resamples=20)
+    p, y, dyad = np.tile(P, 3), np.tile(Y, 3), np.arange(24)
+    out = forecast_score.score_forecasts({"model": p, "base_rate": np.full(24, 0.3)}, y, dyad, resamples=20)
     found = out["model"].as_dict()
     assert {"auc", "average_precision", "brier", "log_score", "brier_skill", "log_skill"} <= set(found)
     assert found["log_skill_ci95"][0] <= found["log_skill_ci95"][1]  # type: ignore[index]
@@ -126,7 +126,7 @@ def test_bad_forecasts_are_refused(p: list[float], y: list[float], message: str)
         score.log_score(p, y)
 
 
-def made_rows(seed: int, years: range = range(2000, 2006), n: int = 40, hole: float = 0.0) -> PairYears:
+def made_rows(seed: int, years: range = range(2000, 2006), n: int = 40, hole: float = 0.0) -> FeatureYears:
     """Pair-years with a known logit, -3 + 1.0 ln_size - 0.8 ln_distance + 1.2 ln_earlier, standard normal."""
     rng = np.random.default_rng(seed)
     a, b = np.triu_indices(n, 1)
@@ -138,7 +138,7 @@ def made_rows(seed: int, years: range = range(2000, 2006), n: int = 40, hole: fl
     eta = -3 + 1.0 * x["ln_size"] - 0.8 * x["ln_distance"] + 1.2 * x["ln_earlier"]
     y = (rng.random(rows) < 1 / (1 + np.exp(-eta))).astype(float).to_numpy()
     x.loc[rng.random(rows) < hole, "ln_size"] = np.nan
-    return PairYears(year, np.tile(a, len(years)), np.tile(b, len(years)), y, np.ones(rows), x)
+    return FeatureYears(year, np.tile(a, len(years)), np.tile(b, len(years)), y, np.ones(rows), x)
 
 
 def test_logit_agrees_with_statsmodels() -> None:
@@ -172,11 +172,11 @@ def test_baselines_are_ranked_as_the_truth_ranks_them() -> None:
 
 def test_no_forecast_sees_its_own_year() -> None:
     rows = made_rows(4)
-    flipped = PairYears(
+    flipped = FeatureYears(
         rows.year, rows.a, rows.b, np.where(rows.year == 2005, 1 - rows.y, rows.y), rows.exposure, rows.x
     )
 
-    def fit(past: PairYears) -> dict[str, baselines.Predictor]:
+    def fit(past: FeatureYears) -> dict[str, baselines.Predictor]:
         return baselines.fit_baselines(past, ("earlier_accords", "logit"))
 
     one, two = (baselines.rolling_origin(r, 2005, 2005, fit)[1] for r in (rows, flipped))
@@ -186,7 +186,7 @@ def test_no_forecast_sees_its_own_year() -> None:
 
 def test_earlier_accords_are_shares_by_count() -> None:
     rows = made_rows(5)
-    predict = baselines.earlier_accords(rows)
+    predict = baselines.earlier_agreements(rows)
     count = np.minimum(rows.x["earlier"].to_numpy(), 3)
     p = predict(rows)
     for k in range(4):
@@ -199,7 +199,7 @@ def test_boosted_trees_find_an_interaction_that_the_logit_cannot() -> None:
     rows = made_rows(6, range(2000, 2010))
     eta = -2 + 2.0 * np.sign(rows.x["ln_size"] * rows.x["ln_distance"])
     y = (np.random.default_rng(7).random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float).to_numpy()
-    crossed = PairYears(rows.year, rows.a, rows.b, y, rows.exposure, rows.x)
+    crossed = FeatureYears(rows.year, rows.a, rows.b, y, rows.exposure, rows.x)
     train, test = crossed.within(2000, 2007), crossed.within(2008, 2009)
     trees, plain = baselines.boosted_trees(train)(test), baselines.BASELINES["logit"](train)(test)
     assert auc(trees, test.y) > 0.7
@@ -210,6 +210,6 @@ def test_blanks_do_not_break_a_logit_and_one_outcome_does() -> None:
     rows = made_rows(8, hole=0.3)
     p = baselines.BASELINES["logit"](rows)(rows)
     assert np.isfinite(p).all()
-    never = PairYears(rows.year, rows.a, rows.b, np.zeros_like(rows.y), rows.exposure, rows.x)
+    never = FeatureYears(rows.year, rows.a, rows.b, np.zeros_like(rows.y), rows.exposure, rows.x)
     with pytest.raises(DataError, match="no agreement, or nothing else"):
         baselines.BASELINES["logit"](never)

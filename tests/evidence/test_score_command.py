@@ -22,7 +22,7 @@ from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
 from balance_sim.evidence.forecast.score import Interval, best_baseline, score_forecasts
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario.defaults import new_scenario
-from balance_sim.show.score_lines import accord_lines, case_lines, detectable_lines, gain_lines, judged, note_lines
+from balance_sim.show.score_lines import agreement_lines, case_lines, detectable_lines, gain_lines, judged, note_lines
 from balance_sim.show.wording import wrapped
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
@@ -140,7 +140,7 @@ def test_a_wide_table_stays_within_a_terminal() -> None:
         {name: rng.uniform(0, 1, 4000) if name != "base_rate" else np.full(4000, 0.3) for name in names},
         y, np.arange(4000), resamples=30,
     )  # fmt: skip
-    lines = [*accord_lines(found), *gain_lines(found), *detectable_lines(found["model"])]
+    lines = [*agreement_lines(found), *gain_lines(found), *detectable_lines(found["model"])]
     assert max(map(len, lines)) <= 80
     starts = ("past", "gravity", "logit", "boosted")
     assert len({line.index("(") for line in lines[1:] if line.startswith(starts)}) == 1
@@ -286,12 +286,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_results_folder_by_arm_kind_stage_and_window(folder: Path, tmp_path: Path) -> None:
-    """Summed over pairs, the forecast is the number of pairs with such an accord in a run, but for Monte Carlo error;
+    """Summed over dyads, the forecast is the number of dyads that have one in a run, but for Monte Carlo error;
 
     and it is no count: no two pairs tie, none has probability zero, none is a multiple of 1 / runs."""
     result = bs.open_result(folder)
     focal = pd.Timestamp(next(e for e in result.scenario.events if e.id == result.scenario.focal).date)
-    new = result.accords[result.accords["origin"].isin(["new", "assumed", "talks"])]
+    new = result.agreements[result.agreements["origin"].isin(["new", "assumed", "talks"])]
     kind = new["kind"].value_counts().index[0]
     sums = []
     for words, arm, kinds, stage, window in (
@@ -353,7 +353,7 @@ def test_parameters_drawn_for_each_run_are_those_of_the_study(folder: Path) -> N
     drawn = bs.run(result.scenario, runs=RUNS, seed=1, draw_parameters=True, workers=1)
     p = dyad_probabilities(drawn, drawn.reference)
     assert p != dyad_probabilities(result, result.reference)
-    new = drawn.accords[drawn.accords["origin"].isin(["new", "assumed", "talks"])]
+    new = drawn.agreements[drawn.agreements["origin"].isin(["new", "assumed", "talks"])]
     focal = pd.Timestamp(drawn.focal_day, unit="D")
     day = (new["signed"].astype("datetime64[s]") - focal).dt.days
     new = new[(new["arm"] == drawn.reference) & (day >= 1) & (day <= drawn.window)]

@@ -45,10 +45,10 @@ def filled(out: Path, runs: int) -> None:
     with Store(out).lock() as store:
         for point in sorted({one.point for one in store.kept()}):
             pairs = list(store.blocks(point))
-            runs_of, accords = (pa.concat_tables([pair[k] for pair in pairs]) for k in (0, 1))
+            runs_of, agreements = (pa.concat_tables([dyad[k] for dyad in pairs]) for k in (0, 1))
             dyads = pa.concat_tables([table for table, _ in store.dyads(point)])
             for at in range(BLOCK, runs, BLOCK):
-                tables = BlockTables(moved(runs_of, at), moved(accords, at), dyads)
+                tables = BlockTables(moved(runs_of, at), moved(agreements, at), dyads)
                 store.write(point, Block(at, at + BLOCK), tables)
 
 

@@ -49,11 +49,11 @@ def golden(name: str) -> str:
     arm = next(one for one in scenario.arms if one != control)
     worlds = compile_arms(scenario, (control, arm))
     run = np.array([RUN], dtype=np.uint64)
-    chances = draw_opportunities(worlds.reference, SEED, run)
+    opportunities = draw_opportunities(worlds.reference, SEED, run)
     told = {}
     for one in (control, arm):
-        trace = traced(worlds, one, SEED, run, chances)
-        told[one] = {key: tuple(lines) for key, lines in _signed(worlds, trace, chances)}
+        trace = traced(worlds, one, SEED, run, opportunities)
+        told[one] = {key: tuple(lines) for key, lines in _signed(worlds, trace, opportunities)}
     out = [
         f"{name}: what replication {RUN} of seed {SEED} signs, in the order of the day of signature.",
         "A line an agreement: day, states, kind, class; how it came about; its entry into force. Below it, where the",
@@ -87,24 +87,24 @@ def _outcomes(worlds: Worlds, control: str, arm: str) -> Iterator[str]:
     yield from (f"{name}: {' | '.join(values)}" for name, values in found.items())
 
 
-def _signed(worlds: Worlds, trace: Trace, chances) -> Iterator[tuple[Key, list[str]]]:  # type: ignore[no-untyped-def]
+def _signed(worlds: Worlds, trace: Trace, opportunities) -> Iterator[tuple[Key, list[str]]]:  # type: ignore[no-untyped-def]
     """Agreements signed in the run, by day: what names each, and its lines."""
     world, made, scenario = worlds.reference, trace.made, worlds.scenario
-    rows = rows_of_talks(chances, made)
+    rows = rows_of_talks(opportunities, made)
     signed = np.flatnonzero((made.signed >= 0) & np.isfinite(made.signed))
-    for row in signed[np.lexsort((made.kind[signed], made.pair[signed], made.signed[signed]))]:
-        pair, kind, count = (int(of[row]) for of in (made.pair, made.kind, made.count))
-        states = [world.codes[who[pair]] for who in (world.first, world.second)]
+    for row in signed[np.lexsort((made.kind[signed], made.dyad[signed], made.signed[signed]))]:
+        dyad, kind, count = (int(of[row]) for of in (made.dyad, made.kind, made.count))
+        states = [world.codes[who[dyad]] for who in (world.first, world.second)]
         origin = ORIGINS[made.origin[row]]
-        lines = [_line(scenario, made, int(row), states, world.ladder.names[kind], _class(worlds, pair), origin)]
+        lines = [_line(scenario, made, int(row), states, world.ladder.names[kind], _class(worlds, dyad), origin)]
         if origin == "new":
-            at = rows[pair, kind, count]
-            lines += [f"      {_side(trace, chances, at, side, states[side])}" for side in (0, 1)]
+            at = rows[dyad, kind, count]
+            lines += [f"      {_side(trace, opportunities, at, side, states[side])}" for side in (0, 1)]
         yield (states[0], states[1], world.ladder.names[kind], origin, count), lines
 
 
-def _class(worlds: Worlds, pair: int) -> str:
-    return DIRECTIONS[worlds.baseline.direction[pair]]
+def _class(worlds: Worlds, dyad: int) -> str:
+    return DIRECTIONS[worlds.baseline.direction[dyad]]
 
 
 def _line(
@@ -136,11 +136,11 @@ def day_or(value: float, day) -> str:  # type: ignore[no-untyped-def]
     return str(day(value)) if np.isfinite(value) else ""
 
 
-def _side(trace: Trace, chances, row: int, side: int, state: str) -> str:  # type: ignore[no-untyped-def]
+def _side(trace: Trace, opportunities, row: int, side: int, state: str) -> str:  # type: ignore[no-untyped-def]
     parts = {name: float(of[side, row]) for name, of in trace.parts.items()}
     largest = sorted(parts, key=lambda name: (-abs(parts[name]), name))[:MOST]
     why = ", ".join(f"{name} {parts[name]:+.2f}" for name in largest)
-    consent, needs = trace.consent[row, side], chances.needs[row, side]
+    consent, needs = trace.consent[row, side], opportunities.needs[row, side]
     return f"{state} {consent:.3f} against {needs:.3f}: {why}"
 
 

@@ -48,7 +48,7 @@ async def last(clerk: Service, wish: EnsembleRequest) -> Result:
 
 @pytest.mark.slow
 def test_a_study_that_draws_its_parameters() -> None:
-    """What is lived anew draws them too; new accords and outcomes are those of the study, table by table."""
+    """What is lived anew draws them too; new agreements and outcomes are those of the study, table by table."""
     wish = read_request(run_controls(SMALL), 40, json.dumps({"values": {"visibility": 0.5}}).encode())
     study = run(with_values(SMALL, dict(wish.values)), 40, 3, draw_parameters=True)
     plain = run(with_values(SMALL, dict(wish.values)), 40, 3)
@@ -61,11 +61,11 @@ def test_a_study_that_draws_its_parameters() -> None:
     assert shown.equals(study.outcomes[shown.columns])
     assert not shown.equals(plain.outcomes[shown.columns])
     rows = ["run", "arm", "a", "b", "kind", "signed"]
-    new = study.accords["origin"].isin(NEW) & study.accords["signed"].notna()
-    new &= pd.to_datetime(study.accords["signed"]) > pd.Timestamp(study.focal_day, unit="D")
+    new = study.agreements["origin"].isin(NEW) & study.agreements["signed"].notna()
+    new &= pd.to_datetime(study.agreements["signed"]) > pd.Timestamp(study.focal_day, unit="D")
     assert 0 < new.sum() < len(new)
     mine, theirs = (
-        one[rows].astype(str).sort_values(rows, ignore_index=True) for one in (found.accords, study.accords[new])
+        one[rows].astype(str).sort_values(rows, ignore_index=True) for one in (found.agreements, study.agreements[new])
     )
     assert mine.equals(theirs)
     assert found.dyads.equals(study.dyads) and found.states.equals(study.states)

@@ -1,4 +1,4 @@
-"""The Mesa face and the block engine: the same accords on the same dates; another way to decide."""
+"""The Mesa face and the block engine: the same agreements on the same dates; another way to decide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import balance_sim as bs
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.replications.blocks import simulate_runs
 
-FIELDS = ("pair", "kind", "origin", "opened", "signed", "in_force", "ended", "stage")
+FIELDS = ("dyad", "kind", "origin", "opened", "signed", "in_force", "ended", "stage")
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +27,15 @@ def made(worlds):
     return simulate_runs(worlds, 1, np.arange(4, dtype=np.uint64), ("no_parade", "parade"))
 
 
-def rows(accords, run):
-    own = accords.take(np.flatnonzero(accords.run == run))
-    return own.take(np.lexsort((own.opened, own.kind, own.pair)))
+def rows(agreements, run):
+    own = agreements.take(np.flatnonzero(agreements.run == run))
+    return own.take(np.lexsort((own.opened, own.kind, own.dyad)))
 
 
 @pytest.mark.parametrize(("arm", "run"), [("no_parade", 0), ("parade", 0), ("parade", 3)])
 def test_agents_make_the_engines_accords_on_the_engines_dates(scenario, worlds, made, arm, run):
     model = bs.BalanceModel(scenario, arm, seed=1, run=run, worlds=worlds).run_until_end()
-    mine, theirs = rows(model.state.accords, 0), rows(made[arm], run)
+    mine, theirs = rows(model.state.agreements, 0), rows(made[arm], run)
     assert len(mine.run) > 20
     for field in FIELDS:
         np.testing.assert_array_equal(getattr(mine, field), getattr(theirs, field), err_msg=field)
@@ -55,7 +55,7 @@ def test_a_model_is_what_a_mesa_user_expects(scenario, worlds):
     frame = model.datacollector.get_model_vars_dataframe()
     assert len(frame) == worlds.reference.steps
     assert frame["accords_signed"].is_monotonic_increasing
-    assert set(model.accords.columns) >= {"a", "b", "kind", "opened", "signed"}
+    assert set(model.agreements.columns) >= {"a", "b", "kind", "opened", "signed"}
 
 
 class Refuser(bs.StateAgent):
@@ -68,16 +68,16 @@ class Refuser(bs.StateAgent):
 
 def test_consent_at_minus_infinity_gives_no_accord(scenario, worlds):
     model = bs.BalanceModel(scenario, "parade", seed=1, worlds=worlds, agent_class=Refuser).run_until_end()
-    opened = model.accords[model.accords["origin"] == "new"]
+    opened = model.agreements[model.agreements["origin"] == "new"]
     assert len(opened) > 3
     assert not ((opened["a"] == "JPN") | (opened["b"] == "JPN")).any()
 
 
 def test_propensity_at_minus_infinity_does_so_in_the_engine(scenario):
     refusing = compile_worlds(bs.with_values(scenario, {"states.JPN.propensity": -1e9}))
-    accords = simulate_runs(refusing, 1, np.arange(8, dtype=np.uint64), ("no_parade", "parade"))["parade"]
+    agreements = simulate_runs(refusing, 1, np.arange(8, dtype=np.uint64), ("no_parade", "parade"))["parade"]
     world = refusing.arms["parade"]
     japan = world.codes.index("JPN")
-    own = (world.first[accords.pair] == japan) | (world.second[accords.pair] == japan)
-    assert not np.isin(accords.origin[own], (0, 1)).any()
-    assert np.isin(accords.origin[~own], (0, 1)).any()
+    own = (world.first[agreements.dyad] == japan) | (world.second[agreements.dyad] == japan)
+    assert not np.isin(agreements.origin[own], (0, 1)).any()
+    assert np.isin(agreements.origin[~own], (0, 1)).any()

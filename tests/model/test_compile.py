@@ -114,7 +114,7 @@ POINTS: tuple[dict[str, object], ...] = (
     {"kinds.access.ceiling": 3.0, "kinds.access.depth": 0.9},
     {"states.USA.reliability": 0.2, "states.JPN.ideal_point": -3.0},
     {"trade.JPN-CHN.share": 0.01, "distances.CHN-JPN.km": 9.0},
-    {f"accords.{BEIJING.accords[0].id}.precision": "year"},
+    {f"accords.{BEIJING.agreements[0].id}.precision": "year"},
     {"step_days": 10.0},
     {"event_kinds.visit.half_life_days": 30.0, "event_kinds.visit.reliability": 0.2},
 )

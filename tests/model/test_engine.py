@@ -49,7 +49,7 @@ def numbers(first: int, stop: int) -> np.ndarray:
 
 
 def of_runs(a: AgreementRows, first: int, stop: int) -> dict[str, np.ndarray]:
-    """All columns of these runs' accords, sorted by what names an accord, runs counted from `first`."""
+    """All columns of these runs' agreements, sorted by what names an agreement, runs counted from `first`."""
     rows = np.flatnonzero((a.run >= first) & (a.run < stop))
     rows = rows[np.lexsort((a.key[rows], a.run[rows]))]
     columns = {one.name: getattr(a, one.name)[rows] for one in fields(AgreementRows)}
@@ -57,10 +57,10 @@ def of_runs(a: AgreementRows, first: int, stop: int) -> dict[str, np.ndarray]:
 
 
 def in_arm(
-    worlds: Worlds, arm: str, chances: Opportunities, runs: np.ndarray, look: Observer | None = None
+    worlds: Worlds, arm: str, opportunities: Opportunities, runs: np.ndarray, look: Observer | None = None
 ) -> Simulated:
-    thin = thinning(worlds.arms[arm], chances, worlds.bounds[arm])
-    return simulate(worlds.arms[arm], worlds.baseline, chances, thin, SEED, runs, look)
+    thin = thinning(worlds.arms[arm], opportunities, worlds.bounds[arm])
+    return simulate(worlds.arms[arm], worlds.baseline, opportunities, thin, SEED, runs, look)
 
 
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
@@ -81,7 +81,7 @@ def test_occasions_passed_over_change_no_accord(worlds: Worlds, made: dict[str, 
     some = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
     assert len(some.day) < len(every.day)
     asked = in_arm(worlds, ACTUAL, every, runs)
-    assert same(of_runs(asked.accords, 0, 12), of_runs(made[ACTUAL], 0, 12))
+    assert same(of_runs(asked.agreements, 0, 12), of_runs(made[ACTUAL], 0, 12))
 
 
 def test_an_event_that_nobody_sees_leaves_the_reference_to_the_last_bit(
@@ -101,13 +101,13 @@ def test_the_order_of_the_arms_changes_nothing(scenario: Scenario, made: dict[st
 def test_arms_see_the_same_until_the_first_event_that_differs(worlds: Worlds) -> None:
     runs = numbers(0, 10)
     seen: dict[str, list[tuple[np.ndarray, ...]]] = {REFERENCE: [], ACTUAL: []}
-    chances = draw_opportunities(worlds.reference, SEED, runs, None)
+    opportunities = draw_opportunities(worlds.reference, SEED, runs, None)
     for arm, views in seen.items():
 
         def keep(world: World, state: BlockState, view: View, views: list = views) -> None:
             views.append((view.unopposed.copy(), view.sided.copy(), view.defence.copy(), state.depth.copy()))
 
-        in_arm(worlds, arm, chances, runs, keep)
+        in_arm(worlds, arm, opportunities, runs, keep)
     differs = [
         not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
         for one, other in zip(seen[REFERENCE], seen[ACTUAL], strict=True)
@@ -178,9 +178,9 @@ def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds
 def test_few_runs_leave_the_margins(worlds: Worlds) -> None:
     """Opportunities are thinned without a second simulation in plain replications of the control arm."""
     runs = numbers(0, 128)
-    chances = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
-    assert chances.thinned
-    assert len(in_arm(worlds, REFERENCE, chances, runs).accords.run) > 128
+    opportunities = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
+    assert opportunities.thinned
+    assert len(in_arm(worlds, REFERENCE, opportunities, runs).agreements.run) > 128
 
 
 def test_a_new_rule_is_one_function_and_one_weight(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ def test_the_mesa_face_lives_the_same_provocations() -> None:
     worlds = compile_worlds(scenario)
     block = simulate_runs(worlds, 5, RUNS[:1], ["parade"])["parade"]
     life = BalanceModel(scenario, "parade", 5, worlds=worlds).run_until_end()
-    assert np.array_equal(np.sort(block.signed), np.sort(life.state.accords.signed))
+    assert np.array_equal(np.sort(block.signed), np.sort(life.state.agreements.signed))
     calm = BalanceModel(with_provocations(0.0), "parade", 5).run_until_end()
     jpn, prk = (life.world.codes.index(code) for code in ("JPN", "PRK"))
     assert life.view.against[0, jpn, prk] > calm.view.against[0, jpn, prk]

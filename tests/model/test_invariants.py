@@ -67,11 +67,11 @@ def test_a_study_differs_from_another_at_all(before: str) -> None:
 def by_code(worlds: Worlds) -> dict[str, object]:
     """What is frozen at the start, by the names of states and pairs instead of by place."""
     codes, base, world = worlds.reference.codes, worlds.baseline, worlds.reference
-    pairs = [(codes[i], codes[j]) for i, j in zip(world.first, world.second, strict=True)]
+    dyads = [(codes[i], codes[j]) for i, j in zip(world.first, world.second, strict=True)]
     out: dict[str, object] = {}
     for at, code in enumerate(codes):
         out[code] = (base.insecurity[at], base.partners[at], base.threatened[at], *base.gain_norm[at])
-    for at, (a, b) in enumerate(pairs):
+    for at, (a, b) in enumerate(dyads):
         out[a, b, "direction"] = (base.direction[at],)
         out[a, b] = tuple(base.keen[at, 0])
         out[b, a] = tuple(base.keen[at, 1])
@@ -111,7 +111,7 @@ def test_a_matrix_kept_in_another_order_than_its_names_would_be_seen() -> None:
 def test_the_order_of_rows_changes_no_accord(seed: int) -> None:
     """Past the loader too, which sorts: the engine reads by name whatever order a Scenario keeps.
 
-    Sums taken in another order may differ in the last digit; accords and dates do not."""
+    Sums taken in another order may differ in the last digit; agreements and dates do not."""
     order = random.Random(seed)
 
     def shuffled(rows: tuple) -> tuple:
@@ -126,7 +126,7 @@ def test_the_order_of_rows_changes_no_accord(seed: int) -> None:
         run(SUMMIT.model_copy(update=update), RUNS, 5, arms=["summit"]),
     )
     rows = [
-        one.accords.drop(columns="occasion").astype(str) for one in (plain, moved)
+        one.agreements.drop(columns="occasion").astype(str) for one in (plain, moved)
     ]  # the row number of an initial agreement
     assert rows[0].equals(rows[1])
     names = plain.outcome_names
@@ -155,7 +155,7 @@ def test_blocks_of_any_cut_and_arms_of_any_order(before: str, cuts: set[int], ar
     edges = [0, *sorted(cuts), RUNS]
     worlds = worlds_of(SUMMIT)
     tables = [simulate_block(worlds, 5, Block(first, stop), arms) for first, stop in pairwise(edges)]
-    assert digest_of(((one.runs, one.accords) for one in tables), ARMS) == before
+    assert digest_of(((one.runs, one.agreements) for one in tables), ARMS) == before
 
 
 @pytest.mark.fault("F26", "F42")
@@ -163,12 +163,12 @@ def test_more_workers_and_more_arms_change_nothing(before: str) -> None:
     """Two processes and one; all arms and two of them; 24 of 150 runs and 24."""
     whole = run(SUMMIT, 150, 5, workers=2)
     assert whole.digest == run(SUMMIT, 150, 5).digest
-    first = [tuple(t.filter(pa.compute.less(t["run"], RUNS)) for t in pair) for pair in whole.blocks()]
+    first = [tuple(t.filter(pa.compute.less(t["run"], RUNS)) for t in dyad) for dyad in whole.blocks()]
     assert digest_of(first, ARMS) == before
 
 
 def without_feedback(step_days: float) -> Scenario:
-    """A world in which nothing changes what states want: no news, and accords that leave no trace."""
+    """A world in which nothing changes what states want: no news, and agreements that leave no trace."""
     quiet = {f"theory.weights.{n}": 0.0 for n in ("activity", "popularity", "closure", "experience", "ladder")}
     quiet |= {f"theory.weights.{n}": 0.0 for n in ("exposure", "hub_doubt")}
     quiet |= {f"kinds.{kind}.{field}": 0.0 for kind in SUMMIT.kinds for field in ("depth", "calm")}
@@ -184,7 +184,7 @@ def without_feedback(step_days: float) -> Scenario:
 def test_splitting_a_step_changes_nothing_where_nothing_changes(step_days: float) -> None:
     """Occasions and lags live in continuous time; a step only says how often beliefs are looked at."""
     weekly = run(without_feedback(7.0), 60, 2, arms=["summit"])
-    assert len(weekly.accords) > 200
+    assert len(weekly.agreements) > 200
     assert run(without_feedback(step_days), 60, 2, arms=["summit"]).digest == weekly.digest
 
 
@@ -194,7 +194,7 @@ def test_splitting_a_step_moves_no_occasion() -> None:
         draw_opportunities(worlds_of(with_values(SUMMIT, {"step_days": days})).reference, 5, runs)
         for days in (7.0, 2.0)
     ]
-    columns = [np.column_stack([f.run, f.pair, f.kind, f.count, f.day, f.needs]) for f in found]
+    columns = [np.column_stack([f.run, f.dyad, f.kind, f.count, f.day, f.needs]) for f in found]
     first, second = (table[np.lexsort(table.T[::-1])] for table in columns)
     assert np.array_equal(first, second)
 
@@ -271,10 +271,10 @@ def felt(scenario: Scenario) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     return view.threat[0], view.insecurity[0], worlds.reference.codes
 
 
-pair = st.sampled_from([(a, b) for a in SUMMIT.codes for b in SUMMIT.codes if a < b])
+dyad = st.sampled_from([(a, b) for a in SUMMIT.codes for b in SUMMIT.codes if a < b])
 
 
-@given(pair, st.floats(0.05, 1.0))
+@given(dyad, st.floats(0.05, 1.0))
 @few
 def test_more_enmity_never_lowers_a_threat(two: tuple[str, str], rivalry: float) -> None:
     a, b = two
@@ -286,20 +286,20 @@ def test_more_enmity_never_lowers_a_threat(two: tuple[str, str], rivalry: float)
     assert at[1][0][codes.index(a), codes.index(b)] > at[0][0][codes.index(a), codes.index(b)]
 
 
-@given(pair, st.floats(0.0, 1.0))
+@given(dyad, st.floats(0.0, 1.0))
 @few
 def test_a_pact_makes_no_enemy_of_the_two_and_by_itself_threatens_nobody(two: tuple[str, str], depth: float) -> None:
     """A pact promises help to the attacked; that alone (no calm, no alignment from it) draws neither side in against
     the other, and adds nothing to what others have to fear (Leeds 2003)."""
     a, b = two
-    pact = next(one for one in SUMMIT.accords if one.id == "usa-jpn")
+    pact = next(one for one in SUMMIT.agreements if one.id == "usa-jpn")
     given_pact = pact.model_copy(update={"id": "more", "a": a, "b": b})
     plain = SUMMIT.parameters.model_copy(update={"alpha_acc": 0.0, "eta_acc": 0.0})
     kinds = {name: kind.model_copy(update={"calm": 0.0}) for name, kind in SUMMIT.kinds.items()}
     kinds[pact.kind] = kinds[pact.kind].model_copy(update={"depth": depth})
     scenario = SUMMIT.model_copy(update={"parameters": plain, "kinds": kinds})
     less, _, codes = felt(scenario)
-    more = felt(scenario.model_copy(update={"accords": (*SUMMIT.accords, given_pact)}))[0]
+    more = felt(scenario.model_copy(update={"accords": (*SUMMIT.agreements, given_pact)}))[0]
     inside = [codes.index(a), codes.index(b)]
     others = [k for k in range(len(codes)) if k not in inside]
     assert (more[inside] <= less[inside] + 1e-12).all()

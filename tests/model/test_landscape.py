@@ -31,8 +31,8 @@ def hostile(n):
 
 def energy(propensity, size, sides):
     """The definition, word for word: ordered pairs of distinct states."""
-    pairs = [(i, j) for i in range(len(size)) for j in range(len(size)) if i != j]
-    return sum(size[i] * size[j] * propensity[i][j] * (sides[i] != sides[j]) for i, j in pairs)
+    dyads = [(i, j) for i in range(len(size)) for j in range(len(size)) if i != j]
+    return sum(size[i] * size[j] * propensity[i][j] * (sides[i] != sides[j]) for i, j in dyads)
 
 
 def neighbours(sides):

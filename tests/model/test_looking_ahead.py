@@ -59,9 +59,9 @@ def worlds(beijing) -> Worlds:  # type: ignore[no-untyped-def]
     return compile_worlds(with_values(beijing, ON))
 
 
-def signed_by(accords, run: int):  # type: ignore[no-untyped-def]
-    own = accords.take(np.flatnonzero(accords.run == run))
-    return own.take(np.lexsort((own.opened, own.kind, own.pair)))
+def signed_by(agreements, run: int):  # type: ignore[no-untyped-def]
+    own = agreements.take(np.flatnonzero(agreements.run == run))
+    return own.take(np.lexsort((own.opened, own.kind, own.dyad)))
 
 
 def test_a_loan_more_is_threat_with_it_less_threat_without() -> None:
@@ -98,9 +98,9 @@ def test_the_reply_in_a_world_of_three(tmp_path: Path) -> None:
             total += world.offensive[x, j] * view.unopposed[0, x, j] * (1 - loss)
         return float((threat_now + total) / (balance + total) - threat_now / balance)
 
-    pair, kinds = world.pair_index[ardens, corvia], len(world.ladder.names)
+    dyad, kinds = world.dyad_index[ardens, corvia], len(world.ladder.names)
     for m in range(kinds):
-        brought = sum(base.signs[pair, k] * rise(belmar, ardens, corvia, k) for k in range(kinds))
+        brought = sum(base.signs[dyad, k] * rise(belmar, ardens, corvia, k) for k in range(kinds))
         feared = rise(ardens, belmar, corvia, m) * brought
         found = base.first["foresight"][belmar, corvia, m]
         assert found == pytest.approx(-math.log(1 + feared / world.rules.gain_floor), rel=1e-9)
@@ -132,8 +132,8 @@ def test_more_talks_than_usual_lower_consent_and_fewer_raise_it(worlds: Worlds) 
     run = np.arange(300)
     ego = np.full(300, japan)
     p = Prospects(world, base, view, state, run, ego, np.full(300, world.codes.index("PHL")), np.zeros(300, dtype=int))
-    made = state.accords
-    with_japan = (world.first[made.pair] == japan) | (world.second[made.pair] == japan)
+    made = state.agreements
+    with_japan = (world.first[made.dyad] == japan) | (world.second[made.dyad] == japan)
     count = np.bincount(made.run[(made.stage == 0) & with_japan], minlength=300)
     np.testing.assert_array_equal(p.talks, count)
     found = TERMS["talks_budget"](p)
@@ -152,11 +152,11 @@ def test_expected_log_against_draws() -> None:
 def test_usual_talks_are_those_that_replications_begin_with(worlds: Worlds) -> None:
     """Of states without talks on record, mean over 400 replications of the talks nobody recorded."""
     world, runs = worlds.reference, np.arange(400, dtype=np.uint64)
-    made = begin(world, worlds.baseline, 1, runs).accords
+    made = begin(world, worlds.baseline, 1, runs).agreements
     under_way = made.take(np.flatnonzero(made.stage == 0))
-    sides = np.concatenate([world.first[under_way.pair], world.second[under_way.pair]])
-    pair = world.initial.pair[world.initial.stage < 2]
-    known = np.concatenate([world.first[pair], world.second[pair]])
+    sides = np.concatenate([world.first[under_way.dyad], world.second[under_way.dyad]])
+    dyad = world.initial.dyad[world.initial.stage < 2]
+    known = np.concatenate([world.first[dyad], world.second[dyad]])
     free = np.setdiff1d(np.arange(world.n), known)
     mean = np.bincount(sides, minlength=world.n)[free] / 400
     usual = worlds.baseline.talks[free]
@@ -170,7 +170,7 @@ def test_bounds_hold_and_thinning_changes_no_date(worlds: Worlds) -> None:
     every = draw_opportunities(worlds.reference, 1, runs, None)
     some = draw_opportunities(worlds.reference, 1, runs, worlds.most)
     assert len(some.day) < 0.6 * len(every.day)
-    whole = simulate(world, base, every, thinning(world, every, None), 1, runs).accords
+    whole = simulate(world, base, every, thinning(world, every, None), 1, runs).agreements
 
     def inside(world, state, view) -> None:  # type: ignore[no-untyped-def]
         ego, alter = np.divmod(np.flatnonzero(~np.eye(world.n, dtype=bool)), world.n)
@@ -182,7 +182,7 @@ def test_bounds_hold_and_thinning_changes_no_date(worlds: Worlds) -> None:
             value = TERMS[name](p)
             assert (low - 1e-12 <= value).all() and (value <= high + 1e-12).all(), name
 
-    thinned = simulate(world, base, some, thinning(world, some, worlds.bounds["parade"]), 1, runs, inside).accords
+    thinned = simulate(world, base, some, thinning(world, some, worlds.bounds["parade"]), 1, runs, inside).agreements
     for run in range(6):
         one, other = signed_by(whole, run), signed_by(thinned, run)
         np.testing.assert_array_equal(one.signed, other.signed)
@@ -192,8 +192,8 @@ def test_bounds_hold_and_thinning_changes_no_date(worlds: Worlds) -> None:
 def test_agents_make_the_engines_agreements(beijing, worlds: Worlds) -> None:  # type: ignore[no-untyped-def]
     made = simulate_runs(worlds, 1, np.arange(2, dtype=np.uint64), ("no_parade", "parade"))
     model = bs.BalanceModel(worlds.scenario, "parade", seed=1, run=1, worlds=worlds).run_until_end()
-    mine, theirs = signed_by(model.state.accords, 0), signed_by(made["parade"], 1)
-    for name in ("pair", "kind", "origin", "opened", "signed", "in_force", "ended", "stage"):
+    mine, theirs = signed_by(model.state.agreements, 0), signed_by(made["parade"], 1)
+    for name in ("dyad", "kind", "origin", "opened", "signed", "in_force", "ended", "stage"):
         np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name), err_msg=name)
     off = simulate_runs(compile_worlds(beijing), 1, np.arange(2, dtype=np.uint64), ("no_parade", "parade"))
     assert signed_by(off["parade"], 1).signed.tolist() != theirs.signed.tolist()
@@ -239,12 +239,12 @@ def test_drawn_parameters_have_usual_talks_of_their_own(worlds: Worlds) -> None:
     drawn = with_draws(worlds, 1, runs)
     assert drawn.baseline.talks.shape == (4, worlds.reference.n) and len(set(drawn.baseline.talks[:, 0])) == 4
     world = drawn.reference
-    chances = draw_opportunities(world, 1, runs, drawn.most)
+    opportunities = draw_opportunities(world, 1, runs, drawn.most)
     every = draw_opportunities(world, 1, runs, None)
     bound = drawn.bounds[world.arm]
     thinned, whole = (
-        simulate(world, drawn.baseline, some, thinning(world, some, most), 1, runs).accords
-        for some, most in ((chances, bound), (every, None))
+        simulate(world, drawn.baseline, some, thinning(world, some, most), 1, runs).agreements
+        for some, most in ((opportunities, bound), (every, None))
     )
     for run in range(4):
         np.testing.assert_array_equal(signed_by(thinned, run).signed, signed_by(whole, run).signed)

@@ -42,7 +42,7 @@ def three(tmp_path: Path, more: str = "") -> Scenario:
 def test_a_factor_of_two_halves_the_waits_of_one_dyad(tmp_path: Path) -> None:
     plain = compile_worlds(three(tmp_path)).reference
     factor = compile_worlds(three(tmp_path, "frailties: [{a: XBB, b: XAA, factor: 2}]\n")).reference
-    dyad = plain.pair_index[plain.codes.index("XAA"), plain.codes.index("XBB")]
+    dyad = plain.dyad_index[plain.codes.index("XAA"), plain.codes.index("XBB")]
     assert np.array_equal(opportunity_rate(factor)[dyad], 2 * plain.ladder.ceiling)
     assert np.array_equal(np.delete(opportunity_rate(factor), dyad, 0), np.delete(opportunity_rate(plain), dyad, 0))
     runs = np.arange(400, dtype=np.uint64)
@@ -66,7 +66,7 @@ def test_expected_agreements_follow_the_factor(tmp_path: Path) -> None:
     for factor in (0.01, 0.02):
         worlds = compile_worlds(three(tmp_path, more.format(factor)))
         world = worlds.reference
-        dyad = world.pair_index[world.codes.index("XAA"), world.codes.index("XBB")]
+        dyad = world.dyad_index[world.codes.index("XAA"), world.codes.index("XBB")]
         found.append(expected(worlds, ["without"])["without"].by_dyad(30)[dyad])
     assert found[1] / found[0] == pytest.approx(2.0, rel=1e-3)
 

@@ -46,12 +46,12 @@ def test_every_theory_has_the_level_of_the_scenarios_own_weights(path: Path, the
 @pytest.mark.parametrize(("path", "theory"), EACH)
 def test_every_theory_runs_on_every_scenario_and_the_null_has_no_effect(path: Path, theory: str) -> None:
     result = run(load_scenario(path, theory=theory), runs=4, seed=2)
-    accords = result.effects[
+    agreements = result.effects[
         result.effects["outcome"].str.match("accords_|accelerated_|first_|in_force_|states_|effort_")
     ]
-    assert len(accords) and not result.failed
+    assert len(agreements) and not result.failed
     if theory == "null":
-        assert (accords["share_positive"] == 0).all() and (accords["share_negative"] == 0).all()
+        assert (agreements["share_positive"] == 0).all() and (agreements["share_negative"] == 0).all()
 
 
 def test_the_null_theory_does_not_tell_pairs_apart() -> None:

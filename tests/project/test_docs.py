@@ -78,7 +78,7 @@ def test_every_outcome_is_documented(result: bs.Result) -> None:
 
 def test_columns_of_the_accords(result: bs.Result) -> None:
     table = page("json.md").split("`accords/`, one row")[1].split("Agreements in force at the start")[0]
-    assert first_cells(table) == set(result.accords.columns)
+    assert first_cells(table) == set(result.agreements.columns)
 
 
 def test_base_rate_page_holds_the_intercepts_in_force() -> None:
@@ -115,7 +115,7 @@ def test_files_and_columns_of_the_r_page(result: bs.Result) -> None:
     low, high = summary
     assert low <= high
     origins = set(re.findall(r'origin %in% c\("(\w+)", "(\w+)"\)', code)[0])
-    assert origins == {"new", "assumed"} and "counter" in set(result.accords["direction"])
+    assert origins == {"new", "assumed"} and "counter" in set(result.agreements["direction"])
 
 
 FORECASTS = sorted((ROOT / "docs" / "forecasts").glob("*.json"))

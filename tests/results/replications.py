@@ -64,12 +64,12 @@ def simulated(
 ) -> tuple[FilteredSums, Thinning]:
     """One arm's replications with what filtered sums need."""
     world, windows = worlds.reference, windows_of(worlds)
-    chances = draw_opportunities(world, seed, runs, worlds.most if thinned else None)
-    thin = thinning(worlds.arms[arm], chances, worlds.bounds[arm])
-    found = simulate(worlds.arms[arm], worlds.baseline, chances, thin, seed, runs)
-    prospect = prospect_of(worlds, chances, windows)
+    opportunities = draw_opportunities(world, seed, runs, worlds.most if thinned else None)
+    thin = thinning(worlds.arms[arm], opportunities, worlds.bounds[arm])
+    found = simulate(worlds.arms[arm], worlds.baseline, opportunities, thin, seed, runs)
+    prospect = prospect_of(worlds, opportunities, windows)
     direction = worlds.baseline.direction
-    return FilteredSums(worlds.arms[arm], chances, found, prospect, windows, direction, len(runs)), thin
+    return FilteredSums(worlds.arms[arm], opportunities, found, prospect, windows, direction, len(runs)), thin
 
 
 def windows_of(worlds: Worlds) -> Windows:
@@ -95,7 +95,7 @@ def gaps(
         for first in range(0, runs, batch):
             numbers = np.arange(first, min(first + batch, runs), dtype=np.uint64)
             found, thin = simulated(worlds, arm, numbers, seed, thinned=False)
-            counted = outcomes_of(worlds, found.simulated.accords, None, len(numbers))
+            counted = outcomes_of(worlds, found.simulated.agreements, None, len(numbers))
             for form in (right, *wrong):
                 for name, values in filtered_outcomes(form(found, thin)).items():
                     gap = values - counted[name]
@@ -155,9 +155,9 @@ def bare(found: FilteredSums, thin: Thinning) -> FilteredSums:
 
 def doubled(found: FilteredSums, thin: Thinning) -> FilteredSums:
     """Each of two opportunities of one clock in one step as if it were alone: no (1 - w)."""
-    chances, weight = found.chances, found.simulated.consent.copy()
-    step = np.repeat(np.arange(len(chances.starts) - 1), np.diff(chances.starts))
-    clock = clock_of(found.world, chances.run, chances.pair, chances.kind)
+    opportunities, weight = found.opportunities, found.simulated.consent.copy()
+    step = np.repeat(np.arange(len(opportunities.starts) - 1), np.diff(opportunities.starts))
+    clock = clock_of(found.world, opportunities.run, opportunities.dyad, opportunities.kind)
     row = np.flatnonzero(weight > 0)
     again = (clock[row[1:]] == clock[row[:-1]]) & (step[row[1:]] == step[row[:-1]])
     weight[row[1:][again]] /= 1.0 - found.simulated.consent[row[:-1][again]]
@@ -166,6 +166,6 @@ def doubled(found: FilteredSums, thin: Thinning) -> FilteredSums:
 
 def unhurried(found: FilteredSums, thin: Thinning) -> FilteredSums:
     """As if all talks kept speed 1."""
-    accords = found.simulated.accords
-    plain = replace(accords, plain_signed=accords.signed)
+    agreements = found.simulated.agreements
+    plain = replace(agreements, plain_signed=agreements.signed)
     return replace(found, simulated=Simulated(plain, found.simulated.consent, Hastened.none()))

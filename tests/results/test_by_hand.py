@@ -48,7 +48,7 @@ def test_where_the_bound_is_the_probability_each_kept_opportunity_counts_one(tmp
     assert thin.bound == pytest.approx(0.25, rel=1e-8)
     assert abs(thin.kept.mean() - 0.25) < 4.9 * np.sqrt(0.25 * 0.75 / len(thin.kept))
     consent, first = found.simulated.consent, first_of_their_clock(found)
-    first = first[found.chances.day[first] < 10.0]  # later some replications are past their margins
+    first = first[found.opportunities.day[first] < 10.0]  # later some replications are past their margins
     idle = consent[first] > 0
     assert idle.sum() > 20
     np.testing.assert_allclose(consent[first][idle], 1.0, rtol=1e-8)
@@ -56,9 +56,9 @@ def test_where_the_bound_is_the_probability_each_kept_opportunity_counts_one(tmp
 
 def first_of_their_clock(found: FilteredSums) -> np.ndarray:
     """Rows of opportunities before which, in the same step, their clock had none."""
-    c = found.chances
+    c = found.opportunities
     step = np.repeat(np.arange(len(c.starts) - 1), np.diff(c.starts))
-    key = np.stack([step, c.run, c.pair, c.kind])
+    key = np.stack([step, c.run, c.dyad, c.kind])
     return np.flatnonzero(np.append(True, (key[:, 1:] != key[:, :-1]).any(axis=0)))
 
 
@@ -69,7 +69,7 @@ def test_consent_over_the_bounds_of_both_sides(tmp_path: Path) -> None:
     w = (sigma(0.0) / sigma(1.5)) ** 2
     assert thin.bound == pytest.approx(sigma(1.5) ** 2, rel=1e-8)
     consent, first = found.simulated.consent, first_of_their_clock(found)
-    early = first[(found.chances.day[first] < 10.0) & (found.chances.pair[first] != tied(found))]
+    early = first[(found.opportunities.day[first] < 10.0) & (found.opportunities.dyad[first] != tied(found))]
     idle = consent[early] > 0
     assert idle.sum() > 20
     np.testing.assert_allclose(consent[early][idle], w, rtol=1e-8)
@@ -78,13 +78,13 @@ def test_consent_over_the_bounds_of_both_sides(tmp_path: Path) -> None:
 def tied(found: FilteredSums) -> int:
     """The dyad with an agreement in force from the start: Arden and Belmar."""
     codes = found.world.codes
-    return int(found.world.pair_index[codes.index("XAR"), codes.index("XBE")])
+    return int(found.world.dyad_index[codes.index("XAR"), codes.index("XBE")])
 
 
 def test_a_later_opportunity_of_a_clock_counts_where_the_earlier_has_no_talks(tmp_path: Path) -> None:
     """w, w (1 - w), w (1 - w)^2 and so on within one long step. Two sides at 1/2 and bounds of 0.8: w = 0.25 / 0.64."""
     worlds, found, _ = of_control(scenario(tmp_path, step_days=30.0, kind_ceiling=24.0))
-    c, w = found.chances, 0.25 / 0.64
+    c, w = found.opportunities, 0.25 / 0.64
     thin = Thinning(np.ones(len(c.day), dtype=bool), np.full(len(c.day), 0.64))
     rows = np.arange(*c.starts[:2])
     state = type("S", (), {"within": np.ones(len(RUNS), dtype=bool)})()
@@ -109,7 +109,7 @@ def within(days: np.ndarray) -> np.ndarray:
 def test_windows_and_the_scenarios_end(tmp_path: Path) -> None:
     """Window 30: from day 41 to day 71. Window 400 is cut by the end on day 365; of 0 < 41 nothing is counted."""
     _, found, _ = of_control(scenario(tmp_path, report__windows=[30, 400]))
-    day = found.chances.day
+    day = found.opportunities.day
     assert found.windows.bounds(30) == (41.0, 71.0)
     assert found.windows.bounds(400) == (41.0, END)
     for window, stop in ((30, 71.0), (400, END)):
@@ -119,11 +119,11 @@ def test_windows_and_the_scenarios_end(tmp_path: Path) -> None:
 
 def test_an_event_before_the_start_and_one_after_the_end(tmp_path: Path) -> None:
     worlds, found, _ = of_control(scenario(tmp_path))
-    day = found.chances.day
-    before = prospect_of(worlds, found.chances, Windows(-50.0, (30, 100), END))
+    day = found.opportunities.day
+    before = prospect_of(worlds, found.opportunities, Windows(-50.0, (30, 100), END))
     np.testing.assert_allclose(before.signed[100], within(51.0 - day), atol=1e-12)
     assert (before.signed[30] == 0).all() and (before.talks[30] == 0).all()
-    late = prospect_of(worlds, found.chances, Windows(400.0, (30, 100), END))
+    late = prospect_of(worlds, found.opportunities, Windows(400.0, (30, 100), END))
     for of in (late.signed, late.talks):
         assert all((values == 0).all() for values in of.values())
     assert (late.in_force == 0).all() and (late.talks_in_force == 0).all()
@@ -134,7 +134,7 @@ def test_talks_on_record_and_talks_that_nobody_recorded(tmp_path: Path) -> None:
     within r days with 1 - e^(-r / 100). The latter are under way with 1 - e^(-100 / 4 / 365.25)."""
     _, found, _ = of_control(scenario(tmp_path))
     codes, kinds = found.world.codes, found.world.ladder.names
-    recorded = int(found.world.pair_index[codes.index("XCO"), codes.index("XDO")]), kinds.index(KIND)
+    recorded = int(found.world.dyad_index[codes.index("XCO"), codes.index("XDO")]), kinds.index(KIND)
     share = within(np.array(341.0)) - within(np.array(41.0))
     wanted = np.full((6, len(kinds)), (1 - np.exp(-100 / 4 / 365.25)) * share)
     wanted[recorded] = share
@@ -147,7 +147,7 @@ def test_the_age_of_talks_on_record_counts_where_they_have_memory(tmp_path: Path
     P(signed within r) = 1 - e^(-r/50) (1 + (r/50) / (1 + 214/50))."""
     _, found, _ = of_control(scenario(tmp_path, kind_talks_shape=2.0))
     codes, kinds = found.world.codes, found.world.ladder.names
-    recorded = found.world.pair_index[codes.index("XCO"), codes.index("XDO")], kinds.index(KIND)
+    recorded = found.world.dyad_index[codes.index("XCO"), codes.index("XDO")], kinds.index(KIND)
 
     def by(r: float) -> float:
         return 1 - np.exp(-r / 50) * (1 + (r / 50) / (1 + 214 / 50))
@@ -158,7 +158,7 @@ def test_the_age_of_talks_on_record_counts_where_they_have_memory(tmp_path: Path
 def test_what_collapses_is_not_signed(tmp_path: Path) -> None:
     """At 365.25 / 100 a year talks collapse as often as they are signed: half of each, at twice the rate."""
     _, found, _ = of_control(scenario(tmp_path, parameters__collapse_rate=3.6525))
-    day = found.chances.day
+    day = found.opportunities.day
     wanted = (np.exp(-2 * np.maximum(41.0 - day, 0) / MEAN) - np.exp(-2 * np.maximum(341.0 - day, 0) / MEAN)) / 2
     np.testing.assert_allclose(found.prospect.signed[300], wanted, atol=1e-12)
 
@@ -168,7 +168,7 @@ def test_what_collapses_is_not_signed(tmp_path: Path) -> None:
 def test_entry_into_force(tmp_path: Path, at_once: float, force_days: float) -> None:
     """At once: as signatures. Else after a second exponential lag of the same mean, together an Erlang of shape 2."""
     found = of_control(scenario(tmp_path, kind_at_once=at_once, kind_force_days=force_days, kind_force_shape=1.0))[1]
-    day, later = found.chances.day, 0.0 if force_days == 0 else 1.0 - at_once
+    day, later = found.opportunities.day, 0.0 if force_days == 0 else 1.0 - at_once
 
     def by(r: np.ndarray) -> np.ndarray:
         r = np.maximum(r, 0.0)
@@ -188,8 +188,8 @@ def test_talks_that_run_faster_for_a_step(tmp_path: Path) -> None:
     fast = hastened(found, 50.0)
     gained = fast.by_direction(300) - plain
     wanted = np.exp(-291 / MEAN) * (1 - np.exp(-20 / MEAN))
-    pair = int(found.direction[2])
-    assert gained[3, pair] == pytest.approx(wanted, rel=1e-9)
+    dyad = int(found.direction[2])
+    assert gained[3, dyad] == pytest.approx(wanted, rel=1e-9)
     assert np.count_nonzero(gained) == 1
     assert fast.by_dyad(300)[3, 2] - found.by_dyad(300)[3, 2] == pytest.approx(wanted, rel=1e-9)
     assert fast.by_kind(300)[3, 1] - found.by_kind(300)[3, 1] == pytest.approx(wanted, rel=1e-9)
@@ -197,7 +197,7 @@ def test_talks_that_run_faster_for_a_step(tmp_path: Path) -> None:
     # Before the window opens, some that are signed sooner are signed too soon to count.
     early = hastened(found, 20.0).by_direction(300) - plain
     by = [np.exp(-(stop - 20) / MEAN) * (1 - np.exp(-20 / MEAN)) for stop in (341, 41)]
-    assert early[3, pair] == pytest.approx(by[0] - by[1], rel=1e-9)
+    assert early[3, dyad] == pytest.approx(by[0] - by[1], rel=1e-9)
 
 
 def hastened(found: FilteredSums, since: float) -> FilteredSums:
@@ -216,7 +216,7 @@ def test_sums_by_class_kind_dyad_and_state_are_those_of_the_opportunities(tmp_pa
     participant. Summed opportunity by opportunity in a loop; of the seven kinds five are security agreements, and
     `political_declaration` and `non_aggression` are declarations."""
     _, found, _ = of_control(scenario(tmp_path))
-    world, c, signed = found.world, found.chances, found.prospect.signed[300]
+    world, c, signed = found.world, found.opportunities, found.prospect.signed[300]
     assert (found.direction == DIRECTIONS.index("counter")).sum() == 1
     assert (found.direction == DIRECTIONS.index("with_participant")).sum() == 5
     apart = [name in ("political_declaration", "non_aggression") for name in world.ladder.names]
@@ -227,14 +227,14 @@ def test_sums_by_class_kind_dyad_and_state_are_those_of_the_opportunities(tmp_pa
         kinds[:, kind] += of.sum()
     for row in range(len(c.day)):
         of = declared if apart[c.kind[row]] else dyads
-        of[c.run[row], c.pair[row]] += found.simulated.consent[row] * signed[row]
+        of[c.run[row], c.dyad[row]] += found.simulated.consent[row] * signed[row]
         kinds[c.run[row], c.kind[row]] += found.simulated.consent[row] * signed[row]
     assert declared.sum() > 0 and sum(apart) == 2
     np.testing.assert_allclose(found.by_dyad(300), dyads, rtol=1e-12)
     np.testing.assert_allclose(found.by_kind(300), kinds, rtol=1e-12)
     out = filtered_outcomes(found)
     codes = world.codes
-    counter = int(world.pair_index[codes.index("XCO"), codes.index("XDO")])
+    counter = int(world.dyad_index[codes.index("XCO"), codes.index("XDO")])
     np.testing.assert_allclose(out["accords_counter_300"], dyads[:, counter], rtol=1e-12)
     np.testing.assert_allclose(out["accords_all_300"], dyads.sum(axis=1), rtol=1e-12)
     np.testing.assert_allclose(out["declarations_counter_300"], declared[:, counter], rtol=1e-12)

@@ -62,7 +62,7 @@ def test_constant_consent_gives_the_closed_form(tmp_path: Path) -> None:
     opened = rate * (signed_integral(np.asarray(stop), *of) - signed_integral(np.asarray(first), *of))
     # talks under way at the start: rate * mean of them, whose rest is signed with density (1 - F) / mean
     rest = rate * ((stop - first) - (signed_integral(np.asarray(stop), *of) - signed_integral(np.asarray(first), *of)))
-    known = np.isin(np.arange(len(world.first)), world.initial.pair[world.initial.stage < 2])
+    known = np.isin(np.arange(len(world.first)), world.initial.dyad[world.initial.stage < 2])
     signed = found.signed[found.windows.longest]
     np.testing.assert_allclose(signed[~known], np.broadcast_to(opened + rest, signed[~known].shape), rtol=1e-5)
 
@@ -77,7 +77,7 @@ def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:
     days = np.linspace(0.0, 2000.0, 20001)
     spent = np.trapezoid(gives.busy(days), days, axis=0)
     np.testing.assert_allclose(spent, 40.0, rtol=1e-3, err_msg="in force at signature: busy for as long as talks last")
-    free = ~np.isin(np.arange(len(world.first)), world.initial.pair[world.initial.stage < 2])
+    free = ~np.isin(np.arange(len(world.first)), world.initial.dyad[world.initial.stage < 2])
     np.testing.assert_allclose(idle[-1][free], 1.0 / (1.0 + 40.0 / DAYS_PER_YEAR), atol=0.01)
 
 
@@ -167,10 +167,10 @@ def test_gaps_between_estimators(path: Path) -> None:
             without, having = (filtered_outcomes(form(*one))[outcome] for one in both)
             out.append(having - without)
         seen, of = direct(worlds, 11, runs, (arm,))
-        prospect = prospect_of(worlds, seen.chances, windows)
+        prospect = prospect_of(worlds, seen.opportunities, windows)
         having, without = (
             filtered_outcomes(
-                FilteredSums(worlds.arms[name], seen.chances, one, prospect, windows, direction, len(runs))
+                FilteredSums(worlds.arms[name], seen.opportunities, one, prospect, windows, direction, len(runs))
             )[outcome]
             for name, one in ((arm, of[arm]), (control, seen.control))
         )

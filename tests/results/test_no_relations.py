@@ -47,7 +47,7 @@ FACTORS = {"parameters__factor_war": 0.1, "parameters__factor_sanctions": 0.25}
 
 def dyads(world) -> dict[str, int]:
     code = {name: i for i, name in enumerate(world.codes)}
-    return {f"{a}-{b}": int(world.pair_index[code[a], code[b]]) for a in code for b in code if a < b}
+    return {f"{a}-{b}": int(world.dyad_index[code[a], code[b]]) for a in code for b in code if a < b}
 
 
 def test_the_factor_by_day(tmp_path: Path) -> None:
@@ -56,10 +56,10 @@ def test_the_factor_by_day(tmp_path: Path) -> None:
     found = scenario(tmp_path, both, **FACTORS, parameters__factor_not_recognised=0.5)
     world = compile_arms(found, (found.reference_arm,)).reference
     of = dyads(world)
-    pair = np.array([of["XBE-XDO"], of["XBE-XDO"], of["XBE-XCO"], of["XBE-XCO"], of["XAR-XBE"]])
+    dyad = np.array([of["XBE-XDO"], of["XBE-XDO"], of["XBE-XCO"], of["XBE-XCO"], of["XAR-XBE"]])
     day = np.array([59.9, 60.0, 59.9, 60.0, 60.0])
-    np.testing.assert_array_equal(openness_on(world, pair, day), [0.1, 0.5, 1.0, 0.25, 1.0])
-    np.testing.assert_array_equal(openness_at(world, 0.0)[pair], [0.1, 0.1, 1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(openness_on(world, dyad, day), [0.1, 0.5, 1.0, 0.25, 1.0])
+    np.testing.assert_array_equal(openness_at(world, 0.0)[dyad], [0.1, 0.1, 1.0, 1.0, 1.0])
     mean = mean_openness(world, np.array([0.0, 50.0, 80.0]))
     np.testing.assert_allclose(mean[:, of["XBE-XDO"]], [0.1, (0.1 + 2 * 0.5) / 3])
     np.testing.assert_allclose(mean[:, of["XBE-XCO"]], [1.0, (1.0 + 2 * 0.25) / 3])
@@ -100,15 +100,15 @@ def test_openings_are_binomial_in_the_factor_and_filtered_sums_them(tmp_path: Pa
     arm = found.reference_arm
     worlds = compile_arms(found, (arm,))
     seen, _ = simulated(worlds, arm, RUNS, thinned=False)
-    pair = dyads(worlds.reference)["XBE-XDO"]
-    mine = (seen.chances.pair == pair) & (seen.chances.needs < 0.5).all(axis=1)
-    made = seen.simulated.accords
-    opened = int(((made.pair == pair) & (made.origin == 0)).sum())
+    dyad = dyads(worlds.reference)["XBE-XDO"]
+    mine = (seen.opportunities.dyad == dyad) & (seen.opportunities.needs < 0.5).all(axis=1)
+    made = seen.simulated.agreements
+    opened = int(((made.dyad == dyad) & (made.origin == 0)).sum())
     n = int(mine.sum())
     assert n > 1000
     assert stats.binomtest(opened, n, 0.1).pvalue > 1e-4
     assert stats.binomtest(opened, n, 0.115).pvalue < 0.05 or opened / n < 0.115  # a wrong factor would show
-    total = seen.simulated.consent[seen.chances.pair == pair].sum()
+    total = seen.simulated.consent[seen.opportunities.dyad == dyad].sum()
     assert abs(total - opened) < 4.9 * np.sqrt(opened)
 
 
@@ -123,7 +123,7 @@ def test_a_factor_of_nought_opens_nothing_and_one_of_one_changes_nothing(tmp_pat
         )
         for value in (0.0, 1.0)
     }
-    none = digest[0.0].accords
+    none = digest[0.0].agreements
     assert not ((none["a"] == "XBE") & (none["b"] == "XDO") & none["origin"].isin(["new", "assumed"])).any()
     same = run(plain, runs=40, seed=3)
     assert digest[1.0].outcomes.equals(same.outcomes) and len(same.outcomes) == 80
@@ -137,8 +137,8 @@ def test_agents_live_by_the_same_factor(tmp_path: Path) -> None:
     for number in range(3):
         of_blocks, _ = simulated(worlds, arm, np.array([number], dtype=np.uint64), thinned=False)
         agents = BalanceModel(found, arm, seed=1, run=number, worlds=worlds).run_until_end()
-        mine, theirs = agents.state.accords, of_blocks.simulated.accords
-        np.testing.assert_array_equal(mine.pair, theirs.pair)
+        mine, theirs = agents.state.agreements, of_blocks.simulated.agreements
+        np.testing.assert_array_equal(mine.dyad, theirs.dyad)
         np.testing.assert_array_equal(mine.opened, theirs.opened)
         np.testing.assert_allclose(agents.simulated.consent, of_blocks.simulated.consent, rtol=1e-12)
 
@@ -156,13 +156,13 @@ def test_arms_differ_by_the_factor_alone_where_it_alone_differs(tmp_path: Path) 
         {arm: one.bounds[arm], "peace": other.bounds[arm]}, one.classes,
     )  # fmt: skip
     along, beside = direct(both, 1, RUNS, ("peace",))
-    pair, windows = dyads(one.reference)["XBE-XDO"], simulated(one, arm, RUNS[:1], thinned=False)[0].windows
-    prospect = prospect_of(both, along.chances, windows)
+    dyad, windows = dyads(one.reference)["XBE-XDO"], simulated(one, arm, RUNS[:1], thinned=False)[0].windows
+    prospect = prospect_of(both, along.opportunities, windows)
     sums = [
-        FilteredSums(both.arms[name], along.chances, of, prospect, windows, both.baseline.direction, len(RUNS))
-        .by_dyad(300)[:, pair]
+        FilteredSums(both.arms[name], along.opportunities, of, prospect, windows, both.baseline.direction, len(RUNS))
+        .by_dyad(300)[:, dyad]
         .mean()
-        - prospect.talks[300][0, pair, one.reference.ladder.security].sum()
+        - prospect.talks[300][0, dyad, one.reference.ladder.security].sum()
         for name, of in ((arm, along.control), ("peace", beside["peace"]))
     ]
     assert sums[1] == pytest.approx(10.0 * sums[0], rel=0.02)

@@ -49,11 +49,11 @@ def test_representations_are_short(scenario: bs.Scenario, result: bs.AnalysedRes
 
 
 def test_columns_of_words_are_words(result: bs.AnalysedResult) -> None:
-    frames = (result.outcomes, result.accords, result.levels, result.effects, result.dyads, result.states)
+    frames = (result.outcomes, result.agreements, result.levels, result.effects, result.dyads, result.states)
     assert not [
         name for frame in frames for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)
     ]
-    assert {*result.accords["arm"]} == {*result.arms}
+    assert {*result.agreements["arm"]} == {*result.arms}
 
 
 def test_the_codebook_says_what_every_outcome_is(result: bs.AnalysedResult, folder: Path) -> None:

@@ -90,7 +90,7 @@ def test_replications_perceived_a_few_at_a_time(uneven: Scenario, monkeypatch: p
     monkeypatch.setattr(state, "AT_ONCE", few * len(uneven.states) ** 2)
     parts = lived(uneven, [])
     assert parts.runs.to_pandas().equals(whole.runs.to_pandas())
-    assert parts.accords.equals(whole.accords) and parts.dyads.equals(whole.dyads)
+    assert parts.agreements.equals(whole.agreements) and parts.dyads.equals(whole.dyads)
 
 
 def test_order_and_subset_of_arms() -> None:
@@ -117,7 +117,7 @@ def test_bounds_that_are_exceeded(uneven: Scenario, monkeypatch: pytest.MonkeyPa
     """With tiny margins some replications leave them. What is filtered of the others is the same, whichever replication
     comes with them; of those that left it has the same mean, for the counts are the same."""
     plain = lived(uneven, [])
-    tiny = Margins(partners=2.0, accords=1.0, signed=2.0, log_mean=0.3)
+    tiny = Margins(partners=2.0, agreements=1.0, signed=2.0, log_mean=0.3)
     left: list[np.ndarray] = []
 
     def narrow(world: object, baseline: object, state: object) -> np.ndarray:
@@ -177,8 +177,8 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
         engines, _ = simulated(worlds, arm, np.array([number], dtype=np.uint64), seed=3)
         agents = BalanceModel(uneven, arm, 3, run=number, worlds=worlds).run_until_end()
         found = FilteredSums(
-            worlds.arms[arm], agents.chances, agents.simulated,
-            prospect_of(worlds, agents.chances, windows_of(worlds)), windows_of(worlds),
+            worlds.arms[arm], agents.opportunities, agents.simulated,
+            prospect_of(worlds, agents.opportunities, windows_of(worlds)), windows_of(worlds),
             worlds.baseline.direction, 1,
         )  # fmt: skip
         wanted = filtered_outcomes(engines)
@@ -206,12 +206,13 @@ def test_the_mesa_face_goes_on_past_its_margins(tmp_path: Path) -> None:
     tables = simulate_block(worlds, 3, Block(0, 1), (CONTROL,))
     counter = f"{FILTERED}accords_all_300"
     found = FilteredSums(
-        worlds.reference, model.chances, model.simulated, prospect_of(worlds, model.chances, windows_of(worlds)),
+        worlds.reference, model.opportunities, model.simulated,
+        prospect_of(worlds, model.opportunities, windows_of(worlds)),
         windows_of(worlds), worlds.baseline.direction, 1,
     )  # fmt: skip
     assert found.by_direction(300).sum() == pytest.approx(filtered_columns(tables, CONTROL)[counter][0], abs=1e-9)
     assert found.by_direction(300).shape == (1, len(DIRECTIONS))
-    assert margins.MARGINS.accords < model.accords_signed
+    assert margins.MARGINS.agreements < model.agreements_signed
 
 
 def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,5 +230,5 @@ def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> No
     together = simulate_block(apart, 5, Block(0, 30), arms)
     assert begun == [CONTROL, "slower"]
     monkeypatch.setattr(blocks, "once", lambda _known, _key, make, *_leave: make())
-    assert simulate_block(apart, 5, Block(0, 30), arms).accords.equals(together.accords)
+    assert simulate_block(apart, 5, Block(0, 30), arms).agreements.equals(together.agreements)
     assert begun[2:] == list(arms)

@@ -123,10 +123,10 @@ def effects(scenario: Scenario, arm: str, runs: int, outcomes: Sequence[str]) ->
     numbers = np.arange(runs, dtype=np.uint64)
     whole = {of: filtered_outcomes(simulated(worlds, of, numbers, thinned=False)[0]) for of in (control, arm)}
     along, beside = direct(worlds, 1, numbers, [arm])
-    prospect = prospect_of(worlds, along.chances, windows_of(worlds))
+    prospect = prospect_of(worlds, along.opportunities, windows_of(worlds))
 
     def sums(one: str, simulated: object) -> dict[str, np.ndarray]:
-        of = FilteredSums(worlds.arms[one], along.chances, simulated, prospect, windows_of(worlds),
+        of = FilteredSums(worlds.arms[one], along.opportunities, simulated, prospect, windows_of(worlds),
                       worlds.baseline.direction, runs)  # fmt: skip
         return filtered_outcomes(of)
 

@@ -18,7 +18,7 @@ from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.scenario.checks import MOST_DAYS
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.load import with_values
-from balance_sim.scenario.schema import TERMS, AccordKind, EventKind, Parameters, State, Theory, Weight
+from balance_sim.scenario.schema import TERMS, AgreementKind, EventKind, Parameters, State, Theory, Weight
 
 RAISED = {"over": "raise", "invalid": "raise", "divide": "raise"}
 
@@ -58,7 +58,7 @@ def every_end(scenario: Scenario) -> list[tuple[str, float]]:
     weights = [(f"theory.weights.{term}", end) for term in TERMS for end in (-1e9, 1e9)]
     assert {end for _, end in weights} == {-1e9, 1e9} == {*bounds_of(FieldInfo.from_annotation(Weight))}
     found = [
-        *numbers_of(Parameters, "parameters"), *numbers_of(AccordKind, f"kinds.{kind}"),
+        *numbers_of(Parameters, "parameters"), *numbers_of(AgreementKind, f"kinds.{kind}"),
         *numbers_of(EventKind, "event_kinds.fighting_together"), *numbers_of(State, f"states.{state}"),
         *numbers_of(Theory, "theory"), *weights, ("step_days", 92.0),
     ]  # fmt: skip

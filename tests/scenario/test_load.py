@@ -42,8 +42,10 @@ def test_missing_stays_missing_and_defaults_are_filled(world):
 def test_everything_is_sorted_and_pairs_are_turned(world):
     scenario = world.load()
     assert [event.id for event in scenario.events] == ["visit", "summit", "aid"]
-    assert [accord.id for accord in scenario.accords] == sorted(accord.id for accord in scenario.accords)
-    assert all(accord.a < accord.b for accord in scenario.accords)
+    assert [agreement.id for agreement in scenario.agreements] == sorted(
+        agreement.id for agreement in scenario.agreements
+    )
+    assert all(agreement.a < agreement.b for agreement in scenario.agreements)
     assert [(d.a, d.b) for d in scenario.disputes] == [("CHN", "JPN"), ("CHN", "USA")]
     assert scenario.events[1].principals == ("CHN", "RUS")
 
@@ -54,12 +56,12 @@ def test_directed_pairs_are_not_turned(world):
 
 
 def test_other_vocabularies_are_translated(world):
-    accords = {accord.id: accord for accord in world.load().accords}
-    assert accords["usa-jpn"].kind == "defence_pact"
-    political = accords["rus-chn"]
+    agreements = {agreement.id: agreement for agreement in world.load().agreements}
+    assert agreements["usa-jpn"].kind == "defence_pact"
+    political = agreements["rus-chn"]
     assert (political.kind, political.status) == ("political_declaration", "in_force")
     assert political.in_force == date(2001, 7, 16)
-    assert (accords["jpn-fra"].kind, accords["jpn-fra"].status) == ("access", "signed")
+    assert (agreements["jpn-fra"].kind, agreements["jpn-fra"].status) == ("access", "signed")
     assert world.load().events[2].kind == "arms_or_basing"
 
 
@@ -67,7 +69,7 @@ def test_a_kind_of_the_scenarios_own_is_not_translated(world):
     own = "{depth: 0.1, calm: 0.1, ceiling: 1, intercept: -2, talks_days: 90, talks_shape: 2, force_days: 0,"
     world.edit("parameters:", f"kinds: {{entente: {own} force_shape: 1}}}}\nparameters:")
     world.edit("kind: logistics", "kind: entente")
-    assert {a.id: a.kind for a in world.load().accords}["jpn-kor-talks"] == "entente"
+    assert {a.id: a.kind for a in world.load().agreements}["jpn-kor-talks"] == "entente"
 
 
 def test_groups_stand_for_their_members_in_the_roster(world):

@@ -144,7 +144,9 @@ def test_a_file_in_any_folder_extends_a_shipped_scenario_by_its_name(empty: Path
     (empty / "mine.yaml").write_text(WHAT_IF, encoding="utf-8")
     mine, below = load_scenario("mine.yaml"), load_scenario("solomon_2022")
     focal = {event.id: event for event in mine.events}[mine.focal]
-    assert focal.visibility == 0.5 and mine.accords == below.accords and mine.posterior.file == below.posterior.file
+    assert (
+        focal.visibility == 0.5 and mine.agreements == below.agreements and mine.posterior.file == below.posterior.file
+    )
     assert Path(mine._folder) / mine.posterior.draws == Path(below._folder) / below.posterior.draws
     (empty / "mine.yaml").write_text(WHAT_IF.replace("solomon_2022", "solomon_2022.yaml"), encoding="utf-8")
     assert load_scenario("mine.yaml").sha256 == mine.sha256

@@ -92,7 +92,7 @@ def test_bad_accord(world, old, new, code, row, cell, said):
 
 def test_dates_known_to_the_year_are_compared_by_the_year(world):
     world.table("accords", "1960-01-19,1960-06-23,0,in_force,day", "1960-06-30,1960-01-01,0,in_force,year")
-    assert world.load().accords[-2].precision == "year"
+    assert world.load().agreements[-2].precision == "year"
 
 
 STATES = (DATA / "tables" / "states.csv").read_text(encoding="utf-8")
@@ -287,15 +287,15 @@ def test_what_is_published_is_read_as_strictly(world, old, new, code, said):
 
 
 def test_dyads_by_cow_number_and_agreements_known_to_the_year(world):
-    before = {(one.a, one.b, one.kind) for one in world.load().accords}
+    before = {(one.a, one.b, one.kind) for one in world.load().agreements}
     text = (world.folder / "tables" / "accords.csv").read_text().replace("id,a,b,", "id,ccode1,ccode2,")
     text = re.sub(r"(?<=,)(USA|JPN|KOR|CHN|RUS|FRA)(?=,)", lambda match: str(NUMBERS[match[0]]), text)
     text = text.replace("1960-01-19,1960-06-23,0,in_force,day,", "1960,1961,0,in_force,,")
     world.table("accords", text)
     scenario, problems = world.check()
     assert scenario is not None, report(problems)
-    assert {(one.a, one.b, one.kind) for one in scenario.accords} == before
-    (treaty,) = (one for one in scenario.accords if one.id == "usa-jpn")
+    assert {(one.a, one.b, one.kind) for one in scenario.agreements} == before
+    (treaty,) = (one for one in scenario.agreements if one.id == "usa-jpn")
     assert (str(treaty.signed), str(treaty.in_force), treaty.precision) == ("1960-01-01", "1961-01-01", "year")
     said = [one.text() for one in problems if one.code == "W313"]
     assert len(said) == 2 and "1 date is a year, read as 1 January" in said[0]

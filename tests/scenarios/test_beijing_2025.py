@@ -29,8 +29,8 @@ MODELS = {
     "no_relations": schema.NoRelations,
     "distances": schema.Distance,
     "trade": schema.Trade,
-    "accords": schema.Accord,
-    "talks": schema.Accord,
+    "accords": schema.Agreement,
+    "talks": schema.Agreement,
     "events": schema.Event,
 }
 
@@ -66,11 +66,11 @@ def expanded(actors: list[str], groups: dict[str, list[str]]) -> set[str]:
     return {state for actor in actors for state in groups.get(actor, [actor])}
 
 
-def pairs_shown(event: Row, groups: dict[str, list[str]]) -> set[tuple[str, str]]:
+def dyads_shown(event: Row, groups: dict[str, list[str]]) -> set[tuple[str, str]]:
     """Pairs that an event shows together: principals, and each guest with each principal."""
     principals = expanded(listed(event["principals"]), groups)
     guests = expanded(listed(event["guests"]), groups)
-    together = {tuple(sorted(pair)) for pair in combinations(sorted(principals), 2)}
+    together = {tuple(sorted(dyad)) for dyad in combinations(sorted(principals), 2)}
     return together | {tuple(sorted((p, g))) for p in principals for g in guests if p != g}
 
 
@@ -119,8 +119,8 @@ def test_declared_digests_are_the_files() -> None:
 
 
 def test_ids_are_unique_and_well_formed() -> None:
-    accords = [row["id"] for row in rows("accords") + rows("talks")]
-    for ids in (accords, [r["id"] for r in rows("events")], [r["id"] for r in rows("states")]):
+    agreements = [row["id"] for row in rows("accords") + rows("talks")]
+    for ids in (agreements, [r["id"] for r in rows("events")], [r["id"] for r in rows("states")]):
         assert len(set(ids)) == len(ids)
         assert [key for key in ids if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", key)] == []
 
@@ -215,12 +215,12 @@ def test_trade_is_with_two_partners_and_from_memory() -> None:
     assert [r for r in rows("trade") if r["state"] == r["partner"]] == []
 
 
-# --- accords --------------------------------------------------------------------------------------------
+# --- agreements --------------------------------------------------------------------------------------------
 
 
 def test_statuses_and_political_accords_under_deeper_kinds() -> None:
-    accords = rows("accords")
-    assert Counter(r["status"] for r in accords) == {
+    agreements = rows("accords")
+    assert Counter(r["status"] for r in agreements) == {
         "in_force": 358,
         "political_or_nonbinding": 148,
         "signed_status_unknown": 11,
@@ -228,10 +228,10 @@ def test_statuses_and_political_accords_under_deeper_kinds() -> None:
         "never_ratified": 1,
         "initialled": 1,
     }
-    political = [r for r in accords if r["status"] == "political_or_nonbinding"]
+    political = [r for r in agreements if r["status"] == "political_or_nonbinding"]
     assert sum(r["kind"] != "strategic_partnership" for r in political) == 61
-    assert Counter(r["precision"] for r in accords) == {"day": 487, "year": 34, "month": 6}
-    assert sum(r["multilateral"] == "true" for r in accords) == 216
+    assert Counter(r["precision"] for r in agreements) == {"day": 487, "year": 34, "month": 6}
+    assert sum(r["multilateral"] == "true" for r in agreements) == 216
 
 
 def test_the_scheduled_entry_into_force_is_the_only_one() -> None:
@@ -263,12 +263,12 @@ def test_talks_are_open_and_unsigned() -> None:
 def test_the_trio_is_seen_together_in_the_parade_alone(scenario: dict[str, Any]) -> None:
     on_the_day = [r for r in rows("events") if r["date"] == "2025-09-03"]
     trio = set(combinations(TRIO, 2))
-    shown = {r["id"]: trio & pairs_shown(r, scenario["groups"]) for r in on_the_day}
+    shown = {r["id"]: trio & dyads_shown(r, scenario["groups"]) for r in on_the_day}
     assert shown.pop("parade") == trio
     assert shown.pop("putin_kim_2025") == {("PRK", "RUS")}  # a meeting of its own
     assert set().union(*shown.values()) == set()
     around = [r for r in rows("events") if r["date"] >= "2025-08-28"]
-    assert [r["id"] for r in around if trio <= pairs_shown(r, scenario["groups"])] == ["parade"]
+    assert [r["id"] for r in around if trio <= dyads_shown(r, scenario["groups"])] == ["parade"]
 
 
 def test_wider_attendance_is_host_with_each_guest(scenario: dict[str, Any]) -> None:
@@ -276,7 +276,7 @@ def test_wider_attendance_is_host_with_each_guest(scenario: dict[str, Any]) -> N
     assert listed(attendance["principals"]) == ["CHN"]
     assert not {"PRK", "RUS"} & set(listed(attendance["guests"]))
     assert len(listed(attendance["guests"])) == 24
-    assert all("CHN" in pair for pair in pairs_shown(attendance, scenario["groups"]))
+    assert all("CHN" in dyad for dyad in dyads_shown(attendance, scenario["groups"]))
 
 
 def test_the_parade_holds_its_announcement_and_remarks() -> None:
@@ -319,18 +319,18 @@ def test_twelve_events_name_actors_outside_the_roster(roster: set[str]) -> None:
 
 
 def test_treaties_in_the_accord_table_are_no_evidence_of_their_own() -> None:
-    accords = by_id("accords")
+    agreements = by_id("accords")
     treaties = [e for e in rows("events") if e["x_fact_kind"] == "treaty"]
     assert len(treaties) == 21
     linked = [e for e in treaties if e["accord"]]
     assert [e["id"] for e in treaties if not e["accord"]] == ["phl_can_sovfa_2025"]
     assert by_id("events")["phl_can_sovfa_2025"]["kind"] == "statement"
     for event in linked:
-        accord = accords[event["accord"]]
-        assert sorted(listed(event["principals"])) == [accord["a"], accord["b"]]
-        dates = {accord["signed"], accord["in_force"], accord["opened"]}
+        agreement = agreements[event["accord"]]
+        assert sorted(listed(event["principals"])) == [agreement["a"], agreement["b"]]
+        dates = {agreement["signed"], agreement["in_force"], agreement["opened"]}
         assert event["date"] in dates, event["id"]
-    assert sum(e["date"] != accords[e["accord"]]["in_force"] for e in linked) >= 18
+    assert sum(e["date"] != agreements[e["accord"]]["in_force"] for e in linked) >= 18
 
 
 def test_signs_and_kinds_by_hand() -> None:
@@ -447,8 +447,8 @@ def test_it_loads_with_only_the_two_gaps_as_warnings() -> None:
 
 
 def test_kinds_and_statuses_after_mapping(loaded: schema.Scenario) -> None:
-    kinds, statuses = (Counter(getattr(a, f) for a in loaded.accords) for f in ("kind", "status"))
-    # 118 partnerships in the facts, 61 political accords under deeper kinds, one row of talks.
+    kinds, statuses = (Counter(getattr(a, f) for a in loaded.agreements) for f in ("kind", "status"))
+    # 118 partnerships in the facts, 61 political agreements under deeper kinds, one row of talks.
     assert kinds["political_declaration"] == 118 + 61 + 1
     assert kinds["defence_pact"] == 171 - 2
     assert statuses == {"in_force": 358 + 148, "signed": 8 + 11, "talks": 6, "collapsed": 1}

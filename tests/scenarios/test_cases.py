@@ -45,10 +45,10 @@ def test_the_scenario_is_that_of_its_row(shipped):
 
 def test_nothing_is_dated_on_or_after_the_signal(shipped):
     case, scenario = shipped
-    days = [d for a in scenario.accords for d in (a.opened, a.signed, a.in_force, a.ended) if d is not None]
+    days = [d for a in scenario.agreements for d in (a.opened, a.signed, a.in_force, a.ended) if d is not None]
     assert days and max(days) < case.signal_date
     assert len(scenario.events) == 1
-    assert not any(a.scheduled_signed or a.scheduled_in_force for a in scenario.accords)
+    assert not any(a.scheduled_signed or a.scheduled_in_force for a in scenario.agreements)
     years = [int(word) for s in scenario.states for word in s.source.replace(";", " ").split() if word.isdigit()]
     assert max(year for year in years if year > 1000) < case.signal_date.year
     assert all(s.nuclear_since is None or s.nuclear_since < case.signal_date for s in scenario.states)
@@ -66,7 +66,7 @@ def test_who_has_nuclear_weapons_is_as_of_the_case(shipped):
 
 def test_every_row_says_where_it_is_from(shipped):
     _, scenario = shipped
-    for rows in (scenario.states, scenario.disputes, scenario.distances, scenario.accords, scenario.events):
+    for rows in (scenario.states, scenario.disputes, scenario.distances, scenario.agreements, scenario.events):
         assert all(row.source for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""Studies made by hand: which accords were signed on which day, run by run, so that every figure is known."""
+"""Studies made by hand: which agreements were signed on which day, run by run, so that every figure is known."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from balance_sim.scenario import load_scenario
 FOCAL = date(2025, 9, 3)
 SCENARIO = load_scenario(Path(__file__).parent / "data" / "quay.yaml")
 
-Accord = tuple[int, str, str]  # days after the event, a, b
-Lives = dict[str, Sequence[Sequence[Accord]]]  # by arm, then run
+Agreement = tuple[int, str, str]  # days after the event, a, b
+Lives = dict[str, Sequence[Sequence[Agreement]]]  # by arm, then run
 
 
 def direction(a: str, b: str) -> str:
@@ -30,14 +30,14 @@ def words(values: Sequence[str]) -> pa.DictionaryArray:
 
 
 def study(lives: Lives, failed: tuple[dict[str, object], ...] = (), block: int = 1_000) -> Result:
-    """A Result of these accords, in memory; the arms in the order given, the reference first."""
+    """A Result of these agreements, in memory; the arms in the order given, the reference first."""
     runs = len(next(iter(lives.values())))
     blocks = []
     for first in range(0, runs, block):
         numbers = range(first, min(first + block, runs))
-        rows = [(run, arm, *accord) for arm in lives for run in numbers for accord in lives[arm][run]]
+        rows = [(run, arm, *agreement) for arm in lives for run in numbers for agreement in lives[arm][run]]
         signed = [FOCAL + timedelta(days=row[2]) for row in rows]
-        accords = {
+        agreements = {
             "run": pa.array([row[0] for row in rows], pa.int32()),
             "arm": words([row[1] for row in rows]),
             "a": words([row[3] for row in rows]),
@@ -48,7 +48,7 @@ def study(lives: Lives, failed: tuple[dict[str, object], ...] = (), block: int =
             "occasion": pa.array([0] * len(rows), pa.int32()),
             **{name: pa.array(signed, pa.date32()) for name in ("opened", "signed", "in_force", "ended")},
         }
-        blocks.append(BlockTables(outcomes(lives, numbers), pa.table(accords), dyads(lives, numbers)))
+        blocks.append(BlockTables(outcomes(lives, numbers), pa.table(agreements), dyads(lives, numbers)))
     return Result(
         scenario=SCENARIO,
         runs=runs,

@@ -23,7 +23,7 @@ from balance_sim.results.store import Store
 from balance_sim.scenario import load_scenario
 from balance_sim.show import atlas
 from balance_sim.show.explore import (
-    MOST_PAIRS,
+    MOST_DYADS,
     SCALE,
     Dial,
     ExplorerDesign,
@@ -95,7 +95,7 @@ def test_pairs_are_the_furthest_from_zero() -> None:
     result = study({"without": [[]] * 30, "with": lives})
     design = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), result)]))
     rows = document(design)["points"][0]["p"]
-    assert len(rows) == MOST_PAIRS
+    assert len(rows) == MOST_DYADS
     assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
 
 
@@ -128,7 +128,7 @@ def test_a_thousand_points_fit_in_two_mebibytes() -> None:
     one = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), result)]))
     page, found = len(explorer_html(one).encode()), document(one)
     point = dict(found["points"][0])
-    point["p"] = [[1000, 125, -170, 370, 0]] * MOST_PAIRS
+    point["p"] = [[1000, 125, -170, 370, 0]] * MOST_DYADS
     point["s"] = [[k, 500] for k in range(len(scenario.codes) // 2)]  # half of all states stand out
     rows = len("<tr><td>0.25</td><td>0.25</td><td>0.25</td>" + '<td class="n">-0.125</td>' * 4 + "</tr>") * 200
     assert page + rows + 1000 * len(json.dumps(point, separators=(",", ":"))) < 2 * 1024 * 1024

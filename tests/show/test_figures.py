@@ -24,7 +24,7 @@ from balance_sim.show.figures.counts import (
     outcomes_table,
     outcomes_title,
 )
-from balance_sim.show.figures.dyads import draw_pairs, pairs_table, pairs_title
+from balance_sim.show.figures.dyads import draw_dyads, dyads_table, dyads_title
 from balance_sim.show.figures.effects import difference_table, difference_title, draw_difference
 from balance_sim.show.figures.explained import draw_mechanisms, mechanisms_title
 from balance_sim.show.figures.relations import draw_stances, relations_title, stances_title
@@ -103,12 +103,12 @@ def test_titles_state_the_finding() -> None:
     assert difference_title(difference_table(result)) == (
         "As it happened: 50.0 % of replications have more counter-balancing security agreements, 0.0 % have fewer"
     )
-    assert pairs_title(pairs_table(result)) == "As it happened: no dyad shows a detectable effect"
-    sure = pairs_table(CASES["250 runs"]())
-    assert pairs_title(sure[sure["effect"] >= 0]) == (
+    assert dyads_title(dyads_table(result)) == "As it happened: no dyad shows a detectable effect"
+    sure = dyads_table(CASES["250 runs"]())
+    assert dyads_title(sure[sure["effect"] >= 0]) == (
         "As it happened: one dyad of 14 changes detectably, KOR\u2013FRA, +0.10"
     )
-    assert pairs_title(sure) == (
+    assert dyads_title(sure) == (
         "As it happened: 1 dyad becomes more likely to sign, 1 less; largest effect: CHN\u2013FRA, -1.00"
     )
     assert "none of 30 replications" in difference_title(difference_table(alike()))
@@ -160,7 +160,7 @@ def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
     result = four_runs()
     assert draw_fan(fan_table(result), effects=fan_effects_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
     assert draw_difference(difference_table(result), ax=grid[0, 1]) is figure
-    assert draw_pairs(pairs_table(result), ax=(grid[1, 1], grid[2, 1])) is figure
+    assert draw_dyads(dyads_table(result), ax=(grid[1, 1], grid[2, 1])) is figure
     assert draw_outcomes(outcomes_table(result), ax=grid[2, 0]) is figure
     assert figure.get_suptitle() == ""
     assert "As it happened" in grid[0, 1].get_title(loc="left")

@@ -60,10 +60,10 @@ def test_finding_with_an_interval_across_zero() -> None:
 
 
 def test_finding_of_more_and_of_fewer() -> None:
-    pair = (3, "JPN", "KOR")
-    base = [[pair]] * 100
-    more = [[pair, (9, "FRA", "IND")] if run % 4 == 0 else [pair] for run in range(100)]
-    less = [[] if run % 4 == 0 else [pair] for run in range(100)]
+    dyad = (3, "JPN", "KOR")
+    base = [[dyad]] * 100
+    more = [[dyad, (9, "FRA", "IND")] if run % 4 == 0 else [dyad] for run in range(100)]
+    less = [[] if run % 4 == 0 else [dyad] for run in range(100)]
     words = finding(study({"without": base, "with": more}))
     assert words.startswith(
         "As it happened: expected counter-balancing security agreements within a year rise from 1.0 to 1.2 (+0.25;"

@@ -164,7 +164,7 @@ def test_they_draw_on_axes_of_ones_own(sampled: SweepResult) -> None:
 
 
 def test_theories_beside_each_other(tmp_path: Path) -> None:
-    """A row a theory, each with the effect that the sweep has for it, and the accords that come anyway."""
+    """A row a theory, each with the effect that the sweep has for it, and the agreements that come anyway."""
     path = tmp_path / "theories.yaml"
     path.write_text(
         f"""schema: 1

@@ -12,9 +12,9 @@ from studies import SCENARIO, four_runs, study
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.show.figures.counts import fan_effects_table, fan_runs_table, fan_table
 from balance_sim.show.figures.distributions import first_of, first_table
-from balance_sim.show.figures.dyads import pairs_table, state_order
+from balance_sim.show.figures.dyads import dyads_table, state_order
 from balance_sim.show.figures.effects import difference_table
-from balance_sim.show.headline import direction_table, top_pairs
+from balance_sim.show.headline import direction_table, top_dyads
 from balance_sim.stats.scores import exact_share
 
 
@@ -28,7 +28,7 @@ def test_fan_counts_by_day_and_the_paired_excess() -> None:
         2.0,
     ]  # of 0, 1, 1, 2
     assert last.loc["with", "mean"] == 1.5
-    # By day 91 run 3 has its accord of day 90 in one arm and not that of day 100 in the other.
+    # By day 91 run 3 has its agreement of day 90 in one arm and not that of day 100 in the other.
     at = table[table["day"] == 91].set_index("arm")["mean"]
     assert at["with"] - at["without"] == 0.25
     assert dict(zip(table["arm"], table["role"], strict=True)) == {
@@ -77,9 +77,9 @@ def test_first_agreements_of_a_dyad_against_hand_counts() -> None:
     figure = first_of(result, "FRA-KOR")
     said = figure.draw(result).get_suptitle().replace("\n", " ").replace("\u00a0", " ")
     assert said == "FRA and KOR sign a new security agreement in 25 % of replications without and 50 % with the event"
-    for pair, why in (("FRA-FRA", "two states"), ("FRA", "no state ``"), ("FRA-KOX", "did you mean `KOR`")):
+    for dyad, why in (("FRA-FRA", "two states"), ("FRA", "no state ``"), ("FRA-KOX", "did you mean `KOR`")):
         with pytest.raises(WrongRequest, match=why):
-            first_of(result, pair)
+            first_of(result, dyad)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_exact_shares_against_newcombe(hits: int, n: int, low: float, high: floa
 
 
 def test_every_pair_is_in_the_table_once_in_the_fixed_order() -> None:
-    table = pairs_table(four_runs())
+    table = dyads_table(four_runs())
     assert len(table) == 15
     assert (table["place_a"] < table["place_b"]).all()
     order = state_order(SCENARIO)
@@ -118,7 +118,7 @@ def test_every_pair_is_in_the_table_once_in_the_fixed_order() -> None:
 
 def test_a_dyad_that_always_gains_is_detected() -> None:
     result = study({"without": [[]] * 40, "with": [[(3, "JPN", "KOR")]] * 40})
-    table = pairs_table(result)
+    table = dyads_table(result)
     assert table["clear"].sum() == 1
     assert table.loc[table["clear"], ["a", "b", "effect"]].iloc[0].tolist() == ["JPN", "KOR", 1.0]
 
@@ -127,7 +127,7 @@ def test_a_folder_without_filtered_numbers_shows_no_dyads() -> None:
     """Agreements were made and no sums were kept: an effect of zero would be wrong."""
     result = four_runs()
     old = replace(result, memory=tuple(replace(one, dyads=one.dyads.slice(0, 0)) for one in result.memory))
-    assert pairs_table(old).empty and not pairs_table(study({"without": [[]] * 3, "with": [[]] * 3})).empty
+    assert dyads_table(old).empty and not dyads_table(study({"without": [[]] * 3, "with": [[]] * 3})).empty
 
 
 def test_directions_arm_by_arm() -> None:
@@ -143,6 +143,6 @@ def test_top_dyads_are_those_that_can_be_detected_furthest_from_zero_first() -> 
     with_it = [[(3, "JPN", "KOR"), *([(3, "FRA", "IND")] if run == 0 else [])] for run in range(40)]
     without = [[(3, "FRA", "KOR")] if run < 30 else [] for run in range(40)]
     result = study({"without": without, "with": with_it})
-    top = top_pairs(result, "with")
+    top = top_dyads(result, "with")
     assert top[["a", "b", "effect"]].to_numpy().tolist() == [["JPN", "KOR", 1.0], ["FRA", "KOR", -0.75]]
-    assert top_pairs(four_runs(), "half").empty
+    assert top_dyads(four_runs(), "half").empty

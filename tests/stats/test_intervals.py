@@ -122,8 +122,8 @@ def test_welchs_freedom_is_that_of_the_noisier_side() -> None:
     assert same == (2.0, 0.0, 2.0, 2.0)
     assert np.isnan(welch(Sample(20, 1.0, 2.0), Sample(1, 1.0, float("nan")))[1:]).all()
     unknown = Sample(20, 1.0, float("nan"))  # a day that never came in some run
-    for pair in ((Sample(20, 1.0, 2.0), unknown), (unknown, Sample(20, 1.0, 2.0))):
-        assert np.isnan(welch(*pair)[1:]).all()
+    for dyad in ((Sample(20, 1.0, 2.0), unknown), (unknown, Sample(20, 1.0, 2.0))):
+        assert np.isnan(welch(*dyad)[1:]).all()
     assert np.isnan(welch(Sample(5, 1.0, float("inf")), Sample(5, 2.0, 1.0))[1:]).all()
 
 

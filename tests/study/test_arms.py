@@ -35,7 +35,7 @@ def test_one_key_one_life() -> None:
     assert reference_key(with_values(SCENARIO, values)) == reference_key(SCENARIO)
     faint, loud = alone("no_parade", values), alone("no_parade", {})
     assert faint.runs.equals(loud.runs)
-    assert faint.accords.equals(loud.accords)
+    assert faint.agreements.equals(loud.agreements)
     assert np.array_equal(faint.dyads, loud.dyads)
 
 
@@ -74,15 +74,15 @@ def test_where_the_focal_event_stays_its_visibility_counts() -> None:
 
 
 def test_an_arm_alone_is_the_arm_among_others() -> None:
-    """But for what compares it with its twin in the reference arm, and for accords that are not new."""
+    """But for what compares it with its twin in the reference arm, and for agreements that are not new."""
     whole = simulate_block(compile_arms(SCENARIO, ARMS), 1, Block(0, RUNS), ARMS)
     for arm in ARMS:
         mine = alone(arm, {})
         theirs = whole.runs.filter([word == arm for word in whole.runs["arm"].to_pylist()])
         assert set(theirs.column_names) - set(mine.runs.column_names) == {"accelerated_365"}
         assert theirs.select(mine.runs.column_names).to_pandas().equals(mine.runs.to_pandas())
-        rows = whole.accords.to_pandas()
+        rows = whole.agreements.to_pandas()
         new = rows["origin"].isin(NEW) & (pd.to_datetime(rows["signed"]) >= FIRST_NEW_DAY)
-        accords = rows[(rows["arm"] == arm) & new].astype(str).reset_index(drop=True)
-        assert 0 < len(accords) < (rows["arm"] == arm).sum()
-        assert accords.equals(mine.accords.to_pandas().astype(str))
+        agreements = rows[(rows["arm"] == arm) & new].astype(str).reset_index(drop=True)
+        assert 0 < len(agreements) < (rows["arm"] == arm).sum()
+        assert agreements.equals(mine.agreements.to_pandas().astype(str))

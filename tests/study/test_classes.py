@@ -230,7 +230,7 @@ def test_plain_runs_have_the_digest_they_had(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(baseline, "time_grid", even_grid)
     monkeypatch.setattr(baseline, "time_grid", even_grid)
     result = run(shipped, 20, 1, arms=ARMS_THEN)
-    drawn = ((without_estimates(runs), accords) for runs, accords in result.blocks())
+    drawn = ((without_estimates(runs), agreements) for runs, agreements in result.blocks())
     assert digest_of(drawn, result.arms) == digest
     assert result.digest != digest
 
@@ -259,12 +259,12 @@ def test_a_sweep_over_participants_has_one_table(lab) -> None:
     tables = {classes_of(result.point(n).scenario).sha256 for n in result.table.numbers()}
     assert tables == {classes_of(lab.scenario).sha256} == {result.manifest.classes["sha256"]}
     for number in result.table.numbers():
-        accords = result.point(number).accords
+        agreements = result.point(number).agreements
         wrong = [
-            row for row in zip(accords["a"], accords["b"], accords["direction"], strict=True)
+            row for row in zip(agreements["a"], agreements["b"], agreements["direction"], strict=True)
             if classes_of(lab.scenario).direction(row[0], row[1]) != row[2]
         ]  # fmt: skip
-        assert len(accords) and not wrong
+        assert len(agreements) and not wrong
     assert not verify(result.folder, sample=None).damage
     wide = result.levels.query("arm == 'no_summit'").pivot(index="point", columns="outcome", values="mean")
     assert (wide.nunique(dropna=False) == 1).all()
@@ -439,11 +439,11 @@ def test_counting_again_by_ones_own_table_is_what_was_counted(two_files: tuple[P
     for folder in two_files:
         result = open_result(folder)
         count = Recount.of(result, classes_of(result.scenario))
-        for runs, accords in result.blocks():
-            again, accords_again = count(runs, accords)
+        for runs, agreements in result.blocks():
+            again, agreements_again = count(runs, agreements)
             assert again.to_pandas().equals(runs.select(again.column_names).to_pandas())
             assert without_estimates(again).column_names == without_estimates(runs).column_names
-            assert accords_again["direction"].to_pylist() == accords["direction"].to_pylist()
+            assert agreements_again["direction"].to_pylist() == agreements["direction"].to_pylist()
 
 
 def test_pages_say_by_whose_classes(two_files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def normal(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def counts_of_accords(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Counts as of accords: some in both arms, some only with the event (0.4), some only without (0.1)."""
+    """Counts as of agreements: some in both arms, some only with the event (0.4), some only without (0.1)."""
     both = rng.poisson(3.0, n)
     return (both + rng.poisson(0.4, n)).astype(float), (both + rng.poisson(0.1, n)).astype(float)
 
@@ -216,7 +216,7 @@ def students(arm: np.ndarray, reference: np.ndarray) -> Bounds:
 
 
 def exact_coverage_of_rare_differences(expected: float, interval: Interval, n: int = 400) -> float:
-    """Coverage where each run differs, by one accord, with chance expected / n: summed over all counts."""
+    """Coverage where each run differs, by one agreement, with chance expected / n: summed over all counts."""
     share = expected / n
     runs = np.arange(n + 1)
     weight = binom.pmf(runs, n, share)
@@ -375,7 +375,7 @@ def test_the_exact_interval_of_a_share(n: int) -> None:
 def bins_held(draws: int, *, right: bool) -> tuple[int, int]:
     """Bins of 200 pairs in ten years whose interval holds the mean forecast, and how many bins there are.
 
-    A pair that has an accord is four times as likely to make another: years hang together. right: forecasts know
+    A pair that has an agreement is four times as likely to make another: years hang together. right: forecasts know
     that; else they have the rate of a pair without one."""
     rng, good, every = np.random.default_rng(53), 0, 0
     for _ in range(draws):
@@ -468,7 +468,7 @@ def fieller_alone(over: np.ndarray, under: np.ndarray) -> Bounds:
 
 
 def test_a_ratio_of_something_rare_is_held_at_the_nominal_rate_or_more() -> None:
-    """As of accords that come 30 days earlier (M15): 0.945 or more; by Fieller's alone 0.80 or so."""
+    """As of agreements that come 30 days earlier (M15): 0.945 or more; by Fieller's alone 0.80 or so."""
     draws, truth = DRAWS // 5, 3 / 60 / 8
     assert passes(
         held(
@@ -537,7 +537,7 @@ MEASURED = {"log_skill": "log_skill", "brier_skill": "brier_skill", "auc": "auc_
 
 
 def population_scores(p: np.ndarray, chance: np.ndarray) -> dict[str, float]:
-    """What a forecast p scores over a population whose rows happen with these chances: skills over their mean."""
+    """What a forecast p scores over a population whose rows happen with these opportunities: skills over their mean."""
     base = np.full(len(p), chance.mean())
 
     def surprise(q: np.ndarray) -> float:
@@ -616,10 +616,10 @@ def profile_draws(draws: int, frailty: float) -> tuple[int, int, int]:
     rows of a pair taken as apart. 120 pairs of eight years, Poisson counts; frailty: squared spread of what pairs
     have of their own, which the likelihood leaves out. The level is fitted anew at each value."""
     rng, held_ones = np.random.default_rng(37), np.zeros(3, int)
-    pair = np.repeat(np.arange(120), 8)
+    dyad = np.repeat(np.arange(120), 8)
     for _ in range(draws):
-        x = rng.normal(0, 1, 120)[pair]
-        own = rng.gamma(1 / frailty, frailty, 120)[pair] if frailty else 1.0
+        x = rng.normal(0, 1, 120)[dyad]
+        own = rng.gamma(1 / frailty, frailty, 120)[dyad] if frailty else 1.0
         y = rng.poisson(0.25 * own * np.exp(0.5 * x))
 
         def rows(slopes: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> np.ndarray:
@@ -628,7 +628,7 @@ def profile_draws(draws: int, frailty: float) -> tuple[int, int, int]:
             return np.asarray(y * np.log(mean) - mean)
 
         points = grid(-1.0, 0.0, 2.0, log_scale=False)
-        found = traced("s", 0.0, points, lambda at: (rows(at).sum(axis=1), rows(at)), pair, log_scale=False)
+        found = traced("s", 0.0, points, lambda at: (rows(at).sum(axis=1), rows(at)), dyad, log_scale=False)
         once = profiled("s", 0.0, points, rows(points).sum(axis=1), log_scale=False, widen=found.stretch)
         apart = profiled("s", 0.0, found.points, found.height, log_scale=False)
         held_ones += [one.low <= 0.5 <= one.high for one in (found, once, apart)]
@@ -1139,7 +1139,7 @@ def evenly(worlds: Worlds, size: int, start: float) -> tuple[np.ndarray, np.ndar
 
 
 def loop_gains_held(path: Path, samplings: Sequence[Sampling], starts: int = 2000) -> list[float]:
-    """Share of the starts of the sample whose interval holds the mean over all accords, by their rates.
+    """Share of the starts of the sample whose interval holds the mean over all agreements, by their rates.
 
     Exact for so many starts, evenly apart: every pair and kind is looked at once, so there is no false failure."""
     scenario = load_scenario(path)
@@ -1152,8 +1152,8 @@ def loop_gains_held(path: Path, samplings: Sequence[Sampling], starts: int = 200
     for sampling in samplings:
         hold = 0
         for start in (np.arange(starts) + 0.5) / starts:
-            pair, kind = sampling(worlds, SAMPLE, start)
-            low, high = mean_interval(gains[pair * kinds + kind])[2:]
+            dyad, kind = sampling(worlds, SAMPLE, start)
+            low, high = mean_interval(gains[dyad * kinds + kind])[2:]
             hold += low <= truth <= high
         shares.append(hold / starts)
     return shares

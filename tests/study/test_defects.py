@@ -104,22 +104,22 @@ def test_occasions_lead_to_consent_as_often_as_the_weights_say() -> None:
     world, keen = worlds.reference, worlds.baseline.keen
     runs = np.arange(600, dtype=np.uint64)
     found = draw_opportunities(world, 1, runs)
-    agreed = (found.needs < keen[found.pair, :, found.kind]).all(axis=1)
+    agreed = (found.needs < keen[found.dyad, :, found.kind]).all(axis=1)
     years = world.grid[-1] / 365.25
     expected = keen.prod(axis=1) * world.ladder.ceiling * years * len(runs)
     counted = np.zeros(expected.shape)
-    np.add.at(counted, (found.pair[agreed], found.kind[agreed]), 1)
+    np.add.at(counted, (found.dyad[agreed], found.kind[agreed]), 1)
     by_kind = expected.sum(axis=0)
     assert (np.abs(counted.sum(axis=0) - by_kind) < 5 * np.sqrt(by_kind)).all()
-    by_pair, pairs = expected.sum(axis=1), counted.sum(axis=1)
-    assert (np.abs(pairs - by_pair) < 5 * np.sqrt(by_pair) + 3).all()
-    alike = np.full(len(by_pair), by_pair.mean())
+    by_dyad, pairs = expected.sum(axis=1), counted.sum(axis=1)
+    assert (np.abs(pairs - by_dyad) < 5 * np.sqrt(by_dyad) + 3).all()
+    alike = np.full(len(by_dyad), by_dyad.mean())
     assert (np.abs(pairs - alike) > 5 * np.sqrt(alike) + 3).any()
 
 
 def test_accords_take_effect_at_signature_as_often_as_declared(result: Result, lively: Scenario) -> None:
     """`at_once` is a share: 5 binomial errors, all kinds together; half the share would be seen."""
-    made = result.accords[(result.accords["origin"] == "new") & result.accords["signed"].notna()]
+    made = result.agreements[(result.agreements["origin"] == "new") & result.agreements["signed"].notna()]
     share = made["kind"].map({name: kind.at_once for name, kind in lively.kinds.items()}).to_numpy(float)
     certain = (share == 0) | (share == 1)
     expected, error = share[~certain].sum(), np.sqrt((share * (1 - share))[~certain].sum())
@@ -144,12 +144,12 @@ def test_a_run_leaves_the_arrays_of_every_arm_alone(lively: Scenario) -> None:
     assert [arrays_of(one) for one in things] == before
     again = simulate_block(worlds, 3, Block(0, 20), ["summit", "no_summit"])
     assert encode(again.runs) == encode(first.runs)
-    assert encode(again.accords) == encode(first.accords)
+    assert encode(again.agreements) == encode(first.agreements)
 
 
 def test_every_kind_of_outcome_occurs(result: Result, lively: Scenario) -> None:
-    """Every origin, direction and kind of accord, and every stage an accord can end in."""
-    made = result.accords
+    """Every origin, direction and kind of agreement, and every stage an agreement can end in."""
+    made = result.agreements
     assert set(made["origin"]) == set(ORIGINS) - ({"signed"} if not _signed(lively) else set())
     assert set(made["direction"]) == set(DIRECTIONS)
     assert set(made["kind"]) == set(lively.kinds)
@@ -168,7 +168,7 @@ def test_every_kind_of_outcome_occurs(result: Result, lively: Scenario) -> None:
 
 
 def _signed(scenario: Scenario) -> bool:
-    return any(a.status == "signed" and a.scheduled_in_force is None for a in scenario.accords)
+    return any(a.status == "signed" and a.scheduled_in_force is None for a in scenario.agreements)
 
 
 def test_parts_add_up(result: Result) -> None:
@@ -217,13 +217,13 @@ def test_no_event_moves_the_clock_back(days: int) -> None:
     grid = worlds.reference.grid
     assert (grid[0], grid[-1]) == (0.0, float((SUMMIT.end - SUMMIT.start).days))
     assert (np.diff(grid) > 0).all()
-    made = run(moved, 10, 1, arms=["summit"]).accords
+    made = run(moved, 10, 1, arms=["summit"]).agreements
     new = made[made["origin"] == "new"]
     assert (new["opened"] >= SUMMIT.start).all()
 
 
 def test_dates_of_an_accord_are_in_order(result: Result) -> None:
-    made = result.accords[result.accords["origin"] == "new"]
+    made = result.agreements[result.agreements["origin"] == "new"]
     for earlier, later in (("opened", "signed"), ("signed", "in_force"), ("in_force", "ended")):
         both = made[made[earlier].notna() & made[later].notna()]
         assert len(both) and (both[earlier] <= both[later]).all()
@@ -234,11 +234,11 @@ def test_each_pair_has_one_clock_a_kind() -> None:
     world = compile_arms(SUMMIT, ("no_summit", "summit")).reference
     pairs = {frozenset(p) for p in zip(world.first.tolist(), world.second.tolist(), strict=True)}
     assert len(pairs) == len(world.first) == world.n * (world.n - 1) // 2
-    assert len(np.unique(world.pair_keys)) == len(pairs)
+    assert len(np.unique(world.dyad_keys)) == len(pairs)
     found = draw_opportunities(world, 9, np.arange(50, dtype=np.uint64))
-    keys = np.column_stack([found.run, found.pair, found.kind, found.count])
+    keys = np.column_stack([found.run, found.dyad, found.kind, found.count])
     assert len(np.unique(keys, axis=0)) == len(keys)
-    order = np.lexsort((found.count, found.kind, found.pair, found.run))
+    order = np.lexsort((found.count, found.kind, found.dyad, found.run))
     same = (keys[order][1:, :3] == keys[order][:-1, :3]).all(axis=1)
     assert (np.diff(found.count[order])[same] == 1).all()
     assert (np.diff(found.day[order])[same] > 0).all()

@@ -161,7 +161,7 @@ def test_signs_are_held_where_a_scenario_is_calibrated() -> None:
 
 
 def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A covariance of zero gives the same accords as no draws at all, bit for bit."""
+    """A covariance of zero gives the same agreements as no draws at all, bit for bit."""
     found = fitted_distribution()
     none = replace(found, covariance=tuple(tuple(0.0 for _ in row) for row in found.covariance))
     monkeypatch.setattr("balance_sim.replications.draws.fitted_distribution", lambda: none)
@@ -169,7 +169,7 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
     still = replace(shares, covariance=tuple((0.0,) * 3 for _ in range(3)), at_least_zero=())
     monkeypatch.setattr("balance_sim.replications.draws.fitted_shares", lambda: still)
     plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
-    assert plain.accords.equals(drawn.accords)
+    assert plain.agreements.equals(drawn.agreements)
     assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)
     for name in plain.outcomes.columns:  # an upper bound that is summed in another order has another last digit
         if name.startswith(FILTERED):
@@ -181,6 +181,6 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
 def test_draws_change_runs_and_not_their_numbers(scenario) -> None:
     """The first runs of more are the runs; others than without draws."""
     few, more = (bs.run(scenario, runs=n, draw_parameters=True) for n in (8, 16))
-    part = more.accords[more.accords["run"] < 8].reset_index(drop=True)
-    assert few.accords.astype(str).equals(part.astype(str))
+    part = more.agreements[more.agreements["run"] < 8].reset_index(drop=True)
+    assert few.agreements.astype(str).equals(part.astype(str))
     assert bs.run(scenario, runs=16).digest != more.digest

@@ -25,7 +25,7 @@ from balance_sim.analysis.explain.attribution import (
     mixed,
     parse_groups,
 )
-from balance_sim.analysis.explain.pairs import CONSENT, U, explain_pairs, leading_pairs
+from balance_sim.analysis.explain.pairs import CONSENT, U, explain_dyads, leading_dyads
 from balance_sim.analysis.explain.timeline import Timeline, chosen_runs, tell
 from balance_sim.analysis.result import open_result
 from balance_sim.cli.program import main
@@ -57,7 +57,7 @@ from balance_sim.replications.tables import BlockTables
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Frailty
-from balance_sim.show.explain import attribution_lines, pair_answer, pair_lines
+from balance_sim.show.explain import attribution_lines, dyad_answer, dyad_lines
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
 
@@ -108,9 +108,9 @@ def test_parts_sum_to_the_willingness_used_bit_for_bit(worlds: Worlds) -> None:
 
     runs = np.arange(2, dtype=np.uint64)
     for arm in (REFERENCE, ARM):
-        chances = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
-        thin = thinning(worlds.arms[arm], chances, worlds.bounds[arm])
-        simulate(worlds.arms[arm], worlds.baseline, chances, thin, SEED, runs, observe)
+        opportunities = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
+        thin = thinning(worlds.arms[arm], opportunities, worlds.bounds[arm])
+        simulate(worlds.arms[arm], worlds.baseline, opportunities, thin, SEED, runs, observe)
     assert len(looked) == 2 * worlds.reference.steps
     assert all(looked)
 
@@ -203,11 +203,11 @@ def levels(worlds: Worlds, along: Along, consents: Sequence[np.ndarray]) -> list
     """Filtered counter-agreements within a year of the control arm's replications, with other consent in its place."""
     cast, world = focal_roles(worlds), worlds.reference
     windows = Windows(cast.day, tuple(sorted(worlds.scenario.report.windows)), float(world.grid[-1]))
-    prospect = prospect_of(worlds, along.chances, windows)
+    prospect = prospect_of(worlds, along.opportunities, windows)
     out = []
     for opens in consents:
-        simulated = type(along.control)(along.control.accords, opens, along.control.hastened)
-        of = FilteredSums(world, along.chances, simulated, prospect, windows, cast.direction, RUNS)
+        simulated = type(along.control)(along.control.agreements, opens, along.control.hastened)
+        of = FilteredSums(world, along.opportunities, simulated, prospect, windows, cast.direction, RUNS)
         out.append(filtered_outcomes(of)["accords_counter_365"])
     return out
 
@@ -217,8 +217,10 @@ def long_way(worlds: Worlds, coalitions: Sequence[int], *, swap: bool) -> np.nda
     names, steps, own = list(GROUPS), [], []
 
     def look(seen: StepOfArm) -> None:
-        run, pair, kind = (of[seen.rows] for of in (seen.chances.run, seen.chances.pair, seen.chances.kind))
-        first, second = worlds.reference.first[pair], worlds.reference.second[pair]
+        run, dyad, kind = (
+            of[seen.rows] for of in (seen.opportunities.run, seen.opportunities.dyad, seen.opportunities.kind)
+        )
+        first, second = worlds.reference.first[dyad], worlds.reference.second[dyad]
         sides = [
             account(Prospects(seen.world, worlds.baseline, seen.view, seen.state, run, ego, alter, kind))
             for ego, alter in ((first, second), (second, first))
@@ -238,13 +240,13 @@ def long_way(worlds: Worlds, coalitions: Sequence[int], *, swap: bool) -> np.nda
                 ],
                 axis=1,
             )
-            opens.append(filtered(seen.world, seen.chances, seen.thin, seen.state, seen.rows, both))
+            opens.append(filtered(seen.world, seen.opportunities, seen.thin, seen.state, seen.rows, both))
         steps.append((seen.rows, opens))
 
     along = along_control(worlds, SEED, np.arange(RUNS, dtype=np.uint64), (ARM,), look)
     consents = [along.control.consent]
     for place in range(len(coalitions)):
-        whole = np.zeros(len(along.chances.day))
+        whole = np.zeros(len(along.opportunities.day))
         for rows, opens in steps:
             whole[rows] = opens[place]
         consents.append(whole)
@@ -303,14 +305,14 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     groups = {"fear": ("bandwagon",), "threat": ("common_threat",)}
     assert control.codes == ("XAR", "XBE", "XCO", "XDO")
     i, j, kind = 0, 2, control.ladder.names.index("political_declaration")
-    pair, step = int(control.pair_index[i, j]), int(np.searchsorted(control.grid, 60.0, side="right")) - 1
+    dyad, step = int(control.dyad_index[i, j]), int(np.searchsorted(control.grid, 60.0, side="right")) - 1
     state = begin(control, worlds.baseline, 1, np.zeros(1, dtype=np.uint64))
     one = np.zeros(1, dtype=np.int64)
     starts = (np.arange(control.steps + 1) > step).astype(np.int64)
-    chances = Opportunities(
+    opportunities = Opportunities(
         np.array([60.0]),
         one,
-        one + pair,
+        one + dyad,
         one + kind,
         one,
         np.zeros((1, 2)),
@@ -325,7 +327,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
         for world in (summit, control):
             view = perceive(world, state, at)
             rows = one if at == step else one[:0]
-            sums.look(StepOfArm(world, state, view, chances, thin, rows))
+            sums.look(StepOfArm(world, state, view, opportunities, thin, rows))
             if at == step:
                 terms.append([by_hand(world, view, i, j), by_hand(world, view, j, i)])
     mine, theirs = terms
@@ -434,8 +436,8 @@ def test_only_expected_numbers_of_agreements_can_be_attributed(result: Result, o
 
 def test_results_of_an_earlier_version_lack_what_is_attributed(result: Result) -> None:
     blocks = [
-        BlockTables(runs.select([n for n in runs.column_names if not n.startswith(FILTERED)]), accords, runs)
-        for runs, accords in result.blocks()
+        BlockTables(runs.select([n for n in runs.column_names if not n.startswith(FILTERED)]), agreements, runs)
+        for runs, agreements in result.blocks()
     ]
     old = replace(result, folder=None, memory=tuple(blocks))
     with pytest.raises(LacksOutcome, match="no outcome `filtered_accords_counter_365`: run the scenario again"):
@@ -474,18 +476,18 @@ def test_groups_are_read_in_their_order() -> None:
 
 
 def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:
-    pair = explain_pairs(result, [("KOR", "JPN")], run=4)[0]
-    assert (pair.a, pair.b) == ("JPN", "KOR")
-    for _, rows in pair.terms.groupby(["arm", "moment", "side"]):
+    dyad = explain_dyads(result, [("KOR", "JPN")], run=4)[0]
+    assert (dyad.a, dyad.b) == ("JPN", "KOR")
+    for _, rows in dyad.terms.groupby(["arm", "moment", "side"]):
         values = dict(zip(rows["part"], rows["value"], strict=True))
         u = np.array([values.pop(U)])
         assert values.pop(CONSENT) == consent(u)[0]
         assert summed({name: np.array([value]) for name, value in values.items()})[0] == u[0]
-    frame = pair.table.set_index(["moment", "side", "part"])["difference"]
+    frame = dyad.table.set_index(["moment", "side", "part"])["difference"]
     before = frame.loc[["start", "before"]]
     assert (before == 0).all()
     assert frame.loc[("+7", "JPN", "common_threat")] > 0
-    change, most, by = pair.main_difference("+7", "JPN")
+    change, most, by = dyad.main_difference("+7", "JPN")
     assert change == frame.loc[("+7", "JPN", U)]
     assert by == frame.loc[("+7", "JPN", most)]
 
@@ -497,7 +499,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 
 def test_runs_that_draw_their_parameters_are_explained_with_their_own(drawn: Result) -> None:
-    """`tell` and `attribute` hold every run to the stored accords; the parts are those of the run."""
+    """`tell` and `attribute` hold every run to the stored agreements; the parts are those of the run."""
     again = open_result(drawn.folder)
     assert again.draws and drawn.draws
     apart = attribute(again)
@@ -506,21 +508,21 @@ def test_runs_that_draw_their_parameters_are_explained_with_their_own(drawn: Res
     assert tell(again, 3).run == 3
     levels = set()
     for number in (2, 3):
-        pair = explain_pairs(again, [("GBR", "SUN")], run=number, kind="access")[0]
-        rows = pair.terms[(pair.terms["moment"] == "start") & (pair.terms["side"] == "GBR")]
+        dyad = explain_dyads(again, [("GBR", "SUN")], run=number, kind="access")[0]
+        rows = dyad.terms[(dyad.terms["moment"] == "start") & (dyad.terms["side"] == "GBR")]
         values = dict(zip(rows["part"], rows["value"], strict=True))
         levels.add(values[DRAWN])
     assert len(levels) == 2 and 0.0 not in levels
 
 
 def test_a_dyads_effect_is_the_studys_and_the_leading_ones_exclude_0(result: Result) -> None:
-    leading = leading_pairs(result, ARM, 4)
+    leading = leading_dyads(result, ARM, 4)
     dyads = result.dyads[result.dyads["arm"] == ARM].set_index(["a", "b"])
     sure = dyads[(dyads["lo"] > 0) | (dyads["hi"] < 0)]["effect"].abs()
-    assert sorted(sure, reverse=True)[:4] == [sure[pair] for pair in leading]
-    pair = explain_pairs(result, leading[:1], runs=2)[0]
-    assert pair.window == 365 and len(pair.shares) == 1
-    for name, value in pair.shares.iloc[0].items():
+    assert sorted(sure, reverse=True)[:4] == [sure[dyad] for dyad in leading]
+    dyad = explain_dyads(result, leading[:1], runs=2)[0]
+    assert dyad.window == 365 and len(dyad.shares) == 1
+    for name, value in dyad.shares.iloc[0].items():
         assert value == dyads.loc[leading[0], name]
     words = ["explain", str(result.folder), "--pair", "-".join(leading[0]), "--runs", "2"]
     row = dyads.loc[leading[0]]
@@ -535,10 +537,10 @@ def test_a_dyads_effect_is_the_studys_and_the_leading_ones_exclude_0(result: Res
 
 
 def test_a_dyad_is_answered_in_three_sentences_and_one_table_that_speak_of_states_by_name(result: Result) -> None:
-    pair = explain_pairs(result, [("AUS", "JPN")], runs=2)[0]
-    lines = list(pair_answer(pair, result.scenario, 80))
+    dyad = explain_dyads(result, [("AUS", "JPN")], runs=2)[0]
+    lines = list(dyad_answer(dyad, result.scenario, 80))
     sentences, table = lines[: lines.index("")], lines[lines.index("") + 1 :]
-    told, signing = " ".join(sentences), pair.signing
+    told, signing = " ".join(sentences), dyad.signing
     assert max(map(len, lines)) <= 80 and not re.search(r"\b(AUS|JPN|CHN)\b", "\n".join(lines))
     assert told.startswith(
         f"Australia and Japan sign a new security agreement within a year in {signing.arm} of {RUNS} replications, in "
@@ -546,8 +548,8 @@ def test_a_dyad_is_answered_in_three_sentences_and_one_table_that_speak_of_state
     )
     assert "days after the event, asked for a" in told and "fear of the same states" in told
     assert told.count(". ") == 2 and "more than anyone; at the start they have" in told
-    assert table[0].startswith("With: ") and len(table) == 3 + len(dict.fromkeys(pair.terms["moment"]))
-    made = result.accords[(result.accords["a"] == "AUS") & (result.accords["b"] == "JPN")]
+    assert table[0].startswith("With: ") and len(table) == 3 + len(dict.fromkeys(dyad.terms["moment"]))
+    made = result.agreements[(result.agreements["a"] == "AUS") & (result.agreements["b"] == "JPN")]
     for arm, count in ((ARM, signing.arm), (REFERENCE, signing.control)):
         signed = {
             row["run"]
@@ -569,35 +571,35 @@ def test_a_dyad_is_found_by_codes_and_by_names(result: Result) -> None:
 
 
 def test_a_dyad_that_nobody_expects_anything_of_is_said_to_be_so(result: Result) -> None:
-    pair = explain_pairs(result, [("AUS", "JPN")], runs=1)[0]
-    words = "\n".join(pair_lines(replace(pair, shares=pair.shares.iloc[:0]), result.scenario))
+    dyad = explain_dyads(result, [("AUS", "JPN")], runs=1)[0]
+    words = "\n".join(dyad_lines(replace(dyad, shares=dyad.shares.iloc[:0]), result.scenario))
     assert "No new security agreement of the two is expected within a year of the event." in words
-    assert "No new security agreement" not in "\n".join(pair_lines(pair, result.scenario))
+    assert "No new security agreement" not in "\n".join(dyad_lines(dyad, result.scenario))
 
 
 def test_a_pair_is_explained_by_the_likeliest_type_that_its_effect_counts(result: Result) -> None:
     """A declaration is likelier and is not counted in the effect; `kind` still asks for it."""
-    pair = explain_pairs(result, [("AUS", "JPN")], runs=1)[0]
-    start = pair.rates[(pair.rates["moment"] == "start") & (pair.rates["arm"] == result.reference)]
+    dyad = explain_dyads(result, [("AUS", "JPN")], runs=1)[0]
+    start = dyad.rates[(dyad.rates["moment"] == "start") & (dyad.rates["arm"] == result.reference)]
     rate = start.set_index("kind")["rate"]
     secure = [kind for kind, one in result.scenario.kinds.items() if one.security]
     assert rate.idxmax() == "political_declaration"
-    assert pair.kind == rate[secure].idxmax()
-    asked = explain_pairs(result, [("AUS", "JPN")], kind="political_declaration", runs=1)[0]
+    assert dyad.kind == rate[secure].idxmax()
+    asked = explain_dyads(result, [("AUS", "JPN")], kind="political_declaration", runs=1)[0]
     assert asked.kind == "political_declaration"
 
 
 def test_a_pairs_rate_is_its_factor_times_the_ceiling_times_both_consents(result: Result, worlds: Worlds) -> None:
-    pair = explain_pairs(result, [("AUS", "JPN")], kind="logistics", run=4)[0]
-    here = pair.terms[pair.terms["part"] == CONSENT].groupby(["arm", "moment"])["value"].prod()
+    dyad = explain_dyads(result, [("AUS", "JPN")], kind="logistics", run=4)[0]
+    here = dyad.terms[dyad.terms["part"] == CONSENT].groupby(["arm", "moment"])["value"].prod()
     ladder = worlds.reference.ladder
-    rate = pair.rates[pair.rates["kind"] == "logistics"].set_index(["arm", "moment"])["rate"]
+    rate = dyad.rates[dyad.rates["kind"] == "logistics"].set_index(["arm", "moment"])["rate"]
     expected = 1.5 * here * ladder.ceiling[ladder.names.index("logistics")]
     np.testing.assert_allclose(rate.to_numpy(), expected.loc[rate.index].to_numpy(), rtol=1e-12)
 
 
 def test_a_timelines_dates_are_those_of_the_stored_accords(result: Result, told: Timeline) -> None:
-    stored = result.accords[result.accords["run"] == told.run]
+    stored = result.agreements[result.agreements["run"] == told.run]
     names = ["a", "b", "kind", "origin", "occasion"]
     for arm in (told.reference, told.arm):
         rows = stored[stored["arm"].astype(str) == arm].astype(dict.fromkeys(names[:4], str))

@@ -30,7 +30,7 @@ from balance_sim.replications.gof import (
     vectors_of,
 )
 from balance_sim.scenario import Scenario, load_scenario
-from balance_sim.scenario.schema import Accord, Calibration
+from balance_sim.scenario.schema import Agreement, Calibration
 from balance_sim.stats.networks import lies_among
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -61,8 +61,8 @@ report: {windows: [30]}
 """
 
 
-def accord(**dates: object) -> Accord:
-    return Accord(id="x", a="DEU", b="FRA", kind="access", **{"status": "in_force", **dates})  # type: ignore[arg-type]
+def agreement(**dates: object) -> Agreement:
+    return Agreement(id="x", a="DEU", b="FRA", kind="access", **{"status": "in_force", **dates})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def accord(**dates: object) -> Accord:
     ],
 )
 def test_what_was_known_on_a_day(dates: dict[str, object], status: str | None) -> None:
-    known = known_on(accord(**dates), DAY)
+    known = known_on(agreement(**dates), DAY)
     assert (None if known is None else known.status) == status
     if known is not None:
         later = [getattr(known, name) for name in ("signed", "in_force", "ended")]
@@ -94,7 +94,7 @@ def test_what_was_known_on_a_day(dates: dict[str, object], status: str | None) -
 
 
 def test_no_date_that_was_fixed_later_is_known() -> None:
-    fixed = accord(signed=date(2021, 1, 1), status="signed", scheduled_in_force=date(2023, 1, 1))
+    fixed = agreement(signed=date(2021, 1, 1), status="signed", scheduled_in_force=date(2023, 1, 1))
     known = known_on(fixed, DAY)
     assert known is not None
     assert (known.status, known.scheduled_in_force) == ("signed", None)
@@ -106,8 +106,8 @@ def test_beijing_set_back_to_2022() -> None:
     past = set_back(scenario, span)
     assert (span.first, span.stop) == (date(2022, 1, 1), date(2025, 9, 1))
     assert len(recorded(scenario).within(span)) == 112
-    known = {one.id for one in past.accords}
-    before = [one for one in scenario.accords if one.signed and one.signed < span.first]
+    known = {one.id for one in past.agreements}
+    before = [one for one in scenario.agreements if one.signed and one.signed < span.first]
     assert known == {one.id for one in before}
     happened = {one.id for one in past.events} - {FOCAL}
     assert happened == {one.id for one in scenario.events if one.date < span.stop}
@@ -118,9 +118,9 @@ def test_an_agreement_of_the_record_can_change_nothing_before_it_is_signed() -> 
     """Nothing of the record after the first day reaches the world that is simulated."""
     scenario = load_scenario(BEIJING)
     span = own_span(scenario)
-    cut = [one for one in scenario.accords if one.signed and one.signed < span.first]
+    cut = [one for one in scenario.agreements if one.signed and one.signed < span.first]
     blind = scenario.model_copy(update={"accords": tuple(cut)}).counted_as(None)
-    made = [run(set_back(one, span), runs=2, seed=3).accords for one in (scenario, blind)]
+    made = [run(set_back(one, span), runs=2, seed=3).agreements for one in (scenario, blind)]
     assert made[0].equals(made[1])
 
 
@@ -226,7 +226,7 @@ def test_small_tests_by_hand() -> None:
 def test_residuals_of_the_models_own_data_are_a_martingale(tmp_path: Path) -> None:
     past = set_back(toy(tmp_path, 2.0), Span(date(2001, 1, 1), date(2004, 1, 1)))
     runs = 60
-    made = newly_signed(run(past, runs=runs, seed=5).accords, past.codes)
+    made = newly_signed(run(past, runs=runs, seed=5).agreements, past.codes)
     found = [residuals_of(past, made.where(made.run == k)) for k in range(runs)]
     ends = np.array([one.signed[-1] - one.expected[-1] for one in found])
     halves = np.array([np.interp(548, one.day, one.signed - one.expected) for one in found])
@@ -267,7 +267,7 @@ def toy_vectors(text: str, replications: int) -> dict[str, tuple[list[str], np.n
         scenario = toy(Path(folder), 2.0)
     span = Span(date(2001, 1, 1), date(2004, 1, 1))
     past = set_back(scenario, span)
-    made = newly_signed(run(past, runs=replications, seed=1).accords, past.codes)
+    made = newly_signed(run(past, runs=replications, seed=1).agreements, past.codes)
     return vectors_of(ground_of(past), span, made, replications, ["access"])
 
 
@@ -325,7 +325,7 @@ def test_size_on_beijings_own_data() -> None:
     scenario = load_scenario(BEIJING)
     span = own_span(scenario)
     past = set_back(scenario, span)
-    made = newly_signed(run(past, runs=1000, seed=11).accords, past.codes)
+    made = newly_signed(run(past, runs=1000, seed=11).agreements, past.codes)
     vectors = vectors_of(ground_of(scenario), span, made, 1000, sorted(scenario.kinds))
     found = sizes(vectors, 128)
     print({name: round(value, 3) for name, value in found.items()})

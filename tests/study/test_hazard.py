@@ -127,13 +127,13 @@ def beijing() -> Worlds:
 def test_consent_of_all_dyads_is_that_of_the_engine(beijing: Worlds) -> None:
     world = beijing.arms["parade"]
     runs = np.arange(2, dtype=np.uint64)
-    chances = draw_opportunities(beijing.reference, SEED, runs, beijing.most)
+    opportunities = draw_opportunities(beijing.reference, SEED, runs, beijing.most)
     state = begin(world, beijing.baseline, SEED, runs)
     view = perceive(world, state, 0)
-    rows = np.arange(0, len(chances.day), 50)
-    sides = consents(world, beijing.baseline, chances, state, view, rows)
+    rows = np.arange(0, len(opportunities.day), 50)
+    sides = consents(world, beijing.baseline, opportunities, state, view, rows)
     every = both_consent(world, beijing.baseline, state, view)
-    at = (chances.run[rows], chances.pair[rows], chances.kind[rows])
+    at = (opportunities.run[rows], opportunities.dyad[rows], opportunities.kind[rows])
     np.testing.assert_allclose(every[at], sides.prod(axis=1), rtol=1e-12)
 
 
@@ -157,12 +157,12 @@ def test_openings_are_the_filtered_expected_number(beijing: Worlds) -> None:
         no_start[:] += (rate * weight_from_the_start[view.step] * ~state.busy).sum(axis=-1)
         never_busy[:] += (rate * weight[view.step]).sum(axis=-1)
 
-    chances = draw_opportunities(worlds.reference, SEED, runs)
-    thin = thinning(world, chances, None)
-    made = simulate(world, worlds.baseline, chances, thin, SEED, runs, look)
+    opportunities = draw_opportunities(worlds.reference, SEED, runs)
+    thin = thinning(world, opportunities, None)
+    made = simulate(world, worlds.baseline, opportunities, thin, SEED, runs, look)
     made = replace(made, hastened=Hastened.none())  # talks at speed 1
-    prospect = prospect_of(worlds, chances, windows)
-    found = FilteredSums(world, chances, made, prospect, windows, worlds.baseline.direction, len(runs))
+    prospect = prospect_of(worlds, opportunities, windows)
+    found = FilteredSums(world, opportunities, made, prospect, windows, worlds.baseline.direction, len(runs))
     number = found.by_dyad(150) - prospect.talks[150][..., world.ladder.security].sum(axis=-1)
     assert number.sum(axis=1).mean() > 2.5
 

@@ -149,7 +149,7 @@ def test_four_times_the_runs_for_half_the_width():
 
 
 def test_the_runs_wanted_are_those_of_the_interval_that_is_reported():
-    """Two runs of 100 differ: longer than Student's, of the two sides the upper. None does: that of one accord,
+    """Two runs of 100 differ: longer than Student's, of the two sides the upper. None does: that of one agreement,
     none at points where the arm is its reference."""
     rare, none = np.repeat([[1.0, 0.0]], [2, 98], axis=1), np.zeros((1, 100))
     y = np.concatenate([rare, none, none])

@@ -192,7 +192,7 @@ def test_days_gained_count_the_same_accord_in_both_arms_only() -> None:
         ("one", "talks", 4, -5.0), ("ref", "talks", 4, 3.0),  # before the focal date
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["arm", "origin", "occasion", "after"])
-    frame = frame.assign(run=0, pair=frame["occasion"], kind="access")
+    frame = frame.assign(run=0, dyad=frame["occasion"], kind="access")
     assert gained(frame, "one", "ref")["days"].tolist() == [35.0]
 
 
@@ -605,5 +605,5 @@ def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):
     path = tmp_path / "old.yaml"
     path.write_text(text.replace(old, "status: signed, signed: 1900-03-01"), encoding="utf-8")
     found = run(load_scenario(path), runs=4, seed=1, mechanisms=True)
-    assert (found.accords["signed"].astype(str) == "1900-03-01").any()
+    assert (found.agreements["signed"].astype(str) == "1900-03-01").any()
     assert set(found.mechanisms) == {f"M{number}" for number in range(1, 18)}

@@ -261,7 +261,7 @@ def test_on_another_processor_dates_are_compared_exactly_and_means_closely(place
 
 
 def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp_path) -> None:
-    """One accord a day later, in a folder whose checksums and tables all fit: packaged without a complaint."""
+    """One agreement a day later, in a folder whose checksums and tables all fit: packaged without a complaint."""
     import shutil
 
     folder = tmp_path / "run"

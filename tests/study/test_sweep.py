@@ -193,10 +193,10 @@ def test_an_arm_left_out_changes_no_other_arm(small):
 @pytest.mark.parametrize("sizes", [(40,), (7, 33), (1, 1, 38)])
 def test_a_run_is_the_same_in_any_block(small, sizes):
     worlds = compile_arms(small, list(small.arms))
-    whole = simulate_block(worlds, 3, Block(0, 40), tuple(small.arms)).accords.to_pandas()
+    whole = simulate_block(worlds, 3, Block(0, 40), tuple(small.arms)).agreements.to_pandas()
     at, parts = 0, []
     for size in sizes:
-        parts.append(simulate_block(worlds, 3, Block(at, at + size), tuple(small.arms)).accords.to_pandas())
+        parts.append(simulate_block(worlds, 3, Block(at, at + size), tuple(small.arms)).agreements.to_pandas())
         at += size
     key = ["arm", "run", "a", "b", "kind", "origin", "occasion", "opened"]
     got = pd.concat(parts, ignore_index=True).astype(str).sort_values(key).reset_index(drop=True)

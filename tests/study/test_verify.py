@@ -438,7 +438,7 @@ def test_code_of_a_study_runs_only_if_it_is_named(small, tmp_path, monkeypatch) 
 
 
 def test_last_digits_of_another_processor_are_no_damage(small, tmp_path, monkeypatch) -> None:
-    """The same accords, a number off by one unit in the last place: damage here, a note if made elsewhere."""
+    """The same agreements, a number off by one unit in the last place: damage here, a note if made elsewhere."""
     out = tmp_path / "out"
     run(small, 20, 1, arms=["summit"], out=out)
 

@@ -38,14 +38,14 @@ def older(now: Path, out: Path, keeps: Callable[[str], bool], blocks: int | None
     shutil.copytree(now, out)
     with Store(out).lock() as store:
         for one in store.kept()[:blocks]:
-            assert one.runs is not None and one.accords is not None
-            runs, accords = one.runs.table(), one.accords.table()
+            assert one.runs is not None and one.agreements is not None
+            runs, agreements = one.runs.table(), one.agreements.table()
             kept = [name for name in runs.column_names if name in ("run", "arm") or keeps(name)]
             assert len(kept) < len(runs.column_names)
             assert one.dyads is not None
             dyads = one.dyads.table()
             one.runs.path.unlink()
-            store.write(one.point, one.block, BlockTables(runs.select(kept), accords, dyads))
+            store.write(one.point, one.block, BlockTables(runs.select(kept), agreements, dyads))
             if not any(name.startswith(FILTERED) for name in kept):
                 one.dyads.path.unlink()
     return out

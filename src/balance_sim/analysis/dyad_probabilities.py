@@ -56,11 +56,11 @@ class Sought:
     stop: float
     stage: str = "signed"
 
-    def found(self, accords: AgreementRows) -> Bools:
+    def found(self, agreements: AgreementRows) -> Bools:
         """(K,) which agreements of replications count."""
         origins = (*NEW_ORIGINS, *([ORIGINS.index("signed")] if self.stage == "in_force" else []))
-        day = getattr(accords, self.stage)
-        of_these = self.kinds[accords.kind] & np.isin(accords.origin, origins)
+        day = getattr(agreements, self.stage)
+        of_these = self.kinds[agreements.kind] & np.isin(agreements.origin, origins)
         return np.asarray(of_these & (day >= self.first) & (day < self.stop))
 
 
@@ -80,8 +80,8 @@ def probabilities_along(worlds: Worlds, arm: str, seed: int, runs: Keys, sought:
     world = worlds.arms[arm]
     weight = per_consent(world, sought)  # (S, M)
     for bound in (worlds.bounds[arm], None):
-        chances = draw_opportunities(worlds.reference, seed, runs, bound)
-        thin = thinning(world, chances, worlds.bounds[arm])
+        opportunities = draw_opportunities(worlds.reference, seed, runs, bound)
+        thin = thinning(world, opportunities, worlds.bounds[arm])
         idle: list[Floats] = []  # step by step, (R, P), the hazard of idle clocks
         held: list[tuple[Ints, Floats]] = []  # rows of agreements, and the hazard of the clocks that they keep busy
 
@@ -89,20 +89,20 @@ def probabilities_along(worlds: Worlds, arm: str, seed: int, runs: Keys, sought:
             if weight[view.step].any() or not idle:
                 of = mean_openness(world, world.grid[view.step : view.step + 2]).T * world.frailty[:, None]
                 rate = both_consent(world, worlds.baseline, state, view) * of * weight[view.step]
-                a = state.accords
+                a = state.agreements
                 rows = np.flatnonzero(a.stage < 2)
-                held.append((rows, rate[a.run[rows], a.pair[rows], a.kind[rows]]))
+                held.append((rows, rate[a.run[rows], a.dyad[rows], a.kind[rows]]))
                 idle.append(np.where(state.busy, 0.0, rate).sum(axis=-1))
 
         try:
-            made = simulate(world, worlds.baseline, chances, thin, seed, runs, look).accords
+            made = simulate(world, worlds.baseline, opportunities, thin, seed, runs, look).agreements
         except BoundExceeded:
             continue
         openings = np.sum(idle, axis=0)
         rows, rate = (np.concatenate(part) for part in zip(*held, strict=True))
         spent = sought.found(made)[rows]
         free = openings.copy()
-        np.add.at(free, (made.run[rows[spent]], made.pair[rows[spent]]), rate[spent])
+        np.add.at(free, (made.run[rows[spent]], made.dyad[rows[spent]]), rate[spent])
         none = np.log1p(-np.minimum(at_start(worlds, sought), 1.0)).sum(axis=-1)
         return DyadProbabilities(-np.expm1(none - free), openings)
     raise AssertionError("without thinning no bound can be exceeded")
@@ -147,8 +147,8 @@ def at_start(worlds: Worlds, sought: Sought) -> Floats:
         for day in reversed(bounds)
     )
     chance = (late - early) * np.where(waited == 0, 1.0 - ladder.at_once[kind], 1.0)
-    for pair, of_kind, one in zip(initial.pair[rows], kind, chance, strict=True):
-        out[:, pair, of_kind] += one
+    for dyad, of_kind, one in zip(initial.dyad[rows], kind, chance, strict=True):
+        out[:, dyad, of_kind] += one
     return np.asarray(out * sought.kinds)
 
 
@@ -159,8 +159,8 @@ def both_consent(world: World, baseline: Baseline, state: BlockState, view: View
     out = np.empty((len(state.runs), count, kinds))
     for first in range(0, len(out), together):
         runs = np.arange(first, min(first + together, len(out)))
-        run, pair, kind = (grid.ravel() for grid in np.indices((len(runs), count, kinds)))
-        both = Prospects.of_both_sides(world, baseline, view, state, runs[run], pair, kind)
+        run, dyad, kind = (grid.ravel() for grid in np.indices((len(runs), count, kinds)))
+        both = Prospects.of_both_sides(world, baseline, view, state, runs[run], dyad, kind)
         sides = consent(willingness(replace(both, kinds_each=kinds)).reshape(2, len(runs), count, kinds))
         out[runs] = sides[0] * sides[1]
     return out
@@ -218,7 +218,7 @@ def _integrated(result: Result, world: World, p: Floats) -> Floats:
     shape = np.full(len(p), np.inf)
     for row in scenario.frailties:
         if row.shape is not None:
-            shape[world.pair_index[world.codes.index(row.a), world.codes.index(row.b)]] = row.shape
+            shape[world.dyad_index[world.codes.index(row.a), world.codes.index(row.b)]] = row.shape
     if variance == 0 and not np.isfinite(shape).any():
         return p
     return mixed_chance(-np.log1p(-np.minimum(p, 1.0 - 1e-12)), shape, shape, variance)

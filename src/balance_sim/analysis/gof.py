@@ -38,7 +38,7 @@ from balance_sim.model.thinning import chance_under_way, mean_openness, opportun
 from balance_sim.pool.errors import OneLine, plain_data
 from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, Statistic
 from balance_sim.scenario.files import regular_bytes
-from balance_sim.scenario.schema import Accord, Scenario
+from balance_sim.scenario.schema import Agreement, Scenario
 from balance_sim.stats.networks import MahalanobisFit
 
 AGES = 48
@@ -199,10 +199,10 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     place = np.array([world.codes.index(code) for code in scenario.codes])
     kind = np.array([world.ladder.names.index(str(name)) for name in observed.kind], dtype=np.int64)
     day = (observed.signed - scenario.start.toordinal()).astype(np.float64)
-    pair = world.pair_index[place[observed.a], place[observed.b]]
+    dyad = world.dyad_index[place[observed.a], place[observed.b]]
     of = counts[kind]
-    day, pair, kind = day[of], pair[of], kind[of]
-    filtered = FilteredClocks(worlds, known_talks(scenario, world), counts, day, pair, kind)
+    day, dyad, kind = day[of], dyad[of], kind[of]
+    filtered = FilteredClocks(worlds, known_talks(scenario, world), counts, day, dyad, kind)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     steps = np.zeros(world.steps + 1, np.int64)
     nothing = Opportunities(none, blank, blank, blank, blank, np.empty((0, 2)), none, steps, thinned=False)
@@ -210,8 +210,8 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     runs = np.zeros(1, dtype=np.uint64)
     simulate(world, silent, nothing, Thinning(np.empty(0, bool), none), SEED, runs, filtered.look)
     step = np.concatenate([[0.0], np.cumsum([one.sum() for one in filtered.chance])])
-    by_pair = np.sum([one.sum(axis=1) for one in filtered.chance], axis=0)
-    by_state = np.add(*(np.bincount(side, by_pair, world.n) for side in (world.first, world.second)))
+    by_dyad = np.sum([one.sum(axis=1) for one in filtered.chance], axis=0)
+    by_state = np.add(*(np.bincount(side, by_dyad, world.n) for side in (world.first, world.second)))
     days = np.sort(spread_out(day))
     times = np.interp(days, world.grid, step)
     ks, ks_p = uniform(times / step[-1] if step[-1] > 0 else times)
@@ -230,7 +230,7 @@ def through(scenario: Scenario, observed: Agreements) -> Scenario:
         if np.isfinite(force):
             entry = date.fromordinal(signed + int(max(force, 0)))
         rows.append(
-            Accord.model_construct(
+            Agreement.model_construct(
                 id=f"observed-{k}",
                 a=scenario.codes[observed.a[k]],
                 b=scenario.codes[observed.b[k]],
@@ -240,18 +240,18 @@ def through(scenario: Scenario, observed: Agreements) -> Scenario:
                 scheduled_in_force=entry,
             )
         )
-    known = [accord for accord in scenario.accords if accord.status != "talks"]
+    known = [agreement for agreement in scenario.agreements if agreement.status != "talks"]
     return scenario.model_copy(update={"accords": (*known, *rows), "sha256": ""}).counted_as(None)
 
 
 def known_talks(scenario: Scenario, world: World) -> Floats:
     """(P, M) days that talks on record have lasted at the start, NaN where there are none."""
     out = np.full((len(world.first), len(world.ladder.names)), np.nan)
-    for one in scenario.accords:
+    for one in scenario.agreements:
         if one.status == "talks":
             lasted = 0 if one.opened is None else max((scenario.start - one.opened).days, 0)
-            pair = world.pair_index[world.codes.index(one.a), world.codes.index(one.b)]
-            out[pair, world.ladder.names.index(one.kind)] = lasted
+            dyad = world.dyad_index[world.codes.index(one.a), world.codes.index(one.b)]
+            out[dyad, world.ladder.names.index(one.kind)] = lasted
     return out
 
 
@@ -262,9 +262,9 @@ class FilteredClocks:
     idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the days `opened`, (C, M); counts:
     (M,) kinds that do; held: (P, M) signed and not yet in force; chance: by step, (P, M) probability of a signature."""
 
-    def __init__(self, worlds: Worlds, lasted: Floats, counts: Bools, day: Floats, pair: Ints, kind: Ints) -> None:
+    def __init__(self, worlds: Worlds, lasted: Floats, counts: Bools, day: Floats, dyad: Ints, kind: Ints) -> None:
         self.world, self.baseline, self.counts = worlds.reference, worlds.baseline, counts
-        self.day, self.pair, self.kind = day, pair, kind
+        self.day, self.dyad, self.kind = day, dyad, kind
         world, ladder, shape = self.world, self.world.ladder, lasted.shape
         under_way = chance_under_way(world, self.baseline).reshape(-1, *shape)[0]
         width = LONG * ladder.talks_days / AGES  # (M,)
@@ -297,12 +297,12 @@ class FilteredClocks:
         """A clock is idle after a signature, but held from then until the agreement is in force."""
         before = self.world.grid[max(len(self.chance) - 1, 0)]
         ours = (self.day >= before) & (self.day < start)
-        a = state.accords
+        a = state.agreements
         waits = a.stage == 1
         held = np.zeros_like(self.held)
-        held[a.pair[waits], a.kind[waits]] = True
+        held[a.dyad[waits], a.kind[waits]] = True
         free = self.held & ~held
-        free[self.pair[ours], self.kind[ours]] = True
+        free[self.dyad[ours], self.kind[ours]] = True
         self.talks[:, free | held] = 0.0
         self.idle[free] = 1.0
         self.idle[held] = 0.0

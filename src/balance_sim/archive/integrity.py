@@ -97,16 +97,16 @@ def _said(value: object) -> str:
 
 
 def diff_tables(kept: tuple[pa.Table, pa.Table], again: tuple[pa.Table, pa.Table]) -> tuple[str, bool]:
-    """What differs in two makings of (runs, accords) tables, and whether it is but the last digits of numbers."""
-    (runs, accords), (runs_again, accords_again) = (
-        (_frame(of_runs, ["arm", "run"]), _frame(of_accords, KEY)) for of_runs, of_accords in (kept, again)
+    """What differs in two makings of (runs, agreements) tables, and whether it is but the last digits of numbers."""
+    (runs, agreements), (runs_again, agreements_again) = (
+        (_frame(of_runs, ["arm", "run"]), _frame(of_agreements, KEY)) for of_runs, of_agreements in (kept, again)
     )
-    if len(accords) != len(accords_again):
-        return f"{len(accords)} agreements there, {len(accords_again)} when run again", False
-    for name, at in _unlike_columns(accords, accords_again):
-        row = accords.iloc[at]
+    if len(agreements) != len(agreements_again):
+        return f"{len(agreements)} agreements there, {len(agreements_again)} when run again", False
+    for name, at in _unlike_columns(agreements, agreements_again):
+        row = agreements.iloc[at]
         who = f"run {row['run']}, arm {row['arm']}, {row['a']}-{row['b']}"
-        return f"{name} of an agreement ({who}): {row[name]} there, {accords_again[name][at]} again", False
+        return f"{name} of an agreement ({who}): {row[name]} there, {agreements_again[name][at]} again", False
     if list(runs.columns) != list(runs_again.columns) or len(runs) != len(runs_again):
         return "other columns or rows of outcomes when run again", False
     found: tuple[str, bool] = ("rows in another order", False)
@@ -209,9 +209,9 @@ def _wrong_files(held: Contents) -> list[Damage]:
             elif shard.point >= held.known:
                 wrong(shard, table, f"the design has no point {shard.point}")
             seen.setdefault(shard.key, shard.path.name)
-    accords, dyads = ({shard.key for shard in store.shards(table)} for table in ("accords", "dyads"))
+    agreements, dyads = ({shard.key for shard in store.shards(table)} for table in ("accords", "dyads"))
     for shard in store.shards("runs"):
-        if shard.key not in accords:
+        if shard.key not in agreements:
             wrong(shard, "runs", "its table of agreements is missing")
         elif shard.key not in dyads and store.has_sums(shard):
             wrong(shard, "runs", "its table of dyads is missing")
@@ -240,18 +240,20 @@ def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
         for row in held.store.failed():
             failed.setdefault(row["point"], set()).add(row["run"])
     for one in held.store.kept():
-        if one.runs is None or one.accords is None or (one.point, one.block) in broken:
+        if one.runs is None or one.agreements is None or (one.point, one.block) in broken:
             continue
-        why = _wrong_rows(held, one, one.runs, one.accords, failed.get(one.point, set()))
+        why = _wrong_rows(held, one, one.runs, one.agreements, failed.get(one.point, set()))
         if why:
             yield Damage(f"runs/{one.runs.path.name}", why, one.point, one.block)
 
 
-def _wrong_rows(held: Contents, one: FinishedBlock, of_runs: Shard, of_accords: Shard, failed: set[int]) -> str | None:
+def _wrong_rows(
+    held: Contents, one: FinishedBlock, of_runs: Shard, of_agreements: Shard, failed: set[int]
+) -> str | None:
     try:
-        runs, accords = of_runs.table(), of_accords.table()
+        runs, agreements = of_runs.table(), of_agreements.table()
         expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
-        wrong = _wrong_runs(held, runs, expected) or _wrong_accords(held, accords, expected)
+        wrong = _wrong_runs(held, runs, expected) or _wrong_agreements(held, agreements, expected)
         if wrong is None and one.dyads is not None:
             wrong = _wrong_dyads(held, runs, one.dyads.table())
         unlike = None if wrong else held.store.unlike_first(of_runs, runs.column_names)
@@ -299,24 +301,24 @@ def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
     return None
 
 
-def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | None:
-    number = accords["run"].to_numpy().astype(np.int64)
+def _wrong_agreements(held: Contents, agreements: pa.Table, expected: Ints) -> str | None:
+    number = agreements["run"].to_numpy().astype(np.int64)
     if not np.isin(number, expected).all():
         return f"an agreement of run {number[~np.isin(number, expected)][0]}, which does not belong there"
     states = {state["id"] for state in held.manifest.inputs["states"]}
     for column, words in {"arm": {*held.manifest.arms}, "a": states, "b": states}.items():
-        if foreign := set(column_words(accords, column)) - words:
+        if foreign := set(column_words(agreements, column)) - words:
             return f"an agreement with {column} {min(foreign)}, which the study does not have"
     classes = held.manifest.class_table
     if classes is not None:
         codes = sorted(classes.list_of)
         lists = (("a", codes), ("b", codes), ("direction", DIRECTIONS))
-        ways = np.column_stack([positions(accords, column, words) for column, words in lists])
+        ways = np.column_stack([positions(agreements, column, words) for column, words in lists])
         for a, b, way in np.unique(ways, axis=0):
             if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
                 said = f"an agreement of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}"
                 return f"{said}, which the class table does not say"
-    twice = accords.select(KEY).unify_dictionaries().to_pandas().duplicated().any()
+    twice = agreements.select(KEY).unify_dictionaries().to_pandas().duplicated().any()
     return "an agreement stands there twice" if twice else None
 
 

@@ -139,23 +139,23 @@ def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) ->
     streams, tally = {arm: sha256() for arm in sorted(arms)}, Estimates(arms)
 
     def fed() -> Iterator[pa.Table]:
-        for runs, accords in blocks:
+        for runs, agreements in blocks:
             for arm, stream in streams.items():
-                stream.update(row_bytes(accords.filter(pc.equal(accords["arm"].cast(pa.string()), arm))))
+                stream.update(row_bytes(agreements.filter(pc.equal(agreements["arm"].cast(pa.string()), arm))))
             yield runs
 
     for runs in in_chunks(fed()):
         tally.add(runs)
     means = {f"{arm}/{name}": counts.mean() for arm, of in tally.levels.items() for name, counts in of.counts.items()}
-    accords = combined((arm, stream.hexdigest()) for arm, stream in streams.items())
-    return accords, {key: mean if np.isfinite(mean) else None for key, mean in means.items()}
+    agreements = combined((arm, stream.hexdigest()) for arm, stream in streams.items())
+    return agreements, {key: mean if np.isfinite(mean) else None for key, mean in means.items()}
 
 
 def numbers_of_parts(parts: Sequence[tuple[str, PointDigest]], digest: str) -> StudyNumbers:
     """The points of a study, each with its key, together."""
-    accords = combined((key, of_point) for key, (of_point, _) in parts)
+    agreements = combined((key, of_point) for key, (of_point, _) in parts)
     means = {f"{key[:16]}/{name}": mean for key, (_, of_point) in parts for name, mean in of_point.items()}
-    return StudyNumbers(digest, accords, means)
+    return StudyNumbers(digest, agreements, means)
 
 
 def _plain(value: Any) -> Any:

@@ -241,7 +241,7 @@ def _sweep_again(archived: Archived, blocks: Blocks) -> tuple[StudyNumbers, dict
     parts: dict[int, PointDigest] = {}
     found: dict[int, PointNumbers] = {}
     for at, pairs in blocks:
-        plain = [(one.runs, one.accords) for one in pairs]
+        plain = [(one.runs, one.agreements) for one in pairs]
         parts[at], found[at] = part_of(plain, arms), numbers_of(plain, arms, about.outcomes, steps)
     tables = tables_of((p.number, SweepPoint(p.values, p.label), found[at]) for at, p in enumerate(points))
     outcomes = about.outcomes or tables.outcomes
@@ -262,18 +262,18 @@ def _compared(archived: Archived, numbers: StudyNumbers, results: dict[str, byte
         for name in sorted({*about.means, *numbers.means})
         if not close(about.means.get(name), numbers.means.get(name), TOLERANCE)
     ]
-    accords = [] if numbers.accords == about.accords_digest else ["agreements or their dates"]
+    agreements = [] if numbers.accords == about.accords_digest else ["agreements or their dates"]
     same_bits = digest == about.digest
     there = {name: content for name, content in archived.files.items() if name.startswith("results/")}
     summary = "results/summary.json"  # the digest that it names is compared apart from it
     own = results[summary].replace(digest.encode(), about.digest.encode())
     tables = diff_files(there, results | {summary: own}, TOLERANCE if same_bits else ROUNDING)
     elsewhere = (made_on, about.version) != (arithmetic_here(), version())
-    if accords + apart + tables or not (same_bits or elsewhere):
+    if agreements + apart + tables or not (same_bits or elsewhere):
         said = f"not reproduced: digest {digest}, the archive says {about.digest} ({where})"
         if same_bits:
             said = f"not reproduced: the runs give digest {digest}, as the archive says, but not all it holds"
-        few = (*accords, *apart[:LISTED], *tables[:LISTED])
+        few = (*agreements, *apart[:LISTED], *tables[:LISTED])
         return Reproduced("not", said, digest, few or ("last digits, though the arithmetic is the same here",))
     said = f"reproduced to the last bit: digest {digest}; {len(results)} tables compared"
     if not same_bits:

@@ -346,23 +346,23 @@ def compare(held: Contents, job: Job, parts: Sequence[tuple[FinishedBlock, Block
 def _compared(one: FinishedBlock, outcome: TaskResult) -> Compared:
     again, block = outcome.tables, outcome.task.block
     now = [] if again is None else sorted(again.runs["run"].unique().to_pylist())
-    if one.runs is None or one.accords is None:
+    if one.runs is None or one.agreements is None:
         return Compared(FAILED, one, block, None, revived=tuple(now))
     file = f"runs/{one.runs.path.name}"
-    runs, accords = (
+    runs, agreements = (
         table.filter(pc.and_(pc.greater_equal(table["run"], block.first), pc.less(table["run"], block.stop)))
-        for table in (one.runs.table(), one.accords.table())
+        for table in (one.runs.table(), one.agreements.table())
     )
     present = runs["run"].unique()
     if again is None:
         return Compared(file, one, block, f"run {block.first} fails when run again" if len(present) else None)
     revived = tuple(run for run in now if run not in {*present.to_pylist()})
-    runs_again, accords_again = (
-        table.filter(pc.is_in(table["run"], value_set=present)) for table in (again.runs, again.accords)
+    runs_again, agreements_again = (
+        table.filter(pc.is_in(table["run"], value_set=present)) for table in (again.runs, again.agreements)
     )
     arms = sorted({*column_words(runs, "arm"), *column_words(runs_again, "arm")})
-    if _digest((runs, accords), arms) != _digest((runs_again, accords_again), arms):
-        return Compared(file, one, block, *diff_tables((runs, accords), (runs_again, accords_again)), revived)
+    if _digest((runs, agreements), arms) != _digest((runs_again, agreements_again), arms):
+        return Compared(file, one, block, *diff_tables((runs, agreements), (runs_again, agreements_again)), revived)
     whole = block == one.block and not revived
     if whole and one.dyads is not None and summed([one.dyads.table()]) != summed([again.dyads]):
         return Compared(f"dyads/{one.dyads.path.name}", one, block, "other sums by dyad")

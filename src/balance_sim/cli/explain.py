@@ -17,12 +17,12 @@ from balance_sim.cli.progress import Steps
 from balance_sim.show.explain import (
     attribution_answer,
     attribution_lines,
+    dyad_answer,
+    dyad_lines,
     dyads_answer,
-    pair_answer,
-    pair_lines,
     replication_answer,
     timeline_lines,
-    top_pair_lines,
+    top_dyad_lines,
 )
 from balance_sim.show.uncertainty import TOO_SHORT, draws_sentence, placebo_words, uncertainty_lines
 from balance_sim.show.wording import (
@@ -132,11 +132,11 @@ def _observed(results: Path) -> str | None:
 def _dyad(
     result: Result, dyad: str, kind: str | None, arm: str | None, runs: int | None, number: int | None, *, verbose: bool
 ) -> Told:
-    from balance_sim.analysis.explain.pairs import explain_pairs
+    from balance_sim.analysis.explain.pairs import explain_dyads
 
-    found = explain_pairs(result, [_states(dyad, result)], arm=arm, kind=kind, runs=runs, run=number)[0]
-    lines = [*pair_answer(found, result.scenario, page_width())]
-    lines += ["", *pair_lines(found, result.scenario)] if verbose else []
+    found = explain_dyads(result, [_states(dyad, result)], arm=arm, kind=kind, runs=runs, run=number)[0]
+    lines = [*dyad_answer(found, result.scenario, page_width())]
+    lines += ["", *dyad_lines(found, result.scenario)] if verbose else []
     return {"pairs": {f"{found.a}-{found.b}": found.summary()}}, lines
 
 
@@ -187,13 +187,13 @@ def _attribution(
 
 def _top_dyads(result: Result, arm: str | None, runs: int | None, *, verbose: bool) -> Told:
     from balance_sim.analysis.explain import compared_arm
-    from balance_sim.analysis.explain.pairs import explain_pairs, leading_pairs
+    from balance_sim.analysis.explain.pairs import explain_dyads, leading_dyads
 
     arm = compared_arm(result, arm)
-    found = explain_pairs(result, leading_pairs(result, arm, TOP_DYADS), arm=arm, runs=runs)
+    found = explain_dyads(result, leading_dyads(result, arm, TOP_DYADS), arm=arm, runs=runs)
     parts = {"pairs": {f"{one.a}-{one.b}": one.summary() for one in found}}
     if verbose:
-        return parts, top_pair_lines(found, TOP_MOMENT, result.scenario)
+        return parts, top_dyad_lines(found, TOP_MOMENT, result.scenario)
     return parts, dyads_answer(found, TOP_MOMENT, result.scenario, page_width())
 
 

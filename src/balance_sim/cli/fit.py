@@ -118,7 +118,7 @@ def fit(
     seconds |= {"beliefs": 900.0 * beliefs, "threat in parts": 40.0 * parts}
     with Steps({name: years * each for name, each in seconds.items() if each}) as steps:
         steps.begin("reading")
-        history = load_history(data, first, end, accords=agreements, alliances=alliances)
+        history = load_history(data, first, end, agreements=agreements, alliances=alliances)
         wanted = None if terms is None else [name.strip() for name in terms.split(",") if name.strip()]
         steps.begin("terms")
         used, left_out = fitted_terms(history, wanted)

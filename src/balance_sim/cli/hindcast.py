@@ -17,7 +17,7 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.gof import write_study
 from balance_sim.cli.progress import Steps
-from balance_sim.show.score_lines import accord_lines, detectable_lines, gain_lines
+from balance_sim.show.score_lines import agreement_lines, detectable_lines, gain_lines
 from balance_sim.show.uncertainty import draws_sentence
 from balance_sim.show.wording import plural, printable, wrapped
 
@@ -119,8 +119,8 @@ def _lines(found: Hindcast, *, verbose: bool) -> Iterator[str]:
     first, last = found.fit.years
     yield from wrapped(printable(plan.title), "") if plan.title else ()
     yield from wrapped(
-        f"Fitted on {found.fit.accords:,} agreements of {first}-{last}, forecast {plan.last + 1}-{plan.until}. Skills "
-        "are over the base rate (0: no better, 1: perfect), CIs resample dyads.",
+        f"Fitted on {found.fit.agreements:,} agreements of {first}-{last}, forecast {plan.last + 1}-{plan.until}. "
+        "Skills are over the base rate (0: no better, 1: perfect), CIs resample dyads.",
         "",
     )
     for way, scores in found.scores.items():
@@ -129,7 +129,7 @@ def _lines(found: Hindcast, *, verbose: bool) -> Iterator[str]:
         if way == "simulated_forward":
             head = f"Simulated forward from {plan.last} in {plural(plan.runs, 'replication')}"
         yield from ["", *wrapped(f"{head}: {one.n:,} dyad-years, {one.events:,} with an agreement", "")]
-        yield from [*gain_lines(scores), *detectable_lines(one), *accord_lines(scores)]
+        yield from [*gain_lines(scores), *detectable_lines(one), *agreement_lines(scores)]
         yield from _details(found, way) if verbose else ()
     yield ""
     if verbose:

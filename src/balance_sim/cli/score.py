@@ -14,7 +14,7 @@ from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps
 from balance_sim.show import score_lines as of_scores
-from balance_sim.show.score_lines import MEASURES, accord_lines, case_lines
+from balance_sim.show.score_lines import MEASURES, agreement_lines, case_lines
 from balance_sim.show.wording import dyad_name, plural, state_names, table, wrapped
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def score(
     elif first is None or until is None or first > until:
         raise click.UsageError("a CSV needs --from and --until, in this order: the days that it is about")
     else:
-        made = dyads.read_pairs(forecast, first, until, kinds, stage)
+        made = dyads.read_dyads(forecast, first, until, kinds, stage)
     about = ("first", "last", "kinds", "stage", "about")
     out: dict[str, Any] = {"frozen": frozen, "sha256": made.sha256, **{k: made.content[k] for k in about}}
     lines = [f"forecast of {len(made.pairs)} dyads, {made.first} to {made.last}, sha256 {made.sha256[:12]}"]
@@ -153,7 +153,7 @@ def _scored(
         )  # fmt: skip
         yield from [
             "",
-            *accord_lines(scored.scores),
+            *agreement_lines(scored.scores),
             "",
             *of_scores.gain_lines(scored.scores),
             *of_scores.detectable_lines(one),

@@ -58,7 +58,7 @@ class ChoiceDay:
         return np.asarray(self.s.transpose(2, 0, 1).reshape(p, m * m))
 
 
-def pair_probabilities(b: Floats, day: ChoiceDay) -> Floats:
+def dyad_probabilities(b: Floats, day: ChoiceDay) -> Floats:
     """(m, m) P{i,j}, symmetric with diagonal 0; the upper triangle sums to 1."""
     both, _, top = _both_choose(b, day)
     weight: Floats = np.exp(both - top)
@@ -85,19 +85,19 @@ def day_derivatives(b: Floats, day: ChoiceDay, room: Floats | None = None) -> Te
     apart, d, weighted = (np.empty(3 * day.s.size) if room is None else room[: 3 * day.s.size]).reshape(3, p, m * m)
     both, choose, top = _both_choose(b, day)
     made = float(both[day.i, day.j].sum())
-    pair = np.exp(both - top)
-    total = pair.sum() / 2
-    pair /= 2 * total  # P{i,j} / 2: each dyad stands here twice
+    dyad = np.exp(both - top)
+    total = dyad.sum() / 2
+    dyad /= 2 * total  # P{i,j} / 2: each dyad stands here twice
     for k, s in enumerate(day.by_effect.reshape(p, m, m)):
         own, sums = apart[k].reshape(m, m), d[k].reshape(m, m)
         np.subtract(s, np.einsum("ij,ij->i", choose, s)[:, None], out=own)
         np.add(own, own.T, out=sums)
-    average = d @ pair.ravel()
+    average = d @ dyad.ravel()
     gradient = d.reshape(p, m, m)[:, day.i, day.j].sum(axis=1) - events * average
     d -= average[:, None]
-    information = events * (np.multiply(d, pair.ravel(), out=weighted) @ d.T)
+    information = events * (np.multiply(d, dyad.ravel(), out=weighted) @ d.T)
     involved = np.bincount(np.concatenate([day.i, day.j]), minlength=m)
-    choose *= (2 * events * pair.sum(axis=1) - involved)[:, None]
+    choose *= (2 * events * dyad.sum(axis=1) - involved)[:, None]
     spread = np.multiply(apart, choose.ravel(), out=weighted) @ apart.T
     value = made - events * float(top + np.log(total))
     return value, gradient, information, spread - information
@@ -347,7 +347,7 @@ def simulate(
     moments, counts = np.unique(np.asarray(dates, dtype="datetime64[s]"), return_counts=True)
     for when, count in zip(moments, counts, strict=True):
         today = record.on(when)
-        chance = np.triu(pair_probabilities(b, choice_day(today, effects, "mean")), 1).ravel()
+        chance = np.triu(dyad_probabilities(b, choice_day(today, effects, "mean")), 1).ravel()
         here = np.flatnonzero(today.present)
         for _ in range(count):
             i, j = divmod(int(rng.choice(len(chance), p=chance / chance.sum())), len(here))

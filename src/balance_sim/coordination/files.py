@@ -116,7 +116,7 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     ties = {
         name: reader.among(reader.ties(name, _paths(files)), _paths(files)) for name, files in (networks or {}).items()
     }
-    by_state, by_pair = (
+    by_state, by_dyad = (
         {name: reader.covariate(name, _source(one), pairs=of_pairs) for name, one in (given or {}).items()}
         for given, of_pairs in ((states, False), (pairs, True))
     )
@@ -124,7 +124,7 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     if reader.conflicting:
         raise DataErrors(list(reader.conflicting.values()))
     named = {*made["a"], *made["b"]}
-    for what, frame in (*ties.items(), *by_pair.items(), *by_state.items()):  # names may be shared
+    for what, frame in (*ties.items(), *by_dyad.items(), *by_state.items()):  # names may be shared
         here = set(frame["actor"]) if "actor" in frame else {*frame["a"], *frame["b"]}
         if here and not here & {*picked["a"], *picked["b"]}:
             message, few = f"none of the actors of {what} takes part in an event", ", ".join(sorted(here)[:3])
@@ -133,13 +133,13 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     named |= set() if spells is None else set(spells["actor"])
     everyone, notes = tuple(sorted(reader.known or named)), (*why, *reader.notes, *_unbegun(ties))
     source, reports = str(of_events[0]), tuple(reader.reports)
-    data = EventData(everyone, picked, spells, ties, by_state, by_pair, source, reports, notes)
+    data = EventData(everyone, picked, spells, ties, by_state, by_dyad, source, reports, notes)
     return _without_absent(data) if absent == "drop" else data
 
 
-def ties_from_agreements(accords: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:
+def ties_from_agreements(agreements: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:
     """Dated ties of a tidy frame of agreements: +1 on the day of signature, -1 on the day the agreement ends."""
-    signed = accords[accords["signed"].notna()]
+    signed = agreements[agreements["signed"].notna()]
     frames = [
         pd.DataFrame({"a": part[a].astype(str), "b": part[b].astype(str), "date": part[when], "increment": by})
         for when, by in (("signed", 1.0), ("ended", -1.0))

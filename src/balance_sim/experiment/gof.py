@@ -96,7 +96,7 @@ def goodness_of_fit(
     failed = {row["run"] for row in made.failed}
     if failed:
         raise WrongRequest(f"{len(failed)} replications failed: first replication {min(failed)}")
-    frame = made.accords[made.accords["arm"].astype(str) == chosen]
+    frame = made.agreements[made.agreements["arm"].astype(str) == chosen]
     made_there = newly_signed(frame, scenario.codes)
     comparison = networks.compare(networks.ground_of(scenario), span, seen, made_there, made.runs)
     whole = span.first == simulated.start and span.stop == simulated.end

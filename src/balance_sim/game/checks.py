@@ -113,20 +113,20 @@ def _members(
         why = f"`{part.outcome}` is of the player alone"
         found.add(node.fields["of"].at, f"{path}.of", "E110", why, "leave `of` out")
         return None
-    pair = measure.toward == "pair"
+    dyad = measure.toward == "pair"
     if part.of is None or of is None:
-        what = "two states, as `RUS-UKR`" if pair else "a group or a state"
+        what = "two states, as `RUS-UKR`" if dyad else "a group or a state"
         found.add(node, path, "E103", f"`{part.outcome}` needs `of`", f"write `of:` {what}")
         return None
-    named = tuple(sorted(part.of.split("-") if pair else scenario.groups.get(part.of, (part.of,))))
+    named = tuple(sorted(part.of.split("-") if dyad else scenario.groups.get(part.of, (part.of,))))
     inside = tuple(code for code in named if code in scenario.codes)
     left = tuple(code for code in inside if code not in player.states)
     if len(inside) < len(named) and part.of not in scenario.groups:
-        what, known = ("state", scenario.codes) if pair else ("group or state", (*scenario.groups, *scenario.codes))
+        what, known = ("state", scenario.codes) if dyad else ("group or state", (*scenario.groups, *scenario.codes))
         stranger = next(code for code in named if code not in scenario.codes)
         hint = did_you_mean(stranger, known)
         found.add(of, f"{path}.of", "E301", f"no {what} `{stranger}`", hint, listed(known))
-    elif pair and len({*left}) != 2:
+    elif dyad and len({*left}) != 2:
         found.add(of, f"{path}.of", "E203", f"`{part.of}` is no two states beside the player's own", "write two others")
     elif len(left) < (2 if part.outcome == "agreements_among" else 1):
         found.add(of, f"{path}.of", "E212", f"`{part.of}` holds too few states beside the player's own")

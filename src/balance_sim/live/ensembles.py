@@ -79,7 +79,7 @@ class BlockCache:
 
     def _bytes(self) -> int:
         every = (one for kept in self._kept.values() for one in kept.values())
-        return sum(one.runs.nbytes + one.accords.nbytes + one.dyads.nbytes for one in every)
+        return sum(one.runs.nbytes + one.agreements.nbytes + one.dyads.nbytes for one in every)
 
     def first(self, life: str, runs: int) -> list[ArmTables]:
         """Tables of the first so many runs, each run once. Blocks of two requests may overlap."""
@@ -96,7 +96,7 @@ def _cut(tables: ArmTables, block: Block, first: int, stop: int) -> ArmTables:
         return table.filter(pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop)))
 
     dyads = tables.dyads[max(first - block.first, 0) : max(stop - block.first, 0)]
-    return ArmTables(of(tables.runs), of(tables.accords), dyads)
+    return ArmTables(of(tables.runs), of(tables.agreements), dyads)
 
 
 class Service:

@@ -223,7 +223,7 @@ class OpportunityCache:
     ) -> Opportunities:
         """As `draw_opportunities`."""
         kinds = world.ladder.names, world.ladder.ceiling, world.kind_keys
-        dyads = world.first, world.second, world.pair_keys, world.frailty
+        dyads = world.first, world.second, world.dyad_keys, world.frailty
         key = hashlib.sha256(pickle.dumps((seed, runs, most, world.grid, kinds, dyads))).hexdigest()
         if (found := self._kept.get(key)) is None:
             found = draw_opportunities(world, seed, runs, most)

@@ -134,7 +134,7 @@ class BalanceModel(mesa.Model):
     Attributes
     ----------
     day : days since the scenario's start
-    accords : the agreements under way or made, a table
+    agreements : the agreements under way or made, a table
     why_ended : why the replication is over, or None
 
     Raises
@@ -179,7 +179,7 @@ class BalanceModel(mesa.Model):
         self._look()
         agent_class.create_agents(self, self.world.n, list(self.world.codes))
         self.datacollector = mesa.DataCollector(
-            model_reporters={"day": "day", "accords_signed": "accords_signed"},
+            model_reporters={"day": "day", "accords_signed": "agreements_signed"},
             agent_reporters={"code": "code", "insecurity": "insecurity", "effort": "effort"},
         )
 
@@ -189,20 +189,20 @@ class BalanceModel(mesa.Model):
         return float(self.state.day)
 
     @property
-    def accords_signed(self) -> int:
+    def agreements_signed(self) -> int:
         """Agreements signed during the replication so far."""
-        made = self.state.accords
+        made = self.state.agreements
         return int(((made.signed >= 0) & (made.signed < self.state.day)).sum())
 
     @property
-    def accords(self) -> pd.DataFrame:
+    def agreements(self) -> pd.DataFrame:
         """Agreements under way or made, one row each, days since the start (NaN: not yet)."""
-        a, world = self.state.accords, self.world
+        a, world = self.state.agreements, self.world
         codes, days = np.array(world.codes), {"signed": a.signed, "in_force": a.in_force, "ended": a.ended}
         frame = pd.DataFrame(
             {
-                "a": codes[world.first[a.pair]],
-                "b": codes[world.second[a.pair]],
+                "a": codes[world.first[a.dyad]],
+                "b": codes[world.second[a.dyad]],
                 "kind": np.array(world.ladder.names)[a.kind],
                 "origin": np.array(ORIGINS)[a.origin],
                 "opened": a.opened,
@@ -211,13 +211,15 @@ class BalanceModel(mesa.Model):
         )
         return frame.sort_values(["opened", "a", "b", "kind"], ignore_index=True)
 
+    accords, accords_signed = agreements, agreements_signed  # earlier names
+
     def step(self) -> None:
         """One step of the grid: all perceive, assess and decide on the same view; then what they agreed is done."""
         if self.why_ended is not None:
             return
-        world, state, chances, at = self.world, self.state, self.chances, self.at
+        world, state, opportunities, at = self.world, self.state, self.chances, self.at
         start, stop = world.grid[at], world.grid[at + 1]
-        self._rows = engine.open_to_consent(world, chances, self.thin, state, *chances.starts[at : at + 2])
+        self._rows = engine.open_to_consent(world, opportunities, self.thin, state, *opportunities.starts[at : at + 2])
         self.share_of_effort = effort_share(stop - start, world.rules.effort_years)
         for turn in ("perceive", "assess", "decide"):
             self.agents.do(turn)
@@ -231,7 +233,7 @@ class BalanceModel(mesa.Model):
             engine.act(
                 world,
                 self.worlds.baseline,
-                chances,
+                opportunities,
                 self.thin,
                 state,
                 self.view,
@@ -271,8 +273,8 @@ class BalanceModel(mesa.Model):
 
     def _sides(self, index: int) -> tuple[Ints, Ints, Ints]:
         """Which side a state is, who the other is, and at which of the step's opportunities."""
-        first = self.world.first[self.chances.pair[self._rows]]
-        second = self.world.second[self.chances.pair[self._rows]]
+        first = self.world.first[self.chances.dyad[self._rows]]
+        second = self.world.second[self.chances.dyad[self._rows]]
         which = np.flatnonzero((first == index) | (second == index))
         mine = np.where(first[which] == index, 0, 1)
         return mine, np.where(mine == 0, second[which], first[which]), which
@@ -282,7 +284,7 @@ class BalanceModel(mesa.Model):
         """What the replication leaves behind so far, as `engine.simulate` returns it."""
         rest = len(self.chances.day) - sum(map(len, self.consent))
         consent = np.concatenate([*self.consent, np.zeros(rest)])
-        return Simulated(self.state.accords, consent, Hastened.joined(self.state.hastened))
+        return Simulated(self.state.agreements, consent, Hastened.joined(self.state.hastened))
 
     def _look(self) -> None:
         engine.turn_of_step(self.world, self.state)

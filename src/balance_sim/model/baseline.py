@@ -187,7 +187,7 @@ def step_before(world: World) -> int:
 
 def unfrozen(world: World) -> Baseline:
     """A baseline of which nothing is known yet: all 0."""
-    n, kinds, pairs = world.n, len(world.ladder.names), len(world.first)
+    n, kinds, dyads = world.n, len(world.ladder.names), len(world.first)
     return Baseline(
         gain_norm=np.zeros((n, kinds)),
         insecurity=np.zeros(n),
@@ -195,10 +195,10 @@ def unfrozen(world: World) -> Baseline:
         shared=np.zeros((n, n)),
         shared_mean=0.0,
         threatened=np.zeros(n, dtype=bool),
-        direction=np.zeros(pairs, dtype=np.int64),
-        keen=np.zeros((pairs, 2, kinds)),
+        direction=np.zeros(dyads, dtype=np.int64),
+        keen=np.zeros((dyads, 2, kinds)),
         talks=np.zeros(n),
-        signs=np.zeros((pairs, kinds)),
+        signs=np.zeros((dyads, kinds)),
     )
 
 

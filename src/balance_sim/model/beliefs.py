@@ -54,9 +54,9 @@ def alignment(odds_against: Floats, out: Floats | None = None) -> Floats:
     return np.divide(1.0, out, out=out)
 
 
-def alignment_with(odds_against: Floats, accord: Floats) -> Floats:
+def alignment_with(odds_against: Floats, agreement: Floats) -> Floats:
     """a from the odds against it before agreements, and what agreements in force or announced add to alpha."""
-    odds = np.asarray(odds_against * np.exp(-accord))
+    odds = np.asarray(odds_against * np.exp(-agreement))
     return alignment(odds, out=odds)
 
 
@@ -153,7 +153,7 @@ def signal_weights(scenario: Scenario, kind: str) -> tuple[float, float]:
     )
 
 
-def pairs_shown(principals: list[int], guests: list[int], targets: list[int]) -> list[tuple[int, int]]:
+def dyads_shown(principals: list[int], guests: list[int], targets: list[int]) -> list[tuple[int, int]]:
     """Dyads that an event shows together: principals with each other, guests with principals. Positions in the roster.
 
     Nobody is shown together with a target of the act."""
@@ -169,21 +169,21 @@ def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, in
 
 
 def odds_by_step(
-    scenario: Scenario, grid: Floats, gap: Floats, quarrels: Floats, pair_index: Ints
+    scenario: Scenario, grid: Floats, gap: Floats, quarrels: Floats, dyad_index: Ints
 ) -> tuple[Floats, Floats, Floats]:
     """What states think in each step before agreements: priors, and the evidence of events.
 
-    grid: (S + 1,) step boundaries; gap, quarrels, pair_index: (n, n). Returns the odds against alignment (S, A, P), as
+    grid: (S + 1,) step boundaries; gap, quarrels, dyad_index: (n, n). Returns the odds against alignment (S, A, P), as
     each of A readings has it, those of hostile intent (S, n, n), and reliability (S, n)."""
     p, n = scenario.parameters, len(scenario.codes)
-    found = evidence(scenario, (grid[:-1] + grid[1:]) / 2, grid[:-1], pair_index)
+    found = evidence(scenario, (grid[:-1] + grid[1:]) / 2, grid[:-1], dyad_index)
     alignment = np.empty(n * (n - 1) // 2)
-    dyads = pair_index >= 0
-    alignment[pair_index[dyads]] = prior_alignment(gap, p.alpha0, p.alpha_x)[dyads]
+    dyads = dyad_index >= 0
+    alignment[dyad_index[dyads]] = prior_alignment(gap, p.alpha0, p.alpha_x)[dyads]
     intent = prior_intent(gap, quarrels, p.eta0, p.eta_x)
     reliability = np.array([s.reliability for s in scenario.states]) * np.exp(-found.lost)
     intent_odds = _odds(intent.ravel(), found.intent, found.places).reshape(-1, n, n)
-    return _odds(-alignment, -found.align, found.pairs), intent_odds, reliability
+    return _odds(-alignment, -found.align, found.dyads), intent_odds, reliability
 
 
 def _odds(prior: Floats, evidence: Floats, at: Ints) -> Floats:
@@ -198,18 +198,18 @@ def _odds(prior: Floats, evidence: Floats, at: Ints) -> Floats:
 class Evidence:
     """What events add to the log-odds at S moments, nats; only the entries that any event moves."""
 
-    pairs: Ints  # (K,) dyads that are shown together
+    dyads: Ints  # (K,) dyads that are shown together
     align: Floats  # (S, A, K) to their alignment, as each of A readings has it
     places: Ints  # (T,) entries of a flat (n, n), target and principal
     intent: Floats  # (S, T) to hostile intent
     lost: Floats  # (S, n) reliability
 
 
-def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: Ints) -> Evidence:
+def evidence(scenario: Scenario, moments: Floats, starts: Floats, dyad_index: Ints) -> Evidence:
     """Evidence at the given moments.
 
     moments: (S,) days at which decay is taken (the middle of each step); starts: (S,) when each step
-    begins: an event counts from the step that begins on its date. pair_index: (n, n), as in World."""
+    begins: an event counts from the step that begins on its date. dyad_index: (n, n), as in World."""
     codes, audiences = scenario.codes, audiences_of(scenario)
     events = [event for event in scenario.events if event.accord is None]
     groups = tuple((name, tuple(group)) for name, group in scenario.groups.items())
@@ -226,20 +226,20 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     left_of = decay(moments - dates, np.array([np.inf if half is None else half for half in halves])[:, None])
     visibility = np.array([event.visibility for event in events])[:, None]
     left_of = np.where(starts >= dates, left_of, 0.0) * visibility
-    pairs_of = [pair_index.take(shown) for _, shown, _, _ in roles]
-    pairs, column_of_pair = _columns(pairs_of, int(pair_index.max(initial=0)) + 1)
+    dyads_of = [dyad_index.take(shown) for _, shown, _, _ in roles]
+    dyads, column_of_dyad = _columns(dyads_of, int(dyad_index.max(initial=0)) + 1)
     places, column_of_place = _columns([aimed for _, _, aimed, _ in roles], n * n)
-    align = np.zeros((len(pairs), steps, len(audiences.names)))
+    align = np.zeros((len(dyads), steps, len(audiences.names)))
     intent = np.zeros((len(places), steps))
     lost = np.zeros((steps, n))
     for event, (blamed, _, aimed, factors), shown, day, left in zip(
-        events, roles, pairs_of, days, left_of, strict=True
+        events, roles, dyads_of, days, left_of, strict=True
     ):
         of_blamed, of_shown, of_aimed = factors
         kind, attention = scenario.event_kinds[event.kind], audiences.attention[event.kind]
         on_alignment, on_intent = signal_weights(scenario, event.kind)
         if len(shown) and on_alignment:
-            align[column_of_pair[shown]] += of_shown[:, None, None] * (
+            align[column_of_dyad[shown]] += of_shown[:, None, None] * (
                 (event.sign * on_alignment) * left[:, None] * attention
             )
         if len(aimed) and on_intent:
@@ -247,7 +247,7 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
             intent[column_of_place[aimed]] += weight * (of_aimed * attention[audiences.of[aimed // n]])[:, None]
         if kind.reliability:
             lost[:, blamed] += of_blamed * (kind.reliability * left[:, None])
-    return Evidence(pairs, align.transpose(1, 2, 0), places, intent.T, lost)
+    return Evidence(dyads, align.transpose(1, 2, 0), places, intent.T, lost)
 
 
 def _own_roles(scenario: Scenario, event: Event) -> tuple[Ints, Ints, Ints, tuple[Floats, Floats, Floats]]:
@@ -278,7 +278,7 @@ def _roles(
     principals, guests, targets = (members(some, known, roster) for some in actors)
     shown, aimed = (
         np.array([i * len(codes) + j for i, j in found], dtype=np.int64)
-        for found in (pairs_shown(principals, guests, targets), pairs_aimed(principals, targets))
+        for found in (dyads_shown(principals, guests, targets), pairs_aimed(principals, targets))
     )
     return np.array(principals, dtype=np.int64), shown, aimed
 
@@ -340,10 +340,10 @@ def provoke(world: World, state: BlockState, seed: int) -> None:
         found.append((run, act, day))
         count += 1
     state.provoked = Provoked(*(np.concatenate(column) for column in zip(*found, strict=True)))
-    pairs = world.pair_index[hazards.target, hazards.state]
+    dyads = world.dyad_index[hazards.target, hazards.state]
     for drawn in range(len(hazards.rate)):
         hit = np.unique(state.provoked.run[state.provoked.act == drawn])
-        state.touched[hit[:, None], pairs[hazards.act == drawn]] = True
+        state.touched[hit[:, None], dyads[hazards.act == drawn]] = True
 
 
 def provoked_odds(world: World, state: BlockState, step: int) -> Floats:

@@ -93,7 +93,7 @@ class InitialAgreements:
 
     ids: tuple[str, ...]
     keys: Keys
-    pair: Ints
+    dyad: Ints
     kind: Ints
     stage: Ints  # 0 talks, 1 signed, 2 in force
     opened: Floats
@@ -182,7 +182,7 @@ class World:
     codes: tuple[str, ...]
     first: Ints  # (P,) the dyad's first state
     second: Ints  # (P,)
-    pair_index: Ints  # (n, n), -1 on the diagonal
+    dyad_index: Ints  # (n, n), -1 on the diagonal
     ladder: AgreementTypes
     rules: Rules
     initial: InitialAgreements
@@ -214,7 +214,7 @@ class World:
     experience: Floats  # (P,) bilateral signatures of the dyad, fading, at day 0
     engaged: Floats  # (n,) the same of each state with anyone
     active: Floats  # (n,) bilateral signatures of each state, fading sooner, at day 0
-    pair_keys: Keys
+    dyad_keys: Keys
     kind_keys: Keys
     signature_attention: Floats  # (A,)
     openness: Openness
@@ -241,7 +241,7 @@ class Opportunities:
 
     day: Floats
     run: Ints
-    pair: Ints
+    dyad: Ints
     kind: Ints
     count: Ints
     needs: Floats  # (C, 2)

@@ -126,7 +126,7 @@ def searched(terms: Floats) -> Floats:
     return np.asarray(best * best[0])
 
 
-def weight_of_pairs(size: Floats) -> float:
+def weight_of_dyads(size: Floats) -> float:
     """Sum of s_i s_j over ordered pairs of distinct states: what an energy is a share of. Above 0."""
     return max(float(size.sum() ** 2 - (size**2).sum()), 1e-300)
 

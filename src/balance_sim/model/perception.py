@@ -98,8 +98,8 @@ class View:
         world, here = self.world, np.arange(self.world.n)
         news = self.announced.reshape(len(self.depth), 1, -1) * world.signature_attention[:, None]
         depth = self.depth[:, None, world.first, world.second]
-        by_pair = beliefs.alignment_with(world.odds_against[self.step], world.rules.alpha_acc * depth + news)
-        out = by_pair[..., world.pair_index]
+        by_dyad = beliefs.alignment_with(world.odds_against[self.step], world.rules.alpha_acc * depth + news)
+        out = by_dyad[..., world.dyad_index]
         out[..., here, here] = 1.0
         return np.asarray(out)
 
@@ -108,8 +108,8 @@ class View:
         """(R, n, n) a_ik as i sees it, diagonal 1."""
         world, rows = self.world, np.arange(self.world.n)
         attention = world.signature_attention[world.audience][:, None]
-        news = self.announced[:, world.pair_index] * attention
-        against = world.odds_against[self.step][..., world.audience[:, None], world.pair_index]
+        news = self.announced[:, world.dyad_index] * attention
+        against = world.odds_against[self.step][..., world.audience[:, None], world.dyad_index]
         out = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
         out[:, rows, rows] = 1.0
         return out
@@ -150,8 +150,8 @@ class Patches:
     starts: Ints  # (R + 1,) where each run's dyads begin
 
     @staticmethod
-    def of(world: World, run: Ints, pair: Ints, runs: int, few: int) -> Patches:
-        sides = np.stack([world.first.take(pair), world.second.take(pair)])
+    def of(world: World, run: Ints, dyad: Ints, runs: int, few: int) -> Patches:
+        sides = np.stack([world.first.take(dyad), world.second.take(dyad)])
         return Patches(world.n, few, run, sides, np.searchsorted(run, np.arange(runs + 1)))
 
     @cached_property
@@ -244,13 +244,13 @@ def change(world: World, state: BlockState, step: int, announced: Floats) -> tup
     """What the dyads to which something has happened believe and are believed in this step.
 
     announced: (R, P) nats. Returns where it stands, and (A + 3, 2, K) values, in the workspace's order."""
-    run, pair, depth, calm, nats = _moved(world, state, announced)
-    entries = Patches.of(world, run, pair, len(state.runs), len(state.workspace.scratch))
+    run, dyad, depth, calm, nats = _moved(world, state, announced)
+    entries = Patches.of(world, run, dyad, len(state.runs), len(state.workspace.scratch))
     odds = world.intent_odds[step].take(entries.place)
     if state.provoked is not None and world.hazards is not None:
         odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[entries.place]]
     reliable = shared(world, step).reliable.take(entries.place)
-    against = world.odds_against[step].take(pair, axis=1)
+    against = world.odds_against[step].take(dyad, axis=1)
     return entries, _believed(world, entries.sides, depth, calm, nats, against, odds, reliable)
 
 
@@ -258,21 +258,21 @@ def _moved(world: World, state: BlockState, announced: Floats) -> tuple[Ints, In
     """Run, dyad, depth, calm and announcements of the dyads touched whose beliefs can differ from the start's."""
     n, start = world.n, world.at_start
     where = np.flatnonzero(state.touched)
-    run, pair = np.divmod(where, len(world.first))
-    depth = state.depth.take(run * n * n + (world.first * n + world.second).take(pair))
+    run, dyad = np.divmod(where, len(world.first))
+    depth = state.depth.take(run * n * n + (world.first * n + world.second).take(dyad))
     calm, nats = state.calm.take(where), announced.take(where)
-    moved = (nats != 0) | (depth != start.depth.take(pair)) | (calm != start.calm.take(pair))
+    moved = (nats != 0) | (depth != start.depth.take(dyad)) | (calm != start.calm.take(dyad))
     if state.provoked is not None and world.hazards is not None:
         aimed_at = np.zeros(len(world.first), dtype=bool)
-        aimed_at[world.pair_index[world.hazards.target, world.hazards.state]] = True
-        moved |= aimed_at.take(pair)
+        aimed_at[world.dyad_index[world.hazards.target, world.hazards.state]] = True
+        moved |= aimed_at.take(dyad)
     kept = np.flatnonzero(moved)
-    return run[kept], pair[kept], depth[kept], calm[kept], nats[kept]
+    return run[kept], dyad[kept], depth[kept], calm[kept], nats[kept]
 
 
 def hostility_toward(world: World, state: BlockState, step: int, k: int) -> Floats:
     """(R, n) L_ik: the hostility of k as each i sees it in a step, as `perceive` has it; 0 on itself."""
-    calm = state.calm[:, world.pair_index[:, k]]
+    calm = state.calm[:, world.dyad_index[:, k]]
     odds = np.broadcast_to(world.intent_odds[step][:, k], calm.shape)
     if state.provoked is not None and world.hazards is not None:
         places = np.arange(world.n) * world.n + k
@@ -286,12 +286,12 @@ def announcements(world: World, state: BlockState, day: float) -> Floats:
     """(R, P) evidence, in nats, of agreements signed and not yet in force, on a day.
 
     Until it enters into force an agreement is evidence that fades; in force it acts by its depth."""
-    a, pairs = state.accords, len(world.first)
+    a, dyads = state.agreements, len(world.first)
     rows = np.flatnonzero((a.stage == 1) & (a.signed <= day))
     dose = world.rules.signature_weight * world.ladder.depth[a.kind[rows]]
     dose = dose * beliefs.decay(day - a.signed[rows], world.rules.signature_half_life_days)
-    clock = a.run[rows] * pairs + a.pair[rows]
-    return np.bincount(clock, dose, minlength=len(state.runs) * pairs).reshape(-1, pairs)
+    clock = a.run[rows] * dyads + a.dyad[rows]
+    return np.bincount(clock, dose, minlength=len(state.runs) * dyads).reshape(-1, dyads)
 
 
 def perceive(world: World, state: BlockState, step: int) -> View:
@@ -352,14 +352,14 @@ def weigh_steps(
     if beside is None:
         beliefs[:] = 0.0
         beliefs[:-3, :, here, here] = 1.0
-        row, pair = np.divmod(np.arange(announced.size), len(world.first))
+        row, dyad = np.divmod(np.arange(announced.size), len(world.first))
     else:
         beliefs[:] = beside[1]
-        row, pair = np.nonzero(_differ(world, beside[0], steps))
-    sides = np.stack([world.first.take(pair), world.second.take(pair)])
+        row, dyad = np.nonzero(_differ(world, beside[0], steps))
+    sides = np.stack([world.first.take(dyad), world.second.take(dyad)])
     seat = row * n**2 + sides * n + sides[::-1]
-    against, odds = world.odds_against[steps][row, :, pair].T, world.intent_odds[steps].take(seat)
-    nats, depth, calm = announced[row, pair], start.depth.take(pair), start.calm.take(pair)
+    against, odds = world.odds_against[steps][row, :, dyad].T, world.intent_odds[steps].take(seat)
+    nats, depth, calm = announced[row, dyad], start.depth.take(dyad), start.calm.take(dyad)
     believed = _believed(world, sides, depth, calm, nats, against, odds, reliable.take(seat))
     beliefs.reshape(len(beliefs), -1)[:, seat] = believed
     _weigh(world, state, slice(0, len(steps)))

@@ -1,4 +1,4 @@
-"""The life of an accord: talks, signed, in force, over. Lags are gamma, failures and ends exponential.
+"""The life of an agreement: talks, signed, in force, over. Lags are gamma, failures and ends exponential.
 
 Each agreement has clocks of its own, keyed by its dyad, kind and opportunity (or its row in the record), so
 the same agreement draws the same lags in every arm.
@@ -32,10 +32,10 @@ NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE = range(len(ORIGINS))
 _OF_ASSUMED = np.uint64(1 << 40)
 
 
-def accord_keys(world: World, runs: Keys, seed: int, run: Ints, pair: Ints, kind: Ints, own: Keys) -> Keys:
+def agreement_keys(world: World, runs: Keys, seed: int, run: Ints, dyad: Ints, kind: Ints, own: Keys) -> Keys:
     """(K,) one key for each agreement, from its run, dyad, kind, and what tells it from others of its kind."""
     key = clocks.absorb(run_keys(seed, runs), clocks.label("accord"))[run]
-    key = clocks.absorb(clocks.absorb(key, world.pair_keys[pair]), world.kind_keys[kind])
+    key = clocks.absorb(clocks.absorb(key, world.dyad_keys[dyad]), world.kind_keys[kind])
     return clocks.absorb(key, own)
 
 
@@ -50,11 +50,11 @@ def initial_agreements(world: World, seed: int, runs: Keys) -> AgreementRows:
     """The initial agreements in R runs: talks and signed agreements under way; of those in force, which end in time."""
     rules, kinds, record = world.rules, world.ladder, world.initial
     run, row = (grid.ravel() for grid in np.indices((len(runs), len(record.ids))))
-    key = accord_keys(world, runs, seed, run, record.pair[row], record.kind[row], record.keys[row])
+    key = agreement_keys(world, runs, seed, run, record.dyad[row], record.kind[row], record.keys[row])
     ended = np.where(np.isnan(record.ended[row]), wait(key, _END, rules.end_rate), record.ended[row])
     keep = np.flatnonzero((record.stage[row] < 2) | (ended < world.grid[-1]))
     run, row, key, ended = run[keep], row[keep], key[keep], ended[keep]
-    a = AgreementRows.begun(TALKS, run, record.pair[row], record.kind[row], row, key, record.opened[row])
+    a = AgreementRows.begun(TALKS, run, record.dyad[row], record.kind[row], row, key, record.opened[row])
     a.stage = record.stage[row]
     fixed = ~(np.isnan(record.fixed_signed) & np.isnan(record.fixed_in_force))[row]
     a.origin = np.choose(a.stage, [TALKS, SIGNED, IN_FORCE])
@@ -104,7 +104,7 @@ def agreements_at_start(world: World, baseline: Baseline, seed: int, runs: Keys)
     known = initial_agreements(world, seed, runs)
     busy = np.zeros((len(runs), len(world.first), len(world.ladder.names)), dtype=bool)
     under_way = known.stage < 2
-    busy[known.run[under_way], known.pair[under_way], known.kind[under_way]] = True
+    busy[known.run[under_way], known.dyad[under_way], known.kind[under_way]] = True
     known.add_rows(unobserved_negotiations(world, baseline, busy, seed, runs))
     return known
 
@@ -126,15 +126,15 @@ def unobserved_negotiations(world: World, baseline: Baseline, busy: Bools, seed:
         run, clock = np.nonzero(clocks.uniform(clocks.draw(key, 1)) < chance[k : k + FEW])
         found.append((run + k, clock, key[run, clock]))
     run, clock, own = (np.concatenate(column) for column in zip(*found, strict=True))
-    pair, kind = np.divmod(clock, len(kinds.names))
+    dyad, kind = np.divmod(clock, len(kinds.names))
     shape = kinds.talks_shape[kind]
     length = clocks.gamma(clocks.draw(own, 2), shape + 1, kinds.talks_days[kind] * (shape + 1) / shape)
     age = clocks.uniform(clocks.draw(own, 3)) * length
     lasted = clocks.exponential(clocks.draw(own, 4)) * DAYS_PER_YEAR > age * world.rules.collapse_rate
-    kept = np.flatnonzero(lasted & ~busy[run, pair, kind])
-    run, pair, kind = run[kept], pair[kept], kind[kept]
-    a_key = accord_keys(world, runs, seed, run, pair, kind, np.full(len(kept), _OF_ASSUMED))
-    a = AgreementRows.begun(ASSUMED, run, pair, kind, np.zeros_like(run), a_key, -age[kept])
+    kept = np.flatnonzero(lasted & ~busy[run, dyad, kind])
+    run, dyad, kind = run[kept], dyad[kept], kind[kept]
+    a_key = agreement_keys(world, runs, seed, run, dyad, kind, np.full(len(kept), _OF_ASSUMED))
+    a = AgreementRows.begun(ASSUMED, run, dyad, kind, np.zeros_like(run), a_key, -age[kept])
     a.length, a.progress = length[kept], age[kept]
     a.fails = wait(own[kept], _FAIL_IN_TALKS, world.rules.collapse_rate)
     a.plain_signed = at_speed_one(a, np.arange(len(kept)))
@@ -147,14 +147,14 @@ def at_speed_one(a: AgreementRows, rows: Ints) -> Floats:
     return np.where(a.fails[rows] < done, NEVER, done)
 
 
-def clock_of(world: World, run: Ints, pair: Ints, kind: Ints) -> Ints:
+def clock_of(world: World, run: Ints, dyad: Ints, kind: Ints) -> Ints:
     """One number for a run, a dyad and a kind."""
-    return (run * len(world.first) + pair) * len(world.ladder.names) + kind
+    return (run * len(world.first) + dyad) * len(world.ladder.names) + kind
 
 
 def settle(world: World, state: BlockState) -> tuple[Ints, Ints]:
     """Agreements due by the state's day come into force, collapse or end. Returns rows (entered, left)."""
-    a, day = state.accords, state.day
+    a, day = state.agreements, state.day
     due = np.flatnonzero((a.stage == 1) & (np.minimum(a.in_force, a.fails) <= day))
     fell = a.fails[due] < a.in_force[due]
     entered, collapsed = due[~fell], due[fell]
@@ -163,23 +163,23 @@ def settle(world: World, state: BlockState) -> tuple[Ints, Ints]:
     a.in_force[collapsed], a.ended[collapsed] = NEVER, a.fails[collapsed]
     if len(entered):
         a.ended[entered] = a.in_force[entered] + wait(a.key[entered], _END, world.rules.end_rate)
-    state.busy[a.run[due], a.pair[due], a.kind[due]] = False
+    state.busy[a.run[due], a.dyad[due], a.kind[due]] = False
     left = np.flatnonzero((a.stage == 2) & (a.ended <= day))
     a.stage[left] = 3
     return entered, left
 
 
 def _both_log_gains(
-    world: World, baseline: Baseline, state: BlockState, view: View, run: Ints, pair: Ints, kind: Ints
+    world: World, baseline: Baseline, state: BlockState, view: View, run: Ints, dyad: Ints, kind: Ints
 ) -> Floats:
-    both = Prospects.of_both_sides(world, baseline, view, state, run, pair, kind)
+    both = Prospects.of_both_sides(world, baseline, view, state, run, dyad, kind)
     return both.log_gain.reshape(2, -1).sum(axis=0)
 
 
 def open_talks(
     world: World,
     baseline: Baseline,
-    chances: Opportunities,
+    opportunities: Opportunities,
     state: BlockState,
     view: View,
     rows: Ints,
@@ -188,20 +188,25 @@ def open_talks(
     """Talks at the given opportunities; of two in one step on one clock the earlier counts."""
     if not len(rows):
         return
-    clock = clock_of(world, chances.run[rows], chances.pair[rows], chances.kind[rows])
+    clock = clock_of(world, opportunities.run[rows], opportunities.dyad[rows], opportunities.kind[rows])
     _, earliest = np.unique(clock, return_index=True)
     rows = rows[np.sort(earliest)]
-    run, pair, kind, count = chances.run[rows], chances.pair[rows], chances.kind[rows], chances.count[rows]
-    key = accord_keys(world, state.runs, seed, run, pair, kind, count.astype(np.uint64))
-    a = AgreementRows.begun(NEW, run, pair, kind, count, key, chances.day[rows])
+    run, dyad, kind, count = (
+        opportunities.run[rows],
+        opportunities.dyad[rows],
+        opportunities.kind[rows],
+        opportunities.count[rows],
+    )
+    key = agreement_keys(world, state.runs, seed, run, dyad, kind, count.astype(np.uint64))
+    a = AgreementRows.begun(NEW, run, dyad, kind, count, key, opportunities.day[rows])
     a.length = clocks.gamma(
         clocks.absorb(key, _TALKS), world.ladder.talks_shape[a.kind], world.ladder.talks_days[a.kind]
     )
     a.fails = a.opened + wait(key, _FAIL_IN_TALKS, world.rules.collapse_rate)
     a.plain_signed = at_speed_one(a, np.arange(len(rows)))
-    a.gain = _both_log_gains(world, baseline, state, view, a.run, a.pair, a.kind)
-    state.busy[a.run, a.pair, a.kind] = True
-    state.accords.add_rows(a)
+    a.gain = _both_log_gains(world, baseline, state, view, a.run, a.dyad, a.kind)
+    state.busy[a.run, a.dyad, a.kind] = True
+    state.agreements.add_rows(a)
 
 
 def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
@@ -213,11 +218,11 @@ def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
 
 def sign_talks(world: World, baseline: Baseline, state: BlockState, view: View, start: float, stop: float) -> None:
     """Talks go on from `start` to `stop`; at their length they are signed, or they fail and are over."""
-    a, rules = state.accords, world.rules
+    a, rules = state.agreements, world.rules
     rows = np.flatnonzero(a.stage == 0)
     if not len(rows):
         return
-    now = _both_log_gains(world, baseline, state, view, a.run[rows], a.pair[rows], a.kind[rows])
+    now = _both_log_gains(world, baseline, state, view, a.run[rows], a.dyad[rows], a.kind[rows])
     fresh = np.isnan(a.gain[rows])
     a.gain[rows[fresh]] = now[fresh]
     pace = speed(now, a.gain[rows], rules.talks_speed_exponent, rules.talks_speed_max)
@@ -232,7 +237,7 @@ def sign_talks(world: World, baseline: Baseline, state: BlockState, view: View, 
     signing = (done < stop) & ~failing
     failed = rows[failing]
     a.stage[failed], a.ended[failed] = 3, a.fails[failed]
-    state.busy[a.run[failed], a.pair[failed], a.kind[failed]] = False
+    state.busy[a.run[failed], a.dyad[failed], a.kind[failed]] = False
     signed = rows[signing]
     if not len(signed):
         return
@@ -249,10 +254,10 @@ def sign_talks(world: World, baseline: Baseline, state: BlockState, view: View, 
         a.fails[signed] = np.where(np.isnan(fixed), a.fails[signed], NEVER)
     holds = a.fails[signed] >= a.in_force[signed]
     a.plain_in_force[signed] = np.where(holds, a.plain_signed[signed] + few.in_force - few.signed, NEVER)
-    state.touched[few.run, few.pair] = True
+    state.touched[few.run, few.dyad] = True
     grow = 2.0 ** (few.signed / rules.experience_half_life_days)
     recent = 2.0 ** (few.signed / rules.activity_half_life_days)
-    np.add.at(state.experience, (few.run, few.pair), grow)
+    np.add.at(state.experience, (few.run, few.dyad), grow)
     for side in (world.first, world.second):
-        np.add.at(state.engaged, (few.run, side[few.pair]), grow)
-        np.add.at(state.active, (few.run, side[few.pair]), recent)
+        np.add.at(state.engaged, (few.run, side[few.dyad]), grow)
+        np.add.at(state.active, (few.run, side[few.dyad]), recent)

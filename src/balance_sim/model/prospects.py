@@ -57,13 +57,13 @@ class Prospects:
         view: View,
         state: BlockState,
         run: Ints,
-        pair: Ints,
+        dyad: Ints,
         kind: Ints,
     ) -> Prospects:
         """2 C prospects: C dyads as their first states see them, then as their second states do.
 
         What is the same for both sides is then worked out once. `values.reshape(2, C)` is by side."""
-        i, j = world.first.take(pair), world.second.take(pair)
+        i, j = world.first.take(dyad), world.second.take(dyad)
         run, ego, alter, kind = (
             np.tile(run, 2),
             np.concatenate([i, j]),
@@ -102,8 +102,8 @@ class Prospects:
         return self.ego * self.world.n + self.alter
 
     @cached_property
-    def pair(self) -> Ints:
-        return self.world.pair_index.take(self.apart)
+    def dyad(self) -> Ints:
+        return self.world.dyad_index.take(self.apart)
 
     @cached_property
     def depth(self) -> Floats:
@@ -126,12 +126,12 @@ class Prospects:
     @cached_property
     def backing(self) -> Floats:
         """b_ij: share of its support that alter lends already."""
-        world, pair = self.world, self.pair
+        world, dyad = self.world, self.dyad
         reading, size = world.audience[self.ego], len(world.first)
         odds = world.odds_against[self.view.step]  # (A, P), or (R, A, P)
-        place = reading * size + pair
+        place = reading * size + dyad
         against = odds.take(place if odds.ndim == 2 else self.run * odds[0].size + place)
-        news = self.view.announced.take(self.run * size + pair) * world.signature_attention[reading]
+        news = self.view.announced.take(self.run * size + dyad) * world.signature_attention[reading]
         own = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
         return threat.backing(self.depth, own, world.rules.beta)
 
@@ -175,10 +175,10 @@ class Prospects:
     @cached_property
     def talks(self) -> Floats:
         """Talks that ego has under way, of whatever kind and with whomever."""
-        world, made = self.world, self.state.accords
+        world, made = self.world, self.state.agreements
         rows = np.flatnonzero(made.stage == 0)
-        run, pair = made.run.take(rows) * world.n, made.pair.take(rows)
-        sides = np.concatenate([run + world.first.take(pair), run + world.second.take(pair)])
+        run, dyad = made.run.take(rows) * world.n, made.dyad.take(rows)
+        sides = np.concatenate([run + world.first.take(dyad), run + world.second.take(dyad)])
         return np.bincount(sides, minlength=len(self.state.runs) * world.n).take(self.row).astype(float)
 
     @cached_property
@@ -228,7 +228,7 @@ class Margins:
 
     partners: float = 8.0  # gained by one state
     lost: float = 4.0  # partners lost by one state
-    accords: float = 6.0  # signed by one dyad
+    agreements: float = 6.0  # signed by one dyad
     signed: float = 24.0  # signed by one state
     log_mean: float = 0.3  # fall of a mean of ln(1 + partners), or of shared partners
 
@@ -297,5 +297,5 @@ class Extremes:
         """(n, n) the most share of what a state signed that it signed with one other."""
         world, begun = self.world, np.zeros((self.world.n, self.world.n))
         begun[world.first, world.second] = begun[world.second, world.first] = world.experience
-        others, more = np.maximum(world.engaged[:, None] - begun, 0.0), begun + self.margins.accords
-        return np.asarray(more / (1.0 + begun + self.margins.accords + others))
+        others, more = np.maximum(world.engaged[:, None] - begun, 0.0), begun + self.margins.agreements
+        return np.asarray(more / (1.0 + begun + self.margins.agreements + others))

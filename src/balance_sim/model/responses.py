@@ -124,7 +124,7 @@ def in_camps(relation: Floats, capability: Floats, before: Floats) -> InCamps:
     wrong = np.where(together, mutual[..., i, j] < 0, mutual[..., i, j] > 0)
     apart = (sides != before).sum(axis=-1)
     return InCamps(
-        energy=landscape.energy_of(terms, sides) / landscape.weight_of_pairs(capability),
+        energy=landscape.energy_of(terms, sides) / landscape.weight_of_dyads(capability),
         frustration=wrong.sum(axis=-1) / max(len(i), 1),
         moved=np.minimum(apart, n - apart).astype(float),
     )

@@ -31,7 +31,7 @@ class AgreementRows:
     """Agreements under way or made in a block, one row each. Days; NEVER where it has not happened."""
 
     run: Ints
-    pair: Ints
+    dyad: Ints
     kind: Ints
     origin: Ints
     count: Ints  # which opportunity of its clock, or row of the record
@@ -50,10 +50,10 @@ class AgreementRows:
 
     @classmethod
     def begun(
-        cls, origin: int, run: Ints, pair: Ints, kind: Ints, count: Ints, key: Keys, opened: Floats
+        cls, origin: int, run: Ints, dyad: Ints, kind: Ints, count: Ints, key: Keys, opened: Floats
     ) -> AgreementRows:
         """Talks that have just begun: of them nothing else is known."""
-        given: dict[str, Any] = {"run": run, "pair": pair, "kind": kind, "count": count, "key": key}
+        given: dict[str, Any] = {"run": run, "dyad": dyad, "kind": kind, "count": count, "key": key}
         given |= {"origin": np.full(len(run), origin), "stage": np.zeros(len(run), dtype=np.int64)}
         given |= {"opened": opened, "progress": np.zeros(len(run)), "gain": np.full(len(run), np.nan)}
         names = (one.name for one in fields(cls))
@@ -97,7 +97,7 @@ class Hastened:
     """Talks that ran faster than speed 1 in a step, one row a step and talks. All arrays (H,), days."""
 
     run: Ints
-    pair: Ints
+    dyad: Ints
     kind: Ints
     origin: Ints
     since: Floats  # when the step began, or the talks in it
@@ -108,7 +108,7 @@ class Hastened:
     @classmethod
     def of(cls, a: AgreementRows, rows: Ints, since: Floats, stop: float, pace: Floats) -> Hastened:
         """These talks, before what they have done in the step is added."""
-        which = a.run[rows], a.pair[rows], a.kind[rows], a.origin[rows]
+        which = a.run[rows], a.dyad[rows], a.kind[rows], a.origin[rows]
         return cls(*which, since, np.full(len(rows), stop), a.progress[rows], pace)
 
     @staticmethod
@@ -130,7 +130,7 @@ class Simulated:
     number of talks opened, and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of Operations
     Research 18(3)). hastened: the talks that did not keep speed 1, step by step."""
 
-    accords: AgreementRows
+    agreements: AgreementRows
     consent: Floats
     hastened: Hastened
 
@@ -156,7 +156,7 @@ class BlockState:
     active: Floats  # (R, n), scaled to day 0
     effort: Floats  # (R, n)
     workspace: Workspace
-    accords: AgreementRows = field(default_factory=AgreementRows.none)
+    agreements: AgreementRows = field(default_factory=AgreementRows.none)
     hastened: list[Hastened] = field(default_factory=lambda: [Hastened.none()])
     provoked: Provoked | None = None
     talks: Floats | None = None  # (R, n) expected talks under way, where agreements are not simulated
@@ -194,11 +194,11 @@ class Workspace:
 ROWS_AT_ONCE = 64  # states whose partners are counted together, in the cache; changes no result
 
 
-def record_in_force(record: InitialAgreements, pairs: int, kinds: int) -> npt.NDArray[np.int16]:
+def record_in_force(record: InitialAgreements, dyads: int, kinds: int) -> npt.NDArray[np.int16]:
     """(P, M) agreements of each kind in force at the start."""
-    in_force = np.zeros((pairs, kinds), dtype=np.int16)
+    in_force = np.zeros((dyads, kinds), dtype=np.int16)
     held = record.stage == 2
-    np.add.at(in_force, (record.pair[held], record.kind[held]), 1)
+    np.add.at(in_force, (record.dyad[held], record.kind[held]), 1)
     return in_force
 
 
@@ -216,7 +216,7 @@ def deepest(ladder: AgreementTypes, in_force: npt.NDArray[np.int16]) -> tuple[Fl
 
 def begin_network(world: World, runs: Keys) -> BlockState:
     """A state whose agreements in force are those on record; nothing under way yet."""
-    r, n, pairs, start = len(runs), world.n, len(world.first), world.at_start
+    r, n, dyads, start = len(runs), world.n, len(world.first), world.at_start
     depth = np.zeros((1, n, n))
     depth[0, world.first, world.second] = depth[0, world.second, world.first] = start.depth
     state = BlockState(
@@ -227,7 +227,7 @@ def begin_network(world: World, runs: Keys) -> BlockState:
         depth=np.repeat(depth, r, axis=0),
         calm=np.repeat(start.calm[None], r, axis=0),
         within=np.ones(r, dtype=bool),
-        touched=np.zeros((r, pairs), dtype=bool),
+        touched=np.zeros((r, dyads), dtype=bool),
         partners=np.empty((r, n)),
         log_partners=np.empty((r, n)),
         log_shared=np.empty((r, n, n)),
@@ -245,26 +245,26 @@ def begin_network(world: World, runs: Keys) -> BlockState:
 
 def enter(state: BlockState, rows: Ints) -> None:
     """Agreements that came into force are counted in."""
-    a = state.accords
-    np.add.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)
+    a = state.agreements
+    np.add.at(state.in_force, (a.run[rows], a.dyad[rows], a.kind[rows]), 1)
 
 
 def leave(state: BlockState, rows: Ints) -> None:
     """Agreements that ended are counted out."""
-    a = state.accords
-    np.subtract.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)
+    a = state.agreements
+    np.subtract.at(state.in_force, (a.run[rows], a.dyad[rows], a.kind[rows]), 1)
 
 
 def refresh(world: World, state: BlockState, rows: Ints) -> None:
     """Depth, calm and partners of the dyads whose agreements in force have changed."""
     if not len(rows):
         return
-    run, pair = state.accords.run[rows], state.accords.pair[rows]
-    i, j = world.first[pair], world.second[pair]
+    run, dyad = state.agreements.run[rows], state.agreements.dyad[rows]
+    i, j = world.first[dyad], world.second[dyad]
     had = state.depth[run, i, j] > 0
-    depth, state.calm[run, pair] = deepest(world.ladder, state.in_force[run, pair])
+    depth, state.calm[run, dyad] = deepest(world.ladder, state.in_force[run, dyad])
     state.depth[run, i, j] = state.depth[run, j, i] = depth
-    state.touched[run, pair] = True
+    state.touched[run, dyad] = True
     changed = np.flatnonzero(had != (state.depth[run, i, j] > 0))
     if len(changed):
         _recount(state, run[changed], np.stack([i[changed], j[changed]]))

@@ -47,15 +47,15 @@ FEW = 4  # runs drawn at once, so that the work stays in the cache; changes no r
 # Rate
 
 
-def frailties_of(scenario: Scenario, codes: tuple[str, ...], pair_index: Ints) -> Floats:
-    """(P,) factor on the rate of each dyad, 1 where the scenario names none. pair_index: (n, n).
+def frailties_of(scenario: Scenario, codes: tuple[str, ...], dyad_index: Ints) -> Floats:
+    """(P,) factor on the rate of each dyad, 1 where the scenario names none. dyad_index: (n, n).
 
     What a calibration found of a dyad beyond the terms: one factor for all kinds, the same in every arm and all the
     time (Vaupel, Manton, Stallard 1979, Demography 16: 439-454)."""
     place = {code: k for k, code in enumerate(codes)}
     out = np.ones(len(codes) * (len(codes) - 1) // 2)
     for row in scenario.frailties:
-        out[pair_index[place[row.a], place[row.b]]] = row.factor
+        out[dyad_index[place[row.a], place[row.b]]] = row.factor
     return out
 
 
@@ -83,14 +83,14 @@ FACTORS = {
 """Parameter that holds the factor of each kind of spell."""
 
 
-def openness_of(scenario: Scenario, pair_index: Ints) -> Openness:
-    """The scenario's spells as a step function of the day. pair_index: (n, n) in the order of `scenario.codes`.
+def openness_of(scenario: Scenario, dyad_index: Ints) -> Openness:
+    """The scenario's spells as a step function of the day. dyad_index: (n, n) in the order of `scenario.codes`.
 
     A spell holds from 00:00 of `from` to 00:00 of `until`: on its last day, the day it ended, no more."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     spells = [
         (
-            pair_index[roster[row.a], roster[row.b]],
+            dyad_index[roster[row.a], roster[row.b]],
             -np.inf if row.since is None else float((row.since - scenario.start).days),
             np.inf if row.until is None else float((row.until - scenario.start).days),
             float(getattr(scenario.parameters, FACTORS[row.kind])),
@@ -100,19 +100,19 @@ def openness_of(scenario: Scenario, pair_index: Ints) -> Openness:
     horizon = float((scenario.end - scenario.start).days)
     edges = {day for spell in spells for day in spell[1:3] if 0.0 < day < horizon}
     days = np.array([-np.inf, *sorted(edges)])
-    factor = np.ones((len(days), int(pair_index.max(initial=-1)) + 1))
-    for pair, since, until, of_class in spells:
+    factor = np.ones((len(days), int(dyad_index.max(initial=-1)) + 1))
+    for dyad, since, until, of_class in spells:
         held = (since <= np.maximum(days, 0.0)) & (np.maximum(days, 0.0) < until)
-        factor[held, pair] = np.minimum(factor[held, pair], of_class)
+        factor[held, dyad] = np.minimum(factor[held, dyad], of_class)
     return Openness(days, factor)
 
 
-def openness_on(world: World, pair: Ints, day: Floats) -> Floats:
+def openness_on(world: World, dyad: Ints, day: Floats) -> Floats:
     """(C,) factor of dyads on days."""
     known = world.openness
     if len(known.days) == 1:
-        return np.asarray(known.factor[0].take(pair))
-    return np.asarray(known.factor[np.searchsorted(known.days, day, side="right") - 1, pair])
+        return np.asarray(known.factor[0].take(dyad))
+    return np.asarray(known.factor[np.searchsorted(known.days, day, side="right") - 1, dyad])
 
 
 def openness_at(world: World, day: float) -> Floats:
@@ -173,14 +173,14 @@ class BoundExceeded(Exception):
 def within_margins(world: World, baseline: Baseline, state: BlockState, margins: Margins = MARGINS) -> Bools:
     """(R,) whether the network of each replication, and what it has signed, keep within the margins now."""
     fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
-    signed_by_pair = (state.experience - world.experience).max(axis=-1, initial=0.0)
+    signed_by_dyad = (state.experience - world.experience).max(axis=-1, initial=0.0)
     signed_by_state = (state.active - world.active).max(axis=-1, initial=0.0)
     return np.asarray(
         ((state.partners - baseline.partners).max(axis=-1, initial=0.0) <= margins.partners)
         & ((baseline.partners - state.partners).max(axis=-1, initial=0.0) <= margins.lost)
         & (fell <= margins.log_mean)
         & (baseline.shared_mean - state.shared_mean <= margins.log_mean)
-        & (signed_by_pair <= margins.accords)
+        & (signed_by_dyad <= margins.agreements)
         & (signed_by_state <= margins.signed)
     )
 
@@ -223,7 +223,7 @@ def _bounded(world: World, bounds: dict[str, Bounds], weights: dict[str, float],
 def clock_keys(world: World, run_key: Keys, purpose: str) -> Keys:
     """(R, P * M) one key for each run, dyad and kind, for one purpose."""
     key = clocks.absorb(run_key, clocks.label(purpose))[:, None]
-    return clocks.absorb(key, clocks.absorb(world.pair_keys[:, None], world.kind_keys).reshape(-1))
+    return clocks.absorb(key, clocks.absorb(world.dyad_keys[:, None], world.kind_keys).reshape(-1))
 
 
 def draw_opportunities(world: World, seed: int, runs: Keys, most: Floats | None = None) -> Opportunities:
@@ -248,11 +248,11 @@ def draw_opportunities(world: World, seed: int, runs: Keys, most: Floats | None 
     where, days, counts, needs, bars = (np.concatenate(column) for column in zip(*found, strict=True))
     step = np.searchsorted(world.grid, days, side="right") - 1
     order = np.lexsort((counts, where, step))
-    run, pair, kind = np.unravel_index(where[order], (len(runs), len(world.first), len(world.ladder.names)))
+    run, dyad, kind = np.unravel_index(where[order], (len(runs), len(world.first), len(world.ladder.names)))
     return Opportunities(
         day=days[order],
         run=run,
-        pair=pair,
+        dyad=dyad,
         kind=kind,
         count=counts[order],
         needs=needs[order],
@@ -288,17 +288,17 @@ def _stream(
         count += 1
 
 
-def thinning(world: World, chances: Opportunities, most: Floats | None) -> Thinning:
+def thinning(world: World, opportunities: Opportunities, most: Floats | None) -> Thinning:
     """Which opportunities could lead to consent in one arm, and how likely it was that they are kept.
 
     most: (n, n, M), or (R, n, n, M), upper bound of every u_ij in this arm; None: nothing is thinned."""
-    count = len(chances.day)
+    count = len(opportunities.day)
     if most is None:
         return Thinning(np.ones(count, dtype=bool), np.ones(count))
     sides = _sides(world, most)
-    clock = chances.pair * len(world.ladder.names) + chances.kind
-    bounds = np.minimum(sides[chances.run if len(sides) > 1 else 0, :, clock], 1.0)
-    return Thinning((chances.needs < bounds).all(axis=1), bounds.prod(axis=1))
+    clock = opportunities.dyad * len(world.ladder.names) + opportunities.kind
+    bounds = np.minimum(sides[opportunities.run if len(sides) > 1 else 0, :, clock], 1.0)
+    return Thinning((opportunities.needs < bounds).all(axis=1), bounds.prod(axis=1))
 
 
 def _sides(world: World, most: Floats) -> Floats:

@@ -212,7 +212,7 @@ def experience(p: Prospects) -> Floats:
 
     Persistence as relative frequency: Butts 2008, Sociological Methodology 38: 155-200, sec. 3."""
     fade = p.fading(p.world.rules.experience_half_life_days)
-    ours = p.state.experience.take(p.run * len(p.world.first) + p.pair) * fade
+    ours = p.state.experience.take(p.run * len(p.world.first) + p.dyad) * fade
     return np.asarray(ours / (1.0 + p.state.engaged.take(p.row) * fade))
 
 

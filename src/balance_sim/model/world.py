@@ -31,7 +31,7 @@ from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.defaults import switches
 from balance_sim.scenario.fingerprint import RecentResults
-from balance_sim.scenario.schema import Accord, Scenario, State
+from balance_sim.scenario.schema import Agreement, Scenario, State
 
 
 def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) -> World:
@@ -42,19 +42,19 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     rules = _rules(scenario, signature)
     codes, parameters, kinds = scenario.codes, scenario.parameters, sorted(scenario.kinds)
     n = len(codes)
-    first, second, pair_index, pair_keys = numbered(codes)
+    first, second, dyad_index, dyad_keys = numbered(codes)
     fields = [name for name in AgreementTypes.__dataclass_fields__ if name != "names"]
     columns = (np.array([getattr(scenario.kinds[kind], name) for kind in kinds]) for name in fields)
     ladder = AgreementTypes(tuple(kinds), *columns)
     ground, capability, quarrel = ground_of(scenario), capabilities(scenario), quarrels(scenario)
-    experience = _signed_by_pair(scenario, codes, parameters.experience_half_life_days)
-    lately = _signed_by_pair(scenario, codes, parameters.activity_half_life_days)
+    experience = _signed_by_dyad(scenario, codes, parameters.experience_half_life_days)
+    lately = _signed_by_dyad(scenario, codes, parameters.activity_half_life_days)
     record = _initial_agreements(scenario, codes, ladder.names)
     offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence)
     propensity = propensities(scenario.states, ladder.security)
     reached = reach(ground.distance_km, parameters.delta_km, parameters.gamma)
     projected = capability * reached
-    odds_against, intent_odds, reliability = odds_by_step(scenario, grid, ground.gap, quarrel, pair_index)
+    odds_against, intent_odds, reliability = odds_by_step(scenario, grid, ground.gap, quarrel, dyad_index)
     hazards = hazards_of(scenario, audiences)
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
     in_force = record_in_force(record, len(first), len(ladder.names))
@@ -64,7 +64,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         codes=codes,
         first=first,
         second=second,
-        pair_index=pair_index,
+        dyad_index=dyad_index,
         ladder=ladder,
         rules=rules,
         initial=record,
@@ -78,7 +78,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
         autonomy=np.array([s.autonomy for s in scenario.states]),
         propensity=propensity,
-        frailty=frailties_of(scenario, codes, pair_index),
+        frailty=frailties_of(scenario, codes, dyad_index),
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audiences.of,
         audience_names=tuple("+".join(alike) for alike in audiences.names),
@@ -90,10 +90,10 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         experience=experience,
         engaged=_by_state(first, second, experience, n),
         active=_by_state(first, second, lately, n),
-        pair_keys=pair_keys,
+        dyad_keys=dyad_keys,
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
         signature_attention=audiences.attention["treaty"],
-        openness=openness_of(scenario, pair_index),
+        openness=openness_of(scenario, dyad_index),
         hazards=hazards,
         **vars(ground),
     )
@@ -324,13 +324,13 @@ def _rules(scenario: Scenario, signature_weight: float) -> Rules:
 
 def _initial_agreements(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
     """codes, kinds: in the order of the arrays. The last few are kept."""
-    given = (scenario.accords, codes, kinds, scenario.start)
+    given = (scenario.agreements, codes, kinds, scenario.start)
     return _RECORDS.get(given, partial(_read_initial, scenario, codes, kinds))
 
 
 def _read_initial(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
     stages = {"talks": 0, "signed": 1, "in_force": 2}
-    rows = [a for a in scenario.accords if a.status in stages]
+    rows = [a for a in scenario.agreements if a.status in stages]
     roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
 
     def days(field: str) -> Floats:
@@ -340,7 +340,7 @@ def _read_initial(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, 
     return InitialAgreements(
         ids=tuple(a.id for a in rows),
         keys=shared(np.array([clocks.label(a.id) for a in rows], dtype=np.uint64)),
-        pair=shared(np.array([number[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64)),
+        dyad=shared(np.array([number[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64)),
         kind=shared(np.array([kinds.index(a.kind) for a in rows], dtype=np.int64)),
         stage=shared(np.array([stages[a.status] for a in rows], dtype=np.int64)),
         opened=days("opened"),
@@ -352,32 +352,32 @@ def _read_initial(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, 
     )
 
 
-def _signed_by_pair(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Floats:
+def _signed_by_dyad(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Floats:
     """(P,) earlier signatures of each dyad, fading; legs of multilateral treaties left out. The last few are kept."""
-    given = (scenario.accords, codes, scenario.start, half_life)
+    given = (scenario.agreements, codes, scenario.start, half_life)
     return _EARLIER.get(given, partial(_earlier, scenario, codes, half_life))
 
 
 def _earlier(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Floats:
     roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
     out = np.zeros(len(roster) * (len(roster) - 1) // 2)
-    for accord in scenario.accords:
-        if not accord.multilateral:
-            pair = number[roster[accord.a], roster[accord.b]]
-            out[pair] += _left_at_start(accord, scenario.start, half_life)
+    for agreement in scenario.agreements:
+        if not agreement.multilateral:
+            dyad = number[roster[agreement.a], roster[agreement.b]]
+            out[dyad] += _left_at_start(agreement, scenario.start, half_life)
     return shared(out)
 
 
-def _by_state(first: Ints, second: Ints, by_pair: Floats, n: int) -> Floats:
-    return np.asarray(np.bincount(first, by_pair, n) + np.bincount(second, by_pair, n))
+def _by_state(first: Ints, second: Ints, by_dyad: Floats, n: int) -> Floats:
+    return np.asarray(np.bincount(first, by_dyad, n) + np.bincount(second, by_dyad, n))
 
 
-def _left_at_start(accord: Accord, start: date, half_life: float) -> float:
+def _left_at_start(agreement: Agreement, start: date, half_life: float) -> float:
     """What an earlier signature still counts at the start: 2^(-age / half-life); 0 if it was not signed."""
-    signed = accord.signed or accord.in_force
+    signed = agreement.signed or agreement.in_force
     if signed is None or signed > start:
         return 0.0
-    age = (start - signed).days + _IMPRECISION[accord.precision]
+    age = (start - signed).days + _IMPRECISION[agreement.precision]
     return float(2.0 ** (-max(age, 0) / half_life))
 
 

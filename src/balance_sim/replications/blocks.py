@@ -24,7 +24,7 @@ from balance_sim.replications.filtered import FilteredSums, Prospect, filtered_o
 from balance_sim.replications.outcomes import FILTERED, days_after, is_new, outcomes_of
 from balance_sim.replications.players import Cast, Own, measured
 from balance_sim.replications.recorder import Recorder, focal_recorder
-from balance_sim.replications.tables import BlockTables, accord_table, dyad_table, runs_table
+from balance_sim.replications.tables import BlockTables, agreement_table, dyad_table, runs_table
 
 if TYPE_CHECKING:
     from balance_sim.model.agents import StateAgent
@@ -61,11 +61,15 @@ class Batch:
     smooth: dict[str, dict[str, Floats]] = field(default_factory=dict)
     dyads: dict[str, Floats] = field(default_factory=dict)
 
-    def keep(self, worlds: Worlds, arm: str, chances: Opportunities, simulated: Simulated, prospect: Prospect) -> None:
+    def keep(
+        self, worlds: Worlds, arm: str, opportunities: Opportunities, simulated: Simulated, prospect: Prospect
+    ) -> None:
         """Put an arm's agreements into the batch, with its filtered estimates."""
         windows, direction = focal_windows(worlds), self.recorder.cast.direction
-        found = FilteredSums(worlds.arms[arm], chances, simulated, prospect, windows, direction, len(self.numbers))
-        self.made[arm] = simulated.accords
+        found = FilteredSums(
+            worlds.arms[arm], opportunities, simulated, prospect, windows, direction, len(self.numbers)
+        )
+        self.made[arm] = simulated.agreements
         self.smooth[arm], self.dyads[arm] = filtered_outcomes(found), found.by_dyad(windows.longest)
         if (players := self.recorder.players) is not None:
             self.smooth[arm] |= players.filtered(self.dyads[arm])
@@ -125,7 +129,7 @@ def simulate_block(
         for batch in batches(extra.worlds, runs_with_extra(block), extra.arms)
         for arm, control in extra.controls.items()
     ]
-    return BlockTables(pa.concat_tables([tables.runs, *rows]), tables.accords, tables.dyads)
+    return BlockTables(pa.concat_tables([tables.runs, *rows]), tables.agreements, tables.dyads)
 
 
 def runs_with_extra(block: Block) -> Keys:
@@ -152,8 +156,8 @@ def _simulate_agents(
         while model.why_ended is None:
             look(model.world, model.state, model.view)
             model.step()
-        prospect = prospect or prospect_of(worlds, model.chances, focal_windows(worlds))
-        batch.keep(worlds, arm, model.chances, model.simulated, prospect)
+        prospect = prospect or prospect_of(worlds, model.opportunities, focal_windows(worlds))
+        batch.keep(worlds, arm, model.opportunities, model.simulated, prospect)
     return batch
 
 
@@ -179,19 +183,19 @@ def simulate_arms(
     a replication that is simulated again is overwritten, and its numbers are the same either way."""
 
     def simulated(most: Floats | None) -> Batch:
-        chances = draw(worlds.reference, seed, numbers, most)
-        prospect = prospect_of(worlds, chances, focal_windows(worlds))
+        opportunities = draw(worlds.reference, seed, numbers, most)
+        prospect = prospect_of(worlds, opportunities, focal_windows(worlds))
         batch = Batch(numbers, recorder)
         begun: list[tuple[World, AgreementRows]] = []
         thinned: list[tuple[Floats, Thinning]] = []
         for arm in arms:
             world, bounds = worlds.arms[arm], worlds.bounds[arm]
             start = partial(agreements_at_start, world, worlds.baseline, seed, numbers)
-            accords = once(begun, world, start, AFTER_START)
-            thin = once(thinned, bounds, partial(thinning, world, chances, bounds))
+            agreements = once(begun, world, start, AFTER_START)
+            thin = once(thinned, bounds, partial(thinning, world, opportunities, bounds))
             seen = (look or recorder).observer(arm)
-            made = simulate(world, worlds.baseline, chances, thin, seed, numbers, seen, accords)
-            batch.keep(worlds, arm, chances, made, prospect)
+            made = simulate(world, worlds.baseline, opportunities, thin, seed, numbers, seen, agreements)
+            batch.keep(worlds, arm, opportunities, made, prospect)
         return batch
 
     try:
@@ -215,7 +219,7 @@ def tabulate(worlds: Worlds, batches: Sequence[Batch]) -> BlockTables:
     by_arm = {arm: np.concatenate([batch.dyads[arm] for batch in batches]) for arm in batches[0].dyads}
     return BlockTables(
         pa.concat_tables([batch.rows(worlds, arm, control) for batch, arm in of_each]),
-        pa.concat_tables([accord_table(worlds, arm, batch.made[arm], batch.numbers) for batch, arm in of_each]),
+        pa.concat_tables([agreement_table(worlds, arm, batch.made[arm], batch.numbers) for batch, arm in of_each]),
         dyad_table(by_arm, control, world.codes, world.first, world.second),
     )
 
@@ -225,7 +229,7 @@ class ArmTables:
     """Some replications of one arm, to be put beside those of the control arm. dyads: (R, P) filtered numbers."""
 
     runs: pa.Table
-    accords: pa.Table
+    agreements: pa.Table
     dyads: Floats
 
 
@@ -234,8 +238,8 @@ def one_arm_tables(worlds: Worlds, arm: str, batch: Batch) -> ArmTables:
     made, world = batch.made[arm], worlds.arms[arm]
     after = days_after(made.signed, world.focal_day)
     new = np.flatnonzero(is_new(made.origin, after, world.grid[-1] - world.focal_day))
-    accords = accord_table(worlds, arm, made.take(new), batch.numbers)
-    return ArmTables(batch.rows(worlds, arm, None), accords, batch.dyads[arm])
+    agreements = agreement_table(worlds, arm, made.take(new), batch.numbers)
+    return ArmTables(batch.rows(worlds, arm, None), agreements, batch.dyads[arm])
 
 
 def beside(parts: Mapping[str, Sequence[ArmTables]], codes: Sequence[str]) -> BlockTables:
@@ -245,6 +249,6 @@ def beside(parts: Mapping[str, Sequence[ArmTables]], codes: Sequence[str]) -> Bl
     dyads = {arm: np.concatenate([one.dyads for one in of]) for arm, of in parts.items()}
     return BlockTables(
         pa.concat_tables([one.runs for one in every]),
-        pa.concat_tables([one.accords for one in every]),
+        pa.concat_tables([one.agreements for one in every]),
         dyad_table(dyads, next(iter(parts)), codes, first, second),
     )

@@ -194,7 +194,7 @@ class ExpectedSignatures:
             out[k] = in_talks + np.einsum("jm,jpm->pm", wait[k, : k + 1], signed[: k + 1])
         initial = self.world.initial
         for row in np.flatnonzero(initial.stage < 2):
-            out[:, initial.pair[row], initial.kind[row]] += self._on_record(int(row), moments)
+            out[:, initial.dyad[row], initial.kind[row]] += self._on_record(int(row), moments)
         return np.asarray(np.minimum(out, 1.0))
 
     def _on_record(self, row: int, moments: Floats) -> Floats:
@@ -254,7 +254,7 @@ class StepOfArm:
     world: World
     state: BlockState
     view: View
-    chances: Opportunities
+    opportunities: Opportunities
     thin: Thinning
     rows: Ints
     account: Callable[[Prospects], dict[str, Floats]] = account
@@ -267,7 +267,7 @@ Look = Callable[[StepOfArm], None]
 class Along:
     """Replications of the control arm, with what was drawn for them."""
 
-    chances: Opportunities
+    opportunities: Opportunities
     control: Simulated
 
 
@@ -280,24 +280,26 @@ def along_control(worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str], lo
     bound = worlds.bounds[worlds.scenario.reference_arm]
 
     def along(most: Floats | None) -> Along:
-        chances = draw_opportunities(control, seed, runs, most)
-        thin = thinning(control, chances, bound)
+        opportunities = draw_opportunities(control, seed, runs, most)
+        thin = thinning(control, opportunities, bound)
         state, consent = begin(control, baseline, seed, runs), []
         effort = {arm: state.effort.copy() for arm in arms}
         for step in range(control.steps):
             turn_of_step(control, state)
-            watch_margins(control, baseline, chances, state)
-            rows = open_to_consent(control, chances, thin, state, *chances.starts[step : step + 2])
+            watch_margins(control, baseline, opportunities, state)
+            rows = open_to_consent(control, opportunities, thin, state, *opportunities.starts[step : step + 2])
             for arm in arms:
                 world, beside = worlds.arms[arm], replace(state, effort=effort[arm])
                 view = perceive(world, beside, step)
-                look(StepOfArm(world, beside, view, chances, thin, rows))
+                look(StepOfArm(world, beside, view, opportunities, thin, rows))
                 effort[arm] = effort_after(world, baseline, effort[arm], view.insecurity, step)
             view = perceive(control, state, step)
-            look(StepOfArm(control, state, view, chances, thin, rows))
-            consent.append(advance(control, baseline, chances, thin, state, view, seed))
+            look(StepOfArm(control, state, view, opportunities, thin, rows))
+            consent.append(advance(control, baseline, opportunities, thin, state, view, seed))
         turn_of_step(control, state)
-        return Along(chances, Simulated(state.accords, np.concatenate(consent), Hastened.joined(state.hastened)))
+        return Along(
+            opportunities, Simulated(state.agreements, np.concatenate(consent), Hastened.joined(state.hastened))
+        )
 
     try:
         return along(bound)
@@ -314,9 +316,9 @@ def direct(worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str]) -> tuple[
 
     def look(seen: StepOfArm) -> None:
         if seen.view.step == 0:
-            found[seen.world.arm] = np.zeros(len(seen.chances.day))
-        sides = consents(seen.world, worlds.baseline, seen.chances, seen.state, seen.view, seen.rows)
-        weight = filtered(seen.world, seen.chances, seen.thin, seen.state, seen.rows, sides)
+            found[seen.world.arm] = np.zeros(len(seen.opportunities.day))
+        sides = consents(seen.world, worlds.baseline, seen.opportunities, seen.state, seen.view, seen.rows)
+        weight = filtered(seen.world, seen.opportunities, seen.thin, seen.state, seen.rows, sides)
         found[seen.world.arm][seen.rows] = weight
 
     along = along_control(worlds, seed, runs, arms, look)

@@ -79,23 +79,23 @@ class Prospect:
     talks_in_force: Floats
 
 
-def prospect_of(worlds: Worlds, chances: Opportunities, windows: Windows) -> Prospect:
+def prospect_of(worlds: Worlds, opportunities: Opportunities, windows: Windows) -> Prospect:
     """The probabilities that filtered estimates of these replications need."""
     world = worlds.reference
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
-    shape, mean = ladder.talks_shape[chances.kind], ladder.talks_days[chances.kind]
+    shape, mean = ladder.talks_shape[opportunities.kind], ladder.talks_days[opportunities.kind]
 
     def between(first: float, stop: float) -> Floats:
-        late = signed_within(stop - chances.day, shape, mean, collapse)
-        if first <= chances.day.min(initial=np.inf):
+        late = signed_within(stop - opportunities.day, shape, mean, collapse)
+        if first <= opportunities.day.min(initial=np.inf):
             return late
-        return np.asarray(late - signed_within(first - chances.day, shape, mean, collapse))
+        return np.asarray(late - signed_within(first - opportunities.day, shape, mean, collapse))
 
     under_way, longest = TalksAtStart(worlds), windows.bounds(windows.longest)
-    in_force = np.empty(len(chances.day))
+    in_force = np.empty(len(opportunities.day))
     for kind in range(len(ladder.names)):
-        rows = np.flatnonzero(chances.kind == kind)
-        days = [moment - chances.day[rows] for moment in longest]
+        rows = np.flatnonzero(opportunities.kind == kind)
+        days = [moment - opportunities.day[rows] for moment in longest]
         early, late = (in_force_of(ladder, kind, collapse, since, world.grid[-1]) for since in days)
         in_force[rows] = late - early
     return Prospect(
@@ -129,7 +129,7 @@ class TalksAtStart:
         self.chance = chance.reshape(-1, *shape).copy()  # (R or 1, P, M)
         initial = self.world.initial
         under_way = initial.stage < 2
-        self.chance[:, initial.pair[under_way], initial.kind[under_way]] = 0.0
+        self.chance[:, initial.dyad[under_way], initial.kind[under_way]] = 0.0
         free = np.isnan(initial.fixed_signed) & np.isnan(initial.fixed_in_force)
         self.on_record = np.flatnonzero((initial.stage == 0) & free)
 
@@ -138,7 +138,7 @@ class TalksAtStart:
         """(R or 1, P, M) expected number of talks under way at the start, but for those with a fixed date."""
         initial = self.world.initial
         out = self.chance * share_lasting(self.world.ladder, self.world.rules.collapse_rate)
-        out[:, initial.pair[self.on_record], initial.kind[self.on_record]] += 1.0
+        out[:, initial.dyad[self.on_record], initial.kind[self.on_record]] += 1.0
         return np.asarray(out)
 
     def signed(self, first: float, stop: float) -> Floats:
@@ -182,8 +182,8 @@ class TalksAtStart:
     def _of_clocks(self, unobserved: Floats, recorded: Floats) -> Floats:
         """(R or 1, P, M) from the probability of each kind, (M,), and of each of the talks on record, (K,)."""
         out, initial, rows = self.chance * unobserved, self.world.initial, self.on_record
-        for pair, kind, chance in zip(initial.pair[rows], initial.kind[rows], recorded, strict=True):
-            out[:, pair, kind] += chance
+        for dyad, kind, chance in zip(initial.dyad[rows], initial.kind[rows], recorded, strict=True):
+            out[:, dyad, kind] += chance
         return np.asarray(out)
 
 
@@ -199,7 +199,7 @@ class FilteredSums:
     """Filtered sums of one arm's replications. `direction`: (P,) class of each dyad."""
 
     world: World
-    chances: Opportunities
+    opportunities: Opportunities
     simulated: Simulated
     prospect: Prospect
     windows: Windows
@@ -242,8 +242,8 @@ class FilteredSums:
         """By window, (R, M, D) number of new agreements by kind and direction."""
         shape = (self.runs, len(self.world.ladder.names), len(DIRECTIONS))
         opened, haste = (  # where each counts in a flat (R, M, D)
-            (of.run * shape[1] + of.kind) * shape[2] + self.direction[of.pair]
-            for of in (self.chances, self.simulated.hastened)
+            (of.run * shape[1] + of.kind) * shape[2] + self.direction[of.dyad]
+            for of in (self.opportunities, self.simulated.hastened)
         )
         of_direction = (self.direction[:, None] == np.arange(shape[-1])).astype(float)
         return {
@@ -266,13 +266,13 @@ class FilteredSums:
     def by_dyad(self, window: int) -> Floats:
         """(R, P) number of new security agreements by dyad."""
         of_kind, count = self.security.astype(float), len(self.world.first)
-        chances, haste = self.chances, self.simulated.hastened
-        at = chances.run * count + chances.pair
-        opened = self.simulated.consent * self.prospect.signed[window] * of_kind[chances.kind]
+        opportunities, haste = self.opportunities, self.simulated.hastened
+        at = opportunities.run * count + opportunities.dyad
+        opened = self.simulated.consent * self.prospect.signed[window] * of_kind[opportunities.kind]
         counted = np.bincount(at, opened, minlength=self.runs * count)
         out = counted.astype(float).reshape(self.runs, count)  # of no opportunity it counts in integers
         out = out + (self.prospect.talks[window] * of_kind).sum(axis=-1)
-        np.add.at(out, (haste.run, haste.pair), self._haste[window] * of_kind[haste.kind])
+        np.add.at(out, (haste.run, haste.dyad), self._haste[window] * of_kind[haste.kind])
         return np.asarray(out)
 
     def from_talks(self, window: int) -> Floats:
@@ -287,9 +287,9 @@ class FilteredSums:
     def in_force(self) -> Floats:
         """(R,) agreements that came into force within the longest window, whatever their origin but in force before."""
         first, stop = self.windows.bounds(self.windows.longest)
-        out = np.bincount(self.chances.run, self.simulated.consent * self.prospect.in_force, minlength=self.runs)
+        out = np.bincount(self.opportunities.run, self.simulated.consent * self.prospect.in_force, minlength=self.runs)
         out = out + self._talk_runs(self.prospect.talks_in_force, np.ones(1))
-        haste, a = self.simulated.hastened, self.simulated.accords
+        haste, a = self.simulated.hastened, self.simulated.agreements
         np.add.at(out, haste.run, self.world.ladder.at_once[haste.kind] * self._haste[self.windows.longest])
         moved = np.isin(a.origin, NEW_ORIGINS) & np.isfinite(a.signed) & (a.plain_signed != a.signed)
         change = self._later(a.signed[moved], a.kind[moved]) - self._later(a.plain_signed[moved], a.kind[moved])

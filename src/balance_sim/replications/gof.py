@@ -25,7 +25,7 @@ from balance_sim.model.world import distances
 from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.outcomes import NEW
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Accord, Arm, Event, Report, Scenario
+from balance_sim.scenario.schema import Agreement, Arm, Event, Report, Scenario
 from balance_sim.stats import networks
 from balance_sim.stats.networks import MahalanobisFit, lies_among, mid_ranks
 
@@ -273,7 +273,7 @@ def ground_of(scenario: Scenario) -> StateFacts:
 
 def recorded(scenario: Scenario) -> Agreements:
     """A scenario's signed bilateral agreements, as history 0; the lag of those not in force yet is infinite."""
-    rows = [one for one in scenario.accords if one.signed is not None and not one.multilateral]
+    rows = [one for one in scenario.agreements if one.signed is not None and not one.multilateral]
     columns = {name: [getattr(one, name) for one in rows] for name in ("a", "b", "kind", "signed", "opened")}
     columns["in_force"] = [one.in_force if one.precision == "day" else None for one in rows]
     found = from_table(pd.DataFrame(columns).assign(run=0), scenario.codes)
@@ -281,10 +281,10 @@ def recorded(scenario: Scenario) -> Agreements:
     return replace(found, force=np.where(waits, np.inf, found.force))
 
 
-def newly_signed(accords: pd.DataFrame, codes: Sequence[str]) -> Agreements:
+def newly_signed(agreements: pd.DataFrame, codes: Sequence[str]) -> Agreements:
     """The new agreements of a study's table of agreements: signed in the run, neither signed nor fixed at its start."""
-    new = accords["origin"].astype(str).isin(NEW) & accords["signed"].notna()
-    return from_table(accords[new], codes)
+    new = agreements["origin"].astype(str).isin(NEW) & agreements["signed"].notna()
+    return from_table(agreements[new], codes)
 
 
 def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
@@ -332,13 +332,13 @@ def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario
     name = arm or scenario.reference_arm
     there = arm_scenario(scenario, name)
     events = [event for event in there.events if event.date < span.stop and event.id != FOCAL]
-    accords = (known_on(accord, span.first) for accord in there.accords)
+    agreements = (known_on(agreement, span.first) for agreement in there.agreements)
     update = {
         "start": span.first,
         "end": span.stop,
         "focal": FOCAL,
         "events": with_quiet_event(there, events, span.first),
-        "accords": tuple(accord for accord in accords if accord is not None),
+        "accords": tuple(agreement for agreement in agreements if agreement is not None),
         "arms": {name: Arm(title=there.arms[name].title, reference=True)},
         "report": Report(windows=(min((span.stop - span.first).days, 3650),)),
         "sha256": "",
@@ -360,17 +360,17 @@ def with_quiet_event(scenario: Scenario, events: Iterable[Event], day: date) -> 
     return tuple(sorted([*events, quiet], key=lambda event: (event.date, event.id)))
 
 
-def known_on(accord: Accord, day: date) -> Accord | None:
+def known_on(agreement: Agreement, day: date) -> Agreement | None:
     """What was known of an agreement before a day, talks with their first day whatever came of them; None: nothing."""
-    began, ended = accord.signed or accord.in_force, accord.ended
+    began, ended = agreement.signed or agreement.in_force, agreement.ended
     dates = dict.fromkeys(("scheduled_signed", "scheduled_in_force", "ended"))
     if began is None or began >= day:
-        if accord.opened is None or accord.opened >= day:
+        if agreement.opened is None or agreement.opened >= day:
             return None
-        return accord.model_copy(update={"status": "talks", "signed": None, "in_force": None, **dates})
-    if accord.status == "collapsed" if ended is None else ended < day:  # not known when: taken to have been over
-        return accord
-    later = accord.in_force is not None and accord.in_force >= day
-    status = "signed" if later or accord.status in ("signed", "collapsed", "talks") else "in_force"
-    in_force = None if later else accord.in_force
-    return accord.model_copy(update={"status": status, "in_force": in_force, **dates})
+        return agreement.model_copy(update={"status": "talks", "signed": None, "in_force": None, **dates})
+    if agreement.status == "collapsed" if ended is None else ended < day:  # not known when: taken to have been over
+        return agreement
+    later = agreement.in_force is not None and agreement.in_force >= day
+    status = "signed" if later or agreement.status in ("signed", "collapsed", "talks") else "in_force"
+    in_force = None if later else agreement.in_force
+    return agreement.model_copy(update={"status": status, "in_force": in_force, **dates})

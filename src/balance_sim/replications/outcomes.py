@@ -123,7 +123,7 @@ class Outcome:
     measure: a key of MEASURES; of: whom or what it is of, as in names (a direction, a kind, a group and the host);
     window: days from the focal date, None for the one that has none.
 
-    >>> Outcome("accords", "counter", 365).name, Outcome("relations", "europe_host", 90).group
+    >>> Outcome("agreements", "counter", 365).name, Outcome("relations", "europe_host", 90).group
     ('accords_counter_365', 'europe')"""
 
     measure: str
@@ -288,7 +288,7 @@ def outcomes_of(worlds: Worlds, made: AgreementRows, control: AgreementRows | No
     day, horizon, longest = world.focal_day, world.grid[-1] - world.focal_day, windows[-1]
     after, security = days_after(made.signed, day), world.ladder.security[made.kind]
     new = np.flatnonzero(is_new(made.origin, after, max(horizon, longest)))
-    direction = worlds.baseline.direction[made.pair]
+    direction = worlds.baseline.direction[made.dyad]
     found = NewAgreements(made.run[new], security[new], direction[new], after[new], runs)
     within = is_new(made.origin, after, longest)
 
@@ -329,4 +329,4 @@ def earlier_than_control(made: AgreementRows, control: AgreementRows, days: int)
 
 
 def _identity(a: AgreementRows) -> Ints:
-    return (((a.run * 100_000 + a.pair) * 100 + a.kind) * 10 + a.origin) * 1_000 + a.count
+    return (((a.run * 100_000 + a.dyad) * 100 + a.kind) * 10 + a.origin) * 1_000 + a.count

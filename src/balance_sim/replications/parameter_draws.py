@@ -31,7 +31,7 @@ from balance_sim.scenario.diagnostics import Mark, refused, shown
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.layout import parts_of
-from balance_sim.scenario.schema import SIGNAL_ORDER, AccordKind, EventKind, Parameters, Scenario
+from balance_sim.scenario.schema import SIGNAL_ORDER, AgreementKind, EventKind, Parameters, Scenario
 
 COUNT = 2000
 SEED = 1
@@ -267,7 +267,7 @@ def from_factors(scenario: Scenario, factors: Mapping[str, Floats]) -> dict[str,
     return {path: np.clip(out[path], *limits(path)) for path in sorted(out)}
 
 
-BOUNDED = {"parameters": Parameters, "kinds": AccordKind, "event_kinds": EventKind}
+BOUNDED = {"parameters": Parameters, "kinds": AgreementKind, "event_kinds": EventKind}
 
 
 def limits(path: str) -> tuple[float, float]:

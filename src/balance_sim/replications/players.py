@@ -99,7 +99,7 @@ Dyads = Callable[[World, PlayerSides], Bools]
 
 @dataclass(frozen=True)
 class MeasureOfPlayer:
-    """How a measure is read, and whom the file has to name for it: members of a group, a pair of states, or nobody.
+    """How a measure is read, and whom the file has to name for it: members of a group, a dyad, or nobody.
 
     Either `dyads`: (P,) those whose new security agreements it counts; or `read`: (R,) of a scene, from the positions
     of the player's states and of the members."""
@@ -197,7 +197,7 @@ class PlayerMeasures:
         new = is_new(made.origin, days_after(made.signed, world.focal_day), self.longest)
         new &= world.ladder.security[made.kind]
         return {
-            name: np.bincount(made.run[new & rows[made.pair]], minlength=runs).astype(float)
+            name: np.bincount(made.run[new & rows[made.dyad]], minlength=runs).astype(float)
             for name, rows in self._dyads.items()
         }
 
@@ -284,11 +284,11 @@ class ArmHistory:
         days = {name: getattr(made, name) - world.focal_day for name in ("signed", "in_force", "ended")}
         columns = {
             "row": made.run,
-            "a": codes[world.first[made.pair]],
-            "b": codes[world.second[made.pair]],
+            "a": codes[world.first[made.dyad]],
+            "b": codes[world.second[made.dyad]],
             "kind": np.array(world.ladder.names)[made.kind],
             "security": world.ladder.security[made.kind],
-            "direction": np.array(DIRECTIONS)[self.worlds.baseline.direction[made.pair]],
+            "direction": np.array(DIRECTIONS)[self.worlds.baseline.direction[made.dyad]],
             "origin": np.array(ORIGINS)[made.origin],
             "new": is_new(made.origin, days_after(made.signed, world.focal_day), self.horizon),
         }

@@ -128,10 +128,10 @@ def step_at(grid: Floats, day: float, window: int) -> int | None:
 def signers(world: World, cast: EventRoles, made: AgreementRows, runs: int, window: float, direction: str) -> Bools:
     """(R, n) who signed a new security agreement of a direction within a window."""
     rows = is_new(made.origin, days_after(made.signed, cast.day), window)
-    rows &= (cast.direction[made.pair] == DIRECTIONS.index(direction)) & world.ladder.security[made.kind]
+    rows &= (cast.direction[made.dyad] == DIRECTIONS.index(direction)) & world.ladder.security[made.kind]
     out = np.zeros((runs, world.n), dtype=bool)
     for side in (world.first, world.second):
-        out[made.run[rows], side[made.pair[rows]]] = True
+        out[made.run[rows], side[made.dyad[rows]]] = True
     return out
 
 

@@ -55,7 +55,7 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
     participants = tuple(at(classes.participants))
     host, junior, third = (roster.get(code or "") for code in (classes.host, classes.junior, classes.third))
     fighting = {(roster[a], roster[b]) for a, b in classes.wars if a in roster and b in roster}
-    positions = sorted((pair.split("-"), position) for pair, position in scenario.report.positions.items())
+    positions = sorted((dyad.split("-"), position) for dyad, position in scenario.report.positions.items())
     known = {**scenario.groups, **classes.groups}  # a group that is new to the table is the scenario's
     of_group = {name: at(known.get(name, (name,))) for name in scenario.report.groups} | {"outside": [*range(world.n)]}
     groups = {name: np.array([i for i in who if i not in participants]) for name, who in of_group.items()}
@@ -67,8 +67,8 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
         third=third,
         threatened=threatened,
         direction=direction,
-        wars=tuple(sorted(pair for pair in fighting if host not in pair)),
-        war_parties=tuple(i for i in participants if i != host and any(i in pair for pair in fighting)),
+        wars=tuple(sorted(dyad for dyad in fighting if host not in dyad)),
+        war_parties=tuple(i for i in participants if i != host and any(i in dyad for dyad in fighting)),
         declared=tuple(
             (roster[a], roster[b], position) for (a, b), position in positions if host not in (roster[a], roster[b])
         ),
@@ -119,11 +119,11 @@ class StateMetrics:
         """(R, A, n) a_jk: how far each j is thought to stand with k, as each audience reads it; a_kk = 1."""
         world, view = self.world, self.view
         others = np.delete(np.arange(world.n), k)
-        pairs = world.pair_index[others, k]
+        pairs = world.dyad_index[others, k]
         news = view.announced[:, None, pairs] * world.signature_attention[:, None]
-        accord = world.rules.alpha_acc * view.depth[:, None, others, k] + news
+        agreement = world.rules.alpha_acc * view.depth[:, None, others, k] + news
         out = np.ones((len(view.depth), len(world.signature_attention), world.n))
-        out[:, :, others] = alignment_with(world.odds_against[view.step][:, pairs], accord)
+        out[:, :, others] = alignment_with(world.odds_against[view.step][:, pairs], agreement)
         return out
 
     def own(self, k: int) -> Floats:
@@ -200,8 +200,8 @@ class StateMetrics:
         rate = np.zeros(gain.shape)
         run, partner, kind = np.nonzero(gain > responses.ROOM_GAIN)
         asked = Prospects(world, self.baseline, view, self.state, run, partner, np.full(len(run), i), kind)
-        pair = world.pair_index[partner, i]
-        often = opportunity_rate(world)[pair, kind] * openness_at(world, view.day)[pair]
+        dyad = world.dyad_index[partner, i]
+        often = opportunity_rate(world)[dyad, kind] * openness_at(world, view.day)[dyad]
         rate[run, partner, kind] = often * consent(willingness(asked))
         return responses.room(gain, rate).astype(float), rate.max(axis=-1).sum(axis=-1)
 
@@ -249,9 +249,9 @@ def metrics_of_host(scene: StateMetrics, cast: EventRoles, host: int, *, apart: 
         if len(others):
             out |= {Outcome(part, f"{name}_host"): of[:, others].mean(axis=1) for part, of in parts.items()}
     if cast.wars:
-        of_all = {pair: scene.credibility(*pair) for pair in cast.wars}
+        of_all = {dyad: scene.credibility(*dyad) for dyad in cast.wars}
         out[Outcome("credibility", "host")] = np.mean([one[:, host] for one in of_all.values()], axis=0)
-        rivals = [np.delete(one, [*pair, host], axis=1).mean(axis=1) for pair, one in of_all.items()]
+        rivals = [np.delete(one, [*dyad, host], axis=1).mean(axis=1) for dyad, one in of_all.items()]
         out[Outcome("credibility", "rivals")] = np.mean(rivals, axis=0)
     if cast.junior is not None and cast.third is not None and cast.junior != cast.third:
         over_junior = scene.influence(cast.junior)

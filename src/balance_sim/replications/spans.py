@@ -73,9 +73,9 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     moments, starts = (world.grid[1:] + world.grid[:-1]) / 2, world.grid[:-1]
     ordered = scenario if scenario.codes == world.codes else by_audience(scenario)
     alone = ordered.model_copy(update={"events": (event,)})
-    more = evidence(alone, moments, starts, world.pair_index)
+    more = evidence(alone, moments, starts, world.dyad_index)
     told: dict[str, Any] = {name: getattr(world, name).copy() for name in EVIDENCE}
-    told["odds_against"][..., more.pairs] *= np.exp(-more.align)
+    told["odds_against"][..., more.dyads] *= np.exp(-more.align)
     told["intent_odds"].reshape(len(moments), -1)[:, more.places] *= np.exp(more.intent)
     told["reliability"] = world.reliability * np.exp(-more.lost)
     return replace(world, at_start=replace(world.at_start, kept={}), **told)
@@ -84,9 +84,9 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
 def at_start(world: World) -> BlockState:
     """The state of one replication at day 0 with the record alone: no talks but those on record, no provocations."""
     state = begin_network(world, NO_RUN)
-    state.accords = initial_agreements(world, 0, NO_RUN)
-    announced = state.accords.stage == 1
-    state.touched[0, state.accords.pair[announced]] = True
+    state.agreements = initial_agreements(world, 0, NO_RUN)
+    announced = state.agreements.stage == 1
+    state.touched[0, state.agreements.dyad[announced]] = True
     return state
 
 

@@ -38,13 +38,13 @@ class BlockTables:
     """What a block gives back: outcomes by run and arm, every agreement under way or made, filtered sums by dyad."""
 
     runs: pa.Table
-    accords: pa.Table
+    agreements: pa.Table
     dyads: pa.Table
 
 
 def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
     """Tables of several blocks as one; None for none."""
-    of = ([part.runs for part in parts], [part.accords for part in parts], [part.dyads for part in parts])
+    of = ([part.runs for part in parts], [part.agreements for part in parts], [part.dyads for part in parts])
     return BlockTables(*map(pa.concat_tables, of)) if parts else None
 
 
@@ -100,10 +100,10 @@ def runs_table(runs: Keys, arm: str, outcomes: Mapping[str, Floats], smooth: Map
     return pa.table(front | {name: numbers(values) for name, values in columns.items()})
 
 
-def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: Keys) -> pa.Table:
+def agreement_table(worlds: Worlds, arm: str, made: AgreementRows, runs: Keys) -> pa.Table:
     """One row an agreement, sorted by run, dyad, kind and date. Whole days; null: not by the horizon."""
     world = worlds.arms[arm]
-    a = made.take(np.lexsort((made.count, made.origin, made.opened, made.kind, made.pair, made.run)))
+    a = made.take(np.lexsort((made.count, made.origin, made.opened, made.kind, made.dyad, made.run)))
     epoch = np.int32(worlds.scenario.start.toordinal() - EPOCH)
 
     def dates(days: Floats) -> pa.Array:
@@ -116,25 +116,25 @@ def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: Keys) -> p
     columns = {
         "run": numbers(runs[a.run].astype(np.int32)),
         "arm": words(np.zeros(len(a.run), int), (arm,)),
-        "a": words(world.first[a.pair], world.codes),
-        "b": words(world.second[a.pair], world.codes),
+        "a": words(world.first[a.dyad], world.codes),
+        "b": words(world.second[a.dyad], world.codes),
         "kind": words(a.kind, world.ladder.names),
         "origin": words(a.origin, ORIGINS),
-        "direction": words(worlds.baseline.direction[a.pair], DIRECTIONS),
+        "direction": words(worlds.baseline.direction[a.dyad], DIRECTIONS),
         "occasion": numbers(a.count.astype(np.int32)),
     }
     return pa.table(columns | {name: dates(getattr(a, name)) for name in ("opened", "signed", "in_force", "ended")})
 
 
-def days_to_signature(accords: pa.Table, focal_day: int) -> Ints:
+def days_to_signature(agreements: pa.Table, focal_day: int) -> Ints:
     """(K,) whole days from the focal date, itself in days since 1970, to signature; far below 0 for none."""
-    signed = accords["signed"].cast(pa.int32()).fill_null(UNSIGNED).to_numpy()
+    signed = agreements["signed"].cast(pa.int32()).fill_null(UNSIGNED).to_numpy()
     return np.asarray(signed - np.int64(focal_day))
 
 
-def new_rows(accords: pa.Table, focal_day: int, window: float = np.inf) -> Bools:
+def new_rows(agreements: pa.Table, focal_day: int, window: float = np.inf) -> Bools:
     """(K,) which rows of a table of agreements are new, and signed within a window after the focal date."""
-    return is_new(positions(accords, "origin", ORIGINS), days_to_signature(accords, focal_day), window)
+    return is_new(positions(agreements, "origin", ORIGINS), days_to_signature(agreements, focal_day), window)
 
 
 # -- sums by dyad -----------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def frame_csv(frame: pd.DataFrame) -> str:
 def export(folder: Path, out: Path, table: Table = "runs") -> int:
     """Write all rows of a study to one file, `.csv` or `.parquet` by its name. Returns the number of rows.
 
-    runs: a row a run and arm, with the point and its factors before it in a sweep. accords: a row an agreement.
+    runs: a row a run and arm, with the point and its factors before it in a sweep. agreements: a row an agreement.
     The file takes its name when it is whole."""
     if out.suffix not in (".csv", ".parquet"):
         raise WrongRequest(f"{out}: the name must end in .csv or .parquet")
@@ -93,15 +93,15 @@ def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
     manifest = Store(folder).manifest()
     place = 0 if table == "runs" else 1
     if not manifest.is_sweep:
-        for pair in open_result(folder).blocks():
-            yield _plain(pair[place])
+        for dyad in open_result(folder).blocks():
+            yield _plain(dyad[place])
         return
     sweep = open_sweep(folder)
     points = {number: dict(sweep.table.points[number].values) for number in sweep.table.numbers()}
     numeric = {path: all(_is_number(values.get(path)) for values in points.values()) for path in sweep.paths}
     for number, values in points.items():
-        for pair in sweep.blocks(number):
-            yield _fronted(_plain(pair[place]), number, values, numeric)
+        for dyad in sweep.blocks(number):
+            yield _fronted(_plain(dyad[place]), number, values, numeric)
 
 
 def _is_number(value: Any) -> bool:

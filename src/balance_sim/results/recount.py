@@ -136,7 +136,7 @@ class Recount:
         by = replace(
             table,
             **lists,  # type: ignore[arg-type]
-            wars=tuple(pair for pair in table.wars if {*pair} <= {*listed}),
+            wars=tuple(dyad for dyad in table.wars if {*dyad} <= {*listed}),
             groups=here("groups"),
             audiences=here("audiences"),
         )
@@ -175,27 +175,27 @@ class Recount:
         of = [[self.by.direction(a, b) or "other" for b in self._codes] for a in self._codes]
         return np.array([[DIRECTIONS.index(name) for name in row] for row in of])
 
-    def __call__(self, runs: pa.Table, accords: pa.Table) -> Tables:
-        """(runs, accords) of the study's own arms, counted by the other table."""
-        runs, accords = (of_arms(table, self.result.arms) for table in (runs, accords))
-        sides = [positions(accords, side, self._codes) for side in ("a", "b")]
+    def __call__(self, runs: pa.Table, agreements: pa.Table) -> Tables:
+        """(runs, agreements) of the study's own arms, counted by the other table."""
+        runs, agreements = (of_arms(table, self.result.arms) for table in (runs, agreements))
+        sides = [positions(agreements, side, self._codes) for side in ("a", "b")]
         direction = self._directions[*sides]
-        at = accords.column_names.index("direction")
-        accords = accords.set_column(at, "direction", words(direction, DIRECTIONS))
-        counted = self._counted(runs, accords, direction, sides)
+        at = agreements.column_names.index("direction")
+        agreements = agreements.set_column(at, "direction", words(direction, DIRECTIONS))
+        counted = self._counted(runs, agreements, direction, sides)
         known = {name: known_outcome(name) for name in runs.column_names if not self.loses(name)}
         kept = [  # dyads are kept as sums over runs: counts stand in for estimates
             name for name, of in known.items() if not (of and of.estimator == "filtered" and is_counted(of))
         ]
-        return pa.table({name: numbers(counted[name]) if name in counted else runs[name] for name in kept}), accords
+        return pa.table({name: numbers(counted[name]) if name in counted else runs[name] for name in kept}), agreements
 
-    def _counted(self, runs: pa.Table, accords: pa.Table, direction: Ints, sides: list[Ints]) -> dict[str, Floats]:
+    def _counted(self, runs: pa.Table, agreements: pa.Table, direction: Ints, sides: list[Ints]) -> dict[str, Floats]:
         """The outcomes that follow from directions, as `outcomes_of` and the recorder count them."""
         result, kinds = self.result, self.result.scenario.kinds
-        new = np.flatnonzero(new_rows(accords, result.focal_day))
-        security = np.isin(column_words(accords, "kind"), [name for name in kinds if kinds[name].security])
-        after = days_to_signature(accords, result.focal_day).astype(float)
-        row = self._rows(runs, accords)
+        new = np.flatnonzero(new_rows(agreements, result.focal_day))
+        security = np.isin(column_words(agreements, "kind"), [name for name in kinds if kinds[name].security])
+        after = days_to_signature(agreements, result.focal_day).astype(float)
+        row = self._rows(runs, agreements)
         found = NewAgreements(row[new], security[new], direction[new], after[new], len(runs))
         counter = found.security & (found.direction == DIRECTIONS.index("counter"))
         windows = result.scenario.report.windows
@@ -211,9 +211,9 @@ class Recount:
             out[Outcome("coalition", "", window).name] = coalition(signers, capability, self._inside)
         return {name: of for name, of in out.items() if name in runs.column_names and is_counted(outcome_named(name))}
 
-    def _rows(self, runs: pa.Table, accords: pa.Table) -> Ints:
+    def _rows(self, runs: pa.Table, agreements: pa.Table) -> Ints:
         """For each agreement, the row of its run and arm among the outcomes."""
         arms = self.result.arms
-        mine, theirs = (positions(of, "arm", arms) * 2**32 + of["run"].to_numpy() for of in (runs, accords))
+        mine, theirs = (positions(of, "arm", arms) * 2**32 + of["run"].to_numpy() for of in (runs, agreements))
         order = np.argsort(mine)
         return np.asarray(order[np.searchsorted(mine[order], theirs)])

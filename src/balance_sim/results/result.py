@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.landscape import weight_of_pairs
+from balance_sim.model.landscape import weight_of_dyads
 from balance_sim.pool.errors import LacksOutcome, WrongRequest
 from balance_sim.replications.draws import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
@@ -76,7 +76,7 @@ class Result(StudyResult):
     model : `module:Class` of an agent of one's own that decided
     point : of a sweep's design; 0 in a single study
     meanings : what outcomes of the user's own are, by name without `own_`
-    recount : counts (runs, accords) tables again, by another class table
+    recount : counts (runs, agreements) tables again, by another class table
 
     Examples
     --------
@@ -112,16 +112,16 @@ class Result(StudyResult):
         return runs_of(Store(self.folder).lacking([self.point], self.runs)) if self.folder is not None else 0
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(runs, accords) tables in the order of runs, of the study's own arms."""
-        for runs, accords in self._stored():
-            yield of_arms(runs, self.arms), accords
+        """(runs, agreements) tables in the order of runs, of the study's own arms."""
+        for runs, agreements in self._stored():
+            yield of_arms(runs, self.arms), agreements
 
     def _stored(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """The tables as they are kept, with the rows of extra arms; counted again where that is asked for."""
-        kept = iter([(one.runs, one.accords) for one in self.memory])
+        kept = iter([(one.runs, one.agreements) for one in self.memory])
         if self.folder is not None:
             kept = Store(self.folder).blocks(self.point, self.runs)
-        yield from kept if self.recount is None else (self.recount(*pair) for pair in kept)
+        yield from kept if self.recount is None else (self.recount(*dyad) for dyad in kept)
 
     def _outcomes(self, names: Sequence[str] | None) -> Iterator[pa.Table]:
         """Tables of some outcomes, with the rows of extra arms; counted again where that is asked for."""
@@ -165,15 +165,20 @@ class Result(StudyResult):
         return self.by_run.frame(*self.by_run.names)
 
     @cached_property
-    def accords(self) -> pd.DataFrame:
+    def agreements(self) -> pd.DataFrame:
         """One row an agreement under way or made, in every run and arm. Large: about 80 rows a run and arm."""
-        tables = [accords for _, accords in self.blocks()]
+        tables = [agreements for _, agreements in self.blocks()]
         if not tables:
             return pd.DataFrame()
         whole = pa.concat_tables(tables)
         words = [of.with_type(pa.string()) if pa.types.is_dictionary(of.type) else of for of in whole.schema]
         plain: pd.DataFrame = whole.cast(pa.schema(words)).to_pandas(use_threads=False)
         return plain
+
+    @property
+    def accords(self) -> pd.DataFrame:
+        """`agreements`, by its earlier name."""
+        return self.agreements
 
     @cached_property
     def codebook(self) -> pd.DataFrame:
@@ -207,7 +212,7 @@ class Result(StudyResult):
         """The two camps just before the event: codes, energy per unit of weight, and whether none has less."""
         found, world = self.worlds.camps, self.worlds.reference
         sides = [[code for code, at in zip(world.codes, found.sides, strict=True) if at == side] for side in (1, -1)]
-        return {"camps": sides, "energy": found.energy / weight_of_pairs(world.capability), "exact": found.exact}
+        return {"camps": sides, "energy": found.energy / weight_of_dyads(world.capability), "exact": found.exact}
 
     @property
     def focal_day(self) -> int:
@@ -230,7 +235,7 @@ class Result(StudyResult):
         """Agreements whose date was fixed beforehand: a, b, kind, name, stage, date; the same in every arm."""
         rows = [
             (one.a, one.b, one.kind, one.name, "in force" if one.scheduled_in_force else "signed", day)
-            for one in self.scenario.accords
+            for one in self.scenario.agreements
             if (day := one.scheduled_in_force or one.scheduled_signed)
         ]
         return pd.DataFrame(rows, columns=["a", "b", "kind", "name", "stage", "date"])
@@ -339,13 +344,13 @@ class Result(StudyResult):
         """The same of each block; direction None: of all."""
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
         days = frames.day_axis(self.horizon)
-        for runs, accords in self.blocks():
-            new = new_rows(accords, self.focal_day) & np.isin(column_words(accords, "kind"), kinds)
+        for runs, agreements in self.blocks():
+            new = new_rows(agreements, self.focal_day) & np.isin(column_words(agreements, "kind"), kinds)
             if direction is not None:
-                new &= column_words(accords, "direction") == direction
-            numbers, arm_of = np.unique(runs["run"].to_numpy()), column_words(accords, "arm")
-            row = np.searchsorted(numbers, accords["run"].to_numpy())
-            day = np.searchsorted(days, days_to_signature(accords, self.focal_day))
+                new &= column_words(agreements, "direction") == direction
+            numbers, arm_of = np.unique(runs["run"].to_numpy()), column_words(agreements, "arm")
+            row = np.searchsorted(numbers, agreements["run"].to_numpy())
+            day = np.searchsorted(days, days_to_signature(agreements, self.focal_day))
             out = {arm: np.zeros((len(numbers), len(days) + 1), np.int16) for arm in self.arms}
             for arm, counts in out.items():
                 rows = new & (arm_of == arm)

@@ -92,12 +92,12 @@ class FinishedBlock:
     point: int
     block: Block
     runs: Shard | None
-    accords: Shard | None
+    agreements: Shard | None
     dyads: Shard | None = None
 
     @property
     def shards(self) -> list[Shard]:
-        return [one for one in (self.runs, self.accords, self.dyads) if one is not None]
+        return [one for one in (self.runs, self.agreements, self.dyads) if one is not None]
 
 
 def shard_name(point: int, block: Block, content: bytes, suffix: str) -> str:
@@ -156,8 +156,8 @@ class Digest:
     def __init__(self, arms: Sequence[str]) -> None:
         self._streams = {(arm, name): hashlib.sha256() for arm in arms for name in ("runs", "accords")}
 
-    def add(self, runs: pa.Table, accords: pa.Table) -> None:
-        tables = {"runs": runs, "accords": accords}
+    def add(self, runs: pa.Table, agreements: pa.Table) -> None:
+        tables = {"runs": runs, "accords": agreements}
         for (arm, name), stream in self._streams.items():
             stream.update(row_bytes(of_arms(tables[name], [arm])))
 
@@ -169,10 +169,10 @@ class Digest:
 
 
 def digest_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> str:
-    """Digest of (runs, accords) tables given in the order of runs."""
+    """Digest of (runs, agreements) tables given in the order of runs."""
     digest = Digest(arms)
-    for runs, accords in blocks:
-        digest.add(runs, accords)
+    for runs, agreements in blocks:
+        digest.add(runs, agreements)
     return digest.hexdigest()
 
 

@@ -147,11 +147,11 @@ class Store:
 
     def kept(self) -> list[FinishedBlock]:
         """Every block that is done, by point and run; where one lies within another, the larger."""
-        accords, dyads = ({shard.key: shard for shard in self.shards(name)} for name in ("accords", "dyads"))
+        agreements, dyads = ({shard.key: shard for shard in self.shards(name)} for name in ("accords", "dyads"))
         done = [
-            FinishedBlock(runs.point, runs.block, runs, accords[runs.key], dyads.get(runs.key))
+            FinishedBlock(runs.point, runs.block, runs, agreements[runs.key], dyads.get(runs.key))
             for runs in self.shards("runs")
-            if runs.key in accords and (runs.key in dyads or not self.has_sums(runs))
+            if runs.key in agreements and (runs.key in dyads or not self.has_sums(runs))
         ]
         whole = {one.runs.key for one in done if one.runs}
         done += [
@@ -214,17 +214,17 @@ class Store:
         block before has, of the first `runs`."""
         at = 0
         for one in self.kept() if kept is None else kept:
-            if one.point == point and one.runs and one.accords and (runs is None or one.block.first < runs):
+            if one.point == point and one.runs and one.agreements and (runs is None or one.block.first < runs):
                 stop = one.block.stop if runs is None else min(one.block.stop, runs)
-                yield one.runs, one.accords, partial(_cut, block=one.block, first=at, stop=stop)
+                yield one.runs, one.agreements, partial(_cut, block=one.block, first=at, stop=stop)
                 at = max(at, one.block.stop)
 
     def blocks(
         self, point: int = 0, runs: int | None = None, kept: Iterable[FinishedBlock] | None = None
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(runs, accords) tables of one point in the order of runs, of the first `runs`. kept: the blocks, if known."""
-        for of_runs, of_accords, cut in self._whole(point, runs, kept):
-            yield cut(self._alike(of_runs)), cut(of_accords.table())
+        """(runs, agreements) tables of one point in the order of runs, of the first `runs`. kept: the blocks."""
+        for of_runs, of_agreements, cut in self._whole(point, runs, kept):
+            yield cut(self._alike(of_runs)), cut(of_agreements.table())
 
     def _alike(self, shard: Shard) -> pa.Table:
         """A shard of outcomes. Raises StoreDamaged where it has others than its point's first."""

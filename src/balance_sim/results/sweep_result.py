@@ -95,7 +95,7 @@ class SweepResult(StudyResult):
         return Store(self.folder).kept_by_point()
 
     def blocks(self, number: int) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(runs, accords) tables of the point of that number, in the order of runs."""
+        """(runs, agreements) tables of the point of that number, in the order of runs."""
         return Store(self.folder).blocks(number, self.runs, self._kept.get(number, []))
 
     def point(self, number: int) -> Result:
@@ -209,8 +209,8 @@ def numbers_of(
     digest = Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
-        for runs, accords in blocks:
-            digest.add(runs, accords)
+        for runs, agreements in blocks:
+            digest.add(runs, agreements)
             yield runs
 
     found = estimates_of(digested(), arms, asked, steps)

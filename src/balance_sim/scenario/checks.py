@@ -13,7 +13,7 @@ from itertools import pairwise
 from balance_sim.scenario.arms import signals_out_of_order
 from balance_sim.scenario.diagnostics import NOWHERE, REFUSED, Diagnostic, Mark, Node, closest, listed, problem, shown
 from balance_sim.scenario.draft import Draft, Row
-from balance_sim.scenario.schema import SIGNAL_ORDER, Accord, Event
+from balance_sim.scenario.schema import SIGNAL_ORDER, Agreement, Event
 
 MOST_STEPS = 20_000
 MOST_DAYS = 30_000  # a thousand of the shortest half-lives of states' agreements: 2^1024 is no number
@@ -112,10 +112,10 @@ def _check_report(draft: Draft) -> Iterator[Diagnostic]:
             items = draft.node("report", "groups").items
             node = next((item for item in items if item.value == name), draft.tree)
             yield problem(node, "report.groups", "E107", f"unknown group `{name}`", hint, listed(groups))
-    for pair in draft.report.positions:
-        a, dash, b = pair.partition("-")
+    for dyad in draft.report.positions:
+        a, dash, b = dyad.partition("-")
         if not dash or a == b or not {a, b} <= roster:
-            why = f"`{shown(pair)}` does not name two states of the roster"
+            why = f"`{shown(dyad)}` does not name two states of the roster"
             yield problem(draft.node("report", "positions"), "report.positions", "E107", why, "as RUS-UKR")
     windows, node = draft.report.windows, draft.node("report", "windows")
     if len(set(windows)) < len(windows):
@@ -169,16 +169,16 @@ def _check_twice(draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _check_events(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
-    accords = {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
-    are_accords_known, roster, head = _is_known_whole(draft, "accords"), draft.names.roster, draft.head
+    agreements = {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
+    are_agreements_known, roster, head = _is_known_whole(draft, "accords"), draft.names.roster, draft.head
     for row in rows:
         event: Event = row.value
         yield from check_roles(event, row)
         if head is not None and head.start < head.end <= event.date:
             last = head.end - timedelta(days=1)
             yield row.problem("date", "E203", f"{event.date} is outside ..{last}: events lie before `end`")
-        if event.accord is not None and event.accord not in accords and are_accords_known:
-            hint = _near(str(event.accord), sorted(accords), "give the id of an agreement, or leave it out")
+        if event.accord is not None and event.accord not in agreements and are_agreements_known:
+            hint = _near(str(event.accord), sorted(agreements), "give the id of an agreement, or leave it out")
             yield row.problem("accord", "E309", f"no agreement `{event.accord}`", hint)
         if draft.names.is_whole and roster.isdisjoint((*event.principals, *event.targets, *event.guests)):
             why = "no state of the roster takes part or is a target: the event acts on nothing"
@@ -334,7 +334,7 @@ def _check_no_relations(draft: Draft) -> Iterator[Diagnostic]:
                 yield problem(later.node, later.path, "E308", why, "join the two, or correct a date")
 
 
-def _check_accords(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
+def _check_agreements(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
     """Dates in order, what the status says matches the dates given, and what is on record lies before the start."""
     head = draft.head
     for row in rows:
@@ -345,10 +345,14 @@ def _check_accords(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
 
 
 def _order(row: Row) -> Iterator[Diagnostic]:
-    accord: Accord = row.value
-    dates = (accord.signed or accord.scheduled_signed, accord.in_force or accord.scheduled_in_force, accord.ended)
-    given = [(name, day) for name, day in zip(DONE, (accord.opened, *dates), strict=True) if day is not None]
-    known = ("year", "month", "day").index(accord.precision) + 1
+    agreement: Agreement = row.value
+    dates = (
+        agreement.signed or agreement.scheduled_signed,
+        agreement.in_force or agreement.scheduled_in_force,
+        agreement.ended,
+    )
+    given = [(name, day) for name, day in zip(DONE, (agreement.opened, *dates), strict=True) if day is not None]
+    known = ("year", "month", "day").index(agreement.precision) + 1
     for (before, early), (after, late) in pairwise(given):
         if late.timetuple()[:known] < early.timetuple()[:known]:
             at, why = row.at(after, f"scheduled_{after}"), f"`{after}` {late} is before `{before}` {early}"
@@ -356,17 +360,17 @@ def _order(row: Row) -> Iterator[Diagnostic]:
 
 
 def _status(row: Row) -> Iterator[Diagnostic]:
-    accord: Accord = row.value
-    for name in NOT_WITH[accord.status]:
-        if getattr(accord, name) is not None:
-            is_planned = name in ("signed", "in_force") and accord.status in ("talks", "signed")
+    agreement: Agreement = row.value
+    for name in NOT_WITH[agreement.status]:
+        if getattr(agreement, name) is not None:
+            is_planned = name in ("signed", "in_force") and agreement.status in ("talks", "signed")
             hint = f"a date fixed beforehand is `scheduled_{name}`" if is_planned else "correct the status or the date"
-            yield row.problem(name, "E215", f"an agreement with status `{accord.status}` has no `{name}` date", hint)
+            yield row.problem(name, "E215", f"an agreement with status `{agreement.status}` has no `{name}` date", hint)
     at = row.at("status")
     for status in ("signed", "ended"):
-        if accord.status == status and getattr(accord, status) is None:
+        if agreement.status == status and getattr(agreement, status) is None:
             yield problem(at, f"{row.path}.{status}", "E103", f"`{status}` is required with status `{status}`")
-    if accord.status == "in_force" and accord.signed is None and accord.in_force is None:
+    if agreement.status == "in_force" and agreement.signed is None and agreement.in_force is None:
         yield problem(at, row.path, "W309", "in force since an unknown date: neither `signed` nor `in_force`")
 
 
@@ -394,6 +398,6 @@ _OF_ROWS: dict[str, tuple[OfRows, Callable[[Draft], object]]] = {
     "events": (_check_events, lambda draft: (draft.head, draft.names, draft.rows["accords"])),
     "states": (_check_states, lambda draft: draft.capability),
     "provocations": (_check_rates, lambda draft: draft.head),
-    "accords": (_check_accords, lambda draft: draft.head),
+    "accords": (_check_agreements, lambda draft: draft.head),
 }
 """Rules under which a row is right or wrong whatever the other rows of its section are, and what else they look at."""

@@ -28,8 +28,8 @@ from balance_sim.scenario.diagnostics import (
     shown,
 )
 from balance_sim.scenario.layout import (
-    ACCORD_KINDS,
-    ACCORD_STATUSES,
+    AGREEMENT_KINDS,
+    AGREEMENT_STATUSES,
     EVENT_KINDS,
     OTHER_NAMES,
     REQUIRED,
@@ -65,7 +65,7 @@ class Draft:
     problems: Diagnostics
     capability: schema.CapabilityWeights | None
     parameters: schema.Parameters | None
-    kinds: dict[str, schema.AccordKind]
+    kinds: dict[str, schema.AgreementKind]
     event_kinds: dict[str, schema.EventKind]
     audiences: dict[str, Audience]
     theory: Theory | None
@@ -105,7 +105,7 @@ class Reader:
         rows = {name: self._section(name, tree, names, found) for name in SECTIONS}
 
         pieces: dict[str, Any] = {
-            "kinds": _kinds(tree, "kinds", schema.AccordKind, found),
+            "kinds": _kinds(tree, "kinds", schema.AgreementKind, found),
             "event_kinds": _kinds(tree, "event_kinds", schema.EventKind, found),
             "audiences": read_audiences(tree, names, found),
             "theory": _theory(tree, found),
@@ -347,16 +347,16 @@ def _state(row: Row) -> None:
     row.actors("patrons", outside=False)
 
 
-def _accord(row: Row) -> None:
+def _agreement(row: Row) -> None:
     node, status = row.node, row.node.get("status")
-    stage = ACCORD_STATUSES.get(status.value) if status and isinstance(status.value, str) else None
+    stage = AGREEMENT_STATUSES.get(status.value) if status and isinstance(status.value, str) else None
     if status and stage:
         row.put("status", stage.status)
         if stage.kind:
             row.node = row.node.with_fields({"kind": (node.get("kind") or status).with_value(stage.kind)})
             if (signed := node.get("signed")) and node.get("in_force") is None:
                 row.node = row.node.with_fields({"in_force": signed})
-    row.kind(row.names.kinds, ACCORD_KINDS, "kinds")
+    row.kind(row.names.kinds, AGREEMENT_KINDS, "kinds")
     row.pair("a", "b")
 
 
@@ -381,7 +381,7 @@ _PREPARE: dict[str, Callable[[Row], None]] = {
     "states": _state,
     **dict.fromkeys(("disputes", "no_relations", "distances", "frailties"), lambda row: row.pair("a", "b")),
     "trade": lambda row: row.pair("state", "partner"),
-    "accords": _accord,
+    "accords": _agreement,
     "events": _event,
     "provocations": _provocation,
     "targets_alternatives": lambda row: row.actors("targets"),

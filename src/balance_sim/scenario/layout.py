@@ -32,13 +32,13 @@ SECTIONS = {
     "distances": Section(schema.Distance, 50_000, ("a", "b")),
     "trade": Section(schema.Trade, 50_000, ("state", "partner"), directed=True),
     "frailties": Section(schema.Frailty, 80_000, ("a", "b")),
-    "accords": Section(schema.Accord, 20_000),
+    "accords": Section(schema.Agreement, 20_000),
     "events": Section(schema.Event, 5_000),
     "provocations": Section(schema.Provocation, 1_000),
     "targets_alternatives": Section(schema.TargetsCoding, 20),
 }
 TABLES_OF: dict[str, type[Strict]] = {
-    "kinds": schema.AccordKind,
+    "kinds": schema.AgreementKind,
     "event_kinds": schema.EventKind,
     "audiences": schema.Audience,
     "arms": schema.Arm,
@@ -103,7 +103,7 @@ OTHER_NAMES = _meaning(
     }
 )
 """Names of fields that others use, and ours: told in the message, not taken."""
-ACCORD_KINDS = _meaning(
+AGREEMENT_KINDS = _meaning(
     {
         "political_declaration": "strategic_partnership declaration entente consultation",
         "information_sharing": "intelligence_sharing information_security",
@@ -133,7 +133,7 @@ class Stage(typing.NamedTuple):
     kind: str | None = None
 
 
-ACCORD_STATUSES = {
+AGREEMENT_STATUSES = {
     "political_or_nonbinding": Stage("in_force", "political_declaration"),
     **dict.fromkeys(("signed_not_in_force", "signed_status_unknown"), Stage("signed")),
     **dict.fromkeys(("initialled", "initialed", "negotiating", "under_negotiation"), Stage("talks")),

@@ -143,8 +143,8 @@ class Frailty(Dyad):
     source: Text = ""
 
 
-class Accord(SectionRow):
-    """An accord on record at the start: in force, signed, in talks, scheduled, or over.
+class Agreement(SectionRow):
+    """An agreement on record at the start: in force, signed, in talks, scheduled, or over.
 
     `scheduled_signed`, `scheduled_in_force`: dates fixed beforehand, the same in every arm."""
 
@@ -216,7 +216,7 @@ class Audience(Strict):
     attention: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
 
 
-class AccordKind(Strict):
+class AgreementKind(Strict):
     """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent. Lags in days, gamma.
 
     `security`: a binding agreement on security; one that is not counts as a declaration.
@@ -394,11 +394,11 @@ class Scenario(Strict):
     distances: tuple[Distance, ...] = ()
     trade: tuple[Trade, ...] = ()
     frailties: tuple[Frailty, ...] = ()
-    accords: tuple[Accord, ...] = ()
+    accords: tuple[Agreement, ...] = ()
     events: tuple[Event, ...] = ()
     provocations: tuple[Provocation, ...] = ()
     targets_alternatives: tuple[TargetsCoding, ...] = ()
-    kinds: dict[Identifier, AccordKind]
+    kinds: dict[Identifier, AgreementKind]
     event_kinds: dict[Identifier, EventKind]
     parameters: Parameters
     theory: Theory
@@ -441,6 +441,11 @@ class Scenario(Strict):
         return f"<Scenario {self.name}: {many}, sha256 {self.sha256[:8] or 'not worked out'}>"
 
     __str__ = __repr__
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """Agreements on record, under way or scheduled; `accords` in files."""
+        return self.accords
 
     @property
     def reference_arm(self) -> str:

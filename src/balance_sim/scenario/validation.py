@@ -31,7 +31,7 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import Sources, name_of, named_files, shipped_files
 from balance_sim.scenario.layout import OTHER_NAMES, SECTIONS, bounds, homes, parts_of
-from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
+from balance_sim.scenario.schema import AgreementKind, CapabilityWeights, EventKind, Parameters, Strict
 
 UNITS = {
     **dict.fromkeys(("gdp_bn", "milex_bn"), "billions of US dollars"),
@@ -42,7 +42,7 @@ UNITS = {
     **dict.fromkeys(("step_days", "windows"), "days"),
 }
 UNITLESS = ("factor", "share", "exponent", "weight")
-LAID_OVER = (Parameters, CapabilityWeights, AccordKind, EventKind)
+LAID_OVER = (Parameters, CapabilityWeights, AgreementKind, EventKind)
 """What a file gives in part: the rest is shipped."""
 _WANTED = {
     "string_type": "text",

@@ -46,7 +46,7 @@ def fit_lines(
     errors = "from the second derivatives" if fit.cluster_covariance is None else "clustered by dyad"
     held = "; signs that theory fixes are held by a prior" if fit.signs else ""
     yield from said(
-        f"Maximum likelihood of the model's own rates on {fit.accords:,} agreements among {int(fit.seen.sum())} "
+        f"Maximum likelihood of the model's own rates on {fit.agreements:,} agreements among {int(fit.seen.sum())} "
         f"states: {fit.rows:,} dyad-years, {fit.years[0]}-{fit.years[1]}. The CI of {clear} of {len(weights)} weights "
         f"excludes 0. Weights are in nats a unit of the term, standard errors {errors}{held}."
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.analysis.explain.attribution import Attribution
-    from balance_sim.analysis.explain.pairs import PairTerms
+    from balance_sim.analysis.explain.pairs import DyadTerms
     from balance_sim.analysis.explain.timeline import AskedDyad, AskedState, Entry, Timeline
     from balance_sim.scenario.schema import Scenario
 
@@ -79,37 +79,37 @@ def _group(name: str) -> str:
     return GROUP_WORDS.get(name, say.arm_words(name))
 
 
-def dyads_answer(pairs: Sequence[PairTerms], moment: str, scenario: Scenario, width: int) -> Iterator[str]:
+def dyads_answer(pairs: Sequence[DyadTerms], moment: str, scenario: Scenario, width: int) -> Iterator[str]:
     """The dyads with the largest effects in a line each: what moved the side that changed more."""
     if not pairs:
         yield say.NO_DYAD
         return
     names, cells = say.state_names(scenario), [["largest effects on dyads", "effect", "whose mind changed, and why"]]
-    for pair in pairs:
-        sides = [(*pair.main_difference(moment, side), side) for side in (pair.a, pair.b)]
+    for dyad in pairs:
+        sides = [(*dyad.main_difference(moment, side), side) for side in (dyad.a, dyad.b)]
         change, term, _, side = max(sides, key=lambda one: abs(one[0]))
         moved = abs(change) >= SMALL and term
         why = f"{names[side]}: {say.term_words(term)}" if moved else "nobody's: the pace of talks"
-        effect = say.effect_cells(pair.shares.to_dict("records")[0])[0]
-        cells.append([say.dyad_name(names, pair.a, pair.b), effect, why])
+        effect = say.effect_cells(dyad.shares.to_dict("records")[0])[0]
+        cells.append([say.dyad_name(names, dyad.a, dyad.b), effect, why])
     yield from table(cells, "<><", width=width)
 
 
-def pair_answer(pair: PairTerms, scenario: Scenario, width: int) -> Iterator[str]:
+def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str]:
     """Three sentences: what the two do with and without, what changed their minds, whom they fear; then by date how
     likely either consents, and how often they open talks."""
-    names, titles, frame = say.state_names(scenario), say.arm_titles(scenario), pair.table
+    names, titles, frame = say.state_names(scenario), say.arm_titles(scenario), dyad.table
     dates = dict(zip(frame["moment"], frame["date"], strict=True))
     after = next((name for name in dates if name.startswith("+")), [*dates][-1])
-    for words in (_what(pair, names), _why(pair, frame, after, names), _feared(pair, after, scenario)):
+    for words in (_what(dyad, names), _why(dyad, frame, after, names), _feared(dyad, after, scenario)):
         yield from said(words, width)
-    yield from ["", *said(f"With: {titles[pair.arm]}. Without: {titles[pair.reference]}.", width)]
-    one, other = (f"{shortened(names[side], 12)}:" for side in (pair.a, pair.b))
+    yield from ["", *said(f"With: {titles[dyad.arm]}. Without: {titles[dyad.reference]}.", width)]
+    one, other = (f"{shortened(names[side], 12)}:" for side in (dyad.a, dyad.b))
     cells = [["", one, "", other, "", "talks/year:", ""], ["probability of consent", *["without", "with"] * 3]]
-    rates = pair.rates[pair.rates["kind"] == pair.kind].set_index(["moment", "arm"])["rate"]
+    rates = dyad.rates[dyad.rates["kind"] == dyad.kind].set_index(["moment", "arm"])["rate"]
     for moment, day in dates.items():
-        numbers = [of for side in (pair.a, pair.b) for of in _of_side(frame, moment, side)["consent"][:2]]
-        numbers += [rates[moment, arm] for arm in (pair.reference, pair.arm)]
+        numbers = [of for side in (dyad.a, dyad.b) for of in _of_side(frame, moment, side)["consent"][:2]]
+        numbers += [rates[moment, arm] for arm in (dyad.reference, dyad.arm)]
         words = moment if moment in ("start", "before") else f"{moment} days"
         cells.append([f"{day} {words}", *(f"{of:.4f}" for of in numbers)])
     yield from table(cells, "<>", width=width)
@@ -122,20 +122,20 @@ def _of_side(frame: pd.DataFrame, moment: str, side: str) -> dict[str, tuple[flo
     return dict(zip(rows["part"], zip(*columns, strict=True), strict=True))
 
 
-def _what(pair: PairTerms, names: dict[str, str]) -> str:
-    what, of = f"a new security agreement {say.within(pair.window)}", pair.signing
-    counts = mean_sentence(names, pair.a, pair.b, of.arm, of.control, of.of, what=what)
-    if pair.shares.empty:
+def _what(dyad: DyadTerms, names: dict[str, str]) -> str:
+    what, of = f"a new security agreement {say.within(dyad.window)}", dyad.signing
+    counts = mean_sentence(names, dyad.a, dyad.b, of.arm, of.control, of.of, what=what)
+    if dyad.shares.empty:
         return f"{counts}."
-    row = pair.shares.to_dict("records")[0]
+    row = dyad.shares.to_dict("records")[0]
     before, after = (say.number(row[name], max(effect_places(row), 2)) for name in ("mean_control", "mean"))
     told = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
     return f"{counts}; expected are {after} agreements instead of {before} ({told})."
 
 
-def _why(pair: PairTerms, frame: pd.DataFrame, moment: str, names: dict[str, str]) -> str:
+def _why(dyad: DyadTerms, frame: pd.DataFrame, moment: str, names: dict[str, str]) -> str:
     told = []
-    for side in (pair.a, pair.b):
+    for side in (dyad.a, dyad.b):
         parts, who = _of_side(frame, moment, side), say.state_in_text(names, side)
         (without, with_it, _), (_, _, change) = parts.pop("consent"), parts.pop("u")
         if abs(change) < SMALL:
@@ -150,16 +150,16 @@ def _why(pair: PairTerms, frame: pd.DataFrame, moment: str, names: dict[str, str
             terms += f", {say.percent(others[0][0])} by {say.term_words(others[0][1])}"
         told.append(f"{who} is {verb} ({points}), {terms}")
     when = f"{moment.removeprefix('+')} days after the event" if moment.startswith("+") else "At the start"
-    return f"{when}, asked for {kind_words(pair.kind)}, {'; '.join(told)}."
+    return f"{when}, asked for {kind_words(dyad.kind)}, {'; '.join(told)}."
 
 
-def _feared(pair: PairTerms, moment: str, scenario: Scenario) -> str:
+def _feared(dyad: DyadTerms, moment: str, scenario: Scenario) -> str:
     """Whom either fears most, and what the two have already."""
-    rows = pair.adversaries[(pair.adversaries["arm"] == pair.arm) & (pair.adversaries["moment"] == moment)]
+    rows = dyad.adversaries[(dyad.adversaries["arm"] == dyad.arm) & (dyad.adversaries["moment"] == moment)]
     first = {row["side"]: row["adversary"] for row in reversed(rows.to_dict("records"))}
-    feared = (first.get(pair.a, ""), first.get(pair.b, ""))
-    told = say.capital(fear_words(say.state_names(scenario), pair.a, pair.b, feared))
-    kinds = [str(row["kind"]) for row in pair.record.to_dict("records") if row["status"] == "in_force"]
+    feared = (first.get(dyad.a, ""), first.get(dyad.b, ""))
+    told = say.capital(fear_words(say.state_names(scenario), dyad.a, dyad.b, feared))
+    kinds = [str(row["kind"]) for row in dyad.record.to_dict("records") if row["status"] == "in_force"]
     if not kinds:
         return f"{told}; at the start they have no agreement in force."
     deepest = kind_words(max(kinds, key=lambda kind: scenario.kinds[kind].depth))
@@ -225,7 +225,7 @@ def attribution_lines(found: Attribution, parts: pd.DataFrame, scenario: Scenari
     )
 
 
-def top_pair_lines(pairs: Sequence[PairTerms], moment: str, scenario: Scenario) -> Iterator[str]:
+def top_dyad_lines(pairs: Sequence[DyadTerms], moment: str, scenario: Scenario) -> Iterator[str]:
     """For the dyads with the largest effects: what moved each side, at one moment."""
     names = say.state_names(scenario)
     if not pairs:
@@ -236,32 +236,32 @@ def top_pair_lines(pairs: Sequence[PairTerms], moment: str, scenario: Scenario) 
         f"Dyads with the largest effect on expected new security agreements {say.within(pairs[0].window)}, and what "
         f"moved them ({_moment(moment)}, {runs})"
     )
-    for pair in pairs:
-        for row in pair.shares.to_dict("records"):
+    for dyad in pairs:
+        for row in dyad.shares.to_dict("records"):
             places = effect_places(row)
             levels = " to ".join(say.number(row[name], max(places, 2)) for name in ("mean_control", "mean"))
             told = f"{say.signed(row['effect'], places)} ({say.ci(row['lo'], row['hi'], places)})"
-            yield f"{say.dyad_name(names, pair.a, pair.b)}: {levels}; effect {told}"
-        for side in (pair.a, pair.b):
-            change, most, by = pair.main_difference(moment, side)
+            yield f"{say.dyad_name(names, dyad.a, dyad.b)}: {levels}; effect {told}"
+        for side in (dyad.a, dyad.b):
+            change, most, by = dyad.main_difference(moment, side)
             why = f"most by {most} {say.signed(by, 4)}" if most else "no term differs"
-            yield f"    {names[side]} in {pair.kind}: willingness {say.signed(change, 4)} nats, {why}"
+            yield f"    {names[side]} in {dyad.kind}: willingness {say.signed(change, 4)} nats, {why}"
 
 
-def pair_lines(pair: PairTerms, scenario: Scenario) -> Iterator[str]:
+def dyad_lines(dyad: DyadTerms, scenario: Scenario) -> Iterator[str]:
     """Both sides' parts in both arms over time, the rate, the effect on the dyad, and what is on record."""
     titles, names = say.arm_titles(scenario), say.state_names(scenario)
-    arm, reference = titles[pair.arm], titles[pair.reference]
-    yield from _wrapped(f"Why in {arm}, and why in {reference}: {kind_words(pair.kind)}")
-    count = len(pair.runs)
-    one = f"mean of {say.plural(count, 'run')}" if count > 1 else f"run {pair.runs[0]}"
+    arm, reference = titles[dyad.arm], titles[dyad.reference]
+    yield from _wrapped(f"Why in {arm}, and why in {reference}: {kind_words(dyad.kind)}")
+    count = len(dyad.runs)
+    one = f"mean of {say.plural(count, 'run')}" if count > 1 else f"run {dyad.runs[0]}"
     yield from _wrapped(
         f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability 1 / (1 + e^-u)."
     )
-    frame = pair.table
+    frame = dyad.table
     dates = dict(zip(frame["moment"], frame["date"], strict=True))
     yield from _wrapped("Steps beginning: " + ", ".join(f"{_moment(m)} {day}" for m, day in dates.items()) + ".")
-    for side, towards in ((pair.a, pair.b), (pair.b, pair.a)):
+    for side, towards in ((dyad.a, dyad.b), (dyad.b, dyad.a)):
         who = f"{names[side]} towards {say.state_in_text(names, towards)}"
         parts = [["part", *map(_moment, dates)]]
         changed = [["part", *map(_moment, dates)]]
@@ -277,34 +277,34 @@ def pair_lines(pair: PairTerms, scenario: Scenario) -> Iterator[str]:
         else:
             yield from _wrapped(f"{who}: nothing differs from {reference}")
     yield ""
-    yield from _adversaries(pair, names)
+    yield from _adversaries(dyad, names)
     yield "Talks opened a year if nothing is under way, and how often something is"
     cells = [["", *map(_moment, dates)]]
-    for name in (pair.reference, pair.arm):
-        of = pair.rates[(pair.rates["arm"] == name) & (pair.rates["kind"] == pair.kind)].set_index("moment")
+    for name in (dyad.reference, dyad.arm):
+        of = dyad.rates[(dyad.rates["arm"] == name) & (dyad.rates["kind"] == dyad.kind)].set_index("moment")
         rates = of.loc[[*dates]]
         cells.append([shortened(titles[name], 28), *(say.number(rate, 4) for rate in rates["rate"])])
         cells.append(["  under way", *map(say.percent, rates["busy"])])
     yield from [*_columns(cells), ""]
-    yield from _expected(pair)
+    yield from _expected(dyad)
     yield ""
-    if pair.record.empty:
+    if dyad.record.empty:
         yield "On record at the start: nothing between the two."
         return
     yield "On record at the start"
-    for row in pair.record.to_dict("records"):
+    for row in dyad.record.to_dict("records"):
         days = [f"{say.arm_words(str(n))} {row[n]}" for n in list(row)[4:] if row[n]]
         known = say.printable(str(row["name"])) or row["id"]
         yield from _wrapped(f"{row['kind']}: {known}; {say.arm_words(row['status'])}; {', '.join(days)}", "  ")
 
 
-def _adversaries(pair: PairTerms, names: dict[str, str]) -> Iterator[str]:
+def _adversaries(dyad: DyadTerms, names: dict[str, str]) -> Iterator[str]:
     """Whom either side fears, in the control arm at the start."""
-    first = pair.adversaries[pair.adversaries["arm"] == pair.reference]
+    first = dyad.adversaries[dyad.adversaries["arm"] == dyad.reference]
     if first.empty:
         return
     first = first[first["moment"] == first["moment"].iloc[0]]
-    for side in (pair.a, pair.b):
+    for side in (dyad.a, dyad.b):
         rows = first[first["side"] == side].to_dict("records")
         if rows:
             named = ", ".join(f"{names[row['adversary']]} {say.percent(row['share'])}" for row in rows)
@@ -317,13 +317,13 @@ def _adversaries(pair: PairTerms, names: dict[str, str]) -> Iterator[str]:
     yield ""
 
 
-def _expected(pair: PairTerms) -> Iterator[str]:
-    if pair.shares.empty:
-        yield f"No new security agreement of the two is expected {say.within(pair.window)} of the event."
+def _expected(dyad: DyadTerms) -> Iterator[str]:
+    if dyad.shares.empty:
+        yield f"No new security agreement of the two is expected {say.within(dyad.window)} of the event."
         return
-    yield f"Expected new security agreements of the two {say.within(pair.window)} of the event"
+    yield f"Expected new security agreements of the two {say.within(dyad.window)} of the event"
     cells = [["arm", "control arm", "effect", "95 % CI", "MCSE"]]
-    for row in pair.shares.to_dict("records"):
+    for row in dyad.shares.to_dict("records"):
         places = effect_places(row)
         expected = [say.number(row[name], max(places, 2)) for name in ("mean", "mean_control")]
         cells.append([*expected, *say.effect_cells(row, places)[:2], say.number(row["mcse"], places)])

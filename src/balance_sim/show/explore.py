@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 FILE = "explore.html"
 SCALE = 100_000  # effects on a dyad are a few thousandths of an agreement
-MOST_PAIRS, MOST_DAYS = 12, 14
+MOST_DYADS, MOST_DAYS = 12, 14
 CHANNELS = ("picture", "threat", "rest")
 VISIBILITY, RELIABILITY, ATTENDANCE = "visibility", "patron reliability", "attendance"
 VISIBILITIES = 0.25, 0.5, 0.75, 1.0
@@ -186,7 +186,7 @@ def document(design: ExplorerDesign) -> dict[str, Any]:
         found = found or heading(one.scenario, one.scenario.reference_arm, arm, dials) | {"estimator": estimator}
     if design.question:
         found["question"] = printable(design.question)
-    return found | {"days": days, "pairs": [list(pair) for pair in pairs], "points": points}
+    return found | {"days": days, "pairs": [list(dyad) for dyad in pairs], "points": points}
 
 
 def heading(scenario: Scenario, reference: str, arm: str, dials: list[dict[str, Any]]) -> dict[str, Any]:
@@ -244,7 +244,7 @@ def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) ->
     codes = {code: k for k, code in enumerate(result.scenario.codes)}
     dyads, states = result.dyads, states_table(result)
     dyads = dyads[(dyads["arm"] == result.headline_arm) & (dyads["effect"] != 0)]
-    top = by_size(dyads.assign(clear=clear(dyads))).head(MOST_PAIRS).to_dict("records")
+    top = by_size(dyads.assign(clear=clear(dyads))).head(MOST_DYADS).to_dict("records")
     spans = [whole(row[name] for name in ("effect", "lo", "hi")) for row in top]
     numbers = [pairs.setdefault((codes[row["a"]], codes[row["b"]]), len(pairs)) for row in top]
     return {
@@ -275,7 +275,7 @@ def expected_point(found: ExpectedEffect, pairs: Pairs) -> dict[str, Any]:
     sides = [found.dyads[side].map(codes).to_numpy(int) for side in ("a", "b")]
     effect = found.dyads["effect"].to_numpy(float)
     of_state = sum(np.bincount(side, effect, len(codes)) for side in sides)
-    top = [*zip(*(side.tolist() for side in sides), whole(effect), strict=True)][:MOST_PAIRS]
+    top = [*zip(*(side.tolist() for side in sides), whole(effect), strict=True)][:MOST_DYADS]
     unknown = [None] * len(control)
     return {
         "n": 0,

@@ -53,7 +53,7 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
     return frame[["arm", "direction", "mean", "effect", "lo", "hi", "mcse", "n"]].reset_index(drop=True)
 
 
-def top_pairs(result: Result, arm: str) -> pd.DataFrame:
+def top_dyads(result: Result, arm: str) -> pd.DataFrame:
     """Dyads whose effect has a 95 % CI that excludes zero, furthest from zero first, ties in the order of the codes.
 
     The columns of DYADS: expected new security agreements within the longest window in the control arm and in `arm`,
@@ -283,7 +283,7 @@ def _level(result: AnalysedResult, outcome: str, front: str) -> str:
 def _leading(result: AnalysedResult) -> tuple[pd.DataFrame, int] | None:
     """`top_pairs` of the headline arm, and how many dyads there are; None without an arm beside the control arm."""
     arm, dyads = result.headline_arm, result.dyads
-    return None if arm is None or dyads.empty else (top_pairs(result, arm), int((dyads["arm"] == arm).sum()))
+    return None if arm is None or dyads.empty else (top_dyads(result, arm), int((dyads["arm"] == arm).sum()))
 
 
 def _largest(result: AnalysedResult) -> str:

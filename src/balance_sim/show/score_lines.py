@@ -27,7 +27,7 @@ MEASURES = {"average_precision": "average precision", "auc": "AUC", "brier": "Br
 GAINS = {"log_skill": "log skill", "brier_skill": "Brier skill", "average_precision": "average precision", "auc": "AUC"}
 
 
-def accord_lines(scores: Mapping[str, Scores]) -> list[str]:
+def agreement_lines(scores: Mapping[str, Scores]) -> list[str]:
     """One line a forecast of agreements."""
     rows = [["", "log skill (95 % CI)", "Brier skill", "av. prec.", "AUC", "expected"]]
     for name, s in scores.items():
@@ -189,7 +189,7 @@ def card_lines(card: SkillCard, *, verbose: bool = False) -> Iterator[str]:
         f"Skill card: {len(card.origins)} of the record's years, each forecast from what was known before it: "
         f"{one.n:,} dyad-years, {one.events:,} with an agreement. Expected, and what came: {years}."
     )
-    yield from ["", *said(card_of), *gain_lines(card.scores), *detectable_lines(one), *accord_lines(card.scores)]
+    yield from ["", *said(card_of), *gain_lines(card.scores), *detectable_lines(one), *agreement_lines(card.scores)]
     if verbose:
         rows = [["the model's gain on", "log skill (95 % CI)", "average precision (95 % CI)"]]
         rows += [

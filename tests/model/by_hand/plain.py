@@ -97,7 +97,7 @@ class Plain:
         self.p, self.kinds = self.s.parameters, self.s.kinds
         self.state = {one.id: one for one in self.s.states}
         self.codes = sorted(self.state)
-        self.pairs = [frozenset(pair) for pair in combinations(self.codes, 2)]
+        self.dyads = [frozenset(pair) for pair in combinations(self.codes, 2)]
         self.days = grid(scenario)
         self.horizon = self.days[-1]
         self.weights = dict(self.s.theory.weights)
@@ -126,12 +126,12 @@ class Plain:
 
     def filled(self, known: dict[Pair, float]) -> dict[Pair, float]:
         """The mean of the known dyads for those that are not."""
-        return {pair: known.get(pair, mean(known.values())) for pair in self.pairs}
+        return {pair: known.get(pair, mean(known.values())) for pair in self.dyads}
 
     @cached_property
     def km(self) -> dict[Pair, float]:
         known = {}
-        for pair in self.pairs:
+        for pair in self.dyads:
             a, b = (self.state[code] for code in sorted(pair))
             if None not in (a.latitude, b.latitude):
                 f, g = math.radians(a.latitude), math.radians(b.latitude)
@@ -143,7 +143,7 @@ class Plain:
 
     def apart(self, name: str, how: Any) -> dict[Pair, float]:
         known = {}
-        for pair in self.pairs:
+        for pair in self.dyads:
             one, two = (getattr(self.state[code], name) for code in pair)
             if one is not None and two is not None:
                 known[pair] = how(one, two)
@@ -163,7 +163,7 @@ class Plain:
 
     @cached_property
     def quarrel(self) -> dict[Pair, float]:
-        p, out = self.p, dict.fromkeys(self.pairs, 0.0)
+        p, out = self.p, dict.fromkeys(self.dyads, 0.0)
         for row in self.s.disputes:
             nats = p.eta_rivalry * row.rivalry + p.eta_claim * row.claim
             out[frozenset((row.a, row.b))] = nats + p.eta_militarised * row.militarised + p.eta_war * row.war
@@ -222,8 +222,8 @@ class Plain:
     def earlier(self, half_life: float) -> dict[Pair, float]:
         """Bilateral signatures before the start, fading. A month is half a month younger, a year half a year."""
         younger = {"day": 0.0, "month": YEAR / 24, "year": YEAR / 2}
-        out = dict.fromkeys(self.pairs, 0.0)
-        for one in self.s.accords:
+        out = dict.fromkeys(self.dyads, 0.0)
+        for one in self.s.agreements:
             signed = one.signed or one.in_force
             if signed is not None and signed <= self.s.start and not one.multilateral:
                 age = max((self.s.start - signed).days - younger[one.precision], 0.0)
@@ -238,7 +238,7 @@ class Plain:
         p, codes = self.p, self.codes
         start, middle = self.days[step], (self.days[step] + self.days[step + 1]) / 2
         c, depth, calm = self.capability, self.deepest(made, "depth"), self.deepest(made, "calm")
-        announced = dict.fromkeys(self.pairs, 0.0)
+        announced = dict.fromkeys(self.dyads, 0.0)
         for one in made:
             if one.stage == "signed" and one.signed <= middle:
                 left = 2.0 ** (-(middle - one.signed) / self.half_life("treaty"))
@@ -315,7 +315,7 @@ class Plain:
         return Seen(middle, a, h, backs, lend, q, theta, threat, support, defence, balance, insecurity, rho, depth)
 
     def deepest(self, made: list[Agreement], what: str) -> dict[Pair, float]:
-        out = dict.fromkeys(self.pairs, 0.0)
+        out = dict.fromkeys(self.dyads, 0.0)
         for one in made:
             if one.stage == "in_force":
                 out[one.pair] = max(out[one.pair], getattr(self.kinds[one.kind], what))
@@ -335,10 +335,10 @@ class Plain:
         pair, codes, depth = frozenset((i, j)), self.codes, self.deepest(made, "depth")
         partners = {k: {m for m in codes if m != k and depth[frozenset((k, m))] > 0} for k in codes}
         log_partners = {k: math.log(1 + len(partners[k])) for k in codes}
-        shared = {two: math.log(1 + len(set.intersection(*(partners[k] for k in two)))) for two in self.pairs}
+        shared = {two: math.log(1 + len(set.intersection(*(partners[k] for k in two)))) for two in self.dyads}
         e = self.signatures(made, self.p.experience_half_life_days, seen.middle)
         lately = self.signatures(made, self.p.activity_half_life_days, seen.middle)
-        active = {k: math.log(1 + sum(lately[two] for two in self.pairs if k in two)) for k in codes}
+        active = {k: math.log(1 + sum(lately[two] for two in self.dyads if k in two)) for k in codes}
         log_c = {k: math.log(max(self.capability[k], 1e-7)) for k in codes}
         patrons = [one for one in self.state[i].patrons if one != j and one in codes]
         out = {
@@ -354,7 +354,7 @@ class Plain:
             "activity": active[j] - mean(active.values()),
             "popularity": log_partners[j] - mean(log_partners.values()),
             "closure": shared[pair] - mean(shared.values()),
-            "experience": e[pair] / (1.0 + sum(e[two] for two in self.pairs if i in two)),
+            "experience": e[pair] / (1.0 + sum(e[two] for two in self.dyads if i in two)),
             "ladder": depth[pair],
             "autonomy": -self.state[i].autonomy * log_partners[i],
             "exposure": -self.kinds[kind].depth
@@ -435,7 +435,7 @@ class Plain:
                 for name in ("security_gain", "common_threat", "hostility"):
                     out.first[name, i, j, kind] = found[name]
                 out.keen[i, j, kind] = self.keen(seen, made, out, i, j, kind, ("foresight", "talks_budget"))
-        for pair in self.pairs:
+        for pair in self.dyads:
             i, j = sorted(pair)
             for name, kind in self.kinds.items():
                 opens = self.rate(pair, name) * self.openness(pair, 0.0)
@@ -495,7 +495,7 @@ class Plain:
     def opportunities(self, seed: int, run: int) -> list[tuple[float, Pair, str, int, list[float]]]:
         """Day, dyad, kind, count, and three uniforms: those of the dyad's first and second state, and the dyad's."""
         out = []
-        for pair in self.pairs:
+        for pair in self.dyads:
             for kind in self.kinds:
                 key, day, count = self.clock_key(seed, run, "opportunity", pair, kind), 0.0, 0
                 while True:
@@ -517,7 +517,7 @@ class Plain:
         """What is on record at the start."""
         p = self.p
         for row, one in enumerate(
-            [accord for accord in self.s.accords if accord.status in ("talks", "signed", "in_force")]
+            [agreement for agreement in self.s.agreements if agreement.status in ("talks", "signed", "in_force")]
         ):
             pair, kind = frozenset((one.a, one.b)), self.kinds[one.kind]
             key = self.own_key(seed, run, pair, one.kind, clocks.label(one.id))
@@ -552,7 +552,7 @@ class Plain:
 
     def nobodys(self, seed: int, run: int, begun: Start, busy: set[tuple[Pair, str]]) -> Iterator[Agreement]:
         """Talks under way at the start that nobody has recorded."""
-        for pair in self.pairs:
+        for pair in self.dyads:
             i, j = sorted(pair)
             for kind, rules in self.kinds.items():
                 opens = self.rate(pair, kind) * self.openness(pair, 0.0)
@@ -592,13 +592,13 @@ class Plain:
         assumed = list(self.nobodys(seed, run, begun, busy))
         made += assumed
         busy |= {(one.pair, one.kind) for one in assumed}
-        chances, acts = self.opportunities(seed, run), self.acts(seed, run)
+        opportunities, acts = self.opportunities(seed, run), self.acts(seed, run)
         effort = dict.fromkeys(self.codes, 0.0)
         for step, (start, stop) in enumerate(zip(self.days, self.days[1:], strict=False)):
             self.settle(made, start, busy)
             seen = self.see(step, made, effort, acts)
             before = list(made)
-            today = sorted((one for one in chances if start <= one[0] < stop), key=lambda one: one[0])
+            today = sorted((one for one in opportunities if start <= one[0] < stop), key=lambda one: one[0])
             opened: set[tuple[Pair, str]] = set()
             for day, pair, kind, count, needs in today:
                 i, j = sorted(pair)

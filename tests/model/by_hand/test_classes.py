@@ -134,9 +134,9 @@ def test_who_is_aligned_with_a_participant_is_neither_threatened_nor_wary(scenar
     """tau 0: all that are not participants are threatened; with a pact with Belmar Elland is not."""
     none = with_values(scenario, {"parameters.tau": 0.0}).counted_as(None)
     assert classes_of(none).threatened == ("XCO", "XDO", "XEL")
-    old = next(one for one in none.accords if one.id == "old-pact")
+    old = next(one for one in none.agreements if one.id == "old-pact")
     pact = old.model_copy(update={"id": "pact", "a": "XBE", "b": "XEL"})
-    allied = none.model_copy(update={"accords": (*none.accords, pact)}).counted_as(None)
+    allied = none.model_copy(update={"accords": (*none.agreements, pact)}).counted_as(None)
     assert classes_of(allied).threatened == ("XCO", "XDO") and "XEL" in classes_of(allied).others
 
 
@@ -156,17 +156,17 @@ def test_the_class_of_a_dyad_of_every_combination(scenario: Scenario) -> None:
         for a, b, of in zip(world.first, world.second, direction, strict=True)
     }
     wanted = {frozenset(("XAR", code)): "with_participant" for code in ("XBE", "XCO", "XDO", "XEL")}
-    wanted |= {frozenset(pair): "counter" for pair in (("XBE", "XCO"), ("XBE", "XDO"), ("XCO", "XDO"))}
+    wanted |= {frozenset(dyad): "counter" for dyad in (("XBE", "XCO"), ("XBE", "XDO"), ("XCO", "XDO"))}
     wanted |= {frozenset((code, "XEL")): "other" for code in ("XBE", "XCO", "XDO")}
     assert found == wanted
     # Two that are wary are no counter dyad: one has to be threatened.
     _, direction = sorted_into(world, replace(table, threatened=("XBE",), wary=("XCO", "XDO"), others=("XEL",)))
-    at = world.pair_index[world.codes.index("XCO"), world.codes.index("XDO")]
+    at = world.dyad_index[world.codes.index("XCO"), world.codes.index("XDO")]
     assert DIRECTIONS[direction[at]] == "other"
     # A participant that is on the list of the threatened too stays one that takes part.
     _, direction = sorted_into(world, replace(table, threatened=("XAR", "XBE"), wary=(), others=("XCO", "XDO", "XEL")))
     assert (
-        DIRECTIONS[direction[world.pair_index[world.codes.index("XAR"), world.codes.index("XBE")]]]
+        DIRECTIONS[direction[world.dyad_index[world.codes.index("XAR"), world.codes.index("XBE")]]]
         == "with_participant"
     )
 

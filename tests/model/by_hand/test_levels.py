@@ -39,10 +39,10 @@ def logit(p: float) -> float:
 
 def test_a_dyads_factor_times_the_kinds_ceiling(scenario: Scenario) -> None:
     world = compile_worlds(scenario).reference
-    at = world.pair_index[world.codes.index("XCO"), world.codes.index("XDO")]
+    at = world.dyad_index[world.codes.index("XCO"), world.codes.index("XDO")]
     kinds = [world.ladder.names.index(name) for name in ("shallow", "middle")]
     assert opportunity_rate(world)[at, kinds] == pytest.approx([1.7 * 3, 1.7 * 2])
-    none = world.pair_index[world.codes.index("XAR"), world.codes.index("XBE")]
+    none = world.dyad_index[world.codes.index("XAR"), world.codes.index("XBE")]
     assert opportunity_rate(world)[none, kinds[0]] == 3
 
 
@@ -121,7 +121,7 @@ def test_spells_and_the_least_of_several(scenario: Scenario) -> None:
     """Sanctions of Arden and Corvia to 2000-09-01, day 244; no relations of Belmar and Elland from day 91."""
     world = compile_worlds(scenario).reference
     p = scenario.parameters
-    ac, be = (world.pair_index[world.codes.index(a), world.codes.index(b)] for a, b in (("XAR", "XCO"), ("XBE", "XEL")))
+    ac, be = (world.dyad_index[world.codes.index(a), world.codes.index(b)] for a, b in (("XAR", "XCO"), ("XBE", "XEL")))
     assert world.openness.days.tolist() == [-np.inf, 91.0, 244.0]
     assert world.openness.factor[:, ac].tolist() == [p.factor_sanctions, p.factor_sanctions, 1.0]
     assert world.openness.factor[:, be].tolist() == [1.0, p.factor_no_relations, p.factor_no_relations]

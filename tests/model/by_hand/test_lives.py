@@ -41,10 +41,10 @@ arms: {without: {reference: true, drop: [signal]}, with: {}}
 """
 
 
-def worlds(folder: Path, accord: str = "", **values: Any) -> Worlds:
+def worlds(folder: Path, agreement: str = "", **values: Any) -> Worlds:
     """With one agreement of A and B on record, on logistics, if any is given."""
     path = folder / "two.yaml"
-    row = f"{{id: it, a: XAA, b: XBB, kind: logistics, {accord}}}" if accord else ""
+    row = f"{{id: it, a: XAA, b: XBB, kind: logistics, {agreement}}}" if agreement else ""
     path.write_text(TEXT.replace("ACCORD", row))
     return compile_worlds(with_values(load_scenario(path), {k.replace("__", "."): v for k, v in values.items()}))
 
@@ -52,11 +52,11 @@ def worlds(folder: Path, accord: str = "", **values: Any) -> Worlds:
 def begun(found: Worlds) -> BlockState:
     """The state at the start with the record alone, whatever else would be under way."""
     state = begin(found.reference, found.baseline, SEED, RUN)
-    state.accords = state.accords.take(np.flatnonzero(state.accords.origin != ORIGINS.index("assumed")))
+    state.agreements = state.agreements.take(np.flatnonzero(state.agreements.origin != ORIGINS.index("assumed")))
     state.busy[:] = False
-    a = state.accords
+    a = state.agreements
     under_way = a.stage < 2
-    state.busy[a.run[under_way], a.pair[under_way], a.kind[under_way]] = True
+    state.busy[a.run[under_way], a.dyad[under_way], a.kind[under_way]] = True
     return state
 
 
@@ -81,12 +81,12 @@ def test_talks_on_record_go_on_from_how_long_they_have_lasted(tmp_path: Path) ->
     """Opened on 1999-10-03, 90 days before the start: the whole length is 90 - 80 ln U, and not -80 ln U. Signed so
     many days after the start."""
     found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
-    a = begun(found).accords
+    a = begun(found).agreements
     rest = MEAN * ln_u(clocks.absorb(key(), 1))
     assert (a.opened[0], a.progress[0]) == (-90.0, 90.0)
     assert a.length[0] == pytest.approx(90.0 + rest)
     assert a.plain_signed[0] == pytest.approx(rest)
-    unknown = begun(worlds(tmp_path, "status: talks")).accords
+    unknown = begun(worlds(tmp_path, "status: talks")).agreements
     assert (unknown.opened[0], unknown.length[0]) == (0.0, pytest.approx(rest))
 
 
@@ -94,10 +94,10 @@ def test_what_was_signed_before_the_start_is_not_in_force_at_once(tmp_path: Path
     """Signed on 1999-12-02, 30 days before, of a kind that is always in force at once: it has not been, so the other
     lag holds, given 30 days: day -50 ln U."""
     found = worlds(tmp_path, "status: signed, signed: 1999-12-02")
-    a = begun(found).accords
+    a = begun(found).agreements
     assert a.signed[0] == -30.0
     assert a.in_force[0] == pytest.approx(FORCE * ln_u(clocks.absorb(key(), 3)))
-    today = begun(worlds(tmp_path, "status: signed, signed: 2000-01-01")).accords
+    today = begun(worlds(tmp_path, "status: signed, signed: 2000-01-01")).agreements
     assert (today.signed[0], today.in_force[0]) == (0.0, 0.0)
 
 
@@ -105,14 +105,14 @@ def test_a_fixed_date_holds_and_cannot_collapse_before(tmp_path: Path) -> None:
     """2000-02-10 is day 40. Without a date the collapse rate of 2 a year has its clock."""
     often = {"parameters__collapse_rate": 2.0}
     fixed = begun(worlds(tmp_path, "status: signed, signed: 1999-12-02, scheduled_in_force: 2000-02-10", **often))
-    assert (fixed.accords.in_force[0], fixed.accords.fails[0]) == (40.0, NEVER)
-    assert fixed.accords.origin[0] == ORIGINS.index("scheduled")
-    talks = begun(worlds(tmp_path, "status: talks, scheduled_signed: 2000-02-10", **often)).accords
+    assert (fixed.agreements.in_force[0], fixed.agreements.fails[0]) == (40.0, NEVER)
+    assert fixed.agreements.origin[0] == ORIGINS.index("scheduled")
+    talks = begun(worlds(tmp_path, "status: talks, scheduled_signed: 2000-02-10", **often)).agreements
     assert (talks.signed[0], talks.fails[0], talks.plain_signed[0]) == (40.0, NEVER, 40.0)
     found = worlds(tmp_path, "status: signed, signed: 1999-12-02", **often)
-    assert begun(found).accords.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(), 4)))
+    assert begun(found).agreements.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(), 4)))
     found = worlds(tmp_path, "status: talks", **often)
-    assert begun(found).accords.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(), 2)))
+    assert begun(found).agreements.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(), 2)))
 
 
 def test_an_announced_agreement_fades_and_counts_no_more_once_in_force(tmp_path: Path) -> None:
@@ -120,12 +120,12 @@ def test_an_announced_agreement_fades_and_counts_no_more_once_in_force(tmp_path:
     on day 292 2^(-0.5). What is signed later than the day is not announced."""
     found = worlds(tmp_path, "status: signed, signed: 1999-10-20, scheduled_in_force: 2001-06-01")
     world, state = found.reference, begun(found)
-    assert state.accords.signed[0] == -73.0
+    assert state.agreements.signed[0] == -73.0
     assert announcements(world, state, 0.0)[0, 0] == pytest.approx(0.36 * 2**-0.1)
     assert announcements(world, state, 292.0)[0, 0] == pytest.approx(0.36 * 2**-0.5)
-    state.accords.signed[0] = 292.5
+    state.agreements.signed[0] = 292.5
     assert announcements(world, state, 292.0)[0, 0] == 0.0
-    state.accords.signed[0] = -73.0
+    state.agreements.signed[0] = -73.0
     state.day = 517.0  # 2001-06-01
     turn_of_step(world, state)
     assert announcements(world, state, 520.0)[0, 0] == 0.0 and state.depth[0, 0, 1] == 0.3
@@ -151,7 +151,9 @@ def at(found: Worlds, state: BlockState, first: int, steps: int) -> list[tuple[i
         view = perceive(world, state, step)
         sign_talks(world, found.baseline, state, view, world.grid[step], world.grid[step + 1])
         state.day = world.grid[step + 1]
-        out.append((int(state.accords.stage[0]), float(state.accords.signed[0]), float(state.accords.progress[0])))
+        out.append(
+            (int(state.agreements.stage[0]), float(state.agreements.signed[0]), float(state.agreements.progress[0]))
+        )
     return out
 
 
@@ -160,9 +162,9 @@ def test_talks_are_signed_at_their_length_and_in_force_at_once(tmp_path: Path) -
     12.5, in the second; in force the same day, from the next step on."""
     found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
     state = begun(found)
-    state.accords.length[0] = 102.5
+    state.agreements.length[0] = 102.5
     assert at(found, state, 0, 2) == [(0, NEVER, 100.0), (1, 12.5, 110.0)]
-    a = state.accords
+    a = state.agreements
     assert (a.in_force[0], a.fails[0]) == (12.5, NEVER)
     assert (state.busy[0, 0].sum(), state.depth[0, 0, 1]) == (1, 0.0)
     turn_of_step(found.reference, state)
@@ -176,7 +178,7 @@ def test_talks_at_twice_the_speed_and_the_days_they_would_have_had(tmp_path: Pat
     record = "status: talks, opened: 1999-10-03"
     found = worlds(tmp_path, record, parameters__talks_speed_exponent=1.0, kinds__logistics__at_once=at_once)
     state = begun(found)
-    a = state.accords
+    a = state.agreements
     a.length[0], a.gain[0], a.plain_signed[0] = 102.5, -100.0, 12.5
     assert at(found, state, 0, 1) == [(1, 6.25, 110.0)]
     lag = 0.0 if at_once else FORCE * ln_u(clocks.absorb(key(), 3))
@@ -186,7 +188,7 @@ def test_talks_at_twice_the_speed_and_the_days_they_would_have_had(tmp_path: Pat
 
 
 def test_talks_that_would_have_collapsed_at_speed_one_have_no_such_day(tmp_path: Path) -> None:
-    a = begun(worlds(tmp_path, "status: talks, opened: 1999-10-03")).accords
+    a = begun(worlds(tmp_path, "status: talks, opened: 1999-10-03")).agreements
     a.length[0] = 102.5
     for fails, wanted in ((12.4, NEVER), (12.6, 12.5), (12.5, 12.5)):
         a.fails[0] = fails
@@ -197,7 +199,7 @@ def test_a_signature_is_experience_that_fades_from_its_day(tmp_path: Path) -> No
     """Signed on day 12.5: 2^(12.5 / half-life) scaled to day 0, for the dyad, for both states, and of late."""
     found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
     state = begun(found)
-    state.accords.length[0] = 102.5
+    state.agreements.length[0] = 102.5
     at(found, state, 0, 2)
     whole, lately = 2 ** (12.5 / 3652.5), 2 ** (12.5 / 1095.75)
     assert state.experience[0].tolist() == pytest.approx([whole])
@@ -211,7 +213,7 @@ def test_talks_signed_on_the_first_day_of_a_step_belong_to_it(tmp_path: Path) ->
     the length."""
     found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
     state = begun(found)
-    state.accords.length[0] = 110.0
+    state.agreements.length[0] = 110.0
     assert at(found, state, 0, 3) == [(0, NEVER, 100.0), (0, NEVER, 110.0), (1, 20.0, 130.0)]
 
 
@@ -219,10 +221,10 @@ def test_talks_signed_on_the_first_day_of_a_step_belong_to_it(tmp_path: Path) ->
 def test_talks_collapse_before_they_are_signed_or_not(tmp_path: Path, fails: float, over: bool) -> None:
     found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
     state = begun(found)
-    state.accords.length[0], state.accords.fails[0] = 102.5, fails
+    state.agreements.length[0], state.agreements.fails[0] = 102.5, fails
     stage, signed, _ = at(found, state, 0, 2)[-1]
     assert (stage, signed) == ((3, NEVER) if over else (1, 12.5))
-    assert state.accords.ended[0] == (fails if over else NEVER)
+    assert state.agreements.ended[0] == (fails if over else NEVER)
     assert state.busy[0, 0].sum() == (0 if over else 1)
     assert state.experience[0, 0] == (0.0 if over else pytest.approx(2 ** (12.5 / 3652.5)))
 
@@ -232,7 +234,7 @@ def test_a_signed_agreement_collapses_only_before_it_is_in_force(tmp_path: Path,
     """In force on day 70."""
     found = worlds(tmp_path, "status: signed, signed: 1999-12-02")
     state = begun(found)
-    a = state.accords
+    a = state.agreements
     a.in_force[0], a.fails[0], state.day = 70.0, fails, 59.9
     turn_of_step(found.reference, state)
     assert a.stage[0] == 1
@@ -246,7 +248,7 @@ def test_a_signed_agreement_collapses_only_before_it_is_in_force(tmp_path: Path,
 def test_what_is_kept_of_hastened_talks(tmp_path: Path) -> None:
     """Of two the one that runs faster: since day 13, to the end of the step on day 20, 40 days behind it, pace 1.4."""
     state = begun(worlds(tmp_path, "status: talks, opened: 1999-10-03"))
-    a = state.accords.take(np.array([0, 0]))
+    a = state.agreements.take(np.array([0, 0]))
     a.progress[:] = 30.0, 40.0
     kept = Hastened.of(a, np.array([1]), np.array([13.0]), 20.0, np.array([1.4]))
     assert (kept.since[0], kept.stop[0], kept.progress[0], kept.pace[0]) == (13.0, 20.0, 40.0, 1.4)
@@ -256,6 +258,6 @@ def test_what_is_kept_of_hastened_talks(tmp_path: Path) -> None:
 def test_an_agreement_in_force_ends_on_its_own_clock(tmp_path: Path) -> None:
     """At 1.5 a year: day -365.25 / 1.5 ln U; one that outlasts the scenario is not carried along."""
     found = worlds(tmp_path, "status: in_force, in_force: 1990-01-01", parameters__end_rate=1.5)
-    a, wanted = begun(found).accords, 365.25 / 1.5 * ln_u(clocks.absorb(key(), 5))
+    a, wanted = begun(found).agreements, 365.25 / 1.5 * ln_u(clocks.absorb(key(), 5))
     assert len(a.ended) == (1 if wanted < found.reference.grid[-1] else 0)
     assert a.ended == pytest.approx([wanted])

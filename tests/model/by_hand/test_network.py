@@ -48,18 +48,18 @@ arms: {without: {reference: true, drop: [signal]}, with: {}}
     return compile_worlds(load_scenario(path))
 
 
-def pair(world: World, a: str, b: str) -> int:
-    return int(world.pair_index[world.codes.index(a), world.codes.index(b)])
+def dyad(world: World, a: str, b: str) -> int:
+    return int(world.dyad_index[world.codes.index(a), world.codes.index(b)])
 
 
 def test_two_agreements_of_a_kind_are_two_and_the_deepest_kind_counts(worlds: Worlds) -> None:
     """Depth 0.9 and calm 0.2: the deepest and the most calming, here of different kinds."""
     world = worlds.reference
-    ab, start = pair(world, "XAA", "XBB"), world.at_start
+    ab, start = dyad(world, "XAA", "XBB"), world.at_start
     logistics, pact = (world.ladder.names.index(name) for name in ("logistics", "defence_pact"))
     assert (start.in_force[ab, logistics], start.in_force[ab, pact]) == (2, 1)
     assert (start.depth[ab], start.calm[ab]) == (0.9, 0.2)
-    bc = pair(world, "XBB", "XCC")
+    bc = dyad(world, "XBB", "XCC")
     assert (start.depth[bc], start.calm[bc], start.in_force[bc].sum()) == (0.3, 0.2, 1)
     assert start.depth.sum() == pytest.approx(1.2)
 
@@ -87,7 +87,7 @@ def ends(worlds: Worlds, when: dict[str, float], day: float) -> BlockState:
     """The state on a day, where agreements of the record end on given days."""
     world = worlds.reference
     state = begin(world, worlds.baseline, 1, NONE)
-    rows = state.accords
+    rows = state.agreements
     assert not (rows.origin == 5).any()  # nothing ends at rate 0, so nothing is carried along
     initial = world.initial
     at = [initial.ids.index(name) for name in when]
@@ -95,10 +95,10 @@ def ends(worlds: Worlds, when: dict[str, float], day: float) -> BlockState:
     from balance_sim.model.state import AgreementRows
 
     run = np.zeros(len(at), dtype=np.int64)
-    of = initial.pair[at], initial.kind[at], np.array(at), initial.keys[at], initial.opened[at]
+    of = initial.dyad[at], initial.kind[at], np.array(at), initial.keys[at], initial.opened[at]
     one = AgreementRows.begun(IN_FORCE, run, *of)
     one.stage[:], one.ended, one.in_force = 2, np.array(list(when.values())), initial.in_force[at]
-    state.accords.add_rows(one)
+    state.agreements.add_rows(one)
     state.day = day
     turn_of_step(world, state)
     return state
@@ -108,7 +108,7 @@ def test_the_second_agreement_of_a_kind_outlasts_the_first(worlds: Worlds) -> No
     """The pact and one of two logistics agreements end: A and B are partners still, at depth 0.3."""
     state = ends(worlds, {"pact": 3.0, "one": 4.0, "two": 30.0}, 10.0)
     assert state.depth[0, 0, 1] == state.depth[0, 1, 0] == 0.3
-    assert state.calm[0, pair(worlds.reference, "XAA", "XBB")] == 0.2
+    assert state.calm[0, dyad(worlds.reference, "XAA", "XBB")] == 0.2
     assert state.partners[0].tolist() == [1, 2, 1, 0]
 
 

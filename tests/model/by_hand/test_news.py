@@ -11,10 +11,10 @@ import pytest
 
 from balance_sim.model import beliefs
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.beliefs import evidence, members, pairs_aimed, pairs_shown, signal_weights
+from balance_sim.model.beliefs import dyads_shown, evidence, members, pairs_aimed, signal_weights
 from balance_sim.model.world import _left_at_start, by_audience, capabilities, differences, lesser, time_grid
 from balance_sim.scenario import Scenario, load_scenario, with_values
-from balance_sim.scenario.schema import Accord, State
+from balance_sim.scenario.schema import Agreement, State
 
 HERE = Path(__file__).parent
 COSTS = {"statement": 0.0, "visit": 0.05, "joint_summit": 0.1, "treaty": 0.6, "fighting_together": 1.0}
@@ -22,8 +22,8 @@ COSTS = {"statement": 0.0, "visit": 0.05, "joint_summit": 0.1, "treaty": 0.6, "f
 
 def test_who_is_shown_with_whom_and_who_is_aimed_at() -> None:
     """Principals 0, 1, 4; guests 2, 1; targets 3, 4: 4 is a target and shown with nobody, 1 a principal already."""
-    assert pairs_shown([0, 1, 4], [2, 1], [3, 4]) == [(0, 1), (0, 2), (1, 2)]
-    assert pairs_shown([0], [2, 3], []) == [(0, 2), (0, 3)]
+    assert dyads_shown([0, 1, 4], [2, 1], [3, 4]) == [(0, 1), (0, 2), (1, 2)]
+    assert dyads_shown([0], [2, 3], []) == [(0, 2), (0, 3)]
     assert pairs_aimed([0, 1, 4], [3, 4]) == [(3, 0), (3, 1), (3, 4), (4, 0), (4, 1)]
     roster = {"XAR": 0, "XCO": 1, "XDO": 2}
     assert members(["North", "XAR", "XZZ"], {"North": ("XDO", "XCO")}, roster) == [0, 1, 2]
@@ -35,9 +35,9 @@ def told(scenario: Scenario, name: str, moments: list, starts: list, **event: ob
     world = compile_worlds(scenario).reference
     one = next(one for one in scenario.events if one.id == name).model_copy(update=event)
     alone = by_audience(scenario.model_copy(update={"events": (one,)}))
-    found = evidence(alone, np.array(moments), np.array(starts), world.pair_index)
-    states = [frozenset((world.codes[world.first[p]], world.codes[world.second[p]])) for p in found.pairs]
-    dyads = {pair: found.align[:, :, k] for k, pair in enumerate(states)}
+    found = evidence(alone, np.array(moments), np.array(starts), world.dyad_index)
+    states = [frozenset((world.codes[world.first[p]], world.codes[world.second[p]])) for p in found.dyads]
+    dyads = {dyad: found.align[:, :, k] for k, dyad in enumerate(states)}
     codes = world.codes
     aimed = {(codes[at // 5], codes[at % 5]): found.intent[:, k] for k, at in enumerate(found.places)}
     lost = {code: found.lost[:, k] for k, code in enumerate(codes)}
@@ -53,7 +53,7 @@ def test_a_joint_appearance_by_hand(scenario: Scenario) -> None:
     moments, starts = [100.5, 101.5, 101.0 + half], [100.0, 101.0, 99.0 + half]
     dyads, aimed, lost, north = told(scenario, "parade", moments, starts)
     left = np.array([0.0, 2 ** (-0.5 / half), 0.5])
-    assert set(dyads) == {frozenset(pair) for pair in (("XAR", "XBE"), ("XAR", "XEL"), ("XBE", "XEL"))}
+    assert set(dyads) == {frozenset(dyad) for dyad in (("XAR", "XBE"), ("XAR", "XEL"), ("XBE", "XEL"))}
     for nats in dyads.values():
         assert nats[:, north] == pytest.approx(0.9 * kind.alignment * left)
         assert nats[:, 1 - north] == pytest.approx(0.8 * kind.alignment * left)
@@ -134,8 +134,8 @@ def test_priors_and_decay() -> None:
     assert beliefs.prior_intent(np.array([2.0]), np.array([1.0]), -3.5, 0.5).tolist() == [-1.5]
 
 
-def signed(**given: object) -> Accord:
-    return Accord(id="x", a="XAA", b="XBB", kind="logistics", status="in_force", **given)  # type: ignore[arg-type]
+def signed(**given: object) -> Agreement:
+    return Agreement(id="x", a="XAA", b="XBB", kind="logistics", status="in_force", **given)  # type: ignore[arg-type]
 
 
 def test_an_earlier_signature_fades_from_its_day_month_or_year() -> None:
@@ -162,7 +162,7 @@ def test_experience_and_activity_at_the_start(scenario: Scenario) -> None:
     world = compile_worlds(scenario).reference
 
     def at(a: str, b: str) -> float:
-        return float(world.experience[world.pair_index[world.codes.index(a), world.codes.index(b)]])
+        return float(world.experience[world.dyad_index[world.codes.index(a), world.codes.index(b)]])
 
     assert at("XAR", "XBE") == pytest.approx(2 ** (-1767 / 900) + 2 ** (-671 / 900))
     assert at("XCO", "XDO") == 0.0

@@ -31,13 +31,13 @@ def worlds() -> Worlds:
     found = compile_worlds(load_scenario(HERE / "paper.yaml"))
     assert found.reference.focal_day == 101.0 and found.reference.grid[-1] == 547.0
     for states, of in ((COUNTER, "counter"), (OTHER_COUNTER, "counter"), (WITH, "with_participant")):
-        assert DIRECTIONS[found.baseline.direction[pair(found, states)]] == of
+        assert DIRECTIONS[found.baseline.direction[dyad(found, states)]] == of
     return found
 
 
-def pair(worlds: Worlds, states: tuple[str, str]) -> int:
+def dyad(worlds: Worlds, states: tuple[str, str]) -> int:
     world = worlds.reference
-    return int(world.pair_index[world.codes.index(states[0]), world.codes.index(states[1])])
+    return int(world.dyad_index[world.codes.index(states[0]), world.codes.index(states[1])])
 
 
 def agreements(worlds: Worlds, *rows: dict) -> AgreementRows:  # type: ignore[type-arg]
@@ -46,7 +46,7 @@ def agreements(worlds: Worlds, *rows: dict) -> AgreementRows:  # type: ignore[ty
     names = worlds.reference.ladder.names
     for row in rows:
         given = {"run": 0, "states": COUNTER, "kind": "middle", "origin": "new", "count": 0} | row
-        given |= {"pair": pair(worlds, given["states"]), "kind": names.index(given["kind"])}
+        given |= {"dyad": dyad(worlds, given["states"]), "kind": names.index(given["kind"])}
         given["origin"] = ORIGINS.index(given["origin"])
         one = {}
         for column in fields(AgreementRows):

@@ -36,7 +36,7 @@ def test_two_camps_by_hand() -> None:
 
 def test_what_an_energy_is_a_share_of() -> None:
     """Sizes 1, 2, 3: ordered pairs 2 (2 + 3 + 6) = 22, the square of the sum less the squares."""
-    assert landscape.weight_of_pairs(np.array([1.0, 2.0, 3.0])) == 22.0
+    assert landscape.weight_of_dyads(np.array([1.0, 2.0, 3.0])) == 22.0
 
 
 def test_camps_have_no_names() -> None:

@@ -83,8 +83,10 @@ def test_a_scene_is_what_the_other_program_sees(scenario: Scenario, worlds: Worl
         gap = scene.neutrality_gap(m, ((a, b, 0.1), (b, a, -0.3)))[1]
         assert gap == pytest.approx((abs(stands - 0.1) + abs(-stands + 0.3)) / 2)
 
-    chances = draw_opportunities(worlds.reference, SEED, runs, None)
-    simulate(world, worlds.baseline, chances, thinning(world, chances, worlds.bounds["with"]), SEED, runs, look)
+    opportunities = draw_opportunities(worlds.reference, SEED, runs, None)
+    simulate(
+        world, worlds.baseline, opportunities, thinning(world, opportunities, worlds.bounds["with"]), SEED, runs, look
+    )
     assert looked == [STEP]
 
 

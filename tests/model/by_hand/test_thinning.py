@@ -30,7 +30,7 @@ def sigma(u: float) -> float:
 def table(worlds: Worlds, **given: object) -> Opportunities:
     """Four opportunities: of dyads 2 and 3, in runs 0 and 1."""
     n = np.array([0, 0, 1, 1])
-    columns = {"day": np.array([0.5, 1.0, 1.5, 2.0]), "run": n, "pair": np.array([2, 3, 2, 3]), "kind": 0 * n}
+    columns = {"day": np.array([0.5, 1.0, 1.5, 2.0]), "run": n, "dyad": np.array([2, 3, 2, 3]), "kind": 0 * n}
     columns |= {
         "count": 0 * n,
         "needs": np.full((4, 2), 0.5),
@@ -63,7 +63,7 @@ def test_thinned_are_those_of_all_that_lie_below_the_bounds(worlds: Worlds) -> N
     every, some = (draw_opportunities(world, 5, RUNS, most) for most in (None, worlds.most - 2.0))
     keep = thinning(world, every, worlds.most - 2.0).kept
     assert 0 < keep.sum() < len(keep) and some.thinned and not every.thinned
-    for name in ("day", "run", "pair", "kind", "count", "needs", "bars"):
+    for name in ("day", "run", "dyad", "kind", "count", "needs", "bars"):
         np.testing.assert_array_equal(getattr(some, name), getattr(every, name)[keep])
     own = np.stack([worlds.most - 2.0, worlds.most - 50.0, worlds.most + 50.0])
     mixed = draw_opportunities(world, 5, RUNS, own)
@@ -91,15 +91,15 @@ def test_who_is_asked(worlds: Worlds) -> None:
         within = np.array([True, False])
 
     Blank.busy[0, 2, 0] = True
-    chances = table(worlds)
-    thin = replace(thinning(world, chances, None), kept=np.array([True, False, False, True]))
-    assert open_to_consent(world, chances, thin, Blank, 0, 4).tolist() == [2, 3]  # type: ignore[arg-type]
+    opportunities = table(worlds)
+    thin = replace(thinning(world, opportunities, None), kept=np.array([True, False, False, True]))
+    assert open_to_consent(world, opportunities, thin, Blank, 0, 4).tolist() == [2, 3]  # type: ignore[arg-type]
     Blank.busy[:] = False
-    assert open_to_consent(world, chances, thin, Blank, 0, 2).tolist() == [0]  # type: ignore[arg-type]
+    assert open_to_consent(world, opportunities, thin, Blank, 0, 2).tolist() == [0]  # type: ignore[arg-type]
     bars = table(worlds, bars=np.array([0.5, 1.0 - 1e-9, 0.0, 0.0]), day=np.array([0.5, 1.0, 1.5, 546.0]))
     assert unbarred(world, bars, np.arange(4)).all()
-    shut = worlds.reference.pair_index[world.codes.index("XAR"), world.codes.index("XCO")]
-    bars = table(worlds, bars=np.array([0.07, 0.08, 0.09, 0.9]), pair=np.full(4, shut), day=np.array([1.0, 2, 3, 250]))
+    shut = worlds.reference.dyad_index[world.codes.index("XAR"), world.codes.index("XCO")]
+    bars = table(worlds, bars=np.array([0.07, 0.08, 0.09, 0.9]), dyad=np.full(4, shut), day=np.array([1.0, 2, 3, 250]))
     assert unbarred(world, bars, np.arange(4)).tolist() == [
         True,
         False,
@@ -112,18 +112,18 @@ def test_what_an_opportunity_is_worth(worlds: Worlds) -> None:
     """0.5 x 0.4 over the bound 0.25; 0.2 unheld; two of one clock in a step: the second times 1 less the first; the
     dyad's openness, 0.08, is a factor."""
     world = worlds.reference
-    shut = int(world.pair_index[world.codes.index("XAR"), world.codes.index("XCO")])
-    chances = table(worlds, run=np.array([0, 0, 0, 1]), pair=np.array([2, 2, shut, 2]))
-    thin = replace(thinning(world, chances, None), bound=np.full(4, 0.25))
+    shut = int(world.dyad_index[world.codes.index("XAR"), world.codes.index("XCO")])
+    opportunities = table(worlds, run=np.array([0, 0, 0, 1]), dyad=np.array([2, 2, shut, 2]))
+    thin = replace(thinning(world, opportunities, None), bound=np.full(4, 0.25))
 
     class Blank:
         within = np.array([True, False])
 
     sides = np.array([[0.5, 0.4], [0.5, 0.3], [0.5, 0.4], [0.5, 0.4]])
-    found = filtered(world, chances, thin, Blank, np.arange(4), sides)  # type: ignore[arg-type]
+    found = filtered(world, opportunities, thin, Blank, np.arange(4), sides)  # type: ignore[arg-type]
     p = load_scenario(HERE / "paper.yaml").parameters
     assert found == pytest.approx([0.8, 0.6 * 0.2, 0.8 * p.factor_sanctions, 0.2])
-    one = table(worlds, run=np.zeros(4, dtype=np.int64), pair=np.array([3, 2, 2, 2]))
+    one = table(worlds, run=np.zeros(4, dtype=np.int64), dyad=np.array([3, 2, 2, 2]))
     found = filtered(world, one, thin, Blank, np.arange(4), sides)  # type: ignore[arg-type]
     assert found == pytest.approx([0.8, 0.6, 0.8 * 0.4, 0.8 * 0.4 * 0.2])
 
@@ -134,10 +134,10 @@ def test_talks_nobody_recorded_at_the_start(worlds: Worlds) -> None:
     keen = np.full((10, 2, len(world.ladder.names)), 0.5)
     keen[:, 1] = 0.2
     at, kind = (
-        world.pair_index[world.codes.index("XCO"), world.codes.index("XDO")],
+        world.dyad_index[world.codes.index("XCO"), world.codes.index("XDO")],
         world.ladder.names.index("middle"),
     )
-    shut = world.pair_index[world.codes.index("XAR"), world.codes.index("XCO")]
+    shut = world.dyad_index[world.codes.index("XAR"), world.codes.index("XCO")]
     rate = rates_at_start(world, keen)
     assert rate[at, kind] == pytest.approx(1.7 * 2 * 0.1)
     assert rate[shut, kind] == pytest.approx(2 * 0.1 * 0.08)
@@ -154,12 +154,12 @@ def test_both_sides_of_an_opportunity_answer_for_themselves(worlds: Worlds) -> N
     world, base = worlds.reference, worlds.baseline
     state = begin(world, base, 5, RUNS)
     kind = np.full(4, world.ladder.names.index("middle"))
-    view, chances = perceive(world, state, 0), table(worlds, kind=kind)
+    view, opportunities = perceive(world, state, 0), table(worlds, kind=kind)
     rows = np.array([1, 3])
-    both = consents(world, base, chances, state, view, rows)
-    first, second = (who[chances.pair[rows]] for who in (world.first, world.second))
+    both = consents(world, base, opportunities, state, view, rows)
+    first, second = (who[opportunities.dyad[rows]] for who in (world.first, world.second))
     for side, (ego, alter) in enumerate([(first, second), (second, first)]):
-        p = Prospects(world, base, view, state, chances.run[rows], ego, alter, chances.kind[rows])
+        p = Prospects(world, base, view, state, opportunities.run[rows], ego, alter, opportunities.kind[rows])
         alone = consent(willingness(p))
         assert both[:, side] == pytest.approx(alone, rel=1e-12)
     assert abs(both[:, 0] - both[:, 1]).min() > 1e-3

@@ -51,11 +51,11 @@ def test_the_frozen_start(worlds: Worlds, begun) -> None:  # type: ignore[no-unt
         assert base.insecurity[i] == pytest.approx(begun.insecurity[code], rel=1e-9)
         for m, kind in enumerate(world.ladder.names):
             assert base.gain_norm[i, m] == pytest.approx(begun.gain_norm[code, kind], rel=1e-9)
-    for pair, (i, j) in enumerate(zip(world.first, world.second, strict=True)):
+    for dyad, (i, j) in enumerate(zip(world.first, world.second, strict=True)):
         for m, kind in enumerate(world.ladder.names):
             for side, (one, two) in enumerate(((i, j), (j, i))):
                 wanted = begun.keen[world.codes[one], world.codes[two], kind]
-                assert base.keen[pair, side, m] == pytest.approx(wanted, rel=1e-8)
+                assert base.keen[dyad, side, m] == pytest.approx(wanted, rel=1e-8)
 
 
 @pytest.mark.parametrize(("arm", "run"), [("without", 0), ("with", 0), ("with", 1), ("with", 2)])
@@ -63,15 +63,15 @@ def test_every_date_of_a_replication(scenario: Scenario, worlds: Worlds, begun, 
     other = plain.Plain(scenario, arm)
     wanted = {row_of(one): one for one in other.live(SEED, run, begun)}
     runs = np.array([run], dtype=np.uint64)
-    chances = draw_opportunities(worlds.reference, SEED, runs, None)
-    assert len(chances.day) == len(other.opportunities(SEED, run))
-    thin = thinning(worlds.arms[arm], chances, worlds.bounds[arm])
+    opportunities = draw_opportunities(worlds.reference, SEED, runs, None)
+    assert len(opportunities.day) == len(other.opportunities(SEED, run))
+    thin = thinning(worlds.arms[arm], opportunities, worlds.bounds[arm])
     efforts = []
 
     def look(world: World, state: BlockState, view: View) -> None:
         efforts.append(state.effort[0].copy())
 
-    made = simulate(worlds.arms[arm], worlds.baseline, chances, thin, SEED, runs, look).accords
+    made = simulate(worlds.arms[arm], worlds.baseline, opportunities, thin, SEED, runs, look).agreements
     world = worlds.arms[arm]
     found = {key: row for row, key in enumerate(rows_of(world, made))}
     gone = {key for key, one in wanted.items() if one.origin == "in_force" and one.ended >= world.grid[-1]}
@@ -98,9 +98,9 @@ def test_replications_together_a_few_at_a_time_are_those_alone(
     """Five together, of whom two lie in the workspace at once, as many do not fit: the second and the last on paper."""
     monkeypatch.setattr(state_module, "AT_ONCE", 2 * 5**2)
     runs, world = np.arange(5, dtype=np.uint64), worlds.arms["with"]
-    chances = draw_opportunities(worlds.reference, SEED, runs, None)
-    thin = thinning(world, chances, worlds.bounds["with"])
-    made = simulate(world, worlds.baseline, chances, thin, SEED, runs).accords
+    opportunities = draw_opportunities(worlds.reference, SEED, runs, None)
+    thin = thinning(world, opportunities, worlds.bounds["with"])
+    made = simulate(world, worlds.baseline, opportunities, thin, SEED, runs).agreements
     other = plain.Plain(scenario, "with")
     for run in (1, 4):
         lived = [one for one in other.live(SEED, run, begun) if one.stage != "talks" and one.origin != "in_force"]
@@ -115,12 +115,12 @@ def test_replications_together_a_few_at_a_time_are_those_alone(
 def rows_of(world: World, made: AgreementRows) -> list[tuple[str, str, str, str, int]]:
     return [
         (world.codes[world.first[p]], world.codes[world.second[p]], world.ladder.names[m], ORIGINS[o], int(n))
-        for p, m, o, n in zip(made.pair, made.kind, made.origin, made.count, strict=True)
+        for p, m, o, n in zip(made.dyad, made.kind, made.origin, made.count, strict=True)
     ]
 
 
 def row_of(one) -> tuple[str, str, str, str, int]:  # type: ignore[no-untyped-def]
-    return (*sorted(one.pair), one.kind, one.origin, one.count)  # type: ignore[return-value]
+    return (*sorted(one.dyad), one.kind, one.origin, one.count)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("step", [0, 24, -1])
@@ -129,7 +129,7 @@ def test_everything_that_is_seen_and_wanted_in_a_step(scenario: Scenario, worlds
     world, baseline = worlds.arms["with"], worlds.baseline
     step %= world.steps
     runs = np.array([1, 2], dtype=np.uint64)
-    chances = draw_opportunities(worlds.reference, SEED, runs, None)
+    opportunities = draw_opportunities(worlds.reference, SEED, runs, None)
     other = plain.Plain(scenario, "with")
     looked = []
 
@@ -174,8 +174,8 @@ def test_everything_that_is_seen_and_wanted_in_a_step(scenario: Scenario, worlds
                     u = other.u(seen, made, begun, one, two, kind)
                     assert willingness(p)[0] == pytest.approx(u, rel=1e-8)
 
-    thin = thinning(world, chances, worlds.bounds["with"])
-    simulate(world, baseline, chances, thin, SEED, runs, look)
+    thin = thinning(world, opportunities, worlds.bounds["with"])
+    simulate(world, baseline, opportunities, thin, SEED, runs, look)
     assert looked == [step]
 
 
@@ -202,10 +202,10 @@ def whom_one_fears_and_who_lends(world: World, view: View, other, made: list, se
 
 def as_plain(world: World, state: BlockState, plain: ModuleType) -> list:  # type: ignore[type-arg]
     """The agreements of the second replication as the other program has them."""
-    stages, a = ("talks", "signed", "in_force", "over"), state.accords
+    stages, a = ("talks", "signed", "in_force", "over"), state.agreements
     there = [
         plain.Agreement(
-            frozenset((world.codes[world.first[a.pair[row]]], world.codes[world.second[a.pair[row]]])),
+            frozenset((world.codes[world.first[a.dyad[row]]], world.codes[world.second[a.dyad[row]]])),
             world.ladder.names[a.kind[row]], ORIGINS[a.origin[row]], int(a.count[row]), signed=float(a.signed[row]),
             stage=stages[a.stage[row]],
         )
@@ -214,10 +214,10 @@ def as_plain(world: World, state: BlockState, plain: ModuleType) -> list:  # typ
     initial, kept = world.initial, {one.count for one in there if one.origin == "in_force"}
     for row in np.flatnonzero(initial.stage == 2):  # those that outlast the scenario
         if row not in kept:
-            pair = frozenset(
-                (world.codes[world.first[initial.pair[row]]], world.codes[world.second[initial.pair[row]]])
+            dyad = frozenset(
+                (world.codes[world.first[initial.dyad[row]]], world.codes[world.second[initial.dyad[row]]])
             )
             there.append(
-                plain.Agreement(pair, world.ladder.names[initial.kind[row]], "in_force", int(row), stage="in_force")
+                plain.Agreement(dyad, world.ladder.names[initial.kind[row]], "in_force", int(row), stage="in_force")
             )
     return there

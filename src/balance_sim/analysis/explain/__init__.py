@@ -20,7 +20,7 @@ from balance_sim.scenario.files import FileTooLarge, bytes_if_any
 
 if TYPE_CHECKING:
     from balance_sim.analysis.explain.attribution import Attribution
-    from balance_sim.analysis.explain.pairs import PairTerms
+    from balance_sim.analysis.explain.pairs import DyadTerms
     from balance_sim.analysis.explain.timeline import Timeline
 
 FILE = "explain.json"
@@ -36,7 +36,7 @@ def explain(
     runs: int | None = None,
     workers: int = 1,
     model: str | None = None,
-) -> Attribution | PairTerms | Timeline:
+) -> Attribution | DyadTerms | Timeline:
     """Why: which terms an effect goes through, what moved a dyad, or one replication told in order.
 
     Parameters
@@ -69,7 +69,7 @@ def explain(
     <PairTerms of XCO and XDO, defence_cooperation: summit beside no_summit>
     """
     from balance_sim.analysis.explain.attribution import attribute
-    from balance_sim.analysis.explain.pairs import explain_pairs
+    from balance_sim.analysis.explain.pairs import explain_dyads
     from balance_sim.analysis.explain.timeline import tell
 
     explainable(result, model)
@@ -77,7 +77,7 @@ def explain(
         states = tuple(part.strip().upper() for part in dyad.split("-"))
         if len(states) != 2:
             raise WrongRequest(f"dyad takes two codes, as in JPN-AUS, got `{dyad}`")
-        return explain_pairs(result, [(states[0], states[1])], arm=arm, runs=runs, run=run)[0]
+        return explain_dyads(result, [(states[0], states[1])], arm=arm, runs=runs, run=run)[0]
     if run is not None:
         return tell(result, run, arm)
     return attribute(result, arm, runs=runs, workers=workers)

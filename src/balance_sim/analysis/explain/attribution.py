@@ -137,34 +137,34 @@ class Coalitions:
 
     def look(self, seen: StepOfArm) -> None:
         """One step of one arm: first of that which is explained, then of the control arm."""
-        chances, rows = seen.chances, seen.rows
-        run, pair, kind = chances.run[rows], chances.pair[rows], chances.kind[rows]
-        both = Prospects.of_both_sides(seen.world, self.worlds.baseline, seen.view, seen.state, run, pair, kind)
+        opportunities, rows = seen.opportunities, seen.rows
+        run, dyad, kind = opportunities.run[rows], opportunities.dyad[rows], opportunities.kind[rows]
+        both = Prospects.of_both_sides(seen.world, self.worlds.baseline, seen.view, seen.state, run, dyad, kind)
         parts = seen.account(both)
         if seen.world.arm == self.arm:
             self._own = parts
             return
         runs = len(seen.state.runs)
         if seen.view.step == 0:
-            self.prospect = prospect_of(self.worlds, chances, self.windows)
-            self._signed = self.signed(chances)
+            self.prospect = prospect_of(self.worlds, opportunities, self.windows)
+            self._signed = self.signed(opportunities)
             self.worth = np.zeros((runs, 1 << len(self.groups)))
         sides = (of.reshape(2, -1).T for of in consent(mixed(self._own, parts, self.groups)))
-        *opens, reference = (filtered(seen.world, chances, seen.thin, seen.state, rows, of) for of in sides)
+        *opens, reference = (filtered(seen.world, opportunities, seen.thin, seen.state, rows, of) for of in sides)
         for coalition, opened in enumerate(opens):
             gained = (opened - reference) * self._signed[rows]
             self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
 
-    def signed(self, chances: Opportunities) -> Floats:
+    def signed(self, opportunities: Opportunities) -> Floats:
         """(C,) probability that talks opened at each opportunity become an agreement that the outcome counts."""
         counted, ladder = outcome_named(self.outcome), self.worlds.reference.ladder
         assert counted.window is not None
         within = self.prospect.signed[counted.window]
         if counted.kind is not None:
-            return np.asarray(within * (chances.kind == ladder.names.index(counted.kind)))
-        within = within * (ladder.security[chances.kind] == (counted.measure == COUNTS[0]))
+            return np.asarray(within * (opportunities.kind == ladder.names.index(counted.kind)))
+        within = within * (ladder.security[opportunities.kind] == (counted.measure == COUNTS[0]))
         if counted.direction is not None:
-            within = within * (self.direction[chances.pair] == DIRECTIONS.index(counted.direction))
+            within = within * (self.direction[opportunities.dyad] == DIRECTIONS.index(counted.direction))
         return np.asarray(within)
 
 
@@ -186,7 +186,7 @@ def effects_of_coalitions(
         along = along_control(worlds, seed, runs, (arm,), sums.look)
     else:
         along = along_agents(worlds, seed, int(runs[0]), arm, sums.look, model)
-    made = (worlds.reference, along.chances, along.control, sums.prospect, sums.windows, sums.direction)
+    made = (worlds.reference, along.opportunities, along.control, sums.prospect, sums.windows, sums.direction)
     found = FilteredSums(*made, len(runs))
     return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])
 

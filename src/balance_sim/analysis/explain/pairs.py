@@ -61,16 +61,16 @@ def decides_by_willingness(model: str) -> type[StateAgent]:
 
 
 def simulated(
-    worlds: Worlds, arm: str, seed: int, runs: Keys, chances: Opportunities, observe: Seen, model: str | None
+    worlds: Worlds, arm: str, seed: int, runs: Keys, opportunities: Opportunities, observe: Seen, model: str | None
 ) -> Simulated:
     """Replications of one arm, one alone with a model; `observe` sees each step, with what takes willingness apart.
 
-    chances: of these replications, none thinned."""
+    opportunities: of these replications, none thinned."""
     world = worlds.arms[arm]
     if model is None:
-        thin = thinning(world, chances, None)
+        thin = thinning(world, opportunities, None)
         look = lambda world, state, view: observe(world, state, view, account)  # noqa: E731
-        return simulate(world, worlds.baseline, chances, thin, seed, runs, look)
+        return simulate(world, worlds.baseline, opportunities, thin, seed, runs, look)
     one = model_of(worlds, arm, seed, int(runs[0]), decides_by_willingness(model))
     while one.why_ended is None:
         observe(one.world, one.state, one.view, partial(account_of, one))
@@ -107,12 +107,16 @@ def along_agents(worlds: Worlds, seed: int, run: int, arm: str, look: Look, mode
     effort = control.state.effort.copy()
 
     def show(one: BalanceModel, rows: Ints) -> None:
-        look(StepOfArm(one.world, one.state, one.view, control.chances, control.thin, rows, partial(account_of, one)))
+        look(
+            StepOfArm(
+                one.world, one.state, one.view, control.opportunities, control.thin, rows, partial(account_of, one)
+            )
+        )
 
     while control.why_ended is None:
         state, at = control.state, control.at
-        span = control.chances.starts[at : at + 2]
-        rows = open_to_consent(control.world, control.chances, control.thin, state, *span)
+        span = control.opportunities.starts[at : at + 2]
+        rows = open_to_consent(control.world, control.opportunities, control.thin, state, *span)
         beside.state = replace(state, effort=effort)
         beside.view = perceive(beside.world, beside.state, at)
         show(beside, rows)
@@ -123,7 +127,7 @@ def along_agents(worlds: Worlds, seed: int, run: int, arm: str, look: Look, mode
         control.view = perceive(control.world, state, at)  # the two share the room to work in
         show(control, rows)
         control.step()
-    return Along(control.chances, control.simulated)
+    return Along(control.opportunities, control.simulated)
 
 
 KEYS = (
@@ -156,7 +160,7 @@ class Signing:
 
 
 @dataclass(frozen=True, repr=False)
-class PairTerms:
+class DyadTerms:
     """Both sides' willingness for one kind of agreement. `runs`: those averaged over, or the one run asked for.
 
     By arm, moment and date, terms: side, part, value, sd: each part in nats, then `u` and `consent`; rates: kind, rate
@@ -208,7 +212,7 @@ class PairTerms:
         return {name: _records(of) if isinstance(of := found[name], pd.DataFrame) else of for name in KEYS}
 
 
-def explain_pairs(
+def explain_dyads(
     result: Result,
     pairs: Sequence[tuple[str, str]],
     *,
@@ -216,7 +220,7 @@ def explain_pairs(
     kind: str | None = None,
     runs: int | None = None,
     run: int | None = None,
-) -> list[PairTerms]:
+) -> list[DyadTerms]:
     """The terms of some dyads, averaged over the first `runs` runs, or those of run number `run`. Raises WrongRequest.
 
     kind: if not given, for each dyad the kind of security agreement, or of any if there are none, on which talks would
@@ -224,11 +228,11 @@ def explain_pairs(
     arm = compared_arm(result, arm)
     mean_runs = MEAN_RUNS if result.model is None else MEAN_RUNS_OF_AGENTS
     numbers = run_numbers(result, runs if runs is not None else mean_runs, run)
-    pairs = [ordered_pair(result, *pair) for pair in pairs]
+    pairs = [ordered_dyad(result, *dyad) for dyad in pairs]
     if kind is not None and kind not in result.scenario.kinds:
         raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}")
     worlds = own_worlds(compile_arms(result.scenario, (result.reference, arm)), result.seed, numbers, result.draws)
-    found: RowsByPair = {pair: ([], [], []) for pair in pairs}
+    found: RowsByPair = {dyad: ([], [], []) for dyad in pairs}
     batches = [numbers] if result.model is None else np.split(numbers, len(numbers))
     for name, some in product((result.reference, arm), batches):
         _read(worlds, name, result.seed, some, found, result.model)
@@ -242,9 +246,9 @@ def explain_pairs(
         terms = terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True)
         feared = feared.reindex(columns=FEARED) if feared.empty else feared
         shares = dyads.loc[(dyads["a"] == a) & (dyads["b"] == b), SHARES].reset_index(drop=True)
-        frames = (terms, rates, feared, shares, pair_record(result, a, b))
+        frames = (terms, rates, feared, shares, dyad_record(result, a, b))
         of_dyad, signed = (a, b, chosen, arm, result.reference, numbers), signing(result, a, b, arm)
-        out.append(PairTerms(*of_dyad, *frames, window=result.window, signing=signed))
+        out.append(DyadTerms(*of_dyad, *frames, window=result.window, signing=signed))
     return out
 
 
@@ -278,8 +282,8 @@ def _read(worlds: Worlds, arm: str, seed: int, runs: Keys, pairs: RowsByPair, mo
                 both = sides[a][CONSENT] * sides[b][CONSENT]
                 rates += [stamp | row for row in _rates(world, state, both, a, b)]
 
-    chances = draw_opportunities(worlds.reference, seed, runs)
-    simulated(worlds, arm, seed, runs, chances, observe, model)
+    opportunities = draw_opportunities(worlds.reference, seed, runs)
+    simulated(worlds, arm, seed, runs, opportunities, observe, model)
 
 
 def _over_runs(rows: Rows, values: Sequence[str], runs: int) -> pd.DataFrame:
@@ -315,10 +319,10 @@ def _feared(world: World, view: View, side: str) -> Rows:
 
 def _rates(world: World, state: BlockState, both: Floats, a: str, b: str) -> Rows:
     """both: (R, M) probability that both sides consent."""
-    pair = world.pair_index[world.codes.index(a), world.codes.index(b)]
-    both = both * openness_at(world, state.day)[pair]
-    busy = state.busy.take(clock_of(world, np.arange(len(both))[:, None], pair, np.arange(both.shape[1])))
-    often = opportunity_rate(world)[pair]
+    dyad = world.dyad_index[world.codes.index(a), world.codes.index(b)]
+    both = both * openness_at(world, state.day)[dyad]
+    busy = state.busy.take(clock_of(world, np.arange(len(both))[:, None], dyad, np.arange(both.shape[1])))
+    often = opportunity_rate(world)[dyad]
     return [
         {"kind": kind, "rate": float(often[m] * both[:, m].mean()), "busy": float(busy[:, m].mean())}
         for m, kind in enumerate(world.ladder.names)
@@ -331,7 +335,7 @@ def _chosen_kind(rates: pd.DataFrame, secure: Sequence[str]) -> str:
     return str(start.sort_values(["rate", "kind"], ascending=[False, True])["kind"].iloc[0])
 
 
-def leading_pairs(result: Result, arm: str, count: int) -> list[tuple[str, str]]:
+def leading_dyads(result: Result, arm: str, count: int) -> list[tuple[str, str]]:
     """The dyads with the largest filtered effects, of those whose 95 % CI excludes 0; ties by their codes."""
     dyads = result.dyads
     rows = dyads[(dyads["arm"] == arm) & ((dyads["lo"] > 0) | (dyads["hi"] < 0))]
@@ -341,7 +345,7 @@ def leading_pairs(result: Result, arm: str, count: int) -> list[tuple[str, str]]
 
 def signing(result: Result, a: str, b: str, arm: str) -> Signing:
     """In how many replications the two sign a new security agreement within the longest window."""
-    scenario, made = result.scenario, result.accords
+    scenario, made = result.scenario, result.agreements
     focal = next(event.date for event in scenario.events if event.id == scenario.focal)
     rows = made[(made["a"] == a) & (made["b"] == b) & made["signed"].notna()]
     origins = np.array([ORIGINS.index(str(one)) for one in rows["origin"]], dtype=np.int64)
@@ -351,14 +355,14 @@ def signing(result: Result, a: str, b: str, arm: str) -> Signing:
     return Signing(found[arm], found[result.reference], result.finished)
 
 
-def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
+def dyad_record(result: Result, a: str, b: str) -> pd.DataFrame:
     """Agreements of the dyad on record at the start: id, name, kind, status, and their dates."""
     columns = ["id", "name", "kind", "status", "opened", "signed", "in_force", "scheduled_signed", "scheduled_in_force"]
-    theirs = [accord for accord in result.scenario.accords if {accord.a, accord.b} == {a, b}]
-    return pd.DataFrame([[getattr(accord, name) for name in columns] for accord in theirs], columns=columns)
+    theirs = [agreement for agreement in result.scenario.agreements if {agreement.a, agreement.b} == {a, b}]
+    return pd.DataFrame([[getattr(agreement, name) for name in columns] for agreement in theirs], columns=columns)
 
 
-def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
+def ordered_dyad(result: Result, a: str, b: str) -> tuple[str, str]:
     """The dyad with the lesser code first. Raises WrongRequest."""
     for code in (a, b):
         if code not in result.scenario.codes:

@@ -25,7 +25,7 @@ from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.model.willingness import consent, summed
 from balance_sim.replications.draws import compile_arms, own_worlds
-from balance_sim.replications.tables import accord_table
+from balance_sim.replications.tables import agreement_table
 from balance_sim.results.result import Result
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Scenario
@@ -50,15 +50,17 @@ class Trace:
     acts: list[tuple[float, int]]  # provocations of the run: day, and which
 
 
-def traced(worlds: Worlds, arm: str, seed: int, run: Keys, chances: Opportunities, model: str | None = None) -> Trace:
-    """One run of one arm. chances: of this run alone, none thinned. model: as of `simulated`."""
+def traced(
+    worlds: Worlds, arm: str, seed: int, run: Keys, opportunities: Opportunities, model: str | None = None
+) -> Trace:
+    """One run of one arm. opportunities: of this run alone, none thinned. model: as of `simulated`."""
     steps: list[tuple[dict[str, Floats], Bools]] = []
     feared: list[Ints] = []
     acts: list[tuple[float, int]] = []
 
     def observe(world: World, state: BlockState, view: View, account: Account) -> None:
-        rows = slice(*chances.starts[view.step : view.step + 2])
-        where = chances.run[rows], chances.pair[rows], chances.kind[rows]
+        rows = slice(*opportunities.starts[view.step : view.step + 2])
+        where = opportunities.run[rows], opportunities.dyad[rows], opportunities.kind[rows]
         both = Prospects.of_both_sides(world, worlds.baseline, view, state, *where)
         parts = {name: of.reshape(2, -1) for name, of in account(both).items()}
         steps.append((parts, state.busy.take(clock_of(world, *where))))
@@ -67,17 +69,17 @@ def traced(worlds: Worlds, arm: str, seed: int, run: Keys, chances: Opportunitie
         if view.step == 0 and state.provoked is not None:
             acts.extend(zip(state.provoked.day.tolist(), state.provoked.act.tolist(), strict=True))
 
-    made = simulated(worlds, arm, seed, run, chances, observe, model).accords
+    made = simulated(worlds, arm, seed, run, opportunities, observe, model).agreements
     parts = {name: np.concatenate([of[name] for of, _ in steps], axis=1) for name in steps[0][0]}
     busy = np.concatenate([busy for _, busy in steps])
     return Trace(arm, made, consent(summed(parts)).T, busy, parts, np.stack(feared), sorted(acts))
 
 
-def rows_of_talks(chances: Opportunities, made: AgreementRows) -> dict[tuple[int, int, int], int]:
+def rows_of_talks(opportunities: Opportunities, made: AgreementRows) -> dict[tuple[int, int, int], int]:
     """(dyad, kind, count) of the talks opened in the run, to the row of the opportunity."""
     new = made.origin == ORIGINS.index("new")
-    wanted = set(zip(made.pair[new].tolist(), made.kind[new].tolist(), made.count[new].tolist(), strict=True))
-    keys = zip(chances.pair.tolist(), chances.kind.tolist(), chances.count.tolist(), strict=True)
+    wanted = set(zip(made.dyad[new].tolist(), made.kind[new].tolist(), made.count[new].tolist(), strict=True))
+    keys = zip(opportunities.dyad.tolist(), opportunities.kind.tolist(), opportunities.count.tolist(), strict=True)
     return {key: row for row, key in enumerate(keys) if key in wanted}
 
 
@@ -180,13 +182,13 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     number = run_numbers(result, 1, run)
     scenario, control = result.scenario, result.reference
     worlds = own_worlds(compile_arms(scenario, (control, arm)), result.seed, number, result.draws)
-    chances = draw_opportunities(worlds.reference, result.seed, number)
-    traces = {name: traced(worlds, name, result.seed, number, chances, result.model) for name in (control, arm)}
+    opportunities = draw_opportunities(worlds.reference, result.seed, number)
+    traces = {name: traced(worlds, name, result.seed, number, opportunities, result.model) for name in (control, arm)}
     made = {name: _held(result, number, worlds, trace) for name, trace in traces.items()}
     entries = [
         *_events(scenario, control, arm),
         *_acts(scenario, traces[arm]),
-        *_steps(made[control], made[arm], _Asking(worlds, chances, traces[control], traces[arm])),
+        *_steps(made[control], made[arm], _Asking(worlds, opportunities, traces[control], traces[arm])),
     ]
     outcome = result.headline_outcome
     row = result.outcomes[result.outcomes["run"] == run].set_index("arm")[outcome]
@@ -223,21 +225,21 @@ def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
 class _Asking:
     """Where an entry finds who was asked, in both arms."""
 
-    def __init__(self, worlds: Worlds, chances: Opportunities, control: Trace, arm: Trace) -> None:
-        self.worlds, self.chances, self.control, self.arm = worlds, chances, control, arm
-        self.rows = rows_of_talks(chances, control.made) | rows_of_talks(chances, arm.made)
+    def __init__(self, worlds: Worlds, opportunities: Opportunities, control: Trace, arm: Trace) -> None:
+        self.worlds, self.opportunities, self.control, self.arm = worlds, opportunities, control, arm
+        self.rows = rows_of_talks(opportunities, control.made) | rows_of_talks(opportunities, arm.made)
 
     def at(self, a: str, b: str, kind: str, count: int) -> tuple[AskedDyad, ...]:
         """Both arms' answers at the opportunity at which talks opened in either, the control arm's first."""
         world = self.worlds.reference
-        pair = int(world.pair_index[world.codes.index(a), world.codes.index(b)])
-        row = self.rows[pair, world.ladder.names.index(kind), count]
+        dyad = int(world.dyad_index[world.codes.index(a), world.codes.index(b)])
+        row = self.rows[dyad, world.ladder.names.index(kind), count]
         parts = [self._main_part(side, row) for side in (0, 1)]
         out = []
         for trace in (self.control, self.arm):
-            numbers = zip(trace.consent[row].tolist(), self.chances.needs[row].tolist(), strict=True)
+            numbers = zip(trace.consent[row].tolist(), self.opportunities.needs[row].tolist(), strict=True)
             first, second = (AskedState(who, *of, *part) for who, of, part in zip((a, b), numbers, parts, strict=True))
-            barred = not unbarred(self.worlds.arms[trace.arm], self.chances, np.array([row]))[0]
+            barred = not unbarred(self.worlds.arms[trace.arm], self.opportunities, np.array([row]))[0]
             out.append(AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), barred))
         return tuple(out)
 
@@ -267,8 +269,8 @@ def _held(result: Result, run: Keys, worlds: Worlds, trace: Trace) -> pd.DataFra
         keys = ["a", "b", "kind", "origin", "occasion", "opened"]
         return out.sort_values(keys, kind="stable", ignore_index=True)
 
-    frame = ordered(accord_table(worlds, trace.arm, trace.made, run).to_pandas(use_threads=False))
-    stored = result.accords[result.accords["run"] == run[0]]
+    frame = ordered(agreement_table(worlds, trace.arm, trace.made, run).to_pandas(use_threads=False))
+    stored = result.agreements[result.agreements["run"] == run[0]]
     there = ordered(stored[stored["arm"].astype(str) == trace.arm])
     if not there[list(frame.columns)].equals(frame):
         raise other_replications(result, f"run {run[0]} of {trace.arm} makes other agreements than in the results")

@@ -41,7 +41,7 @@ FEWEST = 10  # runs that have to differ at some visibility for an interval of th
 _UNDER_WAY = ("assumed", "talks")
 NETWORK = tuple(name for name, term in TERMS.items() if term.group == "network")
 SAMPLE = 32
-MOST_WORK = 3e7  # states^3 x kinds x accords looked at
+MOST_WORK = 3e7  # states^3 x kinds x agreements looked at
 
 
 def triggered(r: StudyData) -> MechanismEstimate:
@@ -166,7 +166,7 @@ def tense(r: StudyData) -> MechanismEstimate:
 
 
 def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
-    """Run, and days gained on the control arm, of talks under way that both arms sign. frame: `StudyData.accords`."""
+    """Run, and days gained on the control arm, of talks under way that both arms sign. frame: of agreements."""
     under_way = frame[frame["origin"].isin(_UNDER_WAY) & (frame["after"] >= 1)]
     key = np.zeros(len(under_way), np.int64)
     for name in ("run", "pair", "kind", "origin", "occasion"):
@@ -181,7 +181,7 @@ def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
 
 def hastened(r: StudyData) -> MechanismEstimate:
     """M15: days gained by agreements under way at the start, per agreement that both arms sign."""
-    both = gained(r.accords, r.arm, r.reference)
+    both = gained(r.agreements, r.arm, r.reference)
     need(len(both), "no accord under way at the start is signed in both arms")
     where, many = np.searchsorted(r.runs, both["run"]), len(r.runs)
     weights = (both["days"], both["days"] >= ACCELERATED_DAYS, np.ones(len(both)))
@@ -244,21 +244,21 @@ def sampled(worlds: Worlds, size: int, start: float = 0.5) -> tuple[Ints, Ints]:
     """Pairs and kinds that would sign now, by their rates at the start: a systematic sample.
 
     start: where in the first of `size` equal shares of the rates it begins, 0..1. Neighbours in the order of pairs
-    are alike, so such a sample varies less than Student's t over its accords says: docs/statistics.md."""
+    are alike, so such a sample varies less than Student's t over its agreements says: docs/statistics.md."""
     edges = np.cumsum(rates(worlds))
     marks = (np.arange(size) + start) / size * edges[-1]
     return np.divmod(np.searchsorted(edges, marks), len(worlds.reference.ladder.names))
 
 
-def loop_gains(worlds: Worlds, pair: Ints, kind: Ints) -> tuple[Floats, Floats]:
-    """(K,) change of the sum of all pairs' rates, per year, if one more accord were in force: in total, and with the
+def loop_gains(worlds: Worlds, dyad: Ints, kind: Ints) -> tuple[Floats, Floats]:
+    """(K,) change of the sum of all pairs' rates, per year, if one more agreement were in force: in total, and with the
     network's terms held where they are without it.
 
-    One world holds none of the accords, each other one. Talks that the accord's own clock could open count too."""
+    One world holds none of the agreements, each other one. Talks that the agreement's clock could open count too."""
     world, baseline = worlds.reference, worlds.baseline
-    runs = len(pair) + 1
+    runs = len(dyad) + 1
     state = begin(world, baseline, 0, np.zeros(runs, dtype=np.uint64))
-    add_in_force(worlds, state, np.arange(1, runs), pair, kind)
+    add_in_force(worlds, state, np.arange(1, runs), dyad, kind)
     view = perceive(world, state, 0)
     parts = [_terms_of_all(worlds, state, view, run) for run in range(runs)]
     base = parts[0]
@@ -267,18 +267,18 @@ def loop_gains(worlds: Worlds, pair: Ints, kind: Ints) -> tuple[Floats, Floats]:
     return whole[1:] - whole[0], held[1:] - held[0]
 
 
-def add_in_force(worlds: Worlds, state: BlockState, run: Ints, pair: Ints, kind: Ints) -> None:
-    """One more accord in force, and one more signature of its pair, in each of some runs."""
+def add_in_force(worlds: Worlds, state: BlockState, run: Ints, dyad: Ints, kind: Ints) -> None:
+    """One more agreement in force, and one more signature of its pair, in each of some runs."""
     world = worlds.reference
-    rows, count = len(state.accords.run), len(run)
+    rows, count = len(state.agreements.run), len(run)
     zeros = np.zeros(count, np.int64)
-    few = AgreementRows.begun(0, run, pair, kind, zeros, zeros.astype(np.uint64), np.zeros(count))
+    few = AgreementRows.begun(0, run, dyad, kind, zeros, zeros.astype(np.uint64), np.zeros(count))
     few.stage = np.full(count, 2)
-    state.accords.add_rows(few)
+    state.agreements.add_rows(few)
     added = np.arange(rows, rows + count)
     enter(state, added)
     refresh(world, state, added)
-    np.add.at(state.experience, (run, pair), 1.0)
+    np.add.at(state.experience, (run, dyad), 1.0)
 
 
 def _terms_of_all(worlds: Worlds, state: BlockState, view: View, run: int) -> dict[str, Floats]:

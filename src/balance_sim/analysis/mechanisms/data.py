@@ -230,29 +230,29 @@ class StudyData:
         return self.cast.host
 
     @cached_property
-    def accords(self) -> pd.DataFrame:
+    def agreements(self) -> pd.DataFrame:
         """Agreements that the headline arm and the control arm sign after the focal date: run, arm, pair, kind, origin,
         occasion, after (days from it). Gathered block by block: the study's own tables are many times larger."""
-        tables = [self._signed_later(accords) for _, accords in self.result.blocks()]
+        tables = [self._signed_later(agreements) for _, agreements in self.result.blocks()]
         frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas(use_threads=False)
         return frame
 
-    def _signed_later(self, accords: pa.Table) -> pa.Table:
+    def _signed_later(self, agreements: pa.Table) -> pa.Table:
         arms = pa.array([self.arm, self.reference])
-        after = pc.subtract(accords["signed"].cast(pa.int32()), self.result.focal_day)
-        kept = pc.and_(pc.is_in(accords["arm"].cast(pa.string()), arms), pc.greater_equal(after, 1))
-        few = accords.append_column("after", after.cast(pa.int32())).filter(kept)
+        after = pc.subtract(agreements["signed"].cast(pa.int32()), self.result.focal_day)
+        kept = pc.and_(pc.is_in(agreements["arm"].cast(pa.string()), arms), pc.greater_equal(after, 1))
+        few = agreements.append_column("after", after.cast(pa.int32())).filter(kept)
         a, b = (positions(few, side, self.codes) for side in ("a", "b"))
         names = ("run", "arm", "kind", "origin", "occasion", "after")
-        pair = self.worlds.reference.pair_index[a, b].astype(np.int32)
-        return pa.table({name: few[name] for name in names} | {"pair": pair})
+        dyad = self.worlds.reference.dyad_index[a, b].astype(np.int32)
+        return pa.table({name: few[name] for name in names} | {"pair": dyad})
 
     def by_dyad(self, arm: str) -> ByDyad:
         """Filtered effects of an arm on new agreements within the longest window, by dyad."""
         need(not self.result.dyads.empty, "the results lack sums by dyad: another version made them")
         rows, place = self.result.dyads, {code: i for i, code in enumerate(self.codes)}
         rows = rows[rows["arm"] == arm]
-        dyad = self.worlds.reference.pair_index[rows["a"].map(place), rows["b"].map(place)]
+        dyad = self.worlds.reference.dyad_index[rows["a"].map(place), rows["b"].map(place)]
         effect, error, control = out = np.zeros((3, len(self.worlds.reference.first)))
         out[:, dyad] = rows[["effect", "mcse", "mean_control"]].to_numpy(float).T
         return ByDyad(effect, error, control, int(rows["n"].iloc[0]))
@@ -265,6 +265,6 @@ class StudyData:
 
     def new(self, arm: str) -> pd.DataFrame:
         """run and pair of the new agreements of the headline arm or the control arm in the longest window."""
-        frame = self.accords
+        frame = self.agreements
         within = frame["after"].between(1, self.long)
         return frame.loc[(frame["arm"] == arm) & frame["origin"].isin(NEW) & within, ["run", "pair"]]

@@ -45,8 +45,8 @@ def _agreements_per_state(r: StudyData, audience: str) -> PairedColumns:
     made = []
     for arm in (r.arm, r.reference):
         new = r.new(arm)
-        pair = new["pair"].to_numpy(int)
-        sides = inside[world.first[pair]].astype(float) + inside[world.second[pair]]
+        dyad = new["pair"].to_numpy(int)
+        sides = inside[world.first[dyad]].astype(float) + inside[world.second[dyad]]
         made.append(np.bincount(np.searchsorted(r.runs, new["run"]), sides, minlength=len(r.runs)))
     change = PairedColumns(made[0], made[1], alike=r.arm in r.result.alike, least=1.0)
     return change.times(1 / max(int(inside.sum()), 1))
@@ -70,7 +70,7 @@ def mediation(r: StudyData) -> MechanismEstimate:
     _need(r, "credibility_host", "no two states of the roster, the host apart, are at war")
     host, rivals = (r.difference(r.named("credibility", who)) for who in ("host", "rivals"))
     found = _of_host(r, "credibility_host", rivals=detail_of(rivals), against_rivals=detail_of(host - rivals))
-    found.detail["wars"] = ["-".join(r.codes[i] for i in pair) for pair in r.cast.wars]
+    found.detail["wars"] = ["-".join(r.codes[i] for i in dyad) for dyad in r.cast.wars]
     return found
 
 

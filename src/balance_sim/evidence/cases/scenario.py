@@ -76,18 +76,18 @@ def build_case(
     series, on = Series(data_dir), case.signal_date
     actors, left_out = _cast(case)
     present = {one.code for one in actors}
-    accords = agreement_rows(series, actors, case.participants, on)
-    states = state_rows(series, actors, on, accords)
+    agreements = agreement_rows(series, actors, case.participants, on)
+    states = state_rows(series, actors, on, agreements)
     disputes = dispute_rows(series, actors, on)
     distances, by_capitals = distance_rows(series, actors, on)
     relations = relation_rows(series, actors, on)
-    tables = dict(zip(COLUMNS, (states, disputes, relations, distances, accords), strict=True))
+    tables = dict(zip(COLUMNS, (states, disputes, relations, distances, agreements), strict=True))
     inside = {*case.participants}
     targets = _beside([(row["a"], row["b"]) for row in disputes], case) & (present - inside)
-    bloc = (_beside(pacts_in_force(accords), case) | inside) & (present - targets)
+    bloc = (_beside(pacts_in_force(agreements), case) | inside) & (present - targets)
     roles = {"participants": sorted(inside & present), "targets": sorted(targets), "bloc": sorted(bloc)}
     notes = [*left_out, *series.notes, *_gaps(series, case, states, by_capitals)]
-    level, until = _level(series, accords, on - timedelta(days=1), name, base_rate)
+    level, until = _level(series, agreements, on - timedelta(days=1), name, base_rate)
     files = {f"{name}/{table}.csv": _csv(COLUMNS[table], rows) for table, rows in tables.items() if rows}
     codes = [row["id"] for row in states]
     return {f"{name}.yaml": _yaml(case, name, codes, files, roles, notes, level), **files}, until
@@ -95,11 +95,11 @@ def build_case(
 
 def _beside(pairs: Iterable[tuple[str, str]], case: Case) -> set[str]:
     """Both states of the pairs that have a participant."""
-    return {code for pair in pairs if {*pair} & {*case.participants} for code in pair}
+    return {code for dyad in pairs if {*dyad} & {*case.participants} for code in dyad}
 
 
 def _level(
-    series: Series, accords: Sequence[Row], start: date, name: str, given: float | None
+    series: Series, agreements: Sequence[Row], start: date, name: str, given: float | None
 ) -> tuple[list[str], date | None]:
     """Lines that state the level: agreements between two of the states in the twenty years before the start, or before
     the end of the series of agreements, and the day on which the record ends if they are enough for a calibration."""
@@ -107,7 +107,7 @@ def _level(
         return [f"base_rate: {short(given)}    # agreements a year, as given to `balance-sim new`"], None
     last = series.last_year("accords")
     until = min(start, date(last + 1, 1, 1)) if last is not None else start
-    signed = [row["signed"] for row in accords if row["multilateral"] == "false" and row["signed"]]
+    signed = [row["signed"] for row in agreements if row["multilateral"] == "false" and row["signed"]]
     count = sum(years_before(until, RECORD_YEARS) <= date.fromisoformat(day) < until for day in signed)
     said = f"{count} agreements between two of these states are dated in the twenty years before {until}"
     if count >= FEWEST:

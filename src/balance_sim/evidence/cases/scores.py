@@ -59,18 +59,18 @@ def score_case(
         raise DataError("the scenario has no dyad to score", "Add observers to the case")
 
     def of(values: Mapping[Pair, float]) -> Floats:
-        return np.array([float(values.get(pair, 0.0)) for pair in table.pairs])
+        return np.array([float(values.get(dyad, 0.0)) for dyad in table.pairs])
 
     forecasts = {MODEL: of(p), **baselines(scenario, table)}
     found = measured(forecasts, table, resamples, seed)
     pairs = tuple(dict.fromkeys(table.pairs))
-    once, count = np.array([table.pairs.index(pair) for pair in pairs]), len(pairs)
+    once, count = np.array([table.pairs.index(dyad) for dyad in pairs]), len(pairs)
     whole = CaseTable(pairs, table.happened[once], np.ones(count), np.arange(count))
     each = {name: values[once] for name, values in forecasts.items()}
     plain = measured(each, whole, 0, seed)
     out: dict[str, object] = {
         "pairs": count,
-        "responding_pairs": len({pair for pair, y in zip(table.pairs, table.happened, strict=True) if y}),
+        "responding_pairs": len({dyad for dyad, y in zip(table.pairs, table.happened, strict=True) if y}),
         "agreements": len({row.agreement_id for row in scored}),
         "expected_accords": sum(each[MODEL].tolist()),
         **found,
@@ -83,15 +83,15 @@ def score_case(
     by_agreement = []
     for key in dict.fromkeys(row.agreement_id for row in scored):
         members = [row for row in scored if row.agreement_id == key]
-        chances = [float(p.get((row.state_a, row.state_b), 0.0)) for row in members]
+        opportunities = [float(p.get((row.state_a, row.state_b), 0.0)) for row in members]
         by_agreement.append(
             {
                 "agreement_id": key,
                 "date": min((row.on, row.written) for row in members)[1],
                 "direction": members[0].direction,
                 "pairs": [f"{row.state_a}-{row.state_b}" for row in members],
-                "p": chances,
-                "best_rank": 1 + int((each[MODEL] > max(chances)).sum()),
+                "p": opportunities,
+                "best_rank": 1 + int((each[MODEL] > max(opportunities)).sum()),
             }
         )
     said = {"line": "line", "state_a": "state_a", "state_b": "state_b", "date": "written", "direction": "direction"}
@@ -107,13 +107,13 @@ def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
     agreements: dict[str, dict[Pair, None]] = {}
     for row in scored:
         agreements.setdefault(row.agreement_id, {})[row.state_a, row.state_b] = None
-    answered = {pair for members in agreements.values() for pair in members}
-    everyone = [pair for pair in combinations(sorted(scenario.codes), 2) if not {*pair} <= inside]
-    quiet = [pair for pair in everyone if pair not in answered]
+    answered = {dyad for members in agreements.values() for dyad in members}
+    everyone = [dyad for dyad in combinations(sorted(scenario.codes), 2) if not {*dyad} <= inside]
+    quiet = [dyad for dyad in everyone if dyad not in answered]
     sizes = [len(members) for members in agreements.values()]
     clusters = np.array(sizes + [1] * len(quiet), dtype=np.int64)
     return CaseTable(
-        pairs=(*(pair for members in agreements.values() for pair in members), *quiet),
+        pairs=(*(dyad for members in agreements.values() for dyad in members), *quiet),
         happened=np.repeat([1.0, 0.0], [sum(sizes), len(quiet)]),
         weight=np.repeat(1.0 / clusters, clusters),
         cluster=np.repeat(np.arange(len(clusters)), clusters),
@@ -123,11 +123,11 @@ def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
 def baselines(scenario: Scenario, table: CaseTable) -> dict[str, Floats]:
     """Probabilities of the two baselines for each row."""
     earlier = {
-        (min(accord.a, accord.b), max(accord.a, accord.b))
-        for accord in scenario.accords
-        if accord.signed is not None or accord.in_force is not None
+        (min(agreement.a, agreement.b), max(agreement.a, agreement.b))
+        for agreement in scenario.agreements
+        if agreement.signed is not None or agreement.in_force is not None
     }
-    has = np.array([pair in earlier for pair in table.pairs])
+    has = np.array([dyad in earlier for dyad in table.pairs])
 
     def share(rows: NDArray[np.bool_]) -> float:
         total = table.weight[rows].sum()

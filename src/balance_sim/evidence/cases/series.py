@@ -121,10 +121,10 @@ def short(value: float) -> str:
     return f"{value:.12f}".rstrip("0").rstrip(".") if "e" in text else text
 
 
-def state_rows(series: Series, actors: Sequence[Actor], on: date, accords: Sequence[Row]) -> list[Row]:
+def state_rows(series: Series, actors: Sequence[Actor], on: date, agreements: Sequence[Row]) -> list[Row]:
     """One row a state, sorted by code: capability, regime, ideal point, capital, nuclear weapons, patrons.
 
-    accords: rows of the case's agreements, for the patrons."""
+    agreements: rows of the case's agreements, for the patrons."""
     known: dict[str, tuple[float, int]] = {}
     for one in actors:
         power = _latest(series, "capability", "cinc", one, on.year)
@@ -132,7 +132,7 @@ def state_rows(series: Series, actors: Sequence[Actor], on: date, accords: Seque
         known |= {one.code: power} if power else {}
     least = min((value for value, _ in known.values() if value > 0), default=1.0)
     share = {one.code: known.get(one.code, (least, 0))[0] for one in actors}
-    patrons = _patrons(share, accords)
+    patrons = _patrons(share, agreements)
     rows = []
     for one in sorted(actors, key=lambda each: each.code):
         code, year = one.code, known.get(one.code, (least, None))[1]
@@ -181,18 +181,18 @@ def _capital(series: Series, one: Actor, on: date, sources: list[str]) -> Row:
     return {side: short(float(row[side])) for side in ("latitude", "longitude")}
 
 
-def _patrons(share: dict[str, float], accords: Sequence[Row]) -> dict[str, set[str]]:
+def _patrons(share: dict[str, float], agreements: Sequence[Row]) -> dict[str, set[str]]:
     """State -> the states that have a defence pact in force with it and ten times its capability."""
     found: dict[str, set[str]] = {}
-    pacts = pacts_in_force(accords)
+    pacts = pacts_in_force(agreements)
     for client, power in (*pacts, *((b, a) for a, b in pacts)):
         if share[power] >= PATRON_RATIO * share[client]:
             found.setdefault(client, set()).add(power)
     return found
 
 
-def pacts_in_force(accords: Sequence[Row]) -> list[Pair]:
-    return [(r["a"], r["b"]) for r in accords if (r["kind"], r["status"]) == ("defence_pact", "in_force")]
+def pacts_in_force(agreements: Sequence[Row]) -> list[Pair]:
+    return [(r["a"], r["b"]) for r in agreements if (r["kind"], r["status"]) == ("defence_pact", "in_force")]
 
 
 def dispute_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]:
@@ -216,7 +216,7 @@ def dispute_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]
     return rows
 
 
-def _by_pair(column: pd.Series) -> dict[Pair, Any]:
+def _by_dyad(column: pd.Series) -> dict[Pair, Any]:
     return dict(zip(column.index, column, strict=True))
 
 
@@ -228,7 +228,7 @@ def _claims(series: Series, actors: Sequence[Actor], on: date) -> tuple[dict[Pai
     frame = frame[(frame["start"] < day) & (frame["end"].isna() | (frame["end"] >= day))]
     pairs = frame.assign(known=frame["salience"].fillna(SALIENCE_GUESS)).groupby(["a", "b"])
     found, coded = pairs["known"].max(), pairs["salience"].count()
-    return _by_pair(found[found > 0]), set(coded.index[coded == 0])
+    return _by_dyad(found[found > 0]), set(coded.index[coded == 0])
 
 
 def _militarised(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair, float]:
@@ -241,7 +241,7 @@ def _militarised(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair
     level = (frame["hostility"].fillna(1.0) - 1) / 4 * 2 ** (-age / MILITARISED_HALF_LIFE)
     frame = frame.assign(weight=level.mask(frame["end"] >= day, OPEN_DISPUTE))
     largest = frame.groupby(["a", "b"])["weight"].max()
-    return _by_pair(largest[largest > 0])
+    return _by_dyad(largest[largest > 0])
 
 
 def wars_under_way(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair, date]:
@@ -252,7 +252,7 @@ def wars_under_way(series: Series, actors: Sequence[Actor], on: date) -> dict[Pa
     long = timedelta(days=WAR_DAYS)
     old = (day - frame["start"] >= long) | (frame["start"] - frame["began"] >= long)
     wars = frame[(frame["end"] >= day) & frame["war"] & old]
-    return _by_pair(wars.groupby(["a", "b"])["start"].min().map(pd.Timestamp.date))
+    return _by_dyad(wars.groupby(["a", "b"])["start"].min().map(pd.Timestamp.date))
 
 
 def _recent(series: Series, actors: Sequence[Actor], on: date) -> tuple[pd.DataFrame | None, pd.Timestamp]:
@@ -277,8 +277,8 @@ def distance_rows(series: Series, actors: Sequence[Actor], on: date) -> tuple[li
         last = series.last_year("contiguity") or year
         frame = frame[(frame["year_from"] < year) & (frame["year_to"] >= min(year, last))]
         bound = "COW direct contiguity 3.2: upper bound of its type"
-        nearest = _by_pair(frame.groupby(["a", "b"])["type"].min())
-        km |= {pair: (CONTIGUOUS_KM[kind], bound) for pair, kind in nearest.items()}
+        nearest = _by_dyad(frame.groupby(["a", "b"])["type"].min())
+        km |= {dyad: (CONTIGUOUS_KM[kind], bound) for dyad, kind in nearest.items()}
     if spells is not None:
         spells = spells[spells["year_from"] <= year].sort_values("year_to", kind="stable")
         for a, b, least, until in zip(spells["a"], spells["b"], spells["km"], spells["year_to"], strict=True):

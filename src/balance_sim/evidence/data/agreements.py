@@ -24,10 +24,10 @@ from balance_sim.evidence.data.table import (
     day,
     declared,
     open_table,
-    ordered_pair,
+    ordered_dyad,
     years_of,
 )
-from balance_sim.scenario.layout import ACCORD_KINDS, ACCORD_STATUSES
+from balance_sim.scenario.layout import AGREEMENT_KINDS, AGREEMENT_STATUSES
 
 STAGES = ("talks", "signed", "in_force", "ended", "collapsed")
 RUNGS = ("political_declaration", "information_sharing", "logistics", "defence_cooperation")
@@ -76,7 +76,7 @@ def read_dcad(path: Path | str) -> Read:
     `general` agreements are defence_cooperation; `sector` ones the type of their deepest category. An
     estimated last year of 2010 is the end of the data, not of the agreement: `ended` is missing then."""
     table = open_table(path, "DCAD", *_DCAD)
-    table.drop_broken_pairs()
+    table.drop_broken_dyads()
     table.drop(table.year("sign_year", DCAD_MISSING).isna(), "no year of signature")
     table.drop(table.words("type").isin(MISSING_TEXT), "neither general nor sector")
     unknown = ~table.words("type").str.lower().isin(["general", "sector"])
@@ -95,7 +95,7 @@ def read_dcad(path: Path | str) -> Read:
     frame.insert(0, "accord_id", table.words("id"))
     partial = int((precision != "day").sum())
     note = f"{partial} dates of signature known to the month or year only, put at mid-month or 1 July"
-    return table.read(ordered_pair(frame, ORDER), years_of(frame["signed"]), note)
+    return table.read(ordered_dyad(frame, ORDER), years_of(frame["signed"]), note)
 
 
 def _dcad_kind(table: Table) -> pd.Series:
@@ -120,7 +120,7 @@ def read_agreements(path: Path | str) -> Read:
     if not (table.has("iso3_a", "iso3_b") or table.has("cow_a", "cow_b")):
         table.needs("iso3_a", "iso3_b")
     stage, kind = table.words("stage").replace("", "signed").str.lower(), _kinds_of(table)
-    for other, ours in ACCORD_STATUSES.items():
+    for other, ours in AGREEMENT_STATUSES.items():
         here = stage == other
         stage = stage.mask(here, ours.status)
         kind = kind if ours.kind is None else kind.mask(here, ours.kind)
@@ -141,11 +141,11 @@ def read_agreements(path: Path | str) -> Read:
     )
     rows = [f"row{int(i) + 2}" for i in long.index]
     long = long.assign(accord_id=table.words("id") if table.has("id") else rows)
-    long, keys = ordered_pair(long), ["accord_id", "cow_a", "cow_b", "kind"]  # from a row a stage to one an agreement
+    long, keys = ordered_dyad(long), ["accord_id", "cow_a", "cow_b", "kind"]  # from a row a stage to one an agreement
     stages = long.groupby([*keys, "stage"], sort=False)["date"].min().unstack("stage")
     stages = stages.reindex(columns=["signed", "in_force", "ended"]).astype("datetime64[s]")
     rest = long.sort_values("date").groupby(keys, sort=False)[["precision", "multilateral"]].first()
-    frame = ordered_pair(stages.join(rest).reset_index(), ORDER)
+    frame = ordered_dyad(stages.join(rest).reset_index(), ORDER)
     dates = pd.concat([frame[stage] for stage in stages]).dropna()
     return table.read(frame, years_of(dates), kinds=kinds)
 
@@ -154,7 +154,7 @@ def _kinds_of(table: Table) -> pd.Series:
     """Types of agreement under our names, where they have one."""
     kind = table.words("kind")
     plain = kind.str.lower().str.replace("-", "_").str.replace(" ", "_")
-    return plain.map(ACCORD_KINDS.get).astype(object).fillna(kind)
+    return plain.map(AGREEMENT_KINDS.get).astype(object).fillna(kind)
 
 
 def _cow(table: Table, side: str, when: pd.Series) -> pd.Series:

@@ -49,7 +49,7 @@ class History:
     capability: (T, n) CINC; ideal: (T, n) final-passage ideal points; democracy: (T, n) polyarchy 0..1.
     distance: (T, n, n) km; contiguity: (T, n, n) COW types, 0 none; rivalry, claim, militarised, war:
     (T, n, n) 0 or 1; alliance_depth, alliance_calm: (T, n, n) by type of alliance.
-    accords: a, b (roster positions, a < b), accord_id, kind, signed, in_force, ended, precision."""
+    agreements: a, b (roster positions, a < b), accord_id, kind, signed, in_force, ended, precision."""
 
     years: NDArray[np.int64]
     iso3: tuple[str, ...]
@@ -67,8 +67,8 @@ class History:
     war: Floats
     alliance_depth: Floats
     alliance_calm: Floats
-    accords: pd.DataFrame
-    accord_years: tuple[int, int]
+    agreements: pd.DataFrame
+    agreement_years: tuple[int, int]
     reports: tuple[ReadReport, ...]
     notes: tuple[str, ...]
 
@@ -94,8 +94,8 @@ class History:
 
     def on_record(self, last: int) -> None:
         """Raise DataError where agreements up to the year before `last` are not on record."""
-        if last > self.accord_years[1] + 1:
-            end = self.accord_years[1]
+        if last > self.agreement_years[1] + 1:
+            end = self.agreement_years[1]
             hint = f"Give the later agreements, or end the period in {end + 1}"
             raise DataError(f"the agreements on record end in {end}", hint, value=str(last))
 
@@ -132,13 +132,13 @@ def load_history(
     start_year: int,
     end_year: int,
     *,
-    accords: Sequence[Path | str] = (),
+    agreements: Sequence[Path | str] = (),
     outcomes: tuple[Path | str, int] | None = None,
     alliances: str = "atop",
 ) -> History:
     """Read every source in `data_dir` and lay it out by year.
 
-    accords: further files of agreements (DCAD's columns or the generic ones), laid over the folder's own by
+    agreements: further files of agreements (DCAD's columns or the generic ones), laid over the folder's own by
     id. outcomes: a file and a year: up to the year the folder's agreements count and none of the file's,
     after it the file's alone. alliances: `atop` or `cow`.
 
@@ -165,7 +165,7 @@ def load_history(
     found["distance"], filled = layers.distances(*apart, states, years)
     if filled:
         sources.notes.append(f"{filled} dyads without a minimum distance: between capitals instead")
-    found["accords"], found["accord_years"] = _accords(sources, accords, outcomes, states)
+    found["accords"], found["accord_years"] = _agreements(sources, agreements, outcomes, states)
     for name, column in (("capability", "cinc"), ("ideal", "ideal_fp"), ("democracy", "polyarchy")):
         found[name] = layers.state_years(sources.read(name), column, states, years)
     found["contiguity"] = layers.contiguity(sources.read("contiguity"), states, years)
@@ -193,7 +193,7 @@ def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int
     return max(ends)
 
 
-def _accords(
+def _agreements(
     sources: _Sources,
     more: Sequence[Path | str],
     outcomes: tuple[Path | str, int] | None,

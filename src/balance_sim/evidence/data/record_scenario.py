@@ -73,7 +73,7 @@ def scenario_at(
     kinds = {}
     for name, values in tree["kinds"].items():
         rate = values["ceiling"] if name in KINDS else HARDLY_EVER
-        kinds[name] = schema.AccordKind(**{**values, "intercept": float(level[name]), "ceiling": rate})
+        kinds[name] = schema.AgreementKind(**{**values, "intercept": float(level[name]), "ceiling": rate})
     dyads = _dyads(history, who)
     return Scenario(
         name=f"record_{year}",
@@ -88,7 +88,7 @@ def scenario_at(
         disputes=tuple(_disputes(history, t, *dyads)),
         no_relations=tuple(_at_war(history, t, *dyads)),
         distances=tuple(_distances(history, t, *dyads)),
-        accords=(*_alliances(history, t, *dyads, kinds), *_accords(history, start, who)),
+        accords=(*_alliances(history, t, *dyads, kinds), *_agreements(history, start, who)),
         events=tuple(schema.Event(id=name, date=date(when, 1, 1), **nothing) for name, when in quiet.items()),
         kinds=kinds,
         event_kinds={name: schema.EventKind(**values) for name, values in tree["event_kinds"].items()},
@@ -142,8 +142,8 @@ def _distances(history: History, t: int, i: Ints, j: Ints, codes: Codes) -> Iter
 
 
 def _alliances(
-    history: History, t: int, i: Ints, j: Ints, codes: Codes, kinds: dict[str, schema.AccordKind]
-) -> Iterator[schema.Accord]:
+    history: History, t: int, i: Ints, j: Ints, codes: Codes, kinds: dict[str, schema.AgreementKind]
+) -> Iterator[schema.Agreement]:
     """One leg a dyad and kind. Depth and calm may come from two treaties: each then has its own leg."""
     depth, calm = (np.nan_to_num(layer[t, i, j]) for layer in (history.alliance_depth, history.alliance_calm))
     in_force: dict[str, Any] = {"status": "in_force", "signed": LONG_AGO, "in_force": LONG_AGO, "multilateral": True}
@@ -153,18 +153,18 @@ def _alliances(
         for k in np.flatnonzero(by_depth | by_calm):
             a, b = codes[k]
             leg = in_force | {"id": f"alliance-{a}-{b}-{kind}", "a": a, "b": b, "kind": kind}
-            yield schema.Accord.model_construct(**leg)
+            yield schema.Agreement.model_construct(**leg)
 
 
-def _accords(history: History, start: date, who: Ints) -> tuple[schema.Accord, ...]:
+def _agreements(history: History, start: date, who: Ints) -> tuple[schema.Agreement, ...]:
     """Agreements signed before the start. One whose entry into force is not known counts from its signature."""
     first = pd.Timestamp(start)
-    frame = history.accords
+    frame = history.agreements
     frame = frame[(frame["signed"] < first) & frame["a"].isin(who) & frame["b"].isin(who)]
     in_force = frame["in_force"].where(frame["in_force"] > frame["signed"], frame["signed"])
     columns = (frame[name] for name in ("a", "b", "kind", "signed", "ended", "multilateral"))
     return tuple(
-        schema.Accord.model_construct(
+        schema.Agreement.model_construct(
             id=f"accord-{k}",
             a=history.iso3[a],
             b=history.iso3[b],

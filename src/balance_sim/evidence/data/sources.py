@@ -30,7 +30,7 @@ from balance_sim.evidence.data.table import (
     declared,
     folded,
     open_table,
-    ordered_pair,
+    ordered_dyad,
     years_of,
 )
 
@@ -81,7 +81,7 @@ def read_minimum_distance(path: Path | str) -> Read:
     table = open_table(path, "minimum distance", *_DISTANCE)
     first, last = ("year_from", "year_to") if table.has("year_from", "year_to") else ("year", "year")
     table.needs(first)
-    table.drop_broken_pairs()
+    table.drop_broken_dyads()
     table.drop_blank(**{first: "no year", last: "no year"})
     table.drop(table.bounded("km", 0.0, LONGEST_KM, MISSING_CODES).isna(), "no distance")
     begin, end = (table.year(column).astype(np.int64) for column in (first, last))
@@ -97,7 +97,7 @@ def read_contiguity(path: Path | str) -> Read:
     spells = table.has("begin", "end")
     if not spells and not table.has("year"):
         table.needs("begin", "end")
-    table.drop_broken_pairs()
+    table.drop_broken_dyads()
     table.drop(table.bounded("type", 0, 5, MISSING_CODES).isna(), "no type")
     table.drop(table.bounded("type", 0, 5) == 0, "type 0: not contiguous")
     if spells:
@@ -112,7 +112,7 @@ def read_contiguity(path: Path | str) -> Read:
 
 def _spells(table: Table, frame: pd.DataFrame) -> Read:
     """Spells of years, each once, in the order of the dyads."""
-    rows, frame = len(frame), ordered_pair(frame).drop_duplicates()
+    rows, frame = len(frame), ordered_dyad(frame).drop_duplicates()
     frame = frame.sort_values(["cow_a", "cow_b", "year_from"], kind="stable").reset_index(drop=True)
     return table.read(frame, years_of(frame["year_from"], frame["year_to"]), *folded(rows - len(frame)))
 
@@ -149,12 +149,12 @@ def read_rivalries(path: Path | str) -> Read:
 
     Frame: cow_a < cow_b, year_from, year_to (missing if it went on when the source ends)."""
     table = open_table(path, "strategic rivalries", *_RIVALRIES)
-    table.drop_broken_pairs()
+    table.drop_broken_dyads()
     table.drop(table.year("start", MISSING_CODES).isna(), "no first year")
     last = RIVALRY_LAST_YEAR.get(table.published["start"].strip().lower(), 2020)
     begin, end = table.year("start", MISSING_CODES).astype(np.int64), table.year("end", ONGOING)
     frame = table.dyads(year_from=begin, year_to=end.where(end < last))
-    frame = ordered_pair(frame, ["cow_a", "cow_b", "year_from"])
+    frame = ordered_dyad(frame, ["cow_a", "cow_b", "year_from"])
     return table.read(frame, years_of(frame["year_from"], last))
 
 
@@ -164,7 +164,7 @@ def read_territorial_claims(path: Path | str) -> Read:
     Frame: cow_a < cow_b, start, end (dates; missing if it went on when the source ends), salience 0..1
     (ICOW's 0..12 divided by 12)."""
     table = open_table(path, "ICOW territorial claims", *_CLAIMS)
-    table.drop_broken_pairs()
+    table.drop_broken_dyads()
     table.drop(_month(table, "begin").isna(), "no beginning")
     goes_on = table.words("end").isin([CLAIMS_LAST_MONTH, *map(str, MISSING_CODES)])
     known = table.has("salience")
@@ -173,7 +173,7 @@ def read_territorial_claims(path: Path | str) -> Read:
         end=_month(table, "end", end=True).mask(goes_on),
         salience=table.bounded("salience", 0, HIGHEST_SALIENCE, MISSING_CODES) / HIGHEST_SALIENCE if known else np.nan,
     )
-    frame = ordered_pair(frame, ["cow_a", "cow_b", "start"])
+    frame = ordered_dyad(frame, ["cow_a", "cow_b", "start"])
     return table.read(frame, years_of(frame["start"], int(CLAIMS_LAST_MONTH[:4])))
 
 
@@ -210,7 +210,7 @@ def read_mid_participants(path: Path | str) -> Read:
         war=(both["hostility_a"] == 5) & (both["hostility_b"] == 5),
     )
     never = frame["start"] > frame["end"]
-    frame = ordered_pair(frame[~never], ["dispute", "cow_a", "cow_b", "start"])
+    frame = ordered_dyad(frame[~never], ["dispute", "cow_a", "cow_b", "start"])
     note = f"{int(never.sum())} dyads on opposite sides that never took part at the same time left out"
     return table.read(frame, years_of(frame["start"], MID_LAST_YEAR), note)
 
@@ -223,7 +223,7 @@ def read_cow_alliances(path: Path | str) -> Read:
     source ends), defense, neutrality, nonaggression, entente (booleans; offense counts as defense, and consultation as
     entente), kind (`_alliance_spells`)."""
     table = open_table(path, "COW alliances", *_COW_ALLIANCES)
-    table.drop_broken_pairs()
+    table.drop_broken_dyads()
     start, end = table.parted("start", ALLIANCE_UNKNOWN)[0], table.parted("end", ALLIANCE_UNKNOWN, end=True)[0]
     table.drop(start.isna(), "no start")
     table.drop(end < start, "the spell ends before it starts")
@@ -278,7 +278,7 @@ def _alliance_spells(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]
     """One row a spell with some obligation, and its deepest type of agreement: defence_pact, political_declaration
     (entente), else non_aggression; and notes on what was folded and what was left out."""
     rows, keys = len(frame), ["alliance_id", "cow_a", "cow_b", "start", "end"]
-    frame = ordered_pair(frame).groupby(keys, as_index=False, dropna=False)[_OBLIGATIONS].max()
+    frame = ordered_dyad(frame).groupby(keys, as_index=False, dropna=False)[_OBLIGATIONS].max()
     notes, some = folded(rows - len(frame)), frame[_OBLIGATIONS].any(axis=1)
     if lost := int((~some).sum()):
         notes = (*notes, f"{lost} spells or years without any obligation are no alliance: left out")

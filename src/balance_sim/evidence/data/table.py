@@ -246,7 +246,7 @@ class Table:
         for column, reason in reasons.items():
             self.drop(self.integer(column, MISSING_CODES).isna(), reason)
 
-    def drop_broken_pairs(self) -> None:
+    def drop_broken_dyads(self) -> None:
         """Leave out rows of `cow_a`, `cow_b` that name no state or the same one twice."""
         blank = self.integer("cow_a").isna() | self.integer("cow_b").isna()
         self.drop(blank, "a state without a COW number")
@@ -351,7 +351,7 @@ def placed(frame: pd.DataFrame, place: Any, kind: type) -> pd.DataFrame:
     return frame[known].assign(a=a.where(a < b, b), b=b.where(a < b, a))
 
 
-def ordered_pair(frame: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+def ordered_dyad(frame: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """The same rows with the smaller code in `cow_a`, sorted by these columns and numbered anew if any are given."""
     low, high = frame[["cow_a", "cow_b"]].min(axis=1), frame[["cow_a", "cow_b"]].max(axis=1)
     frame = frame.assign(cow_a=low.astype(np.int64), cow_b=high.astype(np.int64))

@@ -236,7 +236,7 @@ def profile(history: History, start: BeliefSetting, name: str) -> tuple[Profile,
         there = [settings[float(value)] for value in values]
         return np.array([one.peak.marginal for one in there]), np.stack([one.by_row for one in there])
 
-    found = traced(path, in_use, points, look, start.record.pair, log_scale=log_scale)
+    found = traced(path, in_use, points, look, start.record.dyad, log_scale=log_scale)
     return found, settings[float(found.points[int(np.argmax(found.height))])]
 
 

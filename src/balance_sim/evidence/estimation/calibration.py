@@ -364,8 +364,8 @@ def _of_factors(joint: JointLikelihood, at: Floats, factor: Floats, variance: Fl
     c = joint.choices
     exposure = c.exposure / np.maximum(factor[c.a, c.b], 1e-12)
     bare = replace(c, exposure=exposure, signed=np.zeros_like(c.signed))
-    moved = replace(joint, choices=bare).scores_by(at, c.pair)
-    _, first = np.unique(c.pair, return_index=True)
+    moved = replace(joint, choices=bare).scores_by(at, c.dyad)
+    _, first = np.unique(c.dyad, return_index=True)
     return np.asarray((moved * variance[c.a[first], c.b[first]][:, None]).T @ moved)
 
 

@@ -32,7 +32,7 @@ from balance_sim.model.thinning import openness_at, opportunity_rate, share_sign
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario.diagnostics import closest
-from balance_sim.scenario.schema import Accord, Arm, Event, Scenario
+from balance_sim.scenario.schema import Agreement, Arm, Event, Scenario
 
 Ints = NDArray[np.int64]
 
@@ -133,7 +133,7 @@ def _year(
     i, j = np.nonzero(np.triu(exposure > 0, 1))
     a, b = who[i], who[j]
     found = _choices_of(scenario, year, terms, kinds, i, j)
-    known = history.accord_years[0] <= year <= history.accord_years[1]
+    known = history.agreement_years[0] <= year <= history.agreement_years[1]
     some = np.stack([signed_between(history, year, year, {kind})[a, b] > 0 for kind in kinds], axis=1)
     signed = np.where(known, some.astype(np.float64), np.nan)
     return replace(found, a=a, b=b, exposure=exposure[i, j], signed=signed, states=history.iso3)
@@ -144,7 +144,7 @@ def _choices_of(scenario: Scenario, year: int, terms: Sequence[str], kinds: Sequ
     what the scenario itself says of how often each finds opportunities, beside the ceilings of kinds."""
     world, weighed = terms_at(scenario, terms, kinds, i, j)
     place, at = _places(world, scenario), [world.ladder.names.index(kind) for kind in kinds]
-    dyad = world.pair_index[place[i], place[j]]
+    dyad = world.dyad_index[place[i], place[j]]
     common = tuple(name for name in terms if name not in KIND_TERMS)
     by_kind = tuple(name for name in terms if name in KIND_TERMS)
     return Choices(
@@ -280,11 +280,11 @@ def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choice
     and goes with the term; the weight of the departures is free of it. A mean over all years would hold the outcome: an
     agreement changes the terms of later years. So terms are predetermined, not strictly exogenous (Wooldridge 2005,
     Journal of Applied Econometrics 20(1): 39-54)."""
-    order = np.lexsort((record.year, record.pair))
-    pair = record.pair[order]
-    fresh = np.concatenate([[True], pair[1:] != pair[:-1]])
+    order = np.lexsort((record.year, record.dyad))
+    dyad = record.dyad[order]
+    fresh = np.concatenate([[True], dyad[1:] != dyad[:-1]])
     begins = np.flatnonzero(fresh)[np.cumsum(fresh) - 1]  # where each row's dyad begins
-    so_far = np.arange(len(pair)) - begins + 1
+    so_far = np.arange(len(dyad)) - begins + 1
 
     def mean(column: Floats) -> Floats:
         deep = (-1, *[1] * (column.ndim - 1))
@@ -353,24 +353,24 @@ def own_record(
     parts = [_choices_of(scenario_on(scenario, day), day.year, terms, kinds, i, j) for day in starts]
     place = {code: k for k, code in enumerate(scenario.codes)}
     counts = np.zeros((len(starts), len(place), len(place), len(kinds)))
-    for accord in scenario.accords:
-        signed = signing_day(accord)
-        if accord.multilateral or accord.kind not in kinds or signed is None:
+    for agreement in scenario.agreements:
+        signed = signing_day(agreement)
+        if agreement.multilateral or agreement.kind not in kinds or signed is None:
             continue
-        low, high = sorted((place[accord.a], place[accord.b]))
+        low, high = sorted((place[agreement.a], place[agreement.b]))
         for t, start in enumerate(starts):
             if start <= signed < years_before(start, -1):
-                counts[t, low, high, kinds.index(accord.kind)] += 1.0
+                counts[t, low, high, kinds.index(agreement.kind)] += 1.0
     counts[[start >= until for start in starts]] = np.nan
     whole = counts[:, i, j].reshape(-1, len(kinds))
     record = replace(Choices.joined(parts), signed=np.where(np.isnan(whole), whole, whole > 0))
     return OwnRecord(record, whole, {day.year: day for day in starts}, until)
 
 
-def signing_day(accord: Accord) -> date | None:
+def signing_day(agreement: Agreement) -> date | None:
     """The day on which an agreement was signed, or took effect where that alone is known; the middle of a span."""
-    day = accord.signed or accord.in_force
-    return None if day is None else day + timedelta(days=HALF_SPAN_DAYS[accord.precision])
+    day = agreement.signed or agreement.in_force
+    return None if day is None else day + timedelta(days=HALF_SPAN_DAYS[agreement.precision])
 
 
 def years_before(day: date, count: int) -> date:
@@ -391,7 +391,7 @@ def scenario_on(scenario: Scenario, day: date) -> Scenario:
             "start": day,
             "end": day + timedelta(days=366),
             "focal": QUIET,
-            "accords": tuple(filter(None, (_as_of(accord, day) for accord in scenario.accords))),
+            "accords": tuple(filter(None, (_as_of(agreement, day) for agreement in scenario.agreements))),
             "events": (*past, quiet),
             "provocations": (),
             "arms": {"record": Arm(reference=True)},
@@ -400,16 +400,16 @@ def scenario_on(scenario: Scenario, day: date) -> Scenario:
     )
 
 
-def _as_of(accord: Accord, day: date) -> Accord | None:
-    signed = signing_day(accord)
+def _as_of(agreement: Agreement, day: date) -> Agreement | None:
+    signed = signing_day(agreement)
     if signed is None or signed >= day:
         return None
     update: dict[str, object] = {"opened": None, "scheduled_signed": None, "scheduled_in_force": None}
-    waits = accord.in_force is None and accord.status in ("signed", "collapsed")
-    if accord.ended is not None and accord.ended < day and accord.status in ("ended", "collapsed"):
+    waits = agreement.in_force is None and agreement.status in ("signed", "collapsed")
+    if agreement.ended is not None and agreement.ended < day and agreement.status in ("ended", "collapsed"):
         update |= {"status": "ended"}
-    elif waits or (accord.in_force is not None and accord.in_force >= day):
+    elif waits or (agreement.in_force is not None and agreement.in_force >= day):
         update |= {"status": "signed", "in_force": None, "ended": None}
     else:
         update |= {"status": "in_force", "ended": None}
-    return accord.model_copy(update=update)
+    return agreement.model_copy(update=update)

@@ -44,7 +44,7 @@ class DyadYears:
     rows: ClassVar[tuple[str, ...]] = ("year", "a", "b")
 
     @property
-    def pair(self) -> Ints:
+    def dyad(self) -> Ints:
         """(N,) one number a dyad."""
         return self.a * 100_000 + self.b
 
@@ -65,7 +65,7 @@ class DyadYears:
 
 
 @dataclass(frozen=True)
-class PairYears(DyadYears):
+class FeatureYears(DyadYears):
     """Dyads present together on some day of a year. y: (N,) 1 where the dyad signed in the year, missing if not on
     record. exposure: (N,) part of the year. x: columns by name, a row each."""
 
@@ -84,44 +84,44 @@ class PairYears(DyadYears):
         return replace(super().joined(parts), x=pd.concat([part.x for part in parts], ignore_index=True))
 
 
-def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYears:
+def feature_years(history: History, kinds: Iterable[str] | None = None) -> FeatureYears:
     """Every pair-year of the history. kinds: those that count as signing (all if None); memory and network terms count
     every kind.
 
-    y is missing in the year after the last one that the accords cover; beyond that, DataError."""
+    y is missing in the year after the last one that the agreements cover; beyond that, DataError."""
     history.on_record(int(history.years[-1]))
     wanted = None if kinds is None else set(kinds)
-    return PairYears.joined([_year(history, int(year), wanted) for year in history.years])
+    return FeatureYears.joined([_year(history, int(year), wanted) for year in history.years])
 
 
 def signed_between(history: History, first: int, last: int, kinds: set[str] | None = None) -> Floats:
-    """(n, n) accords signed in years first..last, symmetric."""
-    accords = history.accords
-    keep = accords["signed"].dt.year.between(first, last)
+    """(n, n) agreements signed in years first..last, symmetric."""
+    agreements = history.agreements
+    keep = agreements["signed"].dt.year.between(first, last)
     if kinds is not None:
-        keep &= accords["kind"].isin(kinds)
-    return _counted(history, accords[keep])
+        keep &= agreements["kind"].isin(kinds)
+    return _counted(history, agreements[keep])
 
 
 def remembered(history: History, year: int) -> Floats:
-    """(n, n) accords signed before the year, each worth 2^(-age / MEMORY_HALF_LIFE), age in years on 1 January."""
-    accords = history.accords[history.accords["signed"].dt.year < year]
-    age = (pd.Timestamp(f"{year}-01-01") - accords["signed"]).dt.days.to_numpy(np.float64) / 365.25
-    return _counted(history, accords, 2.0 ** (-age / MEMORY_HALF_LIFE))
+    """(n, n) agreements signed before the year, each worth 2^(-age / MEMORY_HALF_LIFE), age in years on 1 January."""
+    agreements = history.agreements[history.agreements["signed"].dt.year < year]
+    age = (pd.Timestamp(f"{year}-01-01") - agreements["signed"]).dt.days.to_numpy(np.float64) / 365.25
+    return _counted(history, agreements, 2.0 ** (-age / MEMORY_HALF_LIFE))
 
 
 def partnered(history: History, year: int) -> Floats:
-    """(n, n) 1 where an accord signed before the year has not ended by then."""
-    accords = history.accords
+    """(n, n) 1 where an agreement signed before the year has not ended by then."""
+    agreements = history.agreements
     first = pd.Timestamp(f"{year}-01-01")
-    keep = (accords["signed"] < first) & (accords["ended"].isna() | (accords["ended"] >= first))
-    return (_counted(history, accords[keep]) > 0).astype(np.float64)
+    keep = (agreements["signed"] < first) & (agreements["ended"].isna() | (agreements["ended"] >= first))
+    return (_counted(history, agreements[keep]) > 0).astype(np.float64)
 
 
-def _counted(history: History, accords: pd.DataFrame, weight: Floats | float = 1.0) -> Floats:
+def _counted(history: History, agreements: pd.DataFrame, weight: Floats | float = 1.0) -> Floats:
     n = len(history.iso3)
     out = np.zeros((n, n))
-    np.add.at(out, (accords["a"].to_numpy(), accords["b"].to_numpy()), weight)
+    np.add.at(out, (agreements["a"].to_numpy(), agreements["b"].to_numpy()), weight)
     return out + out.T
 
 
@@ -170,7 +170,7 @@ def dyad_columns(
     return pd.DataFrame(x).astype(np.float32)
 
 
-def _year(history: History, year: int, kinds: set[str] | None) -> PairYears:
+def _year(history: History, year: int, kinds: set[str] | None) -> FeatureYears:
     t = history.at(year)
     exposure = history.exposure(year)
     a, b = np.nonzero(np.triu(exposure > 0, 1))
@@ -190,7 +190,7 @@ def _year(history: History, year: int, kinds: set[str] | None) -> PairYears:
             "other_alliance": ((depth < 1.0) & (history.alliance_calm[t, a, b] > 0)).astype(np.float64),
             **{name: getattr(history, name)[t, a, b] for name in QUARRELS},
         },
-        earlier=signed_between(history, history.accord_years[0], year - 1),
+        earlier=signed_between(history, history.agreement_years[0], year - 1),
         memory=remembered(history, year),
         recent=signed_between(history, year - RECENT_YEARS, year - 1),
         since_last=_since_last(history, year),
@@ -198,16 +198,16 @@ def _year(history: History, year: int, kinds: set[str] | None) -> PairYears:
         present=history.present[t],
     )
     y = (signed_between(history, year, year, kinds)[a, b] > 0).astype(np.float64)
-    if not history.accord_years[0] <= year <= history.accord_years[1]:
+    if not history.agreement_years[0] <= year <= history.agreement_years[1]:
         y = np.full(len(a), np.nan)
-    return PairYears(np.full(len(a), year, dtype=np.int64), a, b, y, exposure[a, b], x)
+    return FeatureYears(np.full(len(a), year, dtype=np.int64), a, b, y, exposure[a, b], x)
 
 
 def _since_last(history: History, year: int) -> Floats:
-    """(n, n) years since the last accord; missing without one."""
-    accords = history.accords[history.accords["signed"].dt.year < year]
+    """(n, n) years since the last agreement; missing without one."""
+    agreements = history.agreements[history.agreements["signed"].dt.year < year]
     last = np.full((len(history.iso3),) * 2, -np.inf)
-    when = accords["signed"].dt.year.to_numpy(np.float64)
-    np.maximum.at(last, (accords["a"].to_numpy(), accords["b"].to_numpy()), when)
+    when = agreements["signed"].dt.year.to_numpy(np.float64)
+    np.maximum.at(last, (agreements["a"].to_numpy(), agreements["b"].to_numpy()), when)
     last = np.maximum(last, last.T)
     return np.where(np.isfinite(last), year - last, np.nan)

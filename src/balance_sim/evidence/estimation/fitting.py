@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import SIGNED, Choices, term_of
-from balance_sim.evidence.estimation.likelihood import ConsentDesign, chances, clustered, derivatives, log_likelihood
+from balance_sim.evidence.estimation.likelihood import (
+    ConsentDesign,
+    clustered,
+    derivatives,
+    log_likelihood,
+    opportunities,
+)
 from balance_sim.stats.newton import Maximum, NoMaximum, laplace_marginal, newton, random_effect_variance
 
 ROUNDS = 40
@@ -80,7 +86,7 @@ class WeightFit:
     log_likelihood: float
     marginal: float
     rows: int
-    accords: int
+    agreements: int
     years: tuple[int, int]
     flat: tuple[Direction, ...]
     seen: NDArray[np.bool_]
@@ -127,9 +133,9 @@ class WeightFit:
         order = [self.names.index(name) for name in design.names]
         return design, np.concatenate([self.estimate[order], self.propensity])
 
-    def chances(self, rows: Choices) -> Floats:
+    def opportunities(self, rows: Choices) -> Floats:
         """(N,) probability that each dyad signs any agreement in its year."""
-        return chances(*self.on(rows))
+        return opportunities(*self.on(rows))
 
 
 def fit(
@@ -212,7 +218,7 @@ def _finished(
     covariance = np.linalg.inv(found.information)
     back = np.ones(fixed)
     back[: len(design.scale)] = 1.0 / design.scale
-    whole = clustered(design, at, record.pair, covariance) if cluster else None
+    whole = clustered(design, at, record.dyad, covariance) if cluster else None
     states = at[parts[3]] if design.propensities else np.zeros(len(record.states))
     seen = np.isin(np.arange(len(record.states)), [record.a, record.b])
     outer = np.outer(back, back)
@@ -230,7 +236,7 @@ def _finished(
         log_likelihood=log_likelihood(design, at),
         marginal=_marginal(design, found, penalty),
         rows=len(record.year),
-        accords=int(record.signed.sum()),
+        agreements=int(record.signed.sum()),
         years=(int(record.year.min()), int(record.year.max())),
         flat=_directions(np.linalg.pinv(covariance[:fixed, :fixed], rcond=1e-15, hermitian=True), design.names),
         seen=seen,

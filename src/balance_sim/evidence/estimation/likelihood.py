@@ -192,7 +192,7 @@ def _crossed(design: ConsentDesign, weight: Floats, one: int, two: int) -> Float
     return np.block(rows)
 
 
-def chances(design: ConsentDesign, at: Floats) -> Floats:
+def opportunities(design: ConsentDesign, at: Floats) -> Floats:
     """(N,) probability that the dyad signs an agreement of any kind in the year."""
     rate = np.exp(design.log_rate(at)[0]).sum(axis=1)
     return np.asarray(-np.expm1(-rate))

@@ -105,7 +105,7 @@ class LookingAhead:
         out = np.zeros((len(world.first), len(world.ladder.names)))
         i, j = self._places(now)
         for m, kind in enumerate(now.kinds):
-            out[world.pair_index[i, j], world.ladder.names.index(kind)] = _rates(found, now, without=FORESIGHT)[:, m]
+            out[world.dyad_index[i, j], world.ladder.names.index(kind)] = _rates(found, now, without=FORESIGHT)[:, m]
         return out
 
     def _talks(self, found: WeightFit, now: Choices) -> Floats:

@@ -66,7 +66,7 @@ def fitted_record(
             "version": version,
             "period": [int(fit.years[0]), int(fit.years[1])],
             "pair_years": fit.rows,
-            "accords": fit.accords,
+            "accords": fit.agreements,
             "log_likelihood": _short(fit.log_likelihood),
             "marginal_log_likelihood": _short(fit.marginal),
             "aic": _short(fit.aic),

@@ -46,7 +46,7 @@ class DyadFrailty:
     shape: Floats
     inverse: Floats
 
-    def chances(self, rate: Floats, a: NDArray[np.int64], b: NDArray[np.int64]) -> Floats:
+    def opportunities(self, rate: Floats, a: NDArray[np.int64], b: NDArray[np.int64]) -> Floats:
         """(N,) probability that dyads a, b sign where the model expects `rate` agreements of them."""
         return mixed_chance(rate, self.shape[a, b], self.inverse[a, b])
 
@@ -55,7 +55,7 @@ def dyad_frailty(now: WeightFit, record: Choices, year: int, window: int, varian
     """What the `window` years before a year tell of each dyad, under the rates of `now`. variance: above 0."""
     past = record.within(year - window, year - 1)
     expected, signed = np.zeros((2, len(past.states), len(past.states)))
-    np.add.at(expected, (past.a, past.b), -np.log1p(-now.chances(past)))
+    np.add.at(expected, (past.a, past.b), -np.log1p(-now.opportunities(past)))
     np.add.at(signed, (past.a, past.b), past.signed.sum(axis=1))
     return DyadFrailty(1.0 / variance + signed + signed.T, 1.0 / variance + expected + expected.T)
 
@@ -67,10 +67,10 @@ def chances_ahead(
     parts = []
     for year in years:
         now, rows = fit_at(found, record, year, memory, window), record.within(year, year)
-        p = now.chances(rows)
+        p = now.opportunities(rows)
         if pair_variance > 0:
             factors = dyad_frailty(now, record, year, window, pair_variance)
-            p = factors.chances(-np.log1p(-p), rows.a, rows.b)
+            p = factors.opportunities(-np.log1p(-p), rows.a, rows.b)
         parts.append(p)
     return np.concatenate(parts)
 
@@ -111,8 +111,8 @@ def _slope_and_curve(design: ConsentDesign, at: Floats, counts: Floats) -> tuple
     own, other, across = (part.sum(axis=1) * counts for part in curvature(first, second, s, t))
     slope = np.append(np.bincount(a, mine, n) + np.bincount(b, theirs, n), mine.sum() + theirs.sum())
     curve = np.zeros((n + 1, n + 1))
-    pair = np.bincount(a * n + b, across, n * n).reshape(n, n)
-    curve[:n, :n] = pair + pair.T + np.diag(np.bincount(a, own, n) + np.bincount(b, other, n))
+    dyad = np.bincount(a * n + b, across, n * n).reshape(n, n)
+    curve[:n, :n] = dyad + dyad.T + np.diag(np.bincount(a, own, n) + np.bincount(b, other, n))
     curve[:n, n] = curve[n, :n] = np.bincount(a, own + across, n) + np.bincount(b, other + across, n)
     curve[n, n] = own.sum() + other.sum() + 2 * across.sum()
     return slope, curve

@@ -37,7 +37,7 @@ class EventPanel:
 
     conflict, count: (N,) acts of conflict among all; or, where `count` is None, `conflict` is a value that is normal.
     first, second: (N,) roster positions: whose acts, towards whom. period: (N,). dyad: (N,) number of the (directed)
-    dyad whose effect is taken out. pair: (N,) number of the undirected dyad: a cluster. event: (N,) number of the
+    dyad whose effect is taken out. dyad: (N,) number of the undirected dyad: a cluster. event: (N,) number of the
     period's acts of one principal, the other cluster. sides: (N, m) which effects of sides by period a row has."""
 
     conflict: Floats

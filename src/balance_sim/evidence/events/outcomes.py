@@ -21,7 +21,7 @@ import pandas as pd
 
 from balance_sim.evidence.data.codes import convert, state_codes
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.table import Read, Table, declared, open_table, ordered_pair, years_of
+from balance_sim.evidence.data.table import Read, Table, declared, open_table, ordered_dyad, years_of
 from balance_sim.evidence.data.text import text_of
 
 FIRST_OF_CONFLICT = 9
@@ -226,7 +226,7 @@ def read_gdelt_scores(path: Path | str) -> Read:
     day, score = table.dates("day")[0], table.number("score")
     table.drop(score.isna(), "no score")
     read = _finished(table, day, score=score)
-    return Read(ordered_pair(read.frame), read.report)
+    return Read(ordered_dyad(read.frame), read.report)
 
 
 OUTCOMES: Mapping[str, tuple[Callable[[Path], Read], tuple[str, ...]]] = {

@@ -31,13 +31,13 @@ from balance_sim.evidence.estimation.features import (
     MEMORY_HALF_LIFE,
     QUARRELS,
     RECENT_YEARS,
-    PairYears,
+    FeatureYears,
     dyad_columns,
 )
 from balance_sim.evidence.forecast.score import Scores, finite, score_forecasts
 from balance_sim.model.core import DAYS_PER_YEAR
 from balance_sim.model.world import capabilities, differences, distances, lesser
-from balance_sim.scenario.schema import Accord, Scenario
+from balance_sim.scenario.schema import Agreement, Scenario
 from balance_sim.stats.newton import NoMaximum, newton
 
 WINDOW = 10
@@ -46,7 +46,7 @@ RIDGE = 1.0
 CLASSES = 3
 ROUNDS = 50
 
-Predictor = Callable[[PairYears], Floats]
+Predictor = Callable[[FeatureYears], Floats]
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ class Logit:
     covariance: Floats
     log_likelihood: float
 
-    def __call__(self, rows: PairYears) -> Floats:
+    def __call__(self, rows: FeatureYears) -> Floats:
         return inverse_logit(design(rows, self.columns, self.mean, self.scale) @ self.coefficient + offset(rows))
 
 
-def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE) -> Logit:
+def fit_logit(rows: FeatureYears, columns: Sequence[str], ridge: float = RIDGE) -> Logit:
     """Penalised maximum likelihood by Newton's method; the penalty leaves the intercept alone.
 
     Raises DataError without both outcomes or without convergence."""
@@ -94,19 +94,19 @@ def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE) -> 
     return Logit(columns, mean, scale, b, np.linalg.inv(information), log_likelihood(b))
 
 
-def base_rate(rows: PairYears) -> Predictor:
+def base_rate(rows: FeatureYears) -> Predictor:
     """The share of pair-years that signed."""
     check_outcomes(rows)
     rate = float(rows.y.mean())
     return lambda new: np.full(len(new.y), rate)
 
 
-def earlier_accords(rows: PairYears) -> Predictor:
-    """The share that signed by the number of earlier accords, 0 to 3 or more; half an event added to each."""
+def earlier_agreements(rows: FeatureYears) -> Predictor:
+    """The share that signed by the number of earlier agreements, 0 to 3 or more; half an event added to each."""
     check_outcomes(rows)
     rate = float(rows.y.mean())
 
-    def count(some: PairYears) -> NDArray[np.int64]:
+    def count(some: FeatureYears) -> NDArray[np.int64]:
         return np.minimum(np.asarray(some.x["earlier"], dtype=np.int64), CLASSES)
 
     here = [count(rows) == k for k in range(CLASSES + 1)]
@@ -114,7 +114,7 @@ def earlier_accords(rows: PairYears) -> Predictor:
     return lambda new: shares[count(new)]
 
 
-def boosted_trees(rows: PairYears) -> Predictor:
+def boosted_trees(rows: FeatureYears) -> Predictor:
     """Gradient-boosted trees (histogram form). Friedman 2001, Annals of Statistics 29: 1189-1232.
 
     Small steps, few leaves and large leaves: events are rare. Raises DataError without scikit-learn."""
@@ -137,9 +137,9 @@ def boosted_trees(rows: PairYears) -> Predictor:
     return lambda new: np.asarray(model.predict_proba(new.x[columns].to_numpy(np.float32))[:, 1], dtype=np.float64)
 
 
-BASELINES: Mapping[str, Callable[[PairYears], Predictor]] = {
+BASELINES: Mapping[str, Callable[[FeatureYears], Predictor]] = {
     "base_rate": base_rate,
-    "earlier_accords": earlier_accords,
+    "earlier_accords": earlier_agreements,
     "gravity": partial(fit_logit, columns=GRAVITY),  # Tinbergen 1962, Shaping the World Economy
     "logit": partial(fit_logit, columns=LOGIT),
     "boosted_trees": boosted_trees,
@@ -147,7 +147,7 @@ BASELINES: Mapping[str, Callable[[PairYears], Predictor]] = {
 
 
 def fit_baselines(
-    rows: PairYears, names: Sequence[str] = tuple(BASELINES), window: int = WINDOW
+    rows: FeatureYears, names: Sequence[str] = tuple(BASELINES), window: int = WINDOW
 ) -> dict[str, Predictor]:
     """Baselines trained on the last `window` years of `rows`. Raises DataError."""
     last = int(rows.year.max())
@@ -156,11 +156,11 @@ def fit_baselines(
 
 
 def rolling_origin(
-    rows: PairYears,
+    rows: FeatureYears,
     first: int,
     last: int,
-    fit: Callable[[PairYears], Mapping[str, Predictor]],
-) -> tuple[PairYears, dict[str, Floats]]:
+    fit: Callable[[FeatureYears], Mapping[str, Predictor]],
+) -> tuple[FeatureYears, dict[str, Floats]]:
     """One year ahead: for each year first..last, fit on the years before it and forecast it.
 
     Returns the rows forecast and, by name, their probabilities."""
@@ -172,7 +172,7 @@ def rolling_origin(
     return rows.within(first, last), {name: np.concatenate(parts) for name, parts in ahead.items()}
 
 
-def standardise(rows: PairYears, columns: Sequence[str]) -> tuple[Floats, Floats]:
+def standardise(rows: FeatureYears, columns: Sequence[str]) -> tuple[Floats, Floats]:
     """Mean and standard deviation of each column over its known values; 1 for a column without spread, 0 and
     1 for a column without values."""
     raw = rows.x[list(columns)].to_numpy(np.float64)
@@ -182,14 +182,14 @@ def standardise(rows: PairYears, columns: Sequence[str]) -> tuple[Floats, Floats
     return mean, np.where(spread > 0, spread, 1.0)
 
 
-def design(rows: PairYears, columns: Sequence[str], mean: Floats, scale: Floats) -> Floats:
+def design(rows: FeatureYears, columns: Sequence[str], mean: Floats, scale: Floats) -> Floats:
     """(N, P + 1) standardised columns, blanks at the mean, and a last column of ones."""
     raw = rows.x[list(columns)].to_numpy(np.float64)
     standard = np.where(np.isnan(raw), 0.0, (raw - mean) / scale)
     return np.column_stack([standard, np.ones(len(raw))])
 
 
-def offset(rows: PairYears) -> Floats:
+def offset(rows: FeatureYears) -> Floats:
     """ln of the part of the year at risk."""
     return np.asarray(np.log(np.maximum(rows.exposure, 1e-3)))
 
@@ -199,7 +199,7 @@ def inverse_logit(eta: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(eta, -700, 700))))
 
 
-def check_outcomes(rows: PairYears) -> None:
+def check_outcomes(rows: FeatureYears) -> None:
     """Raise DataError unless every row has its outcome and both outcomes occur."""
     if np.isnan(rows.y).any():
         raise DataError("a training year has no agreements on record", "End the training before it")
@@ -207,14 +207,14 @@ def check_outcomes(rows: PairYears) -> None:
         raise DataError("the training years have no agreement, or nothing else", "Give a longer history")
 
 
-OWN_BASELINES: Mapping[str, Callable[[PairYears], Predictor]] = {
+OWN_BASELINES: Mapping[str, Callable[[FeatureYears], Predictor]] = {
     **BASELINES,
     "earlier_count": partial(fit_logit, columns=("ln_earlier",)),
 }
 """And a logit on ln(1 + earlier agreements of the dyad) alone: what the classes of `earlier_accords` put together."""
 
 
-def own_rows(scenario: Scenario, record: OwnRecord) -> PairYears:
+def own_rows(scenario: Scenario, record: OwnRecord) -> FeatureYears:
     """The rows of a scenario's own record, in its order, with the columns of the baselines; y is NaN where it looks at
     nothing.
 
@@ -222,13 +222,13 @@ def own_rows(scenario: Scenario, record: OwnRecord) -> PairYears:
     (sizes, regimes, ideal points, distances, quarrels) is the same in every year. Agreements between two states count,
     as they do for the model; legs of multilateral treaties are in `pact`, `other_alliance` and the network alone."""
     c, parts = record.choices, [_own_columns(scenario, start) for start in record.starts.values()]
-    return PairYears(c.year, c.a, c.b, c.any_signed, c.exposure, pd.concat(parts, ignore_index=True))
+    return FeatureYears(c.year, c.a, c.b, c.any_signed, c.exposure, pd.concat(parts, ignore_index=True))
 
 
 def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
     codes, place = scenario.codes, {code: k for k, code in enumerate(scenario.codes)}
     i, j = np.triu_indices(len(codes), 1)
-    dated = [(day, one) for one in scenario.accords if (day := signing_day(one)) is not None and day < start]
+    dated = [(day, one) for one in scenario.agreements if (day := signing_day(one)) is not None and day < start]
     standing = [one for _, one in dated if one.ended is None or one.ended >= start]
     signed = [(day, one) for day, one in dated if not one.multilateral]
     age = [(start - day).days / DAYS_PER_YEAR for day, _ in signed]
@@ -237,7 +237,7 @@ def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
         a, b = place[one.a], place[one.b]
         since[a, b] = since[b, a] = np.fmin(since[a, b], years)
 
-    def table(agreements: Sequence[Accord], weight: Sequence[float] | float = 1.0) -> Floats:
+    def table(agreements: Sequence[Agreement], weight: Sequence[float] | float = 1.0) -> Floats:
         """(n, n) agreements of each dyad, symmetric; each 1, or its weight."""
         out = np.zeros((len(codes), len(codes)))
         np.add.at(out, tuple([place[getattr(one, side)] for one in agreements] for side in ("a", "b")), weight)
@@ -276,7 +276,7 @@ def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
     )
 
 
-def own_predictors(train: PairYears) -> tuple[dict[str, Predictor], tuple[str, ...]]:
+def own_predictors(train: FeatureYears) -> tuple[dict[str, Predictor], tuple[str, ...]]:
     """The baselines trained on the last `WINDOW` years of some rows, and why one could not be."""
     rows = train.within(int(train.year.max()) - WINDOW + 1, int(train.year.max()))
     made: dict[str, Predictor] = {}
@@ -351,7 +351,7 @@ def skill_card(
     came = Choices.joined(list(seen.values()))
     whole = {name: np.concatenate([one[name] for one in made]) for name in made[0] if all(name in one for one in made)}
     return SkillCard(
-        scores=score_forecasts(whole, came.any_signed, came.pair, resamples=resamples),
+        scores=score_forecasts(whole, came.any_signed, came.dyad, resamples=resamples),
         origins=tuple(seen),
         expected={
             origin: (float(one["model"].sum()), int(seen[origin].any_signed.sum()))

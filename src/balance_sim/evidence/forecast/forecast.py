@@ -19,7 +19,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats, default_depths, load_history
 from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.choices import own_record
-from balance_sim.evidence.estimation.features import PairYears, pair_years
+from balance_sim.evidence.estimation.features import FeatureYears, feature_years
 from balance_sim.evidence.forecast.baselines import (
     BASELINES,
     WINDOW,
@@ -62,7 +62,7 @@ class Forecast:
             "kinds": list(self.kinds),
             "stage": self.stage,
             "about": self.about,
-            "pairs": [[*pair, p] for pair, p in rows],
+            "pairs": [[*dyad, p] for dyad, p in rows],
         }
 
     @property
@@ -71,7 +71,7 @@ class Forecast:
         return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
 
 
-def read_pairs(path: Path, first: date, last: date, kinds: Sequence[str] = (), stage: str = "signed") -> Forecast:
+def read_dyads(path: Path, first: date, last: date, kinds: Sequence[str] = (), stage: str = "signed") -> Forecast:
     """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`). Raises DataError."""
     frame = read_forecast(path, first, kinds).frame
     pairs = tuple(zip(frame["a"], frame["b"], strict=True))
@@ -129,11 +129,11 @@ def thaw(path: Path) -> tuple[Forecast, str]:
 class Happened:
     """What happened to the dyads of a forecast. y: (N,) 1 where the dyad made such an agreement in the window.
 
-    accords: such agreements in the file; outside: dyads that made one and are not in the forecast; partial: agreements
+    agreements: such agreements in the file; outside: dyads that made one and are not in the forecast; partial: those
     dated to the month or year only."""
 
     y: Floats
-    accords: int
+    agreements: int
     outside: tuple[str, ...]
     partial: int
     report: ReadReport
@@ -144,7 +144,7 @@ class Happened:
             "file": Path(self.report.path).name,
             "rows": self.report.rows_read,
             "dropped": {one.reason: one.count for one in self.report.dropped},
-            "accords": self.accords,
+            "accords": self.agreements,
             "pairs": int(self.y.sum()),
             "pairs_outside": list(self.outside),
         }
@@ -159,8 +159,8 @@ def happened(forecast: Forecast, outcomes: Path) -> Happened:
     sides = [codes.convert(frame[side], frame[forecast.stage], "cow", "iso3") for side in ("cow_a", "cow_b")]
     done = {(min(str(a), str(b)), max(str(a), str(b))) for a, b in zip(*sides, strict=True)}
     return Happened(
-        y=np.array([float(pair in done) for pair in forecast.pairs]),
-        accords=len(frame),
+        y=np.array([float(dyad in done) for dyad in forecast.pairs]),
+        agreements=len(frame),
         outside=tuple(f"{a}-{b}" for a, b in sorted(done - {*forecast.pairs})),
         partial=int((frame["precision"] != "day").sum()),
         report=read.report,
@@ -171,13 +171,13 @@ def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
     """(N,) by name: baselines trained on the ten years before the window, on what `data` holds before it."""
     year = forecast.first.year
     history = load_history(data, year - WINDOW, year)
-    if history.accord_years[1] < year - 1:
+    if history.agreement_years[1] < year - 1:
         raise DataError(
-            f"the agreements on record end in {history.accord_years[1]}",
+            f"the agreements on record end in {history.agreement_years[1]}",
             f"Give agreements up to {year - 1}, or leave --data out",
             path=data,
         )
-    rows = pair_years(history, forecast.kinds or None)
+    rows = feature_years(history, forecast.kinds or None)
     known = fit_baselines(rows.within(year - WINDOW, year - 1), tuple(BASELINES))
     return _in_window(forecast, known, rows.within(year, year), history.iso3)
 
@@ -192,11 +192,11 @@ def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, 
 
 
 def _in_window(
-    forecast: Forecast, known: Mapping[str, Predictor], now: PairYears, codes: Sequence[str]
+    forecast: Forecast, known: Mapping[str, Predictor], now: FeatureYears, codes: Sequence[str]
 ) -> dict[str, Floats]:
     """A year's chance becomes the window's by 1 - (1 - p)^years. Pairs not among the rows get the base rate."""
     place = {(codes[a], codes[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
-    at = np.array([place.get(pair, -1) for pair in forecast.pairs])
+    at = np.array([place.get(dyad, -1) for dyad in forecast.pairs])
     years = ((forecast.last - forecast.first).days + 1) / 365.25
     out, base = {}, 0.0
     for name, predict in known.items():

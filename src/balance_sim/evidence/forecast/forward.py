@@ -43,7 +43,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import mixed_chance
 
 RUNS_TOGETHER = 20
-WIDE = Margins(partners=60.0, lost=60.0, accords=40.0, signed=400.0, log_mean=1.5)
+WIDE = Margins(partners=60.0, lost=60.0, agreements=40.0, signed=400.0, log_mean=1.5)
 """For years rather than months. A batch that leaves them is simulated again with no opportunity thinned out."""
 NODES, SHARES = np.polynomial.hermite_e.hermegauss(7)
 BY_KIND = tuple(name for name in sorted(TERMS) if TERMS[name].by_kind)
@@ -192,7 +192,7 @@ class _Batches:
                 seen[year] = now.sum(axis=0)
             advance(world, self.baseline, opportunities, thin, state, view, seed)
         turn_of_step(self.world, state)
-        made = state.accords
+        made = state.agreements
         ours = np.isin(made.kind, self.kinds) & (made.signed >= 0) & (made.signed < grid[-1])
         return seen, made.take(np.flatnonzero(ours))
 

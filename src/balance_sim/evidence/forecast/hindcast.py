@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats, History, last_carried_forward, load_history
 from balance_sim.evidence.estimation.choices import Choices, choices, fitted_terms
-from balance_sim.evidence.estimation.features import PairYears, pair_years
+from balance_sim.evidence.estimation.features import FeatureYears, feature_years
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.looking_ahead import LookingAhead
 from balance_sim.evidence.estimation.parameter_files import data_used
@@ -141,14 +141,14 @@ def read_history(plan: HindcastPlan, data: Path | str, outcomes: Path | str | No
     Raises DataError if the record of agreements does not reach the last year forecast."""
     later = None if outcomes is None else (outcomes, plan.last)
     history = load_history(data, plan.first, plan.until, outcomes=later, alliances=plan.alliances)
-    if history.accord_years[1] < plan.until:
+    if history.agreement_years[1] < plan.until:
         raise DataError(
-            f"the accords on record end in {history.accord_years[1]}",
+            f"the accords on record end in {history.agreement_years[1]}",
             f"Give the outcomes up to {plan.until}, or set `until` earlier",
             path=outcomes or data,
         )
     history = last_carried_forward(history)
-    signed = set(history.accords["signed"].dt.year)
+    signed = set(history.agreements["signed"].dt.year)
     silent = [str(year) for year in range(plan.last + 1, plan.until + 1) if year not in signed]
     note = f"no agreement at all in {', '.join(silent)}: do the outcomes cover them?"  # a hole in the file, more likely
     return replace(history, notes=(*history.notes, note)) if silent else history
@@ -161,7 +161,7 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
     """Run a plan on a history that reaches its last year. say: told the step of STEPS that begins."""
     say(STEPS[0])
     terms, notes = fitted_terms(history, plan.terms)
-    every, rows = choices(history, terms), pair_years(history)
+    every, rows = choices(history, terms), feature_years(history)
     look = LookingAhead(history) if plan.looking_ahead else None
     if not (np.array_equal(every.a, rows.a) and np.array_equal(every.b, rows.b)):
         raise AssertionError("the model and its baselines look at other dyads")
@@ -172,7 +172,7 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
     memory = memory_of(found, record.within(plan.first, plan.last), plan.window) if plan.drift else 1.0
     base = fit_baselines(rows.within(plan.first, plan.last), plan.baselines, plan.window)
     ahead = rows.within(plan.last + 1, plan.until)
-    made: dict[str, tuple[dict[str, Floats], PairYears]] = {}
+    made: dict[str, tuple[dict[str, Floats], FeatureYears]] = {}
     as_fitted = None
     if "one_year_ahead" in plan.ways:
         say(STEPS[2])
@@ -183,8 +183,8 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
             p |= {name: predict(ahead) for name, predict in base.items()}
         made["one_year_ahead"] = p, ahead
         if plan.drift or plan.refit == "yearly":
-            still = found.chances(record.within(plan.last + 1, plan.until))
-            as_fitted = scored({"base_rate": p["base_rate"], "model": still}, ahead.y, ahead.pair)["model"]
+            still = found.opportunities(record.within(plan.last + 1, plan.until))
+            as_fitted = scored({"base_rate": p["base_rate"], "model": still}, ahead.y, ahead.dyad)["model"]
     if "simulated_forward" in plan.ways:
         say(STEPS[3])
         model, frozen, there = _forward(plan, found, record, memory, history, rows)
@@ -197,7 +197,7 @@ def hindcast_of(plan: HindcastPlan, history: History, say: Callable[[str], None]
         fit=found,
         memory=memory,
         as_fitted=as_fitted,
-        scores={way: scored(p, of.y, of.pair) for way, (p, of) in made.items()},
+        scores={way: scored(p, of.y, of.dyad) for way, (p, of) in made.items()},
         calibration={
             way: reliability_table(p["model"], of.y)[[*BINS]].to_dict("records") for way, (p, of) in made.items()
         },
@@ -227,13 +227,13 @@ def _as_fitted(plan: HindcastPlan, record: Choices, found: WeightFit, look: Look
 def _followed(plan: HindcastPlan, found: WeightFit, record: Choices, memory: float, first: int, last: int) -> Floats:
     """The model's chances one year ahead, weights held."""
     if not plan.drift:
-        return found.chances(record.within(first, last))
+        return found.opportunities(record.within(first, last))
     years = range(first, last + 1)
     return chances_ahead(found, record, years, memory, plan.window, plan.pair_variance)
 
 
 def _refitted(
-    plan: HindcastPlan, record: Choices, rows: PairYears, memory: float, look: LookingAhead | None
+    plan: HindcastPlan, record: Choices, rows: FeatureYears, memory: float, look: LookingAhead | None
 ) -> dict[str, Floats]:
     """Model and baselines one year ahead, all of them fitted anew for each year on the window before it."""
     ours = []
@@ -247,8 +247,8 @@ def _refitted(
 
 
 def _forward(
-    plan: HindcastPlan, found: WeightFit, record: Choices, memory: float, history: History, rows: PairYears
-) -> tuple[Floats, PairYears, PairYears]:
+    plan: HindcastPlan, found: WeightFit, record: Choices, memory: float, history: History, rows: FeatureYears
+) -> tuple[Floats, FeatureYears, FeatureYears]:
     """The model's chances run forward; the rows with what was known at the origin; and the rows to score."""
     origin = plan.last + 1
     how: dict[str, Any] = {"runs": plan.runs, "seed": plan.seed}
@@ -260,15 +260,15 @@ def _forward(
     run = simulate_forward(found, history, origin, plan.until, **how)
     ahead, first = rows.within(origin, plan.until), rows.within(origin, origin)
     chance = run.chance[ahead.year - origin, ahead.a, ahead.b]
-    place = {int(pair): k for k, pair in enumerate(first.pair)}
-    at = np.array([place.get(int(pair), -1) for pair in ahead.pair])
+    place = {int(dyad): k for k, dyad in enumerate(first.dyad)}
+    at = np.array([place.get(int(dyad), -1) for dyad in ahead.dyad])
     keep = np.flatnonzero((at >= 0) & ~np.isnan(chance))
     scored = ahead.take(keep)
     frozen = replace(scored, x=first.x.iloc[at[keep]].reset_index(drop=True))
     return -np.expm1(np.log1p(-chance[keep]) * scored.exposure), frozen, scored
 
 
-def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict[str, float]]:
+def _by_year(forecasts: Mapping[str, Floats], rows: FeatureYears) -> dict[int, dict[str, float]]:
     """Log skill over the base rate, year by year."""
     out = {}
     for year in map(int, np.unique(rows.year)):
@@ -310,7 +310,7 @@ def forward_networks(plan: HindcastPlan, history: History, *, runs: int, seed: i
     world, made = agreements_forward(found, scenario, runs=runs, seed=seed, persistence=persistence)
     at = {code: i for i, code in enumerate(scenario.codes)}
     place = np.array([at[code] for code in world.codes])
-    first, second = place[world.first[made.pair]], place[world.second[made.pair]]
+    first, second = place[world.first[made.dyad]], place[world.second[made.dyad]]
     lag = np.floor(made.in_force) - np.floor(made.signed)
     simulated = Agreements(
         run=made.run,
@@ -330,7 +330,7 @@ def forward_networks(plan: HindcastPlan, history: History, *, runs: int, seed: i
 
 def _observed(history: History, scenario: Scenario, kinds: Sequence[str], span: Span) -> tuple[Agreements, int]:
     """What was signed, between states that were there at the origin; and how many others there were."""
-    frame = history.accords
+    frame = history.agreements
     dated = (frame["signed"] >= pd.Timestamp(span.first)) & (frame["signed"] < pd.Timestamp(span.stop))
     frame = frame[dated & frame["kind"].isin(kinds) & ~frame["multilateral"].astype(bool)].reset_index(drop=True)
     exact = frame["precision"] == "day" if "precision" in frame else pd.Series(True, index=frame.index)

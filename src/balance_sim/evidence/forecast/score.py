@@ -1,6 +1,6 @@
 """Scores of forecasts for dyads side by side, with paired intervals; and scores that were written, read back.
 
-p: (N,) probabilities; y: (N,) 0 or 1, what happened; pair: (N,) a number for the dyad of each row. The scores
+p: (N,) probabilities; y: (N,) 0 or 1, what happened; dyad: (N,) a number for the dyad of each row. The scores
 themselves: `stats.scores`. What `hindcast` writes, and what `hindcast --json` and `score --json` print, is read by
 `read_scored_forecasts` for figures and reports."""
 
@@ -109,7 +109,7 @@ def finite(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def score_forecasts(
-    forecasts: Mapping[str, ArrayLike], y: ArrayLike, pair: ArrayLike, resamples: int = 1000, seed: int = 1
+    forecasts: Mapping[str, ArrayLike], y: ArrayLike, dyad: ArrayLike, resamples: int = 1000, seed: int = 1
 ) -> dict[str, Scores]:
     """Score every forecast against the one named `base_rate`, with intervals from one set of resamples of whole dyads.
 
@@ -120,7 +120,7 @@ def score_forecasts(
         raise ValueError(f"there is no forecast {REFERENCE!r} to compare with. Give one of that name.")
     given = {name: checked(p, y)[0] for name, p in forecasts.items()}
     y = checked(given[REFERENCE], y)[1]
-    _, cluster = np.unique(np.asarray(pair), return_inverse=True)
+    _, cluster = np.unique(np.asarray(dyad), return_inverse=True)
     clusters = int(cluster.max()) + 1 if len(cluster) else 0
     carry = carrying(y, cluster)
     rankings = {name: Ranking(p, y) for name, p in given.items()}

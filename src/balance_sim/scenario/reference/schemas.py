@@ -15,8 +15,8 @@ from typing import Any
 from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import OWN, key_texts
 from balance_sim.scenario.layout import (
-    ACCORD_KINDS,
-    ACCORD_STATUSES,
+    AGREEMENT_KINDS,
+    AGREEMENT_STATUSES,
     EVENT_KINDS,
     FROM_FILES,
     REQUIRED,
@@ -170,7 +170,7 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
     for name, of in (("Parameters", "parameters"), ("CapabilityWeights", "capability")):
         for key, field in defs[name]["properties"].items():
             field["default"] = default_tree().fields[of].fields[key].value
-    for name in ("AccordKind", "EventKind", "Parameters", "CapabilityWeights", "Theory"):
+    for name in ("AgreementKind", "EventKind", "Parameters", "CapabilityWeights", "Theory"):
         defs[name].pop("required", None)
     defs["Theory"]["properties"]["preset"] = {"enum": list(presets()), "default": "balance_of_threat"}
     weight = {"type": "number"}
@@ -179,11 +179,15 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
     defs["Weights"] = MAPPING | {"properties": terms, "patternProperties": own, "additionalProperties": False}
     defs["Theory"]["properties"]["weights"] = {"$ref": _REF + "Weights"}
     of_acts = ("event_kinds", EVENT_KINDS)
-    for model, (of, others) in (("Accord", ("kinds", ACCORD_KINDS)), ("Event", of_acts), ("Provocation", of_acts)):
+    for model, (of, others) in (
+        ("Agreement", ("kinds", AGREEMENT_KINDS)),
+        ("Event", of_acts),
+        ("Provocation", of_acts),
+    ):
         names = [*default_tree().fields[of].fields, *others]  # offered: a scenario may add kinds of its own
         defs[model]["properties"]["kind"] = {"anyOf": [{"enum": names}, TEXT]}
-    statuses = defs["Accord"]["properties"]["status"]
-    statuses["enum"] = [*statuses["enum"], *ACCORD_STATUSES]
+    statuses = defs["Agreement"]["properties"]["status"]
+    statuses["enum"] = [*statuses["enum"], *AGREEMENT_STATUSES]
     whole = {one.model.__name__: list(defs[one.model.__name__]["required"]) for one in SECTIONS.values()}
     for section in SECTIONS.values():
         defs[section.model.__name__]["required"] = list(section.keys)

@@ -45,7 +45,7 @@ def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:
 
 FIGURES = _named(
     counts.draw_fan, effects.draw_arms, effects.draw_placebos, effects.draw_uncertainty,
-    effects.draw_difference, counts.draw_outcomes, world.draw_map, dyads.draw_pairs,
+    effects.draw_difference, counts.draw_outcomes, world.draw_map, dyads.draw_dyads,
     dyads.draw_network, explained.draw_mechanisms, explained.draw_attribution, explained.draw_timeline,
     relations.draw_relations, relations.draw_stances, effects.draw_convergence,
 )  # fmt: skip

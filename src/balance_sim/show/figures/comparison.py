@@ -25,7 +25,7 @@ STUDIES = [
     "label", "theory", "arm", "reference", "level", "excess", "lo", "hi", "mcse", "differing", "n", "against_first",
     "against_lo", "against_hi", "against_differing", "paired", "window", "title", "control",
 ]  # fmt: skip
-MOST_ROWS, MOST_PAIRS = 24, 16
+MOST_ROWS, MOST_DYADS = 24, 16
 THEORY = "theory.preset"
 
 
@@ -275,12 +275,12 @@ def comparison_pairs_title(table: pd.DataFrame) -> str:
 
 @style.figure(
     "pairs", "Which dyads differ most?", comparison_pairs_table, fits=has_rows(comparison_pairs_table),
-    page=lambda table: style.panels(9.4, 2.4 + 0.32 * max(min(len(table), MOST_PAIRS), 3)),
+    page=lambda table: style.panels(9.4, 2.4 + 0.32 * max(min(len(table), MOST_DYADS), 3)),
     empty="No expected agreement of any dyad on either side, or more than two sides: there is nothing to show.",
 )  # fmt: skip
 def draw_comparison_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """The dyads that differ most: both expected numbers on one line, the difference beside it."""
-    ax, shown = axes[0], table.head(MOST_PAIRS)
+    ax, shown = axes[0], table.head(MOST_DYADS)
     places = say.digits(*shown["difference"])
     heights = style.row_axis(ax, list(shown["dyad"]))
     for y, row, told in zip(heights, shown.to_dict("records"), clear(shown), strict=True):

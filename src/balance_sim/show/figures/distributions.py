@@ -364,13 +364,13 @@ def first_table(result: Result, a: str, b: str) -> pd.DataFrame:
     arms = [arm for arm in result.arms if arm in (result.reference, result.headline_arm)]
     kinds = [name for name, kind in result.scenario.kinds.items() if kind.security]
     firsts: dict[str, list[Any]] = {arm: [] for arm in arms}
-    for runs, accords in result.blocks():
+    for runs, agreements in result.blocks():
         numbers = np.unique(runs["run"].to_numpy())
-        rows = new_rows(accords, result.focal_day) & np.isin(column_words(accords, "kind"), kinds)
+        rows = new_rows(agreements, result.focal_day) & np.isin(column_words(agreements, "kind"), kinds)
         for side in ("a", "b"):
-            rows &= np.isin(column_words(accords, side), [a, b])
-        day, arm_of = days_to_signature(accords, result.focal_day), column_words(accords, "arm")
-        place = np.searchsorted(numbers, accords["run"].to_numpy())
+            rows &= np.isin(column_words(agreements, side), [a, b])
+        day, arm_of = days_to_signature(agreements, result.focal_day), column_words(agreements, "arm")
+        place = np.searchsorted(numbers, agreements["run"].to_numpy())
         for arm in arms:
             first = np.full(len(numbers), np.inf)
             of_arm = rows & (arm_of == arm)

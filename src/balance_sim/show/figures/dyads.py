@@ -43,7 +43,7 @@ def has_dyads(result: Result) -> bool:
     return result.headline_arm is not None and not result.dyads.empty
 
 
-def pairs_table(result: Result) -> pd.DataFrame:
+def dyads_table(result: Result) -> pd.DataFrame:
     """One row a dyad, all of them, in the fixed order of `state_order`.
 
     mean, mean_control: expected new security agreements of any direction within the longest window, filtered; effect,
@@ -84,7 +84,7 @@ def states_table(result: Result) -> pd.DataFrame:
     )
 
 
-def pairs_title(table: pd.DataFrame) -> str:
+def dyads_title(table: pd.DataFrame) -> str:
     """The finding: how many dyads change detectably, and which most."""
     sure, name = table[table["clear"]], say.first(table, "treatment")
     if sure.empty:
@@ -99,10 +99,10 @@ def pairs_title(table: pd.DataFrame) -> str:
 
 
 @style.figure(
-    "pairs", "Which dyads?", pairs_table, fits=has_dyads, empty=NONE,
+    "pairs", "Which dyads?", dyads_table, fits=has_dyads, empty=NONE,
     page=lambda _: style.panels(15.0, 10.4, 1, 2, width_ratios=[3.1, 1]),
 )  # fmt: skip
-def draw_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
+def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """The heat map, both halves, and beside it the dyads with the largest effects."""
     _heat(axes[0], table)
     _largest(axes[1], table)
@@ -111,7 +111,7 @@ def draw_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{style.runs_of(table)}. Control: {say.first(table, 'control')}. Each CI is for one dyad by itself: of dyads "
         f"without an effect about 5 % exclude zero. {say.CAVEAT}"
     )
-    return style.Words(pairs_title(table), "", small, 118, 190)
+    return style.Words(dyads_title(table), "", small, 118, 190)
 
 
 def _ordered_states(table: pd.DataFrame) -> pd.DataFrame:
@@ -188,7 +188,7 @@ LETTER = 0.037  # width of a letter, in radii
 def network_table(result: Result) -> pd.DataFrame:
     """The rows of `pairs_table` of dyads without a security agreement in force or signed at the event, those most
     likely to sign one first (by `mean`, the filtered expected number); tie: drawn, the first MOST with any chance."""
-    table = pairs_table(result)
+    table = dyads_table(result)
     if table.empty:
         return table
     tied = tied_at_start(result.scenario)
@@ -201,7 +201,7 @@ def tied_at_start(scenario: Scenario) -> set[frozenset[str]]:
     """Dyads with a security agreement that is in force or signed when the scenario starts."""
     return {
         frozenset((one.a, one.b))
-        for one in scenario.accords
+        for one in scenario.agreements
         if one.status in ("in_force", "signed") and scenario.kinds[one.kind].security
     }
 

@@ -254,7 +254,7 @@ def within(table: pd.DataFrame) -> str:
 def folded(words: str, width: int) -> str:
     """Lines of at most `width` characters, as few as can be and about as long as each other: no word stands alone.
 
-    A number keeps its per cent sign, and a pair of states stays together."""
+    A number keeps its per cent sign, and a dyad stays together."""
     kept = words.replace(" %", "\u00a0%").replace("% CI", "%\u00a0CI")
     lines = textwrap.wrap(kept, width, break_on_hyphens=False)
     least = max([-(-len(kept) // max(len(lines), 1)), *map(len, kept.split())], default=1)

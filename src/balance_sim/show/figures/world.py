@@ -13,7 +13,7 @@ from balance_sim.show import atlas
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import Layout, layout_of, rings_inside
 from balance_sim.show.figures import style
-from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, states_table
+from balance_sim.show.figures.dyads import NONE, dyads_table, has_dyads, states_table
 from balance_sim.show.headline import by_size
 
 LAND, SEA = "#d3d3d3", "#f3f6f8"
@@ -25,7 +25,7 @@ REACH = 0.9  # quantile of the effects on states at which the colours end: few l
 def map_table(result: Result) -> pd.DataFrame:
     """One row a dyad: its filtered effect with 95 % CI, and arc: drawn, since the CI excludes zero, both states have a
     place, and fewer than MOST_ARCS are further from zero, ties by the codes."""
-    dyads = pairs_table(result)
+    dyads = dyads_table(result)
     if dyads.empty:
         return dyads
     layout = layout_of(result.scenario)

@@ -247,7 +247,7 @@ def made_rows(study: Result | SweepResult) -> Rows:
         rows += [
             ["time", f"{scenario.start} to {scenario.end}, steps of {scenario.step_days:g} days"],
             ["focal event", scenario.focal],
-            ["roster", f"{states}, {say.plural(len(scenario.accords), 'agreement')} on record, {events}"],
+            ["roster", f"{states}, {say.plural(len(scenario.agreements), 'agreement')} on record, {events}"],
             ["theory", scenario.theory.preset],
         ]
     versions = manifest.versions if manifest is not None else {"balance_sim": getattr(study, "version", "")}
