@@ -49,7 +49,7 @@ def test_a_factor_of_two_halves_the_waits_of_one_dyad(tmp_path: Path) -> None:
     one, two = (draw_opportunities(world, 1, runs) for world in (plain, factor))
 
     def first(of: object, pair: int) -> dict[tuple[int, int], float]:
-        at = np.flatnonzero((of.pair == pair) & (of.count == 0))  # type: ignore[attr-defined]
+        at = np.flatnonzero((of.dyad == pair) & (of.count == 0))  # type: ignore[attr-defined]
         return {(int(of.run[k]), int(of.kind[k])): float(of.day[k]) for k in at}  # type: ignore[attr-defined]
 
     slow, fast = first(one, dyad), first(two, dyad)

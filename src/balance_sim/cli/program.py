@@ -28,22 +28,17 @@ if TYPE_CHECKING:
     from balance_sim.scenario.diagnostics import Diagnostic
 
 MODULES = {
-    "archives": ("package", "reproduce", "verify"),
     "check": ("check",),
-    "compare": ("compare",),
-    "effect": ("effect",),
-    "explain": ("explain",),
+    "compare": ("compare", "sensitivity"),
+    "explain": ("effect", "explain"),
     "fit": ("calibrate", "fit"),
     "game": ("game",),
     "gof": ("gof",),
-    "hindcast": ("hindcast",),
+    "hindcast": ("hindcast", "posterior"),
     "inputs": ("list", "new", "parameters", "schema"),
-    "posterior": ("posterior",),
-    "pages": ("explore", "export", "plot", "report"),
-    "run": ("run",),
+    "pages": ("explore", "export", "package", "plot", "report", "reproduce", "verify"),
+    "run": ("run", "status", "sweep"),
     "score": ("cases", "score"),
-    "sensitivity": ("sensitivity",),
-    "sweep": ("status", "sweep"),
 }
 COMMANDS = {name: module for module, names in MODULES.items() for name in names}
 """Command -> the module that holds it, as a function of its name."""

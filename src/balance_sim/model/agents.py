@@ -168,8 +168,8 @@ class BalanceModel(mesa.Model):
         self.key = seed
         runs = np.array([run], dtype=np.uint64)
         own_way = any(getattr(agent_class, name) is not getattr(StateAgent, name) for name in DECIDES)
-        self.chances = draw_opportunities(self.worlds.reference, seed, runs)  # all: no bound can be exceeded
-        self.thin = thinning(self.world, self.chances, None if own_way else self.worlds.bounds[self.arm])
+        self.opportunities = draw_opportunities(self.worlds.reference, seed, runs)  # all: no bound can be exceeded
+        self.thin = thinning(self.world, self.opportunities, None if own_way else self.worlds.bounds[self.arm])
         self.consent: list[Floats] = []
         self.state: BlockState = engine.begin(self.world, self.worlds.baseline, seed, runs)
         self.at = 0
@@ -217,7 +217,7 @@ class BalanceModel(mesa.Model):
         """One step of the grid: all perceive, assess and decide on the same view; then what they agreed is done."""
         if self.why_ended is not None:
             return
-        world, state, opportunities, at = self.world, self.state, self.chances, self.at
+        world, state, opportunities, at = self.world, self.state, self.opportunities, self.at
         start, stop = world.grid[at], world.grid[at + 1]
         self._rows = engine.open_to_consent(world, opportunities, self.thin, state, *opportunities.starts[at : at + 2])
         self.share_of_effort = effort_share(stop - start, world.rules.effort_years)
@@ -267,14 +267,14 @@ class BalanceModel(mesa.Model):
         """This step's opportunities that a state has to answer: its prospects, and the uniforms it must exceed."""
         mine, other, which = self._sides(index)
         rows = self._rows[which]
-        run, ego, kind = np.zeros_like(rows), np.full(len(rows), index), self.chances.kind[rows]
+        run, ego, kind = np.zeros_like(rows), np.full(len(rows), index), self.opportunities.kind[rows]
         prospects = Prospects(self.world, self.worlds.baseline, self.view, self.state, run, ego, other, kind)
-        return prospects, self.chances.needs[rows, mine]
+        return prospects, self.opportunities.needs[rows, mine]
 
     def _sides(self, index: int) -> tuple[Ints, Ints, Ints]:
         """Which side a state is, who the other is, and at which of the step's opportunities."""
-        first = self.world.first[self.chances.dyad[self._rows]]
-        second = self.world.second[self.chances.dyad[self._rows]]
+        first = self.world.first[self.opportunities.dyad[self._rows]]
+        second = self.world.second[self.opportunities.dyad[self._rows]]
         which = np.flatnonzero((first == index) | (second == index))
         mine = np.where(first[which] == index, 0, 1)
         return mine, np.where(mine == 0, second[which], first[which]), which
@@ -282,13 +282,13 @@ class BalanceModel(mesa.Model):
     @property
     def simulated(self) -> Simulated:
         """What the replication leaves behind so far, as `engine.simulate` returns it."""
-        rest = len(self.chances.day) - sum(map(len, self.consent))
+        rest = len(self.opportunities.day) - sum(map(len, self.consent))
         consent = np.concatenate([*self.consent, np.zeros(rest)])
         return Simulated(self.state.agreements, consent, Hastened.joined(self.state.hastened))
 
     def _look(self) -> None:
         engine.turn_of_step(self.world, self.state)
-        engine.watch_margins(self.world, self.worlds.baseline, self.chances, self.state)
+        engine.watch_margins(self.world, self.worlds.baseline, self.opportunities, self.state)
         self.view: View = engine.perceive(self.world, self.state, self.at)
 
 

@@ -39,7 +39,7 @@ COSTS["fighting_together"] = 1.0
 class Agreement:
     """Days from the start."""
 
-    pair: Pair
+    dyad: Pair
     kind: str
     origin: str
     count: int
@@ -97,7 +97,7 @@ class Plain:
         self.p, self.kinds = self.s.parameters, self.s.kinds
         self.state = {one.id: one for one in self.s.states}
         self.codes = sorted(self.state)
-        self.dyads = [frozenset(pair) for pair in combinations(self.codes, 2)]
+        self.dyads = [frozenset(dyad) for dyad in combinations(self.codes, 2)]
         self.days = grid(scenario)
         self.horizon = self.days[-1]
         self.weights = dict(self.s.theory.weights)
@@ -126,27 +126,27 @@ class Plain:
 
     def filled(self, known: dict[Pair, float]) -> dict[Pair, float]:
         """The mean of the known dyads for those that are not."""
-        return {pair: known.get(pair, mean(known.values())) for pair in self.dyads}
+        return {dyad: known.get(dyad, mean(known.values())) for dyad in self.dyads}
 
     @cached_property
     def km(self) -> dict[Pair, float]:
         known = {}
-        for pair in self.dyads:
-            a, b = (self.state[code] for code in sorted(pair))
+        for dyad in self.dyads:
+            a, b = (self.state[code] for code in sorted(dyad))
             if None not in (a.latitude, b.latitude):
                 f, g = math.radians(a.latitude), math.radians(b.latitude)
                 across = math.radians(a.longitude - b.longitude)
                 cosine = math.sin(f) * math.sin(g) + math.cos(f) * math.cos(g) * math.cos(across)
-                known[pair] = 6371.0088 * math.acos(max(-1.0, min(1.0, cosine)))
+                known[dyad] = 6371.0088 * math.acos(max(-1.0, min(1.0, cosine)))
         known |= {frozenset((row.a, row.b)): row.km for row in self.s.distances}
         return self.filled(known)
 
     def apart(self, name: str, how: Any) -> dict[Pair, float]:
         known = {}
-        for pair in self.dyads:
-            one, two = (getattr(self.state[code], name) for code in pair)
+        for dyad in self.dyads:
+            one, two = (getattr(self.state[code], name) for code in dyad)
             if one is not None and two is not None:
-                known[pair] = how(one, two)
+                known[dyad] = how(one, two)
         return self.filled(known)
 
     @cached_property
@@ -167,14 +167,14 @@ class Plain:
         for row in self.s.disputes:
             nats = p.eta_rivalry * row.rivalry + p.eta_claim * row.claim
             out[frozenset((row.a, row.b))] = nats + p.eta_militarised * row.militarised + p.eta_war * row.war
-        for pair in out:
+        for dyad in out:
             since_until = [
                 (row.since or date.min, row.until or date.max)
                 for row in self.s.no_relations
-                if frozenset((row.a, row.b)) == pair and row.kind in ("war", "no_diplomatic_relations", "sanctions")
+                if frozenset((row.a, row.b)) == dyad and row.kind in ("war", "no_diplomatic_relations", "sanctions")
             ]
             if any(since <= self.s.start < until for since, until in since_until):
-                out[pair] += p.eta_no_relations
+                out[dyad] += p.eta_no_relations
         return out
 
     def offence(self, k: str) -> float:
@@ -204,19 +204,19 @@ class Plain:
         found = self.s.event_kinds[kind].half_life_days
         return math.inf if found is None else found
 
-    def openness(self, pair: Pair, day: float) -> float:
+    def openness(self, dyad: Pair, day: float) -> float:
         names = {"war": "factor_war", "no_diplomatic_relations": "factor_no_relations"}
         names |= {"not_recognised": "factor_not_recognised", "sanctions": "factor_sanctions"}
         held = [1.0]
         for row in self.s.no_relations:
             since = -math.inf if row.since is None else self.day(row.since)
             until = math.inf if row.until is None else self.day(row.until)
-            if frozenset((row.a, row.b)) == pair and since <= day < until:
+            if frozenset((row.a, row.b)) == dyad and since <= day < until:
                 held.append(getattr(self.p, names[row.kind]))
         return min(held)
 
-    def rate(self, pair: Pair, kind: str) -> float:
-        factor = [row.factor for row in self.s.frailties if frozenset((row.a, row.b)) == pair]
+    def rate(self, dyad: Pair, kind: str) -> float:
+        factor = [row.factor for row in self.s.frailties if frozenset((row.a, row.b)) == dyad]
         return self.kinds[kind].ceiling * (factor[0] if factor else 1.0)
 
     def earlier(self, half_life: float) -> dict[Pair, float]:
@@ -242,7 +242,7 @@ class Plain:
         for one in made:
             if one.stage == "signed" and one.signed <= middle:
                 left = 2.0 ** (-(middle - one.signed) / self.half_life("treaty"))
-                announced[one.pair] += self.signal("treaty")[0] * self.kinds[one.kind].depth * left
+                announced[one.dyad] += self.signal("treaty")[0] * self.kinds[one.kind].depth * left
         shown: dict[tuple[str, Pair], float] = {}
         aimed: dict[tuple[str, str], float] = {}
         lost = dict.fromkeys(codes, 0.0)
@@ -254,12 +254,12 @@ class Plain:
             principals, targets = self.who(event.principals), self.who(event.targets)
             seen = [code for code in principals if code not in targets]
             guests = [g for g in self.who(event.guests) if g not in (*targets, *principals)]
-            together = {frozenset(pair) for pair in combinations(seen, 2)}
+            together = {frozenset(dyad) for dyad in combinations(seen, 2)}
             together |= {frozenset((one, guest)) for one in seen for guest in guests}
-            for pair in together:
+            for dyad in together:
                 for i in codes:
                     nats = event.sign * self.signal(event.kind)[0] * left * self.attention(i, event.kind)
-                    shown[i, pair] = shown.get((i, pair), 0.0) + nats
+                    shown[i, dyad] = shown.get((i, dyad), 0.0) + nats
             tension = p.prior_tension if self.day(event.date) < 0 else 1.0
             for i in targets:
                 for k in principals:
@@ -277,18 +277,18 @@ class Plain:
         a, h, backs, lend, q, theta, support = {}, {}, {}, {}, {}, {}, {}
         for i in codes:
             for j, k in permutations(codes, 2):
-                pair = frozenset((j, k))
-                alpha = p.alpha0 - p.alpha_x * self.gap[pair] + p.alpha_acc * depth[pair]
-                alpha += shown.get((i, pair), 0.0) + announced[pair] * self.attention(i, "treaty")
+                dyad = frozenset((j, k))
+                alpha = p.alpha0 - p.alpha_x * self.gap[dyad] + p.alpha_acc * depth[dyad]
+                alpha += shown.get((i, dyad), 0.0) + announced[dyad] * self.attention(i, "treaty")
                 a[i, j, k] = sigma(alpha)
-                backs[i, j, k] = max(depth[pair], p.beta * a[i, j, k])
+                backs[i, j, k] = max(depth[dyad], p.beta * a[i, j, k])
                 lend[i, j, k] = p.beta * a[i, j, k]
             for j in codes:
                 a[i, j, j] = 1.0
         stranger = math.log(1.0 + math.exp(p.eta0))
         for i, j in permutations(codes, 2):
-            pair = frozenset((i, j))
-            eta = p.eta0 + p.eta_x * self.gap[pair] + self.quarrel[pair] - p.eta_acc * calm[pair]
+            dyad = frozenset((i, j))
+            eta = p.eta0 + p.eta_x * self.gap[dyad] + self.quarrel[dyad] - p.eta_acc * calm[dyad]
             nats = max(0.0, math.log(1.0 + math.exp(eta + aimed.get((i, j), 0.0))) - stranger)
             if self.s.theory.equal_hostility is not None:
                 nats = self.s.theory.equal_hostility
@@ -318,7 +318,7 @@ class Plain:
         out = dict.fromkeys(self.dyads, 0.0)
         for one in made:
             if one.stage == "in_force":
-                out[one.pair] = max(out[one.pair], getattr(self.kinds[one.kind], what))
+                out[one.dyad] = max(out[one.dyad], getattr(self.kinds[one.kind], what))
         return out
 
     # --- what they want ---------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ class Plain:
 
     def terms(self, seen: Seen, made: list[Agreement], begun: Start, i: str, j: str, kind: str) -> dict[str, float]:
         """The nineteen terms before their weights."""
-        pair, codes, depth = frozenset((i, j)), self.codes, self.deepest(made, "depth")
+        dyad, codes, depth = frozenset((i, j)), self.codes, self.deepest(made, "depth")
         partners = {k: {m for m in codes if m != k and depth[frozenset((k, m))] > 0} for k in codes}
         log_partners = {k: math.log(1 + len(partners[k])) for k in codes}
         shared = {two: math.log(1 + len(set.intersection(*(partners[k] for k in two)))) for two in self.dyads}
@@ -346,16 +346,16 @@ class Plain:
             "common_threat": sum(math.sqrt(seen.theta[i, k] * seen.theta[j, k]) for k in codes if k not in (i, j))
             / math.sqrt(seen.balance[i] * seen.balance[j]),
             "hostility": -seen.h[i, j],
-            "similarity": -self.gap[pair],
-            "joint_democracy": self.lesser_democracy[pair],
-            "democracy_gap": -self.democracy_gap[pair],
-            "proximity": -math.log(self.km[pair] + self.p.d0_km),
+            "similarity": -self.gap[dyad],
+            "joint_democracy": self.lesser_democracy[dyad],
+            "democracy_gap": -self.democracy_gap[dyad],
+            "proximity": -math.log(self.km[dyad] + self.p.d0_km),
             "size": log_c[j] - mean(log_c.values()),
             "activity": active[j] - mean(active.values()),
             "popularity": log_partners[j] - mean(log_partners.values()),
-            "closure": shared[pair] - mean(shared.values()),
-            "experience": e[pair] / (1.0 + sum(e[two] for two in self.dyads if i in two)),
-            "ladder": depth[pair],
+            "closure": shared[dyad] - mean(shared.values()),
+            "experience": e[dyad] / (1.0 + sum(e[two] for two in self.dyads if i in two)),
+            "ladder": depth[dyad],
             "autonomy": -self.state[i].autonomy * log_partners[i],
             "exposure": -self.kinds[kind].depth
             * sum(self.trade(i, k) * seen.q[k, j] for k in codes if k not in (i, j)),
@@ -369,7 +369,7 @@ class Plain:
             "bandwagon": seen.q[i, j] * seen.theta[i, j] / seen.balance[i],
             "foresight": begun.first.get(("foresight", i, j, kind)),
             "talks_budget": sum(poisson(n, begun.talks.get(i, 0.0)) * math.log(1 + n) for n in range(60))
-            - math.log(1 + sum(one.stage == "talks" and i in one.pair for one in made)),
+            - math.log(1 + sum(one.stage == "talks" and i in one.dyad for one in made)),
         }
         if out["foresight"] is None:
             out["foresight"] = -math.log(1 + self.reply(seen, begun, i, j, kind) / self.p.gain_floor)
@@ -409,11 +409,11 @@ class Plain:
 
     def signatures(self, made: list[Agreement], half_life: float, day: float) -> dict[Pair, float]:
         """Bilateral signatures of each dyad, before the start and in the run, fading to a day."""
-        out = {pair: left * 2.0 ** (-day / half_life) for pair, left in self.earlier(half_life).items()}
+        out = {dyad: left * 2.0 ** (-day / half_life) for dyad, left in self.earlier(half_life).items()}
         for one in made:
             in_the_run = one.origin in ("new", "assumed", "talks", "scheduled") and 0 <= one.signed < NEVER
             if in_the_run and one.stage != "talks":
-                out[one.pair] += 2.0 ** ((one.signed - day) / half_life)
+                out[one.dyad] += 2.0 ** ((one.signed - day) / half_life)
         return out
 
     def u(self, seen: Seen, made: list[Agreement], begun: Start, i: str, j: str, kind: str) -> float:
@@ -435,13 +435,13 @@ class Plain:
                 for name in ("security_gain", "common_threat", "hostility"):
                     out.first[name, i, j, kind] = found[name]
                 out.keen[i, j, kind] = self.keen(seen, made, out, i, j, kind, ("foresight", "talks_budget"))
-        for pair in self.dyads:
-            i, j = sorted(pair)
+        for dyad in self.dyads:
+            i, j = sorted(dyad)
             for name, kind in self.kinds.items():
-                opens = self.rate(pair, name) * self.openness(pair, 0.0)
+                opens = self.rate(dyad, name) * self.openness(dyad, 0.0)
                 k = kind.talks_shape
                 kept = (1.0 + self.p.collapse_rate / YEAR * kind.talks_days / k) ** -k
-                out.signs[pair, name] = opens * out.keen[i, j, name] * out.keen[j, i, name] * kept
+                out.signs[dyad, name] = opens * out.keen[i, j, name] * out.keen[j, i, name] * kept
         if self.weights["foresight"]:
             first = {("foresight", i, j, kind): self.terms(seen, made, replace_first(out), i, j, kind)["foresight"]
                      for i, j in permutations(self.codes, 2) for kind in self.kinds}  # fmt: skip
@@ -453,9 +453,9 @@ class Plain:
 
     def in_talks(self, begun: Start, i: str, j: str) -> float:
         """Of any kind, in the steady state of consent at the start."""
-        pair, total = frozenset((i, j)), 0.0
+        dyad, total = frozenset((i, j)), 0.0
         for name, kind in self.kinds.items():
-            opens = self.rate(pair, name) * self.openness(pair, 0.0) * begun.keen[i, j, name] * begun.keen[j, i, name]
+            opens = self.rate(dyad, name) * self.openness(dyad, 0.0) * begun.keen[i, j, name] * begun.keen[j, i, name]
             total += (1.0 - math.exp(-opens * kind.talks_days / YEAR)) * self.lasting[name]
         return total
 
@@ -482,29 +482,29 @@ class Plain:
     def run_key(self, seed: int, run: int) -> Any:
         return clocks.absorb(clocks.absorb(clocks.label("balance-sim"), seed), run)
 
-    def clock_key(self, seed: int, run: int, purpose: str, pair: Pair, kind: str) -> Any:
-        dyad = clocks.label("-".join(sorted(pair)))
+    def clock_key(self, seed: int, run: int, purpose: str, dyad: Pair, kind: str) -> Any:
+        named = clocks.label("-".join(sorted(dyad)))
         key = clocks.absorb(self.run_key(seed, run), clocks.label(purpose))
-        return clocks.absorb(key, clocks.absorb(dyad, clocks.label(kind)))
+        return clocks.absorb(key, clocks.absorb(named, clocks.label(kind)))
 
-    def own_key(self, seed: int, run: int, pair: Pair, kind: str, own: Any) -> Any:
+    def own_key(self, seed: int, run: int, dyad: Pair, kind: str, own: Any) -> Any:
         key = clocks.absorb(self.run_key(seed, run), clocks.label("accord"))
-        key = clocks.absorb(key, clocks.label("-".join(sorted(pair))))
+        key = clocks.absorb(key, clocks.label("-".join(sorted(dyad))))
         return clocks.absorb(clocks.absorb(key, clocks.label(kind)), own)
 
     def opportunities(self, seed: int, run: int) -> list[tuple[float, Pair, str, int, list[float]]]:
         """Day, dyad, kind, count, and three uniforms: those of the dyad's first and second state, and the dyad's."""
         out = []
-        for pair in self.dyads:
+        for dyad in self.dyads:
             for kind in self.kinds:
-                key, day, count = self.clock_key(seed, run, "opportunity", pair, kind), 0.0, 0
+                key, day, count = self.clock_key(seed, run, "opportunity", dyad, kind), 0.0, 0
                 while True:
                     this = clocks.absorb(key, count)
-                    day += float(clocks.exponential(clocks.draw(this, 1))) * YEAR / self.rate(pair, kind)
+                    day += float(clocks.exponential(clocks.draw(this, 1))) * YEAR / self.rate(dyad, kind)
                     if day >= self.horizon:
                         break
                     needs = [float(clocks.uniform(clocks.draw(this, number))) for number in (2, 3, 4)]
-                    out.append((day, pair, kind, count, needs))
+                    out.append((day, dyad, kind, count, needs))
                     count += 1
         return out
 
@@ -519,11 +519,11 @@ class Plain:
         for row, one in enumerate(
             [agreement for agreement in self.s.agreements if agreement.status in ("talks", "signed", "in_force")]
         ):
-            pair, kind = frozenset((one.a, one.b)), self.kinds[one.kind]
-            key = self.own_key(seed, run, pair, one.kind, clocks.label(one.id))
+            dyad, kind = frozenset((one.a, one.b)), self.kinds[one.kind]
+            key = self.own_key(seed, run, dyad, one.kind, clocks.label(one.id))
             fixed = one.scheduled_signed is not None or one.scheduled_in_force is not None
             origin = "scheduled" if fixed and one.status != "in_force" else one.status
-            made = Agreement(pair, one.kind, origin, row, key=key, stage=one.status)
+            made = Agreement(dyad, one.kind, origin, row, key=key, stage=one.status)
             if one.status == "talks":
                 made.opened = 0.0 if one.opened is None else self.day(one.opened)
                 made.progress = -made.opened
@@ -552,23 +552,23 @@ class Plain:
 
     def nobodys(self, seed: int, run: int, begun: Start, busy: set[tuple[Pair, str]]) -> Iterator[Agreement]:
         """Talks under way at the start that nobody has recorded."""
-        for pair in self.dyads:
-            i, j = sorted(pair)
+        for dyad in self.dyads:
+            i, j = sorted(dyad)
             for kind, rules in self.kinds.items():
-                opens = self.rate(pair, kind) * self.openness(pair, 0.0)
+                opens = self.rate(dyad, kind) * self.openness(dyad, 0.0)
                 opens *= begun.keen[i, j, kind] * begun.keen[j, i, kind]
-                own = self.clock_key(seed, run, "assumed", pair, kind)
+                own = self.clock_key(seed, run, "assumed", dyad, kind)
                 if float(clocks.uniform(clocks.draw(own, 1))) >= 1.0 - math.exp(-opens * rules.talks_days / YEAR):
                     continue
                 k = rules.talks_shape
                 length = lag(clocks.draw(own, 2), k + 1, rules.talks_days * (k + 1) / k)
                 age = float(clocks.uniform(clocks.draw(own, 3))) * length
                 lasted = float(clocks.exponential(clocks.draw(own, 4))) * YEAR > age * self.p.collapse_rate
-                if lasted and (pair, kind) not in busy:
+                if lasted and (dyad, kind) not in busy:
                     yield Agreement(
-                        pair, kind, "assumed", 0, opened=-age, length=length, progress=age,
+                        dyad, kind, "assumed", 0, opened=-age, length=length, progress=age,
                         fails=self.wait(own, 2, self.p.collapse_rate),
-                        key=self.own_key(seed, run, pair, kind, 1 << 40),
+                        key=self.own_key(seed, run, dyad, kind, 1 << 40),
                     )  # fmt: skip
 
     def acts(self, seed: int, run: int) -> list[Any]:
@@ -588,10 +588,10 @@ class Plain:
     def live(self, seed: int, run: int, begun: Start) -> list[Agreement]:
         """One replication, start to end."""
         made = list(self.record(seed, run))
-        busy = {(one.pair, one.kind) for one in made if one.stage != "in_force"}
+        busy = {(one.dyad, one.kind) for one in made if one.stage != "in_force"}
         assumed = list(self.nobodys(seed, run, begun, busy))
         made += assumed
-        busy |= {(one.pair, one.kind) for one in assumed}
+        busy |= {(one.dyad, one.kind) for one in assumed}
         opportunities, acts = self.opportunities(seed, run), self.acts(seed, run)
         effort = dict.fromkeys(self.codes, 0.0)
         for step, (start, stop) in enumerate(zip(self.days, self.days[1:], strict=False)):
@@ -600,20 +600,20 @@ class Plain:
             before = list(made)
             today = sorted((one for one in opportunities if start <= one[0] < stop), key=lambda one: one[0])
             opened: set[tuple[Pair, str]] = set()
-            for day, pair, kind, count, needs in today:
-                i, j = sorted(pair)
-                if (pair, kind) in busy or (pair, kind) in opened:
+            for day, dyad, kind, count, needs in today:
+                i, j = sorted(dyad)
+                if (dyad, kind) in busy or (dyad, kind) in opened:
                     continue
                 willing = needs[0] < sigma(self.u(seen, before, begun, i, j, kind))
                 willing &= needs[1] < sigma(self.u(seen, before, begun, j, i, kind))
-                if willing and needs[2] < self.openness(pair, day):
-                    key, rules = self.own_key(seed, run, pair, kind, count), self.kinds[kind]
-                    one = Agreement(pair, kind, "new", count, opened=day, key=key)
+                if willing and needs[2] < self.openness(dyad, day):
+                    key, rules = self.own_key(seed, run, dyad, kind, count), self.kinds[kind]
+                    one = Agreement(dyad, kind, "new", count, opened=day, key=key)
                     one.length = lag(clocks.absorb(key, 1), rules.talks_shape, rules.talks_days)
                     one.fails = day + self.wait(key, 2, self.p.collapse_rate)
-                    one.gain = self.both(seen, pair, kind)
+                    one.gain = self.both(seen, dyad, kind)
                     made.append(one)
-                    opened.add((pair, kind))
+                    opened.add((dyad, kind))
             busy |= opened
             for one in made:
                 if one.stage == "talks":
@@ -626,13 +626,13 @@ class Plain:
         self.effort = effort
         return made
 
-    def both(self, seen: Seen, pair: Pair, kind: str) -> float:
-        i, j = sorted(pair)
+    def both(self, seen: Seen, dyad: Pair, kind: str) -> float:
+        i, j = sorted(dyad)
         return self.log_gain(seen, i, j, kind) + self.log_gain(seen, j, i, kind)
 
     def talk(self, one: Agreement, seen: Seen, start: float, stop: float, busy: set[tuple[Pair, str]]) -> None:
         """Talks go on through a step."""
-        now = self.both(seen, one.pair, one.kind)
+        now = self.both(seen, one.dyad, one.kind)
         one.gain = now if one.gain is None else one.gain
         pace = math.exp(self.p.talks_speed_exponent * (now - one.gain))
         pace = max(1.0, min(self.p.talks_speed_max, pace))
@@ -641,7 +641,7 @@ class Plain:
         one.progress += pace * (stop - since)
         if one.fails < min(done, stop):
             one.stage, one.ended = "over", one.fails
-            busy.discard((one.pair, one.kind))
+            busy.discard((one.dyad, one.kind))
         elif done < stop:
             one.stage, one.signed = "signed", done
             one.in_force = self.force(one.key, self.kinds[one.kind], done)
@@ -653,7 +653,7 @@ class Plain:
         """What has come into force, collapsed or ended by a day."""
         for one in made:
             if one.stage == "signed" and min(one.in_force, one.fails) <= day:
-                busy.discard((one.pair, one.kind))
+                busy.discard((one.dyad, one.kind))
                 if one.fails < one.in_force:
                     one.stage, one.ended, one.in_force = "over", one.fails, NEVER
                 else:

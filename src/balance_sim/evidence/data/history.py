@@ -165,7 +165,7 @@ def load_history(
     found["distance"], filled = layers.distances(*apart, states, years)
     if filled:
         sources.notes.append(f"{filled} dyads without a minimum distance: between capitals instead")
-    found["accords"], found["accord_years"] = _agreements(sources, agreements, outcomes, states)
+    found["agreements"], found["agreement_years"] = _agreements(sources, agreements, outcomes, states)
     for name, column in (("capability", "cinc"), ("ideal", "ideal_fp"), ("democracy", "polyarchy")):
         found[name] = layers.state_years(sources.read(name), column, states, years)
     found["contiguity"] = layers.contiguity(sources.read("contiguity"), states, years)
