@@ -2,12 +2,14 @@
 
 With BALANCE_SIM_FUZZ set, they look at new ones: see tests/README.md. Folders of tests are in memory where there is
 room for them, since a disk takes some milliseconds for each of many thousand files (`PYTEST_DEBUG_TEMPROOT` says
-where else). The processes that tests start keep the
-bytecode that they compile, so that the next one does not compile all of it again. At its end a run tells which rows of
-docs/faults.md held; `--fault F11` runs the tests of one row."""
+where else). The processes that tests start keep the bytecode that they compile, so that the next one does not compile
+all of it again. The collector of garbage leaves alone what is there when all tests are known, and looks more seldom:
+a twelfth of the time of this process. At its end a run tells which rows of docs/faults.md held; `--fault F11` runs the
+tests of one row."""
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 
@@ -46,6 +48,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+
+def pytest_collection_finish() -> None:
+    """Libraries and tests stay until the end, so the collector of garbage need not go over them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture
+def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run has two figures in this process: for tests of when and where they are written, not of what each shows."""
+    from balance_sim.results.result import Result
+    from balance_sim.show import figures
+
+    few = {name: figures.FIGURES[name] for name in ("fan", "arms")}
+    monkeypatch.setitem(figures.BY_STUDY, Result, few)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

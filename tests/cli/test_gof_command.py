@@ -130,6 +130,7 @@ def test_the_models_own_networks_from_a_table_are_judged_alike(place: Path) -> N
     assert found["residuals"]["observed"] == 2
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_the_report_of_a_run_has_the_section(place: Path) -> None:
     runner = CliRunner()
     made = runner.invoke(main, ["run", "scenario.yaml", "--runs", "4", "--out", "study", "--no-figures"])

@@ -301,6 +301,7 @@ OWN_WAY = {
     ("results/export.py", "write_table"),  # into what `atomic_file` gives
     ("results/export.py", "to_csv"),  # text
     ("show/report/tables.py", "to_csv"),  # text
+    ("evidence/cases/scenario.py", "to_csv"),  # text
     ("evidence/data/text.py", "to_csv"),  # text
 }
 

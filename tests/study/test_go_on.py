@@ -100,6 +100,7 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab, reader) -> 
     assert "to go on: balance-sim sweep exp.yaml --out" in ended.output
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_a_run_with_nothing_to_do_draws_nothing_again(lab) -> None:
     """Until a figure is gone, or is not the one that was drawn."""
     words = ["run", "small.yaml", "--runs", "2", "--no-mechanisms", "--workers", "1", "--out", "r"]
