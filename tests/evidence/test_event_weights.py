@@ -96,7 +96,7 @@ def test_two_way_clusters_are_the_sum_less_the_intersection() -> None:
             groups[key] = groups.get(key, 0) + row
         return sum(np.outer(s, s) for s in groups.values()) * len(groups) / (len(groups) - 1)
 
-    dyads, events = panel.dyad.tolist(), panel.event.tolist()
+    dyads, events = panel.pair.tolist(), panel.event.tolist()
     expected = part(dyads) + part(events) - part(list(zip(dyads, events, strict=True)))
     assert np.linalg.eigvalsh(expected).min() > 0
     assert clustered(panel, scores) == pytest.approx(expected)

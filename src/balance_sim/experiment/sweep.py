@@ -28,7 +28,7 @@ from balance_sim.replications.jobs import Job, Task, Values, check_outcomes, try
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, manifest_of
 from balance_sim.results.points import PointTable, SweepPoint, design_points, drop_old_tables
-from balance_sim.results.shards import TABLES, encode
+from balance_sim.results.shards import encode
 from balance_sim.results.store import missing, refuse_lost
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.design import Experiment, Overrides
@@ -345,7 +345,7 @@ def _measured(job: Job, values: Values) -> Probe | None:
         ready = time.perf_counter()
         tables = job.live(Task(Block(0, count), values=values))
         done = time.perf_counter()
-        parts = [getattr(tables, name) for name in TABLES]
+        parts = tables.by_name.values()
         size, memory = sum(len(encode(part)) for part in parts), sum(part.nbytes for part in parts)
     except Exception:  # noqa: BLE001 - whatever it is: the sweep records it run by run
         return None

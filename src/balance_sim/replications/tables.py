@@ -41,6 +41,11 @@ class BlockTables:
     agreements: pa.Table
     dyads: pa.Table
 
+    @property
+    def by_name(self) -> dict[str, pa.Table]:
+        """The tables in the order of writing, by their names on disk."""
+        return {"dyads": self.dyads, "accords": self.agreements, "runs": self.runs}
+
 
 def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
     """Tables of several blocks as one; None for none."""

@@ -110,9 +110,8 @@ class Store:
 
     def write(self, point: int, block: Block, tables: BlockTables) -> None:
         """Keep a block. It counts as done once its `runs` shard has its name."""
-        named = {"dyads": tables.dyads, "accords": tables.agreements, "runs": tables.runs}
-        for name in TABLES:
-            self._write_shard(name, point, block, encode(named[name]), "parquet")
+        for name, table in tables.by_name.items():
+            self._write_shard(name, point, block, encode(table), "parquet")
 
     def write_failed(self, point: int, block: Block, rows: list[dict[str, Any]]) -> None:
         """Keep the runs of a block that failed, in the place of those recorded for it before."""

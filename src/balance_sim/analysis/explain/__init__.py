@@ -51,7 +51,7 @@ def explain(
 
     Returns
     -------
-    Attribution, PairTerms or Timeline
+    Attribution, DyadTerms or Timeline
         each with a frame, `table`, and the document of `explain --json`, `summary()`
 
     Raises
@@ -66,7 +66,7 @@ def explain(
     >>> bs.explain(result).table["group"].tolist()
     ['gain', 'hostility', 'network', 'retaliation', 'patron', 'outside', 'feedback', 'effect']
     >>> bs.explain(result, "XCO-XDO")
-    <PairTerms of XCO and XDO, defence_cooperation: summit beside no_summit>
+    <DyadTerms of XCO and XDO, defence_cooperation: summit beside no_summit>
     """
     from balance_sim.analysis.explain.attribution import attribute
     from balance_sim.analysis.explain.pairs import explain_dyads

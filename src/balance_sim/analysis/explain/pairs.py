@@ -182,7 +182,7 @@ class DyadTerms:
     signing: Signing
 
     def __repr__(self) -> str:
-        return f"<PairTerms of {self.a} and {self.b}, {self.kind}: {self.arm} beside {self.reference}>"
+        return f"<DyadTerms of {self.a} and {self.b}, {self.kind}: {self.arm} beside {self.reference}>"
 
     @cached_property
     def table(self) -> pd.DataFrame:
