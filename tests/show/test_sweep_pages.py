@@ -13,9 +13,11 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from balance_sim.analysis.compare import open_side, parse_side
 from balance_sim.analysis.sensitivity import sensitivity
 from balance_sim.cli.run import effects_lines
 from balance_sim.experiment.sweep import sweep
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.explore import document, of_sweep
@@ -44,6 +46,13 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
     folder: Path = tmp_path_factory.mktemp("swept") / "r"
     sweep(load_experiment("experiments/smoke.yaml"), out=folder)
     return open_sweep(folder)
+
+
+def test_one_point_has_the_figures_of_a_run(swept: SweepResult) -> None:
+    """`plot FOLDER@1` and `report FOLDER@1` draw what a run of that point would: placebos and channels too."""
+    assert {"fan", "arms", "placebos"} <= {*fitting(open_side(parse_side(f"{swept.folder}@1")))}
+    with pytest.raises(WrongRequest, match="has no point 99"):
+        open_side(parse_side(f"{swept.folder}@99"))
 
 
 def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:

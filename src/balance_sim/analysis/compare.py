@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.analysis.expected_effect import largest_first
+from balance_sim.analysis.result import AnalysedResult
 from balance_sim.model.core import Floats
 from balance_sim.pool.errors import OneLine, WrongRequest, no_results, plain_data
 from balance_sim.replications.outcomes import fixed_beforehand, least_jump
@@ -95,7 +96,7 @@ def open_side(side: ComparedSide) -> Result | SweepResult:
         return whole
     if side.point not in whole.table.numbers():
         raise WrongRequest(f"{side.folder} has no point {side.point}")
-    return whole.point(side.point)
+    return whole.point_as(AnalysedResult, side.point)
 
 
 def compare(left: str, right: str, classes: str | None = None) -> StudyComparison:

@@ -112,7 +112,7 @@ def world_lines(start: WorldAtStart, *, verbose: bool = False) -> Iterator[str]:
             feared = f"{names[most][:24]} {percent(share)}" if share > 0 else "nobody"
             rows.append([names[start.codes[i]][:26], feared, said[i]])
         yield from table(rows, indent="  ")
-    for role in () if verbose else sorted({*said.values()}, key=[*said.values()].count):
+    for role in () if verbose else sorted({*said.values()}, key=lambda role: ([*said.values()].count(role), role)):
         who = ", ".join(names[start.codes[i]] for i in order if said[i] == role)
         yield from wrapped(f"  {role}: {who}", "    ")
     expected = start.a_year()

@@ -100,8 +100,12 @@ class SweepResult(StudyResult):
 
     def point(self, number: int) -> Result:
         """One point as the study of a single scenario."""
+        return self.point_as(Result, number)
+
+    def point_as[Kind: Result](self, kind: type[Kind], number: int) -> Kind:
+        """The same, as a kind of result of its own."""
         scenario = with_values(self.scenario, dict(self.table.points[number].values))
-        return Result(
+        return kind(
             scenario=scenario.counted_as(None) if self.manifest.classes is None else scenario,
             runs=self.runs,
             seed=self.seed,
