@@ -22,7 +22,7 @@ import json, os, shutil, signal, sys
 
 import numpy, pandas, pyarrow.parquet
 from balance_sim.cli import main
-from balance_sim.cli import run, sweep  # and what they need, so that a child need not import it
+from balance_sim.cli import run  # and what they need, so that a child need not import it
 from balance_sim.show import headline, report
 from balance_sim.experiment import run, status, sweep
 import scipy.stats, scipy.special, numpy.testing, email.message

@@ -14,8 +14,6 @@ MODULES = (
     *(
         f"balance_sim.stats.{name}"
         for name in (
-            "decisions",
-            "empirical_games",
             "equilibria",
             "games",
             "indices",
@@ -23,15 +21,13 @@ MODULES = (
             "lags",
             "networks",
             "newton",
-            "quantal_response",
             "scores",
-            "shapley",
-            "stacking",
+            "uncertain_games",
             "variance",
         )
     ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape", "own.events", "own.terms")),
-    *(f"balance_sim.results.{name}" for name in ("codebook", "result", "sweep_result")),
+    *(f"balance_sim.results.{name}" for name in ("frames", "result", "sweep_result")),
     "balance_sim.replications.players",
     "balance_sim.scenario.experiment",
     *(
@@ -52,10 +48,10 @@ MODULES = (
     *(f"balance_sim.evidence.data.{name}" for name in ("codes", "table")),
     "balance_sim.coordination.effects",
     "balance_sim.pool.errors",
-    *(f"balance_sim.show.{name}" for name in ("diary", "terminal", "wording")),
+    *(f"balance_sim.show.{name}" for name in ("diary", "wording")),
     *(f"balance_sim.experiment.{name}" for name in ("run", "sweep")),
     "balance_sim.game.plan",
-    *(f"balance_sim.scenario.reference.{name}" for name in ("page", "schemas")),
+    "balance_sim.scenario.reference.schemas",
 )
 
 

@@ -220,8 +220,7 @@ def test_a_reader_sees_each_run_once_while_shards_are_being_merged(lab):
     result = swept(lab, "out")
     store = Store(lab.folder / "out")
     inner = store.kept()[0]
-    for table in ("runs", "accords"):
-        shard = getattr(inner, table)
+    for table, shard in (("runs", inner.runs), ("accords", inner.agreements)):
         part = shard.table()
         content = part.filter(np.asarray(part["run"].to_numpy() < 5))
         from balance_sim.results.shards import encode

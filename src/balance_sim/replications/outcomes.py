@@ -123,7 +123,7 @@ class Outcome:
     measure: a key of MEASURES; of: whom or what it is of, as in names (a direction, a kind, a group and the host);
     window: days from the focal date, None for the one that has none.
 
-    >>> Outcome("agreements", "counter", 365).name, Outcome("relations", "europe_host", 90).group
+    >>> Outcome("accords", "counter", 365).name, Outcome("relations", "europe_host", 90).group
     ('accords_counter_365', 'europe')"""
 
     measure: str

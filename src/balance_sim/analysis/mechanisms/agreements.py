@@ -169,7 +169,7 @@ def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
     """Run, and days gained on the control arm, of talks under way that both arms sign. frame: of agreements."""
     under_way = frame[frame["origin"].isin(_UNDER_WAY) & (frame["after"] >= 1)]
     key = np.zeros(len(under_way), np.int64)
-    for name in ("run", "pair", "kind", "origin", "occasion"):
+    for name in ("run", "dyad", "kind", "origin", "occasion"):
         number, values = pd.factorize(under_way[name])
         key = key * max(len(values), 1) + number
     run, after = (under_way[name].to_numpy(np.int64) for name in ("run", "after"))

@@ -245,7 +245,7 @@ class StudyData:
         a, b = (positions(few, side, self.codes) for side in ("a", "b"))
         names = ("run", "arm", "kind", "origin", "occasion", "after")
         dyad = self.worlds.reference.dyad_index[a, b].astype(np.int32)
-        return pa.table({name: few[name] for name in names} | {"pair": dyad})
+        return pa.table({name: few[name] for name in names} | {"dyad": dyad})
 
     def by_dyad(self, arm: str) -> ByDyad:
         """Filtered effects of an arm on new agreements within the longest window, by dyad."""
@@ -267,4 +267,4 @@ class StudyData:
         """run and pair of the new agreements of the headline arm or the control arm in the longest window."""
         frame = self.agreements
         within = frame["after"].between(1, self.long)
-        return frame.loc[(frame["arm"] == arm) & frame["origin"].isin(NEW) & within, ["run", "pair"]]
+        return frame.loc[(frame["arm"] == arm) & frame["origin"].isin(NEW) & within, ["run", "dyad"]]

@@ -45,7 +45,7 @@ def _agreements_per_state(r: StudyData, audience: str) -> PairedColumns:
     made = []
     for arm in (r.arm, r.reference):
         new = r.new(arm)
-        dyad = new["pair"].to_numpy(int)
+        dyad = new["dyad"].to_numpy(int)
         sides = inside[world.first[dyad]].astype(float) + inside[world.second[dyad]]
         made.append(np.bincount(np.searchsorted(r.runs, new["run"]), sides, minlength=len(r.runs)))
     change = PairedColumns(made[0], made[1], alike=r.arm in r.result.alike, least=1.0)

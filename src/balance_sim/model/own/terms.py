@@ -190,9 +190,9 @@ def term(
     Parameters
     ----------
     name : of the term; the function's name if not given
-    between : the least and the most that the term can be, for one that reads what changes in a replication (agreements,
-        beliefs, threat, the day). A value beyond them is an error. Without it the term is computed once for each arm,
-        from facts alone
+    between : the least and the most that the term can be, for one that reads what changes in a replication: what is
+        signed, beliefs, threat, the day. A value beyond them is an error. Without it the term is computed once for
+        each arm, from facts alone
     symmetric : refuse a matrix that says other things of the two sides of a dyad
 
     Returns
