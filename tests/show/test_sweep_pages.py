@@ -53,6 +53,8 @@ def test_one_point_has_the_figures_of_a_run(swept: SweepResult) -> None:
     assert {"fan", "arms", "placebos"} <= {*fitting(open_side(parse_side(f"{swept.folder}@1")))}
     with pytest.raises(WrongRequest, match="has no point 99"):
         open_side(parse_side(f"{swept.folder}@99"))
+    with pytest.raises(WrongRequest, match="has no arm `nix`; it has: no_summit, summit"):
+        Plots.of_all([f"{swept.folder}@0:nix", f"{swept.folder}@1:summit"])
 
 
 def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:

@@ -83,7 +83,14 @@ def parse_side(text: str) -> ComparedSide:
 
 
 def open_side(side: ComparedSide) -> Result | SweepResult:
-    """The study that a side names, or the one point of it. Raises WrongRequest where there is none."""
+    """The study that a side names, or the one point of it. Raises WrongRequest where there is none, or no such arm."""
+    found = _opened(side)
+    if side.arm is not None and side.arm not in found.arms:
+        raise WrongRequest(f"{side.folder} has no arm `{side.arm}`; it has: {', '.join(found.arms)}")
+    return found
+
+
+def _opened(side: ComparedSide) -> Result | SweepResult:
     manifest = Store(side.folder).read_manifest()
     if manifest is None:
         raise no_results(side.folder)
