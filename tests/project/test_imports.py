@@ -85,7 +85,9 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
     ids=" ".join,
 )
 def test_light_commands_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    done = subprocess.run([sys.executable, "-c", CALL.format(heavy=HEAVY), *arguments], capture_output=True, text=True)
+    """Help is there in a twentieth of a second: it does without numbers altogether."""
+    heavy = (*HEAVY, "numpy") if {*arguments} & {"--help", "--version"} else HEAVY
+    done = subprocess.run([sys.executable, "-c", CALL.format(heavy=heavy), *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip().splitlines()[-1] == "loaded"
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from balance_sim.show import wording as say
 from balance_sim.show.wording import said, table, wrapped
-from balance_sim.stats.intervals import NORMAL
 
 if TYPE_CHECKING:
     from balance_sim.coordination.choice import CoordinationFit
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 def _span(estimate: float, error: float, places: int = 3) -> str:
     """The 95 % CI of an estimate that is about normal."""
+    from balance_sim.stats.intervals import NORMAL
+
     return say.interval(estimate - NORMAL * error, estimate + NORMAL * error, places)
 
 
@@ -40,6 +41,7 @@ def fit_lines(
     verbose: also intercepts of types, all that is weakly told apart, why terms are not fitted, rows left out."""
     from balance_sim.evidence.estimation.choices import NOT_ON_RECORD
     from balance_sim.evidence.estimation.parameter_files import key_path, labelled
+    from balance_sim.stats.intervals import NORMAL
 
     weights = [row for row in fit.table if "." not in row[0]]
     clear = sum(abs(estimate) > NORMAL * error for _, estimate, error in weights)

@@ -11,8 +11,6 @@ from datetime import date
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from balance_sim.show import wording as say
 from balance_sim.show.wording import arm_words, dyad_name, said, table, wrapped
 
@@ -150,6 +148,8 @@ def calibration_lines(
     found: CalibrationPosterior, names: Mapping[str, str], until: date, *, verbose: bool = False
 ) -> Iterator[str]:
     """names: of states, by code; until: the day before which the record was read."""
+    import numpy as np
+
     yield from said(
         f"Calibrated on {found.agreements:,} agreements between two states in {len(found.level)} years before {until}, "
         "with the fitted weights as prior."
