@@ -4,8 +4,8 @@ With BALANCE_SIM_FUZZ set, they look at new ones: see tests/README.md. Folders o
 room for them, since a disk takes some milliseconds for each of many thousand files (`PYTEST_DEBUG_TEMPROOT` says
 where else). The processes that tests start keep the bytecode that they compile, so that the next one does not compile
 all of it again. The collector of garbage leaves alone what is there when all tests are known, and looks more seldom:
-a twelfth of the time of this process. At its end a run tells which rows of docs/faults.md held; `--fault F11` runs the
-tests of one row."""
+a twelfth of the time of three files that were measured. At its end a run tells which rows of
+docs/faults.md held; `--fault F11` runs the tests of one row."""
 
 from __future__ import annotations
 
