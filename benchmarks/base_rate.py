@@ -23,7 +23,11 @@ def recorded(scenario, since: date, until: date) -> dict[str, float]:
     years = (until - since).days / 365.25
     out = dict.fromkeys(sorted(scenario.kinds), 0)
     for agreement in scenario.agreements:
-        if agreement.signed and since <= agreement.signed <= until and not agreement.multilateral:
+        if (
+            agreement.signed
+            and since <= agreement.signed <= until
+            and not agreement.multilateral
+        ):
             out[agreement.kind] += 1
     return {kind: count / years for kind, count in out.items()}
 
@@ -37,16 +41,24 @@ def main() -> None:
     signed = (1 + fails * kinds.talks_days / kinds.talks_shape) ** -kinds.talks_shape
     keen = worlds.baseline.keen
     u = np.log(keen) - np.log1p(-keen)
-    print(f"{'kind':24s}{'recorded':>10s}{'expected':>10s}{'intercept':>11s}{'matching':>10s}")
+    print(
+        f"{'kind':24s}{'recorded':>10s}{'expected':>10s}{'intercept':>11s}{'matching':>10s}"
+    )
     for m, kind in enumerate(kinds.names):
         wanted = target[kind] or 0.1
         low, high = -30.0, 30.0
         for _ in range(80):
             shift = (low + high) / 2
-            rate = kinds.ceiling[m] * signed[m] * (1 / (1 + np.exp(-u[:, :, m] - shift))).prod(axis=1).sum()
+            rate = (
+                kinds.ceiling[m]
+                * signed[m]
+                * (1 / (1 + np.exp(-u[:, :, m] - shift))).prod(axis=1).sum()
+            )
             low, high = (shift, high) if rate < wanted else (low, shift)
         now = kinds.ceiling[m] * signed[m] * keen[:, :, m].prod(axis=1).sum()
-        print(f"{kind:24s}{target[kind]:10.2f}{now:10.2f}{kinds.intercept[m]:11.3f}{kinds.intercept[m] + shift:10.3f}")
+        print(
+            f"{kind:24s}{target[kind]:10.2f}{now:10.2f}{kinds.intercept[m]:11.3f}{kinds.intercept[m] + shift:10.3f}"
+        )
 
 
 if __name__ == "__main__":

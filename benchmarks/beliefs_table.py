@@ -21,12 +21,17 @@ from scipy.special import ndtr
 
 from balance_sim.evidence.data.history import agreements_end, load_history
 from balance_sim.evidence.estimation.beliefs import MOVES
-from balance_sim.evidence.estimation.choices import choices, fitted_terms, variants, within_and_between
+from balance_sim.evidence.estimation.choices import (
+    choices,
+    fitted_terms,
+    variants,
+    within_and_between,
+)
 from balance_sim.evidence.estimation.fitting import fit, peak_of
 from balance_sim.evidence.estimation.likelihood import by_row
-from balance_sim.replications.parameter_draws import limits, quantile
+from balance_sim.evidence.posterior.parameter_draws import limits, quantile
+from balance_sim.evidence.posterior.statistics import SmoothProcess, fit_process
 from balance_sim.scenario.defaults import priors
-from balance_sim.stats.posteriors import SmoothProcess, fit_process
 
 NAMES = tuple(MOVES)
 AWAY = 1.5
@@ -43,11 +48,15 @@ def values(z: np.ndarray) -> dict[str, float]:
     out = {}
     for name, at in zip(NAMES, z, strict=True):
         path = f"parameters.{name}"
-        out[name] = float(np.clip(quantile(priors()[path], ndtr(np.array(at))), *limits(path)))
+        out[name] = float(
+            np.clip(quantile(priors()[path], ndtr(np.array(at))), *limits(path))
+        )
     return out
 
 
-def posterior_points(found: SmoothProcess, temper: float, count: int, rng: np.random.Generator) -> np.ndarray:
+def posterior_points(
+    found: SmoothProcess, temper: float, count: int, rng: np.random.Generator
+) -> np.ndarray:
     """Draws by the preconditioned Crank-Nicolson sampler (Cotter, Roberts, Stuart, White 2013)."""
     z = rng.standard_normal((count, len(NAMES)))
     height = temper * found(z)
@@ -60,7 +69,9 @@ def posterior_points(found: SmoothProcess, temper: float, count: int, rng: np.ra
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--rounds", type=int, default=12)
@@ -68,9 +79,17 @@ def main() -> None:
     asked = parser.parse_args()
     history = load_history(asked.data, 1985, agreements_end(asked.data, ()))
     record = choices(history, fitted_terms(history)[0])
-    record = record.with_kinds([k for k, n in zip(record.kinds, record.signed.sum(axis=0), strict=True) if n > 0])
+    record = record.with_kinds(
+        [
+            k
+            for k, n in zip(record.kinds, record.signed.sum(axis=0), strict=True)
+            if n > 0
+        ]
+    )
     parts = within_and_between(record)
-    found = fit(parts, propensities=True, levels=True, cluster=True, ridge=0.0, signs=True)
+    found = fit(
+        parts, propensities=True, levels=True, cluster=True, ridge=0.0, signs=True
+    )
     start = peak_of(parts, found)
     terms = sorted({term for moved in MOVES.values() for term in moved})
     rows: list[list[float]] = []
@@ -79,12 +98,16 @@ def main() -> None:
 
     def evaluate(z: np.ndarray, *, keep: bool = False) -> None:
         nonlocal weights
-        there = within_and_between(variants(history, record, terms, [values(z)])[0]).with_terms(found.names)
+        there = within_and_between(
+            variants(history, record, terms, [values(z)])[0]
+        ).with_terms(found.names)
         peak = start.moved(there)
         if keep:
             by_dyad.append(by_row(peak.design, peak.at))
         scale = peak.design.scale
-        at = dict(zip(there.names, np.array(peak.at[: len(scale)]) / scale, strict=True))
+        at = dict(
+            zip(there.names, np.array(peak.at[: len(scale)]) / scale, strict=True)
+        )
         own = {name.partition(" ")[0]: at[name] for name in at if "within" not in name}
         weights = tuple(own)
         numbers = [*z, peak.marginal - start.marginal, *own.values()]
@@ -107,29 +130,46 @@ def main() -> None:
     stretch = {}
     for k, name in enumerate(NAMES):
         slope = by_dyad[2 * k + 1] - by_dyad[2 * k]
-        stretch[name] = float(f"{(np.bincount(dyad, slope) ** 2).sum() / (slope @ slope):.4g}")
+        stretch[name] = float(
+            f"{(np.bincount(dyad, slope) ** 2).sum() / (slope @ slope):.4g}"
+        )
     temper = 1.0 / float(np.mean([max(one, 1.0) for one in stretch.values()]))
     for z in rng.standard_normal((30, count)):
         evaluate(z)
     for _ in range(asked.rounds):
         table = np.array(rows)
         process = fit_process(table[:, :count], table[:, count])
-        for z in [*posterior_points(process, temper, 40, rng)[:5], rng.standard_normal(count)]:
+        for z in [
+            *posterior_points(process, temper, 40, rng)[:5],
+            rng.standard_normal(count),
+        ]:
             evaluate(z)
         write(asked, stretch, weights, np.array(rows))
 
 
-def write(asked: argparse.Namespace, stretch: dict[str, float], weights: tuple[str, ...], table: np.ndarray) -> None:
+def write(
+    asked: argparse.Namespace,
+    stretch: dict[str, float],
+    weights: tuple[str, ...],
+    table: np.ndarray,
+) -> None:
     count = len(NAMES)
-    points, columns = table[:, :count], dict(zip(("marginal", *weights), table.T[count:], strict=True))
-    scales = {name: fit_process(points, column).scales for name, column in columns.items()}
+    points, columns = (
+        table[:, :count],
+        dict(zip(("marginal", *weights), table.T[count:], strict=True)),
+    )
+    scales = {
+        name: fit_process(points, column).scales for name, column in columns.items()
+    }
     said: dict[str, Any] = {
         "command": "python benchmarks/beliefs_table.py DATA --again",
         "data": "DCAD 1985-2003, all states",
         "names": list(NAMES),
         "stretch": stretch,
         "weights": list(weights),
-        "scales": {name: [float(f"{one:.5g}") for one in of] for name, of in scales.items()},
+        "scales": {
+            name: [float(f"{one:.5g}") for one in of] for name, of in scales.items()
+        },
         "points": table.tolist(),
     }
     text = yaml.safe_dump(said, sort_keys=False, width=4000, default_flow_style=None)

@@ -27,18 +27,27 @@ SLOPE = 0.35
 KINDS = ("exercise", "incident", "treaty", "visit")
 
 
-def invented_acts(rng: np.random.Generator, states: int, first: float, last: float) -> ActSets:
+def invented_acts(
+    rng: np.random.Generator, states: int, first: float, last: float
+) -> ActSets:
     """Visits, exercises and treaties of two to five states, and incidents with a target."""
     rows, date, of = [], [], []
     activity = rng.lognormal(0, 0.7, states)
-    often = {"exercise": (120, 2.0), "incident": (80, 0.4), "treaty": (40, 0.15), "visit": (150, 1.0)}
+    often = {
+        "exercise": (120, 2.0),
+        "incident": (80, 0.4),
+        "treaty": (40, 0.15),
+        "visit": (150, 1.0),
+    }
     for kind, (sets, rate) in often.items():
         for _ in range(sets):
             size = 2 if kind in ("visit", "incident") else int(rng.integers(2, 6))
             who = rng.choice(states, size, replace=False, p=activity / activity.sum())
             told = kind == "incident"
             rows.append((kind, who[:1] if told else who, who[1:] if told else who[:0]))
-            for day in rng.uniform(first, last, 1 + rng.poisson(rate * (last - first) / 3650)):
+            for day in rng.uniform(
+                first, last, 1 + rng.poisson(rate * (last - first) / 3650)
+            ):
                 date.append(day)
                 of.append(len(rows) - 1)
     principals, targets = np.zeros((len(rows), states)), np.zeros((len(rows), states))
@@ -81,15 +90,28 @@ def invented_study(
     panel = panel_of(np.zeros(len(count)), count, first, second, period, states)
     study = Study(panel, periods, acts, rivals, 2.0 * rivals, window)
     exposures, columns = Exposures(study), groups_of(acts)
-    nats = exposures.columns(columns) @ np.array([multipliers.get(column.group, 0.0) for column in columns])
+    nats = exposures.columns(columns) @ np.array(
+        [multipliers.get(column.group, 0.0) for column in columns]
+    )
     nats += study.rows(study.quarrel)
     dyad = rng.normal(0, 0.5, states**2)[first * states + second]
     side = rng.normal(0, 0.3, (2, years, states))
-    predictor = -1.3 + dyad + side[0, period, first] + side[1, period, second] + slope * nats
+    predictor = (
+        -1.3 + dyad + side[0, period, first] + side[1, period, second] + slope * nats
+    )
     m = 1.0 / (1.0 + np.exp(-predictor))
     spread = (1.0 - rho) / rho
-    y = rng.binomial(count.astype(int), rng.beta(m * spread, (1 - m) * spread)).astype(float)
-    return Study(panel_of(y, count, first, second, period, states), periods, acts, rivals, 2.0 * rivals, window)
+    y = rng.binomial(count.astype(int), rng.beta(m * spread, (1 - m) * spread)).astype(
+        float
+    )
+    return Study(
+        panel_of(y, count, first, second, period, states),
+        periods,
+        acts,
+        rivals,
+        2.0 * rivals,
+        window,
+    )
 
 
 def summary(found: list[EventWeights], truth: Mapping[str, float]) -> list[str]:

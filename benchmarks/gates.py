@@ -41,13 +41,19 @@ def dyads(world: dict[str, Any], coded: list[dict[str, str]]) -> bool:
         holds = place[dyad] <= last if close else rate[dyad] < LEAST
         good &= holds
         said = f"place {place[dyad]} of {len(ranked)}" if close else "below 0.01"
-        print(f"{'ok  ' if holds else 'MISS'} {'-'.join(dyad):<8} {row['expect']:<12}{rate[dyad]:8.4f} a year, {said}")
+        print(
+            f"{'ok  ' if holds else 'MISS'} {'-'.join(dyad):<8} {row['expect']:<12}{rate[dyad]:8.4f} a year, {said}"
+        )
     print(f"{missing} rows of states outside the roster")
     return good
 
 
 def threats(world: dict[str, Any], coded: list[dict[str, str]]) -> bool:
-    most = {row["id"]: row["adversaries"][0] for row in world["states"] if row["adversaries"]}
+    most = {
+        row["id"]: row["adversaries"][0]
+        for row in world["states"]
+        if row["adversaries"]
+    }
     known = [row for row in coded if row["observer"] in most]
     right = 0
     for row in known:
@@ -59,7 +65,9 @@ def threats(world: dict[str, Any], coded: list[dict[str, str]]) -> bool:
         print(f"{'ok  ' if holds else 'MISS'} {said}")
     print(f"{right} of {len(known)} observers")
     allies = [
-        (who, found["id"]) for who, found in sorted(most.items()) if found["depth"] >= PACT and found["share"] > 0
+        (who, found["id"])
+        for who, found in sorted(most.items())
+        if found["depth"] >= PACT and found["share"] > 0
     ]
     for who, ally in allies:
         print(f"MISS {who} fears its ally {ally} most")

@@ -51,7 +51,9 @@ KINDS = (
 def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any]:
     """A scenario file's content: so many states, years of weekly steps, and arms, the reference among them."""
     rng = np.random.default_rng(seed)
-    codes = [f"X{chr(65 + k // 26)}{chr(65 + k % 26)}" for k in range(states)]  # ISO 3166 leaves X to its users
+    codes = [
+        f"X{chr(65 + k // 26)}{chr(65 + k % 26)}" for k in range(states)
+    ]  # ISO 3166 leaves X to its users
     focal = START + timedelta(days=364)
     acts = sorted(int(day) for day in rng.integers(-365, 365 * years, 4 * (years + 1)))
     events = [
@@ -66,13 +68,18 @@ def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any
         for k, (day, kind) in enumerate(
             zip(
                 acts,
-                rng.choice(["joint_summit", "incident", "military_aid"], len(acts)).tolist(),
+                rng.choice(
+                    ["joint_summit", "incident", "military_aid"], len(acts)
+                ).tolist(),
                 strict=True,
             )
         )
     ]
     for event in events:
-        event |= {side: [str(code) for code in event[side]] for side in ("principals", "targets")}
+        event |= {
+            side: [str(code) for code in event[side]]
+            for side in ("principals", "targets")
+        }
     focal_act = {
         "id": "focal",
         "date": focal,
@@ -84,7 +91,10 @@ def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any
     first, second = np.triu_indices(states, 1)
     named = [(codes[first[k]], codes[second[k]]) for k in pairs.tolist()]
     few = max(arms - 2, 0)
-    visible = {f"seen_{k}": {"set": {"events.focal.visibility": (k + 1) / (few + 1)}} for k in range(few)}
+    visible = {
+        f"seen_{k}": {"set": {"events.focal.visibility": (k + 1) / (few + 1)}}
+        for k in range(few)
+    }
     return {
         "schema": 1,
         "title": f"Invented: {states} states, {years} years",
@@ -97,20 +107,37 @@ def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any
             "near": {"members": codes[: states // 2]},
             "far": {"members": codes[states // 2 :], "attention": {"default": 0.5}},
         },
-        "disputes": [{"a": a, "b": b, "rivalry": round(float(rng.uniform()), 2)} for a, b in named[: 2 * states]],
+        "disputes": [
+            {"a": a, "b": b, "rivalry": round(float(rng.uniform()), 2)}
+            for a, b in named[: 2 * states]
+        ],
         "trade": [
-            {"state": code, "partner": partner, "share": round(float(rng.uniform(0, 0.3)), 3)}
+            {
+                "state": code,
+                "partner": partner,
+                "share": round(float(rng.uniform(0, 0.3)), 3),
+            }
             for code in codes
             for partner in codes[:2]
             if code != partner
         ],
         "accords": [
-            {"id": f"accord_{k}", "a": a, "b": b, "kind": str(rng.choice(KINDS)), "status": "in_force"}
-            | {name: date(int(rng.integers(1990, 2000)), 1, 1) for name in ("in_force",)}
+            {
+                "id": f"accord_{k}",
+                "a": a,
+                "b": b,
+                "kind": str(rng.choice(KINDS)),
+                "status": "in_force",
+            }
+            | {
+                name: date(int(rng.integers(1990, 2000)), 1, 1)
+                for name in ("in_force",)
+            }
             for k, (a, b) in enumerate(named[2 * states :])
         ],
         "events": [*events, focal_act],
-        "arms": {"without": {"reference": True, "drop": ["focal"]}, "with": {}} | visible,
+        "arms": {"without": {"reference": True, "drop": ["focal"]}, "with": {}}
+        | visible,
         "report": {"windows": [90, 365] if years > 1 else [90]},
     }
 
@@ -128,14 +155,18 @@ def _state(code: str, patrons: list[str], rng: np.random.Generator) -> dict[str,
         "latitude": round(float(np.degrees(np.arcsin(rng.uniform(-0.8, 0.9)))), 2),
         "longitude": round(float(rng.uniform(-180, 180)), 2),
         "autonomy": round(float(rng.uniform()), 2),
-        "patrons": [str(rng.choice(patrons))] if code not in patrons and rng.uniform() < 0.3 else [],
+        "patrons": [str(rng.choice(patrons))]
+        if code not in patrons and rng.uniform() < 0.3
+        else [],
     }
 
 
-def measured(states: int, years: int, arms: int, runs: int, workers: int) -> dict[str, float]:
+def measured(
+    states: int, years: int, arms: int, runs: int, workers: int
+) -> dict[str, float]:
     """Load, check and run one size in this process, into a folder, and summarise it."""
     import balance_sim as bs
-    from balance_sim.replications.draws import chosen_arms, compile_arms
+    from balance_sim.study.draws import chosen_arms, compile_arms
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "invented.yaml"
@@ -149,12 +180,17 @@ def measured(states: int, years: int, arms: int, runs: int, workers: int) -> dic
         else:
             compiled = float("nan")
         at = time.perf_counter()
-        result = bs.run(scenario, runs=runs, seed=1, workers=workers, out=Path(folder) / "results")
+        result = bs.run(
+            scenario, runs=runs, seed=1, workers=workers, out=Path(folder) / "results"
+        )
         lived = time.perf_counter() - at
         if result.failed:
             raise SystemExit(result.failed[0]["traceback"])
         result.summary()
-    peak = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    peak = [
+        resource.getrusage(who).ru_maxrss / 1024
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
     return {
         "seconds": time.perf_counter() - began,
         "compile": compiled,
@@ -169,12 +205,20 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--most", action="store_true")
-    parser.add_argument("--size", help="states,years,arms,runs: this one, in this process")
+    parser.add_argument(
+        "--size", help="states,years,arms,runs: this one, in this process"
+    )
     args = parser.parse_args()
     if args.size:
-        print(json.dumps(measured(*(int(part) for part in args.size.split(",")), args.workers)))
+        print(
+            json.dumps(
+                measured(*(int(part) for part in args.size.split(",")), args.workers)
+            )
+        )
         return
-    print("states years arms  runs   seconds  compile     run  ms a simulated year  MB driver  MB worker")
+    print(
+        "states years arms  runs   seconds  compile     run  ms a simulated year  MB driver  MB worker"
+    )
     for size in MOST if args.most else SMALL:
         command = [sys.executable, __file__, "--workers", str(args.workers)]
         text = subprocess.run(

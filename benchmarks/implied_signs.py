@@ -6,7 +6,7 @@ A Latin hypercube over the ranges that `balance-sim parameters` shows for all gu
 to M17 that need no replications, once with the focal event's targets as coded and once with none. Weights of costly
 signals have to rise along their ladder: those drawn are sorted along it, which keeps each in its range. Shares of
 capability are divided by their sum. Left out are the length of a step, which is no parameter of the model, and weights
-that the scenario's theory names itself. Writes src/balance_sim/analysis/mechanisms/signs.csv, or FILE by --out.
+that the scenario's theory names itself. Writes src/balance_sim/article/mechanisms/signs.csv, or FILE by --out.
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import qmc
 
-from balance_sim.analysis.participants import COUNTER, Participants
-from balance_sim.replications.draws import compile_arms, headline_arm
-from balance_sim.replications.expected import gained
-from balance_sim.replications.recorder import measures
-from balance_sim.replications.scene import focal_roles
-from balance_sim.replications.spans import WillingnessOverTime, course, with_event
-from balance_sim.scenario import Scenario, arm_scenario, load_scenario, value_at, with_values
+from balance_sim.effects.expected import gained
+from balance_sim.effects.participants import COUNTER, Participants
+from balance_sim.scenario import (
+    Scenario,
+    arm_scenario,
+    load_scenario,
+    value_at,
+    with_values,
+)
 from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event
+from balance_sim.study.draws import compile_arms, headline_arm
+from balance_sim.study.recorder import measures
+from balance_sim.study.scene import focal_roles
+from balance_sim.study.spans import WillingnessOverTime, course, with_event
 
 DRAWS, SEED = 200, 1
 ROOT = Path(__file__).parents[1]
@@ -38,14 +44,23 @@ COLUMNS = (
     *("id", "draws", "share_positive", "share_negative"),
     *("share_positive_without_targets", "share_negative_without_targets", "tag"),
 )
-NOT_TESTED = {"M2": "implied", "M8": "emergent", "M11": "emergent", "M16": "emergent", "M17": "emergent"}
+NOT_TESTED = {
+    "M2": "implied",
+    "M8": "emergent",
+    "M11": "emergent",
+    "M16": "emergent",
+    "M17": "emergent",
+}
 """They need replications; their tag is a reading of the equations."""
 
 
 def ranges(scenario: Scenario) -> dict[str, tuple[float, float]]:
     """Range of every guessed parameter that the scenario has, by key path."""
     preset = presets().get(scenario.theory.preset)
-    named = {f"theory.weights.{term}" for term in (*(preset.weights if preset else ()), *switches())}
+    named = {
+        f"theory.weights.{term}"
+        for term in (*(preset.weights if preset else ()), *switches())
+    }
     out = {}
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]
@@ -63,35 +78,61 @@ def has(scenario: Scenario, path: str) -> bool:
         return False
 
 
-def points(scenario: Scenario, draws: int = DRAWS, seed: int = SEED) -> Iterator[Scenario]:
+def points(
+    scenario: Scenario, draws: int = DRAWS, seed: int = SEED
+) -> Iterator[Scenario]:
     """The scenario at each point of the design, which `draws` and `seed` fix."""
     spans = ranges(scenario)
     low, high = np.array(list(spans.values())).T
-    for share in qmc.LatinHypercube(len(spans), rng=np.random.default_rng(seed)).random(draws):
+    for share in qmc.LatinHypercube(len(spans), rng=np.random.default_rng(seed)).random(
+        draws
+    ):
         point = dict(zip(spans, (low + share * (high - low)).tolist(), strict=True))
         for name in ("alignment", "intent"):
-            ladder = [path for kind in SIGNAL_ORDER if (path := f"event_kinds.{kind}.{name}") in point]
-            point |= dict(zip(ladder, sorted(point[path] for path in ladder), strict=True))
+            ladder = [
+                path
+                for kind in SIGNAL_ORDER
+                if (path := f"event_kinds.{kind}.{name}") in point
+            ]
+            point |= dict(
+                zip(ladder, sorted(point[path] for path in ladder), strict=True)
+            )
         parts = [path for path in point if path.startswith("capability.")]
         whole = sum(point[path] for path in parts)
-        yield with_values(scenario, point | {path: point[path] / whole for path in parts})
+        yield with_values(
+            scenario, point | {path: point[path] / whole for path in parts}
+        )
 
 
-def drawn(scenario: Scenario, draws: int = DRAWS, seed: int = SEED, first: int | None = None) -> np.ndarray:
+def drawn(
+    scenario: Scenario, draws: int = DRAWS, seed: int = SEED, first: int | None = None
+) -> np.ndarray:
     """(draws or `first`, 2, 17) values, with the targets as coded and with none; NaN where not tested."""
     arm = headline_arm(scenario, (scenario.reference_arm, *scenario.arms))
     assert arm is not None
     out = []
-    for point, _ in zip(points(scenario, draws, seed), range(first or draws), strict=False):
-        out.append([[of.get(name, np.nan) for name in IDS] for of in values(point, arm)])
+    for point, _ in zip(
+        points(scenario, draws, seed), range(first or draws), strict=False
+    ):
+        out.append(
+            [[of.get(name, np.nan) for name in IDS] for of in values(point, arm)]
+        )
     return np.array(out)
 
 
 def shipped() -> dict[str, tuple[int, tuple[float, ...], str]]:
     """Draws, shares and tag by mechanism, as the file has them."""
-    lines = (line for line in OUT.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    lines = (
+        line
+        for line in OUT.read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
     return {
-        row["id"]: (int(row["draws"]), tuple(float(row[name]) for name in COLUMNS[2:6] if row[name]), row["tag"])
+        row["id"]: (
+            int(row["draws"]),
+            tuple(float(row[name]) for name in COLUMNS[2:6] if row[name]),
+            row["tag"],
+        )
         for row in csv.DictReader(lines)
     }
 
@@ -105,7 +146,11 @@ def tag_of(shares: Sequence[float]) -> str:
     ('implied', 'emergent', 'emergent')
     """
     positive, negative, *without = shares
-    return "implied" if 1.0 in (min(positive, without[0]), min(negative, without[1])) else "emergent"
+    return (
+        "implied"
+        if 1.0 in (min(positive, without[0]), min(negative, without[1]))
+        else "emergent"
+    )
 
 
 def values(scenario: Scenario, arm: str) -> tuple[dict[str, float], dict[str, float]]:
@@ -114,15 +159,22 @@ def values(scenario: Scenario, arm: str) -> tuple[dict[str, float], dict[str, fl
     M1, M4, M15 by the expected estimator, the others off the states (`measures`). First with the focal event's
     targets as coded, then with none."""
     worlds = compile_arms(scenario, (scenario.reference_arm, arm))
-    lacking, having = (arm_scenario(scenario, one) for one in (scenario.reference_arm, arm))
+    lacking, having = (
+        arm_scenario(scenario, one) for one in (scenario.reference_arm, arm)
+    )
     event = next(one for one in having.events if one.id == scenario.focal)
     of = Participants(worlds, lacking, event)
     control = course(of.control, worlds.baseline, start=of.start)
-    one, other = (_values(of, control, event.model_copy(update=to)) for to in ({}, {"targets": ()}))
+    one, other = (
+        _values(of, control, event.model_copy(update=to))
+        for to in ({}, {"targets": ()})
+    )
     return one, other
 
 
-def _values(of: Participants, control: WillingnessOverTime, event: Event) -> dict[str, float]:
+def _values(
+    of: Participants, control: WillingnessOverTime, event: Event
+) -> dict[str, float]:
     counter = np.flatnonzero(of.worlds.baseline.direction == COUNTER)
     less = event.model_copy(update={"visibility": event.visibility / 2})
     effect, half = (of.effect_of(one, counter) for one in (event, less))
@@ -141,7 +193,9 @@ def haste(of: Participants, control: WillingnessOverTime, event: Event) -> float
     edges = np.minimum(of.gives.edges, end)
     known = np.stack([of.gives.talks.signed(0.0, day)[0] for day in edges])
     inside = np.stack([of.gives.by(day).inside for day in (edges[1:] + edges[:-1]) / 2])
-    having = course(with_event(of.control, of.scenario, event), of.worlds.baseline, start=of.start)
+    having = course(
+        with_event(of.control, of.scenario, event), of.worlds.baseline, start=of.start
+    )
     sooner, later = (gained(one, inside)[:, 0] for one in (having, control))
     signed = np.diff(known, axis=0)
     return float((signed * (sooner - later)).sum() / signed.sum())
@@ -154,8 +208,17 @@ def table(found: np.ndarray) -> str:
         if name in NOT_TESTED:
             lines.append(f"{name},0,,,,,{NOT_TESTED[name]}")
             continue
-        shares = [float((sign * found[:, k, at] > 0).mean()) for k in (0, 1) for sign in (1, -1)]
-        cells = [name, str(len(found)), *(f"{share:g}" for share in shares), tag_of(shares)]
+        shares = [
+            float((sign * found[:, k, at] > 0).mean())
+            for k in (0, 1)
+            for sign in (1, -1)
+        ]
+        cells = [
+            name,
+            str(len(found)),
+            *(f"{share:g}" for share in shares),
+            tag_of(shares),
+        ]
         lines.append(",".join(cells))
     return "\n".join(lines) + "\n"
 

@@ -16,18 +16,18 @@ import time
 from collections import defaultdict
 from statistics import median
 
-from balance_sim.pool.worker import set_surroundings
+from balance_sim.study.worker import set_surroundings
 
 set_surroundings()  # before the first array: for this process, as for the workers
 
-from balance_sim.analysis.expected_effect import ExpectedControl, figures  # noqa: E402
-from balance_sim.live.controls import EnsembleRequest, RangeControl, run_controls  # noqa: E402
-from balance_sim.live.ensembles import Reached, Service  # noqa: E402
-from balance_sim.live.workers import Workers  # noqa: E402
+from balance_sim.app.controls import EnsembleRequest, RangeControl, run_controls  # noqa: E402
+from balance_sim.app.ensembles import Reached, Service  # noqa: E402
+from balance_sim.app.workers import Workers  # noqa: E402
+from balance_sim.effects.expected_effect import ExpectedControl, figures  # noqa: E402
 from balance_sim.model.baseline import with_classes  # noqa: E402
-from balance_sim.replications.draws import compile_arms, headline_arm, reference_key  # noqa: E402
-from balance_sim.results.result import Result  # noqa: E402
 from balance_sim.scenario import load_scenario, with_values  # noqa: E402
+from balance_sim.study.draws import compile_arms, headline_arm, reference_key  # noqa: E402
+from balance_sim.study.result import Result  # noqa: E402
 
 
 def main() -> None:
@@ -38,21 +38,33 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     scenario = with_classes(load_scenario(given.scenario))
-    arms = (scenario.reference_arm, headline_arm(scenario, tuple(scenario.arms)) or scenario.reference_arm)
+    arms = (
+        scenario.reference_arm,
+        headline_arm(scenario, tuple(scenario.arms)) or scenario.reference_arm,
+    )
     dials = [dial for dial in run_controls(scenario) if isinstance(dial, RangeControl)]
     wishes = [
         (dial.name, tuple(sorted(dial.values(0.30 + 0.01 * number).items())))
         for number in range(given.rounds)
         for dial in dials
     ]
-    print(f"{scenario.name}, {given.workers} workers, {given.runs} replications asked for")
+    print(
+        f"{scenario.name}, {given.workers} workers, {given.runs} replications asked for"
+    )
     workers = Workers(given.workers, 1)
     try:
-        walls = asyncio.run(asked(Service(scenario, 1, arms, workers), wishes, given.runs))
+        walls = asyncio.run(
+            asked(Service(scenario, 1, arms, workers), wishes, given.runs)
+        )
     finally:
         workers.close()
     for name, of in walls.items():
-        print(f"{name:<24}" + "".join(f"{line:>14} {median(seconds):6.3f} s" for line, seconds in of.items()))
+        print(
+            f"{name:<24}"
+            + "".join(
+                f"{line:>14} {median(seconds):6.3f} s" for line, seconds in of.items()
+            )
+        )
     kept: dict[str, ExpectedControl] = {}
     cpu: dict[str, list[float]] = defaultdict(list)
     for name, values in wishes:
@@ -75,7 +87,9 @@ async def asked(
         pass
     for name, values in wishes:
         began = time.perf_counter()
-        async for one in clerk.answers(await clerk.setting(EnsembleRequest(values, runs)), runs):
+        async for one in clerk.answers(
+            await clerk.setting(EnsembleRequest(values, runs)), runs
+        ):
             if not isinstance(one, Reached):
                 line = f"{one.runs} runs" if isinstance(one, Result) else "expected"
                 out[name][line].append(time.perf_counter() - began)

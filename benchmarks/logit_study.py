@@ -20,7 +20,13 @@ from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation import features
 from balance_sim.evidence.estimation.features import FeatureYears, feature_years
 from balance_sim.evidence.forecast import baselines
-from balance_sim.evidence.forecast.baselines import BASELINES, LOGIT, Predictor, fit_logit, rolling_origin
+from balance_sim.evidence.forecast.baselines import (
+    BASELINES,
+    LOGIT,
+    Predictor,
+    fit_logit,
+    rolling_origin,
+)
 from balance_sim.evidence.forecast.score import score_forecasts
 from balance_sim.stats.scores import log_score, reliability_table
 
@@ -57,12 +63,20 @@ def main() -> None:
     print(f"{len(rows.y):,} pair-years, {int(rows.y.sum())} with an accord")
 
     logits: dict[str, Fit] = {
-        "logit, raw counts": partial(fit_logit, columns=tuple(RAW.get(c, c) for c in LOGIT)),
+        "logit, raw counts": partial(
+            fit_logit, columns=tuple(RAW.get(c, c) for c in LOGIT)
+        ),
         "logit + curves": partial(fit_logit, columns=(*LOGIT, *columns)),
-        "logit + propensities": partial(fit_propensity_logit, columns=LOGIT, states=states),
-        "logit + curves + propensities": partial(fit_propensity_logit, columns=(*LOGIT, *columns), states=states),
+        "logit + propensities": partial(
+            fit_propensity_logit, columns=LOGIT, states=states
+        ),
+        "logit + curves + propensities": partial(
+            fit_propensity_logit, columns=(*LOGIT, *columns), states=states
+        ),
     }
-    ahead, forecasts = rolling_origin(rows, args.first, args.last, windowed({**BASELINES, **logits}, args.window))
+    ahead, forecasts = rolling_origin(
+        rows, args.first, args.last, windowed({**BASELINES, **logits}, args.window)
+    )
     forecasts["trees and last, geometric mean"] = np.sqrt(
         forecasts["boosted_trees"] * forecasts["logit + curves + propensities"]
     )
@@ -79,35 +93,64 @@ def main() -> None:
     for name, group in GROUPS.items():
         rest = tuple(c for c in LOGIT if c not in group)
         dyad = windowed(
-            {"without": partial(fit_logit, columns=rest), "alone": partial(fit_logit, columns=group)},
+            {
+                "without": partial(fit_logit, columns=rest),
+                "alone": partial(fit_logit, columns=group),
+            },
             args.window,
         )
         _, got = rolling_origin(rows, args.first, args.last, dyad)
         without, alone = (log_score(got[k], ahead.y) for k in ("without", "alone"))
-        parts.append({"group": name, "alone": 1 - alone / base, "lost_without": (without - full) / base})
-    show("Log skill of a group alone, and lost by the logit without it", pd.DataFrame(parts))
+        parts.append(
+            {
+                "group": name,
+                "alone": 1 - alone / base,
+                "lost_without": (without - full) / base,
+            }
+        )
+    show(
+        "Log skill of a group alone, and lost by the logit without it",
+        pd.DataFrame(parts),
+    )
 
     curves = []
     for name in columns:
         one = windowed({name: partial(fit_logit, columns=(*LOGIT, name))}, args.window)
         _, got = rolling_origin(rows, args.first, args.last, one)
-        curves.append({"curve": name, "gained": (full - log_score(got[name], ahead.y)) / base})
+        curves.append(
+            {"curve": name, "gained": (full - log_score(got[name], ahead.y)) / base}
+        )
     show("Log skill gained by the logit from one more column", pd.DataFrame(curves))
 
     last = rows.within(args.last - args.window + 1, args.last)
     fitted = fit_logit(last, LOGIT)
     per_sd, error = fitted.coefficient[:-1], np.sqrt(np.diag(fitted.covariance))[:-1]
-    table = {"per_sd": per_sd, "raw": per_sd / fitted.scale, "standard_error": error, "z": per_sd / error}
-    show("Logit on the last window, per standard deviation", pd.DataFrame({"column": LOGIT} | table))
+    table = {
+        "per_sd": per_sd,
+        "raw": per_sd / fitted.scale,
+        "standard_error": error,
+        "z": per_sd / error,
+    }
+    show(
+        "Logit on the last window, per standard deviation",
+        pd.DataFrame({"column": LOGIT} | table),
+    )
     own = fit_propensity_logit(last, LOGIT, states)
     order = np.argsort(-own.propensity)
-    names = pd.DataFrame({"state": np.array(history.iso3)[order], "propensity": own.propensity[order]})
-    show(f"Propensities, variance {own.variance:.3f}", pd.concat([names.head(8), names.tail(8)]))
+    names = pd.DataFrame(
+        {"state": np.array(history.iso3)[order], "propensity": own.propensity[order]}
+    )
+    show(
+        f"Propensities, variance {own.variance:.3f}",
+        pd.concat([names.head(8), names.tail(8)]),
+    )
     print(f"{time.perf_counter() - started:.0f} s")
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data")
     parser.add_argument("--first", type=int, default=1996)
     parser.add_argument("--last", type=int, default=2003)
@@ -116,7 +159,9 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def windowed(fits: Mapping[str, Fit], window: int) -> Callable[[FeatureYears], dict[str, Predictor]]:
+def windowed(
+    fits: Mapping[str, Fit], window: int
+) -> Callable[[FeatureYears], dict[str, Predictor]]:
     def fit(past: FeatureYears) -> dict[str, Predictor]:
         last = int(past.year.max())
         train = past.within(last - window + 1, last)
@@ -146,7 +191,9 @@ def add_raw_counts(rows: FeatureYears, history) -> None:  # type: ignore[no-unty
         rows.x.loc[now, "raw_shared"] = np.log1p((ties @ ties)[a, b])
 
 
-def score_table(forecasts: Mapping[str, np.ndarray], rows: FeatureYears, resamples: int) -> pd.DataFrame:
+def score_table(
+    forecasts: Mapping[str, np.ndarray], rows: FeatureYears, resamples: int
+) -> pd.DataFrame:
     scores = score_forecasts(forecasts, rows.y, rows.dyad, resamples=resamples)
     return pd.DataFrame(
         {
@@ -170,12 +217,17 @@ def by_year(forecasts: Mapping[str, np.ndarray], rows: FeatureYears) -> pd.DataF
     for year in np.unique(rows.year):
         now = rows.year == year
         base = log_score(forecasts["base_rate"][now], rows.y[now])
-        out[int(year)] = {name: 1 - log_score(p[now], rows.y[now]) / base for name, p in forecasts.items()}
+        out[int(year)] = {
+            name: 1 - log_score(p[now], rows.y[now]) / base
+            for name, p in forecasts.items()
+        }
     return pd.DataFrame(out).reset_index(names="forecast")
 
 
 def show(title: str, frame: pd.DataFrame) -> None:
-    print(f"\n{title}\n{frame.to_string(index=False, float_format=lambda v: f'{v:.4f}')}")
+    print(
+        f"\n{title}\n{frame.to_string(index=False, float_format=lambda v: f'{v:.4f}')}"
+    )
 
 
 if __name__ == "__main__":

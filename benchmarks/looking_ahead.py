@@ -40,7 +40,9 @@ class KeepingAhead(LookingAhead):
     def seen(self, year: int) -> Prospects:
         found = super().seen(year)
         if not isinstance(found, Kept):
-            found = self._seen[year] = Kept(**{one.name: getattr(found, one.name) for one in fields(found)})
+            found = self._seen[year] = Kept(
+                **{one.name: getattr(found, one.name) for one in fields(found)}
+            )
         return found
 
 
@@ -49,7 +51,9 @@ PAIR_VARIANCE = 0.25  # of the plan experiments/hindcast_dcad.yaml
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data")
     parser.add_argument("--first", type=int, default=1994)
     parser.add_argument("--last", type=int, default=2003)
@@ -58,25 +62,38 @@ def main() -> None:
     history = load_history(args.data, 1985, args.last)
     record, ahead = choices(history), KeepingAhead(history)
 
-    forecasts: dict[str, dict[str, list[np.ndarray]]] = {"as fitted": {}, "followed": {}}
+    forecasts: dict[str, dict[str, list[np.ndarray]]] = {
+        "as fitted": {},
+        "followed": {},
+    }
     for year in range(args.first, args.last + 1):
         first = max(1985, year - args.window)
         past, until = record.within(first, year - 1), record.within(first, year)
-        kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
+        kinds = [
+            k
+            for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True)
+            if count > 0
+        ]
         past, until = past.with_kinds(kinds), until.with_kinds(kinds)
         without = fit(past, signs=True)
         memory = memory_of(without, past, args.window)
         found = {"without": (without, until)}
         for name, one in fits(ahead, past, without, signs=True).items():
             found[name] = one, ahead.of(one, until, SETS[name])
-            print(f"{year} {name}: " + ", ".join(f"{t} {one.weights[t]:.3f}" for t in SETS[name]), file=sys.stderr)
+            print(
+                f"{year} {name}: "
+                + ", ".join(f"{t} {one.weights[t]:.3f}" for t in SETS[name]),
+                file=sys.stderr,
+            )
         now = until.within(year, year)
         base = np.full(len(now.year), past.any_signed.mean())
         for parts in forecasts.values():
             parts.setdefault("base_rate", []).append(base)
         for name, (one, rows) in found.items():
             still = one.opportunities(rows.within(year, year))
-            moved = chances_ahead(one, rows, range(year, year + 1), memory, args.window, PAIR_VARIANCE)
+            moved = chances_ahead(
+                one, rows, range(year, year + 1), memory, args.window, PAIR_VARIANCE
+            )
             forecasts["as fitted"].setdefault(name, []).append(still)
             forecasts["followed"].setdefault(name, []).append(moved)
 
@@ -84,10 +101,15 @@ def main() -> None:
     for way, parts in forecasts.items():
         p = {name: np.concatenate(part) for name, part in parts.items()}
         print(
-            f"\n{args.first}-{args.last}, one year ahead, {way}: {int(rows.any_signed.sum())} dyads signed", flush=True
+            f"\n{args.first}-{args.last}, one year ahead, {way}: {int(rows.any_signed.sum())} dyads signed",
+            flush=True,
         )
         for name in ("without", *SETS):
-            own = {"base_rate": p["base_rate"], "without": p["without"], "model": p[name]}
+            own = {
+                "base_rate": p["base_rate"],
+                "without": p["without"],
+                "model": p[name],
+            }
             scores = score_forecasts(own, rows.any_signed, rows.dyad, resamples=1000)
             model, gains = scores["model"], scores["without"].model_gains
             print(
@@ -105,9 +127,16 @@ def main() -> None:
 def fits(ahead, record, without, **how):  # type: ignore[no-untyped-def]
     """With each of the terms and with both; that of both begins at that of the slower."""
     how |= {"variance": without.propensity_variance}
-    found = {name: ahead.fit(record, SETS[name], found=without, **how) for name in ("foresight", "talks_budget")}
+    found = {
+        name: ahead.fit(record, SETS[name], found=without, **how)
+        for name in ("foresight", "talks_budget")
+    }
     talks = found["talks_budget"]
-    return found | {"both": ahead.fit(ahead.of(talks, record, SETS["talks_budget"]), FOLLOWING, found=talks, **how)}
+    return found | {
+        "both": ahead.fit(
+            ahead.of(talks, record, SETS["talks_budget"]), FOLLOWING, found=talks, **how
+        )
+    }
 
 
 def told(gain) -> str:  # type: ignore[no-untyped-def]
@@ -118,7 +147,10 @@ def show(name, found, terms) -> None:  # type: ignore[no-untyped-def]
     error = dict(zip(found.names, found.standard_error, strict=True))
     print(
         f"{name:14} "
-        + "".join(f"{term} {found.weights[term]:.3f} (s.e. {error[term]:.3f}); " for term in terms)
+        + "".join(
+            f"{term} {found.weights[term]:.3f} (s.e. {error[term]:.3f}); "
+            for term in terms
+        )
         + f"marginal log-likelihood {found.marginal:.2f}",
         flush=True,
     )

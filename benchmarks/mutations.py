@@ -49,21 +49,50 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         tuple(
             f"model/{name}.py"
             for name in (
-                *("baseline", "beliefs", "classes", "engine", "landscape", "network", "news", "perception"),
-                *("pipeline", "prospects", "responses", "thinning", "threat", "willingness", "world"),
+                *(
+                    "baseline",
+                    "beliefs",
+                    "classes",
+                    "engine",
+                    "landscape",
+                    "network",
+                    "news",
+                    "perception",
+                ),
+                *(
+                    "pipeline",
+                    "prospects",
+                    "responses",
+                    "thinning",
+                    "threat",
+                    "willingness",
+                    "world",
+                ),
             )
         ),
-        (BY_HAND, ("tests/model", "tests/results/test_by_hand.py", "tests/results/test_expected.py"), WIDER),
+        (
+            BY_HAND,
+            (
+                "tests/model",
+                "tests/results/test_by_hand.py",
+                "tests/results/test_expected.py",
+            ),
+            WIDER,
+        ),
     ),
     "outcomes": (
         (
-            "replications/outcomes.py",
-            "replications/tables.py",
-            "results/estimates.py",
-            "replications/filtered.py",
+            "study/outcomes.py",
+            "study/tables.py",
+            "study/estimates.py",
+            "study/filtered.py",
         ),
         (
-            (*BY_HAND, "tests/results/test_estimates.py", "tests/results/test_by_hand.py"),
+            (
+                *BY_HAND,
+                "tests/results/test_estimates.py",
+                "tests/results/test_by_hand.py",
+            ),
             ("tests/results",),
             WIDER,
         ),
@@ -76,14 +105,25 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         tuple(f"stats/{name}.py" for name in ("intervals", "lags")),
         (
             ("tests/stats",),
-            ("tests/results", "tests/study/test_coverage.py", "tests/evidence/test_forecast.py"),
+            (
+                "tests/results",
+                "tests/study/test_coverage.py",
+                "tests/evidence/test_forecast.py",
+            ),
         ),
     ),
     "likelihood": (
-        ("evidence/estimation/likelihood.py", "coordination/choice.py", "coordination/effects.py"),
+        (
+            "evidence/estimation/likelihood.py",
+            "coordination/choice.py",
+            "coordination/effects.py",
+        ),
         (
             FITS,
-            ("tests/evidence/test_likelihood.py", "tests/evidence/test_coordination.py"),
+            (
+                "tests/evidence/test_likelihood.py",
+                "tests/evidence/test_coordination.py",
+            ),
             ("tests/evidence",),
         ),
     ),
@@ -106,12 +146,24 @@ SAME: dict[tuple[str, str, str], str] = {
         "of @ consent(u + nats).prod(axis=1) >= wanted",
         "of @ consent(u + nats).prod(axis=1) > wanted",
     ): "the same root by bisection",
-    ("model/baseline.py", "1.0", "1.25"): "what stands in for a balance of 0, of which the threat is 0 too",
+    (
+        "model/baseline.py",
+        "1.0",
+        "1.25",
+    ): "what stands in for a balance of 0, of which the threat is 0 too",
     ("model/beliefs.py", "day < world.grid[-1]", "day <= world.grid[-1]"): EDGE,
     ("model/landscape.py", "1e-12", "1.25e-12"): ROUNDING,
     ("model/landscape.py", "1e-300", "1.25e-300"): "a guard against a sum of 0",
-    ("model/state.py", "state.depth[run, i, j]", "state.depth[run, j, i]"): "depth is symmetric",
-    ("coordination/effects.py", "0", "1"): "the axis of a sum over ties, which have no direction",
+    (
+        "model/state.py",
+        "state.depth[run, i, j]",
+        "state.depth[run, j, i]",
+    ): "depth is symmetric",
+    (
+        "coordination/effects.py",
+        "0",
+        "1",
+    ): "the axis of a sum over ties, which have no direction",
     ("model/thinning.py", "0.0", "0.5"): "spells begin on whole days",
     ("model/thinning.py", "1 + 1e-09", "1 - 1e-09"): ROUNDING,
     ("model/thinning.py", "1 + 1e-09", "1"): ROUNDING,
@@ -135,32 +187,45 @@ SAME: dict[tuple[str, str, str], str] = {
         "stats/intervals.py",
         "(freedom > 0) & (apart > 1e-09 * (sides.gained2 + sides.lost2))",
         "(freedom > 0) | (apart > 1e-09 * (sides.gained2 + sides.lost2))",
-    ): "sizes differ only where there are two of a sign, so that there is a degree of freedom; else " + ROUNDING,
+    ): "sizes differ only where there are two of a sign, so that there is a degree of freedom; else "
+    + ROUNDING,
     (
         "stats/intervals.py",
         "(freedom > 0) & (apart > 1e-09 * (sides.gained2 + sides.lost2))",
         "freedom > 0",
     ): ROUNDING,
-    ("stats/lags.py", "len(width) - 1", "len(width) - 2"): "not-a-knot: the last two pieces are one cubic",
+    (
+        "stats/lags.py",
+        "len(width) - 1",
+        "len(width) - 2",
+    ): "not-a-knot: the last two pieces are one cubic",
     ("model/baseline.py", "0.0", "0.5"): "spells begin on whole days",
     (
-        "replications/scene.py",
+        "study/scene.py",
         "cast.junior is not None and cast.third is not None and (cast.junior != cast.third)",
         "cast.junior is not None or cast.third is not None or cast.junior != cast.third",
     ): "a cast has a junior and a third, who differ, or neither",
-    ("stats/lags.py", "1.0", "1.25"): "what stands in where a factor is known, and is not read",
     (
-        "replications/recorder.py",
+        "stats/lags.py",
+        "1.0",
+        "1.25",
+    ): "what stands in where a factor is known, and is not read",
+    (
+        "study/recorder.py",
         "counter.sum",
         "counter.mean",
     ): "more or less than none; who has signed itself passes no buck, whatever others did",
     (
-        "replications/scene.py",
+        "study/scene.py",
         "world.dyad_index[others, k]",
         "world.dyad_index[k, others]",
     ): "a dyad has one number",
     ("stats/intervals.py", "1e-09", "1.25e-09"): ROUNDING,
-    ("stats/lags.py", "12", "13"): "a closed form and SciPy's function, the same to the last digits",
+    (
+        "stats/lags.py",
+        "12",
+        "13",
+    ): "a closed form and SciPy's function, the same to the last digits",
 }
 """Changes that were looked at and change nothing that anybody can see: (file, before, after) and the reason."""
 
@@ -195,16 +260,16 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      "trade[roster[row.state], roster[row.partner]]", "trade[roster[row.partner], roster[row.state]]"),
     ("model", "model/beliefs.py", "an event counts before its date",
      "np.where(starts >= dates, left_of, 0.0)", "left_of"),
-    ("outcomes", "replications/outcomes.py", "in force on the focal day counts",
+    ("outcomes", "study/outcomes.py", "in force on the focal day counts",
      "(made.in_force >= day + 1.0)", "(made.in_force >= day)"),
-    ("outcomes", "replications/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
-    ("outcomes", "replications/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
-    ("outcomes", "replications/outcomes.py", "days without a counter-agreement run to the horizon",
+    ("outcomes", "study/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
+    ("outcomes", "study/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
+    ("outcomes", "study/outcomes.py", "days without a counter-agreement run to the horizon",
      "np.minimum(first, float(window))", "np.minimum(first, float(horizon))"),
-    ("outcomes", "replications/outcomes.py", "the first one only within the longest window",
+    ("outcomes", "study/outcomes.py", "the first one only within the longest window",
      "after, max(horizon, longest))", "after, longest)"),
-    ("outcomes", "replications/outcomes.py", "signed on the focal day counts", "(after >= 1)", "(after >= 0)"),
-    ("outcomes", "replications/outcomes.py", "the last day of a window does not count",
+    ("outcomes", "study/outcomes.py", "signed on the focal day counts", "(after >= 1)", "(after >= 0)"),
+    ("outcomes", "study/outcomes.py", "the last day of a window does not count",
      "(after <= window)", "(after < window)"),
     ("intervals", "stats/intervals.py", "Welch's degrees of freedom pooled",
      "freedom = (one + two) ** 2 / (", "freedom = left.n + right.n - 2 + 0 * ("),
@@ -250,9 +315,22 @@ COMPARED = {
     ast.NotEq: ast.Eq,
 }
 TURNED = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt}
-OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitAnd: ast.BitOr}
+OPERATORS = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+}
 OPERATORS |= {ast.BitOr: ast.BitAnd}
-NAMES = {"max": "min", "min": "max", "any": "all", "all": "any", "argmax": "argmin", "argmin": "argmax"}
+NAMES = {
+    "max": "min",
+    "min": "max",
+    "any": "all",
+    "all": "any",
+    "argmax": "argmin",
+    "argmin": "argmax",
+}
 NAMES |= {
     "maximum": "minimum",
     "minimum": "maximum",
@@ -269,15 +347,31 @@ NAMES |= {
     "row": "other",
     "other": "row",
 }
-NAMES |= {"log1p": "log", "expm1": "exp", "opened": "signed", "signed": "in_force", "in_force": "signed"}
-NAMES |= {"starts": "moments", "alignment": "intent", "intent": "alignment", "principals": "guests"}
+NAMES |= {
+    "log1p": "log",
+    "expm1": "exp",
+    "opened": "signed",
+    "signed": "in_force",
+    "in_force": "signed",
+}
+NAMES |= {
+    "starts": "moments",
+    "alignment": "intent",
+    "intent": "alignment",
+    "principals": "guests",
+}
 NAMES |= {
     "talks_days": "force_days",
     "force_days": "talks_days",
     "talks_shape": "force_shape",
     "depth": "calm",
 }
-NAMES |= {"active": "engaged", "engaged": "active", "offensive": "at_hand", "at_hand": "offensive"}
+NAMES |= {
+    "active": "engaged",
+    "engaged": "active",
+    "offensive": "at_hand",
+    "at_hand": "offensive",
+}
 
 
 @dataclass(frozen=True)
@@ -306,7 +400,9 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - on
         case ast.BinOp(left=left, op=op, right=right):
             if type(op) in OPERATORS:
                 yield "operator", ast.BinOp(left, OPERATORS[type(op)](), right)
-            if isinstance(op, ast.Mult | ast.Div | ast.Add | ast.Sub | ast.BitAnd | ast.BitOr):
+            if isinstance(
+                op, ast.Mult | ast.Div | ast.Add | ast.Sub | ast.BitAnd | ast.BitOr
+            ):
                 yield "right part left out", left
             if isinstance(op, ast.Mult | ast.Add | ast.BitAnd | ast.BitOr):
                 yield "left part left out", right
@@ -316,7 +412,12 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - on
             if not isinstance(operand, ast.Constant) or isinstance(node.op, ast.Not):
                 yield "sign", operand
         case ast.BoolOp(op=op, values=[one, *rest]):
-            yield "operator", ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), [one, *rest])
+            yield (
+                "operator",
+                ast.BoolOp(
+                    ast.Or() if isinstance(op, ast.And) else ast.And(), [one, *rest]
+                ),
+            )
             yield "part left out", one
         case ast.Constant(value=bool(value)):
             yield "constant", ast.Constant(not value)
@@ -326,12 +427,29 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - on
             yield "constant", ast.Constant(value * 1.25 if value else 0.5)
         case ast.Constant(value="right"):
             yield "edge", ast.Constant("left")
-        case ast.Subscript(value=value, slice=ast.Tuple(elts=[*before, one, two]), ctx=ctx):
-            if not isinstance(one, ast.Slice) and not isinstance(two, ast.Slice) and ast.dump(one) != ast.dump(two):
-                yield "index", ast.Subscript(value, ast.Tuple([*before, two, one], ast.Load()), ctx)
+        case ast.Subscript(
+            value=value, slice=ast.Tuple(elts=[*before, one, two]), ctx=ctx
+        ):
+            if (
+                not isinstance(one, ast.Slice)
+                and not isinstance(two, ast.Slice)
+                and ast.dump(one) != ast.dump(two)
+            ):
+                yield (
+                    "index",
+                    ast.Subscript(
+                        value, ast.Tuple([*before, two, one], ast.Load()), ctx
+                    ),
+                )
         case ast.Call(func=func, args=[one, two, *rest], keywords=keywords):
-            called = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-            plain = not any(isinstance(arg, ast.Starred | ast.Constant) for arg in (one, two))
+            called = (
+                func.attr
+                if isinstance(func, ast.Attribute)
+                else getattr(func, "id", "")
+            )
+            plain = not any(
+                isinstance(arg, ast.Starred | ast.Constant) for arg in (one, two)
+            )
             if plain and called not in SYMMETRIC and ast.dump(one) != ast.dump(two):
                 yield "arguments", ast.Call(func, [two, one, *rest], keywords)
         case ast.IfExp(test=test, body=body, orelse=orelse):
@@ -344,7 +462,11 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - on
             yield "axis", ast.keyword("axis", ast.Constant(-2))
         case ast.keyword(arg="axis", value=ast.Constant(value=int(value))):
             yield "axis", ast.keyword("axis", ast.Constant(1 - min(value, 1)))
-    if isinstance(node, ast.Attribute) and node.attr in NAMES and isinstance(node.ctx, ast.Load):
+    if (
+        isinstance(node, ast.Attribute)
+        and node.attr in NAMES
+        and isinstance(node.ctx, ast.Load)
+    ):
         yield "name", ast.Attribute(node.value, NAMES[node.attr], node.ctx)
 
 
@@ -357,10 +479,22 @@ def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None]]:
 
     def inside(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
         for field, value in ast.iter_fields(node):
-            if field in ("annotation", "returns", "decorator_list", "type_params", "type_comment"):
+            if field in (
+                "annotation",
+                "returns",
+                "decorator_list",
+                "type_params",
+                "type_comment",
+            ):
                 continue
-            for at, one in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                if isinstance(one, ast.AST) and not _left_alone(one) and not _any_length(node, one):
+            for at, one in (
+                enumerate(value) if isinstance(value, list) else [(None, value)]
+            ):
+                if (
+                    isinstance(one, ast.AST)
+                    and not _left_alone(one)
+                    and not _any_length(node, one)
+                ):
                     yield node, field, at
                     yield from inside(one)
 
@@ -369,13 +503,23 @@ def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None]]:
 
 def _any_length(node: ast.AST, argument: ast.AST) -> bool:
     """The length of `reshape` that is worked out: any negative number says so."""
-    shaped = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape"
+    shaped = (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "reshape"
+    )
     return shaped and isinstance(argument, ast.UnaryOp)
 
 
 def _left_alone(node: ast.AST) -> bool:
     match node:
-        case ast.Raise() | ast.Assert() | ast.Import() | ast.ImportFrom() | ast.JoinedStr():
+        case (
+            ast.Raise()
+            | ast.Assert()
+            | ast.Import()
+            | ast.ImportFrom()
+            | ast.JoinedStr()
+        ):
             return True
         case ast.Assign(targets=[ast.Name(id=name)]) if name in (*UNTOUCHED, "__all__"):
             return True
@@ -383,7 +527,10 @@ def _left_alone(node: ast.AST) -> bool:
             return True
         case ast.If(test=test, body=body):
             return _refuses(body) or ast.unparse(test) == "TYPE_CHECKING"
-        case ast.Call(func=ast.Name(id="refuse_invalid")) | ast.keyword(arg="strict" | "dtype" | "copy"):
+        case (
+            ast.Call(func=ast.Name(id="refuse_invalid"))
+            | ast.keyword(arg="strict" | "dtype" | "copy")
+        ):
             return True
     return False
 
@@ -406,28 +553,56 @@ def named() -> list[tuple[str, Change]]:
     for room, file, what, before, after in NAMED:
         text = (SOURCE / file).read_text(encoding="utf-8")
         if text.count(before) != 1:
-            raise ValueError(f"{file} has {before!r} {text.count(before)} times, not once")
-        out.append((room, Change(file, text[: text.index(before)].count("\n") + 1, what, before, after, -1)))
+            raise ValueError(
+                f"{file} has {before!r} {text.count(before)} times, not once"
+            )
+        out.append(
+            (
+                room,
+                Change(
+                    file,
+                    text[: text.index(before)].count("\n") + 1,
+                    what,
+                    before,
+                    after,
+                    -1,
+                ),
+            )
+        )
     return out
 
 
 def survivors(written: Path) -> list[tuple[str, Change]]:
     """The changes that survived in an earlier run, as the files have them now."""
-    rows = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
-    lived = [(row["file"], row["kind"], row["before"], row["after"], row["line"]) for row in rows if not row["by"]]
+    rows = [
+        json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()
+    ]
+    lived = [
+        (row["file"], row["kind"], row["before"], row["after"], row["line"])
+        for row in rows
+        if not row["by"]
+    ]
     out = []
     for room, (files, _) in ROOMS.items():
         for file in files:
             known = [one for one in lived if one[0] == file]
             every = changes(file) if known else []
-            out += [(room, c) for c in every if (c.file, c.kind, c.before, c.after, c.line) in known]
+            out += [
+                (room, c)
+                for c in every
+                if (c.file, c.kind, c.before, c.after, c.line) in known
+            ]
     return out
 
 
 def laid(change: Change) -> str:
     """The text of the file with the change."""
     if change.number < 0:
-        return (SOURCE / change.file).read_text(encoding="utf-8").replace(change.before, change.after)
+        return (
+            (SOURCE / change.file)
+            .read_text(encoding="utf-8")
+            .replace(change.before, change.after)
+        )
     tree, number = ast.parse((SOURCE / change.file).read_text(encoding="utf-8")), 0
     for parent, field, at in places(tree):
         for _, other in variants(_held(parent, field, at)):
@@ -435,7 +610,9 @@ def laid(change: Change) -> str:
                 _put(parent, field, at, other)
                 return ast.unparse(ast.fix_missing_locations(tree))
             number += 1
-    raise ValueError(f"{change.file} has {number} changes, none of number {change.number}")
+    raise ValueError(
+        f"{change.file} has {number} changes, none of number {change.number}"
+    )
 
 
 def _held(parent: ast.AST, field: str, at: int | None) -> ast.AST:
@@ -452,8 +629,16 @@ def _put(parent: ast.AST, field: str, at: int | None, node: ast.AST) -> None:
 
 def drawn(rooms: list[str], count: int, seed: int) -> list[tuple[str, Change]]:
     """So many changes of the rooms together, each place as likely as any other."""
-    every = [(room, change) for room in rooms for file in ROOMS[room][0] for change in changes(file)]
-    return sorted(random.Random(seed).sample(every, min(count, len(every))), key=lambda one: one[1].file)
+    every = [
+        (room, change)
+        for room in rooms
+        for file in ROOMS[room][0]
+        for change in changes(file)
+    ]
+    return sorted(
+        random.Random(seed).sample(every, min(count, len(every))),
+        key=lambda one: one[1].file,
+    )
 
 
 class Bench:
@@ -461,7 +646,11 @@ class Bench:
 
     def __init__(self, folder: Path, seconds: int) -> None:
         self.source = folder / "src"
-        shutil.copytree(SOURCE, self.source / "balance_sim", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            SOURCE,
+            self.source / "balance_sim",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
         self.log = folder / "pytest.log"
         self.seconds = seconds
         os.environ["PYTHONPATH"] = str(self.source)
@@ -488,7 +677,16 @@ class Bench:
         sys.dont_write_bytecode = True
         import pytest
 
-        plain = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--tb=line", "--no-header"]
+        plain = [
+            "-q",
+            "-x",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            "--tb=line",
+            "--no-header",
+        ]
         try:
             status = pytest.main([*plain, *tests])
         except BaseException:  # noqa: BLE001 - whatever ends the fork is a fall
@@ -538,9 +736,21 @@ def main() -> None:
     ask.add_argument("--seed", type=int, default=1)
     ask.add_argument("--only", help="FILE, or FILE:LINE: all changes there")
     ask.add_argument("--named", action="store_true", help="the changes of NAMED")
-    ask.add_argument("--again", type=Path, metavar="OUT", help="those that survived in a run written with --out")
-    ask.add_argument("--quick", action="store_true", help="the first step of tests alone")
-    ask.add_argument("--seconds", type=int, default=400, help="of CPU, after which a step counts as fallen")
+    ask.add_argument(
+        "--again",
+        type=Path,
+        metavar="OUT",
+        help="those that survived in a run written with --out",
+    )
+    ask.add_argument(
+        "--quick", action="store_true", help="the first step of tests alone"
+    )
+    ask.add_argument(
+        "--seconds",
+        type=int,
+        default=400,
+        help="of CPU, after which a step counts as fallen",
+    )
     ask.add_argument("--out", type=Path, help="JSON lines of what was found")
     given = ask.parse_args()
     rooms = given.room or list(ROOMS)
@@ -551,7 +761,9 @@ def main() -> None:
     elif given.only:
         file, _, line = given.only.partition(":")
         room = next(name for name in ROOMS if file in ROOMS[name][0])
-        picked = [(room, one) for one in changes(file) if not line or one.line == int(line)]
+        picked = [
+            (room, one) for one in changes(file) if not line or one.line == int(line)
+        ]
     else:
         picked = drawn(rooms, given.count, given.seed)
     preload()
@@ -568,15 +780,23 @@ def main() -> None:
             by = bench.tried(change, steps)
             why = SAME.get((change.file, change.before, change.after))
             if by is None:
-                (told.append(f"{change.name}\n    {why}") if why else lived.append(change))
+                (
+                    told.append(f"{change.name}\n    {why}")
+                    if why
+                    else lived.append(change)
+                )
             how = "killed" if by else "same" if why else "SURVIVED"
-            print(f"{number}/{len(picked)} {how} {change.name} [{by or ''}]", flush=True)
+            print(
+                f"{number}/{len(picked)} {how} {change.name} [{by or ''}]", flush=True
+            )
             if given.out:
                 row = asdict(change) | {"room": room, "by": by, "same": why}
                 with given.out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
     counted = len(picked) - len(told)
-    print(f"\nkilled {counted - len(lived)} of {counted}, {100 * (1 - len(lived) / max(counted, 1)):.1f} %")
+    print(
+        f"\nkilled {counted - len(lived)} of {counted}, {100 * (1 - len(lived) / max(counted, 1)):.1f} %"
+    )
     for change in lived:
         print(f"survived: {change.name}")
     for text in told:

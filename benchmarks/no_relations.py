@@ -2,7 +2,7 @@
 
     python benchmarks/no_relations.py DATA
 
-DATA: the folder that `balance-sim fit` reads, and `mid_cow_directed_dyad_year.csv` (Correlates of War MID v5).
+DATA: the folder that `balance-sim evidence fit` reads, and `mid_cow_directed_dyad_year.csv` (Correlates of War MID v5).
 The shipped terms are fitted to all dyad-years outside the classes, with state random intercepts and year levels. What
 that fit expects of the dyad-years inside a class is set against what they signed; the state intercepts of those who
 stand in a class almost everywhere (Taiwan, North Korea) are left out, or they would hold what is measured. The
@@ -69,8 +69,19 @@ NO_RELATIONS: list[tuple[str, str, int, int]] = [
     ("ISR", "RUS", 1968, 1990),
     ("IND", "ISR", 1950, 1991),
     ("ISR", "JOR", 1948, 1993),
-    *[("ISR", other, 1948, 1993 if other in ("MAR", "TUN", "OMN", "QAT", "MRT") else 9999) for other in ARAB],
-    *[("ISR", other, 1950, 9999) for other in ("PAK", "BGD", "IDN", "MYS", "AFG", "PRK")],
+    *[
+        (
+            "ISR",
+            other,
+            1948,
+            1993 if other in ("MAR", "TUN", "OMN", "QAT", "MRT") else 9999,
+        )
+        for other in ARAB
+    ],
+    *[
+        ("ISR", other, 1950, 9999)
+        for other in ("PAK", "BGD", "IDN", "MYS", "AFG", "PRK")
+    ],
     ("IRN", "ISR", 1980, 9999),
     ("CUB", "ISR", 1974, 9999),
     ("ARG", "GBR", 1982, 1989),
@@ -97,15 +108,20 @@ WITH_TAIPEI = [
 def wars(folder: Path) -> set[tuple[str, str, int]]:
     """Dyad-years of opposing sides with hostility 5, war."""
     with (folder / "mid_cow_directed_dyad_year.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if FIRST <= int(row["year"]) <= LAST]
+        rows = [
+            row for row in csv.DictReader(file) if FIRST <= int(row["year"]) <= LAST
+        ]
     return {
         (*sorted((row["iso3_1"], row["iso3_2"])), int(row["year"]))
         for row in rows
-        if row["sidea1"] != row["sidea2"] and min(int(row["hostlev1"]), int(row["hostlev2"])) >= 5
+        if row["sidea1"] != row["sidea2"]
+        and min(int(row["hostlev1"]), int(row["hostlev2"])) >= 5
     }
 
 
-def classes(folder: Path, rows: Iterator[tuple[str, str, int]]) -> dict[str, np.ndarray]:
+def classes(
+    folder: Path, rows: Iterator[tuple[str, str, int]]
+) -> dict[str, np.ndarray]:
     """(N,) by class: which dyad-years stand in it."""
     at_war = wars(folder)
     apart = {
@@ -118,23 +134,33 @@ def classes(folder: Path, rows: Iterator[tuple[str, str, int]]) -> dict[str, np.
     return {
         "war": np.array([row in at_war for row in listed]),
         "no_diplomatic_relations": np.array([row in apart for row in listed]),
-        "not_recognised": np.array([("TWN" in row[:2]) and not {*row[:2]} & {*WITH_TAIPEI} for row in listed]),
+        "not_recognised": np.array(
+            [("TWN" in row[:2]) and not {*row[:2]} & {*WITH_TAIPEI} for row in listed]
+        ),
     }
 
 
 def low_confidence(folder: Path) -> tuple[set[tuple[str, str, int]], float]:
     """Dyad-years whose agreement DCAD itself holds at low confidence, and their share of all."""
     with (folder / "dcad_agreements.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if FIRST <= int(row["signYear"]) <= LAST]
+        rows = [
+            row for row in csv.DictReader(file) if FIRST <= int(row["signYear"]) <= LAST
+        ]
     low = [row for row in rows if row["categoryConf"] == "low"]
-    found = {(*sorted((row["iso3_1"], row["iso3_2"])), int(row["signYear"])) for row in low}
+    found = {
+        (*sorted((row["iso3_1"], row["iso3_2"])), int(row["signYear"])) for row in low
+    }
     return found, len(low) / len(rows)
 
 
 def main(folder: Path) -> None:
     history = load_history(folder, FIRST, LAST)
     record = choices(history, fitted_terms(history)[0])
-    kinds = [kind for kind, n in zip(record.kinds, record.signed.sum(axis=0), strict=True) if n > 0]
+    kinds = [
+        kind
+        for kind, n in zip(record.kinds, record.signed.sum(axis=0), strict=True)
+        if n > 0
+    ]
     record = record.with_kinds(kinds)
     iso = np.array(record.states)
     named = [

@@ -15,28 +15,35 @@ import sys
 
 import numpy as np
 
-from balance_sim.stats.equilibria import Equilibria, nash_equilibria
-from balance_sim.stats.games import best_replies, regrets
-from balance_sim.stats.uncertain_games import EmpiricalGame
+from balance_sim.games.equilibria import Equilibria, nash_equilibria
+from balance_sim.games.normal_form import best_replies, regrets
+from balance_sim.games.uncertain import EmpiricalGame
 
 SHARED = 5.0
 NEAR = 0.1
 RPS = np.array([[0, -3, 1], [3, 0, -2], [-1, 2, 0]], dtype=float)
 GAMES = {
     # one pure equilibrium, defection
-    "2 x 2, prisoner's dilemma": np.array([[[3, 3], [0, 5]], [[5, 0], [1, 1]]], dtype=float),
+    "2 x 2, prisoner's dilemma": np.array(
+        [[[3, 3], [0, 5]], [[5, 0], [1, 1]]], dtype=float
+    ),
     # two pure ones, and (2/3, 1/3), (1/3, 2/3)
-    "2 x 2, battle of the sexes": np.array([[[2, 1], [0, 0]], [[0, 0], [1, 2]]], dtype=float),
+    "2 x 2, battle of the sexes": np.array(
+        [[[2, 1], [0, 0]], [[0, 0], [1, 2]]], dtype=float
+    ),
     # one, mixed: each sign as often as the stake between the two others, 2 : 1 : 3
     "3 x 3, rock, paper, scissors at stakes 3, 2, 1": np.stack([RPS, -RPS], axis=-1),
     # two pure ones, (first, first) and (second, second), and one mixed between them; the third strategy is dominated
     "3 x 3, a coordination game and a dominated strategy": np.array(
-        [[[4, 4], [0, 1], [1, 0]], [[1, 0], [3, 3], [1, 0]], [[0, 1], [-1, 1], [0, 0]]], dtype=float
+        [[[4, 4], [0, 1], [1, 0]], [[1, 0], [3, 3], [1, 0]], [[0, 1], [-1, 1], [0, 0]]],
+        dtype=float,
     ),
 }
 
 
-def replications(game: np.ndarray, sd: float, count: int, rng: np.random.Generator) -> np.ndarray:
+def replications(
+    game: np.ndarray, sd: float, count: int, rng: np.random.Generator
+) -> np.ndarray:
     """(count, k_1, ..., k_n, n) noisy payoffs."""
     players = game.shape[-1]
     shared = SHARED * rng.standard_normal((count, *(1,) * players, players))
@@ -45,21 +52,38 @@ def replications(game: np.ndarray, sd: float, count: int, rng: np.random.Generat
 
 def alike(found: Equilibria, true: Equilibria) -> bool:
     """Whether the same equilibria were found, with probabilities within 0.1."""
-    rows, wanted = ([np.concatenate(one.strategies) for one in each.found] for each in (found, true))
-    near = [[((a > 0) == (b > 0)).all() and np.abs(a - b).max() < NEAR for b in wanted] for a in rows]
+    rows, wanted = (
+        [np.concatenate(one.strategies) for one in each.found] for each in (found, true)
+    )
+    near = [
+        [((a > 0) == (b > 0)).all() and np.abs(a - b).max() < NEAR for b in wanted]
+        for a in rows
+    ]
     return len(rows) == len(wanted) and bool(np.any(near, axis=0).all())
 
 
-def rates(game: np.ndarray, sd: float, repetitions: int, *, count: int = 200, seed: int = 1, resamples: int = 1000):
+def rates(
+    game: np.ndarray,
+    sd: float,
+    repetitions: int,
+    *,
+    count: int = 200,
+    seed: int = 1,
+    resamples: int = 1000,
+):
     """Shares of repetitions: found, bound holds, kept, two-sided."""
     rng = np.random.default_rng(seed)
     true, regret = nash_equilibria(game), regrets(game)
-    best = np.stack([best_replies(game, player) for player in range(game.shape[-1])], axis=-1)
+    best = np.stack(
+        [best_replies(game, player) for player in range(game.shape[-1])], axis=-1
+    )
     out = []
     for _ in range(repetitions):
         values = replications(game, sd, count, rng)
         known = EmpiricalGame(values, resamples=resamples)
-        exact = EmpiricalGame(values - game, resamples=resamples)  # the same errors, and true differences of 0
+        exact = EmpiricalGame(
+            values - game, resamples=resamples
+        )  # the same errors, and true differences of 0
         two_sided = (exact.regret_bound + 1e-12 >= 0).all() and exact.may_be_best.all()
         out.append(
             (
@@ -75,11 +99,15 @@ def rates(game: np.ndarray, sd: float, repetitions: int, *, count: int = 200, se
 def main() -> None:
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     print(f"{repetitions} repetitions of 200 replications")
-    print(f"{'':52s}{'noise':>6s}{'found':>8s}{'bound holds':>13s}{'kept':>8s}{'two-sided':>11s}")
+    print(
+        f"{'':52s}{'noise':>6s}{'found':>8s}{'bound holds':>13s}{'kept':>8s}{'two-sided':>11s}"
+    )
     for name, game in GAMES.items():
         for sd in (1.0, 2.0, 4.0):
             found, holds, kept, both = rates(game, sd, repetitions)
-            print(f"{name:52s}{sd:6.1f}{found:8.3f}{holds:13.3f}{kept:8.3f}{both:11.3f}")
+            print(
+                f"{name:52s}{sd:6.1f}{found:8.3f}{holds:13.3f}{kept:8.3f}{both:11.3f}"
+            )
 
 
 if __name__ == "__main__":

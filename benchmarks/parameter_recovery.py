@@ -34,8 +34,14 @@ from balance_sim.evidence.estimation.choices import SIGNED, choices
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.likelihoods import shipped_events
+from balance_sim.evidence.posterior.parameter_draws import (
+    LADDERS,
+    drawn_priors,
+    from_factors,
+    limits,
+    quantile,
+)
 from balance_sim.model.willingness import CHANGING
-from balance_sim.replications.parameter_draws import LADDERS, drawn_priors, from_factors, limits, quantile
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import priors
 
@@ -52,7 +58,9 @@ TERMS = (
 )
 OF_THE_NETWORK = {"activity": 0.4, "experience": 3.0}
 INTERCEPTS = {"defence_cooperation": -1.0, "logistics": -1.5}
-SPREAD = 0.3  # of weights, nats per standard deviation of the term, as in the shipped fit
+SPREAD = (
+    0.3  # of weights, nats per standard deviation of the term, as in the shipped fit
+)
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
 AS_A_WHOLE = {f"change_{one}": 1.0 for one in CHANGING}
 """Shares of change: the fit of a whole term takes a change to count as the level does."""
@@ -68,14 +76,23 @@ def moments(history: History) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of each term over the dyads of a record without agreements."""
     empty = replace(history, agreements=history.agreements.astype({"a": int, "b": int}))
     record = choices(empty, TERMS, kinds=tuple(INTERCEPTS))
-    columns = {name: record.common[..., k] for k, name in enumerate(record.common_names)}
-    columns |= {name: record.by_kind[..., k] for k, name in enumerate(record.by_kind_names)}
-    return {name: (float(column.mean()), float(column.std())) for name, column in columns.items()}
+    columns = {
+        name: record.common[..., k] for k, name in enumerate(record.common_names)
+    }
+    columns |= {
+        name: record.by_kind[..., k] for k, name in enumerate(record.by_kind_names)
+    }
+    return {
+        name: (float(column.mean()), float(column.std()))
+        for name, column in columns.items()
+    }
 
 
 def value(name: str, z: float) -> float:
     path = f"parameters.{name}"
-    return float(np.clip(quantile(priors()[path], stats.norm.cdf(np.array(z))), *limits(path)))
+    return float(
+        np.clip(quantile(priors()[path], stats.norm.cdf(np.array(z))), *limits(path))
+    )
 
 
 def of_record(name: str, seed: int, found: Found) -> None:
@@ -84,27 +101,45 @@ def of_record(name: str, seed: int, found: Found) -> None:
     history = invented(STATES, YEARS, seed=seed)
     told = moments(history)
     size = {one: deviation for one, (_, deviation) in told.items()}
-    drawn = {one: rng.standard_normal() / size[one] if size[one] > 0 else 0.0 for one in TERMS}
-    truth = {one: SPREAD * (abs(at) if one in SIGNED else at) for one, at in drawn.items()}
+    drawn = {
+        one: rng.standard_normal() / size[one] if size[one] > 0 else 0.0
+        for one in TERMS
+    }
+    truth = {
+        one: SPREAD * (abs(at) if one in SIGNED else at) for one, at in drawn.items()
+    }
     level = sum(truth[one] * told[one][0] for one in TERMS)
     intercepts = {kind: intercept - level for kind, intercept in INTERCEPTS.items()}
-    network = {one: weight for one, weight in OF_THE_NETWORK.items() if one in MOVES[name]}
+    network = {
+        one: weight for one, weight in OF_THE_NETWORK.items() if one in MOVES[name]
+    }
     z = float(np.clip(rng.standard_normal(), -2.3, 2.3))
     at_truth = {name: value(name, z)}
     made = made_record(
-        history, truth | network, {**SILENT, **intercepts}, parameters=at_truth | AS_A_WHOLE, run=seed, seed=seed
+        history,
+        truth | network,
+        {**SILENT, **intercepts},
+        parameters=at_truth | AS_A_WHOLE,
+        run=seed,
+        seed=seed,
     )
     record = choices(made, (*TERMS, *network), at_truth, tuple(INTERCEPTS))
     weights = fit(record, propensities=False, ridge=SPREAD**-2, signs=True)
-    for one, estimate, error in zip(weights.names, weights.estimate, weights.standard_error, strict=True):
+    for one, estimate, error in zip(
+        weights.names, weights.estimate, weights.standard_error, strict=True
+    ):
         if one in truth and size[one] > 0:
             low = stats.norm.cdf(0.0, estimate, error) if one in SIGNED else 0.0
             rank = (stats.norm.cdf(truth[one], estimate, error) - low) / (1.0 - low)
-            found[f"theory.weights.{one}"].append((float(rank), 1.0 - (error * size[one] / SPREAD) ** 2))
+            found[f"theory.weights.{one}"].append(
+                (float(rank), 1.0 - (error * size[one] / SPREAD) ** 2)
+            )
     start = shipped_setting(record, weights)
     there = moved(made, start, name, [value(name, at) for at in LINE])
     height = np.array([one.peak.marginal for one in there])
-    log_posterior = CubicSpline(LINE, height)(np.clip(FINE, LINE[0], LINE[-1])) - 0.5 * FINE**2
+    log_posterior = (
+        CubicSpline(LINE, height)(np.clip(FINE, LINE[0], LINE[-1])) - 0.5 * FINE**2
+    )
     weight = np.exp(log_posterior - log_posterior.max())
     weight /= weight.sum()
     mean = float(weight @ FINE)
@@ -116,26 +151,43 @@ def of_acts(seed: int, found: Found, proposals: int = 4000) -> None:
     """One repetition: multipliers drawn about those of weights that were drawn from the prior."""
     scenario = load_scenario(SCENARIO, calibrated=False)
     told = drawn_priors(scenario)
-    heads = tuple(f"priors.{one}_{part}" for one in LADDERS for part in ("scale", "steps"))
-    names = [name for name in told if name.startswith(heads) or name in joint.ACTS_APART]
+    heads = tuple(
+        f"priors.{one}_{part}" for one in LADDERS for part in ("scale", "steps")
+    )
+    names = [
+        name for name in told if name.startswith(heads) or name in joint.ACTS_APART
+    ]
     rng = np.random.default_rng([7, seed])
     truth = rng.standard_normal(len(names))
 
     def columns(z: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: quantile(told[name], stats.norm.cdf(z[:, k])) for k, name in enumerate(names)}
+        return {
+            name: quantile(told[name], stats.norm.cdf(z[:, k]))
+            for k, name in enumerate(names)
+        }
 
     record = shipped_events().of(from_factors(scenario, columns(truth[None])).keys())
-    used = from_factors(scenario, {name: np.ones(1) for name in names if name.startswith("priors.")})
-    used |= {path: np.array([priors()[path].numbers["median"]]) for path in joint.ACTS_APART}
+    used = from_factors(
+        scenario, {name: np.ones(1) for name in names if name.startswith("priors.")}
+    )
+    used |= {
+        path: np.array([priors()[path].numbers["median"]]) for path in joint.ACTS_APART
+    }
     at_truth = from_factors(scenario, columns(truth[None]))
     centre = np.array([at_truth[path][0] / used[path][0] for path in record.paths])
     data = rng.multivariate_normal(centre, record.covariance)
     record = type(record)(record.paths, data, record.covariance)
     z, _, _ = joint._block(
-        "recovery", lambda at: record.log_likelihood(from_factors(scenario, columns(at))), len(names), seed, proposals
+        "recovery",
+        lambda at: record.log_likelihood(from_factors(scenario, columns(at))),
+        len(names),
+        seed,
+        proposals,
     )
     for k, name in enumerate(names):
-        found[name].append((float((z[:, k] < truth[k]).mean()), 1.0 - float(z[:, k].var())))
+        found[name].append(
+            (float((z[:, k] < truth[k]).mean()), 1.0 - float(z[:, k].var()))
+        )
 
 
 def rows(found: Found) -> list[tuple[str, int, float, float, float, str]]:
@@ -146,13 +198,21 @@ def rows(found: Found) -> list[tuple[str, int, float, float, float, str]]:
         p = float(stats.kstest(ranks, "uniform").pvalue)
         within = float(((ranks > 0.05) & (ranks < 0.95)).mean())
         told = float(contraction.mean())
-        word = "ranks not uniform" if p < 0.01 else "not identified" if told < TOLD else "recovered"
+        word = (
+            "ranks not uniform"
+            if p < 0.01
+            else "not identified"
+            if told < TOLD
+            else "recovered"
+        )
         out.append((name, len(pairs), told, within, p, word))
     return out
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repetitions", type=int, default=10)
     parser.add_argument("--acts", type=int, default=60)
     parser.add_argument("--only")
@@ -165,10 +225,15 @@ def main() -> None:
             if asked.only in (None, name):
                 of_record(name, seed, found)
         print(f"<!-- {seed} repetitions -->", flush=True)
-        print("| parameter | repetitions | contraction | within 90 % | p of uniform ranks | verdict |")
+        print(
+            "| parameter | repetitions | contraction | within 90 % | p of uniform ranks | verdict |"
+        )
         print("| --- | ---: | ---: | ---: | ---: | --- |")
         for name, count, told, within, p, word in rows(found):
-            print(f"| `{name}` | {count} | {told:.2f} | {within:.2f} | {p:.2f} | {word} |", flush=True)
+            print(
+                f"| `{name}` | {count} | {told:.2f} | {within:.2f} | {p:.2f} | {word} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ def null_of(record: Choices, found: WeightFit) -> Null:
     own = found.propensity_variance > 0
     design = ConsentDesign(record.with_terms(found.names), own)
     order = [found.names.index(name) for name in design.names]
-    at = np.concatenate([found.estimate[order], found.propensity if own else np.zeros(0)])
+    at = np.concatenate(
+        [found.estimate[order], found.propensity if own else np.zeros(0)]
+    )
     information = derivatives(design, at)[2]
     if own:
         spot = np.arange(design.fixed, design.size)
@@ -73,7 +75,10 @@ def permuted(record: Choices, column: Floats, rng: np.random.Generator) -> Float
     new = np.arange(n)
     new[steady] = rng.permutation(steady)
     whole = np.full((len(years), n, n), np.nan)
-    whole[at, record.a, record.b], whole[at, record.b, record.a] = column[:, 0], column[:, 1]
+    whole[at, record.a, record.b], whole[at, record.b, record.a] = (
+        column[:, 0],
+        column[:, 1],
+    )
     a, b = new[record.a], new[record.b]
     out = np.stack([whole[at, a, b], whole[at, b, a]], axis=1)
     return np.where(np.isnan(out), column, out)
@@ -110,17 +115,37 @@ def outside(zs: Floats | list[float]) -> float:
     return float((np.abs(np.asarray(zs)) > TWO_SIDED).mean())
 
 
-__all__ = ["Null", "alarmed", "alarms", "moved_dates", "null_of", "outside", "permuted", "z_of"]
+__all__ = [
+    "Null",
+    "alarmed",
+    "alarms",
+    "moved_dates",
+    "null_of",
+    "outside",
+    "permuted",
+    "z_of",
+]
 
 
-def column_score(design: ConsentDesign, at: Floats, column: Floats) -> tuple[float, float, Floats, Floats]:
+def column_score(
+    design: ConsentDesign, at: Floats, column: Floats
+) -> tuple[float, float, Floats, Floats]:
     """Of one more column (N, 2) with weight 0: slope, curve, its curve against all parameters (size,), and
     (N,) its slope row by row."""
     _, first, second, s, t = pulls(design, at)
     x, z = column[:, 0], column[:, 1]
     own, other, across = curvature(first, second, s, t)
     slope = (first * s).sum(axis=1) * x + (first * t).sum(axis=1) * z
-    curve = float((own.sum(axis=1) * x * x + other.sum(axis=1) * z * z + 2 * across.sum(axis=1) * x * z).sum())
-    here, there = own * x[:, None] + across * z[:, None], other * z[:, None] + across * x[:, None]
+    curve = float(
+        (
+            own.sum(axis=1) * x * x
+            + other.sum(axis=1) * z * z
+            + 2 * across.sum(axis=1) * x * z
+        ).sum()
+    )
+    here, there = (
+        own * x[:, None] + across * z[:, None],
+        other * z[:, None] + across * x[:, None],
+    )
     cross = column_sums(design, here, 0) + column_sums(design, there, 1)
     return float(slope.sum()), curve, cross, slope

@@ -14,8 +14,8 @@ import argparse
 import time
 from statistics import median
 
-from balance_sim.replications.draws import compile_arms, headline_arm
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.draws import compile_arms, headline_arm
 
 
 def main() -> None:
@@ -24,7 +24,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     given = parser.parse_args()
     scenario = load_scenario(given.scenario)
-    arms = (scenario.reference_arm, headline_arm(scenario, tuple(scenario.arms)) or scenario.reference_arm)
+    arms = (
+        scenario.reference_arm,
+        headline_arm(scenario, tuple(scenario.arms)) or scenario.reference_arm,
+    )
     audience = next(iter(scenario.audiences))
     paths = {
         "parameter": "parameters.beta",
@@ -47,7 +50,11 @@ def main() -> None:
     print(f"{scenario.name}, arms {' and '.join(arms)}; first {1e3 * first:.1f} ms\n")
     print(f"{'milliseconds':26s}{'with_values':>12s}{'two arms':>12s}{'both':>12s}")
     for name, times in spent.items():
-        columns = [median(a for a, _ in times), median(b for _, b in times), median(a + b for a, b in times)]
+        columns = [
+            median(a for a, _ in times),
+            median(b for _, b in times),
+            median(a + b for a, b in times),
+        ]
         print(f"{name:26s}" + "".join(f"{1e3 * column:12.2f}" for column in columns))
 
 

@@ -33,10 +33,10 @@ MESA_RUNS = 3
 def main() -> None:
     from plain_mesa import PlainModel
 
+    from balance_sim.effects.expected import direct, expected, focal_windows
     from balance_sim.model.core import DIRECTIONS
-    from balance_sim.replications.draws import compile_arms
-    from balance_sim.replications.expected import direct, expected, focal_windows
-    from balance_sim.replications.filtered import FilteredSums, prospect_of
+    from balance_sim.study.draws import compile_arms
+    from balance_sim.study.filtered import FilteredSums, prospect_of
 
     runs = int(sys.argv[sys.argv.index("--runs") + 1]) if "--runs" in sys.argv else 512
     scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
@@ -57,7 +57,10 @@ def main() -> None:
     }
     paired = (time.process_time() - began) / runs
     counts, smooth = wide[outcome], wide[f"filtered_{outcome}"]
-    differences = {name: of["parade"] - of["no_parade"] for name, of in (("counts", counts), ("filtered", smooth))}
+    differences = {
+        name: of["parade"] - of["no_parade"]
+        for name, of in (("counts", counts), ("filtered", smooth))
+    }
 
     numbers = np.arange(runs, dtype=np.uint64)
     parts = []
@@ -68,7 +71,13 @@ def main() -> None:
         prospect = prospect_of(worlds, along.opportunities, windows)
         of = [
             FilteredSums(
-                worlds.arms[arm], along.opportunities, made, prospect, windows, worlds.baseline.direction, len(some)
+                worlds.arms[arm],
+                along.opportunities,
+                made,
+                prospect,
+                windows,
+                worlds.baseline.direction,
+                len(some),
             ).by_direction(windows.longest)[:, counter]
             for arm, made in ((ARMS[0], along.control), (ARMS[1], beside[ARMS[1]]))
         ]
@@ -84,14 +93,24 @@ def main() -> None:
 
     independent = float(counts["parade"].var() + counts["no_parade"].var())
     rows = [
-        ("plain Mesa, independent arms", float(differences["counts"].mean()), independent, 2 * mesa),
+        (
+            "plain Mesa, independent arms",
+            float(differences["counts"].mean()),
+            independent,
+            2 * mesa,
+        ),
         (
             "counts, common random numbers",
             float(differences["counts"].mean()),
             float(differences["counts"].var()),
             paired,
         ),
-        ("filtered", float(differences["filtered"].mean()), float(differences["filtered"].var()), paired),
+        (
+            "filtered",
+            float(differences["filtered"].mean()),
+            float(differences["filtered"].var()),
+            paired,
+        ),
         ("direct", float(directly.mean()), float(directly.var(ddof=1)), cost_direct),
     ]
     table = [
@@ -118,8 +137,12 @@ def main() -> None:
     if "--json" in sys.argv:
         print(json.dumps(table, indent=1))
         return
-    print(f"standard error {WANTED} of the headline effect, {runs} replications measured")
-    print(f"{'estimator':<32}{'effect':>9}{'variance':>11}{'CPU ms each':>13}{'replications':>14}{'CPU s':>15}")
+    print(
+        f"standard error {WANTED} of the headline effect, {runs} replications measured"
+    )
+    print(
+        f"{'estimator':<32}{'effect':>9}{'variance':>11}{'CPU ms each':>13}{'replications':>14}{'CPU s':>15}"
+    )
     for row in table:
         print(
             f"{row['estimator']:<32}{row['effect']:>9.4f}{row['variance']:>11.6f}"

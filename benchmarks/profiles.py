@@ -13,23 +13,27 @@ import time
 
 import numpy as np
 
-from balance_sim.game.plan import Game, load_game
+from balance_sim.effects.expected import direct
+from balance_sim.games.plan import Game, load_game
+from balance_sim.games.players import PlayerMeasures
 from balance_sim.model.baseline import Worlds
-from balance_sim.replications.blocks import batch_runs, simulate_arms
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.expected import direct
-from balance_sim.replications.filtered import FilteredSums, focal_windows, prospect_of
-from balance_sim.replications.outcomes import FILTERED
-from balance_sim.replications.players import PlayerMeasures
-from balance_sim.replications.recorder import focal_recorder
+from balance_sim.study.blocks import batch_runs, simulate_arms
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.filtered import FilteredSums, focal_windows, prospect_of
+from balance_sim.study.outcomes import FILTERED
+from balance_sim.study.recorder import focal_recorder
 
 SEED = 1
 
 
-def filtered(game: Game, worlds: Worlds, runs: np.ndarray) -> tuple[dict[str, dict[str, np.ndarray]], float]:
+def filtered(
+    game: Game, worlds: Worlds, runs: np.ndarray
+) -> tuple[dict[str, dict[str, np.ndarray]], float]:
     """Filtered numbers of agreements by arm and outcome, every profile simulated; CPU seconds."""
     began = time.process_time()
-    batch = simulate_arms(worlds, SEED, runs, game.arms, focal_recorder(worlds, game.cast))
+    batch = simulate_arms(
+        worlds, SEED, runs, game.arms, focal_recorder(worlds, game.cast)
+    )
     return batch.smooth, time.process_time() - began
 
 
@@ -44,7 +48,13 @@ def by_direct(
 
     def sums(arm: str, simulated: object) -> dict[str, np.ndarray]:
         of = FilteredSums(
-            worlds.arms[arm], along.opportunities, simulated, prospect, windows, worlds.baseline.direction, len(runs)
+            worlds.arms[arm],
+            along.opportunities,
+            simulated,
+            prospect,
+            windows,
+            worlds.baseline.direction,
+            len(runs),
         )
         return measures.filtered(of.by_dyad(windows.longest))
 
@@ -60,25 +70,38 @@ def main() -> None:
     measures = PlayerMeasures(worlds, game.cast)
     names = [*measures.filtered(np.zeros((1, len(worlds.reference.first))))]
     size = batch_runs(worlds.reference.n)
-    parts = [np.arange(first, min(first + size, count), dtype=np.uint64) for first in range(0, count, size)]
+    parts = [
+        np.arange(first, min(first + size, count), dtype=np.uint64)
+        for first in range(0, count, size)
+    ]
     whole, near = (
         [filtered(game, worlds, runs) for runs in parts],
         [by_direct(game, worlds, measures, runs) for runs in parts],
     )
 
-    def effects(found: list[tuple[dict[str, dict[str, np.ndarray]], float]], name: str) -> np.ndarray:
+    def effects(
+        found: list[tuple[dict[str, dict[str, np.ndarray]], float]], name: str
+    ) -> np.ndarray:
         control, *arms = game.arms
         return np.stack(
-            [np.concatenate([of[arm][name] - of[control][name] for of, _ in found]) for arm in arms], axis=1
+            [
+                np.concatenate([of[arm][name] - of[control][name] for of, _ in found])
+                for arm in arms
+            ],
+            axis=1,
         )
 
     print(
         f"{count} replications of {len(game.arms)} arms; CPU seconds: full simulation "
         f"{sum(s for _, s in whole):.1f}, direct {sum(s for _, s in near):.1f}"
     )
-    print(f"{'outcome':50}{'profile':34}{'filtered':>10}{'(se)':>9}{'direct':>10}{'(se)':>9}{'left out':>10}")
+    print(
+        f"{'outcome':50}{'profile':34}{'filtered':>10}{'(se)':>9}{'direct':>10}{'(se)':>9}{'left out':>10}"
+    )
     chosen = [
-        f"{host}-{act}-nothing" for host in ("all_three", "with_reassurance", "none") for act in ("nothing", "retrench")
+        f"{host}-{act}-nothing"
+        for host in ("all_three", "with_reassurance", "none")
+        for act in ("nothing", "retrench")
     ]
     for name in names:
         full, short = effects(whole, name), effects(near, name)

@@ -40,7 +40,9 @@ class PropensityLogit:
     covariance: Floats
 
     def __call__(self, rows: FeatureYears) -> Floats:
-        eta = design(rows, self.columns, self.mean, self.scale) @ self.coefficient + offset(rows)
+        eta = design(
+            rows, self.columns, self.mean, self.scale
+        ) @ self.coefficient + offset(rows)
         return inverse_logit(eta + self.propensity[rows.a] + self.propensity[rows.b])
 
 
@@ -66,25 +68,39 @@ def fit_propensity_logit(
         return float(y @ eta - np.logaddexp(0.0, eta).sum())
 
     def by_state(value: Floats) -> Floats:
-        return np.asarray(np.bincount(rows.a, value, states) + np.bincount(rows.b, value, states))
+        return np.asarray(
+            np.bincount(rows.a, value, states) + np.bincount(rows.b, value, states)
+        )
 
     def derivatives(at: Floats) -> tuple[float, Floats, Floats]:
         chance = inverse_logit(predictor(at))
         weight, left = chance * (1 - chance), y - chance
         cross = np.array([by_state(weight * x[:, k]) for k in range(p)])
-        dyad = np.bincount(rows.a * states + rows.b, weight, states * states).reshape(states, states)
+        dyad = np.bincount(rows.a * states + rows.b, weight, states * states).reshape(
+            states, states
+        )
         own = dyad + dyad.T + np.diag(by_state(weight))
         information = np.block([[(x * weight[:, None]).T @ x, cross], [cross.T, own]])
-        return log_likelihood(at), np.concatenate([x.T @ left, by_state(left)]), information
+        return (
+            log_likelihood(at),
+            np.concatenate([x.T @ left, by_state(left)]),
+            information,
+        )
 
-    b = np.concatenate([np.zeros(p - 1), [np.log(y.mean() / (1 - y.mean()))], np.zeros(states)])
+    b = np.concatenate(
+        [np.zeros(p - 1), [np.log(y.mean() / (1 - y.mean()))], np.zeros(states)]
+    )
     v = 0.5 if variance is None else variance
     for _ in range(rounds):
         penalty = np.concatenate([np.full(p - 1, ridge), [0.0], np.full(states, 1 / v)])
         try:
-            b, information = newton(b, derivatives, log_likelihood, penalty, tolerance=1e-7)
+            b, information = newton(
+                b, derivatives, log_likelihood, penalty, tolerance=1e-7
+            )
         except NoMaximum:
-            raise DataError("the logit with propensities did not settle", "Leave out a column") from None
+            raise DataError(
+                "the logit with propensities did not settle", "Leave out a column"
+            ) from None
         covariance = np.linalg.inv(information)
         better = random_effect_variance(b[p:], covariance[p:, p:])
         if variance is not None or abs(better - v) < 0.005 * v:

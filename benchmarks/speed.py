@@ -24,13 +24,33 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 def job() -> None:
     """The README's run, twice: the first may still compile byte code. Alternate with another commit to compare."""
-    command = [str(Path(sys.executable).with_name("balance-sim")), "run", "scenarios/beijing_2025.yaml", "--out"]
-    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [
+        str(Path(sys.executable).with_name("balance-sim")),
+        "run",
+        "scenarios/beijing_2025.yaml",
+        "--out",
+    ]
+    surroundings = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONDONTWRITEBYTECODE"
+    }
     for _ in range(2):
         with tempfile.TemporaryDirectory() as folder:
-            began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([*command, f"{folder}/out"], env=surroundings, capture_output=True, check=True)
-            wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+            began, before = (
+                time.perf_counter(),
+                resource.getrusage(resource.RUSAGE_CHILDREN),
+            )
+            subprocess.run(
+                [*command, f"{folder}/out"],
+                env=surroundings,
+                capture_output=True,
+                check=True,
+            )
+            wall, after = (
+                time.perf_counter() - began,
+                resource.getrusage(resource.RUSAGE_CHILDREN),
+            )
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         print(f"README's run            {wall:8.1f} s, {cpu:.1f} CPU s")
 
@@ -58,7 +78,14 @@ def main() -> None:
     runs = 20_000 if "--memory" in sys.argv else 1_000
     arms = ["parade"] if "--memory" in sys.argv else None
     with tempfile.TemporaryDirectory() as folder:
-        result = bs.run(scenario, runs=runs, seed=1, workers=workers, out=Path(folder) / "results", arms=arms)
+        result = bs.run(
+            scenario,
+            runs=runs,
+            seed=1,
+            workers=workers,
+            out=Path(folder) / "results",
+            arms=arms,
+        )
         began = time.perf_counter()
         result.summary()
         rate = result.timing["runs_per_second"]
@@ -68,8 +95,13 @@ def main() -> None:
         print(f"summary of it           {time.perf_counter() - began:8.2f} s")
     print(f"ratio to the plain one  {rate * plain:8.0f}")
     print(f"ratio to the Mesa face  {rate * face:8.0f}")
-    peak = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(f"peak memory             {peak[0]:8.0f} MB driver, {peak[1]:.0f} MB largest worker")
+    peak = [
+        resource.getrusage(who).ru_maxrss / 1024
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
+    print(
+        f"peak memory             {peak[0]:8.0f} MB driver, {peak[1]:.0f} MB largest worker"
+    )
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from balance_sim.experiment.sweep import Where, sweep
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.study.sweep import Where, sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,14 +55,23 @@ def main() -> None:
     points, runs = args.points or points, args.runs or runs
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "benchmark.yaml"
-        path.write_text(text.format(root=ROOT, points=points, runs=runs), encoding="utf-8")
+        path.write_text(
+            text.format(root=ROOT, points=points, runs=runs), encoding="utf-8"
+        )
         experiment = load_experiment(path)
         began = time.monotonic()
         result = sweep(experiment, out=Path(folder) / "out", where=Where(args.workers))
         seconds = time.monotonic() - began
-        size = sum(file.stat().st_size for file in (Path(folder) / "out").rglob("*") if file.is_file())
+        size = sum(
+            file.stat().st_size
+            for file in (Path(folder) / "out").rglob("*")
+            if file.is_file()
+        )
     assert result is not None
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    used = [
+        resource.getrusage(who)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
     own, worker = (one.ru_maxrss / 1024 for one in used)
     cpu = sum(one.ru_utime + one.ru_stime for one in used)
     print(

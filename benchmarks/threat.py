@@ -34,7 +34,9 @@ SETS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data")
     parser.add_argument("--first", type=int, default=1996)
     parser.add_argument("--last", type=int, default=2003)
@@ -46,7 +48,10 @@ def main() -> None:
     ahead = record.within(args.first, args.last)
     forecasts = {"base_rate": []}
     for year in range(args.first, args.last + 1):
-        past, now = record.within(year - args.window, year - 1), record.within(year, year)
+        past, now = (
+            record.within(year - args.window, year - 1),
+            record.within(year, year),
+        )
         forecasts["base_rate"].append(np.full(len(now.year), past.any_signed.mean()))
         for name, terms in SETS.items():
             found = fit(past.with_terms(terms), variance=0.8)
@@ -54,7 +59,15 @@ def main() -> None:
     p = {name: np.concatenate(parts) for name, parts in forecasts.items()}
     scores = score_forecasts(p, ahead.any_signed, ahead.dyad, resamples=300)
     rows = [
-        (n, s.log_skill.value, s.log_skill.low, s.log_skill.high, s.average_precision, s.auc) for n, s in scores.items()
+        (
+            n,
+            s.log_skill.value,
+            s.log_skill.low,
+            s.log_skill.high,
+            s.average_precision,
+            s.auc,
+        )
+        for n, s in scores.items()
     ]
     show(
         f"One year ahead, {args.first}-{args.last}",
@@ -66,8 +79,19 @@ def main() -> None:
     rows = []
     for name, rows_of in where.items():
         base = log_score(p["base_rate"][rows_of], y[rows_of])
-        without, full = (log_score(p[k][rows_of], y[rows_of]) for k in ("gravity + regime + network", "all"))
-        rows.append((name, int(rows_of.sum()), int(y[rows_of].sum()), 1 - without / base, (without - full) / base))
+        without, full = (
+            log_score(p[k][rows_of], y[rows_of])
+            for k in ("gravity + regime + network", "all")
+        )
+        rows.append(
+            (
+                name,
+                int(rows_of.sum()),
+                int(y[rows_of].sum()),
+                1 - without / base,
+                (without - full) / base,
+            )
+        )
     show(
         "Gain in log skill from threat, by pair",
         pd.DataFrame(rows, columns=["pairs", "n", "signed", "without", "gain"]),
@@ -90,12 +114,25 @@ def main() -> None:
         (
             "new dispute the year before, other dates",
             placebo.alarmed(last, history, when),
-            (placebo.alarmed(last, history, placebo.moved_dates(when, rng)) for _ in range(args.placebos)),
+            (
+                placebo.alarmed(last, history, placebo.moved_dates(when, rng))
+                for _ in range(args.placebos)
+            ),
         ),
     ):
         estimate, z = placebo.z_of(null, real)
         zs = np.array([placebo.z_of(null, fake)[1] for fake in fakes])
-        rows.append((name, estimate, z, placebo.outside(zs), zs.mean(), zs.std(), (np.abs(zs) >= abs(z)).mean()))
+        rows.append(
+            (
+                name,
+                estimate,
+                z,
+                placebo.outside(zs),
+                zs.mean(),
+                zs.std(),
+                (np.abs(zs) >= abs(z)).mean(),
+            )
+        )
     columns = [
         "column",
         "estimate",
@@ -112,10 +149,15 @@ def groups(history, rows) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-d
     """Kinds of pairs among which threat may tell more or less."""
     at = rows.year - int(history.years[0])
     foes = np.nan_to_num(history.rivalry + history.militarised + history.claim) > 0
-    shared = np.einsum("tik,tjk->tij", foes.astype(np.float32), foes.astype(np.float32)) > 0
+    shared = (
+        np.einsum("tik,tjk->tij", foes.astype(np.float32), foes.astype(np.float32)) > 0
+    )
     mutual = foes[at, rows.a, rows.b]
     common = shared[at, rows.a, rows.b] & ~mutual
-    big = history.capability[at][np.arange(len(at)), rows.a] + history.capability[at][np.arange(len(at)), rows.b]
+    big = (
+        history.capability[at][np.arange(len(at)), rows.a]
+        + history.capability[at][np.arange(len(at)), rows.b]
+    )
     return {
         "quarrel between the two": mutual,
         "a common opponent": common,
@@ -126,7 +168,10 @@ def groups(history, rows) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-d
 
 
 def show(title: str, frame: pd.DataFrame) -> None:
-    print(f"\n{title}\n{frame.to_string(index=False, float_format=lambda v: f'{v:.4f}')}", flush=True)
+    print(
+        f"\n{title}\n{frame.to_string(index=False, float_format=lambda v: f'{v:.4f}')}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -21,27 +21,43 @@ FIRST, LAST, WINDOW, SPANS = 1995, 2003, 10, ((1995, 1998), (1999, 2003))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--parts", action="store_true")
     args = parser.parse_args()
-    given = {name: float(value) for name, value in (text.split("=") for text in args.set)}
+    given = {
+        name: float(value) for name, value in (text.split("=") for text in args.set)
+    }
     record = choices(load_history(args.data, 1985, LAST), parameters=given)
     record = within_and_between(record) if args.parts else record
     found = fit(record, levels=True, cluster=True, signs=True)
     print(f"marginal log-likelihood {found.marginal:.2f}")
-    for name, value, error in zip(found.names, found.estimate, found.standard_error, strict=True):
+    for name, value, error in zip(
+        found.names, found.estimate, found.standard_error, strict=True
+    ):
         if term_of(name) in THREAT:
             print(f"  {name:28s}{value:9.3f} ({error:.3f})")
     for one in found.conflicts:
-        print(f"  {one.name:28s}{one.estimate:9.3f} ({one.standard_error:.3f})  in conflict")
+        print(
+            f"  {one.name:28s}{one.estimate:9.3f} ({one.standard_error:.3f})  in conflict"
+        )
     parts = []
     for year in range(FIRST, LAST + 1):
         past, now = record.within(year - WINDOW, year - 1), record.within(year, year)
-        kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
+        kinds = [
+            k
+            for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True)
+            if count > 0
+        ]
         p = fit(past.with_kinds(kinds), variance=0.8, signs=True).opportunities(now)
-        parts.append(np.stack([now.year, p, np.full(len(p), past.any_signed.mean()), now.any_signed]))
+        parts.append(
+            np.stack(
+                [now.year, p, np.full(len(p), past.any_signed.mean()), now.any_signed]
+            )
+        )
     year, p, base, y = np.concatenate(parts, axis=1)
     for first, last in SPANS:
         these = (year >= first) & (year <= last)

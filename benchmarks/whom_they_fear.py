@@ -21,11 +21,15 @@ from balance_sim.scenario import load_scenario
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("scenario")
     parser.add_argument("codings", type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--all", action="store_true", help="Print every state's adversaries.")
+    parser.add_argument(
+        "--all", action="store_true", help="Print every state's adversaries."
+    )
     args = parser.parse_args()
     scenario = load_scenario(Path(args.scenario), set=args.set)
     worlds = compile_worlds(scenario, arms=[scenario.reference_arm])
@@ -37,11 +41,16 @@ def main() -> None:
     pact = world.ladder.names.index("defence_pact")
     allied = np.zeros((world.n, world.n), dtype=bool)
     held = world.at_start.in_force[:, pact] > 0
-    allied[world.first[held], world.second[held]] = allied[world.second[held], world.first[held]] = True
+    allied[world.first[held], world.second[held]] = allied[
+        world.second[held], world.first[held]
+    ] = True
 
     def told(i: int, most: int = 3) -> str:
         order = np.argsort(-feared[i], kind="stable")[:most]
-        return "  ".join(f"{codes[j]} {feared[i, j]:.5f} ({feared[i, j] / total[i]:.0%})" for j in order)
+        return "  ".join(
+            f"{codes[j]} {feared[i, j]:.5f} ({feared[i, j] / total[i]:.0%})"
+            for j in order
+        )
 
     met, count = 0, 0
     with args.codings.open(encoding="utf-8", newline="") as file:
@@ -50,12 +59,15 @@ def main() -> None:
             coded = {row["adversary"], *filter(None, row["also"].split(";"))}
             right = codes[int(np.argmax(feared[i]))] in coded
             met, count = met + right, count + 1
-            print(f"{row['observer']}  coded {','.join(sorted(coded)):12s} {'' if right else 'NOT '}met: {told(i)}")
+            print(
+                f"{row['observer']}  coded {','.join(sorted(coded)):12s} {'' if right else 'NOT '}met: {told(i)}"
+            )
     print(f"{met} of {count} observers; 9 in 10 wanted")
     top = feared.argmax(axis=1)
     wrong = [i for i in range(world.n) if feared[i, top[i]] > 0 and allied[i, top[i]]]
     print(
-        "greatest threat is a treaty ally: " + (", ".join(f"{codes[i]} ({codes[top[i]]})" for i in wrong) or "nobody's")
+        "greatest threat is a treaty ally: "
+        + (", ".join(f"{codes[i]} ({codes[top[i]]})" for i in wrong) or "nobody's")
     )
     if args.all:
         for i in np.argsort(codes):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
-os.environ["BALANCE_SIM_ROOT"] = str(ROOT)  # where notebooks find what commands are given in
+os.environ["BALANCE_SIM_ROOT"] = str(
+    ROOT
+)  # where notebooks find what commands are given in
 
 project = "balance-sim"
 author = "The balance-sim developers"
@@ -63,7 +65,10 @@ html_theme_options = {
 
 def setup(app):
     """Corners of pandas' tables are no headers, which screen readers would announce."""
-    app.connect("html-page-context", lambda *about: about[3].update(body=no_empty_headers(about[3].get("body", ""))))
+    app.connect(
+        "html-page-context",
+        lambda *about: about[3].update(body=no_empty_headers(about[3].get("body", ""))),
+    )
 
 
 def no_empty_headers(body):

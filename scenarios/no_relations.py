@@ -25,13 +25,22 @@ def main() -> None:
     rows = known_relations(roster, START)
     path = HERE / NAME / "no_relations.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ("a", "b", "from", "until", "kind", "source"), restval="", lineterminator="\n")
+        writer = csv.DictWriter(
+            file,
+            ("a", "b", "from", "until", "kind", "source"),
+            restval="",
+            lineterminator="\n",
+        )
         writer.writeheader()
         writer.writerows(rows)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     scenario = HERE / f"{NAME}.yaml"
     entry = rf'\g<1>{digest}"'
-    text = re.sub(rf'(table: {NAME}/no_relations.csv, sha256: ")\w*"', entry, scenario.read_text(encoding="utf-8"))
+    text = re.sub(
+        rf'(table: {NAME}/no_relations.csv, sha256: ")\w*"',
+        entry,
+        scenario.read_text(encoding="utf-8"),
+    )
     scenario.write_text(text, encoding="utf-8")
     print(NAME, len(rows))
 

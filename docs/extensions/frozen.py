@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sphinx.util.docutils import SphinxDirective
 
-from balance_sim.cli.score import score_frozen
+from balance_sim.evidence.forecast.score_command import score_frozen
 from balance_sim.evidence.cases.tables import read_cases_plan
 from balance_sim.evidence.forecast.forecast import thaw
 from balance_sim.scenario import load_scenario
@@ -25,8 +25,16 @@ ROOT = Path(__file__).resolve().parents[2]
 FORECASTS = ROOT / "docs" / "forecasts"
 PLAN = ROOT / "experiments" / "cases.yaml"
 TOP = 5
-MEASURES = {"average_precision": "Average precision", "auc": "AUC", "brier": "Brier score"}
-FORECAST = {"model": "model", "base_rate": "base rate", "earlier_accords": "past agreements"}
+MEASURES = {
+    "average_precision": "Average precision",
+    "auc": "AUC",
+    "brier": "Brier score",
+}
+FORECAST = {
+    "model": "model",
+    "base_rate": "base rate",
+    "earlier_accords": "past agreements",
+}
 
 
 def measure(of: dict[str, Any], name: str) -> str:
@@ -62,17 +70,27 @@ class Kept:
         """What `score` says of it; None where no outcome is on record."""
         if self.case is None:
             return None
-        return score_frozen(self.path, PLAN.with_name("case_responses.csv"), self.case, self.name)
+        return score_frozen(
+            self.path, PLAN.with_name("case_responses.csv"), self.case, self.name
+        )
 
     @property
     def row(self) -> str:
         """A row of the table of all."""
         forecast, day = self.thawed
-        cells = [self.scenario.title, f"{forecast.first} to {forecast.last}", day, f"`{forecast.sha256[:12]}`"]
+        cells = [
+            self.scenario.title,
+            f"{forecast.first} to {forecast.last}",
+            day,
+            f"`{forecast.sha256[:12]}`",
+        ]
         if self.scored is None:
             cells += ["no record"] * 2
         else:
-            cells += [f"{self.scored[key]['average_precision']:.3f}" for key in ("model", "earlier_accords")]
+            cells += [
+                f"{self.scored[key]['average_precision']:.3f}"
+                for key in ("model", "earlier_accords")
+            ]
         return f"| {' | '.join(cells)} |"
 
     @property
@@ -86,13 +104,18 @@ class Kept:
             "",
             f"* **Forecast**: that a dyad signs a new agreement, {forecast.first} to {forecast.last}; {forecast.about}",
             f"* **Dyads**: {len(forecast.pairs):,}, of which {sum(forecast.p):.1f} are expected to sign",
-            "* **Likeliest**: " + "; ".join(f"{states[a]} and {states[b]} {p:.2f}" for p, (a, b) in top),
+            "* **Likeliest**: "
+            + "; ".join(f"{states[a]} and {states[b]} {p:.2f}" for p, (a, b) in top),
             f"* **Frozen on** {day}: {{download}}`{self.name}.json </forecasts/{self.name}.json>`",
             f"* **sha256** of the content: `{forecast.sha256}`",
             "",
         ]
         if self.scored is None:
-            return [*text, "**No score**: the repository has no record of what was signed in this window.", ""]
+            return [
+                *text,
+                "**No score**: the repository has no record of what was signed in this window.",
+                "",
+            ]
         found = self.scored
         return [
             *text,
@@ -117,7 +140,10 @@ class Kept:
 @cache
 def kept() -> list[Kept]:
     """One a shipped scenario, in the order of the plan of cases, the latest first."""
-    return [Kept(case.scenario.stem, case.case) for case in reversed(read_cases_plan(PLAN).cases)]
+    return [
+        Kept(case.scenario.stem, case.case)
+        for case in reversed(read_cases_plan(PLAN).cases)
+    ]
 
 
 class Frozen(SphinxDirective):
@@ -134,8 +160,19 @@ class FrozenTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The table."""
-        heads = ["Scenario", "Window", "Frozen on", "sha256", "Average precision", "that of past agreements"]
-        table = [f"| {' | '.join(heads)} |", "| --- | --- | --- | --- | ---: | ---: |", *(one.row for one in kept())]
+        heads = [
+            "Scenario",
+            "Window",
+            "Frozen on",
+            "sha256",
+            "Average precision",
+            "that of past agreements",
+        ]
+        table = [
+            f"| {' | '.join(heads)} |",
+            "| --- | --- | --- | --- | ---: | ---: |",
+            *(one.row for one in kept()),
+        ]
         return self.parse_text_to_nodes("\n".join(table))
 
 

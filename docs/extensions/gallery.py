@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parents[2]
-HOME = ROOT / "build" / "gallery"  # where the commands are given; pictures go to `pictures` in it
+HOME = (
+    ROOT / "build" / "gallery"
+)  # where the commands are given; pictures go to `pictures` in it
 STUDIES: dict[str, dict[str, list[str]]] = {
     "run": {
         "results/what_if": [
@@ -39,12 +41,24 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     },
     "sweep": {
         "results/smoke": ["sweep smoke --runs 20 --workers 1"],
-        "results/theories": ["sweep theories_small.yaml --workers 1 --out results/theories"],
+        "results/theories": [
+            "sweep theories_small.yaml --workers 1 --out results/theories"
+        ],
         "results/sobol": ["sweep sobol_small.yaml --workers 1 --out results/sobol"],
     },
-    "comparison": {"results/theories@0 results/theories@2": []},  # points of the sweep above
-    "game": {"results/game": ["game security_dilemma --runs 16 --draws 4 --no-figures --workers 1 --out results/game"]},
-    "fit": {"results/gof": ["gof beijing_2025 --runs 20 --from 2024-03-01 --no-figures --out results/gof"]},
+    "comparison": {
+        "results/theories@0 results/theories@2": []
+    },  # points of the sweep above
+    "game": {
+        "results/game": [
+            "game security_dilemma --runs 16 --draws 4 --no-figures --workers 1 --out results/game"
+        ]
+    },
+    "fit": {
+        "results/gof": [
+            "gof beijing_2025 --runs 20 --from 2024-03-01 --no-figures --out results/gof"
+        ]
+    },
     "scores": {
         "results/score.json": [
             "score docs/forecasts/sinosov_1950.json outcomes.csv --scenario sinosov_1950 --json > results/score.json"
@@ -52,7 +66,9 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     },
 }
 """By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""
-OF_A_CASE = dict.fromkeys(("map", "network", "stances", "uncertainty"), "results/tripartite")
+OF_A_CASE = dict.fromkeys(
+    ("map", "network", "stances", "uncertainty"), "results/tripartite"
+)
 """Figures that show more of a case with many states."""
 REGISTRY = {
     "run": figures.FIGURES,
@@ -94,17 +110,28 @@ def prepare() -> None:
     theories = "theory.preset: [balance_of_threat, balance_of_power, bandwagoning, hub_doubt, 'null']"
     sobol = ", ".join(
         f"{path}: {{distribution: uniform, min: {low}, max: {high}}}"
-        for path, low, high in (("events.summit.visibility", 0.2, 1), ("parameters.beta", 0.1, 0.6))
+        for path, low, high in (
+            ("events.summit.visibility", 0.2, 1),
+            ("parameters.beta", 0.1, 0.6),
+        )
     )
     design = "design: {method: sobol, samples: 4, seed: 1}\n"
-    (HOME / "theories_small.yaml").write_text(SMALL.format(title="Theories side by side", factors=theories))
-    (HOME / "sobol_small.yaml").write_text(SMALL.format(title="A Sobol design", factors=sobol) + design)
+    (HOME / "theories_small.yaml").write_text(
+        SMALL.format(title="Theories side by side", factors=theories)
+    )
+    (HOME / "sobol_small.yaml").write_text(
+        SMALL.format(title="A Sobol design", factors=sobol) + design
+    )
     responses = pd.read_csv(ROOT / "experiments" / "case_responses.csv")
     roster = load_scenario("sinosov_1950").codes
-    mine = responses[responses["state_a"].isin(roster) & responses["state_b"].isin(roster)]
+    mine = responses[
+        responses["state_a"].isin(roster) & responses["state_b"].isin(roster)
+    ]
     mine = mine[mine["case_id"] == "SINOSOV1950"]
     names = {"state_a": "iso3_a", "state_b": "iso3_b", "agreement_id": "id"}
-    mine.rename(columns=names)[[*names.values(), "kind", "date"]].to_csv(HOME / "outcomes.csv", index=False)
+    mine.rename(columns=names)[[*names.values(), "kind", "date"]].to_csv(
+        HOME / "outcomes.csv", index=False
+    )
 
 
 def give(command: str) -> None:
@@ -130,14 +157,25 @@ def draw_all() -> dict[str, list[Drawn]]:
                     give(command)
                 study = Plots.of_all(results.split()).study
                 for name, spec in figures.fitting(study).items():
-                    if OF_A_CASE.get(name, results) != results or left.pop(name, None) is None:
+                    if (
+                        OF_A_CASE.get(name, results) != results
+                        or left.pop(name, None) is None
+                    ):
                         continue
                     figure = spec.draw(study)
-                    Path("pictures", f"{kind}-{name}.png").write_bytes(figure_bytes(figure, "png"))
-                    drawn.append(Drawn(name, spec.question, figures.words_of(figure), results))
+                    Path("pictures", f"{kind}-{name}.png").write_bytes(
+                        figure_bytes(figure, "png")
+                    )
+                    drawn.append(
+                        Drawn(name, spec.question, figures.words_of(figure), results)
+                    )
             if left:
-                raise RuntimeError(f"gallery: no study of kind {kind} fits {', '.join(left)}")
-            found[kind] = sorted(drawn, key=lambda one: list(REGISTRY[kind]).index(one.name))
+                raise RuntimeError(
+                    f"gallery: no study of kind {kind} fits {', '.join(left)}"
+                )
+            found[kind] = sorted(
+                drawn, key=lambda one: list(REGISTRY[kind]).index(one.name)
+            )
     return found
 
 
@@ -148,7 +186,11 @@ class Studies(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The block."""
-        made = [f"balance-sim {command}" for every in STUDIES[self.arguments[0]].values() for command in every]
+        made = [
+            f"balance-sim {command}"
+            for every in STUDIES[self.arguments[0]].values()
+            for command in every
+        ]
         return self.parse_text_to_nodes("\n".join(["```console", *made, "```"]))
 
 

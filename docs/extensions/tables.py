@@ -32,7 +32,9 @@ class Parameters(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """The sections."""
         text = []
-        for head, rows in groupby(parameter_table(), key=lambda row: str(row["path"]).split(".")[0]):
+        for head, rows in groupby(
+            parameter_table(), key=lambda row: str(row["path"]).split(".")[0]
+        ):
             text += [
                 f"## `{head}`",
                 "",
@@ -52,9 +54,14 @@ class Codebook(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The table."""
-        scenario = balance_sim.load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml")
+        scenario = balance_sim.load_scenario(
+            ROOT / "experiments" / "smoke" / "five_states.yaml"
+        )
         book = balance_sim.run(scenario, runs=1, seed=1).codebook
-        text = ["| Outcome | What it is | Unit | Estimator |", "| --- | --- | --- | --- |"]
+        text = [
+            "| Outcome | What it is | Unit | Estimator |",
+            "| --- | --- | --- | --- |",
+        ]
         text += [
             f"| `{row['outcome']}` | {row['meaning']} | {row['unit']} | {row['estimator']} |"
             for row in book.to_dict("records")
@@ -68,7 +75,14 @@ class Names(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """The table of autosummary."""
         names = [f"   balance_sim.{name}" for name in balance_sim.__all__]
-        table = ["```{eval-rst}", ".. autosummary::", "   :nosignatures:", "", *names, "```"]
+        table = [
+            "```{eval-rst}",
+            ".. autosummary::",
+            "   :nosignatures:",
+            "",
+            *names,
+            "```",
+        ]
         return self.parse_text_to_nodes("\n".join(table))
 
 
@@ -80,10 +94,18 @@ class Api(SphinxDirective):
         text = []
         for name in balance_sim.__all__:
             one = getattr(balance_sim, name)
-            is_model = hasattr(one, "model_fields")  # whose fields are keys of a file, on a page of their own
+            is_model = hasattr(
+                one, "model_fields"
+            )  # whose fields are keys of a file, on a page of their own
             kind = "autoclass" if isinstance(one, type) else "autofunction"
             members = "   :members:" if kind == "autoclass" and not is_model else ""
-            text += [f"### {name}", "", "```{eval-rst}", f".. {kind}:: balance_sim.{name}{'(...)' * is_model}", members]
+            text += [
+                f"### {name}",
+                "",
+                "```{eval-rst}",
+                f".. {kind}:: balance_sim.{name}{'(...)' * is_model}",
+                members,
+            ]
             text += ["```", ""]
         return self.parse_text_to_nodes("\n".join(text), allow_section_headings=True)
 

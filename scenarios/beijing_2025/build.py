@@ -41,8 +41,13 @@ Pair = tuple[str, str]
 # --- codings by hand ------------------------------------------------------------------------------------
 
 PATRON_POWERS = ("USA", "CHN", "RUS", "IND")
-PATRON_RATIO = 10.0  # a patron spends at least this many times what its partner spends on arms
-PATRONS_GUESSED = {"TWN": "USA", "PAK": "CHN"}  # no defence pact on record; the standing expectation is clear
+PATRON_RATIO = (
+    10.0  # a patron spends at least this many times what its partner spends on arms
+)
+PATRONS_GUESSED = {
+    "TWN": "USA",
+    "PAK": "CHN",
+}  # no defence pact on record; the standing expectation is clear
 
 RELIABILITY = "0.9"  # guess, the same for all: what lowers it is in the events
 
@@ -63,7 +68,10 @@ ACCORDS_CHANGED: dict[str, Row] = {
         "scheduled_in_force": "2025-09-11",
         "note": "Entry into force fixed before the parade.",
     },
-    "AUS-VUT-defence-2022": {"status": "never_ratified", "note": "Shelved before ratification."},
+    "AUS-VUT-defence-2022": {
+        "status": "never_ratified",
+        "note": "Shelved before ratification.",
+    },
     "AUS-VUT-partnership-2025": {
         "status": "initialled",
         "opened": "2025-08-13",
@@ -98,10 +106,20 @@ EVENTS_ADDED: tuple[Row, ...] = (
 )
 
 WARS: dict[Pair, tuple[str, str, str]] = {
-    ("RUS", "UKR"): ("1", "war under way: general knowledge; facts: events of 2024-25", ""),
-    ("PRK", "UKR"): ("0.5", "facts: troops in the war on Russia's side, 2024-10 and 2025-04", "war"),
+    ("RUS", "UKR"): (
+        "1",
+        "war under way: general knowledge; facts: events of 2024-25",
+        "",
+    ),
+    ("PRK", "UKR"): (
+        "0.5",
+        "facts: troops in the war on Russia's side, 2024-10 and 2025-04",
+        "war",
+    ),
 }
-SALIENCE_GUESSED: dict[Pair, float] = {("RUS", "UKR"): 12.0}  # Crimea: the series gives no salience
+SALIENCE_GUESSED: dict[Pair, float] = {
+    ("RUS", "UKR"): 12.0
+}  # Crimea: the series gives no salience
 
 MILITARISED_FROM, GML_LAST, COW_LAST = 2005, 2010, 2014
 MILITARISED_HALF_LIFE = 5.0  # years
@@ -133,9 +151,15 @@ def pair(a: str, b: str) -> Pair:
     return (a, b) if a < b else (b, a)
 
 
-def pairs_in(rows: list[Row], roster: set[str], first: str, second: str) -> list[tuple[Pair, Row]]:
+def pairs_in(
+    rows: list[Row], roster: set[str], first: str, second: str
+) -> list[tuple[Pair, Row]]:
     """Rows whose two states are both in the roster, with their pair."""
-    return [(pair(r[first], r[second]), r) for r in rows if r[first] in roster and r[second] in roster]
+    return [
+        (pair(r[first], r[second]), r)
+        for r in rows
+        if r[first] in roster and r[second] in roster
+    ]
 
 
 def number(value: float) -> str:
@@ -163,14 +187,22 @@ def patrons(facts: list[Row], agreements: list[Row]) -> dict[str, list[str]]:
     return {client: sorted(powers) for client, powers in found.items()}
 
 
-def state_rows(facts: list[Row], patrons_of: dict[str, list[str]], autonomy: dict[str, str]) -> list[Row]:
+def state_rows(
+    facts: list[Row], patrons_of: dict[str, list[str]], autonomy: dict[str, str]
+) -> list[Row]:
     """Rows of states.csv. `guesses`: fields that are a guess or a figure from memory."""
     rows = []
     for r in sorted(facts, key=lambda r: r["iso3"]):
         code = r["iso3"]
-        memory = [MEMORY_FIELDS[f] for f in r["from_memory_fields"].split(";") if f in MEMORY_FIELDS]
+        memory = [
+            MEMORY_FIELDS[f]
+            for f in r["from_memory_fields"].split(";")
+            if f in MEMORY_FIELDS
+        ]
         memory += ["latitude", "longitude"]
-        guesses = ["autonomy", "reliability"] + (["patrons"] if code in PATRONS_GUESSED else [])
+        guesses = ["autonomy", "reliability"] + (
+            ["patrons"] if code in PATRONS_GUESSED else []
+        )
         rows.append(
             {
                 "id": code,
@@ -186,7 +218,8 @@ def state_rows(facts: list[Row], patrons_of: dict[str, list[str]], autonomy: dic
                 "autonomy": autonomy.get(code, "0"),
                 "nuclear_since": NUCLEAR_SINCE.get(code, ""),
                 "patrons": ";".join(patrons_of.get(code, [])),
-                "source": r["source"] + ("; nuclear_since: Bleek 2017" if code in NUCLEAR_SINCE else ""),
+                "source": r["source"]
+                + ("; nuclear_since: Bleek 2017" if code in NUCLEAR_SINCE else ""),
                 "guesses": ";".join(guesses + memory),
                 "x_confidence": r["confidence"],
                 "x_from_memory": ";".join(memory),
@@ -227,7 +260,10 @@ def accord_ids(rows: list[Row]) -> list[str]:
 
 def accord_rows(facts: list[Row]) -> list[Row]:
     """Rows of accords.csv, the facts' words for kind and status kept."""
-    facts = sorted(facts, key=lambda r: (r["iso3_a"], r["iso3_b"], r["signed"], r["kind"], r["name"]))
+    facts = sorted(
+        facts,
+        key=lambda r: (r["iso3_a"], r["iso3_b"], r["signed"], r["kind"], r["name"]),
+    )
     rows = []
     for key, r in zip(accord_ids(facts), facts, strict=True):
         row = {
@@ -247,19 +283,36 @@ def accord_rows(facts: list[Row]) -> list[Row]:
         rows.append(row | ACCORDS_CHANGED.get(key, {}))
     missing = set(ACCORDS_CHANGED) - {row["id"] for row in rows}
     if missing:
-        raise SystemExit(f"ACCORDS_CHANGED names no accord of the facts: {sorted(missing)}")
+        raise SystemExit(
+            f"ACCORDS_CHANGED names no accord of the facts: {sorted(missing)}"
+        )
     return rows
 
 
 # --- events ---------------------------------------------------------------------------------------------
 
 
-CODED = ("id", "date", "kind", "label", "principals", "guests", "host", "targets", "accord", "note")
+CODED = (
+    "id",
+    "date",
+    "kind",
+    "label",
+    "principals",
+    "guests",
+    "host",
+    "targets",
+    "accord",
+    "note",
+)
 
 
-def event_rows(facts: list[Row], coding: list[Row], agreement_keys: set[str]) -> list[Row]:
+def event_rows(
+    facts: list[Row], coding: list[Row], agreement_keys: set[str]
+) -> list[Row]:
     """Rows of events.csv: what happened from the facts, who did what from coding_events.csv."""
-    if [(int(c["fact"]), c["date"]) for c in coding] != [(i + 1, f["date"]) for i, f in enumerate(facts)]:
+    if [(int(c["fact"]), c["date"]) for c in coding] != [
+        (i + 1, f["date"]) for i, f in enumerate(facts)
+    ]:
         raise SystemExit("coding_events.csv does not follow the facts row by row")
     rows: list[Row] = []
     for fact, code in zip(facts, coding, strict=True):
@@ -274,7 +327,9 @@ def event_rows(facts: list[Row], coding: list[Row], agreement_keys: set[str]) ->
             | {"x_fact_kind": fact["kind"]}
         )
     rows += EVENTS_ADDED
-    lost = {c["merged_into"] for c in coding if c["merged_into"]} - {r["id"] for r in rows}
+    lost = {c["merged_into"] for c in coding if c["merged_into"]} - {
+        r["id"] for r in rows
+    }
     if lost:
         raise SystemExit(f"merged into events that are not there: {sorted(lost)}")
     return sorted(rows, key=lambda r: r["date"])
@@ -285,7 +340,11 @@ def event_rows(facts: list[Row], coding: list[Row], agreement_keys: set[str]) ->
 
 def rivalry(rows: list[Row], roster: set[str]) -> dict[Pair, float]:
     """1 for a strategic rivalry that the series still has open in its last year, 2020."""
-    return {key: 1.0 for key, r in pairs_in(rows, roster, "iso3_1", "iso3_2") if r["end"] == "2020"}
+    return {
+        key: 1.0
+        for key, r in pairs_in(rows, roster, "iso3_1", "iso3_2")
+        if r["end"] == "2020"
+    }
 
 
 def claims(rows: list[Row], roster: set[str]) -> dict[Pair, float]:
@@ -304,7 +363,10 @@ def dispute_years(
     """Pair, year, hostility 1..5 and whether both sides acted; GML to 2010, COW MID v5 from then to 2014."""
     both_acted = {r["dispnum"]: r["recip"] == "1" for r in cow_disputes}
     found = []
-    for rows, first, last in ((gml, MILITARISED_FROM, GML_LAST), (cow, GML_LAST + 1, COW_LAST)):
+    for rows, first, last in (
+        (gml, MILITARISED_FROM, GML_LAST),
+        (cow, GML_LAST + 1, COW_LAST),
+    ):
         for key, r in pairs_in(rows, roster, "iso3_1", "iso3_2"):
             opposed = r["sidea1"] != r["sidea2"]
             if opposed and first <= int(r["year"]) <= last:
@@ -319,7 +381,12 @@ def militarised(years: list[tuple[Pair, int, int, bool]]) -> dict[Pair, float]:
     seizures of fishing boats), halved for every five years before 2014, the last year on record."""
     found: dict[Pair, float] = {}
     for key, year, level, both in years:
-        weight = (level - 1) / 4 * (1.0 if both else 0.5) * 2 ** (-(COW_LAST - year) / MILITARISED_HALF_LIFE)
+        weight = (
+            (level - 1)
+            / 4
+            * (1.0 if both else 0.5)
+            * 2 ** (-(COW_LAST - year) / MILITARISED_HALF_LIFE)
+        )
         found[key] = max(found.get(key, 0.0), weight)
     return {key: value for key, value in found.items() if value > 0}
 
@@ -335,14 +402,18 @@ def dispute_rows(parts: dict[str, dict[Pair, float]]) -> list[Row]:
     """One row for each pair with anything between them."""
     rows = []
     for key in sorted(set(WARS).union(*parts.values())):
-        row = {"a": key[0], "b": key[1]} | {p: number(v[key]) for p, v in parts.items() if key in v}
+        row = {"a": key[0], "b": key[1]} | {
+            p: number(v[key]) for p, v in parts.items() if key in v
+        }
         sources = [f"{p}: {SOURCES[p]}" for p in parts if key in parts[p]]
         guesses = ["claim"] if key in SALIENCE_GUESSED else []
         if key in WARS:
             row["war"], why, guess = WARS[key]
             sources.append(f"war: {why}")
             guesses += [guess] if guess else []
-        rows.append(row | {"source": "; ".join(sources), "x_guesses": ";".join(guesses)})
+        rows.append(
+            row | {"source": "; ".join(sources), "x_guesses": ";".join(guesses)}
+        )
     return rows
 
 
@@ -357,7 +428,10 @@ def distance_rows(series: list[Row], roster: set[str]) -> list[Row]:
     if missing:
         raise SystemExit(f"no distance for {missing}")
     source = "CShapes 2.0, Schvitz et al. 2022; 2019"
-    return [{"a": a, "b": b, "km": number(float(km[a, b])), "source": source} for a, b in sorted(km)]
+    return [
+        {"a": a, "b": b, "km": number(float(km[a, b])), "source": source}
+        for a, b in sorted(km)
+    ]
 
 
 # --- the whole ------------------------------------------------------------------------------------------
@@ -377,9 +451,15 @@ def seal(path: Path) -> None:
 
 def main() -> None:
     """Read, build, write, seal."""
-    parser = argparse.ArgumentParser(description="Build the tables of the scenario beijing_2025.")
-    parser.add_argument("--facts", type=Path, required=True, help="folder of the facts' CSV files")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the public series")
+    parser = argparse.ArgumentParser(
+        description="Build the tables of the scenario beijing_2025."
+    )
+    parser.add_argument(
+        "--facts", type=Path, required=True, help="folder of the facts' CSV files"
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of the public series"
+    )
     options = parser.parse_args()
 
     facts = read(options.facts / "states_2025.csv")
@@ -395,7 +475,9 @@ def main() -> None:
         roster,
     )
     parts = {
-        "rivalry": rivalry(read(options.data / "rivalries_thompson_sakuwa_suhas.csv"), roster),
+        "rivalry": rivalry(
+            read(options.data / "rivalries_thompson_sakuwa_suhas.csv"), roster
+        ),
         "claim": claims(read(options.data / "territorial_claims_icow.csv"), roster),
         "militarised": militarised(years),
     }
@@ -412,13 +494,19 @@ def main() -> None:
         "multilateral source confidence note",
         agreements,
     )
-    events = event_rows(read(options.facts / "events_2025.csv"), read(HERE / "coding_events.csv"), keys)
+    events = event_rows(
+        read(options.facts / "events_2025.csv"), read(HERE / "coding_events.csv"), keys
+    )
     write(
         "events.csv",
         "id date kind label visibility principals guests host targets sign accord source confidence note x_fact_kind",
         events,
     )
-    write("disputes.csv", "a b rivalry claim militarised war source x_guesses", dispute_rows(parts))
+    write(
+        "disputes.csv",
+        "a b rivalry claim militarised war source x_guesses",
+        dispute_rows(parts),
+    )
     write(
         "distances.csv",
         "a b km source",

@@ -5,7 +5,8 @@
     result = bs.run(scenario, runs=400, seed=1)
     result.effects
 
-Names are imported when they are first used, so that a start-up pays for nothing it does not need.
+Names are imported when they are first used, so that a start-up pays for nothing it does
+not need.
 """
 
 from __future__ import annotations
@@ -14,23 +15,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from balance_sim.analysis.compare import compare as compare
-    from balance_sim.analysis.effect_draws import uncertainty as uncertainty
-    from balance_sim.analysis.expected_effect import effect as effect
-    from balance_sim.analysis.explain import explain as explain
-    from balance_sim.analysis.placebos import placebos as placebos
-    from balance_sim.analysis.result import AnalysedResult as AnalysedResult
-    from balance_sim.analysis.result import open_result as open_result
-    from balance_sim.analysis.sensitivity import sensitivity as sensitivity
-    from balance_sim.analysis.world_at_start import world_at_start as world_at_start
-    from balance_sim.experiment.gof import gof as gof
-    from balance_sim.experiment.gof import goodness_of_fit as goodness_of_fit
-    from balance_sim.experiment.run import run as run
-    from balance_sim.experiment.sweep import Where as Where
-    from balance_sim.experiment.sweep import sweep as sweep
-    from balance_sim.game.plan import load_game as load_game
-    from balance_sim.game.solve import solve as solve
-    from balance_sim.game.study import play as play
+    from balance_sim.effects.compare import compare as compare
+    from balance_sim.effects.expected_effect import effect as effect
+    from balance_sim.effects.explain import explain as explain
+    from balance_sim.effects.placebos import placebos as placebos
+    from balance_sim.effects.result import AnalysedResult as AnalysedResult
+    from balance_sim.effects.result import open_result as open_result
+    from balance_sim.effects.sensitivity import sensitivity as sensitivity
+    from balance_sim.effects.world_at_start import world_at_start as world_at_start
+    from balance_sim.evidence.goodness.study import gof as gof
+    from balance_sim.evidence.goodness.study import goodness_of_fit as goodness_of_fit
+    from balance_sim.evidence.posterior.effect_draws import uncertainty as uncertainty
+    from balance_sim.games.plan import load_game as load_game
+    from balance_sim.games.players import ArmHistory as ArmHistory
+    from balance_sim.games.solve import solve as solve
+    from balance_sim.games.study import play as play
     from balance_sim.model.agents import BalanceModel as BalanceModel
     from balance_sim.model.agents import StateAgent as StateAgent
     from balance_sim.model.landscape import landscape as landscape
@@ -38,42 +37,49 @@ if TYPE_CHECKING:
     from balance_sim.model.own.events import event_kind as event_kind
     from balance_sim.model.own.terms import Situation as Situation
     from balance_sim.model.own.terms import term as term
-    from balance_sim.replications.players import ArmHistory as ArmHistory
-    from balance_sim.results.result import Result as Result
-    from balance_sim.results.sweep_result import SweepResult as SweepResult
-    from balance_sim.results.sweep_result import open_sweep as open_sweep
     from balance_sim.scenario import Scenario as Scenario
     from balance_sim.scenario import ScenarioError as ScenarioError
     from balance_sim.scenario import load_scenario as load_scenario
     from balance_sim.scenario import with_values as with_values
     from balance_sim.scenario.experiment import load_experiment as load_experiment
     from balance_sim.show.plots import plot as plot
+    from balance_sim.study.result import Result as Result
+    from balance_sim.study.run import run as run
+    from balance_sim.study.sweep import Where as Where
+    from balance_sim.study.sweep import sweep as sweep
+    from balance_sim.study.sweep_result import SweepResult as SweepResult
+    from balance_sim.study.sweep_result import open_sweep as open_sweep
 
 _HOMES = {
-    "balance_sim.scenario": ("Scenario", "ScenarioError", "load_scenario", "with_values"),
+    "balance_sim.scenario": (
+        "Scenario",
+        "ScenarioError",
+        "load_scenario",
+        "with_values",
+    ),
     "balance_sim.scenario.experiment": ("load_experiment",),
     "balance_sim.model.agents": ("BalanceModel", "StateAgent"),
     "balance_sim.model.own.terms": ("Situation", "term"),
     "balance_sim.model.own.events": ("EventFields", "event_kind"),
     "balance_sim.model.landscape": ("landscape",),
-    "balance_sim.replications.players": ("ArmHistory",),
-    "balance_sim.results.result": ("Result",),
-    "balance_sim.results.sweep_result": ("SweepResult", "open_sweep"),
-    "balance_sim.experiment.run": ("run",),
-    "balance_sim.experiment.sweep": ("Where", "sweep"),
-    "balance_sim.experiment.gof": ("gof", "goodness_of_fit"),
-    "balance_sim.analysis.result": ("AnalysedResult", "open_result"),
-    "balance_sim.analysis.expected_effect": ("effect",),
-    "balance_sim.analysis.effect_draws": ("uncertainty",),
-    "balance_sim.analysis.compare": ("compare",),
-    "balance_sim.analysis.explain": ("explain",),
-    "balance_sim.analysis.sensitivity": ("sensitivity",),
-    "balance_sim.analysis.placebos": ("placebos",),
-    "balance_sim.analysis.world_at_start": ("world_at_start",),
+    "balance_sim.games.players": ("ArmHistory",),
+    "balance_sim.study.result": ("Result",),
+    "balance_sim.study.sweep_result": ("SweepResult", "open_sweep"),
+    "balance_sim.study.run": ("run",),
+    "balance_sim.study.sweep": ("Where", "sweep"),
+    "balance_sim.evidence.goodness.study": ("gof", "goodness_of_fit"),
+    "balance_sim.effects.result": ("AnalysedResult", "open_result"),
+    "balance_sim.effects.expected_effect": ("effect",),
+    "balance_sim.evidence.posterior.effect_draws": ("uncertainty",),
+    "balance_sim.effects.compare": ("compare",),
+    "balance_sim.effects.explain": ("explain",),
+    "balance_sim.effects.sensitivity": ("sensitivity",),
+    "balance_sim.effects.placebos": ("placebos",),
+    "balance_sim.effects.world_at_start": ("world_at_start",),
     "balance_sim.show.plots": ("plot",),
-    "balance_sim.game.plan": ("load_game",),
-    "balance_sim.game.study": ("play",),
-    "balance_sim.game.solve": ("solve",),
+    "balance_sim.games.plan": ("load_game",),
+    "balance_sim.games.study": ("play",),
+    "balance_sim.games.solve": ("solve",),
 }
 """Module by module, what it gives to the package's front."""
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -87,7 +93,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'balance_sim' has no attribute {name!r}")
     found = getattr(import_module(_HOME_OF[name]), name)
     if name in ("AnalysedResult", "Result", "open_result", "run"):
-        import_module("balance_sim.results.result").Result.card = staticmethod(_card)
+        import_module("balance_sim.study.result").Result.card = staticmethod(_card)
     return found
 
 

@@ -110,9 +110,9 @@ def opener(browser: Browser) -> Iterator[Opener]:
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the shipped scenario, few runs."""
-    from balance_sim.experiment.run import run
     from balance_sim.scenario import load_scenario
     from balance_sim.show.report import save_report
+    from balance_sim.study.run import run
 
     result = run(load_scenario(ROOT / "scenarios" / "beijing_2025.yaml"), 12)
     return save_report(result, tmp_path_factory.mktemp("report") / "report.html")
@@ -121,10 +121,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of two small studies side by side."""
-    from balance_sim.experiment.run import run
     from balance_sim.scenario import load_scenario, with_values
     from balance_sim.show.plots import Comparison
     from balance_sim.show.report import save_report
+    from balance_sim.study.run import run
 
     home = tmp_path_factory.mktemp("comparison")
     scenario = load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml")
@@ -139,10 +139,9 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a hindcast, of scores made by hand."""
     import json
 
-    from forecasts import hindcast_document
-
     from balance_sim.evidence.forecast.score import read_scored_forecasts
     from balance_sim.show.report import save_report
+    from forecasts import hindcast_document
 
     path = tmp_path_factory.mktemp("scores") / "hindcast.json"
     path.write_text(json.dumps(hindcast_document()), encoding="utf-8")
@@ -152,9 +151,8 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a small game of three players."""
-    from playing import of_three
-
     from balance_sim.show.report import save_report
+    from playing import of_three
 
     folder = tmp_path_factory.mktemp("game")
     return save_report(of_three(folder), folder / "report.html")
@@ -163,9 +161,8 @@ def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An explorer of two dials and six points of studies made by hand; one corner has no point."""
+    from balance_sim.app.explorer import Dial, ExplorerDesign, save_explorer
     from studies import alike, four_runs, study
-
-    from balance_sim.show.explore import Dial, ExplorerDesign, save_explorer
 
     gain = study({"without": [[(9, "JPN", "KOR")]] * 40, "with": [[(9, "JPN", "KOR"), (60, "FRA", "KOR")]] * 40})
     dials = (Dial("visibility", (0.25, 0.5, 1.0), 2), Dial("attendance", ("all", "without RUS"), 0))

@@ -9,9 +9,8 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
+from click.testing import CliRunner
 
 _PLACE = Path(__file__).parent.parent / "scenario" / "conftest.py"
 _SPEC = importlib.util.spec_from_file_location("scenario_conftest", _PLACE)

@@ -1,4 +1,4 @@
-"""`balance-sim gof` as a user meets it: what it prints and writes, and what it says of input that it cannot use."""
+"""`balance-sim evidence gof` as a user meets it: what it prints and writes, and what it says of input that it cannot use."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-
 from balance_sim.cli import main
-from balance_sim.experiment.run import run
-from balance_sim.replications.gof import own_span, set_back
+from balance_sim.evidence.goodness.networks import own_span, set_back
 from balance_sim.scenario import load_scenario
+from balance_sim.study.run import run
+from click.testing import CliRunner, Result
 
 STATES = ("AUS", "BRA", "CAN", "DEU", "FRA", "JPN")
 SCENARIO = """schema: 1

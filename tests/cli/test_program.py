@@ -11,10 +11,8 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
-from balance_sim.cli.program import COMMANDS
+from click.testing import CliRunner
 
 SUMMIT = Path(__file__).parent.parent / "scenario" / "data" / "summit.yaml"
 HEAVY = ("mesa", "pandas", "scipy", "matplotlib", "pyarrow", "distributed", "rich", "networkx")
@@ -57,8 +55,7 @@ def test_check_of_a_bad_file(bad):
     assert "Traceback" not in err
 
 
-PLANS = [("cases.yaml", "cases`: 5 cases"), ("hindcast_dcad.yaml", "hindcast`: fit to 2003, forecast to 2010"),
-         ("invented_treaties/coordination.yaml", "fit --model coordination`: 8 effects")]  # fmt: skip
+PLANS = [("cases.yaml", "evidence cases`: 5 cases"), ("hindcast_dcad.yaml", "evidence hindcast`: fit to 2003, forecast to 2010")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "said"), PLANS, ids=[name for name, _ in PLANS])
@@ -148,19 +145,14 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 KINDS_OF_FILES = {
     "scenario": (EXPERIMENTS / "smoke" / "five_states.yaml", "run"),
     "experiment": (EXPERIMENTS / "smoke.yaml", "sweep"),
-    "plan of a hindcast": (EXPERIMENTS / "hindcast_dcad.yaml", "hindcast --data DIR"),
-    "plan of cases": (EXPERIMENTS / "cases.yaml", "cases"),
-    "plan of a two-sided choice": (
-        EXPERIMENTS / "invented_treaties" / "coordination.yaml",
-        "fit --model coordination",
-    ),
+    "plan of a hindcast": (EXPERIMENTS / "hindcast_dcad.yaml", "evidence hindcast --data DIR"),
+    "plan of cases": (EXPERIMENTS / "cases.yaml", "evidence cases"),
 }
 TAKES = {
     ("run",): "scenario",
     ("sweep",): "experiment",
-    ("hindcast", "--data", "."): "plan of a hindcast",
-    ("cases",): "plan of cases",
-    ("fit", "--model", "coordination"): "plan of a two-sided choice",
+    ("evidence", "hindcast", "--data", "."): "plan of a hindcast",
+    ("evidence", "cases"): "plan of cases",
 }
 
 
@@ -175,13 +167,11 @@ def test_every_command_says_what_the_file_of_another_is(command):
 
 
 def test_fit_says_what_a_file_is_that_is_no_folder_of_data():
-    code, _, err = invoke("fit", str(SUMMIT))
+    code, _, err = invoke("evidence", "fit", str(SUMMIT))
     assert code == 2 and "is a scenario, no folder of data: balance-sim run" in err
 
 
 def test_check_of_a_folder(tmp_path):
-    plan = EXPERIMENTS / "invented_treaties"
-    assert invoke("check", str(plan)) == invoke("check", str(plan / "coordination.yaml"))
     (tmp_path / "a.yaml").write_text("schema: 1\n")
     code, _, err = invoke("check", str(tmp_path))
     assert code == 2 and "give the path of a file; it holds a.yaml" in err
@@ -342,10 +332,14 @@ def test_version():
 
 
 def test_every_command_has_help_of_one_line():
-    for name in COMMANDS:
-        command = main.get_command(click.Context(main), name)
-        assert isinstance(command, click.Command)
-        assert command.get_short_help_str(120).endswith(".")
+    evidence = main.get_command(click.Context(main), "evidence")
+    assert isinstance(evidence, click.Group)
+    for group in (main, evidence):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert isinstance(command, click.Command)
+            assert command.get_short_help_str(120).endswith(".")
 
 
 # --- in a process of its own ------------------------------------------------------------------------

@@ -11,10 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
 from balance_sim.cli.progress import Steps
+from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from balance_sim.evidence.data.history import History
 
 _spec = importlib.util.spec_from_file_location("invented", Path(__file__).with_name("invented.py"))

@@ -7,7 +7,6 @@ import string
 
 import numpy as np
 import pandas as pd
-
 from balance_sim.evidence.data.history import History
 
 EMPTY = ("accord_id", "kind", "signed", "in_force", "ended", "precision", "multilateral", "a", "b")

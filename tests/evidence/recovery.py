@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-
 from balance_sim.evidence.data.history import Floats, History
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.fitting import WeightFit

@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from recovery import made_record
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.beliefs import (
@@ -30,9 +28,10 @@ from balance_sim.evidence.estimation.beliefs import (
 )
 from balance_sim.evidence.estimation.choices import Choices, choices, variants
 from balance_sim.evidence.estimation.fitting import fit
+from balance_sim.evidence.estimation.lines import profile_lines
 from balance_sim.evidence.estimation.parameter_files import fitted_record
 from balance_sim.scenario.defaults import parameter_table
-from balance_sim.show.evidence_lines import profile_lines
+from recovery import made_record
 
 WEIGHTS = {"security_gain": 2.0, "proximity": 0.2}
 INTERCEPTS = {"defence_cooperation": 1.7, "logistics": 0.7}

@@ -7,10 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from placebo import column_score
-
-from balance_sim.coordination.choice import ChoiceDay, day_derivatives, day_value, dyad_probabilities
-from balance_sim.coordination.effects import Effect, Snapshot
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
@@ -24,6 +20,7 @@ from balance_sim.evidence.estimation.likelihood import (
 )
 from balance_sim.evidence.forecast import score as forecast_score
 from balance_sim.stats import scores as score
+from placebo import column_score
 
 # --- two-sided consent: two rows, two kinds, three states ----------------------------------------------------
 
@@ -139,90 +136,6 @@ def test_one_more_column_is_that_of_a_wider_design() -> None:
     assert found[1] == pytest.approx(curve[1, 1], rel=1e-12)
     np.testing.assert_allclose(found[2], np.delete(curve[1], 1), rtol=1e-10)
     np.testing.assert_allclose(found[3], scores_by(design, np.insert(AT, 1, 0.0), np.arange(2))[:, 1], rtol=1e-10)
-
-
-# --- the coordination model on three actors ------------------------------------------------------------------
-
-S = np.zeros((3, 3, 1))
-S[0, 1, 0], S[1, 0, 0], S[0, 2, 0], S[2, 0, 0], S[1, 2, 0], S[2, 1, 0] = (
-    math.log(3),
-    0.0,
-    0.0,
-    0.0,
-    0.0,
-    math.log(2),
-)
-DAY = ChoiceDay(S, np.array([0]), np.array([1]))
-ONE = np.array([1.0])
-
-
-def test_the_choice_of_both_sides_by_hand() -> None:
-    """p_01 = 3/4, p_02 = 1/4; p_10 = p_12 = 1/2; p_20 = 1/3, p_21 = 2/3. Products 3/8, 1/12, 1/3 of 19/24: 9, 2, 8 of
-    19."""
-    found = dyad_probabilities(ONE, DAY)
-    assert [found[0, 1], found[0, 2], found[1, 2]] == pytest.approx([9 / 19, 2 / 19, 8 / 19])
-    np.testing.assert_allclose(found, found.T)
-    assert day_value(ONE, DAY) == pytest.approx(math.log(9 / 19))
-    both = ChoiceDay(S, np.array([0, 1]), np.array([1, 2]))
-    assert day_value(ONE, both) == pytest.approx(math.log(9 / 19) + math.log(8 / 19))
-
-
-def test_its_score_and_information_by_hand() -> None:
-    """D = s_ij + s_ji less both sides' means, 3/4 ln 3, 0 and 2/3 ln 2; the score is D of the event less its mean over
-    the dyads, the information its variance. The Hessian by differences of the score."""
-    m = [0.75 * math.log(3), 0.0, 2 / 3 * math.log(2)]
-    d = [math.log(3) - m[0] - m[1], -m[0] - m[2], math.log(2) - m[1] - m[2]]
-    p = [9 / 19, 2 / 19, 8 / 19]
-    mean = sum(a * b for a, b in zip(p, d, strict=True))
-    value, score_, information, hessian = day_derivatives(ONE, DAY)
-    assert (value, score_[0]) == (pytest.approx(math.log(9 / 19)), pytest.approx(d[0] - mean))
-    assert information[0, 0] == pytest.approx(sum(a * (b - mean) ** 2 for a, b in zip(p, d, strict=True)))
-    step = 1e-6
-    rise = [day_derivatives(ONE + move, DAY)[1][0] for move in (step, -step)]
-    assert hessian[0, 0] == pytest.approx((rise[0] - rise[1]) / (2 * step), rel=1e-6)
-
-
-def test_effects_on_a_network_of_four() -> None:
-    """Ties 0-1 of weight 2, 1-2 of 1, 2-3 of 3."""
-    x = np.zeros((4, 4))
-    x[0, 1] = x[1, 0] = 2.0
-    x[1, 2] = x[2, 1] = 1.0
-    x[2, 3] = x[3, 2] = 3.0
-    moment = Snapshot({"n": x}, {"z": np.array([1.0, 4.0, 4.0, -2.0])}, {"w": np.arange(16.0).reshape(4, 4)})
-
-    def at(kind: str, of: str = "n", **options: object) -> np.ndarray:
-        return Effect(kind, of, **options).statistic(moment)  # type: ignore[arg-type]
-
-    assert at("inertia")[0].tolist() == [0, 1, 0, 0] and at("tie", weighted=True)[2].tolist() == [0, 1, 0, 3]
-    assert at("degree")[0].tolist() == [1, 2, 2, 1] and at("degree", weighted=True)[3].tolist() == [
-        2,
-        3,
-        4,
-        3,
-    ]
-    assert (at("closure")[0, 2], at("closure")[1, 3], at("closure")[0, 3]) == (1, 1, 0)
-    assert (at("four_cycles")[0, 3], at("four_cycles")[0, 1], at("four_cycles")[1, 2]) == (1, 0, 0)
-    assert at("alter", "z")[0].tolist() == [1, 4, 4, -2] and at("ego", "z")[1].tolist() == [4, 4, 4, 4]
-    assert at("difference", "z")[0].tolist() == [0, 3, 3, 3] and at("similarity", "z")[3].tolist() == [
-        -3,
-        -6,
-        -6,
-        0,
-    ]
-    assert at("same", "z")[1].tolist() == [0, 1, 1, 0] and at("ego_alter", "z")[3].tolist() == [-2, -8, -8, 4]
-    assert at("pair", "w")[1].tolist() == [4, 5, 6, 7]
-    assert at("pair", "w", ignore_repetitions="n")[1].tolist() == [0, 5, 0, 7]
-    assert at("degree", ignore_repetitions=True)[0].tolist() == [1, 0, 2, 1]
-    names = [
-        Effect("degree", "n", window=30.0, weighted=True),
-        Effect("closure", "n", ignore_repetitions=True),
-    ]
-    names += [Effect("pair", "w", ignore_repetitions="n", transform="log1p")]
-    assert [one.name for one in names] == [
-        "degree(n, weighted, window=30)", "closure(n, ignore_repetitions)", "pair(w, ignore_repetitions=n, log1p)"
-    ]  # fmt: skip
-    assert at("degree", weighted=True, transform="log1p")[0, 2] == pytest.approx(math.log(5))
-    assert at("degree", weighted=True, transform="sqrt")[0, 2] == 2.0
 
 
 # --- scores --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`balance-sim calibrate` and `score --scenario` as commands: bytes, words, exit codes."""
+"""`balance-sim evidence calibrate` and `score --scenario` as commands: bytes, words, exit codes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli.program import main
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.scenario import load_scenario
+from click.testing import CliRunner
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 

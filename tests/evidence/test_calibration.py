@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import nbinom
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.calibration import (
     HELD_TERMS,
@@ -30,6 +28,7 @@ from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import level_points, mixed_chance
+from scipy.stats import nbinom
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 

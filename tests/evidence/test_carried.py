@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-
 from balance_sim.evidence.data.history import LAYERS, last_carried_forward
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.data.table import ReadReport

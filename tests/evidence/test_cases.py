@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
 from balance_sim.evidence.cases.scenario import build_case
 from balance_sim.evidence.cases.series import Series, agreement_rows, dispute_rows, relation_rows
 from balance_sim.evidence.cases.tables import Case, actor, case_named, is_state_in, state_code

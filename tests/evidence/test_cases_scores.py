@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import re
 
+import balance_sim
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from sklearn.metrics import average_precision_score, roc_auc_score
-
-import balance_sim
-from balance_sim.analysis.dyad_probabilities import dyad_probabilities
 from balance_sim.cli.program import main
+from balance_sim.effects.dyad_probabilities import dyad_probabilities
 from balance_sim.evidence.cases.scores import baselines, score_case, scored_table
 from balance_sim.evidence.cases.tables import read_cases_plan, responses_of, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
+from click.testing import CliRunner
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 SCENARIO = """
 schema: 1

@@ -6,9 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from recovery import made_record
-from scipy import integrate, stats
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices
@@ -16,6 +13,8 @@ from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.varying_intercepts import MEMORIES, chances_ahead, fit_at, memory_of
 from balance_sim.evidence.forecast.forward import mean_consent, simulate_forward
 from balance_sim.stats.scores import log_score
+from recovery import made_record
+from scipy import integrate, stats
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
 INTERCEPTS = {"defence_cooperation": 5.6, "logistics": 4.6}

@@ -6,7 +6,6 @@ import gzip
 from pathlib import Path
 
 import pytest
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.events import acts, outcomes
 

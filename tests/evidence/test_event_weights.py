@@ -9,8 +9,6 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from event_weights import invented_study, summary
-
 from balance_sim.evidence.events.absorbed import (
     Absorber,
     clustered,
@@ -32,6 +30,7 @@ from balance_sim.evidence.events.measurement import (
 )
 from balance_sim.evidence.events.report import ORDER, HalfLives, association, half_lives, in_order
 from balance_sim.model.beliefs import decay
+from event_weights import invented_study, summary
 
 TRUTH = {"intent": 1.0, "alignment": 1.0, "incident": 1.0}
 DAY0 = date(1970, 1, 1)

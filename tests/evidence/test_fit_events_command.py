@@ -1,4 +1,4 @@
-"""`balance-sim fit --events` on a small invented folder, and what is shipped."""
+"""`balance-sim evidence fit --events` on a small invented folder, and what is shipped."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from click.testing import CliRunner, Result
-
 from balance_sim.cli import main
 from balance_sim.evidence.events.measurement import QUANTILE, WORDS
 from balance_sim.scenario.files import shipped_text
+from click.testing import CliRunner, Result
 
 STATES = {
     "USA": 2,

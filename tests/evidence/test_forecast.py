@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.forecast import (
     Forecast,

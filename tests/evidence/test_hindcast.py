@@ -18,15 +18,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from click.testing import CliRunner, Result
-from recovery import made_record
-
 from balance_sim.cli import main
-from balance_sim.cli.hindcast import _lines, held, keep
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.record_scenario import scenario_at
+from balance_sim.evidence.forecast.command import _lines, held, keep
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.hindcast import (
     STEPS,
@@ -37,12 +34,14 @@ from balance_sim.evidence.forecast.hindcast import (
     read_hindcast_plan,
     stored_plan,
 )
+from balance_sim.evidence.forecast.lines import judged, words
 from balance_sim.evidence.forecast.score import best_baseline, read_scored_forecasts
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.gof import compare, ground_of
-from balance_sim.results.store import Store
+from balance_sim.evidence.goodness.networks import compare, ground_of
 from balance_sim.scenario.diagnostics import ScenarioError
-from balance_sim.show.score_lines import judged, words
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.study.store import Store
+from click.testing import CliRunner, Result
+from recovery import made_record
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
 INTERCEPTS = {
@@ -122,7 +121,7 @@ def test_the_model_beats_the_base_rate_on_its_own_record(found: Hindcast) -> Non
 
 def test_a_folder_of_it_is_read_back_and_is_of_one_plan(found: Hindcast, tmp_path: Path) -> None:
     record = found.as_dict()
-    record["about"] |= {"version": "0", "command": "balance-sim hindcast x"}
+    record["about"] |= {"version": "0", "command": "balance-sim evidence hindcast x"}
     folder = tmp_path / "h"
     about = {name: json.loads(json.dumps(record["about"][name])) for name in ("plan", "data")}
     with held(folder, about):

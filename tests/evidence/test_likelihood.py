@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from recovery import covered, made_record
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices, within_and_between
@@ -19,8 +17,9 @@ from balance_sim.evidence.estimation.likelihood import (
     opportunities,
     scores_by,
 )
+from balance_sim.evidence.estimation.lines import fit_lines
 from balance_sim.evidence.estimation.parameter_files import fitted_record
-from balance_sim.show.evidence_lines import fit_lines
+from recovery import covered, made_record
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}
 INTERCEPTS = {"defence_cooperation": 3.6, "logistics": 2.6}

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.record_scenario import scenario_at

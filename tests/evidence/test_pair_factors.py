@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from recovery import made_record
-from scipy import integrate, stats
-
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.varying_intercepts import chances_ahead, dyad_frailty, fit_at
 from balance_sim.stats.lags import mixed_chance
 from balance_sim.stats.scores import log_score
+from recovery import made_record
+from scipy import integrate, stats
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
 INTERCEPTS = {"defence_cooperation": 5.6, "logistics": 4.6}

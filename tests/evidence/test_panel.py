@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, default_depths, load_history
 from balance_sim.evidence.data.layers import roster

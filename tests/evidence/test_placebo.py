@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import placebo
 import pytest
-from recovery import made_record
-
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import fit
+from recovery import made_record
 
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "security_gain": 0.6}

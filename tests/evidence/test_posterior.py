@@ -12,19 +12,18 @@ import numpy as np
 import parameter_recovery
 import pytest
 import yaml
-from click.testing import CliRunner
-from scipy import stats
-
-from balance_sim.analysis.effect_draws import kept
 from balance_sim.cli import main
 from balance_sim.evidence.posterior import joint
+from balance_sim.evidence.posterior.effect_draws import kept
 from balance_sim.evidence.posterior.joint import JointPosterior, posterior_of, reweighted
 from balance_sim.evidence.posterior.likelihoods import EventRecord, shipped_events, shipped_record
-from balance_sim.replications.parameter_draws import at, posterior_draws, prior_draws, quantile
+from balance_sim.evidence.posterior.parameter_draws import at, posterior_draws, prior_draws, quantile
+from balance_sim.evidence.posterior.statistics import IN_CONFLICT, INFORMED, PRIOR_DOMINATED, covariance
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
 from balance_sim.scenario.schema import SIGNAL_ORDER
-from balance_sim.stats.posteriors import IN_CONFLICT, INFORMED, PRIOR_DOMINATED, covariance
+from click.testing import CliRunner
+from scipy import stats
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
@@ -189,7 +188,7 @@ def test_shipped_event_weights_are_read() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_draws_are_of_the_shipped_scenario_priors_and_fits(name: str) -> None:
-    """If this fails, the scenario, a prior or a fit has changed: run `balance-sim posterior` as the file says."""
+    """If this fails, the scenario, a prior or a fit has changed: run `balance-sim evidence posterior` as the file says."""
     scenario = load_scenario(SCENARIOS / f"{name}.yaml")
     draws = posterior_draws(scenario)
     head = yaml.safe_load((SCENARIOS / name / "posterior.yaml").read_text())

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sociality import fit_propensity_logit
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.features import FeatureYears
 from balance_sim.evidence.forecast.baselines import fit_logit
 from balance_sim.stats.scores import log_score
+from sociality import fit_propensity_logit
 
 STATES = 60
 

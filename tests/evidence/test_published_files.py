@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from balance_sim.evidence.data.agreements import read_agreements, read_dcad
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import load_history
@@ -30,7 +29,6 @@ from balance_sim.evidence.data.sources import (
     read_vdem,
 )
 from balance_sim.evidence.data.table import Read
-from balance_sim.evidence.data.ties import read_ties
 
 DATA = Path(__file__).parent / "data"
 Reader = Callable[[Path], Read]
@@ -123,9 +121,6 @@ def test_row_names_of_r_marks_at_the_end_and_rows_that_are_too_long(tmp_path: Pa
         "ccode,year,cinc\n2,2000,0.1,\n20,2000,0.2,\n",
     ):
         pd.testing.assert_frame_equal(read_nmc(put(tmp_path, text)).frame, plain)
-    for text in ("a,b,date\nA,B,2000-01-01\nA,B, C,2000-01-02\n", 'a,b,date\nA,B,2000\n"A,B,2000\n'):
-        with pytest.raises(DataError, match=r"line 3: a (row has 4 cells, the header 3|quote is opened)"):
-            read_ties(put(tmp_path, text))
 
 
 def test_alliances_by_dyad_and_year(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from balance_sim.evidence.data.agreements import read_agreements, read_dcad, read_outcomes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import (
@@ -23,11 +22,6 @@ from balance_sim.evidence.data.sources import (
     read_rivalries,
     read_territorial_claims,
     read_vdem,
-)
-from balance_sim.evidence.data.ties import (
-    read_covariate,
-    read_presence,
-    read_ties,
 )
 
 DATA = Path(__file__).parent / "data"
@@ -172,21 +166,6 @@ def test_quarrels() -> None:
     assert not kuwait["war"]  # one side's level is 4
 
 
-def test_generic_covariates(tmp_path: Path) -> None:
-    states = written(tmp_path, "iso3,year,gdp\nJPN,2001,5.0\nJPN,2000,\n")
-    frame, report = read_covariate(states, "gdp")
-    assert frame["gdp"].isna().tolist() == [True, False]
-    assert (report.first_year, report.last_year) == (2000, 2001)
-    pairs = written(tmp_path, "a,b,date,trade\nX,A,2000-05,1\n", "p.csv")
-    row = read_covariate(pairs, "trade", pairs=True).frame.iloc[0]
-    assert (row["a"], row["b"], str(row["date"].date())) == ("A", "X", "2000-05-15")
-    ties = read_ties(written(tmp_path, "sender,receiver,time,increment\nB,A,2000-01-01,1\nA,B,,2\n", "t.csv")).frame
-    assert ties["increment"].tolist() == [2.0, 1.0]
-    spell = read_presence(written(tmp_path, "actor,start,end\nA,,2000\n", "s.csv")).frame.iloc[0]
-    assert pd.isna(spell["start"])
-    assert str(spell["end"].date()) == "2000-12-31"
-
-
 def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
     text = "\ufeffccode,year,cinc,note\n2,2000,0.1,Côte\n"
     packed = tmp_path / "nmc.csv.gz"
@@ -268,7 +247,6 @@ def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
             "iso3_a,iso3_b,kind,date\nJPN,USA,access,9999-12-31\n",
             "column date: this is not a date (found '9999-12-31')",
         ),
-        (read_ties, "a,b,date,increment,value\nA,B,2000,1,1\n", "a tie needs either an increment or a value"),
     ],
 )
 def test_errors_name_line_column_value_and_next_step(tmp_path: Path, reader, text: str, message: str) -> None:  # type: ignore[no-untyped-def]

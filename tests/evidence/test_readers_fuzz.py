@@ -11,21 +11,14 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from balance_sim.evidence.data.agreements import read_forecast
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import FILES, READERS, file_of
 from balance_sim.evidence.data.table import Read
-from balance_sim.evidence.data.ties import (
-    read_covariate,
-    read_presence,
-    read_ties,
-)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 DATA = Path(__file__).parent / "data"
-TREATIES = Path(__file__).parents[2] / "experiments" / "invented_treaties"
 QUICK = settings(
     max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "25")),
     deadline=None,
@@ -33,13 +26,8 @@ QUICK = settings(
 )
 Reader = Callable[[Path], Read]
 FORECAST = b"iso3_a,iso3_b,p\nUSA,JPN,0.2\nUSA,FRA,0.1\nDEU,FRA,1\n"
-PAIRS = b"a,b,year,trade\nS01,S02,1960,0.5\nS01,S03,1960,\nS02,S01,1961,2\n"
 CASES: dict[str, tuple[Reader, bytes]] = {
     **{name: (READERS[name], file_of(DATA, name)[0].read_bytes()) for name in FILES},  # type: ignore[union-attr]
-    "ties": (read_ties, (TREATIES / "treaties.csv").read_bytes()[:600]),
-    "presence": (read_presence, (TREATIES / "presence.csv").read_bytes()),
-    "gdp": (lambda path: read_covariate(path, "gdp"), (TREATIES / "gdp.csv").read_bytes()[:600]),
-    "pairs": (lambda path: read_covariate(path, "trade", pairs=True), PAIRS),
     "forecast": (lambda path: read_forecast(path, date(2004, 1, 1)), FORECAST),
 }
 ODD = [

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.features import FeatureYears
 from balance_sim.evidence.forecast import baselines

@@ -1,4 +1,4 @@
-"""`balance-sim score` as a stranger uses it: CSV or results folder, odd outcomes, with and without a history."""
+"""`balance-sim evidence score` as a stranger uses it: CSV or results folder, odd outcomes, with and without a history."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import balance_sim as bs
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-
-import balance_sim as bs
-from balance_sim.analysis.dyad_probabilities import dyad_probabilities
 from balance_sim.cli.program import main
+from balance_sim.effects.dyad_probabilities import dyad_probabilities
 from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
+from balance_sim.evidence.forecast.lines import (
+    agreement_lines,
+    case_lines,
+    detectable_lines,
+    gain_lines,
+    judged,
+    note_lines,
+)
 from balance_sim.evidence.forecast.score import Interval, best_baseline, score_forecasts
-from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario.defaults import new_scenario
-from balance_sim.show.score_lines import agreement_lines, case_lines, detectable_lines, gain_lines, judged, note_lines
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.wording import wrapped
+from click.testing import CliRunner
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
 HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
 from balance_sim.evidence.forecast.theories import NAME, TheoryScores, stacking_weights_beside, theories_text
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.defaults import presets
+from click.testing import CliRunner
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def test_log_score_by_hand() -> None:
 
 def test_the_file_holds_for_its_record_alone(scores: TheoryScores, scenario: Scenario, tmp_path: Path) -> None:
     assert stacking_weights_beside(scenario, tmp_path) is None
-    (tmp_path / NAME).write_text(theories_text(scenario, scores, "balance-sim calibrate x --theories", "0"))
+    (tmp_path / NAME).write_text(theories_text(scenario, scores, "balance-sim evidence calibrate x --theories", "0"))
     weights = stacking_weights_beside(scenario, tmp_path)
     assert weights == {name: of["weight"] for name, of in scores.as_dict().items()}
     other = with_values(scenario, {"distances.AUS-SLB.km": 1234.0})
@@ -55,7 +54,7 @@ def test_the_file_holds_for_its_record_alone(scores: TheoryScores, scenario: Sce
 
 
 def test_a_file_that_is_none_is_refused_with_its_line(scores: TheoryScores, scenario: Scenario, tmp_path: Path) -> None:
-    text = theories_text(scenario, scores, "balance-sim calibrate x --theories", "0")
+    text = theories_text(scenario, scores, "balance-sim evidence calibrate x --theories", "0")
     (tmp_path / NAME).write_text(text.replace("dyad_years: 3000", "dyad_years: many"))
     with pytest.raises(ScenarioError, match=r"theories\.yaml:7:13: error.*dyad_years"):
         stacking_weights_beside(scenario, tmp_path)
@@ -76,9 +75,9 @@ def test_effect_says_why_theories_have_no_weights(scores: TheoryScores, scenario
     assert said() == "The scenario's record is too short to score them."
     other = with_values(scenario, {"distances.AUS-SLB.km": 1234.0})
     path = tmp_path / "solomon_2022" / NAME
-    path.write_text(theories_text(other, scores, "balance-sim calibrate x --theories", "0"))
+    path.write_text(theories_text(other, scores, "balance-sim evidence calibrate x --theories", "0"))
     assert said() == (
-        "Their scores in theories.yaml are of another record, fit or set of theories: balance-sim calibrate "
+        "Their scores in theories.yaml are of another record, fit or set of theories: balance-sim evidence calibrate "
         f"{copy} --theories scores them anew."
     )
     path.write_text(theories_text(load_scenario(copy, calibrated=False), scores, "x", "0"))

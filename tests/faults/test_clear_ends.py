@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
-from balance_sim.experiment.run import SHARD_RUNS
-from balance_sim.results import manifest
-from balance_sim.results.shards import note_drawn
-from balance_sim.results.store import Store
+from balance_sim.study import manifest
+from balance_sim.study.run import SHARD_RUNS
+from balance_sim.study.shards import note_drawn
+from balance_sim.study.store import Store
+from click.testing import CliRunner
 
 
 def said(*words: str) -> tuple[int, str]:
@@ -161,7 +160,7 @@ def test_no_memory_left_in_the_main_process(bench, monkeypatch) -> None:
     def full(*_words: object, **_more: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("balance_sim.results.folder.Folder.keep", full)
+    monkeypatch.setattr("balance_sim.study.folder.Folder.keep", full)
     code, text = said(*bench.run_words(runs=4))
     assert code == 7 and "no memory is left. What was finished is kept" in text
 
@@ -175,7 +174,7 @@ def test_no_memory_left_for_a_library(bench, monkeypatch, said_by) -> None:
     def full(*_words: object, **_more: object) -> None:
         raise ImportError(said_by)
 
-    monkeypatch.setattr("balance_sim.results.folder.Folder.keep", full)
+    monkeypatch.setattr("balance_sim.study.folder.Folder.keep", full)
     code, text = said(*bench.run_words(runs=4))
     assert code == 7 and "no memory is left. What was finished is kept" in text
     for error, words in ((ImportError(said_by), "no memory is left"), (OSError(errno.ENOMEM, "full"), "files: full")):
@@ -265,7 +264,7 @@ def test_limits_are_finite_and_a_file_is_no_folder(bench, monkeypatch) -> None:
         code, text = said("run", "small.yaml", "--run-timeout", value)
         assert code == 2 and words in text
     Path("note.txt").write_text("no data\n")
-    code, text = said("fit", "note.txt")
+    code, text = said("evidence", "fit", "note.txt")
     assert code == 4 and "this is a file, not a folder of data" in text
 
 

@@ -14,13 +14,12 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
-import pytest
-from click.testing import CliRunner
-
 import balance_sim
+import pytest
 from balance_sim.cli import main
 from balance_sim.evidence.forecast.forecast import Forecast, freeze
-from balance_sim.results.store import Store
+from balance_sim.study.store import Store
+from click.testing import CliRunner
 
 EXPERIMENT = """schema: 1
 scenario: small.yaml
@@ -292,14 +291,14 @@ WRITING = {
     "write_table",
 }
 OWN_WAY = {
-    ("pool/atomic.py", "open"),  # the one place
+    ("study/atomic_files.py", "open"),  # the one place
     ("cli/inputs.py", "open"),  # a scenario to start from, never over another file
     ("evidence/forecast/forecast.py", "open"),  # a frozen forecast, never over another file
     ("cli/program.py", "open"),  # streams that were closed
     ("show/save.py", "print_svg"),  # into memory
-    ("results/shards.py", "write_table"),  # into memory
-    ("results/export.py", "write_table"),  # into what `atomic_file` gives
-    ("results/export.py", "to_csv"),  # text
+    ("study/shards.py", "write_table"),  # into memory
+    ("study/export.py", "write_table"),  # into what `atomic_file` gives
+    ("study/export.py", "to_csv"),  # text
     ("show/report/tables.py", "to_csv"),  # text
     ("evidence/cases/scenario.py", "to_csv"),  # text
     ("evidence/data/text.py", "to_csv"),  # text
@@ -321,5 +320,5 @@ def test_every_file_is_written_through_one_function() -> None:
                 name == "write_text" and "store" in ast.unparse(node.func).lower()
             ):
                 found.add((path.relative_to(root).as_posix(), name))
-    assert found - OWN_WAY == {("results/export.py", "open")}  # tarfile, into what `atomic_file` gives
+    assert found - OWN_WAY == {("study/export.py", "open")}  # tarfile, into what `atomic_file` gives
     assert found >= OWN_WAY

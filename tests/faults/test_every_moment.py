@@ -13,9 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from balance_sim.results.shards import TABLES
-from balance_sim.results.store import Store
+from balance_sim.study.shards import TABLES
+from balance_sim.study.store import Store
 
 PROGRAM = '''
 import json, os, shutil, signal, sys
@@ -24,7 +23,9 @@ import numpy, pandas, pyarrow.parquet
 from balance_sim.cli import main
 from balance_sim.cli import run  # and what they need, so that a child need not import it
 from balance_sim.show import headline, report
-from balance_sim.experiment import run, status, sweep
+from balance_sim.study import run
+from balance_sim.study import status
+from balance_sim.study import sweep
 import scipy.stats, scipy.special, numpy.testing, email.message
 
 CALLS = ("replace", "unlink", "fsync", "mkdir", "open")

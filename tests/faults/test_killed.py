@@ -15,8 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-
-from balance_sim.results.store import Store
+from balance_sim.study.store import Store
 
 WRITERS = {
     "report": (("report", "out"), "out/report.html"),

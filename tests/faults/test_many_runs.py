@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-
-from balance_sim.replications.blocks import Block
-from balance_sim.replications.tables import BlockTables
-from balance_sim.results.store import Store
+from balance_sim.study.blocks import Block
+from balance_sim.study.store import Store
+from balance_sim.study.tables import BlockTables
 
 BLOCK = 2_000
 EXPERIMENT = """schema: 1

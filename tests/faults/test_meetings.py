@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-
-from balance_sim.results.store import Store
+from balance_sim.study.store import Store
 
 pytestmark = pytest.mark.slow
 EXPERIMENT = """schema: 1

@@ -10,12 +10,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
-from balance_sim.results.manifest import MANIFEST_VERSION
-from balance_sim.results.shards import digest_of
-from balance_sim.results.store import Store
+from balance_sim.study.manifest import MANIFEST_VERSION
+from balance_sim.study.shards import digest_of
+from balance_sim.study.store import Store
+from click.testing import CliRunner
 
 HERE = Path(__file__).parent
 KEPT = sorted(HERE.glob("results_of_version_*.zip"))

@@ -6,12 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-
-from balance_sim.experiment.run import run
-from balance_sim.pool.atomic import atomic_file, half_written, write_atomic
-from balance_sim.pool.errors import CannotWrite, FolderBusy
-from balance_sim.results.shards import TABLES
-from balance_sim.results.store import Store
+from balance_sim.scenario.errors import CannotWrite, FolderBusy
+from balance_sim.study.atomic_files import atomic_file, half_written, write_atomic
+from balance_sim.study.run import run
+from balance_sim.study.shards import TABLES
+from balance_sim.study.store import Store
 
 
 @pytest.mark.fault("F20")

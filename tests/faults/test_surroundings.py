@@ -16,15 +16,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import balance_sim
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
-import balance_sim
 from balance_sim.cli import main
-from balance_sim.experiment.run import run
-from balance_sim.replications.outcomes import FILTERED
-from balance_sim.results.store import Store
+from balance_sim.study.outcomes import FILTERED
+from balance_sim.study.run import run
+from balance_sim.study.store import Store
+from click.testing import CliRunner
 
 pytestmark = pytest.mark.slow
 

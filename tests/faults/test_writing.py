@@ -15,11 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-
-from balance_sim.experiment.run import run
-from balance_sim.pool import atomic as whole_files
-from balance_sim.pool.errors import CannotWrite, StoreDamaged, WrongRequest
-from balance_sim.results.store import Store
+from balance_sim.scenario.errors import CannotWrite, StoreDamaged, WrongRequest
+from balance_sim.study import atomic_files as whole_files
+from balance_sim.study.run import run
+from balance_sim.study.store import Store
 
 RUNS = 60
 

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - a row a line
 """Game files: what they become, and that whatever is wrong is said with file, line, column and next step."""
 
 from __future__ import annotations
@@ -6,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from balance_sim.game.plan import as_plain, check_game, load_game
-from balance_sim.results.manifest import cast_of
+from balance_sim.games.plan import as_plain, check_game, load_game
 from balance_sim.scenario import ScenarioError, arm_scenario
 from balance_sim.scenario.diagnostics import report
+from balance_sim.study.manifest import cast_of
 
 from .conftest import GAME, ROOT
 

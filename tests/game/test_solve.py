@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from click.testing import CliRunner
-
 from balance_sim.cli import main
-from balance_sim.experiment.status import status_of
-from balance_sim.game.keep import kept, open_played
-from balance_sim.game.plan import load_game
-from balance_sim.game.solution import Solution
-from balance_sim.game.solve import (
+from balance_sim.evidence.posterior.parameter_draws import prior_draws
+from balance_sim.games.keep import kept, open_played
+from balance_sim.games.lines import game_lines
+from balance_sim.games.plan import load_game
+from balance_sim.games.solution import Solution
+from balance_sim.games.solve import (
     OverParameters,
     effects_over,
     expected_effects,
@@ -25,10 +24,10 @@ from balance_sim.game.solve import (
     simulated_effects,
     solve,
 )
-from balance_sim.game.study import GameStudy, play
-from balance_sim.replications.parameter_draws import prior_draws
+from balance_sim.games.study import GameStudy, play
 from balance_sim.scenario.defaults import presets
-from balance_sim.show.games import game_lines
+from balance_sim.study.status import status_of
+from click.testing import CliRunner
 
 from .conftest import ROOT
 

@@ -11,19 +11,18 @@ import sys
 import time
 from pathlib import Path
 
+import balance_sim as bs
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-
-import balance_sim as bs
 from balance_sim.archive.verify import verify
 from balance_sim.cli import main
-from balance_sim.game.plan import Game, as_plain, load_game
-from balance_sim.game.solve import outcome_names, payoffs, simulated_effects
-from balance_sim.game.study import GameStudy, open_game, play
-from balance_sim.pool.errors import WrongRequest
+from balance_sim.games.plan import Game, as_plain, load_game
+from balance_sim.games.solve import outcome_names, payoffs, simulated_effects
+from balance_sim.games.study import GameStudy, open_game, play
 from balance_sim.scenario.assemble import value_at
+from balance_sim.scenario.errors import WrongRequest
+from click.testing import CliRunner
 
 from .conftest import GAME, ROOT
 

@@ -20,18 +20,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-
-from balance_sim.analysis.explain.timeline import Trace, rows_of_talks, traced
 from balance_sim.archive.verify import verify
+from balance_sim.effects.explain.timeline import Trace, rows_of_talks, traced
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import AgreementRows
 from balance_sim.model.thinning import draw_opportunities
-from balance_sim.pool.errors import StoreDamaged
-from balance_sim.replications.blocks import Block, simulate_block
-from balance_sim.replications.draws import compile_arms
-from balance_sim.results.manifest import MANIFEST_VERSION
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
+from balance_sim.scenario.errors import StoreDamaged
+from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.manifest import MANIFEST_VERSION
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-
 from balance_sim.cli import main
+from click.testing import CliRunner, Result
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = str(ROOT / "experiments" / "smoke" / "five_states.yaml")

@@ -9,12 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from serving import ROOT, SCENARIO
-
-from balance_sim.live import MOST_RUNS
-from balance_sim.live.controls import (
+from balance_sim.app import MOST_RUNS
+from balance_sim.app.controls import (
     AS_IN_THE_FILE,
     BadRequest,
     ChoiceControl,
@@ -25,9 +21,12 @@ from balance_sim.live.controls import (
     read_request,
     run_controls,
 )
-from balance_sim.live.ensembles import FIRST_RUNS, BlockCache, _pieces, stages
-from balance_sim.replications.blocks import ArmTables, Block
+from balance_sim.app.ensembles import FIRST_RUNS, BlockCache, _pieces, stages
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.blocks import ArmTables, Block
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from serving import ROOT, SCENARIO
 
 BEIJING = load_scenario(ROOT / "scenarios" / "beijing_2025.yaml")
 SMALL = load_scenario(SCENARIO)

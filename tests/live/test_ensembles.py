@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from serving import LOUD, SCENARIO
-
-from balance_sim.analysis.expected_effect import expected_effect
-from balance_sim.experiment.run import run
-from balance_sim.live.controls import BadRequest, EnsembleRequest, read_request, run_controls
-from balance_sim.live.ensembles import BlockCache, Service
-from balance_sim.live.workers import EffectQuestion, EnsemblePart, PartFailed, Superseded, Workers
-from balance_sim.replications.blocks import ArmTables, Block, beside, one_arm_tables, simulate_arms
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.outcomes import NEW
-from balance_sim.replications.recorder import focal_recorder
-from balance_sim.results.result import Result
+from balance_sim.app.controls import BadRequest, EnsembleRequest, read_request, run_controls
+from balance_sim.app.ensembles import BlockCache, Service
+from balance_sim.app.workers import EffectQuestion, EnsemblePart, PartFailed, Superseded, Workers
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.blocks import ArmTables, Block, beside, one_arm_tables, simulate_arms
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.outcomes import NEW
+from balance_sim.study.recorder import focal_recorder
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
+from serving import LOUD, SCENARIO
 
 ARMS = ("no_summit", "summit")
 SMALL = load_scenario(SCENARIO, set=LOUD[1::2])

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from serving import LOUD, SCENARIO
-
-from balance_sim.live.workers import OpportunityCache
+from balance_sim.app.workers import OpportunityCache
 from balance_sim.model.core import Opportunities
 from balance_sim.model.thinning import draw_opportunities
-from balance_sim.replications.draws import compile_arms
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.draws import compile_arms
+from serving import LOUD, SCENARIO
 
 ARMS = ("no_summit", "summit")
 SMALL = load_scenario(SCENARIO, set=LOUD[1::2])

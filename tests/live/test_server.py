@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from serving import FEW, LIMIT, LOUD, SCENARIO, Server, program
-
-from balance_sim.analysis.expected_effect import ExpectedEffect, expected_effect
-from balance_sim.live.server import HEADER_SECONDS, listen, serve
-from balance_sim.results.store import Store
-from balance_sim.results.sweep_result import open_sweep
+from balance_sim.app.server import HEADER_SECONDS, listen, serve
+from balance_sim.effects.expected_effect import ExpectedEffect, expected_effect
 from balance_sim.scenario import load_scenario
+from balance_sim.study.store import Store
+from balance_sim.study.sweep_result import open_sweep
+from serving import FEW, LIMIT, LOUD, SCENARIO, Server, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import balance_sim as bs
 import numpy as np
 import pytest
-
-import balance_sim as bs
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.replications.blocks import simulate_runs
+from balance_sim.study.blocks import simulate_runs
 
 FIELDS = ("dyad", "kind", "origin", "opened", "signed", "in_force", "ended", "stage")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
-
 from balance_sim.model import clocks
+from scipy import stats
 
 
 def test_splitmix64_published_outputs():

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from balance_sim.model import world as compiled
 from balance_sim.model.baseline import Worlds, _all_prospects, compile_worlds, unfrozen
 from balance_sim.model.beliefs import audiences_of, decay, members, prior_alignment, prior_intent
@@ -19,8 +18,8 @@ from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.model.world import by_audience, ground_of, numbered, quarrels
-from balance_sim.replications.draws import compile_arms
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
+from balance_sim.study.draws import compile_arms
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
 BEIJING = load_scenario(SHIPPED[0])

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from balance_sim.analysis.explain.attribution import GROUPS
+from balance_sim.effects.explain.attribution import GROUPS
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Opportunities, World
 from balance_sim.model.engine import Observer, begin, perceive, simulate
@@ -17,9 +16,9 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState, Simulated
 from balance_sim.model.thinning import draw_opportunities, most_willing, ranges, thinning
 from balance_sim.model.willingness import TERMS, Term, account, willingness
-from balance_sim.replications.blocks import simulate_runs
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import simulate_runs
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SEED, REFERENCE, ACTUAL, UNSEEN = 7, "no_parade", "parade", "unseen"

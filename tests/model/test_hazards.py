@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from balance_sim.model import beliefs as hazards
 from balance_sim.model import perception
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.engine import begin
 from balance_sim.model.state import Provoked
-from balance_sim.replications.blocks import simulate_runs
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Provocation, Scenario
+from balance_sim.study.blocks import simulate_runs
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 KEEP = ("no_parade", "parade")

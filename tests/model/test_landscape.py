@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+import balance_sim
 import numpy as np
 import pytest
-
-import balance_sim
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import camps, energy_of, frustration, landscape, searched, settled

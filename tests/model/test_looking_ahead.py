@@ -6,10 +6,9 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import balance_sim as bs
 import numpy as np
 import pytest
-
-import balance_sim as bs
 from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import same
@@ -17,11 +16,11 @@ from balance_sim.model.engine import begin, perceive, simulate
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import draw_opportunities, ranges, thinning, usual_talks
 from balance_sim.model.willingness import TERMS, expected_log
-from balance_sim.replications.blocks import simulate_runs
-from balance_sim.replications.draws import compile_arms, with_draws
-from balance_sim.replications.spans import course, in_spans, spans
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.fingerprint import content_digest, posterior_digest
+from balance_sim.study.blocks import simulate_runs
+from balance_sim.study.draws import compile_arms, with_draws
+from balance_sim.study.spans import course, in_spans, spans
 
 ON = {"theory.weights.foresight": 6.0, "theory.weights.talks_budget": 0.8}
 THREE = """

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import balance_sim as bs
 import numpy as np
 import pytest
-
-import balance_sim as bs
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.world import propensities
 from balance_sim.scenario.defaults import new_scenario

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from balance_sim.model import beliefs, threat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from balance_sim.model import beliefs, threat
 
 N = 6
 

@@ -7,7 +7,6 @@ from datetime import date
 
 import numpy as np
 import pytest
-
 from balance_sim.model import threat
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import compile_worlds

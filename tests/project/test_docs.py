@@ -7,10 +7,9 @@ from datetime import date
 from itertools import combinations
 from pathlib import Path
 
+import balance_sim as bs
 import pyarrow.parquet as pq
 import pytest
-
-import balance_sim as bs
 from balance_sim.evidence.forecast.forecast import thaw
 from balance_sim.model.responses import STANCES
 from balance_sim.scenario.defaults import new_scenario, parameter_table

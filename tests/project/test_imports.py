@@ -58,7 +58,7 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
     wrong = {
         "scenario/layout.py": "from balance_sim.model import core",  # data flows one way
         "model/core.py": "import balance_sim",  # the package's front
-        "replications/blocks.py": "import matplotlib",  # only show
+        "study/blocks.py": "import matplotlib",  # only show
         "show/save.py": "import uvicorn",  # only live
         "model/engine.py": "import mesa",  # only model.agents
         "scenario/actors.py": "import numpy",  # nothing heavy
@@ -115,8 +115,8 @@ def test_a_report_loads_nothing_of_fits_and_forecasts() -> None:
 def test_a_worker_lives_a_block_without_pandas() -> None:
     """Half a second for each worker."""
     code = (
-        "import sys; import balance_sim.replications.jobs; from balance_sim.scenario import load_scenario\n"
-        "from balance_sim.replications.jobs import Block, Job, Task\n"
+        "import sys; import balance_sim.study.jobs; from balance_sim.scenario import load_scenario\n"
+        "from balance_sim.study.jobs import Block, Job, Task\n"
         f"scenario = load_scenario({str(ROOT / 'scenarios' / 'beijing_2025.yaml')!r})\n"
         "job = Job(scenario, 1, ('no_parade', 'parade'), mechanisms=True)\n"
         "assert job.do(Task(Block(0, 4))).failed == ()\n"

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
-from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.cli import main
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import load_scenario
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

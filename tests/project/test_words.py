@@ -9,10 +9,10 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
-from balance_sim.cli.program import MODULES
+from balance_sim.cli.program import CORE
+from balance_sim.registry import places
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -86,7 +86,9 @@ def shown(*words: str) -> str:
     return without_keys(done.stdout)
 
 
-@pytest.mark.parametrize("command", ["", *(name for names in MODULES.values() for name in names)])
+@pytest.mark.parametrize(
+    "command", ["", *CORE, *places("command"), *(f"evidence {name}" for name in places("evidence"))]
+)
 def test_help_speaks_the_fields_language(command: str) -> None:
     assert older_words(shown(*command.split(), "--help")) == []
 

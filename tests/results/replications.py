@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
-
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
 from balance_sim.model.state import Hastened, Simulated
 from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
-from balance_sim.replications.outcomes import outcomes_of
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
+from balance_sim.study.outcomes import outcomes_of
+from scipy import stats
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"

@@ -13,17 +13,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from replications import MEAN, simulated, windows_of
-from replications import by_hand as scenario
-
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Thinning
 from balance_sim.model.engine import filtered
 from balance_sim.model.state import Hastened
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
-from balance_sim.replications.tables import SUM, dyad_effects, dyad_table, with_states
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
+from balance_sim.study.tables import SUM, dyad_effects, dyad_table, with_states
+from replications import MEAN, simulated, windows_of
+from replications import by_hand as scenario
 
 RUNS = np.arange(120, dtype=np.uint64)
 DAY, END = 40.0, 365.0

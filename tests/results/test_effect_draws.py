@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from balance_sim.analysis import effect_draws
-from balance_sim.analysis.effect_draws import (
+from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.evidence.posterior import effect_draws
+from balance_sim.evidence.posterior.effect_draws import (
     COLUMNS,
     DrawnEffect,
     Uncertainty,
@@ -22,16 +22,15 @@ from balance_sim.analysis.effect_draws import (
     variance_shares,
     walks_between,
 )
-from balance_sim.analysis.expected_effect import expected_effect
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.draws import chosen_arms, compile_arms, headline_arm
-from balance_sim.replications.parameter_draws import CODING, Draws, at, posterior_draws, prior_draws, with_coding
-from balance_sim.results.points import design_points
+from balance_sim.evidence.posterior.lines import uncertainty_lines
+from balance_sim.evidence.posterior.parameter_draws import CODING, Draws, at, posterior_draws, prior_draws, with_coding
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.schema import Posterior
-from balance_sim.show.uncertainty import uncertainty_lines
+from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.points import design_points
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +221,7 @@ def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     scenario = load_scenario(path)
     arm = headline_arm(scenario, chosen_arms(scenario, None))
     found = kept(scenario, arm)
-    assert found is not None and arm is not None, "run: balance-sim posterior"
+    assert found is not None and arm is not None, "run: balance-sim evidence posterior"
     now = effect_of(compile_arms(scenario, [scenario.reference_arm, arm]), arm)
     assert [*found.estimate.values()] == pytest.approx(now, rel=1e-5, abs=1e-12)
     assert found.posterior is not None and found.prior is not None

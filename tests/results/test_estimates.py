@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-
-from balance_sim.results.estimates import Counts, Estimates, Moments, PairedDifference, in_chunks, rounded
+from balance_sim.study.estimates import Counts, Estimates, Moments, PairedDifference, in_chunks, rounded
 
 NAN = float("nan")
 

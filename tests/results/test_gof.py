@@ -8,9 +8,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-
-from balance_sim.analysis.gof import FILE, GoodnessOfFit, NotGoodnessOfFit, read_gof
-from balance_sim.replications.gof import Agreements, Span, StateFacts, compare, from_table, statistics_of
+from balance_sim.evidence.goodness.comparison import FILE, GoodnessOfFit, NotGoodnessOfFit, read_gof
+from balance_sim.evidence.goodness.networks import Agreements, Span, StateFacts, compare, from_table, statistics_of
 
 CODES = ("AUS", "BEL", "CHN", "DEU")
 KM = np.array([[0, 100, 200, 300], [100, 0, 400, 500], [200, 400, 0, 600], [300, 500, 600, 0]], dtype=float)

@@ -10,18 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from replications import by_hand, four_states, simulated
-from scipy import stats
-
-from balance_sim.analysis.dyad_probabilities import Sought, probabilities_along
-from balance_sim.experiment.run import run
+from balance_sim.effects.dyad_probabilities import Sought, probabilities_along
+from balance_sim.effects.expected import direct, expected
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.thinning import chance_under_way, mean_openness, openness_at, openness_on
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.expected import direct, expected
-from balance_sim.replications.filtered import FilteredSums, prospect_of
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.filtered import FilteredSums, prospect_of
+from balance_sim.study.run import run
+from replications import by_hand, four_states, simulated
+from scipy import stats
 
 RUNS = np.arange(400, dtype=np.uint64)
 DAYS = "2025-03-02"  # day 60 from the start

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import balance_sim as bs
 import numpy as np
 import pandas as pd
 import pytest
-
-import balance_sim as bs
-from balance_sim.pool.errors import MissingExtra, WrongRequest
-from balance_sim.replications.draws import joint_draws
-from balance_sim.replications.parameter_draws import at
+from balance_sim.evidence.posterior.parameter_draws import at
+from balance_sim.scenario.errors import MissingExtra, WrongRequest
+from balance_sim.study.draws import joint_draws
 
 ROOT = Path(__file__).resolve().parents[2]
 

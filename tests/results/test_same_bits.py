@@ -9,9 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from replications import SCENARIOS, SUMMIT, every_kind, simulated, small, windows_of
-
-from balance_sim.experiment.run import run
 from balance_sim.model import engine, state
 from balance_sim.model import thinning as margins
 from balance_sim.model.agents import BalanceModel
@@ -20,14 +17,16 @@ from balance_sim.model.engine import AFTER_START
 from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.prospects import Margins
 from balance_sim.model.thinning import within_margins
-from balance_sim.replications import blocks
-from balance_sim.replications.blocks import Block, simulate_block
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, prospect_of
-from balance_sim.replications.outcomes import FILTERED
-from balance_sim.replications.tables import BlockTables, joined, summed
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study import blocks
+from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
+from balance_sim.study.outcomes import FILTERED
+from balance_sim.study.run import run
+from balance_sim.study.tables import BlockTables, joined, summed
+from replications import SCENARIOS, SUMMIT, every_kind, simulated, small, windows_of
 
 CONTROL, ARM = "no_summit", "summit"
 

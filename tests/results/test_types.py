@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-
-from balance_sim.replications.blocks import Block, simulate_block
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.outcomes import (
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.fingerprint import Classes
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.estimates import Estimates
+from balance_sim.study.outcomes import (
     FILTERED,
     MEASURES,
     OutcomeType,
@@ -19,12 +22,8 @@ from balance_sim.replications.outcomes import (
     least_jump,
     outcome_named,
 )
-from balance_sim.replications.recorder import share_steps
-from balance_sim.replications.tables import runs_table
-from balance_sim.results.estimates import Estimates
-from balance_sim.scenario import load_scenario
-from balance_sim.scenario.fingerprint import Classes
-from balance_sim.scenario.schema import Scenario
+from balance_sim.study.recorder import share_steps
+from balance_sim.study.tables import runs_table
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 STEPS = {"coalition": 0.25, "camps_frustration": 0.1}

@@ -13,6 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from balance_sim.effects.expected import direct
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from replications import (
     SCENARIOS,
     SUMMIT,
@@ -28,12 +33,6 @@ from replications import (
     unhurried,
     z_of,
 )
-
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.expected import direct
-from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, prospect_of
-from balance_sim.scenario import load_scenario, with_values
-from balance_sim.scenario.schema import Scenario
 
 BATCHES = 20
 

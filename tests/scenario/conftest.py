@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from balance_sim.scenario import Diagnostic, Scenario, check_scenario
 from balance_sim.scenario.assemble import _build, apply_arm, as_tree
 from balance_sim.scenario.checks import check

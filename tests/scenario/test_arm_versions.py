@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 
 import pytest
-
 from balance_sim.scenario import Scenario, arm_scenario, checks, load_scenario, with_values
 
 

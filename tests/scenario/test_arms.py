@@ -11,9 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from balance_sim.scenario import (
     Scenario,
     ScenarioError,
@@ -31,6 +28,8 @@ from balance_sim.scenario.draft import Reader
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.schema import TERMS, SectionRow
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
 SUMMIT = Path(__file__).parent / "data" / "summit.yaml"

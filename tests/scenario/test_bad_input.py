@@ -8,7 +8,6 @@ import socket
 from itertools import pairwise
 
 import pytest
-
 from balance_sim.scenario import ScenarioError, check_scenario, load_scenario
 from balance_sim.scenario.diagnostics import report
 

@@ -7,18 +7,17 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
-from balance_sim.analysis.expected_effect import expected_effect
-from balance_sim.experiment.run import run
-from balance_sim.replications.blocks import Block, simulate_block
-from balance_sim.replications.draws import chosen_arms, compile_arms, extra_arms, headline_arm
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.scenario.checks import MOST_DAYS
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.load import with_values
 from balance_sim.scenario.schema import TERMS, AgreementKind, EventKind, Parameters, State, Theory, Weight
+from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.draws import chosen_arms, compile_arms, extra_arms, headline_arm
+from balance_sim.study.run import run
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 RAISED = {"over": "raise", "invalid": "raise", "divide": "raise"}
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from balance_sim.scenario import Scenario, check_scenario, load_scenario, scenario_files, with_values
 from balance_sim.scenario.diagnostics import Diagnostic
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
@@ -40,7 +39,7 @@ def errors(copy: Path) -> list[Diagnostic]:
 
 @pytest.mark.parametrize("name", CALIBRATED)
 def test_shipped_calibrations_are_of_the_shipped_record_and_fit(name: str) -> None:
-    """If this fails, the record or the fit has changed: run `balance-sim calibrate` as the file says."""
+    """If this fails, the record or the fit has changed: run `balance-sim evidence calibrate` as the file says."""
     scenario, problems = check_scenario(SCENARIOS / f"{name}.yaml")
     assert scenario is not None
     assert scenario.calibration.data_sha256 == record_digest(scenario)
@@ -109,7 +108,7 @@ def test_another_record_is_refused_with_what_to_run(copy: Path) -> None:
     (error,) = errors(copy)
     assert error.code == "E505"
     assert "not those that were calibrated" in error.message
-    assert error.suggestion.startswith("write it again: balance-sim calibrate ")
+    assert error.suggestion.startswith("write it again: balance-sim evidence calibrate ")
     assert (error.line, error.file.endswith("calibration.yaml")) == (10, True)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-
-from balance_sim.analysis.expected_effect import expected_effect
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import check_scenario, load_scenario, new_scenario
 from balance_sim.scenario.actors import code_table, explain, is_invented, known
 from balance_sim.show.wording import state_names

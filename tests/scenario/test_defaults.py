@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-
 from balance_sim.scenario import parameter_table, value_at, with_values
 from balance_sim.scenario.defaults import default_tree, default_weights, presets, weights_under
 from balance_sim.scenario.schema import SIGNAL_ORDER, TERMS

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from balance_sim.scenario import new_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.experiment import check_experiment, experiment_files, load_experiment

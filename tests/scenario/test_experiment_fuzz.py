@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from balance_sim.scenario.diagnostics import report
 from balance_sim.scenario.experiment import TOP, check_experiment
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 DATA = Path(__file__).parent / "data"
 EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "25"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import pytest
-
 from balance_sim.scenario import arm_scenario, value_at, with_values
 from balance_sim.scenario.fingerprint import canonical
 

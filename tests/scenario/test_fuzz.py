@@ -14,13 +14,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from balance_sim.scenario import Diagnostic, check_scenario
 from balance_sim.scenario.diagnostics import Node, report
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.layout import SECTIONS, TOP
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 DATA = Path(__file__).parent / "data"
 TEXT = (DATA / "summit.yaml").read_text(encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from balance_sim.scenario.diagnostics import report
 from balance_sim.scenario.experiment import check_experiment
 

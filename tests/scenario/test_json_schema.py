@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from balance_sim.game.plan import game_schema
+from balance_sim.games.plan import game_schema
 from balance_sim.scenario import json_schema, new_scenario
 from balance_sim.scenario.defaults import key_texts
 from balance_sim.scenario.diagnostics import plain

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from balance_sim.scenario import check_scenario
 from balance_sim.scenario.diagnostics import MOST_SUGGESTIONS
 from balance_sim.scenario.experiment import check_experiment

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import AfterValidator, Field, ValidationInfo
-
 from balance_sim.scenario.diagnostics import BalanceSimError, ScenarioError
 from balance_sim.scenario.schema import Day, Strict
 from balance_sim.scenario.tables import CsvFault, csv_rows, delimiter_of
 from balance_sim.scenario.validation import Refuse, plan_kind, read_plan, refusal
+from pydantic import AfterValidator, Field, ValidationInfo
 
 
 def is_there(name: str, info: ValidationInfo) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-
 from balance_sim.scenario import files
 from balance_sim.scenario.diagnostics import MOST_COMPARED, closest, few_suggestions
 

@@ -7,13 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.files import Sources, shipped_files, shipped_root
 from balance_sim.scenario.load import check_scenario, load_scenario, scenario_files
 from balance_sim.scenario.validation import offered_files
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "experiments" / "smoke" / "five_states.yaml"
@@ -35,7 +34,6 @@ def test_every_file_in_the_three_folders_is_offered_with_its_command() -> None:
     """Compared with the folders of the checkout; a path in the place of each name gives the same file."""
     assert shipped_root() == ROOT
     files = {path for folder in ("scenarios", "experiments", "games") for path in (ROOT / folder).glob("*.yaml")}
-    files.add(ROOT / "experiments" / "invented_treaties" / "coordination.yaml")
     assert {path for _, path in shipped_files()} == files
     offered = offered_files()
     assert {Path(one.path) for one in offered} == files and all(one.is_shipped and one.title for one in offered)
@@ -43,9 +41,8 @@ def test_every_file_in_the_three_folders_is_offered_with_its_command() -> None:
     assert of["scenario", "beijing_2025"] == "balance-sim run beijing_2025"
     assert of["game", "beijing_2025"] == "balance-sim game beijing_2025"
     assert of["experiment", "theories"] == "balance-sim sweep theories"
-    assert of["cases", "cases"] == "balance-sim cases cases"
-    assert of["coordination", "invented_treaties"] == "balance-sim fit invented_treaties --model coordination"
-    assert of["hindcast", "hindcast_dcad"] == "balance-sim hindcast hindcast_dcad --data DIR"
+    assert of["cases", "cases"] == "balance-sim evidence cases cases"
+    assert of["hindcast", "hindcast_dcad"] == "balance-sim evidence hindcast hindcast_dcad --data DIR"
 
 
 def test_the_list_has_a_line_for_each_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,25 +56,22 @@ def test_the_list_has_a_line_for_each_at_80_columns(monkeypatch: pytest.MonkeyPa
     assert "Scenarios: balance-sim run NAME" in lines and "Games: balance-sim game NAME" in lines
 
 
-NAMES = ["solomon_2022", "smoke", "security_dilemma", "cases", "hindcast_dcad", "invented_treaties"]
+NAMES = ["solomon_2022", "smoke", "security_dilemma", "cases", "hindcast_dcad"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bare_name_is_found_from_an_empty_folder(name: str) -> None:
     code, said, _ = invoke("check", name, "--no-world")
-    ended = said.endswith("no events\n") if name == "invented_treaties" else said.startswith(f"{name}: ok")
-    assert code == 0 and ended, said
+    assert code == 0 and said.startswith(f"{name}: ok"), said
 
 
 def test_commands_of_plans_take_a_bare_name(empty: Path) -> None:
-    """Asked for what they lack, `gof` and `hindcast` have found the file and its kind; `fit` goes through."""
-    code, said, _ = invoke("fit", "invented_treaties", "--model", "coordination")
-    assert code == 0 and (empty / "parameters.yaml").is_file(), said
-    code, _, told = invoke("gof", "hindcast_dcad")
+    """Asked for what they lack, `gof` and `hindcast` have found the file and its kind."""
+    code, _, told = invoke("evidence", "gof", "hindcast_dcad")
     assert code == 2 and "--data" in told
-    code, _, told = invoke("hindcast", "hindcast_dcad", "--data", "nowhere")
+    code, _, told = invoke("evidence", "hindcast", "hindcast_dcad", "--data", "nowhere")
     assert code == 4 and "hindcast_dcad" not in told and "nowhere" in told
-    code, _, told = invoke("cases", "smoke")
+    code, _, told = invoke("evidence", "cases", "smoke")
     assert code == 4 and "this is an experiment, not a plan of cases" in told
 
 
@@ -96,7 +90,7 @@ def test_an_experiment_of_ones_own_may_name_a_shipped_scenario(empty: Path) -> N
 
 def test_an_experiment_and_a_game_of_the_name_of_a_scenario(empty: Path) -> None:
     """`game beijing_2025` is the game, though a scenario of the name is shipped and sought first elsewhere."""
-    from balance_sim.game.plan import load_game
+    from balance_sim.games.plan import load_game
 
     assert load_game("beijing_2025").players
     assert load_scenario("beijing_2025").focal == "parade"

@@ -8,8 +8,7 @@ import subprocess
 import sys
 
 import pytest
-
-from balance_sim.analysis.expected_effect import expected_effect
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import ScenarioError, arm_scenario, check_scenario, load_scenario, new_scenario
 
 

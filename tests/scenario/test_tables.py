@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from balance_sim.scenario.diagnostics import report
 
 DATA = Path(__file__).parent / "data"

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from balance_sim.scenario import schema
 from balance_sim.scenario.load import check_scenario, load_scenario
 

@@ -6,15 +6,14 @@ import csv
 from datetime import timedelta
 from pathlib import Path
 
+import balance_sim
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
-import balance_sim
 from balance_sim.cli.program import main
 from balance_sim.evidence.cases.tables import case_named, read_cases_plan, responses_of, sorted_out
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import load_scenario
+from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 PLAN = ROOT / "experiments" / "cases.yaml"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from balance_sim.game.keep import PlayedGame
+    from balance_sim.games.keep import PlayedGame
 
 sys.path.insert(0, str(Path(__file__).parent))
 

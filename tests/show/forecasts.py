@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from balance_sim.evidence.forecast.score import finite, score_forecasts
 from balance_sim.stats.scores import reliability_table
 

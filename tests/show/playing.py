@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from balance_sim.evidence.posterior.parameter_draws import prior_draws
+from balance_sim.games.keep import PlayedGame, keep
+from balance_sim.games.plan import load_game
+from balance_sim.games.solve import over_parameters, solve
+from balance_sim.games.study import play
+from balance_sim.games.uncertain import EmpiricalGame
+from balance_sim.study.store import Store
 from scipy.linalg import hadamard
-
-from balance_sim.game.keep import PlayedGame, keep
-from balance_sim.game.plan import load_game
-from balance_sim.game.solve import over_parameters, solve
-from balance_sim.game.study import play
-from balance_sim.replications.parameter_draws import prior_draws
-from balance_sim.results.store import Store
-from balance_sim.stats.uncertain_games import EmpiricalGame
 
 ROOT = Path(__file__).resolve().parents[2]
 THREE = """schema: 1

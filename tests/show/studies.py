@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-
-from balance_sim.analysis.result import AnalysedResult as Result
-from balance_sim.replications.tables import BlockTables, dyad_table
+from balance_sim.effects.result import AnalysedResult as Result
 from balance_sim.scenario import load_scenario
+from balance_sim.study.tables import BlockTables, dyad_table
 
 FOCAL = date(2025, 9, 3)
 SCENARIO = load_scenario(Path(__file__).parent / "data" / "quay.yaml")

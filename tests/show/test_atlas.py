@@ -7,7 +7,6 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-
 from balance_sim.scenario import load_scenario
 from balance_sim.show import atlas
 

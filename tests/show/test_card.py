@@ -6,11 +6,10 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
-import pytest
-from studies import CASES, four_runs
-
 import balance_sim
+import pytest
 from balance_sim.show.headline import finding
+from studies import CASES, four_runs
 
 assert balance_sim.Result  # by the front, a result knows what a notebook shows of it
 
@@ -36,5 +35,5 @@ def test_two_cards_share_no_ids() -> None:
 
 
 def test_a_result_needs_no_matplotlib() -> None:
-    code = "import sys, balance_sim.results.result; sys.exit(any(m in sys.modules for m in ('matplotlib', 'jinja2')))"
+    code = "import sys, balance_sim.study.result; sys.exit(any(m in sys.modules for m in ('matplotlib', 'jinja2')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,9 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from studies import CASES
-
-from balance_sim.experiment.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures import fitting
 from balance_sim.show.figures.effects import (
@@ -23,6 +20,8 @@ from balance_sim.show.figures.effects import (
     placebos_title,
 )
 from balance_sim.show.save import figure_bytes
+from balance_sim.study.run import run
+from studies import CASES
 
 SCENARIO = Path(__file__).parent / "data" / "quay.yaml"
 

@@ -9,17 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-from matplotlib.figure import Figure
-from studies import CASES, SCENARIO, alike, four_runs
-
-from balance_sim.analysis.compare import ComparedSide, compare
 from balance_sim.cli import main
-from balance_sim.experiment.run import run
-from balance_sim.experiment.sweep import sweep
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.results.result import Result
+from balance_sim.effects.compare import ComparedSide, compare
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures import COMPARISON_FIGURES, fitting, words_of
 from balance_sim.show.figures.comparison import (
@@ -35,6 +28,12 @@ from balance_sim.show.plots import Comparison
 from balance_sim.show.report import report_html
 from balance_sim.show.report.pages import input_rows
 from balance_sim.stats.intervals import drawn_interval, spread_over
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
+from balance_sim.study.sweep import sweep
+from click.testing import CliRunner
+from matplotlib.figure import Figure
+from studies import CASES, SCENARIO, alike, four_runs
 
 
 def beside(**studies: Result) -> Comparison:

@@ -6,10 +6,9 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from studies import SCENARIO
-
-from balance_sim.analysis.explain.timeline import AskedDyad, AskedState, Entry, Timeline
+from balance_sim.effects.explain.timeline import AskedDyad, AskedState, Entry, Timeline
 from balance_sim.show.diary import diary, entry_sentence, mean_sentence
+from studies import SCENARIO
 
 NAMES = {"AUS": "Australia", "JPN": "Japan", "CHN": "China", "USA": "United States", "PHL": "Philippines"}
 SIGNED = Entry(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import balance_sim as bs
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
-import balance_sim as bs
-from balance_sim.analysis.result import AnalysedResult
 from balance_sim.cli import main
-from balance_sim.pool.errors import WrongRequest
+from balance_sim.effects.result import AnalysedResult
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures import FIGURES
 from balance_sim.show.figures.distributions import (
     KINDS,
@@ -21,6 +19,7 @@ from balance_sim.show.figures.distributions import (
     spread_of,
     values_table,
 )
+from click.testing import CliRunner
 
 SMALL = Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml"
 

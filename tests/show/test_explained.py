@@ -6,14 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-
-from balance_sim.analysis.explain import keep
-from balance_sim.analysis.explain.attribution import GROUPS, attribute
-from balance_sim.analysis.explain.timeline import chosen_runs, tell
-from balance_sim.experiment.run import run
-from balance_sim.pool.errors import StoreDamaged
-from balance_sim.results.result import Result
+from balance_sim.effects.explain import keep
+from balance_sim.effects.explain.attribution import GROUPS, attribute
+from balance_sim.effects.explain.timeline import chosen_runs, tell
 from balance_sim.scenario import load_scenario
+from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.show.explain import GROUP_WORDS
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.figures.explained import (
@@ -23,6 +20,8 @@ from balance_sim.show.figures.explained import (
     timeline_table,
 )
 from balance_sim.show.report import report_html
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
 
 
 @pytest.fixture(scope="module")

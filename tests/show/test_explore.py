@@ -12,17 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from studies import CASES, SCENARIO, alike, four_runs, study
-
-from balance_sim.analysis.expected_effect import ExpectedEffect, expected_effect
-from balance_sim.analysis.result import open_result
-from balance_sim.experiment.run import run
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.results.result import Result
-from balance_sim.results.store import Store
-from balance_sim.scenario import load_scenario
-from balance_sim.show import atlas
-from balance_sim.show.explore import (
+from balance_sim.app.explorer import (
     MOST_DYADS,
     SCALE,
     Dial,
@@ -36,8 +26,17 @@ from balance_sim.show.explore import (
     shapes,
     whole,
 )
+from balance_sim.effects.expected_effect import ExpectedEffect, expected_effect
+from balance_sim.effects.result import open_result
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.show import atlas
 from balance_sim.show.figures.counts import fan_effects_table
 from balance_sim.show.report import digest
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
+from balance_sim.study.store import Store
+from studies import CASES, SCENARIO, alike, four_runs, study
 
 
 def small() -> ExplorerDesign:
@@ -215,9 +214,8 @@ def test_every_state_has_a_shape_or_a_dot() -> None:
 
 
 def test_the_command_writes_one_file(tmp_path: Path) -> None:
-    from click.testing import CliRunner
-
     from balance_sim.cli import main
+    from click.testing import CliRunner
 
     runner = CliRunner()
     folder = tmp_path / "r"

@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from studies import CASES, alike, four_runs
-
 from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.counts import (
     draw_fan,
@@ -32,6 +30,7 @@ from balance_sim.show.figures.style import OTHERS, SCALE, apart, contrast_with_w
 from balance_sim.show.headline import finding
 from balance_sim.show.plots import Plots
 from balance_sim.show.save import figure_bytes
+from studies import CASES, alike, four_runs
 
 from matplotlib.figure import Figure  # isort: skip
 from matplotlib.text import Text  # isort: skip

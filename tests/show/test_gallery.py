@@ -6,8 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from studies import CASES, alike, four_runs, study
-
 from balance_sim.show.atlas import thinned
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.figures.counts import furthest, middle_half, outcomes_table, outcomes_title, overlap
@@ -15,6 +13,7 @@ from balance_sim.show.figures.dyads import MOST, network_table, network_title, t
 from balance_sim.show.figures.effects import arms_table, arms_title, convergence_table, convergence_title
 from balance_sim.show.figures.world import map_table, map_title, states_table
 from balance_sim.stats.intervals import paired_interval
+from studies import CASES, alike, four_runs, study
 
 
 def test_bars_count_every_run_once() -> None:

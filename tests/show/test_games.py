@@ -10,19 +10,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from balance_sim.cli import main
+from balance_sim.games.figures import axes_of, payoffs_table, payoffs_title, replies_table, replies_title
+from balance_sim.games.keep import PlayedGame
+from balance_sim.games.report import game_page
+from balance_sim.games.solution import EquilibriumSaid, NashEquilibria
+from balance_sim.games.strategy_figures import PAYOFF, balance_table, balance_title, regret_table, regret_title
+from balance_sim.show.figures import figures_of, fitting
+from balance_sim.show.plots import Plots
+from balance_sim.show.report import rendered, save_study
 from click.testing import CliRunner
 from playing import THREE, with_payoffs
 from test_figures import hidden_tick_labels, words_of
-
-from balance_sim.cli import main
-from balance_sim.game.keep import PlayedGame
-from balance_sim.game.solution import EquilibriumSaid, NashEquilibria
-from balance_sim.show.figures import figures_of, fitting
-from balance_sim.show.figures.games import axes_of, payoffs_table, payoffs_title, replies_table, replies_title
-from balance_sim.show.figures.strategies import PAYOFF, balance_table, balance_title, regret_table, regret_title
-from balance_sim.show.plots import Plots
-from balance_sim.show.report import rendered, save_study
-from balance_sim.show.report.games import game_page
 
 
 def test_a_cell_has_every_players_payoff_and_marks_its_best_replies(dilemma: PlayedGame) -> None:

@@ -7,19 +7,8 @@ from datetime import date
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
-
-from balance_sim.analysis.gof import GoodnessOfFit, Residuals
-from balance_sim.replications.gof import (
-    Agreements,
-    GofComparison,
-    Group,
-    Span,
-    StateFacts,
-    Statistic,
-    compare,
-)
-from balance_sim.show.figures.gof import (
+from balance_sim.evidence.goodness.comparison import GoodnessOfFit, Residuals
+from balance_sim.evidence.goodness.figures import (
     draw_gof,
     draw_gof_residuals,
     draw_gof_states,
@@ -33,9 +22,19 @@ from balance_sim.show.figures.gof import (
     simulated_table,
     verdict_words,
 )
+from balance_sim.evidence.goodness.networks import (
+    Agreements,
+    GofComparison,
+    Group,
+    Span,
+    StateFacts,
+    Statistic,
+    compare,
+)
+from balance_sim.evidence.goodness.statistics import MahalanobisFit
 from balance_sim.show.figures.style import INK, VERMILION
 from balance_sim.show.save import figure_bytes
-from balance_sim.stats.networks import MahalanobisFit
+from matplotlib.colors import to_hex
 
 SPAN = Span(date(2020, 1, 1), date(2022, 1, 1))
 

@@ -7,9 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from studies import CASES, SCENARIO, alike, four_runs, study
-
-from balance_sim.analysis.effect_draws import (
+from balance_sim.evidence.posterior.effect_draws import (
     COLUMNS,
     DrawnEffect,
     OverDraws,
@@ -18,11 +16,12 @@ from balance_sim.analysis.effect_draws import (
     VarianceShares,
     to_keep,
 )
-from balance_sim.results.result import Result
+from balance_sim.evidence.posterior.lines import doubt_words
 from balance_sim.scenario.schema import Posterior
 from balance_sim.show.figures import FIGURES
 from balance_sim.show.headline import finding, headline_lines
-from balance_sim.show.uncertainty import doubt_words
+from balance_sim.study.result import Result
+from studies import CASES, SCENARIO, alike, four_runs, study
 
 
 def printed(result: Result, width: int = 80, *, verbose: bool = False) -> str:

@@ -13,18 +13,17 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 import yaml
-
-from balance_sim.experiment.run import run
-from balance_sim.experiment.sweep import sweep
-from balance_sim.results.export import export_ema, harmless
+from balance_sim.app.explorer import design_of, explorer_html
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.show.explore import design_of, explorer_html
 from balance_sim.show.figures import FIGURES
 from balance_sim.show.plots import Comparison
 from balance_sim.show.report import card, report_html
 from balance_sim.show.report.tables import data_uri
 from balance_sim.show.save import figure_bytes
+from balance_sim.study.export import export_ema, harmless
+from balance_sim.study.run import run
+from balance_sim.study.sweep import sweep
 
 MARKUP = (
     "<script>alert(1)</script>]]></style></svg><img src=x onerror=alert(2)>{{7*7}}${9}$\\frac{1}$ "

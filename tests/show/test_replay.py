@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import balance_sim as bs
 import numpy as np
 import pytest
-from studies import four_runs
-
-import balance_sim as bs
-from balance_sim.analysis.expected_effect import relations_by_week
-from balance_sim.analysis.explain.timeline import tell
-from balance_sim.analysis.result import AnalysedResult
-from balance_sim.pool.errors import WrongRequest
+from balance_sim.effects.expected_effect import relations_by_week
+from balance_sim.effects.explain.timeline import tell
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario import load_scenario
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.atlas import layout_of
 from balance_sim.show.figures.relations import relations_table
 from balance_sim.show.plots import plot
 from balance_sim.show.replay import map_content, replay_of, typical_run
 from balance_sim.show.report import map_of
+from studies import four_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 

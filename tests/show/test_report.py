@@ -10,14 +10,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from studies import CASES, SCENARIO, alike, four_runs
-
 from balance_sim.show import report as report_page
 from balance_sim.show.figures import fitting
 from balance_sim.show.headline import finding
 from balance_sim.show.report import digest, report_html, save_study, text_of
 from balance_sim.show.report.tables import cell
 from balance_sim.show.save import inlined, path_data
+from studies import CASES, SCENARIO, alike, four_runs
 
 VOID = {"meta", "link", "br", "img", "input"}
 

@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
-from balance_sim.analysis.result import open_result
 from balance_sim.cli import main
+from balance_sim.effects.result import open_result
 from balance_sim.show.figures import FIGURES, fitting
+from click.testing import CliRunner
 
 MOST = 600 * 1024
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,15 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-from forecasts import hindcast_document, way
-from matplotlib.figure import Figure
-
 from balance_sim.cli import main
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.score import ScoredForecasts, read_scored_forecasts
-from balance_sim.show.figures import SCORE_FIGURES, words_of
-from balance_sim.show.figures.scores import (
+from balance_sim.evidence.forecast.figures import (
     agreeing,
     draw_reliability,
     draw_scorecard,
@@ -24,7 +18,12 @@ from balance_sim.show.figures.scores import (
     scorecard_table,
     scorecard_title,
 )
+from balance_sim.evidence.forecast.score import ScoredForecasts, read_scored_forecasts
+from balance_sim.show.figures import SCORE_FIGURES, words_of
 from balance_sim.show.report import report_html
+from click.testing import CliRunner
+from forecasts import hindcast_document, way
+from matplotlib.figure import Figure
 
 
 def written(document: object, folder: Path) -> Path:

@@ -10,17 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.text import Text
-
-from balance_sim.analysis.compare import open_side, parse_side
-from balance_sim.analysis.sensitivity import sensitivity
+from balance_sim.app.explorer import document, of_sweep
 from balance_sim.cli.run import effects_lines
-from balance_sim.experiment.sweep import sweep
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.results.sweep_result import SweepResult, open_sweep
+from balance_sim.effects.compare import open_side, parse_side
+from balance_sim.effects.sensitivity import sensitivity
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.show.explore import document, of_sweep
 from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
 from balance_sim.show.figures.comparison import theories_table
 from balance_sim.show.figures.sweeps import (
@@ -39,6 +34,10 @@ from balance_sim.show.figures.sweeps import (
 )
 from balance_sim.show.plots import Plots
 from balance_sim.show.report import report_html, save_report
+from balance_sim.study.sweep import sweep
+from balance_sim.study.sweep_result import SweepResult, open_sweep
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 
 @pytest.fixture(scope="module")

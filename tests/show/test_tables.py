@@ -7,15 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from studies import SCENARIO, four_runs, study
-
-from balance_sim.pool.errors import WrongRequest
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures.counts import fan_effects_table, fan_runs_table, fan_table
 from balance_sim.show.figures.distributions import first_of, first_table
 from balance_sim.show.figures.dyads import dyads_table, state_order
 from balance_sim.show.figures.effects import difference_table
 from balance_sim.show.headline import direction_table, top_dyads
 from balance_sim.stats.scores import exact_share
+from studies import SCENARIO, four_runs, study
 
 
 def test_fan_counts_by_day_and_the_paired_excess() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-
 from balance_sim.show.wording import (
     change_words,
     decimals,

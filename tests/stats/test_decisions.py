@@ -6,9 +6,8 @@ from math import sqrt
 
 import numpy as np
 import pytest
+from balance_sim.games.uncertain import minimax_regret, value_of_information
 from scipy.stats import norm
-
-from balance_sim.stats.uncertain_games import minimax_regret, value_of_information
 
 from .test_games import any_order, permuted
 

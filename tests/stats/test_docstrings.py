@@ -1,4 +1,4 @@
-"""The examples in the docstrings of statistics, and of what the model exports, run."""
+"""The examples in all docstrings run."""
 
 from __future__ import annotations
 
@@ -6,61 +6,24 @@ import doctest
 from importlib import import_module
 from pathlib import Path
 
+import balance_sim as bs
 import pytest
 
-import balance_sim as bs
-
-MODULES = (
-    *(
-        f"balance_sim.stats.{name}"
-        for name in (
-            "equilibria",
-            "games",
-            "indices",
-            "intervals",
-            "lags",
-            "networks",
-            "newton",
-            "scores",
-            "uncertain_games",
-            "variance",
-        )
-    ),
-    *(f"balance_sim.model.{name}" for name in ("agents", "landscape", "own.events", "own.terms")),
-    *(f"balance_sim.results.{name}" for name in ("frames", "result", "sweep_result")),
-    "balance_sim.replications.players",
-    "balance_sim.scenario.experiment",
-    *(
-        f"balance_sim.analysis.{name}"
-        for name in (
-            "compare",
-            "effect_draws",
-            "explain",
-            "explain.attribution",
-            "gof",
-            "mechanisms",
-            "participants",
-            "placebos",
-            "sensitivity",
-            "world_at_start",
-        )
-    ),
-    *(f"balance_sim.evidence.data.{name}" for name in ("codes", "table")),
-    "balance_sim.coordination.effects",
-    "balance_sim.pool.errors",
-    *(f"balance_sim.show.{name}" for name in ("diary", "wording")),
-    *(f"balance_sim.experiment.{name}" for name in ("run", "sweep")),
-    "balance_sim.game.plan",
-    "balance_sim.scenario.reference.schemas",
-)
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "src"
+MODULES = [
+    ".".join(path.relative_to(SOURCES).with_suffix("").parts).removesuffix(".__init__")
+    for path in sorted(SOURCES.rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(__file__).parents[2])
-    found = doctest.testmod(import_module(name))
-    assert found.failed == 0
-    assert found.attempted > 0
+    monkeypatch.chdir(ROOT)
+    results = doctest.testmod(import_module(name))
+    assert results.failed == 0
+    assert results.attempted > 0
 
 
 def test_everything_at_the_top_has_an_example() -> None:

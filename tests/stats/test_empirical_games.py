@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from balance_sim.games.normal_form import best_replies, regrets
+from balance_sim.games.uncertain import EmpiricalGame
 from noisy_games import GAMES, rates
-
-from balance_sim.stats.games import best_replies, regrets
-from balance_sim.stats.uncertain_games import EmpiricalGame
 
 from .test_games import any_order, permuted
 

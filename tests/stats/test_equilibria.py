@@ -8,9 +8,8 @@ from math import comb
 import nashpy
 import numpy as np
 import pytest
-
-from balance_sim.stats.equilibria import Equilibria, nash_equilibria, undominated
-from balance_sim.stats.games import expected_payoffs
+from balance_sim.games.equilibria import Equilibria, nash_equilibria, undominated
+from balance_sim.games.normal_form import expected_payoffs
 
 from .test_games import any_order, permuted
 

@@ -6,8 +6,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-
-from balance_sim.stats.games import best_replies, expected_payoffs, pure_equilibria, regrets, sequential
+from balance_sim.games.normal_form import best_replies, expected_payoffs, pure_equilibria, regrets, sequential
 
 DILEMMA = np.array([[[3, 3], [0, 5]], [[5, 0], [1, 1]]], dtype=float)
 

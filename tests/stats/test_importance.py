@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
-
-from balance_sim.stats.posteriors import (
+from balance_sim.evidence.posterior.statistics import (
     effective_size,
     laplace,
     pareto_shape,
@@ -14,6 +12,7 @@ from balance_sim.stats.posteriors import (
     resampled,
     trusted_below,
 )
+from scipy import stats
 
 
 @pytest.mark.parametrize("shape", [-0.3, 0.2, 0.7, 1.2])

@@ -7,7 +7,6 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-
 from balance_sim.stats.intervals import (
     Sample,
     Sides,
@@ -24,16 +23,16 @@ from balance_sim.stats.intervals import (
 MODULES = (
     "balance_sim.stats.lags",
     "balance_sim.stats.intervals",
-    "balance_sim.replications.expected",
-    "balance_sim.replications.recorder",
-    "balance_sim.replications.tables",
-    "balance_sim.analysis.result",
-    "balance_sim.results.estimates",
-    "balance_sim.results.result",
-    "balance_sim.replications.filtered",
-    "balance_sim.replications.outcomes",
+    "balance_sim.effects.expected",
+    "balance_sim.study.recorder",
+    "balance_sim.study.tables",
+    "balance_sim.effects.result",
+    "balance_sim.study.estimates",
+    "balance_sim.study.result",
+    "balance_sim.study.filtered",
+    "balance_sim.study.outcomes",
 )
-WITH_EXAMPLES = {"balance_sim.stats.lags", "balance_sim.stats.intervals", "balance_sim.replications.tables"}
+WITH_EXAMPLES = {"balance_sim.stats.lags", "balance_sim.stats.intervals", "balance_sim.study.tables"}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -6,8 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from scipy import integrate, interpolate, stats
-
 from balance_sim.stats.lags import (
     gained_by_haste,
     gamma_survival,
@@ -18,6 +16,7 @@ from balance_sim.stats.lags import (
     signed_within,
     spline,
 )
+from scipy import integrate, interpolate, stats
 
 DRAWS = 400_000
 FALSE = 4.9  # |z| that a right simulation exceeds once in a million

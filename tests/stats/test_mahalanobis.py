@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from balance_sim.stats.networks import distances, lies_among, mid_ranks
+from balance_sim.evidence.goodness.statistics import distances, lies_among, mid_ranks
 
 
 def test_one_statistic_by_hand() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import pytest
-
-from balance_sim.stats import networks
+from balance_sim.evidence.goodness import statistics as networks
 
 # A triangle 0-1-2, a tail 2-3, and node 4 by itself.
 PAW = networks.tied(5, np.array([0, 1, 0, 2]), np.array([1, 2, 2, 3]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from balance_sim.stats.newton import NoMaximum, laplace_marginal, newton, random_effect_variance, uphill_step
 
 CURVE = np.array([[3.0, 1.0], [1.0, 2.0]])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from balance_sim.evidence.posterior.statistics import PowerScaling, distance, power_scaling
 from scipy.stats import norm
-
-from balance_sim.stats.posteriors import PowerScaling, distance, power_scaling
 
 U = (np.arange(4000) + 0.5) / 4000
 

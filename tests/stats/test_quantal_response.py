@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from balance_sim.games import normal_form as module
+from balance_sim.games.equilibria import nash_equilibria
+from balance_sim.games.normal_form import expected_payoffs, quantal_response
 from scipy.optimize import brentq
 from scipy.special import expit, logit, softmax
-
-from balance_sim.stats import games as module
-from balance_sim.stats.equilibria import nash_equilibria
-from balance_sim.stats.games import expected_payoffs, quantal_response
 
 from .test_games import any_order, permuted
 

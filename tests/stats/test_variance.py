@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from balance_sim.stats.scores import stacking_weights
 from balance_sim.stats.variance import explained, known_alone, shapley_effects
 

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
+from click.testing import CliRunner
 
 EXPERIMENT = """schema: 1
 title: a small sweep

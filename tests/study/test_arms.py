@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from balance_sim.replications.blocks import Block, one_arm_tables, simulate_arms, simulate_block
-from balance_sim.replications.draws import compile_arms, reference_key
-from balance_sim.replications.outcomes import NEW
-from balance_sim.replications.recorder import focal_recorder
-from balance_sim.replications.tables import BlockTables
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.blocks import Block, one_arm_tables, simulate_arms, simulate_block
+from balance_sim.study.draws import compile_arms, reference_key
+from balance_sim.study.outcomes import NEW
+from balance_sim.study.recorder import focal_recorder
+from balance_sim.study.tables import BlockTables
 
 SCENARIO = load_scenario(Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml")
 ARMS = ("no_parade", "parade")

@@ -9,8 +9,7 @@ import time
 from functools import partial
 
 import pytest
-
-from balance_sim.pool.processes import Background
+from balance_sim.study.processes import Background
 
 
 def process_of(one: Background[int]) -> int:

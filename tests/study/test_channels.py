@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from balance_sim.analysis.expected_effect import Channels, channels_of, expected_effect, without_channels
-from balance_sim.pool.errors import WrongRequest
+from balance_sim.effects.expected_effect import Channels, channels_of, expected_effect, without_channels
 from balance_sim.scenario import Scenario, load_scenario, with_values
+from balance_sim.scenario.errors import WrongRequest
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 OUTCOME = "accords_counter_365"

@@ -10,26 +10,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from click.testing import CliRunner
-
-from balance_sim.analysis.compare import compare
-from balance_sim.analysis.result import open_result
 from balance_sim.archive.package import package
 from balance_sim.archive.reproduce import read_archive, reproduce
 from balance_sim.archive.verify import verify
 from balance_sim.cli import main
-from balance_sim.experiment.run import default_folder, run
-from balance_sim.experiment.sweep import sweep
+from balance_sim.effects.compare import compare
+from balance_sim.effects.result import open_result
 from balance_sim.model import baseline, world
 from balance_sim.model.baseline import classes_of
-from balance_sim.pool.errors import StoreDamaged, WrongRequest
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.outcomes import FILTERED
-from balance_sim.replications.scene import focal_roles
-from balance_sim.results.manifest import read_manifest, write_manifest
-from balance_sim.results.recount import Recount
-from balance_sim.results.shards import digest_of
-from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import (
     Scenario,
     ScenarioError,
@@ -37,8 +25,19 @@ from balance_sim.scenario import (
     load_scenario,
     with_values,
 )
+from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.fingerprint import Classes
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.manifest import read_manifest, write_manifest
+from balance_sim.study.outcomes import FILTERED
+from balance_sim.study.recount import Recount
+from balance_sim.study.run import default_folder, run
+from balance_sim.study.scene import focal_roles
+from balance_sim.study.shards import digest_of
+from balance_sim.study.sweep import sweep
+from balance_sim.study.sweep_result import open_sweep
+from click.testing import CliRunner
 
 BEIJING = "scenarios/beijing_2025.yaml"
 INDIA_TOO = "events.parade.principals=[CHN,RUS,PRK,IND]"

@@ -12,9 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-
-from balance_sim.game.plan import load_game
-from balance_sim.game.study import play
+from balance_sim.games.plan import load_game
+from balance_sim.games.study import play
 
 pytest.importorskip("distributed")
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +86,7 @@ def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, l
     address, workers = cluster
     lab.edit("runs: 24", "runs: 20000")
     program = (
-        "import sys; from balance_sim.experiment import cluster; cluster.WORKERLESS_SECONDS = 2; "
+        "import sys; from balance_sim.study import cluster; cluster.WORKERLESS_SECONDS = 2; "
         "from balance_sim.cli import main; main(sys.argv[1:])"
     )
     words = [sys.executable, "-c", program, "sweep", "exp.yaml", "--out", "there", "--scheduler", address]
@@ -105,8 +104,8 @@ def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, l
 
 
 def test_a_scheduler_that_does_not_answer_is_a_wrong_request(lab, monkeypatch):
-    from balance_sim.experiment import cluster
-    from balance_sim.pool.errors import WrongRequest
+    from balance_sim.scenario.errors import WrongRequest
+    from balance_sim.study import cluster
 
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(WrongRequest, match=r"no Dask scheduler with workers answers at tcp://127\.0\.0\.1:9"):

@@ -18,9 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binom, norm
-
-from balance_sim.analysis.mechanisms.agreements import (
+from balance_sim.article.mechanisms.agreements import (
     FEWEST,
     SAMPLE,
     elasticity,
@@ -28,8 +26,8 @@ from balance_sim.analysis.mechanisms.agreements import (
     rates,
     sampled,
 )
-from balance_sim.analysis.mechanisms.data import PairedColumns, jackknifed, ratio
-from balance_sim.analysis.sensitivity import (
+from balance_sim.article.mechanisms.data import PairedColumns, jackknifed, ratio
+from balance_sim.effects.sensitivity import (
     OutcomeMatrices,
     Quantity,
     _morris_rows,
@@ -40,14 +38,7 @@ from balance_sim.evidence.cases.scores import CaseTable
 from balance_sim.evidence.cases.scores import measured as case_measures
 from balance_sim.evidence.estimation.beliefs import grid, profiled, traced
 from balance_sim.evidence.forecast.score import score_forecasts
-from balance_sim.experiment.run import run
-from balance_sim.experiment.sweep import sweep
 from balance_sim.model.baseline import Worlds
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.outcomes import FILTERED, least_jump
-from balance_sim.results.estimates import Counts, Moments
-from balance_sim.results.result import Result
-from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.stats.indices import (
@@ -66,6 +57,14 @@ from balance_sim.stats.intervals import (
     welch,
 )
 from balance_sim.stats.scores import exact_share, reliability_table
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.estimates import Counts, Moments
+from balance_sim.study.outcomes import FILTERED, least_jump
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
+from balance_sim.study.sweep import sweep
+from balance_sim.study.sweep_result import SweepResult
+from scipy.stats import binom, norm
 
 SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
 NOMINAL = 0.95

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
-from balance_sim.experiment.run import run
-from balance_sim.results.store import Store, encode
+from balance_sim.study.run import run
+from balance_sim.study.store import Store, encode
+from click.testing import CliRunner
 
 SOURCE = Path(__file__).parents[2] / "src" / "balance_sim"
 # What could run code, and where it stands: each of these reads what this very program made, or what it was told to.
@@ -21,15 +20,15 @@ ALLOWED = {
     "import_module": {
         "__init__.py",
         "cli/program.py",
-        "pool/plugins.py",  # modules that --model, --outcomes and --terms name
+        "model/own/modules.py",  # modules that --model, --outcomes and --terms name
     },
     "pickle": {
-        "experiment/cluster.py",
-        "live/ensembles.py",
-        "live/workers.py",
-        "pool/plugins.py",  # jobs for our own workers
-        "pool/processes.py",  # and what our own driver asks of one
-        "pool/worker.py",
+        "study/cluster.py",
+        "app/ensembles.py",
+        "app/workers.py",
+        "model/own/modules.py",  # jobs for our own workers
+        "study/processes.py",  # and what our own driver asks of one
+        "study/worker.py",
     },
     "yaml.load": {"scenario/defaults.py"},  # tables of the package itself, by a safe loader
     "subprocess": set(),

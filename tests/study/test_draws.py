@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
+import balance_sim as bs
 import numpy as np
 import pytest
-from scipy.stats import norm
-
-import balance_sim as bs
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Drawn
 from balance_sim.model.thinning import most_willing
 from balance_sim.model.willingness import Term
-from balance_sim.replications.draws import deviations, distribution_of, with_draws
-from balance_sim.replications.outcomes import FILTERED
 from balance_sim.scenario.defaults import (
     Distribution,
     default_weights,
@@ -23,6 +19,9 @@ from balance_sim.scenario.defaults import (
     fitted_shares,
     new_scenario,
 )
+from balance_sim.study.draws import deviations, distribution_of, with_draws
+from balance_sim.study.outcomes import FILTERED
+from scipy.stats import norm
 
 RUNS = np.arange(4000, dtype=np.uint64)
 
@@ -164,10 +163,10 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
     """A covariance of zero gives the same agreements as no draws at all, bit for bit."""
     found = fitted_distribution()
     none = replace(found, covariance=tuple(tuple(0.0 for _ in row) for row in found.covariance))
-    monkeypatch.setattr("balance_sim.replications.draws.fitted_distribution", lambda: none)
+    monkeypatch.setattr("balance_sim.study.draws.fitted_distribution", lambda: none)
     shares = fitted_shares()
     still = replace(shares, covariance=tuple((0.0,) * 3 for _ in range(3)), at_least_zero=())
-    monkeypatch.setattr("balance_sim.replications.draws.fitted_shares", lambda: still)
+    monkeypatch.setattr("balance_sim.study.draws.fitted_shares", lambda: still)
     plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
     assert plain.agreements.equals(drawn.agreements)
     assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
-from balance_sim.analysis.explain import explained
-from balance_sim.analysis.explain.attribution import (
+from balance_sim.cli.program import main
+from balance_sim.effects.expected import Along, StepOfArm, along_control, direct
+from balance_sim.effects.explain import explained
+from balance_sim.effects.explain.attribution import (
     GROUPS,
     Attribution,
     Coalitions,
@@ -25,11 +25,9 @@ from balance_sim.analysis.explain.attribution import (
     mixed,
     parse_groups,
 )
-from balance_sim.analysis.explain.pairs import CONSENT, U, explain_dyads, leading_dyads
-from balance_sim.analysis.explain.timeline import Timeline, chosen_runs, tell
-from balance_sim.analysis.result import open_result
-from balance_sim.cli.program import main
-from balance_sim.experiment.run import run
+from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads, leading_dyads
+from balance_sim.effects.explain.timeline import Timeline, chosen_runs, tell
+from balance_sim.effects.result import open_result
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Opportunities, Thinning, World
 from balance_sim.model.engine import begin, filtered, perceive, simulate
@@ -47,19 +45,20 @@ from balance_sim.model.willingness import (
     summed,
     willingness,
 )
-from balance_sim.pool.errors import LacksOutcome, StoreDamaged, WrongRequest
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.expected import Along, StepOfArm, along_control, direct
-from balance_sim.replications.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
-from balance_sim.replications.outcomes import FILTERED
-from balance_sim.replications.scene import focal_roles
-from balance_sim.replications.tables import BlockTables
-from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, new_scenario, with_values
+from balance_sim.scenario.errors import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Frailty
 from balance_sim.show.explain import attribution_lines, dyad_answer, dyad_lines
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
+from balance_sim.study.outcomes import FILTERED
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
+from balance_sim.study.scene import focal_roles
+from balance_sim.study.tables import BlockTables
+from click.testing import CliRunner
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SEED, RUNS, REFERENCE, ARM = 3, 12, "no_parade", "parade"
@@ -391,7 +390,7 @@ def test_batches_and_groups_put_together_change_nothing(
     result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     again = attribute(result, runs=5)
-    monkeypatch.setattr("balance_sim.analysis.explain.attribution.batch_runs", lambda states: 2)
+    monkeypatch.setattr("balance_sim.effects.explain.attribution.batch_runs", lambda states: 2)
     cut = attribute(result, runs=5)
     np.testing.assert_array_equal(cut.worth, again.worth)
     np.testing.assert_array_equal(cut.worth, found.worth[:5])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import balance_sim as bs
 import numpy as np
 import pandas as pd
 import pytest
-
-import balance_sim as bs
-from balance_sim.analysis.explain import explainable
-from balance_sim.analysis.explain.pairs import AGENT
-from balance_sim.pool.errors import WrongRequest
+from balance_sim.effects.explain import explainable
+from balance_sim.effects.explain.pairs import AGENT
+from balance_sim.scenario.errors import WrongRequest
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "agents_to_explain"

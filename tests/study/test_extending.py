@@ -9,13 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from click.testing import CliRunner
-
 import balance_sim as bs
+import pytest
 from balance_sim.cli import main
 from balance_sim.model.own import events, terms
-from balance_sim.pool import plugins
+from balance_sim.model.own import modules as plugins
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -13,15 +13,14 @@ import time
 from pathlib import Path
 
 import pytest
-
-from balance_sim.experiment.run import run
-from balance_sim.experiment.sweep import sweep
-from balance_sim.pool.errors import StoreDamaged, WrongRequest
-from balance_sim.results.folder import leaf_differences
-from balance_sim.results.shards import TABLES
-from balance_sim.results.store import Store
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.study.folder import leaf_differences
+from balance_sim.study.run import run
+from balance_sim.study.shards import TABLES
+from balance_sim.study.store import Store
+from balance_sim.study.sweep import sweep
 
 BLOCKS = ("--block", "4")
 

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from balance_sim.study import frames
+from balance_sim.study.frames import Outcomes
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from balance_sim.results import frames
-from balance_sim.results.frames import Outcomes
 
 
 def block(first: int, stop: int, arms: dict[str, set[int]]) -> pa.Table:

@@ -7,14 +7,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
 from balance_sim.cli import main
-from balance_sim.experiment.run import starting_small
-from balance_sim.experiment.status import command_of
-from balance_sim.replications.blocks import Block
-from balance_sim.results.manifest import manifest_from, write_manifest
-from balance_sim.results.store import Store
+from balance_sim.study.blocks import Block
+from balance_sim.study.manifest import manifest_from, write_manifest
+from balance_sim.study.run import starting_small
+from balance_sim.study.status import command_of
+from balance_sim.study.store import Store
+from click.testing import CliRunner
 
 RUN = {
     "study": "run", "scenario": {"name": "small", "sha256": "0" * 64}, "arms": ["a", "b"], "seed": 7, "model": None,

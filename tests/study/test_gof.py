@@ -9,15 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.linalg import expm
-from scipy.stats import poisson
-
-from balance_sim.analysis.gof import poisson_p, residuals_of, spread_out, uniform
-from balance_sim.experiment.gof import goodness_of_fit, span_asked
-from balance_sim.experiment.run import run
-from balance_sim.model.world import compile_world, focal_day, time_grid
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.gof import (
+from balance_sim.evidence.goodness.comparison import poisson_p, residuals_of, spread_out, uniform
+from balance_sim.evidence.goodness.networks import (
     FOCAL,
     Agreements,
     Span,
@@ -29,9 +22,15 @@ from balance_sim.replications.gof import (
     set_back,
     vectors_of,
 )
+from balance_sim.evidence.goodness.statistics import lies_among
+from balance_sim.evidence.goodness.study import goodness_of_fit, span_asked
+from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Agreement, Calibration
-from balance_sim.stats.networks import lies_among
+from balance_sim.study.run import run
+from scipy.linalg import expm
+from scipy.stats import poisson
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 DAY = date(2022, 1, 1)

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.linalg import expm
-
-from balance_sim.analysis.dyad_probabilities import (
+from balance_sim.effects.dyad_probabilities import (
     Sought,
     both_consent,
     kinds_named,
@@ -23,9 +21,10 @@ from balance_sim.model.perception import View
 from balance_sim.model.state import BlockState, Hastened
 from balance_sim.model.thinning import draw_opportunities, most_willing, thinning
 from balance_sim.model.willingness import consent
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.filtered import FilteredSums, Windows, prospect_of
 from balance_sim.scenario import load_scenario
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.filtered import FilteredSums, Windows, prospect_of
+from scipy.linalg import expm
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 THREE = """

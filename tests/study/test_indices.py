@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-
-from balance_sim.analysis.sensitivity import _notes, _without_ends
-from balance_sim.results.points import morris_rows, sobol_rows
+from balance_sim.effects.sensitivity import _notes, _without_ends
 from balance_sim.stats.indices import morris_effects, sobol_indices, variance_split
 from balance_sim.stats.intervals import drawn_interval, runs_wanted
+from balance_sim.study.points import morris_rows, sobol_rows
 
 
 def ishigami(shares):

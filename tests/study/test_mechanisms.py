@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-
-from balance_sim.analysis.mechanisms import (
+from balance_sim.article.mechanisms import (
     MECHANISMS,
     as_row,
     measured,
     verdict,
 )
-from balance_sim.analysis.mechanisms.agreements import (
+from balance_sim.article.mechanisms.agreements import (
     elasticity,
     gained,
     guests_of,
@@ -28,26 +27,26 @@ from balance_sim.analysis.mechanisms.agreements import (
     standardised,
     strata,
 )
-from balance_sim.analysis.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
-from balance_sim.analysis.participants import Participants, PlaceboComparison
-from balance_sim.analysis.placebos import Placebos
-from balance_sim.experiment.run import run
+from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
+from balance_sim.effects.participants import Participants, PlaceboComparison
+from balance_sim.effects.placebos import Placebos
+from balance_sim.evidence.posterior.lines import mechanism_lines, places_of_values
 from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
-from balance_sim.replications.blocks import Block, simulate_block
-from balance_sim.replications.draws import compile_arms, extra_arms
-from balance_sim.replications.outcomes import Outcome
-from balance_sim.replications.recorder import step_at
-from balance_sim.replications.scene import StateMetrics, focal_roles, state_metrics
-from balance_sim.replications.spans import at_start, in_spans
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.show.figures.explained import mechanisms_table
-from balance_sim.show.uncertainty import mechanism_lines, places_of_values
 from balance_sim.stats.intervals import NORMAL
+from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.draws import compile_arms, extra_arms
+from balance_sim.study.outcomes import Outcome
+from balance_sim.study.recorder import step_at
+from balance_sim.study.run import run
+from balance_sim.study.scene import StateMetrics, focal_roles, state_metrics
+from balance_sim.study.spans import at_start, in_spans
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SCENARIOS = sorted(SCENARIO.parent.glob("*.yaml"))

@@ -7,17 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import balance_sim as bs
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
-
-import balance_sim as bs
 from balance_sim.cli import main
-from balance_sim.pool.errors import WrongRequest
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures import figures_of
 from balance_sim.show.report.pages import page_of
 from balance_sim.show.report.tables import own_meanings
+from click.testing import CliRunner
 
 SMALL = str(Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml")
 MINE = """

@@ -8,21 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import balance_sim as bs
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
-import balance_sim as bs
-from balance_sim.analysis.explain.attribution import attribute
 from balance_sim.archive.verify import Allowed, job_of
 from balance_sim.cli import main
+from balance_sim.effects.explain.attribution import attribute
 from balance_sim.model.own import events, terms
-from balance_sim.pool import plugins
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.results.folder import scenario_of
-from balance_sim.results.store import Store
-from balance_sim.results.sweep_result import open_sweep
+from balance_sim.model.own import modules as plugins
 from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.study.folder import scenario_of
+from balance_sim.study.store import Store
+from balance_sim.study.sweep_result import open_sweep
+from click.testing import CliRunner
 
 SMALL = Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml"
 MINE = """

@@ -21,26 +21,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from balance_sim.archive import archive, reproduce
 from balance_sim.archive.archive import BadArchive, unzipped, zipped
 from balance_sim.archive.package import files_of, package
 from balance_sim.archive.papers import cell, requirements
 from balance_sim.archive.reproduce import read_archive
 from balance_sim.cli import main
-from balance_sim.experiment.run import run
-from balance_sim.experiment.sweep import sweep
-from balance_sim.pool.errors import StudyError
-from balance_sim.results import shards
-from balance_sim.results.manifest import write_manifest
-from balance_sim.results.store import Store
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.scenario.errors import StudyError
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.study import shards
+from balance_sim.study.manifest import write_manifest
+from balance_sim.study.run import run
+from balance_sim.study.store import Store
+from balance_sim.study.sweep import sweep
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 EXPERIMENT = """schema: 1
 title: three points

@@ -12,15 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from scipy import stats
-
-from balance_sim.replications import parameter_draws as drawing
-from balance_sim.replications.parameter_draws import Draws, at, from_factors, posterior_draws, prior_draws, quantile
+from balance_sim.evidence.posterior import parameter_draws as drawing
+from balance_sim.evidence.posterior.parameter_draws import (
+    Draws,
+    at,
+    from_factors,
+    posterior_draws,
+    prior_draws,
+    quantile,
+)
 from balance_sim.scenario import check_scenario, load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors, switches
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.fingerprint import content_digest, posterior_digest, priors_digest
 from balance_sim.scenario.schema import SIGNAL_ORDER
+from scipy import stats
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 PROBABILITIES = np.array([0.001, 0.025, 0.3, 0.5, 0.9, 0.999])
@@ -139,7 +145,7 @@ def copy(tmp_path: Path) -> Path:
     scenario = load_scenario(path)
     draws = prior_draws(scenario, 5)
     head = {
-        "command": "balance-sim posterior scenarios/solomon_2022.yaml",
+        "command": "balance-sim evidence posterior scenarios/solomon_2022.yaml",
         "version": "0",
         "draws": "posterior.csv.gz",
         "count": 5,
@@ -196,7 +202,7 @@ def test_what_an_option_sets_stays_in_every_draw(copy: Path) -> None:
 
 
 def test_draws_of_another_scenario_other_priors_or_another_table_are_refused(copy: Path) -> None:
-    again = "balance-sim posterior solomon_2022"
+    again = "balance-sim evidence posterior solomon_2022"
     text = copy.read_text()
     copy.write_text(text.replace("base_rate: 0.5", "base_rate: 0.6"))
     assert "another form of this scenario" in (said := refusal(copy)) and again in said

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from balance_sim.analysis.participants import (
+from balance_sim.effects.participants import (
     ALIKE,
     FEWEST,
     Participants,
@@ -18,9 +17,9 @@ from balance_sim.analysis.participants import (
     p_value,
     verdict,
 )
-from balance_sim.analysis.placebos import Placebos, of_dates, placebos
-from balance_sim.replications.draws import compile_arms
+from balance_sim.effects.placebos import Placebos, of_dates, placebos
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
+from balance_sim.study.draws import compile_arms
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 CASE, ARM = "tripartite_1940", "signal"
@@ -115,7 +114,7 @@ def test_the_events_own_effect_is_that_of_the_expected_estimator(
     scenario: Scenario, participants: Participants
 ) -> None:
     """Fewer spans of time than `effect` looks at: a few per cent."""
-    from balance_sim.analysis.expected_effect import expected_effect
+    from balance_sim.effects.expected_effect import expected_effect
 
     control, having = expected_effect(scenario, ARM).outcomes
     outcome = f"accords_counter_{participants.windows.longest}"

@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from balance_sim.experiment.run import run
-from balance_sim.pool.processes import Pool
-from balance_sim.replications.blocks import Block
-from balance_sim.replications.jobs import Job, Task
+from balance_sim.study.blocks import Block
+from balance_sim.study.jobs import Job, Task
+from balance_sim.study.processes import Pool
+from balance_sim.study.run import run
 
 NOBODY = 54_322  # a user without processes: root itself is bound by no limit on them
 
@@ -47,7 +46,7 @@ class Work:
 
 def program(cwd: Path, body: str, *words: str, more: str = "", user: Callable[[], None] | None = None):
     """A program of its own with a pool at small tasks; a task that is `deadly` kills the process that does it."""
-    main = 'if __name__ == "__main__":\n    from balance_sim.pool.processes import Pool, run_in_processes\n'
+    main = 'if __name__ == "__main__":\n    from balance_sim.study.processes import Pool, run_in_processes\n'
     (cwd / "program.py").write_text(WORK + more + main + textwrap.indent(body, "    "))
     return subprocess.run(
         [sys.executable, "program.py", *words], cwd=cwd, capture_output=True, text=True, timeout=60,
@@ -93,7 +92,7 @@ def open_folder() -> Iterator[Path]:
     """A folder that another user may use; skips where that user may not use this Python."""
     with tempfile.TemporaryDirectory(prefix="pool") as place:
         os.chmod(place, 0o777)
-        words = [sys.executable, "-c", "import balance_sim.pool.processes"]
+        words = [sys.executable, "-c", "import balance_sim.study.processes"]
         try:
             if subprocess.run(words, cwd=place, preexec_fn=as_nobody, capture_output=True).returncode:
                 pytest.skip("another user may not use this Python")
@@ -206,7 +205,7 @@ class Late(Work):
 def test_a_task_stuck_beyond_its_time_limit_is_given_up(tmp_path):
     """F06. Where no Python runs a run cannot stop itself: the driver kills its worker, and says why."""
     body = (
-        "from balance_sim.pool import processes\n"
+        "from balance_sim.study import processes\n"
         "processes.GRACE, processes.PATIENCE = 0.4, 0.1\n"
         "for task, said, _ in run_in_processes(Late(), range(6), 1):\n"
         "    print(task, said, sep='|')\n"
@@ -243,7 +242,7 @@ def test_a_program_from_standard_input_is_told_in_one_line_that_no_worker_can_re
 UNGUARDED = """
 import balance_sim as bs
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.experiment.sweep import Where, sweep
+from balance_sim.study.sweep import Where, sweep
 
 out = "{name}"
 if out == "run":
@@ -267,7 +266,7 @@ def test_a_program_without_a_main_guard_is_told_in_one_line(lab, name, undisturb
     assert done.stderr.count("\n") == 1 and '`if __name__ == "__main__":`' in done.stderr
 
 
-EXPLAINING = """from balance_sim.pool.processes import map_in_order
+EXPLAINING = """from balance_sim.study.processes import map_in_order
 work = Explained(b"x" * 1_000_000, sys.argv[1])  # a pipe holds 65,536
 batches = [numpy.arange(k, k + 3, dtype=numpy.uint64) for k in (0, 3, 6, 9)]
 for runs, found in zip(batches, map_in_order(work, batches, 2, named), strict=True):

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from balance_sim.study.estimates import MOST_VALUES, Counts, Estimates, PairedDifference
+from balance_sim.study.frames import survival
 from scipy import stats
-
-from balance_sim.results.estimates import MOST_VALUES, Counts, Estimates, PairedDifference
-from balance_sim.results.frames import survival
 
 
 def difference(arm: np.ndarray, reference: np.ndarray) -> PairedDifference:

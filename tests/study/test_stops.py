@@ -14,9 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 import balance_sim
+import pytest
 
 pytestmark = pytest.mark.slow
 BLOCKS = ("--block", "4")
@@ -71,7 +70,7 @@ def test_a_second_signal_while_the_first_is_obeyed(lab, second, gap):
 
 LIMITED = """
 import time
-from balance_sim.replications.jobs import deadline
+from balance_sim.study.jobs import deadline
 with deadline(1.0):
     print("begun", flush=True)
     for _ in range({pieces}):

@@ -10,26 +10,25 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-
-from balance_sim.analysis.compare import compare
-from balance_sim.analysis.result import open_result
-from balance_sim.analysis.sensitivity import sensitivity
 from balance_sim.archive.verify import verify
-from balance_sim.experiment.run import run
-from balance_sim.experiment.status import command_of, status_of
-from balance_sim.experiment.sweep import Where, sweep
-from balance_sim.pool.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
-from balance_sim.replications.blocks import Block, simulate_block
-from balance_sim.replications.draws import compile_arms
-from balance_sim.results.export import ema_frames, export, export_ema
-from balance_sim.results.manifest import manifest_from
-from balance_sim.results.points import design_points, point_key
-from balance_sim.results.store import Store, missing
-from balance_sim.results.sweep_result import open_sweep
+from balance_sim.effects.compare import compare
+from balance_sim.effects.result import open_result
+from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario import with_values
+from balance_sim.scenario.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.wording import UNLIMITED
+from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.export import ema_frames, export, export_ema
+from balance_sim.study.manifest import manifest_from
+from balance_sim.study.points import design_points, point_key
+from balance_sim.study.run import run
+from balance_sim.study.status import command_of, status_of
+from balance_sim.study.store import Store, missing
+from balance_sim.study.sweep import Where, sweep
+from balance_sim.study.sweep_result import open_sweep
 
 
 def swept(lab, out, **more):
@@ -223,7 +222,7 @@ def test_a_reader_sees_each_run_once_while_shards_are_being_merged(lab):
     for table, shard in (("runs", inner.runs), ("accords", inner.agreements)):
         part = shard.table()
         content = part.filter(np.asarray(part["run"].to_numpy() < 5))
-        from balance_sim.results.shards import encode
+        from balance_sim.study.shards import encode
 
         store._write_shard(table, inner.point, Block(0, 5), encode(content), "parquet")
     assert open_sweep(lab.folder / "out").digest == result.digest

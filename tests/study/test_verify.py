@@ -13,25 +13,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from click.testing import CliRunner
-
-from balance_sim.analysis.result import open_result
 from balance_sim.archive.verify import Allowed, job_of, verify
 from balance_sim.cli import main
-from balance_sim.experiment.run import run
-from balance_sim.experiment.sweep import sweep
-from balance_sim.pool.machine import cpu_type
-from balance_sim.replications.blocks import Block
-from balance_sim.replications.jobs import Task
-from balance_sim.replications.tables import joined
-from balance_sim.results.folder import scenario_of
-from balance_sim.results.manifest import write_manifest
-from balance_sim.results.shards import TABLES, Shard, encode
-from balance_sim.results.store import Store
+from balance_sim.effects.result import open_result
 from balance_sim.scenario import new_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import Block
+from balance_sim.study.folder import scenario_of
+from balance_sim.study.jobs import Task
+from balance_sim.study.machine import cpu_type
+from balance_sim.study.manifest import write_manifest
+from balance_sim.study.run import run
+from balance_sim.study.shards import TABLES, Shard, encode
+from balance_sim.study.store import Store
+from balance_sim.study.sweep import sweep
+from balance_sim.study.tables import joined
+from click.testing import CliRunner
 
 EXPERIMENT = """schema: 1
 title: three points

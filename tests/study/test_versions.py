@@ -8,16 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
-from balance_sim.analysis.mechanisms import measured
-from balance_sim.analysis.result import open_result
+from balance_sim.article.mechanisms import measured
 from balance_sim.cli import main
-from balance_sim.experiment.run import run
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.replications.outcomes import FILTERED
-from balance_sim.replications.tables import BlockTables
-from balance_sim.results.store import Store
+from balance_sim.effects.result import open_result
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.study.outcomes import FILTERED
+from balance_sim.study.run import run
+from balance_sim.study.store import Store
+from balance_sim.study.tables import BlockTables
+from click.testing import CliRunner
 
 RUNS = 20
 

@@ -1,7 +1,9 @@
-"""A replication archive: what is in it, as zip and by its package.json. No machine's paths.
+"""A replication archive: what is in it, as zip and by its package.json. No machine's
+paths.
 
-Written so that the same content gives the same bytes, read so that nothing in it can harm: names, kinds and sizes of
-all members are checked, then their bytes, before anything is written.
+Written so that the same content gives the same bytes, read so that nothing in it can
+harm: names, kinds and sizes of all members are checked, then their bytes, before
+anything is written.
 
     README.md          in the sections that data editors of the social sciences ask for
     package.json       what `reproduce` reads: `About`, with digests, runs, seed, versions, sha256 of every other file
@@ -29,14 +31,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from balance_sim.pool.atomic import make_folder, write_atomic
-from balance_sim.pool.errors import StudyError, WrongRequest
-from balance_sim.replications.jobs import Values
-from balance_sim.replications.players import Cast, Own
-from balance_sim.results.manifest import JointDraws, Name, PlayedBy, cast_of
-from balance_sim.results.points import point_key
+from balance_sim.games.players import Cast, Own
 from balance_sim.scenario.diagnostics import shown
+from balance_sim.scenario.errors import StudyError, WrongRequest
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
+from balance_sim.study.atomic_files import make_folder, write_atomic
+from balance_sim.study.jobs import Values
+from balance_sim.study.manifest import JointDraws, Name, PlayedBy, cast_of
+from balance_sim.study.points import point_key
 
 FORMAT = 2
 INPUTS = "inputs"
@@ -73,7 +75,8 @@ class _Strict(BaseModel):
 
 
 class ByHand(_Strict):
-    """How the study is made again from its files: the file to name, and what of the command decides results."""
+    """How the study is made again from its files: the file to name, and what of the
+    command decides results."""
 
     file: str
     settings: list[str] = Field(default=[], alias="set")
@@ -97,7 +100,8 @@ class FailedAt(_Strict):
 
 
 class Point(_Strict):
-    """One point of a sweep, with the number that its folder gave it; of a single run, one without values."""
+    """One point of a sweep, with the number that its folder gave it; of a single run,
+    one without values."""
 
     number: Number = Field(default=0, alias="point")
     key: str = ""
@@ -107,11 +111,15 @@ class Point(_Strict):
     @property
     def values(self) -> Values:
         """(key path, value) pairs."""
-        return tuple((path, tuple(v) if isinstance(v, list) else v) for path, v in self.settings.items())
+        return tuple(
+            (path, tuple(v) if isinstance(v, list) else v)
+            for path, v in self.settings.items()
+        )
 
 
 class About(_Strict):
-    """package.json. means: of every outcome by point, arm and outcome; files: sha256 of every other member."""
+    """package.json. means: of every outcome by point, arm and outcome; files: sha256 of
+    every other member."""
 
     format: int
     study: Literal["run", "sweep"]
@@ -122,8 +130,12 @@ class About(_Strict):
     runs: Annotated[int, Field(ge=1, le=MOST_RUNS)]
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     model: str | None = None
-    own_outcomes: Annotated[dict[Name, Name] | None, Field(exclude_if=lambda own: own is None)] = None
-    own_rules: Annotated[dict[Name, Name] | None, Field(exclude_if=lambda own: own is None)] = None
+    own_outcomes: Annotated[
+        dict[Name, Name] | None, Field(exclude_if=lambda own: own is None)
+    ] = None
+    own_rules: Annotated[
+        dict[Name, Name] | None, Field(exclude_if=lambda own: own is None)
+    ] = None
     game: Annotated[PlayedBy | None, Field(exclude_if=lambda game: game is None)] = None
     draw_parameters: bool | JointDraws
     mechanisms: bool
@@ -160,27 +172,35 @@ class About(_Strict):
 
 
 def read_about(files: dict[str, bytes]) -> About:
-    """package.json, each of its keys of the kind it has to be. Raises BadArchive, WrongRequest for another format."""
+    """package.json, each of its keys of the kind it has to be. Raises BadArchive,
+    WrongRequest for another format."""
     try:
         found = json.loads(files["package.json"])
     except KeyError:
-        raise BadArchive("no package.json: not an archive of `balance-sim package`") from None
+        raise BadArchive(
+            "no package.json: not an archive of `balance-sim package`"
+        ) from None
     except (ValueError, RecursionError) as error:
         raise BadArchive(f"package.json: {str(error)[:200]}") from None
     if not isinstance(found, dict) or not isinstance(found.get("format"), int):
         raise BadArchive("package.json: not one of `balance-sim package`")
     if found["format"] != FORMAT:
-        raise WrongRequest(f"the archive is of format {found['format']}; this balance-sim reads {FORMAT}")
+        raise WrongRequest(
+            f"the archive is of format {found['format']}; this balance-sim reads {FORMAT}"
+        )
     return checked_about(found)
 
 
 def checked_about(found: dict[str, Any]) -> About:
-    """`About` from plain data. Raises BadArchive with the first key that does not hold."""
+    """`About` from plain data. Raises BadArchive with the first key that does not
+    hold."""
     try:
         about = About.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        kind = len(first["loc"]) == 1 and (first["type"] == "missing" or first["type"].endswith("_type"))
+        kind = len(first["loc"]) == 1 and (
+            first["type"] == "missing" or first["type"].endswith("_type")
+        )
         why = " is missing or of another kind" if kind else ": a value is out of bounds"
         raise BadArchive(f"package.json: `{first['loc'][0]}`{why}") from None
     if "balance_sim" not in about.versions:
@@ -189,14 +209,19 @@ def checked_about(found: dict[str, Any]) -> About:
 
 
 def read_points(files: dict[str, bytes], about: About) -> tuple[Point, ...]:
-    """The points of a sweep, whose factors are those of package.json; of a run, its one. Raises BadArchive."""
+    """The points of a sweep, whose factors are those of package.json; of a run, its
+    one. Raises BadArchive."""
     if about.study == "run":
         return (Point(),)
     try:
         points = [Point.model_validate(row) for row in json.loads(files["points.json"])]
-        hash(tuple(point.values for point in points))  # no lists in lists, nor mappings: these have none
+        hash(
+            tuple(point.values for point in points)
+        )  # no lists in lists, nor mappings: these have none
         sound = 0 < len(points) == len({point.number for point in points}) and all(
-            point.settings and {*point.settings} == {*about.factors} and point.key == point_key(point.values)
+            point.settings
+            and {*point.settings} == {*about.factors}
+            and point.key == point_key(point.values)
             for point in points
         )
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
@@ -204,11 +229,15 @@ def read_points(files: dict[str, bytes], about: About) -> tuple[Point, ...]:
     if not sound:
         raise BadArchive("points.json: missing, or not the points of a sweep")
     in_order = ({path: one.settings[path] for path in about.factors} for one in points)
-    return tuple(one.model_copy(update={"settings": settings}) for one, settings in zip(points, in_order, strict=True))
+    return tuple(
+        one.model_copy(update={"settings": settings})
+        for one, settings in zip(points, in_order, strict=True)
+    )
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """Members in the order of names, all of one date, with plain permissions: content alone decides the bytes."""
+    """Members in the order of names, all of one date, with plain permissions: content
+    alone decides the bytes."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
         for name in sorted(files):
@@ -221,9 +250,11 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def unzipped(path: Path) -> dict[str, bytes]:
-    """All members by name, in memory. Raises BadArchive for whatever is not a plain, small, honest archive.
+    """All members by name, in memory. Raises BadArchive for whatever is not a plain,
+    small, honest archive.
 
-    JSON that would take far more room in memory than in the archive is refused, too, and not parsed for that."""
+    JSON that would take far more room in memory than in the archive is refused, too,
+    and not parsed for that."""
     name = shown(path, 200)
     try:
         content = regular_bytes(path, LARGEST_ARCHIVE)
@@ -235,47 +266,82 @@ def unzipped(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_places(archive.infolist(), start)
-            # An entry for a folder says nothing; its name is checked with those of its files.
+            # An entry for a folder says nothing; its name is checked with those of its
+            # files.
             members = [
-                one for one in archive.infolist() if not one.is_dir() or one.file_size or _name_fault(one.filename[:-1])
+                one
+                for one in archive.infolist()
+                if not one.is_dir() or one.file_size or _name_fault(one.filename[:-1])
             ]
             _check_members(members)
             files = {one.filename: _bytes_of(archive, one) for one in members}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, zlib.error, EOFError) as error:
-        raise BadArchive(f"{name}: not a zip archive that can be read: {error}") from None
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        NotImplementedError,
+        zlib.error,
+        EOFError,
+    ) as error:
+        raise BadArchive(
+            f"{name}: not a zip archive that can be read: {error}"
+        ) from None
     except (OSError, ValueError, RuntimeError, OverflowError) as error:
         raise BadArchive(f"{name}: cannot be read: {error}") from None
     for member, data in files.items():
         many = sum(data.count(mark) for mark in (b",", b"[", b"{"))
         if member.endswith(".json") and many > MOST_VALUES:
-            raise BadArchive(f"{member}: {many:,} values; at most {MOST_VALUES:,} are read")
+            raise BadArchive(
+                f"{member}: {many:,} values; at most {MOST_VALUES:,} are read"
+            )
     return files
 
 
 def _start_of_directory(content: bytes, name: str) -> int:
-    """Where the archive's own list of members begins, by the record at its very end. A list that is too long is not
-    even read: its entries take more room in memory than in the file."""
+    """Where the archive's own list of members begins, by the record at its very end. A
+    list that is too long is not even read: its entries take more room in memory than in
+    the file."""
     end = content[-_END.size :]
     if len(end) < _END.size or not end.startswith(b"PK\5\6"):
-        raise BadArchive(f"{name}: not a zip archive, or one with a comment or other bytes behind it")
+        raise BadArchive(
+            f"{name}: not a zip archive, or one with a comment or other bytes behind it"
+        )
     _, disk, _, _, members, size, start, comment = _END.unpack(end)
     if members > MOST_MEMBERS:
-        raise BadArchive(f"{name}: {members:,} files; at most {MOST_MEMBERS:,} are read")
+        raise BadArchive(
+            f"{name}: {members:,} files; at most {MOST_MEMBERS:,} are read"
+        )
     if size > MOST_MEMBERS * LARGEST_ENTRY:
-        raise BadArchive(f"{name}: its list of files takes {size:,} bytes; that is too much for {MOST_MEMBERS:,} files")
+        raise BadArchive(
+            f"{name}: its list of files takes {size:,} bytes; that is too much for {MOST_MEMBERS:,} files"
+        )
     before = len(content) - _END.size
-    if disk or comment or start + size != before or content[before - 20 : before - 16] == b"PK\6\7":
-        raise BadArchive(f"{name}: not a plain zip archive: in parts, of the 64 bit kind, or with other bytes in it")
+    if (
+        disk
+        or comment
+        or start + size != before
+        or content[before - 20 : before - 16] == b"PK\6\7"
+    ):
+        raise BadArchive(
+            f"{name}: not a plain zip archive: in parts, of the 64 bit kind, or with other bytes in it"
+        )
     return int(start)
 
 
 def _check_places(members: list[zipfile.ZipInfo], start: int) -> None:
-    """Each member has bytes of its own, from the first byte of the archive to its list."""
+    """Each member has bytes of its own, from the first byte of the archive to its
+    list."""
     at = 0
     for one in sorted(members, key=lambda member: member.header_offset):
         if one.header_offset < at or (at == 0 and one.header_offset):
-            raise BadArchive(f"{one.filename[:200]!r}: lies over another member, or other bytes lie before it")
-        at = one.header_offset + LEAST_HEADER + len(one.orig_filename.encode()) + one.compress_size
+            raise BadArchive(
+                f"{one.filename[:200]!r}: lies over another member, or other bytes lie before it"
+            )
+        at = (
+            one.header_offset
+            + LEAST_HEADER
+            + len(one.orig_filename.encode())
+            + one.compress_size
+        )
     if at > start:
         raise BadArchive("a member reaches into the list of members")
 
@@ -295,20 +361,34 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
         if size > LARGEST_MEMBER or whole > LARGEST_WHOLE:
             raise BadArchive(f"{name!r}: too large ({size:,} bytes, {whole:,} so far)")
         if size > (1 << 20) and size > MOST_RATIO * max(one.compress_size, 1):
-            raise BadArchive(f"{name!r}: {size:,} bytes packed into {one.compress_size:,}")
+            raise BadArchive(
+                f"{name!r}: {size:,} bytes packed into {one.compress_size:,}"
+            )
     for name in seen:
-        if any(str(parent).casefold() in seen for parent in PurePosixPath(name).parents):
+        if any(
+            str(parent).casefold() in seen for parent in PurePosixPath(name).parents
+        ):
             raise BadArchive(f"{name!r}: lies in a file")
 
 
 def _name_fault(name: str) -> str | None:
-    """Why a name is refused: it could lead out of the folder, or mean something to some system."""
+    """Why a name is refused: it could lead out of the folder, or mean something to some
+    system."""
     parts = name.split("/")
-    if name.startswith("~") or any(mark in name for mark in "\\:\0") or {"", ".", ".."} & {*parts}:
+    if (
+        name.startswith("~")
+        or any(mark in name for mark in "\\:\0")
+        or {"", ".", ".."} & {*parts}
+    ):
         return "leads out of the folder"
     if len(parts) > MOST_DEPTH:
         return f"more than {MOST_DEPTH} folders deep"
-    if any(not _PART.fullmatch(part) or part.endswith((".", " ")) or _RESERVED.fullmatch(part) for part in parts):
+    if any(
+        not _PART.fullmatch(part)
+        or part.endswith((".", " "))
+        or _RESERVED.fullmatch(part)
+        for part in parts
+    ):
         return "a name that is not allowed"
     return None
 
@@ -324,18 +404,22 @@ def _kind_fault(member: zipfile.ZipInfo) -> str | None:
 
 
 def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """The bytes, never more than the directory says; their check sum is the archive's own."""
+    """The bytes, never more than the directory says; their check sum is the archive's
+    own."""
     with archive.open(member) as stream:
         data = stream.read(member.file_size + 1)
         if len(data) != member.file_size:
-            raise BadArchive(f"{member.filename!r}: {len(data):,} bytes, {member.file_size:,} were declared")
+            raise BadArchive(
+                f"{member.filename!r}: {len(data):,} bytes, {member.file_size:,} were declared"
+            )
         if stream.read(1):
             raise BadArchive(f"{member.filename!r}: longer than declared")
     return data
 
 
 def unpack(files: dict[str, bytes], folder: Path) -> None:
-    """Write checked members into a new or empty folder. Raises BadArchive if something is there already."""
+    """Write checked members into a new or empty folder. Raises BadArchive if something
+    is there already."""
     if folder.is_symlink():
         raise BadArchive(f"{folder} is a link; choose another --out")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -1,6 +1,8 @@
-"""Is a results folder what it says? Checksums, names, keys and counts of every file; nothing is run.
+"""Is a results folder what it says? Checksums, names, keys and counts of every file;
+nothing is run.
 
-Where two makings of the same results differ: text exactly, numbers within a tolerance; the first one, in words.
+Where two makings of the same results differ: text exactly, numbers within a tolerance;
+the first one, in words.
 """
 
 from __future__ import annotations
@@ -23,37 +25,51 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.core import DIRECTIONS
-from balance_sim.pool.errors import StoreDamaged, no_results
-from balance_sim.replications.blocks import Block
-from balance_sim.replications.jobs import Values
-from balance_sim.replications.outcomes import FILTERED
-from balance_sim.replications.tables import SUM, column_words, positions
-from balance_sim.results.folder import differences
-from balance_sim.results.manifest import Manifest
-from balance_sim.results.points import PointTable
-from balance_sim.results.shards import FAILED, SUMS, TABLES, FinishedBlock, Shard, noted
-from balance_sim.results.store import Store, came_to_its_end, read_summary
 from balance_sim.scenario.diagnostics import shown
+from balance_sim.scenario.errors import StoreDamaged, no_results
+from balance_sim.study.blocks import Block
+from balance_sim.study.folder import differences
+from balance_sim.study.jobs import Values
+from balance_sim.study.manifest import Manifest
+from balance_sim.study.outcomes import FILTERED
+from balance_sim.study.points import PointTable
+from balance_sim.study.shards import FAILED, SUMS, TABLES, FinishedBlock, Shard, noted
+from balance_sim.study.store import Store, came_to_its_end, read_summary
+from balance_sim.study.tables import SUM, column_words, positions
 
-SAME_DIGITS = 1e-9  # relative difference of a number that another type of processor may show
+SAME_DIGITS = (
+    1e-9  # relative difference of a number that another type of processor may show
+)
 KEY = ["run", "arm", "a", "b", "kind", "origin", "occasion"]
 
 
 def close(a: object, b: object, tolerance: float) -> bool:
-    """The same, or two numbers within a relative difference; below 1 the difference itself counts."""
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in (a, b)):
+    """The same, or two numbers within a relative difference; below 1 the difference
+    itself counts."""
+    if all(
+        isinstance(value, int | float) and not isinstance(value, bool)
+        for value in (a, b)
+    ):
         return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)  # type: ignore[arg-type]
     return type(a) is type(b) and a == b
 
 
-def diff_files(there: Mapping[str, bytes], here: Mapping[str, bytes], tolerance: float) -> list[str]:
+def diff_files(
+    there: Mapping[str, bytes], here: Mapping[str, bytes], tolerance: float
+) -> list[str]:
     """The first difference of each file; CSV and JSON, by their names."""
-    out = [f"{shown(name, 200)}: is not made by this study" for name in sorted({*there} - {*here})]
+    out = [
+        f"{shown(name, 200)}: is not made by this study"
+        for name in sorted({*there} - {*here})
+    ]
     for name, content in here.items():
         if name not in there:
             out.append(f"{name}: is missing")
         elif there[name] != content:
-            out += [f"{name}: {first}" for first in _first_of_file(name, there[name], content, tolerance)]
+            out += [
+                f"{name}: {first}"
+                for first in _first_of_file(name, there[name], content, tolerance)
+            ]
     return out
 
 
@@ -61,13 +77,20 @@ def _first_of_file(name: str, there: bytes, here: bytes, tolerance: float) -> li
     try:
         if name.endswith(".json"):
             unlike = differences(
-                json.loads(there), json.loads(here), same=lambda x, y: close(x, y, tolerance), exact=True
+                json.loads(there),
+                json.loads(here),
+                same=lambda x, y: close(x, y, tolerance),
+                exact=True,
             )
             found: Iterator[str] = (
-                f"{path or 'the whole'}: {_said(x)} there, {_said(y)} here" for path, x, y in unlike
+                f"{path or 'the whole'}: {_said(x)} there, {_said(y)} here"
+                for path, x, y in unlike
             )
         else:
-            one, other = (list(csv.reader(io.StringIO(text.decode("utf-8")))) for text in (there, here))
+            one, other = (
+                list(csv.reader(io.StringIO(text.decode("utf-8"))))
+                for text in (there, here)
+            )
             found = _rows(one, other, tolerance)
         return [*islice(found, 1)]
     except (ValueError, csv.Error, RecursionError):
@@ -96,17 +119,27 @@ def _said(value: object) -> str:
     return shown(value if isinstance(value, str) else json.dumps(value), 60)
 
 
-def diff_tables(kept: tuple[pa.Table, pa.Table], again: tuple[pa.Table, pa.Table]) -> tuple[str, bool]:
-    """What differs in two makings of (runs, agreements) tables, and whether it is but the last digits of numbers."""
+def diff_tables(
+    kept: tuple[pa.Table, pa.Table], again: tuple[pa.Table, pa.Table]
+) -> tuple[str, bool]:
+    """What differs in two makings of (runs, agreements) tables, and whether it is but
+    the last digits of numbers."""
     (runs, agreements), (runs_again, agreements_again) = (
-        (_frame(of_runs, ["arm", "run"]), _frame(of_agreements, KEY)) for of_runs, of_agreements in (kept, again)
+        (_frame(of_runs, ["arm", "run"]), _frame(of_agreements, KEY))
+        for of_runs, of_agreements in (kept, again)
     )
     if len(agreements) != len(agreements_again):
-        return f"{len(agreements)} agreements there, {len(agreements_again)} when run again", False
+        return (
+            f"{len(agreements)} agreements there, {len(agreements_again)} when run again",
+            False,
+        )
     for name, at in _unlike_columns(agreements, agreements_again):
         row = agreements.iloc[at]
         who = f"run {row['run']}, arm {row['arm']}, {row['a']}-{row['b']}"
-        return f"{name} of an agreement ({who}): {row[name]} there, {agreements_again[name][at]} again", False
+        return (
+            f"{name} of an agreement ({who}): {row[name]} there, {agreements_again[name][at]} again",
+            False,
+        )
     if list(runs.columns) != list(runs_again.columns) or len(runs) != len(runs_again):
         return "other columns or rows of outcomes when run again", False
     found: tuple[str, bool] = ("rows in another order", False)
@@ -116,7 +149,9 @@ def diff_tables(kept: tuple[pa.Table, pa.Table], again: tuple[pa.Table, pa.Table
         if name in ("run", "arm"):
             return said, False
         one, other = (frame[name].astype(float) for frame in (runs, runs_again))
-        if not np.allclose(one, other, rtol=SAME_DIGITS, atol=SAME_DIGITS, equal_nan=True):
+        if not np.allclose(
+            one, other, rtol=SAME_DIGITS, atol=SAME_DIGITS, equal_nan=True
+        ):
             return said, False
         found = (said, True)
     return found
@@ -144,7 +179,8 @@ CLOSE = 1e-7  # a run: what the rounding of dyads to quanta can come to
 
 @dataclass(frozen=True)
 class Damage:
-    """One thing that is wrong. `block` of `point`: what to run again; None: a file made from the blocks."""
+    """One thing that is wrong. `block` of `point`: what to run again; None: a file made
+    from the blocks."""
 
     file: str
     why: str
@@ -177,23 +213,33 @@ class Contents:
 
 
 def contents(folder: Path) -> Contents:
-    """Read manifest, points and summary. Raises StoreDamaged, WrongRequest where there is no manifest."""
+    """Read manifest, points and summary. Raises StoreDamaged, WrongRequest where there
+    is no manifest."""
     store = Store(folder)
     manifest = store.read_manifest()
     if manifest is None:
         if any(store.shards(table) for table in TABLES):
-            raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
+            raise StoreDamaged(
+                f"{folder} holds results without a manifest: restore manifest.json."
+            )
         raise no_results(folder)
     if not manifest.is_sweep:
-        return Contents(store, manifest, {0: ()}, 1, manifest.runs, read_summary(folder))
-    design = PointTable.load(store, manifest.points) if manifest.points else PointTable()
+        return Contents(
+            store, manifest, {0: ()}, 1, manifest.runs, read_summary(folder)
+        )
+    design = (
+        PointTable.load(store, manifest.points) if manifest.points else PointTable()
+    )
     points = {number: design.points[number].values for number in design.numbers()}
     runs = manifest.runs if manifest.points else 0
-    return Contents(store, manifest, points, len(design.points), runs, read_summary(folder))
+    return Contents(
+        store, manifest, points, len(design.points), runs, read_summary(folder)
+    )
 
 
 def _wrong_files(held: Contents) -> list[Damage]:
-    """Every shard: its bytes against its name, one for each key, none without the other tables of its block."""
+    """Every shard: its bytes against its name, one for each key, none without the other
+    tables of its block."""
     out, store = [], held.store
 
     def wrong(shard: Shard, table: str, why: str) -> None:
@@ -205,11 +251,17 @@ def _wrong_files(held: Contents) -> list[Damage]:
             if not shard.is_sound():
                 wrong(shard, table, "not the bytes it was written with")
             elif shard.key in seen:
-                wrong(shard, table, f"a second file for the same runs as {seen[shard.key]}")
+                wrong(
+                    shard,
+                    table,
+                    f"a second file for the same runs as {seen[shard.key]}",
+                )
             elif shard.point >= held.known:
                 wrong(shard, table, f"the design has no point {shard.point}")
             seen.setdefault(shard.key, shard.path.name)
-    agreements, dyads = ({shard.key for shard in store.shards(table)} for table in ("accords", "dyads"))
+    agreements, dyads = (
+        {shard.key for shard in store.shards(table)} for table in ("accords", "dyads")
+    )
     for shard in store.shards("runs"):
         if shard.key not in agreements:
             wrong(shard, "runs", "its table of agreements is missing")
@@ -219,46 +271,81 @@ def _wrong_files(held: Contents) -> list[Damage]:
 
 
 def damage_of(held: Contents) -> list[Damage]:
-    """What is wrong with the shards, and runs that a finished study should hold and does not."""
+    """What is wrong with the shards, and runs that a finished study should hold and
+    does not."""
     bad = _wrong_files(held)
     bad += list(_wrong_blocks(held, bad))
     known = [(one.point, one.block) for one in bad if one.block]
     lacking = held.store.lacking(held.points, held.runs) if held.finished else {}
     return bad + [
-        Damage("runs", f"runs {b.first} to {b.stop - 1} of point {number} are missing", number, b)
+        Damage(
+            "runs",
+            f"runs {b.first} to {b.stop - 1} of point {number} are missing",
+            number,
+            b,
+        )
         for number, blocks in lacking.items()
         for b in blocks
-        if not any(point == number and of.first <= b.first and b.stop <= of.stop for point, of in known)
+        if not any(
+            point == number and of.first <= b.first and b.stop <= of.stop
+            for point, of in known
+        )
     ]
 
 
 def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
-    """Every block whose files are sound: each run once in every arm, and agreements of these runs alone."""
+    """Every block whose files are sound: each run once in every arm, and agreements of
+    these runs alone."""
     failed: dict[int, set[int]] = {}
     broken = {(d.point, d.block) for d in bad}
     with suppress(StoreDamaged):  # told of by its checksum
         for row in held.store.failed():
             failed.setdefault(row["point"], set()).add(row["run"])
     for one in held.store.kept():
-        if one.runs is None or one.agreements is None or (one.point, one.block) in broken:
+        if (
+            one.runs is None
+            or one.agreements is None
+            or (one.point, one.block) in broken
+        ):
             continue
-        why = _wrong_rows(held, one, one.runs, one.agreements, failed.get(one.point, set()))
+        why = _wrong_rows(
+            held, one, one.runs, one.agreements, failed.get(one.point, set())
+        )
         if why:
             yield Damage(f"runs/{one.runs.path.name}", why, one.point, one.block)
 
 
 def _wrong_rows(
-    held: Contents, one: FinishedBlock, of_runs: Shard, of_agreements: Shard, failed: set[int]
+    held: Contents,
+    one: FinishedBlock,
+    of_runs: Shard,
+    of_agreements: Shard,
+    failed: set[int],
 ) -> str | None:
     try:
         runs, agreements = of_runs.table(), of_agreements.table()
-        expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
-        wrong = _wrong_runs(held, runs, expected) or _wrong_agreements(held, agreements, expected)
+        expected = np.array(
+            [r for r in range(one.block.first, one.block.stop) if r not in failed],
+            np.int64,
+        )
+        wrong = _wrong_runs(held, runs, expected) or _wrong_agreements(
+            held, agreements, expected
+        )
         if wrong is None and one.dyads is not None:
             wrong = _wrong_dyads(held, runs, one.dyads.table())
         unlike = None if wrong else held.store.unlike_first(of_runs, runs.column_names)
-        return f"{unlike}, by another version; --all --repair runs all again" if unlike else wrong
-    except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+        return (
+            f"{unlike}, by another version; --all --repair runs all again"
+            if unlike
+            else wrong
+        )
+    except (
+        pa.ArrowException,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:
         return f"not a table of this kind ({type(error).__name__}: {error})"
     except StoreDamaged as error:
         return str(error)
@@ -282,18 +369,33 @@ def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
 
 
 def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
-    """Sums over dyads, and over states, against those of the runs; and of their differences from the control arm."""
-    arms, arm, of_arm = held.manifest.arms, column_words(runs, "arm"), column_words(dyads, "arm")
+    """Sums over dyads, and over states, against those of the runs; and of their
+    differences from the control arm."""
+    arms, arm, of_arm = (
+        held.manifest.arms,
+        column_words(runs, "arm"),
+        column_words(dyads, "arm"),
+    )
     if foreign := set(of_arm) - set(arms):
         return f"dyads of an arm the study does not have: {min(foreign)}"
     all_new = FILTERED + "accords_all_"
-    longest = max(int(name.removeprefix(all_new)) for name in runs.column_names if name.startswith(all_new))
-    number, is_state = runs[f"{all_new}{longest}"].to_numpy(), column_words(dyads, "b") == ""
+    longest = max(
+        int(name.removeprefix(all_new))
+        for name in runs.column_names
+        if name.startswith(all_new)
+    )
+    number, is_state = (
+        runs[f"{all_new}{longest}"].to_numpy(),
+        column_words(dyads, "b") == "",
+    )
     controls = []  # what each arm's sums say of the control arm: the same
     for one in arms:
         total, here = float(number[arm == one].sum()), of_arm == one
         for rows, times in ((here & ~is_state, 1), (here & is_state, 2)):
-            found, effect = (int(dyads[name].to_numpy()[rows].sum()) / SUM / times for name in ("sum", "effect"))
+            found, effect = (
+                int(dyads[name].to_numpy()[rows].sum()) / SUM / times
+                for name in ("sum", "effect")
+            )
             controls.append(total - effect)
             most = CLOSE * (len(number) + total)
             if abs(found - total) > most or abs(controls[-1] - controls[0]) > most:
@@ -301,19 +403,27 @@ def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
     return None
 
 
-def _wrong_agreements(held: Contents, agreements: pa.Table, expected: Ints) -> str | None:
+def _wrong_agreements(
+    held: Contents, agreements: pa.Table, expected: Ints
+) -> str | None:
     number = agreements["run"].to_numpy().astype(np.int64)
     if not np.isin(number, expected).all():
         return f"an agreement of run {number[~np.isin(number, expected)][0]}, which does not belong there"
     states = {state["id"] for state in held.manifest.inputs["states"]}
-    for column, words in {"arm": {*held.manifest.arms}, "a": states, "b": states}.items():
+    for column, words in {
+        "arm": {*held.manifest.arms},
+        "a": states,
+        "b": states,
+    }.items():
         if foreign := set(column_words(agreements, column)) - words:
             return f"an agreement with {column} {min(foreign)}, which the study does not have"
     classes = held.manifest.class_table
     if classes is not None:
         codes = sorted(classes.list_of)
         lists = (("a", codes), ("b", codes), ("direction", DIRECTIONS))
-        ways = np.column_stack([positions(agreements, column, words) for column, words in lists])
+        ways = np.column_stack(
+            [positions(agreements, column, words) for column, words in lists]
+        )
         for a, b, way in np.unique(ways, axis=0):
             if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
                 said = f"an agreement of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}"
@@ -323,14 +433,26 @@ def _wrong_agreements(held: Contents, agreements: pa.Table, expected: Ints) -> s
 
 
 def unchecked(held: Contents) -> list[str]:
-    """What in the folder nothing here vouches for: what no checksum was put down of, and is no part of a study.
+    """What in the folder nothing here vouches for: what no checksum was put down of,
+    and is no part of a study.
 
     Folders are named with a slash and the number of files in them."""
     sums, points = noted(held.store.folder), held.manifest.points
-    known = {"manifest.json", "summary.json", "failed.json", "codebook.csv", "lock", "progress.json"}
+    known = {
+        "manifest.json",
+        "summary.json",
+        "failed.json",
+        "codebook.csv",
+        "lock",
+        "progress.json",
+    }
     known |= {SUMS, *TABLES, FAILED, *sums}
     if held.is_sweep:
-        known |= {"levels.csv", "effects.csv", f"points.{points.sha256 if points else None}.parquet"}
+        known |= {
+            "levels.csv",
+            "effects.csv",
+            f"points.{points.sha256 if points else None}.parquet",
+        }
     out = []
     for path in sorted(held.store.folder.iterdir()):
         if path.name in known or path.name.endswith(".partial"):
@@ -338,17 +460,26 @@ def unchecked(held: Contents) -> list[str]:
         if not path.is_dir():
             out.append(path.name)
             continue
-        files = (one.relative_to(held.store.folder).as_posix() for one in path.rglob("*") if not one.is_dir())
+        files = (
+            one.relative_to(held.store.folder).as_posix()
+            for one in path.rglob("*")
+            if not one.is_dir()
+        )
         if many := sum(name not in sums for name in files):
             out.append(f"{path.name}/ ({many:,} files)")
     return out
 
 
 def unexpected(folder: Path) -> list[str]:
-    """Files among the shards that no balance-sim wrote there. They are read by nobody."""
+    """Files among the shards that no balance-sim wrote there. They are read by
+    nobody."""
     out = []
     for table in (*TABLES, FAILED):
         known = {shard.path.name for shard in Store(folder).every_shard(table)}
         there = os.listdir(folder / table) if (folder / table).is_dir() else ()
-        out += [f"{table}/{name}" for name in sorted({*there} - known) if not name.endswith(".partial")]
+        out += [
+            f"{table}/{name}"
+            for name in sorted({*there} - known)
+            if not name.endswith(".partial")
+        ]
     return out

@@ -1,4 +1,5 @@
-"""`verify`: a results folder against itself, and a sample of it against the model, bit by bit; and its repair."""
+"""`verify`: a results folder against itself, and a sample of it against the model, bit
+by bit; and its repair."""
 
 from __future__ import annotations
 
@@ -13,30 +14,46 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.analysis.result import open_result
 from balance_sim.archive.archive import About
-from balance_sim.archive.integrity import Contents, Damage, contents, damage_of, diff_tables, unchecked, unexpected
-from balance_sim.experiment.run import SHARD_RUNS, import_model, run_tasks
-from balance_sim.experiment.status import command_of
+from balance_sim.archive.integrity import (
+    Contents,
+    Damage,
+    contents,
+    damage_of,
+    diff_tables,
+    unchecked,
+    unexpected,
+)
+from balance_sim.effects.result import open_result
+from balance_sim.games.players import LOCAL, function_named
 from balance_sim.model.own.terms import reference_of_rule
-from balance_sim.pool.atomic import half_written
-from balance_sim.pool.errors import StoreDamaged, WrongRequest
-from balance_sim.pool.machine import arithmetic, arithmetic_here
-from balance_sim.replications.blocks import Block
-from balance_sim.replications.draws import chosen_arms
-from balance_sim.replications.jobs import Job, Task, TaskResult
-from balance_sim.replications.players import LOCAL, function_named
-from balance_sim.replications.tables import column_words, summed
-from balance_sim.results.export import frame_csv
-from balance_sim.results.folder import scenario_of, version
-from balance_sim.results.frames import FILE as CODEBOOK
-from balance_sim.results.manifest import Manifest
-from balance_sim.results.result import Result
-from balance_sim.results.shards import FAILED, TABLES, Digest, FinishedBlock, changed, noted, take_away
-from balance_sim.results.store import Store, missing, runs_of
-from balance_sim.results.sweep_result import SweepResult, open_sweep
+from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.atomic_files import half_written
+from balance_sim.study.blocks import Block
+from balance_sim.study.draws import chosen_arms
+from balance_sim.study.export import frame_csv
+from balance_sim.study.folder import scenario_of, version
+from balance_sim.study.frames import FILE as CODEBOOK
+from balance_sim.study.jobs import Job, Task, TaskResult
+from balance_sim.study.machine import arithmetic, arithmetic_here
+from balance_sim.study.manifest import Manifest
+from balance_sim.study.result import Result
+from balance_sim.study.run import SHARD_RUNS, import_model, run_tasks
+from balance_sim.study.shards import (
+    FAILED,
+    TABLES,
+    Digest,
+    FinishedBlock,
+    changed,
+    noted,
+    take_away,
+)
+from balance_sim.study.status import command_of
+from balance_sim.study.store import Store, missing, runs_of
+from balance_sim.study.sweep_result import SweepResult, open_sweep
+from balance_sim.study.tables import column_words, summed
 
 SAMPLE = 4
 FEW = 5  # runs that a note names
@@ -49,8 +66,9 @@ Pair = tuple[pa.Table, pa.Table]
 
 @dataclass(frozen=True)
 class Compared:
-    """A part of a block, `of`, run again. `why`: what differs, or None. `digits`: only last digits differ. revived:
-    runs on record as failed that did not fail again: by a time limit, too little memory, or somebody's wish."""
+    """A part of a block, `of`, run again. `why`: what differs, or None. `digits`: only
+    last digits differ. revived: runs on record as failed that did not fail again: by a
+    time limit, too little memory, or somebody's wish."""
 
     file: str
     of: FinishedBlock
@@ -82,7 +100,13 @@ class Verified:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         rerun = [
-            {"file": r.file, "point": r.point, "first": r.block.first, "last": r.block.stop - 1} for r in self.rerun
+            {
+                "file": r.file,
+                "point": r.point,
+                "first": r.block.first,
+                "last": r.block.stop - 1,
+            }
+            for r in self.rerun
         ]
         return {
             "study": self.study,
@@ -109,11 +133,13 @@ def verify(
 ) -> Verified:
     """Check every file of a results folder, and run a sample of its blocks again.
 
-    sample: blocks of which a part is run again, drawn anew at each call; None: all of them, whole; 0: none.
-    mend: take what is damaged away and run it again. model, outcomes: allow the study's own code to run; without them
-    such a study is not re-run.
+    sample: blocks of which a part is run again, drawn anew at each call; None: all of
+    them, whole; 0: none. mend: take what is damaged away and run it again. model,
+    outcomes: allow the study's own code to run; without them such a study is not
+    re-run.
 
-    Raises WrongRequest where there are no results, StoreDamaged where not even the manifest can be read."""
+    Raises WrongRequest where there are no results, StoreDamaged where not even the
+    manifest can be read."""
     folder = Path(folder)
     allowed = Allowed(model, outcomes)
     found = _look(folder, sample, allowed, workers)
@@ -133,8 +159,11 @@ def verify(
 
 
 def _with_runs(held: Contents) -> Contents:
-    """Where the summary of a study that came to its end cannot be read: as many runs as were asked for."""
-    if held.summary is not None or not os.path.lexists(held.store.folder / "summary.json"):
+    """Where the summary of a study that came to its end cannot be read: as many runs as
+    were asked for."""
+    if held.summary is not None or not os.path.lexists(
+        held.store.folder / "summary.json"
+    ):
         return held
     return replace(held, summary={"runs": held.runs, "points": len(held.points)})
 
@@ -142,11 +171,18 @@ def _with_runs(held: Contents) -> Contents:
 def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> Verified:
     held = contents(folder)
     whole = {shard.key for shard in held.store.shards("runs")}
-    found = Verified(folder, held.manifest.study, len(whole), sum(stop - first for _, first, stop in whole))
+    found = Verified(
+        folder,
+        held.manifest.study,
+        len(whole),
+        sum(stop - first for _, first, stop in whole),
+    )
     found.damage = damage_of(held)
     stop = "" if sample == 0 else _why_not(held.manifest, allowed)
     if sample == 0 or stop:
-        found.notes.append("no block was run again" + (f": {stop}" if stop else " (--sample 0)"))
+        found.notes.append(
+            "no block was run again" + (f": {stop}" if stop else " (--sample 0)")
+        )
     else:
         if parts := sample_of(held, sample, found.damage):
             job = job_of(held.manifest, scenario_of(held.manifest), allowed)
@@ -155,19 +191,34 @@ def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> V
     if not found.damage:
         found.damage += _check_summary(held, found)
     found.damage += [
-        Damage(name, f"not the bytes it was written with; --repair takes it away, {_MADE_BY.get(name, _DRAWN)} again")
+        Damage(
+            name,
+            f"not the bytes it was written with; --repair takes it away, {_MADE_BY.get(name, _DRAWN)} again",
+        )
         for name in changed(folder)
     ]
     if not held.finished:
         command = command_of(held.manifest, folder) or "the command that made it"
-        left, wanted = runs_of(held.store.lacking(held.points, held.runs)), len(held.points) * held.runs
-        how = f"{wanted - left:,} of {wanted:,} runs" if left else "its runs are there, its summary.json is not"
+        left, wanted = (
+            runs_of(held.store.lacking(held.points, held.runs)),
+            len(held.points) * held.runs,
+        )
+        how = (
+            f"{wanted - left:,} of {wanted:,} runs"
+            if left
+            else "its runs are there, its summary.json is not"
+        )
         found.notes.append(f"the study is not finished, {how}; to go on: {command}")
-    partial = (path.relative_to(folder) for path in half_written(folder))  # the next writer takes them away
+    partial = (
+        path.relative_to(folder) for path in half_written(folder)
+    )  # the next writer takes them away
     gone = [name for name in noted(folder) if not os.path.lexists(folder / name)]
     found.notes += [
         *(f"left over by a writer that was stopped: {name}" for name in partial),
-        *(f"not written by balance-sim and read by nobody: {name}" for name in unexpected(folder)),
+        *(
+            f"not written by balance-sim and read by nobody: {name}"
+            for name in unexpected(folder)
+        ),
         *(f"drawn, and not there any more: {name}" for name in gone[:FEW]),
     ]
     found.unchecked = unchecked(held)
@@ -175,13 +226,25 @@ def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> V
 
 
 def _take_differences(held: Contents, found: Verified) -> None:
-    """What differs when run again is damage, unless it is but last digits from other arithmetic than ours."""
-    made_on, here = arithmetic(held.manifest.cpu, held.manifest.versions["numpy"]), arithmetic_here()
+    """What differs when run again is damage, unless it is but last digits from other
+    arithmetic than ours."""
+    made_on, here = (
+        arithmetic(held.manifest.cpu, held.manifest.versions["numpy"]),
+        arithmetic_here(),
+    )
     for one in found.rerun:
         if one.revived:
-            few = ", ".join(map(str, one.revived[:FEW])) + (", ..." if len(one.revived) > FEW else "")
-            at = f" of point {one.point}; --retry-failed simulates it again" if held.is_sweep else ""
-            found.notes.append(f"on record as failed, and without a fault when run again: run {few}{at}")
+            few = ", ".join(map(str, one.revived[:FEW])) + (
+                ", ..." if len(one.revived) > FEW else ""
+            )
+            at = (
+                f" of point {one.point}; --retry-failed simulates it again"
+                if held.is_sweep
+                else ""
+            )
+            found.notes.append(
+                f"on record as failed, and without a fault when run again: run {few}{at}"
+            )
         if one.why is not None and one.digits and made_on != here:
             found.notes.append(
                 f"{one.file}: last digits differ, agreements and dates do not ({one.why}); "
@@ -193,7 +256,8 @@ def _take_differences(held: Contents, found: Verified) -> None:
 
 
 def _check_summary(held: Contents, found: Verified) -> list[Damage]:
-    """The tables made from the blocks, made again. Figures and reports are drawn anew by their commands."""
+    """The tables made from the blocks, made again. Figures and reports are drawn anew
+    by their commands."""
     folder = held.store.folder
     if not (folder / "summary.json").exists():
         return []
@@ -203,9 +267,20 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
         return []
     fresh, tables = _fresh(held)
     found.digest = fresh["digest"]
-    unlike = [key for key in sorted({*fresh, *held.summary} - {"timing"}) if held.summary.get(key) != fresh.get(key)]
-    other = [Damage("summary.json", f"`{key}` is not what the runs give") for key in unlike[:1]]
-    out = [Damage(name, "is missing") for name in tables if not os.path.lexists(folder / name)]
+    unlike = [
+        key
+        for key in sorted({*fresh, *held.summary} - {"timing"})
+        if held.summary.get(key) != fresh.get(key)
+    ]
+    other = [
+        Damage("summary.json", f"`{key}` is not what the runs give")
+        for key in unlike[:1]
+    ]
+    out = [
+        Damage(name, "is missing")
+        for name in tables
+        if not os.path.lexists(folder / name)
+    ]
     lost = {one.file for one in out}
     other += [
         Damage(name, "is not what the runs give")
@@ -213,17 +288,29 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
         if name not in lost and bytes_if_any(folder / name) != text.encode()
     ]
     made = held.manifest.version
-    earlier = not all(held.store.has_sums(one.runs) for one in held.store.kept() if one.runs is not None)
-    if (made == version() and not earlier) or held.summary.get("digest") != fresh["digest"]:
+    earlier = not all(
+        held.store.has_sums(one.runs)
+        for one in held.store.kept()
+        if one.runs is not None
+    )
+    if (made == version() and not earlier) or held.summary.get("digest") != fresh[
+        "digest"
+    ]:
         out += other
     elif other:
-        by = "an earlier balance-sim, without filtered estimates" if earlier else f"balance-sim {made}"
+        by = (
+            "an earlier balance-sim, without filtered estimates"
+            if earlier
+            else f"balance-sim {made}"
+        )
         found.notes.append(
             f"made by {by}, this is {version()}: the runs are whole, and what is told of them "
             f"({', '.join(one.file for one in other)}) is worked out another way, and was not compared"
         )
     failed, path = _failed_text(held.store), folder / "failed.json"
-    if os.path.lexists(path) != bool(failed) or (failed and bytes_if_any(path) != failed.encode()):
+    if os.path.lexists(path) != bool(failed) or (
+        failed and bytes_if_any(path) != failed.encode()
+    ):
         out.append(Damage("failed.json", "is not what the runs give"))
     return out
 
@@ -240,10 +327,13 @@ def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
     study: Result | SweepResult
     if held.is_sweep:
         study = open_sweep(folder)
-        summary, tables = study.summary(), {f"{n}.csv": frame_csv(getattr(study, n)) for n in ("levels", "effects")}
+        summary, tables = (
+            study.summary(),
+            {f"{n}.csv": frame_csv(getattr(study, n)) for n in ("levels", "effects")},
+        )
     elif held.manifest.game is not None:
-        from balance_sim.game.keep import summary as game_summary
-        from balance_sim.game.study import open_game
+        from balance_sim.games.keep import summary as game_summary
+        from balance_sim.games.study import open_game
 
         game = open_game(folder)
         study, summary = game.result, game_summary(game)
@@ -261,7 +351,9 @@ def _write_summary(held: Contents) -> None:
         return
     fresh, tables = _fresh(held)
     with held.store.lock() as store:
-        fresh |= {key: value for key, value in (held.summary or {}).items() if key == "timing"}
+        fresh |= {
+            key: value for key, value in (held.summary or {}).items() if key == "timing"
+        }
         tables["summary.json"] = json.dumps(fresh, indent=1, allow_nan=False) + "\n"
         if failed := _failed_text(store):
             tables["failed.json"] = failed
@@ -273,13 +365,15 @@ def _write_summary(held: Contents) -> None:
 
 @dataclass(frozen=True)
 class Allowed:
-    """Code of a study's own that may run here: a model, and the module of its outcomes."""
+    """Code of a study's own that may run here: a model, and the module of its
+    outcomes."""
 
     model: str | None = None
     outcomes: str | None = None
 
     def why_not(self, said: Manifest | About) -> str:
-        """What has to be named first for a study with code of its own to run; nothing where all is."""
+        """What has to be named first for a study with code of its own to run; nothing
+        where all is."""
         if said.model is not None and self.model != said.model:
             return f"the study used code of its own, {said.model}: --model {said.model} allows it to run"
         modules = sorted({reference.partition(":")[0] for _, reference in said.own})
@@ -295,47 +389,80 @@ class Allowed:
 
 
 def _why_not(manifest: Manifest, allowed: Allowed) -> str:
-    """Why this study cannot be run again here; nothing if it can. Code runs only if it is named."""
+    """Why this study cannot be run again here; nothing if it can. Code runs only if it
+    is named."""
     if stop := allowed.why_not(manifest):
         return stop
     if manifest.is_sweep and manifest.classes is None:
         return OWN_CLASSES
     made, here = manifest.version, version()
-    return "" if made == here else f"made by balance-sim {made}, this is {here}: pip install balance-sim=={made}"
+    return (
+        ""
+        if made == here
+        else f"made by balance-sim {made}, this is {here}: pip install balance-sim=={made}"
+    )
 
 
 def job_of(said: Manifest | About, scenario: Scenario, allowed: Allowed) -> Job:
-    """The job that a manifest or an archive describes. Raises WrongRequest if its code is not allowed, or not found."""
+    """The job that a manifest or an archive describes. Raises WrongRequest if its code
+    is not allowed, or not found."""
     if stop := allowed.why_not(said):
         raise WrongRequest(stop)
     import_model(said.model)
     for _, reference in said.own:
         function_named(reference)
     return Job(
-        scenario, said.seed, chosen_arms(scenario, said.arms), said.model, mechanisms=said.mechanisms,
-        draws=said.draw_parameters, cast=said.cast, own=said.own,
-    )  # fmt: skip
+        scenario,
+        said.seed,
+        chosen_arms(scenario, said.arms),
+        said.model,
+        mechanisms=said.mechanisms,
+        draws=said.draw_parameters,
+        cast=said.cast,
+        own=said.own,
+    )
 
 
-def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[tuple[FinishedBlock, Block]]:
-    """Parts of `count` sound blocks, drawn anew each time, by no seed that the folder names: who edits a block must not
-    know whether it is looked at. None: all blocks, whole."""
+def sample_of(
+    held: Contents, count: int | None, bad: Iterable[Damage]
+) -> list[tuple[FinishedBlock, Block]]:
+    """Parts of `count` sound blocks, drawn anew each time, by no seed that the folder
+    names: who edits a block must not know whether it is looked at. None: all blocks,
+    whole."""
     broken = {(d.point, d.block) for d in bad}
-    sound = [one for one in held.store.kept() if (one.point, one.block) not in broken and one.point in held.points]
+    sound = [
+        one
+        for one in held.store.kept()
+        if (one.point, one.block) not in broken and one.point in held.points
+    ]
     if count is None:
         return [(one, one.block) for one in sound]
     rng = np.random.default_rng()
-    chosen = sorted(rng.choice(len(sound), min(count, len(sound)), replace=False)) if sound else []
+    chosen = (
+        sorted(rng.choice(len(sound), min(count, len(sound)), replace=False))
+        if sound
+        else []
+    )
     out = []
     for at in chosen:
         block = sound[at].block
-        first = int(rng.integers(block.first, max(block.stop - RUNS_OF_A_BLOCK, block.first) + 1))
+        first = int(
+            rng.integers(
+                block.first, max(block.stop - RUNS_OF_A_BLOCK, block.first) + 1
+            )
+        )
         out.append((sound[at], Block(first, min(first + RUNS_OF_A_BLOCK, block.stop))))
     return out
 
 
-def compare(held: Contents, job: Job, parts: Sequence[tuple[FinishedBlock, Block]], workers: int = 1) -> list[Compared]:
-    """Run these parts again and hold them against what is kept. The number of workers changes nothing."""
+def compare(
+    held: Contents,
+    job: Job,
+    parts: Sequence[tuple[FinishedBlock, Block]],
+    workers: int = 1,
+) -> list[Compared]:
+    """Run these parts again and hold them against what is kept. The number of workers
+    changes nothing."""
     by_task = {(one.point, block): one for one, block in parts}
     tasks = [Task(block, point, held.points[point]) for point, block in by_task]
     again = run_tasks(job, tasks, workers)
@@ -350,22 +477,47 @@ def _compared(one: FinishedBlock, outcome: TaskResult) -> Compared:
         return Compared(FAILED, one, block, None, revived=tuple(now))
     file = f"runs/{one.runs.path.name}"
     runs, agreements = (
-        table.filter(pc.and_(pc.greater_equal(table["run"], block.first), pc.less(table["run"], block.stop)))
+        table.filter(
+            pc.and_(
+                pc.greater_equal(table["run"], block.first),
+                pc.less(table["run"], block.stop),
+            )
+        )
         for table in (one.runs.table(), one.agreements.table())
     )
     present = runs["run"].unique()
     if again is None:
-        return Compared(file, one, block, f"run {block.first} fails when run again" if len(present) else None)
+        return Compared(
+            file,
+            one,
+            block,
+            f"run {block.first} fails when run again" if len(present) else None,
+        )
     revived = tuple(run for run in now if run not in {*present.to_pylist()})
     runs_again, agreements_again = (
-        table.filter(pc.is_in(table["run"], value_set=present)) for table in (again.runs, again.agreements)
+        table.filter(pc.is_in(table["run"], value_set=present))
+        for table in (again.runs, again.agreements)
     )
     arms = sorted({*column_words(runs, "arm"), *column_words(runs_again, "arm")})
-    if _digest((runs, agreements), arms) != _digest((runs_again, agreements_again), arms):
-        return Compared(file, one, block, *diff_tables((runs, agreements), (runs_again, agreements_again)), revived)
+    if _digest((runs, agreements), arms) != _digest(
+        (runs_again, agreements_again), arms
+    ):
+        return Compared(
+            file,
+            one,
+            block,
+            *diff_tables((runs, agreements), (runs_again, agreements_again)),
+            revived,
+        )
     whole = block == one.block and not revived
-    if whole and one.dyads is not None and summed([one.dyads.table()]) != summed([again.dyads]):
-        return Compared(f"dyads/{one.dyads.path.name}", one, block, "other sums by dyad")
+    if (
+        whole
+        and one.dyads is not None
+        and summed([one.dyads.table()]) != summed([again.dyads])
+    ):
+        return Compared(
+            f"dyads/{one.dyads.path.name}", one, block, "other sums by dyad"
+        )
     return Compared(file, one, block, None, revived=revived)
 
 
@@ -376,13 +528,17 @@ def _digest(pair: Pair, arms: Sequence[str]) -> str:
 
 
 def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) -> None:
-    """Take the damaged blocks away and run what is then missing. Raises FolderBusy, CannotWrite."""
+    """Take the damaged blocks away and run what is then missing. Raises FolderBusy,
+    CannotWrite."""
     store = held.store
     hit = {(d.point, d.block) for d in bad if d.block is not None}
     with store.lock():
         for table in (*TABLES, FAILED):
             for shard in store.every_shard(table):
-                inside = any(p == shard.point and b.first < shard.stop and shard.first < b.stop for p, b in hit)
+                inside = any(
+                    p == shard.point and b.first < shard.stop and shard.first < b.stop
+                    for p, b in hit
+                )
                 if inside or not shard.is_sound():
                     hit.add((shard.point, shard.block))
                     shard.path.unlink(missing_ok=True)
@@ -391,8 +547,16 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
             done.setdefault(one.point, []).append(one.block)
         tasks = []
         for number, values in held.points.items():
-            runs = max([held.runs if held.finished else 0, *(b.stop for p, b in hit if p == number)])
-            tasks += [Task(block, number, values) for block in missing(done.get(number, []), runs, SHARD_RUNS)]
+            runs = max(
+                [
+                    held.runs if held.finished else 0,
+                    *(b.stop for p, b in hit if p == number),
+                ]
+            )
+            tasks += [
+                Task(block, number, values)
+                for block in missing(done.get(number, []), runs, SHARD_RUNS)
+            ]
         for outcome in run_tasks(job, tasks, workers):
             if rows := [*outcome.failed]:
                 store.write_failed(outcome.task.point, outcome.task.block, rows)

@@ -1,4 +1,5 @@
-"""The command line: parse, call, print, exit code. No arithmetic and no defaults of its own."""
+"""The command line: parse, call, print, exit code. No arithmetic and no defaults of its
+own."""
 
 from balance_sim.cli.program import main
 

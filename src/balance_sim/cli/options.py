@@ -1,4 +1,5 @@
-"""What several commands share: kinds of arguments, options, and how an answer is printed."""
+"""What several commands share: kinds of arguments, options, and how an answer is
+printed."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ import click
 from balance_sim.cli.program import AS_JSON, ExitCode
 
 if TYPE_CHECKING:
-    from balance_sim.results.result import Result
+    from balance_sim.study.result import Result
 
 MOST_WORKERS = 512
 PATH = click.Path(path_type=Path)
@@ -30,12 +31,18 @@ SHORT_SEED = click.IntRange(0, 2**32 - 1)
 class FiniteRange(click.FloatRange):
     """A range of numbers; `nan` and `inf` are none."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
         """The number, within the range."""
         found = super().convert(value, param, ctx)
         if not math.isfinite(found):
             what = "a number" if found != found else "a finite number"
-            self.fail(f"{value!r} is not {what}: write one, or leave the option out.", param, ctx)
+            self.fail(
+                f"{value!r} is not {what}: write one, or leave the option out.",
+                param,
+                ctx,
+            )
         return found
 
 
@@ -45,13 +52,18 @@ class Day(click.DateTime):
     def __init__(self) -> None:
         super().__init__(["%Y-%m-%d"])
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
         """The date."""
-        return value if type(value) is date else super().convert(value, param, ctx).date()
+        return (
+            value if type(value) is date else super().convert(value, param, ctx).date()
+        )
 
 
 class Renamed(click.Option):
-    """An option whose further names are old ones: they still work, and the help leaves them out."""
+    """An option whose further names are old ones: they still work, and the help leaves
+    them out."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """The help under the first name alone."""
@@ -73,72 +85,115 @@ def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 
 
 json_option = click.option(
-    "--json", is_flag=True, is_eager=True, expose_value=False, callback=_remember,
+    "--json",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_remember,
     help="Print one JSON document on stdout and nothing else.",
-)  # fmt: skip
-classes_option = click.option(
-    "--classes", type=click.Choice(["left", "right"]),
-    help="Where class tables differ: count all by that of the first, or of the last.",
-)  # fmt: skip
-verbose_option = click.option("--verbose", "-v", is_flag=True, help="Print all there is, not the finding alone.")
-set_option = click.option(
-    "--set", "settings", multiple=True, metavar="KEY.PATH=VALUE",
-    help="Change a value of the scenario, e.g. events.parade.visibility=0.5. Repeatable.",
-)  # fmt: skip
-theory_option = click.option("--theory", metavar="NAME", help="Take this theory's weights instead of the file's.")
-workers_option = click.option(
-    "--workers", type=click.IntRange(1, MOST_WORKERS), default=cores, help="Worker processes  [default: cores]"
 )
-figures_option = click.option("--figures/--no-figures", default=True, help="Figures and report in the results folder.")
+classes_option = click.option(
+    "--classes",
+    type=click.Choice(["left", "right"]),
+    help="Where class tables differ: count all by that of the first, or of the last.",
+)
+verbose_option = click.option(
+    "--verbose", "-v", is_flag=True, help="Print all there is, not the finding alone."
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Change a value of the scenario, e.g. events.parade.visibility=0.5. Repeatable.",
+)
+theory_option = click.option(
+    "--theory", metavar="NAME", help="Take this theory's weights instead of the file's."
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    default=cores,
+    help="Worker processes  [default: cores]",
+)
+figures_option = click.option(
+    "--figures/--no-figures",
+    default=True,
+    help="Figures and report in the results folder.",
+)
 bytes_option = click.option(
-    "--max-bytes", type=click.IntRange(min=1), default=10 << 30, show_default="10 GiB",
+    "--max-bytes",
+    type=click.IntRange(min=1),
+    default=10 << 30,
+    show_default="10 GiB",
     help="Refuse a study that would fill more disk.",
-)  # fmt: skip
+)
 timeout_option = click.option(
-    "--run-timeout", type=FiniteRange(min=0.001), metavar="SECONDS",
+    "--run-timeout",
+    type=FiniteRange(min=0.001),
+    metavar="SECONDS",
     help="Give up a replication after so long.",
-)  # fmt: skip
+)
 
 
-def _code_from_here(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Whoever names code of their own finds it in the working directory too, and so do workers."""
+def _code_from_here(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> str | None:
+    """Whoever names code of their own finds it in the working directory too, and so do
+    workers."""
     here = os.getcwd()
     if value is not None and here not in sys.path:
         sys.path.insert(0, here)
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+        os.environ["PYTHONPATH"] = os.pathsep.join(
+            filter(None, (here, os.environ.get("PYTHONPATH")))
+        )
     return value
 
 
 own_model_option = click.option(
-    "--model", metavar="MODULE:CLASS", callback=_code_from_here,
+    "--model",
+    metavar="MODULE:CLASS",
+    callback=_code_from_here,
     help="Use your own StateAgent subclass, from a module in this folder or on PYTHONPATH (executes that module).",
-)  # fmt: skip
+)
 own_outcomes_option = click.option(
-    "--outcomes", "own", metavar="MODULE", callback=_code_from_here,
+    "--outcomes",
+    "own",
+    metavar="MODULE",
+    callback=_code_from_here,
     help="Measure the public functions of a module of yours as outcomes too (executes that module).",
-)  # fmt: skip
+)
 study_outcomes_option = click.option(
-    "--outcomes", "own", metavar="MODULE", callback=_code_from_here,
+    "--outcomes",
+    "own",
+    metavar="MODULE",
+    callback=_code_from_here,
     help="Allow the study's own outcomes, if it has some (executes that module).",
-)  # fmt: skip
+)
 study_model_option = click.option(
-    "--model", metavar="MODULE:CLASS", callback=_code_from_here,
+    "--model",
+    metavar="MODULE:CLASS",
+    callback=_code_from_here,
     help="Allow the study's own StateAgent subclass, if it has one (executes that module).",
-)  # fmt: skip
+)
 
 
 def _load_terms(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     if _code_from_here(ctx, param, value) is not None:
-        from balance_sim.pool.plugins import load
+        from balance_sim.model.own.modules import load
 
         load(str(value))
 
 
 terms_option = click.Option(
-    ["--terms"], metavar="MODULE", expose_value=False, callback=_load_terms,
+    ["--terms"],
+    metavar="MODULE",
+    expose_value=False,
+    callback=_load_terms,
     help="Load your own terms of willingness and kinds of event from a module in this folder (executes that module).",
-)  # fmt: skip
-"""Of every command that computes with the rules of a scenario: `program.RULES` names them."""
+)
+"""Of every command that computes with the rules of a scenario: `program.RULES` names
+them."""
 
 
 def answer(
@@ -147,7 +202,8 @@ def answer(
     *,
     indent: int | None = None,
 ) -> None:
-    """Print what was found: with --json one document, else lines for a person. A function is called if needed."""
+    """Print what was found: with --json one document, else lines for a person. A
+    function is called if needed."""
     if click.get_current_context().meta.get(AS_JSON):
         found = document() if callable(document) else document
         click.echo(json.dumps(found, indent=indent, allow_nan=False))

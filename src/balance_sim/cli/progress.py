@@ -1,4 +1,5 @@
-"""While a command works: a line on the terminal, and a stop in the middle that keeps what is finished."""
+"""While a command works: a line on the terminal, and a stop in the middle that keeps
+what is finished."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ from balance_sim.cli.program import ExitCode
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-CLEARING = 5.0  # seconds after a signal in which others change nothing: finishing is under way
+CLEARING = (
+    5.0  # seconds after a signal in which others change nothing: finishing is under way
+)
 
 
 class Terminated(BaseException):
@@ -27,10 +30,13 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def resumable(command_line: str, said: str = "finished runs are kept. To go on") -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also where they come twice; where
-    SIGCONT reaches this process alone, Python's own helper goes on with it. said: what the command line is good for."""
-    from balance_sim.pool.worker import wake
+def resumable(
+    command_line: str, said: str = "finished runs are kept. To go on"
+) -> Iterator[None]:
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also
+    where they come twice; where SIGCONT reaches this process alone, Python's own helper
+    goes on with it. said: what the command line is good for."""
+    from balance_sim.study.worker import wake
 
     last = -CLEARING
 
@@ -47,9 +53,15 @@ def resumable(command_line: str, said: str = "finished runs are kept. To go on")
     try:
         yield
     except (KeyboardInterrupt, Terminated) as reason:
-        before = dict.fromkeys(numbers, signal.SIG_IGN)  # the process ends, and with the code below
+        before = dict.fromkeys(
+            numbers, signal.SIG_IGN
+        )  # the process ends, and with the code below
         click.echo(f"\nstopped; {said}:\n  {command_line}", err=True)
-        code = ExitCode.INTERRUPTED if isinstance(reason, KeyboardInterrupt) else ExitCode.TERMINATED
+        code = (
+            ExitCode.INTERRUPTED
+            if isinstance(reason, KeyboardInterrupt)
+            else ExitCode.TERMINATED
+        )
         raise click.exceptions.Exit(code) from None
     finally:
         for number, handler in before.items():
@@ -58,11 +70,11 @@ def resumable(command_line: str, said: str = "finished runs are kept. To go on")
 
 
 class Steps:
-    """A line on the terminal from the first moment to the last: which step is under way, how far it is, and how long
-    all that is left will take.
+    """A line on the terminal from the first moment to the last: which step is under
+    way, how far it is, and how long all that is left will take.
 
-    plan: about how many seconds each step takes, by name in their order; what has been taken so far corrects it.
-    Where stderr is no terminal nothing is said."""
+    plan: about how many seconds each step takes, by name in their order; what has been
+    taken so far corrects it. Where stderr is no terminal nothing is said."""
 
     def __init__(self, plan: Mapping[str, float]) -> None:
         self.plan = dict(plan)
@@ -83,7 +95,8 @@ class Steps:
             self._bar.stop()
 
     def begin(self, name: str, seconds: float | None = None) -> None:
-        """The step of that name begins; those before it are done. seconds: what it will take, where that is known."""
+        """The step of that name begins; those before it are done. seconds: what it will
+        take, where that is known."""
         self._place, self._share, self._words = [*self.plan].index(name), 0.0, ""
         self._step_began = self._told = time.monotonic()
         if seconds is not None:
@@ -94,14 +107,23 @@ class Steps:
         if not self._words:  # what was there before took no time
             self.plan[[*self.plan][self._place]] *= 1 - done / max(wanted, 1)
             self._before = done
-        self._share, self._words = (done - self._before) / max(wanted - self._before, 1e-9), words
+        self._share, self._words = (
+            (done - self._before) / max(wanted - self._before, 1e-9),
+            words,
+        )
         self._told = time.monotonic()
 
     def of(self, what: str) -> Callable[..., None]:
-        """For work that says how many it has done, of how many, and perhaps how many failed: `steps.of("draws")`."""
+        """For work that says how many it has done, of how many, and perhaps how many
+        failed: `steps.of("draws")`."""
 
         def tell(done: float, wanted: int, failed: int = 0) -> None:
-            self.tell(done, wanted, f"{int(done):,}/{wanted:,} {what}" + f", {failed:,} failed" * bool(failed))
+            self.tell(
+                done,
+                wanted,
+                f"{int(done):,}/{wanted:,} {what}"
+                + f", {failed:,} failed" * bool(failed),
+            )
 
         return tell
 
@@ -111,7 +133,8 @@ class Steps:
         return lambda words: self.tell(next(done), wanted, words)
 
     def share(self) -> float:
-        """Share of the whole that is done, 0 to 1; it never falls. A step that tells nothing nears its end by time."""
+        """Share of the whole that is done, 0 to 1; it never falls. A step that tells
+        nothing nears its end by time."""
         seconds, now = [*self.plan.values()], time.monotonic()
         here = max(seconds[self._place], 0.001)
         within = self._share or 1 - math.exp(-(now - self._step_began) / here)
@@ -134,7 +157,11 @@ class Steps:
         """`about 25 s left: 2/5 simulation, 160/400 replications`."""
         left, names = self.seconds_left(), [*self.plan]
         spoken = f"{left / 60:.0f} min" if left >= 90 else f"{max(left, 1):.0f} s"
-        step = f"{self._place + 1}/{len(names)} {names[self._place]}" if len(names) > 1 else ""
+        step = (
+            f"{self._place + 1}/{len(names)} {names[self._place]}"
+            if len(names) > 1
+            else ""
+        )
         return f"about {spoken} left: {', '.join(filter(None, (step, self._words)))}"
 
 
@@ -150,9 +177,15 @@ def _bar_of(steps: Steps) -> Bar:
 
     class Told(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{100 * task.completed:3.0f} %  {steps.line()}", no_wrap=True, overflow="ellipsis")
+            return Text(
+                f"{100 * task.completed:3.0f} %  {steps.line()}",
+                no_wrap=True,
+                overflow="ellipsis",
+            )
 
     columns = (SpinnerColumn("line"), Overall(12), Told())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)
+    bar = Progress(
+        *columns, console=Console(stderr=True), transient=True, refresh_per_second=5
+    )
     bar.add_task("", total=1.0)
     return bar

@@ -1,7 +1,9 @@
-"""The Mesa face: one replication as agents, who follow the same rules on the same arrays.
+"""The Mesa face: one replication as agents, who follow the same rules on the same
+arrays.
 
 `BalanceModel` is a `mesa.Model` of `StateAgent`s. The step's matrices are worked out once, as in the block
-engine; each agent perceives its own rows, assesses them and decides. Nothing is drawn through Mesa.
+engine; each agent perceives its own rows, assesses them and decides. Nothing is drawn
+through Mesa.
 """
 
 from __future__ import annotations
@@ -13,23 +15,37 @@ import pandas as pd
 from balance_sim.model import engine
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, World
+from balance_sim.model.own.modules import object_named, plugin
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import BlockState, Hastened, InvalidNumber, Simulated, refuse_invalid
+from balance_sim.model.state import (
+    BlockState,
+    Hastened,
+    InvalidNumber,
+    Simulated,
+    refuse_invalid,
+)
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.threat import effort_change, effort_share, insecurity
 from balance_sim.model.willingness import consent, willingness
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.pool.plugins import object_named, plugin
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 
-DECIDES = ("willingness", "probabilities", "consents", "assess", "effort_after")  # what bounds rest on
+DECIDES = (
+    "willingness",
+    "probabilities",
+    "consents",
+    "assess",
+    "effort_after",
+)  # what bounds rest on
 
 
 class StateAgent(mesa.Agent):
-    """A state. Each step it perceives its rows of the step's matrices, assesses them, and answers opportunities.
+    """A state. Each step it perceives its rows of the step's matrices, assesses them,
+    and answers opportunities.
 
-    Subclass it and override `willingness` (or `consents`, `effort_after`) for another way to decide;
+    Subclass it and override `willingness` (or `consents`, `effort_after`) for another
+    way to decide;
     `balance-sim run --model module:Class` runs it through the same studies, arms and random numbers.
 
     Parameters
@@ -68,7 +84,8 @@ class StateAgent(mesa.Agent):
         self.chances: Floats = nothing
 
     def perceive(self) -> None:
-        """Take in this step's view: who is against it, whom it fears, who could help and who will."""
+        """Take in this step's view: who is against it, whom it fears, who could help
+        and who will."""
         view = self.model.view
         self.against = view.against[0, self.index]
         self.hostility = view.hostility[0, self.index]
@@ -78,7 +95,8 @@ class StateAgent(mesa.Agent):
         self.backing = view.backing[0, self.index]
 
     def assess(self) -> None:
-        """How insecure it is: the ratio contest of what threatens it and what defends it."""
+        """How insecure it is: the ratio contest of what threatens it and what defends
+        it."""
         view = self.model.view
         total, defence = view.total[0, self.index], view.defence[0, self.index]
         self.insecurity = float(insecurity(total, defence, self.model.world.rules.s0))
@@ -95,13 +113,16 @@ class StateAgent(mesa.Agent):
         self.effort = self.effort_after(self.model.share_of_effort)
 
     def willingness(self, prospects: Prospects) -> Floats:
-        """(C,) u_ij in nats for each prospect. Override this for another theory of what states want."""
+        """(C,) u_ij in nats for each prospect. Override this for another theory of what
+        states want."""
         return willingness(prospects)
 
     def consents(self, prospects: Prospects, needs: Floats) -> Bools:
-        """(C,) yes where the probability to consent exceeds the opportunity's uniform. NaN raises InvalidNumber.
+        """(C,) yes where the probability to consent exceeds the opportunity's uniform.
+        NaN raises InvalidNumber.
 
-        Override this for decisions that no willingness can tell; filtered estimates are then counts."""
+        Override this for decisions that no willingness can tell; filtered estimates are
+        then counts."""
         return np.asarray(needs < self.probabilities(prospects))
 
     def probabilities(self, prospects: Prospects) -> Floats:
@@ -110,18 +131,34 @@ class StateAgent(mesa.Agent):
         if np.isnan(wanted).any():
             alter = self.model.world.codes[prospects.alter[np.isnan(wanted)][0]]
             day = self.model.day
-            raise InvalidNumber(f"willingness of {self.code} for {alter} is nan on day {day:g} after the start")
+            raise InvalidNumber(
+                f"willingness of {self.code} for {alter} is nan on day {day:g} after the start"
+            )
         return consent(wanted)
 
     def effort_after(self, share: float) -> float:
-        """Effort after this step: part of the way to a target that rises with insecurity."""
-        rules, start = self.model.world.rules, self.model.worlds.baseline.insecurity[self.index]
+        """Effort after this step: part of the way to a target that rises with
+        insecurity."""
+        rules, start = (
+            self.model.world.rules,
+            self.model.worlds.baseline.insecurity[self.index],
+        )
         now, at_start = np.array(self.insecurity), np.array(start)
-        return float(effort_change(np.array(self.effort), now, at_start, rules.effort_slope, rules.effort_max, share))
+        return float(
+            effort_change(
+                np.array(self.effort),
+                now,
+                at_start,
+                rules.effort_slope,
+                rules.effort_max,
+                share,
+            )
+        )
 
 
 class BalanceModel(mesa.Model):
-    """One replication of one arm. `step()` simulates one step, `run_until_end()` all; `agents` are the states.
+    """One replication of one arm. `step()` simulates one step, `run_until_end()` all;
+    `agents` are the states.
 
     Parameters
     ----------
@@ -167,11 +204,22 @@ class BalanceModel(mesa.Model):
         self.world: World = self.worlds.arms[self.arm]
         self.key = seed
         runs = np.array([run], dtype=np.uint64)
-        own_way = any(getattr(agent_class, name) is not getattr(StateAgent, name) for name in DECIDES)
-        self.opportunities = draw_opportunities(self.worlds.reference, seed, runs)  # all: no bound can be exceeded
-        self.thin = thinning(self.world, self.opportunities, None if own_way else self.worlds.bounds[self.arm])
+        own_way = any(
+            getattr(agent_class, name) is not getattr(StateAgent, name)
+            for name in DECIDES
+        )
+        self.opportunities = draw_opportunities(
+            self.worlds.reference, seed, runs
+        )  # all: no bound can be exceeded
+        self.thin = thinning(
+            self.world,
+            self.opportunities,
+            None if own_way else self.worlds.bounds[self.arm],
+        )
         self.consent: list[Floats] = []
-        self.state: BlockState = engine.begin(self.world, self.worlds.baseline, seed, runs)
+        self.state: BlockState = engine.begin(
+            self.world, self.worlds.baseline, seed, runs
+        )
         self.at = 0
         self.why_ended: str | None = None
         self.share_of_effort = 0.0
@@ -180,7 +228,11 @@ class BalanceModel(mesa.Model):
         agent_class.create_agents(self, self.world.n, list(self.world.codes))
         self.datacollector = mesa.DataCollector(
             model_reporters={"day": "day", "accords_signed": "agreements_signed"},
-            agent_reporters={"code": "code", "insecurity": "insecurity", "effort": "effort"},
+            agent_reporters={
+                "code": "code",
+                "insecurity": "insecurity",
+                "effort": "effort",
+            },
         )
 
     @property
@@ -196,9 +248,13 @@ class BalanceModel(mesa.Model):
 
     @property
     def agreements(self) -> pd.DataFrame:
-        """Agreements under way or made, one row each, days since the start (NaN: not yet)."""
+        """Agreements under way or made, one row each, days since the start (NaN: not
+        yet)."""
         a, world = self.state.agreements, self.world
-        codes, days = np.array(world.codes), {"signed": a.signed, "in_force": a.in_force, "ended": a.ended}
+        codes, days = (
+            np.array(world.codes),
+            {"signed": a.signed, "in_force": a.in_force, "ended": a.ended},
+        )
         frame = pd.DataFrame(
             {
                 "a": codes[world.first[a.dyad]],
@@ -207,23 +263,37 @@ class BalanceModel(mesa.Model):
                 "origin": np.array(ORIGINS)[a.origin],
                 "opened": a.opened,
             }
-            | {name: np.where(day < self.state.day, day, np.nan) for name, day in days.items()}
+            | {
+                name: np.where(day < self.state.day, day, np.nan)
+                for name, day in days.items()
+            }
         )
         return frame.sort_values(["opened", "a", "b", "kind"], ignore_index=True)
 
     accords, accords_signed = agreements, agreements_signed  # earlier names
 
     def step(self) -> None:
-        """One step of the grid: all perceive, assess and decide on the same view; then what they agreed is done."""
+        """One step of the grid: all perceive, assess and decide on the same view; then
+        what they agreed is done."""
         if self.why_ended is not None:
             return
-        world, state, opportunities, at = self.world, self.state, self.opportunities, self.at
+        world, state, opportunities, at = (
+            self.world,
+            self.state,
+            self.opportunities,
+            self.at,
+        )
         start, stop = world.grid[at], world.grid[at + 1]
-        self._rows = engine.open_to_consent(world, opportunities, self.thin, state, *opportunities.starts[at : at + 2])
+        self._rows = engine.open_to_consent(
+            world, opportunities, self.thin, state, *opportunities.starts[at : at + 2]
+        )
         self.share_of_effort = effort_share(stop - start, world.rules.effort_years)
         for turn in ("perceive", "assess", "decide"):
             self.agents.do(turn)
-        yes, sides = np.zeros((len(self._rows), 2), dtype=bool), np.zeros((len(self._rows), 2))
+        yes, sides = (
+            np.zeros((len(self._rows), 2), dtype=bool),
+            np.zeros((len(self._rows), 2)),
+        )
         felt = np.zeros((1, world.n))
         for agent in self.agents:
             mine, _, which = self._sides(agent.index)
@@ -264,15 +334,30 @@ class BalanceModel(mesa.Model):
         return self
 
     def opportunities_of(self, index: int) -> tuple[Prospects, Floats]:
-        """This step's opportunities that a state has to answer: its prospects, and the uniforms it must exceed."""
+        """This step's opportunities that a state has to answer: its prospects, and the
+        uniforms it must exceed."""
         mine, other, which = self._sides(index)
         rows = self._rows[which]
-        run, ego, kind = np.zeros_like(rows), np.full(len(rows), index), self.opportunities.kind[rows]
-        prospects = Prospects(self.world, self.worlds.baseline, self.view, self.state, run, ego, other, kind)
+        run, ego, kind = (
+            np.zeros_like(rows),
+            np.full(len(rows), index),
+            self.opportunities.kind[rows],
+        )
+        prospects = Prospects(
+            self.world,
+            self.worlds.baseline,
+            self.view,
+            self.state,
+            run,
+            ego,
+            other,
+            kind,
+        )
         return prospects, self.opportunities.needs[rows, mine]
 
     def _sides(self, index: int) -> tuple[Ints, Ints, Ints]:
-        """Which side a state is, who the other is, and at which of the step's opportunities."""
+        """Which side a state is, who the other is, and at which of the step's
+        opportunities."""
         first = self.world.first[self.opportunities.dyad[self._rows]]
         second = self.world.second[self.opportunities.dyad[self._rows]]
         which = np.flatnonzero((first == index) | (second == index))
@@ -281,21 +366,28 @@ class BalanceModel(mesa.Model):
 
     @property
     def simulated(self) -> Simulated:
-        """What the replication leaves behind so far, as `engine.simulate` returns it."""
+        """What the replication leaves behind so far, as `engine.simulate` returns
+        it."""
         rest = len(self.opportunities.day) - sum(map(len, self.consent))
         consent = np.concatenate([*self.consent, np.zeros(rest)])
-        return Simulated(self.state.agreements, consent, Hastened.joined(self.state.hastened))
+        return Simulated(
+            self.state.agreements, consent, Hastened.joined(self.state.hastened)
+        )
 
     def _look(self) -> None:
         engine.turn_of_step(self.world, self.state)
-        engine.watch_margins(self.world, self.worlds.baseline, self.opportunities, self.state)
+        engine.watch_margins(
+            self.world, self.worlds.baseline, self.opportunities, self.state
+        )
         self.view: View = engine.perceive(self.world, self.state, self.at)
 
 
 def agent_class_named(name: str) -> type[StateAgent]:
-    """The StateAgent subclass that `module:Class`, or a plug-in's name, names. Importing it runs that module's code.
+    """The StateAgent subclass that `module:Class`, or a plug-in's name, names.
+    Importing it runs that module's code.
 
-    Raises WrongRequest where there is none, and where the module's code ends in whatever exception, SystemExit too."""
+    Raises WrongRequest where there is none, and where the module's code ends in
+    whatever exception, SystemExit too."""
     reference = name if ":" in name else plugin("agents", name) or name
     module, _, attribute = reference.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):

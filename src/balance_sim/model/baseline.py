@@ -1,8 +1,9 @@
 """What is frozen once, from the control arm at the start, for all arms and runs.
 
-Classes of dyads, who is threatened and so the direction of every dyad, are fixed earlier, from the scenario as written.
-Not from the version at hand: a change to its participants, to tau or to a state would move agreements between classes
-in every arm and call that an effect. docs/decisions/0015-classes-as-written.md.
+Classes of dyads, who is threatened and so the direction of every dyad, are fixed
+earlier, from the scenario as written. Not from the version at hand: a change to its
+participants, to tau or to a state would move agreements between classes in every arm
+and call that an effect. docs/decisions/0015-classes-as-written.md.
 """
 
 from __future__ import annotations
@@ -23,13 +24,26 @@ from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.state import BlockState
-from balance_sim.model.thinning import most_willing, openness_at, opportunity_rate, share_signed, usual_talks
-from balance_sim.model.willingness import CHANGING, KEPT, TERMS, consent, terms_at_start, willingness
+from balance_sim.model.thinning import (
+    most_willing,
+    openness_at,
+    opportunity_rate,
+    share_signed,
+    usual_talks,
+)
+from balance_sim.model.willingness import (
+    CHANGING,
+    KEPT,
+    TERMS,
+    consent,
+    terms_at_start,
+    willingness,
+)
 from balance_sim.model.world import compile_world, focal_day, time_grid
-from balance_sim.pool.errors import OneLine
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, problem
+from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import LISTS, Classes, content_digest
 from balance_sim.scenario.schema import Scenario, Theory
 
@@ -40,16 +54,22 @@ AT_WAR = 0.5
 def classes_of(scenario: Scenario, world: World | None = None) -> Classes:
     """The class table of the scenario as written; worked out once for each content.
 
-    world: the scenario's own control arm where that is at hand; taken where the scenario is as it was written.
+    world: the scenario's own control arm where that is at hand; taken where the
+    scenario is as it was written.
 
     >>> classes_of(load_scenario("scenarios/beijing_2025.yaml")).direction("AUS", "JPN")  # doctest: +SKIP
     'counter'"""
     written = scenario.written
-    return written if isinstance(written, Classes) else _fixed(written, world if written is scenario else None)
+    return (
+        written
+        if isinstance(written, Classes)
+        else _fixed(written, world if written is scenario else None)
+    )
 
 
 def with_classes(scenario: Scenario) -> Scenario:
-    """A copy that carries the class table itself: for studies, whose workers need not work it out.
+    """A copy that carries the class table itself: for studies, whose workers need not
+    work it out.
 
     Raises ValueError for states that the scenario as written does not have."""
     classes = classes_of(scenario)
@@ -68,7 +88,8 @@ def refuse_strangers(codes: tuple[str, ...], classes: Classes) -> None:
 
 
 def sorted_into(world: World, classes: Classes) -> tuple[Bools, Ints]:
-    """(n,) who is threatened, and (P,) the direction of each dyad, an index into DIRECTIONS, in a world's order.
+    """(n,) who is threatened, and (P,) the direction of each dyad, an index into
+    DIRECTIONS, in a world's order.
 
     Raises ValueError for states without a class."""
     refuse_strangers(world.codes, classes)
@@ -77,23 +98,37 @@ def sorted_into(world: World, classes: Classes) -> tuple[Bools, Ints]:
     fears = threatened | np.isin(world.codes, classes.wary)
     first, second = world.first, world.second
     with_participant = inside[first] | inside[second]
-    counter = ~with_participant & fears[first] & fears[second] & (threatened[first] | threatened[second])
-    names = [DIRECTIONS.index(name) for name in ("with_participant", "counter", "other")]
-    return threatened, np.where(with_participant, names[0], np.where(counter, names[1], names[2]))
+    counter = (
+        ~with_participant
+        & fears[first]
+        & fears[second]
+        & (threatened[first] | threatened[second])
+    )
+    names = [
+        DIRECTIONS.index(name) for name in ("with_participant", "counter", "other")
+    ]
+    return threatened, np.where(
+        with_participant, names[0], np.where(counter, names[1], names[2])
+    )
 
 
 def versions_for(scenario: Scenario, arms: Collection[str]) -> dict[str, Scenario]:
-    """The scenario as it is in these arms, and in those that move events: the grid needs their dates."""
+    """The scenario as it is in these arms, and in those that move events: the grid
+    needs their dates."""
     return {
         name: arm_scenario(scenario, name, sealed=False)
         for name, arm in sorted(scenario.arms.items())
-        if name in arms or any(path.startswith("events.") and path.endswith(".date") for path in arm.set)
+        if name in arms
+        or any(
+            path.startswith("events.") and path.endswith(".date") for path in arm.set
+        )
     }
 
 
 @cached(LRUCache(16), key=lambda scenario, _: content_digest(scenario), lock=Lock())
 def _fixed(scenario: Scenario, world: World | None) -> Classes:
-    """The table from the control arm, just before the focal event. world: that arm's arrays, if at hand."""
+    """The table from the control arm, just before the focal event. world: that arm's
+    arrays, if at hand."""
     if world is None:
         control = scenario.reference_arm
         versions = versions_for(scenario, (control,))
@@ -103,42 +138,73 @@ def _fixed(scenario: Scenario, world: World | None) -> Classes:
     roster = {code: i for i, code in enumerate(world.codes)}
 
     def who(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(sorted(world.codes[i] for i in members(names, scenario.groups, roster)))
+        return tuple(
+            sorted(world.codes[i] for i in members(names, scenario.groups, roster))
+        )
 
     participants = tuple(members(focal.principals, scenario.groups, roster))
     state = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64))
     listed = standing(perceive(world, state, step_before(world)), participants)
     events = scenario.events
-    same_day = [one for one in events if one.date == focal.date and one.host == focal.host and one.host]
+    same_day = [
+        one
+        for one in events
+        if one.date == focal.date and one.host == focal.host and one.host
+    ]
     roles = Classes(
         participants=(),
         threatened=(),
         others=(),
         wary=(),
-        guests=who(focal.guests or tuple(name for one in same_day for name in one.guests)),
-        wars=tuple(sorted((row.a, row.b) for row in scenario.disputes if row.war >= AT_WAR)),
-        groups={name: who((name,)) for name in sorted({*scenario.groups, *scenario.report.groups})},
-        audiences={name: who(scenario.audiences[name].members) for name in sorted(scenario.audiences)},
+        guests=who(
+            focal.guests or tuple(name for one in same_day for name in one.guests)
+        ),
+        wars=tuple(
+            sorted((row.a, row.b) for row in scenario.disputes if row.war >= AT_WAR)
+        ),
+        groups={
+            name: who((name,))
+            for name in sorted({*scenario.groups, *scenario.report.groups})
+        },
+        audiences={
+            name: who(scenario.audiences[name].members)
+            for name in sorted(scenario.audiences)
+        },
     )
-    return with_participants(roles, world, participants, focal.host if focal.host in roster else None, listed)
+    return with_participants(
+        roles, world, participants, focal.host if focal.host in roster else None, listed
+    )
 
 
 def with_participants(
-    table: Classes, world: World, participants: tuple[int, ...], host: str | None, listed: Ints
+    table: Classes,
+    world: World,
+    participants: tuple[int, ...],
+    host: str | None,
+    listed: Ints,
 ) -> Classes:
-    """The table with these participants, their host and the list of every state, (n,), in place of its own."""
+    """The table with these participants, their host and the list of every state, (n,),
+    in place of its own."""
     codes = np.array(world.codes)
-    lists = {name: tuple(sorted(codes[listed == k].tolist())) for k, name in enumerate(LISTS)}
-    beside = sorted((world.capability[i], i) for i in participants if world.codes[i] != host)
-    junior, third = (world.codes[beside[at][1]] if len(beside) > 1 else None for at in (0, -1))
+    lists = {
+        name: tuple(sorted(codes[listed == k].tolist())) for k, name in enumerate(LISTS)
+    }
+    beside = sorted(
+        (world.capability[i], i) for i in participants if world.codes[i] != host
+    )
+    junior, third = (
+        world.codes[beside[at][1]] if len(beside) > 1 else None for at in (0, -1)
+    )
     return replace(table, **lists, host=host, junior=junior, third=third)  # type: ignore[arg-type]
 
 
 def feared(view: View) -> Floats:
-    """(R, n, n) how much each state fears each other, as a share of its balance of threat; diagonal 0.
+    """(R, n, n) how much each state fears each other, as a share of its balance of
+    threat; diagonal 0.
 
-    Threat by adversary, A_ij: what j itself and those that would join its quarrels could bring. Rows may sum to more
-    than 1, since a supplier counts for every adversary that it would lend to."""
+    Threat by adversary, A_ij: what j itself and those that would join its quarrels
+    could bring. Rows may sum to more than 1, since a supplier counts for every
+    adversary that it would lend to."""
     share = view.adversaries / np.where(view.balance > 0, view.balance, 1.0)[..., None]
     here = np.arange(share.shape[-1])
     share[:, here, here] = 0.0
@@ -146,21 +212,24 @@ def feared(view: View) -> Floats:
 
 
 OTHER_SIDE = 0.25
-"""Share of tau from which a state is wary: enough where the other side of a dyad is threatened."""
+"""Share of tau from which a state is wary: enough where the other side of a dyad is
+threatened."""
 ON_THEIR_SIDE = 0.5
 """Alignment, or depth of a treaty, above which a state is aligned with another."""
 
 
 def fear_of(view: View, participants: tuple[int, ...]) -> Floats:
-    """(R, n) threat by the participants together, as a share of each state's balance; 0 for they themselves."""
+    """(R, n) threat by the participants together, as a share of each state's balance; 0
+    for they themselves."""
     share = view.threat_by(participants) / np.where(view.balance > 0, view.balance, 1.0)
     share[:, list(participants)] = 0.0
     return share
 
 
 def aligned_with(view: View, participants: tuple[int, ...]) -> Bools:
-    """(R, n) which states are aligned with a participant: more likely than not to side with it as they see it
-    themselves, a_ik > 1/2, or bound by a treaty in force to lend it more than half of their strength."""
+    """(R, n) which states are aligned with a participant: more likely than not to side
+    with it as they see it themselves, a_ik > 1/2, or bound by a treaty in force to lend
+    it more than half of their strength."""
     bond = np.maximum(view.own, view.depth)[:, :, list(participants)]
     return np.asarray(bond.max(axis=-1, initial=0.0) > ON_THEIR_SIDE)
 
@@ -168,9 +237,9 @@ def aligned_with(view: View, participants: tuple[int, ...]) -> Bools:
 def standing(view: View, participants: tuple[int, ...]) -> Ints:
     """(n,) the list of each state, an index into LISTS, in the first run of a view.
 
-    Threatened: the participants, with what others would lend them, are more than tau of its balance of threat; wary:
-    more than a quarter of tau. A state that is aligned with one of them is neither: it would not balance against
-    its own side."""
+    Threatened: the participants, with what others would lend them, are more than tau of
+    its balance of threat; wary: more than a quarter of tau. A state that is aligned
+    with one of them is neither: it would not balance against its own side."""
     share, tau = fear_of(view, participants)[0], view.world.rules.tau
     free = ~aligned_with(view, participants)[0]
     out = np.full(len(share), LISTS.index("others"))
@@ -204,12 +273,15 @@ def unfrozen(world: World) -> Baseline:
 
 @dataclass(frozen=True, repr=False)
 class Worlds(OneLine):
-    """Every arm of a scenario as arrays, with the frozen baseline and the upper bounds of consent."""
+    """Every arm of a scenario as arrays, with the frozen baseline and the upper bounds
+    of consent."""
 
     scenario: Scenario
     arms: dict[str, World]
     baseline: Baseline
-    bounds: dict[str, Floats]  # by arm, upper bound of willingness, (n, n, M); with a run axis in front if drawn
+    bounds: dict[
+        str, Floats
+    ]  # by arm, upper bound of willingness, (n, n, M); with a run axis in front if drawn
     classes: Classes  # of the scenario as written
 
     @property
@@ -223,7 +295,8 @@ class Worlds(OneLine):
 
     @cached_property
     def camps(self) -> Camps:
-        """The two camps just before the focal event in the control arm; where runs' camps start from."""
+        """The two camps just before the focal event in the control arm; where runs'
+        camps start from."""
         world = self.reference
         state = begin(world, self.baseline, 0, np.zeros(1, dtype=np.uint64))
         view = perceive(world, state, step_before(world))
@@ -232,46 +305,67 @@ class Worlds(OneLine):
 
 
 def compile_worlds(
-    scenario: Scenario, arms: Sequence[str] | None = None, versions: Mapping[str, Scenario] | None = None
+    scenario: Scenario,
+    arms: Sequence[str] | None = None,
+    versions: Mapping[str, Scenario] | None = None,
 ) -> Worlds:
-    """Arrays for all arms, on one grid, with one baseline. The order of the arms changes nothing.
+    """Arrays for all arms, on one grid, with one baseline. The order of the arms
+    changes nothing.
 
-    Raises ValueError for states without a class in the scenario as written.
-    arms: only these, the reference among them. versions: the scenario as it is in each arm that has a say in the
-    grid, by name, and in `arms`; all arms if None."""
+    Raises ValueError for states without a class in the scenario as written. arms: only
+    these, the reference among them. versions: the scenario as it is in each arm that
+    has a say in the grid, by name, and in `arms`; all arms if None."""
     if versions is None:
-        versions = {name: arm_scenario(scenario, name) for name in sorted(scenario.arms)}
+        versions = {
+            name: arm_scenario(scenario, name) for name in sorted(scenario.arms)
+        }
     grid = time_grid(scenario, list(versions.values()))
     day = focal_day(scenario)
     wanted = versions if arms is None else arms
-    worlds = {name: compile_world(versions[name], name, grid, day) for name in sorted(wanted)}
+    worlds = {
+        name: compile_world(versions[name], name, grid, day) for name in sorted(wanted)
+    }
     worlds = at_one_base_rate(worlds, versions[scenario.reference_arm])
     worlds = at_stated_rate(worlds, scenario)
     reference = worlds[scenario.reference_arm]
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
-    kept = [name for name in KEPT if any(arm.set.get(f"theory.weights.{name}") for arm in scenario.arms.values())]
-    baseline = replace(freeze(reference, kept), threatened=threatened, direction=direction)
+    kept = [
+        name
+        for name in KEPT
+        if any(arm.set.get(f"theory.weights.{name}") for arm in scenario.arms.values())
+    ]
+    baseline = replace(
+        freeze(reference, kept), threatened=threatened, direction=direction
+    )
     bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
     return Worlds(scenario, worlds, baseline, bounds, classes)
 
 
 def own_theory(theory: Theory, calibrated: Mapping[str, float] | None = None) -> Theory:
-    """The theory whose level all others are set to: the default preset, with weights that the file gives.
+    """The theory whose level all others are set to: the default preset, with weights
+    that the file gives.
 
-    Those are the weights that differ from what the preset in force says. calibrated: weights of a calibration."""
+    Those are the weights that differ from what the preset in force says. calibrated:
+    weights of a calibration."""
     preset = weights_under(theory.preset)
-    given = {name: weight for name, weight in theory.weights.items() if weight != preset.get(name)}
+    given = {
+        name: weight
+        for name, weight in theory.weights.items()
+        if weight != preset.get(name)
+    }
     weights = {**weights_under(DEFAULT_PRESET), **(calibrated or {}), **given}
     return Theory(preset=DEFAULT_PRESET, equal_hostility=None, weights=weights)
 
 
 def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, World]:
-    """Worlds whose intercepts are shifted, kind by kind, so that a theory keeps the scenario's own level.
+    """Worlds whose intercepts are shifted, kind by kind, so that a theory keeps the
+    scenario's own level.
 
-    The expected rate at which talks open at the start of the control arm is that of `own_theory`. Theories
-    then differ in who and when, not in how many. docs/decisions/0008-theories-at-one-base-rate.md.
-    reference: the scenario as it is in the control arm."""
+    The expected rate at which talks open at the start of the control arm is that of
+    `own_theory`. Theories then differ in who and when, not in how many.
+    docs/decisions/0008-theories-at-one-base-rate.md. reference: the scenario as it is
+    in the control arm."""
     if reference.theory.preset == DEFAULT_PRESET:
         return arms
     world = arms[reference.reference_arm]
@@ -287,14 +381,17 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
 def _shifted(arms: dict[str, World], nats: Floats | float) -> dict[str, World]:
     """Worlds with so many nats, (M,) or all alike, added to their intercepts."""
     return {
-        name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + nats))
+        name: replace(
+            arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + nats)
+        )
         for name, arm in arms.items()
     }
 
 
 def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, World]:
-    """Worlds whose intercepts, all alike and in all arms, are shifted so that the control arm's expected agreements a
-    year at the start are the `base_rate` that the scenario states; as they are where it states none."""
+    """Worlds whose intercepts, all alike and in all arms, are shifted so that the
+    control arm's expected agreements a year at the start are the `base_rate` that the
+    scenario states; as they are where it states none."""
     if scenario.base_rate is None:
         return arms
     world = arms[scenario.reference_arm]
@@ -307,12 +404,17 @@ def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, Worl
 
 
 def shift_to(wanted: Floats, keen: Floats, of: Floats) -> Floats:
-    """(M,) nats to add to both sides' willingness so that consent of dyads, each times how much it counts, sums to what
-    is wanted.
+    """(M,) nats to add to both sides' willingness so that consent of dyads, each times
+    how much it counts, sums to what is wanted.
 
-    wanted: (M,), below the sum of `of`; keen: (P, 2, M) probability to consent; of: (P,), as frailty times openness."""
+    wanted: (M,), below the sum of `of`; keen: (P, 2, M) probability to consent; of:
+    (P,), as frailty times openness."""
     u = _odds(keen)
-    return _bisected(lambda nats: of @ consent(u + nats).prod(axis=1) >= wanted, np.zeros(keen.shape[-1]), 60)
+    return _bisected(
+        lambda nats: of @ consent(u + nats).prod(axis=1) >= wanted,
+        np.zeros(keen.shape[-1]),
+        60,
+    )
 
 
 def _odds(keen: Floats) -> Floats:
@@ -329,14 +431,19 @@ def _bisected(enough: Callable[[Floats], Bools], start: Floats, rounds: int) -> 
     return np.asarray((low + high) / 2)
 
 
-def expected_a_year(world: World, baseline: Baseline, shift: Floats | float = 0.0) -> float:
-    """Agreements a year that dyads with nothing under way would sign at the start's willingness.
+def expected_a_year(
+    world: World, baseline: Baseline, shift: Floats | float = 0.0
+) -> float:
+    """Agreements a year that dyads with nothing under way would sign at the start's
+    willingness.
 
     shift: nats added to every state's willingness. baseline: with `keen` (P, 2, M)."""
     keen = baseline.keen
     both = (keen if shift == 0 else consent(_odds(keen) + shift)).prod(axis=1)
     often = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
-    return float((often * both * share_signed(world.ladder, world.rules.collapse_rate)).sum())
+    return float(
+        (often * both * share_signed(world.ladder, world.rules.collapse_rate)).sum()
+    )
 
 
 def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
@@ -353,9 +460,11 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
 
 
 def freeze(world: World, kept: Collection[str] = ()) -> Baseline:
-    """The baseline from the reference world: gain norms, insecurity and consent at the start. Without classes.
+    """The baseline from the reference world: gain norms, insecurity and consent at the
+    start. Without classes.
 
-    kept: terms to keep the value of, beside those of KEPT that have a weight in this world."""
+    kept: terms to keep the value of, beside those of KEPT that have a weight in this
+    world."""
     n, kinds = world.n, len(world.ladder.names)
     blank = unfrozen(world)
     state = begin(world, blank, 0, np.zeros(1, dtype=np.uint64))
@@ -370,20 +479,31 @@ def freeze(world: World, kept: Collection[str] = ()) -> Baseline:
     )
     everyone = _all_prospects(world, baseline, state, at_start)
     whole = {name: TERMS[name](everyone).reshape(n, n, kinds) for name in CHANGING}
-    first = {name: value if TERMS[name].by_kind else value[:, :, 0].copy() for name, value in whole.items()}
+    first = {
+        name: value if TERMS[name].by_kind else value[:, :, 0].copy()
+        for name, value in whole.items()
+    }
     keen = _keen(everyone, [name for name in terms_at_start(world) if name not in KEPT])
-    signs = opportunity_rate(world) * openness_at(world, 0.0)[:, None] * keen.prod(axis=1)
+    signs = (
+        opportunity_rate(world) * openness_at(world, 0.0)[:, None] * keen.prod(axis=1)
+    )
     signs *= share_signed(world.ladder, world.rules.collapse_rate)
-    if used := [name for name in KEPT if name in kept or world.rules.weights[name] != 0]:
-        everyone = _all_prospects(world, replace(baseline, signs=signs), state, at_start)
+    if used := [
+        name for name in KEPT if name in kept or world.rules.weights[name] != 0
+    ]:
+        everyone = _all_prospects(
+            world, replace(baseline, signs=signs), state, at_start
+        )
         first |= {name: TERMS[name](everyone).reshape(n, n, kinds) for name in used}
         keen = _keen(everyone, terms_at_start(world))
-    return replace(baseline, keen=keen, talks=usual_talks(world, keen), signs=signs, first=first)
+    return replace(
+        baseline, keen=keen, talks=usual_talks(world, keen), signs=signs, first=first
+    )
 
 
 def try_terms(world: World, baseline: Baseline) -> None:
-    """Compute the terms of the user's own at the start, twice. Raises ScenarioError where one gives what it must not,
-    or something else the second time."""
+    """Compute the terms of the user's own at the start, twice. Raises ScenarioError
+    where one gives what it must not, or something else the second time."""
     if world.own:
         state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
         everyone = _all_prospects(world, baseline, state, perceive(world, state, 0))
@@ -394,12 +514,17 @@ def try_terms(world: World, baseline: Baseline) -> None:
 def _keen(everyone: Prospects, names: Collection[str]) -> Floats:
     """(P, 2, M) probability of both sides to consent at the start, by these terms."""
     world = everyone.world
-    keen = consent(willingness(everyone, names)).reshape(world.n, world.n, len(world.ladder.names))
-    return np.stack([keen[world.first, world.second], keen[world.second, world.first]], axis=1)
+    keen = consent(willingness(everyone, names)).reshape(
+        world.n, world.n, len(world.ladder.names)
+    )
+    return np.stack(
+        [keen[world.first, world.second], keen[world.second, world.first]], axis=1
+    )
 
 
 def gain_norms(world: World, blank: Baseline, state: BlockState, view: View) -> Floats:
-    """(n, M) mean over partners of ln(G + floor), of each state and kind, in the one run of `state`."""
+    """(n, M) mean over partners of ln(G + floor), of each state and kind, in the one
+    run of `state`."""
     n = world.n
     everyone = _all_prospects(world, blank, state, view)
     log_gain = everyone.log_gain.reshape(n, n, len(world.ladder.names))
@@ -407,7 +532,19 @@ def gain_norms(world: World, blank: Baseline, state: BlockState, view: View) -> 
     return np.asarray(log_gain.sum(axis=1) / (n - 1))
 
 
-def _all_prospects(world: World, baseline: Baseline, state: BlockState, view: View) -> Prospects:
+def _all_prospects(
+    world: World, baseline: Baseline, state: BlockState, view: View
+) -> Prospects:
     kinds = len(world.ladder.names)
     ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, kinds)))
-    return Prospects(world, baseline, view, state, np.zeros_like(ego), ego, alter, kind, kinds_each=kinds)
+    return Prospects(
+        world,
+        baseline,
+        view,
+        state,
+        np.zeros_like(ego),
+        ego,
+        alter,
+        kind,
+        kinds_each=kinds,
+    )

@@ -1,8 +1,10 @@
-"""Keyed random numbers: a draw depends on what it is for, never on when or where it is drawn.
+"""Keyed random numbers: a draw depends on what it is for, never on when or where it is
+drawn.
 
-A key absorbs, one after the other, the seed, the run, the purpose, the states' codes, the kind of agreement,
-and a count. The mixing function is the finaliser of SplitMix64 (Steele, Lea, Flood 2014, OOPSLA, fig. 16);
-its published outputs are in the tests. All functions broadcast over `uint64` arrays.
+A key absorbs, one after the other, the seed, the run, the purpose, the states' codes,
+the kind of agreement, and a count. The mixing function is the finaliser of SplitMix64
+(Steele, Lea, Flood 2014, OOPSLA, fig. 16); its published outputs are in the tests. All
+functions broadcast over `uint64` arrays.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ _S30, _S27, _S31, _S11 = (np.uint64(s) for s in (30, 27, 31, 11))
 
 
 def mix(z: Keys) -> Keys:
-    """The SplitMix64 finaliser: a bijection of 64 bits that scatters every input bit."""
+    """The SplitMix64 finaliser: a bijection of 64 bits that scatters every input
+    bit."""
     out = z >> _S30
     out ^= z
     out *= _M1
@@ -32,13 +35,21 @@ def mix(z: Keys) -> Keys:
 
 def label(text: str) -> np.uint64:
     """64 bits for a name (a code, a kind, a purpose), the same on every machine."""
-    return np.uint64(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little"))
+    return np.uint64(
+        int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+    )
 
 
 def absorb(key: Keys | np.uint64, field: Keys | np.uint64 | int) -> Keys:
     """A new key from a key and one more field. Order matters; shapes broadcast."""
     with np.errstate(over="ignore"):
-        return mix((np.asarray(key, dtype=np.uint64) ^ mix(np.asarray(field, dtype=np.uint64) + GOLDEN)) + GOLDEN)
+        return mix(
+            (
+                np.asarray(key, dtype=np.uint64)
+                ^ mix(np.asarray(field, dtype=np.uint64) + GOLDEN)
+            )
+            + GOLDEN
+        )
 
 
 def run_keys(seed: int, runs: Keys) -> Keys:
@@ -62,11 +73,15 @@ def exponential(key: Keys) -> Floats:
     return -np.log(uniform(key))
 
 
-def gamma(key: Keys, shape: Floats, mean: Floats, elapsed: Floats | float = 0.0) -> Floats:
-    """Gamma draws by inversion, given that `elapsed` has passed already; returns the whole length.
+def gamma(
+    key: Keys, shape: Floats, mean: Floats, elapsed: Floats | float = 0.0
+) -> Floats:
+    """Gamma draws by inversion, given that `elapsed` has passed already; returns the
+    whole length.
 
-    shape, mean, elapsed broadcast with key; mean 0 gives 0. Far in the tail, where the survival
-    function underflows, the remainder is taken as exponential (the gamma's own limit)."""
+    shape, mean, elapsed broadcast with key; mean 0 gives 0. Far in the tail, where the
+    survival function underflows, the remainder is taken as exponential (the gamma's own
+    limit)."""
     from scipy.special import gammaincc, gammainccinv
 
     shape, mean, elapsed = np.broadcast_arrays(
@@ -78,5 +93,7 @@ def gamma(key: Keys, shape: Floats, mean: Floats, elapsed: Floats | float = 0.0)
     u = uniform(key)
     survival = gammaincc(shape, start)
     tail = survival < 1e-250
-    whole = np.where(tail, start - np.log(u), gammainccinv(shape, np.where(tail, 1.0, survival) * u))
+    whole = np.where(
+        tail, start - np.log(u), gammainccinv(shape, np.where(tail, 1.0, survival) * u)
+    )
     return np.where(scale > 0, np.maximum(whole, start) * safe, 0.0)

@@ -5,11 +5,13 @@
     state    = begin(world, baseline, ...)         what a block of replications carries
     view     = perceive(world, state, step)        what states see and feel in this step
     advance(world, ..., state, view, seed)         talks open, advance, are signed, lapse; returns how likely they
-                                                   were to open: what filtered estimates are made of
+                                                   were to open: what filtered estimates
+                                                   are made of
 
-R replications at once, n states in the order of audience and code, P = n (n - 1) / 2 dyads, M agreement types.
-Here stands what is fixed. What is carried (`State`, state.py) and what is only seen (`View`, perception.py) are
-different types. Days count from 00:00 of the scenario's start and are floats until an agreement is recorded.
+R replications at once, n states in the order of audience and code, P = n (n - 1) / 2
+dyads, M agreement types. Here stands what is fixed. What is carried (`State`, state.py)
+and what is only seen (`View`, perception.py) are different types. Days count from 00:00
+of the scenario's start and are floats until an agreement is recorded.
 """
 
 from __future__ import annotations
@@ -32,12 +34,13 @@ Keys = npt.NDArray[np.uint64]  # of random streams, and numbers of replications
 DAYS_PER_YEAR = 365.25
 NEVER = np.inf
 
-# What an agreement is to the focal event: neither side takes part, both fear those who do and neither is aligned with
-# them; one side takes part; or neither.
+# What an agreement is to the focal event: neither side takes part, both fear those who
+# do and neither is aligned with them; one side takes part; or neither.
 DIRECTIONS = ("counter", "with_participant", "other")
 
-# Where an agreement came from. `talks`, `signed` and `scheduled` stood in the record at the start;
-# `assumed` talks are those that nobody had recorded yet; `new` talks opened during the run.
+# Where an agreement came from. `talks`, `signed` and `scheduled` stood in the record at
+# the start; `assumed` talks are those that nobody had recorded yet; `new` talks opened
+# during the run.
 ORIGINS = ("new", "assumed", "talks", "signed", "scheduled", "in_force")
 
 
@@ -89,7 +92,8 @@ class AgreementTypes:
 
 @dataclass(frozen=True)
 class InitialAgreements:
-    """Agreements on record at the start that are not simply over. All arrays (K,); days, NaN if unknown."""
+    """Agreements on record at the start that are not simply over. All arrays (K,);
+    days, NaN if unknown."""
 
     ids: tuple[str, ...]
     keys: Keys
@@ -118,14 +122,18 @@ class Baseline:
     keen: Floats  # (P, 2, M), or (R, P, 2, M): consent at the start, for the talks nobody recorded
     talks: Floats  # (n,), or (R, n): talks under way that a state has as a rule, at that consent
     signs: Floats  # (P, M) agreements a year that each dyad signs at that consent, but for what `foresight` adds to it
-    first: dict[str, Floats] = field(default_factory=dict)  # changing and kept terms at the start, (n, n) or (n, n, M)
+    first: dict[str, Floats] = field(
+        default_factory=dict
+    )  # changing and kept terms at the start, (n, n) or (n, n, M)
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What states would believe in one step if the agreements in force at the start were all there is.
+    """What states would believe in one step if the agreements in force at the start
+    were all there is.
 
-    Most entries stay so in a run; those that do not are worked out anew by the same function."""
+    Most entries stay so in a run; those that do not are worked out anew by the same
+    function."""
 
     beliefs: Floats  # (A + 3, n, n), as `Workspace.beliefs`
     reliable: Floats  # (n, n) rho_j c_j p_ij
@@ -133,7 +141,8 @@ class Shared:
 
 @dataclass(frozen=True)
 class AtStart:
-    """The agreements in force at the start, and what has been worked out from them, by step, as `shared` keeps it."""
+    """The agreements in force at the start, and what has been worked out from them, by
+    step, as `shared` keeps it."""
 
     in_force: npt.NDArray[np.int16]  # (P, M)
     depth: Floats  # (P,)
@@ -143,7 +152,8 @@ class AtStart:
 
 @dataclass(frozen=True)
 class Hazards:
-    """Acts that states commit by chance, K of them, and the T entries of intent that they move."""
+    """Acts that states commit by chance, K of them, and the T entries of intent that
+    they move."""
 
     keys: Keys  # (K,) from their ids: the same in every arm
     rate: Floats  # (K,) per year
@@ -157,9 +167,11 @@ class Hazards:
 
 @dataclass(frozen=True)
 class Openness:
-    """Factor on the rate at which dyads open talks, 1 but where the two have no relations (`model/no_relations.py`).
+    """Factor on the rate at which dyads open talks, 1 but where the two have no
+    relations (`model/no_relations.py`).
 
-    factor[k] holds from days[k] to days[k + 1], days from the scenario's start; days[0] is minus infinity."""
+    factor[k] holds from days[k] to days[k + 1], days from the scenario's start; days[0]
+    is minus infinity."""
 
     days: Floats  # (B,)
     factor: Floats  # (B, P)
@@ -169,14 +181,19 @@ class Openness:
 class Drawn:
     """Parameters of their own for each run of a block, the same in every arm."""
 
-    weights: dict[str, Floats]  # (R,) by term; a term not named keeps the world's weight
+    weights: dict[
+        str, Floats
+    ]  # (R,) by term; a term not named keeps the world's weight
     level: Floats  # (R, M) added to the intercepts
-    shares: dict[str, Floats] = field(default_factory=dict)  # (R,) by term, of its change since the start
+    shares: dict[str, Floats] = field(
+        default_factory=dict
+    )  # (R,) by term, of its change since the start
 
 
 @dataclass(frozen=True)
 class World:
-    """One arm's fixed facts. Matrices (n, n), row acts or looks, column is acted on or looked at."""
+    """One arm's fixed facts. Matrices (n, n), row acts or looks, column is acted on or
+    looked at."""
 
     arm: str
     codes: tuple[str, ...]
@@ -200,14 +217,18 @@ class World:
     trade: Floats  # share of i's trade with k, 0 where missing
     trade_partners: Ints  # columns of `trade` that hold anything
     autonomy: Floats
-    propensity: Floats  # (n, M) random intercept of a state, for agreements of each kind
+    propensity: (
+        Floats  # (n, M) random intercept of a state, for agreements of each kind
+    )
     frailty: Floats  # (P,) factor on the dyad's rate of opportunities
     patron_of: Bools  # patron_of[i, P]
     patrons: Ints  # states that are anybody's patron
     audience: Ints  # (n,) which reading of the news is i's; audiences that heed all alike share one
     audience_names: tuple[str, ...]
     audience_rows: tuple[slice, ...]  # where each audience's states stand
-    odds_against: Floats  # (S, A, P) e^-(alpha0 - alpha_x gap + evidence), before agreements
+    odds_against: (
+        Floats  # (S, A, P) e^-(alpha0 - alpha_x gap + evidence), before agreements
+    )
     intent_odds: Floats  # (S, n, n) e^(eta0 + ... + evidence), before agreements
     reliability: Floats  # (S, n)
     at_start: AtStart
@@ -220,7 +241,9 @@ class World:
     openness: Openness
     hazards: Hazards | None = None
     drawn: Drawn | None = None
-    own: dict[str, OwnTerm] = field(default_factory=dict)  # terms of the user's own, with a weight here
+    own: dict[str, OwnTerm] = field(
+        default_factory=dict
+    )  # terms of the user's own, with a weight here
 
     @property
     def n(self) -> int:
@@ -233,11 +256,12 @@ class World:
 
 @dataclass(frozen=True)
 class Opportunities:
-    """Opportunities at which a dyad could open talks, by step, run, dyad, kind, count. All arrays (C,).
+    """Opportunities at which a dyad could open talks, by step, run, dyad, kind, count.
+    All arrays (C,).
 
-    At an opportunity each side consents with its own probability; `needs` holds the two uniforms that it has to
-    exceed. Between states without relations talks open only where the dyad's factor exceeds `bars` too. The same
-    table serves every arm."""
+    At an opportunity each side consents with its own probability; `needs` holds the two
+    uniforms that it has to exceed. Between states without relations talks open only
+    where the dyad's factor exceeds `bars` too. The same table serves every arm."""
 
     day: Floats
     run: Ints
@@ -247,22 +271,27 @@ class Opportunities:
     needs: Floats  # (C, 2)
     bars: Floats  # (C,)
     starts: Ints  # (S + 1,) where each step begins
-    thinned: bool  # opportunities that could not lead to consent in any arm were left out
+    thinned: (
+        bool  # opportunities that could not lead to consent in any arm were left out
+    )
 
 
 @dataclass(frozen=True)
 class Thinning:
-    """What an upper bound of consent makes of the opportunities in one arm. Arrays (C,).
+    """What an upper bound of consent makes of the opportunities in one arm. Arrays
+    (C,).
 
-    Where the bound holds nobody consents unless `kept`, and an opportunity is kept with probability `bound`
-    (thinning: Lewis, Shedler 1979, Naval Research Logistics Quarterly 26(3))."""
+    Where the bound holds nobody consents unless `kept`, and an opportunity is kept with
+    probability `bound` (thinning: Lewis, Shedler 1979, Naval Research Logistics
+    Quarterly 26(3))."""
 
     kept: Bools  # both uniforms lie below the sides' upper bounds
     bound: Floats  # product of the two upper bounds, at most 1
 
 
 def same(one: object, other: object, leave: Collection[str] = ()) -> bool:
-    """Whether two worlds, or parts of them, hold the same in all their fields but some and those not compared."""
+    """Whether two worlds, or parts of them, hold the same in all their fields but some
+    and those not compared."""
     if one is other:
         return True
     if is_dataclass(one) and not isinstance(one, type):
@@ -272,16 +301,22 @@ def same(one: object, other: object, leave: Collection[str] = ()) -> bool:
             if part.compare and part.name not in leave
         )
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+        return one.keys() == other.keys() and all(
+            same(value, other[name]) for name, value in one.items()
+        )
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
     return bool(one == other)
 
 
 def once[Key, Value](
-    known: list[tuple[Key, Value]], key: Key, make: Callable[[], Value], leave: Collection[str] = ()
+    known: list[tuple[Key, Value]],
+    key: Key,
+    make: Callable[[], Value],
+    leave: Collection[str] = (),
 ) -> Value:
-    """What was made for a key that is the `same` but for some fields; else it is made now, and kept in `known`."""
+    """What was made for a key that is the `same` but for some fields; else it is made
+    now, and kept in `known`."""
     for one, found in known:
         if same(one, key, leave):
             return found

@@ -1,13 +1,17 @@
-"""Two camps: the landscape of Axelrod and Bennett, and how far a signed graph is from balance.
+"""Two camps: the landscape of Axelrod and Bennett, and how far a signed graph is from
+balance.
 
-Axelrod, Bennett 1993, "A Landscape Theory of Aggregation", British Journal of Political Science 23(2):
-211-233. A configuration puts each of n states on one of two sides. A state's frustration is F_i = sum_j s_j
-p_ij d_ij, with size s, propensity p (positive: the two want to be together) and d_ij 0 on one side, 1 across;
-the energy is E = sum_i s_i F_i. The sums run over ordered pairs of distinct states, as published: each pair
-counts twice. With symmetric propensities a state that lowers its own frustration by changing sides lowers E.
+Axelrod, Bennett 1993, "A Landscape Theory of Aggregation", British Journal of Political
+Science 23(2): 211-233. A configuration puts each of n states on one of two sides. A
+state's frustration is F_i = sum_j s_j p_ij d_ij, with size s, propensity p (positive:
+the two want to be together) and d_ij 0 on one side, 1 across; the energy is E = sum_i
+s_i F_i. The sums run over ordered pairs of distinct states, as published: each pair
+counts twice. With symmetric propensities a state that lowers its own frustration by
+changing sides lowers E.
 
-The names of the sides do not matter, so n states have 2^(n - 1) configurations: the first state is held on
-the first side. Every one is looked at; hence the limit of 20 states. Beyond it `camps` is a search.
+The names of the sides do not matter, so n states have 2^(n - 1) configurations: the
+first state is held on the first side. Every one is looked at; hence the limit of 20
+states. Beyond it `camps` is a search.
 """
 
 from __future__ import annotations
@@ -26,10 +30,12 @@ _CLOSE = 1e-12
 
 @dataclass(frozen=True)
 class Minimum:
-    """A configuration from which no single state can lower the energy by changing sides.
+    """A configuration from which no single state can lower the energy by changing
+    sides.
 
-    energy: in size squared; camps: the states on either side, the first state's side first; basin: number of
-    configurations whose descent ends here. Fields may also be read as `minimum["energy"]`."""
+    energy: in size squared; camps: the states on either side, the first state's side
+    first; basin: number of configurations whose descent ends here. Fields may also be
+    read as `minimum["energy"]`."""
 
     energy: float
     camps: tuple[tuple[int, ...], tuple[int, ...]]
@@ -44,9 +50,9 @@ class Minimum:
 def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
     """Every local minimum, the lowest energy first; their basins add up to 2^(n - 1).
 
-    Descent is steepest: the state whose change lowers the energy most moves, of equals the one with the lowest index,
-    until none can. On level ground nobody moves, so each configuration of a plateau that nothing leaves
-    downward is a minimum of its own.
+    Descent is steepest: the state whose change lowers the energy most moves, of equals
+    the one with the lowest index, until none can. On level ground nobody moves, so each
+    configuration of a plateau that nothing leaves downward is a minimum of its own.
 
     Parameters
     ----------
@@ -55,7 +61,8 @@ def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
 
     Returns
     -------
-    A `Minimum` each: `energy`, `camps` (positions of the states on either side), `basin`.
+    A `Minimum` each: `energy`, `camps` (positions of the states on either side),
+    `basin`.
 
     Raises
     ------
@@ -77,16 +84,19 @@ def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
     end = _followed(_steepest(energy, n, close))
     places, basins = np.unique(end, return_counts=True)
     found = [
-        Minimum(float(energy[at]), _camps(int(at), n), int(count)) for at, count in zip(places, basins, strict=True)
+        Minimum(float(energy[at]), _camps(int(at), n), int(count))
+        for at, count in zip(places, basins, strict=True)
     ]
     return sorted(found, key=lambda one: (one.energy, one.camps))
 
 
 @dataclass(frozen=True)
 class Camps:
-    """Two camps of a landscape. sides: (n,) 1 with the first state, -1 against it; energy: as in `Minimum`.
+    """Two camps of a landscape. sides: (n,) 1 with the first state, -1 against it;
+    energy: as in `Minimum`.
 
-    exact: no configuration has a lower energy. Else it is the lowest that a search has found."""
+    exact: no configuration has a lower energy. Else it is the lowest that a search has
+    found."""
 
     sides: Floats
     energy: float
@@ -94,10 +104,12 @@ class Camps:
 
 
 def camps(propensity: npt.ArrayLike, size: npt.ArrayLike) -> Camps:
-    """The two camps of lowest energy, for any number of states. Arguments as for `landscape`. Raises ValueError.
+    """The two camps of lowest energy, for any number of states. Arguments as for
+    `landscape`. Raises ValueError.
 
-    Up to 20 states every configuration is looked at. For more it is a local search: steepest descent from all
-    states on one side and from each state alone against the rest, n + 1 starts in all; of equals, the first found.
+    Up to 20 states every configuration is looked at. For more it is a local search:
+    steepest descent from all states on one side and from each state alone against the
+    rest, n + 1 starts in all; of equals, the first found.
 
     Examples
     --------
@@ -118,7 +130,8 @@ def camps(propensity: npt.ArrayLike, size: npt.ArrayLike) -> Camps:
 
 
 def searched(terms: Floats) -> Floats:
-    """The lowest configuration that the search of `camps` finds, (n, n) to (n,), 1 with the first state."""
+    """The lowest configuration that the search of `camps` finds, (n, n) to (n,), 1 with
+    the first state."""
     n = len(terms)
     starts = np.vstack([np.ones(n), 1.0 - 2.0 * np.eye(n)])
     ends = settled(np.broadcast_to(terms, (n + 1, n, n)), starts)
@@ -127,27 +140,34 @@ def searched(terms: Floats) -> Floats:
 
 
 def weight_of_dyads(size: Floats) -> float:
-    """Sum of s_i s_j over ordered pairs of distinct states: what an energy is a share of. Above 0."""
+    """Sum of s_i s_j over ordered pairs of distinct states: what an energy is a share
+    of. Above 0."""
     return max(float(size.sum() ** 2 - (size**2).sum()), 1e-300)
 
 
 def energy_of(terms: Floats, sides: Floats) -> Floats:
-    """Energy of configurations. terms: (..., n, n) s_i s_j p_ij, the diagonal zero; sides: (..., n), 1 and -1.
+    """Energy of configurations. terms: (..., n, n) s_i s_j p_ij, the diagonal zero;
+    sides: (..., n), 1 and -1.
 
-    Returns (...,): sum over ordered pairs of terms whose two states stand on different sides."""
+    Returns (...,): sum over ordered pairs of terms whose two states stand on different
+    sides."""
     agreeing = np.einsum("...ij,...i,...j->...", terms, sides, sides)
     return np.asarray((terms.sum(axis=(-2, -1)) - agreeing) / 2)
 
 
 def settled(terms: Floats, sides: Floats) -> Floats:
-    """Where steepest descent from configurations ends, one for each. Ties as in `landscape`.
+    """Where steepest descent from configurations ends, one for each. Ties as in
+    `landscape`.
 
-    terms: (R, n, n) s_i s_j p_ij, symmetric, the diagonal zero; sides: (R, n), 1 and -1. Returns (R, n)."""
+    terms: (R, n, n) s_i s_j p_ij, symmetric, the diagonal zero; sides: (R, n), 1 and
+    -1. Returns (R, n)."""
     sides, here = sides.copy(), np.arange(len(sides))
     close = _CLOSE * np.maximum(np.abs(terms).sum(axis=(-2, -1)), 1e-300)
     pull = np.einsum("rij,rj->ri", terms, sides)
     while len(here):
-        gain = 2.0 * sides[here] * pull[here]  # change of the energy if a state changes sides
+        gain = (
+            2.0 * sides[here] * pull[here]
+        )  # change of the energy if a state changes sides
         least = gain.min(axis=1)
         who = (gain <= (least + close[here])[:, None]).argmax(axis=1)
         moves = least < -close[here]
@@ -158,12 +178,15 @@ def settled(terms: Floats, sides: Floats) -> Floats:
 
 
 def frustration(signs: npt.ArrayLike) -> int:
-    """Fewest edges to remove (or to turn round) so that a signed graph is balanced; 0 if it is.
+    """Fewest edges to remove (or to turn round) so that a signed graph is balanced; 0
+    if it is.
 
-    signs: (n, n) symmetric with entries -1, 0 (no edge), 1; n up to 20. A graph is balanced if it falls into
-    two camps, positive edges within and negative across: Heider 1946, Journal of Psychology 21: 107-112;
-    Cartwright, Harary 1956, Psychological Review 63: 277-293. The number is the line index of balance: Harary
-    1959, Behavioral Science 4: 316-323. Exact, by all 2^(n - 1) partitions. Raises ValueError.
+    signs: (n, n) symmetric with entries -1, 0 (no edge), 1; n up to 20. A graph is
+    balanced if it falls into two camps, positive edges within and negative across:
+    Heider 1946, Journal of Psychology 21: 107-112; Cartwright, Harary 1956,
+    Psychological Review 63: 277-293. The number is the line index of balance: Harary
+    1959, Behavioral Science 4: 316-323. Exact, by all 2^(n - 1) partitions. Raises
+    ValueError.
 
     Examples
     --------
@@ -174,42 +197,59 @@ def frustration(signs: npt.ArrayLike) -> int:
     if not np.isin(edges, (-1.0, 0.0, 1.0)).all():
         raise ValueError("a sign is none of -1, 0, 1. Give 0 where there is no edge.")
     terms = _terms(edges, np.ones(len(edges)))
-    # Broken edges = positive across + negative within = all negative + (positive across - negative across).
+    # Broken edges = positive across + negative within = all negative + (positive across
+    # - negative across).
     across = _energies(terms).min() / 2
     return round(float((terms < 0).sum() / 2 + across))
 
 
-def _terms(propensity: npt.ArrayLike, size: npt.ArrayLike, most: int | None = MOST_STATES) -> Floats:
-    """(n, n) s_i s_j p_ij with a zero diagonal, checked. most: how many states there may be."""
+def _terms(
+    propensity: npt.ArrayLike, size: npt.ArrayLike, most: int | None = MOST_STATES
+) -> Floats:
+    """(n, n) s_i s_j p_ij with a zero diagonal, checked. most: how many states there
+    may be."""
     p, s = np.asarray(propensity, dtype=np.float64), np.asarray(size, dtype=np.float64)
     if p.ndim != 2 or p.shape[0] != p.shape[1] or s.shape != p.shape[:1]:
-        raise ValueError(f"{p.shape} propensities for {s.shape} sizes. Give (n, n) and (n,).")
+        raise ValueError(
+            f"{p.shape} propensities for {s.shape} sizes. Give (n, n) and (n,)."
+        )
     if not 1 <= len(s) <= (most or len(s)):
-        raise ValueError(f"{len(s)} states: every configuration is looked at for 1 to {most}.")
+        raise ValueError(
+            f"{len(s)} states: every configuration is looked at for 1 to {most}."
+        )
     if not (np.isfinite(s).all() and (s >= 0).all()):
         raise ValueError("a size is negative or missing. Give 0 or more.")
     p = np.where(np.eye(len(s), dtype=bool), 0.0, p)
     if not (np.isfinite(p).all() and np.allclose(p, p.T, rtol=1e-9, atol=0.0)):
-        raise ValueError("propensities are missing or not symmetric. Give p[i, j] = p[j, i].")
+        raise ValueError(
+            "propensities are missing or not symmetric. Give p[i, j] = p[j, i]."
+        )
     return p * np.outer(s, s)
 
 
 def _energies(terms: Floats) -> Floats:
-    """(2^(n - 1),) energy of each configuration; bit k - 1 of its number is the side of state k."""
+    """(2^(n - 1),) energy of each configuration; bit k - 1 of its number is the side of
+    state k."""
     energy = np.zeros(1)
     for k in range(1, len(terms)):
         over = np.zeros(1)  # sum of terms with the earlier states on the second side
         for j in range(1, k):
             over = np.concatenate([over, over + terms[k, j]])
-        energy = np.concatenate([energy + 2 * over, energy + 2 * (terms[k, :k].sum() - over)])
+        energy = np.concatenate(
+            [energy + 2 * over, energy + 2 * (terms[k, :k].sum() - over)]
+        )
     return energy
 
 
 def _steepest(energy: Floats, n: int, close: float) -> Ints:
-    """The configuration that each one moves to; itself if no single change lowers its energy."""
+    """The configuration that each one moves to; itself if no single change lowers its
+    energy."""
     here = np.arange(len(energy))
     to, lowest = here.copy(), energy - close
-    for flips in [len(energy) - 1, *(1 << k for k in range(n - 1))]:  # the first state's move is all others'
+    for flips in [
+        len(energy) - 1,
+        *(1 << k for k in range(n - 1)),
+    ]:  # the first state's move is all others'
         there = energy[here ^ flips]
         lower = there < lowest
         to[lower] = (here ^ flips)[lower]

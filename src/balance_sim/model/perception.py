@@ -1,8 +1,10 @@
-"""What states see and feel in a step: beliefs, threat, support, insecurity, for a block of runs.
+"""What states see and feel in a step: beliefs, threat, support, insecurity, for a block
+of runs.
 
-Beliefs start from the world's own matrices, what they would be with the agreements of the start; the dyads that
-something has happened to in a run are then set by the same functions. Runs are taken a few at a time, so
-that the work stays in the cache; the result does not depend on how many.
+Beliefs start from the world's own matrices, what they would be with the agreements of
+the start; the dyads that something has happened to in a run are then set by the same
+functions. Runs are taken a few at a time, so that the work stays in the cache; the
+result does not depend on how many.
 """
 
 from __future__ import annotations
@@ -22,20 +24,26 @@ from balance_sim.model.state import BlockState, refuse_invalid
 
 @dataclass(frozen=True)
 class View:
-    """What the states of R runs see and feel in one step. Good until the next step is perceived.
+    """What the states of R runs see and feel in one step. Good until the next step is
+    perceived.
 
-    What the engine needs of all dyads is at hand; the matrices below are worked out when asked for. Where the runs are
-    one run in R steps (`weigh_steps`), step and day are (R,), and reliability and reliable have an axis more."""
+    What the engine needs of all dyads is at hand; the matrices below are worked out
+    when asked for. Where the runs are one run in R steps (`weigh_steps`), step and day
+    are (R,), and reliability and reliable have an axis more."""
 
     world: World
     step: int
     day: float  # middle of the step
     depth: Floats  # (R, n, n)
-    announced: Floats  # (R, P) evidence, in nats, of agreements signed and not yet in force
+    announced: (
+        Floats  # (R, P) evidence, in nats, of agreements signed and not yet in force
+    )
     unopposed: Floats  # (R, n, n) 1 - q_ik
     hostility: Floats  # (R, n, n) h_ij, diagonal 0
     total: Floats  # (R, n) Theta_i
-    sided: Floats  # (R, n, n) sum_k Theta_ik a_jk: the threat to i that j would side with
+    sided: (
+        Floats  # (R, n, n) sum_k Theta_ik a_jk: the threat to i that j would side with
+    )
     roots: Floats  # (R, n, n) sqrt(Theta_ik)
     defence: Floats  # (R, n) D_i
     balance: Floats  # (R, n) Theta_i + D_i + s0
@@ -45,8 +53,11 @@ class View:
     reliable: Floats  # (n, n) rho_j c_j p_ij
 
     def left(self, half_life_days: float) -> Floats:
-        """What is left, since day 0, of what fades with such a half-life: a number, or (R,)."""
-        return np.asarray([2.0 ** (-day / half_life_days) for day in np.ravel(self.day)]).reshape(np.shape(self.day))
+        """What is left, since day 0, of what fades with such a half-life: a number, or
+        (R,)."""
+        return np.asarray(
+            [2.0 ** (-day / half_life_days) for day in np.ravel(self.day)]
+        ).reshape(np.shape(self.day))
 
     @cached_property
     def against(self) -> Floats:
@@ -64,18 +75,25 @@ class View:
         out = np.empty_like(self.free)
         for seen_by, joins in self._joins():
             out[:, seen_by] = threat.by_adversary(
-                self.hostility[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], joins
+                self.hostility[:, seen_by],
+                self.free[:, seen_by],
+                self.world.offensive[seen_by],
+                joins,
             )
         return out
 
     def threat_by(self, adversaries: Sequence[int]) -> Floats:
-        """(R, n) threat to each state by some adversaries together, each supplier counted once."""
+        """(R, n) threat to each state by some adversaries together, each supplier
+        counted once."""
         theirs = np.zeros_like(self.hostility)
         theirs[..., list(adversaries)] = self.hostility[..., list(adversaries)]
         out = np.empty(theirs.shape[:2])
         for seen_by, joins in self._joins():
             out[:, seen_by] = threat.by_several(
-                theirs[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], joins
+                theirs[:, seen_by],
+                self.free[:, seen_by],
+                self.world.offensive[seen_by],
+                joins,
             )
         return out
 
@@ -85,9 +103,12 @@ class View:
         return threat.unallied(self.depth, self.own)
 
     def _joins(self) -> Iterator[tuple[slice, Floats]]:
-        """The rows of each audience, and (R, n, n) beta a_jk as it sees them: what k lends j's quarrels, diagonal 0."""
+        """The rows of each audience, and (R, n, n) beta a_jk as it sees them: what k
+        lends j's quarrels, diagonal 0."""
         here = np.arange(self.world.n)
-        for seen_by, as_seen in zip(self.world.audience_rows, self.alignment.swapaxes(0, 1), strict=True):
+        for seen_by, as_seen in zip(
+            self.world.audience_rows, self.alignment.swapaxes(0, 1), strict=True
+        ):
             joins = self.world.rules.beta * as_seen
             joins[:, here, here] = 0.0
             yield seen_by, joins
@@ -96,9 +117,14 @@ class View:
     def alignment(self) -> Floats:
         """(R, A, n, n) a_jk as each audience sees it, diagonal 1."""
         world, here = self.world, np.arange(self.world.n)
-        news = self.announced.reshape(len(self.depth), 1, -1) * world.signature_attention[:, None]
+        news = (
+            self.announced.reshape(len(self.depth), 1, -1)
+            * world.signature_attention[:, None]
+        )
         depth = self.depth[:, None, world.first, world.second]
-        by_dyad = beliefs.alignment_with(world.odds_against[self.step], world.rules.alpha_acc * depth + news)
+        by_dyad = beliefs.alignment_with(
+            world.odds_against[self.step], world.rules.alpha_acc * depth + news
+        )
         out = by_dyad[..., world.dyad_index]
         out[..., here, here] = 1.0
         return np.asarray(out)
@@ -109,7 +135,9 @@ class View:
         world, rows = self.world, np.arange(self.world.n)
         attention = world.signature_attention[world.audience][:, None]
         news = self.announced[:, world.dyad_index] * attention
-        against = world.odds_against[self.step][..., world.audience[:, None], world.dyad_index]
+        against = world.odds_against[self.step][
+            ..., world.audience[:, None], world.dyad_index
+        ]
         out = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
         out[:, rows, rows] = 1.0
         return out
@@ -117,20 +145,30 @@ class View:
     @cached_property
     def support(self) -> Floats:
         """(R, n, n) s_ij."""
-        return threat.support(self.reliable, threat.firmness(self.sided, self.total[:, :, None]), self.hostility)
+        return threat.support(
+            self.reliable,
+            threat.firmness(self.sided, self.total[:, :, None]),
+            self.hostility,
+        )
 
     @cached_property
     def backing(self) -> Floats:
         """(R, n, n) b_ij, diagonal 0."""
-        return threat.backing(self.depth, self.own, self.world.rules.beta) * ~np.eye(self.world.n, dtype=bool)
+        return threat.backing(self.depth, self.own, self.world.rules.beta) * ~np.eye(
+            self.world.n, dtype=bool
+        )
 
 
 def adversaries(world: World, view: View) -> Floats:
-    """(n, n) A_ij in a view's first run: how much of what i has to fear comes with adversary j, capability shares.
+    """(n, n) A_ij in a view's first run: how much of what i has to fear comes with
+    adversary j, capability shares.
 
-    The row's largest entry is whom i fears most; the diagonal is 0. States in the order of `world.codes`."""
+    The row's largest entry is whom i fears most; the diagonal is 0. States in the order
+    of `world.codes`."""
     if view.world is not world:
-        raise ValueError("the view is of another world. Give the world that it was perceived in.")
+        raise ValueError(
+            "the view is of another world. Give the world that it was perceived in."
+        )
     return np.asarray(view.adversaries[0])
 
 
@@ -138,10 +176,12 @@ def adversaries(world: World, view: View) -> Floats:
 class Patches:
     """Both entries of K dyads of R runs, sorted by run.
 
-    In a step all runs of a block would see the same matrices if nothing had happened in them. A few runs' matrices
-    lie in a workspace; their own entries are put in, the runs are worked out, and the entries are put back.
+    In a step all runs of a block would see the same matrices if nothing had happened in
+    them. A few runs' matrices lie in a workspace; their own entries are put in, the
+    runs are worked out, and the entries are put back.
 
-    few: runs that lie in the workspace at once, each with one matrix of every stack (..., few, n, n)."""
+    few: runs that lie in the workspace at once, each with one matrix of every stack
+    (..., few, n, n)."""
 
     n: int
     few: int
@@ -152,7 +192,9 @@ class Patches:
     @staticmethod
     def of(world: World, run: Ints, dyad: Ints, runs: int, few: int) -> Patches:
         sides = np.stack([world.first.take(dyad), world.second.take(dyad)])
-        return Patches(world.n, few, run, sides, np.searchsorted(run, np.arange(runs + 1)))
+        return Patches(
+            world.n, few, run, sides, np.searchsorted(run, np.arange(runs + 1))
+        )
 
     @cached_property
     def place(self) -> Ints:
@@ -165,7 +207,8 @@ class Patches:
         return self.run % self.few * self.n**2 + self.place
 
     def put(self, stacks: Floats, runs: slice, values: Floats) -> Floats:
-        """Set the runs' entries in (B, few, n, n); returns what stood there. values: (B, 2, K)."""
+        """Set the runs' entries in (B, few, n, n); returns what stood there. values:
+        (B, 2, K)."""
         rows = self._rows(runs)
         seat, flat = self.seat[:, rows], stacks.reshape(len(stacks), -1)
         before = flat[:, seat]
@@ -180,8 +223,11 @@ class Patches:
         return slice(self.starts[runs.start], self.starts[runs.stop])
 
 
-def hostility_with(rules: Rules, intent_odds: Floats, calm: Floats, out: Floats | None = None) -> Floats:
-    """L from the odds of hostile intent before agreements, and the calm of agreements; or the same for all."""
+def hostility_with(
+    rules: Rules, intent_odds: Floats, calm: Floats, out: Floats | None = None
+) -> Floats:
+    """L from the odds of hostile intent before agreements, and the calm of agreements;
+    or the same for all."""
     odds = np.asarray(np.multiply(intent_odds, np.exp(-rules.eta_acc * calm), out=out))
     if rules.equal_hostility is not None:
         odds[...] = rules.equal_hostility
@@ -189,22 +235,39 @@ def hostility_with(rules: Rules, intent_odds: Floats, calm: Floats, out: Floats 
     return beliefs.hostility(odds, rules.eta0, out=odds)
 
 
-KEPT = 2**23  # entries of matrices that all runs share, kept for each arm: about a year of fifty states
+KEPT = (
+    2**23
+)  # entries of matrices that all runs share, kept for each arm: about a year of fifty states
 
 
 def shared(world: World, step: int) -> Shared:
-    """The matrices of a step with the agreements in force at the start; for the next runs the last few are kept."""
+    """The matrices of a step with the agreements in force at the start; for the next
+    runs the last few are kept."""
     kept, n, start = world.at_start.kept, world.n, world.at_start
     found = kept.get(step)
     if found is None:
-        sides, here, audiences = np.stack([world.first, world.second]), np.arange(n), len(world.audience_rows)
-        reliable, odds = world.reliability[step] * world.projected, world.intent_odds[step]
+        sides, here, audiences = (
+            np.stack([world.first, world.second]),
+            np.arange(n),
+            len(world.audience_rows),
+        )
+        reliable, odds = (
+            world.reliability[step] * world.projected,
+            world.intent_odds[step],
+        )
         calm, none = start.calm, np.zeros(sides.shape[1])
         whole = np.zeros((audiences + 3, n, n))
         whole[:audiences, here, here] = 1.0
         at = sides, sides[::-1]
         whole[:, *at] = _believed(
-            world, sides, start.depth, calm, none, world.odds_against[step], odds[at], reliable[at]
+            world,
+            sides,
+            start.depth,
+            calm,
+            none,
+            world.odds_against[step],
+            odds[at],
+            reliable[at],
         )
         found = Shared(whole, reliable)
         if len(kept) * n**2 * (len(whole) + 1) > KEPT:
@@ -223,10 +286,12 @@ def _believed(
     odds: Floats,
     reliable: Floats,
 ) -> Floats:
-    """(A + 3, 2, K) what K dyads believe and are believed, in the order of `Workspace.beliefs`, either entry.
+    """(A + 3, 2, K) what K dyads believe and are believed, in the order of
+    `Workspace.beliefs`, either entry.
 
-    sides: (2, K) row of either entry; depth, calm, announced: (K,); against: (A, K) odds against alignment, and odds:
-    (2, K) of hostile intent, both before agreements; reliable: (2, K) rho_j c_j p_ij."""
+    sides: (2, K) row of either entry; depth, calm, announced: (K,); against: (A, K)
+    odds against alignment, and odds: (2, K) of hostile intent, both before agreements;
+    reliable: (2, K) rho_j c_j p_ij."""
     each, rules = np.arange(sides.shape[1]), world.rules
     heard = announced * world.signature_attention[:, None]
     alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + heard)
@@ -240,28 +305,48 @@ def _believed(
     return out
 
 
-def change(world: World, state: BlockState, step: int, announced: Floats) -> tuple[Patches, Floats]:
-    """What the dyads to which something has happened believe and are believed in this step.
+def change(
+    world: World, state: BlockState, step: int, announced: Floats
+) -> tuple[Patches, Floats]:
+    """What the dyads to which something has happened believe and are believed in this
+    step.
 
-    announced: (R, P) nats. Returns where it stands, and (A + 3, 2, K) values, in the workspace's order."""
+    announced: (R, P) nats. Returns where it stands, and (A + 3, 2, K) values, in the
+    workspace's order."""
     run, dyad, depth, calm, nats = _moved(world, state, announced)
-    entries = Patches.of(world, run, dyad, len(state.runs), len(state.workspace.scratch))
+    entries = Patches.of(
+        world, run, dyad, len(state.runs), len(state.workspace.scratch)
+    )
     odds = world.intent_odds[step].take(entries.place)
     if state.provoked is not None and world.hazards is not None:
-        odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[entries.place]]
+        odds = (
+            odds
+            * provoked_odds(world, state, step)[
+                run, world.hazards.column[entries.place]
+            ]
+        )
     reliable = shared(world, step).reliable.take(entries.place)
     against = world.odds_against[step].take(dyad, axis=1)
-    return entries, _believed(world, entries.sides, depth, calm, nats, against, odds, reliable)
+    return entries, _believed(
+        world, entries.sides, depth, calm, nats, against, odds, reliable
+    )
 
 
-def _moved(world: World, state: BlockState, announced: Floats) -> tuple[Ints, Ints, Floats, Floats, Floats]:
-    """Run, dyad, depth, calm and announcements of the dyads touched whose beliefs can differ from the start's."""
+def _moved(
+    world: World, state: BlockState, announced: Floats
+) -> tuple[Ints, Ints, Floats, Floats, Floats]:
+    """Run, dyad, depth, calm and announcements of the dyads touched whose beliefs can
+    differ from the start's."""
     n, start = world.n, world.at_start
     where = np.flatnonzero(state.touched)
     run, dyad = np.divmod(where, len(world.first))
     depth = state.depth.take(run * n * n + (world.first * n + world.second).take(dyad))
     calm, nats = state.calm.take(where), announced.take(where)
-    moved = (nats != 0) | (depth != start.depth.take(dyad)) | (calm != start.calm.take(dyad))
+    moved = (
+        (nats != 0)
+        | (depth != start.depth.take(dyad))
+        | (calm != start.calm.take(dyad))
+    )
     if state.provoked is not None and world.hazards is not None:
         aimed_at = np.zeros(len(world.first), dtype=bool)
         aimed_at[world.dyad_index[world.hazards.target, world.hazards.state]] = True
@@ -271,7 +356,8 @@ def _moved(world: World, state: BlockState, announced: Floats) -> tuple[Ints, In
 
 
 def hostility_toward(world: World, state: BlockState, step: int, k: int) -> Floats:
-    """(R, n) L_ik: the hostility of k as each i sees it in a step, as `perceive` has it; 0 on itself."""
+    """(R, n) L_ik: the hostility of k as each i sees it in a step, as `perceive` has
+    it; 0 on itself."""
     calm = state.calm[:, world.dyad_index[:, k]]
     odds = np.broadcast_to(world.intent_odds[step][:, k], calm.shape)
     if state.provoked is not None and world.hazards is not None:
@@ -285,13 +371,18 @@ def hostility_toward(world: World, state: BlockState, step: int, k: int) -> Floa
 def announcements(world: World, state: BlockState, day: float) -> Floats:
     """(R, P) evidence, in nats, of agreements signed and not yet in force, on a day.
 
-    Until it enters into force an agreement is evidence that fades; in force it acts by its depth."""
+    Until it enters into force an agreement is evidence that fades; in force it acts by
+    its depth."""
     a, dyads = state.agreements, len(world.first)
     rows = np.flatnonzero((a.stage == 1) & (a.signed <= day))
     dose = world.rules.signature_weight * world.ladder.depth[a.kind[rows]]
-    dose = dose * beliefs.decay(day - a.signed[rows], world.rules.signature_half_life_days)
+    dose = dose * beliefs.decay(
+        day - a.signed[rows], world.rules.signature_half_life_days
+    )
     clock = a.run[rows] * dyads + a.dyad[rows]
-    return np.bincount(clock, dose, minlength=len(state.runs) * dyads).reshape(-1, dyads)
+    return np.bincount(clock, dose, minlength=len(state.runs) * dyads).reshape(
+        -1, dyads
+    )
 
 
 def perceive(world: World, state: BlockState, step: int) -> View:
@@ -309,13 +400,22 @@ def perceive(world: World, state: BlockState, step: int) -> View:
         before = entries.put(workspace.beliefs, runs, values)
         _weigh(world, state, runs)
         entries.put_back(workspace.beliefs, runs, before)
-    np.add(workspace.defence, world.capability * (1.0 + state.effort), out=workspace.defence)
-    for name, values_of in (("threat", workspace.total), ("defence", workspace.defence)):
+    np.add(
+        workspace.defence,
+        world.capability * (1.0 + state.effort),
+        out=workspace.defence,
+    )
+    for name, values_of in (
+        ("threat", workspace.total),
+        ("defence", workspace.defence),
+    ):
         refuse_invalid(name, values_of, world.codes, middle, state.runs)
     return view_of(world, state, step, announced, start.reliable)
 
 
-def view_of(world: World, state: BlockState, step: Any, announced: Floats, reliable: Floats) -> View:
+def view_of(
+    world: World, state: BlockState, step: Any, announced: Floats, reliable: Floats
+) -> View:
     """The view of what lies in the state's workspace. step: one, or (R,)."""
     workspace, s0 = state.workspace, world.rules.s0
     return View(
@@ -339,15 +439,25 @@ def view_of(world: World, state: BlockState, step: Any, announced: Floats, relia
 
 
 def weigh_steps(
-    world: World, state: BlockState, steps: Ints, announced: Floats, beside: tuple[World, Floats] | None = None
+    world: World,
+    state: BlockState,
+    steps: Ints,
+    announced: Floats,
+    beside: tuple[World, Floats] | None = None,
 ) -> Floats:
-    """One run in several steps, each as if it were a run, with the agreements in force of the start: fills the state's
-    workspace as `perceive` does, but that efforts are still to be added to its defence. Returns (K, n, n) rho_j c_j
-    p_ij.
+    """One run in several steps, each as if it were a run, with the agreements in force
+    of the start: fills the state's workspace as `perceive` does, but that efforts are
+    still to be added to its defence. Returns (K, n, n) rho_j c_j p_ij.
 
-    announced: (K, P) nats. beside: another world, and its beliefs in these steps with as much announced, as
+    announced: (K, P) nats. beside: another world, and its beliefs in these steps with
+    as much announced, as
     `Workspace.beliefs` has them: where the two worlds are alike they are taken from there."""
-    beliefs, start, here, n = state.workspace.beliefs, world.at_start, np.arange(world.n), world.n
+    beliefs, start, here, n = (
+        state.workspace.beliefs,
+        world.at_start,
+        np.arange(world.n),
+        world.n,
+    )
     reliable = world.reliability[steps][:, None] * world.projected
     if beside is None:
         beliefs[:] = 0.0
@@ -358,16 +468,26 @@ def weigh_steps(
         row, dyad = np.nonzero(_differ(world, beside[0], steps))
     sides = np.stack([world.first.take(dyad), world.second.take(dyad)])
     seat = row * n**2 + sides * n + sides[::-1]
-    against, odds = world.odds_against[steps][row, :, dyad].T, world.intent_odds[steps].take(seat)
-    nats, depth, calm = announced[row, dyad], start.depth.take(dyad), start.calm.take(dyad)
-    believed = _believed(world, sides, depth, calm, nats, against, odds, reliable.take(seat))
+    against, odds = (
+        world.odds_against[steps][row, :, dyad].T,
+        world.intent_odds[steps].take(seat),
+    )
+    nats, depth, calm = (
+        announced[row, dyad],
+        start.depth.take(dyad),
+        start.calm.take(dyad),
+    )
+    believed = _believed(
+        world, sides, depth, calm, nats, against, odds, reliable.take(seat)
+    )
     beliefs.reshape(len(beliefs), -1)[:, seat] = believed
     _weigh(world, state, slice(0, len(steps)))
     return reliable
 
 
 def _differ(world: World, other: World, steps: Ints) -> Bools:
-    """(K, P) dyads that are told other things in two worlds, or of which a side is not as reliable."""
+    """(K, P) dyads that are told other things in two worlds, or of which a side is not
+    as reliable."""
     told = (world.odds_against[steps] != other.odds_against[steps]).any(axis=1)
     intent = world.intent_odds[steps] != other.intent_odds[steps]
     lost = world.reliability[steps] != other.reliability[steps]
@@ -377,8 +497,8 @@ def _differ(world: World, other: World, steps: Ints) -> Bools:
 
 
 def _weigh(world: World, state: BlockState, runs: slice) -> None:
-    """From the beliefs of a few runs, laid in the workspace, to the threat to each state and what others lend it, which
-    goes where its defence will stand."""
+    """From the beliefs of a few runs, laid in the workspace, to the threat to each
+    state and what others lend it, which goes where its defence will stand."""
     workspace, few = state.workspace, runs.stop - runs.start
     unopposed, sided = workspace.unopposed[runs], workspace.sided[runs]
     free, hostility, willing = workspace.beliefs[-3:, :few]

@@ -1,7 +1,9 @@
-"""What the terms of willingness read: of prospects, and of the extremes that prospects can reach.
+"""What the terms of willingness read: of prospects, and of the extremes that prospects
+can reach.
 
-A prospect is an ego that decides, an alter, an agreement type, in a replication. Everything is worked out when it is
-first asked for, and for the prospects at hand alone."""
+A prospect is an ego that decides, an alter, an agreement type, in a replication.
+Everything is worked out when it is first asked for, and for the prospects at hand
+alone."""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ ROWS_AT_ONCE = 1024  # rows of the matrix of threat taken together, to stay in t
 
 @dataclass(frozen=True)
 class Prospects:
-    """C prospects as seen by ego, with what the terms read of them. All index arrays (C,).
+    """C prospects as seen by ego, with what the terms read of them. All index arrays
+    (C,).
 
-    mirrored: the second half are the first with ego and alter exchanged, as `of_both_sides` makes them."""
+    mirrored: the second half are the first with ego and alter exchanged, as
+    `of_both_sides` makes them."""
 
     world: World
     baseline: Baseline
@@ -60,9 +64,11 @@ class Prospects:
         dyad: Ints,
         kind: Ints,
     ) -> Prospects:
-        """2 C prospects: C dyads as their first states see them, then as their second states do.
+        """2 C prospects: C dyads as their first states see them, then as their second
+        states do.
 
-        What is the same for both sides is then worked out once. `values.reshape(2, C)` is by side."""
+        What is the same for both sides is then worked out once. `values.reshape(2, C)`
+        is by side."""
         i, j = world.first.take(dyad), world.second.take(dyad)
         run, ego, alter, kind = (
             np.tile(run, 2),
@@ -74,7 +80,8 @@ class Prospects:
 
     @property
     def one_side(self) -> Prospects:
-        """The first half where the second mirrors it; else all of them. Not kept: it would hold itself in memory."""
+        """The first half where the second mirrors it; else all of them. Not kept: it
+        would hold itself in memory."""
         if not self.mirrored:
             return self
         half = slice(len(self.ego) // 2)
@@ -130,46 +137,68 @@ class Prospects:
         reading, size = world.audience[self.ego], len(world.first)
         odds = world.odds_against[self.view.step]  # (A, P), or (R, A, P)
         place = reading * size + dyad
-        against = odds.take(place if odds.ndim == 2 else self.run * odds[0].size + place)
-        news = self.view.announced.take(self.run * size + dyad) * world.signature_attention[reading]
+        against = odds.take(
+            place if odds.ndim == 2 else self.run * odds[0].size + place
+        )
+        news = (
+            self.view.announced.take(self.run * size + dyad)
+            * world.signature_attention[reading]
+        )
         own = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
         return threat.backing(self.depth, own, world.rules.beta)
 
     @cached_property
     def support(self) -> Floats:
         """s_ij: what alter can bring to ego's side."""
-        firm = threat.firmness(self.view.sided.take(self.at), self.view.total.take(self.row))
+        firm = threat.firmness(
+            self.view.sided.take(self.at), self.view.total.take(self.row)
+        )
         reliable = self.view.reliable  # (n, n), or (R, n, n)
-        return threat.support(reliable.take(self.apart if reliable.ndim == 2 else self.at), firm, self.hostility)
+        return threat.support(
+            reliable.take(self.apart if reliable.ndim == 2 else self.at),
+            firm,
+            self.hostility,
+        )
 
     @cached_property
     def insecurity(self) -> Floats:
         return self.view.insecurity.take(self.row)
 
     def fading(self, half_life_days: float) -> Floats:
-        """What is left of what fades with such a half-life, since day 0: a number, or (C,)."""
+        """What is left of what fades with such a half-life, since day 0: a number, or
+        (C,)."""
         left = self.view.left(half_life_days)
         return left.take(self.run) if left.ndim else left
 
     @cached_property
     def log_gain(self) -> Floats:
-        """ln(G_ij + floor); G_ij: marginal drop in ego's insecurity, with the support that alter brings now."""
+        """ln(G_ij + floor); G_ij: marginal drop in ego's insecurity, with the support
+        that alter brings now."""
         one, each = (self.dyads, self.kinds_each) if self.kinds_each > 1 else (self, 1)
         backing, support, insecurity, balance = (
-            np.repeat(of, each) if each > 1 else of for of in (one.backing, one.support, one.insecurity, one.balance)
+            np.repeat(of, each) if each > 1 else of
+            for of in (one.backing, one.support, one.insecurity, one.balance)
         )
         added = np.maximum(self.world.ladder.depth[self.kind] - backing, 0.0) * support
-        return np.log(threat.marginal_gain(insecurity, balance, added) + self.world.rules.gain_floor)
+        return np.log(
+            threat.marginal_gain(insecurity, balance, added)
+            + self.world.rules.gain_floor
+        )
 
     @cached_property
     def overlap(self) -> Floats:
-        """sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for both sides, worked out for one."""
+        """sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for
+        both sides, worked out for one."""
         one = self.one_side
         roots, both = self.view.roots.reshape(-1, self.world.n), np.empty(len(one.row))
         for first in range(0, len(both), ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
-            both[some] = np.vecdot(roots.take(one.row[some], axis=0), roots.take(one.other[some], axis=0))
-        overlap = threat.over(both, np.sqrt(one.balance * self.view.balance.take(one.other)))
+            both[some] = np.vecdot(
+                roots.take(one.row[some], axis=0), roots.take(one.other[some], axis=0)
+            )
+        overlap = threat.over(
+            both, np.sqrt(one.balance * self.view.balance.take(one.other))
+        )
         return overlap if one is self else np.tile(overlap, 2)
 
     @cached_property
@@ -178,23 +207,37 @@ class Prospects:
         world, made = self.world, self.state.agreements
         rows = np.flatnonzero(made.stage == 0)
         run, dyad = made.run.take(rows) * world.n, made.dyad.take(rows)
-        sides = np.concatenate([run + world.first.take(dyad), run + world.second.take(dyad)])
-        return np.bincount(sides, minlength=len(self.state.runs) * world.n).take(self.row).astype(float)
+        sides = np.concatenate(
+            [run + world.first.take(dyad), run + world.second.take(dyad)]
+        )
+        return (
+            np.bincount(sides, minlength=len(self.state.runs) * world.n)
+            .take(self.row)
+            .astype(float)
+        )
 
     @cached_property
     def replies(self) -> Floats:
-        """(R, n, n, M) rise of the row's insecurity a year by the reply to an agreement of a kind with the column.
+        """(R, n, n, M) rise of the row's insecurity a year by the reply to an agreement
+        of a kind with the column.
 
-        R_x(kl, m) is the rise of x's insecurity by an agreement of k and l. k signs s_klm of them a year
-        (`Baseline.signs`), which take V_ki = sum_lm s_klm R_i(kl, m) from i. To an agreement of i and j each k replies
-        with as much of what it signs in a year as its insecurity rises by: sum_k R_k(ij, m) V_ki."""
+        R_x(kl, m) is the rise of x's insecurity by an agreement of k and l. k signs
+        s_klm of them a year (`Baseline.signs`), which take V_ki = sum_lm s_klm R_i(kl,
+        m) from i. To an agreement of i and j each k replies with as much of what it
+        signs in a year as its insecurity rises by: sum_k R_k(ij, m) V_ki."""
         world, n, runs = self.world, self.world.n, len(self.view.depth)
-        kinds = np.union1d(self.kind, np.flatnonzero(self.baseline.signs.any(axis=0)))  # asked for, or signed
+        kinds = np.union1d(
+            self.kind, np.flatnonzero(self.baseline.signs.any(axis=0))
+        )  # asked for, or signed
         signs = np.zeros((n, n, len(kinds)))
-        signs[world.first, world.second] = signs[world.second, world.first] = self.baseline.signs[:, kinds]
+        signs[world.first, world.second] = signs[world.second, world.first] = (
+            self.baseline.signs[:, kinds]
+        )
         brought, total = np.empty((runs, n, n)), np.zeros((runs, *signs.shape))
         for x in range(n):
-            brought[:, :, x] = np.vecdot(signs.reshape(n, -1), self.rises(x, kinds).reshape(runs, n, -1))
+            brought[:, :, x] = np.vecdot(
+                signs.reshape(n, -1), self.rises(x, kinds).reshape(runs, n, -1)
+            )
         for x in range(n):
             total += self.rises(x, kinds) * brought[:, x, :, None, None]
         out = np.zeros((runs, n, n, len(world.ladder.names)))
@@ -202,29 +245,38 @@ class Prospects:
         return out
 
     def rises(self, x: int, kinds: Ints) -> Floats:
-        """(R, n, n, kinds) rise of state x's insecurity by an agreement of each kind between any two others.
+        """(R, n, n, kinds) rise of state x's insecurity by an agreement of each kind
+        between any two others.
 
-        As x sees it the two stand closer together once it is in force, by alpha_acc (depth_m - depth_kl)^+ nats, and
-        each lends the other's quarrels beta times as much more: Theta_x rises, and g_x with it; 0 of x's own. The
-        agreement's other consequences are left out."""
+        As x sees it the two stand closer together once it is in force, by alpha_acc
+        (depth_m - depth_kl)^+ nats, and each lends the other's quarrels beta times as
+        much more: Theta_x rises, and g_x with it; 0 of x's own. The agreement's other
+        consequences are left out."""
         view, world, rules = self.view, self.world, self.world.rules
         now = view.alignment[:, world.audience[x], ..., None]
         deeper = np.maximum(world.ladder.depth[kinds] - view.depth[..., None], 0.0)
         more = rules.beta * (beliefs.closer(now, rules.alpha_acc * deeper) - now)
         more[:, np.arange(world.n), np.arange(world.n)] = 0.0
-        apart, free = (part[:, x, None, :, None] for part in (view.unopposed, view.free))
+        apart, free = (
+            part[:, x, None, :, None] for part in (view.unopposed, view.free)
+        )
         hostile = view.hostility[:, x, :, None, None]
-        one = threat.raised(world.offensive[x][:, None], apart, free, hostile, more)  # the column lends to the row
-        insecure, balance = (part[:, x, None, None, None] for part in (view.insecurity, view.balance))
+        one = threat.raised(
+            world.offensive[x][:, None], apart, free, hostile, more
+        )  # the column lends to the row
+        insecure, balance = (
+            part[:, x, None, None, None] for part in (view.insecurity, view.balance)
+        )
         return threat.marginal_loss(insecure, balance, one + one.swapaxes(1, 2))
 
 
 @dataclass(frozen=True)
 class Margins:
-    """How far a replication may move from the start before the extremes below no longer hold.
+    """How far a replication may move from the start before the extremes below no longer
+    hold.
 
-    Generous for a year or two. The engine watches them, and simulates a block again with every opportunity where a
-    replication leaves them (`BoundExceeded`)."""
+    Generous for a year or two. The engine watches them, and simulates a block again
+    with every opportunity where a replication leaves them (`BoundExceeded`)."""
 
     partners: float = 8.0  # gained by one state
     lost: float = 4.0  # partners lost by one state
@@ -238,12 +290,14 @@ MARGINS = Margins()
 
 @dataclass(frozen=True)
 class Extremes:
-    """The least and the most of what terms read, while a replication keeps within the margins.
+    """The least and the most of what terms read, while a replication keeps within the
+    margins.
 
-    Rests on: 0 <= q, h, b, w, depth <= 1; Theta_ij <= c_j o_j p_ij; balance >= c_i + s0 while effort cannot
-    fall below its bound; partners and shared partners < n; experience only grows with the agreements signed. No
-    evidence of an event goes into it, so that arms that differ in events alone have the same bounds.
-    shares: of terms' change since the start, where a replication has drawn its own."""
+    Rests on: 0 <= q, h, b, w, depth <= 1; Theta_ij <= c_j o_j p_ij; balance >= c_i + s0
+    while effort cannot fall below its bound; partners and shared partners < n;
+    experience only grows with the agreements signed. No evidence of an event goes into
+    it, so that arms that differ in events alone have the same bounds. shares: of terms'
+    change since the start, where a replication has drawn its own."""
 
     world: World
     baseline: Baseline
@@ -253,14 +307,22 @@ class Extremes:
     @cached_property
     def balance(self) -> Floats:
         """(n,) the least balance of threat."""
-        return self.world.capability * max(1.0 - self.world.rules.effort_max, 0.0) + self.world.rules.s0
+        return (
+            self.world.capability * max(1.0 - self.world.rules.effort_max, 0.0)
+            + self.world.rules.s0
+        )
 
     @cached_property
     def log_gain(self) -> Floats:
-        """(n, n, M) the most ln(G + floor): Theta added / ((Theta + c)(Theta + c + added)) at its highest."""
-        support = np.maximum(self.world.reliability.max(axis=0), 1.0) * self.world.projected
+        """(n, n, M) the most ln(G + floor): Theta added / ((Theta + c)(Theta + c +
+        added)) at its highest."""
+        support = (
+            np.maximum(self.world.reliability.max(axis=0), 1.0) * self.world.projected
+        )
         added = support[:, :, None] * self.world.ladder.depth
-        root = np.sqrt(self.balance)[:, None, None] + np.sqrt(self.balance[:, None, None] + added)
+        root = np.sqrt(self.balance)[:, None, None] + np.sqrt(
+            self.balance[:, None, None] + added
+        )
         return np.log(threat.over(added, root**2) + self.world.rules.gain_floor)
 
     @cached_property
@@ -274,7 +336,9 @@ class Extremes:
     def log_active(self) -> tuple[Floats, Floats]:
         """(n,) ln(1 + what a state signed of late)."""
         last = 2.0 ** (-self.world.grid[-1] / self.world.rules.activity_half_life_days)
-        return np.log1p(self.world.active * last), np.log1p(self.world.active + self.margins.signed)
+        return np.log1p(self.world.active * last), np.log1p(
+            self.world.active + self.margins.signed
+        )
 
     @cached_property
     def log_partners(self) -> tuple[Floats, Floats]:
@@ -289,13 +353,21 @@ class Extremes:
     @cached_property
     def log_shared(self) -> Floats:
         """(n, n) the most ln(1 + shared partners)."""
-        most = np.minimum(self.baseline.shared + 2 * self.margins.partners, float(self.world.n - 1))
+        most = np.minimum(
+            self.baseline.shared + 2 * self.margins.partners, float(self.world.n - 1)
+        )
         return np.log1p(most)
 
     @cached_property
     def experience(self) -> Floats:
-        """(n, n) the most share of what a state signed that it signed with one other."""
+        """(n, n) the most share of what a state signed that it signed with one
+        other."""
         world, begun = self.world, np.zeros((self.world.n, self.world.n))
-        begun[world.first, world.second] = begun[world.second, world.first] = world.experience
-        others, more = np.maximum(world.engaged[:, None] - begun, 0.0), begun + self.margins.agreements
+        begun[world.first, world.second] = begun[world.second, world.first] = (
+            world.experience
+        )
+        others, more = (
+            np.maximum(world.engaged[:, None] - begun, 0.0),
+            begun + self.margins.agreements,
+        )
         return np.asarray(more / (1.0 + begun + self.margins.agreements + others))

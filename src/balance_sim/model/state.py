@@ -1,6 +1,8 @@
-"""What a block of runs carries from step to step: the agreements of all runs, the network, the room to work in.
+"""What a block of runs carries from step to step: the agreements of all runs, the
+network, the room to work in.
 
-Agreements in force as a network: depth, calm, partners, kept in step with the initial agreements.
+Agreements in force as a network: depth, calm, partners, kept in step with the initial
+agreements.
 """
 
 from __future__ import annotations
@@ -12,9 +14,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import NEVER, AgreementTypes, Bools, Floats, InitialAgreements, Ints, Keys, World
+from balance_sim.model.core import (
+    NEVER,
+    AgreementTypes,
+    Bools,
+    Floats,
+    InitialAgreements,
+    Ints,
+    Keys,
+    World,
+)
 
-AT_ONCE = 16 * 50**2  # entries of matrices perceived together, to stay in the cache; changes no result
+AT_ONCE = (
+    16 * 50**2
+)  # entries of matrices perceived together, to stay in the cache; changes no result
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,8 @@ class Provoked:
 
 @dataclass
 class AgreementRows:
-    """Agreements under way or made in a block, one row each. Days; NEVER where it has not happened."""
+    """Agreements under way or made in a block, one row each. Days; NEVER where it has
+    not happened."""
 
     run: Ints
     dyad: Ints
@@ -50,38 +64,75 @@ class AgreementRows:
 
     @classmethod
     def begun(
-        cls, origin: int, run: Ints, dyad: Ints, kind: Ints, count: Ints, key: Keys, opened: Floats
+        cls,
+        origin: int,
+        run: Ints,
+        dyad: Ints,
+        kind: Ints,
+        count: Ints,
+        key: Keys,
+        opened: Floats,
     ) -> AgreementRows:
         """Talks that have just begun: of them nothing else is known."""
-        given: dict[str, Any] = {"run": run, "dyad": dyad, "kind": kind, "count": count, "key": key}
-        given |= {"origin": np.full(len(run), origin), "stage": np.zeros(len(run), dtype=np.int64)}
-        given |= {"opened": opened, "progress": np.zeros(len(run)), "gain": np.full(len(run), np.nan)}
+        given: dict[str, Any] = {
+            "run": run,
+            "dyad": dyad,
+            "kind": kind,
+            "count": count,
+            "key": key,
+        }
+        given |= {
+            "origin": np.full(len(run), origin),
+            "stage": np.zeros(len(run), dtype=np.int64),
+        }
+        given |= {
+            "opened": opened,
+            "progress": np.zeros(len(run)),
+            "gain": np.full(len(run), np.nan),
+        }
         names = (one.name for one in fields(cls))
-        return cls(**{name: given[name] if name in given else np.full(len(run), NEVER) for name in names})
+        return cls(
+            **{
+                name: given[name] if name in given else np.full(len(run), NEVER)
+                for name in names
+            }
+        )
 
     @classmethod
     def none(cls) -> AgreementRows:
         whole = np.empty(0, np.int64)
-        return cls.begun(0, whole, whole, whole, whole, whole.astype(np.uint64), np.empty(0))
+        return cls.begun(
+            0, whole, whole, whole, whole, whole.astype(np.uint64), np.empty(0)
+        )
 
     def take(self, rows: Ints) -> AgreementRows:
         """These rows, copied."""
-        return AgreementRows(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        return AgreementRows(
+            *(getattr(self, name)[rows] for name in self.__dataclass_fields__)
+        )
 
     def copy(self) -> AgreementRows:
-        return AgreementRows(*(getattr(self, name).copy() for name in self.__dataclass_fields__))
+        return AgreementRows(
+            *(getattr(self, name).copy() for name in self.__dataclass_fields__)
+        )
 
     def add_rows(self, more: AgreementRows) -> None:
         for name in self.__dataclass_fields__:
-            setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
+            setattr(
+                self, name, np.concatenate([getattr(self, name), getattr(more, name)])
+            )
 
 
 class InvalidNumber(ArithmeticError):
-    """A run came to a number that is none: NaN, or infinite. Such a run is recorded as failed and in no table."""
+    """A run came to a number that is none: NaN, or infinite. Such a run is recorded as
+    failed and in no table."""
 
 
-def refuse_invalid(name: str, values: Floats, codes: tuple[str, ...], day: float, runs: Keys) -> None:
-    """Raises InvalidNumber, with the variable, the state, the day and the run, unless all are finite.
+def refuse_invalid(
+    name: str, values: Floats, codes: tuple[str, ...], day: float, runs: Keys
+) -> None:
+    """Raises InvalidNumber, with the variable, the state, the day and the run, unless
+    all are finite.
 
     values: (R, n) of R runs and n states."""
     if np.isfinite(values).all():
@@ -94,7 +145,8 @@ def refuse_invalid(name: str, values: Floats, codes: tuple[str, ...], day: float
 
 @dataclass(frozen=True)
 class Hastened:
-    """Talks that ran faster than speed 1 in a step, one row a step and talks. All arrays (H,), days."""
+    """Talks that ran faster than speed 1 in a step, one row a step and talks. All
+    arrays (H,), days."""
 
     run: Ints
     dyad: Ints
@@ -106,14 +158,21 @@ class Hastened:
     pace: Floats
 
     @classmethod
-    def of(cls, a: AgreementRows, rows: Ints, since: Floats, stop: float, pace: Floats) -> Hastened:
+    def of(
+        cls, a: AgreementRows, rows: Ints, since: Floats, stop: float, pace: Floats
+    ) -> Hastened:
         """These talks, before what they have done in the step is added."""
         which = a.run[rows], a.dyad[rows], a.kind[rows], a.origin[rows]
         return cls(*which, since, np.full(len(rows), stop), a.progress[rows], pace)
 
     @staticmethod
     def joined(parts: Sequence[Hastened]) -> Hastened:
-        return Hastened(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Hastened)))
+        return Hastened(
+            *(
+                np.concatenate([getattr(part, one.name) for part in parts])
+                for one in fields(Hastened)
+            )
+        )
 
     @staticmethod
     def none() -> Hastened:
@@ -125,10 +184,12 @@ class Hastened:
 class Simulated:
     """What a block of replications of one arm leaves behind.
 
-    consent: (C,) for each opportunity the probability that talks opened at it, given the run's past, divided by the
-    probability that it was kept; 0 where the clock was busy. Its sum over opportunities has the expectation of the
-    number of talks opened, and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of Operations
-    Research 18(3)). hastened: the talks that did not keep speed 1, step by step."""
+    consent: (C,) for each opportunity the probability that talks opened at it, given
+    the run's past, divided by the probability that it was kept; 0 where the clock was
+    busy. Its sum over opportunities has the expectation of the number of talks opened,
+    and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of
+    Operations Research 18(3)). hastened: the talks that did not keep speed 1, step by
+    step."""
 
     agreements: AgreementRows
     consent: Floats
@@ -137,7 +198,8 @@ class Simulated:
 
 @dataclass
 class BlockState:
-    """What a block of R runs carries from step to step. Owned and changed by `advance` alone."""
+    """What a block of R runs carries from step to step. Owned and changed by `advance`
+    alone."""
 
     runs: Keys
     day: float
@@ -159,12 +221,15 @@ class BlockState:
     agreements: AgreementRows = field(default_factory=AgreementRows.none)
     hastened: list[Hastened] = field(default_factory=lambda: [Hastened.none()])
     provoked: Provoked | None = None
-    talks: Floats | None = None  # (R, n) expected talks under way, where agreements are not simulated
+    talks: Floats | None = (
+        None  # (R, n) expected talks under way, where agreements are not simulated
+    )
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Room to work in, laid out once a block: matrices and sums by state, for all runs or for a few."""
+    """Room to work in, laid out once a block: matrices and sums by state, for all runs
+    or for a few."""
 
     unopposed: Floats  # (R, n, n)
     sided: Floats  # (R, n, n)
@@ -172,7 +237,8 @@ class Workspace:
     defence: Floats  # (R, n)
     hostility: Floats  # (R, n, n) h_ij
     beliefs: Floats  # (A + 3, few, n, n): a_jk, diagonal 1, as each audience sees them; then, as i sees it, f_ik,
-    # h_ik, and the willing support rho_k c_k p_ik b_ik (1 - h_ik); all other diagonals 0
+    # h_ik, and the willing support rho_k c_k p_ik b_ik (1 - h_ik); all other diagonals
+    # 0
     roots: Floats  # (R, n, n) sqrt(Theta_ik)
     scratch: Floats  # (few, n, n)
 
@@ -191,10 +257,14 @@ class Workspace:
         )
 
 
-ROWS_AT_ONCE = 64  # states whose partners are counted together, in the cache; changes no result
+ROWS_AT_ONCE = (
+    64  # states whose partners are counted together, in the cache; changes no result
+)
 
 
-def record_in_force(record: InitialAgreements, dyads: int, kinds: int) -> npt.NDArray[np.int16]:
+def record_in_force(
+    record: InitialAgreements, dyads: int, kinds: int
+) -> npt.NDArray[np.int16]:
     """(P, M) agreements of each kind in force at the start."""
     in_force = np.zeros((dyads, kinds), dtype=np.int16)
     held = record.stage == 2
@@ -202,10 +272,13 @@ def record_in_force(record: InitialAgreements, dyads: int, kinds: int) -> npt.ND
     return in_force
 
 
-def deepest(ladder: AgreementTypes, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Floats]:
+def deepest(
+    ladder: AgreementTypes, in_force: npt.NDArray[np.int16]
+) -> tuple[Floats, Floats]:
     """Depth and calm of dyads from their agreements in force, (..., M) to (...).
 
-    Several agreements of one kind between two states count once: depth is that of the deepest kind held."""
+    Several agreements of one kind between two states count once: depth is that of the
+    deepest kind held."""
     held = in_force > 0
 
     def most(of_kind: Floats) -> Floats:
@@ -218,7 +291,9 @@ def begin_network(world: World, runs: Keys) -> BlockState:
     """A state whose agreements in force are those on record; nothing under way yet."""
     r, n, dyads, start = len(runs), world.n, len(world.first), world.at_start
     depth = np.zeros((1, n, n))
-    depth[0, world.first, world.second] = depth[0, world.second, world.first] = start.depth
+    depth[0, world.first, world.second] = depth[0, world.second, world.first] = (
+        start.depth
+    )
     state = BlockState(
         runs=runs,
         day=0.0,
@@ -271,7 +346,8 @@ def refresh(world: World, state: BlockState, rows: Ints) -> None:
 
 
 def _counts(depth: Floats) -> dict[str, Floats]:
-    """From depth (R, n, n): partners of each state, shared partners of each dyad, their logs and means."""
+    """From depth (R, n, n): partners of each state, shared partners of each dyad, their
+    logs and means."""
     tie = (depth > 0).astype(np.float32)
     n = tie.shape[-1]
     log_shared = _logs(tie @ tie)
@@ -286,7 +362,8 @@ def _counts(depth: Floats) -> dict[str, Floats]:
 
 
 def _recount(state: BlockState, run: Ints, sides: Ints) -> None:
-    """The same where dyads have become partners, or are so no more: their own rows and columns alone change."""
+    """The same where dyads have become partners, or are so no more: their own rows and
+    columns alone change."""
     n = state.depth.shape[-1]
     rows = np.unique(run * n + sides)
     for first in range(0, len(rows), ROWS_AT_ONCE):
@@ -305,7 +382,9 @@ def _recount(state: BlockState, run: Ints, sides: Ints) -> None:
 
 def _logs(shared: npt.NDArray[np.float32]) -> Floats:
     """ln(1 + shared partners)."""
-    return np.asarray(np.log1p(np.arange(shared.shape[-1] + 1, dtype=float))[shared.astype(np.int64)])
+    return np.asarray(
+        np.log1p(np.arange(shared.shape[-1] + 1, dtype=float))[shared.astype(np.int64)]
+    )
 
 
 def _mean(log_shared: Floats) -> Floats:

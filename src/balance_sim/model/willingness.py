@@ -1,9 +1,10 @@
 """Why a state would sign: named terms, each one function with its paper, and their sum.
 
-To add a rule write one function here, under `@term`, one row of its weight in `scenario/defaults.yaml`, and one row of
-the table in docs/model.md. A term looks at prospects: a replication, ego (who decides), alter (with whom), kind (what).
-It returns (C,) nats before its weight. Its bounds hold for every view that can arise while a replication keeps within
-the margins; a test holds every term to them.
+To add a rule write one function here, under `@term`, one row of its weight in
+`scenario/defaults.yaml`, and one row of the table in docs/model.md. A term looks at
+prospects: a replication, ego (who decides), alter (with whom), kind (what). It returns
+(C,) nats before its weight. Its bounds hold for every view that can arise while a
+replication keeps within the margins; a test holds every term to them.
 """
 
 from __future__ import annotations
@@ -30,14 +31,17 @@ DISPUTES = ("rivalry", "claim", "militarised", "war")
 
 @dataclass(frozen=True)
 class Term:
-    """A term of willingness: a function of prospects, and what others need to know of it.
+    """A term of willingness: a function of prospects, and what others need to know of
+    it.
 
-    bounds: the least and the most that it can be, broadcast to (n, n, M). group: of `explain`; "" for facts of the
-    world, which no event changes. reads: facts of the states, also the network of agreements, also the date, also
-    beliefs; or talks under way. by_kind: it differs between agreement types, by the depth promised. changing: its
-    change since the start counts by a share of its own, the parameter `change_` and its name. kept: it stays what it is
-    at the start. record: layers of the historical record of which one has to be there for a fit; unrecorded: why the
-    record cannot speak to it."""
+    bounds: the least and the most that it can be, broadcast to (n, n, M). group: of
+    `explain`; "" for facts of the world, which no event changes. reads: facts of the
+    states, also the network of agreements, also the date, also beliefs; or talks under
+    way. by_kind: it differs between agreement types, by the depth promised. changing:
+    its change since the start counts by a share of its own, the parameter `change_` and
+    its name. kept: it stays what it is at the start. record: layers of the historical
+    record of which one has to be there for a fit; unrecorded: why the record cannot
+    speak to it."""
 
     function: Callable[[Prospects], Floats]
     bounds: Callable[[Extremes], Bounds]
@@ -54,11 +58,14 @@ class Term:
         return self.function.__name__
 
     def __call__(self, p: Prospects) -> Floats:
-        """(C,) nats before the weight; worked out once for all kinds of a dyad where the kind makes no difference.
+        """(C,) nats before the weight; worked out once for all kinds of a dyad where
+        the kind makes no difference.
 
-        A changing term counts as its value at the start and a share of what it has changed by since: the weight is that
-        between dyads; the share is the weight within a dyad over time as a part of it (Mundlak 1978). It is not worked
-        out where no change counts, and is whole while the values at the start are not known."""
+        A changing term counts as its value at the start and a share of what it has
+        changed by since: the weight is that between dyads; the share is the weight
+        within a dyad over time as a part of it (Mundlak 1978). It is not worked out
+        where no change counts, and is whole while the values at the start are not
+        known."""
         if p.kinds_each > 1 and not self.by_kind:
             return np.repeat(self(p.dyads), p.kinds_each)
         first = p.baseline.first.get(self.name)
@@ -74,7 +81,9 @@ class Term:
             share = float(getattr(p.world.rules, f"change_{self.name}"))
             if share == 1.0:
                 return self.function(p)
-        steady = first.take(p.apart * len(p.world.ladder.names) + p.kind if self.by_kind else p.apart)
+        steady = first.take(
+            p.apart * len(p.world.ladder.names) + p.kind if self.by_kind else p.apart
+        )
         if not own and share == 0.0:
             return steady
         return np.asarray(steady + share * (self.function(p) - steady))
@@ -85,7 +94,11 @@ class Term:
         first = x.baseline.first.get(self.name)
         if first is None:
             return low, high
-        share = 0.0 if self.kept else x.shares.get(self.name, getattr(x.world.rules, f"change_{self.name}"))
+        share = (
+            0.0
+            if self.kept
+            else x.shares.get(self.name, getattr(x.world.rules, f"change_{self.name}"))
+        )
         if share == 1.0:
             return low, high
         steady = (1.0 - share) * (first if self.by_kind else first[:, :, None])
@@ -93,10 +106,13 @@ class Term:
 
 
 TERMS: dict[str, Term] = {}
-"""Every term by name, in the order of the sum: floats add up to other bits in another order."""
+"""Every term by name, in the order of the sum: floats add up to other bits in another
+order."""
 
 
-def term(bounds: Callable[[Extremes], Bounds], **more: Any) -> Callable[[Callable[..., Floats]], Term]:
+def term(
+    bounds: Callable[[Extremes], Bounds], **more: Any
+) -> Callable[[Callable[..., Floats]], Term]:
     """Enters a function into `TERMS`; the arguments are those of `Term`."""
 
     def entered(function: Callable[[Prospects], Floats]) -> Term:
@@ -118,19 +134,27 @@ def _security_gain(x: Extremes) -> Bounds:
 
 @term(_security_gain, group="gain", by_kind=True, changing=True, record=DISPUTES)
 def security_gain(p: Prospects) -> Floats:
-    """ln(G + floor) less its mean over partners at the start. Walt 1987, The Origins of Alliances."""
+    """ln(G + floor) less its mean over partners at the start. Walt 1987, The Origins of
+    Alliances."""
     return p.log_gain - p.baseline.gain_norm[p.ego, p.kind]
 
 
-@term(lambda x: (ZERO, x.overlap[:, :, None]), group="gain", changing=True, record=DISPUTES)
+@term(
+    lambda x: (ZERO, x.overlap[:, :, None]),
+    group="gain",
+    changing=True,
+    record=DISPUTES,
+)
 def common_threat(p: Prospects) -> Floats:
-    """Overlap of the two states' threats, 0..1; 0 without threat. Walt 1987; Maoz 2010, ch. 2."""
+    """Overlap of the two states' threats, 0..1; 0 without threat. Walt 1987; Maoz 2010,
+    ch. 2."""
     return p.overlap
 
 
 @term(lambda _: (-ONE, ZERO), group="hostility", changing=True, record=DISPUTES)
 def hostility(p: Prospects) -> Floats:
-    """- h_ij: nobody signs with its adversary. What the partner is drawn into does not count. Walt 1987."""
+    """- h_ij: nobody signs with its adversary. What the partner is drawn into does not
+    count. Walt 1987."""
     return -p.hostility
 
 
@@ -148,7 +172,8 @@ def joint_democracy(p: Prospects) -> Floats:
 
 @term(fact(lambda world: -world.democracy_gap), reads="facts", record=("democracy",))
 def democracy_gap(p: Prospects) -> Floats:
-    """- distance of the two regime scores. Lai, Reiter 2000, JCR 44(2): alike in regime, whatever it is."""
+    """- distance of the two regime scores. Lai, Reiter 2000, JCR 44(2): alike in
+    regime, whatever it is."""
     return -p.world.democracy_gap.take(p.apart)
 
 
@@ -166,7 +191,8 @@ def log_size(world: World) -> Floats:
 
 @term(fact(lambda world: log_size(world)[None, :]), reads="facts")
 def size(p: Prospects) -> Floats:
-    """ln c_j less its mean over states: big states are sought. Gravity: Tinbergen 1962; Kinne 2018."""
+    """ln c_j less its mean over states: big states are sought. Gravity: Tinbergen 1962;
+    Kinne 2018."""
     return log_size(p.world)[p.alter]
 
 
@@ -177,7 +203,8 @@ def _activity(x: Extremes) -> Bounds:
 
 @term(_activity, group="network", reads="date")
 def activity(p: Prospects) -> Floats:
-    """ln(1 + what alter signed of late) less its mean. Activity of actors: Snijders 2001; Kinne 2018."""
+    """ln(1 + what alter signed of late) less its mean. Activity of actors: Snijders
+    2001; Kinne 2018."""
     left = p.view.left(p.world.rules.activity_half_life_days)
     logs = np.log1p(p.state.active * left[..., None])
     return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
@@ -191,26 +218,32 @@ def _popularity(x: Extremes) -> Bounds:
 
 @term(_popularity, group="network", reads="network")
 def popularity(p: Prospects) -> Floats:
-    """ln(1 + partners of alter) less its mean. Preferential attachment: Kinne 2013, 2018."""
+    """ln(1 + partners of alter) less its mean. Preferential attachment: Kinne 2013,
+    2018."""
     return p.state.log_partners.take(p.other) - p.view.partners_log_mean[p.run]
 
 
 def _closure(x: Extremes) -> Bounds:
     least_mean = x.baseline.shared_mean - x.margins.log_mean
-    return -np.log1p(float(x.world.n - 1)) * ONE, (x.log_shared - least_mean)[:, :, None]
+    return -np.log1p(float(x.world.n - 1)) * ONE, (x.log_shared - least_mean)[
+        :, :, None
+    ]
 
 
 @term(_closure, group="network", reads="network")
 def closure(p: Prospects) -> Floats:
-    """ln(1 + shared partners) less its mean. Triadic closure: Kinne 2018, JCR 62(4); Warren 2010, JPR 47."""
+    """ln(1 + shared partners) less its mean. Triadic closure: Kinne 2018, JCR 62(4);
+    Warren 2010, JPR 47."""
     return p.state.log_shared.take(p.at) - p.state.shared_mean[p.run]
 
 
 @term(lambda x: (ZERO, x.experience[:, :, None]), group="network", reads="date")
 def experience(p: Prospects) -> Floats:
-    """Share of what ego signed, fading, that it signed with alter, 0..1: e_ij / (1 + sum_k e_ik).
+    """Share of what ego signed, fading, that it signed with alter, 0..1: e_ij / (1 +
+    sum_k e_ik).
 
-    Persistence as relative frequency: Butts 2008, Sociological Methodology 38: 155-200, sec. 3."""
+    Persistence as relative frequency: Butts 2008, Sociological Methodology 38: 155-200,
+    sec. 3."""
     fade = p.fading(p.world.rules.experience_half_life_days)
     ours = p.state.experience.take(p.run * len(p.world.first) + p.dyad) * fade
     return np.asarray(ours / (1.0 + p.state.engaged.take(p.row) * fade))
@@ -234,7 +267,8 @@ def _autonomy(x: Extremes) -> Bounds:
     unrecorded="no record of how dear freedom from commitments is to a state",
 )
 def autonomy(p: Prospects) -> Floats:
-    """- autonomy_i ln(1 + partners of ego). Entrapment: Snyder 1984, World Politics 36(4)."""
+    """- autonomy_i ln(1 + partners of ego). Entrapment: Snyder 1984, World Politics
+    36(4)."""
     return -p.world.autonomy[p.ego] * p.state.log_partners.take(p.row)
 
 
@@ -245,7 +279,8 @@ def autonomy(p: Prospects) -> Floats:
     unrecorded="no trade in the record",
 )
 def exposure(p: Prospects) -> Floats:
-    """- depth_m sum_k trade_ik q_kj: what ego's trade has to fear from those who see alter as against them.
+    """- depth_m sum_k trade_ik q_kj: what ego's trade has to fear from those who see
+    alter as against them.
 
     Neither k = i nor k = j adds anything, nor does a missing share. Hirschman 1945."""
     n, row, ego = p.world.n, p.run * p.world.n, p.ego * p.world.n
@@ -262,42 +297,57 @@ def exposure(p: Prospects) -> Floats:
     unrecorded="no patrons and no reliability in the record",
 )
 def hub_doubt(p: Prospects) -> Floats:
-    """Most that the two stand to lose through one shared patron that wavers. Abandonment: Snyder 1984."""
+    """Most that the two stand to lose through one shared patron that wavers.
+    Abandonment: Snyder 1984."""
     n, most = p.world.n, np.zeros(len(p.ego))
     for hub in p.world.patrons:
         of_hub = np.flatnonzero(p.world.patron_of[:, hub].take(p.ego))
-        shared = np.minimum(*(p.state.depth.take(side[of_hub] * n + hub) for side in (p.row, p.other)))
+        shared = np.minimum(
+            *(p.state.depth.take(side[of_hub] * n + hub) for side in (p.row, p.other))
+        )
         reliability = p.view.reliability[..., hub]  # a number, or (R,)
-        doubted = shared * (1.0 - (reliability.take(p.run[of_hub]) if reliability.ndim else reliability))
+        doubted = shared * (
+            1.0 - (reliability.take(p.run[of_hub]) if reliability.ndim else reliability)
+        )
         most[of_hub] = np.maximum(most[of_hub], doubted)
     return most
 
 
 @term(
-    lambda x: (ZERO, over(x.world.offensive, x.world.offensive + x.balance[:, None])[:, :, None]),
+    lambda x: (
+        ZERO,
+        over(x.world.offensive, x.world.offensive + x.balance[:, None])[:, :, None],
+    ),
     group="hostility",
     record=DISPUTES,
 )
 def bandwagon(p: Prospects) -> Floats:
-    """q_ij Theta_ij over the balance, 0..1. Schweller 1994, International Security 19(1)."""
+    """q_ij Theta_ij over the balance, 0..1. Schweller 1994, International Security
+    19(1)."""
     return p.against * over(p.world.offensive.take(p.apart) * p.against, p.balance)
 
 
 def _foresight(x: Extremes) -> Bounds:
-    signed_by_all = 2.0 * float((x.world.frailty[:, None] * x.world.ladder.ceiling).sum())
+    signed_by_all = 2.0 * float(
+        (x.world.frailty[:, None] * x.world.ladder.ceiling).sum()
+    )
     return -np.log1p(np.asarray(signed_by_all / x.world.rules.gain_floor)), ZERO
 
 
-FOLLOWS = "its values follow from the fit of the other terms (`looking_ahead` of a hindcast)"
+FOLLOWS = (
+    "its values follow from the fit of the other terms (`looking_ahead` of a hindcast)"
+)
 
 
 @term(_foresight, reads="facts", by_kind=True, kept=True, unrecorded=FOLLOWS)
 def foresight(p: Prospects) -> Floats:
-    """- ln(1 + E / floor), E the rise of ego's insecurity a year by the reply that the agreement calls forth, as at the
-    start (`Prospects.replies`); 0 where it threatens nobody.
+    """- ln(1 + E / floor), E the rise of ego's insecurity a year by the reply that the
+    agreement calls forth, as at the start (`Prospects.replies`); 0 where it threatens
+    nobody.
 
-    One step of best reply: Stahl, Wilson 1995, Games and Economic Behavior 10. Security dilemma: Jervis 1978, World
-    Politics 30(2). In logarithms, over the floor of the gain, so that it weighs as `security_gain` does."""
+    One step of best reply: Stahl, Wilson 1995, Games and Economic Behavior 10. Security
+    dilemma: Jervis 1978, World Politics 30(2). In logarithms, over the floor of the
+    gain, so that it weighs as `security_gain` does."""
     feared = p.replies.take(p.at * len(p.world.ladder.names) + p.kind)
     return np.asarray(-np.log1p(feared / p.world.rules.gain_floor))
 
@@ -306,7 +356,8 @@ MANY = 200.0  # from which a Poisson number is close enough to its mean for two 
 
 
 def expected_log(mean: Floats) -> Floats:
-    """E ln(1 + N) of a Poisson number N, what talks under way are where many dyads seldom open any. mean: >= 0.
+    """E ln(1 + N) of a Poisson number N, what talks under way are where many dyads
+    seldom open any. mean: >= 0.
 
     >>> [round(float(one), 4) for one in expected_log(np.array([0.0, 1.0]))]
     [0.0, 0.5734]
@@ -314,51 +365,71 @@ def expected_log(mean: Floats) -> Floats:
     few = np.minimum(mean, MANY)
     counts = np.arange(1.0, MANY + 160.0)
     chance = np.exp(-few)[..., None] * np.cumprod(few[..., None] / counts, axis=-1)
-    return np.where(mean > MANY, np.log1p(mean) - 0.5 * mean / (1.0 + mean) ** 2, chance @ np.log1p(counts))
+    return np.where(
+        mean > MANY,
+        np.log1p(mean) - 0.5 * mean / (1.0 + mean) ** 2,
+        chance @ np.log1p(counts),
+    )
 
 
 def _talks_budget(x: Extremes) -> Bounds:
     usual = expected_log(x.baseline.talks.reshape(-1, x.world.n))
-    clocks = float((x.world.n - 1) * len(x.world.ladder.names) + len(x.world.initial.ids))
-    return (usual.min(axis=0) - np.log1p(clocks))[:, None, None], usual.max(axis=0)[:, None, None]
+    clocks = float(
+        (x.world.n - 1) * len(x.world.ladder.names) + len(x.world.initial.ids)
+    )
+    return (usual.min(axis=0) - np.log1p(clocks))[:, None, None], usual.max(axis=0)[
+        :, None, None
+    ]
 
 
 @term(_talks_budget, group="network", reads="talks", unrecorded=FOLLOWS)
 def talks_budget(p: Prospects) -> Floats:
-    """- ln(1 + talks that ego has under way), less its mean at as many as it has as a rule: partners compete for them.
+    """- ln(1 + talks that ego has under way), less its mean at as many as it has as a
+    rule: partners compete for them.
 
-    Governments attend to few things at a time: Jones, Baumgartner 2005, The Politics of Attention. Talks are counted,
-    and no equilibrium is solved for: docs/decisions/0027-looking-ahead.md."""
+    Governments attend to few things at a time: Jones, Baumgartner 2005, The Politics of
+    Attention. Talks are counted, and no equilibrium is solved for:
+    docs/decisions/0027-looking-ahead.md."""
     usual, known = p.baseline.talks, p.state.talks
     now = np.log1p(p.talks) if known is None else expected_log(known).take(p.row)
-    return np.asarray(expected_log(usual).take(p.row if usual.ndim > 1 else p.ego) - now)
+    return np.asarray(
+        expected_log(usual).take(p.row if usual.ndim > 1 else p.ego) - now
+    )
 
 
 CHANGING = tuple(name for name, one in TERMS.items() if one.changing)
 KEPT = tuple(name for name, one in TERMS.items() if one.kept)
 AT_START = tuple(name for name, one in TERMS.items() if one.reads != "talks")
-"""Terms that make consent at the start, where every state has as many talks under way as it has as a rule."""
+"""Terms that make consent at the start, where every state has as many talks under way
+as it has as a rule."""
 STEADY = tuple(name for name, one in TERMS.items() if one.reads in ("facts", "network"))
-"""Terms that read the states and the network of agreements, and neither beliefs nor the date."""
+"""Terms that read the states and the network of agreements, and neither beliefs nor the
+date."""
 INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"
 ORDER = (INTERCEPT, PROPENSITY, DRAWN, *TERMS)
 """Parts of willingness in the order of the sum."""
 
 
 def total(u: Floats, parts: Iterable[Floats]) -> Floats:
-    """The one sum of willingness: u and then each part, in the order in which they come."""
+    """The one sum of willingness: u and then each part, in the order in which they
+    come."""
     return reduce(np.add, parts, u)
 
 
 def summed(parts: Mapping[str, Floats]) -> Floats:
-    """The sum of parts that are in its order, bit for bit the willingness that the engine uses."""
+    """The sum of parts that are in its order, bit for bit the willingness that the
+    engine uses."""
     first, *more = parts.values()
     return total(first, more)
 
 
 def levels(p: Prospects) -> dict[str, Floats]:
-    """What comes before any term, (C,) nats each: the kind's intercept, ego's random intercept, what was drawn."""
-    out = {INTERCEPT: p.world.ladder.intercept[p.kind], PROPENSITY: p.world.propensity[p.ego, p.kind]}
+    """What comes before any term, (C,) nats each: the kind's intercept, ego's random
+    intercept, what was drawn."""
+    out = {
+        INTERCEPT: p.world.ladder.intercept[p.kind],
+        PROPENSITY: p.world.propensity[p.ego, p.kind],
+    }
     if p.world.drawn is not None:
         out[DRAWN] = p.world.drawn.level[p.run, p.kind]
     return out
@@ -380,18 +451,25 @@ def terms_at_start(world: World) -> tuple[str, ...]:
 
 
 def steady_terms(world: World) -> tuple[str, ...]:
-    """Terms that read the states and the network of agreements, those of the user's own last."""
+    """Terms that read the states and the network of agreements, those of the user's own
+    last."""
     return (*STEADY, *(name for name, one in world.own.items() if not one.is_changing))
 
 
-def parts(p: Prospects, names: Iterable[str] | None = None) -> Iterator[tuple[str, Floats]]:
-    """Each of these terms, of all if None, times its weight, the world's or the replication's own, (C,) nats; weight 0
-    is left out."""
+def parts(
+    p: Prospects, names: Iterable[str] | None = None
+) -> Iterator[tuple[str, Floats]]:
+    """Each of these terms, of all if None, times its weight, the world's or the
+    replication's own, (C,) nats; weight 0 is left out."""
     weights, drawn, terms = p.world.rules.weights, p.world.drawn, terms_of(p.world)
     for name in terms if names is None else names:
         if weights[name] != 0:
             own = drawn is not None and name in drawn.weights
-            weight = drawn.weights[name][p.run] if drawn is not None and own else weights[name]
+            weight = (
+                drawn.weights[name][p.run]
+                if drawn is not None and own
+                else weights[name]
+            )
             yield name, weight * terms[name](p)
 
 
@@ -400,13 +478,16 @@ def account(p: Prospects) -> dict[str, Floats]:
     return levels(p) | dict(parts(p))
 
 
-def willingness(p: Prospects, names: Iterable[str] | None = None, u: Floats | None = None) -> Floats:
-    """u_ij for each prospect, (C,) nats. names: of the terms to add, all if None. u: what they are added to, else the
-    levels."""
+def willingness(
+    p: Prospects, names: Iterable[str] | None = None, u: Floats | None = None
+) -> Floats:
+    """u_ij for each prospect, (C,) nats. names: of the terms to add, all if None. u:
+    what they are added to, else the levels."""
     return total(level(p) if u is None else u, (part for _, part in parts(p, names)))
 
 
 def consent(u: Floats) -> Floats:
-    """Probability of saying yes at an opportunity: sigma(u), without overflow either way."""
+    """Probability of saying yes at an opportunity: sigma(u), without overflow either
+    way."""
     e = np.exp(-np.abs(u))
     return np.where(u >= 0, 1.0, e) / (1.0 + e)

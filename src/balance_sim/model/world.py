@@ -12,7 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import clocks
-from balance_sim.model.beliefs import audiences_of, hazards_of, odds_by_step, signal_weights
+from balance_sim.model.beliefs import (
+    audiences_of,
+    hazards_of,
+    odds_by_step,
+    signal_weights,
+)
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     AgreementTypes,
@@ -34,19 +39,33 @@ from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Agreement, Scenario, State
 
 
-def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) -> World:
-    """Arrays of one arm. `scenario`: that arm's own version; grid and focal day are the same for all arms."""
+def compile_world(
+    scenario: Scenario, arm: str, grid: Floats, focal_day: float
+) -> World:
+    """Arrays of one arm. `scenario`: that arm's own version; grid and focal day are the
+    same for all arms."""
     audiences, signature = audiences_of(scenario), signal_weights(scenario, "treaty")[0]
     scenario = by_audience(scenario, audiences.of)
     audiences = replace(audiences, of=np.sort(audiences.of))
     rules = _rules(scenario, signature)
-    codes, parameters, kinds = scenario.codes, scenario.parameters, sorted(scenario.kinds)
+    codes, parameters, kinds = (
+        scenario.codes,
+        scenario.parameters,
+        sorted(scenario.kinds),
+    )
     n = len(codes)
     first, second, dyad_index, dyad_keys = numbered(codes)
     fields = [name for name in AgreementTypes.__dataclass_fields__ if name != "names"]
-    columns = (np.array([getattr(scenario.kinds[kind], name) for kind in kinds]) for name in fields)
+    columns = (
+        np.array([getattr(scenario.kinds[kind], name) for kind in kinds])
+        for name in fields
+    )
     ladder = AgreementTypes(tuple(kinds), *columns)
-    ground, capability, quarrel = ground_of(scenario), capabilities(scenario), quarrels(scenario)
+    ground, capability, quarrel = (
+        ground_of(scenario),
+        capabilities(scenario),
+        quarrels(scenario),
+    )
     experience = _signed_by_dyad(scenario, codes, parameters.experience_half_life_days)
     lately = _signed_by_dyad(scenario, codes, parameters.activity_half_life_days)
     record = _initial_agreements(scenario, codes, ladder.names)
@@ -54,7 +73,9 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     propensity = propensities(scenario.states, ladder.security)
     reached = reach(ground.distance_km, parameters.delta_km, parameters.gamma)
     projected = capability * reached
-    odds_against, intent_odds, reliability = odds_by_step(scenario, grid, ground.gap, quarrel, dyad_index)
+    odds_against, intent_odds, reliability = odds_by_step(
+        scenario, grid, ground.gap, quarrel, dyad_index
+    )
     hazards = hazards_of(scenario, audiences)
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
     in_force = record_in_force(record, len(first), len(ladder.names))
@@ -101,25 +122,36 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
 
 
 def by_audience(scenario: Scenario, of: Ints | None = None) -> Scenario:
-    """The same scenario with its states ordered by audience, then code: the order of every array.
+    """The same scenario with its states ordered by audience, then code: the order of
+    every array.
 
-    of: (n,) each state's audience, if at hand. An audience's rows are then one slice. Streams are keyed by codes, so
-    the order changes no draw."""
+    of: (n,) each state's audience, if at hand. An audience's rows are then one slice.
+    Streams are keyed by codes, so the order changes no draw."""
     of = audiences_of(scenario).of if of is None else of
-    order = sorted(range(len(scenario.states)), key=lambda i: (of[i], scenario.states[i].id))
-    return scenario.model_copy(update={"states": tuple(scenario.states[i] for i in order)})
+    order = sorted(
+        range(len(scenario.states)), key=lambda i: (of[i], scenario.states[i].id)
+    )
+    return scenario.model_copy(
+        update={"states": tuple(scenario.states[i] for i in order)}
+    )
 
 
 @lru_cache(maxsize=8)
 def numbered(codes: tuple[str, ...]) -> tuple[Ints, Ints, Ints, Keys]:
-    """Every dyad of states, numbered: (P,) positions of its first and its second state, (n, n) its number, -1 on the
-    diagonal, and (P,) its key. The lesser code first; dyads in the order of the codes."""
+    """Every dyad of states, numbered: (P,) positions of its first and its second state,
+    (n, n) its number, -1 on the diagonal, and (P,) its key. The lesser code first;
+    dyads in the order of the codes."""
     n = len(codes)
     order = np.array(sorted(range(n), key=lambda i: codes[i]))
     first, second = (order[side] for side in np.triu_indices(n, 1))
     number = np.full((n, n), -1)
     number[first, second] = number[second, first] = np.arange(len(first))
-    keys = np.array([clocks.label(f"{codes[i]}-{codes[j]}") for i, j in zip(first, second, strict=True)])
+    keys = np.array(
+        [
+            clocks.label(f"{codes[i]}-{codes[j]}")
+            for i, j in zip(first, second, strict=True)
+        ]
+    )
     return shared(first), shared(second), shared(number), shared(keys)
 
 
@@ -131,7 +163,8 @@ def shared[Kind: np.generic](array: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
 
 @dataclass(frozen=True)
 class StateTies:
-    """What the states and their ties are to each other, whatever the numbers of the rules. All (n, n)."""
+    """What the states and their ties are to each other, whatever the numbers of the
+    rules. All (n, n)."""
 
     distance_km: Floats
     gap: Floats
@@ -147,8 +180,12 @@ _EARLIER = RecentResults[Floats](most=16)
 
 
 def ground_of(scenario: Scenario) -> StateTies:
-    """The last few are kept: arms and points that move numbers of the rules have it in common."""
-    return _GROUNDS.get((scenario.states, scenario.distances, scenario.trade), partial(_ground, scenario))
+    """The last few are kept: arms and points that move numbers of the rules have it in
+    common."""
+    return _GROUNDS.get(
+        (scenario.states, scenario.distances, scenario.trade),
+        partial(_ground, scenario),
+    )
 
 
 def _ground(scenario: Scenario) -> StateTies:
@@ -175,12 +212,18 @@ LONGEST_DAYS = 56.0
 
 
 def time_grid(scenario: Scenario, arms: list[Scenario]) -> Floats:
-    """Step boundaries in days: the dates of the events of all arms, kept or not, and between them steps that grow.
+    """Step boundaries in days: the dates of the events of all arms, kept or not, and
+    between them steps that grow.
 
-    A step is as long as the age of the last event, or of the start, in whole `step_days`: at least one of them, at
-    most `LONGEST_DAYS`. The last step before an event takes in what would be less than half a step."""
+    A step is as long as the age of the last event, or of the start, in whole
+    `step_days`: at least one of them, at most `LONGEST_DAYS`. The last step before an
+    event takes in what would be less than half a step."""
     horizon, least = float((scenario.end - scenario.start).days), scenario.step_days
-    news = [0.0, *(day for day in event_days(scenario, arms) if 0 < day < horizon), horizon]
+    news = [
+        0.0,
+        *(day for day in event_days(scenario, arms) if 0 < day < horizon),
+        horizon,
+    ]
     out = [horizon]
     for event, following in pairwise(news):
         day = event
@@ -199,14 +242,23 @@ def event_days(scenario: Scenario, arms: Sequence[Scenario] = ()) -> list[float]
 
 
 def focal_day(scenario: Scenario) -> float:
-    """Days from the start to the focal event, from which all windows run, before any arm drops it."""
-    return float(next((e.date - scenario.start).days for e in scenario.events if e.id == scenario.focal))
+    """Days from the start to the focal event, from which all windows run, before any
+    arm drops it."""
+    return float(
+        next(
+            (e.date - scenario.start).days
+            for e in scenario.events
+            if e.id == scenario.focal
+        )
+    )
 
 
 def capabilities(scenario: Scenario) -> Floats:
-    """Capability shares over the roster, sum 1: given, or the weighted composite of shares.
+    """Capability shares over the roster, sum 1: given, or the weighted composite of
+    shares.
 
-    A missing component leaves its weight to the others. As CINC (Singer, Bremer, Stuckey 1972)."""
+    A missing component leaves its weight to the others. As CINC (Singer, Bremer,
+    Stuckey 1972)."""
     given = [s.capability for s in scenario.states]
     if all(value is not None for value in given):
         raw = np.array(given, dtype=float)
@@ -230,7 +282,8 @@ def capabilities(scenario: Scenario) -> Floats:
 
 
 def propensities(states: Sequence[State], security: Bools) -> Floats:
-    """(n, M) random intercept of each state for each kind, nats: its own, and for declarations what it adds for them.
+    """(n, M) random intercept of each state for each kind, nats: its own, and for
+    declarations what it adds for them.
 
     security: (M,) whether a kind is a security agreement."""
     own = np.array([s.propensity for s in states])
@@ -239,17 +292,24 @@ def propensities(states: Sequence[State], security: Bools) -> Floats:
 
 
 def offence(states: Sequence[State], on: date, nuclear: float) -> Floats:
-    """(n,) offence factor o_k >= 1: `nuclear` for a state that has nuclear weapons on a day, else 1.
+    """(n,) offence factor o_k >= 1: `nuclear` for a state that has nuclear weapons on a
+    day, else 1.
 
-    Offensive capability as a source of threat apart from aggregate power: Walt 1987, pp. 24-25."""
+    Offensive capability as a source of threat apart from aggregate power: Walt 1987,
+    pp. 24-25."""
     armed = [s.nuclear_since is not None and s.nuclear_since <= on for s in states]
     return np.where(armed, nuclear, 1.0)
 
 
 def distances(scenario: Scenario) -> Floats:
-    """(n, n) km: a given minimum distance, else the great circle between capitals; unknown: the mean."""
-    lat = np.array([np.nan if s.latitude is None else s.latitude for s in scenario.states])
-    lon = np.array([np.nan if s.longitude is None else s.longitude for s in scenario.states])
+    """(n, n) km: a given minimum distance, else the great circle between capitals;
+    unknown: the mean."""
+    lat = np.array(
+        [np.nan if s.latitude is None else s.latitude for s in scenario.states]
+    )
+    lon = np.array(
+        [np.nan if s.longitude is None else s.longitude for s in scenario.states]
+    )
     km = great_circle(lat, lon)
     roster = {code: i for i, code in enumerate(scenario.codes)}
     for row in scenario.distances:
@@ -258,23 +318,27 @@ def distances(scenario: Scenario) -> Floats:
 
 
 def differences(values: list[float | None]) -> Floats:
-    """(n, n) absolute differences; a dyad with a missing value gets the mean of the known dyads."""
+    """(n, n) absolute differences; a dyad with a missing value gets the mean of the
+    known dyads."""
     x = np.array([np.nan if v is None else v for v in values])
     return _fill_with_mean(np.abs(x[:, None] - x))
 
 
 def lesser(values: list[float | None]) -> Floats:
-    """(n, n) the lesser of the two values; a dyad with a missing value gets the mean of the known dyads."""
+    """(n, n) the lesser of the two values; a dyad with a missing value gets the mean of
+    the known dyads."""
     x = np.array([np.nan if v is None else v for v in values])
     return _fill_with_mean(np.minimum(x[:, None], x))
 
 
 def quarrels(scenario: Scenario) -> Floats:
-    """(n, n) nats, symmetric: disputes weighted by kind, eta_d . disputes_ij, and `eta_no_relations` for dyads at war,
-    without diplomatic relations or under sanctions on the day of the start.
+    """(n, n) nats, symmetric: disputes weighted by kind, eta_d . disputes_ij, and
+    `eta_no_relations` for dyads at war, without diplomatic relations or under sanctions
+    on the day of the start.
 
-    Breaking off relations and imposing sanctions cost the one who does it, so they tell its intent (costly signals:
-    Fearon 1997, JCR 41(1)). Who is not recognised by a third state is not thereby thought hostile by it."""
+    Breaking off relations and imposing sanctions cost the one who does it, so they tell
+    its intent (costly signals: Fearon 1997, JCR 41(1)). Who is not recognised by a
+    third state is not thereby thought hostile by it."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     p = scenario.parameters
     out = np.zeros((len(roster), len(roster)))
@@ -307,40 +371,62 @@ def _fill_with_mean(matrix: Floats) -> Floats:
 def _rules(scenario: Scenario, signature_weight: float) -> Rules:
     parameters = scenario.parameters
     given = {
-        name: getattr(parameters, name) for name in Rules.__dataclass_fields__ if name in type(parameters).model_fields
+        name: getattr(parameters, name)
+        for name in Rules.__dataclass_fields__
+        if name in type(parameters).model_fields
     }
-    weights = scenario.theory.weights  # of an earlier version without terms that are off
+    weights = (
+        scenario.theory.weights
+    )  # of an earlier version without terms that are off
     if weights["security_gain"] == 0:
-        given["talks_speed_exponent"] = 0.0  # where the gain counts for nothing, it hastens nothing
-        given["effort_slope"] = 0.0  # and who does not balance with others does not balance alone
+        given["talks_speed_exponent"] = (
+            0.0  # where the gain counts for nothing, it hastens nothing
+        )
+        given["effort_slope"] = (
+            0.0  # and who does not balance with others does not balance alone
+        )
     return Rules(
         **given,
         equal_hostility=scenario.theory.equal_hostility,
         signature_weight=signature_weight,
         signature_half_life_days=scenario.event_kinds["treaty"].half_life_days,
-        weights={name: float(weights.get(name, 0.0)) for name in sorted({*weights, *switches()})},
+        weights={
+            name: float(weights.get(name, 0.0))
+            for name in sorted({*weights, *switches()})
+        },
     )
 
 
-def _initial_agreements(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
+def _initial_agreements(
+    scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]
+) -> InitialAgreements:
     """codes, kinds: in the order of the arrays. The last few are kept."""
     given = (scenario.agreements, codes, kinds, scenario.start)
     return _RECORDS.get(given, partial(_read_initial, scenario, codes, kinds))
 
 
-def _read_initial(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
+def _read_initial(
+    scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]
+) -> InitialAgreements:
     stages = {"talks": 0, "signed": 1, "in_force": 2}
     rows = [a for a in scenario.agreements if a.status in stages]
     roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
 
     def days(field: str) -> Floats:
         values = [getattr(a, field) for a in rows]
-        return shared(np.array([np.nan if v is None else (v - scenario.start).days for v in values], dtype=float))
+        return shared(
+            np.array(
+                [np.nan if v is None else (v - scenario.start).days for v in values],
+                dtype=float,
+            )
+        )
 
     return InitialAgreements(
         ids=tuple(a.id for a in rows),
         keys=shared(np.array([clocks.label(a.id) for a in rows], dtype=np.uint64)),
-        dyad=shared(np.array([number[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64)),
+        dyad=shared(
+            np.array([number[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64)
+        ),
         kind=shared(np.array([kinds.index(a.kind) for a in rows], dtype=np.int64)),
         stage=shared(np.array([stages[a.status] for a in rows], dtype=np.int64)),
         opened=days("opened"),
@@ -352,8 +438,11 @@ def _read_initial(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, 
     )
 
 
-def _signed_by_dyad(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Floats:
-    """(P,) earlier signatures of each dyad, fading; legs of multilateral treaties left out. The last few are kept."""
+def _signed_by_dyad(
+    scenario: Scenario, codes: tuple[str, ...], half_life: float
+) -> Floats:
+    """(P,) earlier signatures of each dyad, fading; legs of multilateral treaties left
+    out. The last few are kept."""
     given = (scenario.agreements, codes, scenario.start, half_life)
     return _EARLIER.get(given, partial(_earlier, scenario, codes, half_life))
 
@@ -373,7 +462,8 @@ def _by_state(first: Ints, second: Ints, by_dyad: Floats, n: int) -> Floats:
 
 
 def _left_at_start(agreement: Agreement, start: date, half_life: float) -> float:
-    """What an earlier signature still counts at the start: 2^(-age / half-life); 0 if it was not signed."""
+    """What an earlier signature still counts at the start: 2^(-age / half-life); 0 if
+    it was not signed."""
     signed = agreement.signed or agreement.in_force
     if signed is None or signed > start:
         return 0.0
@@ -381,5 +471,6 @@ def _left_at_start(agreement: Agreement, start: date, half_life: float) -> float
     return float(2.0 ** (-max(age, 0) / half_life))
 
 
-# A date known to the year stands as 1 January, to the month as the 1st: on average it is half a span later.
+# A date known to the year stands as 1 January, to the month as the 1st: on average it
+# is half a span later.
 _IMPRECISION = {"day": 0.0, "month": -DAYS_PER_YEAR / 24, "year": -DAYS_PER_YEAR / 2}

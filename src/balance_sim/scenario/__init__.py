@@ -1,4 +1,5 @@
-"""A file becomes a frozen, complete, checked `Scenario`, or a `ScenarioError` with file, line and column."""
+"""A file becomes a frozen, complete, checked `Scenario`, or a `ScenarioError` with
+file, line and column."""
 
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import new_scenario, parameter_table

@@ -1,9 +1,11 @@
-"""Who may be named where: codes of states, the roster, actors outside it, and groups that stand for their members.
+"""Who may be named where: codes of states, the roster, actors outside it, and groups
+that stand for their members.
 
-The table of codes beside this module: ISO 3166-1 alpha-3 with alpha-2 and numeric, ISO 3166-3 for states that no
-longer exist, Correlates of War (COW) numbers and years from State System Membership v2016. `from` and `until`
-are the first and the last year of the code's state, gaps ignored. A successor keeps its code back in time
-(RUS before 1992, SRB before 2006), so RUS and SUN are two ways to write one state."""
+The table of codes beside this module: ISO 3166-1 alpha-3 with alpha-2 and numeric, ISO
+3166-3 for states that no longer exist, Correlates of War (COW) numbers and years from
+State System Membership v2016. `from` and `until` are the first and the last year of the
+code's state, gaps ignored. A successor keeps its code back in time (RUS before 1992,
+SRB before 2006), so RUS and SUN are two ways to write one state."""
 
 from __future__ import annotations
 
@@ -34,14 +36,35 @@ from balance_sim.scenario.layout import SECTIONS, names_in
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_REPORTED = 100
 _RESERVED = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
-_TOTALS = frozenset(("total", "totals", "grand total", "sum", "all", "world", "average", "mean", "others"))
+_TOTALS = frozenset(
+    (
+        "total",
+        "totals",
+        "grand total",
+        "sum",
+        "all",
+        "world",
+        "average",
+        "mean",
+        "others",
+    )
+)
 _INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
 _WORD = re.compile(r"(?=.*[a-z])[A-Za-z][A-Za-z0-9_]{2,31}")
-_SUCCESSORS = dict(SUN="RUS", YUG="SRB", SCG="SRB", DDR="DEU", BUR="MMR", ZAR="COD", CSK="CZE")  # noqa: C408
+_SUCCESSORS = {
+    "SUN": "RUS",
+    "YUG": "SRB",
+    "SCG": "SRB",
+    "DDR": "DEU",
+    "BUR": "MMR",
+    "ZAR": "COD",
+    "CSK": "CZE",
+}
 
 
 class Code(NamedTuple):
-    """One state as the code tables have it; years are None where the tables set no bound."""
+    """One state as the code tables have it; years are None where the tables set no
+    bound."""
 
     iso3: str
     iso2: str
@@ -54,40 +77,62 @@ class Code(NamedTuple):
 
     def existed_in(self, year: int) -> bool:
         """Whether the state existed at some time of that year."""
-        return (self.first is None or self.first <= year) and (self.last is None or year <= self.last)
+        return (self.first is None or self.first <= year) and (
+            self.last is None or year <= self.last
+        )
 
     @property
     def years(self) -> str:
         """`1922..1991`, `from 2011`."""
-        return f"from {self.first}" if self.last is None else f"{self.first}..{self.last}"
+        return (
+            f"from {self.first}" if self.last is None else f"{self.first}..{self.last}"
+        )
 
 
 @cache
 def code_table() -> dict[str, Code]:
     """Every known code, by ISO3."""
     table = {}
-    for row in csv.DictReader(shipped_text("balance_sim.scenario", "codes.csv").splitlines()):
-        numeric, cow, first, last = (int(row[key]) if row[key] else None for key in ("numeric", "cow", "from", "until"))
+    for row in csv.DictReader(
+        shipped_text("balance_sim.scenario", "codes.csv").splitlines()
+    ):
+        numeric, cow, first, last = (
+            int(row[key]) if row[key] else None
+            for key in ("numeric", "cow", "from", "until")
+        )
         others = tuple(row["other_names"].split(";")) if row["other_names"] else ()
-        table[row["iso3"]] = Code(row["iso3"], row["iso2"], numeric, cow, row["name"], others, first, last)
+        table[row["iso3"]] = Code(
+            row["iso3"], row["iso2"], numeric, cow, row["name"], others, first, last
+        )
     return table
 
 
 @cache
 def _by_name() -> dict[str, Code]:
-    """Codes by name and other names in small letters; where two share one, the state that still exists."""
+    """Codes by name and other names in small letters; where two share one, the state
+    that still exists."""
     entries = sorted(code_table().values(), key=lambda entry: entry.last is None)
-    return {name.casefold(): entry for entry in entries for name in (entry.name, *entry.other_names)}
+    return {
+        name.casefold(): entry
+        for entry in entries
+        for name in (entry.name, *entry.other_names)
+    }
 
 
 def is_invented(code: str) -> bool:
-    """Codes that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without XX*, ZZA..ZZZ), and words."""
+    """Codes that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without
+    XX*, ZZA..ZZZ), and words."""
     return _INVENTED.fullmatch(code) is not None or is_word_of_ones_own(code)
 
 
 def is_word_of_ones_own(code: str) -> bool:
-    """3 to 32 letters, digits and `_`, a small letter among them, that are no real state's code or name."""
-    is_taken = code.upper() in code_table() or code.casefold() in _TOTALS or named(code) is not None
+    """3 to 32 letters, digits and `_`, a small letter among them, that are no real
+    state's code or name."""
+    is_taken = (
+        code.upper() in code_table()
+        or code.casefold() in _TOTALS
+        or named(code) is not None
+    )
     return _WORD.fullmatch(code) is not None and not is_taken
 
 
@@ -97,7 +142,8 @@ def named(text: str) -> Code | None:
 
 
 def known(code: str, year: int | None = None) -> str | None:
-    """None if `code` names a state (that existed in `year`); else what is wrong, in words."""
+    """None if `code` names a state (that existed in `year`); else what is wrong, in
+    words."""
     entry = code_table().get(code)
     if entry is None:
         return f"unknown state `{shown(code)}`"
@@ -122,27 +168,40 @@ def explain(written: object, roster: Collection[str]) -> Explanation:
     bare = re.sub(r"[^A-Za-z]", "", text).upper()
     is_code = bare in roster or bare in code_table()
     near = bare if is_code else closest(text, roster) or closest(text, code_table())
-    return "E301", f"unknown state `{text}`", f"did you mean `{near}`?" if near else "use ISO3 codes"
+    return (
+        "E301",
+        f"unknown state `{text}`",
+        f"did you mean `{near}`?" if near else "use ISO3 codes",
+    )
 
 
 def explain_exactly(written: object, roster: Collection[str]) -> Explanation | None:
-    """The same for what is some state's number, ISO2 code, name, or code in other letters; else None."""
+    """The same for what is some state's number, ISO2 code, name, or code in other
+    letters; else None."""
     text = shown(written)
-    if (isinstance(written, int) and not isinstance(written, bool)) or (text.isascii() and text.isdigit()):
+    if (isinstance(written, int) and not isinstance(written, bool)) or (
+        text.isascii() and text.isdigit()
+    ):
         return _explain_number(int(str(written)[:9]))
     upper = text.strip().upper()
     if upper in code_table() or upper in roster:
         return "E301", f"unknown state `{text}`", f"did you mean `{upper}`?"
     for entry in code_table().values():
         if upper and entry.iso2 == upper:
-            return "E301", f"`{text}` is the ISO2 code of {entry.name}", f"use ISO3 `{entry.iso3}`"
+            return (
+                "E301",
+                f"`{text}` is the ISO2 code of {entry.name}",
+                f"use ISO3 `{entry.iso3}`",
+            )
     return _explain_name(text) if may_suggest() else None
 
 
 def _explain_number(number: int) -> Explanation:
     table = code_table().values()
     readings = [(one.iso3, "COW numbers") for one in table if one.cow == number]
-    readings += [(one.iso3, "ISO numeric codes") for one in table if one.numeric == number]
+    readings += [
+        (one.iso3, "ISO numeric codes") for one in table if one.numeric == number
+    ]
     spoken = " and ".join(f"{code} in {kind}" for code, kind in readings)
     is_what = f"is {spoken}, not" if readings else "is not"
     found = " or ".join(f"`{code}`" for code in dict(readings))
@@ -154,10 +213,16 @@ def _explain_name(text: str) -> Explanation | None:
     folded = text.strip().casefold()
     word = re.compile(rf"(?<!\w){re.escape(folded)}(?!\w)")
     now = [entry for entry in code_table().values() if entry.last is None]
-    sharing = [entry for entry in now if len(folded) > 3 and word.search(entry.name.casefold())]
+    sharing = [
+        entry for entry in now if len(folded) > 3 and word.search(entry.name.casefold())
+    ]
     if len(sharing) > 1:
         codes = listed(entry.iso3 for entry in sharing)
-        return "E305", f"`{text}` is ambiguous: {codes}", "write the ISO3 code that is meant"
+        return (
+            "E305",
+            f"`{text}` is ambiguous: {codes}",
+            "write the ISO3 code that is meant",
+        )
     entry = named(text) or (sharing[0] if sharing else None)
     return None if entry is None else _is_a_name(text, entry)
 
@@ -171,10 +236,11 @@ def _is_a_name(text: str, entry: Code) -> Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the rows of a scenario may refer to; groups hold their members in the roster, sorted.
+    """What the rows of a scenario may refer to; groups hold their members in the
+    roster, sorted.
 
-    is_whole: False if a state could not be read; then a known code is not held against anyone.
-    line: where the roster begins, 0 if unknown."""
+    is_whole: False if a state could not be read; then a known code is not held against
+    anyone. line: where the roster begins, 0 if unknown."""
 
     roster: frozenset[str]
     outside: frozenset[str]
@@ -196,21 +262,43 @@ def read_names(tree: Node, found: Diagnostics) -> Names:
     year = start.year if isinstance(start, date) else None
     states, before = tree.get("states"), len(found)
     roster = _roster(states, year, found)
-    is_whole = states is not None and len(found) == before and len(roster) == len(states.items) > 1
+    is_whole = (
+        states is not None
+        and len(found) == before
+        and len(roster) == len(states.items) > 1
+    )
     outside = _outside(tree.get("outside") or from_plain([]), roster, year, found)
     groups = _groups(tree.below("groups"), roster, found, is_whole=is_whole)
     kinds, event_kinds = (names_in(tree, head) for head in ("kinds", "event_kinds"))
     line, ordered = states.at.line if states else 0, tuple(sorted(groups.items()))
-    return Names(frozenset(roster), frozenset(outside), ordered, kinds, event_kinds, is_whole, line)
+    return Names(
+        frozenset(roster),
+        frozenset(outside),
+        ordered,
+        kinds,
+        event_kinds,
+        is_whole,
+        line,
+    )
 
 
 def check_identifier(text: object, node: Node, path: str, found: Diagnostics) -> None:
-    """Ids go into file names and key paths: letters, digits, `_` and `-`, none that a system reserves."""
+    """Ids go into file names and key paths: letters, digits, `_` and `-`, none that a
+    system reserves."""
     if isinstance(text, str) and not IDENTIFIER.fullmatch(text):
-        why, allowed = f"`{shown(text)}` is not a valid identifier", "[A-Za-z0-9_-], 1 to 64 characters"
+        why, allowed = (
+            f"`{shown(text)}` is not a valid identifier",
+            "[A-Za-z0-9_-], 1 to 64 characters",
+        )
         found.add(node.at, path, "E106", why, allowed=allowed)
     elif isinstance(text, str) and _RESERVED.fullmatch(text):
-        found.add(node.at, path, "E106", f"`{text}` is a reserved name on some systems", "take another name")
+        found.add(
+            node.at,
+            path,
+            "E106",
+            f"`{text}` is a reserved name on some systems",
+            "take another name",
+        )
 
 
 def _is_word(code: object) -> TypeGuard[str | int]:
@@ -235,15 +323,20 @@ def _roster(states: Node | None, year: int | None, found: Diagnostics) -> list[s
     return list(roster)
 
 
-def _check_code(node: Node, path: str, year: int | None, found: Diagnostics, row: Node | None = None) -> None:
-    """A code in the tables (in that year), or one of those left to users if its row says what it is."""
+def _check_code(
+    node: Node, path: str, year: int | None, found: Diagnostics, row: Node | None = None
+) -> None:
+    """A code in the tables (in that year), or one of those left to users if its row
+    says what it is."""
     code = node.value
     if not _is_word(code):
         return
     if isinstance(code, str) and is_invented(code):
         name = row.get("name") if row is not None else None
         is_word = is_word_of_ones_own(code)
-        if is_word and row is not None and not name:  # the word is the name, unless it looks like a real state's
+        if (
+            is_word and row is not None and not name
+        ):  # the word is the name, unless it looks like a real state's
             code_or_name = explain(code, ())
             if code_or_name[0] in ("E302", "E305"):
                 found.add(node, path, *code_or_name)
@@ -251,7 +344,13 @@ def _check_code(node: Node, path: str, year: int | None, found: Diagnostics, row
             hint = "an invented state needs a `name`; real ones have ISO3 codes"
             found.add(node, path, "E301", f"unknown state `{code}`", hint)
         elif name and is_word and (real := named(str(name.value))):
-            found.add(node, path, "E301", f"`{code}` is not the code of {real.name}", f"use `{real.iso3}`")
+            found.add(
+                node,
+                path,
+                "E301",
+                f"`{code}` is not the code of {real.name}",
+                f"use `{real.iso3}`",
+            )
     elif isinstance(code, str) and code in code_table():
         if why := known(code, year):
             found.add(node, path, "E304", why, _at_the_time(code_table()[code], year))
@@ -260,19 +359,39 @@ def _check_code(node: Node, path: str, year: int | None, found: Diagnostics, row
 
 
 def _at_the_time(entry: Code, year: int | None) -> str:
-    alike = [other for other in code_table().values() if other is not entry and other.cow == entry.cow]
-    others = [other.iso3 for other in alike if year is not None and entry.cow and other.existed_in(year)]
-    others = others or [_SUCCESSORS[entry.iso3]] if entry.iso3 in _SUCCESSORS else others
-    return f"use {listed(f'`{other}`' for other in others)}" if others else "check `start`"
+    alike = [
+        other
+        for other in code_table().values()
+        if other is not entry and other.cow == entry.cow
+    ]
+    others = [
+        other.iso3
+        for other in alike
+        if year is not None and entry.cow and other.existed_in(year)
+    ]
+    others = (
+        others or [_SUCCESSORS[entry.iso3]] if entry.iso3 in _SUCCESSORS else others
+    )
+    return (
+        f"use {listed(f'`{other}`' for other in others)}" if others else "check `start`"
+    )
 
 
-def _outside(node: Node, roster: Collection[str], year: int | None, found: Diagnostics) -> list[str]:
+def _outside(
+    node: Node, roster: Collection[str], year: int | None, found: Diagnostics
+) -> list[str]:
     if not isinstance(node.value, list | Refused):
         found.add(node, "outside", "E201", "expected a list of ISO3 codes")
     outside: dict[str, None] = {}
     for code, item, path in _words(node, "outside", outside, found):
         if code in roster:
-            found.add(item, path, "E306", f"`{shown(code)}` is among the states already", "remove it here")
+            found.add(
+                item,
+                path,
+                "E306",
+                f"`{shown(code)}` is among the states already",
+                "remove it here",
+            )
         else:
             _check_code(item, path, year, found)
             outside |= {code: None} if isinstance(code, str) else {}
@@ -282,13 +401,16 @@ def _outside(node: Node, roster: Collection[str], year: int | None, found: Diagn
 def _words(
     node: Node, path: str, taken: Collection[object], found: Diagnostics
 ) -> Iterator[tuple[str | int, Node, str]]:
-    """What can be a code in a list, and where it stands; taken: those that were taken from it so far."""
+    """What can be a code in a list, and where it stands; taken: those that were taken
+    from it so far."""
     for at, item in enumerate(node.items):
         where = f"{path}[{at}]"
         if not _is_word(item.value):
             _no_code(item, where, found)
         elif item.value in taken:
-            found.add(item, where, "E015", f"`{shown(item.value)}` given twice", "remove one")
+            found.add(
+                item, where, "E015", f"`{shown(item.value)}` given twice", "remove one"
+            )
         else:
             yield item.value, item, where
 
@@ -300,9 +422,13 @@ def _no_code(item: Node, path: str, found: Diagnostics) -> None:
         found.add(item, path, "E201", f"expected an ISO3 code, got {item.kind}")
 
 
-def _groups(node: Node, roster: Collection[str], found: Diagnostics, *, is_whole: bool) -> dict[str, tuple[str, ...]]:
+def _groups(
+    node: Node, roster: Collection[str], found: Diagnostics, *, is_whole: bool
+) -> dict[str, tuple[str, ...]]:
     if not isinstance(node.value, dict | Refused):
-        found.add(node, "groups", "E201", "expected a mapping of names to lists of codes")
+        found.add(
+            node, "groups", "E201", "expected a mapping of names to lists of codes"
+        )
     groups: dict[str, tuple[str, ...]] = {}
     for name, members in node.fields.items():
         path = f"groups.{shown(name)}"
@@ -314,14 +440,20 @@ def _groups(node: Node, roster: Collection[str], found: Diagnostics, *, is_whole
             groups[name] = _group_members(members, path, node.fields, roster, found)
             if not groups[name] and is_whole:
                 why = f"group `{shown(name)}` has no member among the states"
-                found.add(members.at, path, "W308", why, "events that name it act on nothing")
+                found.add(
+                    members.at, path, "W308", why, "events that name it act on nothing"
+                )
         elif members.value is not REFUSED:
             found.add(members, path, "E201", "expected a list of ISO3 codes")
     return groups
 
 
 def _group_members(
-    members: Node, path: str, groups: Collection[str], roster: Collection[str], found: Diagnostics
+    members: Node,
+    path: str,
+    groups: Collection[str],
+    roster: Collection[str],
+    found: Diagnostics,
 ) -> tuple[str, ...]:
     codes: set[object] = set()
     for code, item, where in _words(members, path, codes, found):
@@ -337,15 +469,31 @@ def _group_members(
     return tuple(sorted(str(code) for code in codes if code in roster))
 
 
-def one_actor(node: Node, path: str, names: Names, found: Diagnostics, *, outside: bool = False) -> None:
-    """A field that names one state of the roster (or, where `outside`, an actor outside it)."""
+def one_actor(
+    node: Node, path: str, names: Names, found: Diagnostics, *, outside: bool = False
+) -> None:
+    """A field that names one state of the roster (or, where `outside`, an actor outside
+    it)."""
     code = node.value
-    if _is_word(code) and code not in names.roster and not (outside and code in names.outside):
+    if (
+        _is_word(code)
+        and code not in names.roster
+        and not (outside and code in names.outside)
+    ):
         _not_among(node, path, names, found, groups=False, outside=outside)
 
 
-def _not_among(node: Node, path: str, names: Names, found: Diagnostics, *, groups: bool, outside: bool = True) -> None:
-    """Why the code is refused; nothing if it is a state's and the roster is not known whole."""
+def _not_among(
+    node: Node,
+    path: str,
+    names: Names,
+    found: Diagnostics,
+    *,
+    groups: bool,
+    outside: bool = True,
+) -> None:
+    """Why the code is refused; nothing if it is a state's and the roster is not known
+    whole."""
     code = node.value
     if not groups and code in names.members:
         found.add(node, path, "E307", f"`{code}` is a group", "name one state")
@@ -358,20 +506,40 @@ def _not_among(node: Node, path: str, names: Names, found: Diagnostics, *, group
         line = f" (line {names.line})" if names.line > 1 else ""
         hint = f"add it to `states`{' or to `outside`' if outside else ''}"
         hint = f"did you mean `{near}`? else {hint}" if near else hint
-        found.add(node, path, "E307", f"`{code}` is not among the {len(names.roster)} states{line}", hint)
+        found.add(
+            node,
+            path,
+            "E307",
+            f"`{code}` is not among the {len(names.roster)} states{line}",
+            hint,
+        )
     else:
         exact = explain_exactly(code, names.roster)
-        group = did_you_mean(str(code), names.members) if groups and exact is None else ""
-        said = ("E301", f"unknown state or group `{shown(code)}`", group) if group else exact
+        group = (
+            did_you_mean(str(code), names.members) if groups and exact is None else ""
+        )
+        said = (
+            ("E301", f"unknown state or group `{shown(code)}`", group)
+            if group
+            else exact
+        )
         found.add(node, path, *(said or explain(code, names.roster)))
 
 
 def many_actors(
-    node: Node, path: str, names: Names, found: Diagnostics, taken: Sequence[str] = (), *, outside: bool = True
+    node: Node,
+    path: str,
+    names: Names,
+    found: Diagnostics,
+    taken: Sequence[str] = (),
+    *,
+    outside: bool = True,
 ) -> Node:
-    """A list of actors with its groups expanded, sorted; actors in `taken` are left out of groups.
+    """A list of actors with its groups expanded, sorted; actors in `taken` are left out
+    of groups.
 
-    What is no list is handed back for the schema to refuse. outside: others than the roster may be named."""
+    What is no list is handed back for the schema to refuse. outside: others than the
+    roster may be named."""
     if not isinstance(node.value, list):
         return node
     wrong, is_known = Diagnostics(), True
@@ -385,7 +553,11 @@ def many_actors(
             _no_code(item, where, wrong)
         elif code in names.members:
             is_known = is_known and names.is_whole
-            expanded |= {member: item for member in names.members[str(code)] if member not in taken}
+            expanded |= {
+                member: item
+                for member in names.members[str(code)]
+                if member not in taken
+            }
         elif code in explicit:
             wrong.add(item, where, "E306", f"`{shown(code)}` named twice", "remove one")
         elif code in names.roster or (outside and code in names.outside):

@@ -1,4 +1,5 @@
-"""A file's tree, changed by key path and checked in every arm, becomes a frozen `Scenario` in its canonical order."""
+"""A file's tree, changed by key path and checked in every arm, becomes a frozen
+`Scenario` in its canonical order."""
 
 from __future__ import annotations
 
@@ -31,7 +32,13 @@ from balance_sim.scenario.diagnostics import (
 )
 from balance_sim.scenario.draft import Draft, Reader
 from balance_sim.scenario.fingerprint import sealed
-from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced, what_was_meant
+from balance_sim.scenario.layout import (
+    FIXED_IN_ARMS,
+    NoSuchPath,
+    locate,
+    replaced,
+    what_was_meant,
+)
 from balance_sim.scenario.schema import Arm, Scenario, Strict
 from balance_sim.scenario.validation import read_piece, unknown_key
 
@@ -39,34 +46,54 @@ MOST_ARMS = 100
 
 
 def assemble(
-    tree: Node, name: str, found: Diagnostics, reader: Reader | None = None, *, most_arms: int = MOST_ARMS
+    tree: Node,
+    name: str,
+    found: Diagnostics,
+    reader: Reader | None = None,
+    *,
+    most_arms: int = MOST_ARMS,
 ) -> Scenario | None:
-    """The scenario of `tree`, or None; every problem of it and of any of its arms goes to `found`.
+    """The scenario of `tree`, or None; every problem of it and of any of its arms goes
+    to `found`.
 
-    It carries each of its arms, complete. reader: one that has read trees with the same nodes reads those no second
-    time. most_arms: that it may have."""
+    It carries each of its arms, complete. reader: one that has read trees with the same
+    nodes reads those no second time. most_arms: that it may have."""
     reader = reader or Reader()
     base = reader.draft(tree)
     problems = Diagnostics([*base.problems, *check(base)])
     declared = _declared(tree, base, reader, problems, most_arms)
     drafts = _arm_drafts(tree, [*declared], base, reader, problems)
     found += problems
-    if errors_in(problems) or not all(one.is_complete for one in (base, *drafts.values())):
+    if errors_in(problems) or not all(
+        one.is_complete for one in (base, *drafts.values())
+    ):
         return None
     built = {arm: _build(draft, name) for arm, draft in drafts.items()}
-    for arm, one in declared.items():  # what they set, in the form in which the schema holds it
-        settings = {path: _plain(value_at(built[arm], path)) for path in sorted(one.set)}
+    for (
+        arm,
+        one,
+    ) in declared.items():  # what they set, in the form in which the schema holds it
+        settings = {
+            path: _plain(value_at(built[arm], path)) for path in sorted(one.set)
+        }
         declared[arm] = one.model_copy(update={"set": settings})
     scenario = sealed(_build(base, name).model_copy(update={"arms": declared}))
     scenario._checked = scenario.sha256
-    bare = {arm: Arm(title=one.title, reference=one.reference) for arm, one in declared.items()}
-    versions = {arm: version.model_copy(update={"arms": bare}) for arm, version in built.items()}
+    bare = {
+        arm: Arm(title=one.title, reference=one.reference)
+        for arm, one in declared.items()
+    }
+    versions = {
+        arm: version.model_copy(update={"arms": bare}) for arm, version in built.items()
+    }
     keep_arms(scenario, {(arm, False): version for arm, version in versions.items()})
     found += _same_arms(tree, versions)
     return scenario
 
 
-def _arm_drafts(tree: Node, arms: Sequence[str], base: Draft, reader: Reader, found: Diagnostics) -> dict[str, Draft]:
+def _arm_drafts(
+    tree: Node, arms: Sequence[str], base: Draft, reader: Reader, found: Diagnostics
+) -> dict[str, Draft]:
     """The scenario as it is in each arm, with what is wrong in that arm alone."""
     seen = {_place(one) for one in found}
     drafts: dict[str, Draft] = {}
@@ -76,7 +103,11 @@ def _arm_drafts(tree: Node, arms: Sequence[str], base: Draft, reader: Reader, fo
         inner = [*drafts[name].problems, *check(drafts[name], is_arm=True, base=base)]
         label = f"arms.{shown(name)}: "
         found += of_arm
-        found += [replace(one, path=label + one.path) for one in inner if _place(one) not in seen]
+        found += [
+            replace(one, path=label + one.path)
+            for one in inner
+            if _place(one) not in seen
+        ]
     return drafts
 
 
@@ -84,15 +115,22 @@ def _place(one: Diagnostic) -> tuple[str, int, int, str]:
     return (one.file, one.line, one.col, one.code)
 
 
-def _declared(tree: Node, base: Draft, reader: Reader, found: Diagnostics, most: int) -> dict[str, Arm]:
-    """The arms as written, their added events read, and what is wrong with the list of them."""
+def _declared(
+    tree: Node, base: Draft, reader: Reader, found: Diagnostics, most: int
+) -> dict[str, Arm]:
+    """The arms as written, their added events read, and what is wrong with the list of
+    them."""
     node = tree.get("arms")
     if node is None or not isinstance(node.value, dict):
         if node is not None and node.value is not REFUSED:
-            found.add(node, "arms", "E201", f"expected a mapping of arms, got {node.kind}")
+            found.add(
+                node, "arms", "E201", f"expected a mapping of arms, got {node.kind}"
+            )
         return {}
     if len(node.fields) > most:
-        found.add(node.at, "arms", "E022", f"{len(node.fields):,} arms, more than {most}")
+        found.add(
+            node.at, "arms", "E022", f"{len(node.fields):,} arms, more than {most}"
+        )
         return {}
     arms: dict[str, Arm] = {}
     for name, written in node.fields.items():
@@ -100,32 +138,51 @@ def _declared(tree: Node, base: Draft, reader: Reader, found: Diagnostics, most:
         check_identifier(name, written, path, found)
         for key, child in written.fields.items():
             if key not in Arm.model_fields:
-                unknown_key(found, child, path, key, list(Arm.model_fields), "arms.NAME")
+                unknown_key(
+                    found, child, path, key, list(Arm.model_fields), "arms.NAME"
+                )
         of_arm = Diagnostics()
         arm = read_piece(Arm, written, path, of_arm, skip=("add", "set"))
-        found += [one for one in of_arm if one.code not in ("E101", "E102", "E104", "E011")]
+        found += [
+            one for one in of_arm if one.code not in ("E101", "E102", "E104", "E011")
+        ]
         added = _added(written, path, base, reader, found)
         settings = written.get("set")
         if settings is not None and not isinstance(settings.value, dict):
             hint = "write `key.path: value` pairs"
             found.add(settings, f"{path}.set", "E201", f"got {settings.kind}", hint)
         given = dict.fromkeys(settings.fields if settings else ())
-        changes = {"drop": tuple(sorted(arm.drop if arm else ())), "add": added, "set": given}
+        changes = {
+            "drop": tuple(sorted(arm.drop if arm else ())),
+            "add": added,
+            "set": given,
+        }
         arms[name] = arm.model_copy(update=changes) if arm is not None else Arm()
     _check_reference(node, tree, arms, found)
     return arms
 
 
-def _added(written: Node, path: str, base: Draft, reader: Reader, found: Diagnostics) -> tuple[Any, ...]:
+def _added(
+    written: Node, path: str, base: Draft, reader: Reader, found: Diagnostics
+) -> tuple[Any, ...]:
     node = written.get("add") or from_plain([])
     if not isinstance(node.value, list | Refused):
-        found.add(node, f"{path}.add", "E201", f"expected a list of events, got {node.kind}")
-    rows = [reader.row("events", item, at, base.names, f"{path}.add") for at, item in enumerate(node.items)]
+        found.add(
+            node, f"{path}.add", "E201", f"expected a list of events, got {node.kind}"
+        )
+    rows = [
+        reader.row("events", item, at, base.names, f"{path}.add")
+        for at, item in enumerate(node.items)
+    ]
     found += [one for row in rows for one in row.problems]
-    return tuple(sorted((row.value for row in rows if row.value is not None), key=BY_DATE))
+    return tuple(
+        sorted((row.value for row in rows if row.value is not None), key=BY_DATE)
+    )
 
 
-def _check_reference(node: Node, tree: Node, arms: dict[str, Arm], found: Diagnostics) -> None:
+def _check_reference(
+    node: Node, tree: Node, arms: dict[str, Arm], found: Diagnostics
+) -> None:
     references = [name for name, arm in arms.items() if arm.reference]
     focal = tree.get("focal")
     if not arms:
@@ -134,22 +191,32 @@ def _check_reference(node: Node, tree: Node, arms: dict[str, Arm], found: Diagno
         why = f"exactly one arm is the control, got {len(references)}"
         at = node.fields[references[1]].at if references else node.at
         found.add(at, "arms", "E111", why, "write `reference: true` in one arm")
-    elif focal is not None and focal.value not in arms[references[0]].drop and len(arms) > 1:
+    elif (
+        focal is not None
+        and focal.value not in arms[references[0]].drop
+        and len(arms) > 1
+    ):
         why = f"the control arm keeps the focal event `{shown(focal.value)}`"
         hint = "effects are differences from the control arm, which usually drops that event"
-        found.add(node.fields[references[0]].at, f"arms.{references[0]}", "W307", why, hint)
+        found.add(
+            node.fields[references[0]].at, f"arms.{references[0]}", "W307", why, hint
+        )
 
 
 def _same_arms(tree: Node, versions: Mapping[str, Scenario]) -> Iterator[Diagnostic]:
     """Arms that come to the same: usually a slip."""
     different: dict[str, Scenario] = {}
     for arm, scenario in versions.items():
-        same = next((name for name, other in different.items() if other == scenario), None)
+        same = next(
+            (name for name, other in different.items() if other == scenario), None
+        )
         if same is None:
             different[arm] = scenario
         else:
             why = f"arm `{arm}` comes to the same as arm `{same}`"
-            yield problem(tree.fields["arms"].fields[arm].at, f"arms.{arm}", "W302", why)
+            yield problem(
+                tree.fields["arms"].fields[arm].at, f"arms.{arm}", "W302", why
+            )
 
 
 _BY_ID = attrgetter("id")
@@ -163,7 +230,8 @@ _ORDER: dict[str, Callable[[Any], Any]] = {
 
 
 def _build(draft: Draft, name: str) -> Scenario:
-    """Every piece in its canonical order, without arms. All pieces have been validated: nothing is checked again."""
+    """Every piece in its canonical order, without arms. All pieces have been validated:
+    nothing is checked again."""
     assert draft.head
     assert draft.report
     windows, groups = sorted(draft.report.windows), sorted(draft.report.groups)
@@ -172,19 +240,25 @@ def _build(draft: Draft, name: str) -> Scenario:
         "capability": draft.capability,
         "outside": tuple(sorted(draft.names.outside)),
         "groups": dict(draft.names.groups),
-        "audiences": {key: tidy(draft.audiences[key]) for key in sorted(draft.audiences)},
+        "audiences": {
+            key: tidy(draft.audiences[key]) for key in sorted(draft.audiences)
+        },
         "kinds": dict(sorted(draft.kinds.items())),
         "event_kinds": dict(sorted(draft.event_kinds.items())),
         "parameters": draft.parameters,
         "theory": tidy(draft.theory),
-        "report": draft.report.model_copy(update={"windows": tuple(windows), "groups": tuple(groups)}),
+        "report": draft.report.model_copy(
+            update={"windows": tuple(windows), "groups": tuple(groups)}
+        ),
         "calibration": tidy(draft.calibration),
         "posterior": draft.posterior,
     }
     for section, rows in draft.rows.items():
         order = _ORDER.get(section, _BY_ID)
         values[section] = tuple(sorted((row.value for row in rows), key=order))
-    return Scenario.model_construct(schema_version=1, name=name, arms={}, sha256="", **values)
+    return Scenario.model_construct(
+        schema_version=1, name=name, arms={}, sha256="", **values
+    )
 
 
 def _plain(value: object) -> object:
@@ -196,7 +270,8 @@ def _plain(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class ValueChange:
-    """A new value for a key path. key: where the path was written; label: how messages name it."""
+    """A new value for a key path. key: where the path was written; label: how messages
+    name it."""
 
     path: str
     node: Node
@@ -204,23 +279,38 @@ class ValueChange:
     label: str = ""
 
 
-FIXED = {head: f"an arm cannot set `{head}`: it is the same in all arms" for head in FIXED_IN_ARMS}
-EXPANDED = {"groups": "`groups` were expanded when the file was read; change them with --set or in the file"}
+FIXED = {
+    head: f"an arm cannot set `{head}`: it is the same in all arms"
+    for head in FIXED_IN_ARMS
+}
+EXPANDED = {
+    "groups": "`groups` were expanded when the file was read; change them with --set or in the file"
+}
 
 
 def changes_in(settings: Node, within: str = "") -> list[ValueChange]:
-    """What a mapping of key paths to values sets. within: of the mapping, for messages."""
+    """What a mapping of key paths to values sets. within: of the mapping, for
+    messages."""
     told = settings.fields.items()
-    return [ValueChange(path, child, child.at, f"{within}.{shown(path)}" if within else "") for path, child in told]
+    return [
+        ValueChange(path, child, child.at, f"{within}.{shown(path)}" if within else "")
+        for path, child in told
+    ]
 
 
 def apply_changes(
-    tree: Node, changes: Sequence[ValueChange], found: Diagnostics, fixed: Mapping[str, str] = {}
+    tree: Node,
+    changes: Sequence[ValueChange],
+    found: Diagnostics,
+    fixed: Mapping[str, str] = {},
 ) -> Node:
-    """The tree with every change made, in the order of their paths; a theory before its weights.
+    """The tree with every change made, in the order of their paths; a theory before its
+    weights.
 
     fixed: first parts of paths that cannot be set here, and why."""
-    for change in sorted(changes, key=lambda one: (one.path != "theory.preset", one.path)):
+    for change in sorted(
+        changes, key=lambda one: (one.path != "theory.preset", one.path)
+    ):
         label, head = change.label or change.path, change.path.split(".")[0]
         if head in fixed:
             found.add(change.key, label, "E110", fixed[head])
@@ -240,27 +330,35 @@ def apply_changes(
 
 
 def _give_way(tree: Node, preset: str) -> Node:
-    """Weights of the file that a newly chosen theory names are the theory's; the file's others stay."""
+    """Weights of the file that a newly chosen theory names are the theory's; the file's
+    others stay."""
     theory = tree.get("theory")
     if theory is None or preset not in presets():
         return tree
     theory = theory.without(*presets()[preset].beside_weights)
     weights = theory.get("weights")
     if weights is not None:
-        theory = theory.with_fields({"weights": weights.without(*presets()[preset].weights)})
+        theory = theory.with_fields(
+            {"weights": weights.without(*presets()[preset].weights)}
+        )
     return tree.with_fields({"theory": theory})
 
 
 @lru_cache(maxsize=1)
 def _ids_of(events: Node) -> tuple[list[str | None], set[str], bool]:
-    """The id of each event, all ids, and whether every event could be read; kept, as all arms ask for the same."""
-    named = [str(child.value) if (child := event.get("id")) else None for event in events.items]
+    """The id of each event, all ids, and whether every event could be read; kept, as
+    all arms ask for the same."""
+    named = [
+        str(child.value) if (child := event.get("id")) else None
+        for event in events.items
+    ]
     is_whole = all(event.value is not REFUSED for event in events.items)
     return named, {name for name in named if name is not None}, is_whole
 
 
 def apply_arm(tree: Node, name: str, found: Diagnostics) -> Node:
-    """The tree as it is in one arm: without what it drops, with what it adds, with what it sets."""
+    """The tree as it is in one arm: without what it drops, with what it adds, with what
+    it sets."""
     arm = tree.below("arms").get(name)
     if arm is None:
         return tree
@@ -274,22 +372,38 @@ def apply_arm(tree: Node, name: str, found: Diagnostics) -> Node:
         where = f"{path}.drop[{at}]"
         if item.value not in ids:
             hint = did_you_mean(item.value, ids) or "give the id of an event"
-            found.add(item, where, "E309", f"no event `{shown(item.value)}`", hint, listed(sorted(ids)))
+            found.add(
+                item,
+                where,
+                "E309",
+                f"no event `{shown(item.value)}`",
+                hint,
+                listed(sorted(ids)),
+            )
         elif item.value in dropped:
             found.add(item, where, "E015", f"`{item.value}` dropped twice")
         dropped.add(item.value)
     kept = compress(events.items, [name not in dropped for name in named])
-    changed = tree.with_fields({"events": events.with_value([*kept, *arm.below("add").items])})
-    return apply_changes(changed, changes_in(arm.below("set"), f"{path}.set"), found, FIXED)
+    changed = tree.with_fields(
+        {"events": events.with_value([*kept, *arm.below("add").items])}
+    )
+    return apply_changes(
+        changed, changes_in(arm.below("set"), f"{path}.set"), found, FIXED
+    )
 
 
 def as_tree(scenario: Scenario) -> Node:
-    """A complete scenario as the tree of a file that would give it; every place in it is line 1 of its name."""
+    """A complete scenario as the tree of a file that would give it; every place in it
+    is line 1 of its name."""
     dumped = scenario.model_dump(exclude={"name", "sha256"})
     dumped["schema"] = dumped.pop("schema_version")
     theory = dumped["theory"]
     below = weights_under(theory["preset"])
-    theory["weights"] = {term: value for term, value in theory["weights"].items() if value != below.get(term)}
+    theory["weights"] = {
+        term: value
+        for term, value in theory["weights"].items()
+        if value != below.get(term)
+    }
     preset = presets().get(theory["preset"])
     for name, value in (preset.beside_weights if preset is not None else {}).items():
         if theory.get(name, 0.0) == value:
@@ -300,7 +414,8 @@ def as_tree(scenario: Scenario) -> Node:
 
 
 def value_at(scenario: Scenario, path: str) -> Any:
-    """The present value at a key path, as the models hold it. Raises LookupError where there is none.
+    """The present value at a key path, as the models hold it. Raises LookupError where
+    there is none.
 
     >>> from balance_sim.scenario import load_scenario
     >>> value_at(load_scenario("scenarios/beijing_2025.yaml"), "events.parade.visibility")
@@ -329,7 +444,11 @@ def _row_named(rows: tuple[Any, ...], key: str) -> Any:
         if isinstance(row, schema.Dispute | schema.Distance | schema.Frailty):
             names: list[Any] = [f"{row.a}-{row.b}", f"{row.b}-{row.a}"]
         else:
-            names = [f"{row.state}-{row.partner}"] if isinstance(row, schema.Trade) else [getattr(row, "id", None)]
+            names = (
+                [f"{row.state}-{row.partner}"]
+                if isinstance(row, schema.Trade)
+                else [getattr(row, "id", None)]
+            )
         if key in names:
             return row
     raise LookupError(f"no item `{key}`")

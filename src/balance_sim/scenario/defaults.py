@@ -1,4 +1,5 @@
-"""What is shipped: defaults, as a tree to lay a file over, as theories and as a table; and a scenario to start from."""
+"""What is shipped: defaults, as a tree to lay a file over, as theories and as a table;
+and a scenario to start from."""
 
 from __future__ import annotations
 
@@ -9,7 +10,13 @@ from typing import Any
 
 import yaml
 
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, Node, ScenarioError, from_plain
+from balance_sim.scenario.diagnostics import (
+    Diagnostics,
+    Mark,
+    Node,
+    ScenarioError,
+    from_plain,
+)
 from balance_sim.scenario.files import shipped_text
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -19,7 +26,8 @@ DEFAULT_PRESET = "balance_of_threat"
 
 @dataclass(frozen=True)
 class Preset:
-    """A theory: the weights it changes, whether hostility is told apart, and whether signals weigh what they cost."""
+    """A theory: the weights it changes, whether hostility is told apart, and whether
+    signals weigh what they cost."""
 
     name: str
     weights: dict[str, float]
@@ -29,36 +37,52 @@ class Preset:
     @property
     def beside_weights(self) -> dict[str, float | None]:
         """What the theory says besides weights, by field of a scenario's `theory`."""
-        return {"equal_hostility": self.equal_hostility, "signal_cost": self.signal_cost}
+        return {
+            "equal_hostility": self.equal_hostility,
+            "signal_cost": self.signal_cost,
+        }
 
 
 @cache
 def shipped_yaml(name: str) -> dict[str, Any]:
-    """A shipped YAML file, as `fitted.yaml`. What is handed out is shared: nobody may change it."""
-    loaded: dict[str, Any] = yaml.load(shipped_text("balance_sim.scenario", name), Loader=_Loader)
+    """A shipped YAML file, as `fitted.yaml`. What is handed out is shared: nobody may
+    change it."""
+    loaded: dict[str, Any] = yaml.load(
+        shipped_text("balance_sim.scenario", name), Loader=_Loader
+    )
     return loaded
 
 
 def _values(entry: Any) -> Any:
     if not isinstance(entry, dict):
         return entry
-    return entry["value"] if "value" in entry else {str(key): _values(child) for key, child in entry.items()}
+    return (
+        entry["value"]
+        if "value" in entry
+        else {str(key): _values(child) for key, child in entry.items()}
+    )
 
 
 @cache
 def default_tree() -> Node:
     """The sections of `TREES` with their default values."""
-    return from_plain({name: _values(shipped_yaml("defaults.yaml")[name]) for name in TREES})
+    return from_plain(
+        {name: _values(shipped_yaml("defaults.yaml")[name]) for name in TREES}
+    )
 
 
 @cache
 def default_weights() -> dict[str, float]:
     """Weights of the terms of willingness before a theory changes any."""
-    return {name: entry["value"] for name, entry in shipped_yaml("defaults.yaml")["weights"].items()}
+    return {
+        name: entry["value"]
+        for name, entry in shipped_yaml("defaults.yaml")["weights"].items()
+    }
 
 
 OWN = "own_"
-"""Begins the name of what a user's own code defines: terms of willingness, kinds of event, outcomes."""
+"""Begins the name of what a user's own code defines: terms of willingness, kinds of
+event, outcomes."""
 
 REPLACED_TERMS = {
     "distrust": (
@@ -67,36 +91,53 @@ REPLACED_TERMS = {
         "write `hostility`, which reads the partner's own hostile intent; its weight is another one",
     )
 }
-"""A term of earlier versions -> the one in its place, what became of it, and what to do."""
+"""A term of earlier versions -> the one in its place, what became of it, and what to
+do."""
 
 
 def is_term(name: str) -> bool:
-    """Whether a weight can be given to it: a term of willingness, or one of the user's own, `own_<name>`."""
-    return name in default_weights() or (name.startswith(OWN) and name.isidentifier() and len(name) <= 64)
+    """Whether a weight can be given to it: a term of willingness, or one of the user's
+    own, `own_<name>`."""
+    return name in default_weights() or (
+        name.startswith(OWN) and name.isidentifier() and len(name) <= 64
+    )
 
 
 @cache
 def switches() -> tuple[str, ...]:
-    """Terms that are off unless a scenario gives them a weight: those whose default is 0 and has no prior."""
-    return tuple(name for name, entry in shipped_yaml("defaults.yaml")["weights"].items() if "prior" not in entry)
+    """Terms that are off unless a scenario gives them a weight: those whose default is
+    0 and has no prior."""
+    return tuple(
+        name
+        for name, entry in shipped_yaml("defaults.yaml")["weights"].items()
+        if "prior" not in entry
+    )
 
 
 @cache
 def presets() -> dict[str, Preset]:
     """The shipped theories by name."""
-    told, fields = shipped_yaml("defaults.yaml")["theories"], ("weights", "equal_hostility", "signal_cost")
-    return {name: Preset(name, **{key: of[key] for key in fields if key in of}) for name, of in told.items()}
+    told, fields = (
+        shipped_yaml("defaults.yaml")["theories"],
+        ("weights", "equal_hostility", "signal_cost"),
+    )
+    return {
+        name: Preset(name, **{key: of[key] for key in fields if key in of})
+        for name, of in told.items()
+    }
 
 
 @cache
 def signal_costs() -> dict[str, float]:
-    """What each act on the ladder of costly signals costs its participants, as a share of the costliest."""
+    """What each act on the ladder of costly signals costs its participants, as a share
+    of the costliest."""
     costs = shipped_yaml("defaults.yaml")["theories"]["signalling"]["costs"]
     return {kind: float(cost) for kind, cost in costs.items()}
 
 
 def weights_under(preset: str) -> dict[str, float]:
-    """All weights under a theory, before a file changes any; the plain defaults for an unknown name."""
+    """All weights under a theory, before a file changes any; the plain defaults for an
+    unknown name."""
     changed = presets()[preset].weights if preset in presets() else {}
     return {**default_weights(), **changed}
 
@@ -105,8 +146,9 @@ def weights_under(preset: str) -> dict[str, float]:
 class Distribution:
     """What a fit found of some parameters: estimates and their covariance, by key path.
 
-    at_least_zero: those whose sign a prior holds. An estimate below zero is one that the record wants there: what is
-    shipped in its place is 0, and what may be drawn is what its normal distribution leaves above 0."""
+    at_least_zero: those whose sign a prior holds. An estimate below zero is one that
+    the record wants there: what is shipped in its place is 0, and what may be drawn is
+    what its normal distribution leaves above 0."""
 
     paths: tuple[str, ...]
     estimate: tuple[float, ...]
@@ -116,7 +158,7 @@ class Distribution:
 
 @cache
 def fitted_distribution() -> Distribution:
-    """Of the shipped fit (fitted.yaml, as `balance-sim fit` writes it)."""
+    """Of the shipped fit (fitted.yaml, as `balance-sim evidence fit` writes it)."""
     loaded = shipped_yaml("fitted.yaml")
     paths = tuple(loaded["covariance"]["names"])
     estimate = tuple(float(loaded["parameters"][path]["estimate"]) for path in paths)
@@ -129,19 +171,32 @@ SHARE = "parameters.change_"
 
 @cache
 def fitted_shares() -> Distribution:
-    """Of the shares of change in the shipped fit: estimate and standard error (delta method), each on its own.
+    """Of the shares of change in the shipped fit: estimate and standard error (delta
+    method), each on its own.
 
-    A share in conflict with theory stands with what the record said: its weight within dyads over that between."""
+    A share in conflict with theory stands with what the record said: its weight within
+    dyads over that between."""
     loaded = shipped_yaml("fitted.yaml")
-    told = {path: entry for path, entry in loaded["parameters"].items() if path.startswith(SHARE)}
+    told = {
+        path: entry
+        for path, entry in loaded["parameters"].items()
+        if path.startswith(SHARE)
+    }
     paths, estimate, variance = tuple(told), [], []
     for path, entry in told.items():
         weight = f"theory.weights.{path.removeprefix(SHARE)}"
         against = loaded["in_conflict"].get(f"{weight} (within)")
         between = loaded["parameters"][weight]["estimate"]
-        estimate.append(float(entry["estimate"] if against is None else against["estimate"] / between))
+        estimate.append(
+            float(
+                entry["estimate"] if against is None else against["estimate"] / between
+            )
+        )
         variance.append(float(entry["standard_error"]) ** 2)
-    rows = tuple(tuple(v if k == j else 0.0 for j in range(len(paths))) for k, v in enumerate(variance))
+    rows = tuple(
+        tuple(v if k == j else 0.0 for j in range(len(paths)))
+        for k, v in enumerate(variance)
+    )
     return Distribution(paths, tuple(estimate), rows, paths)
 
 
@@ -149,8 +204,9 @@ def fitted_shares() -> Distribution:
 class ParameterPrior:
     """A prior distribution and the source of its spread.
 
-    family: `normal` (mean, sd); `log-normal` (median, sd of the logarithm, above `lower`; below 0 for a negative
-    median); `half-normal` (sd, above `lower`, 0 if not given, or below `upper`); `beta` (mean, sd). `ladder` and
+    family: `normal` (mean, sd); `log-normal` (median, sd of the logarithm, above
+    `lower`; below 0 for a negative median); `half-normal` (sd, above `lower`, 0 if not
+    given, or below `upper`); `beta` (mean, sd). `ladder` and
     `multiple` follow from factors that parameters have in common (`priors.`): weights of acts; half-lives and rates
     of opportunities. numbers: of the family, by name."""
 
@@ -161,45 +217,74 @@ class ParameterPrior:
 
 @cache
 def shipped_priors() -> dict[str, Any]:
-    """As written, by key path; those that parameters have in common under `priors.`. With the values in use."""
-    told = {path: {"value": entry["value"], **entry["prior"]} for path, entry in _leaves() if "prior" in entry}
-    return told | {f"priors.{name}": entry for name, entry in shipped_yaml("defaults.yaml")["priors"].items()}
+    """As written, by key path; those that parameters have in common under `priors.`.
+    With the values in use."""
+    told = {
+        path: {"value": entry["value"], **entry["prior"]}
+        for path, entry in _leaves()
+        if "prior" in entry
+    }
+    return told | {
+        f"priors.{name}": entry
+        for name, entry in shipped_yaml("defaults.yaml")["priors"].items()
+    }
 
 
 def key_texts() -> dict[str, dict[str, dict[str, Any]]]:
-    """What every key of a file means, by file or definition and key: `text`, `unit`, `default` in words, `example`."""
+    """What every key of a file means, by file or definition and key: `text`, `unit`,
+    `default` in words, `example`."""
     return shipped_yaml("reference/descriptions.yaml")
 
 
 def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
-    """What data tell of parameters, as far as draws are made from it: the fit, evaluations, multipliers of acts."""
-    fit, beliefs, events = (shipped_yaml(f"{name}.yaml") for name in ("fitted", "beliefs", "event_weights"))
+    """What data tell of parameters, as far as draws are made from it: the fit,
+    evaluations, multipliers of acts."""
+    fit, beliefs, events = (
+        shipped_yaml(f"{name}.yaml") for name in ("fitted", "beliefs", "event_weights")
+    )
     words = {name: kind["word"] for name, kind in events["kinds"].items()}
     return (
-        {name: fit[name] for name in ("parameters", "in_conflict", "at_least_zero", "covariance")},
-        {name: beliefs[name] for name in ("names", "stretch", "weights", "scales", "points")},
+        {
+            name: fit[name]
+            for name in ("parameters", "in_conflict", "at_least_zero", "covariance")
+        },
+        {
+            name: beliefs[name]
+            for name in ("names", "stretch", "weights", "scales", "points")
+        },
         {"covariance": events["covariance"], "words": words},
     )
 
 
 @cache
 def priors() -> dict[str, ParameterPrior]:
-    """Prior by key path, and of what parameters have in common by `priors.` and its name."""
+    """Prior by key path, and of what parameters have in common by `priors.` and its
+    name."""
     found = {}
     for path, entry in shipped_priors().items():
-        numbers = {name: float(v) for name, v in entry.items() if name not in ("family", "source", "value")}
+        numbers = {
+            name: float(v)
+            for name, v in entry.items()
+            if name not in ("family", "source", "value")
+        }
         found[path] = ParameterPrior(entry["family"], numbers, entry["source"])
     return found
 
 
 def parameter_table() -> list[dict[str, object]]:
-    """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`, `standard_error`, `cite`,
+    """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`,
+    `standard_error`, `cite`,
     `prior`.
 
     `range` is [low, high] or None, `standard_error` a number or None: one of both is given. `prior`: its family,
     numbers and source, or None for what is not drawn."""
-    blank = dict.fromkeys(("path", "value", "unit", "source", "range", "standard_error", "prior")) | {"cite": ""}
-    return [{key: {**entry, "path": path}.get(key, blank[key]) for key in blank} for path, entry in _leaves()]
+    blank = dict.fromkeys(
+        ("path", "value", "unit", "source", "range", "standard_error", "prior")
+    ) | {"cite": ""}
+    return [
+        {key: {**entry, "path": path}.get(key, blank[key]) for key in blank}
+        for path, entry in _leaves()
+    ]
 
 
 @cache
@@ -210,7 +295,11 @@ def units() -> dict[str, str]:
 
 def _leaves() -> Iterator[tuple[str, dict[str, Any]]]:
     shipped = shipped_yaml("defaults.yaml")
-    parts = {name: part for name, part in shipped.items() if name not in ("weights", "theories", "priors")}
+    parts = {
+        name: part
+        for name, part in shipped.items()
+        if name not in ("weights", "theories", "priors")
+    }
     for name, part in (parts | {"theory.weights": shipped["weights"]}).items():
         yield from _leaves_below(part, name)
 
@@ -227,7 +316,8 @@ BASE_RATE = "# base_rate: 2.0"
 
 
 def new_scenario(name: str, base_rate: float | None = None) -> str:
-    """Commented text of a small scenario that loads and runs. base_rate: agreements a year that it states, if any.
+    """Commented text of a small scenario that loads and runs. base_rate: agreements a
+    year that it states, if any.
 
     Raises ScenarioError for an unusable name."""
     from balance_sim.scenario.actors import check_identifier
@@ -237,5 +327,9 @@ def new_scenario(name: str, base_rate: float | None = None) -> str:
     if found:
         raise ScenarioError(found)
     text = shipped_text("balance_sim.scenario", "starter.yaml")
-    stated = text if base_rate is None else text.replace(BASE_RATE, f"base_rate: {base_rate:g}")
+    stated = (
+        text
+        if base_rate is None
+        else text.replace(BASE_RATE, f"base_rate: {base_rate:g}")
+    )
     return stated.replace("NAME", name)

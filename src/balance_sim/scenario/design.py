@@ -1,4 +1,5 @@
-"""What an experiment is: a scenario, what is varied in it, how points are chosen, and how often each is run.
+"""What an experiment is: a scenario, what is varied in it, how points are chosen, and
+how often each is run.
 
 A factor takes a list of values, an even range, or a distribution."""
 
@@ -31,7 +32,12 @@ from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Stri
 MOST_STEPS = 10_000
 MOST_FACTORS = 1_000
 EXAMPLE = "smallest file: `schema: 1`, `scenario`, `factors`, `runs`"
-_SORTS = {bool: "true or false", **dict.fromkeys((int, float), "numbers"), tuple: "lists", dict: "mappings"}
+_SORTS = {
+    bool: "true or false",
+    **dict.fromkeys((int, float), "numbers"),
+    tuple: "lists",
+    dict: "mappings",
+}
 _SORTS |= {str: "text", type(None): "nulls"}
 NORMAL_SPREAD = 4.0  # a normal without bounds is cut at so many standard deviations
 _NEEDS = {
@@ -44,7 +50,8 @@ _NEEDS = {
 
 @dataclass(frozen=True)
 class Values:
-    """Certain values, in the order given; none where they are joint draws (of the design `posterior` or `prior`)."""
+    """Certain values, in the order given; none where they are joint draws (of the
+    design `posterior` or `prior`)."""
 
     values: tuple[object, ...]
 
@@ -60,9 +67,11 @@ class Values:
 
 @dataclass(frozen=True)
 class Spread:
-    """A distribution over low..high: `kind` is one of uniform, loguniform, triangular, normal.
+    """A distribution over low..high: `kind` is one of uniform, loguniform, triangular,
+    normal.
 
-    middle: the mode or the mean; sd: of a normal, cut at low and high. steps: of a grid, 0 if not given."""
+    middle: the mode or the mean; sd: of a normal, cut at low and high. steps: of a
+    grid, 0 if not given."""
 
     kind: str
     low: float
@@ -93,8 +102,13 @@ class Spread:
         return min(max(value, low), high)
 
     def grid(self) -> tuple[object, ...]:
-        """`steps` values from low to high, even in share; rounded to 12 digits, so that 0.1 is 0.1."""
-        shares = [k / (self.steps - 1) for k in range(self.steps)] if self.steps > 1 else [0.0]
+        """`steps` values from low to high, even in share; rounded to 12 digits, so that
+        0.1 is 0.1."""
+        shares = (
+            [k / (self.steps - 1) for k in range(self.steps)]
+            if self.steps > 1
+            else [0.0]
+        )
         return tuple(float(f"{self.at(share):.12g}") for share in shares)
 
     def ends(self) -> tuple[object, ...]:
@@ -116,22 +130,31 @@ class Factor:
     node: Node
 
     def change(self, at: int) -> ValueChange:
-        """Its value at that place of the list, or at that end of the range, as a change; else its last one."""
+        """Its value at that place of the list, or at that end of the range, as a
+        change; else its last one."""
         ends, node = self.takes.ends(), self.node
         at = min(at, len(ends) - 1)
         if node.items:
-            return ValueChange(self.path, node.items[at], node.items[at].mark, f"factors.{self.path}[{at}]")
+            return ValueChange(
+                self.path,
+                node.items[at],
+                node.items[at].mark,
+                f"factors.{self.path}[{at}]",
+            )
         written = node.get("min" if at == 0 else "max") or node
         number = Node(ends[at], written.mark, key=node.at, text=f"{ends[at]:.12g}")
         return ValueChange(self.path, number, written.mark, f"factors.{self.path}")
 
 
 class SamplingDesign(Strict):
-    """How points are chosen. samples: of lhs; base samples of sobol, a power of 2; trajectories of morris; draws.
+    """How points are chosen. samples: of lhs; base samples of sobol, a power of 2;
+    trajectories of morris; draws.
 
     levels: of morris, even. seed: of the sample, apart from that of the runs."""
 
-    method: Literal["grid", "list", "lhs", "sobol", "morris", "posterior", "prior"] = "grid"
+    method: Literal["grid", "list", "lhs", "sobol", "morris", "posterior", "prior"] = (
+        "grid"
+    )
     samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     levels: Annotated[int, Field(ge=2, le=1000, multiple_of=2)] = 4
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
@@ -161,7 +184,8 @@ class DesignPoint:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What options lay over an experiment file. settings: `key.path=value` texts, laid over the file's own `set`."""
+    """What options lay over an experiment file. settings: `key.path=value` texts, laid
+    over the file's own `set`."""
 
     settings: tuple[str, ...] = ()
     runs: int | None = None
@@ -170,7 +194,8 @@ class Overrides:
 
 @dataclass(frozen=True, repr=False)
 class Experiment:
-    """All that a sweep needs. `scenario` holds the file's `set` and `theory` already."""
+    """All that a sweep needs. `scenario` holds the file's `set` and `theory`
+    already."""
 
     name: str
     head: ExperimentHead
@@ -188,7 +213,9 @@ class Experiment:
     def paths(self) -> tuple[str, ...]:
         """Key paths of what is varied, in the order of the file."""
         if self.points:
-            return tuple(dict.fromkeys(path for point in self.points for path in point.values))
+            return tuple(
+                dict.fromkeys(path for point in self.points for path in point.values)
+            )
         return tuple(factor.path for factor in self.factors)
 
     def count(self) -> int:
@@ -210,8 +237,13 @@ def read_factors(node: Node, found: Diagnostics) -> list[Factor]:
     if not isinstance(node.value, dict | Refused):
         why = f"expected a mapping of key paths, got {node.kind}"
         found.add(node, "factors", "E201", why, "e.g. parameters.beta: [0.2, 0.4]")
-    taken = [(path, child, _read_takes(child, f"factors.{shown(path)}", found)) for path, child in node.fields.items()]
-    return [Factor(path, takes, child) for path, child, takes in taken if takes is not None]
+    taken = [
+        (path, child, _read_takes(child, f"factors.{shown(path)}", found))
+        for path, child in node.fields.items()
+    ]
+    return [
+        Factor(path, takes, child) for path, child, takes in taken if takes is not None
+    ]
 
 
 def _read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | None:
@@ -225,9 +257,13 @@ def _read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | 
     if isinstance(node.value, list):
         takes = _read_values(node, path, found)
     elif isinstance(node.value, dict):
-        takes = (_read_distribution if "distribution" in node.fields else _read_range)(node, path, found)
+        takes = (_read_distribution if "distribution" in node.fields else _read_range)(
+            node, path, found
+        )
     else:
-        why = f"expected a list of values, or a mapping with min and max, got {node.kind}"
+        why = (
+            f"expected a list of values, or a mapping with min and max, got {node.kind}"
+        )
         found.add(node, path, "E402", why, "e.g. [0, 0.5, 1] or {min: 0, max: 1}")
     return takes if len(found) == before else None
 
@@ -245,21 +281,34 @@ def _read_values(node: Node, path: str, found: Diagnostics) -> Values:
         seen.setdefault(same, at)
     sorts = dict.fromkeys(_SORTS.get(type(value), "dates") for value in values)
     if len(sorts) > 1:
-        found.add(node, path, "E402", f"the list mixes {listed(sorts)}", "give values of one type")
+        found.add(
+            node,
+            path,
+            "E402",
+            f"the list mixes {listed(sorts)}",
+            "give values of one type",
+        )
     return Values(values)
 
 
 def _numbers(
-    node: Node, path: str, needed: Sequence[str], allowed: Sequence[str], found: Diagnostics
+    node: Node,
+    path: str,
+    needed: Sequence[str],
+    allowed: Sequence[str],
+    found: Diagnostics,
 ) -> dict[str, float] | None:
-    """The numbers among a mapping's fields; None where one is wrong, missing or of no known name."""
+    """The numbers among a mapping's fields; None where one is wrong, missing or of no
+    known name."""
     out: dict[str, float] = {}
     known, before = (*needed, *allowed), len(found)
     for key, child in node.fields.items():
         where, value = f"{path}.{key}", child.value
         if key not in known:
             why = f"unknown key `{shown(key)}`"
-            found.add(child.at, where, "E101", why, did_you_mean(key, known), listed(known))
+            found.add(
+                child.at, where, "E101", why, did_you_mean(key, known), listed(known)
+            )
         elif key in ("scale", "distribution") or value is REFUSED:
             continue
         elif isinstance(value, bool) or not isinstance(value, int | float):
@@ -275,7 +324,10 @@ def _numbers(
 
 
 def _read_range(node: Node, path: str, found: Diagnostics) -> Spread | None:
-    got, given = _numbers(node, path, ("min", "max"), ("steps", "step", "scale"), found), node.fields
+    got, given = (
+        _numbers(node, path, ("min", "max"), ("steps", "step", "scale"), found),
+        node.fields,
+    )
     scale = given["scale"].value if "scale" in given else "linear"
     if scale not in ("linear", "log"):
         why = f"unknown scale `{shown(scale)}`"
@@ -284,18 +336,34 @@ def _read_range(node: Node, path: str, found: Diagnostics) -> Spread | None:
         why = f"min {got['min']:g} is not below max {got['max']:g}"
         found.add(given["min"], path, "E403", why, "exchange them")
     elif got is not None and scale == "log" and got["min"] <= 0:
-        found.add(given["min"], path, "E403", f"min {got['min']:g} has no logarithm", "write a min above 0")
+        found.add(
+            given["min"],
+            path,
+            "E403",
+            f"min {got['min']:g} has no logarithm",
+            "write a min above 0",
+        )
     elif got is not None:
         steps = _steps(node, path, got, found, is_log=scale == "log")
-        return Spread("loguniform" if scale == "log" else "uniform", got["min"], got["max"], steps=steps)
+        return Spread(
+            "loguniform" if scale == "log" else "uniform",
+            got["min"],
+            got["max"],
+            steps=steps,
+        )
     return None
 
 
-def _steps(node: Node, path: str, got: dict[str, float], found: Diagnostics, *, is_log: bool) -> int:
-    """How many values a range has on a grid: from `steps`, or from the width of a `step`; 0 for neither."""
+def _steps(
+    node: Node, path: str, got: dict[str, float], found: Diagnostics, *, is_log: bool
+) -> int:
+    """How many values a range has on a grid: from `steps`, or from the width of a
+    `step`; 0 for neither."""
     low, high = got["min"], got["max"]
     if "step" in got and "steps" in got:
-        found.add(node.fields["step"].at, path, "E403", "give `step` or `steps`, not both")
+        found.add(
+            node.fields["step"].at, path, "E403", "give `step` or `steps`, not both"
+        )
     elif "steps" in got:
         number = got["steps"]
         if number == int(number) and 2 <= number <= MOST_STEPS:
@@ -310,7 +378,10 @@ def _steps(node: Node, path: str, got: dict[str, float], found: Diagnostics, *, 
         elif step <= 0:
             hint = "give a step above 0, or `steps`, the number of values"
             found.add(at, path, "E403", f"step {step:g} is not above 0", hint)
-        elif abs(count - round(count)) > 1e-6 * max(count, 1.0) or not 1 <= round(count) < MOST_STEPS:
+        elif (
+            abs(count - round(count)) > 1e-6 * max(count, 1.0)
+            or not 1 <= round(count) < MOST_STEPS
+        ):
             why = f"step {step:g} does not lead from {low:g} to {high:g}"
             found.add(at, path, "E403", why, "give `steps`, the number of values")
         else:
@@ -321,8 +392,18 @@ def _steps(node: Node, path: str, got: dict[str, float], found: Diagnostics, *, 
 def _read_distribution(node: Node, path: str, found: Diagnostics) -> Spread | None:
     kind = node.fields["distribution"].value
     if not isinstance(kind, str) or kind not in _NEEDS:
-        why, hint = f"unknown distribution `{shown(kind)}`", did_you_mean(str(kind), _NEEDS)
-        found.add(node.fields["distribution"], f"{path}.distribution", "E211", why, hint, listed(_NEEDS))
+        why, hint = (
+            f"unknown distribution `{shown(kind)}`",
+            did_you_mean(str(kind), _NEEDS),
+        )
+        found.add(
+            node.fields["distribution"],
+            f"{path}.distribution",
+            "E211",
+            why,
+            hint,
+            listed(_NEEDS),
+        )
         return None
     more = ("min", "max", "distribution") if kind == "normal" else ("distribution",)
     got = _numbers(node, path, _NEEDS[kind], more, found)
@@ -338,16 +419,25 @@ def _read_distribution(node: Node, path: str, found: Diagnostics) -> Spread | No
     elif kind == "loguniform" and low <= 0:
         found.add(node, path, "E403", f"min {low:g} has no logarithm")
     elif kind in ("triangular", "normal") and not low <= middle <= high:
-        found.add(node, path, "E403", f"the middle {middle:g} is not in {low:g}..{high:g}")
+        found.add(
+            node, path, "E403", f"the middle {middle:g} is not in {low:g}..{high:g}"
+        )
     return Spread(kind, low, high, middle, sd)
 
 
-def read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoint], list[Node]]:
+def read_points(
+    node: Node | None, found: Diagnostics
+) -> tuple[list[DesignPoint], list[Node]]:
     """The points of a list design, and their nodes."""
     if node is None or node.value is REFUSED:
         return [], []
     if not node.items:
-        found.add(node, "points", "E402", "expected a list of points, each a mapping of key paths to values")
+        found.add(
+            node,
+            "points",
+            "E402",
+            "expected a list of points, each a mapping of key paths to values",
+        )
         return [], []
     points: list[DesignPoint] = []
     rows: list[Node] = []
@@ -355,23 +445,38 @@ def read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoint
     for at, item in enumerate(node.items):
         row = item.without("label")
         if row.fields.keys() != wanted or not wanted:
-            gap = listed(f"`{key}`" for key in sorted(wanted ^ row.fields.keys())) or "a value"
+            gap = (
+                listed(f"`{key}`" for key in sorted(wanted ^ row.fields.keys()))
+                or "a value"
+            )
             why = f"every point gives the same keys; here {gap} is missing or too much"
             found.add(item, f"points[{at}]", "E402", why)
             continue
         values = {key: plain(row.fields[key]) for key in wanted}
         if any(values == point.values for point in points):
-            found.add(item, f"points[{at}]", "E402", "the same values as an earlier point")
-        points.append(DesignPoint(values, item.fields["label"].text if "label" in item.fields else ""))
+            found.add(
+                item, f"points[{at}]", "E402", "the same values as an earlier point"
+            )
+        points.append(
+            DesignPoint(
+                values, item.fields["label"].text if "label" in item.fields else ""
+            )
+        )
         rows.append(row)
     return points, rows
 
 
 def check_factors(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
-    """Something is varied; designs of joint draws take factors that are drawn, and no others do."""
+    """Something is varied; designs of joint draws take factors that are drawn, and no
+    others do."""
     method, factors = experiment.design.method, experiment.factors
     node = tree.get("factors") or tree.get("points") or tree
-    is_given = factors or experiment.points or tree.get("points") is not None or tree.below("factors").fields
+    is_given = (
+        factors
+        or experiment.points
+        or tree.get("points") is not None
+        or tree.below("factors").fields
+    )
     if not is_given and method not in OF_DRAWS:
         found.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
     if len(factors) > MOST_FACTORS:
@@ -380,10 +485,19 @@ def check_factors(tree: Node, experiment: Experiment, found: Diagnostics) -> Non
         where, takes = f"factors.{factor.path}", factor.takes
         if (takes == DRAWN_VALUES) != (method in OF_DRAWS):
             why = f"`{DRAWN}` belongs to the designs {listed(OF_DRAWS)}, and they take nothing else"
-            hint = f"{factor.path}: {DRAWN}" if method in OF_DRAWS else f"design: {{method: {OF_DRAWS[0]}}}"
+            hint = (
+                f"{factor.path}: {DRAWN}"
+                if method in OF_DRAWS
+                else f"design: {{method: {OF_DRAWS[0]}}}"
+            )
             found.add(factor.node, where, "E402", why, f"write `{hint}`")
         if method in ("grid", "list") and isinstance(takes, Spread) and not takes.steps:
-            found.add(factor.node, where, "E403", f"a {method} needs values: give a list, `steps` or `step`")
+            found.add(
+                factor.node,
+                where,
+                "E403",
+                f"a {method} needs values: give a list, `steps` or `step`",
+            )
 
 
 # --- what `guesses: true` adds ----------------------------------------------------------------------
@@ -392,21 +506,29 @@ def check_factors(tree: Node, experiment: Experiment, found: Diagnostics) -> Non
 def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
     """Every default that is a guess and may move alone, over its range.
 
-    A weight that the theory itself names, or that is off, is no guess. Shares of capability must sum to 1 and signals
-    must rise in their order, so those cannot be drawn one apart from the other: vary them in lists."""
+    A weight that the theory itself names, or that is off, is no guess. Shares of
+    capability must sum to 1 and signals must rise in their order, so those cannot be
+    drawn one apart from the other: vary them in lists."""
     preset = presets().get(scenario.theory.preset)
-    taken = taken | {f"theory.weights.{term}" for term in (*(preset.weights if preset else ()), *switches())}
+    taken = taken | {
+        f"theory.weights.{term}"
+        for term in (*(preset.weights if preset else ()), *switches())
+    }
     out = []
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]
         if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
             continue
         if path not in taken and not _BOUND.match(path) and _has(scenario, path):
-            out.append(Factor(path, Spread("uniform", float(span[0]), float(span[1])), node))
+            out.append(
+                Factor(path, Spread("uniform", float(span[0]), float(span[1])), node)
+            )
     return out
 
 
-_BOUND = re.compile(rf"step_days$|capability\.|event_kinds\.(?:{'|'.join(SIGNAL_ORDER)})\.(?:alignment|intent)$")
+_BOUND = re.compile(
+    rf"step_days$|capability\.|event_kinds\.(?:{'|'.join(SIGNAL_ORDER)})\.(?:alignment|intent)$"
+)
 """Defaults that are no parameters of the model, or may not move apart from others."""
 
 

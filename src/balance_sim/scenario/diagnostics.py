@@ -1,9 +1,12 @@
-"""What is wrong with a file, said so that it can be put right: place, key path, value, bound, next step.
+"""What is wrong with a file, said so that it can be put right: place, key path, value,
+bound, next step.
 
-A tree of plain values that remembers where each was written, and single values as people write them.
+A tree of plain values that remembers where each was written, and single values as
+people write them.
 
-Nodes are never changed in place. Scalars follow the core schema of YAML 1.2: `NO` is text, and what older readers took
-for octal, hexadecimal, sexagesimal or grouped numbers is refused as ambiguous.
+Nodes are never changed in place. Scalars follow the core schema of YAML 1.2: `NO` is
+text, and what older readers took for octal, hexadecimal, sexagesimal or grouped numbers
+is refused as ambiguous.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from typing import NamedTuple, Protocol
 CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-"""What no text of a file may hold: it would steer a terminal, or show letters in another order than they stand."""
+"""What no text of a file may hold: it would steer a terminal, or show letters in
+another order than they stand."""
 MOST_SUGGESTIONS = 200
 MOST_COMPARED = 100_000  # words looked at for them, all told
 SHOWN_AT_ONCE = 20
@@ -29,7 +33,8 @@ SHOWN_PER_COLUMN = 5
 
 
 class Mark(NamedTuple):
-    """A place in a file: line and column count from 1. In a table: row of the file and number of the cell."""
+    """A place in a file: line and column count from 1. In a table: row of the file and
+    number of the cell."""
 
     file: str
     line: int
@@ -38,7 +43,8 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One thing wrong. `code` begins with E (refused) or W (a warning; the scenario still runs)."""
+    """One thing wrong. `code` begins with E (refused) or W (a warning; the scenario
+    still runs)."""
 
     file: str
     line: int
@@ -55,11 +61,16 @@ class Diagnostic:
         return self.code.startswith("W")
 
     def text(self) -> str:
-        """Two lines at most: `file:line:col: error[code] path: message`, then the help."""
+        """Two lines at most: `file:line:col: error[code] path: message`, then the
+        help."""
         word = "warning" if self.is_warning else "error"
         where = f"{self.path}: " if self.path else ""
         first = f"{self.file}:{self.line}:{self.col}: {word}[{self.code}] {where}{self.message}"
-        allowed = f"allowed: {self.allowed}" if self.allowed and self.allowed not in self.message else ""
+        allowed = (
+            f"allowed: {self.allowed}"
+            if self.allowed and self.allowed not in self.message
+            else ""
+        )
         hints = "; ".join(hint for hint in (self.suggestion, allowed) if hint)
         return f"{first}\n  help: {hints}" if hints else first
 
@@ -75,9 +86,15 @@ class Placed(Protocol):
 
 
 def problem(
-    at: Mark | Placed, path: str, code: str, message: str, suggestion: str = "", allowed: str = ""
+    at: Mark | Placed,
+    path: str,
+    code: str,
+    message: str,
+    suggestion: str = "",
+    allowed: str = "",
 ) -> Diagnostic:
-    """A `Diagnostic` at a place. What it says is one printable line, whatever names the file holds."""
+    """A `Diagnostic` at a place. What it says is one printable line, whatever names the
+    file holds."""
     mark = at if isinstance(at, Mark) else at.mark
     said = (escaped(text) for text in (message, allowed, suggestion))
     return Diagnostic(mark.file, mark.line, mark.col, shown(path, 200), code, *said)
@@ -87,7 +104,13 @@ class Diagnostics(list[Diagnostic]):
     """What was found in one pass."""
 
     def add(
-        self, at: Mark | Placed, path: str, code: str, message: str, suggestion: str = "", allowed: str = ""
+        self,
+        at: Mark | Placed,
+        path: str,
+        code: str,
+        message: str,
+        suggestion: str = "",
+        allowed: str = "",
     ) -> None:
         """One more; see `problem`."""
         self.append(problem(at, path, code, message, suggestion, allowed))
@@ -99,13 +122,15 @@ def errors_in(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 class BalanceSimError(Exception):
-    """What ends a command: the text says what is wrong and what to do next; `exit_code` is the command's."""
+    """What ends a command: the text says what is wrong and what to do next; `exit_code`
+    is the command's."""
 
     exit_code = 1
 
 
 class ScenarioError(BalanceSimError, ValueError):
-    """A file was refused. `problems` holds everything found in one pass, in the order of the file."""
+    """A file was refused. `problems` holds everything found in one pass, in the order
+    of the file."""
 
     exit_code = 4
 
@@ -118,22 +143,37 @@ class ScenarioError(BalanceSimError, ValueError):
 
 
 def refused(
-    at: Mark | Placed, path: str, code: str, message: str, suggestion: str = "", allowed: str = ""
+    at: Mark | Placed,
+    path: str,
+    code: str,
+    message: str,
+    suggestion: str = "",
+    allowed: str = "",
 ) -> ScenarioError:
     """A refusal for one reason; see `problem`."""
     return ScenarioError([problem(at, path, code, message, suggestion, allowed)])
 
 
 def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic]:
-    """Without repetitions; the scenario's own file first, then by file, line, column."""
+    """Without repetitions; the scenario's own file first, then by file, line,
+    column."""
     return sorted(
         dict.fromkeys(problems),
-        key=lambda p: (p.file != first_file, p.file, p.line, p.col, p.code, p.path, p.message),
+        key=lambda p: (
+            p.file != first_file,
+            p.file,
+            p.line,
+            p.col,
+            p.code,
+            p.path,
+            p.message,
+        ),
     )
 
 
 def report(problems: Sequence[Diagnostic]) -> str:
-    """All problems as text: at most five a table column and code, twenty in all, then counts."""
+    """All problems as text: at most five a table column and code, twenty in all, then
+    counts."""
     kept: list[Diagnostic] = []
     seen: Counter[tuple[str, int, str]] = Counter()
     for item in problems:
@@ -142,7 +182,9 @@ def report(problems: Sequence[Diagnostic]) -> str:
     lines = [item.text() for item in kept[:SHOWN_AT_ONCE]]
     for (file, col, code), count in seen.items():
         if count > SHOWN_PER_COLUMN:
-            lines.append(f"{file}: {count - SHOWN_PER_COLUMN} more [{code}] in column {col}")
+            lines.append(
+                f"{file}: {count - SHOWN_PER_COLUMN} more [{code}] in column {col}"
+            )
     if len(kept) > SHOWN_AT_ONCE:
         lines.append(f"... and {len(kept) - SHOWN_AT_ONCE} more")
     return "\n".join(lines)
@@ -158,7 +200,12 @@ def escaped(text: str) -> str:
     """Text with its control characters written out; what is printable stays."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
+    return "".join(
+        c
+        if c.isprintable()
+        else c.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for c in text
+    )
 
 
 _left: ContextVar[list[int]] = ContextVar("suggestions left")
@@ -166,7 +213,8 @@ _left: ContextVar[list[int]] = ContextVar("suggestions left")
 
 @contextmanager
 def few_suggestions() -> Iterator[None]:
-    """Inside, the first `MOST_SUGGESTIONS` misspelt words are looked up and no more: that takes time.
+    """Inside, the first `MOST_SUGGESTIONS` misspelt words are looked up and no more:
+    that takes time.
 
     Fewer where there are many words to compare them with: see `MOST_COMPARED`."""
     token = _left.set([MOST_SUGGESTIONS, MOST_COMPARED])
@@ -184,7 +232,8 @@ def may_suggest() -> bool:
 
 
 def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The option that was probably meant, or None. cutoff: how much alike they are at least, 0..1."""
+    """The option that was probably meant, or None. cutoff: how much alike they are at
+    least, 0..1."""
     if not may_suggest():
         return None
     known = sorted(set(options))
@@ -213,7 +262,8 @@ NOWHERE = Mark("defaults.yaml", 1, 1)
 
 
 class Refused:
-    """Stands where a value was that has been reported already; nothing more is said about it."""
+    """Stands where a value was that has been reported already; nothing more is said
+    about it."""
 
 
 REFUSED = Refused()
@@ -264,13 +314,20 @@ class Node:
 
     def without(self, *keys: str) -> Node:
         """This mapping without some children."""
-        return self.with_value({name: child for name, child in self.fields.items() if name not in keys})
+        return self.with_value(
+            {name: child for name, child in self.fields.items() if name not in keys}
+        )
 
     @property
     def kind(self) -> str:
         """What the node holds, in words for a message."""
         value = self.value
-        words = {type(None): "nothing", dict: "a mapping", list: "a list", bool: "boolean"}
+        words = {
+            type(None): "nothing",
+            dict: "a mapping",
+            list: "a list",
+            bool: "boolean",
+        }
         if type(value) in words:
             return words[type(value)]
         if isinstance(value, int | float):
@@ -289,11 +346,14 @@ def plain(node: Node) -> object:
 
 
 def from_plain(value: object, mark: Mark = NOWHERE) -> Node:
-    """A tree from dicts, lists, tuples and scalars, all at one place. NumPy scalars become Python's."""
+    """A tree from dicts, lists, tuples and scalars, all at one place. NumPy scalars
+    become Python's."""
     if isinstance(value, Node):
         return value
     if isinstance(value, Mapping):
-        return Node({str(key): from_plain(child, mark) for key, child in value.items()}, mark)
+        return Node(
+            {str(key): from_plain(child, mark) for key, child in value.items()}, mark
+        )
     if isinstance(value, list | tuple | set | frozenset):
         return Node([from_plain(child, mark) for child in value], mark)
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
@@ -349,7 +409,8 @@ Scalar = bool | int | float | str | None
 
 
 class Unclear(NamedTuple):
-    """A scalar that is refused whatever was wanted: its error code, what is wrong, what to write."""
+    """A scalar that is refused whatever was wanted: its error code, what is wrong, what
+    to write."""
 
     code: str
     message: str
@@ -357,9 +418,14 @@ class Unclear(NamedTuple):
 
 
 def iso_date(value: object) -> object:
-    """A `date` from text YYYY-MM-DD; anything else is handed back for the schema to refuse."""
+    """A `date` from text YYYY-MM-DD; anything else is handed back for the schema to
+    refuse."""
     with suppress(ValueError):
-        return date.fromisoformat(value) if isinstance(value, str) and _ISO.fullmatch(value) else value
+        return (
+            date.fromisoformat(value)
+            if isinstance(value, str) and _ISO.fullmatch(value)
+            else value
+        )
     return value
 
 
@@ -371,7 +437,11 @@ def plain_scalar(text: str) -> Scalar | Unclear:
         return text
     if _FLOAT.fullmatch(text):
         if len(text) > LONGEST_NUMBER:
-            return Unclear("E024", f"number too long ({len(text)} characters)", "write fewer digits")
+            return Unclear(
+                "E024",
+                f"number too long ({len(text)} characters)",
+                "write fewer digits",
+            )
         if not _LEADING_ZERO.match(text):
             return int(text) if _INTEGER.fullmatch(text) else float(text) + 0.0
     elif _INFINITE.fullmatch(text):
@@ -381,7 +451,11 @@ def plain_scalar(text: str) -> Scalar | Unclear:
     elif not _AMBIGUOUS.fullmatch(text):
         return text
     clipped = text if len(text) <= LONGEST_NUMBER else text[:LONGEST_NUMBER] + "..."
-    return Unclear("E206", f"ambiguous number `{clipped}`", "write decimal digits, or quote it if it is text")
+    return Unclear(
+        "E206",
+        f"ambiguous number `{clipped}`",
+        "write decimal digits, or quote it if it is text",
+    )
 
 
 def hint_for_number(text: str) -> tuple[str, str]:
@@ -395,7 +469,10 @@ def hint_for_number(text: str) -> tuple[str, str]:
     if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", bare):
         return "E205", f"use {bare.replace(',', '.')}"
     if bare.casefold().strip("+-.") in ("nan", "inf", "infinity", "na"):
-        return "E204", "a number must be finite; leave it out (blank in a table) where it is missing"
+        return (
+            "E204",
+            "a number must be finite; leave it out (blank in a table) where it is missing",
+        )
     if bare.casefold() in ("null", "none", "n/a", "missing", "-", "?", ".."):
         return "E201", "leave it out (blank in a table) where it is missing"
     if isinstance(plain_scalar(bare), int | float) and bare:

@@ -1,10 +1,13 @@
-"""What contents are told by: sha256 of scenarios, of their records and of class tables, whatever the layout of files.
+"""What contents are told by: sha256 of scenarios, of their records and of class tables,
+whatever the layout of files.
 
-And the class table itself: what each state is to a scenario's focal event, which fixes the direction of every dyad.
-Every state stands in one of four lists: it takes part; it is threatened by those who do; it is wary of them, with a
-quarter of that fear or more; or neither. A dyad with a participant is `with_participant`; else one of two states of
-which one is threatened, and the other threatened or wary, is `counter`; else it is `other`. Beside the lists stand the
-roles that outcomes are measured on. The table is worked out in `model/baseline.py`."""
+And the class table itself: what each state is to a scenario's focal event, which fixes
+the direction of every dyad. Every state stands in one of four lists: it takes part; it
+is threatened by those who do; it is wary of them, with a quarter of that fear or more;
+or neither. A dyad with a participant is `with_participant`; else one of two states of
+which one is threatened, and the other threatened or wary, is `counter`; else it is
+`other`. Beside the lists stand the roles that outcomes are measured on. The table is
+worked out in `model/baseline.py`."""
 
 from __future__ import annotations
 
@@ -29,8 +32,9 @@ from balance_sim.scenario.schema import Identifier, Scenario, SectionRow
 class RecentResults[Value]:
     """The last `most` results of a function of things that never change.
 
-    Rows of a section are told apart by identity (they are frozen, and held here), tuples item by item, numbers, text
-    and dates by how they are written. Safe among threads. What is handed out is shared: nobody may change it.
+    Rows of a section are told apart by identity (they are frozen, and held here),
+    tuples item by item, numbers, text and dates by how they are written. Safe among
+    threads. What is handed out is shared: nobody may change it.
 
         >>> lengths = RecentResults[int](most=2)
         >>> lengths.get(("abc",), lambda: len("abc"))
@@ -42,7 +46,8 @@ class RecentResults[Value]:
         self._guard = threading.Lock()
 
     def get(self, given: Sequence[object], make: Callable[[], Value]) -> Value:
-        """What `make` gives, or gave when the same was `given`. `given`: all that the result follows from."""
+        """What `make` gives, or gave when the same was `given`. `given`: all that the
+        result follows from."""
         key = _identity(tuple(given))
         with self._guard:
             found = self._found.get(key)
@@ -62,7 +67,11 @@ def _identity(one: object) -> object:
         return id(one)
     if not isinstance(one, tuple):
         return repr(one)
-    return tuple(map(id, one)) if _is_section(one) else tuple([_identity(item) for item in one])
+    return (
+        tuple(map(id, one))
+        if _is_section(one)
+        else tuple([_identity(item) for item in one])
+    )
 
 
 def _is_section(value: object) -> bool:
@@ -76,12 +85,16 @@ def _is_section(value: object) -> bool:
 LEFT_OUT = ("name", "posterior", "sha256", "targets_alternatives")
 """What belongs to a scenario without being a part of what its replications do."""
 WHERE_GIVEN = ("frailties", "calibration", "base_rate")
-"""Parts that count where they say something, so that a scenario without them keeps the number it had."""
-_TEXTS = RecentResults[bytes](most=16)  # sections of the scenarios at hand and of their versions
+"""Parts that count where they say something, so that a scenario without them keeps the
+number it had."""
+_TEXTS = RecentResults[bytes](
+    most=16
+)  # sections of the scenarios at hand and of their versions
 
 
 def canonical(value: Any) -> Any:
-    """Plain data in one form: keys as text, dates ISO, numbers as floats, lists for tuples."""
+    """Plain data in one form: keys as text, dates ISO, numbers as floats, lists for
+    tuples."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return value
@@ -99,14 +112,20 @@ def content_digest(scenario: Scenario) -> str:
     """sha256 of the canonical JSON of everything but the name and the digest itself.
 
     The text of a section is kept: it is made again only where a row was changed."""
-    silent = [name for name in WHERE_GIVEN if getattr(scenario, name) == Scenario.model_fields[name].default]
+    silent = [
+        name
+        for name in WHERE_GIVEN
+        if getattr(scenario, name) == Scenario.model_fields[name].default
+    ]
     names = sorted({*Scenario.model_fields} - {*LEFT_OUT, *silent})
     sections = {name for name in names if _is_section(getattr(scenario, name))}
     rest = scenario.model_dump(include={*names} - sections)
     digest = hashlib.sha256()
     for name in names:
         if name in sections:
-            text = _TEXTS.get((name, getattr(scenario, name)), partial(_text, getattr(scenario, name)))
+            text = _TEXTS.get(
+                (name, getattr(scenario, name)), partial(_text, getattr(scenario, name))
+            )
         else:
             text = _text(_as_counted(name, rest[name]))
         digest.update(f'{"," if name != names[0] else "{"}"{name}":'.encode("ascii"))
@@ -116,32 +135,56 @@ def content_digest(scenario: Scenario) -> str:
 
 
 def _as_counted(name: str, value: Any) -> Any:
-    """A part of a scenario as its digests count it: weights of switches only where they say something."""
+    """A part of a scenario as its digests count it: weights of switches only where they
+    say something."""
     if name != "theory":
         return value
-    weights = {term: weight for term, weight in value["weights"].items() if weight != 0 or term not in switches()}
+    weights = {
+        term: weight
+        for term, weight in value["weights"].items()
+        if weight != 0 or term not in switches()
+    }
     return {**value, "weights": weights}
 
 
 def _text(value: Any) -> bytes:
     content = canonical(value)
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(
+        content,
+        sort_keys=True,
+        ensure_ascii=True,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
     return text.encode("ascii")
 
 
 def sealed(scenario: Scenario) -> Scenario:
-    """The scenario with the sha256 of what it holds: a copy that Python code has changed carries an old one."""
+    """The scenario with the sha256 of what it holds: a copy that Python code has
+    changed carries an old one."""
     return scenario.model_copy(update={"sha256": content_digest(scenario)})
 
 
 RECORD = ("states", "disputes", "no_relations", "distances", "trade", "accords")
-NOT_DATA = ("propensity", "propensity_declarations", "name", "source", "guesses", "confidence", "note")
+NOT_DATA = (
+    "propensity",
+    "propensity_declarations",
+    "name",
+    "source",
+    "guesses",
+    "confidence",
+    "note",
+)
 
 
 def record_digest(scenario: Scenario) -> str:
-    """sha256 of what a calibration is told: start, states, quarrels, distances, trade and agreements, without texts."""
+    """sha256 of what a calibration is told: start, states, quarrels, distances, trade
+    and agreements, without texts."""
     rows = {
-        section: [{name: value for name, value in row if name not in NOT_DATA} for row in getattr(scenario, section)]
+        section: [
+            {name: value for name, value in row if name not in NOT_DATA}
+            for row in getattr(scenario, section)
+        ]
         for section in RECORD
     }
     return hashlib.sha256(_text({"start": scenario.start, **rows})).hexdigest()
@@ -153,18 +196,38 @@ def weights_digest() -> str:
 
 
 def posterior_digest(scenario: Scenario) -> str:
-    """sha256 of what a scenario's draws are drawn for: its record, calibration, level, theory, numbers of the rules and
-    of acts, attention. Texts, arms, dates of acts and the table of draws itself are left out."""
-    parts = ("calibration", "base_rate", "theory", "parameters", "capability", "kinds", "event_kinds", "audiences")
-    said = {name: _as_counted(name, part) for name, part in scenario.model_dump(include={*parts}).items()}
-    said["states"] = [(one.id, one.propensity, one.propensity_declarations) for one in scenario.states]
-    said["frailties"] = [(one.a, one.b, one.factor, one.shape) for one in scenario.frailties]
+    """sha256 of what a scenario's draws are drawn for: its record, calibration, level,
+    theory, numbers of the rules and of acts, attention. Texts, arms, dates of acts and
+    the table of draws itself are left out."""
+    parts = (
+        "calibration",
+        "base_rate",
+        "theory",
+        "parameters",
+        "capability",
+        "kinds",
+        "event_kinds",
+        "audiences",
+    )
+    said = {
+        name: _as_counted(name, part)
+        for name, part in scenario.model_dump(include={*parts}).items()
+    }
+    said["states"] = [
+        (one.id, one.propensity, one.propensity_declarations) for one in scenario.states
+    ]
+    said["frailties"] = [
+        (one.a, one.b, one.factor, one.shape) for one in scenario.frailties
+    ]
     return hashlib.sha256(record_digest(scenario).encode() + _text(said)).hexdigest()
 
 
 def priors_digest() -> str:
-    """sha256 of the priors, and of what the shipped fits say: what the draws of every scenario follow from."""
-    return hashlib.sha256(b"".join(map(_text, (shipped_priors(), *shipped_likelihoods())))).hexdigest()
+    """sha256 of the priors, and of what the shipped fits say: what the draws of every
+    scenario follow from."""
+    return hashlib.sha256(
+        b"".join(map(_text, (shipped_priors(), *shipped_likelihoods())))
+    ).hexdigest()
 
 
 # --- the class table --------------------------------------------------------------------------------
@@ -177,10 +240,12 @@ Codes = tuple[Identifier, ...]
 
 @dataclass(frozen=True)
 class Classes:
-    """Codes of states, each list sorted; every state of the scenario as written stands in one of the lists of LISTS.
+    """Codes of states, each list sorted; every state of the scenario as written stands
+    in one of the lists of LISTS.
 
-    junior, third: the least and the most capable participant beside the host. guests: seen with the participants.
-    wars: dyads at war. groups, audiences: their members by name."""
+    junior, third: the least and the most capable participant beside the host. guests:
+    seen with the participants. wars: dyads at war. groups, audiences: their members by
+    name."""
 
     participants: Codes
     threatened: Codes
@@ -217,11 +282,14 @@ class Classes:
         return "counter" if "threatened" in of and "others" not in of else "other"
 
     def unlike(self, other: Classes) -> list[tuple[Dyad, str | None, str | None]]:
-        """Dyads whose class differs, with the class here and there; None where a table lacks the dyad."""
+        """Dyads whose class differs, with the class here and there; None where a table
+        lacks the dyad."""
         if all(getattr(self, name) == getattr(other, name) for name in LISTS):
             return []
         dyads = combinations(sorted({*self.list_of, *other.list_of}), 2)
-        found = ((dyad, self.direction(*dyad), other.direction(*dyad)) for dyad in dyads)
+        found = (
+            (dyad, self.direction(*dyad), other.direction(*dyad)) for dyad in dyads
+        )
         return [one for one in found if one[1] != one[2]]
 
     @cached_property
@@ -236,15 +304,21 @@ class Classes:
 
     @staticmethod
     def read(said: object) -> Classes:
-        """The other way round. Raises ValueError for what is no class table, or not the one of its sha256."""
-        if not isinstance(said, dict) or {*said} != {*Classes.__dataclass_fields__, "sha256"}:
+        """The other way round. Raises ValueError for what is no class table, or not the
+        one of its sha256."""
+        if not isinstance(said, dict) or {*said} != {
+            *Classes.__dataclass_fields__,
+            "sha256",
+        }:
             raise ValueError("keys are missing or too many")
         told = {name: value for name, value in said.items() if name != "sha256"}
         try:
             table = TypeAdapter(Classes).validate_python(told)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise ValueError(
+                f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            ) from None
         if len(table.list_of) != sum(len(getattr(table, name)) for name in LISTS):
             raise ValueError("a state stands there twice")
         if table.sha256 != said["sha256"]:

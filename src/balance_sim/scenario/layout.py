@@ -1,4 +1,5 @@
-"""What a scenario file is made of: sections, the fields of each, other names for them, and where key paths lead."""
+"""What a scenario file is made of: sections, the fields of each, other names for them,
+and where key paths lead."""
 
 from __future__ import annotations
 
@@ -11,13 +12,21 @@ from functools import cache
 
 from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import REPLACED_TERMS, default_tree, is_term
-from balance_sim.scenario.diagnostics import Node, closest, descend, did_you_mean, may_suggest, shown
+from balance_sim.scenario.diagnostics import (
+    Node,
+    closest,
+    descend,
+    did_you_mean,
+    may_suggest,
+    shown,
+)
 from balance_sim.scenario.schema import TERMS, Strict
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A list of at most `most` rows. `keys` name one: its id, or its pair (in either order unless `directed`)."""
+    """A list of at most `most` rows. `keys` name one: its id, or its pair (in either
+    order unless `directed`)."""
 
     model: type[Strict]
     most: int
@@ -54,9 +63,27 @@ SINGLES: dict[str, type[Strict]] = {
 FROM_FILES = ("calibration", "posterior")
 SETTABLE = {name: model for name, model in SINGLES.items() if name not in FROM_FILES}
 PLAIN = tuple(schema.ScenarioHead.model_fields)
-TOP = ("schema", "extends", *PLAIN, "outside", "groups", *SECTIONS, *TABLES_OF, *SINGLES)
+TOP = (
+    "schema",
+    "extends",
+    *PLAIN,
+    "outside",
+    "groups",
+    *SECTIONS,
+    *TABLES_OF,
+    *SINGLES,
+)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
-FIXED_IN_ARMS = {"schema", "extends", *PLAIN, *FROM_FILES, "arms", "report", "outside", "groups"}
+FIXED_IN_ARMS = {
+    "schema",
+    "extends",
+    *PLAIN,
+    *FROM_FILES,
+    "arms",
+    "report",
+    "outside",
+    "groups",
+}
 FIXED_IN_ARMS |= {"frailties", "targets_alternatives"}
 
 # --- how others name things -------------------------------------------------------------------------
@@ -115,7 +142,8 @@ AGREEMENT_KINDS = _meaning(
         "non_aggression": "nonaggression non_aggression_pact neutrality",
     }
 )
-"""Names of kinds that other sources use, and ours: taken, unless the scenario defines a kind of that name."""
+"""Names of kinds that other sources use, and ours: taken, unless the scenario defines a
+kind of that name."""
 EVENT_KINDS = _meaning(
     {
         "arms_or_basing": "military_aid arms arms_transfer basing",
@@ -127,7 +155,8 @@ EVENT_KINDS = _meaning(
 
 
 class Stage(typing.NamedTuple):
-    """Our status for another's, and the kind it implies (None: whatever the row says)."""
+    """Our status for another's, and the kind it implies (None: whatever the row
+    says)."""
 
     status: str
     kind: str | None = None
@@ -136,7 +165,9 @@ class Stage(typing.NamedTuple):
 AGREEMENT_STATUSES = {
     "political_or_nonbinding": Stage("in_force", "political_declaration"),
     **dict.fromkeys(("signed_not_in_force", "signed_status_unknown"), Stage("signed")),
-    **dict.fromkeys(("initialled", "initialed", "negotiating", "under_negotiation"), Stage("talks")),
+    **dict.fromkeys(
+        ("initialled", "initialed", "negotiating", "under_negotiation"), Stage("talks")
+    ),
     "in force": Stage("in_force"),
     **dict.fromkeys(("never_ratified", "never ratified", "failed"), Stage("collapsed")),
     **dict.fromkeys(("terminated", "expired"), Stage("ended")),
@@ -145,7 +176,8 @@ AGREEMENT_STATUSES = {
 
 @cache
 def homes() -> dict[str, tuple[str, ...]]:
-    """Where each field belongs, by its name: for `visibility`, `events[]` and `provocations[]`."""
+    """Where each field belongs, by its name: for `visibility`, `events[]` and
+    `provocations[]`."""
     found: dict[str, list[str]] = {name: ["the top level"] for name in TOP}
     places = {f"{name}[]": section.model for name, section in SECTIONS.items()}
     places |= {f"{name}.NAME": model for name, model in TABLES_OF.items()} | SINGLES
@@ -156,10 +188,15 @@ def homes() -> dict[str, tuple[str, ...]]:
 
 
 def row_key(section: Section, row: Node) -> str | None:
-    """What names a row in a key path: `JPN`, `parade`, `CHN-JPN`; None if its keys are not given as text."""
+    """What names a row in a key path: `JPN`, `parade`, `CHN-JPN`; None if its keys are
+    not given as text."""
     if len(section.keys) == 1:  # asked for in every row, for every arm
         child = row.get(section.keys[0])
-        return child.value or None if child is not None and isinstance(child.value, str) else None
+        return (
+            child.value or None
+            if child is not None and isinstance(child.value, str)
+            else None
+        )
     words = [child.value if (child := row.get(key)) else None for key in section.keys]
     if not all(isinstance(word, str) and word for word in words):
         return None
@@ -176,7 +213,8 @@ def row_path(name: str, row: Node, at: int) -> str:
 
 
 def _spread(annotation: object) -> list[object]:
-    """An annotation with `Annotated`, unions, tuples and dicts taken apart: its types and its constraints."""
+    """An annotation with `Annotated`, unions, tuples and dicts taken apart: its types
+    and its constraints."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         inner, *extra = typing.get_args(annotation)
@@ -184,7 +222,10 @@ def _spread(annotation: object) -> list[object]:
     if origin is None:
         return [annotation]
     head: list[object] = [] if origin in (typing.Union, types.UnionType) else [origin]
-    return [*head, *(part for arg in typing.get_args(annotation) for part in _spread(arg))]
+    return [
+        *head,
+        *(part for arg in typing.get_args(annotation) for part in _spread(arg)),
+    ]
 
 
 @cache
@@ -196,7 +237,8 @@ def parts_of(model: type[Strict], name: str) -> tuple[object, ...]:
 
 @cache
 def cell_sort(model: type[Strict], name: str) -> str:
-    """What a table's cell holds for a field: `flag`, `list`, `number`, `whole`, `text`."""
+    """What a table's cell holds for a field: `flag`, `list`, `number`, `whole`,
+    `text`."""
     parts = parts_of(model, name)
     for kind, sort in ((tuple, "list"), (bool, "flag"), (float, "number")):
         if kind in parts:
@@ -218,8 +260,13 @@ def bounds(model: type[Strict], name: str) -> str:
         for item in [part, *getattr(part, "metadata", ())]:
             for sort in ("ge", "gt", "le"):
                 if (value := getattr(item, sort, None)) is not None:
-                    told[sort] = str(value) if isinstance(value, int) else f"{value:.12g}"
-    low, high = f">{told['gt']}" if "gt" in told else told.get("ge", ""), told.get("le", "")
+                    told[sort] = (
+                        str(value) if isinstance(value, int) else f"{value:.12g}"
+                    )
+    low, high = (
+        f">{told['gt']}" if "gt" in told else told.get("ge", ""),
+        told.get("le", ""),
+    )
     if low:
         return f"{low}..{high}" if high else low if "gt" in told else f"{low} or more"
     return f"up to {high}" if high else ""
@@ -232,7 +279,8 @@ MOST_COMPARED_PATHS = 500
 
 
 class NoSuchPath(LookupError):
-    """A key path that leads nowhere; the text says which part. options: names that the part could be."""
+    """A key path that leads nowhere; the text says which part. options: names that the
+    part could be."""
 
     def __init__(self, part: str, options: Iterable[str], why: str = "") -> None:
         self.part, self.options = part, tuple(options)
@@ -245,7 +293,8 @@ def names_in(tree: Node, head: str) -> tuple[str, ...]:
 
 
 def locate(tree: Node, path: str) -> list[str | int]:
-    """The steps from the root of a file's tree to the value that a key path names. Raises NoSuchPath."""
+    """The steps from the root of a file's tree to the value that a key path names.
+    Raises NoSuchPath."""
     head, *rest = path.split(".")
     if head in SECTIONS:
         return [head, *_in_rows(tree.get(head), SECTIONS[head], head, rest)]
@@ -275,19 +324,39 @@ def _in_table(tree: Node, head: str, rest: list[str]) -> list[str | int]:
         return [name, "set", ".".join(inner[1:])]
     if head == "arms" and inner[:1] == ["add"]:
         added = descend(tree, ["arms", name]).get("add")
-        return [name, "add", *_in_rows(added, SECTIONS["events"], f"{where}.add", inner[1:])]
+        return [
+            name,
+            "add",
+            *_in_rows(added, SECTIONS["events"], f"{where}.add", inner[1:]),
+        ]
     if head == "audiences" and inner[:1] == ["attention"]:
-        return [name, "attention", *_name(inner[1:], (*names_in(tree, "event_kinds"), "default"), f"{where}.attention")]
+        return [
+            name,
+            "attention",
+            *_name(
+                inner[1:],
+                (*names_in(tree, "event_kinds"), "default"),
+                f"{where}.attention",
+            ),
+        ]
     return [name, *_name(inner, TABLES_OF[head].model_fields, where)]
 
 
-def _in_rows(rows: Node | None, section: Section, head: str, rest: list[str]) -> list[str | int]:
-    known = {row_key(section, row): at for at, row in enumerate(rows.items)} if rows else {}
+def _in_rows(
+    rows: Node | None, section: Section, head: str, rest: list[str]
+) -> list[str | int]:
+    known = (
+        {row_key(section, row): at for at, row in enumerate(rows.items)} if rows else {}
+    )
     wanted = rest[0] if rest else ""
     if wanted not in known and len(section.keys) > 1 and not section.directed:
         wanted = "-".join(sorted(wanted.split("-")))
     if wanted not in known:
-        why = f"`{head}` has no `{wanted}`" if wanted else f"`{head}` needs the name of an item, then a field"
+        why = (
+            f"`{head}` has no `{wanted}`"
+            if wanted
+            else f"`{head}` needs the name of an item, then a field"
+        )
         raise NoSuchPath(wanted, [key for key in known if key], why)
     if rest[1:2] and rest[1] in section.keys:
         raise NoSuchPath(rest[1], (), f"`{rest[1]}` names the item and cannot be set")
@@ -298,7 +367,11 @@ def _in_rows(rows: Node | None, section: Section, head: str, rest: list[str]) ->
 def _one(rest: list[str], options: Collection[str], where: str) -> str:
     part = rest[0] if rest else ""
     if part not in options:
-        raise NoSuchPath(part, options, f"`{where}` has no `{part}`" if part else f"`{where}` needs a name")
+        raise NoSuchPath(
+            part,
+            options,
+            f"`{where}` has no `{part}`" if part else f"`{where}` needs a name",
+        )
     return part
 
 
@@ -308,12 +381,15 @@ def _name(rest: list[str], options: Collection[str], where: str) -> list[str]:
 
 def _end(rest: list[str]) -> list[str]:
     if rest:
-        raise NoSuchPath(rest[0], (), f"nothing lies below: `{'.'.join(rest)}` is one part too many")
+        raise NoSuchPath(
+            rest[0], (), f"nothing lies below: `{'.'.join(rest)}` is one part too many"
+        )
     return []
 
 
 def what_was_meant(tree: Node, path: str, error: NoSuchPath) -> str:
-    """For a path that leads nowhere the whole path that was meant, or the few; else the part that is nearest, if any.
+    """For a path that leads nowhere the whole path that was meant, or the few; else the
+    part that is nearest, if any.
 
     >>> from balance_sim.scenario.diagnostics import from_plain
     >>> tree = from_plain({"events": [{"id": "parade"}], "provocations": [{"id": "drills"}]})
@@ -330,8 +406,8 @@ def what_was_meant(tree: Node, path: str, error: NoSuchPath) -> str:
 
 
 def _paths_like(tree: Node, path: str) -> list[str]:
-    """Paths to a field of the path's last name, or of the nearest to it: those that have the rest of the path in them,
-    else the one that is nearest as a whole."""
+    """Paths to a field of the path's last name, or of the nearest to it: those that
+    have the rest of the path in them, else the one that is nearest as a whole."""
     *front, last = path[:200].split(".")
     fields = {name for name, where in homes().items() if where != ("the top level",)}
     fields |= {*PLAIN, *TERMS, "default", *names_in(tree, "event_kinds")}
@@ -347,26 +423,37 @@ def _paths_like(tree: Node, path: str) -> list[str]:
 
 
 def _paths_to(tree: Node, field: str) -> list[str]:
-    """Every path that `locate` takes to a field of that name, the focal event's first."""
+    """Every path that `locate` takes to a field of that name, the focal event's
+    first."""
     paths = [field] if field in (*PLAIN, "outside") else []
     paths += [f"theory.weights.{field}"] if field in TERMS else []
-    paths += [f"{head}.{field}" for head, model in SETTABLE.items() if field in model.model_fields]
+    paths += [
+        f"{head}.{field}"
+        for head, model in SETTABLE.items()
+        if field in model.model_fields
+    ]
     focal = tree.get("focal")
     for head, section in SECTIONS.items():
         if field in section.model.model_fields and field not in section.keys:
-            keys = [key for row in tree.below(head).items if (key := row_key(section, row))]
+            keys = [
+                key for row in tree.below(head).items if (key := row_key(section, row))
+            ]
             keys.sort(key=lambda key: focal is None or key != focal.value)
             paths += [f"{head}.{key}.{field}" for key in keys]
     for head, model in TABLES_OF.items():
         if field in model.model_fields:
             paths += [f"{head}.{name}.{field}" for name in names_in(tree, head)]
     if field in ("default", *names_in(tree, "event_kinds")):
-        paths += [f"audiences.{name}.attention.{field}" for name in tree.below("audiences").fields]
+        paths += [
+            f"audiences.{name}.attention.{field}"
+            for name in tree.below("audiences").fields
+        ]
     return paths
 
 
 def replaced(tree: Node, steps: Sequence[str | int], new: Node) -> Node:
-    """The tree with the value at `steps` replaced; missing mappings on the way are made."""
+    """The tree with the value at `steps` replaced; missing mappings on the way are
+    made."""
     if not steps:
         return new
     step, below = steps[0], steps[1:]

@@ -1,4 +1,5 @@
-"""From files to a `Scenario`: read, lay over the defaults, change by `--set`, check; and the same with other values."""
+"""From files to a `Scenario`: read, lay over the defaults, change by `--set`, check;
+and the same with other values."""
 
 from __future__ import annotations
 
@@ -12,7 +13,13 @@ from dataclasses import replace
 from functools import cached_property
 
 from balance_sim.scenario.arms import at_hand, keep_arms, resolved, with_numbers
-from balance_sim.scenario.assemble import EXPANDED, ValueChange, apply_changes, as_tree, assemble
+from balance_sim.scenario.assemble import (
+    EXPANDED,
+    ValueChange,
+    apply_changes,
+    as_tree,
+    assemble,
+)
 from balance_sim.scenario.calibration import stale, with_calibration, with_posterior
 from balance_sim.scenario.diagnostics import (
     REFUSED,
@@ -56,7 +63,8 @@ def load_scenario(
     calibrated: bool = True,
     drawn: bool = True,
 ) -> Scenario:
-    """The scenario in a file, complete, with each of its arms: frozen, and checked in every one.
+    """The scenario in a file, complete, with each of its arms: frozen, and checked in
+    every one.
 
     Parameters
     ----------
@@ -76,7 +84,9 @@ def load_scenario(
     >>> load_scenario("scenarios/beijing_2025.yaml").reference_arm
     'no_parade'
     """
-    scenario, problems = check_scenario(path, set=set, theory=theory, held=held, calibrated=calibrated, drawn=drawn)
+    scenario, problems = check_scenario(
+        path, set=set, theory=theory, held=held, calibrated=calibrated, drawn=drawn
+    )
     if scenario is None:
         raise ScenarioError(errors_in(problems))
     return scenario
@@ -91,7 +101,8 @@ def check_scenario(
     calibrated: bool = True,
     drawn: bool = True,
 ) -> tuple[Scenario | None, list[Diagnostic]]:
-    """The scenario, or None if it is refused, and all problems and warnings in the order of the file."""
+    """The scenario, or None if it is refused, and all problems and warnings in the
+    order of the file."""
     with few_suggestions():
         first, sources, found = shown(os.fspath(path), 200), None, Diagnostics()
         try:
@@ -100,9 +111,19 @@ def check_scenario(
             tree = read_files(sources, found, calibrated=calibrated, drawn=drawn)
             refuse_other_kind(tree, "scenario", first)
         except ScenarioError as error:
-            problems = error.problems if sources is None else _from_where(error.problems, sources)
+            problems = (
+                error.problems
+                if sources is None
+                else _from_where(error.problems, sources)
+            )
             return None, in_order(problems, first)
-        scenario = _read_with(tree, stem(sources.path.name), first, option_changes(set, theory, found), found)
+        scenario = _read_with(
+            tree,
+            stem(sources.path.name),
+            first,
+            option_changes(set, theory, found),
+            found,
+        )
         if scenario is not None and held is None:
             scenario._folder = os.fspath(sources.folder_of(scenario.posterior.file))
         problems = _from_where(found, sources)
@@ -110,9 +131,15 @@ def check_scenario(
 
 
 def _read_with(
-    tree: Node, name: str, first: str, changes: Sequence[ValueChange], found: Diagnostics
+    tree: Node,
+    name: str,
+    first: str,
+    changes: Sequence[ValueChange],
+    found: Diagnostics,
 ) -> Scenario | None:
-    is_table_lost = any(one.file != first and one.line == one.col == 1 for one in errors_in(found))
+    is_table_lost = any(
+        one.file != first and one.line == one.col == 1 for one in errors_in(found)
+    )
     reader, written = Reader(), None
     if changes or tree.get("calibration"):
         written = assemble(tree, name, Diagnostics(), reader)
@@ -121,7 +148,11 @@ def _read_with(
     tree = apply_changes(tree, changes, found)
     scenario = assemble(tree, name, of_scenario := Diagnostics(), reader)
     for one in of_scenario:  # of a lost table the states are unknown everywhere: only the table itself is worth telling
-        if not (is_table_lost and one.code == "E301" and one.message.startswith("unknown state")):
+        if not (
+            is_table_lost
+            and one.code == "E301"
+            and one.message.startswith("unknown state")
+        ):
             found.append(one)
     return None if scenario is None else scenario.counted_as(written or scenario)
 
@@ -141,7 +172,8 @@ def scenario_files(path: Path) -> dict[str, bytes]:
 
 
 def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
-    """The scenario with other values at some key paths, checked in every arm. Its classes stay those as written.
+    """The scenario with other values at some key paths, checked in every arm. Its
+    classes stay those as written.
 
     Parameters
     ----------
@@ -162,10 +194,11 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
 
 
 class Variations:
-    """A scenario whose values are changed again and again: what a change leaves as it is, is read once.
+    """A scenario whose values are changed again and again: what a change leaves as it
+    is, is read once.
 
-    Numbers that no other value bears on are set in the scenario as it was checked once; any other change is read and
-    checked as a file is. Safe among threads."""
+    Numbers that no other value bears on are set in the scenario as it was checked once;
+    any other change is read and checked as a file is. Safe among threads."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -186,7 +219,8 @@ class Variations:
 
     @cached_property
     def _sound(self) -> Scenario | None:
-        """The scenario as it is when it is read, if it is not refused: itself, where it is as it was checked."""
+        """The scenario as it is when it is read, if it is not refused: itself, where it
+        is as it was checked."""
         if _is_as_checked(self.scenario):
             return self.scenario
         try:
@@ -199,9 +233,15 @@ class Variations:
         if self._read == MOST_READ:
             self._reader, self._read = Reader(), 0
         self._read += 1
-        found, marks = Diagnostics(), [Mark("values", at, 1) for at in range(1, len(values) + 1)]
+        found, marks = (
+            Diagnostics(),
+            [Mark("values", at, 1) for at in range(1, len(values) + 1)],
+        )
         told = zip(values.items(), marks, strict=True)
-        changes = [ValueChange(path, from_plain(value, mark), mark) for (path, value), mark in told]
+        changes = [
+            ValueChange(path, from_plain(value, mark), mark)
+            for (path, value), mark in told
+        ]
         tree = apply_changes(self._tree, changes, found, EXPANDED)
         changed = assemble(tree, self.scenario.name, found, self._reader)
         if changed is None or errors_in(found):
@@ -223,35 +263,55 @@ _guard = threading.Lock()
 
 
 def _variations(scenario: Scenario) -> Variations:
-    """Those of this very object; new ones if a mapping in it, which Python code can reach, has changed since."""
+    """Those of this very object; new ones if a mapping in it, which Python code can
+    reach, has changed since."""
     with _guard:
-        known = next((one for one in _varied if one[0] is scenario and one[1] == scenario), None)
+        known = next(
+            (one for one in _varied if one[0] is scenario and one[1] == scenario), None
+        )
         if known is None:
-            mappings = {name: value for name, value in scenario if isinstance(value, dict | Strict)}
-            known = (scenario, scenario.model_copy(update=deepcopy(mappings)), Variations(scenario))
+            mappings = {
+                name: value
+                for name, value in scenario
+                if isinstance(value, dict | Strict)
+            }
+            known = (
+                scenario,
+                scenario.model_copy(update=deepcopy(mappings)),
+                Variations(scenario),
+            )
             _varied.append(known)
         return known[2]
 
 
 def arm_scenario(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenario:
-    """The scenario as it is in one arm: without what the arm drops, with what it adds and sets.
+    """The scenario as it is in one arm: without what the arm drops, with what it adds
+    and sets.
 
-    A scenario that was loaded has its arms at hand; of any other they are resolved once, in its models. Their `arms`
-    keep titles and the reference mark only. sealed False: its sha256 may be missing, which takes as long to work out
-    as its arrays. Raises ScenarioError for an unknown arm."""
+    A scenario that was loaded has its arms at hand; of any other they are resolved
+    once, in its models. Their `arms` keep titles and the reference mark only. sealed
+    False: its sha256 may be missing, which takes as long to work out as its arrays.
+    Raises ScenarioError for an unknown arm."""
     if arm not in scenario.arms:
         near = did_you_mean(arm, scenario.arms)
         why = f"no arm `{shown(arm)}`"
-        raise refused(Mark(scenario.name, 1, 1), "arms", "E107", why, near, listed(scenario.arms))
+        raise refused(
+            Mark(scenario.name, 1, 1), "arms", "E107", why, near, listed(scenario.arms)
+        )
     known = at_hand(scenario)
     version = known.get((arm, False))
     if version is None:
         version = resolved(scenario, arm, is_checked=False)
         if version is None and _is_as_checked(scenario):
             version = resolved(scenario, arm, is_checked=True)
-        version = version or at_hand(Variations(scenario)._read_with({}))[arm, False].counted_as(scenario)
+        version = version or at_hand(Variations(scenario)._read_with({}))[
+            arm, False
+        ].counted_as(scenario)
     whole = known.get((arm, True)) or (sealed_anew(version) if sealed else None)
-    keep_arms(scenario, known | {(arm, False): version} | ({(arm, True): whole} if whole else {}))
+    keep_arms(
+        scenario,
+        known | {(arm, False): version} | ({(arm, True): whole} if whole else {}),
+    )
     return whole if sealed and whole else version
 
 
@@ -263,14 +323,25 @@ def stem(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", os.path.splitext(name)[0])[:64] or "scenario"
 
 
-def read_files(sources: Sources, found: Diagnostics, *, calibrated: bool = True, drawn: bool = True) -> Node:
-    """The tree of a scenario file: its tables read in, the files it extends and its calibration laid below it.
+def read_files(
+    sources: Sources, found: Diagnostics, *, calibrated: bool = True, drawn: bool = True
+) -> Node:
+    """The tree of a scenario file: its tables read in, the files it extends and its
+    calibration laid below it.
 
     Raises ScenarioError where there is no tree to speak of."""
     tree = _read_mapping(sources.main(), sources.shown, found)
     base = _with_base(tree, sources.path.name, sources, [], found)
-    left_out = () if calibrated and drawn else ("posterior",) if calibrated else ("posterior", "calibration")
-    return with_posterior(with_calibration(base.without(*left_out), sources, found), sources, found)
+    left_out = (
+        ()
+        if calibrated and drawn
+        else ("posterior",)
+        if calibrated
+        else ("posterior", "calibration")
+    )
+    return with_posterior(
+        with_calibration(base.without(*left_out), sources, found), sources, found
+    )
 
 
 def _read_mapping(text: str, file: str, found: Diagnostics) -> Node:
@@ -280,23 +351,39 @@ def _read_mapping(text: str, file: str, found: Diagnostics) -> Node:
         return node
     if node.value is None:
         raise refused(Mark(file, 1, 1), "", "E004", "the file is empty", EXAMPLE)
-    if isinstance(node.value, str) and (text_of := re.match(r"([A-Za-z_]\w*):(\S+)", node.value)):
+    if isinstance(node.value, str) and (
+        text_of := re.match(r"([A-Za-z_]\w*):(\S+)", node.value)
+    ):
         raise ScenarioError([no_space(node.mark, text_of[1], text_of[2])])
     why = f"expected a mapping with keys {listed(TOP, 4)}, got {node.kind}"
     raise refused(node, "", "E012", why, EXAMPLE)
 
 
-def _with_base(tree: Node, name: str, sources: Sources, chain: list[tuple[str, int]], found: Diagnostics) -> Node:
+def _with_base(
+    tree: Node,
+    name: str,
+    sources: Sources,
+    chain: list[tuple[str, int]],
+    found: Diagnostics,
+) -> Node:
     before = len(found)
     tree = _with_tables(tree, name, sources, found)
     extends = tree.get("extends")
     if extends is None or extends.value is REFUSED:
         return tree
-    tree, of_base, chain = tree.without("extends"), Diagnostics(), [*chain, (name, extends.at.line)]
+    tree, of_base, chain = (
+        tree.without("extends"),
+        Diagnostics(),
+        [*chain, (name, extends.at.line)],
+    )
     try:
-        base_name, base_shown, data = sources.beside(extends.value, name, extends.mark, "extends", LARGEST_SCENARIO)
+        base_name, base_shown, data = sources.beside(
+            extends.value, name, extends.mark, "extends", LARGEST_SCENARIO
+        )
         _check_chain(extends, chain, base_name)
-        sources.included.setdefault(base_shown, f"{extends.mark.file}:{extends.at.line}")
+        sources.included.setdefault(
+            base_shown, f"{extends.mark.file}:{extends.at.line}"
+        )
         base = _read_mapping(decoded(data, base_shown), base_shown, of_base)
         below = _with_base(base, base_name, sources, chain, of_base)
     except ScenarioError as error:
@@ -311,7 +398,8 @@ def _with_base(tree: Node, name: str, sources: Sources, chain: list[tuple[str, i
 
 
 def _check_chain(extends: Node, chain: Sequence[tuple[str, int]], base: str) -> None:
-    """Refuse a file that extends itself in the end; chain: files from the first on, with the lines that extend."""
+    """Refuse a file that extends itself in the end; chain: files from the first on,
+    with the lines that extend."""
     names = [name for name, _ in chain]
     if base in names:
         steps = [f"{name}:{line}" for name, line in chain[names.index(base) :]]
@@ -323,10 +411,13 @@ def _check_chain(extends: Node, chain: Sequence[tuple[str, int]], base: str) -> 
 
 
 def _from_where(problems: Sequence[Diagnostic], sources: Sources) -> list[Diagnostic]:
-    """Problems of an extended file say by which line it came in. Warnings of one that comes with the package are left
-    out: who extends it cannot mend it, and `check` of it says them."""
+    """Problems of an extended file say by which line it came in. Warnings of one that
+    comes with the package are left out: who extends it cannot mend it, and `check` of
+    it says them."""
     return [
-        replace(one, message=f"{one.message} (included from {sources.included[one.file]})")
+        replace(
+            one, message=f"{one.message} (included from {sources.included[one.file]})"
+        )
         if one.file in sources.included and one.code != "E502"
         else one
         for one in problems
@@ -336,7 +427,9 @@ def _from_where(problems: Sequence[Diagnostic], sources: Sources) -> list[Diagno
 
 def _rows_over(below: Node, above: Node, name: str, found: Diagnostics) -> Node:
     section, rows = SECTIONS[name], list(below.items)
-    at = {key: number for number, row in enumerate(rows) if (key := row_key(section, row))}
+    at = {
+        key: number for number, row in enumerate(rows) if (key := row_key(section, row))
+    }
     for row in above.items:
         key = row_key(section, row)
         if key in at:
@@ -353,12 +446,18 @@ def _with_tables(tree: Node, base: str, sources: Sources, found: Diagnostics) ->
             tree = tree.with_fields({name: _expanded(node, name, base, sources, found)})
     for name, arm in tree.below("arms").fields.items():
         if added := arm.get("add"):
-            whole = arm.with_fields({"add": _expanded(added, "events", base, sources, found)})
-            tree = tree.with_fields({"arms": tree.fields["arms"].with_fields({name: whole})})
+            whole = arm.with_fields(
+                {"add": _expanded(added, "events", base, sources, found)}
+            )
+            tree = tree.with_fields(
+                {"arms": tree.fields["arms"].with_fields({name: whole})}
+            )
     return tree
 
 
-def _expanded(node: Node, name: str, base: str, sources: Sources, found: Diagnostics) -> Node:
+def _expanded(
+    node: Node, name: str, base: str, sources: Sources, found: Diagnostics
+) -> Node:
     """The list with the rows of its tables, each named once."""
     if not any("table" in item.fields for item in node.items):
         return node
@@ -381,10 +480,16 @@ def _expanded(node: Node, name: str, base: str, sources: Sources, found: Diagnos
 # --- options ----------------------------------------------------------------------------------------
 
 
-def option_changes(settings: Sequence[str], theory: str | None, found: Diagnostics) -> list[ValueChange]:
+def option_changes(
+    settings: Sequence[str], theory: str | None, found: Diagnostics
+) -> list[ValueChange]:
     """Changes from `--set key.path=value` texts and `--theory`."""
     mark = Mark("--theory", 1, 1)
-    changes = [] if theory is None else [ValueChange("theory.preset", from_plain(theory, mark), mark)]
+    changes = (
+        []
+        if theory is None
+        else [ValueChange("theory.preset", from_plain(theory, mark), mark)]
+    )
     seen: dict[str, int] = {}
     for at, text in enumerate(settings):
         path, equals, value = text.partition("=")
@@ -412,4 +517,8 @@ def _option_value(text: str, label: str, column: int, found: Diagnostics) -> Nod
     except ScenarioError as error:
         node, problems = node.with_value(REFUSED), error.problems
     found += problems
-    return node if isinstance(node.value, dict | list) else replace(node, mark=moved, key=moved)
+    return (
+        node
+        if isinstance(node.value, dict | list)
+        else replace(node, mark=moved, key=moved)
+    )

@@ -1,15 +1,23 @@
 """What a scenario is: one frozen, complete value that every later room reads.
 
-A file gives part of it; `load` lays that part over the shipped defaults and the theory's preset, and validates the
-whole here: nothing later does so again. Dates are `datetime.date`, distances km, money billions of US dollars, people
-millions, rates per year. States are ISO3 codes, never positions."""
+A file gives part of it; `load` lays that part over the shipped defaults and the
+theory's preset, and validates the whole here: nothing later does so again. Dates are
+`datetime.date`, distances km, money billions of US dollars, people millions, rates per
+year. States are ISO3 codes, never positions."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    create_model,
+)
 
 from balance_sim.scenario.defaults import default_weights
 from balance_sim.scenario.diagnostics import iso_date
@@ -34,9 +42,10 @@ Shape = Annotated[float, Field(ge=0.05, le=1000.0)]
 Day = Annotated[date, BeforeValidator(iso_date)]
 StepDays = Annotated[float, Field(ge=0.001, le=92.0)]
 Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
-# What follows bounds what the rules raise e to, so that the largest sum of exponents stays below 709, where e^x ends:
-# a belief before evidence is 50 + 20 x 5 (ideal points lie 20 apart at most) + 4 x 25 nats at most, evidence of all
-# events 250 and of provocations 200 (`model.beliefs`). Beyond 40 nats a belief is as good as certain.
+# What follows bounds what the rules raise e to, so that the largest sum of exponents
+# stays below 709, where e^x ends: a belief before evidence is 50 + 20 x 5 (ideal points
+# lie 20 apart at most) + 4 x 25 nats at most, evidence of all events 250 and of
+# provocations 200 (`model.beliefs`). Beyond 40 nats a belief is as good as certain.
 Nats = Annotated[float, Field(ge=-50.0, le=50.0)]
 NatsPerUnit = Annotated[float, Field(ge=0.0, le=5.0)]
 Quarrel = Annotated[float, Field(ge=0.0, le=25.0)]
@@ -46,15 +55,23 @@ HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them a
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
 
 
 class SectionRow(Strict):
-    """An item of a section: its fields hold numbers, text, dates and tuples of them, so nothing in it can change."""
+    """An item of a section: its fields hold numbers, text, dates and tuples of them, so
+    nothing in it can change."""
 
 
 class State(SectionRow):
-    """One state of the roster. A blank is missing, never 0; what a term does then stands in docs/model.md.
+    """One state of the roster. A blank is missing, never 0; what a term does then
+    stands in docs/model.md.
 
     `nuclear_since`: from when it has nuclear weapons; blank: it has none at the start."""
 
@@ -86,7 +103,8 @@ class Dyad(SectionRow):
 
 
 class Dispute(Dyad):
-    """Quarrel between two states, each part an intensity 0..1. Undirected: one row a pair."""
+    """Quarrel between two states, each part an intensity 0..1. Undirected: one row a
+    pair."""
 
     rivalry: Unit = 0.0
     claim: Unit = 0.0
@@ -96,7 +114,8 @@ class Dispute(Dyad):
 
 
 class Apart(Dyad):
-    """Two states that are at war or have no relations, for a time. Undirected; one row a spell and kind."""
+    """Two states that are at war or have no relations, for a time. Undirected; one row
+    a spell and kind."""
 
     kind: Literal["war", "no_diplomatic_relations", "not_recognised", "sanctions"]
     until: Day | None = None
@@ -104,7 +123,8 @@ class Apart(Dyad):
 
     @property
     def since(self) -> date | None:
-        """The first day of the spell, `from` in files; None: it began before the start."""
+        """The first day of the spell, `from` in files; None: it began before the
+        start."""
         day: date | None = getattr(self, "from")
         return day
 
@@ -112,9 +132,15 @@ class Apart(Dyad):
 if TYPE_CHECKING:
 
     class NoRelations(Apart):
-        """A spell without relations, from 00:00 of `from` to 00:00 of `until`; blank: open to that side."""
+        """A spell without relations, from 00:00 of `from` to 00:00 of `until`; blank:
+        open to that side."""
 else:  # `from` is no name that a class body can give a field
-    NoRelations = create_model("NoRelations", __base__=Apart, __module__=__name__, **{"from": (Day | None, None)})
+    NoRelations = create_model(
+        "NoRelations",
+        __base__=Apart,
+        __module__=__name__,
+        **{"from": (Day | None, None)},
+    )
 
 
 class Distance(Dyad):
@@ -125,7 +151,8 @@ class Distance(Dyad):
 
 
 class Trade(SectionRow):
-    """Share of `state`'s trade that it does with `partner`. Directed; a pair without a row is missing."""
+    """Share of `state`'s trade that it does with `partner`. Directed; a pair without a
+    row is missing."""
 
     state: Identifier
     partner: Identifier
@@ -134,7 +161,8 @@ class Trade(SectionRow):
 
 
 class Frailty(Dyad):
-    """Factor on the rate at which a dyad finds opportunities, of all kinds and in every arm; 1 without a row.
+    """Factor on the rate at which a dyad finds opportunities, of all kinds and in every
+    arm; 1 without a row.
 
     `shape`: of the gamma distribution of which it is the mean; blank where it is taken as known."""
 
@@ -144,7 +172,8 @@ class Frailty(Dyad):
 
 
 class Agreement(SectionRow):
-    """An agreement on record at the start: in force, signed, in talks, scheduled, or over.
+    """An agreement on record at the start: in force, signed, in talks, scheduled, or
+    over.
 
     `scheduled_signed`, `scheduled_in_force`: dates fixed beforehand, the same in every arm."""
 
@@ -168,7 +197,8 @@ class Agreement(SectionRow):
 
 
 class Event(SectionRow):
-    """A dated act. Roles: principals act together; guests are seen with them; targets are acted at.
+    """A dated act. Roles: principals act together; guests are seen with them; targets
+    are acted at.
 
     `sign` -1 turns the alignment weight round (a public rebuff); 0 shows nobody together, whatever the roles."""
 
@@ -189,7 +219,8 @@ class Event(SectionRow):
 
 
 class TargetsCoding(SectionRow):
-    """Another coding of the focal event's targets (those who take part left out); the event's own has what is left."""
+    """Another coding of the focal event's targets (those who take part left out); the
+    event's own has what is left."""
 
     id: Identifier
     targets: tuple[Identifier, ...] = ()
@@ -198,7 +229,8 @@ class TargetsCoding(SectionRow):
 
 
 class Provocation(SectionRow):
-    """A hazard: `state` commits an act of `kind` at `targets` at `rate` a year, on a clock of its own."""
+    """A hazard: `state` commits an act of `kind` at `targets` at `rate` a year, on a
+    clock of its own."""
 
     id: Identifier
     state: Identifier
@@ -210,14 +242,16 @@ class Provocation(SectionRow):
 
 
 class Audience(Strict):
-    """Who reads the news alike. `attention` -1..1 by kind of event; `default` for kinds not named."""
+    """Who reads the news alike. `attention` -1..1 by kind of event; `default` for kinds
+    not named."""
 
     members: tuple[Identifier, ...] = ()
     attention: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
 
 
 class AgreementKind(Strict):
-    """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent. Lags in days, gamma.
+    """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent.
+    Lags in days, gamma.
 
     `security`: a binding agreement on security; one that is not counts as a declaration.
     `at_once`: share that takes effect at signature; `force_days`, `force_shape`: lag of the others."""
@@ -235,7 +269,8 @@ class AgreementKind(Strict):
 
 
 class EventKind(Strict):
-    """Signed weights in nats at visibility 1; `half_life_days` null means it does not fade."""
+    """Signed weights in nats at visibility 1; `half_life_days` null means it does not
+    fade."""
 
     alignment: Annotated[float, Field(ge=-20, le=20)]
     intent: Annotated[float, Field(ge=-20, le=20)]
@@ -244,7 +279,8 @@ class EventKind(Strict):
 
 
 class CapabilityWeights(Strict):
-    """Weights of the shares in the composite; used where the states give no `capability` of their own."""
+    """Weights of the shares in the composite; used where the states give no
+    `capability` of their own."""
 
     gdp: NonNegative
     milex: NonNegative
@@ -252,7 +288,8 @@ class CapabilityWeights(Strict):
 
 
 class Parameters(Strict):
-    """Numbers of the rules. Every one has its source in defaults.yaml: see `balance-sim parameters`."""
+    """Numbers of the rules. Every one has its source in defaults.yaml: see `balance-sim
+    parameters`."""
 
     alpha0: Nats
     alpha_x: NatsPerUnit
@@ -275,7 +312,9 @@ class Parameters(Strict):
     change_hostility: NonNegative
     s0: NonNegative
     tau: Unit
-    gain_floor: Annotated[float, Field(ge=1e-9, le=1.0)]  # ln(gain + floor) spans 21 nats, with the exponent 414
+    gain_floor: Annotated[
+        float, Field(ge=1e-9, le=1.0)
+    ]  # ln(gain + floor) spans 21 nats, with the exponent 414
     d0_km: Positive
     experience_half_life_days: HalfLife
     activity_half_life_days: HalfLife
@@ -293,10 +332,12 @@ class Parameters(Strict):
 
 
 class Theory(Strict):
-    """Which terms of willingness count, whether hostility is told apart (threat) or not (power), and how acts weigh.
+    """Which terms of willingness count, whether hostility is told apart (threat) or not
+    (power), and how acts weigh.
 
-    signal_cost: share of the weights of costly signals that follows from what they cost (`news.signal_weights`); not
-    dumped where it is 0, so that a scenario without it keeps the sha256 it had."""
+    signal_cost: share of the weights of costly signals that follows from what they cost
+    (`news.signal_weights`); not dumped where it is 0, so that a scenario without it
+    keeps the sha256 it had."""
 
     preset: Identifier
     equal_hostility: Quarrel | None = None
@@ -305,10 +346,12 @@ class Theory(Strict):
 
 
 class Calibration(Strict):
-    """What `balance-sim calibrate` found from the scenario's own record, beside intercepts, propensities and frailties.
+    """What `balance-sim evidence calibrate` found from the scenario's own record, beside
+    intercepts, propensities and frailties.
 
-    weights: of terms, as calibrated. level_variance: of the mean-one gamma factor of a year's level. `names` are key
-    paths, `covariance` their posterior covariance, row by row."""
+    weights: of terms, as calibrated. level_variance: of the mean-one gamma factor of a
+    year's level. `names` are key paths, `covariance` their posterior covariance, row by
+    row."""
 
     file: Text = ""
     data_sha256: Text = ""
@@ -320,11 +363,14 @@ class Calibration(Strict):
 
 
 class Posterior(Strict):
-    """Where the joint draws of the scenario's parameters lie, and what they were drawn for.
+    """Where the joint draws of the scenario's parameters lie, and what they were drawn
+    for.
 
-    file: the head that `balance-sim posterior` wrote. draws: the table beside it, gzipped CSV, a line a key path and
-    a column a draw; sha256: of its text. scenario_sha256, priors_sha256: of what they follow from. headline: what is
-    not known of the headline effect, worked out for one form (`effect_draws`). table: itself, base64, in a study."""
+    file: the head that `balance-sim evidence posterior` wrote. draws: the table beside it,
+    gzipped CSV, a line a key path and a column a draw; sha256: of its text.
+    scenario_sha256, priors_sha256: of what they follow from. headline: what is not
+    known of the headline effect, worked out for one form (`effect_draws`). table:
+    itself, base64, in a study."""
 
     file: Text = ""
     command: Text = ""
@@ -338,7 +384,8 @@ class Posterior(Strict):
 
 
 class Arm(Strict):
-    """One version of the world: the scenario without `drop`, with `add`, with `set` laid over it."""
+    """One version of the world: the scenario without `drop`, with `add`, with `set`
+    laid over it."""
 
     title: Text = ""
     reference: bool = False
@@ -372,7 +419,8 @@ class ScenarioHead(Strict):
 
 
 class Scenario(Strict):
-    """All that a replication needs, complete. `name` is the file's stem; `sha256` its content's, not its layout's."""
+    """All that a replication needs, complete. `name` is the file's stem; `sha256` its
+    content's, not its layout's."""
 
     schema_version: Literal[1] = 1
     name: Identifier
@@ -409,25 +457,40 @@ class Scenario(Strict):
     base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
     sha256: str = ""
     _written: Scenario | Classes | None = PrivateAttr(default=None)
-    _checked: str = PrivateAttr(default="")  # the sha256 of what was read and found right in every arm
-    _folder: str = PrivateAttr(default="")  # where the files stand that are read when they are asked for
-    _arms: dict[tuple[str, bool], Scenario] = PrivateAttr(default_factory=dict)  # complete: see arms.py
-    _arms_of: tuple[object, ...] = PrivateAttr(default=())  # the fields' values from which they were resolved
+    _checked: str = PrivateAttr(
+        default=""
+    )  # the sha256 of what was read and found right in every arm
+    _folder: str = PrivateAttr(
+        default=""
+    )  # where the files stand that are read when they are asked for
+    _arms: dict[tuple[str, bool], Scenario] = PrivateAttr(
+        default_factory=dict
+    )  # complete: see arms.py
+    _arms_of: tuple[object, ...] = PrivateAttr(
+        default=()
+    )  # the fields' values from which they were resolved
 
     @property
     def written(self) -> Scenario | Classes:
-        """The scenario as its file has it, before any change: what classes are fixed from; or those classes.
+        """The scenario as its file has it, before any change: what classes are fixed
+        from; or those classes.
 
-        It is no part of the content: copies, changed values, arms and points of a design keep it. A scenario that
-        was built by hand is its own."""
+        It is no part of the content: copies, changed values, arms and points of a
+        design keep it. A scenario that was built by hand is its own."""
         return self if self._written is None else self._written
 
     def counted_as(self, written: Scenario | Classes | None) -> Scenario:
-        """A copy whose classes are those of another scenario, or these; None: its own."""
+        """A copy whose classes are those of another scenario, or these; None: its
+        own."""
         copy = self.model_copy()
-        copy._folder = copy._folder or (written._folder if isinstance(written, Scenario) else "")
+        copy._folder = copy._folder or (
+            written._folder if isinstance(written, Scenario) else ""
+        )
         copy._written = written.written if isinstance(written, Scenario) else written
-        copy._arms = {name: version.counted_as(copy._written) for name, version in self._arms.items()}
+        copy._arms = {
+            name: version.counted_as(copy._written)
+            for name, version in self._arms.items()
+        }
         return copy
 
     def __eq__(self, other: object) -> bool:

@@ -1,4 +1,5 @@
-"""Numbers, verdicts, states, dyads and arms in plain words, the same on the terminal, in figures and in the report.
+"""Numbers, verdicts, states, dyads and arms in plain words, the same on the terminal,
+in figures and in the report.
 
 Text on a terminal: lines of a width, and tables in columns.
 """
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
+    from balance_sim.study.result import Result
 
 Verdict = Literal["nothing run", "one run", "none", "not detectable", "more", "fewer"]
 COUNTER = "counter-balancing security agreements"
-DIRECTIONS = {"counter": "counter-balancing", "with_participant": "with a participant", "other": "other", "all": "all"}
+DIRECTIONS = {
+    "counter": "counter-balancing",
+    "with_participant": "with a participant",
+    "other": "other",
+    "all": "all",
+}
 NO_DYAD = "No dyad shows a detectable effect."
 CAVEAT = "The CI reflects Monte Carlo error only."
 SOURCES = {True: "their fit", "posterior": "their posterior", "prior": "their prior"}
@@ -30,7 +36,8 @@ SHORT = {"us", "eu", "uk", "un", "nato"}
 
 
 def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a study has it
-    """What a CI is of; draws: of `Result`, what each replication drew its parameters from."""
+    """What a CI is of; draws: of `Result`, what each replication drew its parameters
+    from."""
     if not draws:
         return CAVEAT
     source = SOURCES[draws.partition(":")[0] if isinstance(draws, str) else draws]
@@ -41,8 +48,9 @@ def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a stu
 
 
 def verdict(mean: float, lo: float, hi: float, n: int) -> Verdict:
-    """What an effect with its 95 % CI allows to say: nothing is detected where it touches zero, and the effect is
-    exactly none where it has no length there. NaN bounds: fewer than two replications."""
+    """What an effect with its 95 % CI allows to say: nothing is detected where it
+    touches zero, and the effect is exactly none where it has no length there. NaN
+    bounds: fewer than two replications."""
     if n < 1 or math.isnan(mean):
         return "nothing run"
     if n < 2 or math.isnan(lo) or math.isnan(hi):
@@ -55,18 +63,21 @@ def verdict(mean: float, lo: float, hi: float, n: int) -> Verdict:
 
 
 def decimals(error: float, *bounds: float) -> int:
-    """Decimals that show one or two significant digits of an error: 0.03 -> 2, 0.004 -> 3; 1 to 4, or up to 6 where a
-    bound of the interval that is not zero would print as zero."""
+    """Decimals that show one or two significant digits of an error: 0.03 -> 2, 0.004 ->
+    3; 1 to 4, or up to 6 where a bound of the interval that is not zero would print as
+    zero."""
     known = math.isfinite(error) and error > 0
     places = min(max(math.ceil(-math.log10(error) - 1e-9), 1), 4) if known else 2
-    while places < 6 and any(math.isfinite(b) and b != 0 and float(f"{b:.{places}f}") == 0 for b in bounds):
+    while places < 6 and any(
+        math.isfinite(b) and b != 0 and float(f"{b:.{places}f}") == 0 for b in bounds
+    ):
         places += 1
     return places
 
 
 def digits(*values: float) -> int:
-    """Decimals for some values: two, or where none reaches 0.01 as many as show two significant digits of the
-    largest: 0.0062 -> 4; 6 at most."""
+    """Decimals for some values: two, or where none reaches 0.01 as many as show two
+    significant digits of the largest: 0.0062 -> 4; 6 at most."""
     most = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     return min(1 - math.floor(math.log10(most)), 6) if 0 < most < 0.01 else 2
 
@@ -97,8 +108,9 @@ def ci(lo: float, hi: float, places: int = 2) -> str:
 
 
 def effect_cells(row: Any, places: int | None = None) -> list[str]:
-    """Effect (`mean` where it is of a table of effects), CI and Monte Carlo standard error of a row, as cells of a
-    table. places: decimals; those that its error leaves if not given."""
+    """Effect (`mean` where it is of a table of effects), CI and Monte Carlo standard
+    error of a row, as cells of a table. places: decimals; those that its error leaves
+    if not given."""
     effect = float(row["effect"] if "effect" in row else row["mean"])
     lo, hi, mcse = (float(row[name]) for name in ("lo", "hi", "mcse"))
     places = decimals(mcse, lo, hi) if places is None else places
@@ -108,23 +120,40 @@ def effect_cells(row: Any, places: int | None = None) -> list[str]:
 def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
     """An effect with its interval: `+0.12; 95 % CI 0.08 to 0.16`."""
     places = decimals(mcse, lo, hi)
-    return f"{signed(mean, places)}; {ci(lo, hi, places)}" if math.isfinite(lo) else signed(mean, places)
+    return (
+        f"{signed(mean, places)}; {ci(lo, hi, places)}"
+        if math.isfinite(lo)
+        else signed(mean, places)
+    )
 
 
 def levels(without: float, with_it: float, most: int) -> tuple[str, str]:
-    """Two means with one decimal, or as many (at most `most`) as show how far they are apart, to a quarter of it."""
+    """Two means with one decimal, or as many (at most `most`) as show how far they are
+    apart, to a quarter of it."""
     gap, places = with_it - without, 1
-    while places < most and abs(round(with_it, places) - round(without, places) - gap) > abs(gap) / 4:
+    while (
+        places < most
+        and abs(round(with_it, places) - round(without, places) - gap) > abs(gap) / 4
+    ):
         places += 1
     return number(without, places), number(with_it, places)
 
 
 def change_words(
-    mean: float, lo: float, hi: float, mcse: float, n: int, without: float, with_it: float, what: str
+    mean: float,
+    lo: float,
+    hi: float,
+    mcse: float,
+    n: int,
+    without: float,
+    with_it: float,
+    what: str,
 ) -> str:
-    """What an effect does to an expected number: `expected agreements rise from 23.5 to 23.6 (+0.1; ...)`.
+    """What an effect does to an expected number: `expected agreements rise from 23.5 to
+    23.6 (+0.1; ...)`.
 
-    n: paired replications; without, with_it: the number expected in the control arm and in the other."""
+    n: paired replications; without, with_it: the number expected in the control arm and
+    in the other."""
     found = verdict(mean, lo, hi, n)
     if found == "none":
         return f"no effect on expected {what}; {number(without, 1)} are expected with and without it"
@@ -143,8 +172,8 @@ def within(days: int) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as per cent: one decimal below 10 %, none above; what is not 0 % or 100 % never prints so. A dash where
-    it is not known."""
+    """A share as per cent: one decimal below 10 %, none above; what is not 0 % or 100 %
+    never prints so. A dash where it is not known."""
     if share is None or not math.isfinite(share):
         return "-"
     value = 100 * share
@@ -185,8 +214,9 @@ _WAYS = {
 
 
 def outcome_words(outcome: str) -> str:
-    """An outcome as it is read aloud: `accords_counter_365` is counter-balancing security agreements within a year."""
-    from balance_sim.replications.outcomes import known_outcome
+    """An outcome as it is read aloud: `accords_counter_365` is counter-balancing
+    security agreements within a year."""
+    from balance_sim.study.outcomes import known_outcome
 
     found = known_outcome(outcome)
     if found is None:
@@ -196,7 +226,11 @@ def outcome_words(outcome: str) -> str:
     counted = _COUNTED.get(found.measure) if found.of in _WAYS else None
     if found.window is None or not (found.kind or counted):
         return arm_words(outcome)
-    words = _WAYS[found.of].format(counted) if counted else f"agreements of type {arm_words(found.of)}"
+    words = (
+        _WAYS[found.of].format(counted)
+        if counted
+        else f"agreements of type {arm_words(found.of)}"
+    )
     return f"{words} {within(found.window)}"
 
 
@@ -225,17 +259,21 @@ TERM_WORDS = {
 
 
 def term_words(term: str) -> str:
-    """A term of willingness as it is read, seen from the state that decides; its name where it is the user's own."""
+    """A term of willingness as it is read, seen from the state that decides; its name
+    where it is the user's own."""
     return TERM_WORDS.get(term, arm_words(term.removeprefix("own_")))
 
 
 def factor_words(path: str) -> str:
-    """A key path as it is read aloud: `events.parade.visibility` is parade visibility."""
+    """A key path as it is read aloud: `events.parade.visibility` is parade
+    visibility."""
     if path == "theory.preset":
         return "theory"
     head, _, rest = path.partition(".")
     if head == "theory" and rest.startswith("weights."):
-        return f"weight of {arm_words(rest.removeprefix('weights.').removeprefix('own_'))}"
+        return (
+            f"weight of {arm_words(rest.removeprefix('weights.').removeprefix('own_'))}"
+        )
     return arm_words((rest or head).replace(".", " "))
 
 
@@ -249,7 +287,15 @@ def dyad_name(names: Mapping[str, str], a: str, b: str) -> str:
     return f"{names.get(a, a)}\u2013{names.get(b, b)}"
 
 
-_TAKES_THE = {"Netherlands", "Philippines", "Republic", "Union", "Islands", "Kingdom", "Emirates"}  # as last words
+_TAKES_THE = {
+    "Netherlands",
+    "Philippines",
+    "Republic",
+    "Union",
+    "Islands",
+    "Kingdom",
+    "Emirates",
+}  # as last words
 
 
 def state_in_text(names: Mapping[str, str], code: str) -> str:
@@ -260,12 +306,20 @@ def state_in_text(names: Mapping[str, str], code: str) -> str:
     """
     name = names.get(code, code)
     words = name.split()
-    return f"the {name}" if words and (words[0] == "United" or words[-1] in _TAKES_THE) else name
+    return (
+        f"the {name}"
+        if words and (words[0] == "United" or words[-1] in _TAKES_THE)
+        else name
+    )
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
-    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+    return (
+        f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+        if words
+        else ""
+    )
 
 
 def with_article(words: str) -> str:
@@ -284,17 +338,26 @@ def arm_titles(scenario: Scenario) -> dict[str, str]:
 
 
 def treatment(result: Result, arm: str) -> str:
-    """What an arm's effect is the effect of: the focal event where the arm is the scenario as it is, else its title."""
+    """What an arm's effect is the effect of: the focal event where the arm is the
+    scenario as it is, else its title."""
     scenario, changed = result.scenario, result.scenario.arms[arm]
     label = next(event.label for event in scenario.events if event.id == scenario.focal)
-    return printable(label) if label and not (changed.drop or changed.add or changed.set) else arm_title(scenario, arm)
+    return (
+        printable(label)
+        if label and not (changed.drop or changed.add or changed.set)
+        else arm_title(scenario, arm)
+    )
 
 
 def group_words(name: str) -> str:
-    """A group's name as it is read: `us_allies` is US Allies, `asia_others` Others in Asia."""
+    """A group's name as it is read: `us_allies` is US Allies, `asia_others` Others in
+    Asia."""
     if name.endswith("_others"):
         return f"Others in {group_words(name.removesuffix('_others'))}"
-    return " ".join(word.upper() if word in SHORT else capital(word) for word in arm_words(name).split())
+    return " ".join(
+        word.upper() if word in SHORT else capital(word)
+        for word in arm_words(name).split()
+    )
 
 
 def capital(words: str) -> str:
@@ -303,15 +366,17 @@ def capital(words: str) -> str:
 
 
 def role(result: Result, arm: str) -> str:
-    """Which part an arm plays in a figure: `reference` (the control), `headline` or `other`."""
+    """Which part an arm plays in a figure: `reference` (the control), `headline` or
+    `other`."""
     if arm == result.reference:
         return "reference"
     return "headline" if arm == result.headline_arm else "other"
 
 
 def titled(table: pd.DataFrame, result: Result) -> pd.DataFrame:
-    """A figure's table with what is said of each row's `arm`: role; title; control (the control arm's title); treatment
-    (what the headline arm's effect is the effect of; empty without one); window (the longest)."""
+    """A figure's table with what is said of each row's `arm`: role; title; control (the
+    control arm's title); treatment (what the headline arm's effect is the effect of;
+    empty without one); window (the longest)."""
     titles, arm = arm_titles(result.scenario), result.headline_arm
     return table.assign(
         role=[role(result, name) for name in table["arm"]],
@@ -334,7 +399,9 @@ def first(table: pd.DataFrame, column: str) -> str:
 
 
 WIDTH = 80
-WIDEST = 100  # columns that are filled of a wider terminal: longer lines are hard to read
+WIDEST = (
+    100  # columns that are filled of a wider terminal: longer lines are hard to read
+)
 UNLIMITED = 1000  # columns, where no terminal says how many there are: a line a row, for other programs
 NARROWEST = 16  # columns that the first one of a table keeps
 NARROW = 64  # columns below which a table becomes lines
@@ -346,31 +413,49 @@ def terminal_width() -> int:
 
 
 def page_width() -> int:
-    """Columns to fill with sentences and tables for a person: WIDTH where no terminal says how many there are."""
+    """Columns to fill with sentences and tables for a person: WIDTH where no terminal
+    says how many there are."""
     return min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDEST)
 
 
 def shortened(text: str, width: int) -> str:
-    """A text of at most `width` characters, or NARROWEST where that is more, cut at a word where it is longer."""
+    """A text of at most `width` characters, or NARROWEST where that is more, cut at a
+    word where it is longer."""
     width = max(width, NARROWEST)
-    return text if len(text) <= width else textwrap.shorten(text, width, placeholder="...")
+    return (
+        text if len(text) <= width else textwrap.shorten(text, width, placeholder="...")
+    )
 
 
 def wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
-    """Lines of at most `width` characters, all but the first indented; a word that is longer stays whole."""
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+    """Lines of at most `width` characters, all but the first indented; a word that is
+    longer stays whole."""
+    return textwrap.wrap(
+        text,
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
 
 
 def said(text: str, width: int = WIDTH) -> list[str]:
-    """Lines of a paragraph, none of them indented; none where there is nothing to say."""
+    """Lines of a paragraph, none of them indented; none where there is nothing to
+    say."""
     return wrapped(text, "", width) if text else []
 
 
-def table(rows: Sequence[Sequence[str]], align: str = "<", indent: str = "", width: int = WIDTH) -> list[str]:
-    """Rows of cells, heads among them, in columns with two spaces between them; one where they would be too wide.
+def table(
+    rows: Sequence[Sequence[str]],
+    align: str = "<",
+    indent: str = "",
+    width: int = WIDTH,
+) -> list[str]:
+    """Rows of cells, heads among them, in columns with two spaces between them; one
+    where they would be too wide.
 
-    align: `<` or `>` of each column, the last for those after it. A first cell for which there is still no room stands
-    on a line of its own.
+    align: `<` or `>` of each column, the last for those after it. A first cell for
+    which there is still no room stands on a line of its own.
 
     >>> table([["dyad", "effect"], ["Japan - Australia", "+0.1"]], "<>")
     ['dyad               effect', 'Japan - Australia    +0.1']
@@ -379,7 +464,10 @@ def table(rows: Sequence[Sequence[str]], align: str = "<", indent: str = "", wid
         return []
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     gap = "  " if len(indent) + sum(wide) + 2 * (len(wide) - 1) <= width else " "
-    wide[0] = min(wide[0], max(width - len(indent) - sum(len(gap) + one for one in wide[1:]), NARROWEST))
+    wide[0] = min(
+        wide[0],
+        max(width - len(indent) - sum(len(gap) + one for one in wide[1:]), NARROWEST),
+    )
     sides = align.ljust(len(wide), align[-1])
     lines = []
     for row in rows:
@@ -389,13 +477,19 @@ def table(rows: Sequence[Sequence[str]], align: str = "<", indent: str = "", wid
             if not any(row[1:]):
                 continue
         cells = [row[0] if fits else "", *row[1:]]
-        told = gap.join(f"{cell:{side}{size}}" for cell, side, size in zip(cells, sides, wide, strict=True))
+        told = gap.join(
+            f"{cell:{side}{size}}"
+            for cell, side, size in zip(cells, sides, wide, strict=True)
+        )
         lines.append((indent + told).rstrip())
     return lines
 
 
-def table_or_lines(rows: Sequence[Sequence[str]], align: str = "<", width: int = WIDTH) -> list[str]:
-    """A table of heads and rows; on a page narrower than NARROW a line a row, with the heads before the cells.
+def table_or_lines(
+    rows: Sequence[Sequence[str]], align: str = "<", width: int = WIDTH
+) -> list[str]:
+    """A table of heads and rows; on a page narrower than NARROW a line a row, with the
+    heads before the cells.
 
     >>> table_or_lines([["dyad", "effect"], ["Japan - Australia", "+0.1"]], width=40)
     ['Japan - Australia: effect +0.1']
@@ -404,6 +498,10 @@ def table_or_lines(rows: Sequence[Sequence[str]], align: str = "<", width: int =
         return table(rows, align, width=width)
     heads, lines = rows[0], []
     for first, *cells in rows[1:]:
-        told = ", ".join(f"{head} {cell}" for head, cell in zip(heads[1:], cells, strict=True) if cell)
+        told = ", ".join(
+            f"{head} {cell}"
+            for head, cell in zip(heads[1:], cells, strict=True)
+            if cell
+        )
         lines += wrapped(f"{first}: {told}" if told else first, width=width)
     return lines

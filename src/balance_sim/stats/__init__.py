@@ -1,4 +1,5 @@
-"""Statistics on plain arrays. Below all other rooms: it imports nothing of the package's own."""
+"""Statistics on plain arrays. Below all other rooms: it imports nothing of the
+package's own."""
 
 import numpy as np
 import numpy.typing as npt

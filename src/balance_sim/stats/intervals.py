@@ -1,12 +1,15 @@
 """95 % intervals of a mean over replications, of paired differences above all.
 
-A filtered estimate varies smoothly from run to run, and Student's t interval holds its rate (measured coverage:
-docs/statistics.md). Other outcomes are drawn: most runs share a shift, and in a few an agreement comes or fails and the
-difference is another by much. There the rare events are what lies off the median, the spread of their sizes is known
-from themselves alone, and the interval is widened by what a score interval of rare events asks for (Wilson 1927), of
-what was gained and of what was lost each by itself, joined by recovery of their variances (Newcombe 1998, Statistics in
-Medicine 17; Zou, Donner 2008, Statistics in Medicine 27). It has room for one jump that no run has shown: as large as
-the spread of the outcome over runs and arms, in as many runs as Wilson's bound for none."""
+A filtered estimate varies smoothly from run to run, and Student's t interval holds its
+rate (measured coverage: docs/statistics.md). Other outcomes are drawn: most runs share
+a shift, and in a few an agreement comes or fails and the difference is another by much.
+There the rare events are what lies off the median, the spread of their sizes is known
+from themselves alone, and the interval is widened by what a score interval of rare
+events asks for (Wilson 1927), of what was gained and of what was lost each by itself,
+joined by recovery of their variances (Newcombe 1998, Statistics in Medicine 17; Zou,
+Donner 2008, Statistics in Medicine 27). It has room for one jump that no run has shown:
+as large as the spread of the outcome over runs and arms, in as many runs as Wilson's
+bound for none."""
 
 from __future__ import annotations
 
@@ -15,10 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from . import Floats, Ints
+from balance_sim.stats import Floats, Ints
 
 NORMAL = 1.959963984540054  # 97.5 % quantile
-NORMAL_SIZES = np.pi / 2  # of n normal distances from their median 2 n / pi are `effective`
+NORMAL_SIZES = (
+    np.pi / 2
+)  # of n normal distances from their median 2 n / pi are `effective`
 
 
 def t_quantile(confidence: float, freedom: int) -> float:
@@ -31,15 +36,17 @@ def t_quantile(confidence: float, freedom: int) -> float:
     """
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, 0.5 + confidence / 2)) if freedom > 0 else float("inf")
+    return (
+        float(stdtrit(freedom, 0.5 + confidence / 2)) if freedom > 0 else float("inf")
+    )
 
 
 @dataclass(frozen=True)
 class Sides:
     """Differences over runs, summed by sign. Arrays of one shape, or numbers.
 
-    gained, lost: sums of the positive and of the negative ones, >= 0; gained2, lost2: of their squares; up, down: how
-    many there are."""
+    gained, lost: sums of the positive and of the negative ones, >= 0; gained2, lost2:
+    of their squares; up, down: how many there are."""
 
     gained: Floats
     gained2: Floats
@@ -55,22 +62,30 @@ class Sides:
 
     @property
     def effective(self) -> Floats:
-        """How many equal ones have the same sum of sizes and of squares (Kish 1965, Survey Sampling, 11.7)."""
+        """How many equal ones have the same sum of sizes and of squares (Kish 1965,
+        Survey Sampling, 11.7)."""
         squares = self.gained2 + self.lost2
-        return np.asarray((self.gained + self.lost) ** 2 / np.where(squares > 0, squares, 1.0))
+        return np.asarray(
+            (self.gained + self.lost) ** 2 / np.where(squares > 0, squares, 1.0)
+        )
 
     @staticmethod
     def of(values: Floats, times: Ints | None = None) -> Sides:
-        """values: (runs, ...) differences; times: (runs,) how many runs each stands for, one if not given."""
+        """values: (runs, ...) differences; times: (runs,) how many runs each stands
+        for, one if not given."""
         weight = np.ones(len(values)) if times is None else times.astype(float)
         up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)
         parts = (up, up**2, down, down**2, up > 0.0, down > 0.0)
-        sums = (weight @ part if part.ndim == 1 else np.tensordot(weight, part, axes=1) for part in parts)
+        sums = (
+            weight @ part if part.ndim == 1 else np.tensordot(weight, part, axes=1)
+            for part in parts
+        )
         return Sides(*(np.asarray(one, dtype=float) for one in sums))
 
 
 def spread_over(arm: Floats, reference: Floats) -> Floats:
-    """Standard deviation of an outcome over the runs of both arms together: (runs, ...) each, returned (...).
+    """Standard deviation of an outcome over the runs of both arms together: (runs, ...)
+    each, returned (...).
 
     Examples
     --------
@@ -81,18 +96,26 @@ def spread_over(arm: Floats, reference: Floats) -> Floats:
 
 
 def student_half_width(sd: Floats, n: int) -> Floats:
-    """How far Student's 95 % interval of a mean over n runs reaches to either side; NaN for one run.
+    """How far Student's 95 % interval of a mean over n runs reaches to either side; NaN
+    for one run.
 
     Examples
     --------
     >>> round(float(student_half_width(np.array(1.0), 10)), 3)
     0.715
     """
-    return np.asarray(t_quantile(0.95, n - 1) * sd / np.sqrt(n)) if n > 1 else np.full_like(sd, np.nan)
+    return (
+        np.asarray(t_quantile(0.95, n - 1) * sd / np.sqrt(n))
+        if n > 1
+        else np.full_like(sd, np.nan)
+    )
 
 
-def paired_half_widths(sd: Floats, n: int, sides: Sides, spread: float | Floats) -> tuple[Floats, Floats]:
-    """How far the 95 % interval of a mean difference that was drawn reaches below and above it.
+def paired_half_widths(
+    sd: Floats, n: int, sides: Sides, spread: float | Floats
+) -> tuple[Floats, Floats]:
+    """How far the 95 % interval of a mean difference that was drawn reaches below and
+    above it.
 
     Both in the shape of `sd`, never less than Student's t; NaN for one run.
 
@@ -119,18 +142,32 @@ def paired_half_widths(sd: Floats, n: int, sides: Sides, spread: float | Floats)
     gained_below, gained_above = _score(sides.gained, sides.gained2, size)
     lost_below, lost_above = _score(sides.lost, sides.lost2, size)
     doubt = _doubt_of_sizes(sides)
-    # events that are rare vary by the sum of their squares; this is how much less these do
-    less = np.where(squares > 0, sd * np.sqrt(n / np.where(squares > 0, squares, 1.0)), 1.0) * t / NORMAL
+    # events that are rare vary by the sum of their squares; this is how much less these
+    # do
+    less = (
+        np.where(
+            squares > 0, sd * np.sqrt(n / np.where(squares > 0, squares, 1.0)), 1.0
+        )
+        * t
+        / NORMAL
+    )
     alike = np.maximum(1.0 - NORMAL_SIZES * sides.effective / n, 0.0) ** 2
-    below = half + alike * np.maximum(less * np.sqrt(gained_below**2 + lost_above**2 + doubt) - half, 0.0)
-    above = half + alike * np.maximum(less * np.sqrt(gained_above**2 + lost_below**2 + doubt) - half, 0.0)
-    unseen = NORMAL**2 * np.asarray(spread)  # Wilson's bound for none of n, times the size
+    below = half + alike * np.maximum(
+        less * np.sqrt(gained_below**2 + lost_above**2 + doubt) - half, 0.0
+    )
+    above = half + alike * np.maximum(
+        less * np.sqrt(gained_above**2 + lost_below**2 + doubt) - half, 0.0
+    )
+    unseen = NORMAL**2 * np.asarray(
+        spread
+    )  # Wilson's bound for none of n, times the size
     return np.hypot(below, unseen) / n, np.hypot(above, unseen) / n
 
 
 def _doubt_of_sizes(sides: Sides) -> Floats:
-    """What Student's quantile, with the differing runs less one a sign as degrees of freedom, adds to the normal one,
-    squared, in the spread of sizes around the mean of their sign. Nothing where all of a sign are of one size."""
+    """What Student's quantile, with the differing runs less one a sign as degrees of
+    freedom, adds to the normal one, squared, in the spread of sizes around the mean of
+    their sign. Nothing where all of a sign are of one size."""
     from scipy.special import stdtrit
 
     apart = sides.gained2 - sides.gained**2 / np.maximum(sides.up, 1.0)
@@ -145,8 +182,9 @@ def _doubt_of_sizes(sides: Sides) -> Floats:
 
 
 def _score(total: Floats, squares: Floats, size: Floats) -> tuple[Floats, Floats]:
-    """How far the score interval of a sum of rare events reaches below and above it: of equal events, as many and as
-    large as give its square and its variance; `size` where there was none."""
+    """How far the score interval of a sum of rare events reaches below and above it: of
+    equal events, as many and as large as give its square and its variance; `size` where
+    there was none."""
     seen = total > 0
     each = np.where(seen, squares / np.where(seen, total, 1.0), size)
     events = np.where(seen, total / np.where(seen, each, 1.0), 0.0)
@@ -155,7 +193,8 @@ def _score(total: Floats, squares: Floats, size: Floats) -> tuple[Floats, Floats
 
 
 def mean_interval(values: Floats) -> tuple[float, float, float, float]:
-    """Mean over runs, its Monte Carlo standard error, and Student's 95 % interval; NaN but for the mean with one run.
+    """Mean over runs, its Monte Carlo standard error, and Student's 95 % interval; NaN
+    but for the mean with one run.
 
     Examples
     --------
@@ -170,7 +209,12 @@ def mean_interval(values: Floats) -> tuple[float, float, float, float]:
 
 
 def paired_interval(
-    arm: Floats, reference: Floats, *, smooth: bool = False, alike: bool = False, least: float = 0.0
+    arm: Floats,
+    reference: Floats,
+    *,
+    smooth: bool = False,
+    alike: bool = False,
+    least: float = 0.0,
 ) -> tuple[float, float, float, float]:
     """The same of the difference of two arms, (runs,) each, run by run.
 
@@ -189,24 +233,34 @@ def paired_interval(
     difference = arm - reference
     if smooth or len(arm) < 2:
         return mean_interval(difference)
-    return drawn_interval(difference, 0.0 if alike else max(float(spread_over(arm, reference)), least))
+    return drawn_interval(
+        difference, 0.0 if alike else max(float(spread_over(arm, reference)), least)
+    )
 
 
-def drawn_interval(difference: Floats, spread: float) -> tuple[float, float, float, float]:
-    """The same of differences that were drawn. spread: of the outcome, as in `paired_half_widths`."""
+def drawn_interval(
+    difference: Floats, spread: float
+) -> tuple[float, float, float, float]:
+    """The same of differences that were drawn. spread: of the outcome, as in
+    `paired_half_widths`."""
     mean, error, low, high = mean_interval(difference)
     if len(difference) < 2:
         return mean, error, low, high
     sides = Sides.of(difference - np.median(difference))
-    below, above = paired_half_widths(np.asarray(difference.std(ddof=1)), len(difference), sides, spread)
+    below, above = paired_half_widths(
+        np.asarray(difference.std(ddof=1)), len(difference), sides, spread
+    )
     return mean, error, mean - float(below), mean + float(above)
 
 
-def fieller(a: float, b: float, aa: float, ab: float, bb: float, t: float) -> tuple[float, float]:
-    """The interval of a ratio a / b of two means with variances aa, bb and covariance ab. t: quantile of Student's t.
+def fieller(
+    a: float, b: float, aa: float, ab: float, bb: float, t: float
+) -> tuple[float, float]:
+    """The interval of a ratio a / b of two means with variances aa, bb and covariance
+    ab. t: quantile of Student's t.
 
-    NaN where it has no ends: b is then not distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007,
-    arXiv:0710.2024.
+    NaN where it has no ends: b is then not distinguishable from zero. Fieller 1954,
+    JRSS B 16(2); Franz 2007, arXiv:0710.2024.
 
     Examples
     --------
@@ -217,12 +271,15 @@ def fieller(a: float, b: float, aa: float, ab: float, bb: float, t: float) -> tu
     if square <= 0:
         return float("nan"), float("nan")
     inside = max(cross**2 - square * rest, 0.0)
-    return float((cross - np.sqrt(inside)) / square), float((cross + np.sqrt(inside)) / square)
+    return float((cross - np.sqrt(inside)) / square), float(
+        (cross + np.sqrt(inside)) / square
+    )
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What the interval of a difference needs to know of one of two studies: n values, their mean and spread."""
+    """What the interval of a difference needs to know of one of two studies: n values,
+    their mean and spread."""
 
     n: int
     mean: float
@@ -237,10 +294,11 @@ class Sample:
 
 
 def welch(left: Sample, right: Sample) -> tuple[float, float, float, float]:
-    """Difference right - left of two means that share no random numbers, its error and 95 % interval.
+    """Difference right - left of two means that share no random numbers, its error and
+    95 % interval.
 
-    Student's t with Welch's degrees of freedom (1947, Biometrika 34). NaN but for the difference where a side has one
-    run, which says nothing of its error.
+    Student's t with Welch's degrees of freedom (1947, Biometrika 34). NaN but for the
+    difference where a side has one run, which says nothing of its error.
 
     Examples
     --------
@@ -252,17 +310,25 @@ def welch(left: Sample, right: Sample) -> tuple[float, float, float, float]:
         return mean, float("nan"), float("nan"), float("nan")
     one, two = left.sd**2 / left.n, right.sd**2 / right.n
     error = float(np.sqrt(one + two))
-    freedom = (one + two) ** 2 / (one**2 / (left.n - 1) + two**2 / (right.n - 1)) if error > 0 else 1.0
+    freedom = (
+        (one + two) ** 2 / (one**2 / (left.n - 1) + two**2 / (right.n - 1))
+        if error > 0
+        else 1.0
+    )
     half = t_quantile(0.95, max(int(freedom), 1)) * error
     return mean, error, mean - half, mean + half
 
 
-def runs_wanted(y: Floats, precision: float, spread: Floats | None = None) -> dict[str, Any]:
-    """Half-widths of the 95 % intervals over points of y (points, runs), the longer side, and the runs a point needs.
+def runs_wanted(
+    y: Floats, precision: float, spread: Floats | None = None
+) -> dict[str, Any]:
+    """Half-widths of the 95 % intervals over points of y (points, runs), the longer
+    side, and the runs a point needs.
 
-    A half-width shrinks with the root of the runs, or faster where few runs differ: n (half-width / precision)^2 reach
-    it. spread: (points,) of the outcome of an effect that was drawn, as in `paired_half_widths`; None: Student's t.
-    points_alike: points at which all runs are the same; they count as exact.
+    A half-width shrinks with the root of the runs, or faster where few runs differ: n
+    (half-width / precision)^2 reach it. spread: (points,) of the outcome of an effect
+    that was drawn, as in `paired_half_widths`; None: Student's t. points_alike: points
+    at which all runs are the same; they count as exact.
 
     Examples
     --------
@@ -276,7 +342,11 @@ def runs_wanted(y: Floats, precision: float, spread: Floats | None = None) -> di
         if spread is None:
             half = student_half_width(sd, runs)
         else:
-            half = np.maximum(*paired_half_widths(sd, runs, Sides.of(y.T - np.median(y, axis=1)), spread))
+            half = np.maximum(
+                *paired_half_widths(
+                    sd, runs, Sides.of(y.T - np.median(y, axis=1)), spread
+                )
+            )
         typical, worst = float(np.median(half)), float(half.max())
         need = max(int(np.ceil(runs * (worst / precision) ** 2)), 1)
         more = max(need - runs, 0)

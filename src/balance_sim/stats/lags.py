@@ -1,13 +1,15 @@
-"""How likely a negotiation is to be signed, or an agreement to be in force, within some time.
+"""How likely a negotiation is to be signed, or an agreement to be in force, within some
+time.
 
-Talks of gamma length X (shape k, scale th) collapse at rate kap. All times are in days, all functions broadcast, and
-a time of zero or less has probability zero.
+Talks of gamma length X (shape k, scale th) collapse at rate kap. All times are in days,
+all functions broadcast, and a time of zero or less has probability zero.
 
     S(r) = P(X <= r, no collapse by X) = (1 + kap th)^-k P(k, r (1 + kap th) / th)
 
-P is the regularised lower incomplete gamma function: the density of X times e^(-kap x) is again a gamma density,
-scaled (exponential tilting; Johnson, Kotz, Balakrishnan 1994, Continuous Univariate Distributions 1, ch. 17). And how
-likely at least one event is where the rate has gamma factors that are not known: `mixed_chance`."""
+P is the regularised lower incomplete gamma function: the density of X times e^(-kap x)
+is again a gamma density, scaled (exponential tilting; Johnson, Kotz, Balakrishnan 1994,
+Continuous Univariate Distributions 1, ch. 17). And how likely at least one event is
+where the rate has gamma factors that are not known: `mixed_chance`."""
 
 from __future__ import annotations
 
@@ -16,20 +18,24 @@ from functools import lru_cache
 
 import numpy as np
 
-from . import Floats
+from balance_sim.stats import Floats
 
 MOST_WHOLE = 12  # shapes summed in closed form
 MOST_COLLAPSES = 600.0  # expected collapses so far above which e to their number is too large to be told
-TINY = 1e-250  # chances of having lasted so long below which the remainder is exponential
+TINY = (
+    1e-250  # chances of having lasted so long below which the remainder is exponential
+)
 CELLS = 8192  # of the grid for two lags in a row
 POINTS = 40  # of equal probability at which a level is integrated over
 
 
 def gamma_survival(shape: Floats, at: Floats) -> Floats:
-    """P(X > x) of a gamma variable of scale 1: the regularised upper incomplete gamma function Q(k, x), x >= 0.
+    """P(X > x) of a gamma variable of scale 1: the regularised upper incomplete gamma
+    function Q(k, x), x >= 0.
 
-    A whole shape is summed in closed form, e^-x sum_j<k x^j / j!, in a tenth of the time. Each value depends on its own
-    shape alone, to the last digit, whatever others come with it."""
+    A whole shape is summed in closed form, e^-x sum_j<k x^j / j!, in a tenth of the
+    time. Each value depends on its own shape alone, to the last digit, whatever others
+    come with it."""
     shape, at = np.asarray(shape, dtype=float), np.asarray(at, dtype=float)
     kinds = np.unique(shape)
     if len(kinds) == 1:
@@ -56,25 +62,34 @@ def _survival(shape: float, at: Floats) -> Floats:
 
 
 def signed_within(days: Floats, shape: Floats, mean: Floats, collapse: float) -> Floats:
-    """Probability that talks are signed within so many days of their opening and do not collapse before: S.
+    """Probability that talks are signed within so many days of their opening and do not
+    collapse before: S.
 
-    shape, mean: of the gamma length of talks, days, `mean` above zero; collapse: rate at which they collapse, per day.
+    shape, mean: of the gamma length of talks, days, `mean` above zero; collapse: rate
+    at which they collapse, per day.
 
     Examples
     --------
-    Exponential talks (shape 1) of mean 100 days that never collapse: 1 - e^-1 within 100 days.
+    Exponential talks (shape 1) of mean 100 days that never collapse: 1 - e^-1 within
+    100 days.
 
     >>> round(float(signed_within(np.array(100.0), np.array(1.0), np.array(100.0), 0.0)), 6)
     0.632121
     """
     scale = mean / shape
     faster = 1.0 + collapse * scale
-    return np.asarray(faster**-shape * (1.0 - gamma_survival(shape, np.maximum(days, 0.0) * faster / scale)))
+    return np.asarray(
+        faster**-shape
+        * (1.0 - gamma_survival(shape, np.maximum(days, 0.0) * faster / scale))
+    )
 
 
-def signed_integral(days: Floats, shape: Floats, mean: Floats, collapse: float) -> Floats:
-    """Integral of `signed_within` from 0 to so many days, r S(r) - integral_0^r x s(x) dx, in closed form: the expected
-    number signed by a date of talks that opened at rate 1 a day over the `days` before it.
+def signed_integral(
+    days: Floats, shape: Floats, mean: Floats, collapse: float
+) -> Floats:
+    """Integral of `signed_within` from 0 to so many days, r S(r) - integral_0^r x s(x)
+    dx, in closed form: the expected number signed by a date of talks that opened at
+    rate 1 a day over the `days` before it.
 
     Examples
     --------
@@ -90,10 +105,14 @@ def signed_integral(days: Floats, shape: Floats, mean: Floats, collapse: float) 
     return np.asarray(days * signed_within(days, shape, mean, collapse) - first_moment)
 
 
-def signed_from_age(days: Floats, age: Floats, shape: Floats, mean: Floats, collapse: float) -> Floats:
-    """Probability that talks which have lasted `age` days, as is known, are signed within `days` more.
+def signed_from_age(
+    days: Floats, age: Floats, shape: Floats, mean: Floats, collapse: float
+) -> Floats:
+    """Probability that talks which have lasted `age` days, as is known, are signed
+    within `days` more.
 
-    Where the chance of having lasted so long underflows, the remainder is exponential, the gamma's own limit.
+    Where the chance of having lasted so long underflows, the remainder is exponential,
+    the gamma's own limit.
 
     Examples
     --------
@@ -105,8 +124,11 @@ def signed_from_age(days: Floats, age: Floats, shape: Floats, mean: Floats, coll
     return _reached(np.maximum(age, 0.0), np.maximum(days, 0.0), shape, mean, collapse)
 
 
-def _reached(progress: Floats, further: Floats, shape: Floats, mean: Floats, rate: Floats | float) -> Floats:
-    """P(X <= w + v, no collapse by then | X > w), where talks at w collapse at `rate` per day of their length."""
+def _reached(
+    progress: Floats, further: Floats, shape: Floats, mean: Floats, rate: Floats | float
+) -> Floats:
+    """P(X <= w + v, no collapse by then | X > w), where talks at w collapse at `rate`
+    per day of their length."""
     scale = mean / shape
     faster = 1.0 + rate * scale
     lasted = gamma_survival(shape, progress / scale)
@@ -120,16 +142,25 @@ def _reached(progress: Floats, further: Floats, shape: Floats, mean: Floats, rat
 
 
 def gained_by_haste(
-    progress: Floats, days: Floats, pace: Floats, left: Floats, shape: Floats, mean: Floats, collapse: float
+    progress: Floats,
+    days: Floats,
+    pace: Floats,
+    left: Floats,
+    shape: Floats,
+    mean: Floats,
+    collapse: float,
 ) -> Floats:
-    """How much more likely talks are to be signed within `left` days if they run at `pace` for the first `days`.
+    """How much more likely talks are to be signed within `left` days if they run at
+    `pace` for the first `days`.
 
-    progress: days of talks behind them, at speed 1. Summed over the steps of talks that are still under way, its
-    expectation is that of the difference between being signed in time and being signed in time at speed 1.
+    progress: days of talks behind them, at speed 1. Summed over the steps of talks that
+    are still under way, its expectation is that of the difference between being signed
+    in time and being signed in time at speed 1.
 
     Examples
     --------
-    Exponential talks of mean 100 at twice the speed for 50 of 50 days are as likely as in 100 days.
+    Exponential talks of mean 100 at twice the speed for 50 of 50 days are as likely as
+    in 100 days.
 
     >>> one, fifty = np.array(1.0), np.array(50.0)
     >>> gain = gained_by_haste(0 * one, fifty, 2 * one, fifty, one, 100 * one, 0.0)
@@ -142,22 +173,32 @@ def gained_by_haste(
     plain = _reached(progress, left, shape, mean, collapse)
     within = _reached(progress, pace * fast, shape, mean, collapse / pace)
     scale = mean / shape
-    before, after = (gamma_survival(shape, x / scale) for x in (progress, progress + pace * fast))
-    alive = np.where(before < TINY, np.exp(-pace * fast / scale), after / np.where(before < TINY, 1.0, before))
+    before, after = (
+        gamma_survival(shape, x / scale) for x in (progress, progress + pace * fast)
+    )
+    alive = np.where(
+        before < TINY,
+        np.exp(-pace * fast / scale),
+        after / np.where(before < TINY, 1.0, before),
+    )
     rest = _reached(progress + pace * fast, slow, shape, mean, collapse)
     return np.asarray(within + np.exp(-collapse * fast) * alive * rest - plain)
 
 
-def signed_from_steady_state(days: Floats, shape: Floats, mean: Floats, collapse: float) -> Floats:
-    """Probability that talks found under way in a steady state have not collapsed and are signed within `days`.
+def signed_from_steady_state(
+    days: Floats, shape: Floats, mean: Floats, collapse: float
+) -> Floats:
+    """Probability that talks found under way in a steady state have not collapsed and
+    are signed within `days`.
 
-    The talks' whole length is length-biased and their age uniform in it (renewal theory: Cox 1962, ch. 5), so age
-    and remainder have the joint density f(age + rest) / mean; collapse acts on both: 1 / mean integral_0^r (S(inf) -
-    S(x)) dx.
+    The talks' whole length is length-biased and their age uniform in it (renewal
+    theory: Cox 1962, ch. 5), so age and remainder have the joint density f(age + rest)
+    / mean; collapse acts on both: 1 / mean integral_0^r (S(inf) - S(x)) dx.
 
     Examples
     --------
-    Exponential talks of mean 100 days that never collapse: the remainder is again exponential.
+    Exponential talks of mean 100 days that never collapse: the remainder is again
+    exponential.
 
     >>> round(float(signed_from_steady_state(np.array(100.0), np.array(1.0), np.array(100.0), 0.0)), 6)
     0.632121
@@ -165,7 +206,9 @@ def signed_from_steady_state(days: Floats, shape: Floats, mean: Floats, collapse
     scale = mean / shape
     in_all = (1.0 + collapse * scale) ** -shape
     days = np.maximum(days, 0.0)
-    return np.asarray((days * in_all - signed_integral(days, shape, mean, collapse)) / mean)
+    return np.asarray(
+        (days * in_all - signed_integral(days, shape, mean, collapse)) / mean
+    )
 
 
 def in_force_within(
@@ -176,14 +219,17 @@ def in_force_within(
     collapse: float,
     longest: float,
 ) -> Floats:
-    """Probability that talks have led to an agreement in force within `days` of their opening, 0 <= days <= longest.
+    """Probability that talks have led to an agreement in force within `days` of their
+    opening, 0 <= days <= longest.
 
-    Signature after a gamma lag `talks` (shape, mean), entry into force at once with probability `at_once`, else after
-    another gamma lag `force` (shape, mean; mean 0: at once); collapse throughout:
+    Signature after a gamma lag `talks` (shape, mean), entry into force at once with
+    probability `at_once`, else after another gamma lag `force` (shape, mean; mean 0: at
+    once); collapse throughout:
 
         H(r) = at_once S(r) + (1 - at_once) integral_0^r s(x) G(r - x) dx
 
-    with S and G of `signed_within` and s the density of S. The integral is worked out once on a grid.
+    with S and G of `signed_within` and s the density of S. The integral is worked out
+    once on a grid.
 
     Examples
     --------
@@ -203,30 +249,46 @@ def in_force_within(
 
 @lru_cache(maxsize=64)
 def _in_force(
-    talks: tuple[float, float], force: tuple[float, float], collapse: float, longest: float
+    talks: tuple[float, float],
+    force: tuple[float, float],
+    collapse: float,
+    longest: float,
 ) -> Callable[[Floats], Floats]:
-    """The integral, as a function of r. It is symmetric in the two lags: the one that varies less gives its mass to the
-    knots, what lies between two of them to both so that its mean stays; the other's probability is taken there."""
+    """The integral, as a function of r. It is symmetric in the two lags: the one that
+    varies less gives its mass to the knots, what lies between two of them to both so
+    that its mean stays; the other's probability is taken there."""
     from scipy.special import gammainc
 
     knots = np.linspace(0.0, longest, CELLS + 1)
-    (shape, mean), wide = sorted((talks, force), key=lambda lag: lag[1] / np.sqrt(lag[0]))
+    (shape, mean), wide = sorted(
+        (talks, force), key=lambda lag: lag[1] / np.sqrt(lag[0])
+    )
     scale = mean / shape
     faster = 1.0 + collapse * scale
     mass = np.diff(signed_within(knots, np.asarray(shape), np.asarray(mean), collapse))
-    moment = shape * scale * faster ** (-shape - 1.0) * gammainc(shape + 1.0, knots * faster / scale)
+    moment = (
+        shape
+        * scale
+        * faster ** (-shape - 1.0)
+        * gammainc(shape + 1.0, knots * faster / scale)
+    )
     up = np.clip((np.diff(moment) - mass * knots[:-1]) / knots[1], 0.0, mass)
     at_knots = np.append(mass - up, 0.0)
     at_knots[1:] += up
-    both = np.convolve(at_knots, signed_within(knots, np.asarray(wide[0]), np.asarray(wide[1]), collapse))
+    both = np.convolve(
+        at_knots,
+        signed_within(knots, np.asarray(wide[0]), np.asarray(wide[1]), collapse),
+    )
     return spline(knots, both[: CELLS + 1])
 
 
 def spline(knots: Floats, values: Floats) -> Callable[[Floats], Floats]:
-    """The cubic spline through values at knots, not-a-knot at both ends: a function of points from first to last knot.
+    """The cubic spline through values at knots, not-a-knot at both ends: a function of
+    points from first to last knot.
 
-    knots: (K,), K >= 4, increasing; values: (K,). To the last bit `scipy.interpolate.CubicSpline` (de Boor 1978, A
-    Practical Guide to Splines, ch. 4), whose package takes a tenth of a second to import."""
+    knots: (K,), K >= 4, increasing; values: (K,). To the last bit
+    `scipy.interpolate.CubicSpline` (de Boor 1978, A Practical Guide to Splines, ch. 4),
+    whose package takes a tenth of a second to import."""
     from scipy.linalg import solve_banded
 
     width = np.diff(knots)
@@ -236,9 +298,18 @@ def spline(knots: Floats, values: Floats) -> Callable[[Floats], Floats]:
     bands[0, 2:], bands[2, :-2] = width[:-1], width[1:]
     right[1:-1] = 3 * (width[1:] * slope[:-1] + width[:-1] * slope[1:])
     first, last = knots[2] - knots[0], knots[-1] - knots[-3]
-    bands[1, 0], bands[0, 1], bands[1, -1], bands[2, -2] = width[1], first, width[-2], last
-    right[0] = ((width[0] + 2 * first) * width[1] * slope[0] + width[0] ** 2 * slope[1]) / first
-    right[-1] = (width[-1] ** 2 * slope[-2] + (2 * last + width[-1]) * width[-2] * slope[-1]) / last
+    bands[1, 0], bands[0, 1], bands[1, -1], bands[2, -2] = (
+        width[1],
+        first,
+        width[-2],
+        last,
+    )
+    right[0] = (
+        (width[0] + 2 * first) * width[1] * slope[0] + width[0] ** 2 * slope[1]
+    ) / first
+    right[-1] = (
+        width[-1] ** 2 * slope[-2] + (2 * last + width[-1]) * width[-2] * slope[-1]
+    ) / last
     at_knots = solve_banded((1, 1), bands, right, check_finite=False)
     bend = (at_knots[:-1] + at_knots[1:] - 2 * slope) / width
     third, second = bend / width, (slope - at_knots[:-1]) / width - bend
@@ -246,18 +317,26 @@ def spline(knots: Floats, values: Floats) -> Callable[[Floats], Floats]:
     def laid(at: Floats) -> Floats:
         piece = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, len(width) - 1)
         x = at - knots[piece]
-        out = values[piece] + at_knots[piece] * x + second[piece] * (x * x) + third[piece] * (x * x * x)
+        out = (
+            values[piece]
+            + at_knots[piece] * x
+            + second[piece] * (x * x)
+            + third[piece] * (x * x * x)
+        )
         return np.asarray(out)
 
     return laid
 
 
-def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float = 0.0) -> Floats:
-    """Probability of at least one event, 1 - E exp(-lambda L rate), with lambda ~ Gamma(shape, inverse scale) and L ~
-    Gamma of mean 1 and this variance.
+def mixed_chance(
+    rate: Floats, shape: Floats, inverse: Floats, variance: float = 0.0
+) -> Floats:
+    """Probability of at least one event, 1 - E exp(-lambda L rate), with lambda ~
+    Gamma(shape, inverse scale) and L ~ Gamma of mean 1 and this variance.
 
-    Over lambda in closed form, 1 - (1 + L r / b)^-a (Greenwood, Yule 1920, JRSS 83: 255-279); over L at points of equal
-    probability. rate: (N,) where both factors are 1; shape: (N,), infinite where lambda is 1.
+    Over lambda in closed form, 1 - (1 + L r / b)^-a (Greenwood, Yule 1920, JRSS 83:
+    255-279); over L at points of equal probability. rate: (N,) where both factors are
+    1; shape: (N,), infinite where lambda is 1.
 
     Examples
     --------
@@ -267,14 +346,20 @@ def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float =
     known = ~np.isfinite(shape)
     a, b = np.where(known, 1.0, shape), np.where(known, 1.0, inverse)
     rates = [level * rate for level in level_points(variance)]
-    return np.mean([-np.expm1(-np.where(known, one, a * np.log1p(one / b))) for one in rates], axis=0)
+    return np.mean(
+        [-np.expm1(-np.where(known, one, a * np.log1p(one / b))) for one in rates],
+        axis=0,
+    )
 
 
 def level_points(variance: float) -> Floats:
-    """Points of equal probability of the mean-one gamma distribution with this variance; their mean is 1."""
+    """Points of equal probability of the mean-one gamma distribution with this
+    variance; their mean is 1."""
     from scipy.special import gammaincinv
 
     if variance <= 0:
         return np.ones(1)
-    points = gammaincinv(1.0 / variance, (np.arange(POINTS) + 0.5) / POINTS)  # but for the scale, the mean below
+    points = gammaincinv(
+        1.0 / variance, (np.arange(POINTS) + 0.5) / POINTS
+    )  # but for the scale, the mean below
     return np.asarray(points / points.mean())

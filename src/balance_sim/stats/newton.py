@@ -1,10 +1,12 @@
-"""Newton's method for a log-posterior with random effects, and the variance of the random effects.
+"""Newton's method for a log-posterior with random effects, and the variance of the
+random effects.
 
     b <- b + (I + P)^-1 (score - P (b - m)),   halved until the log-posterior does not fall
 
-I: minus the second derivatives of the log-likelihood, P: precision of the normal prior, m: its mean. A random effect is
-a parameter whose prior has mean 0 and precision 1 / v; v is found by EM with Laplace's approximation (Dempster, Laird,
-Rubin 1977, JRSS B 39: 1-38; Breslow, Clayton 1993, JASA 88: 9-25)."""
+I: minus the second derivatives of the log-likelihood, P: precision of the normal prior,
+m: its mean. A random effect is a parameter whose prior has mean 0 and precision 1 / v;
+v is found by EM with Laplace's approximation (Dempster, Laird, Rubin 1977, JRSS B 39:
+1-38; Breslow, Clayton 1993, JASA 88: 9-25)."""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import Floats
+from balance_sim.stats import Floats
 
 HALVINGS = 40
 NO_PULL = 1e-12
@@ -101,7 +103,9 @@ def newton(
         if score @ step < tolerance:
             return Maximum(at, information)
         tried = (at + step * 0.5**halving for halving in range(HALVINGS))
-        uphill = next((b for b in tried if log_likelihood(b) - prior(b) >= value - slack), None)
+        uphill = next(
+            (b for b in tried if log_likelihood(b) - prior(b) >= value - slack), None
+        )
         if uphill is None:
             raise NoMaximum("step")
         at = uphill
@@ -111,8 +115,9 @@ def newton(
 def uphill_step(information: Floats, score: Floats) -> Floats:
     """Newton's step (K,) for minus the second derivatives (K, K) and the score (K,).
 
-    Where the information is not positive definite, a multiple of its diagonal is added until it is (Levenberg 1944,
-    Quarterly of Applied Mathematics 2: 164-168). Raises NoMaximum with `pull` or `curve`.
+    Where the information is not positive definite, a multiple of its diagonal is added
+    until it is (Levenberg 1944, Quarterly of Applied Mathematics 2: 164-168). Raises
+    NoMaximum with `pull` or `curve`.
 
     Examples
     --------
@@ -151,7 +156,9 @@ def random_effect_variance(effect: Floats, covariance: Floats) -> float:
     return float((effect @ effect + np.trace(covariance)) / len(effect))
 
 
-def laplace_marginal(log_likelihood: float, effect: Floats, precision: Floats, information: Floats) -> float:
+def laplace_marginal(
+    log_likelihood: float, effect: Floats, precision: Floats, information: Floats
+) -> float:
     r"""Log-likelihood with random effects integrated out, by Laplace's approximation.
 
     .. math:: \ell + \tfrac12 \sum_i (\ln P_i - P_i u_i^2) - \tfrac12 \ln |I + P|

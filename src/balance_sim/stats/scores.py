@@ -1,15 +1,20 @@
-"""Proper scores of probabilities for yes-or-no outcomes, ranks, reliability, and intervals from resampled clusters.
+"""Proper scores of probabilities for yes-or-no outcomes, ranks, reliability, and
+intervals from resampled clusters.
 
-p: (N,) probabilities; y: (N,) 0 or 1, what happened. Scores are losses, lower is better. Vocabulary: Joint Working
-Group on Forecast Verification Research; Gneiting, Raftery 2007, JASA 102: 359-378.
+p: (N,) probabilities; y: (N,) 0 or 1, what happened. Scores are losses, lower is
+better. Vocabulary: Joint Working Group on Forecast Verification Research; Gneiting,
+Raftery 2007, JASA 102: 359-378.
 
-Stacking of predictive distributions: what weight each of several forecasts deserves in a mixture.
+Stacking of predictive distributions: what weight each of several forecasts deserves in
+a mixture.
 
     w = argmax  sum_i log sum_k w_k p_k(y_i)        over w_k >= 0, sum of w_k = 1
 
-Yao, Vehtari, Simpson, Gelman 2018, Using Stacking to Average Bayesian Predictive Distributions, Bayesian Analysis
-13(3): 917-1003. p_k(y_i) is the probability that forecast k gave to what came, for events it had not seen; none of the
-forecasts is taken to be true. The sum is concave in w; the steps are those of EM for mixtures and never lower it.
+Yao, Vehtari, Simpson, Gelman 2018, Using Stacking to Average Bayesian Predictive
+Distributions, Bayesian Analysis 13(3): 917-1003. p_k(y_i) is the probability that
+forecast k gave to what came, for events it had not seen; none of the forecasts is taken
+to be true. The sum is concave in w; the steps are those of EM for mixtures and never
+lower it.
 """
 
 from __future__ import annotations
@@ -27,14 +32,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FLOOR = 1e-9
-"""Probabilities are kept this far from 0 and 1 in the log score, so that one surprise does not make it infinite."""
+"""Probabilities are kept this far from 0 and 1 in the log score, so that one surprise
+does not make it infinite."""
 EDGES = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 FEWEST = 8
-"""Clusters with an event, and clusters without one, below which scores have no intervals."""
+"""Clusters with an event, and clusters without one, below which scores have no
+intervals."""
 
 
 def log_score(p: ArrayLike, y: ArrayLike) -> float:
-    """Mean of -ln of the probability given to what happened, nats. Good 1952, JRSS B 14: 107-114.
+    """Mean of -ln of the probability given to what happened, nats. Good 1952, JRSS B
+    14: 107-114.
 
     Examples
     --------
@@ -52,7 +60,8 @@ def surprise(p: Floats, y: Floats) -> Floats:
 
 
 class Ranking:
-    """Rows sorted by falling probability once: weighted AUC and average precision are then cumulative sums.
+    """Rows sorted by falling probability once: weighted AUC and average precision are
+    then cumulative sums.
 
     p, y: (N,); the methods take a weight (N,) for each row.
 
@@ -67,7 +76,11 @@ class Ranking:
         self.order = np.argsort(-p, kind="stable")
         ranked = p[self.order]
         self.y = y[self.order]
-        self.last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(p) else np.empty(0, int)
+        self.last = (
+            np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+            if len(p)
+            else np.empty(0, int)
+        )
 
     def _counts(self, weight: Floats) -> tuple[Floats, Floats]:
         w = weight[self.order]
@@ -75,15 +88,19 @@ class Ranking:
         return hits, np.cumsum(w)[self.last] - hits
 
     def auc(self, weight: Floats) -> float:
-        """Chance that a random event was given more than a random non-event, ties half. NaN without both."""
+        """Chance that a random event was given more than a random non-event, ties half.
+        NaN without both."""
         hits, misses = self._counts(weight)
         if len(hits) == 0 or hits[-1] == 0 or misses[-1] == 0:
             return float("nan")
         h, m = np.append(0.0, hits), np.append(0.0, misses)
-        return float(((m[1:] - m[:-1]) * (h[1:] + h[:-1]) / 2).sum() / (hits[-1] * misses[-1]))
+        return float(
+            ((m[1:] - m[:-1]) * (h[1:] + h[:-1]) / 2).sum() / (hits[-1] * misses[-1])
+        )
 
     def average_precision(self, weight: Floats) -> float:
-        """Sum over thresholds of (gain in recall) x precision, no interpolation. NaN without events."""
+        """Sum over thresholds of (gain in recall) x precision, no interpolation. NaN
+        without events."""
         hits, misses = self._counts(weight)
         if len(hits) == 0 or hits[-1] == 0:
             return float("nan")
@@ -93,7 +110,8 @@ class Ranking:
 
 
 def average_precision(p: ArrayLike, y: ArrayLike) -> float:
-    """Area under the precision-recall curve, `Ranking.average_precision` with equal weights.
+    """Area under the precision-recall curve, `Ranking.average_precision` with equal
+    weights.
 
     Examples
     --------
@@ -105,11 +123,13 @@ def average_precision(p: ArrayLike, y: ArrayLike) -> float:
 
 
 def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
-    """Reliability, one row a bin [low, high) that has forecasts (the last bin includes 1).
+    """Reliability, one row a bin [low, high) that has forecasts (the last bin includes
+    1).
 
-    Columns: low, high, n, forecast (mean p), observed (share that happened), expected and happened (counts),
-    observed_low and observed_high: the 95 % interval of the observed share, which holds the mean forecast where
-    forecasts are right, given what came before.
+    Columns: low, high, n, forecast (mean p), observed (share that happened), expected
+    and happened (counts), observed_low and observed_high: the 95 % interval of the
+    observed share, which holds the mean forecast where forecasts are right, given what
+    came before.
 
     Examples
     --------
@@ -121,7 +141,9 @@ def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
     p, y = checked(p, y)
     edges = np.array(EDGES)
     place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
-    n, expected, happened = (np.bincount(place, of, len(edges) - 1) for of in (np.ones_like(p), p, y))
+    n, expected, happened = (
+        np.bincount(place, of, len(edges) - 1) for of in (np.ones_like(p), p, y)
+    )
     low, high = exact_share(happened, n)
     frame = pd.DataFrame(
         {
@@ -140,23 +162,29 @@ def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
 
 
 def exact_share(happened: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    """95 % interval of a share, never covering less. Clopper, Pearson 1934, Biometrika 26: 404-413. NaN where n is 0.
+    """95 % interval of a share, never covering less. Clopper, Pearson 1934, Biometrika
+    26: 404-413. NaN where n is 0.
 
     Examples
     --------
     >>> [round(float(one), 4) for one in exact_share(0, 10)]
     [0.0, 0.3085]
     """
-    happened, n = np.broadcast_arrays(np.asarray(happened, np.float64), np.asarray(n, np.float64))
+    happened, n = np.broadcast_arrays(
+        np.asarray(happened, np.float64), np.asarray(n, np.float64)
+    )
     some, not_all = happened > 0, happened < n
     low = betaincinv(np.where(some, happened, 1.0), n - happened + 1, 0.025)
     high = betaincinv(happened + 1, np.where(not_all, n - happened, 1.0), 0.975)
     known = n > 0
-    return np.where(known, np.where(some, low, 0.0), np.nan), np.where(known, np.where(not_all, high, 1.0), np.nan)
+    return np.where(known, np.where(some, low, 0.0), np.nan), np.where(
+        known, np.where(not_all, high, 1.0), np.nan
+    )
 
 
 def carrying(y: Floats, cluster: Ints) -> int:
-    """How many clusters have an event, or how many have none: the fewer of both, which scores hang on.
+    """How many clusters have an event, or how many have none: the fewer of both, which
+    scores hang on.
 
     Examples
     --------
@@ -171,11 +199,16 @@ def carrying(y: Floats, cluster: Ints) -> int:
 
 
 def cluster_resamples(
-    measures: Callable[[Floats], Mapping[str, Floats]], clusters: int, resamples: int, seed: int
+    measures: Callable[[Floats], Mapping[str, Floats]],
+    clusters: int,
+    resamples: int,
+    seed: int,
 ) -> dict[str, Floats]:
-    """Measures of every forecast over resamples of whole clusters, the same ones for all: differences are paired.
+    """Measures of every forecast over resamples of whole clusters, the same ones for
+    all: differences are paired.
 
-    measures: weights (clusters,) -> forecast -> (K,). Returns forecast -> (resamples, K).
+    measures: weights (clusters,) -> forecast -> (K,). Returns forecast -> (resamples,
+    K).
 
     Examples
     --------
@@ -185,17 +218,21 @@ def cluster_resamples(
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[Floats]] = {}
     for _ in range(resamples):
-        times = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters).astype(np.float64)
+        times = np.bincount(
+            rng.integers(0, clusters, clusters), minlength=clusters
+        ).astype(np.float64)
         for name, values in measures(times).items():
             drawn.setdefault(name, []).append(values)
     return {name: np.array(rows) for name, rows in drawn.items()}
 
 
 def resampled(value: float, draws: Floats, carry: int) -> tuple[float, float]:
-    """95 % interval from what resamples gave, `carry` clusters being those it hangs on; NaN where they are too few.
+    """95 % interval from what resamples gave, `carry` clusters being those it hangs on;
+    NaN where they are too few.
 
-    Of two the further end on each side: percentiles as far out as so few ask for (Hesterberg 2015, The American
-    Statistician 69, section 5.1), and Student's t with the resamples' spread. Draws that are all one number are it.
+    Of two the further end on each side: percentiles as far out as so few ask for
+    (Hesterberg 2015, The American Statistician 69, section 5.1), and Student's t with
+    the resamples' spread. Draws that are all one number are it.
 
     Examples
     --------
@@ -216,14 +253,21 @@ def resampled(value: float, draws: Floats, carry: int) -> tuple[float, float]:
 
 
 def checked(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
-    """Both as arrays. Raises ValueError for another length, an outcome that is neither 0 nor 1, a p outside 0..1."""
+    """Both as arrays. Raises ValueError for another length, an outcome that is neither
+    0 nor 1, a p outside 0..1."""
     p, y = np.asarray(p, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if p.shape != y.shape or p.ndim != 1:
-        raise ValueError(f"{p.shape} probabilities for {y.shape} outcomes. Give one for each row.")
+        raise ValueError(
+            f"{p.shape} probabilities for {y.shape} outcomes. Give one for each row."
+        )
     if not np.isin(y, (0.0, 1.0)).all():
-        raise ValueError("an outcome is neither 0 nor 1. Give 1 where an accord was made, else 0.")
+        raise ValueError(
+            "an outcome is neither 0 nor 1. Give 1 where an accord was made, else 0."
+        )
     if not ((p >= 0) & (p <= 1)).all():
-        raise ValueError("a probability lies outside 0..1 or is missing. Correct the forecast.")
+        raise ValueError(
+            "a probability lies outside 0..1 or is missing. Correct the forecast."
+        )
     return p, y
 
 
@@ -231,9 +275,11 @@ STEPS, SETTLED = 20_000, 1e-12
 
 
 def stacking_weights(chance: Floats) -> Floats:
-    """Stacking weights (K,) of forecasts, at least 0, with sum 1. Those that are the same in every event share equally.
+    """Stacking weights (K,) of forecasts, at least 0, with sum 1. Those that are the
+    same in every event share equally.
 
-    chance: (N, K) probability that each forecast gave to what came; ValueError where one is not above 0.
+    chance: (N, K) probability that each forecast gave to what came; ValueError where
+    one is not above 0.
 
     Examples
     --------
@@ -248,7 +294,10 @@ def stacking_weights(chance: Floats) -> Floats:
     weights = np.full(chance.shape[1], 1.0 / chance.shape[1])
     for _ in range(STEPS):
         mixed = np.einsum("nk,k->n", scaled, weights)
-        before, weights = weights, weights * np.einsum("nk,n->k", scaled, 1.0 / mixed) / len(scaled)
+        before, weights = (
+            weights,
+            weights * np.einsum("nk,n->k", scaled, 1.0 / mixed) / len(scaled),
+        )
         if np.abs(weights - before).max() < SETTLED:
             break
     return weights

@@ -1,19 +1,24 @@
-"""Which groups of uncertain inputs carry the spread of an output, and what knowing one of them would be worth.
+"""Which groups of uncertain inputs carry the spread of an output, and what knowing one
+of them would be worth.
 
-*Shapley effects* (Owen 2014, SIAM/ASA Journal on Uncertainty Quantification 2) divide the variance of an output among
-groups of inputs that do not depend on each other. By Goda 2021 (Reliability Engineering and System Safety 213): walk
-from one draw x to another x', one group after the other in random order; with z before and z+ after the step of a
-group, its effect = E[ (f(z+) - f(z)) (f(x') - f(x)) ] / 2, the mean of Goda's estimator and the same walked backwards.
-The steps of a walk sum to (f(x') - f(x))^2 / 2, so effects sum to the variance.
+*Shapley effects* (Owen 2014, SIAM/ASA Journal on Uncertainty Quantification 2) divide
+the variance of an output among groups of inputs that do not depend on each other. By
+Goda 2021 (Reliability Engineering and System Safety 213): walk from one draw x to
+another x', one group after the other in random order; with z before and z+ after the
+step of a group, its effect = E[ (f(z+) - f(z)) (f(x') - f(x)) ] / 2, the mean of Goda's
+estimator and the same walked backwards. The steps of a walk sum to (f(x') - f(x))^2 /
+2, so effects sum to the variance.
 
-*Value of information* (EVPPI) under squared error: knowing an input X takes Var(E[Y | X]) off the variance of Y, on
-average (Oakley, O'Hagan 2004, JRSS B 66). E[Y | X] is found by regression (Strong, Oakley, Brennan 2014, Medical
-Decision Making 34), and what that explains is what it predicts of draws left out.
+*Value of information* (EVPPI) under squared error: knowing an input X takes Var(E[Y |
+X]) off the variance of Y, on average (Oakley, O'Hagan 2004, JRSS B 66). E[Y | X] is
+found by regression (Strong, Oakley, Brennan 2014, Medical Decision Making 34), and what
+that explains is what it predicts of draws left out.
 
 Shapley values, exactly, from the value of every coalition.
 
-Shapley 1953, A value for n-person games, in: Contributions to the Theory of Games II, pp. 307-317. The one division of
-a total that is efficient, symmetric, additive, and gives a player that changes nothing nothing.
+Shapley 1953, A value for n-person games, in: Contributions to the Theory of Games II,
+pp. 307-317. The one division of a total that is efficient, symmetric, additive, and
+gives a player that changes nothing nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +35,8 @@ DEGREE = 3  # of the regression on a single input
 
 @dataclass(frozen=True)
 class ShapleyEffects:
-    """share: (G,) of the variance by group, with sum 1; error: (G,) their standard errors over walks."""
+    """share: (G,) of the variance by group, with sum 1; error: (G,) their standard
+    errors over walks."""
 
     share: Floats
     error: Floats
@@ -39,8 +45,9 @@ class ShapleyEffects:
 def shapley_effects(walks: Floats, order: Ints) -> ShapleyEffects:
     """Shapley effects of G groups from random walks.
 
-    walks: (N, G + 1) output at the start of each walk and after each of its steps; order: (N, G) which group was
-    changed in each step. All are 0 where the output does not vary.
+    walks: (N, G + 1) output at the start of each walk and after each of its steps;
+    order: (N, G) which group was changed in each step. All are 0 where the output does
+    not vary.
 
     Examples
     --------
@@ -61,11 +68,14 @@ def shapley_effects(walks: Floats, order: Ints) -> ShapleyEffects:
         return ShapleyEffects(np.zeros(count), np.zeros(count))
     share = found.mean(axis=0) / variance
     apart = found - share * (whole**2)[:, None] / 2  # a ratio of means, to first order
-    return ShapleyEffects(share, np.asarray(apart.std(axis=0, ddof=1) / np.sqrt(len(walks)) / variance))
+    return ShapleyEffects(
+        share, np.asarray(apart.std(axis=0, ddof=1) / np.sqrt(len(walks)) / variance)
+    )
 
 
 def known_alone(y: Floats, x: Floats) -> Floats:
-    """(P,) share of the variance of y that knowing each column of x alone would take off, on average; x: (N, P).
+    """(P,) share of the variance of y that knowing each column of x alone would take
+    off, on average; x: (N, P).
 
     >>> x = np.random.default_rng(1).normal(size=(1000, 2))
     >>> known_alone(x[:, 0] ** 2, x).round(1).tolist()
@@ -75,17 +85,19 @@ def known_alone(y: Floats, x: Floats) -> Floats:
 
 
 def powers(x: Floats) -> list[Floats]:
-    """(N, DEGREE) powers of each column of x (N, P), put on mean 0 and standard deviation 1."""
+    """(N, DEGREE) powers of each column of x (N, P), put on mean 0 and standard
+    deviation 1."""
     spread = x.std(axis=0)
     standard = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     return [np.vander(column, DEGREE + 1)[:, :-1] for column in standard.T]
 
 
 def explained(y: Floats, features: Floats) -> float:
-    """Share of the variance of y that a least-squares fit predicts of draws left out, one at a time; at least 0.
+    """Share of the variance of y that a least-squares fit predicts of draws left out,
+    one at a time; at least 0.
 
-    features: (N, F) besides a constant. Residuals of draws left out are e / (1 - h), with h the leverages (Allen 1974,
-    Technometrics 16: 125-127, PRESS).
+    features: (N, F) besides a constant. Residuals of draws left out are e / (1 - h),
+    with h the leverages (Allen 1974, Technometrics 16: 125-127, PRESS).
 
     >>> explained(np.array([0.0, 1.0, 2.0, 4.0]), np.array([[0.0], [1.0], [2.0], [4.0]]))
     1.0
@@ -97,7 +109,8 @@ def explained(y: Floats, features: Floats) -> float:
 
 
 def orthonormal(features: Floats) -> tuple[Floats, Floats]:
-    """Orthonormal columns (N, 1 + F) that span a constant and the features (N, F), and the leverages (N,) of a fit.
+    """Orthonormal columns (N, 1 + F) that span a constant and the features (N, F), and
+    the leverages (N,) of a fit.
 
     Columns are 0 for features that are linear in others.
 
@@ -109,18 +122,23 @@ def orthonormal(features: Floats) -> tuple[Floats, Floats]:
     """
     design = np.column_stack([np.ones(len(features)), features])
     size, directions = np.linalg.eigh(design.T @ design)
-    basis = design @ (directions / np.sqrt(np.where(size > 1e-12 * size[-1], size, np.inf)))
+    basis = design @ (
+        directions / np.sqrt(np.where(size > 1e-12 * size[-1], size, np.inf))
+    )
     return basis, np.minimum((basis**2).sum(axis=1), 1.0 - 1e-9)
 
 
 def shapley(worth: Floats) -> Floats:
-    """Shapley values of k players, (..., 2^k) to (..., k). They sum to worth[..., -1] - worth[..., 0].
+    """Shapley values of k players, (..., 2^k) to (..., k). They sum to worth[..., -1] -
+    worth[..., 0].
 
-    worth[..., m]: of the coalition of the players whose bits are set in m. ValueError where they are no power of two.
+    worth[..., m]: of the coalition of the players whose bits are set in m. ValueError
+    where they are no power of two.
 
     Examples
     --------
-    Two players who are worth 1 and 2 alone and 5 together share the 2 that only both bring.
+    Two players who are worth 1 and 2 alone and 5 together share the 2 that only both
+    bring.
 
     >>> shapley(np.array([0.0, 1.0, 2.0, 5.0])).tolist()
     [2.0, 3.0]
@@ -133,15 +151,21 @@ def shapley(worth: Floats) -> Floats:
     out = np.empty((*worth.shape[:-1], players))
     for player in range(players):
         without = coalitions[coalitions & (1 << player) == 0]
-        weight = np.array([1.0 / (players * comb(players - 1, s)) for s in size[without]])
-        out[..., player] = (worth[..., without | (1 << player)] - worth[..., without]) @ weight
+        weight = np.array(
+            [1.0 / (players * comb(players - 1, s)) for s in size[without]]
+        )
+        out[..., player] = (
+            worth[..., without | (1 << player)] - worth[..., without]
+        ) @ weight
     return out
 
 
 def alone_and_last(worth: Floats) -> tuple[Floats, Floats]:
-    """What each player adds to nobody, and to all others, (..., 2^k) to two of (..., k).
+    """What each player adds to nobody, and to all others, (..., 2^k) to two of (...,
+    k).
 
-    Where the two differ, players act together, and a single number for one of them hides that.
+    Where the two differ, players act together, and a single number for one of them
+    hides that.
 
     Examples
     --------

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.scenario import Scenario, load_scenario
 

@@ -16,11 +16,10 @@ from itertools import combinations, permutations
 from statistics import mean
 from typing import Any
 
-from scipy import stats
-from scipy.integrate import quad
-
 from balance_sim.model import clocks
 from balance_sim.scenario import Scenario, arm_scenario
+from scipy import stats
+from scipy.integrate import quad
 
 YEAR = 365.25
 NEVER = math.inf

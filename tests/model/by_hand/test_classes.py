@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_two_programs import HERE, plain
-
 from balance_sim.model.baseline import (
     aligned_with,
     classes_of,
@@ -23,6 +21,7 @@ from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.fingerprint import Classes
+from test_two_programs import HERE, plain
 
 PARTICIPANTS = ("XAR", "XBE")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze, own_theory, shift_to, unfrozen
 from balance_sim.model.beliefs import attention_to, audiences_of
 from balance_sim.model.core import Drawn, Openness

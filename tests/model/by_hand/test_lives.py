@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import NEVER, ORIGINS

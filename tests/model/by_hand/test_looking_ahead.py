@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 import test_two_programs as two
-from test_two_programs import HERE, begun  # noqa: F401
-
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.scenario import Scenario, load_scenario, with_values
+from test_two_programs import HERE, begun  # noqa: F401
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, turn_of_step

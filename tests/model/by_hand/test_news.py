@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from balance_sim.model import beliefs
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.beliefs import dyads_shown, evidence, members, pairs_aimed, signal_weights

@@ -9,19 +9,18 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from test_two_programs import HERE
-
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, NEVER, ORIGINS
 from balance_sim.model.state import AgreementRows
-from balance_sim.replications.outcomes import (
+from balance_sim.scenario import load_scenario
+from balance_sim.study.outcomes import (
     days_after,
     earlier_than_control,
     is_new,
     least_jump,
     outcomes_of,
 )
-from balance_sim.scenario import load_scenario
+from test_two_programs import HERE
 
 COUNTER, OTHER_COUNTER, WITH = ("XCO", "XDO"), ("XDO", "XEL"), ("XAR", "XEL")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from balance_sim.model import landscape, responses
 from balance_sim.model.responses import EFFORT_ACT, STANCES, TIE, Acts, stances
 

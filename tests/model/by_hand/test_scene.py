@@ -6,8 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from test_two_programs import OURS, SEED, as_plain, plain
-
 from balance_sim.model.baseline import Worlds, compile_worlds, step_before
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive, simulate
@@ -15,11 +13,12 @@ from balance_sim.model.perception import View
 from balance_sim.model.responses import ROOM_GAIN, ROOM_RATE
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.replications.blocks import Block, simulate_block
-from balance_sim.replications.outcomes import Outcome
-from balance_sim.replications.recorder import Shift, association, step_at
-from balance_sim.replications.scene import StateMetrics, focal_roles
 from balance_sim.scenario import Scenario
+from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.outcomes import Outcome
+from balance_sim.study.recorder import Shift, association, step_at
+from balance_sim.study.scene import StateMetrics, focal_roles
+from test_two_programs import OURS, SEED, as_plain, plain
 
 STEP = 24
 

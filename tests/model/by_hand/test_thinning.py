@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_two_programs import HERE
-
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Opportunities
 from balance_sim.model.engine import consents, filtered, open_to_consent, unbarred
 from balance_sim.model.thinning import chance_under_way, draw_opportunities, rates_at_start, thinning
 from balance_sim.scenario import load_scenario
+from test_two_programs import HERE
 
 RUNS = np.arange(3, dtype=np.uint64)
 

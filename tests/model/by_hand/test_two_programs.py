@@ -10,7 +10,6 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-
 from balance_sim.model import state as state_module
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import ORIGINS, World

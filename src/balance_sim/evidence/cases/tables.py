@@ -1,8 +1,9 @@
-"""What users write of cases: the table of cases, the table of what is on record as an answer to a signal, a plan of
-cases. Columns: docs/cases.md.
+"""What users write of cases: the table of cases, the table of what is on record as an
+answer to a signal, a plan of cases. Columns: docs/cases.md.
 
 `counter` and `bandwagon` rows are responses. Every other row is kept and reported, and not scored: `other` rows, rows
-with a side that is no state of the scenario (NATO, EU, SCO), rows outside the window."""
+with a side that is no state of the scenario (NATO, EU, SCO), rows outside the
+window."""
 
 from __future__ import annotations
 
@@ -28,14 +29,18 @@ from balance_sim.scenario.validation import read_plan, refusal
 ORGANISATIONS = ("NATO", "EU", "SCO")
 """Named in tables of cases and of responses, and no states."""
 LONG_GAP = 20
-"""Years without membership of the COW system, between two spells of it, after which a state had ceased to be one: Korea
-1905-49, the Baltic states 1940-91. A shorter one is an occupation that a government outlived."""
+"""Years without membership of the COW system, between two spells of it, after which a
+state had ceased to be one: Korea 1905-49, the Baltic states 1940-91. A shorter one is
+an occupation that a government outlived."""
 FIRST_YEAR = 1900
 DEFAULT_WINDOW_MONTHS = 24
 LONGEST_WINDOW_MONTHS = 119
 """Windows count days from the focal date, up to 3650."""
-_TREATY = re.compile("(?<![a-z])(accord|agreement|alliance|convention|covenant|entente|pact|protocol|treaty)(?![a-z])")
-"""A label with one of these words names a `treaty`; any other signal is a `joint_summit`."""
+_TREATY = re.compile(
+    "(?<![a-z])(accord|agreement|alliance|convention|covenant|entente|pact|protocol|treaty)(?![a-z])"
+)
+"""A label with one of these words names a `treaty`; any other signal is a
+`joint_summit`."""
 RESPONSES = ("counter", "bandwagon")
 DIRECTIONS = (*RESPONSES, "other")
 _CASES = declared(
@@ -50,8 +55,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True)
 class Actor:
-    """A state of a case. code: as the scenario has it, of the date where the case gives one (SUN, YUG, BUR); iso3: the
-    code of the series; cows: its COW numbers through time; cow: the one that counts at the date."""
+    """A state of a case. code: as the scenario has it, of the date where the case gives
+    one (SUN, YUG, BUR); iso3: the code of the series; cows: its COW numbers through
+    time; cow: the one that counts at the date."""
 
     code: str
     iso3: str
@@ -67,20 +73,25 @@ def actor(code: str, on: date) -> Actor | None:
     if spells.empty:
         return None
     day = pd.Timestamp(on)
-    now, before = spells[(spells["start"] <= day) & (spells["end"] >= day)], spells[spells["end"] < day]
+    now, before = (
+        spells[(spells["start"] <= day) & (spells["end"] >= day)],
+        spells[spells["end"] < day],
+    )
     counts = now if len(now) else before.tail(1) if len(before) else spells.head(1)
     cows = tuple(int(cow) for cow in dict.fromkeys(spells["cow"]))
     return Actor(code, iso3, code_table()[code].name, cows, int(counts["cow"].iloc[-1]))
 
 
 def state_code(text: str) -> str | None:
-    """The ISO3 code (also of a former state) that is meant, or None: COW's abbreviations (AUH, GMY) are read where
-    they are no ISO code."""
+    """The ISO3 code (also of a former state) that is meant, or None: COW's
+    abbreviations (AUH, GMY) are read where they are no ISO code."""
     code = text.strip().upper()
     if code in code_table():
         return code
     table = codes.state_codes()
-    found = sorted({*table.loc[(table["abbreviation"] == code) & (table["iso3"] != ""), "iso3"]})
+    found = sorted(
+        {*table.loc[(table["abbreviation"] == code) & (table["iso3"] != ""), "iso3"]}
+    )
     return found[0] if len(found) == 1 and found[0] in code_table() else None
 
 
@@ -101,9 +112,11 @@ def is_state_in(code: str, year: int) -> str | None:
 
 @dataclass(frozen=True)
 class Case:
-    """One row: who gave the signal when, who could answer it, and for how long answers count.
+    """One row: who gave the signal when, who could answer it, and for how long answers
+    count.
 
-    organisations: named among the observers, and no states. path, line: where the row stands, for messages."""
+    organisations: named among the observers, and no states. path, line: where the row
+    stands, for messages."""
 
     case_id: str
     label: str
@@ -121,24 +134,35 @@ class Case:
     @property
     def last_day(self) -> date:
         """The last day on which an answer counts."""
-        return (pd.Timestamp(self.signal_date) + pd.DateOffset(months=self.window_months)).date()
+        return (
+            pd.Timestamp(self.signal_date) + pd.DateOffset(months=self.window_months)
+        ).date()
 
     @property
     def event_kind(self) -> str:
         """The kind given, else by the words of the label."""
-        return self.kind or ("treaty" if _TREATY.search(self.label.lower()) else "joint_summit")
+        return self.kind or (
+            "treaty" if _TREATY.search(self.label.lower()) else "joint_summit"
+        )
 
 
 def case_named(path: Path | str, case_id: str) -> Case:
-    """One case of a table; what is wrong in the rows of others is no matter. Raises DataError if it is not there, with
-    the ids that are."""
+    """One case of a table; what is wrong in the rows of others is no matter. Raises
+    DataError if it is not there, with the ids that are."""
     table = open_table(path, "cases", *_CASES)
     table.whole_rows()
     ids = table.text["case_id"].str.strip()
-    table.refuse("case_id", ids.duplicated(), "this case has two rows", "Keep one row a case")
+    table.refuse(
+        "case_id", ids.duplicated(), "this case has two rows", "Keep one row a case"
+    )
     if case_id not in set(ids):
         listed = ", ".join(ids[:20]) or "none"
-        raise DataError("there is no such case", f"The cases found are: {listed}", path, value=case_id)
+        raise DataError(
+            "there is no such case",
+            f"The cases found are: {listed}",
+            path,
+            value=case_id,
+        )
     row = list(ids).index(case_id)
     cells = {str(column): str(cell) for column, cell in table.text.iloc[row].items()}
     return case_of(cells, path, table.lines([row])[0])
@@ -152,7 +176,13 @@ class _CaseRow:
     path: Path | str | None
     line: int | None
 
-    def refused(self, column: str, message: str, hint: str = "Correct it", value: str | None = None) -> DataError:
+    def refused(
+        self,
+        column: str,
+        message: str,
+        hint: str = "Correct it",
+        value: str | None = None,
+    ) -> DataError:
         value = self.cells[column] if value is None else value
         return DataError(message, hint, self.path, self.line, column, value)
 
@@ -180,7 +210,9 @@ class _CaseRow:
                 hint = "Write ISO alpha-3 codes, of former states too (SUN, YUG)"
                 raise self.refused(column, "no state has this code", hint, word)
             if code in found:
-                raise self.refused(column, "this state is named twice", "Name it once", word)
+                raise self.refused(
+                    column, "this state is named twice", "Name it once", word
+                )
             found[code] = None
         return tuple(found)
 
@@ -188,28 +220,49 @@ class _CaseRow:
         try:
             when = date.fromisoformat(self.text(column))
         except ValueError:
-            raise self.refused(column, "the signal needs a whole date", "Write YYYY-MM-DD") from None
+            raise self.refused(
+                column, "the signal needs a whole date", "Write YYYY-MM-DD"
+            ) from None
         if when.year < FIRST_YEAR:
-            raise self.refused(column, f"cases start in {FIRST_YEAR}", "Take a later case")
+            raise self.refused(
+                column, f"cases start in {FIRST_YEAR}", "Take a later case"
+            )
         return when
 
 
-def case_of(record: Mapping[str, str], path: Path | str | None, line: int | None) -> Case:
+def case_of(
+    record: Mapping[str, str], path: Path | str | None, line: int | None
+) -> Case:
     """A row of text cells as a Case. Raises DataError."""
-    row = _CaseRow({column: str(record.get(column) or "").strip() for column in _CASES[0]}, path, line)
+    row = _CaseRow(
+        {column: str(record.get(column) or "").strip() for column in _CASES[0]},
+        path,
+        line,
+    )
     if not row.text("case_id"):
         raise row.refused("case_id", "a case without a name", "Give each case an id")
     kind, kinds = row.text("kind"), default_tree().fields["event_kinds"].fields
     if kind and kind not in kinds:
-        raise row.refused("kind", "this is no kind of event", f"Write one of {', '.join(kinds)}")
-    participants, named = row.states("participants"), row.states("observers", ORGANISATIONS)
+        raise row.refused(
+            "kind", "this is no kind of event", f"Write one of {', '.join(kinds)}"
+        )
+    participants, named = (
+        row.states("participants"),
+        row.states("observers", ORGANISATIONS),
+    )
     observers = tuple(code for code in named if code not in ORGANISATIONS)
     if both := sorted({*participants} & {*observers}):
-        raise row.refused("observers", f"{both[0]} is a participant already", "Name each state once")
+        raise row.refused(
+            "observers", f"{both[0]} is a participant already", "Name each state once"
+        )
     if not participants:
-        raise row.refused("participants", "no participants", "Name those who gave the signal")
+        raise row.refused(
+            "participants", "no participants", "Name those who gave the signal"
+        )
     visibility = row.number("visibility", 1.0, 0.0, 1.0)
-    months = row.number("window_months", DEFAULT_WINDOW_MONTHS, 1, LONGEST_WINDOW_MONTHS)
+    months = row.number(
+        "window_months", DEFAULT_WINDOW_MONTHS, 1, LONGEST_WINDOW_MONTHS
+    )
     if months != int(months):
         raise row.refused("window_months", "this is not a whole number")
     return Case(
@@ -230,8 +283,8 @@ def case_of(record: Mapping[str, str], path: Path | str | None, line: int | None
 
 @dataclass(frozen=True)
 class Response:
-    """One row. `on`: the first day of what is known of its date, `latest` the last; written: the date as the table has
-    it.
+    """One row. `on`: the first day of what is known of its date, `latest` the last;
+    written: the date as the table has it.
 
     why_not: the reason for which it is not scored, empty if it is."""
 
@@ -248,10 +301,12 @@ class Response:
 
 
 def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
-    """The rows of one case; of the only one there is if none is named; all where none has a case.
+    """The rows of one case; of the only one there is if none is named; all where none
+    has a case.
 
-    What is wrong in the rows of other cases is no matter. A blank agreement_id makes the row an agreement of its own.
-    A date may be a month or a year. Raises DataError."""
+    What is wrong in the rows of other cases is no matter. A blank agreement_id makes
+    the row an agreement of its own. A date may be a month or a year. Raises
+    DataError."""
     table = open_table(path, "responses", *_RESPONSES)
     table.whole_rows()
     table.text = table.text.apply(lambda column: column.str.strip())
@@ -260,13 +315,22 @@ def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
     if there != [""] and not (case_id is None and len(there) == 1):
         hint = f"The cases found are: {', '.join(there[:20]) or 'none'}"
         if case_id is None:
-            raise DataError("the table has more than one case, or none", f"Name one by --case. {hint}", path)
+            raise DataError(
+                "the table has more than one case, or none",
+                f"Name one by --case. {hint}",
+                path,
+            )
         table.text = table.text[ids == case_id]
         if table.text.empty:
             message = "no response is recorded for this case"
             raise DataError(message, hint, path, column="case_id", value=case_id)
     wrong = ~table.text["direction"].str.lower().isin(DIRECTIONS)
-    table.refuse("direction", wrong, "this is no direction", f"Write one of {', '.join(DIRECTIONS)}")
+    table.refuse(
+        "direction",
+        wrong,
+        "this is no direction",
+        f"Write one of {', '.join(DIRECTIONS)}",
+    )
     return _responses(table)
 
 
@@ -275,14 +339,28 @@ def _responses(table: Table) -> list[Response]:
     latest, _ = table.dates("date", end=True)
     table.refuse("date", days.isna(), "a response needs a date", "Write YYYY-MM-DD")
     for side in ("state_a", "state_b"):
-        table.refuse(side, table.text[side] == "", "a side is missing", "Name a state or an organisation")
+        table.refuse(
+            side,
+            table.text[side] == "",
+            "a side is missing",
+            "Name a state or an organisation",
+        )
     rows = []
-    cells = table.text.reindex(columns=list(_RESPONSES[0]), fill_value="").to_dict("records")
+    cells = table.text.reindex(columns=list(_RESPONSES[0]), fill_value="").to_dict(
+        "records"
+    )
     lines = table.lines([int(row) for row in table.text.index])
-    for cell, line, when, known_to, last in zip(cells, lines, days, precision, latest, strict=True):
+    for cell, line, when, known_to, last in zip(
+        cells, lines, days, precision, latest, strict=True
+    ):
         day = when.date()
-        first = {"year": day.replace(month=1, day=1), "month": day.replace(day=1)}.get(known_to, day)
-        sides = [state_code(cell[side]) or cell[side].upper() for side in ("state_a", "state_b")]
+        first = {"year": day.replace(month=1, day=1), "month": day.replace(day=1)}.get(
+            known_to, day
+        )
+        sides = [
+            state_code(cell[side]) or cell[side].upper()
+            for side in ("state_a", "state_b")
+        ]
         agreement = cell["agreement_id"] or f"line-{line}"
         told = (first, cell["direction"].lower(), agreement, cell["date"], last.date())
         rows.append(Response(line, cell["case_id"], sides[0], sides[1], *told))
@@ -290,19 +368,30 @@ def _responses(table: Table) -> list[Response]:
 
 
 def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
-    """The same rows in the scenario's codes, each with the reason why it is not scored, if there is one."""
+    """The same rows in the scenario's codes, each with the reason why it is not scored,
+    if there is one."""
     own = {codes.current_iso3(code): code for code in scenario.codes}
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     inside = {*classes_of(scenario).participants}
     out = []
     for row in rows:
-        sides = [own.get(codes.current_iso3(side), side) for side in (row.state_a, row.state_b)]
-        missing, (a, b) = [side for side in sides if side not in scenario.codes], sorted(sides)
+        sides = [
+            own.get(codes.current_iso3(side), side)
+            for side in (row.state_a, row.state_b)
+        ]
+        missing, (a, b) = (
+            [side for side in sides if side not in scenario.codes],
+            sorted(sides),
+        )
         why = ""
         if row.direction not in RESPONSES:
             why = f"direction `{row.direction}`: not a response"
         elif missing:
-            what = "not a state of the scenario" if state_code(missing[0]) else "not a state"
+            what = (
+                "not a state of the scenario"
+                if state_code(missing[0])
+                else "not a state"
+            )
             why = f"{missing[0]}: {what}"
         elif a == b:
             why = "both sides are one state"
@@ -317,7 +406,11 @@ def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
 def _beside(value: object, info: ValidationInfo) -> Path:
     """A path from the plan's folder."""
     if not isinstance(value, str):
-        raise refusal("E501", "expected the name of a file", "write its path from this file's folder")
+        raise refusal(
+            "E501",
+            "expected the name of a file",
+            "write its path from this file's folder",
+        )
     return Path((info.context or {}).get("folder", "")) / value
 
 
@@ -326,14 +419,16 @@ AnyText = Annotated[str, BeforeValidator(str)]
 
 
 class PlannedCase(Strict):
-    """A scenario, and the case of the responses that it stands for; None if none are on record."""
+    """A scenario, and the case of the responses that it stands for; None if none are on
+    record."""
 
     scenario: Beside
     case: AnyText | None = None
 
 
 class CasesPlan(Strict):
-    """Cases to run and score in one go: experiments/cases.yaml. Paths are relative to the file's folder."""
+    """Cases to run and score in one go: experiments/cases.yaml. Paths are relative to
+    the file's folder."""
 
     title: AnyText = ""
     responses: Beside
@@ -343,6 +438,7 @@ class CasesPlan(Strict):
 
 
 def read_cases_plan(path: Path | str) -> CasesPlan:
-    """The plan in a file; without a title it is called as the file. Raises ScenarioError."""
+    """The plan in a file; without a title it is called as the file. Raises
+    ScenarioError."""
     plan = read_plan(CasesPlan, path, "cases")
     return plan if plan.title else plan.model_copy(update={"title": Path(path).stem})

@@ -1,4 +1,5 @@
-"""What is raised when a data file cannot be used. The command line turns it into exit code 4."""
+"""What is raised when a data file cannot be used. The command line turns it into exit
+code 4."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ from balance_sim.scenario.diagnostics import BalanceSimError
 
 
 class DataError(BalanceSimError):
-    """A data file that cannot be read as it stands: where, what was found, what to do next.
+    """A data file that cannot be read as it stands: where, what was found, what to do
+    next.
 
-    line: counts from 1, the header is line 1; column: the name in the header; value: the text found there. each: the
-    errors that this one stands for."""
+    line: counts from 1, the header is line 1; column: the name in the header; value:
+    the text found there. each: the errors that this one stands for."""
 
     exit_code = 4
 
@@ -32,18 +34,28 @@ class DataError(BalanceSimError):
 
     def __str__(self) -> str:
         where = {"": self.path, "line ": self.line, "column ": self.column}
-        head = ", ".join(f"{what}{value}" for what, value in where.items() if value is not None)
+        head = ", ".join(
+            f"{what}{value}" for what, value in where.items() if value is not None
+        )
         found, more = self.value, "..." if self.value and len(self.value) > 80 else ""
         told = f" (found {found[:80]!r}{more})" if found is not None else ""
         return f"{head}{': ' if head else ''}{self.message}{told}. {self.next_step}."
 
 
 class DataErrors(DataError):
-    """Several errors found in one pass; place, message and value are those of the first."""
+    """Several errors found in one pass; place, message and value are those of the
+    first."""
 
     def __init__(self, errors: Sequence[DataError]) -> None:
         first = errors[0]
-        super().__init__(first.message, first.next_step, first.path, first.line, first.column, first.value)
+        super().__init__(
+            first.message,
+            first.next_step,
+            first.path,
+            first.line,
+            first.column,
+            first.value,
+        )
         self.args, self.each = (tuple(errors),), tuple(errors)
 
     def __str__(self) -> str:
@@ -53,4 +65,6 @@ class DataErrors(DataError):
 def refuse_unless_one_of(name: str, value: object, allowed: Sequence[str]) -> None:
     """Raise DataError for a word that is none of those that an option knows."""
     if value not in allowed:
-        raise DataError(f"{name} has no such value", f"Use {' or '.join(allowed)}", value=str(value))
+        raise DataError(
+            f"{name} has no such value", f"Use {' or '.join(allowed)}", value=str(value)
+        )

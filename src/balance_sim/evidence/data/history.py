@@ -1,10 +1,12 @@
-"""The data folder laid out by year: `load_history` reads every source and builds a `History`.
+"""The data folder laid out by year: `load_history` reads every source and builds a
+`History`.
 
-An interval is a calendar year. State-years (capability, ideal point, democracy) are those of the year before,
-carried forward over gaps of at most five years; a state that became a member in this year or the last, and
-has no earlier value, gives that of its first year. Rivalries, claims, disputes, alliances and agreements are those on
-record on 1 January. What no source covers is NaN, never 0. Germany and Yemen are one actor each through unification
-(one ISO code); every other actor is one COW number."""
+An interval is a calendar year. State-years (capability, ideal point, democracy) are
+those of the year before, carried forward over gaps of at most five years; a state that
+became a member in this year or the last, and has no earlier value, gives that of its
+first year. Rivalries, claims, disputes, alliances and agreements are those on record on
+1 January. What no source covers is NaN, never 0. Germany and Yemen are one actor each
+through unification (one ISO code); every other actor is one COW number."""
 
 from __future__ import annotations
 
@@ -35,21 +37,22 @@ LAYERS = (
     *("capability", "ideal", "democracy", "rivalry", "claim", "militarised", "war"),
     *("alliance_depth", "alliance_calm"),
 )
-"""Layers of which the last observation can be carried forward. Of distance and contiguity it is, where they are laid
-out."""
+"""Layers of which the last observation can be carried forward. Of distance and
+contiguity it is, where they are laid out."""
 NOT_CARRIED = ("DCAD", "accords", "capitals")
 
 
 @dataclass(frozen=True)
 class History:
-    """What was known of states and dyads at the start of each year (T), on a fixed roster (n), sorted by ISO code. NaN
-    is missing.
+    """What was known of states and dyads at the start of each year (T), on a fixed
+    roster (n), sorted by ISO code. NaN is missing.
 
-    entry, leave: (T, n) part of the year at which membership starts and ends; equal where absent.
-    capability: (T, n) CINC; ideal: (T, n) final-passage ideal points; democracy: (T, n) polyarchy 0..1.
-    distance: (T, n, n) km; contiguity: (T, n, n) COW types, 0 none; rivalry, claim, militarised, war:
-    (T, n, n) 0 or 1; alliance_depth, alliance_calm: (T, n, n) by type of alliance.
-    agreements: a, b (roster positions, a < b), accord_id, kind, signed, in_force, ended, precision."""
+    entry, leave: (T, n) part of the year at which membership starts and ends; equal
+    where absent. capability: (T, n) CINC; ideal: (T, n) final-passage ideal points;
+    democracy: (T, n) polyarchy 0..1. distance: (T, n, n) km; contiguity: (T, n, n) COW
+    types, 0 none; rivalry, claim, militarised, war: (T, n, n) 0 or 1; alliance_depth,
+    alliance_calm: (T, n, n) by type of alliance. agreements: a, b (roster positions, a
+    < b), accord_id, kind, signed, in_force, ended, precision."""
 
     years: NDArray[np.int64]
     iso3: tuple[str, ...]
@@ -93,11 +96,14 @@ class History:
         return both
 
     def on_record(self, last: int) -> None:
-        """Raise DataError where agreements up to the year before `last` are not on record."""
+        """Raise DataError where agreements up to the year before `last` are not on
+        record."""
         if last > self.agreement_years[1] + 1:
             end = self.agreement_years[1]
             hint = f"Give the later agreements, or end the period in {end + 1}"
-            raise DataError(f"the agreements on record end in {end}", hint, value=str(last))
+            raise DataError(
+                f"the agreements on record end in {end}", hint, value=str(last)
+            )
 
 
 class _Sources:
@@ -116,14 +122,22 @@ class _Sources:
         path, others = file_of(self.folder, name)
         if path is not None:
             if others:
-                self.notes.append(f"{path.name} is read as {name}, not {', '.join(others)}")
+                self.notes.append(
+                    f"{path.name} is read as {name}, not {', '.join(others)}"
+                )
             return self.kept(READERS[name](path))
         near = unread(self.folder, name)
         if name in NEEDED:
-            hint = f"Save {near[0]} as CSV" if near else f"Put {' or '.join(FILES[name])} into the folder"
+            hint = (
+                f"Save {near[0]} as CSV"
+                if near
+                else f"Put {' or '.join(FILES[name])} into the folder"
+            )
             raise DataError(f"there is no file of {name}", hint, path=self.folder)
         but = f"; {near[0]} is not read: save it as CSV" if near else ""
-        self.notes.append(f"no file of {name} in {self.folder}: it is missing throughout{but}")
+        self.notes.append(
+            f"no file of {name} in {self.folder}: it is missing throughout{but}"
+        )
         return None
 
 
@@ -138,40 +152,68 @@ def load_history(
 ) -> History:
     """Read every source in `data_dir` and lay it out by year.
 
-    agreements: further files of agreements (DCAD's columns or the generic ones), laid over the folder's own by
-    id. outcomes: a file and a year: up to the year the folder's agreements count and none of the file's,
-    after it the file's alone. alliances: `atop` or `cow`.
+    agreements: further files of agreements (DCAD's columns or the generic ones), laid
+    over the folder's own by id. outcomes: a file and a year: up to the year the
+    folder's agreements count and none of the file's, after it the file's alone.
+    alliances: `atop` or `cow`.
 
-    A source that is not in the folder leaves its arrays missing and says so in `notes`; agreements and
-    capabilities must be there. Raises DataError."""
+    A source that is not in the folder leaves its arrays missing and says so in `notes`;
+    agreements and capabilities must be there. Raises DataError."""
     folder = Path(data_dir)
     refuse_no_folder(folder)
     if start_year > end_year:
         period = f"{start_year}-{end_year}"
-        raise DataError("the period ends before it starts", "Give the earlier year first", value=period)
+        raise DataError(
+            "the period ends before it starts",
+            "Give the earlier year first",
+            value=period,
+        )
     for year in (start_year, end_year):
         if not FIRST_YEAR <= year <= LAST_YEAR:
             bounds = f"{FIRST_YEAR}..{LAST_YEAR}"
-            raise DataError(f"this year lies outside {bounds}", f"Give years within {bounds}", value=str(year))
+            raise DataError(
+                f"this year lies outside {bounds}",
+                f"Give years within {bounds}",
+                value=str(year),
+            )
     years = np.arange(start_year, end_year + 1, dtype=np.int64)
     states, sources = layers.roster(start_year, end_year), _Sources(folder)
     found: dict[str, Any] = {}  # by field of the history
     found["entry"], found["leave"] = layers.membership(states, years)
-    allied = layers.alliances(sources.read(ALLIANCES[alliances]), default_depths(), states, years)
+    allied = layers.alliances(
+        sources.read(ALLIANCES[alliances]), default_depths(), states, years
+    )
     found["alliance_depth"], found["alliance_calm"] = allied
     found["claim"] = layers.claims(sources.read("claims"), states, years)
-    found["militarised"], found["war"] = layers.disputes(sources.read("disputes"), states, years)
+    found["militarised"], found["war"] = layers.disputes(
+        sources.read("disputes"), states, years
+    )
     apart = sources.read("distance"), sources.read("capitals")
     found["distance"], filled = layers.distances(*apart, states, years)
     if filled:
-        sources.notes.append(f"{filled} dyads without a minimum distance: between capitals instead")
-    found["agreements"], found["agreement_years"] = _agreements(sources, agreements, outcomes, states)
-    for name, column in (("capability", "cinc"), ("ideal", "ideal_fp"), ("democracy", "polyarchy")):
+        sources.notes.append(
+            f"{filled} dyads without a minimum distance: between capitals instead"
+        )
+    found["agreements"], found["agreement_years"] = _agreements(
+        sources, agreements, outcomes, states
+    )
+    for name, column in (
+        ("capability", "cinc"),
+        ("ideal", "ideal_fp"),
+        ("democracy", "polyarchy"),
+    ):
         found[name] = layers.state_years(sources.read(name), column, states, years)
     found["contiguity"] = layers.contiguity(sources.read("contiguity"), states, years)
     found["rivalry"] = layers.rivalry(sources.read("rivalry"), states, years)
     reports, notes = tuple(sources.reports), tuple(sources.notes)
-    return History(years=years, iso3=states.iso3, names=states.names, **found, reports=reports, notes=notes)
+    return History(
+        years=years,
+        iso3=states.iso3,
+        names=states.names,
+        **found,
+        reports=reports,
+        notes=notes,
+    )
 
 
 def refuse_no_folder(path: Path) -> None:
@@ -180,16 +222,29 @@ def refuse_no_folder(path: Path) -> None:
         hint = "Give the folder it lies in, or pass agreements as --agreements"
         raise DataError("this is a file, not a folder of data", hint, path=path)
     if not path.is_dir():
-        raise DataError("there is no such folder", "Give the folder that holds the data files", path=path)
+        raise DataError(
+            "there is no such folder",
+            "Give the folder that holds the data files",
+            path=path,
+        )
 
 
 def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
-    """Last year that the agreements of a folder, and of further files, cover. Raises DataError."""
+    """Last year that the agreements of a folder, and of further files, cover. Raises
+    DataError."""
     refuse_no_folder(Path(data_dir))
     reads = [_Sources(Path(data_dir)).read("accords"), *map(read_outcomes, more)]
-    ends = [read.report.last_year for read in reads if read is not None and read.report.last_year is not None]
+    ends = [
+        read.report.last_year
+        for read in reads
+        if read is not None and read.report.last_year is not None
+    ]
     if not ends:
-        raise DataError("there is no agreement in the data", "Give a file with agreements", path=data_dir)
+        raise DataError(
+            "there is no agreement in the data",
+            "Give a file with agreements",
+            path=data_dir,
+        )
     return max(ends)
 
 
@@ -199,7 +254,8 @@ def _agreements(
     outcomes: tuple[Path | str, int] | None,
     states: layers.Roster,
 ) -> tuple[pd.DataFrame, tuple[int, int]]:
-    """Agreements by both sides' roster positions, and the years that the files cover."""
+    """Agreements by both sides' roster positions, and the years that the files
+    cover."""
     notes, of_folder = sources.notes, sources.read("accords")
     assert of_folder is not None  # it is `NEEDED`
     reads = [of_folder, *(sources.kept(read_outcomes(path)) for path in more)]
@@ -213,21 +269,43 @@ def _agreements(
         frame = _followed_by(frame, later.frame, path, last, notes)
     placed = states.pairs(frame)
     if len(placed) < len(frame):
-        notes.append(f"{len(frame) - len(placed)} agreements with a state outside the roster left out")
+        notes.append(
+            f"{len(frame) - len(placed)} agreements with a state outside the roster left out"
+        )
     spells = states.spells.groupby(states.spells["cow"].map(states.position))
     start, end = spells["start"].min(), spells["end"].max()
-    a, b = (placed["signed"].between(placed[side].map(start), placed[side].map(end)) for side in ("a", "b"))
+    a, b = (
+        placed["signed"].between(placed[side].map(start), placed[side].map(end))
+        for side in ("a", "b")
+    )
     if early := int((~(a & b)).sum()):
-        notes.append(f"{early} agreements signed while one side was no member are kept as history")
-    covered = [year for r in reads for year in (r.report.first_year, r.report.last_year) if year is not None]
-    placed = placed.sort_values(["signed", "a", "b", "accord_id"], kind="stable").reset_index(drop=True)
-    return placed.drop(columns=["cow_a", "cow_b"]), (min(covered, default=0), max(covered, default=-1))
+        notes.append(
+            f"{early} agreements signed while one side was no member are kept as history"
+        )
+    covered = [
+        year
+        for r in reads
+        for year in (r.report.first_year, r.report.last_year)
+        if year is not None
+    ]
+    placed = placed.sort_values(
+        ["signed", "a", "b", "accord_id"], kind="stable"
+    ).reset_index(drop=True)
+    return placed.drop(columns=["cow_a", "cow_b"]), (
+        min(covered, default=0),
+        max(covered, default=-1),
+    )
 
 
 def _followed_by(
-    known: pd.DataFrame, later: pd.DataFrame, path: Path | str, last: int, notes: list[str]
+    known: pd.DataFrame,
+    later: pd.DataFrame,
+    path: Path | str,
+    last: int,
+    notes: list[str],
 ) -> pd.DataFrame:
-    """Agreements known up to the end of a year, then those of a file. Ids of the two have nothing in common."""
+    """Agreements known up to the end of a year, then those of a file. Ids of the two
+    have nothing in common."""
     signed = later[later["signed"].notna()]
     after = signed[signed["signed"].dt.year > last]
     kept = known[known["signed"].dt.year <= last]
@@ -235,30 +313,48 @@ def _followed_by(
         hint = "Give the agreements of the years forecast"
         raise DataError(f"there is no agreement signed after {last}", hint, path=path)
     if lost := len(signed) - len(after):
-        notes.append(f"{lost} outcomes signed up to {last} left out: the data count there")
+        notes.append(
+            f"{lost} outcomes signed up to {last} left out: the data count there"
+        )
     if lost := len(known) - len(kept):
-        notes.append(f"{lost} agreements of the data after {last} left out: the outcomes count")
-    out: pd.DataFrame = pd.concat([kept, after.assign(accord_id="outcome-" + after["accord_id"])], ignore_index=True)
+        notes.append(
+            f"{lost} agreements of the data after {last} left out: the outcomes count"
+        )
+    out: pd.DataFrame = pd.concat(
+        [kept, after.assign(accord_id="outcome-" + after["accord_id"])],
+        ignore_index=True,
+    )
     return out
 
 
 def default_depths() -> dict[str, tuple[float, float]]:
     """kind -> (depth, calm), from the shipped defaults."""
     kinds: Any = plain(default_tree().fields["kinds"])
-    return {name: (float(kind["depth"]), float(kind["calm"])) for name, kind in kinds.items()}
+    return {
+        name: (float(kind["depth"]), float(kind["calm"]))
+        for name, kind in kinds.items()
+    }
 
 
 def last_carried_forward(history: History) -> History:
-    """The last observation of each layer carried forward to the history's last year, and a note on each source.
+    """The last observation of each layer carried forward to the history's last year,
+    and a note on each source.
 
-    A forecast may run past the end of a file. To treat that as missing would let rivalries and alliances vanish on
-    that day; what is known last is what a forecaster would have gone on with. Years before the first on record, and
-    layers without any source, stay missing. What is known of the state system and of agreements is not touched."""
+    A forecast may run past the end of a file. To treat that as missing would let
+    rivalries and alliances vanish on that day; what is known last is what a forecaster
+    would have gone on with. Years before the first on record, and layers without any
+    source, stay missing. What is known of the state system and of agreements is not
+    touched."""
     filled: dict[str, Any] = {}
     for layer in LAYERS:
         value: Floats = getattr(history, layer)
-        known = [bool((~np.isnan(now[m])).any()) for now, m in zip(value, history.present, strict=True)]
-        last = max(np.flatnonzero(known), default=-1)  # the last year that knows anything of its members
+        known = [
+            bool((~np.isnan(now[m])).any())
+            for now, m in zip(value, history.present, strict=True)
+        ]
+        last = max(
+            np.flatnonzero(known), default=-1
+        )  # the last year that knows anything of its members
         if 0 <= last < len(history.years) - 1:
             rest = np.repeat(value[last][None], len(value) - last - 1, 0)
             filled[layer] = np.concatenate([value[: last + 1], rest])
@@ -267,6 +363,8 @@ def last_carried_forward(history: History) -> History:
         f"{report.source} ends in {report.last_year} ({Path(report.path).name}): "
         f"what it says last stands for the years to {end}"
         for report in history.reports
-        if report.source not in NOT_CARRIED and report.last_year is not None and report.last_year < end - 1
+        if report.source not in NOT_CARRIED
+        and report.last_year is not None
+        and report.last_year < end - 1
     ]
     return replace(history, **filled, notes=(*history.notes, *notes))

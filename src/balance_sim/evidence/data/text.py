@@ -1,5 +1,5 @@
-"""The text of files: of data, however their authors packed them (plain, gzipped, or Stata's own format), and of
-parameters, which are written as YAML."""
+"""The text of files: of data, however their authors packed them (plain, gzipped, or
+Stata's own format), and of parameters, which are written as YAML."""
 
 from __future__ import annotations
 
@@ -25,13 +25,22 @@ LARGEST = 1 << 31
 LONGEST_CELL = 1 << 27
 SMALL = 1 << 25
 MOST_RATIO = 100
-"""Bytes out for a byte in, of a gzipped file that unpacks to more than `SMALL` bytes."""
+"""Bytes out for a byte in, of a gzipped file that unpacks to more than `SMALL`
+bytes."""
 LARGE = 1 << 26
-"""Characters beyond which only the columns wanted are read, and the length of rows is not checked."""
-_CSV, _UNPACK, _UTF8 = "Save it as CSV", "Unpack it", ("text in UTF-16", "Save it as UTF-8")
+"""Characters beyond which only the columns wanted are read, and the length of rows is
+not checked."""
+_CSV, _UNPACK, _UTF8 = (
+    "Save it as CSV",
+    "Unpack it",
+    ("text in UTF-16", "Save it as UTF-8"),
+)
 _SHEET, _R = "Save the sheet as CSV in UTF-8", "Save the table as CSV with write.csv"
 _FORMATS: Mapping[bytes, tuple[str, str]] = {
-    b"PK\x03\x04": ("an Excel workbook or a zip archive", f"{_SHEET}, or unpack the archive"),
+    b"PK\x03\x04": (
+        "an Excel workbook or a zip archive",
+        f"{_SHEET}, or unpack the archive",
+    ),
     b"\xd0\xcf\x11\xe0": ("an Excel workbook of the old kind", _SHEET),
     b"<stata_dta>": ("a Stata file", "Let its name end in .dta"),
     b"PAR1": ("a Parquet file", _CSV),
@@ -50,23 +59,32 @@ _FORMATS: Mapping[bytes, tuple[str, str]] = {
 
 FITTED_HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
 CALIBRATION_HEAD = """\
-# Written by `balance-sim calibrate`. Posterior means of the scenario's own record, nats; dyads: [mean factor
-# on the rate, shape of its gamma posterior]. See docs/evidence.md. After a change of the record or of the fitted
-# weights, run it again.
+# Written by `balance-sim evidence calibrate`. Posterior means of the scenario's own record,
+# nats; dyads: [mean factor on the rate, shape of its gamma posterior]. See
+# docs/evidence.md. After a change of the record or of the fitted weights, run it again.
 """
 
 
 def text_of(path: Path) -> io.StringIO:
-    """The text of a file, plain or gzipped, UTF-8 or Latin-1; a Stata file as the CSV that it would be."""
+    """The text of a file, plain or gzipped, UTF-8 or Latin-1; a Stata file as the CSV
+    that it would be."""
     raw = regular_bytes(path, LARGEST)
     if path.suffix.lower() == ".dta":
         return _from_stata(raw)
     if raw.startswith(b"\x1f\x8b"):
         raw = _unpacked(raw, path)
     elif path.suffix.lower() == ".gz":
-        raise DataError("the name ends in .gz and the file is not gzipped", "Rename it, or pack it", path)
-    found = next((what for start, what in _FORMATS.items() if raw.startswith(start)), None)
-    if found is None and raw[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise DataError(
+            "the name ends in .gz and the file is not gzipped",
+            "Rename it, or pack it",
+            path,
+        )
+    found = next(
+        (what for start, what in _FORMATS.items() if raw.startswith(start)), None
+    )
+    if found is None and raw[:200].lstrip().lower().startswith(
+        (b"<!doctype html", b"<html")
+    ):
         found = ("a web page", "Download the data file itself")
     if found is None and b"\0" in raw[:4096]:
         found = ("no text", "Save it as CSV in UTF-8")
@@ -79,7 +97,8 @@ def text_of(path: Path) -> io.StringIO:
 
 
 def _unpacked(raw: bytes, path: Path) -> bytes:
-    """The content of a gzipped file. Never much more is unpacked than a table can hold."""
+    """The content of a gzipped file. Never much more is unpacked than a table can
+    hold."""
     parts, size, packed = [], 0, io.BytesIO(raw)
     try:
         with gzip.GzipFile(fileobj=packed) as stream:
@@ -96,19 +115,32 @@ def _unpacked(raw: bytes, path: Path) -> bytes:
 
 def _from_stata(raw: bytes) -> io.StringIO:
     try:
-        frame = pd.read_stata(io.BytesIO(raw), convert_categoricals=False, preserve_dtypes=False)
-    except (ValueError, TypeError, KeyError, IndexError, struct.error, OverflowError) as error:
+        frame = pd.read_stata(
+            io.BytesIO(raw), convert_categoricals=False, preserve_dtypes=False
+        )
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        struct.error,
+        OverflowError,
+    ) as error:
         raise OSError(f"this is no Stata file that can be read ({error})") from None
     return io.StringIO(frame.to_csv(index=False), newline="")
 
 
 def rows_of(handle: io.StringIO) -> Iterator[CsvRow]:
-    """The rows of a file, split where its header is; blank lines left out, as pandas does."""
-    return csv_rows(handle, _delimiter(handle), strict=False, longest=LONGEST_CELL, blank=" \t")
+    """The rows of a file, split where its header is; blank lines left out, as pandas
+    does."""
+    return csv_rows(
+        handle, _delimiter(handle), strict=False, longest=LONGEST_CELL, blank=" \t"
+    )
 
 
 def lines_of(path: Path, rows: Sequence[int]) -> list[int]:
-    """Physical line on which each row of a file starts. rows: from 0, the header left out."""
+    """Physical line on which each row of a file starts. rows: from 0, the header left
+    out."""
     wanted = set(rows)
     with text_of(path) as handle:
         there = (row.line for row in rows_of(handle))
@@ -125,34 +157,66 @@ def _delimiter(handle: io.StringIO) -> str:
 
 
 def columns_of(path: Path, published: Mapping[str, str], width: int) -> pd.DataFrame:
-    """The columns as text. Row names that R writes without a header are left out; a row that is longer than the
-    others is an error, since its cells would stand under the wrong names."""
+    """The columns as text. Row names that R writes without a header are left out; a row
+    that is longer than the others is an error, since its cells would stand under the
+    wrong names."""
     with text_of(path) as handle:
         large = len(handle.getvalue()) > LARGE
         wanted = list(dict.fromkeys(published.values())) if large else None
         frame = _parsed(handle, path, width, usecols=wanted)
-        if not large and not isinstance(frame.index, pd.RangeIndex) and (frame.iloc[:, -1] == "").all():
+        if (
+            not large
+            and not isinstance(frame.index, pd.RangeIndex)
+            and (frame.iloc[:, -1] == "").all()
+        ):
             handle.seek(0)  # a mark at the end of each line, and no row names
             frame = _parsed(handle, path, width, index_col=False)
         if frame.index.nlevels > 1:
             why = f"rows have {width + frame.index.nlevels} cells, the header {width}"
-            raise DataError(why, "Name every column, and put a cell that holds a comma in quotes", path, 2)
-    return pd.DataFrame({ours: frame[theirs].to_numpy() for ours, theirs in published.items()})
+            raise DataError(
+                why,
+                "Name every column, and put a cell that holds a comma in quotes",
+                path,
+                2,
+            )
+    return pd.DataFrame(
+        {ours: frame[theirs].to_numpy() for ours, theirs in published.items()}
+    )
 
 
 def _parsed(handle: io.StringIO, path: Path, width: int, **how: Any) -> pd.DataFrame:
-    how |= {"sep": _delimiter(handle), "dtype": str, "keep_default_na": False, "na_filter": False}
+    how |= {
+        "sep": _delimiter(handle),
+        "dtype": str,
+        "keep_default_na": False,
+        "na_filter": False,
+    }
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
             frame: pd.DataFrame = pd.read_csv(handle, **how)
             return frame
     except pd.errors.ParserError as error:
-        why, what, line = f"a row does not fit the header's {width} cells: {error}", "Correct it", None
-        if unclosed := re.search(r"EOF inside string starting at row (\d+)", str(error)):
-            why, what, line = "a quote is opened and not closed", "Close it", int(unclosed[1]) + 1
-        elif longer := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
-            why, line = f"a row has {longer[3]} cells, the header {longer[1]}", int(longer[2])
+        why, what, line = (
+            f"a row does not fit the header's {width} cells: {error}",
+            "Correct it",
+            None,
+        )
+        if unclosed := re.search(
+            r"EOF inside string starting at row (\d+)", str(error)
+        ):
+            why, what, line = (
+                "a quote is opened and not closed",
+                "Close it",
+                int(unclosed[1]) + 1,
+            )
+        elif longer := re.search(
+            r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)
+        ):
+            why, line = (
+                f"a row has {longer[3]} cells, the header {longer[1]}",
+                int(longer[2]),
+            )
             what = "Put a cell that holds a comma in quotes"
         raise DataError(why, what, path, line) from None
 
@@ -161,7 +225,9 @@ def fitted_text(record: dict[str, object], head: str = FITTED_HEAD) -> str:
     """One YAML document; lists of numbers on one line, the matrix a row a line."""
 
     def flat(data: Any) -> bool:
-        return isinstance(data, list) and all(item is None or isinstance(item, int | float) for item in data)
+        return isinstance(data, list) and all(
+            item is None or isinstance(item, int | float) for item in data
+        )
 
     return head + _dumped(record, flat)
 
@@ -170,7 +236,11 @@ def calibration_text(record: dict[str, object]) -> str:
     """One YAML document; lists, and mappings of numbers, on one line each."""
 
     def flat(data: Any) -> bool:
-        return "estimate" in data if isinstance(data, dict) else not any(isinstance(item, list) for item in data)
+        return (
+            "estimate" in data
+            if isinstance(data, dict)
+            else not any(isinstance(item, list) for item in data)
+        )
 
     return CALIBRATION_HEAD + _dumped(record, flat)
 
@@ -181,6 +251,12 @@ def _dumped(record: dict[str, object], flat: Callable[[Any], bool]) -> str:
     class Dumper(yaml.SafeDumper): ...
 
     seq, mapping = "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"
-    Dumper.add_representer(list, lambda own, data: own.represent_sequence(seq, data, flat(data)))
-    Dumper.add_representer(dict, lambda own, data: own.represent_mapping(mapping, data.items(), flat(data)))
-    return yaml.dump(record, Dumper=Dumper, sort_keys=False, width=1_000_000, allow_unicode=True)
+    Dumper.add_representer(
+        list, lambda own, data: own.represent_sequence(seq, data, flat(data))
+    )
+    Dumper.add_representer(
+        dict, lambda own, data: own.represent_mapping(mapping, data.items(), flat(data))
+    )
+    return yaml.dump(
+        record, Dumper=Dumper, sort_keys=False, width=1_000_000, allow_unicode=True
+    )

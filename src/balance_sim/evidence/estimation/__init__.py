@@ -1,1 +1,2 @@
-"""Weights from data: the likelihood, its fit, calibration to a scenario's record, recovery of parameters."""
+"""Weights from data: the likelihood, its fit, calibration to a scenario's record,
+recovery of parameters."""

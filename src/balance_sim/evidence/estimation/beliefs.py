@@ -1,16 +1,18 @@
 """Parameters of beliefs and reach: which the record tells, and what it says of them.
 
-They stand inside the terms (how far strength reaches, what a rivalry says of intent, how long an agreement is
-remembered), so the terms are worked out anew at each value, from the same rules, and all else is fitted again from
-where it was.
+They stand inside the terms (how far strength reaches, what a rivalry says of intent,
+how long an agreement is remembered), so the terms are worked out anew at each value,
+from the same rules, and all else is fitted again from where it was.
 
-The profile log-likelihood over a parameter's range (Venzon, Moolgavkar 1988, Applied Statistics 37: 87-94) gives the
-best value, the interval where it falls by less than half the 95 % point of chi-squared with one degree of freedom, and
-a verdict: what the record does not tell keeps its literature value. Rows of one dyad hang together: the drop is
-stretched by the ratio of the variance of the profile's slope by dyad to that by row (Chandler, Bate 2007, Biometrika
-94: 167-183, vertical adjustment); never below 1. That variance is too low where few dyads make it: so the normal
-quantile gives way to Student's (Bell, McCaffrey 2002, Survey Methodology 28: 169-181), with as many degrees of freedom
-as half of the number of dyads that carry the squares."""
+The profile log-likelihood over a parameter's range (Venzon, Moolgavkar 1988, Applied
+Statistics 37: 87-94) gives the best value, the interval where it falls by less than
+half the 95 % point of chi-squared with one degree of freedom, and a verdict: what the
+record does not tell keeps its literature value. Rows of one dyad hang together: the
+drop is stretched by the ratio of the variance of the profile's slope by dyad to that by
+row (Chandler, Bate 2007, Biometrika 94: 167-183, vertical adjustment); never below 1.
+That variance is too low where few dyads make it: so the normal quantile gives way to
+Student's (Bell, McCaffrey 2002, Survey Methodology 28: 169-181), with as many degrees
+of freedom as half of the number of dyads that carry the squares."""
 
 from __future__ import annotations
 
@@ -36,7 +38,12 @@ HALF_CHI2 = 1.920729410347062
 """Half of the 95 % point of chi-squared with one degree of freedom."""
 FINE = 2001
 REFINED = 2
-TOLD, ONE_SIDED, AT_BOUND, NOT_TOLD = "identified", "bounded on one side", "at a bound", "not identified"
+TOLD, ONE_SIDED, AT_BOUND, NOT_TOLD = (
+    "identified",
+    "bounded on one side",
+    "at a bound",
+    "not identified",
+)
 WEIGHED = ("security_gain", "common_threat", "bandwagon")
 THREAT = (*WEIGHED, "hostility")
 MOVES: Mapping[str, tuple[str, ...]] = {
@@ -58,23 +65,28 @@ NOT_IN_RATES = {
         (f"change_{name}" for name in CHANGING),
         "follows from the weights within and between dyads, fitted apart",
     ),
-    **dict.fromkeys(FACTORS.values(), "a factor on the rate, measured apart: see its source"),
+    **dict.fromkeys(
+        FACTORS.values(), "a factor on the rate, measured apart: see its source"
+    ),
 }
 """Parameters of beliefs that no likelihood of signing can tell, and why."""
 ROUNDS = 3
 SETTLED = 0.1
-"""A round over the parameters that gains less log-likelihood ends the search for their joint peak."""
+"""A round over the parameters that gains less log-likelihood ends the search for their
+joint peak."""
 
 Say = Callable[[str], None]
 Look = Callable[[Floats], tuple[Floats, Floats]]
-"""values (V,) -> log-likelihood (V,) and that of each row (V, N), all other parameters at their best."""
+"""values (V,) -> log-likelihood (V,) and that of each row (V, N), all other parameters
+at their best."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """points: (P,) values, rising; height: (P,) marginal log-likelihood there. shipped: the value in use. stretch: of
-    the drop. best, low, high: where the profile peaks, and where it has fallen by the drop; low or high is the end
-    of the range where it has not fallen that far by then (`open_below`, `open_above`)."""
+    """points: (P,) values, rising; height: (P,) marginal log-likelihood there. shipped:
+    the value in use. stretch: of the drop. best, low, high: where the profile peaks,
+    and where it has fallen by the drop; low or high is the end of the range where it
+    has not fallen that far by then (`open_below`, `open_above`)."""
 
     path: str
     shipped: float
@@ -96,12 +108,14 @@ class Profile:
 
     @property
     def told(self) -> bool:
-        """Whether the record tells it: a peak inside the range with an end on both sides."""
+        """Whether the record tells it: a peak inside the range with an end on both
+        sides."""
         return self.verdict == TOLD
 
 
 def grid(low: float, shipped: float, high: float, *, log_scale: bool) -> Floats:
-    """(<= 5,) ends of the range, the value in use, and the middles between; rising, each once."""
+    """(<= 5,) ends of the range, the value in use, and the middles between; rising,
+    each once."""
     ends = np.array([low, shipped, high])
     scale = np.log(ends) if log_scale else ends
     middles = (scale[:-1] + scale[1:]) / 2
@@ -109,7 +123,8 @@ def grid(low: float, shipped: float, high: float, *, log_scale: bool) -> Floats:
 
 
 def vertex(points: Floats, height: Floats, *, log_scale: bool) -> float | None:
-    """Where the parabola through the highest point and its neighbours peaks; None at an end of the range."""
+    """Where the parabola through the highest point and its neighbours peaks; None at an
+    end of the range."""
     at = int(np.argmax(height))
     if at in (0, len(points) - 1):
         return None
@@ -122,11 +137,11 @@ def vertex(points: Floats, height: Floats, *, log_scale: bool) -> float | None:
 
 
 def stretch(height: Floats, by_row: Floats, cluster: NDArray[np.int64]) -> float:
-    """Variance of the profile's slope with rows of a cluster hanging together over that with rows apart, >= 1, times
-    the square of Student's quantile over the normal one.
+    """Variance of the profile's slope with rows of a cluster hanging together over that
+    with rows apart, >= 1, times the square of Student's quantile over the normal one.
 
-    by_row: (P, N) log-likelihood of each row: along the profile its differences are efficient scores, taken here from
-    one side of the peak to the other."""
+    by_row: (P, N) log-likelihood of each row: along the profile its differences are
+    efficient scores, taken here from one side of the peak to the other."""
     at = int(np.clip(np.argmax(height), 1, len(height) - 2))
     slope = by_row[at + 1] - by_row[at - 1]
     apart = float(slope @ slope)
@@ -140,16 +155,29 @@ def stretch(height: Floats, by_row: Floats, cluster: NDArray[np.int64]) -> float
 
 
 def profiled(
-    path: str, shipped: float, points: Floats, height: Floats, *, log_scale: bool, widen: float = 1.0
+    path: str,
+    shipped: float,
+    points: Floats,
+    height: Floats,
+    *,
+    log_scale: bool,
+    widen: float = 1.0,
 ) -> Profile:
-    """The profile through its points: shape-preserving cubic, its peak, interval and verdict."""
+    """The profile through its points: shape-preserving cubic, its peak, interval and
+    verdict."""
     x = np.log(points) if log_scale else points
     fine = np.union1d(np.linspace(x[0], x[-1], FINE), x)
     curve = PchipInterpolator(x, height)(fine)
     top = int(np.argmax(curve))
     inside = curve >= curve[top] - HALF_CHI2 * widen
-    first = top - int(np.argmin(inside[top::-1])) + 1 if not inside[: top + 1].all() else 0
-    last = top + int(np.argmin(inside[top:])) - 1 if not inside[top:].all() else len(fine) - 1
+    first = (
+        top - int(np.argmin(inside[top::-1])) + 1 if not inside[: top + 1].all() else 0
+    )
+    last = (
+        top + int(np.argmin(inside[top:])) - 1
+        if not inside[top:].all()
+        else len(fine) - 1
+    )
     open_below, open_above = first == 0, last == len(fine) - 1
     if open_below and open_above:
         verdict = NOT_TOLD
@@ -157,16 +185,25 @@ def profiled(
         verdict = AT_BOUND
     else:
         verdict = ONE_SIDED if open_below or open_above else TOLD
-    best, low, high = (np.exp(fine[[top, first, last]]) if log_scale else fine[[top, first, last]]).tolist()
+    best, low, high = (
+        np.exp(fine[[top, first, last]]) if log_scale else fine[[top, first, last]]
+    ).tolist()
     ends = (best, low, high, open_below, open_above)
     return Profile(path, shipped, points, height, widen, *ends, verdict)
 
 
 def traced(
-    path: str, shipped: float, points: Floats, look: Look, cluster: NDArray[np.int64], *, log_scale: bool
+    path: str,
+    shipped: float,
+    points: Floats,
+    look: Look,
+    cluster: NDArray[np.int64],
+    *,
+    log_scale: bool,
 ) -> Profile:
-    """The profile, looked at where it matters: at `points`, at the vertex of the highest three, and, where it is
-    told, REFINED times at its peak and at both ends, since between points far apart its form is a guess."""
+    """The profile, looked at where it matters: at `points`, at the vertex of the
+    highest three, and, where it is told, REFINED times at its peak and at both ends,
+    since between points far apart its form is a guess."""
     at = np.unique(points)
     top = vertex(at, look(at)[0], log_scale=log_scale)
     at = at if top is None else np.union1d(at, [top])
@@ -182,7 +219,8 @@ def traced(
 
 @dataclass(frozen=True)
 class BeliefSetting:
-    """Values of parameters of beliefs and reach, with the likelihood's peak there, and (N,) of each dyad and year."""
+    """Values of parameters of beliefs and reach, with the likelihood's peak there, and
+    (N,) of each dyad and year."""
 
     values: dict[str, float]
     peak: Peak
@@ -200,24 +238,36 @@ def shipped_setting(record: Choices, found: WeightFit) -> BeliefSetting:
 
 
 def _setting(values: dict[str, float], peak: Peak) -> BeliefSetting:
-    bare = replace(peak, design=replace(peak.design))  # without the matrices it has worked out
+    bare = replace(
+        peak, design=replace(peak.design)
+    )  # without the matrices it has worked out
     return BeliefSetting(values, bare, by_row(peak.design, peak.at))
 
 
-def moved(history: History, start: BeliefSetting, name: str, values: Sequence[float]) -> list[BeliefSetting]:
+def moved(
+    history: History, start: BeliefSetting, name: str, values: Sequence[float]
+) -> list[BeliefSetting]:
     """The settings with one parameter at other values. Raises DataError."""
     points = [{**start.values, name: value} for value in values]
     records = variants(history, start.record, MOVES[name], points)
-    return [_setting(at, start.peak.moved(there)) for at, there in zip(points, records, strict=True)]
+    return [
+        _setting(at, start.peak.moved(there))
+        for at, there in zip(points, records, strict=True)
+    ]
 
 
 def movable(record: Choices) -> tuple[str, ...]:
     """The parameters that move a term of the record."""
-    return tuple(name for name, terms in MOVES.items() if set(terms) & set(record.names))
+    return tuple(
+        name for name, terms in MOVES.items() if set(terms) & set(record.names)
+    )
 
 
-def profile(history: History, start: BeliefSetting, name: str) -> tuple[Profile, BeliefSetting]:
-    """The profile of one parameter over its range, the others as in `start`, and the setting at its peak.
+def profile(
+    history: History, start: BeliefSetting, name: str
+) -> tuple[Profile, BeliefSetting]:
+    """The profile of one parameter over its range, the others as in `start`, and the
+    setting at its peak.
 
     Raises DataError for a parameter that moves no term of the record."""
     if name not in movable(start.record):
@@ -234,18 +284,25 @@ def profile(history: History, start: BeliefSetting, name: str) -> tuple[Profile,
         if away:
             settings.update(zip(away, moved(history, start, name, away), strict=True))
         there = [settings[float(value)] for value in values]
-        return np.array([one.peak.marginal for one in there]), np.stack([one.by_row for one in there])
+        return np.array([one.peak.marginal for one in there]), np.stack(
+            [one.by_row for one in there]
+        )
 
     found = traced(path, in_use, points, look, start.record.dyad, log_scale=log_scale)
     return found, settings[float(found.points[int(np.argmax(found.height))])]
 
 
 def joint_peak(
-    history: History, start: BeliefSetting, profiles: Sequence[Profile], say: Say = lambda _: None
+    history: History,
+    start: BeliefSetting,
+    profiles: Sequence[Profile],
+    say: Say = lambda _: None,
 ) -> tuple[BeliefSetting, tuple[Profile, ...]]:
-    """Where the parameters that the record tells peak together, and the last profile of each.
+    """Where the parameters that the record tells peak together, and the last profile of
+    each.
 
-    Each is moved to its peak in turn, the others where they are, until a round gains next to nothing."""
+    Each is moved to its peak in turn, the others where they are, until a round gains
+    next to nothing."""
     told = [one.path.rpartition(".")[2] for one in profiles if one.told]
     here, last = start, dict[str, Profile]()
     for _ in range(ROUNDS if told else 0):

@@ -1,7 +1,9 @@
-"""Pair-years as a table for statistical baselines: who could sign in a year, what was known, who did.
+"""Pair-years as a table for statistical baselines: who could sign in a year, what was
+known, who did.
 
-Every column is as known on 1 January. Counts that grow with the network also come relative to their mean
-over the pairs of the year: raw counts drift as the network grows, and over-predict."""
+Every column is as known on 1 January. Counts that grow with the network also come
+relative to their mean over the pairs of the year: raw counts drift as the network
+grows, and over-predict."""
 
 from __future__ import annotations
 
@@ -30,13 +32,21 @@ SECURITY = ("pact", "other_alliance", *QUARRELS)
 MEMORY = ("ln_earlier", "memory", "recent")
 NETWORK = ("partners", "shared", "activity")
 LOGIT = (*GRAVITY, *REGIME, *ALIGNMENT, *SECURITY, *MEMORY, *NETWORK)
-EXTRA = (*(f"{name}_{end}" for name in ("partners", "activity", "size") for end in ("low", "high")), "since_last")
+EXTRA = (
+    *(
+        f"{name}_{end}"
+        for name in ("partners", "activity", "size")
+        for end in ("low", "high")
+    ),
+    "since_last",
+)
 """Columns that only the trees get, beside those of the logit."""
 
 
 @dataclass(frozen=True)
 class DyadYears:
-    """Rows of dyads and years, (N,): year, a < b (roster positions). `rows` names the fields with a value a row."""
+    """Rows of dyads and years, (N,): year, a < b (roster positions). `rows` names the
+    fields with a value a row."""
 
     year: Ints
     a: Ints
@@ -50,7 +60,9 @@ class DyadYears:
 
     def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
         """Some of the rows."""
-        columns: dict[str, Any] = {name: getattr(self, name)[keep] for name in self.rows}
+        columns: dict[str, Any] = {
+            name: getattr(self, name)[keep] for name in self.rows
+        }
         return replace(self, **columns)
 
     def within(self, first: int, last: int) -> Self:
@@ -60,14 +72,17 @@ class DyadYears:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, in their order."""
-        columns: dict[str, Any] = {n: np.concatenate([getattr(p, n) for p in parts]) for n in cls.rows}
+        columns: dict[str, Any] = {
+            n: np.concatenate([getattr(p, n) for p in parts]) for n in cls.rows
+        }
         return replace(parts[0], **columns)
 
 
 @dataclass(frozen=True)
 class FeatureYears(DyadYears):
-    """Dyads present together on some day of a year. y: (N,) 1 where the dyad signed in the year, missing if not on
-    record. exposure: (N,) part of the year. x: columns by name, a row each."""
+    """Dyads present together on some day of a year. y: (N,) 1 where the dyad signed in
+    the year, missing if not on record. exposure: (N,) part of the year. x: columns by
+    name, a row each."""
 
     y: Floats
     exposure: Floats
@@ -81,20 +96,28 @@ class FeatureYears(DyadYears):
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, in their order."""
-        return replace(super().joined(parts), x=pd.concat([part.x for part in parts], ignore_index=True))
+        return replace(
+            super().joined(parts),
+            x=pd.concat([part.x for part in parts], ignore_index=True),
+        )
 
 
 def feature_years(history: History, kinds: Iterable[str] | None = None) -> FeatureYears:
-    """Every pair-year of the history. kinds: those that count as signing (all if None); memory and network terms count
-    every kind.
+    """Every pair-year of the history. kinds: those that count as signing (all if None);
+    memory and network terms count every kind.
 
-    y is missing in the year after the last one that the agreements cover; beyond that, DataError."""
+    y is missing in the year after the last one that the agreements cover; beyond that,
+    DataError."""
     history.on_record(int(history.years[-1]))
     wanted = None if kinds is None else set(kinds)
-    return FeatureYears.joined([_year(history, int(year), wanted) for year in history.years])
+    return FeatureYears.joined(
+        [_year(history, int(year), wanted) for year in history.years]
+    )
 
 
-def signed_between(history: History, first: int, last: int, kinds: set[str] | None = None) -> Floats:
+def signed_between(
+    history: History, first: int, last: int, kinds: set[str] | None = None
+) -> Floats:
     """(n, n) agreements signed in years first..last, symmetric."""
     agreements = history.agreements
     keep = agreements["signed"].dt.year.between(first, last)
@@ -104,9 +127,12 @@ def signed_between(history: History, first: int, last: int, kinds: set[str] | No
 
 
 def remembered(history: History, year: int) -> Floats:
-    """(n, n) agreements signed before the year, each worth 2^(-age / MEMORY_HALF_LIFE), age in years on 1 January."""
+    """(n, n) agreements signed before the year, each worth 2^(-age / MEMORY_HALF_LIFE),
+    age in years on 1 January."""
     agreements = history.agreements[history.agreements["signed"].dt.year < year]
-    age = (pd.Timestamp(f"{year}-01-01") - agreements["signed"]).dt.days.to_numpy(np.float64) / 365.25
+    age = (pd.Timestamp(f"{year}-01-01") - agreements["signed"]).dt.days.to_numpy(
+        np.float64
+    ) / 365.25
     return _counted(history, agreements, 2.0 ** (-age / MEMORY_HALF_LIFE))
 
 
@@ -114,11 +140,15 @@ def partnered(history: History, year: int) -> Floats:
     """(n, n) 1 where an agreement signed before the year has not ended by then."""
     agreements = history.agreements
     first = pd.Timestamp(f"{year}-01-01")
-    keep = (agreements["signed"] < first) & (agreements["ended"].isna() | (agreements["ended"] >= first))
+    keep = (agreements["signed"] < first) & (
+        agreements["ended"].isna() | (agreements["ended"] >= first)
+    )
     return (_counted(history, agreements[keep]) > 0).astype(np.float64)
 
 
-def _counted(history: History, agreements: pd.DataFrame, weight: Floats | float = 1.0) -> Floats:
+def _counted(
+    history: History, agreements: pd.DataFrame, weight: Floats | float = 1.0
+) -> Floats:
     n = len(history.iso3)
     out = np.zeros((n, n))
     np.add.at(out, (agreements["a"].to_numpy(), agreements["b"].to_numpy()), weight)
@@ -139,10 +169,12 @@ def dyad_columns(
     ties: Floats,
     present: NDArray[np.bool_],
 ) -> pd.DataFrame:
-    """The columns of the baselines for dyads i, j at one moment, of the panel and of a scenario's own record alike.
+    """The columns of the baselines for dyads i, j at one moment, of the panel and of a
+    scenario's own record alike.
 
-    capability, ideal, present: (n,) of states; earlier, memory, recent: (n, n) agreements signed before, fading, and of
-    late; since_last: (n, n) years; ties: (n, n) 1 where an agreement stands. dyadic: (N,) further columns."""
+    capability, ideal, present: (n,) of states; earlier, memory, recent: (n, n)
+    agreements signed before, fading, and of late; since_last: (n, n) years; ties: (n,
+    n) 1 where an agreement stands. dyadic: (N,) further columns."""
     size = np.log(np.maximum(capability, 1e-7))
     x: dict[str, Floats] = {
         "ln_size": size[i] + size[j],
@@ -184,10 +216,14 @@ def _year(history: History, year: int, kinds: set[str] | None) -> FeatureYears:
             "ln_distance": np.log(history.distance[t, a, b] + DISTANCE_OFFSET_KM),
             "joint_democracy": np.minimum(democracy[a], democracy[b]),
             "democracy_gap": np.abs(democracy[a] - democracy[b]),
-            "democracy_missing": np.isnan(democracy[a] - democracy[b]).astype(np.float64),
+            "democracy_missing": np.isnan(democracy[a] - democracy[b]).astype(
+                np.float64
+            ),
             "contiguous": (history.contiguity[t, a, b] > 0).astype(np.float64),
             "pact": (depth >= 1.0).astype(np.float64),
-            "other_alliance": ((depth < 1.0) & (history.alliance_calm[t, a, b] > 0)).astype(np.float64),
+            "other_alliance": (
+                (depth < 1.0) & (history.alliance_calm[t, a, b] > 0)
+            ).astype(np.float64),
             **{name: getattr(history, name)[t, a, b] for name in QUARRELS},
         },
         earlier=signed_between(history, history.agreement_years[0], year - 1),
@@ -200,7 +236,9 @@ def _year(history: History, year: int, kinds: set[str] | None) -> FeatureYears:
     y = (signed_between(history, year, year, kinds)[a, b] > 0).astype(np.float64)
     if not history.agreement_years[0] <= year <= history.agreement_years[1]:
         y = np.full(len(a), np.nan)
-    return FeatureYears(np.full(len(a), year, dtype=np.int64), a, b, y, exposure[a, b], x)
+    return FeatureYears(
+        np.full(len(a), year, dtype=np.int64), a, b, y, exposure[a, b], x
+    )
 
 
 def _since_last(history: History, year: int) -> Floats:

@@ -1,10 +1,13 @@
-"""Maximum likelihood for the model's weights, with random intercepts of states (sociality) and of years.
+"""Maximum likelihood for the model's weights, with random intercepts of states
+(sociality) and of years.
 
-Their variances come from the marginal likelihood, Laplace approximation, with EM steps (`stats.newton`). The covariance
-of the weights holds the uncertainty of the random intercepts.
+Their variances come from the marginal likelihood, Laplace approximation, with EM steps
+(`stats.newton`). The covariance of the weights holds the uncertainty of the random
+intercepts.
 
-Signs that theory fixes (`choices.SIGNED`) are held by a half-normal prior. Where the record wants the other sign, the
-posterior is highest at 0: the term is left out, and is reported as in conflict with what the record says of it."""
+Signs that theory fixes (`choices.SIGNED`) are held by a half-normal prior. Where the
+record wants the other sign, the posterior is highest at 0: the term is left out, and is
+reported as in conflict with what the record says of it."""
 
 from __future__ import annotations
 
@@ -26,24 +29,33 @@ from balance_sim.evidence.estimation.likelihood import (
     log_likelihood,
     opportunities,
 )
-from balance_sim.stats.newton import Maximum, NoMaximum, laplace_marginal, newton, random_effect_variance
+from balance_sim.stats.newton import (
+    Maximum,
+    NoMaximum,
+    laplace_marginal,
+    newton,
+    random_effect_variance,
+)
 
 ROUNDS = 40
 SMALL = 0.002
-"""Changes of a variance below this end the search: it creeps where there is none to be found."""
+"""Changes of a variance below this end the search: it creeps where there is none to be
+found."""
 SIGN_SPREAD = 1.0
-"""Of the half-normal prior on a weight whose sign theory fixes, in nats per standard deviation of its term: weak, as
-the weights of gravity and network are 0.1 to 0.5 on that scale (Gelman et al. 2008, Annals of Applied Statistics 2)."""
+"""Of the half-normal prior on a weight whose sign theory fixes, in nats per standard
+deviation of its term: weak, as the weights of gravity and network are 0.1 to 0.5 on
+that scale (Gelman et al. 2008, Annals of Applied Statistics 2)."""
 COLLINEAR = 0.1
-"""Share of a direction's independent information below which its members are called collinear: correlations
-of about 0.9 between two."""
+"""Share of a direction's independent information below which its members are called
+collinear: correlations of about 0.9 between two."""
 FLAT = 1e-7
 """The same, below which they are not told apart at all."""
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """A weight that the record wants below 0 and theory above: what it was before it was left out."""
+    """A weight that the record wants below 0 and theory above: what it was before it
+    was left out."""
 
     name: str
     estimate: float
@@ -52,26 +64,32 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Direction:
-    """A combination of parameters that the record tells badly. left: smallest eigenvalue of the correlation
-    matrix of the estimates' information, 1 when all are independent, 0 when the direction is flat."""
+    """A combination of parameters that the record tells badly. left: smallest
+    eigenvalue of the correlation matrix of the estimates' information, 1 when all are
+    independent, 0 when the direction is flat."""
 
     names: tuple[str, ...]
     loads: tuple[float, ...]
     left: float
 
     def __str__(self) -> str:
-        parts = " ".join(f"{load:+.2f} {name}" for name, load in zip(self.names, self.loads, strict=True))
+        parts = " ".join(
+            f"{load:+.2f} {name}"
+            for name, load in zip(self.names, self.loads, strict=True)
+        )
         return f"{parts} (information left {self.left:.2g})"
 
 
 @dataclass(frozen=True)
 class WeightFit:
-    """names: terms and `intercept.<kind>`; estimate, covariance: of those, nats a unit of the term.
-    propensity: (n,) random intercepts by position in `states`, 0 for a state not seen; level: those of years.
+    """names: terms and `intercept.<kind>`; estimate, covariance: of those, nats a unit
+    of the term. propensity: (n,) random intercepts by position in `states`, 0 for a
+    state not seen; level: those of years.
 
-    log_likelihood: at the estimate, without the shrinkage. marginal: with the random intercepts integrated
-    out (Laplace). flat: directions that the record does not tell. signs: whether signs were held by a prior;
-    conflicts: terms with the other sign, which are left out and have weight 0."""
+    log_likelihood: at the estimate, without the shrinkage. marginal: with the random
+    intercepts integrated out (Laplace). flat: directions that the record does not tell.
+    signs: whether signs were held by a prior; conflicts: terms with the other sign,
+    which are left out and have weight 0."""
 
     names: tuple[str, ...]
     estimate: Floats
@@ -96,8 +114,13 @@ class WeightFit:
 
     @property
     def of_estimate(self) -> Floats:
-        """Covariance of the estimate, clustered by dyad where that was asked for, else from the second derivatives."""
-        return self.covariance if self.cluster_covariance is None else self.cluster_covariance
+        """Covariance of the estimate, clustered by dyad where that was asked for, else
+        from the second derivatives."""
+        return (
+            self.covariance
+            if self.cluster_covariance is None
+            else self.cluster_covariance
+        )
 
     @property
     def standard_error(self) -> Floats:
@@ -111,14 +134,19 @@ class WeightFit:
 
     @property
     def aic(self) -> float:
-        """2 k - 2 ln L of the marginal likelihood; the variances count as parameters. Akaike 1974."""
+        """2 k - 2 ln L of the marginal likelihood; the variances count as parameters.
+        Akaike 1974."""
         variances = int(self.propensity_variance > 0) + int(self.level_variance > 0)
         return 2.0 * (len(self.names) + variances) - 2.0 * self.marginal
 
     @property
     def weights(self) -> dict[str, float]:
         """Estimate by term, 0 for a term in conflict."""
-        told = {n: float(e) for n, e in zip(self.names, self.estimate, strict=True) if "." not in n}
+        told = {
+            n: float(e)
+            for n, e in zip(self.names, self.estimate, strict=True)
+            if "." not in n
+        }
         return told | {one.name: 0.0 for one in self.conflicts}
 
     @property
@@ -128,7 +156,8 @@ class WeightFit:
         return {name.partition(".")[2]: float(e) for name, e in named if "." in name}
 
     def on(self, rows: Choices) -> tuple[ConsentDesign, Floats]:
-        """The design of other rows, and the fit's parameters on it; states not seen have intercept 0."""
+        """The design of other rows, and the fit's parameters on it; states not seen
+        have intercept 0."""
         design = ConsentDesign(rows.with_terms(self.names), propensities=True)
         order = [self.names.index(name) for name in design.names]
         return design, np.concatenate([self.estimate[order], self.propensity])
@@ -149,42 +178,60 @@ def fit(
     variance: float | None = None,
     signs: bool = False,
 ) -> WeightFit:
-    """Fit all the terms that `record` holds. levels: a shrunk level of each year. cluster: by dyad. signs: hold those
-    that theory fixes by the prior; a term in conflict is left out, the one furthest from 0 in standard errors first.
+    """Fit all the terms that `record` holds. levels: a shrunk level of each year.
+    cluster: by dyad. signs: hold those that theory fixes by the prior; a term in
+    conflict is left out, the one furthest from 0 in standard errors first.
 
-    ridge: 1 / variance of a normal prior on each weight per standard deviation of its term. variance: of the random
-    intercepts of states, found if not given. start: by name. Raises DataError if there is nothing to fit, a term does
-    not vary, a direction is flat, or the search does not settle."""
+    ridge: 1 / variance of a normal prior on each weight per standard deviation of its
+    term. variance: of the random intercepts of states, found if not given. start: by
+    name. Raises DataError if there is nothing to fit, a term does not vary, a direction
+    is flat, or the search does not settle."""
     conflicts: list[Conflict] = []
     while True:
         years = tuple(map(int, np.unique(record.year))) if levels else ()
         design = _design(record, propensities=propensities, years=years)
         prior = _prior(record.names, ridge=ridge, signs=signs)
         found, penalty, spread = _searched(design, prior, start or {}, variance)
-        result = replace(_finished(design, found, penalty, spread, cluster=cluster), ridge=ridge, signs=signs)
+        result = replace(
+            _finished(design, found, penalty, spread, cluster=cluster),
+            ridge=ridge,
+            signs=signs,
+        )
         wrong = _conflicts(result) if signs else []
         if not wrong:
             return replace(result, conflicts=tuple(conflicts))
         conflicts.append(wrong[0])
-        record = record.with_terms([name for name in record.names if name != wrong[0].name])
+        record = record.with_terms(
+            [name for name in record.names if name != wrong[0].name]
+        )
 
 
 def _conflicts(found: WeightFit) -> list[Conflict]:
-    """Terms whose sign is not theory's, the furthest from 0 in standard errors first."""
-    wrong = [Conflict(n, float(e), float(s)) for n, e, s in found.table if term_of(n) in SIGNED and e < 0]
+    """Terms whose sign is not theory's, the furthest from 0 in standard errors
+    first."""
+    wrong = [
+        Conflict(n, float(e), float(s))
+        for n, e, s in found.table
+        if term_of(n) in SIGNED and e < 0
+    ]
     return sorted(wrong, key=lambda one: (one.estimate / one.standard_error, one.name))
 
 
 def _prior(names: Sequence[str], *, ridge: float, signs: bool) -> Floats:
-    """(K + B,) 1 / variance of the prior on each weight per standard deviation of its term."""
+    """(K + B,) 1 / variance of the prior on each weight per standard deviation of its
+    term."""
     held = np.array([signs and term_of(name) in SIGNED for name in names], dtype=float)
     return np.asarray(ridge + held / SIGN_SPREAD**2)
 
 
 def _searched(
-    design: ConsentDesign, prior: Floats, start: Mapping[str, float], variance: float | None
+    design: ConsentDesign,
+    prior: Floats,
+    start: Mapping[str, float],
+    variance: float | None,
 ) -> tuple[Maximum, Floats, list[float]]:
-    """The maximum of all parameters, with the precision of their prior and the variances of states and years."""
+    """The maximum of all parameters, with the precision of their prior and the
+    variances of states and years."""
     parts, terms = design.parts, design.parts[1].stop
     at, penalty = np.zeros(design.size), np.zeros(design.size)
     at[parts[2]], penalty[:terms] = _level_of(design.choices), prior
@@ -199,20 +246,33 @@ def _searched(
         _refuse_flat(design, found.information)
         covariance = np.linalg.inv(found.information)
         moved = [
-            random_effect_variance(at[part], covariance[part, part]) if len(at[part]) else old
+            random_effect_variance(at[part], covariance[part, part])
+            if len(at[part])
+            else old
             for part, old in zip(parts[3:], spread, strict=True)
         ]
         if variance is not None:
             moved[0] = variance
-        close = all(abs(new - old) < max(0.01 * old, SMALL) for new, old in zip(moved, spread, strict=True))
+        close = all(
+            abs(new - old) < max(0.01 * old, SMALL)
+            for new, old in zip(moved, spread, strict=True)
+        )
         spread = [max(value, 1e-4) for value in moved]
         if close:
             return found, penalty, spread
-    raise DataError(f"the variances did not settle in {ROUNDS} rounds", "Give `variance`, or leave a term out")
+    raise DataError(
+        f"the variances did not settle in {ROUNDS} rounds",
+        "Give `variance`, or leave a term out",
+    )
 
 
 def _finished(
-    design: ConsentDesign, found: Maximum, penalty: Floats, spread: Sequence[float], *, cluster: bool
+    design: ConsentDesign,
+    found: Maximum,
+    penalty: Floats,
+    spread: Sequence[float],
+    *,
+    cluster: bool,
 ) -> WeightFit:
     record, parts, fixed, at = design.choices, design.parts, design.fixed, found.at
     covariance = np.linalg.inv(found.information)
@@ -229,7 +289,9 @@ def _finished(
         cluster_covariance=None if whole is None else whole[:fixed, :fixed] * outer,
         propensity=states,
         propensity_variance=spread[0] if design.propensities else 0.0,
-        level={year: float(v) for year, v in zip(design.years, at[parts[4]], strict=True)},
+        level={
+            year: float(v) for year, v in zip(design.years, at[parts[4]], strict=True)
+        },
         level_variance=spread[1] if design.years else 0.0,
         states=record.states,
         kinds=record.kinds,
@@ -238,7 +300,10 @@ def _finished(
         rows=len(record.year),
         agreements=int(record.signed.sum()),
         years=(int(record.year.min()), int(record.year.max())),
-        flat=_directions(np.linalg.pinv(covariance[:fixed, :fixed], rcond=1e-15, hermitian=True), design.names),
+        flat=_directions(
+            np.linalg.pinv(covariance[:fixed, :fixed], rcond=1e-15, hermitian=True),
+            design.names,
+        ),
         seen=seen,
     )
 
@@ -246,13 +311,15 @@ def _finished(
 def _marginal(design: ConsentDesign, found: Maximum, penalty: Floats) -> float:
     own = slice(design.fixed, None)
     value = log_likelihood(design, found.at)
-    return laplace_marginal(value, found.at[own], penalty[own], found.information[own, own])
+    return laplace_marginal(
+        value, found.at[own], penalty[own], found.information[own, own]
+    )
 
 
 @dataclass(frozen=True)
 class Peak:
-    """Where a design's likelihood peaks with the variances held: parameters of scaled terms, their penalty,
-    and the marginal log-likelihood."""
+    """Where a design's likelihood peaks with the variances held: parameters of scaled
+    terms, their penalty, and the marginal log-likelihood."""
 
     design: ConsentDesign
     at: Floats
@@ -260,21 +327,27 @@ class Peak:
     marginal: float
 
     def moved(self, record: Choices) -> Peak:
-        """The peak when the terms are those of `record`: same rows, same names. Raises DataError."""
+        """The peak when the terms are those of `record`: same rows, same names. Raises
+        DataError."""
         return _peak_from(replace(self.design, choices=record), self.at, self.penalty)
 
 
 def peak_of(record: Choices, found: WeightFit) -> Peak:
-    """The peak that `found`, a fit of `record`, stands at, without terms in conflict. Raises DataError."""
+    """The peak that `found`, a fit of `record`, stands at, without terms in conflict.
+    Raises DataError."""
     record = record.with_terms(found.names)
-    design = _design(record, propensities=found.propensity_variance > 0, years=tuple(found.level))
+    design = _design(
+        record, propensities=found.propensity_variance > 0, years=tuple(found.level)
+    )
     parts, scale = design.parts, design.scale
     at, penalty = np.zeros(design.size), np.zeros(design.size)
     at[: design.fixed] = found.estimate
     at[: len(scale)] *= scale
     at[parts[3]] = found.propensity if design.propensities else 0.0
     at[parts[4]] = list(found.level.values())
-    for part, variance in zip(parts[3:], (found.propensity_variance, found.level_variance), strict=True):
+    for part, variance in zip(
+        parts[3:], (found.propensity_variance, found.level_variance), strict=True
+    ):
         penalty[part] = 1.0 / variance if variance > 0 else 0.0
     penalty[: len(scale)] = _prior(record.names, ridge=found.ridge, signs=found.signs)
     return _peak_from(design, at, penalty)
@@ -286,18 +359,27 @@ def _peak_from(design: ConsentDesign, at: Floats, penalty: Floats) -> Peak:
 
 
 def _peak(design: ConsentDesign, at: Floats, penalty: Floats) -> Maximum:
-    with told_as_errors(design.names, "fit", "Leave out a term, or give a ridge above 0"):
-        return newton(at, partial(derivatives, design), partial(log_likelihood, design), penalty)
+    with told_as_errors(
+        design.names, "fit", "Leave out a term, or give a ridge above 0"
+    ):
+        return newton(
+            at, partial(derivatives, design), partial(log_likelihood, design), penalty
+        )
 
 
 @contextmanager
 def told_as_errors(names: Sequence[str], what: str, hint: str) -> Iterator[None]:
-    """A search without end as a DataError. what: a fit or a calibration; hint: where it did not settle."""
+    """A search without end as a DataError. what: a fit or a calibration; hint: where it
+    did not settle."""
     extreme = "Look for extreme values in the data"
     try:
         yield
     except NoMaximum as error:
-        name = names[error.parameter] if error.parameter < len(names) else "a random intercept"
+        name = (
+            names[error.parameter]
+            if error.parameter < len(names)
+            else "a random intercept"
+        )
         said = {
             "steps": (f"the {what} did not settle in 60 steps", hint),
             "step": ("no step raises the likelihood", hint),
@@ -309,9 +391,11 @@ def told_as_errors(names: Sequence[str], what: str, hint: str) -> Iterator[None]
 
 
 def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, ...]:
-    """Directions with little independent information left, the flattest first; loads below 0.2 left out.
+    """Directions with little independent information left, the flattest first; loads
+    below 0.2 left out.
 
-    Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3, on the information of the estimates."""
+    Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3, on the information of the
+    estimates."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     out = []
@@ -320,29 +404,51 @@ def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, .
             break
         big = np.flatnonzero(np.abs(vector) >= 0.2)
         big = big[np.argsort(-np.abs(vector[big]))]
-        out.append(Direction(tuple(names[int(k)] for k in big), tuple(map(float, vector[big])), float(max(value, 0.0))))
+        out.append(
+            Direction(
+                tuple(names[int(k)] for k in big),
+                tuple(map(float, vector[big])),
+                float(max(value, 0.0)),
+            )
+        )
     return tuple(out)
 
 
 def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
-    """Raise DataError that names what the record leaves open of the weights, with random intercepts profiled out."""
+    """Raise DataError that names what the record leaves open of the weights, with
+    random intercepts profiled out."""
     fixed = design.fixed
     across, own = information[:fixed, fixed:], information[fixed:, fixed:]
-    ways = _directions(information[:fixed, :fixed] - across @ np.linalg.solve(own, across.T), design.names)
+    ways = _directions(
+        information[:fixed, :fixed] - across @ np.linalg.solve(own, across.T),
+        design.names,
+    )
     if named := "; ".join(str(way) for way in ways if way.left < FLAT):
-        raise DataError(f"the record does not tell these apart: {named}", "Leave one of them out")
+        raise DataError(
+            f"the record does not tell these apart: {named}", "Leave one of them out"
+        )
 
 
-def _design(record: Choices, *, propensities: bool, years: tuple[int, ...]) -> ConsentDesign:
-    """The record as a matrix, each term over its standard deviation over both sides. Raises DataError."""
+def _design(
+    record: Choices, *, propensities: bool, years: tuple[int, ...]
+) -> ConsentDesign:
+    """The record as a matrix, each term over its standard deviation over both sides.
+    Raises DataError."""
     if np.isnan(record.signed).any():
-        raise DataError("a year has no agreements on record", "End the period before it")
+        raise DataError(
+            "a year has no agreements on record", "End the period before it"
+        )
     for m, kind in enumerate(record.kinds):
         if record.signed[:, m].sum() == 0:
-            raise DataError(f"no agreement of type {kind} was signed in these years", "Leave the kind out")
+            raise DataError(
+                f"no agreement of type {kind} was signed in these years",
+                "Leave the kind out",
+            )
     if not (np.isfinite(record.common).all() and np.isfinite(record.by_kind).all()):
         raise DataError("a term is not finite", "Look for extreme values in the data")
-    spread = np.concatenate([record.common.std(axis=(0, 1)), record.by_kind.std(axis=(0, 1, 2))])
+    spread = np.concatenate(
+        [record.common.std(axis=(0, 1)), record.by_kind.std(axis=(0, 1, 2))]
+    )
     for name, one in zip(record.names, spread, strict=True):
         if one < 1e-12:
             raise DataError(f"the term {name} does not vary", "Leave it out")
@@ -351,6 +457,8 @@ def _design(record: Choices, *, propensities: bool, years: tuple[int, ...]) -> C
 
 def _level_of(record: Choices) -> Floats:
     """(M,) intercepts that match the number of agreements with all weights 0."""
-    shown = record.signed.sum(axis=0) / (record.exposure.sum() * record.ceiling * record.chance_kept)
+    shown = record.signed.sum(axis=0) / (
+        record.exposure.sum() * record.ceiling * record.chance_kept
+    )
     consent = np.sqrt(np.clip(shown, 1e-9, 0.81))
     return np.asarray(np.log(consent) - np.log1p(-consent))

@@ -1,15 +1,19 @@
-"""The likelihood of the record under the model's own rates: two-sided consent in discrete time.
+"""The likelihood of the record under the model's own rates: two-sided consent in
+discrete time.
 
     r_m = exposure * openness * ceiling_m * kept_m * sigma(u_ij) * sigma(u_ji)    expected agreements of kind m
     P(the dyad signs kind m in the year) = 1 - e^-r_m
     u_ij = intercept_m + s_i + year + sum of weight * term    s_i: random intercept of a state (sociality)
 
-A dyad is at risk in the part of the year in which both are members. `openness` is the factor of dyads at war on 1
-January (`model/no_relations.py`). Signature stands for the opening of talks: `kept_m` is the share of talks that do not
-collapse before, and the lag between the two is left out, so that the terms are those of 1 January of the year of
-signature. So is that the engine lets an opportunity pass while a dyad is in talks or waits for entry into force.
+A dyad is at risk in the part of the year in which both are members. `openness` is the
+factor of dyads at war on 1 January (`model/no_relations.py`). Signature stands for the
+opening of talks: `kept_m` is the share of talks that do not collapse before, and the
+lag between the two is left out, so that the terms are those of 1 January of the year of
+signature. So is that the engine lets an opportunity pass while a dyad is in talks or
+waits for entry into force.
 
-Discrete-time hazard: Prentice, Gloeckler 1978, Biometrics 34: 57-67; consent: Jackson, Wolinsky 1996."""
+Discrete-time hazard: Prentice, Gloeckler 1978, Biometrics 34: 57-67; consent: Jackson,
+Wolinsky 1996."""
 
 from __future__ import annotations
 
@@ -29,11 +33,12 @@ SMALLEST_RATE = 1e-300
 
 @dataclass(frozen=True)
 class ConsentDesign:
-    """The choices as a matrix, both sides. Parameters, in order (`sizes`, `parts`): weights of common terms, of terms
-    by kind, intercepts by kind, random intercepts by state, levels by year (these two only where asked for).
+    """The choices as a matrix, both sides. Parameters, in order (`sizes`, `parts`):
+    weights of common terms, of terms by kind, intercepts by kind, random intercepts by
+    state, levels by year (these two only where asked for).
 
-    scale: (K + B,) what each term is divided by, so that weights have about the same size. names, fixed: of the
-    parameters that are not shrunk, and how many."""
+    scale: (K + B,) what each term is divided by, so that weights have about the same
+    size. names, fixed: of the parameters that are not shrunk, and how many."""
 
     choices: Choices
     propensities: bool = True
@@ -42,7 +47,10 @@ class ConsentDesign:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        return (*self.choices.names, *(f"intercept.{kind}" for kind in self.choices.kinds))
+        return (
+            *self.choices.names,
+            *(f"intercept.{kind}" for kind in self.choices.kinds),
+        )
 
     @cached_property
     def fixed(self) -> int:
@@ -52,7 +60,13 @@ class ConsentDesign:
     def sizes(self) -> tuple[int, int, int, int, int]:
         c = self.choices
         states = len(c.states) if self.propensities else 0
-        return len(c.common_names), len(c.by_kind_names), len(c.kinds), states, len(self.years)
+        return (
+            len(c.common_names),
+            len(c.by_kind_names),
+            len(c.kinds),
+            states,
+            len(self.years),
+        )
 
     @cached_property
     def size(self) -> int:
@@ -67,7 +81,10 @@ class ConsentDesign:
     def common(self) -> tuple[Floats, ...]:
         """(N, K) scaled common terms of each side."""
         scale = self.scale[: self.sizes[0]] if len(self.scale) else 1.0
-        return tuple(np.ascontiguousarray(self.choices.common[:, side] / scale) for side in (0, 1))
+        return tuple(
+            np.ascontiguousarray(self.choices.common[:, side] / scale)
+            for side in (0, 1)
+        )
 
     @cached_property
     def by_kind(self) -> tuple[Floats, ...]:
@@ -112,7 +129,11 @@ class ConsentDesign:
     def log_rate(self, at: Floats) -> tuple[Floats, Floats, Floats]:
         """(N, M) ln r, and how it grows with the u of each side: 1 - sigma(u)."""
         u, v = self.willingness(at)
-        return self.offset - np.logaddexp(0, -u) - np.logaddexp(0, -v), _sigma(-u), _sigma(-v)
+        return (
+            self.offset - np.logaddexp(0, -u) - np.logaddexp(0, -v),
+            _sigma(-u),
+            _sigma(-v),
+        )
 
 
 def _sigma(u: Floats) -> Floats:
@@ -128,7 +149,9 @@ def log_likelihood(design: ConsentDesign, at: Floats) -> float:
 def by_row(design: ConsentDesign, at: Floats) -> Floats:
     """(N,) log-likelihood of each dyad and year."""
     rate = np.exp(design.log_rate(at)[0])
-    return np.asarray(np.where(design.choices.signed > 0, _log_signed(rate), -rate).sum(axis=1))
+    return np.asarray(
+        np.where(design.choices.signed > 0, _log_signed(rate), -rate).sum(axis=1)
+    )
 
 
 def _log_signed(rate: Floats) -> Floats:
@@ -136,7 +159,8 @@ def _log_signed(rate: Floats) -> Floats:
 
 
 def pulls(design: ConsentDesign, at: Floats) -> tuple[Floats, ...]:
-    """(N, M) each: log-likelihood, its first and second derivative by ln r, and how ln r grows with u of each side."""
+    """(N, M) each: log-likelihood, its first and second derivative by ln r, and how ln
+    r grows with u of each side."""
     log_rate, s, t = design.log_rate(at)
     rate, y = np.exp(log_rate), design.choices.signed > 0
     some = np.maximum(np.expm1(rate), SMALLEST_RATE)
@@ -146,8 +170,11 @@ def pulls(design: ConsentDesign, at: Floats) -> tuple[Floats, ...]:
     return np.where(y, _log_signed(rate), -rate), first, second, s, t
 
 
-def curvature(first: Floats, second: Floats, s: Floats, t: Floats) -> tuple[Floats, Floats, Floats]:
-    """(N, M) each: minus the second derivatives by u of one side, of the other, and by both."""
+def curvature(
+    first: Floats, second: Floats, s: Floats, t: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """(N, M) each: minus the second derivatives by u of one side, of the other, and by
+    both."""
     own = -(second * s * s - first * s * (1 - s))
     other = -(second * t * t - first * t * (1 - t))
     return own, other, -(second * s * t)
@@ -162,17 +189,21 @@ def column_sums(design: ConsentDesign, weight: Floats, side: int) -> Floats:
 
 
 def derivatives(design: ConsentDesign, at: Floats) -> tuple[float, Floats, Floats]:
-    """Log-likelihood, gradient (size,) and minus the second derivatives (size, size)."""
+    """Log-likelihood, gradient (size,) and minus the second derivatives (size,
+    size)."""
     value, first, second, s, t = pulls(design, at)
     slope = column_sums(design, first * s, 0) + column_sums(design, first * t, 1)
     own, other, both = curvature(first, second, s, t)
     across = _crossed(design, both, 0, 1)
-    curve = _crossed(design, own, 0, 0) + _crossed(design, other, 1, 1) + across + across.T
+    curve = (
+        _crossed(design, own, 0, 0) + _crossed(design, other, 1, 1) + across + across.T
+    )
     return float(value.sum()), slope, curve
 
 
 def _crossed(design: ConsentDesign, weight: Floats, one: int, two: int) -> Floats:
-    """(size, size) sum over rows and kinds of weight (N, M) times the columns of two sides."""
+    """(size, size) sum over rows and kinds of weight (N, M) times the columns of two
+    sides."""
     total = weight.sum(axis=1)
     x, z = design.common[one], design.common[two]
     xk, zk = design.by_kind[one], design.by_kind[two]
@@ -181,7 +212,9 @@ def _crossed(design: ConsentDesign, weight: Floats, one: int, two: int) -> Float
     wx = np.einsum("nm,nmb->nb", weight, xk)
     weighted = z * total[:, None]
     among = np.einsum("nm,nmb,nmc->bc", weight, xk, zk, optimize=True)
-    of_kinds, to_kinds = (np.einsum("nm,nmb->bm", weight, by_kind) for by_kind in (xk, zk))
+    of_kinds, to_kinds = (
+        np.einsum("nm,nmb->bm", weight, by_kind) for by_kind in (xk, zk)
+    )
     states = (ours.T @ theirs.multiply(total[:, None]).tocsr()).toarray()
     rows = [
         [x.T @ weighted, x.T @ wz, x.T @ weight, (theirs.T @ (x * total[:, None])).T],
@@ -198,26 +231,39 @@ def opportunities(design: ConsentDesign, at: Floats) -> Floats:
     return np.asarray(-np.expm1(-rate))
 
 
-def clustered(design: ConsentDesign, at: Floats, cluster: NDArray[np.int64], covariance: Floats) -> Floats:
-    """Covariance with rows of one cluster (a dyad) allowed to hang together: A^-1 B A^-1, with G / (G - 1).
+def clustered(
+    design: ConsentDesign, at: Floats, cluster: NDArray[np.int64], covariance: Floats
+) -> Floats:
+    """Covariance with rows of one cluster (a dyad) allowed to hang together: A^-1 B
+    A^-1, with G / (G - 1).
 
     White 1982, Econometrica 50: 1-25; Liang, Zeger 1986, Biometrika 73: 13-22."""
     total = scores_by(design, at, cluster)
     groups = len(total)
-    return np.asarray(covariance @ (total.T @ total) @ covariance * (groups / (groups - 1.0)))
+    return np.asarray(
+        covariance @ (total.T @ total) @ covariance * (groups / (groups - 1.0))
+    )
 
 
 def scores_by(design: ConsentDesign, at: Floats, cluster: NDArray[np.int64]) -> Floats:
-    """(clusters, size) first derivatives summed over the rows of each cluster, in the order of its number."""
+    """(clusters, size) first derivatives summed over the rows of each cluster, in the
+    order of its number."""
     _, place = np.unique(cluster, return_inverse=True)
     groups = int(place.max()) + 1
     _, first, _, s, t = pulls(design, at)
     total = np.zeros((groups, design.size))
-    sums = sparse.csr_array((np.ones(len(place)), (place, np.arange(len(place)))), shape=(groups, len(place)))
+    sums = sparse.csr_array(
+        (np.ones(len(place)), (place, np.arange(len(place)))),
+        shape=(groups, len(place)),
+    )
     for side, weight in ((0, first * s), (1, first * t)):
         whole = weight.sum(axis=1)
         by_kind = np.einsum("nm,nmb->nb", weight, design.by_kind[side])
-        dense = np.concatenate([design.common[side] * whole[:, None], by_kind, weight], axis=1)
+        dense = np.concatenate(
+            [design.common[side] * whole[:, None], by_kind, weight], axis=1
+        )
         total[:, : design.fixed] += sums @ dense
-        total[:, design.fixed :] += (sums @ design.members[side].multiply(whole[:, None]).tocsr()).toarray()
+        total[:, design.fixed :] += (
+            sums @ design.members[side].multiply(whole[:, None]).tocsr()
+        ).toarray()
     return total

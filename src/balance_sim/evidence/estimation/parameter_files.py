@@ -1,6 +1,7 @@
-"""Files of parameters: what `balance-sim fit` and `balance-sim calibrate` write.
+"""Files of parameters: what `balance-sim evidence fit` and `balance-sim evidence calibrate` write.
 
-The same record, fit and form give the same bytes: nothing in a file tells when or where it was made."""
+The same record, fit and form give the same bytes: nothing in a file tells when or where
+it was made."""
 
 from __future__ import annotations
 
@@ -16,15 +17,28 @@ from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.beliefs import Profile
-from balance_sim.evidence.estimation.calibration import CalibrationPosterior, Form, Prior
-from balance_sim.evidence.estimation.choices import BETWEEN, NOT_ON_RECORD, SIGNED, WITHIN, OwnRecord, part_of, term_of
+from balance_sim.evidence.estimation.calibration import (
+    CalibrationPosterior,
+    Form,
+    Prior,
+)
+from balance_sim.evidence.estimation.choices import (
+    BETWEEN,
+    NOT_ON_RECORD,
+    SIGNED,
+    WITHIN,
+    OwnRecord,
+    part_of,
+    term_of,
+)
 from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Scenario
 
 
 def key_path(name: str) -> str:
-    """Where a fitted parameter stands in a scenario: `theory.weights.size`, `kinds.logistics.intercept`."""
+    """Where a fitted parameter stands in a scenario: `theory.weights.size`,
+    `kinds.logistics.intercept`."""
     term, _, kind = term_of(name).partition(".")
     return f"kinds.{kind}.intercept" if kind else f"theory.weights.{term}"
 
@@ -35,11 +49,14 @@ def labelled(name: str) -> str:
 
 
 def _short(value: float | Floats, digits: int = 8) -> float:
-    """So many significant digits: more would be noise of the search, and not the same on every machine."""
+    """So many significant digits: more would be noise of the search, and not the same
+    on every machine."""
     return float(f"{float(value):.{digits}g}")
 
 
-def _estimate(value: float | Floats, error: float | Floats, digits: int = 8) -> dict[str, object]:
+def _estimate(
+    value: float | Floats, error: float | Floats, digits: int = 8
+) -> dict[str, object]:
     return {"estimate": _short(value, digits), "standard_error": _short(error, digits)}
 
 
@@ -52,10 +69,11 @@ def fitted_record(
     joint: Sequence[Profile] = (),
     whole: WeightFit | None = None,
 ) -> dict[str, object]:
-    """Everything the file of a fit holds, as plain values. fit: may hold terms in two parts, between and within dyads:
-    the weight is the first, and `change_` the second as a share of it. profiles: of parameters of beliefs and reach,
-    one at a time; joint: of those that the record tells, at the values that the weights were fitted with. whole: the
-    fit of the same terms in one piece."""
+    """Everything the file of a fit holds, as plain values. fit: may hold terms in two
+    parts, between and within dyads: the weight is the first, and `change_` the second
+    as a share of it. profiles: of parameters of beliefs and reach, one at a time;
+    joint: of those that the record tells, at the values that the weights were fitted
+    with. whole: the fit of the same terms in one piece."""
     kept = [k for k, name in enumerate(fit.names) if not name.endswith(f" ({WITHIN})")]
     paths = [key_path(fit.names[k]) for k in kept]
     covariance = fit.of_estimate[np.ix_(kept, kept)]
@@ -70,16 +88,28 @@ def fitted_record(
             "log_likelihood": _short(fit.log_likelihood),
             "marginal_log_likelihood": _short(fit.marginal),
             "aic": _short(fit.aic),
-            "standard_errors": "second derivatives" if fit.cluster_covariance is None else "clustered by pair",
+            "standard_errors": "second derivatives"
+            if fit.cluster_covariance is None
+            else "clustered by pair",
             "propensity_variance": _short(fit.propensity_variance),
             "level_variance": _short(fit.level_variance),
         },
         "data": data_used(history),
         "parameters": {path: _estimate(*both) for path, *both in estimates}
-        | {f"parameters.change_{term}": _estimate(*both) for term, both in shares_of_change(fit).items()}
-        | {one.path: {"estimate": _short(one.best), "interval": [_short(one.low), _short(one.high)]} for one in joint},
+        | {
+            f"parameters.change_{term}": _estimate(*both)
+            for term, both in shares_of_change(fit).items()
+        }
+        | {
+            one.path: {
+                "estimate": _short(one.best),
+                "interval": [_short(one.low), _short(one.high)],
+            }
+            for one in joint
+        },
         "in_conflict": {
-            labelled(one.name): _estimate(one.estimate, one.standard_error) | {"theory": "0 or more"}
+            labelled(one.name): _estimate(one.estimate, one.standard_error)
+            | {"theory": "0 or more"}
             for one in fit.conflicts
         },
         "within_and_between": _parts(fit),
@@ -87,23 +117,37 @@ def fitted_record(
         "beliefs": {one.path: _profiled(one) for one in profiles},
         "not_fitted": {key_path(name): why for name, why in NOT_ON_RECORD.items()},
         "weakly_told": [str(way) for way in fit.flat],
-        "at_least_zero": [path for path in paths if fit.signs and path.removeprefix("theory.weights.") in SIGNED],
-        "covariance": {"names": paths, "matrix": [[_short(value) for value in row] for row in covariance]},
+        "at_least_zero": [
+            path
+            for path in paths
+            if fit.signs and path.removeprefix("theory.weights.") in SIGNED
+        ],
+        "covariance": {
+            "names": paths,
+            "matrix": [[_short(value) for value in row] for row in covariance],
+        },
         "propensities": {
-            code: _short(value) for code, value, seen in zip(fit.states, fit.propensity, fit.seen, strict=True) if seen
+            code: _short(value)
+            for code, value, seen in zip(
+                fit.states, fit.propensity, fit.seen, strict=True
+            )
+            if seen
         },
         "levels": {int(year): _short(value) for year, value in fit.level.items()},
     }
 
 
 def _profiled(one: Profile) -> dict[str, object]:
-    """What the record says of one parameter. A bound is null where the likelihood has not fallen far enough by the end
-    of the range."""
+    """What the record says of one parameter. A bound is null where the likelihood has
+    not fallen far enough by the end of the range."""
     return {
         "verdict": one.verdict,
         "in_use": _short(one.shipped),
         "best": _short(one.best),
-        "interval": [None if one.open_below else _short(one.low), None if one.open_above else _short(one.high)],
+        "interval": [
+            None if one.open_below else _short(one.low),
+            None if one.open_above else _short(one.high),
+        ],
         "range": [_short(float(one.points[0])), _short(float(one.points[-1]))],
         "log_likelihood_gain": _short(one.gain),
     }
@@ -120,9 +164,11 @@ def _parts(parts: WeightFit) -> dict[str, dict[str, object]]:
 
 
 def shares_of_change(fit: WeightFit) -> dict[str, tuple[float, float]]:
-    """By term: the weight within as a share of that between, and its standard error (delta method).
+    """By term: the weight within as a share of that between, and its standard error
+    (delta method).
 
-    0 where the weight within is in conflict with theory; none where the weight between is."""
+    0 where the weight within is in conflict with theory; none where the weight between
+    is."""
     covariance, found = fit.of_estimate, {}
     conflicts = {one.name: one for one in fit.conflicts}
     for k, name in enumerate(fit.names):
@@ -135,7 +181,11 @@ def shares_of_change(fit: WeightFit) -> dict[str, tuple[float, float]]:
             continue
         w = fit.names.index(other)
         share = float(fit.estimate[w]) / level
-        variance = covariance[w, w] + share**2 * covariance[k, k] - 2.0 * share * covariance[w, k]
+        variance = (
+            covariance[w, w]
+            + share**2 * covariance[k, k]
+            - 2.0 * share * covariance[w, k]
+        )
         found[term] = (share, float(np.sqrt(variance)) / abs(level))
     return found
 
@@ -144,13 +194,21 @@ def _whole(whole: WeightFit) -> dict[str, object]:
     """The weights of threat with each term in one piece, to compare."""
     return {
         "marginal_log_likelihood": _short(whole.marginal),
-        **{key_path(name): _estimate(value, one) for name, value, one in whole.table if name in SIGNED},
-        "in_conflict": {key_path(one.name): _estimate(one.estimate, one.standard_error) for one in whole.conflicts},
+        **{
+            key_path(name): _estimate(value, one)
+            for name, value, one in whole.table
+            if name in SIGNED
+        },
+        "in_conflict": {
+            key_path(one.name): _estimate(one.estimate, one.standard_error)
+            for one in whole.conflicts
+        },
     }
 
 
 def data_used(history: History) -> list[dict[str, object]]:
-    """Every file that was read: source, name, rows kept, rows left out by reason, sha256."""
+    """Every file that was read: source, name, rows kept, rows left out by reason,
+    sha256."""
     return [file_record(report) for report in history.reports]
 
 
@@ -160,7 +218,11 @@ def file_record(report: ReadReport) -> dict[str, object]:
         "source": report.source,
         "file": Path(report.path).name,
         "rows": report.rows_kept,
-        **({"dropped": {one.reason: one.count for one in report.dropped}} if report.dropped else {}),
+        **(
+            {"dropped": {one.reason: one.count for one in report.dropped}}
+            if report.dropped
+            else {}
+        ),
         "sha256": _sha256(report.path),
     }
 
@@ -181,7 +243,8 @@ def calibration_record(
     command: str,
     version: str,
 ) -> dict[str, object]:
-    """Everything the file of a calibration holds, as plain values in a fixed order. scenario: without a calibration."""
+    """Everything the file of a calibration holds, as plain values in a fixed order.
+    scenario: without a calibration."""
     short, estimate = partial(_short, digits=6), partial(_estimate, digits=6)
     error = dict(zip(found.names, np.sqrt(np.diag(found.covariance)), strict=True))
     own = found.propensity_covariance
@@ -194,14 +257,25 @@ def calibration_record(
         return {code: estimate(value, one) for code, value, one in each}
 
     factor, (shape, _) = found.factor, found.gamma
-    pairs = combinations(range(len(found.states)), 2) if found.dyad_variance != 0 else ()
-    dyads = {f"{found.states[i]}-{found.states[j]}": [short(factor[i, j]), short(shape[i, j])] for i, j in pairs}
+    pairs = (
+        combinations(range(len(found.states)), 2) if found.dyad_variance != 0 else ()
+    )
+    dyads = {
+        f"{found.states[i]}-{found.states[j]}": [
+            short(factor[i, j]),
+            short(shape[i, j]),
+        ]
+        for i, j in pairs
+    }
     return {
         "calibrated": {
             "command": command,
             "version": version,
             "start": scenario.start.isoformat(),
-            "years": [next(iter(record.starts.values())).isoformat(), record.until.isoformat()],
+            "years": [
+                next(iter(record.starts.values())).isoformat(),
+                record.until.isoformat(),
+            ],
             "agreements": found.agreements,
             "data_sha256": record_digest(scenario),
             "weights_sha256": weights_digest(),
@@ -215,14 +289,21 @@ def calibration_record(
             "level": short(found.level_variance),
         },
         "weights": {
-            name: estimate(found.weights[name], error[name]) | {"prior": short(prior.weights[name])}
+            name: estimate(found.weights[name], error[name])
+            | {"prior": short(prior.weights[name])}
             for name in found.names[: len(found.names) - len(found.kinds)]
         },
-        "intercepts": {kind: estimate(value, error[f"intercept.{kind}"]) for kind, value in found.intercepts.items()},
+        "intercepts": {
+            kind: estimate(value, error[f"intercept.{kind}"])
+            for kind, value in found.intercepts.items()
+        },
         "states": by_state(found.propensity[0], own[0, 0]),
         "declarations": by_state(added, of_added),
         "dyads": dyads,
-        "levels": {record.starts[year].isoformat(): short(level) for year, level in found.level.items()},
+        "levels": {
+            record.starts[year].isoformat(): short(level)
+            for year, level in found.level.items()
+        },
         "covariance": {
             "names": [key_path(name) for name in found.names],
             "matrix": [[short(value) for value in row] for row in found.covariance],

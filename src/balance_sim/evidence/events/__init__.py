@@ -1,1 +1,2 @@
-"""How much dated events weigh: readers of event data and of dated acts, the measurement model, and its placebos."""
+"""How much dated events weigh: readers of event data and of dated acts, the measurement
+model, and its placebos."""

@@ -1,10 +1,12 @@
-"""Regression with the effects of dyads and of sides by period taken out once, and standard errors clustered two ways.
+"""Regression with the effects of dyads and of sides by period taken out once, and
+standard errors clustered two ways.
 
-Effects are partialled out by weighted least squares (Frisch, Waugh 1933; Lovell 1963): those of dyads by their means,
-those of sides by period by a Cholesky factor of what is left, so that a further column costs one solution. Shares are
-fitted by iterated weights with the variance of the beta-binomial, v = n m (1 - m) (1 + (n - 1) rho), rho by the method
-of moments (Williams 1982, Applied Statistics 31: 144-148). Two-way clusters: Cameron, Gelbach, Miller 2011, JBES 29:
-238-249."""
+Effects are partialled out by weighted least squares (Frisch, Waugh 1933; Lovell 1963):
+those of dyads by their means, those of sides by period by a Cholesky factor of what is
+left, so that a further column costs one solution. Shares are fitted by iterated weights
+with the variance of the beta-binomial, v = n m (1 - m) (1 + (n - 1) rho), rho by the
+method of moments (Williams 1982, Applied Statistics 31: 144-148). Two-way clusters:
+Cameron, Gelbach, Miller 2011, JBES 29: 238-249."""
 
 from __future__ import annotations
 
@@ -28,17 +30,20 @@ FURTHEST = 12.0
 """Logits beyond which a fitted share is held."""
 ROUNDS, TOLERANCE = 60, 1e-9
 ROUNDING = 1e-6
-"""Share of a column that is rounding: what is left of a column without change within dyads is set to 0."""
+"""Share of a column that is rounding: what is left of a column without change within
+dyads is set to 0."""
 
 
 @dataclass(frozen=True)
 class EventPanel:
     """Rows of dyads and periods, and the groups whose effects are taken out.
 
-    conflict, count: (N,) acts of conflict among all; or, where `count` is None, `conflict` is a value that is normal.
-    first, second: (N,) roster positions: whose acts, towards whom. period: (N,). dyad: (N,) number of the (directed)
-    dyad whose effect is taken out. dyad: (N,) number of the undirected dyad: a cluster. event: (N,) number of the
-    period's acts of one principal, the other cluster. sides: (N, m) which effects of sides by period a row has."""
+    conflict, count: (N,) acts of conflict among all; or, where `count` is None,
+    `conflict` is a value that is normal. first, second: (N,) roster positions: whose
+    acts, towards whom. period: (N,). dyad: (N,) number of the (directed) dyad whose
+    effect is taken out. dyad: (N,) number of the undirected dyad: a cluster. event:
+    (N,) number of the period's acts of one principal, the other cluster. sides: (N, m)
+    which effects of sides by period a row has."""
 
     conflict: Floats
     count: Floats | None
@@ -58,16 +63,28 @@ class EventPanel:
         """Those rows alone, groups numbered anew; sides without a row are left out."""
         sides = self.sides[keep]
         sides = sides[:, np.flatnonzero(np.asarray(sides.sum(axis=0)).ravel())]
-        plain: dict[str, Any] = {name: getattr(self, name)[keep] for name in ("conflict", "first", "second", "period")}
-        groups: dict[str, Any] = {name: _numbered(getattr(self, name)[keep]) for name in ("dyad", "pair", "event")}
+        plain: dict[str, Any] = {
+            name: getattr(self, name)[keep]
+            for name in ("conflict", "first", "second", "period")
+        }
+        groups: dict[str, Any] = {
+            name: _numbered(getattr(self, name)[keep])
+            for name in ("dyad", "pair", "event")
+        }
         count = None if self.count is None else self.count[keep]
         return EventPanel(**plain, count=count, **groups, sides=sides.tocsr())
 
 
 def panel_of(
-    conflict: Floats, count: Floats | None, first: Ints, second: Ints, period: Ints, states: int
+    conflict: Floats,
+    count: Floats | None,
+    first: Ints,
+    second: Ints,
+    period: Ints,
+    states: int,
 ) -> EventPanel:
-    """A panel of directed dyads (counts), or of undirected ones (values: first < second, one effect a side)."""
+    """A panel of directed dyads (counts), or of undirected ones (values: first <
+    second, one effect a side)."""
     low, high = np.minimum(first, second), np.maximum(first, second)
     dyad, pair = _numbered(first * states + second), _numbered(low * states + high)
     n, own, other = len(first), period * states + first, period * states + second
@@ -85,9 +102,9 @@ def _numbered(values: Ints) -> Ints:
 
 
 def informative(panel: EventPanel, *, dyads: bool = True) -> NDArray[np.bool_]:
-    """Rows whose groups have both conflict and cooperation: an effect of a group with one alone is infinite, and its
-    rows say nothing of anything else. dyads: whether effects of dyads are taken out. Repeated until no group is
-    left."""
+    """Rows whose groups have both conflict and cooperation: an effect of a group with
+    one alone is infinite, and its rows say nothing of anything else. dyads: whether
+    effects of dyads are taken out. Repeated until no group is left."""
     keep = np.ones(panel.size, dtype=bool)
     if panel.count is None:
         return keep & (np.bincount(panel.dyad)[panel.dyad] > 1 if dyads else keep)
@@ -106,16 +123,21 @@ def informative(panel: EventPanel, *, dyads: bool = True) -> NDArray[np.bool_]:
 
 def _indicator(group: Ints) -> sparse.csr_matrix:
     n = len(group)
-    return sparse.csr_matrix((np.ones(n), (np.arange(n), group)), shape=(n, int(group.max(initial=-1)) + 1))
+    return sparse.csr_matrix(
+        (np.ones(n), (np.arange(n), group)), shape=(n, int(group.max(initial=-1)) + 1)
+    )
 
 
 class Absorber:
-    """Takes effects out of columns by weighted least squares: of dyads (unless `dyads` is false) and of sides by
-    period.
+    """Takes effects out of columns by weighted least squares: of dyads (unless `dyads`
+    is false) and of sides by period.
 
-    weights: (N,), > 0. Raises DataError where there are more sides by period than the dense factor can hold."""
+    weights: (N,), > 0. Raises DataError where there are more sides by period than the
+    dense factor can hold."""
 
-    def __init__(self, panel: EventPanel, weights: Floats, *, dyads: bool = True) -> None:
+    def __init__(
+        self, panel: EventPanel, weights: Floats, *, dyads: bool = True
+    ) -> None:
         self.panel, self.weights, self.dyads = panel, weights, dyads
         sides = panel.sides
         if sides.shape[1] > MOST_SIDES:
@@ -138,9 +160,13 @@ class Absorber:
         sides, weighted = self.panel.sides, columns * self.weights[:, None]
         right = sides.T @ weighted
         if not self.dyads:
-            return np.asarray(columns - sides @ cho_solve(self.factor, right, check_finite=False))
+            return np.asarray(
+                columns - sides @ cho_solve(self.factor, right, check_finite=False)
+            )
         means = (self.group.T @ weighted) / self.total[:, None]
-        of_sides = cho_solve(self.factor, right - self.cross.T @ means, check_finite=False)
+        of_sides = cho_solve(
+            self.factor, right - self.cross.T @ means, check_finite=False
+        )
         of_dyads = means - (self.cross @ of_sides) / self.total[:, None]
         left = columns - of_dyads[self.panel.dyad] - sides @ of_sides
         nothing = np.abs(left).max(axis=0) <= ROUNDING * np.abs(columns).max(axis=0)
@@ -151,9 +177,10 @@ class Absorber:
 class AbsorbedFit:
     """Coefficients of columns beside absorbed effects.
 
-    estimate: (c,); covariance: (c, c) clustered two ways; apart: (N, c) the columns without effects; left: (N,)
-    weighted residuals (derivatives of the quasi-likelihood by the linear predictor); absorber: with the last weights;
-    rho: of the beta-binomial, 0 for values."""
+    estimate: (c,); covariance: (c, c) clustered two ways; apart: (N, c) the columns
+    without effects; left: (N,) weighted residuals (derivatives of the quasi-likelihood
+    by the linear predictor); absorber: with the last weights; rho: of the
+    beta-binomial, 0 for values."""
 
     estimate: Floats
     covariance: Floats
@@ -168,7 +195,9 @@ class AbsorbedFit:
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 
-def fit_absorbed(panel: EventPanel, columns: Floats, *, dyads: bool = True, rho: float | None = None) -> AbsorbedFit:
+def fit_absorbed(
+    panel: EventPanel, columns: Floats, *, dyads: bool = True, rho: float | None = None
+) -> AbsorbedFit:
     """Fit `columns` (N, c) beside the effects; c may be 0. rho: as it is, if given.
 
     Raises DataError where the iterations do not settle."""
@@ -179,7 +208,12 @@ def fit_absorbed(panel: EventPanel, columns: Floats, *, dyads: bool = True, rho:
         left = apart[:, 0] - apart[:, 1:] @ slopes
         return _finish(panel, slopes, apart[:, 1:], left, absorber, 0.0)
     held = 0.05 if rho is None else rho
-    freedom = panel.size - columns.shape[1] - panel.sides.shape[1] - (int(panel.dyad.max()) + 1 if dyads else 0)
+    freedom = (
+        panel.size
+        - columns.shape[1]
+        - panel.sides.shape[1]
+        - (int(panel.dyad.max()) + 1 if dyads else 0)
+    )
     predictor = np.log((panel.conflict + 0.5) / (panel.count - panel.conflict + 0.5))
     for outer in range(6):
         predictor, found = _iterate(panel, columns, held, predictor, dyads=dyads)
@@ -195,9 +229,13 @@ def fit_absorbed(panel: EventPanel, columns: Floats, *, dyads: bool = True, rho:
 def _iterate(
     panel: EventPanel, columns: Floats, rho: float, predictor: Floats, *, dyads: bool
 ) -> tuple[Floats, tuple[Floats, Floats, Floats, Absorber]]:
-    """Iterated weights at one rho: the linear predictor, and estimate, columns, weighted residuals and absorber."""
+    """Iterated weights at one rho: the linear predictor, and estimate, columns,
+    weighted residuals and absorber."""
     assert panel.count is not None
-    share, scale = panel.conflict / panel.count, panel.count / (1.0 + (panel.count - 1.0) * rho)
+    share, scale = (
+        panel.conflict / panel.count,
+        panel.count / (1.0 + (panel.count - 1.0) * rho),
+    )
     before = np.inf
     for _ in range(ROUNDS):
         mean = 1.0 / (1.0 + np.exp(-predictor))
@@ -206,11 +244,15 @@ def _iterate(
         working = predictor + (share - mean) / slack
         absorber = Absorber(panel, weights, dyads=dyads)
         apart = absorber.residuals(np.column_stack([working, columns]))
-        slopes = _solve(apart[:, 1:], apart[:, 1:] * weights[:, None], apart[:, :1])[:, 0]
+        slopes = _solve(apart[:, 1:], apart[:, 1:] * weights[:, None], apart[:, :1])[
+            :, 0
+        ]
         left = apart[:, 0] - apart[:, 1:] @ slopes
         predictor = np.clip(working - left, -FURTHEST, FURTHEST)
         mean = np.clip(1.0 / (1.0 + np.exp(-predictor)), 1e-12, 1 - 1e-12)
-        value = -float((scale * (share * np.log(mean) + (1 - share) * np.log(1 - mean))).sum())
+        value = -float(
+            (scale * (share * np.log(mean) + (1 - share) * np.log(1 - mean))).sum()
+        )
         if abs(before - value) <= TOLERANCE * (abs(value) + 1.0):
             return predictor, (slopes, apart[:, 1:], left * weights, absorber)
         before = value
@@ -219,11 +261,14 @@ def _iterate(
 
 def _solve(columns: Floats, weighted: Floats, right: Floats) -> Floats:
     """Weighted least squares of `right` (N, k) on `columns`: (c, k)."""
-    return np.asarray(np.linalg.pinv(columns.T @ weighted, hermitian=True) @ (weighted.T @ right))
+    return np.asarray(
+        np.linalg.pinv(columns.T @ weighted, hermitian=True) @ (weighted.T @ right)
+    )
 
 
 def _moment_rho(panel: EventPanel, mean: Floats, freedom: int) -> float:
-    """rho at which Pearson's chi-square equals its degrees of freedom (Williams 1982, procedure III)."""
+    """rho at which Pearson's chi-square equals its degrees of freedom (Williams 1982,
+    procedure III)."""
     assert panel.count is not None
     slack = np.maximum(mean * (1 - mean), 1e-9)
     squares = (panel.conflict - panel.count * mean) ** 2 / (panel.count * slack)
@@ -237,9 +282,16 @@ def _moment_rho(panel: EventPanel, mean: Floats, freedom: int) -> float:
 
 
 def _finish(
-    panel: EventPanel, slopes: Floats, apart: Floats, left: Floats, absorber: Absorber, rho: float
+    panel: EventPanel,
+    slopes: Floats,
+    apart: Floats,
+    left: Floats,
+    absorber: Absorber,
+    rho: float,
 ) -> AbsorbedFit:
-    bread = np.linalg.pinv(apart.T @ (apart * absorber.weights[:, None]), hermitian=True)
+    bread = np.linalg.pinv(
+        apart.T @ (apart * absorber.weights[:, None]), hermitian=True
+    )
     meat = clustered(panel, apart * left[:, None])
     return AbsorbedFit(slopes, bread @ meat @ bread, apart, left, absorber, rho)
 
@@ -251,10 +303,12 @@ def _clusters(panel: EventPanel) -> tuple[sparse.csr_matrix, ...]:
 
 
 def clustered(panel: EventPanel, scores: Floats) -> Floats:
-    """(c, c) covariance of a sum of scores (N, c), clustered by dyad and by the acts of one principal in a period.
+    """(c, c) covariance of a sum of scores (N, c), clustered by dyad and by the acts of
+    one principal in a period.
 
-    By dyad plus by event less by both; where that is not positive, negative roots are set to 0 (Cameron, Gelbach,
-    Miller 2011, sec. 2.3). Each part has its factor G / (G - 1)."""
+    By dyad plus by event less by both; where that is not positive, negative roots are
+    set to 0 (Cameron, Gelbach, Miller 2011, sec. 2.3). Each part has its factor G / (G
+    - 1)."""
     parts = []
     for group in _clusters(panel):
         sums = np.asarray(group.T @ scores)
@@ -265,25 +319,37 @@ def clustered(panel: EventPanel, scores: Floats) -> Floats:
 
 
 def one_step(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> Floats:
-    """(c,) z of each of the columns (N, c) alone, added to a fit that does not hold it: its score over its clustered
-    standard error (Rao 1948), no smaller than the smaller of those clustered one way. The fit's own columns are
-    partialled out too."""
+    """(c,) z of each of the columns (N, c) alone, added to a fit that does not hold it:
+    its score over its clustered standard error (Rao 1948), no smaller than the smaller
+    of those clustered one way. The fit's own columns are partialled out too."""
     scores = _scores(null, columns)
     total = scores.sum(axis=0)
-    parts = [(np.asarray(group.T @ scores) ** 2).sum(axis=0) for group in _clusters(panel)]
-    variance = np.maximum(parts[0] + parts[1] - parts[2], np.minimum(parts[0], parts[1]))
-    return np.asarray(np.divide(total, np.sqrt(variance), out=np.zeros_like(total), where=variance > 0))
+    parts = [
+        (np.asarray(group.T @ scores) ** 2).sum(axis=0) for group in _clusters(panel)
+    ]
+    variance = np.maximum(
+        parts[0] + parts[1] - parts[2], np.minimum(parts[0], parts[1])
+    )
+    return np.asarray(
+        np.divide(
+            total, np.sqrt(variance), out=np.zeros_like(total), where=variance > 0
+        )
+    )
 
 
 def joint_chi_square(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> float:
-    """Score test of all columns (N, c) together: chi-square of c degrees of freedom, clustered two ways."""
+    """Score test of all columns (N, c) together: chi-square of c degrees of freedom,
+    clustered two ways."""
     scores = _scores(null, columns)
     total = scores.sum(axis=0)
-    return float(total @ np.linalg.pinv(clustered(panel, scores), hermitian=True) @ total)
+    return float(
+        total @ np.linalg.pinv(clustered(panel, scores), hermitian=True) @ total
+    )
 
 
 def _scores(null: AbsorbedFit, columns: Floats) -> Floats:
-    """(N, c) each row's derivative by the coefficient of a column that the fit leaves out."""
+    """(N, c) each row's derivative by the coefficient of a column that the fit leaves
+    out."""
     apart = null.absorber.residuals(columns)
     if null.apart.shape[1]:
         weighted = null.apart * null.absorber.weights[:, None]

@@ -1,13 +1,16 @@
-"""Readers of dyadic event data: acts of one state towards another, and how many of them are conflict.
+"""Readers of dyadic event data: acts of one state towards another, and how many of them
+are conflict.
 
-Tidy frames, one row a record or a count: cow_a (the source of the acts), cow_b (their target), day, and
+Tidy frames, one row a record or a count: cow_a (the source of the acts), cow_b (their
+target), day, and
 
 * `conflict` and `count`: acts of conflict among all acts (ICEWS, POLECAT, GDELT's events), or
 * `score`: a net score of cooperation, which has no counts (GDELT's sums); cow_a < cow_b then.
 
-Conflict is what CAMEO has under the roots 09 to 20, the quad classes 3 and 4 (verbal and material conflict); PLOVER's
-types are assigned to the same four classes. Schrodt 2012, CAMEO codebook 1.1b3; Boschee et al. 2015, ICEWS Coded Event
-Data; Halterman et al. 2023, PLOVER and POLECAT; Leetaru, Schrodt 2013, GDELT."""
+Conflict is what CAMEO has under the roots 09 to 20, the quad classes 3 and 4 (verbal
+and material conflict); PLOVER's types are assigned to the same four classes. Schrodt
+2012, CAMEO codebook 1.1b3; Boschee et al. 2015, ICEWS Coded Event Data; Halterman et
+al. 2023, PLOVER and POLECAT; Leetaru, Schrodt 2013, GDELT."""
 
 from __future__ import annotations
 
@@ -21,13 +24,33 @@ import pandas as pd
 
 from balance_sim.evidence.data.codes import convert, state_codes
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.table import Read, Table, declared, open_table, ordered_dyad, years_of
+from balance_sim.evidence.data.table import (
+    Read,
+    Table,
+    declared,
+    open_table,
+    ordered_dyad,
+    years_of,
+)
 from balance_sim.evidence.data.text import text_of
 
 FIRST_OF_CONFLICT = 9
-"""CAMEO's first root of conflict: 09 investigate ... 20 mass violence; 01 to 08 are cooperation."""
+"""CAMEO's first root of conflict: 09 investigate ... 20 mass violence; 01 to 08 are
+cooperation."""
 PLOVER = {
-    **dict.fromkeys(("AGREE", "CONSULT", "SUPPORT", "CONCEDE", "COOPERATE", "AID", "RETREAT", "YIELD"), 0),
+    **dict.fromkeys(
+        (
+            "AGREE",
+            "CONSULT",
+            "SUPPORT",
+            "CONCEDE",
+            "COOPERATE",
+            "AID",
+            "RETREAT",
+            "YIELD",
+        ),
+        0,
+    ),
     **dict.fromkeys(("REQUEST", "ACCUSE", "REJECT", "THREATEN"), 1),
     **dict.fromkeys(("PROTEST", "SANCTION", "MOBILIZE", "COERCE", "ASSAULT"), 1),
 }
@@ -57,29 +80,68 @@ CAMEO_WORDS: Mapping[int, str] = {
     19: "use conventional|impose blockade|occupy|fight|employ aerial|violate ceasefire",
     20: "use unconventional mass|engage in (mass|ethnic)|use (chemical|weapons of mass|nuclear)|detonate",
 }
-"""What the texts of CAMEO's events begin with, by root: for releases that have the text and not the code."""
+"""What the texts of CAMEO's events begin with, by root: for releases that have the text
+and not the code."""
 NAMES: Mapping[str, str] = {
     name: code
     for code, names in {
-        "RUS": "russian federation", "CZE": "czechia", "CIV": "cote d'ivoire|côte d'ivoire",
+        "RUS": "russian federation",
+        "CZE": "czechia",
+        "CIV": "cote d'ivoire|côte d'ivoire",
         "COD": "congo, the democratic republic of the|democratic republic of congo|congo (kinshasa)",
-        "COG": "republic of congo|republic of the congo|congo (brazzaville)", "MKD": "north macedonia",
-        "USA": "united states", "VNM": "viet nam", "PRK": "korea, north|democratic people's republic of korea",
-        "KOR": "korea, south|republic of korea", "MMR": "burma", "SWZ": "eswatini", "TLS": "timor-leste",
-        "CPV": "cabo verde", "BIH": "bosnia", "GMB": "the gambia", "BHS": "the bahamas", "TUR": "türkiye|turkiye",
-        "SRB": "serbia|serbia and montenegro", "ATG": "antigua and barbuda", "KNA": "saint kitts and nevis",
-        "LCA": "saint lucia", "VCT": "saint vincent and the grenadines", "FSM": "micronesia",
-        "STP": "são tomé and príncipe", "LAO": "lao people's democratic republic", "SYR": "syrian arab republic",
+        "COG": "republic of congo|republic of the congo|congo (brazzaville)",
+        "MKD": "north macedonia",
+        "USA": "united states",
+        "VNM": "viet nam",
+        "PRK": "korea, north|democratic people's republic of korea",
+        "KOR": "korea, south|republic of korea",
+        "MMR": "burma",
+        "SWZ": "eswatini",
+        "TLS": "timor-leste",
+        "CPV": "cabo verde",
+        "BIH": "bosnia",
+        "GMB": "the gambia",
+        "BHS": "the bahamas",
+        "TUR": "türkiye|turkiye",
+        "SRB": "serbia|serbia and montenegro",
+        "ATG": "antigua and barbuda",
+        "KNA": "saint kitts and nevis",
+        "LCA": "saint lucia",
+        "VCT": "saint vincent and the grenadines",
+        "FSM": "micronesia",
+        "STP": "são tomé and príncipe",
+        "LAO": "lao people's democratic republic",
+        "SYR": "syrian arab republic",
     }.items()
     for name in names.split("|")
-}  # fmt: skip
-_ACTOR = ("Code", "Name", "CountryCode", "KnownGroupCode", "EthnicCode", "Religion1Code", "Religion2Code")
+}
+_ACTOR = (
+    "Code",
+    "Name",
+    "CountryCode",
+    "KnownGroupCode",
+    "EthnicCode",
+    "Religion1Code",
+    "Religion2Code",
+)
 GDELT = (
     *("GLOBALEVENTID", "SQLDATE", "MonthYear", "Year", "FractionDate"),
-    *(f"Actor{k}{part}" for k in (1, 2) for part in (*_ACTOR, "Type1Code", "Type2Code", "Type3Code")),
-    *("IsRootEvent", "EventCode", "EventBaseCode", "EventRootCode", "QuadClass", "GoldsteinScale"),
+    *(
+        f"Actor{k}{part}"
+        for k in (1, 2)
+        for part in (*_ACTOR, "Type1Code", "Type2Code", "Type3Code")
+    ),
+    *(
+        "IsRootEvent",
+        "EventCode",
+        "EventBaseCode",
+        "EventRootCode",
+        "QuadClass",
+        "GoldsteinScale",
+    ),
 )
-"""The first columns of GDELT's daily files, which have no header (GDELT 1.0 and 2.0 codebooks)."""
+"""The first columns of GDELT's daily files, which have no header (GDELT 1.0 and 2.0
+codebooks)."""
 
 _YEARS = declared(
     "year! source!=source_iso3|iso3_1 target!=target_iso3|iso3_2 verb_coop! matl_coop! verb_conf! matl_conf!"
@@ -103,27 +165,35 @@ def _by_name() -> Mapping[str, str]:
 
 
 def state_iso3(words: pd.Series) -> pd.Series:
-    """ISO codes of states that are named by a code of three letters or in words; blank where a name is unknown."""
+    """ISO codes of states that are named by a code of three letters or in words; blank
+    where a name is unknown."""
     names, plain = _by_name(), words.str.strip()
     found = plain.str.lower().map(lambda word: names.get(word, ""))
     return found.where(~plain.str.fullmatch("[A-Z]{3}"), plain)
 
 
 def _finished(table: Table, day: pd.Series, **columns: pd.Series) -> Read:
-    """Rows between two different members of the state system on their day; the others are counted."""
+    """Rows between two different members of the state system on their day; the others
+    are counted."""
     a, b = state_iso3(table.words("source")), state_iso3(table.words("target"))
     cow_a, cow_b = (convert(side, day[side.index], "iso3", "cow") for side in (a, b))
     table.drop(day.isna(), "no date")
     table.drop((a == "") | (b == ""), "one side is no state by its name or code")
     table.drop(a == b, "both sides are the same state")
-    table.drop(cow_a.isna() | cow_b.isna(), "one side is no member of the state system on that date")
-    frame = table.kept(day=day, **columns, cow_a=cow_a, cow_b=cow_b).reset_index(drop=True)
+    table.drop(
+        cow_a.isna() | cow_b.isna(),
+        "one side is no member of the state system on that date",
+    )
+    frame = table.kept(day=day, **columns, cow_a=cow_a, cow_b=cow_b).reset_index(
+        drop=True
+    )
     frame = frame.astype({"cow_a": np.int64, "cow_b": np.int64})
     return table.read(frame, years_of(frame["day"]))
 
 
 def conflict_of_text(text: str) -> bool | None:
-    """Whether a CAMEO event, given by its text, is conflict; None for a text that is none of CAMEO's.
+    """Whether a CAMEO event, given by its text, is conflict; None for a text that is
+    none of CAMEO's.
 
     >>> conflict_of_text("Host a visit"), conflict_of_text("Threaten with military force")
     (False, True)
@@ -135,10 +205,11 @@ def conflict_of_text(text: str) -> bool | None:
 
 
 def read_icews(path: Path | str) -> Read:
-    """ICEWS events: the authors' yearly files, or a release with `date`, `source_iso3`, `event`, `target_iso3`.
+    """ICEWS events: the authors' yearly files, or a release with `date`, `source_iso3`,
+    `event`, `target_iso3`.
 
-    States are those of `Source Country` and `Target Country`, whatever the sector: acts within one state are left out.
-    Raises DataError."""
+    States are those of `Source Country` and `Target Country`, whatever the sector: acts
+    within one state are left out. Raises DataError."""
     names = {
         "day": ("Event Date", "date"),
         "source": ("Source Country", "source_iso3"),
@@ -150,23 +221,39 @@ def read_icews(path: Path | str) -> Read:
     day = table.dates("day")[0]
     if table.has("code"):
         root = table.words("code").str.extract(r"^(\d{2})")[0]
-        table.refuse("code", root.isna(), "this is no CAMEO code", "Write the code with its leading 0")
+        table.refuse(
+            "code",
+            root.isna(),
+            "this is no CAMEO code",
+            "Write the code with its leading 0",
+        )
         conflict = pd.to_numeric(root) >= FIRST_OF_CONFLICT
     else:
         texts = table.words("text")
         known = {text: conflict_of_text(text) for text in texts.unique()}
         of = texts.map(known)
-        table.refuse("text", of.isna(), "this is no event of CAMEO", "Write CAMEO's text, or add a column CAMEO Code")
+        table.refuse(
+            "text",
+            of.isna(),
+            "this is no event of CAMEO",
+            "Write CAMEO's text, or add a column CAMEO Code",
+        )
         conflict = of.astype(bool)
     counts = {"conflict": conflict.astype(float), "count": table.same(1.0)}
     return _finished(table, day, **counts, text=table.words("text"))
 
 
 def read_icews_dyad_years(path: Path | str) -> Read:
-    """Directed yearly counts of verbal and material cooperation and conflict. Raises DataError."""
+    """Directed yearly counts of verbal and material cooperation and conflict. Raises
+    DataError."""
     table = open_table(path, "ICEWS dyad-years", *_YEARS)
-    day = pd.to_datetime(table.year("year").astype("string") + "-07-01").astype("datetime64[s]")
-    parts = {name: table.bounded(name, 0.0, 1e9) for name in ("verb_coop", "matl_coop", "verb_conf", "matl_conf")}
+    day = pd.to_datetime(table.year("year").astype("string") + "-07-01").astype(
+        "datetime64[s]"
+    )
+    parts = {
+        name: table.bounded(name, 0.0, 1e9)
+        for name in ("verb_coop", "matl_coop", "verb_conf", "matl_conf")
+    }
     table.drop(pd.DataFrame(parts).isna().any(axis=1), "a count is missing")
     conflict = parts["verb_conf"] + parts["matl_conf"]
     count = conflict + parts["verb_coop"] + parts["matl_coop"]
@@ -176,12 +263,28 @@ def read_icews_dyad_years(path: Path | str) -> Read:
 def read_polecat(path: Path | str) -> Read:
     """POLECAT events: PLOVER types with the countries of actor and recipient.
 
-    A row that names several countries on a side names none alone, and is left out. Raises DataError."""
-    names = {"day": "Event Date", "kind": "Event Type", "source": "Actor Country", "target": "Recipient Country"}
-    table = open_table(path, "POLECAT", {ours: (theirs,) for ours, theirs in names.items()}, tuple(names))
+    A row that names several countries on a side names none alone, and is left out.
+    Raises DataError."""
+    names = {
+        "day": "Event Date",
+        "kind": "Event Type",
+        "source": "Actor Country",
+        "target": "Recipient Country",
+    }
+    table = open_table(
+        path,
+        "POLECAT",
+        {ours: (theirs,) for ours, theirs in names.items()},
+        tuple(names),
+    )
     day, kind = table.dates("day")[0], table.words("kind").str.upper()
     wrong = ~kind.isin(list(PLOVER))
-    table.refuse("kind", wrong, "this is no PLOVER event type", f"Use one of {', '.join(sorted(PLOVER))}")
+    table.refuse(
+        "kind",
+        wrong,
+        "this is no PLOVER event type",
+        f"Use one of {', '.join(sorted(PLOVER))}",
+    )
     conflict = kind.map(PLOVER).astype(float)
     return _finished(table, day, conflict=conflict, count=table.same(1.0))
 
@@ -202,16 +305,29 @@ def _headless(path: Path, wanted: Mapping[str, str]) -> pd.DataFrame:
         if len(cells) < len(GDELT):
             why = f"a row has {len(cells)} cells, GDELT's have {len(GDELT)} and more"
             raise DataError(why, "Download the file again", path, number)
-    return pd.DataFrame({ours: [cells[GDELT.index(theirs)] for cells in rows] for ours, theirs in wanted.items()})
+    return pd.DataFrame(
+        {
+            ours: [cells[GDELT.index(theirs)] for cells in rows]
+            for ours, theirs in wanted.items()
+        }
+    )
 
 
 def read_gdelt(path: Path | str) -> Read:
-    """GDELT events: the daily files without a header, or rows with GDELT's column names. Raises DataError."""
-    wanted = {"day": "SQLDATE", "source": "Actor1CountryCode", "target": "Actor2CountryCode", "root": "EventRootCode"}
+    """GDELT events: the daily files without a header, or rows with GDELT's column
+    names. Raises DataError."""
+    wanted = {
+        "day": "SQLDATE",
+        "source": "Actor1CountryCode",
+        "target": "Actor2CountryCode",
+        "root": "EventRootCode",
+    }
     path = Path(path)
     names = {ours: (theirs,) for ours, theirs in wanted.items()}
     if _is_headless(path):
-        table: Table = HeadlessTable(path, "GDELT events", _headless(path, wanted), wanted, names, GDELT)
+        table: Table = HeadlessTable(
+            path, "GDELT events", _headless(path, wanted), wanted, names, GDELT
+        )
     else:
         table = open_table(path, "GDELT events", names, tuple(wanted))
     day, root = table.dates("day")[0], table.bounded("root", 1, 20)
@@ -221,7 +337,8 @@ def read_gdelt(path: Path | str) -> Read:
 
 
 def read_gdelt_scores(path: Path | str) -> Read:
-    """Undirected net scores of a dyad and day or month: cooperation above 0, conflict below. Raises DataError."""
+    """Undirected net scores of a dyad and day or month: cooperation above 0, conflict
+    below. Raises DataError."""
     table = open_table(path, "GDELT scores", *_SCORES)
     day, score = table.dates("day")[0], table.number("score")
     table.drop(score.isna(), "no score")
@@ -236,4 +353,5 @@ OUTCOMES: Mapping[str, tuple[Callable[[Path], Read], tuple[str, ...]]] = {
     "gdelt": (read_gdelt, ("*.export.csv", "gdelt_events*.csv")),
     "gdelt-scores": (read_gdelt_scores, ("gdelt_monthly_scores.csv",)),
 }
-"""Outcome -> its reader and the names of its files; of each name all files that fit are read."""
+"""Outcome -> its reader and the names of its files; of each name all files that fit are
+read."""

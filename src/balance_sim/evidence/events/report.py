@@ -1,15 +1,18 @@
 """The file of event weights, that a posterior is built from.
 
-The file holds, by group of shipped weights, the multiplier with its CI and its placebos, the word, and two forms of the
-same likelihood: on the multiplier itself, where it is normal, and on its logarithm, where the multiplier is told from
-0. The same data, seed and form give the same bytes.
+The file holds, by group of shipped weights, the multiplier with its CI and its
+placebos, the word, and two forms of the same likelihood: on the multiplier itself,
+where it is normal, and on its logarithm, where the multiplier is told from 0. The same
+data, seed and form give the same bytes.
 
-Weights in the order of their cost, half-lives by profile, and what a third party's alignment would add.
+Weights in the order of their cost, half-lives by profile, and what a third party's
+alignment would add.
 
-Order: w_m = w_(m-1) + shipped increment * s * e^(e_m), so that a costlier kind always weighs more (Fearon 1997). log s
-is normal with standard deviation 1 (a factor of 7 either way), e_m with 0.5. The likelihood of the kinds' multipliers
-is normal with their clustered covariance; the mode and its curvature give mean and covariance of the log multipliers of
-all kinds (Laplace).
+Order: w_m = w_(m-1) + shipped increment * s * e^(e_m), so that a costlier kind always
+weighs more (Fearon 1997). log s is normal with standard deviation 1 (a factor of 7
+either way), e_m with 0.5. The likelihood of the kinds' multipliers is normal with their
+clustered covariance; the mode and its curvature give mean and covariance of the log
+multipliers of all kinds (Laplace).
 """
 
 from __future__ import annotations
@@ -42,12 +45,14 @@ from balance_sim.evidence.events.measurement import (
 SCALE_SD, INCREMENT_SD = 1.0, 0.5
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 DROP, NEEDED = 3.841458820694124, 5.991464547107979
-"""Fall of chi-square (1 degree of freedom) at the end of a 95 % interval, and chi-square of two columns at 5 %."""
+"""Fall of chi-square (1 degree of freedom) at the end of a 95 % interval, and
+chi-square of two columns at 5 %."""
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Log multipliers of the shipped weights of all kinds in `ORDER`, kept in order of cost.
+    """Log multipliers of the shipped weights of all kinds in `ORDER`, kept in order of
+    cost.
 
     mean: (7,); covariance: (7, 7)."""
 
@@ -63,7 +68,8 @@ class Ladder:
 
 
 def in_order(group: str, found: EventWeights) -> Ladder:
-    """The kinds' multipliers of a group (`intent` or `alignment`), with the order of cost kept."""
+    """The kinds' multipliers of a group (`intent` or `alignment`), with the order of
+    cost kept."""
     weights = shipped_weights()
     shipped = np.array([weights[kind][group] for kind in ORDER])
     increments = np.diff(shipped, prepend=0.0)
@@ -73,13 +79,17 @@ def in_order(group: str, found: EventWeights) -> Ladder:
     root = np.linalg.cholesky(precision + 1e-12 * np.eye(len(at)))
 
     def log_multipliers(theta: Floats) -> Floats:
-        return np.asarray(np.log(np.cumsum(increments * np.exp(theta[0] + theta[1:])) / shipped))
+        return np.asarray(
+            np.log(np.cumsum(increments * np.exp(theta[0] + theta[1:])) / shipped)
+        )
 
     def misfit(theta: Floats) -> Floats:
         data = root.T @ (np.exp(log_multipliers(theta)[place]) - found.multipliers[at])
         return np.concatenate([data, theta[:1] / SCALE_SD, theta[1:] / INCREMENT_SD])
 
-    best = least_squares(misfit, np.zeros(1 + len(ORDER)), xtol=1e-12, ftol=1e-12, gtol=1e-12)
+    best = least_squares(
+        misfit, np.zeros(1 + len(ORDER)), xtol=1e-12, ftol=1e-12, gtol=1e-12
+    )
     spread = np.linalg.inv(best.jac.T @ best.jac)
     by = np.exp(best.x[0] + best.x[1:]) * increments
     share = np.tril(np.ones((len(ORDER), len(ORDER)))) * by / np.cumsum(by)[:, None]
@@ -89,10 +99,12 @@ def in_order(group: str, found: EventWeights) -> Ladder:
 
 @dataclass(frozen=True)
 class HalfLives:
-    """Profile of a factor on the half-lives of some kinds: chi-square of their columns of evidence, by factor.
+    """Profile of a factor on the half-lives of some kinds: chi-square of their columns
+    of evidence, by factor.
 
-    word: `measured` where the peak lies inside the factors tried, is told from no evidence at 5 %, and chi-square falls
-    by 3.84 on either side of it; else `not told`."""
+    word: `measured` where the peak lies inside the factors tried, is told from no
+    evidence at 5 %, and chi-square falls by 3.84 on either side of it; else `not
+    told`."""
 
     name: str
     kinds: tuple[str, ...]
@@ -110,17 +122,21 @@ class HalfLives:
 
     @property
     def log_factor(self) -> tuple[float, float]:
-        """Mean and standard error of the log factor, by a parabola through the peak; NaN if not told."""
+        """Mean and standard error of the log factor, by a parabola through the peak;
+        NaN if not told."""
         if self.word != "measured":
             return math.nan, math.nan
         k = int(np.argmax(self.chi_square))
         around = slice(k - 1, k + 2)
-        curve, slope, _ = np.polyfit(np.log(self.factors)[around], self.chi_square[around], 2)
+        curve, slope, _ = np.polyfit(
+            np.log(self.factors)[around], self.chi_square[around], 2
+        )
         return float(-slope / (2 * curve)), float(np.sqrt(-1.0 / curve))
 
 
 def half_lives(whole: Study, rho: float) -> list[HalfLives]:
-    """Profiles of the half-lives of symbolic and of material kinds, those of the other kinds as shipped."""
+    """Profiles of the half-lives of symbolic and of material kinds, those of the other
+    kinds as shipped."""
     study = informative_study(whole)
     base = {kind: own["half_life_days"] for kind, own in shipped_weights().items()}
     nats = study.rows(study.quarrel)[:, None]
@@ -139,40 +155,64 @@ def half_lives(whole: Study, rho: float) -> list[HalfLives]:
         null = fit_absorbed(study.panel, beside, rho=rho)
         chi = []
         for factor in FACTORS:
-            half = {kind: days * (factor if kind in kinds else 1.0) for kind, days in base.items()}
-            chi.append(joint_chi_square(null, study.panel, Exposures(study, half).columns(own)))
-        told = tuple(kind for kind in kinds if any(kind in column.kinds for column in own))
+            half = {
+                kind: days * (factor if kind in kinds else 1.0)
+                for kind, days in base.items()
+            }
+            chi.append(
+                joint_chi_square(null, study.panel, Exposures(study, half).columns(own))
+            )
+        told = tuple(
+            kind for kind in kinds if any(kind in column.kinds for column in own)
+        )
         out.append(HalfLives(name, told, FACTORS, tuple(chi)))
     return out
 
 
 def association(columns: Sequence[Column]) -> float:
-    """What the alignment of k with i's rival adds to i's view of k, as a share of what the acts' intent weights do.
+    """What the alignment of k with i's rival adds to i's view of k, as a share of what
+    the acts' intent weights do.
 
-    By the model's own equations at a stranger k and a rival j of i: -log(1 - q_ik) rises by h_ij f_ik beta a_jk (1 -
-    a_jk) a nat of alignment of j and k, and by 1 / (1 + e^-eta_ik) a nat of intent. Kinds count alike."""
-    eta0, rivalry, alpha0, beta = shipped_parameters("eta0", "eta_rivalry", "alpha0", "beta")
+    By the model's own equations at a stranger k and a rival j of i: -log(1 - q_ik)
+    rises by h_ij f_ik beta a_jk (1 - a_jk) a nat of alignment of j and k, and by 1 / (1
+    + e^-eta_ik) a nat of intent. Kinds count alike."""
+    eta0, rivalry, alpha0, beta = shipped_parameters(
+        "eta0", "eta_rivalry", "alpha0", "beta"
+    )
     intent = math.log1p(math.exp(eta0 + rivalry)) - math.log1p(math.exp(eta0))
     hostile, aligned = 1.0 - math.exp(-intent), 1.0 / (1.0 + math.exp(-alpha0))
     by_alignment = hostile * (1.0 - aligned) * beta * aligned * (1.0 - aligned)
     by_intent = 1.0 / (1.0 + math.exp(-eta0))
     weights = shipped_weights()
-    kinds = sorted({kind for column in columns if column.group == "intent" for kind in column.kinds})
+    kinds = sorted(
+        {
+            kind
+            for column in columns
+            if column.group == "intent"
+            for kind in column.kinds
+        }
+    )
     ratio = [weights[kind]["alignment"] / weights[kind]["intent"] for kind in kinds]
     return by_alignment / by_intent * float(np.mean(ratio)) if ratio else 0.0
 
 
 FORM = 1
-TARGETS = {"intent": "by rule: every rival of another participant", "incident": "on record", "alignment": None}
+TARGETS = {
+    "intent": "by rule: every rival of another participant",
+    "incident": "on record",
+    "alignment": None,
+}
 """How it is known at whom acts are aimed."""
 HEAD = """\
-# Multipliers of the shipped weights of events, from the share of conflict among recorded acts (fit --events).
-# A multiplier of 1 is the shipped weight, 0 is none. See docs/event_weights.md.
+# Multipliers of the shipped weights of events, from the share of conflict among
+# recorded acts (fit --events). A multiplier of 1 is the shipped weight, 0 is none. See
+# docs/event_weights.md.
 """
 
 
 def _short(value: Any) -> Any:
-    """The same with six significant digits in every number with a point; None for what is not a number."""
+    """The same with six significant digits in every number with a point; None for what
+    is not a number."""
     if isinstance(value, dict):
         return {key: _short(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -186,9 +226,15 @@ def _entry(one: EventEstimate) -> dict[str, object]:
     told = one.word == "measured"
     return {
         "word": one.word,
-        "parameters": [f"event_kinds.{kind}.{one.column.weight}" for kind in one.column.kinds],
+        "parameters": [
+            f"event_kinds.{kind}.{one.column.weight}" for kind in one.column.kinds
+        ],
         "targets": TARGETS[one.column.group],
-        "multiplier": {"mean": one.estimate, "standard_error": one.error, "interval": one.interval},
+        "multiplier": {
+            "mean": one.estimate,
+            "standard_error": one.error,
+            "interval": one.interval,
+        },
         "log_multiplier": {
             "mean": math.log(one.estimate) if told else None,
             "standard_error": one.error / one.estimate if told else None,
@@ -207,9 +253,14 @@ def _entry(one: EventEstimate) -> dict[str, object]:
 
 
 def events_record(
-    data: Loaded, found: EventWeights, order: Sequence[Ladder], halves: Sequence[HalfLives], command: str, version: str,
+    data: Loaded,
+    found: EventWeights,
+    order: Sequence[Ladder],
+    halves: Sequence[HalfLives],
+    command: str,
+    version: str,
     files: Sequence[dict[str, object]],
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, object]:
     """Everything the file holds, as plain values. files: of the data, with hashes."""
     record: dict[str, object] = {
         "event_weights": {
@@ -256,7 +307,9 @@ def events_record(
                 "kinds": one.kinds,
                 "factors": one.factors,
                 "chi_square": one.chi_square,
-                "log_factor": dict(zip(("mean", "standard_error"), one.log_factor, strict=True)),
+                "log_factor": dict(
+                    zip(("mean", "standard_error"), one.log_factor, strict=True)
+                ),
             }
             for one in halves
         },

@@ -1,10 +1,13 @@
-"""Honest baselines for forecasts of who signs with whom, each trained on the same history as the model.
+"""Honest baselines for forecasts of who signs with whom, each trained on the same
+history as the model.
 
 `base_rate`: one probability for all. `earlier_accords`: the share that signed among dyads with 0, 1, 2, 3 or more
-earlier agreements. `gravity`: a logit on sizes and distance. `logit`: a logit on gravity, regime, alignment, security,
-memory and network terms. `boosted_trees`: gradient-boosted trees on the same terms and a few more. The training window
-is the last `WINDOW` years before the origin: the rate of signing grew fivefold after 1991, and a rate over all of
-history would be a baseline too easy to beat. The history is the panel's, or a scenario's own record (`own_rows`)."""
+earlier agreements. `gravity`: a logit on sizes and distance. `logit`: a logit on
+gravity, regime, alignment, security, memory and network terms. `boosted_trees`:
+gradient-boosted trees on the same terms and a few more. The training window is the last
+`WINDOW` years before the origin: the rate of signing grew fivefold after 1991, and a
+rate over all of history would be a baseline too easy to beat. The history is the
+panel's, or a scenario's own record (`own_rows`)."""
 
 from __future__ import annotations
 
@@ -21,7 +24,12 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.estimation.calibration import FORM, Form, Prior, forecast_from
-from balance_sim.evidence.estimation.choices import Choices, OwnRecord, signing_day, years_before
+from balance_sim.evidence.estimation.choices import (
+    Choices,
+    OwnRecord,
+    signing_day,
+    years_before,
+)
 from balance_sim.evidence.estimation.features import (
     DISTANCE_OFFSET_KM,
     EARLIER,
@@ -42,7 +50,8 @@ from balance_sim.stats.newton import NoMaximum, newton
 
 WINDOW = 10
 RIDGE = 1.0
-"""Variance 1 / RIDGE of a normal prior on each standardised coefficient: weak beside hundreds of agreements."""
+"""Variance 1 / RIDGE of a normal prior on each standardised coefficient: weak beside
+hundreds of agreements."""
 CLASSES = 3
 ROUNDS = 50
 
@@ -51,8 +60,9 @@ Predictor = Callable[[FeatureYears], Floats]
 
 @dataclass(frozen=True)
 class Logit:
-    """A fitted logit. coefficient: per standard deviation of the column, then the intercept last; blanks of a
-    column take its training mean; ln of the exposure is an offset."""
+    """A fitted logit. coefficient: per standard deviation of the column, then the
+    intercept last; blanks of a column take its training mean; ln of the exposure is an
+    offset."""
 
     columns: tuple[str, ...]
     mean: Floats
@@ -62,11 +72,17 @@ class Logit:
     log_likelihood: float
 
     def __call__(self, rows: FeatureYears) -> Floats:
-        return inverse_logit(design(rows, self.columns, self.mean, self.scale) @ self.coefficient + offset(rows))
+        return inverse_logit(
+            design(rows, self.columns, self.mean, self.scale) @ self.coefficient
+            + offset(rows)
+        )
 
 
-def fit_logit(rows: FeatureYears, columns: Sequence[str], ridge: float = RIDGE) -> Logit:
-    """Penalised maximum likelihood by Newton's method; the penalty leaves the intercept alone.
+def fit_logit(
+    rows: FeatureYears, columns: Sequence[str], ridge: float = RIDGE
+) -> Logit:
+    """Penalised maximum likelihood by Newton's method; the penalty leaves the intercept
+    alone.
 
     Raises DataError without both outcomes or without convergence."""
     check_outcomes(rows)
@@ -86,7 +102,12 @@ def fit_logit(rows: FeatureYears, columns: Sequence[str], ridge: float = RIDGE) 
         return log_likelihood(b), x.T @ (y - p), (x * (p * (1 - p))[:, None]).T @ x
 
     try:
-        how: dict[str, Any] = {"tolerance": 1e-9, "steps": ROUNDS, "slack": 0.0, "step_of": np.linalg.solve}
+        how: dict[str, Any] = {
+            "tolerance": 1e-9,
+            "steps": ROUNDS,
+            "slack": 0.0,
+            "step_of": np.linalg.solve,
+        }
         b, information = newton(start, derivatives, log_likelihood, penalty, **how)
     except NoMaximum:
         hint = "Leave out a column, or raise the ridge"
@@ -102,7 +123,8 @@ def base_rate(rows: FeatureYears) -> Predictor:
 
 
 def earlier_agreements(rows: FeatureYears) -> Predictor:
-    """The share that signed by the number of earlier agreements, 0 to 3 or more; half an event added to each."""
+    """The share that signed by the number of earlier agreements, 0 to 3 or more; half
+    an event added to each."""
     check_outcomes(rows)
     rate = float(rows.y.mean())
 
@@ -115,15 +137,21 @@ def earlier_agreements(rows: FeatureYears) -> Predictor:
 
 
 def boosted_trees(rows: FeatureYears) -> Predictor:
-    """Gradient-boosted trees (histogram form). Friedman 2001, Annals of Statistics 29: 1189-1232.
+    """Gradient-boosted trees (histogram form). Friedman 2001, Annals of Statistics 29:
+    1189-1232.
 
-    Small steps, few leaves and large leaves: events are rare. Raises DataError without scikit-learn."""
+    Small steps, few leaves and large leaves: events are rare. Raises DataError without
+    scikit-learn."""
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
     except ImportError:
-        raise DataError("boosted_trees needs scikit-learn", "Install balance-sim[evidence]") from None
+        raise DataError(
+            "boosted_trees needs scikit-learn", "Install balance-sim[evidence]"
+        ) from None
     check_outcomes(rows)
-    columns = [name for name in (*LOGIT, *EARLIER, *EXTRA) if rows.x[name].notna().any()]
+    columns = [
+        name for name in (*LOGIT, *EARLIER, *EXTRA) if rows.x[name].notna().any()
+    ]
     model = HistGradientBoostingClassifier(
         learning_rate=0.03,
         max_iter=200,
@@ -134,13 +162,17 @@ def boosted_trees(rows: FeatureYears) -> Predictor:
         random_state=1,
     )
     model.fit(rows.x[columns].to_numpy(np.float32), rows.y)
-    return lambda new: np.asarray(model.predict_proba(new.x[columns].to_numpy(np.float32))[:, 1], dtype=np.float64)
+    return lambda new: np.asarray(
+        model.predict_proba(new.x[columns].to_numpy(np.float32))[:, 1], dtype=np.float64
+    )
 
 
 BASELINES: Mapping[str, Callable[[FeatureYears], Predictor]] = {
     "base_rate": base_rate,
     "earlier_accords": earlier_agreements,
-    "gravity": partial(fit_logit, columns=GRAVITY),  # Tinbergen 1962, Shaping the World Economy
+    "gravity": partial(
+        fit_logit, columns=GRAVITY
+    ),  # Tinbergen 1962, Shaping the World Economy
     "logit": partial(fit_logit, columns=LOGIT),
     "boosted_trees": boosted_trees,
 }
@@ -161,7 +193,8 @@ def rolling_origin(
     last: int,
     fit: Callable[[FeatureYears], Mapping[str, Predictor]],
 ) -> tuple[FeatureYears, dict[str, Floats]]:
-    """One year ahead: for each year first..last, fit on the years before it and forecast it.
+    """One year ahead: for each year first..last, fit on the years before it and
+    forecast it.
 
     Returns the rows forecast and, by name, their probabilities."""
     ahead: dict[str, list[Floats]] = {}
@@ -169,21 +202,29 @@ def rolling_origin(
         new = rows.within(year, year)
         for name, predict in fit(rows.within(int(rows.year.min()), year - 1)).items():
             ahead.setdefault(name, []).append(predict(new))
-    return rows.within(first, last), {name: np.concatenate(parts) for name, parts in ahead.items()}
+    return rows.within(first, last), {
+        name: np.concatenate(parts) for name, parts in ahead.items()
+    }
 
 
 def standardise(rows: FeatureYears, columns: Sequence[str]) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each column over its known values; 1 for a column without spread, 0 and
-    1 for a column without values."""
+    """Mean and standard deviation of each column over its known values; 1 for a column
+    without spread, 0 and 1 for a column without values."""
     raw = rows.x[list(columns)].to_numpy(np.float64)
     known = ~np.isnan(raw).all(axis=0)
     spread, mean = np.ones(raw.shape[1]), np.zeros(raw.shape[1])
-    spread[known], mean[known] = np.nanstd(raw[:, known], axis=0), np.nanmean(raw[:, known], axis=0)
+    spread[known], mean[known] = (
+        np.nanstd(raw[:, known], axis=0),
+        np.nanmean(raw[:, known], axis=0),
+    )
     return mean, np.where(spread > 0, spread, 1.0)
 
 
-def design(rows: FeatureYears, columns: Sequence[str], mean: Floats, scale: Floats) -> Floats:
-    """(N, P + 1) standardised columns, blanks at the mean, and a last column of ones."""
+def design(
+    rows: FeatureYears, columns: Sequence[str], mean: Floats, scale: Floats
+) -> Floats:
+    """(N, P + 1) standardised columns, blanks at the mean, and a last column of
+    ones."""
     raw = rows.x[list(columns)].to_numpy(np.float64)
     standard = np.where(np.isnan(raw), 0.0, (raw - mean) / scale)
     return np.column_stack([standard, np.ones(len(raw))])
@@ -202,33 +243,50 @@ def inverse_logit(eta: Floats) -> Floats:
 def check_outcomes(rows: FeatureYears) -> None:
     """Raise DataError unless every row has its outcome and both outcomes occur."""
     if np.isnan(rows.y).any():
-        raise DataError("a training year has no agreements on record", "End the training before it")
+        raise DataError(
+            "a training year has no agreements on record", "End the training before it"
+        )
     if len(rows.y) == 0 or rows.y.min() == rows.y.max():
-        raise DataError("the training years have no agreement, or nothing else", "Give a longer history")
+        raise DataError(
+            "the training years have no agreement, or nothing else",
+            "Give a longer history",
+        )
 
 
 OWN_BASELINES: Mapping[str, Callable[[FeatureYears], Predictor]] = {
     **BASELINES,
     "earlier_count": partial(fit_logit, columns=("ln_earlier",)),
 }
-"""And a logit on ln(1 + earlier agreements of the dyad) alone: what the classes of `earlier_accords` put together."""
+"""And a logit on ln(1 + earlier agreements of the dyad) alone: what the classes of
+`earlier_accords` put together."""
 
 
 def own_rows(scenario: Scenario, record: OwnRecord) -> FeatureYears:
-    """The rows of a scenario's own record, in its order, with the columns of the baselines; y is NaN where it looks at
-    nothing.
+    """The rows of a scenario's own record, in its order, with the columns of the
+    baselines; y is NaN where it looks at nothing.
 
-    Columns are as known at the start of the year, as in `features.pair_years`; what the tables have without dates
-    (sizes, regimes, ideal points, distances, quarrels) is the same in every year. Agreements between two states count,
-    as they do for the model; legs of multilateral treaties are in `pact`, `other_alliance` and the network alone."""
-    c, parts = record.choices, [_own_columns(scenario, start) for start in record.starts.values()]
-    return FeatureYears(c.year, c.a, c.b, c.any_signed, c.exposure, pd.concat(parts, ignore_index=True))
+    Columns are as known at the start of the year, as in `features.pair_years`; what the
+    tables have without dates (sizes, regimes, ideal points, distances, quarrels) is the
+    same in every year. Agreements between two states count, as they do for the model;
+    legs of multilateral treaties are in `pact`, `other_alliance` and the network
+    alone."""
+    c, parts = (
+        record.choices,
+        [_own_columns(scenario, start) for start in record.starts.values()],
+    )
+    return FeatureYears(
+        c.year, c.a, c.b, c.any_signed, c.exposure, pd.concat(parts, ignore_index=True)
+    )
 
 
 def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
     codes, place = scenario.codes, {code: k for k, code in enumerate(scenario.codes)}
     i, j = np.triu_indices(len(codes), 1)
-    dated = [(day, one) for one in scenario.agreements if (day := signing_day(one)) is not None and day < start]
+    dated = [
+        (day, one)
+        for one in scenario.agreements
+        if (day := signing_day(one)) is not None and day < start
+    ]
     standing = [one for _, one in dated if one.ended is None or one.ended >= start]
     signed = [(day, one) for day, one in dated if not one.multilateral]
     age = [(start - day).days / DAYS_PER_YEAR for day, _ in signed]
@@ -237,18 +295,30 @@ def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
         a, b = place[one.a], place[one.b]
         since[a, b] = since[b, a] = np.fmin(since[a, b], years)
 
-    def table(agreements: Sequence[Agreement], weight: Sequence[float] | float = 1.0) -> Floats:
+    def table(
+        agreements: Sequence[Agreement], weight: Sequence[float] | float = 1.0
+    ) -> Floats:
         """(n, n) agreements of each dyad, symmetric; each 1, or its weight."""
         out = np.zeros((len(codes), len(codes)))
-        np.add.at(out, tuple([place[getattr(one, side)] for one in agreements] for side in ("a", "b")), weight)
+        np.add.at(
+            out,
+            tuple(
+                [place[getattr(one, side)] for one in agreements] for side in ("a", "b")
+            ),
+            weight,
+        )
         return out + out.T
 
     depth = {kind: rung.depth for kind, rung in scenario.kinds.items()}
     alliances = {
         "pact": [one for one in standing if depth[one.kind] >= 1.0],
-        "other_alliance": [one for one in standing if depth[one.kind] < 1.0 and one.multilateral],
+        "other_alliance": [
+            one for one in standing if depth[one.kind] < 1.0 and one.multilateral
+        ],
     }
-    quarrel = {(row.a, row.b): row for row in scenario.disputes} | {(r.b, r.a): r for r in scenario.disputes}
+    quarrel = {(row.a, row.b): row for row in scenario.disputes} | {
+        (r.b, r.a): r for r in scenario.disputes
+    }
     pairs = [quarrel.get((codes[a], codes[b])) for a, b in zip(i, j, strict=True)]
     regimes = [s.democracy for s in scenario.states]
     unknown = np.array([value is None for value in regimes])
@@ -257,19 +327,34 @@ def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
         i,
         j,
         capability=capabilities(scenario),
-        ideal=np.array([np.nan if s.ideal_point is None else s.ideal_point for s in scenario.states]),
+        ideal=np.array(
+            [
+                np.nan if s.ideal_point is None else s.ideal_point
+                for s in scenario.states
+            ]
+        ),
         dyadic={
             "ln_distance": np.log(distances(scenario)[i, j] + DISTANCE_OFFSET_KM),
             "joint_democracy": lesser(regimes)[i, j],
             "democracy_gap": differences(regimes)[i, j],
             "democracy_missing": (unknown[i] | unknown[j]).astype(np.float64),
             "contiguous": np.full(len(i), np.nan),
-            **{name: (table(of) > 0).astype(np.float64)[i, j] for name, of in alliances.items()},
-            **{name: np.array([0.0 if row is None else getattr(row, name) for row in pairs]) for name in QUARRELS},
+            **{
+                name: (table(of) > 0).astype(np.float64)[i, j]
+                for name, of in alliances.items()
+            },
+            **{
+                name: np.array(
+                    [0.0 if row is None else getattr(row, name) for row in pairs]
+                )
+                for name in QUARRELS
+            },
         },
         earlier=table(both),
         memory=table(both, [2.0 ** (-years / MEMORY_HALF_LIFE) for years in age]),
-        recent=table([one for day, one in signed if day >= years_before(start, RECENT_YEARS)]),
+        recent=table(
+            [one for day, one in signed if day >= years_before(start, RECENT_YEARS)]
+        ),
         since_last=since,
         ties=(table(standing) > 0).astype(np.float64),
         present=np.ones(len(codes), dtype=bool),
@@ -277,7 +362,8 @@ def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
 
 
 def own_predictors(train: FeatureYears) -> tuple[dict[str, Predictor], tuple[str, ...]]:
-    """The baselines trained on the last `WINDOW` years of some rows, and why one could not be."""
+    """The baselines trained on the last `WINDOW` years of some rows, and why one could
+    not be."""
     rows = train.within(int(train.year.max()) - WINDOW + 1, int(train.year.max()))
     made: dict[str, Predictor] = {}
     without = []
@@ -295,10 +381,12 @@ CARD_YEARS = 5
 
 @dataclass(frozen=True)
 class SkillCard:
-    """Rolling origin inside a scenario's own record: calibrate on what was known, forecast the year after, score.
+    """Rolling origin inside a scenario's own record: calibrate on what was known,
+    forecast the year after, score.
 
-    scores: by forecast, `model` first, beside it baselines trained on the same record and no more of it. origins: years
-    forecast. expected: by origin, agreements' dyads the model expected, and those that came."""
+    scores: by forecast, `model` first, beside it baselines trained on the same record
+    and no more of it. origins: years forecast. expected: by origin, agreements' dyads
+    the model expected, and those that came."""
 
     scores: dict[str, Scores]
     origins: tuple[int, ...]
@@ -313,7 +401,9 @@ class SkillCard:
                 str(year): {"expected": round(expected, 6), "happened": came}
                 for year, (expected, came) in self.expected.items()
             },
-            "scores": {name: finite(one.as_dict()) for name, one in self.scores.items()},
+            "scores": {
+                name: finite(one.as_dict()) for name, one in self.scores.items()
+            },
             "notes": list(self.notes),
         }
 
@@ -329,8 +419,8 @@ def skill_card(
 ) -> SkillCard:
     """One year ahead from each origin, by default the last five years of the record.
 
-    record: with the years before the first origin that the form's window asks for, where there are any. Raises
-    DataError where no year can be forecast."""
+    record: with the years before the first origin that the form's window asks for,
+    where there are any. Raises DataError where no year can be forecast."""
     rows = own_rows(scenario, record)
     made: list[dict[str, Floats]] = []
     seen: dict[int, Choices] = {}
@@ -345,11 +435,20 @@ def skill_card(
         known, without = own_predictors(rows.within(record.years[0], origin - 1))
         notes += [f"{record.starts[origin]}: {one}" for one in without]
         now = rows.within(origin, origin)
-        made.append({"model": p, **{name: predict(now) for name, predict in known.items()}})
+        made.append(
+            {"model": p, **{name: predict(now) for name, predict in known.items()}}
+        )
     if not seen:
-        raise DataError("no year of the record can be forecast from those before it", "Give a longer record")
+        raise DataError(
+            "no year of the record can be forecast from those before it",
+            "Give a longer record",
+        )
     came = Choices.joined(list(seen.values()))
-    whole = {name: np.concatenate([one[name] for one in made]) for name in made[0] if all(name in one for one in made)}
+    whole = {
+        name: np.concatenate([one[name] for one in made])
+        for name in made[0]
+        if all(name in one for one in made)
+    }
     return SkillCard(
         scores=score_forecasts(whole, came.any_signed, came.dyad, resamples=resamples),
         origins=tuple(seen),

@@ -1,4 +1,5 @@
-"""A forecast of who makes an agreement with whom in a window: read, frozen before the outcome, and scored."""
+"""A forecast of who makes an agreement with whom in a window: read, frozen before the
+outcome, and scored."""
 
 from __future__ import annotations
 
@@ -41,8 +42,9 @@ LARGEST = 64 << 20
 
 @dataclass(frozen=True)
 class Forecast:
-    """pairs: ISO alpha-3 codes, a < b; p: a probability each that the dyad makes an agreement of one of `kinds` (any if
-    empty) that reaches `stage` on first..last, both days included."""
+    """pairs: ISO alpha-3 codes, a < b; p: a probability each that the dyad makes an
+    agreement of one of `kinds` (any if empty) that reaches `stage` on first..last, both
+    days included."""
 
     pairs: tuple[tuple[str, str], ...]
     p: tuple[float, ...]
@@ -68,18 +70,36 @@ class Forecast:
     @property
     def sha256(self) -> str:
         """Of the content."""
-        return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps(self.content, sort_keys=True).encode()
+        ).hexdigest()
 
 
-def read_dyads(path: Path, first: date, last: date, kinds: Sequence[str] = (), stage: str = "signed") -> Forecast:
-    """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`). Raises DataError."""
+def read_dyads(
+    path: Path,
+    first: date,
+    last: date,
+    kinds: Sequence[str] = (),
+    stage: str = "signed",
+) -> Forecast:
+    """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`).
+    Raises DataError."""
     frame = read_forecast(path, first, kinds).frame
     pairs = tuple(zip(frame["a"], frame["b"], strict=True))
-    return Forecast(pairs, tuple(map(float, frame["p"])), first, last, tuple(kinds), stage, path.name)
+    return Forecast(
+        pairs,
+        tuple(map(float, frame["p"])),
+        first,
+        last,
+        tuple(kinds),
+        stage,
+        path.name,
+    )
 
 
 def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
-    """Write a forecast with its hash and today's date (UTC). A file that is there is not written over."""
+    """Write a forecast with its hash and today's date (UTC). A file that is there is
+    not written over."""
     record = {
         "format": "balance-sim forecast",
         "frozen": datetime.now(UTC).date().isoformat(),
@@ -89,9 +109,13 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
     try:
         out = path.open("x", encoding="utf-8")
     except FileExistsError:
-        raise DataError("a frozen forecast is not written over", "Give another name", path=path) from None
+        raise DataError(
+            "a frozen forecast is not written over", "Give another name", path=path
+        ) from None
     except FileNotFoundError:
-        raise DataError("there is no such folder", "Make it, or give another name", path=path.parent) from None
+        raise DataError(
+            "there is no such folder", "Make it, or give another name", path=path.parent
+        ) from None
     try:
         with out:
             out.write(json.dumps(record, indent=1) + "\n")
@@ -102,7 +126,8 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
 
 
 def thaw(path: Path) -> tuple[Forecast, str]:
-    """A frozen forecast and the date of freezing. Raises DataError if it is not as it was frozen."""
+    """A frozen forecast and the date of freezing. Raises DataError if it is not as it
+    was frozen."""
     try:
         record = json.loads(regular_bytes(path, LARGEST))
         held = record["forecast"]
@@ -118,19 +143,26 @@ def thaw(path: Path) -> tuple[Forecast, str]:
         frozen, sha256 = str(record["frozen"]), record["sha256"]
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise DataError(
-            "this is no frozen forecast", "Give a file made by `score --freeze`, a CSV or a folder", path=path
+            "this is no frozen forecast",
+            "Give a file made by `score --freeze`, a CSV or a folder",
+            path=path,
         ) from None
     if forecast.sha256 != sha256:
-        raise DataError("the forecast was changed after it was frozen", "Take the file as frozen", path=path)
+        raise DataError(
+            "the forecast was changed after it was frozen",
+            "Take the file as frozen",
+            path=path,
+        )
     return forecast, frozen
 
 
 @dataclass(frozen=True)
 class Happened:
-    """What happened to the dyads of a forecast. y: (N,) 1 where the dyad made such an agreement in the window.
+    """What happened to the dyads of a forecast. y: (N,) 1 where the dyad made such an
+    agreement in the window.
 
-    agreements: such agreements in the file; outside: dyads that made one and are not in the forecast; partial: those
-    dated to the month or year only."""
+    agreements: such agreements in the file; outside: dyads that made one and are not in
+    the forecast; partial: those dated to the month or year only."""
 
     y: Floats
     agreements: int
@@ -151,13 +183,21 @@ class Happened:
 
 
 def happened(forecast: Forecast, outcomes: Path) -> Happened:
-    """The agreements of a file that count. Rows of one agreement with several parties are pairs of their own."""
+    """The agreements of a file that count. Rows of one agreement with several parties
+    are pairs of their own."""
     read = read_outcomes(outcomes)
     frame, day = read.frame, read.frame[forecast.stage]
-    inside = (day >= pd.Timestamp(forecast.first)) & (day <= pd.Timestamp(forecast.last))
+    inside = (day >= pd.Timestamp(forecast.first)) & (
+        day <= pd.Timestamp(forecast.last)
+    )
     frame = frame[inside & (frame["kind"].isin(forecast.kinds) | (not forecast.kinds))]
-    sides = [codes.convert(frame[side], frame[forecast.stage], "cow", "iso3") for side in ("cow_a", "cow_b")]
-    done = {(min(str(a), str(b)), max(str(a), str(b))) for a, b in zip(*sides, strict=True)}
+    sides = [
+        codes.convert(frame[side], frame[forecast.stage], "cow", "iso3")
+        for side in ("cow_a", "cow_b")
+    ]
+    done = {
+        (min(str(a), str(b)), max(str(a), str(b))) for a, b in zip(*sides, strict=True)
+    }
     return Happened(
         y=np.array([float(dyad in done) for dyad in forecast.pairs]),
         agreements=len(frame),
@@ -168,7 +208,8 @@ def happened(forecast: Forecast, outcomes: Path) -> Happened:
 
 
 def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
-    """(N,) by name: baselines trained on the ten years before the window, on what `data` holds before it."""
+    """(N,) by name: baselines trained on the ten years before the window, on what
+    `data` holds before it."""
     year = forecast.first.year
     history = load_history(data, year - WINDOW, year)
     if history.agreement_years[1] < year - 1:
@@ -182,20 +223,32 @@ def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
     return _in_window(forecast, known, rows.within(year, year), history.iso3)
 
 
-def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, Floats], tuple[str, ...]]:
-    """The same of baselines trained on what a scenario's own record holds before its start, and why one was not."""
+def own_baselines_of(
+    forecast: Forecast, scenario: Scenario
+) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """The same of baselines trained on what a scenario's own record holds before its
+    start, and why one was not."""
     until = min(scenario.start, forecast.first)
     record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
     rows = own_rows(scenario, record)
     known, without = own_predictors(rows.within(record.years[0], until.year - 1))
-    return _in_window(forecast, known, rows.within(until.year, until.year), scenario.codes), without
+    return _in_window(
+        forecast, known, rows.within(until.year, until.year), scenario.codes
+    ), without
 
 
 def _in_window(
-    forecast: Forecast, known: Mapping[str, Predictor], now: FeatureYears, codes: Sequence[str]
+    forecast: Forecast,
+    known: Mapping[str, Predictor],
+    now: FeatureYears,
+    codes: Sequence[str],
 ) -> dict[str, Floats]:
-    """A year's chance becomes the window's by 1 - (1 - p)^years. Pairs not among the rows get the base rate."""
-    place = {(codes[a], codes[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
+    """A year's chance becomes the window's by 1 - (1 - p)^years. Pairs not among the
+    rows get the base rate."""
+    place = {
+        (codes[a], codes[b]): k
+        for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))
+    }
     at = np.array([place.get(dyad, -1) for dyad in forecast.pairs])
     years = ((forecast.last - forecast.first).days + 1) / 365.25
     out, base = {}, 0.0
@@ -208,7 +261,8 @@ def _in_window(
 
 @dataclass(frozen=True)
 class ScoredForecast:
-    """Scores by name (`model` is the forecast), the reliability table, and what the skills are against."""
+    """Scores by name (`model` is the forecast), the reliability table, and what the
+    skills are against."""
 
     scores: dict[str, Scores]
     calibration: list[dict[str, Any]]
@@ -225,11 +279,13 @@ def score_forecast(
     kinds: Sequence[str] = (),
     scenario: Scenario | None = None,
 ) -> ScoredForecast:
-    """Score a forecast beside its baselines. kinds: of agreements that are known besides the shipped ones.
+    """Score a forecast beside its baselines. kinds: of agreements that are known
+    besides the shipped ones.
 
-    Baselines are trained on `data`, else on the record of `scenario`. Without either, or where its record holds no
-    agreement, the reference is the share of dyads that made one, known only afterwards: harder to beat than
-    any base rate of the past. Where none or all did, that share is right by construction and there is no skill."""
+    Baselines are trained on `data`, else on the record of `scenario`. Without either,
+    or where its record holds no agreement, the reference is the share of dyads that
+    made one, known only afterwards: harder to beat than any base rate of the past.
+    Where none or all did, that share is right by construction and there is no skill."""
     there = happened(forecast, outcomes)
     y, without = there.y, tuple[str, ...]()
     known = hindsight = {"base_rate": np.full(len(y), y.mean())}
@@ -243,22 +299,33 @@ def score_forecast(
     scores = score_forecasts(p, y, np.arange(len(y)), resamples=resamples)
     return ScoredForecast(
         scores,
-        [{str(k): v for k, v in row.items()} for row in reliability_table(p["model"], y).to_dict("records")],
+        [
+            {str(k): v for k, v in row.items()}
+            for row in reliability_table(p["model"], y).to_dict("records")
+        ],
         "base rate of the past" if is_past else "share that made one, in hindsight",
         there,
         (
             *unknown_kinds(forecast, there.report, (*default_depths(), *kinds)),
             *without,
-            *_notes(scores["model"], there, forecast.last, forecast.stage, is_past=is_past),
+            *_notes(
+                scores["model"], there, forecast.last, forecast.stage, is_past=is_past
+            ),
         ),
     )
 
 
-def unknown_kinds(forecast: Forecast, report: ReadReport, known: Sequence[str]) -> list[str]:
-    """A note for each word that is the name of no kind, with its line and what may be meant: misspelt, a row counts for
-    no kind that is asked for."""
+def unknown_kinds(
+    forecast: Forecast, report: ReadReport, known: Sequence[str]
+) -> list[str]:
+    """A note for each word that is the name of no kind, with its line and what may be
+    meant: misspelt, a row counts for no kind that is asked for."""
     file = Path(report.path).name
-    counts = "so it counts for no --kind" if forecast.kinds else "so it counts as a kind of its own"
+    counts = (
+        "so it counts for no --kind"
+        if forecast.kinds
+        else "so it counts as a kind of its own"
+    )
     odd = [kind for kind in report.kinds if kind.name not in {*known, *forecast.kinds}]
     notes = [
         f"{file}, line {kind.line}, column kind: no kind is called `{shown(kind.word)}`, "
@@ -280,14 +347,21 @@ def _meant(word: str, known: Sequence[str]) -> str:
     return f"; {found}" if found else f". Kinds: {listed(sorted(known))}"
 
 
-def _notes(model: Scores, there: Happened, until: date, stage: str, *, is_past: bool) -> tuple[str, ...]:
+def _notes(
+    model: Scores, there: Happened, until: date, stage: str, *, is_past: bool
+) -> tuple[str, ...]:
     others = ", ".join(name for name in BASELINES if name != "base_rate")
-    file, last, outside = Path(there.report.path).name, there.report.last_year, there.outside
+    file, last, outside = (
+        Path(there.report.path).name,
+        there.report.last_year,
+        there.outside,
+    )
     more = f" and {len(outside) - 5} more" if len(outside) > 5 else ""
     few, ends_early = 0 < model.events < FEW, last is not None and last < until.year
     notes = {
         f"{others} need a history to train on: give --data DIR, or --scenario FILE for its record": not is_past,
-        "the baselines are trained on signatures, whatever the stage": is_past and stage != "signed",
+        "the baselines are trained on signatures, whatever the stage": is_past
+        and stage != "signed",
         "no dyad made such an agreement: ranks are undefined, only the expected number tells much": not model.events,
         f"{model.events} of {model.n} dyads made such an agreement: too few to tell forecasts apart": few,
         f"{model.clipped} probabilities of 0 or 1 were kept {FLOOR:g} away from it in the log score": model.clipped,

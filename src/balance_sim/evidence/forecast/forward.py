@@ -1,13 +1,17 @@
-"""The record simulated forward: the model's own engine from 1 January of a year, and nothing known after.
+"""The record simulated forward: the model's own engine from 1 January of a year, and
+nothing known after.
 
-The forecast for a dyad and a later year is the mean over replications of the probability to sign, given what the
-replication's world has come to by 1 January of that year: the expectation of the share of replications in which the
-dyad signs, without the noise of counting.
+The forecast for a dyad and a later year is the mean over replications of the
+probability to sign, given what the replication's world has come to by 1 January of that
+year: the expectation of the share of replications in which the dyad signs, without the
+noise of counting.
 
-States change. In a year k after the origin a state's random intercept is normal with mean rho^k u and variance v (1 -
-rho^2k), where u is what is known at the origin, v the variance of the intercepts in the fit and rho their persistence:
-a stationary autoregression (Harvey 1989, Forecasting, Structural Time Series Models). A batch of replications shares
-one drawn path of them, and the probabilities are the mean over that distribution."""
+States change. In a year k after the origin a state's random intercept is normal with
+mean rho^k u and variance v (1 - rho^2k), where u is what is known at the origin, v the
+variance of the intercepts in the fit and rho their persistence: a stationary
+autoregression (Harvey 1989, Forecasting, Structural Time Series Models). A batch of
+replications shares one drawn path of them, and the probabilities are the mean over that
+distribution."""
 
 from __future__ import annotations
 
@@ -44,24 +48,34 @@ from balance_sim.stats.lags import mixed_chance
 
 RUNS_TOGETHER = 20
 WIDE = Margins(partners=60.0, lost=60.0, agreements=40.0, signed=400.0, log_mean=1.5)
-"""For years rather than months. A batch that leaves them is simulated again with no opportunity thinned out."""
+"""For years rather than months. A batch that leaves them is simulated again with no
+opportunity thinned out."""
 NODES, SHARES = np.polynomial.hermite_e.hermegauss(7)
 BY_KIND = tuple(name for name in sorted(TERMS) if TERMS[name].by_kind)
 COMMON = tuple(name for name in sorted(TERMS) if not TERMS[name].by_kind)
-"""By name: a sum in another order has other last digits than forecasts that are on record."""
+"""By name: a sum in another order has other last digits than forecasts that are on
+record."""
 
 
 @dataclass(frozen=True)
 class ForwardForecast:
-    """chance: (Y, n, n) by roster position, symmetric; NaN for states not there at the origin. signed: (Y,) agreements
-    signed a year in a replication, mean over replications."""
+    """chance: (Y, n, n) by roster position, symmetric; NaN for states not there at the
+    origin. signed: (Y,) agreements signed a year in a replication, mean over
+    replications."""
 
     chance: Floats
     signed: Floats
 
 
-def scenario_of_fit(fit: WeightFit, history: History, year: int, years: int, parameters: dict[str, float]) -> Scenario:
-    """The record on 1 January of a year with a fit's weights, intercepts and propensities."""
+def scenario_of_fit(
+    fit: WeightFit,
+    history: History,
+    year: int,
+    years: int,
+    parameters: dict[str, float],
+) -> Scenario:
+    """The record on 1 January of a year with a fit's weights, intercepts and
+    propensities."""
     return scenario_at(
         history,
         year,
@@ -85,10 +99,14 @@ def simulate_forward(
     persistence: float = 1.0,
     factors: DyadFrailty | None = None,
 ) -> ForwardForecast:
-    """Years origin..last from 1 January of `origin`. Only the history before that day is used.
+    """Years origin..last from 1 January of `origin`. Only the history before that day
+    is used.
 
-    persistence: of propensities from year to year. factors: of the dyads, for the probabilities alone."""
-    scenario = scenario_of_fit(fit, history, origin, last - origin + 1, parameters or {})
+    persistence: of propensities from year to year. factors: of the dyads, for the
+    probabilities alone."""
+    scenario = scenario_of_fit(
+        fit, history, origin, last - origin + 1, parameters or {}
+    )
     ahead = _Batches.of(fit, scenario, persistence)
     world, years = ahead.world, np.arange(origin, last + 1)
     who = {history.iso3[i]: i for i in members_at(history, origin)}
@@ -108,11 +126,18 @@ def simulate_forward(
 
 
 def agreements_forward(
-    fit: WeightFit, scenario: Scenario, *, runs: int, seed: int, persistence: float = 1.0
+    fit: WeightFit,
+    scenario: Scenario,
+    *,
+    runs: int,
+    seed: int,
+    persistence: float = 1.0,
 ) -> tuple[World, AgreementRows]:
-    """The agreements that the same replications sign, of the kinds of the fit; `run` counts over all of them.
+    """The agreements that the same replications sign, of the kinds of the fit; `run`
+    counts over all of them.
 
-    scenario: of `scenario_of_fit`. Days count from its start, dyads are those of the world."""
+    scenario: of `scenario_of_fit`. Days count from its start, dyads are those of the
+    world."""
     ahead, every = _Batches.of(fit, scenario, persistence), AgreementRows.none()
     for first in range(0, runs, RUNS_TOGETHER):
         made = ahead.simulated(seed, first, runs)[1]
@@ -122,8 +147,9 @@ def agreements_forward(
 
 @dataclass(frozen=True)
 class _Batches:
-    """What all batches share. starts: (Y,) days of the 1 Januaries. persistence: 1 where the fit has no variance of
-    propensities. gamma: (P,) shape and inverse scale of the dyads' factors."""
+    """What all batches share. starts: (Y,) days of the 1 Januaries. persistence: 1
+    where the fit has no variance of propensities. gamma: (P,) shape and inverse scale
+    of the dyads' factors."""
 
     world: World
     baseline: Baseline
@@ -138,29 +164,53 @@ class _Batches:
         """Without factors of dyads. A year begins on each 1 January of the scenario."""
         worlds = compile_worlds(scenario)
         years = range(scenario.start.year, scenario.end.year)
-        starts = np.array([float((date(year, 1, 1) - scenario.start).days) for year in years])
+        starts = np.array(
+            [float((date(year, 1, 1) - scenario.start).days) for year in years]
+        )
         kinds = [worlds.reference.ladder.names.index(kind) for kind in fit.kinds]
         kept = persistence if fit.propensity_variance > 0 else 1.0
-        return cls(worlds.reference, worlds.baseline, starts, kept, fit.propensity_variance, kinds)
+        return cls(
+            worlds.reference,
+            worlds.baseline,
+            starts,
+            kept,
+            fit.propensity_variance,
+            kinds,
+        )
 
     def expected(self, year: int) -> tuple[World, float]:
-        """The world with the propensities expected of a year ahead, and the variance about them."""
+        """The world with the propensities expected of a year ahead, and the variance
+        about them."""
         kept = self.persistence**year
-        return replace(self.world, propensity=kept * self.world.propensity), self.variance * (1.0 - kept**2)
+        return replace(
+            self.world, propensity=kept * self.world.propensity
+        ), self.variance * (1.0 - kept**2)
 
     def paths(self, seed: int, first: int) -> list[World]:
-        """The world of each year with the propensities of one drawn path, the batch's from replication `first` on."""
-        draw, scale = np.random.default_rng((seed, first)), np.sqrt(self.variance * (1.0 - self.persistence**2))
+        """The world of each year with the propensities of one drawn path, the batch's
+        from replication `first` on."""
+        draw, scale = (
+            np.random.default_rng((seed, first)),
+            np.sqrt(self.variance * (1.0 - self.persistence**2)),
+        )
         worlds = [self.world]
         for _ in self.starts[1:]:
             kept = self.persistence * worlds[-1].propensity
-            worlds.append(replace(self.world, propensity=kept + scale * draw.standard_normal(len(kept))[:, None]))
+            worlds.append(
+                replace(
+                    self.world,
+                    propensity=kept + scale * draw.standard_normal(len(kept))[:, None],
+                )
+            )
         return worlds
 
-    def simulated(self, seed: int, first: int, runs: int) -> tuple[Floats, AgreementRows]:
+    def simulated(
+        self, seed: int, first: int, runs: int
+    ) -> tuple[Floats, AgreementRows]:
         """(Y, P) probabilities summed over a batch, and what it signed.
 
-        With opportunities thinned, and again with all of them if a replication leaves the margins."""
+        With opportunities thinned, and again with all of them if a replication leaves
+        the margins."""
         numbers = np.arange(first, min(first + RUNS_TOGETHER, runs), dtype=np.uint64)
         worlds = self.paths(seed, first)
         most = np.stack([world.propensity for world in worlds]).max(axis=0)
@@ -171,9 +221,14 @@ class _Batches:
             return self._simulated(worlds, None, seed, numbers)
 
     def _simulated(
-        self, worlds: list[World], bound: Floats | None, seed: int, numbers: NDArray[np.uint64]
+        self,
+        worlds: list[World],
+        bound: Floats | None,
+        seed: int,
+        numbers: NDArray[np.uint64],
     ) -> tuple[Floats, AgreementRows]:
-        """The engine's own steps, each in the world of its year. Raises BoundExceeded."""
+        """The engine's own steps, each in the world of its year. Raises
+        BoundExceeded."""
         opportunities = draw_opportunities(self.world, seed, numbers, bound)
         thin = thinning(self.world, opportunities, bound)
         seen = np.zeros((len(self.starts), len(self.world.first)))
@@ -184,24 +239,43 @@ class _Batches:
             world = worlds[year]
             turn_of_step(world, state)
             view = perceive(world, state, step)
-            if opportunities.thinned and not within_margins(world, self.baseline, state, WIDE).all():
+            if (
+                opportunities.thinned
+                and not within_margins(world, self.baseline, state, WIDE).all()
+            ):
                 raise BoundExceeded
             if self.starts[year] == grid[step]:
                 expected, variance = self.expected(year)
-                now = chance_now(expected, self.baseline, state, view, self.kinds, variance, self.gamma)
+                now = chance_now(
+                    expected,
+                    self.baseline,
+                    state,
+                    view,
+                    self.kinds,
+                    variance,
+                    self.gamma,
+                )
                 seen[year] = now.sum(axis=0)
             advance(world, self.baseline, opportunities, thin, state, view, seed)
         turn_of_step(self.world, state)
         made = state.agreements
-        ours = np.isin(made.kind, self.kinds) & (made.signed >= 0) & (made.signed < grid[-1])
+        ours = (
+            np.isin(made.kind, self.kinds)
+            & (made.signed >= 0)
+            & (made.signed < grid[-1])
+        )
         return seen, made.take(np.flatnonzero(ours))
 
 
 def mean_consent(u: Floats, variance: float) -> Floats:
-    """The mean of sigma(u + e) over normal e of this variance, by Gauss-Hermite quadrature."""
+    """The mean of sigma(u + e) over normal e of this variance, by Gauss-Hermite
+    quadrature."""
     if variance == 0:
         return consent(u)
-    parts = [share * consent(u + np.sqrt(variance) * node) for node, share in zip(NODES, SHARES, strict=True)]
+    parts = [
+        share * consent(u + np.sqrt(variance) * node)
+        for node, share in zip(NODES, SHARES, strict=True)
+    ]
     return np.asarray(sum(parts) / SHARES.sum())
 
 
@@ -210,11 +284,15 @@ class AllDyads(Prospects):
 
     @cached_property
     def overlap(self) -> Floats:
-        """Of the two states' threats: one product of matrices instead of a sum for each dyad."""
+        """Of the two states' threats: one product of matrices instead of a sum for each
+        dyad."""
         run = int(self.run[0])
         root = np.sqrt(threat(self.world.offensive, self.view.unopposed[run]))
         balance = np.sqrt(self.view.balance[run])
-        return over((root @ root.T)[self.ego, self.alter], balance[self.ego] * balance[self.alter])
+        return over(
+            (root @ root.T)[self.ego, self.alter],
+            balance[self.ego] * balance[self.alter],
+        )
 
 
 def chance_now(
@@ -226,9 +304,11 @@ def chance_now(
     variance: float = 0.0,
     gamma: tuple[Floats, Floats] | None = None,
 ) -> Floats:
-    """(R, P) probability that each dyad signs any of the kinds within a year, as things stand.
+    """(R, P) probability that each dyad signs any of the kinds within a year, as things
+    stand.
 
-    variance: of each side's propensity about the world's. gamma: of the dyads' factors."""
+    variance: of each side's propensity about the world's. gamma: of the dyads'
+    factors."""
     out = np.empty((len(state.runs), len(world.first)))
     openness = openness_at(world, float(world.grid[view.step]))
     kept, ladder = share_signed(world.ladder, world.rules.collapse_rate), world.ladder
@@ -236,18 +316,38 @@ def chance_now(
 
     def seen(run: int, side: int, kind: int) -> AllDyads:
         ego, alter = sides[side]
-        return AllDyads(world, baseline, view, state, np.full(len(ego), run), ego, alter, np.full(len(ego), kind))
+        return AllDyads(
+            world,
+            baseline,
+            view,
+            state,
+            np.full(len(ego), run),
+            ego,
+            alter,
+            np.full(len(ego), kind),
+        )
 
     for run in range(len(state.runs)):
         rate = np.zeros(len(world.first))
         common = [
-            willingness(seen(run, side, 0), COMMON, world.propensity[ego, 0]) for side, (ego, _) in enumerate(sides)
+            willingness(seen(run, side, 0), COMMON, world.propensity[ego, 0])
+            for side, (ego, _) in enumerate(sides)
         ]
         for m in kinds:
             both = [
-                mean_consent(willingness(seen(run, side, m), BY_KIND, u + ladder.intercept[m]), variance)
+                mean_consent(
+                    willingness(seen(run, side, m), BY_KIND, u + ladder.intercept[m]),
+                    variance,
+                )
                 for side, u in enumerate(common)
             ]
-            rate += world.frailty * ladder.ceiling[m] * kept[m] * openness * both[0] * both[1]
+            rate += (
+                world.frailty
+                * ladder.ceiling[m]
+                * kept[m]
+                * openness
+                * both[0]
+                * both[1]
+            )
         out[run] = -np.expm1(-rate) if gamma is None else mixed_chance(rate, *gamma)
     return out

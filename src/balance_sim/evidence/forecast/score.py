@@ -1,7 +1,9 @@
-"""Scores of forecasts for dyads side by side, with paired intervals; and scores that were written, read back.
+"""Scores of forecasts for dyads side by side, with paired intervals; and scores that
+were written, read back.
 
-p: (N,) probabilities; y: (N,) 0 or 1, what happened; dyad: (N,) a number for the dyad of each row. The scores
-themselves: `stats.scores`. What `hindcast` writes, and what `hindcast --json` and `score --json` print, is read by
+p: (N,) probabilities; y: (N,) 0 or 1, what happened; dyad: (N,) a number for the dyad
+of each row. The scores themselves: `stats.scores`. What `hindcast` writes, and what
+`hindcast --json` and `score --json` print, is read by
 `read_scored_forecasts` for figures and reports."""
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ SCORES = ("brier", "log_score", "auc", "average_precision")
 SKILLS = ("brier_skill", "log_skill", "auc_gain", "average_precision_gain")
 GAINS = ("brier_skill", "log_skill", "auc", "average_precision")
 DETECTION = 2.80
-"""Normal quantiles 0.975 and 0.8 added: an effect of this many standard errors is seen 8 times in 10."""
+"""Normal quantiles 0.975 and 0.8 added: an effect of this many standard errors is seen
+8 times in 10."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,21 @@ class Interval:
         draws = draws[np.isfinite(draws)]
         if len(draws) < 2:
             return cls(float(value), float("nan"), float("nan"), float("nan"))
-        return cls(float(value), float(draws.std(ddof=1)), *resampled(float(value), draws, carry))
+        return cls(
+            float(value),
+            float(draws.std(ddof=1)),
+            *resampled(float(value), draws, carry),
+        )
 
 
 @dataclass(frozen=True)
 class Scores:
-    """One forecast's scores (brier: mean squared error, Brier 1950, Monthly Weather Review 78: 1-3) and, against the
-    reference, its skills, 1 - score / reference; of AUC and average precision plain differences. detectable: smallest
-    true log skill that this sample would show 8 times in 10. model_gains: by measure of GAINS, how much better the
-    forecast named `model` is than this one, from the same resamples; none for the model itself."""
+    """One forecast's scores (brier: mean squared error, Brier 1950, Monthly Weather
+    Review 78: 1-3) and, against the reference, its skills, 1 - score / reference; of
+    AUC and average precision plain differences. detectable: smallest true log skill
+    that this sample would show 8 times in 10. model_gains: by measure of GAINS, how
+    much better the forecast named `model` is than this one, from the same resamples;
+    none for the model itself."""
 
     n: int
     events: int
@@ -88,7 +97,11 @@ class Scores:
                 out[name] = value
         if self.model_gains:
             out["model_gains"] = {
-                name: {"value": gain.value, "se": gain.standard_error, "ci95": [gain.low, gain.high]}
+                name: {
+                    "value": gain.value,
+                    "se": gain.standard_error,
+                    "ci95": [gain.low, gain.high],
+                }
                 for name, gain in self.model_gains.items()
             }
         out["minimum_detectable_log_skill"] = out.pop("detectable")
@@ -109,15 +122,23 @@ def finite(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def score_forecasts(
-    forecasts: Mapping[str, ArrayLike], y: ArrayLike, dyad: ArrayLike, resamples: int = 1000, seed: int = 1
+    forecasts: Mapping[str, ArrayLike],
+    y: ArrayLike,
+    dyad: ArrayLike,
+    resamples: int = 1000,
+    seed: int = 1,
 ) -> dict[str, Scores]:
-    """Score every forecast against the one named `base_rate`, with intervals from one set of resamples of whole dyads.
+    """Score every forecast against the one named `base_rate`, with intervals from one
+    set of resamples of whole dyads.
 
-    The resamples are shared, so differences between forecasts are paired. No interval where fewer than `scores.FEWEST`
-    dyads have an event, or have none. Raises ValueError if a forecast has another length than y or a value outside
-    0..1, or if there is no base rate."""
+    The resamples are shared, so differences between forecasts are paired. No interval
+    where fewer than `scores.FEWEST` dyads have an event, or have none. Raises
+    ValueError if a forecast has another length than y or a value outside 0..1, or if
+    there is no base rate."""
     if REFERENCE not in forecasts:
-        raise ValueError(f"there is no forecast {REFERENCE!r} to compare with. Give one of that name.")
+        raise ValueError(
+            f"there is no forecast {REFERENCE!r} to compare with. Give one of that name."
+        )
     given = {name: checked(p, y)[0] for name, p in forecasts.items()}
     y = checked(given[REFERENCE], y)[1]
     _, cluster = np.unique(np.asarray(dyad), return_inverse=True)
@@ -127,7 +148,9 @@ def score_forecasts(
     losses = {}  # rows, squared error and surprise summed by dyad
     for name, p in given.items():
         parts = np.ones_like(p), (p - y) ** 2, surprise(p, y)
-        losses[name] = np.array([np.bincount(cluster, part, clusters) for part in parts])
+        losses[name] = np.array(
+            [np.bincount(cluster, part, clusters) for part in parts]
+        )
 
     def measures(weight: Floats) -> dict[str, Floats]:
         """Brier, log score, AUC, average precision with a weight for each dyad."""
@@ -139,7 +162,9 @@ def score_forecasts(
         return out
 
     whole = measures(np.ones(clusters))
-    drawn = cluster_resamples(measures, clusters, resamples, seed) or dict.fromkeys(given, np.empty((0, 4)))
+    drawn = cluster_resamples(measures, clusters, resamples, seed) or dict.fromkeys(
+        given, np.empty((0, 4))
+    )
     over = {name: _over(whole[name], whole[REFERENCE]) for name in given}
     over_drawn = {name: _over(drawn[name], drawn[REFERENCE]) for name in given}
     out = {}
@@ -150,7 +175,9 @@ def score_forecasts(
         gains = {}
         if MODEL in given and name != MODEL:
             gap, gaps = over[MODEL] - over[name], over_drawn[MODEL] - over_drawn[name]
-            gains = {of: Interval.of(gap[k], gaps[:, k], carry) for k, of in enumerate(GAINS)}
+            gains = {
+                of: Interval.of(gap[k], gaps[:, k], carry) for k, of in enumerate(GAINS)
+            }
         out[name] = Scores(
             n=len(y),
             events=int(y.sum()),
@@ -164,19 +191,27 @@ def score_forecasts(
 
 
 def _over(measures: Floats, reference: Floats) -> Floats:
-    """(..., 4) Brier and log skill over the reference, and differences in AUC and average precision.
+    """(..., 4) Brier and log skill over the reference, and differences in AUC and
+    average precision.
 
     Over a reference whose Brier score is perfect there is no skill: NaN."""
     base = np.where(reference[..., :1] == 0, np.nan, reference[..., :2])
-    return np.concatenate([1 - measures[..., :2] / base, measures[..., 2:] - reference[..., 2:]], axis=-1)
+    return np.concatenate(
+        [1 - measures[..., :2] / base, measures[..., 2:] - reference[..., 2:]], axis=-1
+    )
 
 
 def best_baseline(log_skill: Mapping[str, float]) -> str | None:
-    """The forecast with the highest log skill but for the model and the reference; None where there is none.
+    """The forecast with the highest log skill but for the model and the reference; None
+    where there is none.
 
-    Of equals the first in the order of the names. It is picked on the rows that it is scored on, so what the model
-    gains on it is rather too small."""
-    others = {name: value for name, value in log_skill.items() if name not in (MODEL, REFERENCE) and value == value}
+    Of equals the first in the order of the names. It is picked on the rows that it is
+    scored on, so what the model gains on it is rather too small."""
+    others = {
+        name: value
+        for name, value in log_skill.items()
+        if name not in (MODEL, REFERENCE) and value == value
+    }
     return min(others, key=lambda name: (-others[name], name)) if others else None
 
 
@@ -189,8 +224,13 @@ MEASURES = ("log_skill", "brier_skill", "average_precision_gain", "auc_gain")
 COUNTS = ("n", "events", "expected", *SCORES, "minimum_detectable_log_skill")
 BINS = ("low", "high", "n", "expected", "happened")
 FORMS = {
-    "plan": dict, "weights": dict, "standard_errors": dict, "log_skill_by_year": dict, "data": list, "notes": list,
-}  # fmt: skip
+    "plan": dict,
+    "weights": dict,
+    "standard_errors": dict,
+    "log_skill_by_year": dict,
+    "data": list,
+    "notes": list,
+}
 """What stands under these keys beside the scores, where it stands there at all."""
 NEXT = "Give what `hindcast` wrote, or what `hindcast --json` or `score --json` printed"
 
@@ -199,9 +239,10 @@ Numbers = dict[str, Any]
 
 @dataclass(frozen=True)
 class ForecastWayScores:
-    """One way of forecasting. scores: forecast -> measure -> number, `<measure>_ci95` -> [low, high]; NaN where there
-    is none. The first is the model. Of the others `model_gains`: measure of GAINS -> (value, low, high), what the
-    model gains on it; empty in a file of an earlier version. bins: its reliability table, low to high."""
+    """One way of forecasting. scores: forecast -> measure -> number, `<measure>_ci95`
+    -> [low, high]; NaN where there is none. The first is the model. Of the others
+    `model_gains`: measure of GAINS -> (value, low, high), what the model gains on it;
+    empty in a file of an earlier version. bins: its reliability table, low to high."""
 
     name: str
     scores: dict[str, Numbers]
@@ -210,7 +251,8 @@ class ForecastWayScores:
 
 @dataclass(frozen=True)
 class ScoredForecasts:
-    """Forecasts with their scores. kind: `hindcast` or `score`. about: what was done, as it stands in the file."""
+    """Forecasts with their scores. kind: `hindcast` or `score`. about: what was done,
+    as it stands in the file."""
 
     kind: str
     path: Path
@@ -219,7 +261,8 @@ class ScoredForecasts:
 
 
 def scored_path(path: Path) -> Path | None:
-    """The file to read where a path names scored forecasts: a `.json`, or a folder that holds FILE. Else None."""
+    """The file to read where a path names scored forecasts: a `.json`, or a folder that
+    holds FILE. Else None."""
     if path.is_file() and path.suffix.lower() == ".json":
         return path
     return path / FILE if (path / FILE).is_file() else None
@@ -230,28 +273,49 @@ def read_scored_forecasts(path: Path) -> ScoredForecasts:
     try:
         tree = json.loads(regular_bytes(path, LARGEST), parse_constant=_no_number)
     except (OSError, ValueError, RecursionError) as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        why = (
+            "nested too deeply"
+            if isinstance(error, RecursionError)
+            else " ".join(str(error).split())
+        )
         raise DataError(f"this cannot be read: {why}", NEXT, path) from None
     try:
         if isinstance(tree.get("about"), dict):
             kind, about = "hindcast", tree["about"]
-            ways = tuple(_way(name, tree[name], about["calibration"][name]) for name in WAYS if name in tree)
+            ways = tuple(
+                _way(name, tree[name], about["calibration"][name])
+                for name in WAYS
+                if name in tree
+            )
         else:
-            scores = {key: value for key, value in tree.items() if isinstance(value, dict) and "log_skill" in value}
-            about = {key: value for key, value in tree.items() if key not in scores and key != "calibration"}
+            scores = {
+                key: value
+                for key, value in tree.items()
+                if isinstance(value, dict) and "log_skill" in value
+            }
+            about = {
+                key: value
+                for key, value in tree.items()
+                if key not in scores and key != "calibration"
+            }
             kind, ways = "score", (_way("forecast", scores, tree["calibration"]),)
         if ways:
             _check_about(about, kind)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         key = str(error.args[0]) if isinstance(error, KeyError) else None
-        raise DataError("this is not a document of scores", NEXT, path, column=key) from None
+        raise DataError(
+            "this is not a document of scores", NEXT, path, column=key
+        ) from None
     if not ways:
         raise DataError("there is no way of forecasting in it", NEXT, path)
     return ScoredForecasts(kind, path, ways, about)
 
 
-def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> ForecastWayScores:
-    """The scores as numbers. Raises KeyError, TypeError, ValueError or OverflowError where one is not there."""
+def _way(
+    name: str, scores: dict[str, Numbers], bins: list[Numbers]
+) -> ForecastWayScores:
+    """The scores as numbers. Raises KeyError, TypeError, ValueError or OverflowError
+    where one is not there."""
     order = {MODEL: scores[MODEL], **scores}
     read = {}
     for one, held in order.items():
@@ -263,7 +327,11 @@ def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> Forecast
         gains, row["model_gains"] = held.get("model_gains", {}), {}
         for key in GAINS if gains else ():
             low, high = gains[key]["ci95"]
-            row["model_gains"][key] = (_number(gains[key]["value"]), _number(low), _number(high))
+            row["model_gains"][key] = (
+                _number(gains[key]["value"]),
+                _number(low),
+                _number(high),
+            )
         read[one] = row
     rows = tuple({key: _finite(one, key) for key in BINS} for one in bins)
     if not any(one["n"] > 0 for one in rows):
@@ -272,15 +340,24 @@ def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> Forecast
 
 
 def _check_about(about: Numbers, kind: str) -> None:
-    """Raises KeyError, TypeError, ValueError or AttributeError where a report could not read it."""
+    """Raises KeyError, TypeError, ValueError or AttributeError where a report could not
+    read it."""
     for key, form in FORMS.items():
         if not isinstance(about.get(key, form()), form):
             raise KeyError(key)
     if kind == "hindcast":
         for key in ("fitted", "forecast"):
             _, _ = about[key]
-    by_year = [skills for years in about.get("log_skill_by_year", {}).values() for skills in years.values()]
-    for numbers in (about.get("weights", {}), about.get("standard_errors", {}), *by_year):
+    by_year = [
+        skills
+        for years in about.get("log_skill_by_year", {}).values()
+        for skills in years.values()
+    ]
+    for numbers in (
+        about.get("weights", {}),
+        about.get("standard_errors", {}),
+        *by_year,
+    ):
         for key in numbers.keys():  # noqa: SIM118 - a list has none
             _finite(numbers, key)
     if not all(isinstance(one, dict) for one in about.get("data", [])):

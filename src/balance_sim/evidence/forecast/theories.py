@@ -1,8 +1,11 @@
-"""The shipped theories scored on the same held-back years of a scenario's own record, and stacked.
+"""The shipped theories scored on the same held-back years of a scenario's own record,
+and stacked.
 
-Each preset is calibrated on what was known at each origin, as the skill card does it (`baselines.skill_card`), with the
-weights that the theory names held, so that all stand at one base rate: the record's. The probabilities that they gave
-to what came in the years after are stacked (`stats.stacking`). Theories that differ in how acts weigh alone, as
+Each preset is calibrated on what was known at each origin, as the skill card does it
+(`baselines.skill_card`), with the weights that the theory names held, so that all stand
+at one base rate: the record's. The probabilities that they gave to what came in the
+years after are stacked (`stats.stacking`). Theories that differ in how acts weigh
+alone, as
 `signalling` does, forecast alike here: the record of agreements holds few acts and cannot tell them apart, and they
 share one weight."""
 
@@ -18,7 +21,12 @@ import numpy as np
 import yaml
 from pydantic import Field
 
-from balance_sim.evidence.estimation.calibration import FORM, Form, forecast_from, prior_of
+from balance_sim.evidence.estimation.calibration import (
+    FORM,
+    Form,
+    forecast_from,
+    prior_of,
+)
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.forecast.baselines import CARD_YEARS
 from balance_sim.scenario import Scenario, load_scenario
@@ -30,13 +38,18 @@ from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Strict
 from balance_sim.scenario.validation import read_piece
 from balance_sim.stats import Floats
-from balance_sim.stats.scores import FLOOR, average_precision, stacking_weights, surprise
+from balance_sim.stats.scores import (
+    FLOOR,
+    average_precision,
+    stacking_weights,
+    surprise,
+)
 
 
 @dataclass(frozen=True)
 class TheoryScores:
-    """origins: years forecast. p: by theory, (N,) probability that each dyad signs within the year after an origin. y:
-    (N,) whether it did."""
+    """origins: years forecast. p: by theory, (N,) probability that each dyad signs
+    within the year after an origin. y: (N,) whether it did."""
 
     origins: tuple[int, ...]
     p: Mapping[str, Floats]
@@ -44,12 +57,21 @@ class TheoryScores:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Stacking weights; theories whose forecasts are the same share theirs equally."""
-        came = [np.clip(np.where(self.y > 0, p, 1.0 - p), FLOOR, 1.0) for p in self.p.values()]
-        return dict(zip(self.p, map(float, stacking_weights(np.column_stack(came))), strict=True))
+        """Stacking weights; theories whose forecasts are the same share theirs
+        equally."""
+        came = [
+            np.clip(np.where(self.y > 0, p, 1.0 - p), FLOOR, 1.0)
+            for p in self.p.values()
+        ]
+        return dict(
+            zip(
+                self.p, map(float, stacking_weights(np.column_stack(came))), strict=True
+            )
+        )
 
     def as_dict(self) -> dict[str, dict[str, float]]:
-        """By theory: stacking weight, log score (nats a dyad and year, lower is better), average precision."""
+        """By theory: stacking weight, log score (nats a dyad and year, lower is
+        better), average precision."""
         weights = self.weights
         return {
             name: {
@@ -70,7 +92,8 @@ class TheoryScore(Strict):
 
 
 class TheoriesFile(Strict):
-    """What `calibrate --theories` writes beside the calibration. record_sha256, weights_sha256: of what was scored."""
+    """What `calibrate --theories` writes beside the calibration. record_sha256,
+    weights_sha256: of what was scored."""
 
     command: str
     version: str
@@ -83,13 +106,16 @@ class TheoriesFile(Strict):
 
 NAME = "theories.yaml"
 HEAD = """\
-# Written by `balance-sim calibrate --theories`: each theory, calibrated on the scenario's own record, forecasts its
-# last years from what was known before. weight: by stacking (Yao et al. 2018); log_score: nats a dyad and year, lower
-# is better. See docs/evidence.md.
+# Written by `balance-sim evidence calibrate --theories`: each theory, calibrated on the
+# scenario's own record, forecasts its last years from what was known before. weight: by
+# stacking (Yao et al. 2018); log_score: nats a dyad and year, lower is better. See
+# docs/evidence.md.
 """
 
 
-def theories_text(scenario: Scenario, found: TheoryScores, command: str, version: str) -> str:
+def theories_text(
+    scenario: Scenario, found: TheoryScores, command: str, version: str
+) -> str:
     """The file as text."""
     said = TheoriesFile(
         command=command,
@@ -100,12 +126,19 @@ def theories_text(scenario: Scenario, found: TheoryScores, command: str, version
         weights_sha256=weights_digest(),
         theories={name: TheoryScore(**of) for name, of in found.as_dict().items()},
     )
-    return HEAD + yaml.safe_dump(said.model_dump(mode="json"), sort_keys=False, width=100, default_flow_style=None)
+    return HEAD + yaml.safe_dump(
+        said.model_dump(mode="json"),
+        sort_keys=False,
+        width=100,
+        default_flow_style=None,
+    )
 
 
-def stacking_weights_beside(scenario: Scenario, folder: Path) -> dict[str, float] | None:
-    """Weights in the file in a folder; None where there is no file, and no weights where it is of another record, fit
-    or set of theories.
+def stacking_weights_beside(
+    scenario: Scenario, folder: Path
+) -> dict[str, float] | None:
+    """Weights in the file in a folder; None where there is no file, and no weights
+    where it is of another record, fit or set of theories.
 
     Raises ScenarioError for a file that is not what the command writes."""
     path = folder / NAME
@@ -116,22 +149,35 @@ def stacking_weights_beside(scenario: Scenario, folder: Path) -> dict[str, float
     held = read_piece(TheoriesFile, tree, "", found, folder=folder)
     if held is None or found:
         raise ScenarioError(in_order(found, sources.shown))
-    is_current = (held.record_sha256, held.weights_sha256) == (record_digest(scenario), weights_digest())
+    is_current = (held.record_sha256, held.weights_sha256) == (
+        record_digest(scenario),
+        weights_digest(),
+    )
     whole = {*held.theories} == {*presets()}
-    return {name: of.weight for name, of in held.theories.items()} if is_current and whole else {}
+    return (
+        {name: of.weight for name, of in held.theories.items()}
+        if is_current and whole
+        else {}
+    )
 
 
 def score_theories(
-    path: Path | str, form: Form = FORM, until: date | None = None, say: Callable[[str], Any] = lambda _: None
+    path: Path | str,
+    form: Form = FORM,
+    until: date | None = None,
+    say: Callable[[str], Any] = lambda _: None,
 ) -> TheoryScores:
-    """Forecast the last years of a scenario's own record under each theory. until: day before which the record is
-    complete; the scenario's start if not given. Raises DataError where the record holds too little."""
+    """Forecast the last years of a scenario's own record under each theory. until: day
+    before which the record is complete; the scenario's start if not given. Raises
+    DataError where the record holds too little."""
     made: dict[str, Floats] = {}
     y, origins = np.empty(0), tuple[int, ...]()
     for name in presets():
         scenario = load_scenario(path, theory=name, calibrated=False)
         prior = prior_of(scenario, fitted_distribution())
-        record = own_record(scenario, form.window + CARD_YEARS, until=until or scenario.start)
+        record = own_record(
+            scenario, form.window + CARD_YEARS, until=until or scenario.start
+        )
         origins, parts = record.years[-CARD_YEARS:], []
         for origin in origins:
             say(f"{name}: forecast of the year that begins on {record.starts[origin]}")

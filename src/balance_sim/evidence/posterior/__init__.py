@@ -1,1 +1,2 @@
-"""The posterior of a scenario's parameters: what data say of them, and joint draws. docs/posterior.md."""
+"""The posterior of a scenario's parameters: what data say of them, and joint draws.
+docs/posterior.md."""

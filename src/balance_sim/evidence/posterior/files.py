@@ -12,27 +12,40 @@ from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.schema import Scenario
 
 HEAD = """\
-# Written by `balance-sim posterior`. Joint draws of the scenario's parameters lie in the table `draws`, a line a key
-# path. informed: what is found of each by power scaling, its sensitivity to prior and to likelihood, and the pull of
-# the prior in standard deviations. See docs/posterior.md. After a change of the scenario or of the
+# Written by `balance-sim evidence posterior`. Joint draws of the scenario's parameters lie in
+# the table `draws`, a line a key path. informed: what is found of each by power
+# scaling, its sensitivity to prior and to likelihood, and the pull of the prior in
+# standard deviations. See docs/posterior.md. After a change of the scenario or of the
 # priors, run it again.
 """
 TABLE = "posterior.csv.gz"
 
 
-def posterior_head(scenario: Scenario, found: JointPosterior, command: str, version: str) -> dict[str, Any]:
+def posterior_head(
+    scenario: Scenario, found: JointPosterior, command: str, version: str
+) -> dict[str, Any]:
     """The head as plain data. scenario: as its file has it."""
     record = shipped_record()
     method: dict[str, Any] = {
-        "record_of_agreements": {"evaluations": len(record.marginal.points), "temper": _short(found.temper)},
+        "record_of_agreements": {
+            "evaluations": len(record.marginal.points),
+            "temper": _short(found.temper),
+        },
         "pareto_k": _short(found.pareto_k),
         "trusted_below": _short(found.trusted),
         "effective_draws": round(found.effective),
-        "history_matching": {"implausibility": IMPLAUSIBLE, "ruled_out": found.ruled_out},
+        "history_matching": {
+            "implausibility": IMPLAUSIBLE,
+            "ruled_out": found.ruled_out,
+        },
     }
     if found.checked is not None:
         error, spread = map(_short, found.checked)
-        method["own_record"] = {"evaluations": found.evaluated, "error": error, "deviation": spread}
+        method["own_record"] = {
+            "evaluations": found.evaluated,
+            "error": error,
+            "deviation": spread,
+        }
     return {
         "command": command,
         "version": version,
@@ -43,7 +56,12 @@ def posterior_head(scenario: Scenario, found: JointPosterior, command: str, vers
         "priors_sha256": priors_digest(),
         "method": method,
         "informed": {
-            path: [one.word, _short(one.prior), _short(one.likelihood), _short(one.pull)]
+            path: [
+                one.word,
+                _short(one.prior),
+                _short(one.likelihood),
+                _short(one.pull),
+            ]
             for path, one in sorted(found.scaling.items())
         },
     }
@@ -51,7 +69,9 @@ def posterior_head(scenario: Scenario, found: JointPosterior, command: str, vers
 
 def head_text(head: dict[str, Any]) -> str:
     """The head as YAML."""
-    return HEAD + yaml.safe_dump(head, sort_keys=False, width=200, default_flow_style=None)
+    return HEAD + yaml.safe_dump(
+        head, sort_keys=False, width=200, default_flow_style=None
+    )
 
 
 def _short(value: float) -> float:

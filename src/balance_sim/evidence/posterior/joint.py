@@ -1,12 +1,15 @@
 """Joint draws from the posterior of a scenario's parameters.
 
-Parameters of beliefs and reach come first: prior times the record of agreements, times the scenario's own record where
-it is calibrated; mode, Laplace approximation, draws from it with Pareto smoothed importance weights. Given them,
-weights and intercepts are normal about their peak there, cut off at 0 where theory holds a sign. Parameters that are
-told apart from all others (shares of change, factors of dyads without relations, the rate of opportunities, the level,
-scales and half-lives of acts) are drawn by quantiles of their posterior on a fine grid. All others keep the draws of
-their priors, on the same keys. Last, draws under which the start of the control arm is not credible are ruled out:
-history matching (Craig, Goldstein, Seheult, Smith 1997; Vernon, Goldstein, Bower 2010), implausibility above 3."""
+Parameters of beliefs and reach come first: prior times the record of agreements, times
+the scenario's own record where it is calibrated; mode, Laplace approximation, draws
+from it with Pareto smoothed importance weights. Given them, weights and intercepts are
+normal about their peak there, cut off at 0 where theory holds a sign. Parameters that
+are told apart from all others (shares of change, factors of dyads without relations,
+the rate of opportunities, the level, scales and half-lives of acts) are drawn by
+quantiles of their posterior on a fine grid. All others keep the draws of their priors,
+on the same keys. Last, draws under which the start of the control arm is not credible
+are ruled out: history matching (Craig, Goldstein, Seheult, Smith 1997; Vernon,
+Goldstein, Bower 2010), implausibility above 3."""
 
 from __future__ import annotations
 
@@ -29,10 +32,7 @@ from balance_sim.evidence.posterior.likelihoods import (
     shipped_record,
     values_at,
 )
-from balance_sim.model.baseline import feared
-from balance_sim.model.engine import perceive
-from balance_sim.replications.draws import compile_arms
-from balance_sim.replications.parameter_draws import (
+from balance_sim.evidence.posterior.parameter_draws import (
     COUNT,
     LADDERS,
     SEED,
@@ -47,11 +47,7 @@ from balance_sim.replications.parameter_draws import (
     quantile,
     uniforms,
 )
-from balance_sim.replications.spans import at_start
-from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, fitted_shares
-from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
-from balance_sim.stats import Floats, Ints
-from balance_sim.stats.posteriors import (
+from balance_sim.evidence.posterior.statistics import (
     PowerScaling,
     effective_size,
     laplace,
@@ -60,22 +56,37 @@ from balance_sim.stats.posteriors import (
     resampled,
     trusted_below,
 )
+from balance_sim.model.baseline import feared
+from balance_sim.model.engine import perceive
+from balance_sim.scenario.defaults import (
+    ParameterPrior,
+    fitted_distribution,
+    fitted_shares,
+)
+from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
+from balance_sim.stats import Floats, Ints
+from balance_sim.study.draws import compile_arms
+from balance_sim.study.spans import at_start
 
 PROPOSALS = 20_000
 GRID = 20_001
 ADAPTED, WIDER = 2, 1.1
-"""Times that the proposal takes the moments of the weighted draws before it (Bugallo et al. 2017, adaptive importance
-sampling, IEEE Signal Processing Magazine 34), with so much more variance."""
+"""Times that the proposal takes the moments of the weighted draws before it (Bugallo et
+al. 2017, adaptive importance sampling, IEEE Signal Processing Magazine 34), with so
+much more variance."""
 MOST_AGAIN = 200
 """So often a draw is made again for its signs at the most."""
 IMPLAUSIBLE = 3.0
 ALLIES_FEARED = 1.0
-"""States, one standard deviation: by how many the number of those that fear an ally most may be off."""
+"""States, one standard deviation: by how many the number of those that fear an ally
+most may be off."""
 CEILING = (-0.105, 0.237)
-"""Logarithm of the rate of opportunities over that in use: peak and standard deviation of the marginal likelihood on
-DCAD 1985-2003, 0.17 to 0.43 (docs/evidence.md, The likelihood)."""
+"""Logarithm of the rate of opportunities over that in use: peak and standard deviation
+of the marginal likelihood on DCAD 1985-2003, 0.17 to 0.43 (docs/evidence.md, The
+likelihood)."""
 APART = {"factor_no_relations": 6.2, "factor_not_recognised": 6.1}
-"""Agreements expected at a factor of 1 where none was signed (docs/decisions/0019-whom-one-does-not-sign-with.md)."""
+"""Agreements expected at a factor of 1 where none was signed
+(docs/decisions/0019-whom-one-does-not-sign-with.md)."""
 ACTS_APART = ("event_kinds.incident.intent",)
 """Weights outside the order of signals that event data speak of."""
 Say = Callable[[str], None]
@@ -85,9 +96,11 @@ Say = Callable[[str], None]
 class JointPosterior:
     """The posterior of a scenario, drawn.
 
-    prior, likelihood: (D,) logarithm of the prior and of the likelihood of each draw, by key path, of what is drawn
-    with it. pareto_k, effective: of the importance weights, the worse of beliefs and acts; trusted: the k-hat below
-    which they are. by_logarithm: paths of log-normal priors. checked, evaluated: of the scenario's own record."""
+    prior, likelihood: (D,) logarithm of the prior and of the likelihood of each draw,
+    by key path, of what is drawn with it. pareto_k, effective: of the importance
+    weights, the worse of beliefs and acts; trusted: the k-hat below which they are.
+    by_logarithm: paths of log-normal priors. checked, evaluated: of the scenario's own
+    record."""
 
     draws: Draws
     prior: Mapping[str, Floats]
@@ -103,19 +116,23 @@ class JointPosterior:
 
     @cached_property
     def scaling(self) -> dict[str, PowerScaling]:
-        """Sensitivity of each parameter to its own prior and to what data say, by key path."""
+        """Sensitivity of each parameter to its own prior and to what data say, by key
+        path."""
         none, found = np.zeros(len(self.draws)), {}
         for path in self.draws.paths:
             values = self.draws.column(path)
             if path in self.by_logarithm and (values * values[0] > 0).all():
                 values = np.log(np.abs(values))
-            found[path] = power_scaling(values, self.prior.get(path, none), self.likelihood.get(path, none))
+            found[path] = power_scaling(
+                values, self.prior.get(path, none), self.likelihood.get(path, none)
+            )
         return found
 
 
 @dataclass
 class _Parts:
-    """What is gathered by key path, or by the name of a factor that parameters have in common."""
+    """What is gathered by key path, or by the name of a factor that parameters have in
+    common."""
 
     values: dict[str, Floats] = field(default_factory=dict)
     likelihood: dict[str, Floats] = field(default_factory=dict)
@@ -125,9 +142,14 @@ class _Parts:
 
 
 def posterior_of(
-    scenario: Scenario, raw: Scenario, count: int = COUNT, seed: int = SEED, say: Say = lambda _: None
+    scenario: Scenario,
+    raw: Scenario,
+    count: int = COUNT,
+    seed: int = SEED,
+    say: Say = lambda _: None,
 ) -> JointPosterior:
-    """Draw from the posterior of a scenario's parameters. raw: the scenario without its calibration.
+    """Draw from the posterior of a scenario's parameters. raw: the scenario without its
+    calibration.
 
     Raises DataError where the scenario's own record cannot be evaluated."""
     told = drawn_priors(scenario)
@@ -136,13 +158,17 @@ def posterior_of(
 
     def log_likelihood(z: Floats) -> Floats:
         """Of beliefs and reach."""
-        return record.log_likelihood(z) + (own.log_likelihood(z) if own is not None else 0.0)
+        return record.log_likelihood(z) + (
+            own.log_likelihood(z) if own is not None else 0.0
+        )
 
     say("record of agreements")
     z, k_of, size = _block("beliefs", log_likelihood, len(record.names), seed)
     if scenario.calibration.names:
         say("the scenario's own record")
-        own = scenario_record(raw, *calibration_span(scenario), record, record_points(z))
+        own = scenario_record(
+            raw, *calibration_span(scenario), record, record_points(z)
+        )
         z, k_of, size = _block("beliefs", log_likelihood, len(record.names), seed)
     z = z[: 2 * count]
     parts, of_beliefs = _Parts(), log_likelihood(z)
@@ -161,8 +187,12 @@ def posterior_of(
     whole = as_draws(from_factors(scenario, parts.values), "posterior")
     kept, ruled_out = _not_ruled_out(scenario, whole, count)
     of_paths = _by_path(whole.paths, parts.likelihood)
-    draws = as_draws({path: whole.column(path)[kept] for path in whole.paths}, "posterior", of_paths)
-    log_prior = {name: _log_prior(told[name], parts.values[name])[kept] for name in told}
+    draws = as_draws(
+        {path: whole.column(path)[kept] for path in whole.paths}, "posterior", of_paths
+    )
+    log_prior = {
+        name: _log_prior(told[name], parts.values[name])[kept] for name in told
+    }
     likelihood = {path: values[kept] for path, values in of_paths.items()}
     return JointPosterior(
         draws=draws,
@@ -176,7 +206,11 @@ def posterior_of(
         by_logarithm=frozenset(  # a ladder and a multiple are log-normal, as their factors are
             path
             for path in draws.paths
-            if (told[path].family == "log-normal" if path in told else path.startswith(("event_kinds.", "kinds.")))
+            if (
+                told[path].family == "log-normal"
+                if path in told
+                else path.startswith(("event_kinds.", "kinds."))
+            )
         ),
         checked=None if own is None else own.checked,
         evaluated=0 if own is None else len(own.points),
@@ -184,23 +218,36 @@ def posterior_of(
 
 
 def _block(
-    name: str, log_likelihood: Callable[[Floats], Floats], size: int, seed: int, proposals: int = PROPOSALS
+    name: str,
+    log_likelihood: Callable[[Floats], Floats],
+    size: int,
+    seed: int,
+    proposals: int = PROPOSALS,
 ) -> tuple[Floats, float, float]:
-    """(S, P) draws of the posterior in the coordinates of the priors, k-hat, and the effective number of draws."""
+    """(S, P) draws of the posterior in the coordinates of the priors, k-hat, and the
+    effective number of draws."""
 
     def log_density(z: Floats) -> Floats:
         return np.asarray(log_likelihood(z) - 0.5 * (z**2).sum(axis=1))
 
     middle, covariance = laplace(log_density, np.zeros(size))
-    standard = np.stack([normals(f"{name}.{k}", proposals, seed) for k in range(size)], axis=1)
+    standard = np.stack(
+        [normals(f"{name}.{k}", proposals, seed) for k in range(size)], axis=1
+    )
     for adapted in range(ADAPTED + 1):
         root = np.linalg.cholesky(covariance)
         z = middle + np.einsum("dk,pk->dp", standard, root)
-        weights, shape = pareto_smoothed(log_density(z) + 0.5 * (standard**2).sum(axis=1))
-        if adapted < ADAPTED:  # once more from a normal distribution with the moments of the weighted draws
+        weights, shape = pareto_smoothed(
+            log_density(z) + 0.5 * (standard**2).sum(axis=1)
+        )
+        if (
+            adapted < ADAPTED
+        ):  # once more from a normal distribution with the moments of the weighted draws
             middle = weights @ z
             covariance = WIDER * ((z - middle) * weights[:, None]).T @ (z - middle)
-    chosen = resampled(weights, proposals, float(uniforms(f"{name}.resampled", 1, seed)[0]))
+    chosen = resampled(
+        weights, proposals, float(uniforms(f"{name}.resampled", 1, seed)[0])
+    )
     mixed = np.argsort(uniforms(f"{name}.order", proposals, seed), kind="stable")
     return z[chosen[mixed]], shape, effective_size(weights)
 
@@ -218,9 +265,15 @@ def _weights(
     centre, covariance = record.weights_at(z, fitted), np.array(fitted.covariance)
     is_weight = np.array([path.startswith(WEIGHT) for path in fitted.paths])
     for k, path in enumerate(fitted.paths):
-        if not is_weight[k]:  # a scenario has its own intercepts; the fit tells how well they are known
+        if not is_weight[
+            k
+        ]:  # a scenario has its own intercepts; the fit tells how well they are known
             centre[:, k] = told[path].numbers["mean"] if path in told else 0.0
-    held = [k for k, path in enumerate(fitted.paths) if path in told and (own is None or path not in own.names)]
+    held = [
+        k
+        for k, path in enumerate(fitted.paths)
+        if path in told and (own is None or path not in own.names)
+    ]
     if own is not None:
         held = [k for k in held if is_weight[k]]
     paths = [fitted.paths[k] for k in held]
@@ -234,10 +287,13 @@ def _weights(
 
 
 def _with_prior(
-    told: Mapping[str, ParameterPrior], paths: list[str], centre: Floats, covariance: Floats
+    told: Mapping[str, ParameterPrior],
+    paths: list[str],
+    centre: Floats,
+    covariance: Floats,
 ) -> tuple[Floats, Floats]:
-    """Mean (D, K) and covariance (K, K) of normal likelihoods times the priors; a half-normal prior counts as the
-    normal one that it is half of."""
+    """Mean (D, K) and covariance (K, K) of normal likelihoods times the priors; a
+    half-normal prior counts as the normal one that it is half of."""
     mean = np.array([told[path].numbers.get("mean", 0.0) for path in paths])
     precision = np.diag([told[path].numbers["sd"] ** -2 for path in paths])
     inverse = np.linalg.inv(covariance)
@@ -246,27 +302,39 @@ def _with_prior(
 
 
 def _normal(
-    parts: _Parts, paths: list[str], whole: tuple[Floats, Floats], likelihood: tuple[Floats, Floats], seed: int
+    parts: _Parts,
+    paths: list[str],
+    whole: tuple[Floats, Floats],
+    likelihood: tuple[Floats, Floats],
+    seed: int,
 ) -> None:
-    """Normal draws, one for each row of the means; those with a sign that theory holds are drawn again where it fails.
+    """Normal draws, one for each row of the means; those with a sign that theory holds
+    are drawn again where it fails.
 
     whole, likelihood: mean (D, K) and covariance (K, K), with and without the prior."""
     mean, covariance = whole
     if not paths:
         return
-    at_zero = [k for k, path in enumerate(paths) if path in fitted_distribution().at_least_zero]
+    at_zero = [
+        k for k, path in enumerate(paths) if path in fitted_distribution().at_least_zero
+    ]
     if len(at_zero) == 1:  # the others given that one
         k = at_zero[0]
         first = _above_zero(mean[:, k], covariance[k, k] ** 0.5, paths[k], seed)
         slope = covariance[k] / covariance[k, k]
         mean = mean + np.outer(first - mean[:, k], slope)
         covariance = covariance - np.outer(slope, covariance[k])
-    values, vectors = np.linalg.eigh(covariance)  # the symmetric square root: no order of names in it
+    values, vectors = np.linalg.eigh(
+        covariance
+    )  # the symmetric square root: no order of names in it
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     out = np.full(mean.shape, -1.0)
     left = np.arange(len(mean))
     for again in range(MOST_AGAIN):
-        standard = np.stack([normals(f"{path}#{again}", len(mean), seed)[left] for path in paths], axis=1)
+        standard = np.stack(
+            [normals(f"{path}#{again}", len(mean), seed)[left] for path in paths],
+            axis=1,
+        )
         out[left] = mean[left] + np.einsum("dk,pk->dp", standard, root)
         left = left[(out[left][:, at_zero] < -1e-9).any(axis=1)]
         if not len(left):
@@ -274,21 +342,37 @@ def _normal(
     out[:, at_zero] = np.maximum(out[:, at_zero], 0.0)
     deviation = np.sqrt(np.diag(likelihood[1]))
     for k, path in enumerate(paths):
-        parts.add(path, out[:, k], -0.5 * ((out[:, k] - likelihood[0][:, k]) / deviation[k]) ** 2)
+        parts.add(
+            path,
+            out[:, k],
+            -0.5 * ((out[:, k] - likelihood[0][:, k]) / deviation[k]) ** 2,
+        )
 
 
 def _above_zero(mean: Floats, deviation: float, path: str, seed: int) -> Floats:
-    """(D,) normal draws cut off at 0, by quantiles, however far below 0 the mean lies."""
+    """(D,) normal draws cut off at 0, by quantiles, however far below 0 the mean
+    lies."""
     u = uniforms(f"{path}#above", len(mean), seed)
-    over = mean / deviation  # P(x > 0) = Phi(over); the quantile of what is left, from the upper end
-    return np.asarray(np.maximum(mean - deviation * ndtri_exp(np.log1p(-u) + log_ndtr(over)), 0.0))
+    over = (
+        mean / deviation
+    )  # P(x > 0) = Phi(over); the quantile of what is left, from the upper end
+    return np.asarray(
+        np.maximum(mean - deviation * ndtri_exp(np.log1p(-u) + log_ndtr(over)), 0.0)
+    )
 
 
 def _acts(
-    parts: _Parts, scenario: Scenario, told: Mapping[str, ParameterPrior], count: int, seed: int
+    parts: _Parts,
+    scenario: Scenario,
+    told: Mapping[str, ParameterPrior],
+    count: int,
+    seed: int,
 ) -> tuple[float, float]:
-    """Scales and steps of the weights of acts; k-hat and the effective number of draws."""
-    heads = tuple(f"priors.{one}_{part}" for one in LADDERS for part in ("scale", "steps"))
+    """Scales and steps of the weights of acts; k-hat and the effective number of
+    draws."""
+    heads = tuple(
+        f"priors.{one}_{part}" for one in LADDERS for part in ("scale", "steps")
+    )
     names = [name for name in told if name.startswith(heads) or name in ACTS_APART]
     if not names:
         return -np.inf, float(PROPOSALS)
@@ -296,7 +380,9 @@ def _acts(
     record = shipped_events().of(drawn.keys())
 
     def columns(z: Floats) -> dict[str, Floats]:
-        return {name: quantile(told[name], ndtr(z[:, k])) for k, name in enumerate(names)}
+        return {
+            name: quantile(told[name], ndtr(z[:, k])) for k, name in enumerate(names)
+        }
 
     def log_likelihood(z: Floats) -> Floats:
         return record.log_likelihood(from_factors(scenario, columns(z)))
@@ -308,7 +394,13 @@ def _acts(
     return shape, size
 
 
-def _told_apart(parts: _Parts, scenario: Scenario, told: Mapping[str, ParameterPrior], count: int, seed: int) -> None:
+def _told_apart(
+    parts: _Parts,
+    scenario: Scenario,
+    told: Mapping[str, ParameterPrior],
+    count: int,
+    seed: int,
+) -> None:
     """What one number of data each tells, apart from all others."""
     likelihoods: dict[str, Callable[[Floats], Floats]] = {}
     shares = fitted_shares()
@@ -332,15 +424,21 @@ def _bell(mean: float, deviation: float) -> Callable[[Floats], Floats]:
 
 
 def _gamma(level: float, variance: float) -> Callable[[Floats], Floats]:
-    """Of a level whose factor on the record's is gamma with mean 1 and this variance."""
+    """Of a level whose factor on the record's is gamma with mean 1 and this
+    variance."""
     shape = 1.0 / variance
-    return lambda x: (shape - 1.0) * np.log(x / level) - shape * x / level - gammaln(shape)
+    return lambda x: (
+        (shape - 1.0) * np.log(x / level) - shape * x / level - gammaln(shape)
+    )
 
 
-def reweighted(prior: ParameterPrior, u: Floats, log_likelihood: Callable[[Floats], Floats]) -> Floats:
+def reweighted(
+    prior: ParameterPrior, u: Floats, log_likelihood: Callable[[Floats], Floats]
+) -> Floats:
     """Quantiles of prior times likelihood at probabilities u, in the shape of u.
 
-    On a grid of equal probability of the prior, so that a likelihood that says nothing gives the prior's own.
+    On a grid of equal probability of the prior, so that a likelihood that says nothing
+    gives the prior's own.
 
     >>> prior = ParameterPrior("normal", {"mean": 0.0, "sd": 1.0}, "")
     >>> found = reweighted(prior, np.array([0.5]), lambda x: -0.5 * (x - 2.0) ** 2)
@@ -352,27 +450,41 @@ def reweighted(prior: ParameterPrior, u: Floats, log_likelihood: Callable[[Float
     height = log_likelihood(quantile(prior, middles))
     weight = np.exp(height - height.max())
     whole = np.concatenate([[0.0], np.cumsum(weight)])
-    return quantile(prior, np.clip(np.interp(u, whole / whole[-1], edges), 1e-9, 1.0 - 1e-9))
+    return quantile(
+        prior, np.clip(np.interp(u, whole / whole[-1], edges), 1e-9, 1.0 - 1e-9)
+    )
 
 
 def allies_feared(scenario: Scenario) -> int:
-    """States whose greatest threat at the start of the control arm is one that they have a defence pact with."""
+    """States whose greatest threat at the start of the control arm is one that they
+    have a defence pact with."""
     world = compile_arms(scenario, (scenario.reference_arm,)).reference
     view = perceive(world, at_start(world), 0)
     fear = feared(view)[0].copy()
     np.fill_diagonal(fear, -1.0)
     most = fear.argmax(axis=1)
     depth = view.depth[0][np.arange(len(fear)), most]
-    return int(((depth >= scenario.kinds["defence_pact"].depth - 1e-9) & (fear.max(axis=1) > 0)).sum())
+    return int(
+        (
+            (depth >= scenario.kinds["defence_pact"].depth - 1e-9)
+            & (fear.max(axis=1) > 0)
+        ).sum()
+    )
 
 
 def _not_ruled_out(scenario: Scenario, draws: Draws, count: int) -> tuple[Ints, int]:
-    """(count,) positions of draws that history matching leaves, in order, and how many of the first it took out."""
+    """(count,) positions of draws that history matching leaves, in order, and how many
+    of the first it took out."""
     if "defence_pact" not in scenario.kinds:
         return np.arange(count), 0
     in_use = allies_feared(scenario)
-    off = ((allies_feared(at(scenario, draws, k)) - in_use) / ALLIES_FEARED for k in range(len(draws)))
-    kept = list(islice((k for k, one in enumerate(off) if abs(one) <= IMPLAUSIBLE), count))
+    off = (
+        (allies_feared(at(scenario, draws, k)) - in_use) / ALLIES_FEARED
+        for k in range(len(draws))
+    )
+    kept = list(
+        islice((k for k, one in enumerate(off) if abs(one) <= IMPLAUSIBLE), count)
+    )
     ruled_out = (kept[-1] + 1 - len(kept)) if kept else len(draws)
     if len(kept) < count:  # too few are left: those are taken again
         kept = [kept[k % len(kept)] for k in range(count)]
@@ -380,7 +492,8 @@ def _not_ruled_out(scenario: Scenario, draws: Draws, count: int) -> tuple[Ints, 
 
 
 def _log_prior(prior: ParameterPrior, values: Floats) -> Floats:
-    """(D,) logarithm of a prior's density at its draws, up to a constant; of a log-normal one that of the logarithm."""
+    """(D,) logarithm of a prior's density at its draws, up to a constant; of a
+    log-normal one that of the logarithm."""
     of = prior.numbers
     if prior.family == "coding":
         return np.zeros(len(values))
@@ -395,14 +508,24 @@ def _log_prior(prior: ParameterPrior, values: Floats) -> Floats:
         return -0.5 * (away / of["sd"]) ** 2
     size = of["mean"] * (1.0 - of["mean"]) / of["sd"] ** 2 - 1.0
     x = np.clip(values, 1e-12, 1.0 - 1e-12)
-    return np.asarray((of["mean"] * size - 1.0) * np.log(x) + ((1.0 - of["mean"]) * size - 1.0) * np.log1p(-x))
+    return np.asarray(
+        (of["mean"] * size - 1.0) * np.log(x)
+        + ((1.0 - of["mean"]) * size - 1.0) * np.log1p(-x)
+    )
 
 
-def _by_path(paths: tuple[str, ...], factors: Mapping[str, Floats]) -> dict[str, Floats]:
-    """By key path, with what its factors in common have: of an act's weight those of the scale and of all steps."""
+def _by_path(
+    paths: tuple[str, ...], factors: Mapping[str, Floats]
+) -> dict[str, Floats]:
+    """By key path, with what its factors in common have: of an act's weight those of
+    the scale and of all steps."""
     out = {}
     for path in paths:
-        own = [values for name, values in factors.items() if name == path or _is_factor(name, path)]
+        own = [
+            values
+            for name, values in factors.items()
+            if name == path or _is_factor(name, path)
+        ]
         if own:
             out[path] = np.sum(own, axis=0)
     return out

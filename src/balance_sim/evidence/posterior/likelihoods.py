@@ -1,10 +1,13 @@
-"""What data say of the parameters of a scenario, as functions that can be worked out for thousands of draws.
+"""What data say of the parameters of a scenario, as functions that can be worked out
+for thousands of draws.
 
-The record of agreements (DCAD 1985-2003) and the scenario's own record are known through evaluations at some hundred
-points each: the terms are worked out anew by the model's own rules, and weights, intercepts of types, states and years
-are fitted again, their variances held (`estimation/beliefs.py`, `estimation/calibration.py`). A Gaussian process about
-a plane takes the marginal log-likelihood from there to all other points, one more each weight at its peak
-(`stats/posteriors.py`). Coordinates z are those in which the priors are standard normal."""
+The record of agreements (DCAD 1985-2003) and the scenario's own record are known
+through evaluations at some hundred points each: the terms are worked out anew by the
+model's own rules, and weights, intercepts of types, states and years are fitted again,
+their variances held (`estimation/beliefs.py`, `estimation/calibration.py`). A Gaussian
+process about a plane takes the marginal log-likelihood from there to all other points,
+one more each weight at its peak (`evidence/posterior/statistics.py`). Coordinates z are
+those in which the priors are standard normal."""
 
 from __future__ import annotations
 
@@ -22,7 +25,12 @@ from scipy.special import ndtr
 from balance_sim.evidence.estimation.calibration import calibrate, peak_given, prior_of
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.estimation.parameter_files import key_path
-from balance_sim.replications.parameter_draws import limits, normals, quantile
+from balance_sim.evidence.posterior.parameter_draws import limits, normals, quantile
+from balance_sim.evidence.posterior.statistics import (
+    SmoothProcess,
+    fit_process,
+    process_at,
+)
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import (
     Distribution,
@@ -34,7 +42,6 @@ from balance_sim.scenario.defaults import (
 )
 from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.stats import Floats
-from balance_sim.stats.posteriors import SmoothProcess, fit_process, process_at
 
 WEIGHT = "theory.weights."
 NOT_TOLD = "not told"
@@ -43,11 +50,13 @@ POINTS = 200
 
 
 class BeliefsFile(Strict):
-    """Evaluations of the record of agreements, as `benchmarks/beliefs_table.py` writes them.
+    """Evaluations of the record of agreements, as `benchmarks/beliefs_table.py` writes
+    them.
 
-    names: parameters of beliefs and reach; stretch: of each, variance of its score with rows of a dyad hanging together
-    over that with rows apart. weights: terms. scales: of the processes, logarithms. points: z, by `names`, then the
-    marginal log-likelihood over the one at the values in use, then the weights at its peak."""
+    names: parameters of beliefs and reach; stretch: of each, variance of its score with
+    rows of a dyad hanging together over that with rows apart. weights: terms. scales:
+    of the processes, logarithms. points: z, by `names`, then the marginal
+    log-likelihood over the one at the values in use, then the weights at its peak."""
 
     command: str
     data: str
@@ -58,18 +67,25 @@ class BeliefsFile(Strict):
     points: tuple[tuple[float, ...], ...]
 
 
-def values_at(names: Sequence[str], told: dict[str, ParameterPrior], z: Floats) -> dict[str, Floats]:
+def values_at(
+    names: Sequence[str], told: dict[str, ParameterPrior], z: Floats
+) -> dict[str, Floats]:
     """(D,) values by key path at coordinates z (D, P)."""
-    return {name: np.clip(quantile(told[name], ndtr(z[:, k])), *limits(name)) for k, name in enumerate(names)}
+    return {
+        name: np.clip(quantile(told[name], ndtr(z[:, k])), *limits(name))
+        for k, name in enumerate(names)
+    }
 
 
 @dataclass(frozen=True)
 class AgreementRecord:
     """The record of agreements as a likelihood of parameters of beliefs and reach.
 
-    names: key paths, the order of z. temper: by which the log-likelihood is multiplied, as rows of a dyad hang together
-    (the mean of the parameters' stretch; Ribatet, Cooley, Davison 2012, Statistica Sinica 22, call it the magnitude
-    adjustment). marginal, weights: processes of the marginal log-likelihood and of each term's weight at its peak."""
+    names: key paths, the order of z. temper: by which the log-likelihood is multiplied,
+    as rows of a dyad hang together (the mean of the parameters' stretch; Ribatet,
+    Cooley, Davison 2012, Statistica Sinica 22, call it the magnitude adjustment).
+    marginal, weights: processes of the marginal log-likelihood and of each term's
+    weight at its peak."""
 
     names: tuple[str, ...]
     temper: float
@@ -78,12 +94,13 @@ class AgreementRecord:
     command: str
 
     def log_likelihood(self, z: Floats) -> Floats:
-        """(D,) tempered marginal log-likelihood at (D, P) coordinates, up to a constant."""
+        """(D,) tempered marginal log-likelihood at (D, P) coordinates, up to a
+        constant."""
         return self.temper * self.marginal(z)
 
     def weights_at(self, z: Floats, found: Distribution) -> Floats:
-        """(D, K) where the weights of a fit peak when beliefs are those at z: the fit's own at the values in use, moved
-        by what the evaluations say."""
+        """(D, K) where the weights of a fit peak when beliefs are those at z: the fit's
+        own at the values in use, moved by what the evaluations say."""
         out = np.tile(np.array(found.estimate), (len(z), 1))
         for k, path in enumerate(found.paths):
             process = self.weights.get(path.removeprefix(WEIGHT))
@@ -101,19 +118,25 @@ def shipped_record() -> AgreementRecord:
     def process(name: str, column: int) -> SmoothProcess:
         return process_at(z, rows[:, column], np.array(said.scales[name]))
 
-    weights = {name: process(name, count + 1 + k) for k, name in enumerate(said.weights)}
+    weights = {
+        name: process(name, count + 1 + k) for k, name in enumerate(said.weights)
+    }
     temper = 1.0 / float(np.mean([max(one, 1.0) for one in said.stretch.values()]))
     names = tuple(f"parameters.{name}" for name in said.names)
-    return AgreementRecord(names, temper, process("marginal", count), weights, said.command)
+    return AgreementRecord(
+        names, temper, process("marginal", count), weights, said.command
+    )
 
 
 @dataclass(frozen=True)
 class ScenarioRecord:
-    """A scenario's own record as a likelihood of the same parameters, the held weights at the record of agreements'.
+    """A scenario's own record as a likelihood of the same parameters, the held weights
+    at the record of agreements'.
 
-    names: key paths of the calibrated weights and intercepts, the order of `covariance`. points: (N, P) evaluated;
-    heights: (N,); peaks: (N, K). checked: root mean square of the difference between evaluation and surrogate on points
-    that were left out, nats, and the standard deviation of the evaluations there."""
+    names: key paths of the calibrated weights and intercepts, the order of
+    `covariance`. points: (N, P) evaluated; heights: (N,); peaks: (N, K). checked: root
+    mean square of the difference between evaluation and surrogate on points that were
+    left out, nats, and the standard deviation of the evaluations there."""
 
     names: tuple[str, ...]
     covariance: Floats
@@ -130,7 +153,9 @@ class ScenarioRecord:
     @cached_property
     def processes(self) -> list[SmoothProcess]:
         """Of each calibrated weight and intercept."""
-        return [fit_process(self.points, self.peaks[:, k]) for k in range(len(self.names))]
+        return [
+            fit_process(self.points, self.peaks[:, k]) for k in range(len(self.names))
+        ]
 
     def log_likelihood(self, z: Floats) -> Floats:
         """(D,) marginal log-likelihood at (D, P) coordinates, up to a constant."""
@@ -141,19 +166,25 @@ class ScenarioRecord:
         return np.stack([process(z) for process in self.processes], axis=1)
 
 
-def scenario_record(raw: Scenario, until: date, window: int, told: AgreementRecord, points: Floats) -> ScenarioRecord:
-    """Evaluate a scenario's own record at draws from the posterior under the record of agreements.
+def scenario_record(
+    raw: Scenario, until: date, window: int, told: AgreementRecord, points: Floats
+) -> ScenarioRecord:
+    """Evaluate a scenario's own record at draws from the posterior under the record of
+    agreements.
 
-    raw: without its calibration. until, window: the day before which the record is complete, and its years, as the
-    calibration was made. points: (N, P) coordinates; the last fifth is left out once, to check the surrogate. Raises
-    DataError where the record holds too little, or a search does not settle."""
+    raw: without its calibration. until, window: the day before which the record is
+    complete, and its years, as the calibration was made. points: (N, P) coordinates;
+    the last fifth is left out once, to check the surrogate. Raises DataError where the
+    record holds too little, or a search does not settle."""
     fitted = fitted_distribution()
     found = calibrate(own_record(raw, window, until=until), prior_of(raw, fitted))
     values = values_at(told.names, priors(), points)
     centres = told.weights_at(points, fitted)
     evaluated = []
     for k in range(len(points)):
-        here: dict[str, Any] = {path: float(column[k]) for path, column in values.items()}
+        here: dict[str, Any] = {
+            path: float(column[k]) for path, column in values.items()
+        }
         weights = {}
         for path, centre in zip(fitted.paths, map(float, centres[k]), strict=True):
             if path.startswith(WEIGHT):
@@ -161,7 +192,9 @@ def scenario_record(raw: Scenario, until: date, window: int, told: AgreementReco
                 weights[path.removeprefix(WEIGHT)] = value
         moved = with_values(raw, here)
         prior = prior_of(moved, fitted).at_weights(weights)
-        evaluated.append(peak_given(own_record(moved, window, until=until), prior, found))
+        evaluated.append(
+            peak_given(own_record(moved, window, until=until), prior, found)
+        )
     heights, peaks, covariances = zip(*evaluated, strict=True)
     kept = len(points) - len(points) // 5
     y, at_peaks = np.array(heights), np.stack(peaks)
@@ -169,19 +202,27 @@ def scenario_record(raw: Scenario, until: date, window: int, told: AgreementReco
     away = partial(points[kept:]) - y[kept:]
     checked = (float(np.sqrt((away**2).mean())), float(y[kept:].std()))
     paths = tuple(key_path(name) for name in found.names)
-    return ScenarioRecord(paths, np.mean(covariances, axis=0), points, y, at_peaks, checked)
+    return ScenarioRecord(
+        paths, np.mean(covariances, axis=0), points, y, at_peaks, checked
+    )
 
 
 def record_points(z: Floats) -> Floats:
-    """(POINTS, P) of many draws: every so many-th, and a tenth as many about the priors' centre."""
+    """(POINTS, P) of many draws: every so many-th, and a tenth as many about the
+    priors' centre."""
     few = POINTS // 10
     chosen = z[np.linspace(0, len(z) - 1, POINTS - few).astype(int)]
-    around = np.stack([normals(f"points.{k}", few, 1) for k in range(z.shape[1])], axis=1)
-    return np.concatenate([around, chosen])[np.argsort(normals("order", POINTS, 1), kind="stable")]
+    around = np.stack(
+        [normals(f"points.{k}", few, 1) for k in range(z.shape[1])], axis=1
+    )
+    return np.concatenate([around, chosen])[
+        np.argsort(normals("order", POINTS, 1), kind="stable")
+    ]
 
 
 def calibration_span(scenario: Scenario) -> tuple[date, int]:
-    """The day before which a calibrated scenario's record is complete, and its years, from the calibration's file."""
+    """The day before which a calibrated scenario's record is complete, and its years,
+    from the calibration's file."""
     path = Path(scenario._folder) / scenario.calibration.file
     head = yaml.safe_load(path.read_text(encoding="utf-8"))["calibrated"]
     return date.fromisoformat(str(head["years"][1])), int(head["form"]["window"])
@@ -189,9 +230,11 @@ def calibration_span(scenario: Scenario) -> tuple[date, int]:
 
 @dataclass(frozen=True)
 class EventRecord:
-    """What event data say of the weights of acts: multipliers of those in use are normal (`fit --events`).
+    """What event data say of the weights of acts: multipliers of those in use are
+    normal (`fit --events`).
 
-    paths: key paths of the weights, words `measured` or `bounded` only. multiplier: (K,); covariance: (K, K)."""
+    paths: key paths of the weights, words `measured` or `bounded` only. multiplier:
+    (K,); covariance: (K, K)."""
 
     paths: tuple[str, ...]
     multiplier: Floats
@@ -200,20 +243,35 @@ class EventRecord:
     def of(self, told: Collection[str]) -> EventRecord:
         """Of these key paths alone."""
         at = [k for k, path in enumerate(self.paths) if path in told]
-        return EventRecord(tuple(self.paths[k] for k in at), self.multiplier[at], self.covariance[np.ix_(at, at)])
+        return EventRecord(
+            tuple(self.paths[k] for k in at),
+            self.multiplier[at],
+            self.covariance[np.ix_(at, at)],
+        )
 
     def log_likelihood(self, columns: Mapping[str, Floats]) -> Floats:
         """(D,) up to a constant, of weights by key path."""
-        used = {str(row["path"]): float(str(row["value"])) for row in parameter_table() if row["path"] in self.paths}
-        away = np.stack([columns[path] / used[path] for path in self.paths], axis=1) - self.multiplier
-        return np.asarray(-0.5 * np.einsum("dk,kj,dj->d", away, np.linalg.inv(self.covariance), away))
+        used = {
+            str(row["path"]): float(str(row["value"]))
+            for row in parameter_table()
+            if row["path"] in self.paths
+        }
+        away = (
+            np.stack([columns[path] / used[path] for path in self.paths], axis=1)
+            - self.multiplier
+        )
+        return np.asarray(
+            -0.5 * np.einsum("dk,kj,dj->d", away, np.linalg.inv(self.covariance), away)
+        )
 
 
 def shipped_events() -> EventRecord:
     """From the shipped measurement; kinds that it calls not told are left out."""
     said = shipped_yaml("event_weights.yaml")
     names = said["covariance"]["names"]
-    told = [k for k, name in enumerate(names) if said["kinds"][name]["word"] != NOT_TOLD]
+    told = [
+        k for k, name in enumerate(names) if said["kinds"][name]["word"] != NOT_TOLD
+    ]
     paths = tuple(said["kinds"][names[k]]["parameters"][0] for k in told)
     matrix = np.array(said["covariance"]["matrix"])[np.ix_(told, told)]
     return EventRecord(paths, np.array(said["covariance"]["multipliers"])[told], matrix)

@@ -1,4 +1,5 @@
-"""Kinds of event of the user's own: whom an event moves, and how far, from a function under `@bs.event_kind`.
+"""Kinds of event of the user's own: whom an event moves, and how far, from a function
+under `@bs.event_kind`.
 
     # acts.py
     import balance_sim as bs
@@ -11,7 +12,8 @@
                 yield "intent", target, principal, 1.0
                 yield "alignment", target, principal, -0.5
 
-A scenario declares the kind as it does any other, with the weights of its evidence at 1.0,
+A scenario declares the kind as it does any other, with the weights of its evidence at
+1.0,
 `event_kinds: {own_embargo: {alignment: 0.4, intent: 1.0, half_life_days: 180}}`, and has events of
 `kind: own_embargo`. Visibility, attention and fading are the engine's.
 """
@@ -23,7 +25,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, overload
 
-from balance_sim.pool.plugins import Registry, place_of
+from balance_sim.model.own.modules import Registry, place_of
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused, shown
 from balance_sim.scenario.schema import Event, Scenario
@@ -34,7 +36,8 @@ EventFunction = Callable[["EventFields"], Iterable[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class EventFields:
-    """What a kind of event of the user's own reads of an event: codes of states, with groups taken apart.
+    """What a kind of event of the user's own reads of an event: codes of states, with
+    groups taken apart.
 
     Attributes
     ----------
@@ -68,8 +71,8 @@ class EventFields:
 
 @dataclass(frozen=True)
 class Shifts:
-    """Whom an event moves, times the weight of its kind: dyads that are seen together, (who sees intent, of whom), and
-    states whose reliability suffers."""
+    """Whom an event moves, times the weight of its kind: dyads that are seen together,
+    (who sees intent, of whom), and states whose reliability suffers."""
 
     alignment: Mapping[tuple[str, str], float]
     intent: Mapping[tuple[str, str], float]
@@ -82,8 +85,12 @@ REGISTERED: Registry[None] = Registry("events", "kind of event")
 @overload
 def event_kind(name: EventFunction, /) -> EventFunction: ...
 @overload
-def event_kind(name: str | None = None, /) -> Callable[[EventFunction], EventFunction]: ...
-def event_kind(name: EventFunction | str | None = None, /) -> EventFunction | Callable[[EventFunction], EventFunction]:
+def event_kind(
+    name: str | None = None, /
+) -> Callable[[EventFunction], EventFunction]: ...
+def event_kind(
+    name: EventFunction | str | None = None, /
+) -> EventFunction | Callable[[EventFunction], EventFunction]:
     """Register a kind of event of your own; the function stays as it is.
 
     Parameters
@@ -93,10 +100,11 @@ def event_kind(name: EventFunction | str | None = None, /) -> EventFunction | Ca
     Returns
     -------
     callable
-        the decorated function. It takes an `EventFields` and gives rows: `("alignment", a, b, factor)`, the two are
-        seen together; `("intent", who, of_whom, factor)`, who sees hostile intent of whom; `("reliability", state,
-        factor)`, its word counts for less. factor: times the weight that `event_kinds` of the scenario gives, between
-        -10 and 10; rows of the same states add up
+        the decorated function. It takes an `EventFields` and gives rows: `("alignment",
+        a, b, factor)`, the two are seen together; `("intent", who, of_whom, factor)`,
+        who sees hostile intent of whom; `("reliability", state, factor)`, its word
+        counts for less. factor: times the weight that `event_kinds` of the scenario
+        gives, between -10 and 10; rows of the same states add up
 
     Raises
     ------
@@ -112,42 +120,81 @@ def event_kind(name: EventFunction | str | None = None, /) -> EventFunction | Ca
     """
 
     def entered(function: EventFunction) -> EventFunction:
-        REGISTERED.enter(name if isinstance(name, str) else function.__name__, function, None)
+        REGISTERED.enter(
+            name if isinstance(name, str) else function.__name__, function, None
+        )
         return function
 
     return entered(name) if callable(name) else entered
 
 
 def shifts_of(function: EventFunction, event: Event, scenario: Scenario) -> Shifts:
-    """What a kind of event of the user's own makes of an event. States outside of the scenario are left out.
+    """What a kind of event of the user's own makes of an event. States outside of the
+    scenario are left out.
 
     Raises ScenarioError, with the function's file and line, for rows that are none."""
     codes, groups = scenario.codes, scenario.groups
     known = {*codes}
 
     def members(actors: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted({code for actor in actors for code in groups.get(actor, (actor,))} & known))
+        return tuple(
+            sorted(
+                {code for actor in actors for code in groups.get(actor, (actor,))}
+                & known
+            )
+        )
 
     given = EventFields(
-        event.id, event.label, event.kind, event.date, members(event.principals), members(event.guests),
-        members(event.targets), event.host, event.visibility, codes, groups,
-    )  # fmt: skip
+        event.id,
+        event.label,
+        event.kind,
+        event.date,
+        members(event.principals),
+        members(event.guests),
+        members(event.targets),
+        event.host,
+        event.visibility,
+        codes,
+        groups,
+    )
     try:
         rows, again = list(function(given)), list(function(given))
     except (Exception, SystemExit) as error:
-        raise _fault(function, event, f"ends in {type(error).__name__}: {error}", "repair the function") from error
-    found: dict[str, dict[Any, float]] = {"alignment": {}, "intent": {}, "reliability": {}}
+        raise _fault(
+            function,
+            event,
+            f"ends in {type(error).__name__}: {error}",
+            "repair the function",
+        ) from error
+    found: dict[str, dict[Any, float]] = {
+        "alignment": {},
+        "intent": {},
+        "reliability": {},
+    }
     for row in rows:
         what, who, factor = _read(function, event, row)
         if {*who} <= known:
-            key = who[0] if what == "reliability" else who if what == "intent" else tuple(sorted(who))
+            key = (
+                who[0]
+                if what == "reliability"
+                else who
+                if what == "intent"
+                else tuple(sorted(who))
+            )
             found[what][key] = found[what].get(key, 0.0) + factor
     if again != rows:
-        raise _fault(function, event, "gives other rows when asked again", "let them follow from `event` alone")
+        raise _fault(
+            function,
+            event,
+            "gives other rows when asked again",
+            "let them follow from `event` alone",
+        )
     return Shifts(**found)
 
 
-def _read(function: EventFunction, event: Event, row: Any) -> tuple[str, tuple[str, ...], float]:
+def _read(
+    function: EventFunction, event: Event, row: Any
+) -> tuple[str, tuple[str, ...], float]:
     shapes = {"alignment": 4, "intent": 4, "reliability": 3}
     hint = 'give ("alignment", a, b, factor), ("intent", who, of_whom, factor) or ("reliability", state, factor)'
     try:
@@ -159,16 +206,31 @@ def _read(function: EventFunction, event: Event, row: Any) -> tuple[str, tuple[s
         raise _fault(function, event, f"gives {shown(repr(row), 80)}", hint)
     if abs(factor) > MOST:
         raise _fault(
-            function, event, f"gives the factor {factor:g}", "change the weight of the kind", f"-{MOST:g} to {MOST:g}"
+            function,
+            event,
+            f"gives the factor {factor:g}",
+            "change the weight of the kind",
+            f"-{MOST:g} to {MOST:g}",
         )
     if len({*who}) < len(who):
-        raise _fault(function, event, f"gives {shown(repr(row), 80)}", "name two states")
+        raise _fault(
+            function, event, f"gives {shown(repr(row), 80)}", "name two states"
+        )
     return what, tuple(map(str, who)), float(factor)
 
 
-def _fault(function: EventFunction, event: Event, why: str, hint: str, allowed: str = "") -> ScenarioError:
+def _fault(
+    function: EventFunction, event: Event, why: str, hint: str, allowed: str = ""
+) -> ScenarioError:
     path = f"event_kinds.{event.kind}"
-    return refused(place_of(function), path, "E310", f"of event `{event.id}` the function {why}", hint, allowed)
+    return refused(
+        place_of(function),
+        path,
+        "E310",
+        f"of event `{event.id}` the function {why}",
+        hint,
+        allowed,
+    )
 
 
 def is_own(kind: str) -> bool:
@@ -177,7 +239,8 @@ def is_own(kind: str) -> bool:
 
 
 def not_registered(named: str, path: str, what: str, name: str) -> ScenarioError:
-    """The fault of a scenario that names a rule of the user's own which nothing here has registered."""
+    """The fault of a scenario that names a rule of the user's own which nothing here
+    has registered."""
     why = f"no {what} of your own is loaded under the name `{name.removeprefix(OWN)}`"
     hint = "name the module that has it: --terms mine for mine.py, bs.run(..., terms='mine'); its code runs"
     return refused(Mark(named, 1, 1), path, "E311", why, hint)

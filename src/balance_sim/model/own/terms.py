@@ -1,4 +1,5 @@
-"""Terms of willingness of the user's own: a number for each side of each dyad, from a function under `@bs.term`.
+"""Terms of willingness of the user's own: a number for each side of each dyad, from a
+function under `@bs.term`.
 
     # languages.py
     import balance_sim as bs
@@ -11,11 +12,13 @@
         return speaks[:, None] & speaks
 
 `balance-sim run SCENARIO --terms languages --set theory.weights.own_shared_language=0.8` adds 0.8 nats to the
-willingness of both sides of such dyads, as if the term were built in. A term that reads what changes in a replication
-says the least and the most that it can be, `@bs.term(between=(0, 1))`: thinning rests on it (`model/thinning.py`), and
-a value beyond is an error, so that paired arms stay exact.
+willingness of both sides of such dyads, as if the term were built in. A term that reads
+what changes in a replication says the least and the most that it can be,
+`@bs.term(between=(0, 1))`: thinning rests on it (`model/thinning.py`), and a value
+beyond is an error, so that paired arms stay exact.
 
-Which rules of the user's own a scenario uses, for the record of a study and for whoever runs it again.
+Which rules of the user's own a scenario uses, for the record of a study and for whoever
+runs it again.
 """
 
 from __future__ import annotations
@@ -32,13 +35,20 @@ import numpy.typing as npt
 from balance_sim.model.core import Floats, World
 from balance_sim.model.own import events
 from balance_sim.model.own.events import not_registered
+from balance_sim.model.own.modules import (
+    NOWHERE,
+    Registry,
+    in_no_module,
+    place_of,
+    reference_of,
+    where_raised,
+)
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.state import BlockState
-from balance_sim.pool.errors import WrongRequest
-from balance_sim.pool.plugins import NOWHERE, Registry, in_no_module, place_of, reference_of, where_raised
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 
 TermFunction = Callable[["Situation"], Any]
@@ -46,10 +56,12 @@ TermFunction = Callable[["Situation"], Any]
 
 @dataclass(frozen=True)
 class Situation:
-    """What a term of the user's own reads: facts of n states and, in R replications at once, what changes.
+    """What a term of the user's own reads: facts of n states and, in R replications at
+    once, what changes.
 
-    In matrices the row is the state that decides and the column its partner. `x[..., :, None]` makes of a number a
-    state the deciding state's, `x[..., None, :]` the partner's. Arrays cannot be written to.
+    In matrices the row is the state that decides and the column its partner. `x[..., :,
+    None]` makes of a number a state the deciding state's, `x[..., None, :]` the
+    partner's. Arrays cannot be written to.
 
     Attributes
     ----------
@@ -160,7 +172,8 @@ def _closed(array: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a decorator said of a term. between: None for one that does not change in a replication."""
+    """What a decorator said of a term. between: None for one that does not change in a
+    replication."""
 
     between: tuple[float, float] | None = None
     symmetric: bool = False
@@ -173,7 +186,11 @@ REGISTERED: Registry[Declared] = Registry("terms", "term")
 def term(name: TermFunction, /) -> TermFunction: ...
 @overload
 def term(
-    name: str | None = None, /, *, between: tuple[float, float] | None = None, symmetric: bool = False
+    name: str | None = None,
+    /,
+    *,
+    between: tuple[float, float] | None = None,
+    symmetric: bool = False,
 ) -> Callable[[TermFunction], TermFunction]: ...
 def term(
     name: TermFunction | str | None = None,
@@ -184,23 +201,25 @@ def term(
 ) -> TermFunction | Callable[[TermFunction], TermFunction]:
     """Register a term of willingness of your own; the function stays as it is.
 
-    Its weight stands in the scenario as `theory.weights.own_<name>`, which `--set`, arms and sweeps take like any
-    other; at weight 0, the default, nothing changes. Figures and `explain` show it among the built-in terms.
+    Its weight stands in the scenario as `theory.weights.own_<name>`, which `--set`,
+    arms and sweeps take like any other; at weight 0, the default, nothing changes.
+    Figures and `explain` show it among the built-in terms.
 
     Parameters
     ----------
     name : of the term; the function's name if not given
     between : the least and the most that the term can be, for one that reads what changes in a replication: what is
-        signed, beliefs, threat, the day. A value beyond them is an error. Without it the term is computed once for
-        each arm, from facts alone
+        signed, beliefs, threat, the day. A value beyond them is an error. Without it
+        the term is computed once for each arm, from facts alone
     symmetric : refuse a matrix that says other things of the two sides of a dyad
 
     Returns
     -------
     callable
-        the decorated function. It takes a `Situation` and gives an (n, n) array of finite numbers, or what broadcasts
-        to it, or (R, n, n) where it is a changing one; nats before the weight, the diagonal is not read. What it gives
-        of a replication has to follow from that replication alone
+        the decorated function. It takes a `Situation` and gives an (n, n) array of
+        finite numbers, or what broadcasts to it, or (R, n, n) where it is a changing
+        one; nats before the weight, the diagonal is not read. What it gives of a
+        replication has to follow from that replication alone
 
     Raises
     ------
@@ -232,7 +251,8 @@ def term(
 
 @dataclass(frozen=True)
 class OwnTerm:
-    """A term of the user's own in one arm, with what others need to know of it: see `willingness.Term`.
+    """A term of the user's own in one arm, with what others need to know of it: see
+    `willingness.Term`.
 
     low, high: (n, n), the same where it does not change; name: with `own_` in front."""
 
@@ -256,43 +276,72 @@ class OwnTerm:
         if not len(p.ego):
             return np.zeros(0)
         shape = (len(p.view.depth), p.world.n, p.world.n)
-        found = evaluated(self.name, self.function, self.declared, Situation(p.world, p.view, p.state), shape)
+        found = evaluated(
+            self.name,
+            self.function,
+            self.declared,
+            Situation(p.world, p.view, p.state),
+            shape,
+        )
         return found.take(p.at)
 
     def refuse_unsteady(self, p: Prospects) -> None:
-        """Raises ScenarioError where the term is one number, and then another, for one state of the world."""
+        """Raises ScenarioError where the term is one number, and then another, for one
+        state of the world."""
         one, two = self(p), self(p)
         if not self.is_changing:
             shape = self.low.shape
-            one, two = self.low, evaluated(self.name, self.function, self.declared, Situation(p.world), shape)
+            one, two = (
+                self.low,
+                evaluated(
+                    self.name, self.function, self.declared, Situation(p.world), shape
+                ),
+            )
         if (wrong := one != two).any():
             why = f"is {one[wrong][0]:g}, and {two[wrong][0]:g} when asked again"
             hint = "what it gives has to follow from `now` alone"
-            raise _fault(place_of(self.function), f"theory.weights.{self.name}", why, hint)
+            raise _fault(
+                place_of(self.function), f"theory.weights.{self.name}", why, hint
+            )
 
     def between(self, _: Extremes) -> tuple[Floats, Floats]:
         """The least and the most, broadcast to (n, n, M)."""
         return self.low[:, :, None], self.high[:, :, None]
 
 
-def evaluated(name: str, function: TermFunction, declared: Declared, now: Situation, shape: tuple[int, ...]) -> Floats:
+def evaluated(
+    name: str,
+    function: TermFunction,
+    declared: Declared,
+    now: Situation,
+    shape: tuple[int, ...],
+) -> Floats:
     """What a term gives, whole, with a diagonal of 0. shape: (n, n) or (R, n, n).
 
-    Raises ScenarioError, with the function's file and line, for what is no such array, no number, out of bounds or
-    asymmetric where it must not be."""
+    Raises ScenarioError, with the function's file and line, for what is no such array,
+    no number, out of bounds or asymmetric where it must not be."""
     at, path = place_of(function), f"theory.weights.{name}"
     try:
         found = numbers_of(function(now))
     except (Exception, SystemExit) as error:
         why = f"ends in {type(error).__name__}: {error}"
-        raise _fault(where_raised(error, at), path, why, "repair the function") from error
+        raise _fault(
+            where_raised(error, at), path, why, "repair the function"
+        ) from error
     lacks = f"gives an array of {found.shape}, not of {shape[-2:]} states by states"
     if found.ndim < 2 or found.ndim > len(shape):
-        raise _fault(at, path, lacks, "x[None, :] makes of a number a state that of the partner")
+        raise _fault(
+            at, path, lacks, "x[None, :] makes of a number a state that of the partner"
+        )
     try:
         out = np.broadcast_to(found, shape).copy()
     except ValueError:
-        raise _fault(at, path, lacks, "rows decide, columns are partners, both in the order of `states`") from None
+        raise _fault(
+            at,
+            path,
+            lacks,
+            "rows decide, columns are partners, both in the order of `states`",
+        ) from None
     here, codes = np.arange(shape[-1]), now.world.codes
     out[..., here, here] = 0.0
 
@@ -302,21 +351,40 @@ def evaluated(name: str, function: TermFunction, declared: Declared, now: Situat
 
     if not (finite := np.isfinite(out)).all():
         dyad, value = first(~finite)
-        raise _fault(at, path, f"is {value} for {dyad}", "give a finite number; 0 where nothing is known")
+        raise _fault(
+            at,
+            path,
+            f"is {value} for {dyad}",
+            "give a finite number; 0 where nothing is known",
+        )
     if declared.symmetric and not (same := out == out.swapaxes(-1, -2)).all():
         dyad, value = first(~same)
-        raise _fault(at, path, f"is {value:g} for {dyad}, and not the other way round", "leave out symmetric=True")
+        raise _fault(
+            at,
+            path,
+            f"is {value:g} for {dyad}, and not the other way round",
+            "leave out symmetric=True",
+        )
     if declared.between is not None:
         low, high = declared.between
-        if (beyond := (out < low) | (out > high))[..., ~np.eye(len(here), dtype=bool)].any():
+        if (beyond := (out < low) | (out > high))[
+            ..., ~np.eye(len(here), dtype=bool)
+        ].any():
             beyond[..., here, here] = False
             dyad, value = first(beyond)
-            raise _fault(at, path, f"is {value:g} for {dyad}", "widen `between`", f"{low:g} to {high:g}")
+            raise _fault(
+                at,
+                path,
+                f"is {value:g} for {dyad}",
+                "widen `between`",
+                f"{low:g} to {high:g}",
+            )
     return out
 
 
 def numbers_of(given: Any) -> Floats:
-    """What a function of the user's own gave, as numbers; what is masked is missing. Raises TypeError for complex."""
+    """What a function of the user's own gave, as numbers; what is masked is missing.
+    Raises TypeError for complex."""
     if np.iscomplexobj(given):
         raise TypeError("complex numbers")
     if isinstance(given, np.ma.MaskedArray):
@@ -324,12 +392,15 @@ def numbers_of(given: Any) -> Floats:
     return np.asarray(given, dtype=np.float64)
 
 
-def _fault(at: Mark, path: str, why: str, hint: str, allowed: str = "") -> ScenarioError:
+def _fault(
+    at: Mark, path: str, why: str, hint: str, allowed: str = ""
+) -> ScenarioError:
     return refused(at, path, "E310", f"the term {why}", hint, allowed)
 
 
 def with_own_terms(world: World, named: str) -> World:
-    """The world with the terms of the user's own that have a weight in it. named: the scenario, for messages.
+    """The world with the terms of the user's own that have a weight in it. named: the
+    scenario, for messages.
 
     Raises ScenarioError for one that is registered nowhere, and as `evaluated`."""
     own: dict[str, OwnTerm] = {}
@@ -339,10 +410,14 @@ def with_own_terms(world: World, named: str) -> World:
             continue
         found = REGISTERED.find(name.removeprefix(OWN))
         if found is None:
-            raise not_registered(named, f"theory.weights.{name}", "term of willingness", name)
+            raise not_registered(
+                named, f"theory.weights.{name}", "term of willingness", name
+            )
         function, declared = found
         if declared.between is None:
-            low = high = _closed(evaluated(name, function, declared, Situation(world), (n, n)))
+            low = high = _closed(
+                evaluated(name, function, declared, Situation(world), (n, n))
+            )
         else:
             low, high = (np.full((n, n), end) for end in declared.between)
         own[name] = OwnTerm(name, function, declared, low, high)
@@ -352,25 +427,50 @@ def with_own_terms(world: World, named: str) -> World:
 WEIGHT = f"theory.weights.{OWN}"
 
 
-def rules_of(scenario: Scenario, paths: Iterable[str] = (), *, elsewhere: bool) -> tuple[tuple[str, str], ...]:
-    """Terms and kinds of event of the user's own in any arm: name, with `own_` in front, and `module:function`.
+def rules_of(
+    scenario: Scenario, paths: Iterable[str] = (), *, elsewhere: bool
+) -> tuple[tuple[str, str], ...]:
+    """Terms and kinds of event of the user's own in any arm: name, with `own_` in
+    front, and `module:function`.
 
-    paths: key paths that a design sets too. elsewhere: other processes are to find them.
+    paths: key paths that a design sets too. elsewhere: other processes are to find
+    them.
 
-    Raises WrongRequest where they could not. What is registered nowhere is left out: `compile_world` refuses it."""
-    settings = {path: value for arm in scenario.arms.values() for path, value in arm.set.items()}
-    weighed = {f"theory.weights.{name}" for name, weight in scenario.theory.weights.items() if weight != 0}
+    Raises WrongRequest where they could not. What is registered nowhere is left out:
+    `compile_world` refuses it."""
+    settings = {
+        path: value for arm in scenario.arms.values() for path, value in arm.set.items()
+    }
+    weighed = {
+        f"theory.weights.{name}"
+        for name, weight in scenario.theory.weights.items()
+        if weight != 0
+    }
     added = [event for arm in scenario.arms.values() for event in arm.add]
-    kinds = {event.kind for event in (*scenario.events, *added)} | {str(value) for value in settings.values()}
-    names = {path.removeprefix("theory.weights.") for path in {*weighed, *settings, *paths} if path.startswith(WEIGHT)}
-    out = {name: reference_of_rule(name) for name in names | {kind for kind in kinds if kind.startswith(OWN)}}
+    kinds = {event.kind for event in (*scenario.events, *added)} | {
+        str(value) for value in settings.values()
+    }
+    names = {
+        path.removeprefix("theory.weights.")
+        for path in {*weighed, *settings, *paths}
+        if path.startswith(WEIGHT)
+    }
+    out = {
+        name: reference_of_rule(name)
+        for name in names | {kind for kind in kinds if kind.startswith(OWN)}
+    }
     for name, reference in out.items():
         if elsewhere and reference and reference.partition(":")[0] in NOWHERE:
             raise WrongRequest(in_no_module("the rule", name.removeprefix(OWN)))
-    return tuple(sorted((name, reference) for name, reference in out.items() if reference))
+    return tuple(
+        sorted((name, reference) for name, reference in out.items() if reference)
+    )
 
 
 def reference_of_rule(name: str) -> str:
-    """`module:function` of a term or kind of event of the user's own, `own_<name>`; "" where none is registered."""
-    found = REGISTERED.find(name.removeprefix(OWN)) or events.REGISTERED.find(name.removeprefix(OWN))
+    """`module:function` of a term or kind of event of the user's own, `own_<name>`; ""
+    where none is registered."""
+    found = REGISTERED.find(name.removeprefix(OWN)) or events.REGISTERED.find(
+        name.removeprefix(OWN)
+    )
     return reference_of(found[0]) if found else ""

@@ -1,9 +1,12 @@
-"""JSON Schemas (draft 2020-12) of scenario and experiment files, for editors that complete and check while one types.
+"""JSON Schemas (draft 2020-12) of scenario and experiment files, for editors that
+complete and check while one types.
 
-They are looser than the loader: what holds between pieces (known codes, dates in order) is not in them. Descriptions,
-units and examples are those of `descriptions.yaml`, defaults those of the schema and of `defaults.yaml`.
+They are looser than the loader: what holds between pieces (known codes, dates in order)
+is not in them. Descriptions, units and examples are those of `descriptions.yaml`,
+defaults those of the schema and of `defaults.yaml`.
 
-The reference page: every key of every kind of file, as a table, from the JSON Schemas and their texts.
+The reference page: every key of every kind of file, as a table, from the JSON Schemas
+and their texts.
 """
 
 from __future__ import annotations
@@ -40,7 +43,8 @@ _TABLE: Plain = {"table": TEXT, "sha256": TEXT | {"pattern": "^[0-9a-fA-F]{64}$"
 def json_schema() -> Plain:
     """Of a scenario file.
 
-    A file that extends another gives parts alone: what is required of a whole one is not required of it.
+    A file that extends another gives parts alone: what is required of a whole one is
+    not required of it.
 
     Examples
     --------
@@ -51,7 +55,9 @@ def json_schema() -> Plain:
     from balance_sim.scenario.diagnostics import plain
 
     models = [section.model for section in SECTIONS.values()]
-    defs = definitions([*models, *TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead])
+    defs = definitions(
+        [*models, *TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead]
+    )
     defs["Table"] = _closed(_TABLE, ["table"])
     head = defs.pop("ScenarioHead")["properties"]
     whole = _open_up(defs)
@@ -64,11 +70,20 @@ def json_schema() -> Plain:
         "outside": texts | {"default": []},
         "groups": MAPPING | {"additionalProperties": texts, "default": {}},
         **{name: _rows_of(one.model) for name, one in SECTIONS.items()},
-        **{name: MAPPING | {"additionalProperties": ref(model)} for name, model in TABLES_OF.items()},
+        **{
+            name: MAPPING | {"additionalProperties": ref(model)}
+            for name, model in TABLES_OF.items()
+        },
         **{name: ref(model) for name, model in SINGLES.items()},
-        **{name: {"anyOf": [{"type": ["string", "null"]}, ref(SINGLES[name])]} for name in FROM_FILES},
+        **{
+            name: {"anyOf": [{"type": ["string", "null"]}, ref(SINGLES[name])]}
+            for name in FROM_FILES
+        },
     }
-    rows = {name: {"items": _whole(whole[one.model.__name__])} for name, one in SECTIONS.items()}
+    rows = {
+        name: {"items": _whole(whole[one.model.__name__])}
+        for name, one in SECTIONS.items()
+    }
     rest = {"required": list(REQUIRED), "properties": rows}
     of_file = file_schema("Scenario", properties, ["schema"], defs)
     return of_file | {"if": {"required": ["extends"]}, "then": {}, "else": rest}
@@ -82,9 +97,17 @@ def experiment_schema() -> Plain:
     head = defs.pop("ExperimentHead")
     number = {"type": "number"}
     families = {"enum": ["uniform", "loguniform", "triangular", "normal"]}
-    spread = {"min": number, "max": number, "steps": {"type": "integer", "minimum": 2}, "step": number}
+    spread = {
+        "min": number,
+        "max": number,
+        "steps": {"type": "integer", "minimum": 2},
+        "step": number,
+    }
     spread["scale"] = {"enum": ["linear", "log"], "default": "linear"}
-    drawn = {"distribution": families, **dict.fromkeys(("min", "max", "mode", "mean", "sd"), number)}
+    drawn = {
+        "distribution": families,
+        **dict.fromkeys(("min", "max", "mode", "mean", "sd"), number),
+    }
     defs["FactorRange"] = _closed(spread, ["min", "max"])
     defs["FactorDistribution"] = _closed(drawn, ["distribution"])
     takes = [{"type": "array"}, {"const": "drawn"}, {"$ref": f"{_REF}FactorRange"}]
@@ -97,11 +120,19 @@ def experiment_schema() -> Plain:
         "factors": MAPPING | {"additionalProperties": factor, "default": {}},
         "points": {"type": "array", "items": MAPPING, "default": []},
     }
-    return file_schema("Experiment", own | head["properties"], ["schema", "scenario", *head["required"]], defs)
+    return file_schema(
+        "Experiment",
+        own | head["properties"],
+        ["schema", "scenario", *head["required"]],
+        defs,
+    )
 
 
-def file_schema(name: str, properties: Plain, required: Sequence[str], defs: Plain) -> Plain:
-    """A whole file of the kind that the texts call `name`, described to the last key."""
+def file_schema(
+    name: str, properties: Plain, required: Sequence[str], defs: Plain
+) -> Plain:
+    """A whole file of the kind that the texts call `name`, described to the last
+    key."""
     parts: Plain = {name: _closed(properties, required), **defs}
     _describe(parts)
     return {"$schema": DRAFT, "title": name, **parts.pop(name), "$defs": parts}
@@ -109,14 +140,21 @@ def file_schema(name: str, properties: Plain, required: Sequence[str], defs: Pla
 
 def _closed(properties: Plain, required: Sequence[str]) -> Plain:
     """A mapping of these keys and no others."""
-    return MAPPING | {"properties": properties, "required": list(required), "additionalProperties": False}
+    return MAPPING | {
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
 
 
 def definitions(models: Iterable[type[Strict]]) -> Plain:
-    """The models as JSON Schema, and all that they hold, by name; titles left out, which repeat the keys."""
+    """The models as JSON Schema, and all that they hold, by name; titles left out,
+    which repeat the keys."""
     from pydantic.json_schema import models_json_schema
 
-    _, whole = models_json_schema([(model, "validation") for model in models], ref_template=_REF + "{model}")
+    _, whole = models_json_schema(
+        [(model, "validation") for model in models], ref_template=_REF + "{model}"
+    )
     defs: Plain = whole["$defs"]
     for definition in defs.values():
         for one in (definition, *definition.get("properties", {}).values()):
@@ -130,30 +168,48 @@ def ref(model: type[Strict]) -> Plain:
 
 
 def unit_of(key: str, said: Plain) -> str:
-    """Unit of a key: its own, else that of the default of this name; empty where it holds no number."""
+    """Unit of a key: its own, else that of the default of this name; empty where it
+    holds no number."""
     from balance_sim.scenario.defaults import units
 
     return str(said.get("unit") or units().get(key, ""))
 
 
 def _describe(parts: Plain) -> None:
-    """Text, unit and example of every definition and key. A key without a text stays as it is: tests find it."""
+    """Text, unit and example of every definition and key. A key without a text stays as
+    it is: tests find it."""
     told = key_texts()
     for name, definition in parts.items():
         of = told.get(name, {})
         definition["description"] = of.get("about", {}).get("text", "")
-        for table, key in [(one, key) for one in TABLES_OF_KEYS for key in definition.get(one, {})]:
+        for table, key in [
+            (one, key) for one in TABLES_OF_KEYS for key in definition.get(one, {})
+        ]:
             field, said = definition[table][key], of.get(PATTERNS.get(key, key))
             if said is None:
                 continue
-            unit, example = unit_of(key, said), said.get("example", field.get("default"))
+            unit, example = (
+                unit_of(key, said),
+                said.get("example", field.get("default")),
+            )
             as_json = json.loads(json.dumps(example, default=str))  # dates as text
-            text = f"{said['text']} Unit: {unit}." if unit not in ("", "none") else said["text"]
-            definition[table][key] = field | {"description": text, "examples": [as_json]}
+            text = (
+                f"{said['text']} Unit: {unit}."
+                if unit not in ("", "none")
+                else said["text"]
+            )
+            definition[table][key] = field | {
+                "description": text,
+                "examples": [as_json],
+            }
 
 
 def _rows_of(model: type[Strict]) -> Plain:
-    return {"type": "array", "items": {"anyOf": [ref(model), {"$ref": _REF + "Table"}]}, "default": []}
+    return {
+        "type": "array",
+        "items": {"anyOf": [ref(model), {"$ref": _REF + "Table"}]},
+        "default": [],
+    }
 
 
 def _whole(required: Sequence[str]) -> Plain:
@@ -162,21 +218,36 @@ def _whole(required: Sequence[str]) -> Plain:
 
 
 def _open_up(defs: Plain) -> dict[str, list[str]]:
-    """What the defaults complete need not be written; names come from lists where the lists are known.
+    """What the defaults complete need not be written; names come from lists where the
+    lists are known.
 
-    Gives back what each row requires where it is laid over no other; the definitions require what names it."""
+    Gives back what each row requires where it is laid over no other; the definitions
+    require what names it."""
     from balance_sim.scenario.defaults import default_tree, default_weights, presets
 
     for name, of in (("Parameters", "parameters"), ("CapabilityWeights", "capability")):
         for key, field in defs[name]["properties"].items():
             field["default"] = default_tree().fields[of].fields[key].value
-    for name in ("AgreementKind", "EventKind", "Parameters", "CapabilityWeights", "Theory"):
+    for name in (
+        "AgreementKind",
+        "EventKind",
+        "Parameters",
+        "CapabilityWeights",
+        "Theory",
+    ):
         defs[name].pop("required", None)
-    defs["Theory"]["properties"]["preset"] = {"enum": list(presets()), "default": "balance_of_threat"}
+    defs["Theory"]["properties"]["preset"] = {
+        "enum": list(presets()),
+        "default": "balance_of_threat",
+    }
     weight = {"type": "number"}
     terms = {term: weight | {"default": default_weights()[term]} for term in TERMS}
     own = dict.fromkeys(PATTERNS, weight | {"default": 0.0})
-    defs["Weights"] = MAPPING | {"properties": terms, "patternProperties": own, "additionalProperties": False}
+    defs["Weights"] = MAPPING | {
+        "properties": terms,
+        "patternProperties": own,
+        "additionalProperties": False,
+    }
     defs["Theory"]["properties"]["weights"] = {"$ref": _REF + "Weights"}
     of_acts = ("event_kinds", EVENT_KINDS)
     for model, (of, others) in (
@@ -184,11 +255,17 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
         ("Event", of_acts),
         ("Provocation", of_acts),
     ):
-        names = [*default_tree().fields[of].fields, *others]  # offered: a scenario may add kinds of its own
+        names = [
+            *default_tree().fields[of].fields,
+            *others,
+        ]  # offered: a scenario may add kinds of its own
         defs[model]["properties"]["kind"] = {"anyOf": [{"enum": names}, TEXT]}
     statuses = defs["Agreement"]["properties"]["status"]
     statuses["enum"] = [*statuses["enum"], *AGREEMENT_STATUSES]
-    whole = {one.model.__name__: list(defs[one.model.__name__]["required"]) for one in SECTIONS.values()}
+    whole = {
+        one.model.__name__: list(defs[one.model.__name__]["required"])
+        for one in SECTIONS.values()
+    }
     for section in SECTIONS.values():
         defs[section.model.__name__]["required"] = list(section.keys)
     added = _rows_of(schema.Event)
@@ -197,7 +274,11 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
     return whole
 
 
-NAMES = {"Scenario": "Scenario files", "Experiment": "Experiment files", "GamePlan": "Game files"}
+NAMES = {
+    "Scenario": "Scenario files",
+    "Experiment": "Experiment files",
+    "GamePlan": "Game files",
+}
 HEAD = """# Reference: every key of scenario, experiment and game files
 
 <!-- Written by `balance-sim schema --markdown`, from the texts in src/balance_sim/scenario/reference. -->
@@ -224,12 +305,21 @@ COLUMNS = ("key", "what it is", "unit", "default", "range", "example")
 
 
 def reference_page(schemas: Mapping[str, Plain]) -> str:
-    """The page, in Markdown. schemas: by what the texts call a file; each has its definitions.
+    """The page, in Markdown. schemas: by what the texts call a file; each has its
+    definitions.
 
     >>> from balance_sim.scenario.reference.schemas import json_schema
     >>> "`events.summit.visibility`" in reference_page({"Scenario": json_schema()})
     True"""
-    return "\n".join([HEAD, *(line for name, of in schemas.items() for line in _of_file(name, of))]).rstrip() + "\n"
+    return (
+        "\n".join(
+            [
+                HEAD,
+                *(line for name, of in schemas.items() for line in _of_file(name, of)),
+            ]
+        ).rstrip()
+        + "\n"
+    )
 
 
 def _of_file(name: str, schema: Plain) -> Iterator[str]:
@@ -245,7 +335,9 @@ def _of_file(name: str, schema: Plain) -> Iterator[str]:
     for part in (one for one in told if one in schema["$defs"]):
         definition = schema["$defs"][part]
         yield from (f"### {_heading(part, places)}", "")
-        yield from _table(part, definition, needed.get(part, definition.get("required", [])), told)
+        yield from _table(
+            part, definition, needed.get(part, definition.get("required", [])), told
+        )
 
 
 def _heading(part: str, places: Mapping[str, list[str]]) -> str:
@@ -253,7 +345,10 @@ def _heading(part: str, places: Mapping[str, list[str]]) -> str:
     if part == "Table":
         return "A table, instead of rows"
     where = ", ".join(f"`{place}`" for place in places[part])
-    return where + {"FactorRange": ", a range", "FactorDistribution": ", a distribution"}.get(part, "")
+    return where + {
+        "FactorRange": ", a range",
+        "FactorDistribution": ", a distribution",
+    }.get(part, "")
 
 
 def _places(schema: Plain) -> dict[str, list[str]]:
@@ -276,16 +371,30 @@ def _places(schema: Plain) -> dict[str, list[str]]:
             for key in ("anyOf", "allOf"):
                 walk(node.get(key), path)
             walk(node.get("items"), f"{path}[]")
-            walk([node.get("additionalProperties"), *node.get("patternProperties", {}).values()], f"{path}.NAME")
+            walk(
+                [
+                    node.get("additionalProperties"),
+                    *node.get("patternProperties", {}).values(),
+                ],
+                f"{path}.NAME",
+            )
 
     walk(schema, "")
     return found
 
 
-def _table(name: str, definition: Plain, required: list[str], told: dict[str, dict[str, Plain]]) -> Iterator[str]:
+def _table(
+    name: str, definition: Plain, required: list[str], told: dict[str, dict[str, Plain]]
+) -> Iterator[str]:
     yield from (definition["description"], "")
-    yield from ("| " + " | ".join(COLUMNS) + " |", "| " + " | ".join(["---"] * len(COLUMNS)) + " |")
-    patterns = {PATTERNS[key]: field for key, field in definition.get("patternProperties", {}).items()}
+    yield from (
+        "| " + " | ".join(COLUMNS) + " |",
+        "| " + " | ".join(["---"] * len(COLUMNS)) + " |",
+    )
+    patterns = {
+        PATTERNS[key]: field
+        for key, field in definition.get("patternProperties", {}).items()
+    }
     for key, field in (definition["properties"] | patterns).items():
         said = told[name][key]
         unit = unit_of(key, said).replace("none", "")
@@ -301,24 +410,57 @@ def _default(key: str, field: Plain, required: list[str], said: Plain) -> str:
     if "default" in said or "default" not in field:
         return str(said.get("default", "none"))
     default = field["default"]
-    return "missing" if default is None else "empty" if default in ("", [], {}) else _code(default)
+    return (
+        "missing"
+        if default is None
+        else "empty"
+        if default in ("", [], {})
+        else _code(default)
+    )
 
 
 def _range(field: Plain) -> str:
     """Bounds of a number, or the words that are allowed."""
-    for one in (field, *field.get("anyOf", ()), field.get("items", {}), field.get("additionalProperties", {})):
+    for one in (
+        field,
+        *field.get("anyOf", ()),
+        field.get("items", {}),
+        field.get("additionalProperties", {}),
+    ):
         if not isinstance(one, dict):
             continue
         if "enum" in one or "const" in one:
-            return ", ".join(_code(value) for value in one.get("enum", [one.get("const")]))
+            return ", ".join(
+                _code(value) for value in one.get("enum", [one.get("const")])
+            )
         low, above = one.get("minimum"), one.get("exclusiveMinimum")
         high, below = one.get("maximum"), one.get("exclusiveMaximum")
-        low, above = (None, 0) if low == TINY else (None if low == -HUGE else low, above)
+        low, above = (
+            (None, 0) if low == TINY else (None if low == -HUGE else low, above)
+        )
         high = None if high is not None and high >= HUGE else high
-        least = f"{low:,.12g}" if low is not None else f"above {above:,.12g}" if above is not None else ""
-        most = f"{high:,.12g}" if high is not None else f"below {below:,.12g}" if below is not None else ""
+        least = (
+            f"{low:,.12g}"
+            if low is not None
+            else f"above {above:,.12g}"
+            if above is not None
+            else ""
+        )
+        most = (
+            f"{high:,.12g}"
+            if high is not None
+            else f"below {below:,.12g}"
+            if below is not None
+            else ""
+        )
         if least or most:
-            return f"{least} to {most}" if least and most else f"{least} or more" if least else f"up to {most}"
+            return (
+                f"{least} to {most}"
+                if least and most
+                else f"{least} or more"
+                if least
+                else f"up to {most}"
+            )
     return ""
 
 
@@ -329,9 +471,17 @@ def _code(value: Any) -> str:
 
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(child)}" for key, child in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{key}: {_flow(child)}" for key, child in value.items())
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, str):
-        return value if value and not set(value) & set(",:[]{}#'\"") else json.dumps(value, ensure_ascii=False)
+        return (
+            value
+            if value and not set(value) & set(",:[]{}#'\"")
+            else json.dumps(value, ensure_ascii=False)
+        )
     return json.dumps(value)

@@ -1,7 +1,8 @@
-"""World shapes: world-atlas 2.0.2, Natural Earth's countries at 1:110 million. See README.md in this folder.
+"""World shapes: world-atlas 2.0.2, Natural Earth's countries at 1:110 million. See
+README.md in this folder.
 
-Where the states of a scenario stand in a picture: on a map of the world, or, invented ones, in a layout of their
-own; and the same as SVG for pages.
+Where the states of a scenario stand in a picture: on a map of the world, or, invented
+ones, in a layout of their own; and the same as SVG for pages.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ ANTARCTICA = 10
 FINE = 0.007  # of the map, which is 5.4 wide: less than a screen shows
 
 Line = npt.NDArray[np.float64]  # one coordinate of points
-Ring = npt.NDArray[np.float64]  # (points, 2): longitude, latitude in degrees; longitudes go on past 180
+Ring = npt.NDArray[
+    np.float64
+]  # (points, 2): longitude, latitude in degrees; longitudes go on past 180
 
 
 class DamagedAtlas(Exception):
@@ -38,7 +41,8 @@ class DamagedAtlas(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Country:
-    """One shape of the atlas: ISO numeric code (None where it has none), name, outer rings and holes."""
+    """One shape of the atlas: ISO numeric code (None where it has none), name, outer
+    rings and holes."""
 
     numeric: int | None
     name: str
@@ -47,18 +51,28 @@ class Country:
 
 @cache
 def countries() -> tuple[Country, ...]:
-    """All shapes of the atlas. Raises DamagedAtlas if the file is not the expected one."""
+    """All shapes of the atlas. Raises DamagedAtlas if the file is not the expected
+    one."""
     data = (files("balance_sim.show.atlas") / FILE).read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
-        raise DamagedAtlas(f"{FILE} is damaged: its sha256 is not {SHA256}. Install balance-sim again.")
+        raise DamagedAtlas(
+            f"{FILE} is damaged: its sha256 is not {SHA256}. Install balance-sim again."
+        )
     topology = json.loads(data)
     # Differences of whole numbers to degrees: TopoJSON specification, 2.1.2 and 4.
-    scale, translate = (np.array(topology["transform"][name]) for name in ("scale", "translate"))
-    arcs = [np.asarray(np.cumsum(np.array(arc), axis=0) * scale + translate) for arc in topology["arcs"]]
+    scale, translate = (
+        np.array(topology["transform"][name]) for name in ("scale", "translate")
+    )
+    arcs = [
+        np.asarray(np.cumsum(np.array(arc), axis=0) * scale + translate)
+        for arc in topology["arcs"]
+    ]
     out = []
     for shape in topology["objects"]["countries"]["geometries"]:
         polygons = shape["arcs"] if shape["type"] == "MultiPolygon" else [shape["arcs"]]
-        rings = tuple(unwrapped(_ring(ring, arcs)) for polygon in polygons for ring in polygon)
+        rings = tuple(
+            unwrapped(_ring(ring, arcs)) for polygon in polygons for ring in polygon
+        )
         numeric = int(shape["id"]) if shape.get("id") is not None else None
         out.append(Country(numeric, shape["properties"]["name"], rings))
     return tuple(out)
@@ -66,12 +80,21 @@ def countries() -> tuple[Country, ...]:
 
 def by_iso3() -> dict[str, Country]:
     """The shapes that have a code, by ISO3."""
-    shapes = {country.numeric: country for country in countries() if country.numeric is not None}
-    return {code: shapes[of.numeric] for code, of in code_table().items() if of.numeric in shapes}
+    shapes = {
+        country.numeric: country
+        for country in countries()
+        if country.numeric is not None
+    }
+    return {
+        code: shapes[of.numeric]
+        for code, of in code_table().items()
+        if of.numeric in shapes
+    }
 
 
 def _ring(numbers: list[int], arcs: list[Ring]) -> Ring:
-    """Arcs laid end to end; ~n is arc n backwards. The point two arcs share is kept once."""
+    """Arcs laid end to end; ~n is arc n backwards. The point two arcs share is kept
+    once."""
     parts = [arcs[n] if n >= 0 else arcs[~n][::-1] for n in numbers]
     return np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
 
@@ -79,36 +102,61 @@ def _ring(numbers: list[int], arcs: list[Ring]) -> Ring:
 def unwrapped(ring: Ring) -> Ring:
     """The same ring with no jump across the antimeridian: longitudes go on past 180."""
     steps = np.diff(ring[:, 0])
-    turns = np.concatenate([[0.0], np.cumsum(np.where(steps > 180, -360.0, np.where(steps < -180, 360.0, 0.0)))])
+    turns = np.concatenate(
+        [
+            [0.0],
+            np.cumsum(
+                np.where(steps > 180, -360.0, np.where(steps < -180, 360.0, 0.0))
+            ),
+        ]
+    )
     return np.column_stack([ring[:, 0] + turns, ring[:, 1]])
 
 
 def between(ring: Ring, low: float, high: float) -> Ring:
-    """What of a ring lies between two longitudes: Sutherland and Hodgman 1974, CACM 17. May be empty."""
+    """What of a ring lies between two longitudes: Sutherland and Hodgman 1974, CACM 17.
+    May be empty."""
     for bound, sign in ((low, 1.0), (high, -1.0)):
         after = np.roll(ring, -1, axis=0)
         inside, next_inside = (sign * (of[:, 0] - bound) >= 0 for of in (ring, after))
         crosses = inside != next_inside
         (x0, y0), (x1, y1) = ring[crosses].T, after[crosses].T
-        both = np.stack([ring, ring], axis=1)  # each point, and where the side that follows it crosses the bound
-        both[crosses, 1] = np.column_stack([np.full(len(x0), bound), y0 + (bound - x0) / (x1 - x0) * (y1 - y0)])
+        both = np.stack(
+            [ring, ring], axis=1
+        )  # each point, and where the side that follows it crosses the bound
+        both[crosses, 1] = np.column_stack(
+            [np.full(len(x0), bound), y0 + (bound - x0) / (x1 - x0) * (y1 - y0)]
+        )
         ring = np.asarray(both[np.stack([inside, crosses], axis=1)])
     return ring
 
 
-def great_circle(start: tuple[float, float], end: tuple[float, float], points: int = 40) -> Ring:
-    """(points, 2) longitudes and latitudes along the shortest way; longitudes go on past 180."""
-    a, b = (np.array([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)]) for x, y in np.radians([start, end]))
+def great_circle(
+    start: tuple[float, float], end: tuple[float, float], points: int = 40
+) -> Ring:
+    """(points, 2) longitudes and latitudes along the shortest way; longitudes go on
+    past 180."""
+    a, b = (
+        np.array([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)])
+        for x, y in np.radians([start, end])
+    )
     angle = float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
     share = np.linspace(0.0, 1.0, points)[:, None]
     if angle < 1e-9:
         return np.tile(np.array(start, dtype=float), (points, 1))
-    x, y, z = ((np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)).T
-    return unwrapped(np.degrees(np.column_stack([np.arctan2(y, x), np.arcsin(np.clip(z, -1.0, 1.0))])))
+    x, y, z = (
+        (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+    ).T
+    return unwrapped(
+        np.degrees(
+            np.column_stack([np.arctan2(y, x), np.arcsin(np.clip(z, -1.0, 1.0))])
+        )
+    )
 
 
 def equal_earth(longitude: Any, latitude: Any) -> tuple[Line, Line]:
-    """x, y on a sphere of radius 1, areas kept: Savric, Patterson, Jenny 2019, IJGIS 33. Degrees from the middle."""
+    """x, y on a sphere of radius 1, areas kept: Savric, Patterson, Jenny 2019, IJGIS
+    33. Degrees from the middle."""
     a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
     t = np.arcsin(np.sqrt(3) / 2 * np.sin(np.radians(latitude)))
     slope = 9 * a4 * t**8 + 7 * a3 * t**6 + 3 * a2 * t**2 + a1
@@ -124,14 +172,24 @@ def on_map(longitude: float, latitude: float, middle: float) -> tuple[float, flo
 
 @cache
 def rings_on_map(country: Country, middle: float) -> tuple[tuple[Line, Line], ...]:
-    """A country's rings, cut at the map's edge, without points too near to be told apart."""
-    turned = (ring + np.array([turn - middle, 0.0]) for ring in country.rings for turn in (-720.0, -360.0, 0.0, 360.0))
+    """A country's rings, cut at the map's edge, without points too near to be told
+    apart."""
+    turned = (
+        ring + np.array([turn - middle, 0.0])
+        for ring in country.rings
+        for turn in (-720.0, -360.0, 0.0, 360.0)
+    )
     parts = (between(ring, -180.0, 180.0) for ring in turned)
-    return tuple(thinned(*equal_earth(part[:, 0], part[:, 1])) for part in parts if len(part) >= 3)
+    return tuple(
+        thinned(*equal_earth(part[:, 0], part[:, 1]))
+        for part in parts
+        if len(part) >= 3
+    )
 
 
 def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:
-    """A ring without the points nearer than `apart` to the last one kept; at least three points stay."""
+    """A ring without the points nearer than `apart` to the last one kept; at least
+    three points stay."""
     kept = [0]
     for k in range(1, len(x)):
         if max(abs(x[k] - x[kept[-1]]), abs(y[k] - y[kept[-1]])) >= apart:
@@ -141,7 +199,10 @@ def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:
     return x[kept], y[kept]
 
 
-CUTS = -169.0, -30.0  # meridians at which a map is cut, Bering Strait and the Atlantic: it meets least land there
+CUTS = (
+    -169.0,
+    -30.0,
+)  # meridians at which a map is cut, Bering Strait and the Atlantic: it meets least land there
 MARGIN = 0.2  # round the states, of the map, which is 5.4 wide
 NORTH = 1.2  # of the map: about 75 degrees, so that great circles stay on it
 WIDTH = 960.0  # of a map in a page, in its units
@@ -150,8 +211,9 @@ BEND = 0.16  # of a line between two states, of its length
 
 @dataclass(frozen=True)
 class Layout:
-    """Where states stand: kind `world`, an Equal Earth map with this longitude in the middle; `plane`, their own
-    coordinates; `ring`, in the order of the scenario. spots: x, y by code, y upwards; states without a place lack one.
+    """Where states stand: kind `world`, an Equal Earth map with this longitude in the
+    middle; `plane`, their own coordinates; `ring`, in the order of the scenario. spots:
+    x, y by code, y upwards; states without a place lack one.
     """
 
     kind: Literal["world", "plane", "ring"]
@@ -161,12 +223,22 @@ class Layout:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom, top: round the states, and no narrower than it is readable."""
+        """Left, right, bottom, top: round the states, and no narrower than it is
+        readable."""
         if not self.spots:
             return -2.7, 2.7, -1.1, 1.3
         x, y = (np.array([spot[k] for spot in self.spots.values()]) for k in (0, 1))
-        margin = MARGIN if self.kind == "world" else 0.16 * max(float(np.ptp(x)), float(np.ptp(y)), 0.5)
-        left, right, bottom, top = x.min() - margin, x.max() + margin, y.min() - margin, y.max() + margin
+        margin = (
+            MARGIN
+            if self.kind == "world"
+            else 0.16 * max(float(np.ptp(x)), float(np.ptp(y)), 0.5)
+        )
+        left, right, bottom, top = (
+            x.min() - margin,
+            x.max() + margin,
+            y.min() - margin,
+            y.max() + margin,
+        )
         top = max(top, NORTH) if self.kind == "world" else top
         short = max(0.45 * (right - left) - (top - bottom), 0.0)
         bottom, top = bottom - short / 2, top + short / 2
@@ -175,7 +247,8 @@ class Layout:
         return float(left), float(right), float(bottom), float(top)
 
     def arc(self, a: str, b: str) -> list[tuple[Line, Line]]:
-        """The line between two states, in one part, or in two where the map's edge cuts it."""
+        """The line between two states, in one part, or in two where the map's edge cuts
+        it."""
         if self.kind == "world":
             way = great_circle(self.places[a], self.places[b])
             longitude = (way[:, 0] - self.middle + 180.0) % 360.0 - 180.0
@@ -190,13 +263,19 @@ class Layout:
 
 
 def layout_of(scenario: Scenario) -> Layout:
-    """How a scenario's states are laid out. On a map of the world where at least half of them are states of this world
-    with a place; else by their own coordinates where all have some; else on a ring.
+    """How a scenario's states are laid out. On a map of the world where at least half
+    of them are states of this world with a place; else by their own coordinates where
+    all have some; else on a ring.
 
-    The map is cut in Bering Strait or in the Atlantic, whichever leaves the host of the focal event, or, without one,
-    its participants, nearer to the middle: a parade in Beijing is seen on a map of the Pacific."""
+    The map is cut in Bering Strait or in the Atlantic, whichever leaves the host of the
+    focal event, or, without one, its participants, nearer to the middle: a parade in
+    Beijing is seen on a map of the Pacific."""
     states = scenario.states
-    places = {s.id: (s.longitude, s.latitude) for s in states if s.longitude is not None and s.latitude is not None}
+    places = {
+        s.id: (s.longitude, s.latitude)
+        for s in states
+        if s.longitude is not None and s.latitude is not None
+    }
     real = [code for code in places if code in code_table()]
     if 2 * len(real) >= len(states):
         middle = middle_of(scenario, places)
@@ -205,7 +284,10 @@ def layout_of(scenario: Scenario) -> Layout:
     if len(places) == len(states):
         return Layout("plane", 0.0, dict(places), places)
     turn = 2 * np.pi / len(states)
-    ring = {s.id: (float(np.sin(k * turn)), float(np.cos(k * turn))) for k, s in enumerate(states)}
+    ring = {
+        s.id: (float(np.sin(k * turn)), float(np.cos(k * turn)))
+        for k, s in enumerate(states)
+    }
     return Layout("ring", 0.0, ring, {})
 
 
@@ -214,15 +296,20 @@ def middle_of(scenario: Scenario, places: dict[str, tuple[float, float]]) -> flo
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     where = (focal.host,) if focal.host in places else focal.principals
     shown = [places[code][0] for code in where if code in places]
-    turned = np.exp(1j * np.radians(shown or [place[0] for place in places.values()])).sum()
+    turned = np.exp(
+        1j * np.radians(shown or [place[0] for place in places.values()])
+    ).sum()
     wanted = float(np.degrees(np.angle(turned)))
     middles = [cut + 180.0 for cut in CUTS]
-    return min(middles, key=lambda middle: abs((middle - wanted + 180.0) % 360.0 - 180.0))
+    return min(
+        middles, key=lambda middle: abs((middle - wanted + 180.0) % 360.0 - 180.0)
+    )
 
 
 def shapes(scenario: Scenario) -> dict[str, Any]:
-    """A page's map: viewBox, the land outside the roster as one path; by state a path or a dot [x, y] (null: none),
-    the place where its arcs end; and how many units of the page one of the layout is."""
+    """A page's map: viewBox, the land outside the roster as one path; by state a path
+    or a dot [x, y] (null: none), the place where its arcs end; and how many units of
+    the page one of the layout is."""
     layout = layout_of(scenario)
     left, right, bottom, top = layout.box
     world = layout.kind == "world"
@@ -231,15 +318,23 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
     spots = [layout.spots.get(code) for code in scenario.codes]
     places = [None if spot is None else in_page(layout, *spot) for spot in spots]
     inside = {ANTARCTICA, *(shape.numeric for shape in of_state if shape)}
-    others = [country for country in countries() if country.numeric not in inside] if world else []
+    others = (
+        [country for country in countries() if country.numeric not in inside]
+        if world
+        else []
+    )
     paths = [path_of(shape, layout) if shape else None for shape in of_state]
     return {
         "box": f"0 0 {WIDTH:.0f} {(top - bottom) * (WIDTH / (right - left)):.0f}",
         "land": "".join(path_of(country, layout) for country in others),
         "paths": paths,
-        "dots": [None if path else place for path, place in zip(paths, places, strict=True)],
+        "dots": [
+            None if path else place for path, place in zip(paths, places, strict=True)
+        ],
         "places": places,
-        "caption": CAPTION if world else "The places are invented: where they stand here means nothing.",
+        "caption": CAPTION
+        if world
+        else "The places are invented: where they stand here means nothing.",
     }
 
 
@@ -261,11 +356,15 @@ def arc_path(layout: Layout, a: str, b: str) -> str:
 
 
 def path_of(country: Country, layout: Layout) -> str:
-    """A country as an SVG path, cut at the map's edge; empty where none of it is in the picture."""
+    """A country as an SVG path, cut at the map's edge; empty where none of it is in the
+    picture."""
     left, right, _, top = layout.box
     unit, out = WIDTH / (right - left), []
     for x, y in rings_inside(country, layout):
-        corners = " L ".join(f"{a:.2f} {b:.2f}" for a, b in zip((x - left) * unit, (top - y) * unit, strict=True))
+        corners = " L ".join(
+            f"{a:.2f} {b:.2f}"
+            for a, b in zip((x - left) * unit, (top - y) * unit, strict=True)
+        )
         out.append(path_data(f"M {corners} z"))
     return "".join(out)
 

@@ -1,4 +1,5 @@
-"""Effects by dyad and by state: a heat map with the dyads that change most, and a ring of the new ties."""
+"""Effects by dyad and by state: a heat map with the dyads that change most, and a ring
+of the new ties."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.model.baseline import classes_of
-from balance_sim.replications.outcomes import Outcome
-from balance_sim.results.result import Result
 from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import by_size, clear
+from balance_sim.study.outcomes import Outcome
+from balance_sim.study.result import Result
 
 PARTICIPANTS, REST = "participants", "others"
 VALUES = ["mean_control", "mean", "effect", "lo", "hi", "mcse"]
@@ -27,14 +28,26 @@ NONE = "No arm to compare, or no filtered numbers by dyad: there is no effect to
 def state_order(scenario: Scenario) -> pd.DataFrame:
     """The fixed order of states in figures of dyads, a row a state: code, group.
 
-    First those who take part in the focal event, then the groups the scenario reports on, then its other groups, each
-    in the scenario's order (by name), then the rest. A state stands in the first group that holds it, by code."""
+    First those who take part in the focal event, then the groups the scenario reports
+    on, then its other groups, each in the scenario's order (by name), then the rest. A
+    state stands in the first group that holds it, by code."""
     report, groups = scenario.report.groups, scenario.groups
-    named = [name for name in (*report, *(name for name in groups if name not in report)) if name in groups]
-    every = [(PARTICIPANTS, classes_of(scenario).participants), *((name, groups[name]) for name in named)]
+    named = [
+        name
+        for name in (*report, *(name for name in groups if name not in report))
+        if name in groups
+    ]
+    every = [
+        (PARTICIPANTS, classes_of(scenario).participants),
+        *((name, groups[name]) for name in named),
+    ]
     of: dict[str, str] = {}
     for name, members in (*every, (REST, scenario.codes)):
-        of |= {code: name for code in sorted(set(members) & set(scenario.codes)) if code not in of}
+        of |= {
+            code: name
+            for code in sorted(set(members) & set(scenario.codes))
+            if code not in of
+        }
     return pd.DataFrame({"code": list(of), "group": list(of.values())})
 
 
@@ -46,35 +59,66 @@ def has_dyads(result: Result) -> bool:
 def dyads_table(result: Result) -> pd.DataFrame:
     """One row a dyad, all of them, in the fixed order of `state_order`.
 
-    mean, mean_control: expected new security agreements of any direction within the longest window, filtered; effect,
-    its 95 % CI and Monte Carlo standard error; clear: the CI excludes zero; place_a < place_b: row and column. Empty
-    where an earlier version kept no filtered numbers."""
+    mean, mean_control: expected new security agreements of any direction within the
+    longest window, filtered; effect, its 95 % CI and Monte Carlo standard error; clear:
+    the CI excludes zero; place_a < place_b: row and column. Empty where an earlier
+    version kept no filtered numbers."""
     arm, levels = result.headline_arm, result.levels
-    made = levels.loc[levels["outcome"] == Outcome("accords", "all", result.window).name, "mean"]
+    made = levels.loc[
+        levels["outcome"] == Outcome("accords", "all", result.window).name, "mean"
+    ]
     if arm is None or not result.finished or (result.dyads.empty and made.gt(0).any()):
         return pd.DataFrame()
-    states, names = state_order(result.scenario).to_dict("records"), say.state_names(result.scenario)
+    states, names = (
+        state_order(result.scenario).to_dict("records"),
+        say.state_names(result.scenario),
+    )
     dyads = result.dyads[result.dyads["arm"] == arm]
     by_dyad = {frozenset((row["a"], row["b"])): row for row in dyads.to_dict("records")}
     rows = []
     for (i, one), (j, two) in itertools.combinations(enumerate(states), 2):
         a, b = one["code"], two["code"]
         row = by_dyad.get(frozenset((a, b))) or dict.fromkeys(VALUES, 0.0)
-        sides = {"a": a, "b": b, "name_a": names[a], "name_b": names[b], "group_a": one["group"]}
-        rows.append(sides | {"group_b": two["group"], "place_a": i, "place_b": j} | {k: row[k] for k in VALUES})
+        sides = {
+            "a": a,
+            "b": b,
+            "name_a": names[a],
+            "name_b": names[b],
+            "group_a": one["group"],
+        }
+        rows.append(
+            sides
+            | {"group_b": two["group"], "place_a": i, "place_b": j}
+            | {k: row[k] for k in VALUES}
+        )
     table = pd.DataFrame(rows)
-    return say.titled(table.assign(clear=clear(table), n=result.finished, arm=arm), result)
+    return say.titled(
+        table.assign(clear=clear(table), n=result.finished, arm=arm), result
+    )
 
 
 def states_table(result: Result) -> pd.DataFrame:
-    """One row a state: code, name, effect (filtered, on its expected new security agreements within the longest
-    window), its 95 % CI, clear (it excludes zero), participant (in the focal event), longitude, latitude."""
+    """One row a state: code, name, effect (filtered, on its expected new security
+    agreements within the longest window), its 95 % CI, clear (it excludes zero),
+    participant (in the focal event), longitude, latitude."""
     arm, states = result.headline_arm, result.scenario.states
     if arm is None or not result.finished:
         return pd.DataFrame(columns=["clear"])
-    of_arm = result.states[result.states["arm"] == arm].set_index("state").reindex([state.id for state in states])
-    table = of_arm[["effect", "lo", "hi"]].astype(float).fillna(0.0).reset_index(names="code")
-    names, taking_part = say.state_names(result.scenario), classes_of(result.scenario).participants
+    of_arm = (
+        result.states[result.states["arm"] == arm]
+        .set_index("state")
+        .reindex([state.id for state in states])
+    )
+    table = (
+        of_arm[["effect", "lo", "hi"]]
+        .astype(float)
+        .fillna(0.0)
+        .reset_index(names="code")
+    )
+    names, taking_part = (
+        say.state_names(result.scenario),
+        classes_of(result.scenario).participants,
+    )
     table.insert(1, "name", list(names.values()))
     return table.assign(
         clear=clear(table),
@@ -99,9 +143,13 @@ def dyads_title(table: pd.DataFrame) -> str:
 
 
 @style.figure(
-    "pairs", "Which dyads?", dyads_table, fits=has_dyads, empty=NONE,
+    "pairs",
+    "Which dyads?",
+    dyads_table,
+    fits=has_dyads,
+    empty=NONE,
     page=lambda _: style.panels(15.0, 10.4, 1, 2, width_ratios=[3.1, 1]),
-)  # fmt: skip
+)
 def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """The heat map, both halves, and beside it the dyads with the largest effects."""
     _heat(axes[0], table)
@@ -117,7 +165,10 @@ def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 def _ordered_states(table: pd.DataFrame) -> pd.DataFrame:
     """Place, name and group of all states, in order."""
     columns = ["place", "name", "group"]
-    sides = [table[[f"{column}_{side}" for column in columns]].set_axis(columns, axis=1) for side in "ab"]
+    sides = [
+        table[[f"{column}_{side}" for column in columns]].set_axis(columns, axis=1)
+        for side in "ab"
+    ]
     return pd.concat(sides).drop_duplicates("place").sort_values("place")
 
 
@@ -131,7 +182,8 @@ def _groups(states: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
 
 
 def _heat(ax: style.Axes, table: pd.DataFrame) -> None:
-    """Effects of both halves; grey: the CI holds zero. Names on both axes, the groups on the right."""
+    """Effects of both halves; grey: the CI holds zero. Names on both axes, the groups
+    on the right."""
     states = _ordered_states(table)
     count, names = len(states), list(states["name"])
     i, j = table["place_a"].to_numpy(int), table["place_b"].to_numpy(int)
@@ -139,8 +191,12 @@ def _heat(ax: style.Axes, table: pd.DataFrame) -> None:
     grid[i, j] = grid[j, i] = np.where(table["clear"], table["effect"], np.nan)
     np.fill_diagonal(grid, 0.0)  # white: a state signs nothing with itself
     sizes = table.loc[table["clear"], "effect"].abs()
-    reach = float(np.percentile(sizes, TOP)) if len(sizes) else 1.0  # few larger ones must not leave the rest pale
-    image = ax.imshow(grid, cmap=style.effect_colours(), vmin=-reach, vmax=reach, interpolation="none")
+    reach = (
+        float(np.percentile(sizes, TOP)) if len(sizes) else 1.0
+    )  # few larger ones must not leave the rest pale
+    image = ax.imshow(
+        grid, cmap=style.effect_colours(), vmin=-reach, vmax=reach, interpolation="none"
+    )
     ax.set_xticks(range(count), names, rotation=90)
     ax.set_yticks(range(count), names)
     ax.tick_params(length=0, pad=2, labelsize=style.SMALL)
@@ -149,15 +205,26 @@ def _heat(ax: style.Axes, table: pd.DataFrame) -> None:
     edges: list[float] = []
     for name, start, stop in _groups(states):
         edges += [start - 0.5, stop - 0.5]
-        label = style.folded(say.group_words(name), 14) if stop > start + 1 else ""  # one state says itself who it is
-        style.note(ax, label, (count - 0.5, (start + stop - 1) / 2), (6, 0), color=style.QUIET)
+        label = (
+            style.folded(say.group_words(name), 14) if stop > start + 1 else ""
+        )  # one state says itself who it is
+        style.note(
+            ax, label, (count - 0.5, (start + stop - 1) / 2), (6, 0), color=style.QUIET
+        )
     ax.hlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
     ax.vlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
     ax.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5))
-    looks: dict[str, Any] = {"shrink": 0.55, "aspect": 40, "pad": 0.012, "extend": "both"}
+    looks: dict[str, Any] = {
+        "shrink": 0.55,
+        "aspect": 40,
+        "pad": 0.012,
+        "extend": "both",
+    }
     bar = style.owner(ax).colorbar(image, ax=ax, location="bottom", **looks)
     bar.outline.set_visible(False)
-    bar.set_label("effect on expected new security agreements (amber: fewer, blue: more; grey: the 95 % CI holds zero)")
+    bar.set_label(
+        "effect on expected new security agreements (amber: fewer, blue: more; grey: the 95 % CI holds zero)"
+    )
 
 
 def _largest(ax: style.Axes, table: pd.DataFrame) -> None:
@@ -169,13 +236,18 @@ def _largest(ax: style.Axes, table: pd.DataFrame) -> None:
     ax.axvline(0, color=style.INK, linewidth=1)
     effect, lo, hi = (shown[name].to_numpy(float) for name in ("effect", "lo", "hi"))
     colour = [style.BLUE if value > 0 else style.ORANGE for value in effect]
-    dyads = [say.dyad_name({}, a, b) for a, b in zip(shown["name_a"], shown["name_b"], strict=True)]
+    dyads = [
+        say.dyad_name({}, a, b)
+        for a, b in zip(shown["name_a"], shown["name_b"], strict=True)
+    ]
     heights = style.row_axis(ax, dyads)
     ax.hlines(heights, lo, hi, colors=colour, linewidth=2)
     ax.scatter(effect, heights, c=colour, s=34, zorder=3)
     ax.locator_params(axis="x", nbins=4)
     ax.set_xlabel("effect, with 95 % CI")
-    title = f"The {len(shown)} largest effects" if len(shown) > 1 else "The largest effect"
+    title = (
+        f"The {len(shown)} largest effects" if len(shown) > 1 else "The largest effect"
+    )
     ax.set_title(title, loc="left", color=style.QUIET)
 
 
@@ -186,19 +258,28 @@ LETTER = 0.037  # width of a letter, in radii
 
 
 def network_table(result: Result) -> pd.DataFrame:
-    """The rows of `pairs_table` of dyads without a security agreement in force or signed at the event, those most
-    likely to sign one first (by `mean`, the filtered expected number); tie: drawn, the first MOST with any chance."""
+    """The rows of `pairs_table` of dyads without a security agreement in force or
+    signed at the event, those most likely to sign one first (by `mean`, the filtered
+    expected number); tie: drawn, the first MOST with any chance."""
     table = dyads_table(result)
     if table.empty:
         return table
     tied = tied_at_start(result.scenario)
-    table = table[[frozenset(dyad) not in tied for dyad in zip(table["a"], table["b"], strict=True)]]
-    table = table.sort_values(["mean", "a", "b"], ascending=[False, True, True], ignore_index=True)
+    table = table[
+        [
+            frozenset(dyad) not in tied
+            for dyad in zip(table["a"], table["b"], strict=True)
+        ]
+    ]
+    table = table.sort_values(
+        ["mean", "a", "b"], ascending=[False, True, True], ignore_index=True
+    )
     return table.assign(tie=(table["mean"] > 0) & (table.index < MOST))
 
 
 def tied_at_start(scenario: Scenario) -> set[frozenset[str]]:
-    """Dyads with a security agreement that is in force or signed when the scenario starts."""
+    """Dyads with a security agreement that is in force or signed when the scenario
+    starts."""
     return {
         frozenset((one.a, one.b))
         for one in scenario.agreements
@@ -207,7 +288,8 @@ def tied_at_start(scenario: Scenario) -> set[frozenset[str]]:
 
 
 def network_title(table: pd.DataFrame) -> str:
-    """The finding: the most likely new tie, and which states are in most of those drawn."""
+    """The finding: the most likely new tie, and which states are in most of those
+    drawn."""
     ties = table[table["tie"]]
     if ties.empty:
         return "No dyad without a security agreement is expected to sign one"
@@ -222,25 +304,41 @@ def network_title(table: pd.DataFrame) -> str:
 
 
 @style.figure(
-    "network", "Who is likely to make new ties?", network_table, page=lambda _: style.panels(9.6, 8.9),
+    "network",
+    "Who is likely to make new ties?",
+    network_table,
+    page=lambda _: style.panels(9.6, 8.9),
     fits=lambda result: has_dyads(result) and len(network_table(result)) > 0,
     empty="No arm to compare, no filtered numbers by dyad, or no dyad without an agreement: there are no ties to show.",
-)  # fmt: skip
+)
 def draw_network(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A ring of the states with a tie, in the fixed order; a chord a tie, wider where it is likelier."""
+    """A ring of the states with a tie, in the fixed order; a chord a tie, wider where
+    it is likelier."""
     ties = table[table["tie"]]
     states = _ordered_states(ties)
     _ring(axes[0], states)
     place = {at: k for k, at in enumerate(states["place"])}
-    ties = ties.assign(place_a=ties["place_a"].map(place), place_b=ties["place_b"].map(place))
+    ties = ties.assign(
+        place_a=ties["place_a"].map(place), place_b=ties["place_b"].map(place)
+    )
     most = float(ties["mean"].max()) if len(ties) else 1.0
     step = np.minimum((ties["mean"] / most * WIDTHS).astype(int), WIDTHS - 1)
     way = np.where(ties["clear"], np.sign(ties["effect"]), 0)
     for level in range(WIDTHS):
         for sign, colour in ((0, style.BASE), (-1, style.ORANGE), (1, style.BLUE)):
-            looks = {"edgecolor": colour, "linewidth": 0.8 + 0.9 * level, "alpha": 0.55 + 0.07 * level}
-            _chords(axes[0], ties[(step == level) & (way == sign)], len(states), **looks)
-    shown = f"the {len(ties)} likeliest of {len(table):,} dyads" if len(ties) < len(table) else "the dyads"
+            looks = {
+                "edgecolor": colour,
+                "linewidth": 0.8 + 0.9 * level,
+                "alpha": 0.55 + 0.07 * level,
+            }
+            _chords(
+                axes[0], ties[(step == level) & (way == sign)], len(states), **looks
+            )
+    shown = (
+        f"the {len(ties)} likeliest of {len(table):,} dyads"
+        if len(ties) < len(table)
+        else "the dyads"
+    )
     small = (
         f"Chords: {shown} without a security agreement at the start, by their expected new ones {style.within(table)} "
         f"(filtered; the widest: {say.number(most, 2)}). Blue: the event makes it likelier, amber: less likely, grey: "
@@ -255,39 +353,75 @@ def _around(count: int) -> Any:
 
 
 def _ring(ax: style.Axes, states: pd.DataFrame) -> None:
-    """Dots, names that point outwards, and beyond the longest an arc and a name for each group of several states."""
-    ring, around = 1.1 + LETTER * max(map(len, states["name"]), default=0), _around(len(states))
+    """Dots, names that point outwards, and beyond the longest an arc and a name for
+    each group of several states."""
+    ring, around = (
+        1.1 + LETTER * max(map(len, states["name"]), default=0),
+        _around(len(states)),
+    )
     ax.plot(np.cos(around), np.sin(around), "o", color=style.INK, markersize=3)
     for angle, name in zip(around, states["name"], strict=True):
         turn, flip = float(np.degrees(angle)), np.cos(angle) < -1e-9
         ax.text(
-            1.04 * np.cos(angle), 1.04 * np.sin(angle), name, rotation=turn + 180 if flip else turn,
-            rotation_mode="anchor", fontsize=style.SMALL, ha="right" if flip else "left", va="center",
-        )  # fmt: skip
+            1.04 * np.cos(angle),
+            1.04 * np.sin(angle),
+            name,
+            rotation=turn + 180 if flip else turn,
+            rotation_mode="anchor",
+            fontsize=style.SMALL,
+            ha="right" if flip else "left",
+            va="center",
+        )
     sides: dict[int, list[tuple[float, float, str]]] = {-1: [], 1: []}  # left, right
-    for name, start, stop in (group for group in _groups(states) if group[2] > group[1] + 1):
+    for name, start, stop in (
+        group for group in _groups(states) if group[2] > group[1] + 1
+    ):
         first, last = around[[start, stop - 1]]
         angles = np.linspace(first + 0.02, last - 0.02, 30)
-        looks: dict[str, Any] = {"color": style.BASE, "linewidth": 2.2, "solid_capstyle": "butt"}
+        looks: dict[str, Any] = {
+            "color": style.BASE,
+            "linewidth": 2.2,
+            "solid_capstyle": "butt",
+        }
         ax.plot(ring * np.cos(angles), ring * np.sin(angles), **looks)
         x, y = float(np.cos((first + last) / 2)), float(np.sin((first + last) / 2))
         sides[1 if x >= 0 else -1].append(((ring + 0.07) * y, x, say.group_words(name)))
     for side, names in sides.items():
         _group_names(ax, names, side, ring)
-    ax.set(aspect="equal", xlim=(-ring - 0.55, ring + 0.55), ylim=(-ring - 0.12, ring + 0.12))
+    ax.set(
+        aspect="equal",
+        xlim=(-ring - 0.55, ring + 0.55),
+        ylim=(-ring - 0.12, ring + 0.12),
+    )
     ax.set_axis_off()
 
 
-def _group_names(ax: style.Axes, names: list[tuple[float, float, str]], side: int, ring: float) -> None:
-    """Names of groups outside their arcs, a line apart where they would touch; side: 1 right, -1 left."""
+def _group_names(
+    ax: style.Axes, names: list[tuple[float, float, str]], side: int, ring: float
+) -> None:
+    """Names of groups outside their arcs, a line apart where they would touch; side: 1
+    right, -1 left."""
     outside, align = ring + 0.07, "left" if side > 0 else "right"
     heights = style.apart([height for height, _, _ in names], LINE)
     for (natural, x, words), y in zip(names, heights, strict=True):
-        reach = float(np.sqrt(max(outside**2 - y**2, 0.0)))  # stays outside the ring where it was moved
+        reach = float(
+            np.sqrt(max(outside**2 - y**2, 0.0))
+        )  # stays outside the ring where it was moved
         spot = max(reach, 0.06) * side
-        ax.text(spot, y, words, fontsize=style.SMALL, color=style.QUIET, ha=align, va="center")
+        ax.text(
+            spot,
+            y,
+            words,
+            fontsize=style.SMALL,
+            color=style.QUIET,
+            ha=align,
+            va="center",
+        )
         if abs(y - natural) > 0.02:
-            at = [(ring + 0.02) * x, 0.98 * spot], [natural * (ring + 0.02) / outside, y]
+            at = (
+                [(ring + 0.02) * x, 0.98 * spot],
+                [natural * (ring + 0.02) / outside, y],
+            )
             ax.plot(*at, color=style.BASE, linewidth=0.6, clip_on=False)
 
 

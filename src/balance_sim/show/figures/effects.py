@@ -1,7 +1,8 @@
-"""The effect: of each arm, by channel, how often it shows, among placebo events, and as replications come in.
+"""The effect: of each arm, by channel, how often it shows, among placebo events, and as
+replications come in.
 
-The headline effect in one picture: what is not known of the parameters, which theory, which channel, and
-placebos.
+The headline effect in one picture: what is not known of the parameters, which theory,
+which channel, and placebos.
 """
 
 from __future__ import annotations
@@ -11,18 +12,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.result import AnalysedResult
-from balance_sim.replications.outcomes import FILTERED
-from balance_sim.results.result import Result
-from balance_sim.show import uncertainty as words
+from balance_sim.effects.result import AnalysedResult
+from balance_sim.evidence.posterior import lines as words
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import clear
+from balance_sim.study.outcomes import FILTERED
+from balance_sim.study.result import Result
 
 ARMS = [
-    "arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n", "level", "control_level", "window", "picture",
-    "threat", "rest",
-]  # fmt: skip
+    "arm",
+    "title",
+    "control",
+    "role",
+    "effect",
+    "lo",
+    "hi",
+    "mcse",
+    "n",
+    "level",
+    "control_level",
+    "window",
+    "picture",
+    "threat",
+    "rest",
+]
 NAMES = 40  # letters of a title on a line
 FEW = 5  # arms below which there is no corner for a legend
 
@@ -38,9 +52,10 @@ def has_rows(table: Any) -> Any:
 
 
 def arms_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row an arm but the control, largest effect first: the mean paired effect on counter-balancing agreements
-    within the longest window with its 95 % CI and Monte Carlo standard error, the arm's mean and the control's; and the
-    parts of PARTS of its expected effect (NaN: the arm lacks the focal event), exact Shapley values."""
+    """One row an arm but the control, largest effect first: the mean paired effect on
+    counter-balancing agreements within the longest window with its 95 % CI and Monte
+    Carlo standard error, the arm's mean and the control's; and the parts of PARTS of
+    its expected effect (NaN: the arm lacks the focal event), exact Shapley values."""
     if not result.finished or result.effects.empty:
         return pd.DataFrame()
     table, levels, channels = (
@@ -48,7 +63,9 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
         for frame in (result.effects, result.levels, result.channels.table)
     )
     table = table.rename(columns={"mean": "effect"}).assign(
-        level=levels["mean"], control_level=float(levels["mean"][result.reference]), **channels[[*PARTS]]
+        level=levels["mean"],
+        control_level=float(levels["mean"][result.reference]),
+        **channels[[*PARTS]],
     )
     ordered = table.sort_values("effect", ascending=False, kind="stable").reset_index()
     return say.titled(ordered, result)[ARMS]
@@ -62,16 +79,26 @@ def arms_title(table: pd.DataFrame) -> str:
     if sure.empty:
         return f"No arm differs detectably from the control ({say.first(table, 'control')})"
     top = sure.iloc[int(sure["effect"].abs().to_numpy().argmax())]
-    effect = say.signed(float(top["effect"]), say.decimals(*(float(top[name]) for name in ("mcse", "lo", "hi"))))
+    effect = say.signed(
+        float(top["effect"]),
+        say.decimals(*(float(top[name]) for name in ("mcse", "lo", "hi"))),
+    )
     if len(table) == 1:
-        return f"{top['title']}: {effect} {say.COUNTER} {say.within(int(top['window']))}"
-    some = f"One of {len(table)} arms differs" if len(sure) == 1 else f"{len(sure)} of {len(table)} arms differ"
+        return (
+            f"{top['title']}: {effect} {say.COUNTER} {say.within(int(top['window']))}"
+        )
+    some = (
+        f"One of {len(table)} arms differs"
+        if len(sure) == 1
+        else f"{len(sure)} of {len(table)} arms differ"
+    )
     count = f"All {len(table)} arms differ" if len(sure) == len(table) else some
     return f"{count} from the control; largest effect: {top['title']}, {effect}"
 
 
 def channel_title(table: pd.DataFrame) -> str:
-    """Of the headline arm: which channel carries most of its effect; empty where it has none to divide."""
+    """Of the headline arm: which channel carries most of its effect; empty where it has
+    none to divide."""
     rows = table[(table["role"] == "headline") & table["picture"].notna()]
     if rows.empty:
         return ""
@@ -88,23 +115,38 @@ def channel_title(table: pd.DataFrame) -> str:
 
 
 @style.figure(
-    "arms", "How do the arms compare, and through which channels?", arms_table, fits=compares,
-    page=lambda table: style.panels(10.4, 2.6 + 0.16 * max(_lines(table), 3) + 0.24 * len(table)),
+    "arms",
+    "How do the arms compare, and through which channels?",
+    arms_table,
+    fits=compares,
+    page=lambda table: style.panels(
+        10.4, 2.6 + 0.16 * max(_lines(table), 3) + 0.24 * len(table)
+    ),
     empty="No arm to compare, or no replication finished: there is no effect to show.",
-)  # fmt: skip
+)
 def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A row an arm: above, a dot with its CI and the numbers beside it; below, on the same axis, its parts as a bar."""
+    """A row an arm: above, a dot with its CI and the numbers beside it; below, on the
+    same axis, its parts as a bar."""
     ax, parted = axes[0], table["picture"].notna().any()
-    heights = draw_effects(ax, table, [style.folded(title, NAMES) for title in table["title"]])
-    ax.set_xlabel(f"effect on the expected number of {say.COUNTER} {style.within(table)}")
-    n, level = style.runs_of(table, "paired replication"), table["control_level"].iloc[0]
+    heights = draw_effects(
+        ax, table, [style.folded(title, NAMES) for title in table["title"]]
+    )
+    ax.set_xlabel(
+        f"effect on the expected number of {say.COUNTER} {style.within(table)}"
+    )
+    n, level = (
+        style.runs_of(table, "paired replication"),
+        table["control_level"].iloc[0],
+    )
     small = f"{n}; {level:.1f} agreements are expected in the control. {say.CAVEAT}"
     if parted:
         _parts(ax, table, heights - 0.3)
         small += " Bars: the parts of the expected effect, which add up to it (Shapley values, no Monte Carlo error)."
     channel = channel_title(table)
     under = f"Relative to the control: {say.first(table, 'control')}. Lines: 95 % CI; open dots: it holds zero"
-    return style.Words(arms_title(table), f"{channel}. {under}" if channel else under, small)
+    return style.Words(
+        arms_title(table), f"{channel}. {under}" if channel else under, small
+    )
 
 
 def _lines(table: pd.DataFrame) -> int:
@@ -119,50 +161,70 @@ PARTS = {
 
 
 def _parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
-    """The parts of each arm's expected effect, stacked from zero, each to its own side."""
+    """The parts of each arm's expected effect, stacked from zero, each to its own
+    side."""
     up, down = np.zeros(len(table)), np.zeros(len(table))
     for part, (label, colour) in PARTS.items():
         width = table[part].fillna(0.0).to_numpy(float)
         if part == "rest" and not width.any():
             continue
         left = np.where(width >= 0, up, down)
-        ax.barh(heights, width, left=left, height=0.26, color=colour, label=label, zorder=2)
+        ax.barh(
+            heights, width, left=left, height=0.26, color=colour, label=label, zorder=2
+        )
         up, down = up + np.maximum(width, 0), down + np.minimum(width, 0)
     ends = [*ax.get_xlim(), up.max(), down.min()]
     ax.set(xlim=(min(ends), max(ends)), ylim=(-0.8, len(table) - 0.4))
     if len(table) < FEW:
         ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.3), frameon=False, ncols=3)
     else:  # the empty corner
-        ax.legend(loc="lower right" if max(ends) >= -min(ends) else "upper left", frameon=False)
+        ax.legend(
+            loc="lower right" if max(ends) >= -min(ends) else "upper left",
+            frameon=False,
+        )
 
 
 def draw_effects(ax: style.Axes, table: pd.DataFrame, labels: list[str]) -> Any:
-    """A row's effect with its CI on a line of its own, and the same in words at the right. The heights of the rows.
+    """A row's effect with its CI on a line of its own, and the same in words at the
+    right. The heights of the rows.
 
     table: role, effect, lo, hi, mcse."""
     ax.axvline(0, color=style.INK, linewidth=1)
     places = say.decimals(table["mcse"].max(), *table["lo"], *table["hi"])
     heights = style.row_axis(ax, labels)
-    for y, row, sure in zip(heights, table.to_dict("records"), clear(table), strict=True):
-        colour, ink = (style.BLUE, style.BLUE) if row["role"] == "headline" else (style.QUIET, style.INK)
+    for y, row, sure in zip(
+        heights, table.to_dict("records"), clear(table), strict=True
+    ):
+        colour, ink = (
+            (style.BLUE, style.BLUE)
+            if row["role"] == "headline"
+            else (style.QUIET, style.INK)
+        )
         looks: dict[str, Any] = {"markersize": 7, "markeredgewidth": 1.6, "zorder": 4}
-        style.whisker(ax, y, row, colour, width=3, face="" if sure else "white", **looks)
+        style.whisker(
+            ax, y, row, colour, width=3, face="" if sure else "white", **looks
+        )
         bounds = say.interval(row["lo"], row["hi"], places)
-        told = say.signed(row["effect"], places) + (f"  ({bounds})" if bounds != "-" else "")
+        told = say.signed(row["effect"], places) + (
+            f"  ({bounds})" if bounds != "-" else ""
+        )
         style.beside(ax, y, told, color=ink)
     ax.set_xlim(style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.06))
     return heights
 
 
 def difference_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row an arm but the control, the most changed first: shares of replications with fewer, as many and more
-    counter-balancing agreements within the longest window than the paired control run, and n."""
+    """One row an arm but the control, the most changed first: shares of replications
+    with fewer, as many and more counter-balancing agreements within the longest window
+    than the paired control run, and n."""
     if not result.finished or result.effects.empty:
         return pd.DataFrame()
     rows = result.effects[result.effects["outcome"] == result.headline_outcome]
     fewer, more = rows["share_negative"], rows["share_positive"]
     shares = {"fewer": fewer, "same": 1 - fewer - more, "more": more}
-    table = say.titled(pd.DataFrame({"arm": rows["arm"], **shares, "n": rows["n"]}), result)
+    table = say.titled(
+        pd.DataFrame({"arm": rows["arm"], **shares, "n": rows["n"]}), result
+    )
     return table.sort_values("same", kind="stable", ignore_index=True)
 
 
@@ -171,35 +233,70 @@ def difference_title(table: pd.DataFrame) -> str:
     row = table[table["role"] == "headline"].iloc[0]
     n, name = int(row["n"]), str(row["treatment"])
     if n == 1:
-        which = "as many" if row["same"] == 1 else "more" if row["more"] == 1 else "fewer"
+        which = (
+            "as many" if row["same"] == 1 else "more" if row["more"] == 1 else "fewer"
+        )
         return f"{name}: {which} agreements in the one replication"
     if row["same"] == 1:
         return f"{name} changes the number of {say.COUNTER} in none of {say.plural(n, 'replication')}"
-    more, fewer = (f"{100 * row[part]:.1f} %" for part in ("more", "fewer"))  # so that the three add up
+    more, fewer = (
+        f"{100 * row[part]:.1f} %" for part in ("more", "fewer")
+    )  # so that the three add up
     return f"{name}: {more} of replications have more {say.COUNTER}, {fewer} have fewer"
 
 
 @style.figure(
-    "difference", "How often does a replication differ from its control run?", difference_table, fits=compares,
+    "difference",
+    "How often does a replication differ from its control run?",
+    difference_table,
+    fits=compares,
     page=lambda table: style.panels(9.6, 2.4 + 0.46 * max(len(table), 2)),
     empty="No arm to compare, or no replication finished: there is no difference to show.",
-)  # fmt: skip
+)
 def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A stacked bar an arm, its three shares in words at the right."""
     ax, left = axes[0], np.zeros(len(table))
     names = [style.folded(title, NAMES) for title in table["title"]]
     heights = style.row_axis(ax, names, -0.6, -0.2, grid=False)
-    for part, colour in (("fewer", style.ORANGE), ("same", "#e2e2e2"), ("more", style.BLUE)):
+    for part, colour in (
+        ("fewer", style.ORANGE),
+        ("same", "#e2e2e2"),
+        ("more", style.BLUE),
+    ):
         width = 100 * table[part].to_numpy(float)
-        looks: dict[str, Any] = {"color": colour, "edgecolor": "white", "linewidth": 0.8, "label": part}
+        looks: dict[str, Any] = {
+            "color": colour,
+            "edgecolor": "white",
+            "linewidth": 0.8,
+            "label": part,
+        }
         ax.barh(heights, width, left=left, height=0.66, **looks)
         left = left + width
     for y, row in zip(heights, table.to_dict("records"), strict=True):
-        told = [f"{100 * row[part]:.1f} {part}" for part in ("fewer", "more") if row[part]] or ["all the same"]
-        style.beside(ax, y, ", ".join(told), color=style.BLUE if row["role"] == "headline" else style.INK)
-    heads = ("fewer", "left", style.ORANGE), ("the same number", "center", style.QUIET), ("more", "right", style.BLUE)
+        told = [
+            f"{100 * row[part]:.1f} {part}" for part in ("fewer", "more") if row[part]
+        ] or ["all the same"]
+        style.beside(
+            ax,
+            y,
+            ", ".join(told),
+            color=style.BLUE if row["role"] == "headline" else style.INK,
+        )
+    heads = (
+        ("fewer", "left", style.ORANGE),
+        ("the same number", "center", style.QUIET),
+        ("more", "right", style.BLUE),
+    )
     for x, (text, align, colour) in zip((0, 50, 100), heads, strict=True):
-        ax.text(x, len(table) - 0.6, text, ha=align, va="bottom", fontsize=style.SMALL, color=style.readable(colour))
+        ax.text(
+            x,
+            len(table) - 0.6,
+            text,
+            ha=align,
+            va="bottom",
+            fontsize=style.SMALL,
+            color=style.readable(colour),
+        )
     ax.set(xlim=(0, 100), xlabel=f"% of replications, by their number of {say.COUNTER}")
     under = f"Counted {style.within(table)}, replication by replication, beside the paired control run"
     small = f"{style.runs_of(table, 'paired replication')}. Control: {say.first(table, 'control')}. "
@@ -207,28 +304,41 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(difference_title(table), under, small)
 
 
-FAMILIES = {"participants": "other participants on the same day", "dates": "the same participants on other days"}
+FAMILIES = {
+    "participants": "other participants on the same day",
+    "dates": "the same participants on other days",
+}
 STACK = 0.11  # height of a dot on top of another
 BINS = 40
 
 
 def placebos_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row a placebo, and one of each family for the event itself: family (`participants` or `dates`), label, effect
-    on expected counter-balancing agreements, is_event; window: days in which agreements are counted; p, verdict:
-    two-sided, of the family's permutation test, in all its rows. Empty where no placebos were simulated."""
+    """One row a placebo, and one of each family for the event itself: family
+    (`participants` or `dates`), label, effect on expected counter-balancing agreements,
+    is_event; window: days in which agreements are counted; p, verdict: two-sided, of
+    the family's permutation test, in all its rows. Empty where no placebos were
+    simulated."""
     arm = result.headline_arm
     if arm is None or not result.finished:
         return pd.DataFrame()
     table = result.placebos.table()[["family", "label", "effect", "is_event"]]
     table["label"] = table["label"].mask(table["is_event"], say.treatment(result, arm))
-    tests = [(of.name, of.window, of.p, of.verdict) for of in result.placebos.families if len(of.placebos)]
-    return table.merge(pd.DataFrame(tests, columns=["family", "window", "p", "verdict"]), on="family")
+    tests = [
+        (of.name, of.window, of.p, of.verdict)
+        for of in result.placebos.families
+        if len(of.placebos)
+    ]
+    return table.merge(
+        pd.DataFrame(tests, columns=["family", "window", "p", "verdict"]), on="family"
+    )
 
 
 def placebos_title(table: pd.DataFrame) -> str:
     """The finding: what each family's test says of the event."""
     families = table.drop_duplicates("family").to_dict("records")
-    told = [f"{row['family']}: {row['verdict']} (p = {_p(row['p'])})" for row in families]
+    told = [
+        f"{row['family']}: {row['verdict']} (p = {_p(row['p'])})" for row in families
+    ]
     return f"The event among its placebos. {say.capital('; '.join(told))}"
 
 
@@ -237,15 +347,26 @@ def _p(value: float) -> str:
 
 
 @style.figure(
-    "placebos", "Is the effect larger than those of placebo events?", placebos_table, fits=has_rows(placebos_table),
-    page=lambda table: style.panels(9.6, 1.6 + 1.6 * table["family"].nunique(), table["family"].nunique(), sharex=True),
+    "placebos",
+    "Is the effect larger than those of placebo events?",
+    placebos_table,
+    fits=has_rows(placebos_table),
+    page=lambda table: style.panels(
+        9.6,
+        1.6 + 1.6 * table["family"].nunique(),
+        table["family"].nunique(),
+        sharex=True,
+    ),
     empty="No placebo events were simulated: there is no effect to compare with.",
-)  # fmt: skip
+)
 def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Placebo effects as dots where they fall together, the event as a labelled line; a panel a family."""
+    """Placebo effects as dots where they fall together, the event as a labelled line; a
+    panel a family."""
     span = style.limits(table["effect"].to_numpy(float), 0.06)
     families = list(table["family"].unique())
-    for ax, (family, rows) in zip(axes, table.groupby("family", sort=False), strict=False):
+    for ax, (family, rows) in zip(
+        axes, table.groupby("family", sort=False), strict=False
+    ):
         _strip(ax, rows, span)
         count = say.plural(int((~rows["is_event"]).sum()), "placebo")
         found = f"within {rows['window'].iloc[0]} days, {count}, two-sided p = {_p(float(rows['p'].iloc[0]))}"
@@ -253,7 +374,9 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         ax.set_title(what, loc="left", color=style.QUIET)
     axes[len(families) - 1].set_xlabel(f"effect on expected {say.COUNTER}")
     small = "Dots: placebo events. p: share of all, the event among them, whose effect is at least as far from zero"
-    small += "; of dates also those less than 5 % nearer." if "dates" in families else "."
+    small += (
+        "; of dates also those less than 5 % nearer." if "dates" in families else "."
+    )
     return style.Words(placebos_title(table), "", small)
 
 
@@ -261,30 +384,62 @@ def _strip(ax: style.Axes, rows: pd.DataFrame, span: tuple[float, float]) -> Non
     """Placebos as stacked dots and the event as a line with its words."""
     placebo = np.sort(rows.loc[~rows["is_event"], "effect"].to_numpy(float))
     place = np.floor((placebo - span[0]) / ((span[1] - span[0]) / BINS)).astype(int)
-    rank = np.arange(len(place)) - np.searchsorted(place, place)  # how many share the bin below it
-    middle = [placebo[place == one].mean() for one in place]  # of a bin, so that its dots stand in a column
-    ax.scatter(middle, rank * STACK, s=30, color="#9a9a9a", edgecolors="white", linewidths=0.5, zorder=2)
+    rank = np.arange(len(place)) - np.searchsorted(
+        place, place
+    )  # how many share the bin below it
+    middle = [
+        placebo[place == one].mean() for one in place
+    ]  # of a bin, so that its dots stand in a column
+    ax.scatter(
+        middle,
+        rank * STACK,
+        s=30,
+        color="#9a9a9a",
+        edgecolors="white",
+        linewidths=0.5,
+        zorder=2,
+    )
     ax.axvline(0, color=style.INK, linewidth=0.8)
     top = max(0.6, STACK * (int(rank.max()) + 3)) if len(rank) else 0.6
     for row in rows[rows["is_event"]].to_dict("records"):
         ax.axvline(row["effect"], color=style.BLUE, linewidth=2)
         right = row["effect"] > (span[0] + span[1]) / 2
-        words, looks = f"{row['label']} {say.signed(row['effect'], 3)}", {"ha": "right" if right else "left"}
-        style.note(ax, words, (row["effect"], 0.93 * top), (-6 if right else 6, 0), color=style.BLUE, **looks)
+        words, looks = (
+            f"{row['label']} {say.signed(row['effect'], 3)}",
+            {"ha": "right" if right else "left"},
+        )
+        style.note(
+            ax,
+            words,
+            (row["effect"], 0.93 * top),
+            (-6 if right else 6, 0),
+            color=style.BLUE,
+            **looks,
+        )
     ax.set(xlim=span, ylim=(-0.6 * STACK, top), yticks=[])
     ax.spines["left"].set_visible(False)
 
 
-CONVERGENCE = ["runs", "effect", "mcse", "arm", "title", "control", "treatment", "window"]
+CONVERGENCE = [
+    "runs",
+    "effect",
+    "mcse",
+    "arm",
+    "title",
+    "control",
+    "treatment",
+    "window",
+]
 TICKS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000)
 MOST = 200
 
 
 def convergence_table(result: AnalysedResult) -> pd.DataFrame:
-    """Tidy: mean paired effect of the headline arm over the first so many replications (filtered where there
-    are filtered numbers), and its Monte Carlo standard error.
+    """Tidy: mean paired effect of the headline arm over the first so many replications
+    (filtered where there are filtered numbers), and its Monte Carlo standard error.
 
-    From 2 replications to all, at most MOST rows, evenly apart in the logarithm. Failed replications are left out."""
+    From 2 replications to all, at most MOST rows, evenly apart in the logarithm. Failed
+    replications are left out."""
     arm = result.headline_arm
     if arm is None or not result.finished:
         return pd.DataFrame()
@@ -299,37 +454,59 @@ def convergence_table(result: AnalysedResult) -> pd.DataFrame:
     return say.titled(table, result)[CONVERGENCE]
 
 
-def effect_by_run(result: Result, arm: str, outcome: str) -> tuple[pd.Series[float], pd.DataFrame]:
-    """The effect by replication, and the outcome of the arm and of the control; filtered where it was kept."""
-    outcome = FILTERED + outcome if FILTERED + outcome in result.by_run.names else outcome
-    wide = result.by_run.frame(outcome).pivot(index="run", columns="arm", values=outcome).sort_index()
+def effect_by_run(
+    result: Result, arm: str, outcome: str
+) -> tuple[pd.Series[float], pd.DataFrame]:
+    """The effect by replication, and the outcome of the arm and of the control;
+    filtered where it was kept."""
+    outcome = (
+        FILTERED + outcome if FILTERED + outcome in result.by_run.names else outcome
+    )
+    wide = (
+        result.by_run.frame(outcome)
+        .pivot(index="run", columns="arm", values=outcome)
+        .sort_index()
+    )
     wide = wide[[arm, result.reference]].dropna()
     return wide[arm] - wide[result.reference], wide
 
 
 def convergence_title(table: pd.DataFrame) -> str:
-    """The finding: the error reached, and how far the estimate moved in the second half of the replications."""
+    """The finding: the error reached, and how far the estimate moved in the second half
+    of the replications."""
     last = table.iloc[-1]
     n, effect, error = int(last["runs"]), float(last["effect"]), float(last["mcse"])
     if error == 0:
         return f"All {n:,} replications give the same effect, {say.signed(effect, 0)}"
-    moved, places = float((table[table["runs"] >= n / 2]["effect"] - effect).abs().max()), say.decimals(error)
+    moved, places = (
+        float((table[table["runs"] >= n / 2]["effect"] - effect).abs().max()),
+        say.decimals(error),
+    )
     reached, far = (say.number(value, places + 1) for value in (error, moved))
     told = f"After {n:,} replications the effect is {say.signed(effect, places)} with a Monte Carlo standard error of "
     return told + f"{reached}; in the second half it moved by at most {far}"
 
 
 @style.figure(
-    "convergence", "Were there enough replications?", convergence_table, page=lambda _: style.panels(8.6, 4.6),
+    "convergence",
+    "Were there enough replications?",
+    convergence_table,
+    page=lambda _: style.panels(8.6, 4.6),
     fits=lambda result: result.headline_arm is not None and result.runs > 1,
     empty="Fewer than two paired replications: there is no error to follow.",
-)  # fmt: skip
+)
 def draw_convergence(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """The running mean with a band of one Monte Carlo error; the final value as a line."""
-    ax, (runs, mean, error) = axes[0], (table[name].to_numpy(float) for name in ("runs", "effect", "mcse"))
+    """The running mean with a band of one Monte Carlo error; the final value as a
+    line."""
+    ax, (runs, mean, error) = (
+        axes[0],
+        (table[name].to_numpy(float) for name in ("runs", "effect", "mcse")),
+    )
     ax.axhline(0, color=style.INK, linewidth=1)
     ax.axhline(mean[-1], color=style.BLUE, linewidth=1, linestyle=(0, (4, 3)))
-    ax.fill_between(runs, mean - error, mean + error, color=style.BLUE, alpha=0.22, linewidth=0)
+    ax.fill_between(
+        runs, mean - error, mean + error, color=style.BLUE, alpha=0.22, linewidth=0
+    )
     ax.plot(runs, mean, color=style.BLUE, linewidth=2)
     if runs[-1] > runs[0]:
         ax.set(xscale="log", xlim=(runs[0], runs[-1]))
@@ -337,7 +514,11 @@ def draw_convergence(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
     ax.minorticks_off()
     settled = runs >= min(10.0, runs[-1])
-    ax.set_ylim(style.limits(np.concatenate([mean - error, mean + error])[np.tile(settled, 2)], 0.12))
+    ax.set_ylim(
+        style.limits(
+            np.concatenate([mean - error, mean + error])[np.tile(settled, 2)], 0.12
+        )
+    )
     ax.set_xlabel("replications so far, in the order of their numbers (log scale)")
     ax.set_ylabel("effect on expected\nagreements")
     under = f"Effect on {say.COUNTER} {style.within(table)}. Band: one Monte Carlo standard error each way"
@@ -348,35 +529,56 @@ def draw_convergence(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
 
 COLUMNS = ["part", "label", "effect", "lo", "hi", "weight"]
 COLOURS = {
-    "replications": style.BLUE, "posterior": style.BLUE, "prior": style.BASE, "channel": style.GREEN,
-    "theory": style.PURPLE, "placebo": style.ORANGE,
-}  # fmt: skip
+    "replications": style.BLUE,
+    "posterior": style.BLUE,
+    "prior": style.BASE,
+    "channel": style.GREEN,
+    "theory": style.PURPLE,
+    "placebo": style.ORANGE,
+}
 FAR = 1.6  # times the posterior's reach, beyond which a bar ends in an arrow
 
 
 def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row a bar or dot, from the top down: part (a key of COLOURS), label, effect, lo and hi (NaN for a dot),
-    weight (of a theory, else NaN), told: in words. Empty where the scenario's posterior holds nothing of this form of
-    it."""
+    """One row a bar or dot, from the top down: part (a key of COLOURS), label, effect,
+    lo and hi (NaN for a dot), weight (of a theory, else NaN), told: in words. Empty
+    where the scenario's posterior holds nothing of this form of it."""
     found, arm = result.uncertainty, result.headline_arm
     if found is None or found.why or arm is None or not result.finished:
         return pd.DataFrame()
     nan = float("nan")
-    row: Any = result.effects.set_index(["arm", "outcome"]).loc[arm, result.headline_outcome]
+    row: Any = result.effects.set_index(["arm", "outcome"]).loc[
+        arm, result.headline_outcome
+    ]
     simulated = f"simulated, {say.plural(int(row['n']), 'replication')}"
-    rows: list[tuple[Any, ...]] = [("replications", simulated, *row[["mean", "lo", "hi"]], nan)]
+    rows: list[tuple[Any, ...]] = [
+        ("replications", simulated, *row[["mean", "lo", "hi"]], nan)
+    ]
     for name, of in (("posterior", found.posterior), ("prior", found.prior)):
         if of is not None:
             spread = of.of["total"]
-            rows.append((name, f"{name}, {of.draws:,} draws", spread.median, *spread.ci95, nan))
+            rows.append(
+                (name, f"{name}, {of.draws:,} draws", spread.median, *spread.ci95, nan)
+            )
     over = found.posterior or found.prior
     if over is not None:
         for name in ("picture", "threat"):
             spread = over.of[name]
-            rows.append(("channel", words.ROWS[name].strip(), spread.median, *spread.ci95, nan))
+            rows.append(
+                ("channel", words.ROWS[name].strip(), spread.median, *spread.ci95, nan)
+            )
     for one in found.theories:
         weight = nan if one.weight is None else one.weight
-        rows.append(("theory", f"theory: {say.arm_words(one.name)}", one.total, nan, nan, weight))
+        rows.append(
+            (
+                "theory",
+                f"theory: {say.arm_words(one.name)}",
+                one.total,
+                nan,
+                nan,
+                weight,
+            )
+        )
     for family in (one for one in result.placebos.families if len(one.placebos)):
         low, middle, high = np.quantile(family.placebos, [0.025, 0.5, 0.975])
         label = f"{say.plural(len(family.placebos), 'placebo')}, {family.name} (p = {family.p:.2g})"
@@ -390,41 +592,81 @@ def _told(row: dict[Any, Any], places: int) -> str:
     told = say.signed(row["effect"], places)
     if np.isfinite(row["lo"]):
         told += f" ({say.signed(row['lo'], places)} to {say.signed(row['hi'], places)})"
-    return told + (f", weight {row['weight']:.2f}" if np.isfinite(row["weight"]) else "")
+    return told + (
+        f", weight {row['weight']:.2f}" if np.isfinite(row["weight"]) else ""
+    )
 
 
 def uncertainty_title(table: pd.DataFrame) -> str:
     """The finding: the widest honest interval, and whether it has one sign."""
     row = table[table["part"].isin(["posterior", "prior"])].iloc[0]
-    sign = "all but certainly above zero" if row["lo"] > 0 else "all but certainly below zero" if row["hi"] < 0 else ""
+    sign = (
+        "all but certainly above zero"
+        if row["lo"] > 0
+        else "all but certainly below zero"
+        if row["hi"] < 0
+        else ""
+    )
     told = f"Given what is known of the parameters, the effect is {row['told']}"
     return f"{told}: {sign}" if sign else f"{told}, and may be zero"
 
 
 @style.figure(
-    "uncertainty", "How sure is the effect, parameters, theories and placebos included?", uncertainty_table,
+    "uncertainty",
+    "How sure is the effect, parameters, theories and placebos included?",
+    uncertainty_table,
     fits=lambda result: not uncertainty_table(result).empty,
     page=lambda table: style.panels(9.6, 1.9 + 0.36 * len(table)),
     empty="Intervals over the parameters were not worked out for this form of the scenario: there are none to show.",
-)  # fmt: skip
+)
 def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory; those that reach far end in an
-    arrow."""
+    """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory; those
+    that reach far end in an arrow."""
     ax = axes[0]
-    heights = style.row_axis(ax, [style.folded(str(label), 42) for label in table["label"]])
+    heights = style.row_axis(
+        ax, [style.folded(str(label), 42) for label in table["label"]]
+    )
     inner = table[table["part"] != "prior"]
-    low, high = (FAR * end for end in style.limits(inner[["effect", "lo", "hi"]].to_numpy(float), 0.0))
+    low, high = (
+        FAR * end
+        for end in style.limits(inner[["effect", "lo", "hi"]].to_numpy(float), 0.0)
+    )
     low = min(low, -0.06 * (high - low))
     ax.axvline(0, color=style.INK, linewidth=1)
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         colour = COLOURS[row["part"]]
         if np.isfinite(row["lo"]):
-            ax.hlines(y, max(row["lo"], low), min(row["hi"], high), colors=colour, linewidth=5, alpha=0.45)
+            ax.hlines(
+                y,
+                max(row["lo"], low),
+                min(row["hi"], high),
+                colors=colour,
+                linewidth=5,
+                alpha=0.45,
+            )
             for end, mark in ((row["lo"], "<"), (row["hi"], ">")):
                 if not low <= end <= high:
-                    ax.plot(np.clip(end, low, high), y, mark, color=colour, markersize=7, clip_on=False)
-        size = 6.0 if not np.isfinite(row["weight"]) else 4.0 + 9.0 * np.sqrt(row["weight"])
-        ax.plot(np.clip(row["effect"], low, high), y, "o", color=colour, markersize=size, markeredgecolor="white")
+                    ax.plot(
+                        np.clip(end, low, high),
+                        y,
+                        mark,
+                        color=colour,
+                        markersize=7,
+                        clip_on=False,
+                    )
+        size = (
+            6.0
+            if not np.isfinite(row["weight"])
+            else 4.0 + 9.0 * np.sqrt(row["weight"])
+        )
+        ax.plot(
+            np.clip(row["effect"], low, high),
+            y,
+            "o",
+            color=colour,
+            markersize=size,
+            markeredgecolor="white",
+        )
         style.beside(ax, y, row["told"])
     edge = 0.015 * (high - low)
     ax.set(xlim=(low - edge, high + edge), xlabel=f"effect on expected {say.COUNTER}")

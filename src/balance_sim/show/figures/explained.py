@@ -1,4 +1,5 @@
-"""Why: mechanisms with what was found of each, the terms that the effect goes through, and replications day by day."""
+"""Why: mechanisms with what was found of each, the terms that the effect goes through,
+and replications day by day."""
 
 from __future__ import annotations
 
@@ -10,41 +11,58 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.explain import explained
-from balance_sim.analysis.result import AnalysedResult
-from balance_sim.pool.errors import StoreDamaged
+from balance_sim.effects.explain import explained
+from balance_sim.effects.result import AnalysedResult
+from balance_sim.evidence.posterior.lines import mechanism_rows
+from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.show import wording as say
 from balance_sim.show.diary import kind_words
 from balance_sim.show.explain import GROUP_WORDS
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares, has_rows
-from balance_sim.show.uncertainty import mechanism_rows
 
 FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
 
 
 def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row a mechanism: value, 95 % CI (NaN: none), tag, what was found, two-sided p among placebos with its verdict
-    (NaN and empty: none), the numbers in words, and why there is none."""
+    """One row a mechanism: value, 95 % CI (NaN: none), tag, what was found, two-sided p
+    among placebos with its verdict (NaN and empty: none), the numbers in words, and why
+    there is none."""
     if result.headline_arm is None or not result.finished:
         return pd.DataFrame()
     rows = []
-    for words, of in zip(mechanism_rows(result), result.mechanisms.values(), strict=True):
-        numbers = dict(zip(("value", "lo", "hi", "p"), (of["value"], *of["ci95"], of["placebo_p"]), strict=True))
-        row = {key: words[key] for key in ("id", "name", "tag", "found", "why")} | _known(numbers)
-        told = f"{words['value']} ({words['interval']})" if words["interval"] else words["value"]
+    for words, of in zip(
+        mechanism_rows(result), result.mechanisms.values(), strict=True
+    ):
+        numbers = dict(
+            zip(
+                ("value", "lo", "hi", "p"),
+                (of["value"], *of["ci95"], of["placebo_p"]),
+                strict=True,
+            )
+        )
+        row = {
+            key: words[key] for key in ("id", "name", "tag", "found", "why")
+        } | _known(numbers)
+        told = (
+            f"{words['value']} ({words['interval']})"
+            if words["interval"]
+            else words["value"]
+        )
         more = {"verdict": of["placebo_verdict"] or "", "arm": result.headline_arm}
         rows.append(row | {"measure": of["measure"], "words": told} | more)
     return say.titled(pd.DataFrame(rows), result)
 
 
 def _known(numbers: dict[str, float | None]) -> dict[str, float]:
-    return {key: np.nan if value is None else float(value) for key, value in numbers.items()}
+    return {
+        key: np.nan if value is None else float(value) for key, value in numbers.items()
+    }
 
 
 def mechanisms_title(table: pd.DataFrame) -> str:
-    """The finding: of the mechanisms with an open sign how many are as the article expects; of those with placebos how
-    many stand out from them."""
+    """The finding: of the mechanisms with an open sign how many are as the article
+    expects; of those with placebos how many stand out from them."""
     open_sign = table[(table["tag"] == "emergent") & table["value"].notna()]
     expected, opposite = (int((open_sign["found"] == found).sum()) for found in FOUND)
     verb = "is" if expected == 1 else "are"
@@ -60,21 +78,42 @@ def mechanisms_title(table: pd.DataFrame) -> str:
 COLUMNS: tuple[tuple[float, str, Callable[[dict[Any, Any]], str]], ...] = (
     (0.0, "", lambda row: row["id"]),
     (0.045, "mechanism", lambda row: row["name"]),
-    (0.36, "value (95 % CI)", lambda row: "no value" if np.isnan(row["value"]) else row["words"]),
+    (
+        0.36,
+        "value (95 % CI)",
+        lambda row: "no value" if np.isnan(row["value"]) else row["words"],
+    ),
     # Of a sign that is implied only the size is a finding.
-    (0.61, "found", lambda row: row["found"] or ("" if np.isnan(row["value"]) else "size only")),
-    (0.80, "placebo p", lambda row: "\u2013" if np.isnan(row["p"]) else f"{say.number(row['p'], 3)}, {row['verdict']}"),
+    (
+        0.61,
+        "found",
+        lambda row: row["found"] or ("" if np.isnan(row["value"]) else "size only"),
+    ),
+    (
+        0.80,
+        "placebo p",
+        lambda row: (
+            "\u2013"
+            if np.isnan(row["p"])
+            else f"{say.number(row['p'], 3)}, {row['verdict']}"
+        ),
+    ),
 )
 """Of the typeset table: where a column starts, its head, and what it says of a row."""
 
 
 @style.figure(
-    "mechanisms", "Which mechanisms of the argument hold?", mechanisms_table, fits=compares, typeset=True,
+    "mechanisms",
+    "Which mechanisms of the argument hold?",
+    mechanisms_table,
+    fits=compares,
+    typeset=True,
     page=lambda table: style.panels(12.0, 2.3 + 0.27 * max(len(table), 3)),
     empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
-)  # fmt: skip
+)
 def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A typeset table: a row a mechanism with its value and 95 % CI, what was found of its sign, and the placebo p."""
+    """A typeset table: a row a mechanism with its value and 95 % CI, what was found of
+    its sign, and the placebo p."""
     ax, rows = axes[0], table.to_dict("records")
     ax.set(xlim=(0, 1), ylim=(-0.7, len(table) + 0.3))
     ax.set_axis_off()
@@ -83,13 +122,26 @@ def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     for y in heights:
         ax.axhline(y - 0.5, color=style.GRID, linewidth=0.8)
     for at, name, cell in COLUMNS:
-        ax.text(at, len(table) - 0.08, name, color=style.QUIET, fontsize=style.SMALL, va="center")
+        ax.text(
+            at,
+            len(table) - 0.08,
+            name,
+            color=style.QUIET,
+            fontsize=style.SMALL,
+            va="center",
+        )
         for y, row in zip(heights, rows, strict=True):
             told = row["found"] in FOUND and name == "found"
-            looks: dict[str, Any] = {"fontweight": "bold" if told else "normal", "va": "center", "color": style.INK}
+            looks: dict[str, Any] = {
+                "fontweight": "bold" if told else "normal",
+                "va": "center",
+                "color": style.INK,
+            }
             if told:
                 looks["color"] = style.readable(FOUND[row["found"]])
-            elif (name == "found" and not row["found"]) or (name == "placebo p" and row["verdict"] != "supported"):
+            elif (name == "found" and not row["found"]) or (
+                name == "placebo p" and row["verdict"] != "supported"
+            ):
                 looks["color"] = style.QUIET
             ax.text(at, y, cell(row), **looks)
     small = (
@@ -101,22 +153,49 @@ def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 
 OWNED = [
-    "group", "terms", "value", "lo", "hi", "mcse", "alone", "last", "effect", "arm", "reference", "outcome", "runs",
-]  # fmt: skip
+    "group",
+    "terms",
+    "value",
+    "lo",
+    "hi",
+    "mcse",
+    "alone",
+    "last",
+    "effect",
+    "arm",
+    "reference",
+    "outcome",
+    "runs",
+]
 DAYS = ["run", "chosen", "day", "signed", "signed_reference", "arm", "reference"]
-STEPS = ["run", "day", "what", "mark", "a", "b", "kind", "direction", "day_reference", "dyad"]
+STEPS = [
+    "run",
+    "day",
+    "what",
+    "mark",
+    "a",
+    "b",
+    "kind",
+    "direction",
+    "day_reference",
+    "dyad",
+]
 MOST_WORDS = 9
 
 
 def document_of(result: AnalysedResult) -> dict[str, Any]:
-    """explain.json of a study's folder; empty where there is none or it speaks of other replications."""
+    """explain.json of a study's folder; empty where there is none or it speaks of other
+    replications."""
     found = explained(result.folder) if result.folder is not None else {}
-    same = all(found.get(key) == getattr(result, key) for key in ("seed", "runs", "digest"))
+    same = all(
+        found.get(key) == getattr(result, key) for key in ("seed", "runs", "digest")
+    )
     return found if same else {}
 
 
 def _from_document(table: style.Table) -> style.Table:
-    """A table of explain.json. Raises StoreDamaged where the file is not as `explain` writes it."""
+    """A table of explain.json. Raises StoreDamaged where the file is not as `explain`
+    writes it."""
 
     @wraps(table)
     def read(result: AnalysedResult) -> pd.DataFrame:
@@ -126,29 +205,43 @@ def _from_document(table: style.Table) -> style.Table:
             if not document_of(result):
                 raise
             told = f"{result.folder}/explain.json is not as `explain` writes it"
-            raise StoreDamaged(f"{told} ({type(error).__name__}: {error}): delete it, or explain again.") from error
+            raise StoreDamaged(
+                f"{told} ({type(error).__name__}: {error}): delete it, or explain again."
+            ) from error
 
     return read
 
 
 @_from_document
 def attribution_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row a group of terms: its Shapley value with 95 % CI, alone and last; then `feedback`."""
+    """One row a group of terms: its Shapley value with 95 % CI, alone and last; then
+    `feedback`."""
     found = document_of(result).get("attribution")
     if not found:
         return pd.DataFrame()
     groups, rest = list(found["groups"]), found.get("feedback")
     if rest is not None:
-        groups.append({"group": "feedback", "terms": [], "alone": None, "last": None} | rest | {"value": rest["mean"]})
+        groups.append(
+            {"group": "feedback", "terms": [], "alone": None, "last": None}
+            | rest
+            | {"value": rest["mean"]}
+        )
     rows = []
     for group in groups:
         numbers = {key: group[key] for key in ("value", "mcse", "alone", "last")}
         numbers |= dict(zip(("lo", "hi"), group["ci95"], strict=True))
-        rows.append(_known(numbers) | {"group": group["group"], "terms": ", ".join(group["terms"])})
+        rows.append(
+            _known(numbers)
+            | {"group": group["group"], "terms": ", ".join(group["terms"])}
+        )
     more = {name: found[name] for name in ("arm", "reference", "outcome", "runs")}
     table = pd.DataFrame(rows).assign(effect=float(found["excess"]["mean"]), **more)
-    nothing_left = (table["group"] == "outside") & (table["value"] == 0) & (table["mcse"] == 0)
-    return say.titled(table[~nothing_left].reset_index(drop=True), result)[[*OWNED, "title", "control"]]
+    nothing_left = (
+        (table["group"] == "outside") & (table["value"] == 0) & (table["mcse"] == 0)
+    )
+    return say.titled(table[~nothing_left].reset_index(drop=True), result)[
+        [*OWNED, "title", "control"]
+    ]
 
 
 def attribution_title(table: pd.DataFrame) -> str:
@@ -158,22 +251,34 @@ def attribution_title(table: pd.DataFrame) -> str:
     top = groups.sort_values("value", key=abs, ascending=False, kind="stable").iloc[0]
     if float(top["value"]) == 0:
         return f"No group of terms has a part in the effect of {say.signed(whole)}"
-    places, what = max(2, say.decimals(float(top["mcse"]))), GROUP_WORDS.get(top["group"], top["group"])
+    places, what = (
+        max(2, say.decimals(float(top["mcse"]))),
+        GROUP_WORDS.get(top["group"], top["group"]),
+    )
     part = f"{say.signed(float(top['value']), places)} of {say.signed(whole, places)}"
-    told = "; its CI excludes 0" if top["lo"] > 0 or top["hi"] < 0 else "; its CI holds 0"
+    told = (
+        "; its CI excludes 0" if top["lo"] > 0 or top["hi"] < 0 else "; its CI holds 0"
+    )
     return f"The largest part of the effect is {what}: {part}{told if np.isfinite(top['lo']) else ''}"
 
 
 @style.figure(
-    "attribution", "Which terms make up the effect?", attribution_table, fits=has_rows(attribution_table),
+    "attribution",
+    "Which terms make up the effect?",
+    attribution_table,
+    fits=has_rows(attribution_table),
     page=lambda table: style.panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
     empty="Nothing was explained yet, so there is no attribution: see balance-sim explain.",
-)  # fmt: skip
+)
 def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A bar a group with its interval; ticks: what it adds alone and last."""
     ax, some = axes[0], table["mcse"][table["mcse"] > 0]
     places = say.decimals(float(some.min()) if len(some) else 0.0)
-    heights = style.row_axis(ax, [style.folded(GROUP_WORDS.get(one, one), 24) for one in table["group"]], grid=False)
+    heights = style.row_axis(
+        ax,
+        [style.folded(GROUP_WORDS.get(one, one), 24) for one in table["group"]],
+        grid=False,
+    )
     ax.autoscale(axis="y")
     ax.axvline(0, color=style.INK, linewidth=1)
     for y, row in zip(heights, table.to_dict("records"), strict=True):
@@ -184,23 +289,45 @@ def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         for name, marker, size in (("alone", "|", 9), ("last", "x", 5)):
             if np.isfinite(row[name]):
                 label = name if y == heights[0] else None
-                ax.plot(row[name], y, marker, color=style.INK, markersize=size, linestyle="none", label=label)
-        bounds = say.interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no replication differs"
+                ax.plot(
+                    row[name],
+                    y,
+                    marker,
+                    color=style.INK,
+                    markersize=size,
+                    linestyle="none",
+                    label=label,
+                )
+        bounds = (
+            say.interval(row["lo"], row["hi"], places)
+            if row["mcse"] != 0
+            else "no replication differs"
+        )
         style.beside(ax, y, f"{say.signed(row['value'], places)}  ({bounds})")
     ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False)
-    ax.set_xlabel(f"part of the effect on {say.outcome_words(say.first(table, 'outcome'))}")
+    ax.set_xlabel(
+        f"part of the effect on {say.outcome_words(say.first(table, 'outcome'))}"
+    )
     runs = say.plural(int(table["runs"].iloc[0]), "replication")
     small = (
         "Shapley values by the direct estimator: what a group of terms adds, averaged over all orders in which the "
         "groups could come in. alone: with all other groups out; last: with all others in. The last row is no group of "
         "terms. The parts sum to the effect."
     )
-    under = f"{say.first(table, 'title')}. Control: {say.first(table, 'control')}. {runs}. "
-    return style.Words(attribution_title(table), f"{under}Line: 95 % CI; grey: it holds 0", small, wrap=78)
+    under = (
+        f"{say.first(table, 'title')}. Control: {say.first(table, 'control')}. {runs}. "
+    )
+    return style.Words(
+        attribution_title(table),
+        f"{under}Line: 95 % CI; grey: it holds 0",
+        small,
+        wrap=78,
+    )
 
 
 def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
-    """The replications that explain chose by rule, by what they were chosen for; else all that were told, by number."""
+    """The replications that explain chose by rule, by what they were chosen for; else
+    all that were told, by number."""
     found = document_of(result)
     told, chosen = found.get("timelines", {}), dict[str, list[str]]()
     for why, run in (found.get("chosen") or {}).items():
@@ -212,25 +339,58 @@ def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
 
 @_from_document
 def timeline_table(result: AnalysedResult) -> pd.DataFrame:
-    """Tidy: run, what it was chosen for, day after the event: counter-balancing security agreements signed by then in
-    both arms."""
-    parts, kinds = [], {name for name, kind in result.scenario.kinds.items() if kind.security}
+    """Tidy: run, what it was chosen for, day after the event: counter-balancing
+    security agreements signed by then in both arms."""
+    parts, kinds = (
+        [],
+        {name for name, kind in result.scenario.kinds.items() if kind.security},
+    )
     for why, told in timelines(result).items():
-        signed = [e for e in told["entries"] if e["what"] == "signed" and e["direction"] == "counter"]
+        signed = [
+            e
+            for e in told["entries"]
+            if e["what"] == "signed" and e["direction"] == "counter"
+        ]
         entries = [e for e in signed if e["kind"] in kinds]
         focal = date.fromisoformat(told["focal"])
-        here = [_day(e["date"], focal) for e in entries if e["mark"] != "reference only"]
-        there = [_day(e["date_reference"], focal) for e in entries if e["date_reference"]]
-        days = [day for day in sorted({0, _day(told["end"], focal), *here, *there}) if day >= 0]
-        counts = ([sum(0 < d <= day for d in of) for day in days] for of in (here, there))
-        part = pd.DataFrame(dict(zip(("day", "signed", "signed_reference"), (days, *counts), strict=True)))
-        parts.append(part.assign(run=told["run"], chosen=why, arm=told["arm"], reference=told["reference"])[DAYS])
-    return say.titled(pd.concat(parts, ignore_index=True), result) if parts else pd.DataFrame()
+        here = [
+            _day(e["date"], focal) for e in entries if e["mark"] != "reference only"
+        ]
+        there = [
+            _day(e["date_reference"], focal) for e in entries if e["date_reference"]
+        ]
+        days = [
+            day
+            for day in sorted({0, _day(told["end"], focal), *here, *there})
+            if day >= 0
+        ]
+        counts = (
+            [sum(0 < d <= day for d in of) for day in days] for of in (here, there)
+        )
+        part = pd.DataFrame(
+            dict(
+                zip(("day", "signed", "signed_reference"), (days, *counts), strict=True)
+            )
+        )
+        parts.append(
+            part.assign(
+                run=told["run"],
+                chosen=why,
+                arm=told["arm"],
+                reference=told["reference"],
+            )[DAYS]
+        )
+    return (
+        say.titled(pd.concat(parts, ignore_index=True), result)
+        if parts
+        else pd.DataFrame()
+    )
 
 
 @_from_document
 def timeline_steps_table(result: AnalysedResult) -> pd.DataFrame:
-    """Tidy: every step of an agreement that differs between the two arms of a told replication."""
+    """Tidy: every step of an agreement that differs between the two arms of a told
+    replication."""
     rows, names = [], say.state_names(result.scenario)
     for told in timelines(result).values():
         focal = date.fromisoformat(told["focal"])
@@ -246,35 +406,72 @@ def _day(words: str, focal: date) -> int:
 
 
 def timeline_title(table: pd.DataFrame) -> str:
-    """The finding: by how many counter-balancing agreements the told replications differ."""
+    """The finding: by how many counter-balancing agreements the told replications
+    differ."""
     last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
-    more = (last["signed"] - last["signed_reference"]).map(lambda of: say.signed(float(of), 0))
-    told = "; ".join(last.index + ", replication " + last["run"].astype(str) + ": " + more)
+    more = (last["signed"] - last["signed_reference"]).map(
+        lambda of: say.signed(float(of), 0)
+    )
+    told = "; ".join(
+        last.index + ", replication " + last["run"].astype(str) + ": " + more
+    )
     return f"Replications chosen by rule; counter-balancing agreements more than in the control run: {told}"
 
 
 @style.figure(
-    "timeline", "What happens in single replications?", timeline_table, fits=has_rows(timeline_table),
-    more={"steps": timeline_steps_table}, listed="steps",
-    page=lambda table: style.panels(11.0, 2.5 * (n := table["chosen"].nunique()) + 1.6, n, sharex=True),
+    "timeline",
+    "What happens in single replications?",
+    timeline_table,
+    fits=has_rows(timeline_table),
+    more={"steps": timeline_steps_table},
+    listed="steps",
+    page=lambda table: style.panels(
+        11.0, 2.5 * (n := table["chosen"].nunique()) + 1.6, n, sharex=True
+    ),
     empty="No replication was told yet, so there is no timeline: see balance-sim explain --run.",
-)  # fmt: skip
-def draw_timeline(axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFrame) -> style.Words:
-    """A panel a replication: counter-balancing agreements as they are signed in both arms, and what differs in words at
-    the right."""
+)
+def draw_timeline(
+    axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFrame
+) -> style.Words:
+    """A panel a replication: counter-balancing agreements as they are signed in both
+    arms, and what differs in words at the right."""
     for ax, (why, part) in zip(axes, table.groupby("chosen", sort=False), strict=False):
         run = int(part["run"].iloc[0])
-        base: dict[str, Any] = {"color": style.INK, "linewidth": 2.6, "label": say.first(part, "control")}
+        base: dict[str, Any] = {
+            "color": style.INK,
+            "linewidth": 2.6,
+            "label": say.first(part, "control"),
+        }
         ax.step(part["day"], part["signed_reference"], where="post", **base)
-        looks: dict[str, Any] = {"color": style.SKY, "linewidth": 1.4, "linestyle": style.DASHES}
-        ax.step(part["day"], part["signed"], where="post", label=say.first(part, "title"), **looks)
+        looks: dict[str, Any] = {
+            "color": style.SKY,
+            "linewidth": 1.4,
+            "linestyle": style.DASHES,
+        }
+        ax.step(
+            part["day"],
+            part["signed"],
+            where="post",
+            label=say.first(part, "title"),
+            **looks,
+        )
         ax.set_title(f"{why}: replication {run}", loc="left", color=style.QUIET)
-        ax.set(ylabel="counter-balancing\nagreements signed", xlim=(0, int(table["day"].max())), ylim=(0, None))
+        ax.set(
+            ylabel="counter-balancing\nagreements signed",
+            xlim=(0, int(table["day"].max())),
+            ylim=(0, None),
+        )
         style.whole_ticks(ax.yaxis, 7)
-        of_run = steps[steps["run"] == run].sort_values("day", kind="stable").to_dict("records")
+        of_run = (
+            steps[steps["run"] == run]
+            .sort_values("day", kind="stable")
+            .to_dict("records")
+        )
         lines = [_step_words(row) for row in of_run]
         left = len(lines) - MOST_WORDS
-        lines = lines[:MOST_WORDS] + ([f"and {say.plural(left, 'further step')}"] if left > 0 else [])
+        lines = lines[:MOST_WORDS] + (
+            [f"and {say.plural(left, 'further step')}"] if left > 0 else []
+        )
         words = "\n".join(lines) or "No step of any agreement differs."
         style.note(ax, words, (1.0, 1.0), (10, 0), xycoords="axes fraction", va="top")
     axes[0].legend(loc="upper left", frameon=False)
@@ -285,7 +482,10 @@ def draw_timeline(axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFra
 
 def _step_words(row: dict[Any, Any]) -> str:
     """A step of an agreement in words, and how the control run differs."""
-    beside = {"arm only": "not in the control run", "reference only": "in the control run alone"}
+    beside = {
+        "arm only": "not in the control run",
+        "reference only": "in the control run alone",
+    }
     told = beside.get(row["mark"], "in another form")
     if row["mark"] in ("earlier", "later") and np.isfinite(row["day_reference"]):
         told = f"{say.plural(abs(int(row['day'] - row['day_reference'])), 'day')} {row['mark']}"

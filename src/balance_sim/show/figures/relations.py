@@ -1,4 +1,5 @@
-"""Groups of states: the change of their relations with the host over time, and of the stances they take."""
+"""Groups of states: the change of their relations with the host over time, and of the
+stances they take."""
 
 from __future__ import annotations
 
@@ -7,34 +8,55 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.expected_effect import relations_by_week
+from balance_sim.effects.expected_effect import relations_by_week
 from balance_sim.model.baseline import classes_of
-from balance_sim.replications.outcomes import Outcome, known_outcome
-from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
 from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import paired_interval
+from balance_sim.study.outcomes import Outcome, known_outcome
+from balance_sim.study.result import Result
 
 RELATIONS = [
-    "group", "day", "change", "lo", "hi", "level", "n", "estimator", "at", "arm", "title", "control", "treatment",
+    "group",
+    "day",
+    "change",
+    "lo",
+    "hi",
+    "level",
+    "n",
+    "estimator",
+    "at",
+    "arm",
+    "title",
+    "control",
+    "treatment",
     "host",
-]  # fmt: skip
+]
 STANCES = {
-    "balance": "balancing", "hedge": "hedging", "buck_pass": "buck-passing", "bandwagon": "bandwagoning",
+    "balance": "balancing",
+    "hedge": "hedging",
+    "buck_pass": "buck-passing",
+    "bandwagon": "bandwagoning",
     "abstain": "abstaining",
-}  # fmt: skip
+}
 
 
 def relations_table(result: Result) -> pd.DataFrame:
-    """Tidy: group, day, change of the group's mean relation to the host, headline less control arm.
+    """Tidy: group, day, change of the group's mean relation to the host, headline less
+    control arm.
 
-    estimator `simulated`: the mean paired change at the end of each window of the report, with 95 % CI; level: its mean
-    in the control arm; at: the day on the axis, the middle of the step in which the window ends. `expected`: by week,
-    without random numbers, at its first day."""
+    estimator `simulated`: the mean paired change at the end of each window of the
+    report, with 95 % CI; level: its mean in the control arm; at: the day on the axis,
+    the middle of the step in which the window ends. `expected`: by week, without random
+    numbers, at its first day."""
     arm, known = result.headline_arm, result.by_run.names
-    outcomes = [one for name in known if (one := known_outcome(str(name))) and one.measure == "relations"]
+    outcomes = [
+        one
+        for name in known
+        if (one := known_outcome(str(name))) and one.measure == "relations"
+    ]
     names = dict.fromkeys(str(one.group) for one in outcomes)
     if arm is None or not result.finished or not names:
         return pd.DataFrame()
@@ -45,24 +67,57 @@ def relations_table(result: Result) -> pd.DataFrame:
             outcome = Outcome("relations", f"{group}_host", day).name
             if outcome not in known:
                 continue
-            wide = result.by_run.frame(outcome).pivot(index="run", columns="arm", values=outcome)
+            wide = result.by_run.frame(outcome).pivot(
+                index="run", columns="arm", values=outcome
+            )
             of_arm, base = wide[[arm, result.reference]].dropna().to_numpy(float).T
-            change, _, low, high = paired_interval(of_arm, base, alike=arm in result.alike)
+            change, _, low, high = paired_interval(
+                of_arm, base, alike=arm in result.alike
+            )
             level = float(base.mean()) if len(base) else np.nan
-            found = {"change": change, "lo": low, "hi": high, "level": level, "n": len(base)}
-            rows.append({"group": group, "day": day, "estimator": "simulated", "at": at.get(day, float(day))} | found)
+            found = {
+                "change": change,
+                "lo": low,
+                "hi": high,
+                "level": level,
+                "n": len(base),
+            }
+            rows.append(
+                {
+                    "group": group,
+                    "day": day,
+                    "estimator": "simulated",
+                    "at": at.get(day, float(day)),
+                }
+                | found
+            )
     code = classes_of(result.scenario).host or ""
     host = say.state_names(result.scenario).get(code, code)
-    weeks = weeks[weeks["group"].isin(list(names)) & (weeks["day"] <= max(at.values(), default=0.0))]
-    table = pd.concat([pd.DataFrame(rows), weeks.assign(estimator="expected", at=weeks["day"])], ignore_index=True)
-    return say.titled(table.assign(arm=arm, host=host), result).reindex(columns=RELATIONS)
+    weeks = weeks[
+        weeks["group"].isin(list(names))
+        & (weeks["day"] <= max(at.values(), default=0.0))
+    ]
+    table = pd.concat(
+        [pd.DataFrame(rows), weeks.assign(estimator="expected", at=weeks["day"])],
+        ignore_index=True,
+    )
+    return say.titled(table.assign(arm=arm, host=host), result).reindex(
+        columns=RELATIONS
+    )
 
 
 def relations_title(table: pd.DataFrame) -> str:
-    """The finding: whose relations fall most at once; at the last day how many groups' are worse, and whose most."""
-    weeks, found = (table[table["estimator"] == one] for one in ("expected", "simulated"))
+    """The finding: whose relations fall most at once; at the last day how many groups'
+    are worse, and whose most."""
+    weeks, found = (
+        table[table["estimator"] == one] for one in ("expected", "simulated")
+    )
     last = found[found["day"] == found["day"].max()]
-    host, day, n = say.first(table, "host") or "the host", int(last["day"].iloc[0]), int(last["n"].iloc[0])
+    host, day, n = (
+        say.first(table, "host") or "the host",
+        int(last["day"].iloc[0]),
+        int(last["n"].iloc[0]),
+    )
     worse, better = last[last["hi"] < 0], last[last["lo"] > 0]
     if last["change"].isna().all() or n < 2:
         return f"One replication gives no confidence interval for the change of relations with {host}"
@@ -80,39 +135,60 @@ def relations_title(table: pd.DataFrame) -> str:
 def _most(rows: pd.DataFrame) -> str:
     """The group with the largest fall, and how large it is."""
     row = rows.sort_values("change", kind="stable").iloc[0]
-    return f"{say.group_words(str(row['group']))} ({say.signed(float(row['change']), 3)})"
+    return (
+        f"{say.group_words(str(row['group']))} ({say.signed(float(row['change']), 3)})"
+    )
 
 
 @style.figure(
-    "relations", "How do relations with the host change?", relations_table, fits=compares,
+    "relations",
+    "How do relations with the host change?",
+    relations_table,
+    fits=compares,
     page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
-)  # fmt: skip
+)
 def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A staircase of weeks a group; what was simulated at the windows as dots with their CI; names at the right."""
+    """A staircase of weeks a group; what was simulated at the windows as dots with
+    their CI; names at the right."""
     ax = axes[0]
     ax.axhline(0, color=style.INK, linewidth=1)
     looks = [(style.BLUE, "-"), *style.OTHERS, (style.SKY, "-"), (style.BASE, "--")]
     labels: list[tuple[float, str, Any]] = []
     last = float(table["at"].max())
-    for (group, rows), (colour, dashes) in zip(table.groupby("group", sort=True), looks * 9, strict=False):
-        weeks, found = (rows[rows["estimator"] == one] for one in ("expected", "simulated"))
+    for (group, rows), (colour, dashes) in zip(
+        table.groupby("group", sort=True), looks * 9, strict=False
+    ):
+        weeks, found = (
+            rows[rows["estimator"] == one] for one in ("expected", "simulated")
+        )
         if len(weeks):
             day = [-14.0, *weeks["at"], last]
             change = [0.0, *weeks["change"], weeks["change"].iloc[-1]]
-            ax.step(day, change, where="post", color=colour, linestyle=dashes, linewidth=1.6)
+            ax.step(
+                day, change, where="post", color=colour, linestyle=dashes, linewidth=1.6
+            )
         ax.plot(found["at"], found["change"], "o", color=colour, markersize=4.5)
         if np.isfinite(found["lo"]).all():
-            ax.vlines(found["at"], found["lo"], found["hi"], color=colour, linewidth=1.4)
+            ax.vlines(
+                found["at"], found["lo"], found["hi"], color=colour, linewidth=1.4
+            )
         end = float(found["change"].iloc[-1])
-        told = say.signed(end, say.decimals(0.001, end))  # more decimals where it would print as none
+        told = say.signed(
+            end, say.decimals(0.001, end)
+        )  # more decimals where it would print as none
         labels.append((end, f"{told} {say.group_words(str(group))}", colour))
-    low, high = style.limits(table[["change", "lo", "hi"]].to_numpy(float), 0.08, 0.12, flat=0.02)
+    low, high = style.limits(
+        table[["change", "lo", "hi"]].to_numpy(float), 0.08, 0.12, flat=0.02
+    )
     style.label_ends(ax, last, labels, 0.052 * (high - low), 9)
     ax.set(
-        xlim=(-14, last * 1.01), xticks=[day for day in (0, 30, 60, 90, 120, 180, 240, 300, 360) if day <= last],
-        ylim=(low, high), xlabel="days after the event", ylabel="change of the group's\nmean relation, -1 to 1",
-    )  # fmt: skip
+        xlim=(-14, last * 1.01),
+        xticks=[day for day in (0, 30, 60, 90, 120, 180, 240, 300, 360) if day <= last],
+        ylim=(low, high),
+        xlabel="days after the event",
+        ylabel="change of the group's\nmean relation, -1 to 1",
+    )
     marks = f"Paired difference from the control ({say.first(table, 'control')}). Lines: expected, by week. "
     marks += f"Dots: {say.plural(int(table['n'].max()), 'replication')}, with 95 % CI"
     small = (
@@ -123,69 +199,122 @@ def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 
 def stances_table(result: Result) -> pd.DataFrame:
-    """Tidy: group, stance: mean share of the group's states that take the stance in the longest window, in the control
-    arm and in the headline arm, and the paired difference with its 95 % CI. Group "": all states."""
-    arm, outcomes = result.headline_arm, {name: known_outcome(str(name)) for name in result.by_run.names}
-    found = {name: of for name, of in outcomes.items() if of and of.stance and of.window == result.window}
+    """Tidy: group, stance: mean share of the group's states that take the stance in the
+    longest window, in the control arm and in the headline arm, and the paired
+    difference with its 95 % CI. Group "": all states."""
+    arm, outcomes = (
+        result.headline_arm,
+        {name: known_outcome(str(name)) for name in result.by_run.names},
+    )
+    found = {
+        name: of
+        for name, of in outcomes.items()
+        if of and of.stance and of.window == result.window
+    }
     if arm is None or not result.finished or not found:
         return pd.DataFrame()
     frame = result.by_run.frame(*found)
-    of_arm, of_control = (frame[frame["arm"] == name].set_index("run").sort_index() for name in (arm, result.reference))
+    of_arm, of_control = (
+        frame[frame["arm"] == name].set_index("run").sort_index()
+        for name in (arm, result.reference)
+    )
     rows = []
     for group in dict.fromkeys(of.group or "" for of in found.values()):
-        columns = {of.stance: name for name, of in found.items() if (of.group or "") == group}
+        columns = {
+            of.stance: name for name, of in found.items() if (of.group or "") == group
+        }
         total = of_control[list(columns.values())].to_numpy(float).sum(axis=1)
         for stance in (one for one in STANCES if one in columns):
-            values, base = ((of[columns[stance]] / total).to_numpy(float) for of in (of_arm, of_control))
+            values, base = (
+                (of[columns[stance]] / total).to_numpy(float)
+                for of in (of_arm, of_control)
+            )
             keep = np.isfinite(values) & np.isfinite(base)
             if not keep.any():
                 continue
-            mean, _, lo, hi = paired_interval(values[keep], base[keep], alike=arm in result.alike)
-            shares = {"share_control": float(base[keep].mean()), "share": float(values[keep].mean())}
-            effect = {"effect": mean, "lo": lo, "hi": hi, "n": int(keep.sum()), "arm": arm}
+            mean, _, lo, hi = paired_interval(
+                values[keep], base[keep], alike=arm in result.alike
+            )
+            shares = {
+                "share_control": float(base[keep].mean()),
+                "share": float(values[keep].mean()),
+            }
+            effect = {
+                "effect": mean,
+                "lo": lo,
+                "hi": hi,
+                "n": int(keep.sum()),
+                "arm": arm,
+            }
             rows.append({"group": group, "stance": stance} | shares | effect)
     return say.titled(pd.DataFrame(rows), result) if rows else pd.DataFrame()
 
 
 def stances_title(table: pd.DataFrame) -> str:
-    """The finding: how the event changes balancing among all states, or in the first group if that is missing."""
+    """The finding: how the event changes balancing among all states, or in the first
+    group if that is missing."""
     whole = "" if (table["group"] == "").any() else str(table["group"].iloc[0])
     rows = table[(table["group"] == whole) & (table["stance"] == "balance")]
     row, name = (rows if len(rows) else table).iloc[0], say.first(table, "treatment")
-    what, effect = STANCES[str(row["stance"])] + (f" in {say.group_words(whole)}" if whole else ""), row["effect"]
+    what, effect = (
+        STANCES[str(row["stance"])]
+        + (f" in {say.group_words(whole)}" if whole else ""),
+        row["effect"],
+    )
     if not np.isfinite(row["lo"]):
         return "One replication gives no confidence interval for the change of stances"
     if row["lo"] <= 0 <= row["hi"]:
-        return f"{name}: no detectable change of {what} ({say.points(effect, 2)} points)"
+        return (
+            f"{name}: no detectable change of {what} ({say.points(effect, 2)} points)"
+        )
     told = f"{'rises' if effect > 0 else 'falls'} by {abs(100 * effect):.2f} points"
     return f"{name}: {what} {told}, from {100 * row['share_control']:.1f} % of states"
 
 
 def _stances_page(table: pd.DataFrame) -> list[style.Axes]:
     height = 2.5 + 0.34 * max(table["group"].nunique(), 3)
-    return style.panels(12.0, height, 1, table["stance"].nunique(), sharex=True, sharey=True)
+    return style.panels(
+        12.0, height, 1, table["stance"].nunique(), sharex=True, sharey=True
+    )
 
 
 @style.figure(
-    "stances", "Which stances does the event change?", stances_table, page=_stances_page,
-    fits=lambda result: compares(result) and bool(len(table := stances_table(result)) and clear(table).any()),
+    "stances",
+    "Which stances does the event change?",
+    stances_table,
+    page=_stances_page,
+    fits=lambda result: (
+        compares(result)
+        and bool(len(table := stances_table(result)) and clear(table).any())
+    ),
     empty="No arm to compare, or stances were not observed: there are no stances to show.",
-)  # fmt: skip
+)
 def draw_stances(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A panel a stance, a row a group: the difference from the control arm in percentage points, with its 95 % CI."""
-    groups, kinds = list(dict.fromkeys(table["group"])), [k for k in STANCES if (table["stance"] == k).any()]
+    """A panel a stance, a row a group: the difference from the control arm in
+    percentage points, with its 95 % CI."""
+    groups, kinds = (
+        list(dict.fromkeys(table["group"])),
+        [k for k in STANCES if (table["stance"] == k).any()],
+    )
     names = [say.group_words(group) if group else "All states" for group in groups]
     for ax, stance in zip(axes, kinds, strict=False):
         rows = table[table["stance"] == stance].set_index("group").reindex(groups)
-        effect, lo, hi = (100 * rows[name].to_numpy(float) for name in ("effect", "lo", "hi"))
-        edge, face = (np.where((lo > 0) | (hi < 0), style.BLUE, pale).tolist() for pale in (style.BASE, "white"))
+        effect, lo, hi = (
+            100 * rows[name].to_numpy(float) for name in ("effect", "lo", "hi")
+        )
+        edge, face = (
+            np.where((lo > 0) | (hi < 0), style.BLUE, pale).tolist()
+            for pale in (style.BASE, "white")
+        )
         heights = style.row_axis(ax, names, -0.6, -0.4)
         ax.axvline(0, color=style.INK, linewidth=1)
         ax.hlines(heights, lo, hi, colors=edge, linewidth=2)
         ax.scatter(effect, heights, c=face, edgecolors=edge, s=34, zorder=3)
         ax.set_title(say.capital(STANCES[stance]), loc="left", color=style.QUIET)
         ax.locator_params(axis="x", nbins=4)
-    axes[len(kinds) // 2].set_xlabel("difference from the control, percentage points of the group's states")
+    axes[len(kinds) // 2].set_xlabel(
+        "difference from the control, percentage points of the group's states"
+    )
     n = say.plural(int(table["n"].max()), "paired replication")
     small = (
         f"Stances {style.within(table)}, {n}, of counts. Bars: 95 % CI; open dots: it holds zero. "

@@ -1,4 +1,5 @@
-"""The report: one HTML file that needs no network and no program but a browser; a script replays a run on its map."""
+"""The report: one HTML file that needs no network and no program but a browser; a
+script replays a run on its map."""
 
 from __future__ import annotations
 
@@ -11,15 +12,15 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from balance_sim.experiment.run import LARGE
-from balance_sim.pool.atomic import make_folder, write_atomic
-from balance_sim.pool.processes import Background
-from balance_sim.results.shards import REPORT, note_drawn
 from balance_sim.show import wording as say
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report import tables
 from balance_sim.show.save import figure_bytes, inlined, note_figures, write_figures
+from balance_sim.study.atomic_files import make_folder, write_atomic
+from balance_sim.study.processes import Background
+from balance_sim.study.run import LARGE
+from balance_sim.study.shards import REPORT, note_drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,36 +29,47 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
-    from balance_sim.analysis.result import AnalysedResult
-    from balance_sim.game.keep import PlayedGame
-    from balance_sim.results.result import Result
+    from balance_sim.effects.result import AnalysedResult
+    from balance_sim.games.keep import PlayedGame
     from balance_sim.show.figures import Study
     from balance_sim.show.figures.style import FigureSpec
+    from balance_sim.study.result import Result
 
 
 # By name: a figure's table, its words, and itself as SVG.
 type Drawn = dict[str, tuple[pd.DataFrame, str, bytes]]
-type Told = Callable[[float, int], None]  # figures done, in thirds: their table, drawn, written; and all there are
+type Told = Callable[
+    [float, int], None
+]  # figures done, in thirds: their table, drawn, written; and all there are
 
 
-def report_html(study: Study, drawn: Drawn | None = None, *, world_map: bool = True) -> str:
-    """The report of a run, a sweep, a comparison, a game, scored forecasts or goodness of fit, as HTML.
+def report_html(
+    study: Study, drawn: Drawn | None = None, *, world_map: bool = True
+) -> str:
+    """The report of a run, a sweep, a comparison, a game, scored forecasts or goodness
+    of fit, as HTML.
 
-    drawn: figures by name that need not be drawn again. The same bytes for the same results: nothing of it depends on
-    when, where or how fast it was made."""
+    drawn: figures by name that need not be drawn again. The same bytes for the same
+    results: nothing of it depends on when, where or how fast it was made."""
     from balance_sim.show.report.pages import page_of
 
-    chosen = {name: one for name, one in fitting(study).items() if world_map or name != "map"}
+    chosen = {
+        name: one for name, one in fitting(study).items() if world_map or name != "map"
+    }
     template, content = page_of(study)
     figures = embedded(study, chosen, drawn)
     script = text_of("replay.js") if any(one["body"] for one in figures) else ""
     return rendered(template, content | {"figures": figures}, script)
 
 
-def embedded(study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None) -> list[dict[str, Any]]:
-    """Figures with their tables, as the page wants them. drawn: those that need not be drawn again.
+def embedded(
+    study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None
+) -> list[dict[str, Any]]:
+    """Figures with their tables, as the page wants them. drawn: those that need not be
+    drawn again.
 
-    body: what stands there instead of the drawing, which is svg; typeset: the table does."""
+    body: what stands there instead of the drawing, which is svg; typeset: the table
+    does."""
     out = []
     for name, figure in figures.items():
         if drawn is not None:
@@ -66,28 +78,60 @@ def embedded(study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None =
             table = figure.table(study)
             made = figure.draw(study, table)
             words = words_of(made)
-            as_drawn = figure_bytes(made, "svg", text=True) if name in in_pages(figures) else b""
+            as_drawn = (
+                figure_bytes(made, "svg", text=True)
+                if name in in_pages(figures)
+                else b""
+            )
         body = map_of(cast("AnalysedResult", study)) if name == "map" else ""
-        svg = "" if body or figure.typeset else inlined(as_drawn, f"f-{name}", f"Figure: {words}")
-        said = {"name": name, "question": figure.question, "finding": words, "typeset": figure.typeset}
-        out.append(said | {"svg": svg, "body": body, "table": tables.shown(name, figure.numbers(study, table))})
+        svg = (
+            ""
+            if body or figure.typeset
+            else inlined(as_drawn, f"f-{name}", f"Figure: {words}")
+        )
+        said = {
+            "name": name,
+            "question": figure.question,
+            "finding": words,
+            "typeset": figure.typeset,
+        }
+        out.append(
+            said
+            | {
+                "svg": svg,
+                "body": body,
+                "table": tables.shown(name, figure.numbers(study, table)),
+            }
+        )
     return out
 
 
 def in_pages(figures: dict[str, FigureSpec]) -> list[str]:
-    """Names of the figures that a page shows as they are drawn: not tables, and not the map, which it has anew."""
-    return [name for name, figure in figures.items() if not figure.typeset and name != "map"]
+    """Names of the figures that a page shows as they are drawn: not tables, and not the
+    map, which it has anew."""
+    return [
+        name for name, figure in figures.items() if not figure.typeset and name != "map"
+    ]
 
 
 def map_of(study: Result) -> str:
     """The map of a run as a page has it: hoverable, with one replication to replay."""
     from balance_sim.show.replay import map_content
 
-    return str(_environment().get_template("replay.html").render(map=map_content(study)))
+    return str(
+        _environment().get_template("replay.html").render(map=map_content(study))
+    )
 
 
-def rendered(template: str, content: dict[str, Any], script: str = "", style: str = "", connect: str = "'none'") -> str:
-    """A page from a template, with its style and script and a policy that allows these two and nothing else.
+def rendered(
+    template: str,
+    content: dict[str, Any],
+    script: str = "",
+    style: str = "",
+    connect: str = "'none'",
+) -> str:
+    """A page from a template, with its style and script and a policy that allows these
+    two and nothing else.
 
     style: the report's if not given. connect: whom its script may ask."""
     style = style or text_of("report.css")
@@ -109,21 +153,29 @@ def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_map: bool = True) -> Path:
-    """Write the report of a study to `path`, whole or not at all. Raises CannotWrite."""
+def save_report(
+    study: Study, path: Path, drawn: Drawn | None = None, *, world_map: bool = True
+) -> Path:
+    """Write the report of a study to `path`, whole or not at all. Raises
+    CannotWrite."""
     page = report_html(study, drawn, world_map=world_map)
     make_folder(path.parent)
-    write_atomic(path, page.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
+    write_atomic(
+        path, page.encode("utf-8", "backslashreplace")
+    )  # a path may hold what is no text
     note_drawn(path.parent, [path])
     return path
 
 
-def save_study(study: AnalysedResult | PlayedGame, folder: Path, told: Told | None = None) -> list[Path]:
-    """All figures and the report of a study or a game into its folder; every figure is drawn once. Raises CannotWrite.
+def save_study(
+    study: AnalysedResult | PlayedGame, folder: Path, told: Told | None = None
+) -> list[Path]:
+    """All figures and the report of a study or a game into its folder; every figure is
+    drawn once. Raises CannotWrite.
 
-    Two fifths of those of a study of many states are written by another process, the one that worked out its placebos
-    if that is still there: the same bytes, sooner."""
-    from balance_sim.analysis.result import AnalysedResult
+    Two fifths of those of a study of many states are written by another process, the
+    one that worked out its placebos if that is still there: the same bytes, sooner."""
+    from balance_sim.effects.result import AnalysedResult
 
     chosen, done = fitting(study), count(1)
     names = here = list(chosen)
@@ -142,24 +194,39 @@ def save_study(study: AnalysedResult | PlayedGame, folder: Path, told: Told | No
 
     rows = {name: tell(figure.table(study)) for name, figure in chosen.items()}
     figures = drawn(names[len(here) :])
-    elsewhere = begin(partial(write_figures, figures, folder, text=in_pages(chosen))) if figures else dict
+    elsewhere = (
+        begin(partial(write_figures, figures, folder, text=in_pages(chosen)))
+        if figures
+        else dict
+    )
     mine = drawn(here)
     svgs = write_figures(mine, folder, text=in_pages(chosen), told=tell) | elsewhere()
     figures |= mine
-    ready: Drawn = {name: (rows[name], words_of(figures[name]), svgs.get(name, b"")) for name in names}
+    ready: Drawn = {
+        name: (rows[name], words_of(figures[name]), svgs.get(name, b""))
+        for name in names
+    }
     return [*note_figures(names, folder), save_report(study, folder / REPORT, ready)]
 
 
 def card(result: AnalysedResult) -> str:
-    """What a notebook shows for a result: headline and fan chart; no script, no style sheet, nothing fetched."""
+    """What a notebook shows for a result: headline and fan chart; no script, no style
+    sheet, nothing fetched."""
     figure = FIGURES["fan"].draw(result)
     # A notebook may show several cards: ids of one must not meet those of another.
     place = f"card-{result.digest[:8]}"
-    svg = inlined(figure_bytes(figure, "svg", text=True), place, f"Figure: {words_of(figure)}")
-    runs, arms = say.plural(result.runs, "replication"), say.plural(len(result.arms), "arm")
+    svg = inlined(
+        figure_bytes(figure, "svg", text=True), place, f"Figure: {words_of(figure)}"
+    )
+    runs, arms = (
+        say.plural(result.runs, "replication"),
+        say.plural(len(result.arms), "arm"),
+    )
     made = f"{runs} of {arms}, seed {result.seed}, digest {result.digest[:12]}{tables.failed_and_missing(result)}"
     made += ". Tables: .levels, .effects, .dyads, .states, .outcomes, .fan()"
-    title, answer, small = map(html.escape, (say.printable(result.scenario.title), finding(result), made))
+    title, answer, small = map(
+        html.escape, (say.printable(result.scenario.title), finding(result), made)
+    )
     return (
         f'<div><h3>{title}</h3><p>{answer}</p><div style="max-width:44rem;background:#fff">{svg}</div>'
         f"<p><small>{small}</small></p></div>"
@@ -171,11 +238,15 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
-    environment = Environment(loader=PackageLoader(__name__), trim_blocks=True, lstrip_blocks=True, **safe)
+    environment = Environment(
+        loader=PackageLoader(__name__), trim_blocks=True, lstrip_blocks=True, **safe
+    )
     environment.globals.update(say=say, tables=tables)
     return environment
 
 
 def text_of(name: str) -> str:
     """A file that stands beside the templates."""
-    return (files("balance_sim.show.report") / "templates" / name).read_text(encoding="utf-8")
+    return (files("balance_sim.show.report") / "templates" / name).read_text(
+        encoding="utf-8"
+    )

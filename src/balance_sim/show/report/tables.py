@@ -1,4 +1,5 @@
-"""Tables of a page: what stands under each figure, and what a report says besides them, as rows of words.
+"""Tables of a page: what stands under each figure, and what a report says besides them,
+as rows of words.
 
 The templates call them by name."""
 
@@ -12,18 +13,18 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from balance_sim.results.export import harmless_frame
-from balance_sim.results.store import Store
-from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.show import wording as say
 from balance_sim.show.headline import ROWS, by_size, direction_table
+from balance_sim.study.export import harmless_frame
+from balance_sim.study.store import Store
+from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
-    from balance_sim.results.manifest import Manifest
-    from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
+    from balance_sim.study.manifest import Manifest
+    from balance_sim.study.result import Result
 
 type Rows = list[list[str]]
 type Cut = Callable[[pd.DataFrame], pd.DataFrame]
@@ -33,18 +34,38 @@ DIGITS = 4
 
 
 def shown(name: str, table: pd.DataFrame) -> dict[str, Any]:
-    """The table of a figure, in the form of the page: short enough to read, and all of it to take away: how many rows
-    there are, a link and a name for the file."""
+    """The table of a figure, in the form of the page: short enough to read, and all of
+    it to take away: how many rows there are, a link and a name for the file."""
     key = "compared_pairs" if "difference" in table and name == "pairs" else name
     key = "balance" if name.startswith("balance_") else key  # of another player
     part = ROWS_OF[key](table) if key in ROWS_OF and len(table) else table
-    short, whole = (part[cuts[key].split()] if key in cuts and len(table) else table for cuts in (READ, TAKEN))
-    head = (SHORTER[key](short) if key in SHORTER else short).head(MOST_ROWS) if len(table) else short
-    heads = {"name_a": "state", "name_b": "with", "words": "value (95 % CI)", "p": "placebo p"}
+    short, whole = (
+        part[cuts[key].split()] if key in cuts and len(table) else table
+        for cuts in (READ, TAKEN)
+    )
+    head = (
+        (SHORTER[key](short) if key in SHORTER else short).head(MOST_ROWS)
+        if len(table)
+        else short
+    )
+    heads = {
+        "name_a": "state",
+        "name_b": "with",
+        "words": "value (95 % CI)",
+        "p": "placebo p",
+    }
     return {
-        "heads": [heads.get(str(column), str(column)).replace("_", " ") for column in head.columns],
-        "rows": [[cell(value) for value in row] for row in head.itertuples(index=False)],
-        "numeric": [bool(pd.api.types.is_numeric_dtype(of) and of.dtype != bool) for _, of in head.items()],
+        "heads": [
+            heads.get(str(column), str(column)).replace("_", " ")
+            for column in head.columns
+        ],
+        "rows": [
+            [cell(value) for value in row] for row in head.itertuples(index=False)
+        ],
+        "numeric": [
+            bool(pd.api.types.is_numeric_dtype(of) and of.dtype != bool)
+            for _, of in head.items()
+        ],
         "count": len(whole),
         "link": data_uri(whole),
         "file": f"{name}.csv",
@@ -54,7 +75,9 @@ def shown(name: str, table: pd.DataFrame) -> dict[str, Any]:
 def _by_clear(table: pd.DataFrame) -> pd.DataFrame:
     """States whose CI excludes zero first, then by size."""
     keyed = table.assign(far=table["effect"].abs())
-    return keyed.sort_values(["clear", "far", "code"], ascending=[False, False, True], kind="stable")
+    return keyed.sort_values(
+        ["clear", "far", "code"], ascending=[False, False, True], kind="stable"
+    )
 
 
 ROWS_OF: dict[str, Cut] = {
@@ -65,7 +88,9 @@ ROWS_OF: dict[str, Cut] = {
 """Which rows of a figure's table are read, and in which order."""
 SHORTER: dict[str, Cut] = {
     "relations": lambda rows: rows[rows["estimator"] == "simulated"],
-    "mechanisms": lambda rows: rows.assign(found=rows["found"].where(rows["found"] != "", "size only")),
+    "mechanisms": lambda rows: rows.assign(
+        found=rows["found"].where(rows["found"] != "", "size only")
+    ),
     "convergence": lambda rows: rows.iloc[:: -max(1, -(-len(rows) // 20))].iloc[::-1],
 }
 """Of long tables, steps."""
@@ -80,7 +105,10 @@ _BOTH = {
     "compared_pairs": "dyad left right difference lo hi",
     "network": f"a b {_DYADS}",
 }
-TAKEN = _BOTH | {"pairs": f"a b {_DYADS}", "outcomes": "arm count runs share lo hi cumulative"}
+TAKEN = _BOTH | {
+    "pairs": f"a b {_DYADS}",
+    "outcomes": "arm count runs share lo hi cumulative",
+}
 """Columns to take away, by figure; all of the table where it is not named."""
 READ = _BOTH | {
     "pairs": f"name_a name_b {_DYADS}",
@@ -115,11 +143,14 @@ def cell(value: object) -> str:
 
 
 def data_uri(table: pd.DataFrame) -> str:
-    """The whole table as CSV in a link: numbers with four digits, yes and no as 1 and 0, no cell a formula."""
+    """The whole table as CSV in a link: numbers with four digits, yes and no as 1 and
+    0, no cell a formula."""
     rounded = harmless_frame(table)
     for column in rounded.select_dtypes("float"):
         values = rounded[column]
-        rounded[column] = [f"{float(f'{v:.4g}') + 0.0:.10g}" if np.isfinite(v) else "" for v in values]
+        rounded[column] = [
+            f"{float(f'{v:.4g}') + 0.0:.10g}" if np.isfinite(v) else "" for v in values
+        ]
     for column in rounded.select_dtypes("bool"):
         rounded[column] = rounded[column].astype(int)
     text = rounded.to_csv(index=False, lineterminator="\n")
@@ -130,32 +161,55 @@ def scheduled_rows(result: Result) -> Rows:
     """Agreements whose date was fixed beforehand: dyad, name, type, stage, date."""
     names = say.state_names(result.scenario)
     return [
-        [say.dyad_name(names, row["a"], row["b"]), *(str(row[key]) for key in ("name", "kind", "stage", "date"))]
+        [
+            say.dyad_name(names, row["a"], row["b"]),
+            *(str(row[key]) for key in ("name", "kind", "stage", "date")),
+        ]
         for row in result.scheduled.to_dict("records")
     ]
 
 
 def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
-    """Per arm and direction: expected number, effect, CI, Monte Carlo standard error; the longest window."""
+    """Per arm and direction: expected number, effect, CI, Monte Carlo standard error;
+    the longest window."""
     rows = []
     for row in direction_table(result, arms).to_dict("records"):
-        told = ["control", "", ""] if row["arm"] == result.reference else say.effect_cells(row)
-        title, way = say.arm_title(result.scenario, str(row["arm"])), ROWS[str(row["direction"])]
+        told = (
+            ["control", "", ""]
+            if row["arm"] == result.reference
+            else say.effect_cells(row)
+        )
+        title, way = (
+            say.arm_title(result.scenario, str(row["arm"])),
+            ROWS[str(row["direction"])],
+        )
         rows.append([title, way, say.number(float(row["mean"]), 2), *told])
     return rows
 
 
 def own_rows(result: Result) -> Rows:
-    """Of each outcome of the user's own and arm: level, effect, CI, Monte Carlo standard error."""
-    effects = {(row["outcome"], row["arm"]): row for row in result.effects.to_dict("records")}
+    """Of each outcome of the user's own and arm: level, effect, CI, Monte Carlo
+    standard error."""
+    effects = {
+        (row["outcome"], row["arm"]): row for row in result.effects.to_dict("records")
+    }
     rows = []
-    for level in result.levels[result.levels["outcome"].str.startswith("own_")].to_dict("records"):
+    for level in result.levels[result.levels["outcome"].str.startswith("own_")].to_dict(
+        "records"
+    ):
         name, arm = level["outcome"], level["arm"]
         found = effects.get((name, arm))
-        cells = ["control" if found is None else "not known: missing in some replications", "", ""]
+        cells = [
+            "control" if found is None else "not known: missing in some replications",
+            "",
+            "",
+        ]
         if found is not None and np.isfinite(found["mean"]):
             cells = say.effect_cells(found)
-        front = [say.capital(say.outcome_words(name)), say.arm_title(result.scenario, arm)]
+        front = [
+            say.capital(say.outcome_words(name)),
+            say.arm_title(result.scenario, arm),
+        ]
         rows.append([*front, say.number(level["mean"], 2), *cells])
     return sorted(rows, key=lambda row: row[0])
 
@@ -173,13 +227,22 @@ def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
     """Name, title, and what an arm changes."""
     of = {name: scenario.arms[name] for name in arms}
     return [
-        [say.arm_words(name), arm.title, changes(arm.drop, [(one.id, one.date) for one in arm.add], arm.set)]
+        [
+            say.arm_words(name),
+            arm.title,
+            changes(arm.drop, [(one.id, one.date) for one in arm.add], arm.set),
+        ]
         for name, arm in of.items()
     ]
 
 
-def changes(drop: Iterable[object], added: Iterable[tuple[object, object]], values: Mapping[str, object]) -> str:
-    """What an arm changes of the scenario. added: events with their dates; values: by key path."""
+def changes(
+    drop: Iterable[object],
+    added: Iterable[tuple[object, object]],
+    values: Mapping[str, object],
+) -> str:
+    """What an arm changes of the scenario. added: events with their dates; values: by
+    key path."""
     told = [f"without {event}" for event in drop]
     told += [f"with {event} ({date})" for event, date in added]
     told += [f"{path} = {listed(value)}" for path, value in values.items()]
@@ -188,29 +251,50 @@ def changes(drop: Iterable[object], added: Iterable[tuple[object, object]], valu
 
 def listed(value: object) -> str:
     """A value of a scenario; of a list its members."""
-    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+    return (
+        ", ".join(map(str, value)) or "none"
+        if isinstance(value, list | tuple)
+        else str(value)
+    )
 
 
 def event_rows(scenario: Scenario) -> Rows:
     """Events by date: date, kind, label, who, visibility, confidence, source."""
     rows = []
     for event in sorted(scenario.events, key=lambda event: (event.date, event.id)):
-        front = [str(event.date), say.arm_words(event.kind), event.label or event.id, " ".join(event.principals)]
-        rows.append([*front, cell(event.visibility), say.arm_words(event.confidence), event.source])
+        front = [
+            str(event.date),
+            say.arm_words(event.kind),
+            event.label or event.id,
+            " ".join(event.principals),
+        ]
+        rows.append(
+            [
+                *front,
+                cell(event.visibility),
+                say.arm_words(event.confidence),
+                event.source,
+            ]
+        )
     return rows
 
 
 def parameter_rows(scenario: Scenario) -> Rows:
-    """Every parameter with the value of this study: path, value, default where it differs, unit, range, source."""
+    """Every parameter with the value of this study: path, value, default where it
+    differs, unit, range, source."""
     rows = []
     for row in parameter_table():
-        path, used, bounds, error = (row[name] for name in ("path", "value", "range", "standard_error"))
+        path, used, bounds, error = (
+            row[name] for name in ("path", "value", "range", "standard_error")
+        )
         with suppress(LookupError):  # a scenario without, say, this type of agreement
             used = value_at(scenario, str(path))
         spread = f"{bounds[0]:g} to {bounds[1]:g}" if isinstance(bounds, list) else ""
         spread = f"s.e. {error:g}" if error is not None else spread
         other = "" if used == row["value"] else cell(row["value"])
-        rows.append([str(path), cell(used), other, str(row["unit"]), spread, str(row["source"])])
+        rows.append(
+            [str(path), cell(used), other, str(row["unit"]), spread, str(row["source"])]
+        )
     return rows
 
 
@@ -218,16 +302,34 @@ def state_rows(scenario: Scenario) -> Rows:
     """The roster: code, name, values, guessed columns, source."""
     rows = []
     for state in scenario.states:
-        values = state.gdp_bn, state.milex_bn, state.population_m, state.democracy, state.ideal_point
+        values = (
+            state.gdp_bn,
+            state.milex_bn,
+            state.population_m,
+            state.democracy,
+            state.ideal_point,
+        )
         cells = [cell("-" if value is None else value) for value in values]
-        rows.append([state.id, state.name, *cells, state.guesses.replace(";", ", "), state.source])
+        rows.append(
+            [
+                state.id,
+                state.name,
+                *cells,
+                state.guesses.replace(";", ", "),
+                state.source,
+            ]
+        )
     return rows
 
 
 def failed_and_missing(study: Result | SweepResult) -> str:
     """What a number of replications is to be read with: nothing where all are there."""
     missing = study.missing_runs
-    lost = f"; {missing:,} of all that were asked for are missing, and in no number here" if missing else ""
+    lost = (
+        f"; {missing:,} of all that were asked for are missing, and in no number here"
+        if missing
+        else ""
+    )
     return (f"; {len(study.failed):,} failed" if study.failed else "") + lost
 
 
@@ -238,25 +340,53 @@ def made_rows(study: Result | SweepResult) -> Rows:
     if isinstance(study, SweepResult):
         manifest: Manifest | None = study.manifest
         of_every = "every arm and point"
-        rows = [["experiment", study.name], *rows, ["design", study.manifest.design.method or ""]]
+        rows = [
+            ["experiment", study.name],
+            *rows,
+            ["design", study.manifest.design.method or ""],
+        ]
         rows.append(["points", f"{len(study.table.numbers()):,}"])
     else:
-        manifest = Store(study.folder).read_manifest() if study.folder is not None else None
+        manifest = (
+            Store(study.folder).read_manifest() if study.folder is not None else None
+        )
         of_every = "every arm"
-        states, events = say.plural(len(scenario.states), "state"), say.plural(len(scenario.events), "event")
+        states, events = (
+            say.plural(len(scenario.states), "state"),
+            say.plural(len(scenario.events), "event"),
+        )
         rows += [
-            ["time", f"{scenario.start} to {scenario.end}, steps of {scenario.step_days:g} days"],
+            [
+                "time",
+                f"{scenario.start} to {scenario.end}, steps of {scenario.step_days:g} days",
+            ],
             ["focal event", scenario.focal],
-            ["roster", f"{states}, {say.plural(len(scenario.agreements), 'agreement')} on record, {events}"],
+            [
+                "roster",
+                f"{states}, {say.plural(len(scenario.agreements), 'agreement')} on record, {events}",
+            ],
             ["theory", scenario.theory.preset],
         ]
-    versions = manifest.versions if manifest is not None else {"balance_sim": getattr(study, "version", "")}
+    versions = (
+        manifest.versions
+        if manifest is not None
+        else {"balance_sim": getattr(study, "version", "")}
+    )
     rows += [
         ["arms", ", ".join(study.arms)],
         ["replications", f"{study.runs:,} of {of_every}{failed_and_missing(study)}"],
         ["seed", str(study.seed)],
         ["digest", study.digest],
-        ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
+        [
+            "versions",
+            ", ".join(f"{name} {version}" for name, version in versions.items()),
+        ],
     ]
-    rows += [["agents", manifest.model]] if manifest and manifest.model and not manifest.is_sweep else []
-    return rows + ([["command", manifest.command]] if manifest and manifest.command else [])
+    rows += (
+        [["agents", manifest.model]]
+        if manifest and manifest.model and not manifest.is_sweep
+        else []
+    )
+    return rows + (
+        [["command", manifest.command]] if manifest and manifest.command else []
+    )

@@ -1,1 +1,0 @@
-"""What a result is asked: mechanisms, channels, placebos, explanations, sensitivity, goodness of fit."""

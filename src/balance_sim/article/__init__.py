@@ -1,0 +1,1 @@
+"""The founding article's mechanisms: a plug-in."""

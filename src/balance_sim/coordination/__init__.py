@@ -1,1 +1,0 @@
-"""The coordination model (DyNAM): two-sided tie formation fitted to dated records."""

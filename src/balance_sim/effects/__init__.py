@@ -1,0 +1,1 @@
+"""What an event adds: estimated, compared with placebos, explained."""

@@ -1,0 +1,283 @@
+"""What is not known of the headline effect, in words: intervals over the posterior and
+the prior, theories, what carries the width. The same on the terminal, in the report,
+and on the figure.
+
+The mechanisms of the founding article as rows of words, for the terminal and for
+figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from balance_sim.show import wording as say
+from balance_sim.show.wording import WIDTH, said, table, table_or_lines, wrapped
+
+if TYPE_CHECKING:
+    from balance_sim.effects.result import AnalysedResult
+    from balance_sim.evidence.posterior.effect_draws import (
+        DrawnEffect,
+        PlaceboSaid,
+        Uncertainty,
+    )
+
+ROWS = {
+    "total": "effect",
+    "picture": "  picture: who stands together",
+    "threat": "  threat to the event's targets",
+    "rest": "  what else the arm changes",
+    "level": "expected without it",
+}
+"""What is told over draws, by its name in `effect_draws.COLUMNS`."""
+MOST_GROUPS = 4
+TOO_SHORT = "The scenario's record is too short to score them."
+NOT_WORKED_OUT = (
+    "Doubt about the parameters is not in these numbers. For intervals over prior and posterior: "
+    "balance-sim effect SCENARIO --draws 200"
+)
+
+
+def places_of(found: Uncertainty) -> int:
+    """Decimals for effects: two significant digits of the value in use, at least
+    four."""
+    return max(say.digits(found.estimate["total"]), 4)
+
+
+def doubt_words(found: Uncertainty | None, draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a study has it
+    """What the CI leaves out: how sure the effect is over the posterior of the
+    parameters, where that is known.
+
+    draws: of the study, see `wording.caveat`."""
+    return " ".join(filter(None, (say.caveat(draws), draws_sentence(found))))
+
+
+def draws_sentence(found: Uncertainty | None) -> str:
+    """How sure the effect is over the posterior of the parameters, else the prior;
+    empty where neither is known."""
+    if found is None or not (over := _sources(found)):
+        return ""
+    name, drawn = over[0]
+    places, of = places_of(found), drawn.of["total"]
+    used, (low, high) = found.estimate["total"], of.ci95
+    outside = f"; the values in use, which give {say.signed(used, places)}, lie outside of their {name}"
+    return (
+        f"Over the {name} of the parameters the effect is above 0 in {say.percent(of.positive)} of draws (95 % "
+        f"interval {say.interval(low, high, places)} agreements){'' if low <= used <= high else outside}."
+    )
+
+
+def _sources(found: Uncertainty) -> list[tuple[str, DrawnEffect]]:
+    """What the effect is known over."""
+    return [
+        (name, of)
+        for name, of in (("posterior", found.posterior), ("prior", found.prior))
+        if of is not None
+    ]
+
+
+def theories_words(found: Uncertainty, unscored: str = TOO_SHORT) -> str:
+    """Each theory's effect with its stacking weight, and the effect averaged by them.
+    unscored: why there are none."""
+    places = places_of(found)
+    order = sorted(found.theories, key=lambda one: (-(one.weight or 0.0), one.name))
+    told = ", ".join(
+        f"{say.arm_words(one.name)} {say.signed(one.total, places)}"
+        + (f" (weight {one.weight:.2f})" if one.weight is not None else "")
+        for one in (found.theories if found.stacked is None else order)
+    )
+    if not told:
+        return ""
+    if found.stacked is None:
+        return f"Theories, at one base rate: {told}. {unscored}"
+    together = say.signed(found.stacked, places)
+    return f"Theories, at one base rate, stacked by forecasts of held-back years: {told}; together {together}."
+
+
+def width_words(found: Uncertainty) -> str:
+    """Which groups of parameters carry the width, and what knowing the one parameter
+    worth most would leave of it."""
+    of = found.variance
+    if of is None or not of.sd > 0:
+        return ""
+    order = sorted(of.shares.items(), key=lambda item: (-item[1], item[0]))
+    shown = [
+        f"{name} {say.percent(share)}"
+        for name, share in order[:MOST_GROUPS]
+        if share > 0.01
+    ]
+    told = f"What carries the width of the {of.source}: {', '.join(shown)}"
+    if not of.sd_if_known:
+        return f"{told}."
+    best, left = min(of.sd_if_known.items(), key=lambda item: item[1])
+    places = max(say.digits(of.sd), 3)
+    return (
+        f"{told}. Of single parameters {say.factor_words(best)} is worth most to know: it would cut the standard "
+        f"deviation from {say.number(of.sd, places)} to {say.number(left, places)} on average."
+    )
+
+
+def placebo_words(found: Mapping[str, PlaceboSaid]) -> str:
+    """What placebos say, in one sentence; empty where there are none."""
+    told = [
+        f"p = {of.p:.3f} against {say.plural(of.placebos, 'placebo')} with "
+        f"{'other sets of states' if name == 'participants' else 'other dates'} ({of.verdict})"
+        for name, of in found.items()
+    ]
+    return f"Placebos: {'; '.join(told)}." if told else ""
+
+
+def uncertainty_lines(
+    found: Uncertainty | None,
+    width: int = 80,
+    *,
+    placebos: bool = False,
+    unscored: str = TOO_SHORT,
+) -> Iterator[str]:
+    """For a terminal. placebos: with theirs, where nothing else says them; unscored:
+    why theories have no weights."""
+    if found is None:
+        yield from said(NOT_WORKED_OUT, width)
+    elif not found.why:
+        yield from table(interval_rows(found), "<>", width=width)
+        yield from said(draws_words(found), width)
+        of_placebos = placebo_words(found.placebos) if placebos else ""
+        for words in filter(
+            None, (width_words(found), theories_words(found, unscored), of_placebos)
+        ):
+            yield from wrapped(words, width=width)
+
+
+def interval_rows(found: Uncertainty) -> list[list[str]]:
+    """Heads, then a row a number of ROWS: the value in use, and the 95 % interval over
+    each distribution."""
+    places, over = places_of(found), _sources(found)
+    rows = [
+        ["doubt about the parameters", "in use", *(f"{name} 95 %" for name, _ in over)]
+    ]
+    for name, label in ROWS.items():
+        used, spans = found.estimate[name], [of.of[name].ci95 for _, of in over]
+        if name == "level":
+            rows.append(
+                [
+                    label,
+                    say.number(used, 2),
+                    *(say.interval(*of, places=1) for of in spans),
+                ]
+            )
+        elif not (name == "rest" and abs(used) < 1e-12):
+            ends = [
+                f"{say.signed(low, places)} to {say.signed(high, places)}"
+                for low, high in spans
+            ]
+            rows.append([label, say.signed(used, places), *ends])
+    return rows
+
+
+def draws_words(found: Uncertainty) -> str:
+    """How many draws, in how many of them the effect is above zero."""
+    over = _sources(found)
+    shares = " and ".join(
+        f"{say.percent(of.of['total'].positive)} of {name} draws" for name, of in over
+    )
+    counts = " and ".join(dict.fromkeys(f"{of.draws:,}" for _, of in over))
+    return (
+        f"{counts} draws each, expected estimator; the effect is above 0 in {shares}."
+    )
+
+
+MOST_PLACES = 6
+
+
+def mechanism_rows(result: AnalysedResult) -> list[dict[str, str]]:
+    """Each mechanism in words: id, name, value, interval, tag, found, p among placebos,
+    why, note; else empty."""
+    rows = []
+    for key, of in result.mechanisms.items():
+        value, (lo, hi) = of["value"], of["ci95"]
+        if None not in (value, lo, hi) and abs(value) < (hi - lo) / 1000:
+            value = 0.0  # rounding error of the arithmetic
+        places = places_of_values(value, lo, hi)
+        bounds = (
+            ""
+            if lo is None and hi is None
+            else f"{say.number(lo, places)} to {say.number(hi, places)}"
+        )
+        words = {
+            name: of.get(name) or "" for name in ("name", "tag", "found", "why", "note")
+        }
+        told = {"id": key, "value": say.number(value, places)}
+        told["interval"] = "no replication differs" if lo == hi == 0 else bounds
+        told["placebos"] = (
+            "" if of["placebo_p"] is None else say.number(of["placebo_p"], 3)
+        )
+        rows.append(words | told)
+    return rows
+
+
+def places_of_values(*values: float | None) -> int:
+    """Decimals for a value and its bounds: three significant digits of the largest
+    (12.3 -> 1, 0.0123 -> 4); 1 to MOST_PLACES."""
+    most = max(
+        (abs(one) for one in values if one is not None and math.isfinite(one)),
+        default=0.0,
+    )
+    return min(max(2 - math.floor(math.log10(most)), 1), MOST_PLACES) if most else 1
+
+
+def mechanism_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
+    """Value with its CI, what was found, placebo p; those with an open sign first; and
+    how to read them."""
+    rows, titles = mechanism_rows(result), say.arm_titles(result.scenario)
+    arm, control = titles[str(result.headline_arm)], titles[result.reference]
+    yield from said(f"Mechanisms: {arm}, relative to {control}", width)
+    cells = [["mechanism", "value", "95 % CI", "found", "placebo p"]]
+    for tag, words in (
+        ("emergent", "emergent: sign open"),
+        ("implied", "implied: size only"),
+    ):
+        inside = [row for row in rows if row["tag"] == tag and not row["why"]]
+        cells += [[words, "", "", "", ""]] if inside else []
+        for row in inside:
+            name = f"{row['id']:<3} {row['name']}"
+            cells.append(
+                [name, row["value"], row["interval"], row["found"], row["placebos"]]
+            )
+    yield from table_or_lines(cells, "<>><>", width) if len(cells) > 1 else ()
+    notes = [
+        f"{row['id']} {row['name']}: no value: {row['why']}."
+        if row["why"]
+        else f"{row['id']}: {row['note']}."
+        for row in rows
+        if row["why"] or row["note"]
+    ]
+    for line in (*notes, *_reading(result)):
+        yield from wrapped(line, width=width)
+
+
+def _reading(result: AnalysedResult) -> Iterator[str]:
+    """What must be known to read the table."""
+    yield (
+        "Implied: the sign was the same in all draws of the guessed parameters (M2: not tested), so only the size, "
+        "and how it compares with placebo events, is a finding."
+    )
+    if compared := max(
+        (of["placebos"] for key, of in result.mechanisms.items() if key != "M2"),
+        default=0,
+    ):
+        yield (
+            f"Placebo p: two-sided, of the event among {say.plural(compared, 'set')} of other participants, with the "
+            "network as at the start; M2: among shuffles of who is threatened."
+        )
+    if not result.extra_by_run.arms:
+        yield "Without the extra replications behind M4, M8 and M11 (--no-mechanisms)."
+        return
+    simulated = result.extra_by_run.runs
+    extra = say.plural(
+        simulated * len({*result.extra_by_run.arms, result.reference}),
+        "further replication",
+    )
+    few = " So few give wide CIs." if simulated < 30 else ""
+    what = f"{extra}, in every fourth replication ({simulated}); --no-mechanisms leaves them out.{few}"
+    yield f"Behind M4, M8 and M11: {what}"

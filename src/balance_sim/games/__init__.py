@@ -1,0 +1,1 @@
+"""Games over arms: a plug-in."""

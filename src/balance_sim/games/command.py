@@ -1,0 +1,164 @@
+"""`balance-sim game FILE`: profiles of strategies simulated on common random numbers,
+and what each side should do."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from balance_sim.cli import options
+from balance_sim.cli.progress import Steps, resumable
+from balance_sim.cli.run import dask_client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from balance_sim.evidence.posterior.parameter_draws import Draws
+    from balance_sim.games.plan import Game
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "--runs",
+    type=click.IntRange(2, 1_000_000),
+    help="Replications of every profile  [default: 200]",
+)
+@click.option(
+    "--seed", type=options.SEED, default=1, show_default=True, help="Random numbers."
+)
+@click.option(
+    "--out",
+    type=options.FOLDER,
+    help="Results folder  [default: results/game-<name>-<key>]",
+)
+@options.workers_option
+@click.option(
+    "--scheduler",
+    metavar="tcp://HOST:PORT",
+    help="Simulate on the Dask cluster of this scheduler.",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(0, 100_000),
+    help="Joint draws of the parameters for intervals, regret and value of information; 0: none  [default: 200]",
+)
+@click.option(
+    "--source",
+    type=click.Choice(["posterior", "prior"]),
+    help="What is drawn from  [default: the scenario's posterior, or the prior where it has none]",
+)
+@options.timeout_option
+@options.figures_option
+@options.verbose_option
+@options.set_option
+@options.theory_option
+@options.json_option
+def game(
+    file: str,
+    runs: int | None,
+    seed: int,
+    out: Path | None,
+    workers: int,
+    scheduler: str | None,
+    draws: int | None,
+    source: str | None,
+    run_timeout: float | None,
+    figures: bool,
+    verbose: bool,
+    settings: tuple[str, ...],
+    theory: str | None,
+) -> None:
+    """Play the game in FILE: payoffs of every profile, best replies, equilibria,
+    regret.
+
+    FILE is a path, or a name as `balance-sim list` gives it. What is said holds under
+    the payoffs of the file; it is no advice. The same command goes on where it stopped;
+    with other payoffs the same replications are read again."""
+    began = time.monotonic()
+    plan = {
+        "reading": 2.0,
+        "simulation": 20.0,
+        "draws of the parameters": 20.0,
+        "solution": 2.0,
+    }
+    with (
+        resumable(options.command_line()),
+        Steps(plan | ({"figures and report": 6.0} if figures else {})) as steps,
+    ):
+        from balance_sim.games.keep import PlayedGame, document, keep, kept
+        from balance_sim.games.plan import game_files, load_game
+        from balance_sim.games.solve import over_parameters, solve
+        from balance_sim.games.study import RUNS, default_folder, play
+        from balance_sim.study.shards import is_drawn
+        from balance_sim.study.store import Store, refuse_lost
+
+        loaded = load_game(file, set=settings, theory=theory)
+        drawn = _draws(loaded, draws, source)
+        folder = out or default_folder(loaded, seed)
+        steps.begin("simulation")
+        with dask_client(scheduler) as client:
+            study = play(
+                loaded,
+                runs or RUNS,
+                seed,
+                workers=workers,
+                client=client,
+                out=folder,
+                run_timeout=run_timeout,
+                command=options.command_line(),
+                files=game_files(file),
+                progress=steps.of("replications"),
+            )
+        found = kept(study)
+        of = None if found is None or found.draws is None else found.draws
+        there = None if of is None else (of.source, of.count, of.sha256)
+        is_new = found is None or there != (
+            None if drawn is None else (drawn.source, len(drawn), drawn.sha256)
+        )
+        if found is None or is_new:
+            steps.begin("draws of the parameters")
+            tell = steps.of("draws")
+            over = None
+            if drawn is not None:
+                over = over_parameters(
+                    loaded, drawn, workers, lambda done, wanted, _: tell(done, wanted)
+                )
+            steps.begin("solution")
+            found = solve(study, over)
+        played = PlayedGame(study, found)
+        with Store(folder).lock() as store:
+            keep(played, store)
+            if figures and (is_new or not is_drawn(folder)):
+                from balance_sim.show.report import save_study
+
+                steps.begin("figures and report")
+                save_study(played, folder, steps.of("figures"))
+            refuse_lost(store, [0], study.result.runs)
+    seconds = time.monotonic() - began
+
+    def lines() -> Iterator[str]:
+        from balance_sim.games.lines import game_lines
+
+        return game_lines(played, verbose=verbose)
+
+    options.answer(lambda: document(played) | {"seconds": seconds}, lines)
+    options.leave_if_failed(study.result, folder)
+
+
+def _draws(loaded: Game, count: int | None, source: str | None) -> Draws | None:
+    """Joint draws of the parameters; None where none are asked for."""
+    from balance_sim.evidence.posterior.parameter_draws import (
+        posterior_draws,
+        prior_draws,
+    )
+    from balance_sim.games.solve import DRAWS
+
+    if count == 0:
+        return None
+    if source == "posterior" or (source is None and loaded.scenario.posterior.draws):
+        return posterior_draws(loaded.scenario).first(count or DRAWS)
+    return prior_draws(loaded.scenario, count or DRAWS)

@@ -1,0 +1,154 @@
+"""Simulate every profile of a game, into a folder that can be gone on with: an ordinary
+study whose arms are profiles.
+
+All profiles share their random numbers with the control arm, and are simulated in full:
+docs/decisions/0026-games.md says why. Payoffs are no part of what is simulated: with
+other weights the same folder is read again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from balance_sim.effects.result import AnalysedResult, open_result
+from balance_sim.games.plan import Game, GamePlan, as_plain
+from balance_sim.model.baseline import with_classes
+from balance_sim.scenario.diagnostics import shown
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.study.folder import Folder, InMemory, manifest_of, version
+from balance_sim.study.jobs import Job, Progress, Task
+from balance_sim.study.manifest import cast_of
+from balance_sim.study.run import (
+    check_seed,
+    own_rules,
+    record_of_code,
+    run_tasks,
+    runs_a_shard,
+)
+from balance_sim.study.store import Store, missing
+from balance_sim.study.worker import refuse_unguarded
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+RUNS = 200
+"""Replications of every profile where no number is given."""
+MOST_A_BLOCK = 4096  # replications times arms, so that a stop loses seconds at most
+
+
+@dataclass(frozen=True, repr=False)
+class GameStudy:
+    """A game and its replications: a study of which each arm but the control arm is a
+    profile."""
+
+    game: Game
+    result: AnalysedResult
+
+    def __repr__(self) -> str:
+        return f"<{self.game.name}: {len(self.game.profiles)} profiles, {self.result.runs} replications each>"
+
+
+def default_folder(game: Game, seed: int) -> Path:
+    """results/game-<name>-<first 8 digits of the sha256 of what decides the
+    replications>."""
+    parts = [game.scenario.sha256, sorted(game.arms), seed, as_plain(game)["cast"]]
+    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return Path("results") / f"game-{game.name}-{key[:8]}"
+
+
+def play(
+    game: Game,
+    runs: int = RUNS,
+    seed: int = 1,
+    *,
+    workers: int = 1,
+    client: Client | None = None,
+    out: Path | str | None = None,
+    run_timeout: float | None = None,
+    command: str = "",
+    files: dict[str, str] | None = None,
+    progress: Progress | None = None,
+) -> GameStudy:
+    """Simulate `runs` replications of every profile.
+
+    Parameters
+    ----------
+    game : what `load_game` read
+    runs : replications of every profile and of the control arm
+    seed : of all random numbers
+    workers : processes
+    client : a Dask cluster instead of local processes
+    out : results folder; the same call resumes there. In memory if None
+    run_timeout : seconds after which a replication counts as failed
+    command, files : kept in the folder's manifest
+    progress : called with replications simulated, asked for, failed
+
+    Raises
+    ------
+    WrongRequest : for a wrong seed, or the folder of another study
+    FolderBusy, CannotWrite : from the results folder
+
+    Examples
+    --------
+    >>> from balance_sim.games.plan import load_game
+    >>> study = play(load_game("games/security_dilemma.yaml"), runs=4)
+    >>> study.result.finished, len(study.result.arms)
+    (4, 5)
+    """
+    refuse_unguarded()
+    check_seed(seed)
+    scenario = with_classes(game.scenario)
+    arms = game.arms
+    rules = own_rules(
+        scenario, arms, elsewhere=workers > 1 or out is not None or client is not None
+    )
+    job = Job(scenario, seed, arms, run_timeout=run_timeout, cast=game.cast)
+    size = max(1, min(runs_a_shard(runs, workers), MOST_A_BLOCK // len(arms)))
+    sink: AbstractContextManager[Folder | InMemory] = InMemory()
+    if out is not None:
+        more = {"files": files or {}, "command": command, "game": as_plain(game)}
+        more |= record_of_code(None, (), rules)
+        sink = Folder(Path(out), manifest_of("run", scenario, arms, seed, None, **more))
+    with sink as held:
+        held.want(runs)
+        todo = missing(held.done().get(0, []), runs, size)
+        done = runs - sum(len(block) for block in todo)
+
+        def tell() -> None:
+            if progress:
+                progress(done, runs, len(held.failed()))
+
+        tell()
+        for outcome in run_tasks(job, [Task(block) for block in todo], workers, client):
+            held.keep(outcome)
+            done += len(outcome.task.block)
+            tell()
+        held.hold(runs)
+        failed = tuple(row for row in held.failed() if row["run"] < runs)
+        memory = held.tables() if isinstance(held, InMemory) else ()
+    folder = None if out is None else Path(out)
+    return GameStudy(
+        game,
+        AnalysedResult(
+            scenario, runs, seed, arms, version(), folder, memory, failed=failed
+        ),
+    )
+
+
+def open_game(folder: Path | str) -> GameStudy:
+    """The game in a results folder of `balance-sim game`. Raises WrongRequest where
+    there is none."""
+    manifest = Store(Path(folder)).manifest()
+    if manifest.game is None:
+        raise WrongRequest(
+            f"{shown(str(folder), 200)} holds no game; balance-sim report {folder} tells what it holds"
+        )
+    plain, result = manifest.game, open_result(folder)
+    plan = GamePlan.model_validate_json(json.dumps(plain["plan"]))
+    return GameStudy(
+        Game(plain["name"], plan, result.scenario, cast_of(plain["cast"])), result
+    )

@@ -1,1 +1,0 @@
-"""What a study found: its store and manifest, streaming estimates, and frames to read."""

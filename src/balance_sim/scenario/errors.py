@@ -1,0 +1,175 @@
+"""What can go wrong with a study's files, each with the exit code the command line
+gives it.
+
+Numbers as JSON knows them; dataclasses as a notebook shows them.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from balance_sim.scenario.diagnostics import BalanceSimError, shown
+
+
+class StudyError(BalanceSimError):
+    """A fault with its exit code; the text says what is wrong and what to do next."""
+
+    exit_code = 1
+
+
+class WrongRequest(StudyError):
+    """The command asks for something that does not fit: unknown arm, another study's
+    folder."""
+
+    exit_code = 2
+
+
+def no_results(folder: Path | str) -> WrongRequest:
+    """The fault of a folder without a manifest; names the folders inside or beside it
+    that have one."""
+    path, named = Path(folder), shown(str(folder), 200)
+    if os.path.isfile(path):
+        return WrongRequest(
+            f"{named} is a file: give the results folder, the one that holds manifest.json"
+        )
+    places = (path, path.parent, Path("results"))
+    try:
+        there = next(
+            (
+                found
+                for place in places
+                if (found := sorted(place.glob("*/manifest.json")))
+            ),
+            [],
+        )
+    except OSError:  # a name too long, or a folder that may not be read
+        there = []
+    names = [shown(str(one.parent), 200) for one in there[:8]] + (
+        ["..."] if len(there) > 8 else []
+    )
+    nearby = f"; results are in: {', '.join(names)}" if names else ""
+    return WrongRequest(f"{named} holds no results: there is no manifest.json{nearby}")
+
+
+class LacksOutcome(WrongRequest):
+    """The results have no such outcome: another version made them."""
+
+    def __init__(self, outcome: str, version: str) -> None:
+        super().__init__(
+            f"these results, made by balance-sim {version}, have no outcome `{outcome}`: "
+            "run the scenario again into a new folder"
+        )
+
+
+class MissingExtra(WrongRequest):
+    """An optional package is needed that is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} need an optional package: pip install 'balance-sim[{extra}]'"
+        )
+
+
+class FolderBusy(StudyError):
+    """Another process writes to the results folder."""
+
+    exit_code = 5
+
+
+class StoreDamaged(StudyError):
+    """A file's content is not what its name or the manifest says."""
+
+    exit_code = 6
+
+
+class CannotWrite(StudyError):
+    """The disk is full, or the folder cannot be written."""
+
+    exit_code = 7
+
+
+class ClusterGone(StudyError):
+    """The Dask scheduler, or the last of its workers, is gone in the middle of a
+    study."""
+
+    exit_code = 7
+
+
+_WRITE_FAULTS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ENOENT,
+    errno.EFBIG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.ENXIO,
+    errno.ENOLCK,
+    errno.ENOTSUP,
+    errno.ESTALE,
+}
+
+
+def write_fault(error: OSError, path: Path, need: str = "") -> StudyError:
+    """The fault for a failed write; other errors of the system are passed on as they
+    are. need: how much room."""
+    if error.errno not in _WRITE_FAULTS:
+        raise error
+    need = f" ({need} needed)" if need else ""
+    return CannotWrite(
+        f"cannot write {path}{need}: {error.strerror}. What was finished is safe; "
+        "make room or choose another --out, then give the same command to go on."
+    )
+
+
+def plain_data(value: Any) -> Any:
+    """The same for JSON: null for NaN and infinities, lists for tuples and arrays,
+    Python's numbers for NumPy's.
+
+    >>> plain_data({"p": float("nan"), "ci95": (0.5, 1.0)})
+    {'p': None, 'ci95': [0.5, 1.0]}
+    """
+    if isinstance(value, dict):
+        return {key: plain_data(of) for key, of in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain_data(of) for of in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class OneLine:
+    """A base of dataclasses that a notebook shows in one line: single values, and how
+    many the others hold.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(repr=False)
+    ... class Found(OneLine):
+    ...     arm: str
+    ...     draws: list[int]
+    >>> Found("summit", [1, 2, 3])
+    <Found: arm summit, 3 draws>
+    """
+
+    def __repr__(self) -> str:
+        said = []
+        for name, value in vars(self).items():
+            if isinstance(value, str | int | float):
+                said += (
+                    [f"{name} {shown(value, 40)}"]
+                    if value != "" and not name.startswith("_")
+                    else []
+                )
+            elif hasattr(value, "__len__") and not name.startswith("_"):
+                said += [f"{len(value):,} {name}"] if len(value) else []
+        return f"<{type(self).__name__}: {shown(', '.join(said), 160)}>"

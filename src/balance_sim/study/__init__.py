@@ -1,0 +1,1 @@
+"""Replications: simulated, counted, stored and read back."""

@@ -1,0 +1,66 @@
+"""What kind of processor this is: results are the same to the last bit on one type, not
+across types."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CHOSEN = "OPENBLAS_CORETYPE"
+
+
+def cpu_type() -> str:
+    """Architecture, model and the instructions that NumPy uses of it; nothing of whose
+    it is.
+
+    E.g. `x86_64 Intel(R) Xeon(R) Processor @ 2.60GHz, X86_V3 X86_V4`. Instructions
+    belong to it, as a machine may hide some (so may NPY_DISABLE_CPU_FEATURES) and an
+    exponential may then differ in the last digit; and so does a variable that makes
+    OpenBLAS take this processor for another."""
+    machine = platform.machine() or "unknown"
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        found = re.search(
+            r"^(?:model name|CPU part|uarch)\s*:\s*(.+)$", text, re.MULTILINE
+        )
+        model = found[1].strip() if found else ""
+    except OSError:
+        model = platform.processor()
+    about: Any = np.show_config(mode="dicts")
+    instructions = (
+        " ".join(about.get("SIMD Extensions", {}).get("found", ()))
+        or "plain instructions"
+    )
+    chosen = os.environ.get(CHOSEN, "")
+    forced = [f"{CHOSEN}={chosen}"] if re.fullmatch(r"\w{1,40}", chosen) else []
+    return ", ".join([f"{machine} {model}".strip(), instructions, *forced])
+
+
+def arithmetic(cpu: object, numpy: object) -> str:
+    """What the last digit of a number may hang on, in words."""
+    return f"{cpu or 'an unknown processor'} with NumPy {numpy}"
+
+
+def arithmetic_here() -> str:
+    """The same of this process."""
+    return arithmetic(cpu_type(), np.__version__)
+
+
+@cache
+def keep_freed_memory() -> None:
+    """From now on this process keeps what a step frees for the next step, where the C
+    library is that of GNU: a tenth of a run's time would go into giving large arrays
+    back and clearing them anew. Changes no result."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library
+        return
+    mallopt(-1, 2**28)  # M_TRIM_THRESHOLD, bytes
+    mallopt(-3, 2**25)  # M_MMAP_THRESHOLD, at its most

@@ -1,0 +1,471 @@
+"""What is counted and measured in each replication and arm: an `Outcome` names it and
+says what it is.
+
+New agreements are those signed after the focal date that were neither signed nor
+scheduled at the start; those already in talks are counted among them and shown apart.
+Security agreements, the kinds with `security: true`, are the outcomes
+`accords_*`; all other kinds are declarations, and have outcomes `declarations_*` of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints
+from balance_sim.model.responses import STANCES
+from balance_sim.model.state import AgreementRows
+
+ACCELERATED_DAYS = 30
+COUNTS = ("accords", "declarations")
+"""Measures of new agreements by direction: security agreements, and the agreements of
+all other kinds."""
+FILTERED = "filtered_"  # begins the name of the column with the filtered estimate of a number of agreements
+NEW = ("new", "assumed", "talks")
+NEW_ORIGINS = tuple(ORIGINS.index(origin) for origin in NEW)
+FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
+
+
+class OutcomeType(Enum):
+    """What the values of an outcome are, which decides how large a jump its interval
+    has room for."""
+
+    COUNT = "count"  # of agreements or of states: whole numbers
+    SHARE = "share"  # a count over a fixed total: it moves in steps
+    CONTINUOUS = "continuous"  # on a scale, days too
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What all outcomes of one kind are, whoever they are of and whatever the window.
+
+    sentence: with `{of}` for whom or what; roles: of the class table, that its values
+    rest on."""
+
+    type: OutcomeType
+    unit: str
+    sentence: str
+    roles: frozenset[str] = frozenset()
+
+
+_COUNT, _SHARE, _SCALE = OutcomeType
+_HOST = frozenset({"participants", "host", "junior", "third", "wars", "groups"})
+_FEARS, _READ = frozenset({"threatened"}), frozenset({"participants", "audiences"})
+_STANCE = frozenset({"participants", "threatened", "groups"})
+MEASURES = {
+    "accords": Measure(_COUNT, "agreements", "New security agreements, {of}"),
+    "declarations": Measure(_COUNT, "agreements", "New declarations, {of}"),
+    "from_talks": Measure(
+        _COUNT, "agreements", "New security agreements that were in talks at the start"
+    ),
+    "accelerated": Measure(
+        _COUNT,
+        "agreements",
+        "New security agreements signed 30 days or more before the control run's",
+    ),
+    "in_force": Measure(
+        _COUNT, "agreements", "Agreements that came into force, whatever their origin"
+    ),
+    "scheduled": Measure(
+        _COUNT, "agreements", "Agreements in force on a date that was fixed beforehand"
+    ),
+    "first_counter_days": Measure(
+        _SCALE, "days", "Days to the first counter-balancing security agreement"
+    ),
+    "days_without_counter": Measure(
+        _SCALE,
+        "days",
+        "Days to the first counter-balancing security agreement, cut at the window's end",
+    ),
+    "states": Measure(_COUNT, "states", "States with a stance: {of}", _STANCE),
+    "coalition": Measure(
+        _SHARE,
+        "share of the participants' capability",
+        "Capability of outside states with a new counter-balancing agreement",
+    ),
+    "insecurity": Measure(_SCALE, "0 to 1", "Mean insecurity of the {of}", _FEARS),
+    "insecurity_host": Measure(_SCALE, "0 to 1", "Insecurity of the host", _HOST),
+    "effort": Measure(
+        _SCALE, "share of capability", "Mean rise of effort of the {of}", _FEARS
+    ),
+    "alignment_participants": Measure(
+        _SCALE,
+        "probability",
+        "Mean alignment of the participants' dyads, as read by {of}",
+        _READ,
+    ),
+    "relations": Measure(_SCALE, "-1 to 1", "Mean relation of {of}", _HOST),
+    "hostility": Measure(
+        _SCALE, "nats", "Perceived hostility of the host, by {of}", _HOST
+    ),
+    "drawn_in": Measure(
+        _SCALE, "nats", "What the host would lend to other adversaries, by {of}", _HOST
+    ),
+    "drawn_in_war": Measure(
+        _SCALE, "nats", "What the host would lend to those at war, by {of}", _HOST
+    ),
+    "credibility": Measure(_SCALE, "0 to 1", "Credibility as a mediator: {of}", _HOST),
+    "influence": Measure(_SCALE, "share of defence", "Influence: {of}", _HOST),
+    "defence": Measure(_SCALE, "capability", "Defence of the {of}", _HOST),
+    "dependence": Measure(
+        _SCALE, "share of defence", "Defence that others lend to the {of}", _HOST
+    ),
+    "room": Measure(
+        _COUNT, "states", "Partners worth having that would agree with the {of}", _HOST
+    ),
+    "room_rate": Measure(
+        _SCALE, "a year", "Rate at which partners of the {of} would agree", _HOST
+    ),
+    "neutrality_gap": Measure(
+        _SCALE, "0 to 2", "Distance from the declared position, of the {of}", _HOST
+    ),
+    "polarisation": Measure(
+        _SCALE, "0 to 1", "Spread of mutual relations over dyads, weighed by capability"
+    ),
+    "camps_energy": Measure(
+        _SCALE, "-1 to 1", "Landscape energy of the two camps, a unit of weight"
+    ),
+    "camps_frustration": Measure(
+        _SHARE, "share of dyads", "Dyads on the wrong side of the two camps"
+    ),
+    "camps_moved": Measure(
+        _COUNT, "states", "States in another camp than just before the event"
+    ),
+    "own": Measure(_SCALE, "as its author says", "An outcome of your own: {of}"),
+    "player_insecurity": Measure(_SCALE, "0 to 1", "Insecurity of {of}"),
+    "player_effort": Measure(_SCALE, "share of capability", "Rise of effort of {of}"),
+    "player_agreements_against": Measure(
+        _COUNT,
+        "agreements",
+        "New security agreements of two others that both fear {of}",
+    ),
+    "player_agreements_with": Measure(
+        _COUNT, "agreements", "New security agreements of others with {of}"
+    ),
+    "player_agreements_among": Measure(
+        _COUNT, "agreements", "New security agreements among members, {of}"
+    ),
+    "player_relations": Measure(_SCALE, "-1 to 1", "Mean relation to the player, {of}"),
+    "player_influence": Measure(
+        _SCALE, "share of defence", "Influence of the player, {of}"
+    ),
+    "player_dependence": Measure(
+        _SCALE, "share of defence", "Defence that others lend to {of}"
+    ),
+    "player_credibility": Measure(
+        _SCALE, "0 to 1", "Credibility of the player as a mediator, {of}"
+    ),
+}
+"""Every outcome's measure, by the beginning of its name. A table of outcomes with any
+other name is not made."""
+_LONGEST_FIRST = sorted(MEASURES, key=len, reverse=True)
+_WHOM = {
+    "counter": "counter-balancing",
+    "with_participant": "with a participant",
+    "other": "between other states",
+    "all": "of any direction",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One number a replication and arm.
+
+    measure: a key of MEASURES; of: whom or what it is of, as in names (a direction, a
+    kind, a group and the host); window: days from the focal date, None for the one that
+    has none.
+
+    >>> Outcome("accords", "counter", 365).name, Outcome("relations", "europe_host", 90).group
+    ('accords_counter_365', 'europe')"""
+
+    measure: str
+    of: str = ""
+    window: int | None = None
+    estimator: Literal["count", "filtered"] = "count"
+
+    @property
+    def name(self) -> str:
+        """The column of tables and the key in JSON."""
+        parts = (self.measure, self.of, "" if self.window is None else str(self.window))
+        return FILTERED * (self.estimator == "filtered") + "_".join(filter(None, parts))
+
+    def within(self, window: int) -> Outcome:
+        """The same at the end of a window."""
+        return replace(self, window=window)
+
+    @property
+    def declared(self) -> Measure:
+        """What MEASURES declares of it."""
+        return MEASURES[self.measure]
+
+    @property
+    def direction(self) -> str | None:
+        """Of the agreements that are counted: one of DIRECTIONS."""
+        return self.of if self.measure in COUNTS and self.of in DIRECTIONS else None
+
+    @property
+    def kind(self) -> str | None:
+        """The agreement type of the agreements that are counted."""
+        return self.of if self.measure == "accords" and self.of not in _WHOM else None
+
+    @property
+    def stance(self) -> str | None:
+        """The stance of the states that are counted."""
+        if self.measure != "states":
+            return None
+        return next(
+            (one for one in STANCES if self.of == one or self.of.startswith(f"{one}_")),
+            None,
+        )
+
+    @property
+    def group(self) -> str | None:
+        """The group of states that it is of, as the scenario's report names it."""
+        if self.stance is not None:
+            return self.of[len(self.stance) + 1 :] or None
+        of_group = self.measure in (
+            "relations",
+            "hostility",
+            "drawn_in",
+            "drawn_in_war",
+        )
+        return self.of.removesuffix("_host") if of_group else None
+
+    @property
+    def sentence(self) -> str:
+        """What it is, for a reader."""
+        kind = (
+            f"of type {self.of.replace('_', ' ')}"
+            if self.kind
+            else self.of.replace("_", " ")
+        )
+        said = self.declared.sentence.format(of=_WHOM.get(self.of, kind))
+        return (
+            f"{said}, {self.window} days after the event."
+            if self.window is not None
+            else f"{said}."
+        )
+
+
+@cache
+def outcome_named(name: str) -> Outcome:
+    """The outcome of a column or key. Raises LookupError for one whose measure is not
+    declared in MEASURES.
+
+    >>> outcome_named("filtered_accords_defence_pact_365").kind
+    'defence_pact'"""
+    plain = name.removeprefix(FILTERED)
+    for measure in _LONGEST_FIRST:
+        if plain == measure or plain.startswith(f"{measure}_"):
+            of, _, days = plain[len(measure) + 1 :].rpartition("_")
+            window = int(days) if days.isdecimal() else None
+            rest = of if window is not None else "_".join(filter(None, (of, days)))
+            return Outcome(
+                measure, rest, window, "count" if plain == name else "filtered"
+            )
+    raise LookupError(
+        f"`{name}` is no outcome whose type is declared in study/outcomes.py"
+    )
+
+
+def known_outcome(name: str) -> Outcome | None:
+    """The outcome of a column or key; None for one that another version of balance-sim
+    has."""
+    try:
+        return outcome_named(name)
+    except LookupError:
+        return None
+
+
+def least_jump(outcome: str, steps: Mapping[str, float] | None = None) -> float:
+    """How much a run that differs differs by: 1 in a count, one step in a share,
+    nothing on a scale or of an outcome of another version. steps: of shares, by measure
+    (`recorder.share_steps`).
+
+    >>> least_jump("camps_moved_365"), least_jump("coalition_365", {"coalition": 0.2}), least_jump("effort_host_90")
+    (1.0, 0.2, 0.0)"""
+    if (found := known_outcome(outcome)) is None:
+        return 0.0
+    return (
+        1.0
+        if found.declared.type is OutcomeType.COUNT
+        else (steps or {}).get(found.measure, 0.0)
+    )
+
+
+def fixed_beforehand(outcome: str) -> bool:
+    """Whether no arm can change an outcome."""
+    return outcome.startswith("scheduled_")
+
+
+def days_after(signed: Floats, focal_day: float) -> Floats:
+    """Whole days from the focal date to the date of signature."""
+    return np.floor(signed) - focal_day
+
+
+def is_new(origin: Ints, after: Floats | Ints, window: float) -> Bools:
+    """(K,) whether agreements are new and signed within `window` days after the focal
+    date.
+
+    origin: indices into ORIGINS; after: whole days from the focal date to signature.
+
+    >>> is_new(np.array([0, 0, 4]), np.array([1.0, 31.0, 1.0]), 30).tolist()
+    [True, False, False]"""
+    return np.isin(origin, NEW_ORIGINS) & (after >= 1) & (after <= window)
+
+
+@dataclass(frozen=True)
+class NewAgreements:
+    """New agreements of some replications, K in every array, in the order of the
+    outcomes' table, which has `rows`.
+
+    direction: indices into DIRECTIONS; after: whole days from the focal date to
+    signature."""
+
+    row: Ints
+    security: Bools
+    direction: Ints
+    after: Floats
+    rows: int
+
+    def by_direction(self, window: int) -> tuple[Floats, Floats]:
+        """(rows, D) how many are signed within a window, of each measure of COUNTS."""
+        within, shape = self.after <= window, (self.rows, len(DIRECTIONS))
+        place = self.row * len(DIRECTIONS) + self.direction
+        security, declared = (
+            np.bincount(place[within & of], minlength=shape[0] * shape[1])
+            .reshape(shape)
+            .astype(float)
+            for of in (self.security, ~self.security)
+        )
+        return security, declared
+
+    def first_counter(self, window: int, horizon: float) -> dict[str, Floats]:
+        """Days to the first counter-balancing security agreement by the horizon, as it
+        is and cut at the window."""
+        first = np.full(self.rows, np.inf)
+        counter = (
+            self.security
+            & (self.direction == DIRECTIONS.index("counter"))
+            & (self.after <= horizon)
+        )
+        np.minimum.at(first, self.row[counter], self.after[counter])
+        return {
+            Outcome("first_counter_days").name: np.where(
+                np.isfinite(first), first, np.nan
+            ),
+            Outcome("days_without_counter", "", window).name: np.minimum(
+                first, float(window)
+            ),
+        }
+
+
+def numbers_of_agreements(
+    by_direction: Mapping[int, tuple[Floats, Floats]],
+    by_kind: Floats,
+    kinds: Collection[str],
+    longest: int,
+) -> dict[str, Floats]:
+    """Estimates of numbers of new agreements by the names of the outcomes that count
+    them.
+
+    by_direction: by window, of each measure of COUNTS, (..., D); by_kind: (..., M),
+    within the longest window."""
+    out: dict[str, Floats] = {}
+    for window, of_both in by_direction.items():
+        for what, of in zip(COUNTS, of_both, strict=True):
+            parts = {
+                **dict(zip(DIRECTIONS, np.moveaxis(of, -1, 0), strict=True)),
+                "all": of.sum(axis=-1),
+            }
+            out |= {
+                Outcome(what, name, window).name: part for name, part in parts.items()
+            }
+    of_kind = zip(kinds, np.moveaxis(by_kind, -1, 0), strict=True)
+    return out | {
+        Outcome("accords", kind, longest).name: part for kind, part in of_kind
+    }
+
+
+def outcomes_of(
+    worlds: Worlds, made: AgreementRows, control: AgreementRows | None, runs: int
+) -> dict[str, Floats]:
+    """(R,) each outcome that is counted. control: the same runs there; None leaves out
+    what compares with it."""
+    world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
+    day, horizon, longest = (
+        world.focal_day,
+        world.grid[-1] - world.focal_day,
+        windows[-1],
+    )
+    after, security = days_after(made.signed, day), world.ladder.security[made.kind]
+    new = np.flatnonzero(is_new(made.origin, after, max(horizon, longest)))
+    direction = worlds.baseline.direction[made.dyad]
+    found = NewAgreements(
+        made.run[new], security[new], direction[new], after[new], runs
+    )
+    within = is_new(made.origin, after, longest)
+
+    def count(rows: Bools) -> Floats:
+        return np.bincount(made.run[rows], minlength=runs).astype(float)
+
+    by_kind = np.stack(
+        [count(within & (made.kind == k)) for k in range(len(world.ladder.names))],
+        axis=-1,
+    )
+    by_direction = {window: found.by_direction(window) for window in windows}
+    out = numbers_of_agreements(by_direction, by_kind, world.ladder.names, longest)
+    effective = days_after(made.in_force, day)
+    came = (made.in_force >= day + 1.0) & (
+        made.in_force < min(day + 1.0 + longest, world.grid[-1])
+    )
+    scheduled = made.origin == ORIGINS.index("scheduled")
+    more = {
+        "from_talks": within & security & np.isin(made.origin, FROM_TALKS),
+        "in_force": came & (made.origin != ORIGINS.index("in_force")),
+        "scheduled": scheduled & (effective >= 1) & (effective <= longest),
+    }
+    out |= {Outcome(name, "", longest).name: count(rows) for name, rows in more.items()}
+    out |= found.first_counter(longest, horizon)
+    if control is not None:
+        sooner = earlier_than_control(made, control, ACCELERATED_DAYS)
+        out[Outcome("accelerated", "", longest).name] = count(
+            sooner & within & security
+        )
+    return out
+
+
+def earlier_than_control(
+    made: AgreementRows, control: AgreementRows, days: int
+) -> Bools:
+    """(K,) agreements signed at least `days` days earlier than the same one in the
+    paired control run.
+
+    The same: of the same run, dyad, kind, origin and opportunity, signed by the horizon
+    there too."""
+    mine, theirs = _identity(made), _identity(control)
+    order = np.argsort(theirs)
+    if not len(order):
+        return np.zeros(len(mine), dtype=bool)
+    match = order[np.minimum(np.searchsorted(theirs[order], mine), len(order) - 1)]
+    both = (
+        (theirs[match] == mine)
+        & np.isfinite(made.signed)
+        & np.isfinite(control.signed[match])
+    )
+    lead = np.floor(np.where(both, control.signed[match], 0.0)) - np.floor(
+        np.where(both, made.signed, 0.0)
+    )
+    return np.asarray(both & (lead >= days))
+
+
+def _identity(a: AgreementRows) -> Ints:
+    return (
+        ((a.run * 100_000 + a.dyad) * 100 + a.kind) * 10 + a.origin
+    ) * 1_000 + a.count

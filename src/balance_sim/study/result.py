@@ -1,0 +1,471 @@
+"""A finished study as tidy frames. It holds and reads data; running, analysing, drawing
+and printing live elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.landscape import weight_of_dyads
+from balance_sim.scenario.errors import LacksOutcome, WrongRequest
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study import frames
+from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.estimates import Estimates, estimates_of
+from balance_sim.study.folder import scenario_of
+from balance_sim.study.frames import DayCounts, Outcomes, codebook
+from balance_sim.study.outcomes import FILTERED, Outcome, known_outcome
+from balance_sim.study.recorder import share_steps
+from balance_sim.study.shards import digest_of
+from balance_sim.study.store import Store, read_summary, runs_in, runs_of, warn_lacking
+from balance_sim.study.tables import (
+    EPOCH,
+    BlockTables,
+    column_words,
+    days_to_signature,
+    dyad_effects,
+    new_rows,
+    of_arms,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class StudyResult:
+    """What a study of one scenario and a sweep share."""
+
+    scenario: Scenario
+    arms: tuple[str, ...]
+
+    @property
+    def reference(self) -> str:
+        """The control arm."""
+        return self.arms[0]
+
+    @property
+    def headline_arm(self) -> str | None:
+        """The arm that answers the question: the one that changes nothing, else the
+        first after the control arm."""
+        return headline_arm(self.scenario, self.arms)
+
+    @cached_property
+    def steps(self) -> dict[str, float]:
+        """By how much one event moves an outcome that is a share, as
+        `outcomes.least_jump` takes it."""
+        return share_steps(self.scenario)
+
+
+@dataclass(frozen=True, repr=False)
+class Result(StudyResult):
+    """What a study of one scenario found. Frames are computed when asked for, from the
+    block tables.
+
+    Attributes
+    ----------
+    scenario, runs, seed : what was simulated; the same three give the same result
+    arms : the control arm first
+    version : the balance-sim that made it
+    folder, memory : where the block tables are
+    failed : replications that did not finish, with their tracebacks; they are in no frame
+    draws : whether each replication drew its parameters from the fit; or the name of joint draws
+    model : `module:Class` of an agent of one's own that decided
+    point : of a sweep's design; 0 in a single study
+    meanings : what outcomes of the user's own are, by name without `own_`
+    recount : counts (runs, agreements) tables again, by another class table
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> result = bs.run(bs.load_scenario("experiments/smoke/five_states.yaml"), runs=4, seed=1)
+    >>> effects = result.effects.set_index("outcome")
+    >>> int(effects.loc[result.headline_outcome, "n"])
+    4
+    """
+
+    scenario: Scenario
+    runs: int
+    seed: int
+    arms: tuple[str, ...]
+    version: str
+    folder: Path | None = None
+    memory: tuple[BlockTables, ...] = ()
+    failed: tuple[dict[str, Any], ...] = ()
+    timing: dict[str, float] = field(default_factory=dict)
+    draws: bool | str = False
+    model: str | None = None
+    point: int = 0
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None
+
+    card: ClassVar[Callable[[Any], str] | None] = (
+        None  # HTML for a notebook: set by the package's front
+    )
+
+    # -- tables -----------------------------------------------------------------------------------
+
+    @cached_property
+    def missing_runs(self) -> int:
+        """Of the replications asked for, those that are neither there nor on record as
+        failed."""
+        return (
+            runs_of(Store(self.folder).lacking([self.point], self.runs))
+            if self.folder is not None
+            else 0
+        )
+
+    def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """(runs, agreements) tables in the order of runs, of the study's own arms."""
+        for runs, agreements in self._stored():
+            yield of_arms(runs, self.arms), agreements
+
+    def _stored(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """The tables as they are kept, with the rows of extra arms; counted again where
+        that is asked for."""
+        kept = iter([(one.runs, one.agreements) for one in self.memory])
+        if self.folder is not None:
+            kept = Store(self.folder).blocks(self.point, self.runs)
+        yield from (
+            kept if self.recount is None else (self.recount(*dyad) for dyad in kept)
+        )
+
+    def _outcomes(self, names: Sequence[str] | None) -> Iterator[pa.Table]:
+        """Tables of some outcomes, with the rows of extra arms; counted again where
+        that is asked for."""
+        if self.folder is not None and self.recount is None:
+            yield from Store(self.folder).outcomes(self.point, self.runs, names)
+            return
+        for runs, _ in self._stored():
+            wanted = runs.column_names if names is None else ("run", "arm", *names)
+            yield runs.select([name for name in wanted if name in runs.column_names])
+
+    def outcome_tables(
+        self, names: Sequence[str] | None = None, *, own: bool = True
+    ) -> Iterator[pa.Table]:
+        """Tables of some outcomes, of all if None, in the order of runs; of the study's
+        own arms, or of extra arms."""
+        for runs in self._outcomes(names):
+            yield of_arms(runs, self.arms, others=not own)
+
+    @cached_property
+    def by_run(self) -> Outcomes:
+        """Outcomes of the study's own arms, run by run, some at a time:
+        `by_run.frame(name, ...)`."""
+        return Outcomes(self.outcome_tables)
+
+    @cached_property
+    def extra_by_run(self) -> Outcomes:
+        """The same of the extra arms behind some mechanisms, every fourth run."""
+        return Outcomes(partial(self.outcome_tables, own=False))
+
+    @property
+    def extra(self) -> pd.DataFrame:
+        """Outcomes of the extra arms; the columns that mechanisms read."""
+        known = {
+            name: of for name in self.extra_by_run.names if (of := known_outcome(name))
+        }
+        read = (("relations", None), ("accords", "counter"))
+        return self.extra_by_run.frame(
+            *(name for name, of in known.items() if (of.measure, of.direction) in read)
+        )
+
+    @property
+    def finished(self) -> int:
+        """Replications that finished, in every arm of the study's own."""
+        return self.by_run.runs
+
+    @cached_property
+    def outcomes(self) -> pd.DataFrame:
+        """One row a run and arm: run, arm, a column an outcome; NaN: not by the
+        horizon. In memory: see `by_run`."""
+        return self.by_run.frame(*self.by_run.names)
+
+    @cached_property
+    def agreements(self) -> pd.DataFrame:
+        """One row an agreement under way or made, in every run and arm. Large: about 80
+        rows a run and arm."""
+        tables = [agreements for _, agreements in self.blocks()]
+        if not tables:
+            return pd.DataFrame()
+        whole = pa.concat_tables(tables)
+        words = [
+            of.with_type(pa.string()) if pa.types.is_dictionary(of.type) else of
+            for of in whole.schema
+        ]
+        plain: pd.DataFrame = whole.cast(pa.schema(words)).to_pandas(use_threads=False)
+        return plain
+
+    @property
+    def accords(self) -> pd.DataFrame:
+        """`agreements`, by its earlier name."""
+        return self.agreements
+
+    @cached_property
+    def codebook(self) -> pd.DataFrame:
+        """What every outcome is, a row each: see `results.codebook.codebook`."""
+        return codebook(self.by_run.names, self.meanings)
+
+    @property
+    def outcome_names(self) -> list[str]:
+        """What is counted and measured, without the columns of filtered estimates."""
+        return [name for name in self.by_run.names if not name.startswith(FILTERED)]
+
+    def need(self, outcome: str) -> None:
+        """Raises LacksOutcome where replications finished, and none of them has it."""
+        if self.finished and outcome not in self.by_run.names:
+            raise LacksOutcome(outcome, self.version)
+
+    # -- what the study is ------------------------------------------------------------------------
+
+    @property
+    def headline_outcome(self) -> str:
+        """The outcome that answers it: counter-balancing agreements within the longest
+        window."""
+        return Outcome("accords", "counter", self.window).name
+
+    @cached_property
+    def worlds(self) -> Worlds:
+        """The control arm alone, compiled."""
+        return compile_arms(self.scenario, (self.reference,))
+
+    @property
+    def camps(self) -> dict[str, Any]:
+        """The two camps just before the event: codes, energy per unit of weight, and
+        whether none has less."""
+        found, world = self.worlds.camps, self.worlds.reference
+        sides = [
+            [
+                code
+                for code, at in zip(world.codes, found.sides, strict=True)
+                if at == side
+            ]
+            for side in (1, -1)
+        ]
+        return {
+            "camps": sides,
+            "energy": found.energy / weight_of_dyads(world.capability),
+            "exact": found.exact,
+        }
+
+    @property
+    def focal_day(self) -> int:
+        """The focal date, in days from 1970-01-01."""
+        focal = next(
+            event for event in self.scenario.events if event.id == self.scenario.focal
+        )
+        return focal.date.toordinal() - EPOCH
+
+    @property
+    def window(self) -> int:
+        """The longest window reported, in days from the focal date."""
+        return max(self.scenario.report.windows)
+
+    @property
+    def horizon(self) -> int:
+        """Days from the focal date to the scenario's end."""
+        return self.scenario.end.toordinal() - EPOCH - self.focal_day
+
+    @cached_property
+    def scheduled(self) -> pd.DataFrame:
+        """Agreements whose date was fixed beforehand: a, b, kind, name, stage, date;
+        the same in every arm."""
+        rows = [
+            (
+                one.a,
+                one.b,
+                one.kind,
+                one.name,
+                "in force" if one.scheduled_in_force else "signed",
+                day,
+            )
+            for one in self.scenario.agreements
+            if (day := one.scheduled_in_force or one.scheduled_signed)
+        ]
+        return pd.DataFrame(rows, columns=["a", "b", "kind", "name", "stage", "date"])
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the tables as simulated: the same for the same inputs, whatever the
+        workers or order of arms."""
+        return digest_of(replace(self, recount=None).blocks(), self.arms)
+
+    def __repr__(self) -> str:
+        arms = (
+            f"{len(self.arms)} arms" if len(self.arms) > 1 else "its control arm alone"
+        )
+        where = "in memory" if self.folder is None else f"in {self.folder}"
+        return f"<Result of {self.scenario.name}: {self.runs} replications of {arms}, seed {self.seed}, {where}>"
+
+    def to_xarray(self) -> xr.Dataset:
+        """An xarray Dataset, as `results.labelled.dataset` has it. Needs the extra
+        `notebook`.
+
+        Examples
+        --------
+        >>> import balance_sim as bs
+        >>> result = bs.run(bs.load_scenario("experiments/smoke/what_if.yaml"), runs=4, seed=1)
+        >>> result.to_xarray()["accords_all_300"].dims
+        ('arm', 'replication')
+        """
+        from balance_sim.study.frames import dataset
+
+        return dataset(self)
+
+    def to_inference_data(self) -> xr.DataTree:
+        """Draws of the parameters, outcomes and effects of a run with
+        `draw_parameters`, as ArviZ reads them:
+        `results.labelled.inference_data`. Needs the extra `notebook`.
+
+        Examples
+        --------
+        >>> import balance_sim as bs
+        >>> scenario = bs.load_scenario("experiments/smoke/what_if.yaml")
+        >>> result = bs.run(scenario, runs=3, seed=1, draw_parameters=True)
+        >>> dict(result.to_inference_data()["posterior"].sizes)
+        {'chain': 1, 'draw': 3}
+        """
+        from balance_sim.study.frames import inference_data
+
+        return inference_data(self)
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows."""
+        return None if Result.card is None else Result.card(self)
+
+    # -- estimates --------------------------------------------------------------------------------
+
+    @cached_property
+    def _estimates(self) -> Estimates:
+        """Levels and effects in one pass over the blocks."""
+        return estimates_of(self.outcome_tables(), self.arms, steps=self.steps)
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """Tidy: arm, outcome, estimator, mean, sd, q05, q25, q50, q75, q95, mcse, n.
+
+        estimator: `filtered` where mean and mcse are of the filtered estimate; sd and
+        quantiles are of the counts."""
+        return self._estimates.levels_frame()
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """Tidy: arm, outcome, estimator, mean, mcse, lo, hi (95 %), share_positive,
+        share_negative, n; paired by run.
+
+        The shares are of runs in which the count is larger, or smaller, than in the
+        control arm."""
+        return self._estimates.effects_frame()
+
+    @property
+    def alike(self) -> set[str]:
+        """Arms that are the control arm to the last digit: no more runs would show a
+        difference."""
+        return self._estimates.alike
+
+    @cached_property
+    def dyads(self) -> pd.DataFrame:
+        """Tidy filtered effects by dyad: a, b, arm, mean, mean_control, effect, mcse,
+        lo, hi, z, n.
+
+        Expected new agreements within the longest window; empty where an earlier
+        version wrote the folder."""
+        return self._ties.loc[self._ties["b"] != ""].reset_index(drop=True)
+
+    @cached_property
+    def states(self) -> pd.DataFrame:
+        """Tidy filtered effects by state: state, arm, mean, mean_control, effect, mcse,
+        lo, hi, z, n."""
+        of_states = self._ties.loc[self._ties["b"] == ""].drop(columns="b")
+        return of_states.rename(columns={"a": "state"}).reset_index(drop=True)
+
+    @cached_property
+    def _ties(self) -> pd.DataFrame:
+        sums = iter([(one.dyads, runs_in(one.runs)) for one in self.memory])
+        if self.folder is not None:
+            sums = Store(self.folder).dyads(self.point, self.runs)
+        return dyad_effects(sums, self.arms)
+
+    def curves(self, direction: str | None = "counter") -> dict[str, DayCounts]:
+        """(runs, days) counts of new security agreements by day after the focal date,
+        an array an arm."""
+        parts = [*self._curves(direction)]
+        nothing = np.zeros((0, len(frames.day_axis(self.horizon))), np.int16)
+        return {
+            arm: np.concatenate([nothing, *(part[arm] for part in parts)])
+            for arm in self.arms
+        }
+
+    def fan(self, direction: str | None = "counter") -> pd.DataFrame:
+        """Tidy: arm, day, mean, q05 ... q95 of the agreements made by then, n."""
+        return frames.fan(self._curves(direction), self.horizon)
+
+    def _curves(self, direction: str | None) -> Iterator[dict[str, DayCounts]]:
+        """The same of each block; direction None: of all."""
+        kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
+        days = frames.day_axis(self.horizon)
+        for runs, agreements in self.blocks():
+            new = new_rows(agreements, self.focal_day) & np.isin(
+                column_words(agreements, "kind"), kinds
+            )
+            if direction is not None:
+                new &= column_words(agreements, "direction") == direction
+            numbers, arm_of = (
+                np.unique(runs["run"].to_numpy()),
+                column_words(agreements, "arm"),
+            )
+            row = np.searchsorted(numbers, agreements["run"].to_numpy())
+            day = np.searchsorted(days, days_to_signature(agreements, self.focal_day))
+            out = {
+                arm: np.zeros((len(numbers), len(days) + 1), np.int16)
+                for arm in self.arms
+            }
+            for arm, counts in out.items():
+                rows = new & (arm_of == arm)
+                np.add.at(counts, (row[rows], day[rows]), 1)
+            yield {
+                arm: counts[:, :-1].cumsum(axis=1, dtype=np.int16)
+                for arm, counts in out.items()
+            }
+
+    @classmethod
+    def open(cls, folder: Path | str, runs: int | None = None) -> Self:
+        """A study read back, cut to the first `runs`; a warning says how many
+        replications asked for are lacking."""
+        store = Store(Path(folder))
+        manifest = store.manifest()
+        if manifest.is_sweep:
+            raise WrongRequest(
+                f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))"
+            )
+        scenario, timing = (
+            scenario_of(manifest),
+            (read_summary(store.folder) or {}).get("timing"),
+        )
+        wanted = manifest.runs if runs is None else min(manifest.runs, runs)
+        warn_lacking(store, [0], wanted)
+        return cls(
+            scenario=scenario,
+            runs=wanted,
+            seed=manifest.seed,
+            arms=chosen_arms(scenario, manifest.arms),
+            version=manifest.version,
+            folder=Path(folder),
+            draws=manifest.draw_parameters,
+            model=manifest.model,
+            meanings=manifest.own_meanings or {},
+            failed=tuple(row for row in store.failed() if row["run"] < wanted),
+            timing=timing if isinstance(timing, dict) else {},
+        )
+
+
+def open_result(folder: Path | str, runs: int | None = None) -> Result:
+    """A study read back from its folder: see `Result.open`."""
+    return Result.open(folder, runs)

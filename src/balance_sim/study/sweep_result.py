@@ -1,0 +1,344 @@
+"""A finished sweep, or as much of it as there is, as tidy frames; one point of it as a
+`Result`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from balance_sim.scenario import with_values
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.draws import chosen_arms
+from balance_sim.study.estimates import EFFECTS, as_json, estimates_of
+from balance_sim.study.folder import scenario_of
+from balance_sim.study.frames import codebook
+from balance_sim.study.manifest import Manifest
+from balance_sim.study.outcomes import Outcome
+from balance_sim.study.points import PointTable, SweepPoint, plain_value
+from balance_sim.study.result import Result, StudyResult
+from balance_sim.study.shards import Digest, FinishedBlock
+from balance_sim.study.store import Store, runs_of, warn_lacking
+
+
+@dataclass(frozen=True, repr=False)
+class SweepResult(StudyResult):
+    """What a sweep found. Frames are gathered point by point from the shards; memory
+    does not grow with replications.
+
+    Attributes
+    ----------
+    folder, name : where it is; the experiment's name
+    scenario : before any factor
+    table : the points of the design
+    runs, seed : replications of every arm at every point, and their random numbers
+    arms : the control arm first
+    version : the balance-sim that made it
+    manifest : of the folder
+    failed : replications that did not finish; they are in no frame
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> from tempfile import TemporaryDirectory
+    >>> from balance_sim.scenario.design import Overrides
+    >>> few = bs.load_experiment("experiments/smoke.yaml", over=Overrides(runs=2))
+    >>> with TemporaryDirectory() as folder:
+    ...     swept = bs.sweep(few, out=folder)
+    ...     swept.effects.query("outcome == 'accords_all_300'")["point"].tolist()
+    [0, 1, 2, 3, 4, 5]
+    """
+
+    folder: Path
+    name: str
+    scenario: Scenario
+    table: PointTable
+    runs: int
+    seed: int
+    arms: tuple[str, ...]
+    version: str
+    manifest: Manifest
+    failed: tuple[dict[str, Any], ...] = ()
+
+    def __repr__(self) -> str:
+        many = f"{len(self.table.points)} points, {self.runs} replications of {len(self.arms)} arms each"
+        return f"<SweepResult of {self.name}: {many}, in {self.folder}>"
+
+    @cached_property
+    def codebook(self) -> pd.DataFrame:
+        """What every outcome is, a row each: as `Result.codebook`."""
+        first = next(
+            (
+                runs
+                for number in self.table.numbers()
+                for runs, _ in self.blocks(number)
+            ),
+            None,
+        )
+        names = [] if first is None else first.drop_columns(["run", "arm"]).column_names
+        return codebook(names, self.manifest.own_meanings or {})
+
+    @property
+    def question(self) -> str:
+        """What the experiment asks, or its scenario."""
+        return self.manifest.design.question or self.scenario.question
+
+    @property
+    def paths(self) -> list[str]:
+        return self.table.paths()
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """Tidy: point, place, key, label, part, and a column a factor."""
+        return self.table.frame()
+
+    @cached_property
+    def _kept(self) -> dict[int, list[FinishedBlock]]:
+        return Store(self.folder).kept_by_point()
+
+    def blocks(self, number: int) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """(runs, agreements) tables of the point of that number, in the order of
+        runs."""
+        return Store(self.folder).blocks(number, self.runs, self._kept.get(number, []))
+
+    def point(self, number: int) -> Result:
+        """One point as the study of a single scenario."""
+        return self.point_as(Result, number)
+
+    def point_as[Kind: Result](self, kind: type[Kind], number: int) -> Kind:
+        """The same, as a kind of result of its own."""
+        scenario = with_values(self.scenario, dict(self.table.points[number].values))
+        return kind(
+            scenario=scenario.counted_as(None)
+            if self.manifest.classes is None
+            else scenario,
+            runs=self.runs,
+            seed=self.seed,
+            arms=self.arms,
+            version=self.version,
+            folder=self.folder,
+            failed=tuple(row for row in self.failed if row["point"] == number),
+            point=number,
+            model=self.manifest.model,
+            meanings=self.manifest.own_meanings or {},
+        )
+
+    @cached_property
+    def _gathered(self) -> PointNumbers:
+        """Levels, effects and the digest, in one pass over the shards."""
+        how = self.arms, self.manifest.design.outcomes, self.steps
+        numbers = self.table.numbers()
+        return tables_of(
+            (one, self.table.points[one], numbers_of(self.blocks(one), *how))
+            for one in numbers
+        )
+
+    @property
+    def levels(self) -> pd.DataFrame:
+        """Tidy: point, factors, arm, outcome, mean, sd, q05 ... q95, mcse, n."""
+        return self._gathered.levels
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """Tidy: point, factors, arm, outcome, mean, mcse, lo, hi, share_positive,
+        share_negative, n."""
+        return self._gathered.effects
+
+    @property
+    def digest(self) -> str:
+        """sha256 over points and runs: the same whatever the workers, blocks, cluster
+        or order of points."""
+        return self._gathered.digest
+
+    @cached_property
+    def missing_runs(self) -> int:
+        """Of the replications asked for, over all points, those that are neither there
+        nor on record as failed."""
+        return runs_of(Store(self.folder).lacking(self.table.numbers(), self.runs))
+
+    @property
+    def outcome_names(self) -> list[str]:
+        """The outcomes asked for, or all."""
+        return self.manifest.design.outcomes or self._gathered.outcomes
+
+    @property
+    def headline_outcome(self) -> str:
+        """The one that is printed and drawn: that of `Result` where it was asked for,
+        else the first."""
+        names = self.outcome_names
+        wanted = Outcome("accords", "counter", max(self.scenario.report.windows)).name
+        return wanted if wanted in names or not names else names[0]
+
+    def summary(self) -> dict[str, Any]:
+        """The JSON of `sweep --json`."""
+        what = (
+            self.name,
+            self.scenario,
+            self.arms,
+            self.paths,
+            self.outcome_names,
+            len(self.failed),
+        )
+        study = {
+            "points": len(self.table.numbers()),
+            "runs": self.runs,
+            "seed": self.seed,
+            "version": self.version,
+        }
+        return self._gathered.summary(*what, study) | {
+            "missing_runs": self.missing_runs
+        }
+
+
+@dataclass(frozen=True)
+class PointNumbers:
+    """What one point found, or all points together, with the point and its factors in
+    front: tidy; one digest."""
+
+    levels: pd.DataFrame
+    effects: pd.DataFrame
+    digest: str
+
+    @property
+    def outcomes(self) -> list[str]:
+        return list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
+
+    def summary(
+        self,
+        name: str,
+        scenario: Scenario,
+        arms: Sequence[str],
+        factors: Sequence[str],
+        outcomes: Sequence[str],
+        failed: int,
+        study: Mapping[str, object],
+    ) -> dict[str, Any]:
+        """The summary of a sweep, with the effects on these outcomes. study: points,
+        runs, seed and version."""
+        effects = self.effects
+        shown = (
+            effects[effects["outcome"].isin({*outcomes})] if len(effects) else effects
+        )
+        return {
+            "experiment": name,
+            "scenario": {"name": scenario.name, "sha256": scenario.sha256},
+            **study,
+            "digest": self.digest,
+            "reference": arms[0],
+            "arms": list(arms),
+            "factors": list(factors),
+            "effects": [_record(row, factors) for row in shown.to_dict("records")],
+            "failed_runs": failed,
+            "missing_runs": 0,
+        }
+
+
+def numbers_of(
+    blocks: Iterable[tuple[pa.Table, pa.Table]],
+    arms: Sequence[str],
+    asked: Sequence[str] = (),
+    steps: Mapping[str, float] | None = None,
+) -> PointNumbers:
+    """One point from its tables in the order of runs. asked: outcomes; none: all.
+    steps: as in `least_jump`."""
+    digest = Digest(arms)
+
+    def digested() -> Iterator[pa.Table]:
+        for runs, agreements in blocks:
+            digest.add(runs, agreements)
+            yield runs
+
+    found = estimates_of(digested(), arms, asked, steps)
+    return PointNumbers(found.levels_frame(), found.effects_frame(), digest.hexdigest())
+
+
+def tables_of(points: Iterable[tuple[int, SweepPoint, PointNumbers]]) -> PointNumbers:
+    """All points together: number, what it is, what it found."""
+    kept: dict[str, list[pd.DataFrame]] = {"levels": [], "effects": []}
+    digests: list[tuple[str, str]] = []
+    for number, point, found in points:
+        digests.append((point.key, found.digest))
+        for name, frames in kept.items():
+            if len(frame := getattr(found, name)):
+                front = {
+                    path: [value] * len(frame)
+                    for path, value in [("point", number), *point.values]
+                }
+                frames.append(
+                    pd.concat([pd.DataFrame(front, index=frame.index), frame], axis=1)
+                )
+    whole = {
+        name: pd.concat(of, ignore_index=True) if of else pd.DataFrame()
+        for name, of in kept.items()
+    }
+    return PointNumbers(**whole, digest=combined(digests))
+
+
+def combined(digests: Iterable[tuple[str, str]]) -> str:
+    """One digest of those of all points, each with its key, whatever their order."""
+    lines = sorted(f"{key}\0{digest}\n" for key, digest in digests)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """One effect for JSON: the point's number and values, then the numbers, NaN as
+    null."""
+    head = {
+        "point": int(row["point"]),
+        "values": {path: plain_value(row.get(path)) for path in paths},
+    }
+    return head | as_json(row, *EFFECTS)
+
+
+def open_sweep(folder: Path | str) -> SweepResult:
+    """A sweep read back from its folder, finished or not; a warning says how many
+    replications are lacking.
+
+    Raises
+    ------
+    WrongRequest : where the folder holds no sweep
+    StoreDamaged : where a file is not what it was written as
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> from tempfile import TemporaryDirectory
+    >>> from balance_sim.scenario.design import Overrides
+    >>> few = bs.load_experiment("experiments/smoke.yaml", over=Overrides(runs=2))
+    >>> with TemporaryDirectory() as folder:
+    ...     made = bs.sweep(few, out=folder)
+    ...     bs.open_sweep(folder).digest == made.digest
+    True
+    """
+    store = Store(Path(folder))
+    manifest = store.manifest()
+    if not manifest.is_sweep or manifest.points is None:
+        raise WrongRequest(
+            f"{folder} holds no sweep: give a folder of `balance-sim sweep`"
+        )
+    scenario, runs = scenario_of(manifest), manifest.runs
+    table = PointTable.load(store, manifest.points)
+    warn_lacking(store, table.numbers(), runs)
+    inside = {*table.numbers()}
+    failed = (
+        row for row in store.failed() if row["point"] in inside and row["run"] < runs
+    )
+    return SweepResult(
+        folder=Path(folder),
+        name=manifest.name,
+        scenario=scenario,
+        table=table,
+        runs=runs,
+        seed=manifest.seed,
+        arms=chosen_arms(scenario, manifest.arms),
+        version=manifest.version,
+        manifest=manifest,
+        failed=tuple(failed),
+    )
