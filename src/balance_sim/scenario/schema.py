@@ -416,6 +416,7 @@ class ScenarioHead(Strict):
     step_days: StepDays
     focal: Identifier
     base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
+    plugins: tuple[Identifier, ...] = ()
 
 
 class Scenario(Strict):
@@ -455,6 +456,7 @@ class Scenario(Strict):
     calibration: Calibration = Calibration()
     posterior: Posterior = Posterior()
     base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
+    plugins: tuple[Identifier, ...] = ()
     sha256: str = ""
     _written: Scenario | Classes | None = PrivateAttr(default=None)
     _checked: str = PrivateAttr(
