@@ -264,7 +264,6 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         model=model,
         meanings={name: meaning(reference) for name, reference in own},
         ahead=ahead,
-        resumed=not simulated,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
         timing={
             "seconds": seconds,

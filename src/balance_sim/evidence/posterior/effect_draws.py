@@ -410,6 +410,14 @@ def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
         return None
 
 
+def headline_uncertainty(
+    scenario: Scenario, arm: str | None, stored: Mapping[str, Any] | None
+) -> Uncertainty | None:
+    """What is known of an arm's effect: as a summary holds it, else as the scenario's
+    posterior does. stored: the summary's `uncertainty`."""
+    return Uncertainty.of_plain(stored) if stored else kept(scenario, arm)
+
+
 def to_keep(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
     """What `kept` reads back: six significant digits, and the form of the scenario that
     it is for."""
