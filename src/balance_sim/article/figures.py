@@ -72,7 +72,9 @@ def mechanisms_title(table: pd.DataFrame) -> str:
         return title
     beyond = int((compared["verdict"] == "supported").sum())
     verb = "is" if beyond == 1 else "are"
-    return f"{title}. Of {len(compared)} compared with placebos {beyond} {verb} supported"
+    return (
+        f"{title}. Of {len(compared)} compared with placebos {beyond} {verb} supported"
+    )
 
 
 def _value_words(row: dict[Any, Any]) -> str:
@@ -133,7 +135,11 @@ def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     heights = np.arange(len(table))[::-1].astype(float)
     for y in heights:
         ax.axhline(y - 0.5, color=style.GRID, linewidth=0.8)
-    top = {"color": style.QUIET, "fontsize": style.SMALL, "va": "center"}
+    top: dict[str, Any] = {
+        "color": style.QUIET,
+        "fontsize": style.SMALL,
+        "va": "center",
+    }
     for x, column, words in COLUMNS:
         ax.text(x, len(table) - 0.08, column, **top)
         for y, row in zip(heights, rows, strict=True):
@@ -226,7 +232,7 @@ def _stances_page(table: pd.DataFrame) -> list[style.Axes]:
     return style.panels(12.0, height, 1, panels, sharex=True, sharey=True)
 
 
-def _stances_change(result: Result) -> bool:
+def _stances_change(result: AnalysedResult) -> bool:
     """Whether the change of any stance is clear."""
     if not compares(result):
         return False
