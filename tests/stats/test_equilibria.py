@@ -7,7 +7,7 @@ import warnings
 import nashpy
 import numpy as np
 import pytest
-from balance_sim.games.equilibria import Equilibria, nash_equilibria, undominated
+from balance_sim.games.equilibria import Equilibria, nash_equilibria
 from balance_sim.games.normal_form import expected_payoffs
 
 from .test_games import any_order, permuted

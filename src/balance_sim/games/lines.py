@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from balance_sim.games.keep import PlayedGame
     from balance_sim.games.solution import (
         BreakEven,
-        NamedEquilibrium,
         DrawsInterval,
+        NamedEquilibrium,
         Reply,
     )
 
