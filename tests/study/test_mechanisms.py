@@ -30,7 +30,7 @@ from balance_sim.article.mechanisms.agreements import (
 from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
 from balance_sim.effects.participants import Participants, PlaceboComparison
 from balance_sim.effects.placebos import Placebos
-from balance_sim.evidence.posterior.lines import mechanism_lines, places_of_values
+from balance_sim.article.lines import mechanism_lines, places_of_values
 from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
