@@ -209,7 +209,9 @@ def copy(tmp_path: Path) -> Path:
 
 def test_the_command_writes_what_the_scenario_then_reads(copy: Path) -> None:
     done = CliRunner().invoke(
-        main, ["evidence", "posterior", str(copy), "--draws", "30", "--seed", "3", "--no-headline"], catch_exceptions=False
+        main,
+        ["evidence", "posterior", str(copy), "--draws", "30", "--seed", "3", "--no-headline"],
+        catch_exceptions=False,
     )
     assert done.exit_code == 0, done.output
     assert "30 joint draws of" in done.stdout and "Pareto k" in done.stdout

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from balance_sim.article.lines import mechanism_lines, places_of_values
 from balance_sim.article.mechanisms import (
     MECHANISMS,
     as_row,
@@ -30,7 +31,6 @@ from balance_sim.article.mechanisms.agreements import (
 from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
 from balance_sim.effects.participants import Participants, PlaceboComparison
 from balance_sim.effects.placebos import Placebos
-from balance_sim.article.lines import mechanism_lines, places_of_values
 from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive

@@ -170,8 +170,9 @@ def posterior_of(
     for name, prior in told.items():
         if name not in parts.values:
             parts.values[name] = quantile(prior, uniforms(name, len(z), seed))
-    columns = from_factors(scenario, parts.values)
-    likelihood = _by_path(tuple(sorted(columns)), parts.likelihood)
+    whole = as_draws(from_factors(scenario, parts.values), "posterior")
+    likelihood = _by_path(whole.paths, parts.likelihood)
+    columns = {path: whole.column(path) for path in whole.paths}
     draws = as_draws(columns, "posterior", likelihood)
     log_prior = {name: _log_prior(told[name], parts.values[name]) for name in told}
     return JointPosterior(
