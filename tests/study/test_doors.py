@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from balance_sim.cli import main
-from balance_sim.study.run import run
+from balance_sim.effects.run import run
 from balance_sim.study.store import Store, encode
 from click.testing import CliRunner
 
