@@ -41,7 +41,6 @@ class AnalysedResult(Result):
     Attributes
     ----------
     ahead : gives placebos and channels, which have been begun in a process of their own
-    resumed : nothing was simulated for it, so that mechanisms kept with the same replications are these
 
     Examples
     --------
@@ -54,7 +53,6 @@ class AnalysedResult(Result):
     ahead: Callable[[], tuple[Placebos, Channels]] | None = field(
         default=None, compare=False
     )
-    resumed: bool = field(default=False, compare=False)
 
     @cached_property
     def mechanisms(self) -> dict[str, dict[str, Any]]:
