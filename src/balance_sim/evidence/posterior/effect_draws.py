@@ -394,7 +394,7 @@ class Uncertainty(OneLine):
 _PLAIN = TypeAdapter(Uncertainty)
 
 
-def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
+def stored_uncertainty(scenario: Scenario, arm: str | None) -> Uncertainty | None:
     """What the scenario's posterior holds of an arm's effect, if it was worked out for
     this very scenario and arm."""
     said = scenario.posterior.headline
@@ -415,11 +415,13 @@ def headline_uncertainty(
 ) -> Uncertainty | None:
     """What is known of an arm's effect: as a summary holds it, else as the scenario's
     posterior does. stored: the summary's `uncertainty`."""
-    return Uncertainty.of_plain(stored) if stored else kept(scenario, arm)
+    if stored:
+        return Uncertainty.of_plain(stored)
+    return stored_uncertainty(scenario, arm)
 
 
-def to_keep(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
-    """What `kept` reads back: six significant digits, and the form of the scenario that
+def stored_record(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
+    """What `stored_uncertainty` reads back: six significant digits, and the form of the scenario that
     it is for."""
     rounded = json.loads(
         json.dumps(found.as_dict()),

@@ -1,7 +1,6 @@
 """What is not known of the headline effect, in words: intervals over the posterior and
 the prior, theories, what carries the width. The same on the terminal, in the report,
-and on the figure.
-"""
+and on the figure."""
 
 from __future__ import annotations
 
