@@ -59,7 +59,7 @@ class AnalysedResult(Result):
         """The mechanisms of the founding article, M1 to M17, as measured: see
         docs/mechanisms.md."""
         of = (self._kept.get("runs"), self._kept.get("digest"))
-        if self.resumed and self.recount is None and of == (self.runs, self.digest):
+        if self.resumed and of == (self.runs, self.digest):
             return dict(self._kept["mechanisms"])
         return measured(self)
 
