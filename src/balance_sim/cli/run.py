@@ -78,11 +78,6 @@ at first."""
     "from the shipped fit.",
 )
 @click.option("--draw-parameters", "fitted", is_flag=True, hidden=True)
-@click.option(
-    "--mechanisms/--no-mechanisms",
-    default=True,
-    help="Simulate the extra arms behind some mechanisms too, in every fourth replication.",
-)
 @options.verbose_option
 @options.set_option
 @options.theory_option
@@ -100,7 +95,6 @@ def run(
     own: str | None,
     max_bytes: int,
     figures: bool,
-    mechanisms: bool,
     source: str | None,
     fitted: bool,
     verbose: bool,
@@ -134,7 +128,7 @@ def run(
 
         from balance_sim.effects.run import run as simulate
         from balance_sim.scenario import load_scenario, scenario_files
-        from balance_sim.study.draws import chosen_arms, drawing
+        from balance_sim.study.draws import chosen_arms, drawing, wants_extra_arms
         from balance_sim.study.jobs import Job
         from balance_sim.study.run import (
             RUNS,
@@ -156,7 +150,14 @@ def run(
             if model is not None:
                 import_model(model)
             job = Job(
-                loaded, seed, chosen, model, run_timeout, mechanisms, draws, own=mine
+                loaded,
+                seed,
+                chosen,
+                model,
+                run_timeout,
+                wants_extra_arms(loaded),
+                draws,
+                own=mine,
             )
             _tell_plan(job, runs or RUNS, folder, workers, max_bytes)
         steps.begin(
@@ -179,7 +180,6 @@ def run(
                 name: text.decode("utf-8", "replace")
                 for name, text in scenario_files(scenario).items()
             },
-            mechanisms=mechanisms,
             draw_parameters=draws,
             placebos_ahead=True,
             outcomes=own,
