@@ -7,6 +7,12 @@ Roles
 -----
 command : a click command of its own at the top level
 evidence : a click command in the group `balance-sim evidence`
+check : by type of file (`scenario.validation.FILE_KINDS`), what `balance-sim check`
+    does: `(path, settings, theory) -> cli.check.CheckedFile`
+schema : by type of file, a function that returns its JSON Schema
+arm : by type of study, `(folder) -> arm that is explained unless another is named`
+uncertainty : what is known of an effect over draws of the parameters: `kept`,
+    `estimate`, and what is printed of it: `lines`, `sentences`, `unscored`
 """
 
 from __future__ import annotations
@@ -24,11 +30,13 @@ class Room:
     Attributes
     ----------
     name : of the sub-package
+    title : its heading in the help
     extra : of `pyproject.toml` that installs what the room needs; None: nothing more
     parts : by role, then by name: the place, as `module:attribute` below `balance_sim`
     """
 
     name: str
+    title: str
     extra: str | None
     parts: Mapping[str, Mapping[str, str]]
 
@@ -36,10 +44,12 @@ class Room:
 ROOMS = (
     Room(
         "evidence",
+        "Evidence",
         "evidence",
         {
             "evidence": {
                 "calibrate": "evidence.estimation.command:calibrate",
+                "case": "evidence.cases.command:case",
                 "cases": "evidence.forecast.score_command:cases",
                 "fit": "evidence.estimation.command:fit",
                 "gof": "evidence.goodness.command:gof",
@@ -47,27 +57,63 @@ ROOMS = (
                 "posterior": "evidence.forecast.command:posterior",
                 "score": "evidence.forecast.score_command:score",
             },
-        },
-    ),
-    Room("games", None, {"command": {"game": "games.command:game"}}),
-    Room("article", None, {}),
-    Room(
-        "archive",
-        None,
-        {
-            "command": {
-                "package": "cli.pages:package",
-                "reproduce": "cli.pages:reproduce",
-                "verify": "cli.pages:verify",
+            "check": {
+                "cases": "evidence.cases.command:check_file",
+                "hindcast": "evidence.forecast.command:check_file",
+            },
+            "uncertainty": {
+                "estimate": "evidence.posterior.effect_draws:uncertainty",
+                "kept": "evidence.posterior.effect_draws:kept",
+                "lines": "evidence.posterior.lines:uncertainty_lines",
+                "sentences": "evidence.posterior.lines:sentences",
+                "unscored": "evidence.forecast.theories:why_unscored",
             },
         },
     ),
-    Room("app", "app", {"command": {"explore": "cli.pages:explore"}}),
+    Room(
+        "games",
+        "Games",
+        "games",
+        {
+            "command": {"game": "games.command:game"},
+            "check": {"game": "games.command:check_file"},
+            "schema": {"game": "games.plan:game_schema"},
+            "arm": {"game": "games.study:observed_arm"},
+        },
+    ),
+    Room("article", "Article", None, {}),
+    Room(
+        "archive",
+        "Archive",
+        None,
+        {
+            "command": {
+                "package": "archive.command:package",
+                "reproduce": "archive.command:reproduce",
+                "verify": "archive.command:verify",
+            },
+        },
+    ),
+    Room("app", "App", "app", {"command": {"explore": "app.command:explore"}}),
 )
+EXTRAS = {
+    "SALib": "sensitivity",
+    "dask": "cluster",
+    "dask_jobqueue": "cluster",
+    "distributed": "cluster",
+    "nashpy": "games",
+    "sklearn": "evidence",
+    "starlette": "app",
+    "uvicorn": "app",
+    "xarray": "notebook",
+}
+"""By package, the extra of `pyproject.toml` that installs it. A command that lacks one
+ends with exit code 2 and this hint."""
 
 
 def places(role: str) -> dict[str, str]:
-    """By name, `module:attribute` of all that has a role; nothing is imported."""
+    """Return, by name, `module:attribute` of all that has a role; nothing is
+    imported."""
     return {
         name: place
         for room in ROOMS
@@ -76,7 +122,7 @@ def places(role: str) -> dict[str, str]:
 
 
 def part(role: str, name: str) -> Any:
-    """What has that role and name. Its module is imported.
+    """Return what has that role and name; its module is imported.
 
     Raises
     ------
@@ -86,11 +132,11 @@ def part(role: str, name: str) -> Any:
 
 
 def parts(role: str) -> dict[str, Any]:
-    """By name, all that has a role. Their modules are imported."""
+    """Return, by name, all that has a role; their modules are imported."""
     return {name: load(place) for name, place in places(role).items()}
 
 
 def load(place: str) -> Any:
-    """The object at `module:attribute` below `balance_sim`."""
+    """Return the object at `module:attribute` below `balance_sim`."""
     module, attribute = place.split(":")
     return getattr(import_module(f"balance_sim.{module}"), attribute)

@@ -27,6 +27,7 @@ from balance_sim.evidence.posterior.lines import draws_sentence
 from balance_sim.show.wording import plural, printable, wrapped
 
 if TYPE_CHECKING:
+    from balance_sim.cli.check import CheckedFile
     from balance_sim.evidence.forecast.hindcast import Hindcast
 
 
@@ -299,7 +300,7 @@ def posterior(
                 posterior=found.draws,
                 weights=weights,
                 with_placebos=True,
-                progress=steps.of("draws"),
+                progress=steps.counter("draws"),
             )
             head["headline"] = to_keep(loaded, doubt)
     folder.mkdir(parents=True, exist_ok=True)
@@ -346,3 +347,16 @@ def posterior(
         yield from (line for one in told if one for line in wrapped(one, ""))
 
     options.answer(document, lines, indent=1)
+
+
+def check_file(
+    path: str, settings: tuple[str, ...], theory: str | None
+) -> CheckedFile:
+    """Read the plan of a hindcast, for `balance-sim check`. Raises ScenarioError."""
+    from balance_sim.cli.check import checked_plan, refuse_changes
+    from balance_sim.evidence.forecast.hindcast import read_hindcast_plan
+
+    refuse_changes(settings, theory)
+    plan = read_hindcast_plan(path)
+    summary = f"fit to {plan.last}, forecast to {plan.until}"
+    return checked_plan("balance-sim evidence hindcast", summary)
