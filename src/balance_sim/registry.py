@@ -11,7 +11,7 @@ check : by type of file (`scenario.validation.FILE_KINDS`), what `balance-sim ch
     does: `(path, settings, theory) -> cli.check.CheckedFile`
 schema : by type of file, a function that returns its JSON Schema
 arm : by type of study, `(folder) -> arm that is explained unless another is named`
-uncertainty : what is known of an effect over draws of the parameters: `kept`,
+uncertainty : what is known of an effect over draws of the parameters: `stored`,
     `estimate`, and what is printed of it: `lines`, `sentences`, `unscored`
 """
 
@@ -54,7 +54,7 @@ ROOMS = (
                 "fit": "evidence.estimation.command:fit",
                 "gof": "evidence.goodness.command:gof",
                 "hindcast": "evidence.forecast.command:hindcast",
-                "posterior": "evidence.forecast.command:posterior",
+                "posterior": "evidence.commands.posterior:posterior",
                 "score": "evidence.forecast.score_command:score",
             },
             "check": {
@@ -63,9 +63,9 @@ ROOMS = (
             },
             "uncertainty": {
                 "estimate": "evidence.posterior.effect_draws:uncertainty",
-                "kept": "evidence.posterior.effect_draws:kept",
                 "lines": "evidence.posterior.lines:uncertainty_lines",
                 "sentences": "evidence.posterior.lines:sentences",
+                "stored": "evidence.posterior.effect_draws:stored_uncertainty",
                 "unscored": "evidence.forecast.theories:why_unscored",
             },
         },

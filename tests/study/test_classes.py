@@ -16,8 +16,10 @@ from balance_sim.archive.verify import verify
 from balance_sim.cli import main
 from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.model import baseline, world
 from balance_sim.model.baseline import classes_of
+from balance_sim.model.classes import Classes
 from balance_sim.scenario import (
     Scenario,
     ScenarioError,
@@ -27,12 +29,11 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.scenario.fingerprint import Classes
 from balance_sim.study.draws import compile_arms
 from balance_sim.study.manifest import read_manifest, write_manifest
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.recount import Recount
-from balance_sim.study.run import default_folder, run
+from balance_sim.study.run import default_folder
 from balance_sim.study.scene import focal_roles
 from balance_sim.study.shards import digest_of
 from balance_sim.study.sweep import sweep

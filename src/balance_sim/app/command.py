@@ -51,7 +51,9 @@ def explore(
     values, runs and seed."""
     if live:
         if out is not None:
-            raise click.UsageError("--out does not go with --live, which writes no file")
+            raise click.UsageError(
+                "--out does not go with --live, which writes no file"
+            )
         _serve(results, runs or RUNS, port or 0)
         return
     if port is not None or runs is not None:

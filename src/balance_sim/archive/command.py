@@ -70,7 +70,9 @@ def _refuse_forecasts(results: Path) -> None:
     """Raise WrongRequest for a folder of `hindcast`, which holds no blocks."""
     from balance_sim.scenario.errors import WrongRequest
 
-    if (results / "hindcast.json").exists() and not (results / "manifest.json").exists():
+    if (results / "hindcast.json").exists() and not (
+        results / "manifest.json"
+    ).exists():
         problem = f"{results} holds forecasts of `hindcast`, whose data are elsewhere"
         step = "give the command in its `about.command` again, or hand on its plan"
         raise WrongRequest(f"{problem}: {step}")

@@ -113,7 +113,9 @@ def refuse_changes(settings: tuple[str, ...], theory: str | None) -> None:
 
 def checked_plan(command: str, summary: str) -> CheckedFile:
     """Return what is said of a plan that a command reads."""
-    return CheckedFile(f"plan of `{command}`: {summary}", {"plan": {"command": command}})
+    return CheckedFile(
+        f"plan of `{command}`: {summary}", {"plan": {"command": command}}
+    )
 
 
 def _checked_scenario(
@@ -246,6 +248,8 @@ def _refuse_folder(file: str) -> None:
     name = shown(file, 200)
     if os.path.isfile(os.path.join(file, "manifest.json")):
         raise click.UsageError(f"{name} is a results folder: balance-sim verify {name}")
-    files = sorted(path for path in os.listdir(file) if path.endswith((".yaml", ".yml")))
+    files = sorted(
+        path for path in os.listdir(file) if path.endswith((".yaml", ".yml"))
+    )
     content = f"it holds {listed(files)}" if files else "it holds no YAML file"
     raise click.UsageError(f"{name} is a folder: give the path of a file; {content}")

@@ -161,9 +161,11 @@ def _agreements(
     shown: list[tuple[str, dict[Any, Any]]] = []
     if len(blocks) == 1 and directions:
         front, rows = blocks[0]
-        for row in rows:
-            if row["outcome"] in directions:
-                shown.append((directions[row["outcome"]], row))
+        shown = [
+            (directions[row["outcome"]], row)
+            for row in rows
+            if row["outcome"] in directions
+        ]
         yield from ["", *wrapped(front, "  ", width)]
         head = f"security agreements {_window(counts[0])}"
     else:

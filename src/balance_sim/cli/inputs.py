@@ -157,7 +157,9 @@ def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator
     columns += [3, 4] if has_posterior else []
     shown = [[row[column] for column in columns] for row in cells]
     head, *lines = table(shown, "<><" if is_wide else "<", width=UNLIMITED)
-    title = f"Parameters of {scenario.title}: what is drawn, by key path as --set takes it"
+    title = (
+        f"Parameters of {scenario.title}: what is drawn, by key path as --set takes it"
+    )
     yield from wrapped(title, width=min(terminal_width(), 120))
     yield head
     group = ""
@@ -168,7 +170,9 @@ def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator
         group = row_group
         yield line
     yield ""
-    yield from wrapped(_posterior_words(scenario, rows), width=min(terminal_width(), 120))
+    yield from wrapped(
+        _posterior_words(scenario, rows), width=min(terminal_width(), 120)
+    )
 
 
 def _drawn_cells(row: dict[str, Any], *, is_wide: bool) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from balance_sim.cli import options
 
-TABLES = {
+TABLES: dict[str, Literal["runs", "accords"]] = {
     "replications": "runs",
     "agreements": "accords",
     "runs": "runs",

@@ -51,13 +51,13 @@ SECTIONS = {
 }
 """Commands of the core under the headings of the help, and the place of each, as
 `registry.load` takes it."""
-CORE = {
-    name: place for section in SECTIONS.values() for name, place in section.items()
-}
+CORE = {name: place for section in SECTIONS.values() for name, place in section.items()}
 GROUPS = {"evidence": "Fit, calibrate, forecast and score: what the numbers rest on."}
 """Groups of commands of the upper storey, each with the role of the same name."""
 FRONT = ("run", "check", "new", "plot", "explain", "explore")
 """Commands that are shown where none is given."""
+NAME_WIDTH = 12
+"""Columns for names of commands in the help."""
 MOVED_OPTIONS = {
     "--accords": "--agreements",
     "--all": "--verbose",
@@ -189,11 +189,11 @@ class Program(Commands):
         commands = {name: self.get_command(ctx, name) for name in names}
         with formatter.section(heading):
             rows = [
-                (name, command.get_short_help_str(limit=formatter.width - 20))
+                (name.ljust(NAME_WIDTH), command.get_short_help_str(limit=200))
                 for name, command in commands.items()
                 if command is not None
             ]
-            formatter.write_dl(rows, col_max=14)
+            formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line; an empty one shows where to begin."""
@@ -216,7 +216,7 @@ class Program(Commands):
             sys.stdout.flush()
             return result
         except click.ClickException as error:
-            error.message = _printable(_with_new_option(error))
+            vars(error)["message"] = _printable(_with_new_option(error))
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
@@ -249,7 +249,7 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
         return ExitCode.BAD_INPUT
     code, message = _code_and_message(error)
     if as_json and isinstance(error, BalanceSimError | MemoryError):
-        record = {
+        record: dict[str, object] = {
             "file": "",
             "line": None,
             "col": None,

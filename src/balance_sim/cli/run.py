@@ -107,6 +107,7 @@ def run(
     if figures:
         plan["figures and report"] = 4.5
     with resumable(options.command_line()), Steps(plan) as steps:
+        from balance_sim.effects.run import run as simulate
         from balance_sim.scenario import load_scenario, scenario_files
         from balance_sim.study.draws import chosen_arms, drawing
         from balance_sim.study.jobs import Job
@@ -116,7 +117,6 @@ def run(
             import_model,
             own_outcomes,
         )
-        from balance_sim.study.run import run as simulate
 
         loaded = load_scenario(scenario, set=settings, theory=theory)
         loaded, draws = drawing(loaded, source or False)

@@ -260,7 +260,7 @@ def effects_lines(result: SweepResult) -> Iterator[str]:
 
 def _point(result: SweepResult, row: dict[Any, Any]) -> str:
     """Return the label of a point, or the values of its first factors."""
-    label = result.table.points[row["point"]].label
+    label: str = result.table.points[row["point"]].label
     if label:
         return label
     paths = result.paths[:MOST_FACTORS]

@@ -166,9 +166,7 @@ def _draws(loaded: Game, count: int | None, source: str | None) -> Draws | None:
     return prior_draws(loaded.scenario, count or DRAWS)
 
 
-def check_file(
-    path: str, settings: tuple[str, ...], theory: str | None
-) -> CheckedFile:
+def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> CheckedFile:
     """Read a game, for `balance-sim check`. Raises ScenarioError."""
     from balance_sim.cli.check import CheckedFile
     from balance_sim.games.plan import check_game

@@ -81,6 +81,7 @@ class Result(StudyResult):
     point : of a sweep's design; 0 in a single study
     meanings : what outcomes of the user's own are, by name without `own_`
     recount : counts (runs, agreements) tables again, by another class table
+    resumed : nothing was simulated for it: its replications were in the folder
 
     Examples
     --------
@@ -105,6 +106,7 @@ class Result(StudyResult):
     point: int = 0
     meanings: Mapping[str, str] = field(default_factory=dict)
     recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None
+    resumed: bool = field(default=False, compare=False)
 
     card: ClassVar[Callable[[Any], str] | None] = (
         None  # HTML for a notebook: set by the package's front

@@ -79,9 +79,7 @@ def case(
     click.echo(f"next: balance-sim check {scenario}")
 
 
-def check_file(
-    path: str, settings: tuple[str, ...], theory: str | None
-) -> CheckedFile:
+def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> CheckedFile:
     """Read a plan of cases and their scenarios. Raises ScenarioError."""
     from balance_sim.evidence.cases.tables import read_cases_plan
     from balance_sim.scenario import load_scenario
