@@ -425,11 +425,6 @@ def test_both_are_counted_by_one(two_files: tuple[Path, Path], of: str, at: int)
     still = found.outcomes.query("left_arm == 'no_summit'")
     assert (still["difference"].fillna(0.0) == 0.0).all()
     assert found.counting.by == of
-    code, said = invoke("compare", *two_files, "--classes", of)
-    assert code == 0
-    assert f"all counted by the classes of the {of}" in said
-    code, said = invoke("compare", *two_files, "--classes", of, "--json")
-    assert json.loads(said)["classes"]["by"] == of
 
 
 def test_counting_again_by_ones_own_table_is_what_was_counted(two_files: tuple[Path, Path]) -> None:
@@ -444,17 +439,6 @@ def test_counting_again_by_ones_own_table_is_what_was_counted(two_files: tuple[P
             assert again.to_pandas().equals(runs.select(again.column_names).to_pandas())
             assert without_estimates(again).column_names == without_estimates(runs).column_names
             assert agreements_again["direction"].to_pylist() == agreements["direction"].to_pylist()
-
-
-def test_pages_say_by_whose_classes(two_files: tuple[Path, Path], tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
-    code, _ = invoke("report", *two_files, "--classes", "right", "--out", page)
-    assert code == 0
-    text = page.read_text()
-    assert "All counted by the classes of the right" in text
-    assert "Left out, measured of other states: " in text
-    code, said = invoke("report", two_files[0], "--classes", "right", "--out", page)
-    assert (code, "two results" in said) == (2, True)
 
 
 def test_a_dyad_that_the_table_lacks_keeps_its_class(lab, tmp_path: Path) -> None:

@@ -133,9 +133,15 @@ class Commands(click.Group):
         names = self.list_commands(ctx)
         if not name.startswith("-") and name not in names:
             ctx.fail(f"No such command '{name}'.{_hint(name, names)}")
-        if any(not word.strip() for word in args):
+        if any(_is_empty(word) for word in args):
             ctx.fail("an argument is empty: write a value, or leave its option out")
         return super().resolve_command(ctx, args)
+
+
+def _is_empty(word: str) -> bool:
+    """Return whether a word is blank, or `--out=`: a variable that is not set."""
+    is_bare_option = word.startswith("--") and word.endswith("=")
+    return not word.strip() or (is_bare_option and word.count("=") == 1)
 
 
 def _hint(name: str, names: Iterable[str]) -> str:
