@@ -11,13 +11,20 @@ check : by type of file (`scenario.validation.FILE_KINDS`), what `balance-sim ch
     does: `(path, settings, theory) -> cli.check.CheckedFile`
 schema : by type of file, a function that returns its JSON Schema
 arm : by type of study, `(folder) -> arm that is explained unless another is named`
-uncertainty : what is known of an effect over draws of the parameters: `stored`,
-    `estimate`, and what is printed of it: `lines`, `sentences`, `unscored`
+uncertainty : what draws of the parameters say of an effect: `headline`, `stored`,
+    `estimate`; what is printed of it: `lines`, `sentences`, `unscored`
+
+Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
+
+summary : from a study to keys that its summary has besides
+lines : from a study and a width to lines that `run --verbose` prints
+figures : figures of a study by name
+measures : from `Participants` and sets of states to comparisons with placebos
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -63,6 +70,7 @@ ROOMS = (
             },
             "uncertainty": {
                 "estimate": "evidence.posterior.effect_draws:uncertainty",
+                "headline": "evidence.posterior.effect_draws:headline_uncertainty",
                 "lines": "evidence.posterior.lines:uncertainty_lines",
                 "sentences": "evidence.posterior.lines:sentences",
                 "stored": "evidence.posterior.effect_draws:stored_uncertainty",
@@ -81,7 +89,17 @@ ROOMS = (
             "arm": {"game": "games.study:observed_arm"},
         },
     ),
-    Room("article", "Article", None, {}),
+    Room(
+        "article",
+        "Article",
+        None,
+        {
+            "summary": {"article": "article.summary:additions"},
+            "lines": {"article": "article.lines:mechanism_lines"},
+            "figures": {"article": "article.figures:FIGURES"},
+            "measures": {"article": "article.beliefs:placebo_measures"},
+        },
+    ),
     Room(
         "archive",
         "Archive",
@@ -134,6 +152,13 @@ def part(role: str, name: str) -> Any:
 def parts(role: str) -> dict[str, Any]:
     """Return, by name, all that has a role; their modules are imported."""
     return {name: load(place) for name, place in places(role).items()}
+
+
+def of_plugins(role: str, plugins: Collection[str]) -> dict[str, Any]:
+    """By name, what has that role among some plug-ins. Their modules are imported."""
+    return {
+        name: load(place) for name, place in places(role).items() if name in plugins
+    }
 
 
 def load(place: str) -> Any:

@@ -113,7 +113,6 @@ def comparison_lines(
     yield from wrapped(f"Below: right less left, {pairing}. {sides}", "", width)
     input_width = min(width, WIDTH)
     yield from _input_lines(comparison.differences, input_width, verbose=verbose)
-    yield from (f"classes: {line}" for line in comparison.counting.lines())
     if outcomes.empty:
         yield "No replication finished in both: there is nothing to compare."
         return
