@@ -6,7 +6,11 @@ rooms. It asks here for what has a role, and the module that holds it is importe
 Roles
 -----
 command : a click command of its own at the top level
+draws : by source, a function of a scenario that returns its joint `study.draws.Draws`
 evidence : a click command in the group `balance-sim evidence`
+further_outcomes : by the manifest's key, a function of plain data that returns
+    `study.recorder.FurtherOutcomes`, what a block measures beside our outcomes
+summary : by command, a function of a scenario that returns rows for it
 """
 
 from __future__ import annotations
@@ -38,6 +42,13 @@ ROOMS = (
         "evidence",
         "evidence",
         {
+            "draws": {
+                "posterior": "evidence.posterior.parameter_draws:posterior_draws",
+                "prior": "evidence.posterior.parameter_draws:prior_draws",
+            },
+            "summary": {
+                "parameters": "evidence.posterior.parameter_summary:parameter_summary",
+            },
             "evidence": {
                 "calibrate": "evidence.estimation.command:calibrate",
                 "cases": "evidence.forecast.score_command:cases",
@@ -49,7 +60,14 @@ ROOMS = (
             },
         },
     ),
-    Room("games", None, {"command": {"game": "games.command:game"}}),
+    Room(
+        "games",
+        None,
+        {
+            "command": {"game": "games.command:game"},
+            "further_outcomes": {"game": "games.players:cast_of"},
+        },
+    ),
     Room("article", None, {}),
     Room(
         "archive",

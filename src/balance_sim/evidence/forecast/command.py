@@ -260,7 +260,6 @@ def posterior(
     from balance_sim.evidence.posterior.effect_draws import to_keep, uncertainty
     from balance_sim.evidence.posterior.files import TABLE, head_text, posterior_head
     from balance_sim.evidence.posterior.joint import posterior_of
-    from balance_sim.evidence.posterior.parameter_draws import draws_bytes
     from balance_sim.evidence.posterior.statistics import (
         IN_CONFLICT,
         INFORMED,
@@ -269,6 +268,7 @@ def posterior(
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
+    from balance_sim.study.draws import draws_bytes
     from balance_sim.study.folder import version
 
     loaded, raw = (

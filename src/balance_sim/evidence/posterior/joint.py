@@ -34,11 +34,7 @@ from balance_sim.evidence.posterior.likelihoods import (
 )
 from balance_sim.evidence.posterior.parameter_draws import (
     COUNT,
-    LADDERS,
     SEED,
-    Draws,
-    as_draws,
-    at,
     drawn_priors,
     factor_of,
     from_factors,
@@ -65,7 +61,8 @@ from balance_sim.scenario.defaults import (
 )
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 from balance_sim.stats import Floats, Ints
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import LADDERS, Draws, as_draws, at
 from balance_sim.study.spans import at_start
 
 PROPOSALS = 20_000
