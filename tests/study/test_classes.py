@@ -18,6 +18,7 @@ from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
 from balance_sim.model import baseline, world
 from balance_sim.model.baseline import classes_of
+from balance_sim.model.classes import Classes
 from balance_sim.scenario import (
     Scenario,
     ScenarioError,
@@ -27,7 +28,6 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.scenario.fingerprint import Classes
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.manifest import read_manifest, write_manifest
 from balance_sim.study.outcomes import FILTERED

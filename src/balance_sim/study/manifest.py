@@ -23,10 +23,10 @@ from pydantic import (
     ValidationError,
 )
 
+from balance_sim.model.classes import Classes
 from balance_sim.registry import part
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
-from balance_sim.scenario.fingerprint import Classes
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.own_outcomes import CodeReferences
 from balance_sim.study.recorder import FurtherOutcomes

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from balance_sim.model.baseline import classes_of
+from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints
 from balance_sim.model.world import by_audience, capabilities
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.fingerprint import LISTS, Classes
 from balance_sim.study.outcomes import (
     NewAgreements,
     Outcome,
