@@ -55,7 +55,7 @@ ROOMS = (
                 "fit": "evidence.estimation.command:fit",
                 "gof": "evidence.goodness.command:gof",
                 "hindcast": "evidence.forecast.command:hindcast",
-                "posterior": "evidence.forecast.command:posterior",
+                "posterior": "evidence.commands.posterior:posterior",
                 "score": "evidence.forecast.score_command:score",
             },
         },

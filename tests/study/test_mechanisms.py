@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from balance_sim.article.lines import mechanism_lines, places_of_values
 from balance_sim.article.mechanisms import (
     MECHANISMS,
     as_row,
@@ -30,7 +31,7 @@ from balance_sim.article.mechanisms.agreements import (
 from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
 from balance_sim.effects.participants import Participants, PlaceboComparison
 from balance_sim.effects.placebos import Placebos
-from balance_sim.evidence.posterior.lines import mechanism_lines, places_of_values
+from balance_sim.effects.run import run
 from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
@@ -44,7 +45,6 @@ from balance_sim.study.arms import compile_arms, extra_arms
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
-from balance_sim.study.run import run
 from balance_sim.study.scene import StateMetrics, focal_roles, state_metrics
 from balance_sim.study.spans import at_start, in_spans
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.article.mechanisms import measured
 from balance_sim.effects.expected_effect import Channels, channels_of
 from balance_sim.effects.placebos import Placebos, placebos
-from balance_sim.evidence.posterior.effect_draws import Uncertainty, kept
+from balance_sim.evidence.posterior.effect_draws import Uncertainty, stored_uncertainty
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.estimates import as_json
 from balance_sim.study.result import Result
@@ -41,7 +41,6 @@ class AnalysedResult(Result):
     Attributes
     ----------
     ahead : gives placebos and channels, which have been begun in a process of their own
-    resumed : nothing was simulated for it, so that mechanisms kept with the same replications are these
 
     Examples
     --------
@@ -54,14 +53,13 @@ class AnalysedResult(Result):
     ahead: Callable[[], tuple[Placebos, Channels]] | None = field(
         default=None, compare=False
     )
-    resumed: bool = field(default=False, compare=False)
 
     @cached_property
     def mechanisms(self) -> dict[str, dict[str, Any]]:
         """The mechanisms of the founding article, M1 to M17, as measured: see
         docs/mechanisms.md."""
         of = (self._kept.get("runs"), self._kept.get("digest"))
-        if self.resumed and self.recount is None and of == (self.runs, self.digest):
+        if self.resumed and of == (self.runs, self.digest):
             return dict(self._kept["mechanisms"])
         return measured(self)
 
@@ -92,7 +90,11 @@ class AnalysedResult(Result):
         `effect_draws.uncertainty` works them out."""
         if said := self._kept.get("uncertainty"):
             return Uncertainty.of_plain(said)
-        return kept(self.scenario, self.headline_arm) if self.point == 0 else None
+        return (
+            stored_uncertainty(self.scenario, self.headline_arm)
+            if self.point == 0
+            else None
+        )
 
     @cached_property
     def _kept(self) -> dict[str, Any]:

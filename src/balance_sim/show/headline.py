@@ -184,7 +184,7 @@ def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
 
 
 def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
-    from balance_sim.evidence.posterior.lines import mechanism_lines
+    from balance_sim.article.lines import mechanism_lines
 
     for words in (channel_words(result), placebo_words(placebos_said(result))):
         yield from said(words, width)

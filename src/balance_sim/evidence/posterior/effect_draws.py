@@ -389,7 +389,7 @@ class Uncertainty(OneLine):
 _PLAIN = TypeAdapter(Uncertainty)
 
 
-def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
+def stored_uncertainty(scenario: Scenario, arm: str | None) -> Uncertainty | None:
     """What the scenario's posterior holds of an arm's effect, if it was worked out for
     this very scenario and arm."""
     said = scenario.posterior.headline
@@ -405,8 +405,8 @@ def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
         return None
 
 
-def to_keep(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
-    """What `kept` reads back: six significant digits, and the form of the scenario that
+def stored_record(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
+    """What `stored_uncertainty` reads back: six significant digits, and the form of the scenario that
     it is for."""
     rounded = json.loads(
         json.dumps(found.as_dict()),

@@ -85,7 +85,6 @@ GAME_FIGURES = _named(
     strategies.draw_balance,
     games.draw_payoffs,
     strategies.draw_regret,
-    games.draw_replies,
 )
 BY_STUDY = {
     Result: FIGURES,

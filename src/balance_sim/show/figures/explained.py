@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balance_sim.article.lines import mechanism_rows
 from balance_sim.effects.explain import explained
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.evidence.posterior.lines import mechanism_rows
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.show import wording as say
 from balance_sim.show.diary import kind_words
