@@ -198,7 +198,7 @@ def parameters(scenario: str | None) -> None:
         from balance_sim.scenario.load import load_scenario
 
         loaded = load_scenario(scenario)
-        drawn = part("summary", "parameters")(loaded)
+        drawn = part("parameters", "summary")(loaded)
         options.answer(drawn, lambda: _drawn_lines(loaded, drawn), indent=2)
         return
     found, width = parameter_table(), terminal_width()

@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds, classes_of
-from balance_sim.model.landscape import weight_of_dyads
 from balance_sim.scenario.errors import LacksOutcome, WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import frames
@@ -230,25 +229,6 @@ class Result(StudyResult):
     def worlds(self) -> Worlds:
         """The control arm alone, compiled."""
         return compile_arms(self.scenario, (self.reference,))
-
-    @property
-    def camps(self) -> dict[str, Any]:
-        """The two camps just before the event: codes, energy per unit of weight, and
-        whether none has less."""
-        found, world = self.worlds.camps, self.worlds.reference
-        sides = [
-            [
-                code
-                for code, at in zip(world.codes, found.sides, strict=True)
-                if at == side
-            ]
-            for side in (1, -1)
-        ]
-        return {
-            "camps": sides,
-            "energy": found.energy / weight_of_dyads(world.capability),
-            "exact": found.exact,
-        }
 
     @property
     def focal_day(self) -> int:

@@ -405,6 +405,16 @@ def stored_uncertainty(scenario: Scenario, arm: str | None) -> Uncertainty | Non
         return None
 
 
+def headline_uncertainty(
+    scenario: Scenario, arm: str | None, stored: Mapping[str, Any] | None
+) -> Uncertainty | None:
+    """What is known of an arm's effect: as a summary holds it, else as the scenario's
+    posterior does. stored: the summary's `uncertainty`."""
+    if stored:
+        return Uncertainty.of_plain(stored)
+    return stored_uncertainty(scenario, arm)
+
+
 def stored_record(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
     """What `stored_uncertainty` reads back: six significant digits, and the form of the scenario that
     it is for."""
