@@ -6,6 +6,7 @@ rooms. It asks here for what has a role, and the module that holds it is importe
 Roles
 -----
 command : a click command of its own at the top level
+draws : by source, a function of a scenario that returns its joint `study.draws.Draws`
 evidence : a click command in the group `balance-sim evidence`
 check : by type of file (`scenario.validation.FILE_KINDS`), what `balance-sim check`
     does: `(path, settings, theory) -> cli.check.CheckedFile`
@@ -13,6 +14,9 @@ schema : by type of file, a function that returns its JSON Schema
 arm : by type of study, `(folder) -> arm that is explained unless another is named`
 uncertainty : what draws of the parameters say of an effect: `headline`, `stored`,
     `estimate`; what is printed of it: `lines`, `sentences`, `unscored`
+further_outcomes : by the manifest's key, a function of plain data that returns
+    `study.recorder.FurtherOutcomes`, what a block measures beside our outcomes
+parameters : what is drawn of a scenario's parameters, rows of a table
 
 Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
 
@@ -54,6 +58,13 @@ ROOMS = (
         "Evidence",
         "evidence",
         {
+            "draws": {
+                "posterior": "evidence.posterior.parameter_draws:posterior_draws",
+                "prior": "evidence.posterior.parameter_draws:prior_draws",
+            },
+            "parameters": {
+                "summary": "evidence.posterior.parameter_summary:parameter_summary",
+            },
             "evidence": {
                 "calibrate": "evidence.estimation.command:calibrate",
                 "case": "evidence.cases.command:case",
@@ -87,6 +98,7 @@ ROOMS = (
             "check": {"game": "games.command:check_file"},
             "schema": {"game": "games.plan:game_schema"},
             "arm": {"game": "games.study:observed_arm"},
+            "further_outcomes": {"game": "games.players:cast_of"},
         },
     ),
     Room(
