@@ -30,7 +30,7 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.manifest import read_manifest, write_manifest
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.run import default_folder

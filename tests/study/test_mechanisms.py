@@ -42,8 +42,8 @@ from balance_sim.model.responses import STANCES
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.stats.intervals import NORMAL
+from balance_sim.study.arms import compile_arms, extra_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms, extra_arms
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
 from balance_sim.study.scene import StateMetrics, focal_roles, state_metrics

@@ -10,7 +10,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.world import by_audience
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
-from balance_sim.study.draws import ExtraArm
+from balance_sim.study.arms import ExtraArm
 
 VISIBILITIES = (0.25, 0.5, 0.75)
 TENSIONS = (0.5, 2.0)
