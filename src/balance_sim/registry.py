@@ -6,12 +6,24 @@ rooms. It asks here for what has a role, and the module that holds it is importe
 Roles
 -----
 command : a click command of its own at the top level
+draws : by source, a function of a scenario that returns its joint `study.draws.Draws`
 evidence : a click command in the group `balance-sim evidence`
+further_outcomes : by the manifest's key, a function of plain data that returns
+    `study.recorder.FurtherOutcomes`, what a block measures beside our outcomes
+parameters : what is drawn of a scenario's parameters, rows of a table
+uncertainty : what draws of the parameters say of the headline effect
+
+Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
+
+summary : from a study to keys that its summary has besides
+lines : from a study and a width to lines that `run --verbose` prints
+figures : figures of a study by name
+measures : from `Participants` and sets of states to comparisons with placebos
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -38,6 +50,13 @@ ROOMS = (
         "evidence",
         "evidence",
         {
+            "draws": {
+                "posterior": "evidence.posterior.parameter_draws:posterior_draws",
+                "prior": "evidence.posterior.parameter_draws:prior_draws",
+            },
+            "parameters": {
+                "summary": "evidence.posterior.parameter_summary:parameter_summary",
+            },
             "evidence": {
                 "calibrate": "evidence.estimation.command:calibrate",
                 "cases": "evidence.forecast.score_command:cases",
@@ -47,10 +66,29 @@ ROOMS = (
                 "posterior": "evidence.commands.posterior:posterior",
                 "score": "evidence.forecast.score_command:score",
             },
+            "uncertainty": {
+                "headline": "evidence.posterior.effect_draws:headline_uncertainty"
+            },
         },
     ),
-    Room("games", None, {"command": {"game": "games.command:game"}}),
-    Room("article", None, {}),
+    Room(
+        "games",
+        None,
+        {
+            "command": {"game": "games.command:game"},
+            "further_outcomes": {"game": "games.players:cast_of"},
+        },
+    ),
+    Room(
+        "article",
+        None,
+        {
+            "summary": {"article": "article.summary:additions"},
+            "lines": {"article": "article.lines:mechanism_lines"},
+            "figures": {"article": "article.figures:FIGURES"},
+            "measures": {"article": "article.beliefs:placebo_measures"},
+        },
+    ),
     Room(
         "archive",
         None,
@@ -88,6 +126,13 @@ def part(role: str, name: str) -> Any:
 def parts(role: str) -> dict[str, Any]:
     """By name, all that has a role. Their modules are imported."""
     return {name: load(place) for name, place in places(role).items()}
+
+
+def of_plugins(role: str, plugins: Collection[str]) -> dict[str, Any]:
+    """By name, what has that role among some plug-ins. Their modules are imported."""
+    return {
+        name: load(place) for name, place in places(role).items() if name in plugins
+    }
 
 
 def load(place: str) -> Any:

@@ -28,8 +28,8 @@ from balance_sim.model.state import AgreementRows
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.scenario.errors import StoreDamaged
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.manifest import MANIFEST_VERSION
 
 HERE = Path(__file__).parent

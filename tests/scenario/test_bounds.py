@@ -14,8 +14,8 @@ from balance_sim.scenario.checks import MOST_DAYS
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.load import with_values
 from balance_sim.scenario.schema import TERMS, AgreementKind, EventKind, Parameters, State, Theory, Weight
+from balance_sim.study.arms import chosen_arms, compile_arms, extra_arms, headline_arm
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import chosen_arms, compile_arms, extra_arms, headline_arm
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 

@@ -201,7 +201,7 @@ def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -
     assert code == 0 and re.search(r"^balance_belmar +What did it bring Belmar\?$", said, re.MULTILINE)
     assert run("plot", folder, "payoffs", "--out", str(tmp_path))[0] == 0
     assert (tmp_path / "figures" / "payoffs.png").is_file()
-    for words in (("explore", folder), ("sensitivity", folder), ("report", folder, "--classes", "left")):
+    for words in (("explore", folder), ("sensitivity", folder)):
         code, said = run(*words)
         assert code == 2 and "Traceback" not in said, words
     assert "holds a game" in run("explore", folder)[1]

@@ -52,7 +52,7 @@ from balance_sim.scenario.schema import Frailty
 from balance_sim.show.explain import attribution_lines, dyad_answer, dyad_lines
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.result import Result

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import yaml
 from balance_sim.cli import main
-from balance_sim.evidence.posterior.parameter_draws import at, draws_bytes, posterior_draws, prior_draws
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.model.baseline import classes_of
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
-from balance_sim.study.draws import drawing
+from balance_sim.study.draws import at, drawing, draws_bytes
 from click.testing import CliRunner
 
 SOLOMON = Path(__file__).resolve().parents[2] / "scenarios" / "solomon_2022.yaml"

@@ -26,7 +26,7 @@ from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import NoSuchPath
 from balance_sim.scenario.load import stem
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import chosen_arms
+from balance_sim.study.arms import chosen_arms
 from balance_sim.study.export import harmless
 from balance_sim.study.folder import inputs_of
 from balance_sim.study.manifest import Manifest
@@ -422,7 +422,7 @@ def gives(
             game = load_game(
                 found.file, set=found.settings, theory=found.theory, held=files
             )
-            scenario, same = game.scenario, game.cast == about.cast
+            scenario, same = game.scenario, game.cast == about.further
         elif about.study == "run":
             scenario = load_scenario(
                 found.file, set=found.settings, theory=found.theory, held=files

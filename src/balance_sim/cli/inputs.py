@@ -194,11 +194,11 @@ def parameters(scenario: str | None) -> None:
     from balance_sim.scenario.defaults import parameter_table
 
     if scenario is not None:
-        from balance_sim.effects.sensitivity import parameter_summary
+        from balance_sim.registry import part
         from balance_sim.scenario.load import load_scenario
 
         loaded = load_scenario(scenario)
-        drawn = parameter_summary(loaded)
+        drawn = part("parameters", "summary")(loaded)
         options.answer(drawn, lambda: _drawn_lines(loaded, drawn), indent=2)
         return
     found, width = parameter_table(), terminal_width()

@@ -225,7 +225,6 @@ REPLICATIONS, AGREEMENTS = (
     metavar="A-B",
     help="Draw when this dyad signs instead, by its codes: JPN-AUS.",
 )
-@options.classes_option
 def plot(
     names: tuple[str, ...],
     out: Path | None,
@@ -233,7 +232,6 @@ def plot(
     outcome: str | None,
     kind: str | None,
     pair: str | None,
-    classes: str | None,
 ) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
@@ -254,7 +252,7 @@ def plot(
         raise click.UsageError("--kind says how an --outcome is drawn: name one")
     texts = [names[0], *(name for name in names[1:] if is_results(name))]
     wanted = [name for name in names[1:] if not is_results(name)]
-    plots = Plots.of_all(texts, classes)
+    plots = Plots.of_all(texts)
     told: Sequence[object]
     if outcome is not None or pair is not None:
         from balance_sim.show.save import save_drawn
@@ -291,10 +289,7 @@ def plot(
     default=True,
     help="With the world map, which shows borders.",
 )
-@options.classes_option
-def report(
-    results: tuple[str, ...], out: Path | None, world_map: bool, classes: str | None
-) -> None:
+def report(results: tuple[str, ...], out: Path | None, world_map: bool) -> None:
     """Write one HTML file of RESULTS, with the answer, the figures, their numbers, the
     inputs and their sources.
 
@@ -306,7 +301,7 @@ def report(
     from balance_sim.show.plots import Plots, home_of
     from balance_sim.show.report import save_report
 
-    study = Plots.of_all(results, classes).study
+    study = Plots.of_all(results).study
     click.echo(
         save_report(study, out or home_of(results) / "report.html", world_map=world_map)
     )

@@ -134,7 +134,8 @@ def run(
 
         from balance_sim.effects.run import run as simulate
         from balance_sim.scenario import load_scenario, scenario_files
-        from balance_sim.study.draws import chosen_arms, drawing
+        from balance_sim.study.arms import chosen_arms
+        from balance_sim.study.draws import drawing
         from balance_sim.study.jobs import Job
         from balance_sim.study.run import (
             RUNS,

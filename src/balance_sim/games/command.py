@@ -16,8 +16,8 @@ from balance_sim.cli.run import dask_client
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from balance_sim.evidence.posterior.parameter_draws import Draws
     from balance_sim.games.plan import Game
+    from balance_sim.study.draws import Draws
 
 
 @click.command()

@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 from cachetools import LRUCache
 
-from balance_sim.evidence.posterior.parameter_draws import Draws, at
-from balance_sim.games.players import Cast, Own, refuse_unsteady
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario import with_values
 from balance_sim.scenario.design import Experiment
@@ -31,15 +29,12 @@ from balance_sim.scenario.diagnostics import (
     problem,
 )
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import ExtraArms, compile_arms, extra_arms, headline_arm
 from balance_sim.study.blocks import Block, runs_with_extra, simulate_block
-from balance_sim.study.draws import (
-    ExtraArms,
-    compile_arms,
-    extra_arms,
-    headline_arm,
-    joint_draws,
-)
+from balance_sim.study.draws import Draws, at, joint_draws
 from balance_sim.study.machine import keep_freed_memory
+from balance_sim.study.own_outcomes import CodeReferences, refuse_unsteady
+from balance_sim.study.recorder import FurtherOutcomes
 from balance_sim.study.tables import BlockTables, joined
 
 POINTS_KEPT = 4
@@ -84,7 +79,7 @@ _GUARD = threading.Lock()  # of the arrays of points, which threads share
 class Job:
     """What every task of a study shares. Sent to a worker once.
 
-    arms: the control arm first. model, cast, own: as `simulate_block` has them.
+    arms: the control arm first. model, further, own: as `simulate_block` has them.
     run_timeout: seconds a replication. mechanisms: simulate the extra arms too. draws:
     each replication draws its parameters, from the fit (True) or jointly from the draws
     of this name (`draws.drawing`)."""
@@ -96,8 +91,8 @@ class Job:
     run_timeout: float | None = None
     mechanisms: bool = False
     draws: bool | str = False
-    cast: Cast | None = None
-    own: Own = ()
+    further: FurtherOutcomes | None = None
+    own: CodeReferences = ()
     joint: list[Draws] = field(default_factory=list, compare=False, repr=False)
     compiled: LRUCache[str, tuple[Worlds, list[ExtraArms | None]]] = field(
         default_factory=partial(LRUCache, POINTS_KEPT), compare=False, repr=False
@@ -148,7 +143,7 @@ class Job:
                 draws=bool(self.draws),
             )
             with deadline(self.limit(task)):
-                return block(model=self.model, cast=self.cast, own=self.own)
+                return block(model=self.model, further=self.further, own=self.own)
 
     def _drawn(self, block: Block) -> BlockTables:
         """The block with all parameters of each replication from its own joint draw: a

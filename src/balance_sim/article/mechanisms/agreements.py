@@ -33,7 +33,7 @@ from balance_sim.model.state import AgreementRows, BlockState, enter, refresh
 from balance_sim.model.thinning import openness_at, opportunity_rate, rates_at_start
 from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.stats.intervals import mean_interval
-from balance_sim.study.draws import TENSIONS, VISIBILITIES
+from balance_sim.study.arms import TENSIONS, VISIBILITIES
 from balance_sim.study.outcomes import ACCELERATED_DAYS
 
 STRATA = 5

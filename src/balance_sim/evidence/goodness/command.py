@@ -241,7 +241,7 @@ def _of_scenario(
 ) -> GoodnessOfFit:
     """A scenario against its own record, or against a table."""
     from balance_sim.evidence.goodness.study import RUNS, goodness_of_fit
-    from balance_sim.study.draws import headline_arm
+    from balance_sim.study.arms import headline_arm
 
     span = asked.span(scenario, ahead=asked.against is not None)
     seen, notes = asked.observed(scenario.codes)
