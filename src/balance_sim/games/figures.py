@@ -43,7 +43,8 @@ def axes_of(played: PlayedGame) -> tuple[list[str], list[str]]:
     """Which players are rows and columns of a matrix, and which tell matrices apart:
     those with fewest strategies."""
     sizes = {name: len(names) for name, names in played.solution.players.items()}
-    by_size = sorted(sizes, key=lambda name: sizes[name])
+    last_first = list(sizes)[::-1]
+    by_size = sorted(last_first, key=lambda name: sizes[name])
     apart = by_size[: max(len(sizes) - 2, 0)]
     inside = [name for name in sizes if name not in apart]
     return inside, [name for name in sizes if name in apart]

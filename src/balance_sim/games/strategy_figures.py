@@ -348,8 +348,9 @@ def _balance_page(table: pd.DataFrame) -> list[style.Axes]:
     parts = figure.subfigures(2, 1, height_ratios=[top, below])
     upper, lower = np.ravel(np.asarray(parts, dtype=object))
     grid = lower.add_gridspec(rows, wide)
-    panels = [lower.add_subplot(grid[divmod(number, wide)]) for number in range(count)]
-    return [upper.add_subplot(), *panels]
+    payoff = upper.add_subplot()
+    places = [grid[divmod(number, wide)] for number in range(count)]
+    return [payoff, *map(lower.add_subplot, places)]
 
 
 @style.figure(
