@@ -152,3 +152,10 @@ def open_game(folder: Path | str) -> GameStudy:
     return GameStudy(
         Game(plain["name"], plan, result.scenario, cast_of(plain["cast"])), result
     )
+
+
+def observed_arm(folder: Path | str) -> str:
+    """Return the arm of the profile that was observed, of a game's results folder."""
+    game = open_game(folder).game
+    profile = tuple(game.plan.observed[name] for name in game.players)
+    return game.arms[1 + game.profiles.index(profile)]
