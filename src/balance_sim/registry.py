@@ -23,6 +23,8 @@ Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
 summary : from a study to keys that its summary has besides
 lines : from a study and a width to lines that `run --verbose` prints
 figures : figures of a study by name
+arms : from compiled arms and the headline arm to further arms, in which every fourth
+    replication is simulated too
 measures : from `Participants` and sets of states to comparisons with placebos
 """
 
@@ -107,6 +109,7 @@ ROOMS = (
         None,
         {
             "summary": {"article": "article.summary:additions"},
+            "arms": {"article": "article.arms:extra_arms"},
             "lines": {"article": "article.lines:mechanism_lines"},
             "figures": {"article": "article.figures:FIGURES"},
             "measures": {"article": "article.beliefs:placebo_measures"},
