@@ -193,7 +193,9 @@ def haste(of: Participants, control: WillingnessOverTime, event: Event) -> float
     end = of.worlds.reference.focal_day + of.windows.longest
     edges = np.minimum(of.signatures.edges, end)
     known = np.stack([of.signatures.talks.signed(0.0, day)[0] for day in edges])
-    inside = np.stack([of.signatures.by(day).inside for day in (edges[1:] + edges[:-1]) / 2])
+    inside = np.stack(
+        [of.signatures.by(day).inside for day in (edges[1:] + edges[:-1]) / 2]
+    )
     having = course(
         with_event(of.control, of.scenario, event), of.worlds.baseline, start=of.start
     )

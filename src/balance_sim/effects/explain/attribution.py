@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected import StepOfArm, along_control
+from balance_sim.effects.direct import StepOfArm, along_control
 from balance_sim.effects.explain import compared_arm, other_replications
 from balance_sim.effects.explain.pairs import AGENT, along_agents
 from balance_sim.model.baseline import Worlds

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected import Along, Look, StepOfArm
+from balance_sim.effects.direct import Along, Look, StepOfArm
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.explain import compared_arm, run_numbers
 from balance_sim.model import threat
