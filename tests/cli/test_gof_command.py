@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.run import run
-from balance_sim.evidence.goodness.networks import own_span, set_back
+from balance_sim.evidence.goodness.set_back import own_span, set_back
 from balance_sim.scenario import load_scenario
 from click.testing import CliRunner, Result
 

@@ -7,21 +7,18 @@ from datetime import date
 
 import numpy as np
 import pytest
-from balance_sim.evidence.goodness.comparison import GoodnessOfFit, Residuals
+from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.figures import (
     draw_gof,
     draw_gof_residuals,
     draw_gof_states,
-    gof_lines,
     gof_residuals_table,
     gof_states_table,
     gof_states_title,
     gof_table,
-    p_words,
-    residual_words,
     simulated_table,
-    verdict_words,
 )
+from balance_sim.evidence.goodness.lines import gof_lines, p_words, residual_words, verdict_words
 from balance_sim.evidence.goodness.networks import (
     Agreements,
     GofComparison,
@@ -31,6 +28,7 @@ from balance_sim.evidence.goodness.networks import (
     Statistic,
     compare,
 )
+from balance_sim.evidence.goodness.residuals import Residuals
 from balance_sim.evidence.goodness.statistics import MahalanobisFit
 from balance_sim.show.figures.style import INK, VERMILION
 from balance_sim.show.save import figure_bytes

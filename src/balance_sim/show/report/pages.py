@@ -18,7 +18,7 @@ from balance_sim.evidence.goodness.comparison import (
     gof_path,
     read_gof,
 )
-from balance_sim.evidence.goodness.figures import (
+from balance_sim.evidence.goodness.lines import (
     TITLES,
     p_words,
     residual_words,
