@@ -13,7 +13,6 @@ from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.figures import payoffs_table
 from balance_sim.games.keep import kept, open_played
-from balance_sim.games.lines import game_lines
 from balance_sim.games.plan import load_game
 from balance_sim.games.solution import Solution
 from balance_sim.games.solve import (
