@@ -34,10 +34,7 @@ def resumable(
     command_line: str, said: str = "finished runs are kept. To go on"
 ) -> Iterator[None]:
     """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also
-    where they come twice; where SIGCONT reaches this process alone, Python's own helper
-    goes on with it. said: what the command line is good for."""
-    from balance_sim.study.worker import wake
-
+    where they come twice. said: what the command line is good for."""
     last = -CLEARING
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -49,7 +46,6 @@ def resumable(
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, stop) for number in numbers}
-    asleep = signal.signal(signal.SIGCONT, lambda _number, _frame: wake(()))
     try:
         yield
     except (KeyboardInterrupt, Terminated) as reason:
@@ -66,7 +62,6 @@ def resumable(
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        signal.signal(signal.SIGCONT, asleep if asleep is not None else signal.SIG_DFL)
 
 
 class Steps:
