@@ -384,9 +384,6 @@ def command_by_hand(found: ByHand, about: About) -> str:
     if about.study == "run":
         words += ["--theory", found.theory] if found.theory is not None else []
         words += ["--draws", "fitted"] if about.draw_parameters else []
-        words += (
-            [] if about.mechanisms or about.game is not None else ["--no-mechanisms"]
-        )
     words += ["--model", about.model] if about.model else []
     words += ["--outcomes", about.own[0][1].partition(":")[0]] if about.own else []
     return shlex.join([*words, "--out", "again"])

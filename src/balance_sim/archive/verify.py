@@ -416,7 +416,7 @@ def job_of(said: Manifest | About, scenario: Scenario, allowed: Allowed) -> Job:
         said.seed,
         chosen_arms(scenario, said.arms),
         said.model,
-        mechanisms=said.mechanisms,
+        has_extra_arms=said.mechanisms,
         draws=said.draw_parameters,
         further=said.further,
         own=said.own,

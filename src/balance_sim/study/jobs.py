@@ -77,7 +77,7 @@ class Job:
     """What every task of a study shares. Sent to a worker once.
 
     arms: the control arm first. model, further, own: as `simulate_block` has them.
-    run_timeout: seconds a replication. mechanisms: simulate the extra arms too. draws:
+    run_timeout: seconds a replication. has_extra_arms: simulate them too. draws:
     each replication draws its parameters, from the fit (True) or jointly from the draws
     of this name (`draws.drawing`)."""
 
@@ -86,7 +86,7 @@ class Job:
     arms: tuple[str, ...]
     model: str | None = None
     run_timeout: float | None = None
-    mechanisms: bool = False
+    has_extra_arms: bool = False
     draws: bool | str = False
     further: FurtherOutcomes | None = None
     own: CodeReferences = ()
@@ -125,11 +125,11 @@ class Job:
             return self._drawn(task.block)
         with np.errstate(all="ignore"):
             worlds, extra = self._compiled(task.values)
-            if self.mechanisms and not extra:
+            if self.has_extra_arms and not extra:
                 extra.append(
                     extra_arms(worlds, headline_arm(worlds.scenario, self.arms))
                 )
-            more = extra[0] if self.mechanisms else None
+            more = extra[0] if self.has_extra_arms else None
             block = partial(
                 simulate_block,
                 worlds,
@@ -154,7 +154,7 @@ class Job:
                     at(self.scenario, draws, run % len(draws)),
                 )
                 worlds = compile_arms(own, self.arms)
-                is_extra = self.mechanisms and len(runs_with_extra(one)) > 0
+                is_extra = self.has_extra_arms and len(runs_with_extra(one)) > 0
                 more = (
                     extra_arms(worlds, headline_arm(own, self.arms))
                     if is_extra

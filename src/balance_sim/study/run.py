@@ -36,6 +36,7 @@ from balance_sim.study.arms import (
     compile_arms,
     extra_arms_of_a_run,
     headline_arm,
+    wants_extra_arms,
 )
 from balance_sim.study.blocks import Block, runs_with_extra
 from balance_sim.study.draws import drawing
@@ -117,7 +118,6 @@ class RunOptions(TypedDict, total=False):
     progress: Progress | None
     model: str | None
     run_timeout: float | None
-    mechanisms: bool
     draw_parameters: bool | str
     outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None
     terms: str | None
@@ -161,7 +161,7 @@ class PreparedRun:
         entries = {
             "files": self.options.get("files") or {},
             "command": self.options.get("command", ""),
-            "mechanisms": job.mechanisms,
+            "mechanisms": job.has_extra_arms,
             "draw_parameters": job.draws,
         }
         manifest = manifest_of(
@@ -222,7 +222,7 @@ class PreparedRun:
     def _timing(self, simulated: Sequence[Block], workers: int) -> dict[str, float]:
         """Seconds since the run began, and simulated arms of replications a second."""
         job, extra_runs = self.job, 0
-        if job.mechanisms and simulated:
+        if job.has_extra_arms and simulated:
             worlds = compile_arms(job.scenario, job.arms[:1])
             arms = extra_arms_of_a_run(worlds, headline_arm(job.scenario, job.arms))
             extra_runs = arms * sum(len(runs_with_extra(block)) for block in simulated)
@@ -270,7 +270,7 @@ def prepare(
         arms,
         model,
         options.get("run_timeout"),
-        options.get("mechanisms", False),
+        wants_extra_arms(scenario),
         draws,
         own=own,
     )

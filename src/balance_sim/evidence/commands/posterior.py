@@ -100,7 +100,7 @@ def posterior(
                 posterior=joint.draws,
                 weights=stacking_weights_beside(uncalibrated, home),
                 with_placebos=True,
-                progress=steps.of("draws"),
+                progress=steps.counter("draws"),
             )
             head["headline"] = stored_record(loaded, doubt)
     folder.mkdir(parents=True, exist_ok=True)

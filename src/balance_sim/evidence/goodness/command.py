@@ -80,6 +80,7 @@ if TYPE_CHECKING:
 @options.figures_option
 @options.verbose_option
 @options.json_option
+@options.terms_option
 def gof(out: Path | None, figures: bool, verbose: bool, **asked_for: Any) -> None:
     """Compare simulated networks of new agreements with the observed one.
 
