@@ -37,7 +37,7 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import RecentResults, content_digest
 from balance_sim.scenario.schema import Event, Scenario
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import TalksAtStart, Windows
 from balance_sim.study.spans import at_start, course, in_spans, with_event
 
@@ -70,15 +70,9 @@ class Placebos(OneLine):
         ]
         return pd.DataFrame(rows, columns=COLUMNS)
 
-    def compared(self, mechanism: str) -> PlaceboComparison | None:
-        """A mechanism's number of the event among those of other participants; None
-        where that is not known."""
-        family = next(
-            (one for one in self.families if one.name == "participants"), None
-        )
-        return (
-            None if family is None else {**family.measures, "M1": family}.get(mechanism)
-        )
+    def family(self, name: str) -> PlaceboFamily | None:
+        """`participants` or `dates`; None where there are none."""
+        return next((family for family in self.families if family.name == name), None)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: by family, or why there are none."""
@@ -144,7 +138,7 @@ def placebos(
     """
     if arm is None:
         return Placebos(arm, why="there is no arm beside the control arm")
-    given = (content_digest(scenario), arm, most, dates)
+    given = (content_digest(scenario), scenario.plugins, arm, most, dates)
     return _FOUND.get(given, lambda: _found(scenario, arm, most, dates))
 
 

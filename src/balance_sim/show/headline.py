@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from balance_sim import registry
 from balance_sim.evidence.posterior.lines import (
     doubt_words,
     placebo_words,
@@ -184,8 +185,6 @@ def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
 
 
 def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
-    from balance_sim.article.lines import mechanism_lines
-
     for words in (channel_words(result), placebo_words(placebos_said(result))):
         yield from said(words, width)
     yield from ("", *uncertainty_lines(result.uncertainty, width))
@@ -198,8 +197,9 @@ def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
     yield from _own(result, width)
     yield from ("", *_dyads(result, width), "", *said(_scheduled(result), width))
     yield from ("", *_directions(result, width))
-    if result.headline_arm is not None:
-        yield from ("", *mechanism_lines(result, width))
+    plugins = result.scenario.plugins
+    for lines in registry.of_plugins("lines", plugins).values():
+        yield from ("", *lines(result, width))
 
 
 def _channels(result: AnalysedResult) -> dict[str, str]:

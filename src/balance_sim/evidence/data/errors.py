@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from balance_sim.scenario.diagnostics import BalanceSimError
+from balance_sim.scenario.diagnostics import InputError
 
 LONGEST_VALUE = 80
 """Characters of a cell that a message shows."""
@@ -25,7 +25,7 @@ OTHER, NO_FILE, NO_TABLE, NO_COLUMN, BAD_CELL, OUT_OF_BOUNDS, TWICE = (
 )
 
 
-class DataError(BalanceSimError):
+class DataError(InputError):
     """A data file that cannot be used as it stands.
 
     Attributes
@@ -37,8 +37,6 @@ class DataError(BalanceSimError):
     value : the text of the cell
     code : one of those in this module's docstring
     """
-
-    exit_code = 4
 
     def __init__(
         self,
@@ -55,11 +53,6 @@ class DataError(BalanceSimError):
         self.message, self.next_step = message, next_step
         self.path, self.line, self.column, self.value = path, line, column, value
         self.code = code
-
-    @property
-    def each(self) -> tuple[DataError, ...]:
-        """This error alone."""
-        return (self,)
 
     def __str__(self) -> str:
         place = []
@@ -79,6 +72,25 @@ class DataError(BalanceSimError):
             return ""
         dots = "..." if len(self.value) > LONGEST_VALUE else ""
         return f" (found {self.value[:LONGEST_VALUE]!r}{dots})"
+
+    def messages(self) -> list[str]:
+        """The error as one line."""
+        return [f"error: {self}"]
+
+    def records(self) -> list[dict[str, object]]:
+        """The error as plain data, with its code."""
+        record: dict[str, object] = {
+            "file": "" if self.path is None else str(self.path),
+            "line": self.line,
+            "col": None,
+            "path": self.column or "",
+            "code": self.code,
+            "message": self.message,
+            "allowed": "",
+            "suggestion": self.next_step,
+            "value": self.value,
+        }
+        return [record]
 
 
 def require_member(name: str, value: object, allowed: Sequence[str]) -> None:

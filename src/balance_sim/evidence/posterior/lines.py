@@ -122,6 +122,12 @@ def placebo_words(found: Mapping[str, PlaceboSaid]) -> str:
     return f"Placebos: {'; '.join(told)}." if told else ""
 
 
+def sentences(found: Uncertainty) -> list[str]:
+    """Return what draws and placebos say of the effect, in a sentence each."""
+    words = (draws_sentence(found), placebo_words(found.placebos))
+    return [sentence for sentence in words if sentence]
+
+
 def uncertainty_lines(
     found: Uncertainty | None,
     width: int = 80,

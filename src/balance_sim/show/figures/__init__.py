@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
+from balance_sim import registry
 from balance_sim.evidence.forecast import figures as scores
 from balance_sim.evidence.forecast.score import ScoredForecasts
 from balance_sim.evidence.goodness import figures as gof
@@ -61,11 +62,9 @@ FIGURES = _named(
     world.draw_map,
     dyads.draw_dyads,
     dyads.draw_network,
-    explained.draw_mechanisms,
     explained.draw_attribution,
     explained.draw_timeline,
     relations.draw_relations,
-    relations.draw_stances,
     effects.draw_convergence,
 )
 SWEEP_FIGURES = _named(
@@ -85,7 +84,6 @@ GAME_FIGURES = _named(
     strategies.draw_balance,
     games.draw_payoffs,
     strategies.draw_regret,
-    games.draw_replies,
 )
 BY_STUDY = {
     Result: FIGURES,
@@ -111,7 +109,15 @@ def figures_of(study: Study) -> dict[str, FigureSpec]:
         (every for kind, every in BY_STUDY.items() if isinstance(study, kind)),
         COMPARISON_FIGURES,
     )
-    return every | _of_own_outcomes(study) if isinstance(study, Result) else every
+    if isinstance(study, Result):
+        return every | of_plugins(study) | _of_own_outcomes(study)
+    return every
+
+
+def of_plugins(result: Result) -> dict[str, FigureSpec]:
+    """Figures of the plug-ins that the scenario names."""
+    figures = registry.of_plugins("figures", result.scenario.plugins)
+    return {name: spec for room in figures.values() for name, spec in room.items()}
 
 
 def _of_own_outcomes(result: Result) -> dict[str, FigureSpec]:
