@@ -7,6 +7,11 @@ Roles
 -----
 command : a click command of its own at the top level
 evidence : a click command in the group `balance-sim evidence`
+study_type : a `StudyType` of `show.study_types`, of which figures and reports are made
+figure : a `FigureSpec` of `show.figures.style` that is drawn of a run
+doubt : a function from a run to what is known of how sure its effect is
+lines : a function from a run and a width to lines of `run --verbose`
+section : a function from a run to a section of its report, or None
 """
 
 from __future__ import annotations
@@ -47,10 +52,35 @@ ROOMS = (
                 "posterior": "evidence.forecast.command:posterior",
                 "score": "evidence.forecast.score_command:score",
             },
+            "study_type": {
+                "score": "evidence.forecast.page:SCORES",
+                "gof": "evidence.goodness.page:GOODNESS_OF_FIT",
+            },
+            "figure": {"uncertainty": "evidence.posterior.figures:draw_uncertainty"},
+            "doubt": {"uncertainty": "evidence.posterior.lines:doubt"},
+            "section": {"gof": "evidence.goodness.page:section"},
         },
     ),
-    Room("games", None, {"command": {"game": "games.command:game"}}),
-    Room("article", None, {}),
+    Room(
+        "games",
+        None,
+        {
+            "command": {"game": "games.command:game"},
+            "study_type": {"game": "games.report:GAME"},
+        },
+    ),
+    Room(
+        "article",
+        None,
+        {
+            "figure": {
+                "mechanisms": "article.figures:draw_mechanisms",
+                "relations": "article.figures:draw_relations",
+                "stances": "article.figures:draw_stances",
+            },
+            "lines": {"mechanisms": "article.lines:mechanism_lines"},
+        },
+    ),
     Room(
         "archive",
         None,

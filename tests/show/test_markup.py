@@ -16,8 +16,8 @@ import yaml
 from balance_sim.app.explorer import design_of, explorer_html
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import FIGURES
-from balance_sim.show.plots import Comparison
 from balance_sim.show.report import card, report_html
 from balance_sim.show.report.tables import data_uri
 from balance_sim.show.save import figure_bytes
@@ -106,7 +106,7 @@ def test_no_page_has_an_element_that_a_file_brought(hostile, kind: str) -> None:
 
 
 def test_no_picture_has_one_either(hostile) -> None:
-    for name in ("fan", "arms", "network"):
+    for name in ("fan", "arms", "pairs"):
         picture = figure_bytes(FIGURES[name].draw(hostile["run"]), "svg", text=True).decode()
         assert not {"script", "img", "foreignobject", "a"} & {*Read(picture).tags}, name
 

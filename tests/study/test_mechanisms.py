@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from balance_sim.article.lines import mechanism_lines, places_of_values
 from balance_sim.article.mechanisms import (
     MECHANISMS,
     as_row,
@@ -30,7 +31,6 @@ from balance_sim.article.mechanisms.agreements import (
 from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
 from balance_sim.effects.participants import Participants, PlaceboComparison
 from balance_sim.effects.placebos import Placebos
-from balance_sim.evidence.posterior.lines import mechanism_lines, places_of_values
 from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
@@ -38,7 +38,7 @@ from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
-from balance_sim.show.figures.explained import mechanisms_table
+from balance_sim.article.figures import mechanisms_table
 from balance_sim.stats.intervals import NORMAL
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.draws import compile_arms, extra_arms

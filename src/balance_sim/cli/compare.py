@@ -74,11 +74,11 @@ def compare(
     from balance_sim.effects.compare import compare as compare_results
 
     def lines() -> Iterator[str]:
+        from balance_sim.show.comparison import Comparison
         from balance_sim.show.figures.comparison import studies_table, studies_title
-        from balance_sim.show.plots import Comparison
 
         both = Comparison.of([left, right], classes)
-        assert both.found is not None  # there are two sides
+        assert both.comparison is not None  # there are two sides
         scenarios = [study.scenario for study in reversed(both.studies)]
         names = {
             code: name
@@ -93,7 +93,7 @@ def compare(
                 f"{studies_title(table_of_both)}. {what}", "", page_width()
             )
         yield from comparison_lines(
-            both.found, dyads, terminal_width(), names, verbose=verbose
+            both.comparison, dyads, terminal_width(), names, verbose=verbose
         )
 
     options.answer(lambda: compare_results(left, right, classes).as_dict(), lines)

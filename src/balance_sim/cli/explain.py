@@ -18,7 +18,6 @@ from balance_sim.cli.progress import Steps
 from balance_sim.evidence.posterior.lines import (
     TOO_SHORT,
     draws_sentence,
-    placebo_words,
     uncertainty_lines,
 )
 from balance_sim.show.explain import (
@@ -31,6 +30,7 @@ from balance_sim.show.explain import (
     timeline_lines,
     top_dyad_lines,
 )
+from balance_sim.show.headline import placebo_words
 from balance_sim.show.wording import (
     DIRECTIONS,
     arm_title,

@@ -216,14 +216,9 @@ REPLICATIONS, AGREEMENTS = (
 )
 @click.option(
     "--kind",
-    type=click.Choice(["ecdf", "hist", "ridge", "forest", "fan"]),
+    type=click.Choice(["ecdf", "hist", "forest", "fan"]),
     show_default="ecdf; of a sweep, forest",
     help="How --outcome is drawn.",
-)
-@click.option(
-    "--pair",
-    metavar="A-B",
-    help="Draw when this dyad signs instead, by its codes: JPN-AUS.",
 )
 @options.classes_option
 def plot(
@@ -232,7 +227,6 @@ def plot(
     only_list: bool,
     outcome: str | None,
     kind: str | None,
-    pair: str | None,
     classes: str | None,
 ) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
@@ -240,8 +234,15 @@ def plot(
     RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a
     sweep, or a file with the JSON of
     `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side: theories, for one."""
-    from balance_sim.show.figures import catalogue
-    from balance_sim.show.plots import Plots, home_of, is_results
+    from balance_sim.show.figures import catalogue, figures_of
+    from balance_sim.show.plots import (
+        chosen_figure,
+        home_of,
+        is_results,
+        open_study,
+        replications_of,
+        save_figures,
+    )
 
     if not names and only_list:
         click.echo("\n".join(catalogue()))
@@ -254,27 +255,28 @@ def plot(
         raise click.UsageError("--kind says how an --outcome is drawn: name one")
     texts = [names[0], *(name for name in names[1:] if is_results(name))]
     wanted = [name for name in names[1:] if not is_results(name)]
-    plots = Plots.of_all(texts, classes)
-    told: Sequence[object]
-    if outcome is not None or pair is not None:
+    study = open_study(texts, classes)
+    figures = figures_of(study)
+    unknown = [name for name in wanted if name not in figures]
+    folder = out or home_of(texts)
+    lines: Sequence[object]
+    if outcome is not None:
         from balance_sim.show.save import save_drawn
 
-        figure = plots.chosen(outcome, kind, pair)
-        told = save_drawn(
-            {figure.name: figure.draw(plots.results)}, out or home_of(texts)
-        )
+        figure = chosen_figure(study, outcome, kind)
+        lines = save_drawn({figure.name: figure.draw(replications_of(study))}, folder)
     elif only_list:
-        wide = max(14, *(len(name) + 2 for name in plots.questions()))
-        told = [
-            f"{name:<{wide}}{question}" for name, question in plots.questions().items()
+        width = max(14, *(len(name) + 2 for name in figures))
+        lines = [
+            f"{name:<{width}}{figure.question}" for name, figure in figures.items()
         ]
-    elif unknown := [name for name in wanted if name not in plots.questions()]:
+    elif unknown:
         raise click.UsageError(
-            f"no results and no figure `{unknown[0]}`; figures are: {', '.join(plots.questions())}"
+            f"no results and no figure `{unknown[0]}`; figures are: {', '.join(figures)}"
         )
     else:
-        told = plots.save(out or home_of(texts), wanted or None)
-    for line in told:
+        lines = save_figures(study, folder, wanted or None)
+    for line in lines:
         click.echo(line)
 
 
@@ -303,10 +305,10 @@ def report(
     `hindcast` or `score`. Two or more folders, or FOLDER:arm, as `compare` takes them, are compared. The file
     needs no network, works without a script, prints to A4, and is the same for the same
     results."""
-    from balance_sim.show.plots import Plots, home_of
+    from balance_sim.show.plots import home_of, open_study
     from balance_sim.show.report import save_report
 
-    study = Plots.of_all(results, classes).study
+    study = open_study(results, classes)
     click.echo(
         save_report(study, out or home_of(results) / "report.html", world_map=world_map)
     )
@@ -362,7 +364,7 @@ def explore(
     if port is not None:
         raise click.UsageError("--port goes with --live alone.", ctx)
     from balance_sim.app.explorer import design_of, save_explorer
-    from balance_sim.show.plots import Plots
+    from balance_sim.show.plots import open_run_or_sweep
 
     if runs is not None:
         click.echo(
@@ -376,7 +378,7 @@ def explore(
                 f"\rpoint {done + 1} of {wanted} ", err=True, nl=done + 1 == wanted
             )
 
-    design = design_of(Plots.of(results).study, tell)
+    design = design_of(open_run_or_sweep(results), tell)
     click.echo(save_explorer(design, out or results / "explore.html"))
 
 

@@ -283,6 +283,7 @@ def _payoff_page(table: pd.DataFrame) -> list[style.Axes]:
     payoffs_table,
     page=_payoff_page,
     empty="No profile was simulated: there are no payoffs to show.",
+    columns="profile player payoff mcse lo hi best equilibrium observed",
 )
 def draw_payoffs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A matrix of rows and columns for each profile of the rest; in a cell each
@@ -523,6 +524,7 @@ def _jumps(table: pd.DataFrame) -> Any:
     replies_table,
     page=_reply_page,
     empty="The game has no payoffs: there is no quantal response to show.",
+    columns="player title precision probability",
 )
 def draw_replies(
     axes: list[style.Axes], table: pd.DataFrame

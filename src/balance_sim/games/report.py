@@ -4,10 +4,12 @@ wanted what, and every result."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.games import figures, strategy_figures
 from balance_sim.games.figures import draws_words, outcome_label, places_for, titles_of
-from balance_sim.games.keep import game_digest
+from balance_sim.games.keep import PlayedGame, game_digest, open_played
 from balance_sim.games.lines import (
     LITTLE,
     READ_SO,
@@ -21,9 +23,10 @@ from balance_sim.games.lines import (
 from balance_sim.show import wording as say
 from balance_sim.show.report import tables
 from balance_sim.show.report.tables import Rows, cell
+from balance_sim.show.study_types import Figures, StudyType
+from balance_sim.study.store import Store
 
 if TYPE_CHECKING:
-    from balance_sim.games.keep import PlayedGame
     from balance_sim.games.plan import Strategy
     from balance_sim.games.solution import EquilibriumSaid, Payoff
 
@@ -372,3 +375,39 @@ class GamePage:
             if found.theories
             else []
         )
+
+
+FIGURES = {
+    figure.name: figure
+    for figure in (
+        strategy_figures.draw_balance,
+        figures.draw_payoffs,
+        strategy_figures.draw_regret,
+        figures.draw_replies,
+    )
+}
+
+
+def _figures(played: PlayedGame) -> Figures:
+    """All figures of a game: its players have a balance sheet each."""
+    sheets = strategy_figures.sheets(played)
+    return {"balance": sheets["balance"]} | FIGURES | sheets
+
+
+def _is_folder(path: Path) -> bool:
+    if not (path / "manifest.json").is_file():
+        return False
+    manifest = Store(path).read_manifest()
+    return manifest is not None and manifest.game is not None
+
+
+GAME = StudyType(
+    title="game",
+    named_by=_is_folder,
+    read=open_played,
+    is_one=lambda study: isinstance(study, PlayedGame),
+    catalogue=FIGURES,
+    figures=_figures,
+    page=lambda played: ("games/templates/game.html", game_page(played)),
+    replications=lambda played: played.study.result,
+)

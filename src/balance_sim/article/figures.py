@@ -1,14 +1,17 @@
-"""Groups of states: the change of their relations with the host over time, and of the
-stances they take."""
+"""Figures of the article's outcomes: what was found of each mechanism, the change of
+groups' relations with the host, and of the stances they take."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.article.lines import mechanism_rows
 from balance_sim.effects.expected_effect import relations_by_week
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.baseline import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
@@ -17,6 +20,143 @@ from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import paired_interval
 from balance_sim.study.outcomes import Outcome, known_outcome
 from balance_sim.study.result import Result
+
+FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
+
+
+def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
+    """One row a mechanism: value, 95 % CI (NaN: none), tag, what was found, two-sided p
+    among placebos with its verdict (NaN and empty: none), the numbers in words, and why
+    there is none."""
+    if result.headline_arm is None or not result.finished:
+        return pd.DataFrame()
+    rows = []
+    for words, of in zip(
+        mechanism_rows(result), result.mechanisms.values(), strict=True
+    ):
+        numbers = dict(
+            zip(
+                ("value", "lo", "hi", "p"),
+                (of["value"], *of["ci95"], of["placebo_p"]),
+                strict=True,
+            )
+        )
+        row = {
+            key: words[key] for key in ("id", "name", "tag", "found", "why")
+        } | _known(numbers)
+        told = (
+            f"{words['value']} ({words['interval']})"
+            if words["interval"]
+            else words["value"]
+        )
+        more = {"verdict": of["placebo_verdict"] or "", "arm": result.headline_arm}
+        rows.append(row | {"measure": of["measure"], "words": told} | more)
+    return say.titled(pd.DataFrame(rows), result)
+
+
+def _known(numbers: dict[str, float | None]) -> dict[str, float]:
+    return {
+        key: np.nan if value is None else float(value) for key, value in numbers.items()
+    }
+
+
+def mechanisms_title(table: pd.DataFrame) -> str:
+    """The finding: of the mechanisms with an open sign how many are as the article
+    expects; of those with placebos how many stand out from them."""
+    open_sign = table[(table["tag"] == "emergent") & table["value"].notna()]
+    expected, opposite = (int((open_sign["found"] == found).sum()) for found in FOUND)
+    verb = "is" if expected == 1 else "are"
+    words = f"Of {say.plural(len(open_sign), 'mechanism')} whose sign is open {expected} {verb} as expected"
+    words += f", {opposite} opposite, {len(open_sign) - expected - opposite} not distinguishable from 0"
+    compared = table[table["p"].notna()]
+    if compared.empty:
+        return words
+    beyond = int((compared["verdict"] == "supported").sum())
+    return f"{words}. Of {len(compared)} compared with placebos {beyond} {'is' if beyond == 1 else 'are'} supported"
+
+
+COLUMNS: tuple[tuple[float, str, Callable[[dict[Any, Any]], str]], ...] = (
+    (0.0, "", lambda row: row["id"]),
+    (0.045, "mechanism", lambda row: row["name"]),
+    (
+        0.36,
+        "value (95 % CI)",
+        lambda row: "no value" if np.isnan(row["value"]) else row["words"],
+    ),
+    # Of a sign that is implied only the size is a finding.
+    (
+        0.61,
+        "found",
+        lambda row: row["found"] or ("" if np.isnan(row["value"]) else "size only"),
+    ),
+    (
+        0.80,
+        "placebo p",
+        lambda row: (
+            "\u2013"
+            if np.isnan(row["p"])
+            else f"{say.number(row['p'], 3)}, {row['verdict']}"
+        ),
+    ),
+)
+"""Of the typeset table: where a column starts, its head, and what it says of a row."""
+
+
+@style.figure(
+    "mechanisms",
+    "Which mechanisms of the argument hold?",
+    mechanisms_table,
+    fits=compares,
+    typeset=True,
+    page=lambda table: style.panels(12.0, 2.3 + 0.27 * max(len(table), 3)),
+    empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
+    download="id name value lo hi tag found p verdict measure",
+    columns="id name words found p verdict measure",
+    rows_read=lambda rows: rows.assign(
+        found=rows["found"].where(rows["found"] != "", "size only")
+    ),
+    follows="pairs",
+)
+def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
+    """A typeset table: a row a mechanism with its value and 95 % CI, what was found of
+    its sign, and the placebo p."""
+    ax, rows = axes[0], table.to_dict("records")
+    ax.set(xlim=(0, 1), ylim=(-0.7, len(table) + 0.3))
+    ax.set_axis_off()
+    ax.axhline(len(table) - 0.45, color=style.INK, linewidth=1.2)
+    heights = np.arange(len(table))[::-1].astype(float)
+    for y in heights:
+        ax.axhline(y - 0.5, color=style.GRID, linewidth=0.8)
+    for at, name, cell in COLUMNS:
+        ax.text(
+            at,
+            len(table) - 0.08,
+            name,
+            color=style.QUIET,
+            fontsize=style.SMALL,
+            va="center",
+        )
+        for y, row in zip(heights, rows, strict=True):
+            told = row["found"] in FOUND and name == "found"
+            looks: dict[str, Any] = {
+                "fontweight": "bold" if told else "normal",
+                "va": "center",
+                "color": style.INK,
+            }
+            if told:
+                looks["color"] = style.readable(FOUND[row["found"]])
+            elif (name == "found" and not row["found"]) or (
+                name == "placebo p" and row["verdict"] != "supported"
+            ):
+                looks["color"] = style.QUIET
+            ax.text(at, y, cell(row), **looks)
+    small = (
+        "Size only: the sign is implied by the model, so only the size is a finding. Placebo p: two-sided, of the "
+        "event among events with other participants (M2: among shuffles of who is threatened), supported up to 0.05; a "
+        f"dash: no placebos. Control: {say.first(table, 'control')}. What each one measures: docs/mechanisms.md."
+    )
+    return style.Words(mechanisms_title(table), "", small, 100, 150)
+
 
 RELATIONS = [
     "group",
@@ -147,6 +287,10 @@ def _most(rows: pd.DataFrame) -> str:
     fits=compares,
     page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
+    columns="group day estimator change lo hi level n",
+    download="group day estimator change lo hi level n",
+    rows_read=lambda rows: rows[rows["estimator"] == "simulated"],
+    follows="attribution",
 )
 def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A staircase of weeks a group; what was simulated at the windows as dots with
@@ -288,6 +432,9 @@ def _stances_page(table: pd.DataFrame) -> list[style.Axes]:
         and bool(len(table := stances_table(result)) and clear(table).any())
     ),
     empty="No arm to compare, or stances were not observed: there are no stances to show.",
+    columns="group stance share_control share effect lo hi",
+    download="group stance share_control share effect lo hi",
+    follows="relations",
 )
 def draw_stances(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a stance, a row a group: the difference from the control arm in
