@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from balance_sim.effects.placebos import placebos as placebos
     from balance_sim.effects.result import AnalysedResult as AnalysedResult
     from balance_sim.effects.result import open_result as open_result
+    from balance_sim.effects.run import run as run
     from balance_sim.effects.sensitivity import sensitivity as sensitivity
     from balance_sim.effects.world_at_start import world_at_start as world_at_start
     from balance_sim.evidence.goodness.study import gof as gof
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from balance_sim.scenario.experiment import load_experiment as load_experiment
     from balance_sim.show.plots import plot as plot
     from balance_sim.study.result import Result as Result
-    from balance_sim.study.run import run as run
     from balance_sim.study.sweep import Where as Where
     from balance_sim.study.sweep import sweep as sweep
     from balance_sim.study.sweep_result import SweepResult as SweepResult
@@ -65,7 +65,7 @@ _HOMES = {
     "balance_sim.games.players": ("ArmHistory",),
     "balance_sim.study.result": ("Result",),
     "balance_sim.study.sweep_result": ("SweepResult", "open_sweep"),
-    "balance_sim.study.run": ("run",),
+    "balance_sim.effects.run": ("run",),
     "balance_sim.study.sweep": ("Where", "sweep"),
     "balance_sim.evidence.goodness.study": ("gof", "goodness_of_fit"),
     "balance_sim.effects.result": ("AnalysedResult", "open_result"),

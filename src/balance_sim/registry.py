@@ -8,15 +8,22 @@ Roles
 command : a click command of its own at the top level
 evidence : a click command in the group `balance-sim evidence`
 study_type : a `StudyType` of `show.study_types`, of which figures and reports are made
-figure : a `FigureSpec` of `show.figures.style` that is drawn of a run
-doubt : a function from a run to what is known of how sure its effect is
-lines : a function from a run and a width to lines of `run --verbose`
-section : a function from a run to a section of its report, or None
+run_figures : figures of a run by name
+doubt : from a run to a `Doubt`, how sure its effect is, or None
+section : from a run to a `Section` of its report, or None
+uncertainty : what draws of the parameters say of the headline effect
+
+Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
+
+summary : from a study to keys that its summary has besides
+lines : from a study and a width to lines that `run --verbose` prints
+figures : figures of a study by name
+measures : from `Participants` and sets of states to comparisons with placebos
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -49,16 +56,19 @@ ROOMS = (
                 "fit": "evidence.estimation.command:fit",
                 "gof": "evidence.goodness.command:gof",
                 "hindcast": "evidence.forecast.command:hindcast",
-                "posterior": "evidence.forecast.command:posterior",
+                "posterior": "evidence.commands.posterior:posterior",
                 "score": "evidence.forecast.score_command:score",
             },
             "study_type": {
                 "score": "evidence.forecast.page:SCORES",
                 "gof": "evidence.goodness.page:GOODNESS_OF_FIT",
             },
-            "figure": {"uncertainty": "evidence.posterior.figures:draw_uncertainty"},
-            "doubt": {"uncertainty": "evidence.posterior.lines:doubt"},
+            "run_figures": {"posterior": "evidence.posterior.figures:FIGURES"},
+            "doubt": {"posterior": "evidence.posterior.lines:doubt"},
             "section": {"gof": "evidence.goodness.page:section"},
+            "uncertainty": {
+                "headline": "evidence.posterior.effect_draws:headline_uncertainty"
+            },
         },
     ),
     Room(
@@ -73,12 +83,10 @@ ROOMS = (
         "article",
         None,
         {
-            "figure": {
-                "mechanisms": "article.figures:draw_mechanisms",
-                "relations": "article.figures:draw_relations",
-                "stances": "article.figures:draw_stances",
-            },
-            "lines": {"mechanisms": "article.lines:mechanism_lines"},
+            "summary": {"article": "article.summary:additions"},
+            "lines": {"article": "article.lines:mechanism_lines"},
+            "figures": {"article": "article.figures:FIGURES"},
+            "measures": {"article": "article.beliefs:placebo_measures"},
         },
     ),
     Room(
@@ -118,6 +126,13 @@ def part(role: str, name: str) -> Any:
 def parts(role: str) -> dict[str, Any]:
     """By name, all that has a role. Their modules are imported."""
     return {name: load(place) for name, place in places(role).items()}
+
+
+def of_plugins(role: str, plugins: Collection[str]) -> dict[str, Any]:
+    """By name, what has that role among some plug-ins. Their modules are imported."""
+    return {
+        name: load(place) for name, place in places(role).items() if name in plugins
+    }
 
 
 def load(place: str) -> Any:

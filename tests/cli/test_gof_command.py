@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.cli import main
+from balance_sim.effects.run import run
 from balance_sim.evidence.goodness.networks import own_span, set_back
 from balance_sim.scenario import load_scenario
-from balance_sim.study.run import run
 from click.testing import CliRunner, Result
 
 STATES = ("AUS", "BRA", "CAN", "DEU", "FRA", "JPN")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from balance_sim.cli import main
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.run import run
 from click.testing import CliRunner
 
 RUNS = 60

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from balance_sim.effects.run import run
 from balance_sim.scenario.errors import CannotWrite, FolderBusy
 from balance_sim.study.atomic_files import atomic_file, half_written, write_atomic
-from balance_sim.study.run import run
 from balance_sim.study.shards import TABLES
 from balance_sim.study.store import Store
 

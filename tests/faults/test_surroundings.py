@@ -20,8 +20,8 @@ import balance_sim
 import numpy as np
 import pytest
 from balance_sim.cli import main
+from balance_sim.effects.run import run
 from balance_sim.study.outcomes import FILTERED
-from balance_sim.study.run import run
 from balance_sim.study.store import Store
 from click.testing import CliRunner
 

@@ -17,7 +17,6 @@ from balance_sim.games.plan import load_game
 from balance_sim.games.solution import Solution
 from balance_sim.games.solve import (
     OverParameters,
-    effects_over,
     expected_effects,
     over_parameters,
     payoffs,
@@ -59,9 +58,6 @@ def test_the_security_dilemma_comes_out_as_by_hand(dilemma: tuple[GameStudy, Ove
     assert all(of.choice == ("manoeuvre",) for of in found.regret.values())
     assert found.regret["arden"].strategies["restrain"].worst == pytest.approx(0.3, abs=1e-9)
     assert all(of.evpi == 0 and of.best == ("manoeuvre",) for of in found.voi.values())
-    assert found.quantal_response[0].strategies == {key: {"restrain": 0.5, "manoeuvre": 0.5} for key in found.players}
-    last = found.quantal_response[-1].strategies
-    assert last is not None and last["arden"]["manoeuvre"] > 0.999
 
 
 def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, OverParameters]) -> None:
@@ -71,7 +67,7 @@ def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, Ove
     low, middle, high = np.quantile(values[:, 0, 1, 0], [0.025, 0.5, 0.975])
     said = found.profile({"arden": "restrain", "belmar": "manoeuvre"}).payoffs["arden"].draws
     assert said is not None and (said.q025, said.q50, said.q975) == (low, middle, high)
-    np.testing.assert_array_equal(over.effects, effects_over(study.game, over.draws.first(DRAWS), workers=1))
+    np.testing.assert_array_equal(over.effects, over_parameters(study.game, over.draws.first(DRAWS)).effects)
     assert (found.draws is not None) and (found.draws.source, found.draws.count) == ("prior", DRAWS)
 
 
@@ -87,7 +83,7 @@ def test_the_expected_estimator_is_near_the_simulation(dilemma: tuple[GameStudy,
 def test_a_solution_is_plain_data(dilemma: tuple[GameStudy, OverParameters]) -> None:
     found = solve(*dilemma)
     assert Solution.of_plain(json.loads(json.dumps(found.as_dict(), allow_nan=False))) == found
-    for key in ("players", "profiles", "best_replies", "equilibria", "quantal_response", "leader", "regret", "voi"):
+    for key in ("players", "profiles", "best_replies", "equilibria", "leader", "regret", "voi"):
         assert key in found.as_dict()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from balance_sim.model.classes import Classes
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.draws import compile_arms

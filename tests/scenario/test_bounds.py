@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.effects.run import run
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.scenario.checks import MOST_DAYS
 from balance_sim.scenario.diagnostics import ScenarioError
@@ -15,7 +16,6 @@ from balance_sim.scenario.load import with_values
 from balance_sim.scenario.schema import TERMS, AgreementKind, EventKind, Parameters, State, Theory, Weight
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.draws import chosen_arms, compile_arms, extra_arms, headline_arm
-from balance_sim.study.run import run
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 

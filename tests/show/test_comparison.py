@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.compare import ComparedSide, compare
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
@@ -29,7 +30,6 @@ from balance_sim.show.report import report_html
 from balance_sim.show.report.pages import input_rows
 from balance_sim.stats.intervals import drawn_interval, spread_over
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 from balance_sim.study.sweep import sweep
 from click.testing import CliRunner
 from matplotlib.figure import Figure

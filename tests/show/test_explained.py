@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from balance_sim.effects.explain import keep
 from balance_sim.effects.explain.attribution import GROUPS, attribute
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.show.explain import GROUP_WORDS
@@ -18,7 +19,6 @@ from balance_sim.show.figures.explained import (
 )
 from balance_sim.show.report import report_html
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 
 
 @pytest.fixture(scope="module")

@@ -28,13 +28,13 @@ from balance_sim.app.explorer import (
 )
 from balance_sim.effects.expected_effect import ExpectedEffect, expected_effect
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show import atlas
 from balance_sim.show.figures.counts import fan_effects_table
 from balance_sim.show.report import digest
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 from balance_sim.study.store import Store
 from studies import CASES, SCENARIO, alike, four_runs, study
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.article.figures import draw_mechanisms, draw_stances, mechanisms_title, relations_title, stances_title
+from balance_sim.article.figures import draw_mechanisms, draw_stances, mechanisms_title, stances_title
 from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.counts import (
     draw_fan,
@@ -25,6 +25,7 @@ from balance_sim.show.figures.counts import (
 )
 from balance_sim.show.figures.dyads import draw_dyads, dyads_table, dyads_title
 from balance_sim.show.figures.effects import difference_table, difference_title, draw_difference
+from balance_sim.show.figures.relations import relations_title
 from balance_sim.show.figures.style import OTHERS, SCALE, apart, contrast_with_white, folded, readable
 from balance_sim.show.headline import finding
 from balance_sim.show.plots import save_figures

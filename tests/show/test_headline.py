@@ -14,7 +14,7 @@ from balance_sim.evidence.posterior.effect_draws import (
     TheoryEffect,
     Uncertainty,
     VarianceShares,
-    to_keep,
+    stored_record,
 )
 from balance_sim.evidence.posterior.lines import draws_sentence
 from balance_sim.scenario.schema import Posterior
@@ -42,7 +42,7 @@ def knowing(result: Result) -> Result:
         theories=(TheoryEffect("balance_of_threat", 1, 0, 0.1, 0.1, 0.75), TheoryEffect("null", 1, 0, 0, 0.0, 0.25)),
         variance=VarianceShares("posterior", 200, shares, shares, 0.04, {"parameters.beta": 0.03}),
     )
-    told = Posterior(headline=to_keep(result.scenario, found))
+    told = Posterior(headline=stored_record(result.scenario, found))
     return replace(result, scenario=result.scenario.model_copy(update={"posterior": told}))
 
 

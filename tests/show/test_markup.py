@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 from balance_sim.app.explorer import design_of, explorer_html
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.comparison import Comparison
@@ -22,7 +23,6 @@ from balance_sim.show.report import card, report_html
 from balance_sim.show.report.tables import data_uri
 from balance_sim.show.save import figure_bytes
 from balance_sim.study.export import export_ema, harmless
-from balance_sim.study.run import run
 from balance_sim.study.sweep import sweep
 
 MARKUP = (

@@ -14,7 +14,7 @@ from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.atlas import layout_of
-from balance_sim.article.figures import relations_table
+from balance_sim.show.figures.relations import relations_table
 from balance_sim.show.plots import plot
 from balance_sim.show.replay import map_content, replay_of, typical_run
 from balance_sim.show.report import map_of

@@ -28,6 +28,7 @@ from balance_sim.effects.explain.attribution import (
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads, leading_dyads
 from balance_sim.effects.explain.timeline import Timeline, chosen_runs, tell
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Opportunities, Thinning, World
 from balance_sim.model.engine import begin, filtered, perceive, simulate
@@ -55,7 +56,6 @@ from balance_sim.study.draws import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 from balance_sim.study.scene import focal_roles
 from balance_sim.study.tables import BlockTables
 from click.testing import CliRunner

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from balance_sim.effects.run import run
 from balance_sim.evidence.goodness.comparison import poisson_p, residuals_of, spread_out, uniform
 from balance_sim.evidence.goodness.networks import (
     FOCAL,
@@ -28,7 +29,6 @@ from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Agreement, Calibration
-from balance_sim.study.run import run
 from scipy.linalg import expm
 from scipy.stats import poisson
 

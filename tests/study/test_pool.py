@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from balance_sim.effects.run import run
 from balance_sim.study.blocks import Block
 from balance_sim.study.jobs import Job, Task
 from balance_sim.study.processes import Pool
-from balance_sim.study.run import run
 
 NOBODY = 54_322  # a user without processes: root itself is bound by no limit on them
 

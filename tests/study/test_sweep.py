@@ -13,6 +13,7 @@ import pytest
 from balance_sim.archive.verify import verify
 from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
@@ -24,7 +25,6 @@ from balance_sim.study.draws import compile_arms
 from balance_sim.study.export import ema_frames, export, export_ema
 from balance_sim.study.manifest import manifest_from
 from balance_sim.study.points import design_points, point_key
-from balance_sim.study.run import run
 from balance_sim.study.status import command_of, status_of
 from balance_sim.study.store import Store, missing
 from balance_sim.study.sweep import Where, sweep

@@ -11,9 +11,9 @@ import pytest
 from balance_sim.article.mechanisms import measured
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.outcomes import FILTERED
-from balance_sim.study.run import run
 from balance_sim.study.store import Store
 from balance_sim.study.tables import BlockTables
 from click.testing import CliRunner

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.effects.run import run
 from balance_sim.effects.world_at_start import world_at_start
 from balance_sim.model.baseline import aligned_with, compile_worlds, fear_of, sorted_into, standing
+from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.scenario import load_scenario, new_scenario, with_values
-from balance_sim.scenario.fingerprint import LISTS, Classes
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.run import run
 from click.testing import CliRunner
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

@@ -38,10 +38,10 @@ from balance_sim.archive.papers import (
 from balance_sim.archive.verify import OWN_CLASSES, Allowed, job_of
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.baseline import refuse_strangers
+from balance_sim.model.classes import Classes
 from balance_sim.scenario import with_values
 from balance_sim.scenario.diagnostics import listed, shown
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block
 from balance_sim.study.draws import chosen_arms

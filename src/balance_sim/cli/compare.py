@@ -58,18 +58,15 @@ MOST_INPUTS = 6
     show_default=True,
     help="Dyads that are shown.",
 )
-@options.classes_option
 @options.verbose_option
 @options.json_option
-def compare(
-    left: str, right: str, dyads: int, classes: str | None, verbose: bool
-) -> None:
+def compare(left: str, right: str, dyads: int, verbose: bool) -> None:
     """Compare two results folders, or two arms: FOLDER, FOLDER:arm, FOLDER@point,
     FOLDER@point:arm.
 
     Differences are RIGHT less LEFT, replication by replication where both have the same
     seed. What differs in the inputs is said first. Two results whose class tables
-    differ are refused without --classes.
+    differ are refused.
     `balance-sim report LEFT RIGHT` makes a page of it."""
     from balance_sim.effects.compare import compare as compare_results
 
@@ -77,7 +74,7 @@ def compare(
         from balance_sim.show.comparison import Comparison
         from balance_sim.show.figures.comparison import studies_table, studies_title
 
-        both = Comparison.of([left, right], classes)
+        both = Comparison.of([left, right])
         assert both.comparison is not None  # there are two sides
         scenarios = [study.scenario for study in reversed(both.studies)]
         names = {
@@ -96,7 +93,7 @@ def compare(
             both.comparison, dyads, terminal_width(), names, verbose=verbose
         )
 
-    options.answer(lambda: compare_results(left, right, classes).as_dict(), lines)
+    options.answer(lambda: compare_results(left, right).as_dict(), lines)
 
 
 def comparison_lines(
@@ -123,7 +120,6 @@ def comparison_lines(
         width,
     )
     yield from _input_lines(found.differences, min(width, WIDTH), verbose=verbose)
-    yield from (f"classes: {line}" for line in found.counting.lines())
     if found.outcomes.empty:
         yield "No replication finished in both: there is nothing to compare."
         return

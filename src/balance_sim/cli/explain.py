@@ -360,13 +360,16 @@ def effect(
     the gap between the two."""
     from balance_sim.cli.progress import Steps
     from balance_sim.effects.expected_effect import expected_effect
-    from balance_sim.evidence.posterior.effect_draws import kept, uncertainty
+    from balance_sim.evidence.posterior.effect_draws import (
+        stored_uncertainty,
+        uncertainty,
+    )
     from balance_sim.scenario import load_scenario
 
     began = time.monotonic()
     loaded = load_scenario(scenario, set=settings, theory=theory)
     found = expected_effect(loaded, arm)
-    doubt = kept(loaded, found.arm)
+    doubt = stored_uncertainty(loaded, found.arm)
     if draws is not None:
         with Steps({"draws": 0.05 * draws}) as steps:
             doubt = uncertainty(

@@ -92,11 +92,6 @@ json_option = click.option(
     callback=_remember,
     help="Print one JSON document on stdout and nothing else.",
 )
-classes_option = click.option(
-    "--classes",
-    type=click.Choice(["left", "right"]),
-    help="Where class tables differ: count all by that of the first, or of the last.",
-)
 verbose_option = click.option(
     "--verbose", "-v", is_flag=True, help="Print all there is, not the finding alone."
 )

@@ -220,14 +220,12 @@ REPLICATIONS, AGREEMENTS = (
     show_default="ecdf; of a sweep, forest",
     help="How --outcome is drawn.",
 )
-@options.classes_option
 def plot(
     names: tuple[str, ...],
     out: Path | None,
     only_list: bool,
     outcome: str | None,
     kind: str | None,
-    classes: str | None,
 ) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
@@ -255,7 +253,7 @@ def plot(
         raise click.UsageError("--kind says how an --outcome is drawn: name one")
     texts = [names[0], *(name for name in names[1:] if is_results(name))]
     wanted = [name for name in names[1:] if not is_results(name)]
-    study = open_study(texts, classes)
+    study = open_study(texts)
     figures = figures_of(study)
     unknown = [name for name in wanted if name not in figures]
     folder = out or home_of(texts)
@@ -293,10 +291,7 @@ def plot(
     default=True,
     help="With the world map, which shows borders.",
 )
-@options.classes_option
-def report(
-    results: tuple[str, ...], out: Path | None, world_map: bool, classes: str | None
-) -> None:
+def report(results: tuple[str, ...], out: Path | None, world_map: bool) -> None:
     """Write one HTML file of RESULTS, with the answer, the figures, their numbers, the
     inputs and their sources.
 
@@ -308,7 +303,7 @@ def report(
     from balance_sim.show.plots import home_of, open_study
     from balance_sim.show.report import save_report
 
-    study = open_study(results, classes)
+    study = open_study(results)
     click.echo(
         save_report(study, out or home_of(results) / "report.html", world_map=world_map)
     )

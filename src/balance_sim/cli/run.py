@@ -132,6 +132,7 @@ def run(
     ):
         import json
 
+        from balance_sim.effects.run import run as simulate
         from balance_sim.scenario import load_scenario, scenario_files
         from balance_sim.study.draws import chosen_arms, drawing
         from balance_sim.study.jobs import Job
@@ -141,7 +142,6 @@ def run(
             import_model,
             own_outcomes,
         )
-        from balance_sim.study.run import run as simulate
         from balance_sim.study.shards import is_drawn
         from balance_sim.study.store import Store, read_summary, refuse_lost
 

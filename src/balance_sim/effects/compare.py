@@ -4,7 +4,7 @@ where the seeds match."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
@@ -30,8 +30,7 @@ from balance_sim.study.estimates import (
 from balance_sim.study.folder import leaf_differences
 from balance_sim.study.outcomes import fixed_beforehand, least_jump
 from balance_sim.study.points import PointTable
-from balance_sim.study.recount import Counting, by_one_table
-from balance_sim.study.result import Result, open_result
+from balance_sim.study.result import Result, open_result, refuse_other_classes
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
@@ -59,8 +58,7 @@ class ComparedSide:
 
 @dataclass(frozen=True, repr=False)
 class StudyComparison(OneLine):
-    """What a comparison found: right less left. differences: inputs that differ;
-    counting: by whose class table."""
+    """What a comparison found: right less left. differences: inputs that differ."""
 
     left: str
     right: str
@@ -68,20 +66,12 @@ class StudyComparison(OneLine):
     differences: list[str]
     outcomes: pd.DataFrame
     dyads: pd.DataFrame
-    counting: Counting = field(default_factory=Counting)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: lists of records."""
-        of = self.counting
         found = {
             **{name: getattr(self, name) for name in ("left", "right", "paired")},
             "inputs_that_differ": self.differences,
-            "classes": {
-                "by": of.by,
-                "dyads_that_differ": of.dyads,
-                "dyads_kept": of.kept,
-                "left_out": of.left_out,
-            },
             "outcomes": self.outcomes.to_dict("records"),
             "dyads": self.dyads.to_dict("records"),
         }
@@ -130,7 +120,7 @@ def _opened(side: ComparedSide) -> Result | SweepResult:
     return whole.point_as(AnalysedResult, side.point)
 
 
-def compare(left: str, right: str, classes: str | None = None) -> StudyComparison:
+def compare(left: str, right: str) -> StudyComparison:
     """Two results folders, two arms, or two points of sweeps: differences are right
     less left.
 
@@ -140,7 +130,6 @@ def compare(left: str, right: str, classes: str | None = None) -> StudyCompariso
     Parameters
     ----------
     left, right : `FOLDER`, `FOLDER:ARM`, `FOLDER@POINT` or `FOLDER@POINT:ARM`
-    classes : `left` or `right`, whose class table counts where the two differ
 
     Returns
     -------
@@ -167,9 +156,9 @@ def compare(left: str, right: str, classes: str | None = None) -> StudyCompariso
     one, two = (open_side(side) for side in sides)
     differences = inputs_that_differ(*sides)
     if isinstance(one, SweepResult) and isinstance(two, SweepResult):
-        pieces, counting = _points_in_both(one, two, sides, classes)
+        pieces = _points_in_both(one, two, sides)
     elif isinstance(one, Result) and isinstance(two, Result):
-        (one, two), counting = by_one_table([one, two], [left, right], classes)
+        refuse_other_classes([one, two], [left, right])
         pieces = _arm_pieces(one, two, sides, {})
     else:
         raise WrongRequest(
@@ -188,7 +177,7 @@ def compare(left: str, right: str, classes: str | None = None) -> StudyCompariso
         pd.concat(frames, ignore_index=True) for frames in (fronted[0], some)
     )
     paired = all(paired for _, paired, *_ in pieces)
-    return StudyComparison(left, right, paired, differences, outcomes, dyads, counting)
+    return StudyComparison(left, right, paired, differences, outcomes, dyads)
 
 
 def inputs_that_differ(left: ComparedSide, right: ComparedSide) -> list[str]:
@@ -214,20 +203,18 @@ def _points_in_both(
     one: SweepResult,
     two: SweepResult,
     sides: tuple[ComparedSide, ComparedSide],
-    classes: str | None,
-) -> tuple[Pieces, Counting]:
+) -> Pieces:
     there: dict[str, list[int]] = {}
     for number in two.table.numbers():
         there.setdefault(two.table.points[number].key, []).append(number)
-    pieces, counting = [], Counting()
+    pieces: Pieces = []
     for number in one.table.numbers():
         if matches := there.get(one.table.points[number].key):
             points = [one.point(number), two.point(matches.pop(0))]
-            points, how = by_one_table(points, [side.text for side in sides], classes)
-            counting = counting.joined(how)
+            refuse_other_classes(points, [side.text for side in sides])
             front = {"point": number} | dict(one.table.points[number].values)
             pieces += _arm_pieces(points[0], points[1], sides, front)
-    return pieces, counting
+    return pieces
 
 
 def _arm_pieces(

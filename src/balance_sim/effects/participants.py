@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import combinations
 from math import comb
 from typing import Any, Literal
 
 import numpy as np
 
+from balance_sim import registry
 from balance_sim.effects.expected import ExpectedSignatures
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds, standing, step_before, with_participants
@@ -22,7 +22,6 @@ from balance_sim.model.engine import perceive
 from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.filtered import Windows
-from balance_sim.study.recorder import Frozen, measures
 from balance_sim.study.scene import EventRoles, focal_roles, roles_of
 from balance_sim.study.spans import (
     WillingnessOverTime,
@@ -138,8 +137,8 @@ class PlaceboFamily(PlaceboComparison):
     """The effect of the event, and of each placebo of one family, on agreements within
     `window` days.
 
-    uninformative: sets left out, since no dyad would count. measures: of the same
-    placebos, by mechanism."""
+    uninformative: sets left out, since no dyad would count. measures: what plug-ins
+    measure of the same placebos, by name."""
 
     name: str
     window: int
@@ -222,28 +221,12 @@ class Participants:
         return "-".join(sorted(self.control.codes[i] for i in principals))
 
     def compared(self, sets: list[StateSet]) -> dict[str, PlaceboComparison]:
-        """What mechanisms read off the states, of the event and of these sets, by
-        mechanism."""
-        if self.frozen is None:
-            return {}
-        shifts = [
-            self.frozen.shift(self.event_of(one), self.cast(one))
-            for one in (self.real, *sets)
-        ]
-        found = {
-            name: [of(one) for one in shifts]
-            for name, of in measures(self.worlds).items()
-        }
-        return {
-            name: PlaceboComparison(event, np.array(rest))
-            for name, (event, *rest) in found.items()
-        }
-
-    @cached_property
-    def frozen(self) -> Frozen | None:
-        """The control arm at the end of the shortest window; None where the scenario
-        ends before."""
-        return Frozen.of(self.worlds, self.scenario)
+        """What plug-ins measure of the event and of these sets, by measure."""
+        comparisons: dict[str, PlaceboComparison] = {}
+        plugins = self.worlds.scenario.plugins
+        for measure in registry.of_plugins("measures", plugins).values():
+            comparisons |= measure(self, sets)
+        return comparisons
 
     def like(self, most: int) -> list[StateSet]:
         """Sets of as many states and like capability, in an order drawn by key; none

@@ -88,15 +88,9 @@ class Placebos(OneLine):
             if len(family.placebos)
         }
 
-    def compared(self, mechanism: str) -> PlaceboComparison | None:
-        """A mechanism's number of the event among those of other participants; None
-        where that is not known."""
-        family = next(
-            (one for one in self.families if one.name == "participants"), None
-        )
-        return (
-            None if family is None else {**family.measures, "M1": family}.get(mechanism)
-        )
+    def family(self, name: str) -> PlaceboFamily | None:
+        """`participants` or `dates`; None where there are none."""
+        return next((family for family in self.families if family.name == name), None)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: by family, or why there are none."""
@@ -162,7 +156,7 @@ def placebos(
     """
     if arm is None:
         return Placebos(arm, why="there is no arm beside the control arm")
-    given = (content_digest(scenario), arm, most, dates)
+    given = (content_digest(scenario), scenario.plugins, arm, most, dates)
     return _FOUND.get(given, lambda: _found(scenario, arm, most, dates))
 
 

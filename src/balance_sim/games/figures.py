@@ -1,5 +1,4 @@
-"""Games: the payoff of every profile with its best replies and equilibria, and logit
-quantal response.
+"""Games: the payoff of every profile with its best replies and equilibria.
 
 Payoffs are over the control arm, and everything is said under the payoffs of the
 file."""
@@ -13,13 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.games.lines import (
-    OUTCOMES,
-    player_title,
-    reply_to_observed,
-    strategy_title,
-)
-from balance_sim.games.normal_form import quantal_response
+from balance_sim.games.lines import OUTCOMES, player_title, strategy_title
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 
@@ -283,7 +276,6 @@ def _payoff_page(table: pd.DataFrame) -> list[style.Axes]:
     payoffs_table,
     page=_payoff_page,
     empty="No profile was simulated: there are no payoffs to show.",
-    columns="profile player payoff mcse lo hi best equilibrium observed",
 )
 def draw_payoffs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A matrix of rows and columns for each profile of the rest; in a cell each
@@ -425,67 +417,6 @@ def _matrix(ax: style.Axes, part: pd.DataFrame, *, first: bool, large: bool) -> 
                     style.note(ax, mark, middle, (2.4 * size, 0), ha="left", **looks)
 
 
-STEPS, LEAST, MOST = (
-    45,
-    0.1,
-    200.0,
-)  # of precisions, in units of one over the mean range of payoffs
-JUMP = 0.2
-REPLIES = ["player", "title", "precision", "probability", "observed", "best", "spread"]
-
-
-def replies_table(played: PlayedGame) -> pd.DataFrame:
-    """One row a player, strategy and precision: its probability in the logit quantal
-    response equilibrium on the branch from uniform play; precision 0, then even steps
-    in the logarithm, per unit of payoff. Rows end where the branch could not be
-    followed. spread: the mean range of a player's payoffs; best: a best reply to what
-    was observed."""
-    found, titles = played.solution, titles_of(played)
-    payoffs = np.array(
-        [[of.mean for of in one.payoffs.values()] for one in found.profiles]
-    )
-    mean = payoffs.reshape(
-        *(len(of) for of in found.players.values()), -1
-    )  # (k_1, ..., k_n, n)
-    spread = float(np.ptp(payoffs, axis=0).mean())
-    precisions = np.append(0.0, np.geomspace(LEAST, MOST, STEPS)) / (spread or 1.0)
-    rows = []
-    for (player, names), shares in zip(
-        found.players.items(), quantal_response(mean, precisions), strict=True
-    ):
-        best = reply_to_observed(played, player).best
-        for name, of in zip(names, shares.T, strict=True):
-            told = (player_title(played, player), titles[player][name])
-            more = (found.observed[player] == name, name in best, spread)
-            rows += [
-                (*told, at, share, *more)
-                for at, share in zip(precisions, of, strict=True)
-                if np.isfinite(share)
-            ]
-    return pd.DataFrame(rows, columns=REPLIES)
-
-
-def replies_title(table: pd.DataFrame) -> str:
-    """The finding: what play comes to at the highest precision, and how sharply."""
-    last = table[table["precision"] == table["precision"].max()]
-    told, shares = [], []
-    for player, rows in last.groupby("player", sort=False):
-        top = rows.sort_values("probability", ascending=False, kind="stable").iloc[0]
-        tied = int((rows["probability"] > top["probability"] - 1e-6).sum())
-        told.append(
-            f"{player}: {top['title']}"
-            + (f" and {tied - 1} more alike" if tied > 1 else "")
-        )
-        shares.append(say.percent(top["probability"]))
-    if len(told) > 1 and len({*shares}) == 1:
-        words = f"{'; '.join(told)}, each with {shares[0]}"
-    else:
-        words = "; ".join(
-            f"{one} ({share})" for one, share in zip(told, shares, strict=True)
-        )
-    return f"From even odds, quantal response under these payoffs comes to {words}"
-
-
 def looks_of(rows: pd.DataFrame) -> Mapping[str, tuple[str, str]]:
     """Colour and mark of each of a player's strategies by its title; rows: title,
     observed."""
@@ -493,103 +424,3 @@ def looks_of(rows: pd.DataFrame) -> Mapping[str, tuple[str, str]]:
         "observed", ascending=False, kind="stable"
     )["title"]
     return {title: LOOKS[k % len(LOOKS)] for k, title in enumerate(ordered)}
-
-
-def _reply_page(table: pd.DataFrame) -> list[style.Axes]:
-    deep = [
-        0.9 + 0.2 * count
-        for count in table.groupby("player", sort=False)["title"].nunique()
-    ]
-    return style.panels(
-        9.6, 1.7 + sum(deep), len(deep), sharex=True, height_ratios=deep
-    )
-
-
-def _jumps(table: pd.DataFrame) -> Any:
-    """After which precisions some probability changes by more than a smooth branch
-    could on one step."""
-    wide = (
-        table.pivot(
-            index="precision", columns=["player", "title"], values="probability"
-        )
-        .sort_index()
-        .to_numpy()
-    )
-    return np.flatnonzero(np.abs(np.diff(wide, axis=0)).max(axis=1) > JUMP)
-
-
-@style.figure(
-    "replies",
-    "What do sides play that only partly attend to their payoffs?",
-    replies_table,
-    page=_reply_page,
-    empty="The game has no payoffs: there is no quantal response to show.",
-    columns="player title precision probability",
-)
-def draw_replies(
-    axes: list[style.Axes], table: pd.DataFrame
-) -> style.Words | style.Figure:
-    """A line a strategy over the precision; a panel a player. Even odds, precision 0,
-    stand at the left edge."""
-    positive = table.loc[table["precision"] > 0, "precision"]
-    if positive.empty:
-        return style.message(
-            axes[0],
-            "The branch of quantal response could not be followed: there is no line to show.",
-        )
-    low, high = float(positive.min()), float(positive.max())
-    zero = low / 2.2
-    for ax, (player, rows) in zip(
-        axes, table.groupby("player", sort=False), strict=False
-    ):
-        looks, ends, jumps = looks_of(rows), [], _jumps(table)
-        ax.set_xscale("log")
-        for title, of in rows.groupby("title", sort=False):
-            colour, mark = looks[str(title)]
-            at, shares = (
-                of[name].to_numpy(float) for name in ("precision", "probability")
-            )
-            at, shares = (
-                np.insert(at, jumps + 1, at[jumps + 1]),
-                np.insert(shares, jumps + 1, np.nan),
-            )  # gaps
-            ax.plot(
-                np.where(at > 0, at, zero),
-                shares,
-                color=colour,
-                linewidth=2,
-                marker=mark,
-                markevery=(0, 9),
-                markersize=5,
-                markeredgecolor="white",
-                markeredgewidth=0.5,
-            )
-            ends.append(
-                (
-                    float(shares[-1]),
-                    str(title) + (" (observed)" if of["observed"].iloc[0] else ""),
-                    colour,
-                )
-            )
-        style.label_ends(
-            ax, float(rows["precision"].max()), ends, 0.19 / (0.55 + 0.2 * len(ends))
-        )
-        ax.axvline(zero, color=style.GRID, linewidth=1)
-        style.share_axis(ax, "", 1.04)
-        ax.set_ylim(-0.04, 1.04)
-        ax.grid(axis="y", color=style.GRID, linewidth=0.6)
-        ax.set_title(str(player), loc="left", fontweight="bold", fontsize=10)
-    ticks = [
-        t for k in range(-9, 10) for t in (10.0**k, 3 * 10.0**k) if low <= t <= high
-    ]
-    words = "precision per unit of payoff (log scale, but for 0: even odds)"
-    ax.set(
-        xlim=(zero * 0.95, high * 1.04), xlabel=words
-    )  # of the last one, which the others share
-    ax.set_xticks([zero, *ticks], ["0", *(f"{t:,g}" for t in ticks)])
-    ax.minorticks_off()
-    small = "Logit quantal response equilibrium, the branch from even odds, of the mean payoffs: no interval. At a "
-    small += "precision of L a strategy that pays d less than another is played with odds of exp(-L d) to it."
-    if len(_jumps(table)):
-        small += " Gap: the branch turns back there, and goes on where it first reaches the next precision."
-    return style.Words(replies_title(table), "", small)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from balance_sim.games.keep import PlayedGame
     from balance_sim.games.solution import (
         BreakEven,
-        EquilibriumSaid,
-        OverDrawsOf,
+        DrawsInterval,
+        NamedEquilibrium,
         Reply,
     )
 
@@ -67,7 +67,7 @@ def equilibria_words(played: PlayedGame) -> str:
     more = (
         ""
         if found.equilibria.complete
-        else " (with three players or more, mixed ones may have been missed)"
+        else " (with three players or more, mixed ones are not sought)"
     )
     is_one = "one" if found.profile(found.observed).equilibrium else "none"
     ties = " There are ties: others are as good." if found.equilibria.degenerate else ""
@@ -88,7 +88,7 @@ def reply_to_observed(played: PlayedGame, player: str) -> Reply:
     )
 
 
-def pure_profile(one: EquilibriumSaid) -> dict[str, str]:
+def pure_profile(one: NamedEquilibrium) -> dict[str, str]:
     """What is played in an equilibrium in pure strategies."""
     return {
         player: max(of, key=lambda name: of[name])
@@ -96,7 +96,7 @@ def pure_profile(one: EquilibriumSaid) -> dict[str, str]:
     }
 
 
-def over_draws(of: OverDrawsOf | None, places: int) -> str:
+def over_draws(of: DrawsInterval | None, places: int) -> str:
     """`0.01 to 0.05`; a dash where nothing was drawn."""
     return "-" if of is None else say.interval(of.q025, of.q975, places)
 
@@ -244,7 +244,7 @@ def _equilibria(played: PlayedGame) -> Iterator[str]:
     yield f"epsilon-regret of what was observed: {observed.regret:.3g}{bound}"
 
 
-def _equilibrium(played: PlayedGame, one: EquilibriumSaid) -> list[str]:
+def _equilibrium(played: PlayedGame, one: NamedEquilibrium) -> list[str]:
     payoffs = _payoffs(played, one.payoffs)
     if one.kind == "pure":
         profile = pure_profile(one)

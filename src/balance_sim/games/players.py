@@ -35,6 +35,7 @@ import numpy.typing as npt
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.model.baseline import Worlds, standing, step_before
+from balance_sim.model.classes import LISTS
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints, Keys, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.own.modules import (
@@ -50,7 +51,6 @@ from balance_sim.model.own.terms import numbers_of
 from balance_sim.model.state import AgreementRows
 from balance_sim.scenario.diagnostics import did_you_mean, refused
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.fingerprint import LISTS
 from balance_sim.study.outcomes import Outcome, days_after, is_new
 from balance_sim.study.scene import StateMetrics
 from balance_sim.study.spans import course, in_spans

@@ -28,7 +28,7 @@ from balance_sim.study.store import Store
 
 if TYPE_CHECKING:
     from balance_sim.games.plan import Strategy
-    from balance_sim.games.solution import EquilibriumSaid, Payoff
+    from balance_sim.games.solution import NamedEquilibrium, Payoff
 
 
 def game_page(played: PlayedGame) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class GamePage:
         told = (
             ""
             if every.complete
-            else "With three players or more, equilibria in mixed strategies may be missing. "
+            else "With three players or more, equilibria in mixed strategies are not sought. "
         )
         return told + (
             "There are ties, so that others may be as near as one likes."
@@ -152,7 +152,7 @@ class GamePage:
             rows.append([self.mixture(one), one.kind, *payoffs, *shares])
         return rows
 
-    def mixture(self, one: EquilibriumSaid) -> str:
+    def mixture(self, one: NamedEquilibrium) -> str:
         parts = []
         for who, of in one.strategies.items():
             played = {
@@ -383,7 +383,6 @@ FIGURES = {
         strategy_figures.draw_balance,
         figures.draw_payoffs,
         strategy_figures.draw_regret,
-        figures.draw_replies,
     )
 }
 

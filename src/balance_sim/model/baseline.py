@@ -17,6 +17,7 @@ import numpy as np
 from cachetools import LRUCache, cached
 
 from balance_sim.model.beliefs import members
+from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.core import DIRECTIONS, Baseline, Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import Camps, camps
@@ -44,7 +45,7 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, problem
 from balance_sim.scenario.errors import OneLine
-from balance_sim.scenario.fingerprint import LISTS, Classes, content_digest
+from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario, Theory
 
 AT_WAR = 0.5

@@ -1,32 +1,21 @@
-"""What contents are told by: sha256 of scenarios, of their records and of class tables,
-whatever the layout of files.
-
-And the class table itself: what each state is to a scenario's focal event, which fixes
-the direction of every dyad. Every state stands in one of four lists: it takes part; it
-is threatened by those who do; it is wary of them, with a quarter of that fear or more;
-or neither. A dyad with a participant is `with_participant`; else one of two states of
-which one is threatened, and the other threatened or wary, is `counter`; else it is
-`other`. Beside the lists stand the roles that outcomes are measured on. The table is
-worked out in `model/baseline.py`."""
+"""What contents are told by: sha256 of scenarios and of their records, whatever the
+layout of files."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import date
-from functools import cached_property, partial
-from itertools import combinations
+from functools import partial
 from typing import Any
 
 from cachetools import LRUCache
-from pydantic import TypeAdapter, ValidationError
 
 from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors, switches
 from balance_sim.scenario.files import shipped
-from balance_sim.scenario.schema import Identifier, Scenario, SectionRow
+from balance_sim.scenario.schema import Scenario, SectionRow
 
 
 class RecentResults[Value]:
@@ -228,104 +217,3 @@ def priors_digest() -> str:
     return hashlib.sha256(
         b"".join(map(_text, (shipped_priors(), *shipped_likelihoods())))
     ).hexdigest()
-
-
-# --- the class table --------------------------------------------------------------------------------
-
-LISTS = ("participants", "threatened", "wary", "others")
-SHORT = 16  # digits of the table's own sha256
-Dyad = tuple[Identifier, Identifier]
-Codes = tuple[Identifier, ...]
-
-
-@dataclass(frozen=True)
-class Classes:
-    """Codes of states, each list sorted; every state of the scenario as written stands
-    in one of the lists of LISTS.
-
-    junior, third: the least and the most capable participant beside the host. guests:
-    seen with the participants. wars: dyads at war. groups, audiences: their members by
-    name."""
-
-    participants: Codes
-    threatened: Codes
-    others: Codes
-    wary: Codes = ()
-    host: Identifier | None = None
-    junior: Identifier | None = None
-    third: Identifier | None = None
-    guests: Codes = ()
-    wars: tuple[Dyad, ...] = ()
-    groups: Mapping[Identifier, Codes] = field(default_factory=dict)
-    audiences: Mapping[Identifier, Codes] = field(default_factory=dict)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The table without what was worked out from it: one pickle for one table."""
-        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
-
-    @cached_property
-    def list_of(self) -> dict[str, str]:
-        """The list that each state stands in, by code."""
-        return {code: name for name in LISTS for code in getattr(self, name)}
-
-    def direction(self, a: str, b: str) -> str | None:
-        """The class of a dyad; None where one of its states is not in the table.
-
-        >>> table = Classes(("CHN",), ("JPN",), ("CHE",), ("AUS",))
-        >>> table.direction("AUS", "JPN"), table.direction("CHE", "JPN")
-        ('counter', 'other')"""
-        of = {self.list_of.get(a), self.list_of.get(b)}
-        if None in of:
-            return None
-        if "participants" in of:
-            return "with_participant"
-        return "counter" if "threatened" in of and "others" not in of else "other"
-
-    def unlike(self, other: Classes) -> list[tuple[Dyad, str | None, str | None]]:
-        """Dyads whose class differs, with the class here and there; None where a table
-        lacks the dyad."""
-        if all(getattr(self, name) == getattr(other, name) for name in LISTS):
-            return []
-        dyads = combinations(sorted({*self.list_of, *other.list_of}), 2)
-        found = (
-            (dyad, self.direction(*dyad), other.direction(*dyad)) for dyad in dyads
-        )
-        return [one for one in found if one[1] != one[2]]
-
-    @cached_property
-    def sha256(self) -> str:
-        """The first 16 digits of the sha256 of the table."""
-        text = json.dumps(_plain(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:SHORT]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON, with the table's sha256."""
-        return _plain(self) | {"sha256": self.sha256}
-
-    @staticmethod
-    def read(said: object) -> Classes:
-        """The other way round. Raises ValueError for what is no class table, or not the
-        one of its sha256."""
-        if not isinstance(said, dict) or {*said} != {
-            *Classes.__dataclass_fields__,
-            "sha256",
-        }:
-            raise ValueError("keys are missing or too many")
-        told = {name: value for name, value in said.items() if name != "sha256"}
-        try:
-            table = TypeAdapter(Classes).validate_python(told)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise ValueError(
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            ) from None
-        if len(table.list_of) != sum(len(getattr(table, name)) for name in LISTS):
-            raise ValueError("a state stands there twice")
-        if table.sha256 != said["sha256"]:
-            raise ValueError("not the table of its sha256")
-        return table
-
-
-def _plain(table: Classes) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(json.dumps(asdict(table)))
-    return said

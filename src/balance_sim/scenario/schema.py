@@ -22,9 +22,6 @@ from pydantic import (
 from balance_sim.scenario.defaults import default_weights
 from balance_sim.scenario.diagnostics import iso_date
 
-if TYPE_CHECKING:
-    from balance_sim.scenario.fingerprint import Classes
-
 SCHEMA_VERSION = 1
 
 TERMS = tuple(default_weights())
@@ -458,7 +455,7 @@ class Scenario(Strict):
     base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
     plugins: tuple[Identifier, ...] = ()
     sha256: str = ""
-    _written: Scenario | Classes | None = PrivateAttr(default=None)
+    _written: Any = PrivateAttr(default=None)
     _checked: str = PrivateAttr(
         default=""
     )  # the sha256 of what was read and found right in every arm
@@ -473,15 +470,15 @@ class Scenario(Strict):
     )  # the fields' values from which they were resolved
 
     @property
-    def written(self) -> Scenario | Classes:
+    def written(self) -> Any:
         """The scenario as its file has it, before any change: what classes are fixed
-        from; or those classes.
+        from; or those classes (`model.classes`).
 
         It is no part of the content: copies, changed values, arms and points of a
         design keep it. A scenario that was built by hand is its own."""
         return self if self._written is None else self._written
 
-    def counted_as(self, written: Scenario | Classes | None) -> Scenario:
+    def counted_as(self, written: Any) -> Scenario:
         """A copy whose classes are those of another scenario, or these; None: its
         own."""
         copy = self.model_copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from balance_sim.effects.compare import (
@@ -16,8 +16,7 @@ from balance_sim.effects.compare import (
 )
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.wording import arm_words, printable
-from balance_sim.study.recount import Counting, by_one_table
-from balance_sim.study.result import Result
+from balance_sim.study.result import Result, refuse_other_classes
 from balance_sim.study.sweep_result import SweepResult
 
 
@@ -25,18 +24,15 @@ from balance_sim.study.sweep_result import SweepResult
 class Comparison:
     """Two studies or more. sides: as the command names them (FOLDER, FOLDER:arm,
     FOLDER@point), the first is what the others are measured against; studies: the same,
-    opened; classes: `left` or `right`, whose class table counts where theirs differ;
-    counting: how single studies were counted."""
+    opened."""
 
     sides: tuple[ComparedSide, ...]
     studies: tuple[Result | SweepResult, ...]
-    classes: str | None = None
-    counting: Counting = field(default_factory=Counting)
 
     @staticmethod
-    def of(texts: Sequence[str], classes: str | None = None) -> Comparison:
+    def of(texts: Sequence[str]) -> Comparison:
         """Open what the texts name. Raises WrongRequest where there is nothing, fewer
-        than two, or class tables that differ without `classes`."""
+        than two, or class tables that differ."""
         if len(texts) < 2:
             raise WrongRequest("a comparison takes two results folders or more")
         sides = tuple(parse_side(text) for text in texts)
@@ -50,28 +46,16 @@ class Comparison:
             raise WrongRequest(
                 f"{sweeps[0]} is a sweep: beside more than one other, name a point, {sweeps[0]}@0"
             )
-        if sweeps:
-            return Comparison(sides, studies, classes)
         single = [study for study in studies if isinstance(study, Result)]
-        counted, counting = by_one_table(single, [side.text for side in sides], classes)
-        return Comparison(sides, tuple(counted), classes, counting)
+        if not sweeps:
+            refuse_other_classes(single, [side.text for side in sides])
+        return Comparison(sides, studies)
 
     @cached_property
     def comparison(self) -> StudyComparison | None:
         """Outcome by outcome and dyad by dyad, of exactly two; None of more."""
         two = len(self.sides) == 2
-        return (
-            compare(self.sides[0].text, self.sides[1].text, self.classes)
-            if two
-            else None
-        )
-
-    @property
-    def counted(self) -> Counting:
-        """By whose classes all were counted, and what was left out."""
-        return (
-            self.comparison.counting if self.comparison is not None else self.counting
-        )
+        return compare(self.sides[0].text, self.sides[1].text) if two else None
 
     @cached_property
     def names(self) -> tuple[str, ...]:

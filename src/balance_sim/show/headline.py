@@ -208,9 +208,9 @@ def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
     yield from _own(result, width)
     yield from ("", *_dyads(result, width), "", *said(_scheduled(result), width))
     yield from ("", *_directions(result, width))
-    if result.headline_arm is not None:
-        for lines in registry.parts("lines").values():
-            yield from ("", *lines(result, width))
+    plugins = result.scenario.plugins
+    for lines in registry.of_plugins("lines", plugins).values():
+        yield from ("", *lines(result, width))
 
 
 def _doubt_lines(doubt: Doubt, width: int) -> Iterator[str]:

@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from balance_sim.show.figures.style import FigureSpec
 
 
-def open_study(texts: Sequence[str], classes: str | None = None) -> Any:
+def open_study(texts: Sequence[str]) -> Any:
     """The study that texts name.
 
     texts : one of a run, a sweep, FOLDER@point of one, or a study of a type that is
         registered; several, or FOLDER:arm, are put side by side
-    classes : `left` or `right`, whose class table counts where those of several differ
 
     Raises
     ------
@@ -45,9 +44,7 @@ def open_study(texts: Sequence[str], classes: str | None = None) -> Any:
                     f"{text} holds a study of the type {alone.title}: these are shown "
                     "one at a time"
                 )
-        return Comparison.of(texts, classes)
-    if classes is not None:
-        raise WrongRequest("--classes is for two results or more")
+        return Comparison.of(texts)
     text = texts[0]
     if _is_folder_of_runs(text):
         return open_run_or_sweep(Path(text))

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from balance_sim.model.baseline import classes_of
+from balance_sim.model.classes import LISTS
 from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import EXHAUSTED
-from balance_sim.scenario.fingerprint import LISTS, content_digest
+from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.atomic_files import LOCK
 from balance_sim.study.blocks import Block

@@ -25,9 +25,9 @@ from pydantic import (
 )
 
 from balance_sim.games.players import Cast, Own
+from balance_sim.model.classes import Classes
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
-from balance_sim.scenario.fingerprint import Classes
 from balance_sim.study.atomic_files import write_atomic
 
 _CAST = TypeAdapter(Cast)

@@ -13,13 +13,13 @@ import numpy as np
 from balance_sim.model import responses, threat
 from balance_sim.model.baseline import Worlds, sorted_into
 from balance_sim.model.beliefs import alignment_with, members
+from balance_sim.model.classes import Classes
 from balance_sim.model.core import Baseline, Bools, Floats, Ints, World
 from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import openness_at, opportunity_rate
 from balance_sim.model.willingness import consent, willingness
-from balance_sim.scenario.fingerprint import Classes
 from balance_sim.study.outcomes import Outcome
 
 

@@ -17,10 +17,10 @@ from balance_sim.model.baseline import (
     step_before,
     unfrozen,
 )
+from balance_sim.model.classes import Classes
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.scenario import Scenario, load_scenario, with_values
-from balance_sim.scenario.fingerprint import Classes
 from test_two_programs import HERE, plain
 
 PARTICIPANTS = ("XAR", "XBE")

@@ -445,9 +445,9 @@ def cases(
 
     Each scenario is simulated in its control arm and in the arm that changes nothing. A
     case without responses on record is simulated and not scored."""
+    from balance_sim.effects.run import run
     from balance_sim.evidence.cases.tables import read_cases_plan
     from balance_sim.scenario import load_scenario
-    from balance_sim.study.run import run
 
     wanted = read_cases_plan(plan)
     found: list[dict[str, Any]] = []

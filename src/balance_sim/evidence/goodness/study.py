@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from balance_sim.effects.run import run
 from balance_sim.evidence.goodness import networks
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit, residuals_of
 from balance_sim.evidence.goodness.networks import (
@@ -22,7 +23,6 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.draws import chosen_arms
 from balance_sim.study.folder import version
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 
 RUNS = 128
 

@@ -376,7 +376,7 @@ class Uncertainty(OneLine):
 _PLAIN = TypeAdapter(Uncertainty)
 
 
-def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
+def stored_uncertainty(scenario: Scenario, arm: str | None) -> Uncertainty | None:
     """What the scenario's posterior holds of an arm's effect, if it was worked out for
     this very scenario and arm."""
     said = scenario.posterior.headline
@@ -392,8 +392,18 @@ def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
         return None
 
 
-def to_keep(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
-    """What `kept` reads back: six significant digits, and the form of the scenario that
+def headline_uncertainty(
+    scenario: Scenario, arm: str | None, stored: Mapping[str, Any] | None
+) -> Uncertainty | None:
+    """What is known of an arm's effect: as a summary holds it, else as the scenario's
+    posterior does. stored: the summary's `uncertainty`."""
+    if stored:
+        return Uncertainty.of_plain(stored)
+    return stored_uncertainty(scenario, arm)
+
+
+def stored_record(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
+    """What `stored_uncertainty` reads back: six significant digits, and the form of the scenario that
     it is for."""
     rounded = json.loads(
         json.dumps(found.as_dict()),

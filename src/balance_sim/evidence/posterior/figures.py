@@ -163,3 +163,6 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         "of held-back years."
     )
     return style.Words(uncertainty_title(table), "", small)
+
+
+FIGURES = {draw_uncertainty.name: draw_uncertainty}

@@ -3,6 +3,7 @@ all of them, by type of study."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
@@ -14,6 +15,7 @@ from balance_sim.show.figures import (
     dyads,
     effects,
     explained,
+    relations,
     sweeps,
     world,
 )
@@ -42,6 +44,7 @@ FIGURES = _by_name(
     world.draw_map,
     dyads.draw_dyads,
     explained.draw_attribution,
+    relations.draw_relations,
     effects.draw_convergence,
 )
 """Of a run. Rooms of the upper storey have more: `run_figures`."""
@@ -58,22 +61,26 @@ COMPARISON_FIGURES = _by_name(
 )
 
 
-def run_figures() -> Figures:
-    """By name, the figures of a run: each that is registered stands after the one that
-    its `follows` names."""
-    names = list(FIGURES)
-    registered: Figures = registry.parts("figure")
-    for name, figure in registered.items():
-        place = names.index(figure.follows) + 1 if figure.follows else len(names)
-        names.insert(place, name)
-    every = FIGURES | registered
-    return {name: every[name] for name in names}
+def run_figures(plugins: Collection[str] = ()) -> Figures:
+    """By name, the figures of a run of a scenario with these plug-ins: each that is
+    registered stands after the one that its `follows` names."""
+    rooms = [
+        *registry.parts("run_figures").values(),
+        *registry.of_plugins("figures", plugins).values(),
+    ]
+    figures = list(FIGURES.values())
+    for registered in rooms:
+        for figure in registered.values():
+            names = [other.name for other in figures]
+            place = names.index(figure.follows) + 1 if figure.follows else len(names)
+            figures.insert(place, figure)
+    return _by_name(*figures)
 
 
 def figures_of(study: Any) -> Figures:
     """By name, all figures of a study."""
     if isinstance(study, Result):
-        return run_figures() | _of_own_outcomes(study)
+        return run_figures(study.scenario.plugins) | _of_own_outcomes(study)
     if isinstance(study, SweepResult):
         return SWEEP_FIGURES
     if isinstance(study, Comparison):
@@ -98,7 +105,7 @@ def fitting(study: Any) -> Figures:
 def catalogues() -> dict[str, Figures]:
     """By type of study, the figures there are, by name."""
     core = {
-        "run": run_figures(),
+        "run": run_figures(registry.places("figures")),
         "sweep": SWEEP_FIGURES,
         "several results": COMPARISON_FIGURES,
     }

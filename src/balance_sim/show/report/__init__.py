@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from balance_sim.effects.run import LARGE
 from balance_sim.show import wording as say
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
@@ -19,7 +20,6 @@ from balance_sim.show.report import tables
 from balance_sim.show.save import figure_bytes, inlined, note_figures, write_figures
 from balance_sim.study.atomic_files import make_folder, write_atomic
 from balance_sim.study.processes import Background
-from balance_sim.study.run import LARGE
 from balance_sim.study.shards import REPORT, note_drawn
 
 if TYPE_CHECKING:

@@ -175,7 +175,6 @@ def _comparison(several: Comparison) -> Content:
             (f"{name}, against {names[0]}", input_rows(lines), len(lines))
             for name, lines in zip(names[1:], several.differences, strict=True)
         ],
-        "classes": [f"{say.capital(line)}." for line in several.counted.lines()],
         "made": [
             (name, tables.made_rows(study))
             for name, study in zip(names, several.studies, strict=True)
