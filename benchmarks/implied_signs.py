@@ -31,7 +31,7 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event
-from balance_sim.study.draws import compile_arms, headline_arm
+from balance_sim.study.arms import compile_arms, headline_arm
 from balance_sim.study.scene import focal_roles
 from balance_sim.study.spans import WillingnessOverTime, course, with_event
 

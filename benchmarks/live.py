@@ -26,7 +26,7 @@ from balance_sim.app.workers import Workers  # noqa: E402
 from balance_sim.effects.expected_effect import ExpectedControl, figures  # noqa: E402
 from balance_sim.model.baseline import with_classes  # noqa: E402
 from balance_sim.scenario import load_scenario, with_values  # noqa: E402
-from balance_sim.study.draws import compile_arms, headline_arm, reference_key  # noqa: E402
+from balance_sim.study.arms import compile_arms, headline_arm, reference_key  # noqa: E402
 from balance_sim.study.result import Result  # noqa: E402
 
 

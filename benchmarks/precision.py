@@ -35,7 +35,7 @@ def main() -> None:
 
     from balance_sim.effects.expected import direct, expected, focal_windows
     from balance_sim.model.core import DIRECTIONS
-    from balance_sim.study.draws import compile_arms
+    from balance_sim.study.arms import compile_arms
     from balance_sim.study.filtered import FilteredSums, prospect_of
 
     runs = int(sys.argv[sys.argv.index("--runs") + 1]) if "--runs" in sys.argv else 512

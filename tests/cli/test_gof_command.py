@@ -57,7 +57,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def said(*args: str) -> Result:
-    return CliRunner().invoke(main, ["gof", *args])
+    return CliRunner().invoke(main, ["evidence", "gof", *args])
 
 
 def test_anybodys_networks(place: Path) -> None:

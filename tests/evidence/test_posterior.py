@@ -17,11 +17,12 @@ from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.effect_draws import stored_uncertainty
 from balance_sim.evidence.posterior.joint import JointPosterior, posterior_of, reweighted
 from balance_sim.evidence.posterior.likelihoods import EventRecord, shipped_events, shipped_record
-from balance_sim.evidence.posterior.parameter_draws import at, posterior_draws, prior_draws, quantile
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws, quantile
 from balance_sim.evidence.posterior.statistics import IN_CONFLICT, INFORMED, PRIOR_DOMINATED, covariance
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
 from balance_sim.scenario.schema import SIGNAL_ORDER
+from balance_sim.study.draws import at
 from click.testing import CliRunner
 from scipy import stats
 

@@ -23,13 +23,14 @@ from balance_sim.evidence.posterior.effect_draws import (
     walks_between,
 )
 from balance_sim.evidence.posterior.lines import uncertainty_lines
-from balance_sim.evidence.posterior.parameter_draws import CODING, Draws, at, posterior_draws, prior_draws, with_coding
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.schema import Posterior
-from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.draws import CODING, Draws, at, with_coding
 from balance_sim.study.points import design_points
 
 

@@ -17,7 +17,7 @@ from balance_sim.model.agents import BalanceModel
 from balance_sim.model.thinning import chance_under_way, mean_openness, openness_at, openness_on
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, prospect_of
 from replications import by_hand, four_states, simulated
 from scipy import stats

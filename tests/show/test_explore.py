@@ -219,7 +219,7 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
 
     runner = CliRunner()
     folder = tmp_path / "r"
-    few = ["--runs", "3", "--workers", "1", "--no-figures", "--no-mechanisms"]
+    few = ["--runs", "3", "--workers", "1", "--no-figures"]
     done = runner.invoke(main, ["run", "tests/show/data/quay.yaml", "--out", str(folder), *few])
     assert done.exit_code == 0, done.output
     before = sorted(path.name for path in folder.iterdir())

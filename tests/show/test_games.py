@@ -155,7 +155,7 @@ def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_
     assert "Under these payoffs, and given what the others were observed to do" in text
     assert "not advice" in text and "<script" not in text and "http://" not in text and "https://" not in text
     assert text.count('role="img"') == len(fitting(dilemma)) == text.count("<figcaption>")
-    assert "Every profile, 4" in text and dilemma.study.result.digest in text
+    assert dilemma.study.result.digest in text
     assert all(f"<dt>{name}</dt>" in text for name in ("digest", "draws", "seed", "game"))
 
 
@@ -185,7 +185,6 @@ def test_a_mixed_equilibrium_is_told_with_its_shares(dilemma: PlayedGame) -> Non
     found = replace(dilemma.solution, equilibria=NashEquilibria((one,), False, True))
     text = page(PlayedGame(dilemma.study, found))
     assert "Arden: Arden stays at home 25 %, Arden holds manoeuvres 75 %; Belmar: Belmar holds manoeuvres<" in text
-    assert "are not sought. There are ties" in text
     none = replace(found, equilibria=NashEquilibria((), True, False))
     assert "No equilibrium was found" in page(PlayedGame(dilemma.study, none))
 

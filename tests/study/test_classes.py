@@ -30,7 +30,7 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.manifest import read_manifest, write_manifest
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.run import default_folder
@@ -285,7 +285,7 @@ def test_a_folder_keeps_the_table(lab) -> None:
     changes = ("--set", "events.summit.principals=[XAR,XCO]")
     done = lab.call("run", "small.yaml", "--runs", "8", *changes, "--no-figures", "--workers", "1", "--out", "out")
     assert done.returncode == 0, done.stderr
-    made = run(with_values(small, OTHERS), 8, 1, mechanisms=True)
+    made = run(with_values(small, OTHERS), 8, 1)
     again = open_result(out)
     assert classes_of(again.scenario) == classes_of(small)
     assert again.digest == made.digest

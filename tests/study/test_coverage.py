@@ -58,7 +58,7 @@ from balance_sim.stats.intervals import (
     welch,
 )
 from balance_sim.stats.scores import exact_share, reliability_table
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.estimates import Counts, Moments
 from balance_sim.study.outcomes import FILTERED, least_jump
 from balance_sim.study.result import Result

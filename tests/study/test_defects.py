@@ -33,8 +33,8 @@ from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.estimates import Counts, PairedDifference
 from balance_sim.study.result import Result
 from balance_sim.study.shards import encode

@@ -219,7 +219,7 @@ def test_a_task_stuck_beyond_its_time_limit_is_given_up(tmp_path):
 
 FROM_INPUT = """
 import balance_sim as bs
-print(bs.run(bs.load_scenario("small.yaml"), 64, 1, mechanisms=False, workers={workers}).digest)
+print(bs.run(bs.load_scenario("small.yaml"), 64, 1, workers={workers}).digest)
 """
 
 
@@ -325,7 +325,7 @@ def test_explain_s_workers_killed_at_their_start_or_later(tmp_path, how, said):
 def test_explain_with_a_worker_killed_as_soon_as_it_is_there(lab):
     """The command itself: the same answer as one process gives."""
     assert lab.call("run", "small.yaml", "--runs", "40", "--workers", "1", "--no-figures",
-                    "--no-mechanisms", "--out", "out").returncode == 0  # fmt: skip
+                    "--out", "out").returncode == 0  # fmt: skip
     shutil.copytree(lab.folder / "out", lab.folder / "calm")
     process = lab.start("explain", "out", "--attribution", "--workers", "2")
     os.kill(lab.wait_for(lambda: lab.workers(process))[0], signal.SIGKILL)

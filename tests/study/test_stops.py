@@ -28,7 +28,7 @@ def test_a_worker_killed_before_it_has_read_the_study(lab):
     told = f", source: {'x' * 9_900}}}\n"
     lab.scenario_path.write_text(re.sub(r"(?m)^(  - \{[ais].*|     ideal_.*)\}\n", r"\1" + told, text))
     assert len(lab.scenario.model_dump_json()) > 100_000  # a pipe holds 65,536
-    words = ("run", "small.yaml", "--runs", "64", "--no-figures", "--no-mechanisms")
+    words = ("run", "small.yaml", "--runs", "64", "--no-figures")
     process = lab.start(*words, "--workers", "2", "--out", "out")
     os.kill(lab.wait_for(lambda: lab.workers(process))[0], signal.SIGKILL)
     assert lab.ended(process) == 0

@@ -20,8 +20,8 @@ from balance_sim.scenario.errors import CannotWrite, FolderBusy, StoreDamaged, W
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.wording import UNLIMITED
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.export import ema_frames, export, export_ema
 from balance_sim.study.manifest import manifest_from
 from balance_sim.study.points import design_points, point_key

@@ -26,7 +26,7 @@ def now(small, tmp_path_factory) -> Path:
     """Results of several blocks, by this version."""
     out = tmp_path_factory.mktemp("now") / "out"
     for runs in (RUNS // 2, RUNS):
-        run(small, runs, 1, out=out, mechanisms=False)
+        run(small, runs, 1, out=out)
     return out
 
 
@@ -103,7 +103,7 @@ def test_a_folder_of_other_outcomes_is_not_gone_on_with(small, now, tmp_path):
     old = older(now, tmp_path / "old", lambda name: not name.startswith("dependence_host"))
     before = Store(old).shards()
     with pytest.raises(WrongRequest, match=r"with other outcomes \(without dependence_host_300, .*choose another"):
-        run(small, 2 * RUNS, 1, out=old, mechanisms=False)
+        run(small, 2 * RUNS, 1, out=old)
     assert Store(old).shards() == before
 
 

@@ -28,8 +28,8 @@ from balance_sim.show.figures.dyads import has_dyads, states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.show.report import map_of, policy, rendered, text_of
 from balance_sim.show.wording import arm_title, printable, state_names
+from balance_sim.study.arms import compile_arms, reference_key
 from balance_sim.study.atomic_files import write_atomic
-from balance_sim.study.draws import compile_arms, reference_key
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.sweep_result import SweepResult
 

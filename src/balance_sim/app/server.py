@@ -62,7 +62,7 @@ from balance_sim.effects.expected_effect import ExpectedEffect
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures.counts import fan_table
 from balance_sim.show.plots import open_run_or_sweep
-from balance_sim.study.draws import headline_arm
+from balance_sim.study.arms import headline_arm
 from balance_sim.study.estimates import rounded
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result

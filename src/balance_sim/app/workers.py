@@ -24,8 +24,9 @@ from cachetools import LRUCache
 from balance_sim.effects.expected_effect import ExpectedControl, figures
 from balance_sim.model.own.modules import pickled
 from balance_sim.model.thinning import draw_opportunities
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, one_arm_tables, simulate_arms
-from balance_sim.study.draws import compile_arms, with_draws
+from balance_sim.study.draws import with_draws
 from balance_sim.study.processes import Failure
 from balance_sim.study.recorder import focal_recorder
 from balance_sim.study.worker import Worker, set_surroundings

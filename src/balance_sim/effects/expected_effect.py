@@ -30,7 +30,7 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.variance import shapley
-from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
 from balance_sim.study.scene import StateMetrics, focal_roles

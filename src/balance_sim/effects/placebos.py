@@ -37,7 +37,7 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import RecentResults, content_digest
 from balance_sim.scenario.schema import Event, Scenario
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import TalksAtStart, Windows
 from balance_sim.study.spans import at_start, course, in_spans, with_event
 

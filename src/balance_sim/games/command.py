@@ -11,13 +11,14 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps, resumable
-from balance_sim.cli.run import dask_client
+from balance_sim.cli.sweep import dask_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from balance_sim.evidence.posterior.parameter_draws import Draws
+    from balance_sim.cli.check import CheckedFile
     from balance_sim.games.plan import Game
+    from balance_sim.study.draws import Draws
 
 
 @click.command()
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 @options.set_option
 @options.theory_option
 @options.json_option
+@options.terms_option
 def game(
     file: str,
     runs: int | None,
@@ -111,7 +113,7 @@ def game(
                 run_timeout=run_timeout,
                 command=options.command_line(),
                 files=game_files(file),
-                progress=steps.of("replications"),
+                progress=steps.counter("replications"),
             )
         found = kept(study)
         of = None if found is None or found.draws is None else found.draws
@@ -121,7 +123,7 @@ def game(
         )
         if found is None or is_new:
             steps.begin("draws of the parameters")
-            tell = steps.of("draws")
+            tell = steps.counter("draws")
             over = None
             if drawn is not None:
                 over = over_parameters(
@@ -136,7 +138,7 @@ def game(
                 from balance_sim.show.report import save_study
 
                 steps.begin("figures and report")
-                save_study(played, folder, steps.of("figures"))
+                save_study(played, folder, steps.counter("figures"))
             refuse_lost(store, [0], study.result.runs)
     seconds = time.monotonic() - began
 
@@ -162,3 +164,23 @@ def _draws(loaded: Game, count: int | None, source: str | None) -> Draws | None:
     if source == "posterior" or (source is None and loaded.scenario.posterior.draws):
         return posterior_draws(loaded.scenario).first(count or DRAWS)
     return prior_draws(loaded.scenario, count or DRAWS)
+
+
+def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> CheckedFile:
+    """Read a game, for `balance-sim check`. Raises ScenarioError."""
+    from balance_sim.cli.check import CheckedFile
+    from balance_sim.games.plan import check_game
+    from balance_sim.scenario.diagnostics import ScenarioError
+    from balance_sim.show.wording import plural
+
+    game, problems = check_game(path, set=settings, theory=theory)
+    if game is None:
+        raise ScenarioError(problems)
+    counts = {
+        "players": len(game.players),
+        "profiles": len(game.profiles),
+        "outcomes": len(game.cast.outcomes),
+    }
+    words = [plural(count, name.removesuffix("s")) for name, count in counts.items()]
+    summary = f"{', '.join(words)}; of {game.scenario.name}"
+    return CheckedFile(summary, {"game": {"name": game.name, **counts}}, problems)

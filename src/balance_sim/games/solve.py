@@ -19,7 +19,6 @@ import numpy as np
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
-from balance_sim.evidence.posterior.parameter_draws import Draws
 from balance_sim.games import solution
 from balance_sim.games.checks import arm_of
 from balance_sim.games.equilibria import nash_equilibria
@@ -39,7 +38,8 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.intervals import student_half_width
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import Draws
 from balance_sim.study.estimates import columns_by_arm, in_chunks
 from balance_sim.study.jobs import Progress
 from balance_sim.study.outcomes import FILTERED

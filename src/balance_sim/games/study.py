@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.games.plan import Game, GamePlan, as_plain
+from balance_sim.games.players import cast_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.folder import Folder, InMemory, manifest_of, version
 from balance_sim.study.jobs import Job, Progress, Task
-from balance_sim.study.manifest import cast_of
 from balance_sim.study.run import (
     check_seed,
     own_rules,
@@ -106,7 +106,7 @@ def play(
     rules = own_rules(
         scenario, arms, elsewhere=workers > 1 or out is not None or client is not None
     )
-    job = Job(scenario, seed, arms, run_timeout=run_timeout, cast=game.cast)
+    job = Job(scenario, seed, arms, run_timeout=run_timeout, further=game.cast)
     size = max(1, min(runs_a_shard(runs, workers), MOST_A_BLOCK // len(arms)))
     sink: AbstractContextManager[Folder | InMemory] = InMemory()
     if out is not None:
@@ -152,3 +152,10 @@ def open_game(folder: Path | str) -> GameStudy:
     return GameStudy(
         Game(plain["name"], plan, result.scenario, cast_of(plain["cast"])), result
     )
+
+
+def observed_arm(folder: Path | str) -> str:
+    """Return the arm of the profile that was observed, of a game's results folder."""
+    game = open_game(folder).game
+    profile = tuple(game.plan.observed[name] for name in game.players)
+    return game.arms[1 + game.profiles.index(profile)]

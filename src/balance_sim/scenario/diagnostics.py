@@ -128,15 +128,34 @@ class BalanceSimError(Exception):
     exit_code = 1
 
 
-class ScenarioError(BalanceSimError, ValueError):
-    """A file was refused. `problems` holds everything found in one pass, in the order
-    of the file."""
+class InputError(BalanceSimError):
+    """A file of the user's was refused: a scenario, a plan, or data.
+
+    The command line prints `messages`, or `records` with `--json`, and ends with 4.
+    """
 
     exit_code = 4
+
+    def messages(self) -> list[str]:
+        """Return one text for each thing that is wrong, with place and next step."""
+        return [str(self)]
+
+    def records(self) -> list[dict[str, object]]:
+        """Return the same as plain data, in the keys of `Diagnostic`."""
+        raise NotImplementedError
+
+
+class ScenarioError(InputError, ValueError):
+    """A file was refused. `problems` holds everything found in one pass, in the order
+    of the file."""
 
     def __init__(self, problems: Iterable[Diagnostic]) -> None:
         self.problems: tuple[Diagnostic, ...] = tuple(problems)
         super().__init__(self.problems)
+
+    def records(self) -> list[dict[str, object]]:
+        """Return the problems as plain data, warnings among them."""
+        return [problem.record() for problem in self.problems]
 
     def __str__(self) -> str:
         return report(self.problems)

@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 from cachetools import LRUCache
 
-from balance_sim.evidence.posterior.parameter_draws import Draws, at
-from balance_sim.games.players import Cast, Own, refuse_unsteady
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario import with_values
 from balance_sim.scenario.design import Experiment
@@ -31,15 +29,12 @@ from balance_sim.scenario.diagnostics import (
     problem,
 )
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import ExtraArms, compile_arms, extra_arms, headline_arm
 from balance_sim.study.blocks import Block, runs_with_extra, simulate_block
-from balance_sim.study.draws import (
-    ExtraArms,
-    compile_arms,
-    extra_arms,
-    headline_arm,
-    joint_draws,
-)
+from balance_sim.study.draws import Draws, at, joint_draws
 from balance_sim.study.machine import keep_freed_memory
+from balance_sim.study.own_outcomes import CodeReferences, refuse_unsteady
+from balance_sim.study.recorder import FurtherOutcomes
 from balance_sim.study.tables import BlockTables, joined
 
 POINTS_KEPT = 4
@@ -84,8 +79,8 @@ _GUARD = threading.Lock()  # of the arrays of points, which threads share
 class Job:
     """What every task of a study shares. Sent to a worker once.
 
-    arms: the control arm first. model, cast, own: as `simulate_block` has them.
-    run_timeout: seconds a replication. mechanisms: simulate the extra arms too. draws:
+    arms: the control arm first. model, further, own: as `simulate_block` has them.
+    run_timeout: seconds a replication. has_extra_arms: simulate them too. draws:
     each replication draws its parameters, from the fit (True) or jointly from the draws
     of this name (`draws.drawing`)."""
 
@@ -94,10 +89,10 @@ class Job:
     arms: tuple[str, ...]
     model: str | None = None
     run_timeout: float | None = None
-    mechanisms: bool = False
+    has_extra_arms: bool = False
     draws: bool | str = False
-    cast: Cast | None = None
-    own: Own = ()
+    further: FurtherOutcomes | None = None
+    own: CodeReferences = ()
     joint: list[Draws] = field(default_factory=list, compare=False, repr=False)
     compiled: LRUCache[str, tuple[Worlds, list[ExtraArms | None]]] = field(
         default_factory=partial(LRUCache, POINTS_KEPT), compare=False, repr=False
@@ -133,11 +128,11 @@ class Job:
             return self._drawn(task.block)
         with np.errstate(all="ignore"):
             worlds, extra = self._compiled(task.values)
-            if self.mechanisms and not extra:
+            if self.has_extra_arms and not extra:
                 extra.append(
                     extra_arms(worlds, headline_arm(worlds.scenario, self.arms))
                 )
-            more = extra[0] if self.mechanisms else None
+            more = extra[0] if self.has_extra_arms else None
             block = partial(
                 simulate_block,
                 worlds,
@@ -148,7 +143,7 @@ class Job:
                 draws=bool(self.draws),
             )
             with deadline(self.limit(task)):
-                return block(model=self.model, cast=self.cast, own=self.own)
+                return block(model=self.model, further=self.further, own=self.own)
 
     def _drawn(self, block: Block) -> BlockTables:
         """The block with all parameters of each replication from its own joint draw: a
@@ -166,7 +161,7 @@ class Job:
                     at(self.scenario, draws, run % len(draws)),
                 )
                 worlds = compile_arms(own, self.arms)
-                is_extra = self.mechanisms and len(runs_with_extra(one)) > 0
+                is_extra = self.has_extra_arms and len(runs_with_extra(one)) > 0
                 more = (
                     extra_arms(worlds, headline_arm(own, self.arms))
                     if is_extra

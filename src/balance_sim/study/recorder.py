@@ -8,10 +8,10 @@ depend on how replications are cut into blocks."""
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 
-from balance_sim.games.players import Cast, Own, PlayerMeasures
 from balance_sim.model import responses
 from balance_sim.model.baseline import Worlds, classes_of
 from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints, World
@@ -21,6 +21,7 @@ from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.outcomes import Outcome, days_after, is_new
+from balance_sim.study.own_outcomes import CodeReferences
 from balance_sim.study.scene import (
     EventRoles,
     StateMetrics,
@@ -28,6 +29,27 @@ from balance_sim.study.scene import (
     state_metrics,
 )
 from balance_sim.study.tables import DECIMALS
+
+
+class FurtherMeasures(Protocol):
+    """What a plug-in measures in some worlds, by the outcomes' names."""
+
+    def seen(self, scene: StateMetrics) -> dict[Outcome, Floats]:
+        """(R,) each, at the end of the longest window."""
+
+    def counts(self, made: AgreementRows, runs: int) -> dict[str, Floats]:
+        """(R,) each, of the agreements of an arm's replications."""
+
+    def filtered(self, dyads: Floats) -> dict[str, Floats]:
+        """(R,) filtered estimates of the same, from those of every dyad, (R, P)."""
+
+
+class FurtherOutcomes(Protocol):
+    """What a plug-in measures in every replication beside our outcomes. Plain, so that
+    a job carries it to workers; found through the registry (role `further_outcomes`).
+    """
+
+    def measures(self, worlds: Worlds) -> FurtherMeasures: ...
 
 
 class Recorder:
@@ -38,10 +60,10 @@ class Recorder:
         self,
         worlds: Worlds,
         cast: EventRoles,
-        players: PlayerMeasures | None = None,
-        own: Own = (),
+        further: FurtherMeasures | None = None,
+        own: CodeReferences = (),
     ) -> None:
-        self.worlds, self.cast, self.players, self.own = worlds, cast, players, own
+        self.worlds, self.cast, self.further, self.own = worlds, cast, further, own
         self.windows = sorted(worlds.scenario.report.windows)
         self._found: dict[str, dict[str, Floats]] = {}
         self._held: dict[
@@ -79,7 +101,7 @@ class Recorder:
             found |= {
                 Outcome(f"camps_{part}"): of for part, of in settled._asdict().items()
             }
-            found |= self.players.seen(scene) if self.players is not None else {}
+            found |= self.further.seen(scene) if self.further is not None else {}
             tie = scene.state.depth[:, :, list(self.cast.participants)].max(axis=-1)
             self._held[arm] = scene.state.effort.copy(), tie
         of_arm = self._found.setdefault(arm, {})
@@ -111,17 +133,19 @@ class Recorder:
                         (stance[:, who] == index).sum(axis=1).astype(float)
                     )
         return out | (
-            self.players.counts(made, runs) if self.players is not None else {}
+            self.further.counts(made, runs) if self.further is not None else {}
         )
 
 
-def focal_recorder(worlds: Worlds, cast: Cast | None = None, own: Own = ()) -> Recorder:
-    """A recorder of what is told of the focal event's cast, and of a game's. own:
-    outcomes of one's own."""
+def focal_recorder(
+    worlds: Worlds, further: FurtherOutcomes | None = None, own: CodeReferences = ()
+) -> Recorder:
+    """A recorder of the focal event's roles. further: what a plug-in measures too; own:
+    outcomes of the user's own."""
     return Recorder(
         worlds,
         focal_roles(worlds),
-        None if cast is None else PlayerMeasures(worlds, cast),
+        None if further is None else further.measures(worlds),
         own,
     )
 

@@ -17,7 +17,7 @@ from balance_sim.model.baseline import Worlds, classes_of
 from balance_sim.scenario.errors import LacksOutcome, WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import frames
-from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.estimates import Estimates, estimates_of
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import DayCounts, Outcomes, codebook

@@ -19,14 +19,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.games.players import (
-    ArmHistory,
-    Own,
-    function_named,
-    functions_of,
-    meaning,
-    references,
-)
 from balance_sim.model.baseline import classes_of, try_terms, with_classes
 from balance_sim.model.beliefs import audiences_of
 from balance_sim.model.own.modules import load, reference_of, sources
@@ -36,20 +28,29 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.blocks import Block, runs_with_extra
-from balance_sim.study.draws import (
+from balance_sim.study.arms import (
     chosen_arms,
     compile_arms,
-    drawing,
     extra_arms_of_a_run,
     headline_arm,
+    wants_extra_arms,
 )
+from balance_sim.study.blocks import Block, runs_with_extra
+from balance_sim.study.draws import drawing
 from balance_sim.study.estimates import estimates_of
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, InMemory, manifest_of, version
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
 from balance_sim.study.outcomes import Outcome
+from balance_sim.study.own_outcomes import (
+    ArmHistory,
+    CodeReferences,
+    function_named,
+    functions_of,
+    meaning,
+    references,
+)
 from balance_sim.study.processes import run_in_processes
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store, missing
@@ -79,7 +80,7 @@ def default_folder(
     model: str | None = None,
     *,
     draws: bool | str = False,
-    own: Own = (),
+    own: CodeReferences = (),
 ) -> Path:
     """results/<scenario>-<8 digits>, of a sha256 of what decides the results: scenario
     with overrides, arms, seed, own code, whether runs draw their parameters, and the
@@ -113,7 +114,6 @@ class RunOptions(TypedDict, total=False):
     progress: Progress | None
     model: str | None
     run_timeout: float | None
-    mechanisms: bool
     draw_parameters: bool | str
     outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None
     terms: str | None
@@ -157,7 +157,7 @@ class PreparedRun:
         entries = {
             "files": self.options.get("files") or {},
             "command": self.options.get("command", ""),
-            "mechanisms": job.mechanisms,
+            "mechanisms": job.has_extra_arms,
             "draw_parameters": job.draws,
         }
         manifest = manifest_of(
@@ -218,7 +218,7 @@ class PreparedRun:
     def _timing(self, simulated: Sequence[Block], workers: int) -> dict[str, float]:
         """Seconds since the run began, and simulated arms of replications a second."""
         job, extra_runs = self.job, 0
-        if job.mechanisms and simulated:
+        if job.has_extra_arms and simulated:
             worlds = compile_arms(job.scenario, job.arms[:1])
             arms = extra_arms_of_a_run(worlds, headline_arm(job.scenario, job.arms))
             extra_runs = arms * sum(len(runs_with_extra(block)) for block in simulated)
@@ -267,7 +267,7 @@ def prepare(
         arms,
         model,
         options.get("run_timeout"),
-        options.get("mechanisms", False),
+        wants_extra_arms(scenario),
         draws,
         own=own,
     )
@@ -393,7 +393,7 @@ def own_rules(
     paths: Iterable[str] = (),
     *,
     elsewhere: bool,
-) -> Own:
+) -> CodeReferences:
     """Terms and kinds of event of the user's own, each tried in the arms to be
     simulated, and not in every replication.
 
@@ -407,7 +407,9 @@ def own_rules(
     return rules
 
 
-def record_of_code(model: str | None, own: Own, rules: Own) -> dict[str, Any]:
+def record_of_code(
+    model: str | None, own: CodeReferences, rules: CodeReferences
+) -> dict[str, Any]:
     """What a manifest says of code of the user's own; nothing where there is none."""
     code = sources(
         [*([model] if model else []), *(reference for _, reference in (*own, *rules))]
@@ -424,7 +426,7 @@ def record_of_code(model: str | None, own: Own, rules: Own) -> dict[str, Any]:
 
 def own_outcomes(
     given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, *, elsewhere: bool
-) -> Own:
+) -> CodeReferences:
     """What `outcomes` names. Raises WrongRequest where it names none. elsewhere: for
     other processes too."""
     if given is None:

@@ -22,8 +22,8 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import AS_WRITTEN, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study import run as of_run
+from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block, batch_runs
-from balance_sim.study.draws import chosen_arms
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, manifest_of
 from balance_sim.study.jobs import Job, Task, Values, check_outcomes, try_outcomes
@@ -44,7 +44,7 @@ from balance_sim.study.worker import refuse_unguarded
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.games.players import ArmHistory
+    from balance_sim.study.own_outcomes import ArmHistory
 
 COMPACT_ROWS = 20_000
 TELL_EVERY = 1.0  # seconds between two reports

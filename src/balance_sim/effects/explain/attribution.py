@@ -31,8 +31,9 @@ from balance_sim.scenario.defaults import is_term
 from balance_sim.scenario.errors import LacksOutcome, WrongRequest
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import batch_runs
-from balance_sim.study.draws import compile_arms, own_worlds
+from balance_sim.study.draws import own_worlds
 from balance_sim.study.estimates import as_json
 from balance_sim.study.filtered import (
     FilteredSums,

@@ -41,7 +41,8 @@ from balance_sim.model.thinning import (
 )
 from balance_sim.model.willingness import ORDER, account, consent, summed
 from balance_sim.scenario.errors import WrongRequest, plain_data
-from balance_sim.study.draws import compile_arms, own_worlds
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import own_worlds
 from balance_sim.study.outcomes import is_new
 from balance_sim.study.result import Result
 

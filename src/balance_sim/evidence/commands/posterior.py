@@ -72,10 +72,10 @@ def posterior(
     from balance_sim.evidence.posterior.files import TABLE, head_text, posterior_head
     from balance_sim.evidence.posterior.joint import posterior_of
     from balance_sim.evidence.posterior.lines import draws_sentence
-    from balance_sim.evidence.posterior.parameter_draws import draws_bytes
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
+    from balance_sim.study.draws import draws_bytes
     from balance_sim.study.folder import version
 
     loaded = load_scenario(scenario, drawn=False)
@@ -100,7 +100,7 @@ def posterior(
                 posterior=joint.draws,
                 weights=stacking_weights_beside(uncalibrated, home),
                 with_placebos=True,
-                progress=steps.of("draws"),
+                progress=steps.counter("draws"),
             )
             head["headline"] = stored_record(loaded, doubt)
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,17 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from balance_sim.scenario.diagnostics import BalanceSimError
+from balance_sim.scenario.diagnostics import InputError
 
 
-class DataError(BalanceSimError):
+class DataError(InputError):
     """A data file that cannot be read as it stands: where, what was found, what to do
     next.
 
     line: counts from 1, the header is line 1; column: the name in the header; value:
     the text found there. each: the errors that this one stands for."""
-
-    exit_code = 4
 
     def __init__(
         self,
@@ -40,6 +38,27 @@ class DataError(BalanceSimError):
         found, more = self.value, "..." if self.value and len(self.value) > 80 else ""
         told = f" (found {found[:80]!r}{more})" if found is not None else ""
         return f"{head}{': ' if head else ''}{self.message}{told}. {self.next_step}."
+
+    def messages(self) -> list[str]:
+        """Return a line for each error."""
+        return [f"error: {error}" for error in self.each]
+
+    def records(self) -> list[dict[str, object]]:
+        """Return each error as plain data, all with the code E600."""
+        return [
+            {
+                "file": "" if error.path is None else str(error.path),
+                "line": error.line,
+                "col": None,
+                "path": error.column or "",
+                "code": "E600",
+                "message": error.message,
+                "allowed": "",
+                "suggestion": error.next_step,
+                "value": error.value,
+            }
+            for error in self.each
+        ]
 
 
 class DataErrors(DataError):

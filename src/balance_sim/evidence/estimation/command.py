@@ -49,9 +49,6 @@ OF_BOTH = ("data", "events", "first", "last", "out", "verbose", "json", None)
 )
 @click.option(
     "--agreements",
-    "--accords",
-    "agreements",
-    cls=options.Renamed,
     type=options.PATH,
     multiple=True,
     help="More agreements, in DCAD's columns or the generic ones. Repeatable.",
@@ -69,9 +66,7 @@ OF_BOTH = ("data", "events", "first", "last", "out", "verbose", "json", None)
 )
 @click.option(
     "--random-intercepts/--no-random-intercepts",
-    "--propensities/--no-propensities",
     "intercepts",
-    cls=options.Renamed,
     default=True,
     help="A random intercept of each state (its sociality).",
 )
@@ -285,7 +280,7 @@ def _refuse_options_of_others(ctx: click.Context, *, events: bool) -> None:
     given = {
         str(one.name): one.opts[0]
         for one in ctx.command.params
-        if options.given(ctx, str(one.name))
+        if options.is_given(ctx, str(one.name))
     }
     for name, option in given.items():
         own = name in OF_EVENTS
@@ -341,7 +336,7 @@ def _fit_events(
         )
         steps.begin("estimates")
         tell, concave = (
-            partial(steps.of("permutations"), wanted=wanted),
+            partial(steps.counter("permutations"), wanted=wanted),
             given["form"] == "log",
         )
         found = measure(study.study, wanted, given["seed"], tell, concave=concave)

@@ -23,6 +23,7 @@ from balance_sim.evidence.goodness.command import write_study
 from balance_sim.show.wording import plural, printable, wrapped
 
 if TYPE_CHECKING:
+    from balance_sim.cli.check import CheckedFile
     from balance_sim.evidence.forecast.hindcast import Hindcast
 
 
@@ -205,3 +206,14 @@ def _details(found: Hindcast, way: str) -> Iterator[str]:
         )
     skills = found.as_fitted.log_skill.value, found.as_fitted.brier_skill.value
     yield f"model left as fitted: log skill {skills[0]:.4f}, Brier skill {skills[1]:.4f}"
+
+
+def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> CheckedFile:
+    """Read the plan of a hindcast, for `balance-sim check`. Raises ScenarioError."""
+    from balance_sim.cli.check import checked_plan, refuse_changes
+    from balance_sim.evidence.forecast.hindcast import read_hindcast_plan
+
+    refuse_changes(settings, theory)
+    plan = read_hindcast_plan(path)
+    summary = f"fit to {plan.last}, forecast to {plan.until}"
+    return checked_plan("balance-sim evidence hindcast", summary)

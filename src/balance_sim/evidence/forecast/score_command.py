@@ -143,7 +143,7 @@ def score(
         return
     why, idle = IDLE[form]
     for name, option in idle.items():
-        if options.given(ctx, name):
+        if options.is_given(ctx, name):
             raise click.UsageError(f"{option} does not apply here: {why}")
     from balance_sim.evidence.forecast import forecast as dyads
 
@@ -469,7 +469,7 @@ def cases(
                 arms=arms,
                 workers=workers,
                 out=folder,
-                progress=steps.of("replications"),
+                progress=steps.counter("replications"),
             )
             failed += len(result.failed)
             if case.case is None:

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
 @options.figures_option
 @options.verbose_option
 @options.json_option
+@options.terms_option
 def gof(out: Path | None, figures: bool, verbose: bool, **asked_for: Any) -> None:
     """Compare simulated networks of new agreements with the observed one.
 
@@ -241,7 +242,7 @@ def _of_scenario(
 ) -> GoodnessOfFit:
     """A scenario against its own record, or against a table."""
     from balance_sim.evidence.goodness.study import RUNS, goodness_of_fit
-    from balance_sim.study.draws import headline_arm
+    from balance_sim.study.arms import headline_arm
 
     span = asked.span(scenario, ahead=asked.against is not None)
     seen, notes = asked.observed(scenario.codes)

@@ -22,20 +22,15 @@ from pydantic import TypeAdapter
 from balance_sim.effects.expected import Estimator
 from balance_sim.effects.expected_effect import forms, parts
 from balance_sim.effects.placebos import PlaceboTest, placebos
-from balance_sim.evidence.posterior.parameter_draws import (
-    CODING,
-    Draws,
-    at,
-    posterior_draws,
-    prior_draws,
-)
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.stats.variance import known_alone, shapley_effects
-from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.draws import CODING, Draws, at
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.processes import map_in_order
 

@@ -31,10 +31,7 @@ from balance_sim.evidence.posterior.likelihoods import (
 )
 from balance_sim.evidence.posterior.parameter_draws import (
     COUNT,
-    LADDERS,
     SEED,
-    Draws,
-    as_draws,
     drawn_priors,
     factor_of,
     from_factors,
@@ -59,6 +56,7 @@ from balance_sim.scenario.defaults import (
 )
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 from balance_sim.stats import Floats
+from balance_sim.study.draws import LADDERS, Draws, as_draws
 
 PROPOSALS = 20_000
 GRID = 20_001

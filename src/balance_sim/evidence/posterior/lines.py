@@ -123,6 +123,12 @@ def width_words(found: Uncertainty) -> str:
     )
 
 
+def sentences(found: Uncertainty) -> list[str]:
+    """Return what draws and placebos say of the effect, in a sentence each."""
+    words = (draws_sentence(found), placebo_words(found.placebos))
+    return [sentence for sentence in words if sentence]
+
+
 def uncertainty_lines(
     found: Uncertainty | None,
     width: int = 80,
