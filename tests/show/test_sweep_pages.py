@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.app.explorer import document, of_sweep
-from balance_sim.cli.run import effects_lines
+from balance_sim.cli.sweep import effects_lines
 from balance_sim.effects.compare import open_side, parse_side
 from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario.errors import WrongRequest
