@@ -113,6 +113,7 @@ def comparison_lines(
     yield from wrapped(f"Below: right less left, {pairing}. {sides}", "", width)
     input_width = min(width, WIDTH)
     yield from _input_lines(comparison.differences, input_width, verbose=verbose)
+    yield from _first_difference_lines(comparison.first_difference, names, input_width)
     if outcomes.empty:
         yield "No replication finished in both: there is nothing to compare."
         return
@@ -144,6 +145,21 @@ def _input_lines(
         yield f"  {shown(line, width - 2)}"
     if len(inputs) > MOST_INPUTS:
         yield f"  ... and {len(inputs) - MOST_INPUTS} more: --verbose"
+
+
+def _first_difference_lines(
+    place: Mapping[str, Any] | None, names: Mapping[str, str], width: int
+) -> Iterator[str]:
+    """Yield where the two results part: why their digests differ."""
+    if place is None:
+        return
+    arm = names.get(place["arm"], arm_words(place["arm"]))
+    point = f"point {place['point']}, " if "point" in place else ""
+    text = (
+        f"The results first differ in {point}{arm}, replication "
+        f"{place['replication']}: {outcome_words(place['outcome'])}."
+    )
+    yield from wrapped(text, "", width)
 
 
 def _agreements(
