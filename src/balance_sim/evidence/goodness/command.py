@@ -122,12 +122,12 @@ def write_study(
 
     Store(folder).write_text(file, text)
     if read is not None:
-        from balance_sim.show.plots import Plots
+        from balance_sim.show.plots import save_figures
         from balance_sim.show.report import save_report
 
-        plots = Plots(read(folder / file))
-        plots.save(folder)
-        save_report(plots.study, folder / "report.html")
+        study = read(folder / file)
+        save_figures(study, folder)
+        save_report(study, folder / "report.html")
 
 
 @dataclass(frozen=True)
