@@ -187,6 +187,8 @@ def _dots(ax: style.Axes, x: Any, y: Any, table: pd.DataFrame, **looks: Any) -> 
         (True, style.VERMILION, 6.5),
     ):
         chosen = (outside == is_outside).to_numpy()
+        if not chosen.any():
+            continue
         dot: dict[str, Any] = {"ms": size, "mec": "white", "mew": 0.7, "ls": "none"}
         dot |= {"color": colour, "marker": "o"} | looks
         ax.plot(np.asarray(x)[chosen], np.asarray(y)[chosen], **dot)

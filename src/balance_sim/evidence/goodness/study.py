@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from balance_sim.effects.run import run
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.networks import (
     Agreements,
@@ -28,7 +29,6 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.folder import version
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 
 RUNS = 128
 IN_SAMPLE = (
@@ -112,7 +112,7 @@ def goodness_of_fit(
     is_past = span.first < scenario.start
     if is_past:
         simulated = set_back(scenario, span, arm)
-        result = run(simulated, **options, draw_parameters=draw_parameters)
+        result: Result = run(simulated, **options, draw_parameters=draw_parameters)
     else:
         focal = next(e.date for e in scenario.events if e.id == scenario.focal)
         simulated = with_focal(arm_scenario(scenario, name), focal)
