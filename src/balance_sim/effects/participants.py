@@ -19,6 +19,7 @@ from balance_sim.model.baseline import Worlds, standing, step_before, with_parti
 from balance_sim.model.beliefs import members
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, World
 from balance_sim.model.engine import perceive
+from balance_sim.model.streams import PLACEBO, stream_label
 from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.filtered import Windows
@@ -275,7 +276,7 @@ class Participants:
 
     def _key(self, states: StateSet) -> int:
         label = clocks.label(self.label(states))
-        return int(clocks.absorb(clocks.label("placebo"), label))
+        return int(clocks.absorb(stream_label(PLACEBO), label))
 
     def effect(self, principals: StateSet) -> float | None:
         """Expected counter-balancing agreements more with these principals; None where
@@ -360,7 +361,7 @@ def drawn_sets(world: World, size: int, count: int) -> Iterator[StateSet]:
     """Distinct sets of states drawn by key: the same whatever the seed or the roster's
     order."""
     order = sorted(range(world.n), key=lambda i: world.codes[i])
-    key = clocks.absorb(clocks.label("placebo"), clocks.label("sets"))
+    key = clocks.absorb(stream_label(PLACEBO), clocks.label("sets"))
     states, drawn = np.arange(world.n, dtype=np.uint64), set()
     for number in range(count):
         uniforms = clocks.uniform(clocks.absorb(clocks.absorb(key, number), states))

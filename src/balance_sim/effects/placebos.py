@@ -48,6 +48,16 @@ COLUMNS = ["family", "label", "effect", "is_event"]
 AROUND = 6  # spans within the window after a date
 
 
+@dataclass(frozen=True)
+class PlaceboTest:
+    """The permutation test of a family: how many placebos, the two-sided p, the
+    verdict."""
+
+    placebos: int
+    p: float
+    verdict: str
+
+
 @dataclass(frozen=True, repr=False)
 class Placebos(OneLine):
     """Both families of one arm's event; `why` says why there are none."""
@@ -66,6 +76,14 @@ class Placebos(OneLine):
             for label, effect in zip(family.labels, family.placebos, strict=True):
                 rows.append((family.name, label, float(effect), False))
         return pd.DataFrame(rows, columns=COLUMNS)
+
+    def tests(self) -> dict[str, PlaceboTest]:
+        """By family, the test of each that has placebos."""
+        return {
+            family.name: PlaceboTest(len(family.placebos), family.p, family.verdict)
+            for family in self.families
+            if len(family.placebos)
+        }
 
     def family(self, name: str) -> PlaceboFamily | None:
         """`participants` or `dates`; None where there are none."""

@@ -30,7 +30,6 @@ from balance_sim.study.run import (
     runs_a_shard,
 )
 from balance_sim.study.store import Store, missing
-from balance_sim.study.worker import refuse_unguarded
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -101,7 +100,6 @@ def play(
     >>> study.result.finished, len(study.result.arms)
     (4, 5)
     """
-    refuse_unguarded()
     check_seed(seed)
     scenario = with_classes(game.scenario)
     arms = game.arms
