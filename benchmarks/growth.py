@@ -166,7 +166,7 @@ def measured(
 ) -> dict[str, float]:
     """Load, check and run one size in this process, into a folder, and summarise it."""
     import balance_sim as bs
-    from balance_sim.study.draws import chosen_arms, compile_arms
+    from balance_sim.study.arms import chosen_arms, compile_arms
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "invented.yaml"

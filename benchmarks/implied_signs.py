@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import qmc
 
+from balance_sim.article.beliefs import FrozenWorld, measures
 from balance_sim.effects.expected import gained
 from balance_sim.effects.participants import COUNTER, Participants
 from balance_sim.scenario import (
@@ -30,15 +31,14 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event
-from balance_sim.study.draws import compile_arms, headline_arm
-from balance_sim.study.recorder import measures
+from balance_sim.study.arms import compile_arms, headline_arm
 from balance_sim.study.scene import focal_roles
 from balance_sim.study.spans import WillingnessOverTime, course, with_event
 
 DRAWS, SEED = 200, 1
 ROOT = Path(__file__).parents[1]
 SCENARIO = ROOT / "scenarios" / "beijing_2025.yaml"
-OUT = ROOT / "src" / "balance_sim" / "analysis" / "mechanisms" / "signs.csv"
+OUT = ROOT / "src" / "balance_sim" / "article" / "mechanisms" / "signs.csv"
 IDS = [f"M{number}" for number in range(1, 18)]
 COLUMNS = (
     *("id", "draws", "share_positive", "share_negative"),
@@ -179,8 +179,9 @@ def _values(
     less = event.model_copy(update={"visibility": event.visibility / 2})
     effect, half = (of.effect_of(one, counter) for one in (event, less))
     out = {"M1": effect, "M4": effect - half, "M15": haste(of, control, event)}
-    if of.frozen is not None:
-        shift = of.frozen.shift(event, focal_roles(of.worlds))
+    frozen = FrozenWorld.of(of.worlds, of.scenario)
+    if frozen is not None:
+        shift = frozen.shift(event, focal_roles(of.worlds))
         out |= {name: measure(shift) for name, measure in measures(of.worlds).items()}
     return out
 
@@ -190,9 +191,11 @@ def haste(of: Participants, control: WillingnessOverTime, event: Event) -> float
 
     What is signed in a span, talks at speed 1, has gained what talks under way since the start gain by its middle."""
     end = of.worlds.reference.focal_day + of.windows.longest
-    edges = np.minimum(of.gives.edges, end)
-    known = np.stack([of.gives.talks.signed(0.0, day)[0] for day in edges])
-    inside = np.stack([of.gives.by(day).inside for day in (edges[1:] + edges[:-1]) / 2])
+    edges = np.minimum(of.signatures.edges, end)
+    known = np.stack([of.signatures.talks.signed(0.0, day)[0] for day in edges])
+    inside = np.stack(
+        [of.signatures.by(day).inside for day in (edges[1:] + edges[:-1]) / 2]
+    )
     having = course(
         with_event(of.control, of.scenario, event), of.worlds.baseline, start=of.start
     )

@@ -35,7 +35,6 @@ from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.likelihoods import shipped_events
 from balance_sim.evidence.posterior.parameter_draws import (
-    LADDERS,
     drawn_priors,
     from_factors,
     limits,
@@ -44,6 +43,7 @@ from balance_sim.evidence.posterior.parameter_draws import (
 from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import priors
+from balance_sim.study.draws import LADDERS
 
 STATES, YEARS = 40, 10
 TERMS = (

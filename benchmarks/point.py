@@ -15,7 +15,7 @@ import time
 from statistics import median
 
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.draws import compile_arms, headline_arm
+from balance_sim.study.arms import compile_arms, headline_arm
 
 
 def main() -> None:

@@ -13,12 +13,12 @@ import time
 
 import numpy as np
 
-from balance_sim.effects.expected import direct
+from balance_sim.effects.direct import direct
 from balance_sim.games.plan import Game, load_game
 from balance_sim.games.players import PlayerMeasures
 from balance_sim.model.baseline import Worlds
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import batch_runs, simulate_arms
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.filtered import FilteredSums, focal_windows, prospect_of
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.recorder import focal_recorder

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from sphinx.util.docutils import SphinxDirective
 
-from balance_sim.evidence.forecast.score_command import score_frozen
 from balance_sim.evidence.cases.tables import read_cases_plan
 from balance_sim.evidence.forecast.forecast import thaw
+from balance_sim.evidence.forecast.score_command import score_frozen
 from balance_sim.scenario import load_scenario
 
 if TYPE_CHECKING:

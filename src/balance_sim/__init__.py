@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from balance_sim.effects.placebos import placebos as placebos
     from balance_sim.effects.result import AnalysedResult as AnalysedResult
     from balance_sim.effects.result import open_result as open_result
+    from balance_sim.effects.run import run as run
     from balance_sim.effects.sensitivity import sensitivity as sensitivity
     from balance_sim.effects.world_at_start import world_at_start as world_at_start
     from balance_sim.evidence.goodness.study import gof as gof
     from balance_sim.evidence.goodness.study import goodness_of_fit as goodness_of_fit
     from balance_sim.evidence.posterior.effect_draws import uncertainty as uncertainty
     from balance_sim.games.plan import load_game as load_game
-    from balance_sim.games.players import ArmHistory as ArmHistory
     from balance_sim.games.solve import solve as solve
     from balance_sim.games.study import play as play
     from balance_sim.model.agents import BalanceModel as BalanceModel
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from balance_sim.scenario import with_values as with_values
     from balance_sim.scenario.experiment import load_experiment as load_experiment
     from balance_sim.show.plots import plot as plot
+    from balance_sim.study.own_outcomes import ArmHistory as ArmHistory
     from balance_sim.study.result import Result as Result
-    from balance_sim.study.run import run as run
     from balance_sim.study.sweep import Where as Where
     from balance_sim.study.sweep import sweep as sweep
     from balance_sim.study.sweep_result import SweepResult as SweepResult
@@ -62,10 +62,10 @@ _HOMES = {
     "balance_sim.model.own.terms": ("Situation", "term"),
     "balance_sim.model.own.events": ("EventFields", "event_kind"),
     "balance_sim.model.landscape": ("landscape",),
-    "balance_sim.games.players": ("ArmHistory",),
+    "balance_sim.study.own_outcomes": ("ArmHistory",),
     "balance_sim.study.result": ("Result",),
     "balance_sim.study.sweep_result": ("SweepResult", "open_sweep"),
-    "balance_sim.study.run": ("run",),
+    "balance_sim.effects.run": ("run",),
     "balance_sim.study.sweep": ("Where", "sweep"),
     "balance_sim.evidence.goodness.study": ("gof", "goodness_of_fit"),
     "balance_sim.effects.result": ("AnalysedResult", "open_result"),

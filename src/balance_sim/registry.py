@@ -6,12 +6,35 @@ rooms. It asks here for what has a role, and the module that holds it is importe
 Roles
 -----
 command : a click command of its own at the top level
+draws : by source, a function of a scenario that returns its joint `study.draws.Draws`
 evidence : a click command in the group `balance-sim evidence`
+check : by type of file (`scenario.validation.FILE_KINDS`), what `balance-sim check`
+    does: `(path, settings, theory) -> cli.check.CheckedFile`
+schema : by type of file, a function that returns its JSON Schema
+arm : by type of study, `(folder) -> arm that is explained unless another is named`
+study_type : a `StudyType` of `show.study_types`, of which figures and reports are made
+run_figures : figures of a run by name
+doubt : from a run to a `Doubt`, how sure its effect is, or None
+section : from a run to a `Section` of its report, or None
+uncertainty : what draws of the parameters say of an effect: `headline`, `stored`,
+    `estimate`; what is printed of it: `lines`, `sentences`, `unscored`
+further_outcomes : by the manifest's key, a function of plain data that returns
+    `study.recorder.FurtherOutcomes`, what a block measures beside our outcomes
+parameters : what is drawn of a scenario's parameters, rows of a table
+
+Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
+
+summary : from a study to keys that its summary has besides
+lines : from a study and a width to lines that `run --verbose` prints
+figures : figures of a study by name
+arms : from compiled arms and the headline arm to further arms, in which every fourth
+    replication is simulated too
+measures : from `Participants` and sets of states to comparisons with placebos
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -24,11 +47,13 @@ class Room:
     Attributes
     ----------
     name : of the sub-package
+    title : its heading in the help
     extra : of `pyproject.toml` that installs what the room needs; None: nothing more
     parts : by role, then by name: the place, as `module:attribute` below `balance_sim`
     """
 
     name: str
+    title: str
     extra: str | None
     parts: Mapping[str, Mapping[str, str]]
 
@@ -36,38 +61,104 @@ class Room:
 ROOMS = (
     Room(
         "evidence",
+        "Evidence",
         "evidence",
         {
+            "draws": {
+                "posterior": "evidence.posterior.parameter_draws:posterior_draws",
+                "prior": "evidence.posterior.parameter_draws:prior_draws",
+            },
+            "parameters": {
+                "summary": "evidence.posterior.parameter_summary:parameter_summary",
+            },
+            "study_type": {
+                "score": "evidence.forecast.page:SCORES",
+                "gof": "evidence.goodness.page:GOODNESS_OF_FIT",
+            },
+            "run_figures": {"posterior": "evidence.posterior.figures:FIGURES"},
+            "doubt": {"posterior": "evidence.posterior.lines:doubt"},
+            "section": {"gof": "evidence.goodness.page:section"},
             "evidence": {
                 "calibrate": "evidence.estimation.command:calibrate",
+                "case": "evidence.cases.command:case",
                 "cases": "evidence.forecast.score_command:cases",
                 "fit": "evidence.estimation.command:fit",
                 "gof": "evidence.goodness.command:gof",
                 "hindcast": "evidence.forecast.command:hindcast",
-                "posterior": "evidence.forecast.command:posterior",
+                "posterior": "evidence.commands.posterior:posterior",
                 "score": "evidence.forecast.score_command:score",
+            },
+            "check": {
+                "cases": "evidence.cases.command:check_file",
+                "hindcast": "evidence.forecast.command:check_file",
+            },
+            "uncertainty": {
+                "estimate": "evidence.posterior.effect_draws:uncertainty",
+                "headline": "evidence.posterior.effect_draws:headline_uncertainty",
+                "lines": "evidence.posterior.lines:uncertainty_lines",
+                "sentences": "evidence.posterior.lines:sentences",
+                "stored": "evidence.posterior.effect_draws:stored_uncertainty",
+                "unscored": "evidence.forecast.theories:why_unscored",
             },
         },
     ),
-    Room("games", None, {"command": {"game": "games.command:game"}}),
-    Room("article", None, {}),
+    Room(
+        "games",
+        "Games",
+        "games",
+        {
+            "study_type": {"game": "games.study_type:GAME"},
+            "command": {"game": "games.command:game"},
+            "check": {"game": "games.command:check_file"},
+            "schema": {"game": "games.plan:game_schema"},
+            "arm": {"game": "games.study:observed_arm"},
+            "further_outcomes": {"game": "games.players:cast_of"},
+        },
+    ),
+    Room(
+        "article",
+        "Article",
+        None,
+        {
+            "summary": {"article": "article.summary:additions"},
+            "arms": {"article": "article.arms:extra_arms"},
+            "lines": {"article": "article.lines:mechanism_lines"},
+            "figures": {"article": "article.figures:FIGURES"},
+            "measures": {"article": "article.beliefs:placebo_measures"},
+        },
+    ),
     Room(
         "archive",
+        "Archive",
         None,
         {
             "command": {
-                "package": "cli.pages:package",
-                "reproduce": "cli.pages:reproduce",
-                "verify": "cli.pages:verify",
+                "package": "archive.command:package",
+                "reproduce": "archive.command:reproduce",
+                "verify": "archive.command:verify",
             },
         },
     ),
-    Room("app", "app", {"command": {"explore": "cli.pages:explore"}}),
+    Room("app", "App", "app", {"command": {"explore": "app.command:explore"}}),
 )
+EXTRAS = {
+    "SALib": "sensitivity",
+    "dask": "cluster",
+    "dask_jobqueue": "cluster",
+    "distributed": "cluster",
+    "nashpy": "games",
+    "sklearn": "evidence",
+    "starlette": "app",
+    "uvicorn": "app",
+    "xarray": "notebook",
+}
+"""By package, the extra of `pyproject.toml` that installs it. A command that lacks one
+ends with exit code 2 and this hint."""
 
 
 def places(role: str) -> dict[str, str]:
-    """By name, `module:attribute` of all that has a role; nothing is imported."""
+    """Return, by name, `module:attribute` of all that has a role; nothing is
+    imported."""
     return {
         name: place
         for room in ROOMS
@@ -76,7 +167,7 @@ def places(role: str) -> dict[str, str]:
 
 
 def part(role: str, name: str) -> Any:
-    """What has that role and name. Its module is imported.
+    """Return what has that role and name; its module is imported.
 
     Raises
     ------
@@ -86,11 +177,18 @@ def part(role: str, name: str) -> Any:
 
 
 def parts(role: str) -> dict[str, Any]:
-    """By name, all that has a role. Their modules are imported."""
+    """Return, by name, all that has a role; their modules are imported."""
     return {name: load(place) for name, place in places(role).items()}
 
 
+def of_plugins(role: str, plugins: Collection[str]) -> dict[str, Any]:
+    """By name, what has that role among some plug-ins. Their modules are imported."""
+    return {
+        name: load(place) for name, place in places(role).items() if name in plugins
+    }
+
+
 def load(place: str) -> Any:
-    """The object at `module:attribute` below `balance_sim`."""
+    """Return the object at `module:attribute` below `balance_sim`."""
     module, attribute = place.split(":")
     return getattr(import_module(f"balance_sim.{module}"), attribute)

@@ -110,9 +110,9 @@ def opener(browser: Browser) -> Iterator[Opener]:
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the shipped scenario, few runs."""
+    from balance_sim.effects.run import run
     from balance_sim.scenario import load_scenario
     from balance_sim.show.report import save_report
-    from balance_sim.study.run import run
 
     result = run(load_scenario(ROOT / "scenarios" / "beijing_2025.yaml"), 12)
     return save_report(result, tmp_path_factory.mktemp("report") / "report.html")
@@ -121,10 +121,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of two small studies side by side."""
+    from balance_sim.effects.run import run
     from balance_sim.scenario import load_scenario, with_values
-    from balance_sim.show.plots import Comparison
+    from balance_sim.show.comparison import Comparison
     from balance_sim.show.report import save_report
-    from balance_sim.study.run import run
 
     home = tmp_path_factory.mktemp("comparison")
     scenario = load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml")

@@ -67,9 +67,9 @@ def test_the_share_that_is_done_never_falls_and_ends_at_one() -> None:
         shares.append(steps.share())
     assert re.fullmatch(r"about \d+ s left: 2/3 simulation, 100/100 replications", steps.line())
     steps.begin("tables")
-    steps.of("figures")(2 / 3, 1)
+    steps.counter("figures")(2 / 3, 1)
     assert "3/3 tables, 0/1 figures" in steps.line()
-    steps.of("figures")(1, 1)
+    steps.counter("figures")(1, 1)
     shares.append(steps.share())
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
     assert shares[1] == pytest.approx(1 / 4.5, rel=1e-3)  # of 1 s, 2.5 s that are left, 1 s

@@ -14,14 +14,15 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior import joint
-from balance_sim.evidence.posterior.effect_draws import kept
+from balance_sim.evidence.posterior.effect_draws import stored_uncertainty
 from balance_sim.evidence.posterior.joint import JointPosterior, posterior_of, reweighted
 from balance_sim.evidence.posterior.likelihoods import EventRecord, shipped_events, shipped_record
-from balance_sim.evidence.posterior.parameter_draws import at, posterior_draws, prior_draws, quantile
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws, quantile
 from balance_sim.evidence.posterior.statistics import IN_CONFLICT, INFORMED, PRIOR_DOMINATED, covariance
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
 from balance_sim.scenario.schema import SIGNAL_ORDER
+from balance_sim.study.draws import at
 from click.testing import CliRunner
 from scipy import stats
 
@@ -121,8 +122,7 @@ def test_draws_keep_signs_and_order_and_can_be_simulated(small: JointPosterior) 
     for field in ("alignment", "intent"):
         steps = np.stack([small.draws.column(f"event_kinds.{kind}.{field}") for kind in SIGNAL_ORDER])
         assert (np.diff(steps, axis=0) > 0).all()
-    scenario = load_scenario(SOLOMON)
-    assert joint.allies_feared(at(scenario, small.draws, 7)) <= joint.allies_feared(scenario) + joint.IMPLAUSIBLE
+    assert at(load_scenario(SOLOMON), small.draws, 7).parameters.beta == small.draws.column("parameters.beta")[7]
 
 
 def test_the_same_draws_the_same_bytes_and_another_seed_others(small: JointPosterior) -> None:
@@ -154,14 +154,6 @@ def test_event_data_pull_weights_to_their_multipliers(monkeypatch: pytest.Monkey
     assert found.draws.column("event_kinds.treaty.alignment").mean() > 1.5 * 1.2
     prior = prior_draws(load_scenario(SOLOMON), 120).column("event_kinds.treaty.intent")
     assert np.median(found.draws.column("event_kinds.treaty.intent")) == pytest.approx(np.median(prior), rel=0.4)
-
-
-def test_a_draw_that_makes_allies_feared_is_ruled_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenario, counts = load_scenario(SOLOMON), iter([0, 0, 4, 3, 5, 0, 1, 0])
-    monkeypatch.setattr(joint, "allies_feared", lambda _: next(counts))
-    kept, ruled_out = joint._not_ruled_out(scenario, prior_draws(scenario, 7), 4)
-    assert kept.tolist() == [0, 2, 4, 5]
-    assert ruled_out == 2
 
 
 # --- what is shipped --------------------------------------------------------------------------------
@@ -202,7 +194,7 @@ def test_shipped_draws_are_of_the_shipped_scenario_priors_and_fits(name: str) ->
 def test_what_a_shipped_posterior_holds_of_the_headline_is_of_this_very_scenario(name: str) -> None:
     """A title changed is another form of it: `run` would then say nothing of how sure the effect is."""
     scenario = load_scenario(SCENARIOS / f"{name}.yaml")
-    found = kept(scenario, scenario.posterior.headline["arm"])
+    found = stored_uncertainty(scenario, scenario.posterior.headline["arm"])
     assert found is not None and found.posterior is not None and found.posterior.draws == len(posterior_draws(scenario))
 
 
@@ -218,7 +210,9 @@ def copy(tmp_path: Path) -> Path:
 
 def test_the_command_writes_what_the_scenario_then_reads(copy: Path) -> None:
     done = CliRunner().invoke(
-        main, ["posterior", str(copy), "--draws", "30", "--seed", "3", "--no-headline"], catch_exceptions=False
+        main,
+        ["evidence", "posterior", str(copy), "--draws", "30", "--seed", "3", "--no-headline"],
+        catch_exceptions=False,
     )
     assert done.exit_code == 0, done.output
     assert "30 joint draws of" in done.stdout and "Pareto k" in done.stdout

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from balance_sim.archive.verify import verify
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.run import run
 from balance_sim.study.shards import noted
 from balance_sim.study.status import status_lines, status_of
 from balance_sim.study.store import Store

@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from balance_sim.effects.run import run
 from balance_sim.scenario.errors import CannotWrite, StoreDamaged, WrongRequest
 from balance_sim.study import atomic_files as whole_files
-from balance_sim.study.run import run
 from balance_sim.study.store import Store
 
 RUNS = 60

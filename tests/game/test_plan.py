@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from balance_sim.games.plan import as_plain, check_game, load_game
+from balance_sim.games.players import cast_of
 from balance_sim.scenario import ScenarioError, arm_scenario
 from balance_sim.scenario.diagnostics import report
-from balance_sim.study.manifest import cast_of
 
 from .conftest import GAME, ROOT
 

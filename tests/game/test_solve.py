@@ -11,19 +11,19 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
+from balance_sim.games.figures import payoffs_table
 from balance_sim.games.keep import kept, open_played
-from balance_sim.games.lines import game_lines
 from balance_sim.games.plan import load_game
 from balance_sim.games.solution import Solution
 from balance_sim.games.solve import (
     OverParameters,
-    effects_over,
     expected_effects,
     over_parameters,
     payoffs,
     simulated_effects,
     solve,
 )
+from balance_sim.games.strategy_figures import balance_table, regret_table
 from balance_sim.games.study import GameStudy, play
 from balance_sim.scenario.defaults import presets
 from balance_sim.study.status import status_of
@@ -59,9 +59,6 @@ def test_the_security_dilemma_comes_out_as_by_hand(dilemma: tuple[GameStudy, Ove
     assert all(of.choice == ("manoeuvre",) for of in found.regret.values())
     assert found.regret["arden"].strategies["restrain"].worst == pytest.approx(0.3, abs=1e-9)
     assert all(of.evpi == 0 and of.best == ("manoeuvre",) for of in found.voi.values())
-    assert found.quantal_response[0].strategies == {key: {"restrain": 0.5, "manoeuvre": 0.5} for key in found.players}
-    last = found.quantal_response[-1].strategies
-    assert last is not None and last["arden"]["manoeuvre"] > 0.999
 
 
 def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, OverParameters]) -> None:
@@ -71,7 +68,7 @@ def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, Ove
     low, middle, high = np.quantile(values[:, 0, 1, 0], [0.025, 0.5, 0.975])
     said = found.profile({"arden": "restrain", "belmar": "manoeuvre"}).payoffs["arden"].draws
     assert said is not None and (said.q025, said.q50, said.q975) == (low, middle, high)
-    np.testing.assert_array_equal(over.effects, effects_over(study.game, over.draws.first(DRAWS), workers=1))
+    np.testing.assert_array_equal(over.effects, over_parameters(study.game, over.draws.first(DRAWS)).effects)
     assert (found.draws is not None) and (found.draws.source, found.draws.count) == ("prior", DRAWS)
 
 
@@ -87,7 +84,7 @@ def test_the_expected_estimator_is_near_the_simulation(dilemma: tuple[GameStudy,
 def test_a_solution_is_plain_data(dilemma: tuple[GameStudy, OverParameters]) -> None:
     found = solve(*dilemma)
     assert Solution.of_plain(json.loads(json.dumps(found.as_dict(), allow_nan=False))) == found
-    for key in ("players", "profiles", "best_replies", "equilibria", "quantal_response", "leader", "regret", "voi"):
+    for key in ("players", "profiles", "best_replies", "equilibria", "leader", "regret", "voi"):
         assert key in found.as_dict()
 
 
@@ -157,8 +154,29 @@ def test_equal_payoffs_are_ties_and_are_said_to_be(tmp_path: Path) -> None:
     assert reply.probability == {"restrain": 0.0, "manoeuvre": 0.5, "manoeuvre_too": 0.5}
     assert found.equilibria.degenerate and all(one.degenerate for one in found.equilibria.found)
     assert all(one.ties for one in found.leader if one.order[0] == "arden")
-    told = " ".join(" ".join(game_lines(open_played(tmp_path / "g"))).split())
-    assert "tied with manoeuvre too" in told and "There are ties" in told
+
+
+def test_players_and_strategies_may_have_one_title(tmp_path: Path) -> None:
+    """Two players and their strategies of the same title: every table and figure tells them apart."""
+
+    def change(plain: dict[str, Any]) -> None:
+        for player in plain["players"].values():
+            player["title"] = "A side"
+            for strategy in player["strategies"].values():
+                strategy["title"] = "To act"
+
+    path, folder = _rewritten(tmp_path, change), tmp_path / "g"
+    command = ["game", str(path), "--runs", "4", "--workers", "1", "--draws", "4", "--out", str(folder)]
+    done = CliRunner().invoke(main, [*command, "--verbose"], catch_exceptions=False)
+    assert done.exit_code == 0 and "A side (arden)" in done.stdout and "A side (belmar)" in done.stdout
+    played = open_played(folder)
+    table = payoffs_table(played)
+    assert table["profile"].nunique() == 4 and table["player"].nunique() == 2
+    assert table["row"].unique().tolist() == ["To act (restrain)", "To act (manoeuvre)"]
+    regret = regret_table(played)
+    assert not regret.duplicated(["player", "title"]).any() and len(regret) == 4
+    assert len(balance_table(played, "belmar")["title"].unique()) == 2
+    assert (folder / "report.html").stat().st_size > 10_000
 
 
 def test_the_command_keeps_what_it_found(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ from balance_sim.model.state import AgreementRows
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.scenario.errors import StoreDamaged
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.manifest import MANIFEST_VERSION
 
 HERE = Path(__file__).parent
@@ -165,7 +165,7 @@ def stored_results() -> Path | None:
         factors = "schema: 1\nscenario: small.yaml\nfactors: {events.summit.visibility: [0, 1]}\nruns: 4\n"
         (Path(folder) / "exp.yaml").write_text(factors, encoding="utf-8")
         ours = [sys.executable, "-m", "balance_sim"]
-        plain = ["--workers", "1", "--no-figures", "--no-mechanisms"]
+        plain = ["--workers", "1", "--no-figures"]
         subprocess.run([*ours, "run", "small.yaml", "--runs", "4", *plain, "--out", "run"], cwd=folder, check=True)
         subprocess.run([*ours, "sweep", "exp.yaml", "--workers", "1", "--out", "sweep"], cwd=folder, check=True)
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:

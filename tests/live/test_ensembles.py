@@ -18,13 +18,13 @@ from balance_sim.app.controls import BadRequest, EnsembleRequest, read_request, 
 from balance_sim.app.ensembles import BlockCache, Service
 from balance_sim.app.workers import EffectQuestion, EnsemblePart, PartFailed, Superseded, Workers
 from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import ArmTables, Block, beside, one_arm_tables, simulate_arms
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.outcomes import NEW
 from balance_sim.study.recorder import focal_recorder
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 from serving import LOUD, SCENARIO
 
 ARMS = ("no_summit", "summit")

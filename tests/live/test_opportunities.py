@@ -11,7 +11,7 @@ from balance_sim.app.workers import OpportunityCache
 from balance_sim.model.core import Opportunities
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from serving import LOUD, SCENARIO
 
 ARMS = ("no_summit", "summit")

@@ -19,7 +19,7 @@ from balance_sim.model.engine import begin, perceive
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.model.world import by_audience, ground_of, numbered, quarrels
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
 BEIJING = load_scenario(SHIPPED[0])

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Dispute, Scenario
+from balance_sim.study.arms import chosen_arms, compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import chosen_arms, compile_arms
-from balance_sim.study.run import run
 from balance_sim.study.shards import digest_of
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st

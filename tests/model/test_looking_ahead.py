@@ -18,8 +18,9 @@ from balance_sim.model.thinning import draw_opportunities, ranges, thinning, usu
 from balance_sim.model.willingness import TERMS, expected_log
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.fingerprint import content_digest, posterior_digest
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import simulate_runs
-from balance_sim.study.draws import compile_arms, with_draws
+from balance_sim.study.draws import with_draws
 from balance_sim.study.spans import course, in_spans, spans
 
 ON = {"theory.weights.foresight": 6.0, "theory.weights.talks_budget": 0.8}

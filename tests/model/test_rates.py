@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects.expected import expected
+from balance_sim.effects.run import run
 from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze
 from balance_sim.model.thinning import draw_opportunities, opportunity_rate, share_signed
 from balance_sim.scenario import Scenario, ScenarioError, check_scenario, load_scenario
 from balance_sim.scenario.schema import TERMS
-from balance_sim.study.run import run
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml"
 THREE = """schema: 1

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from balance_sim.effects.run import run
 from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze, own_theory, shift_to
 from balance_sim.model.thinning import rates_at_start
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import presets, weights_under
-from balance_sim.study.run import run
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
 EACH = [

@@ -15,7 +15,7 @@ from balance_sim.model.state import Hastened, Simulated
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import outcomes_of
 from scipy import stats

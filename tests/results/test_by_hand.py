@@ -18,7 +18,7 @@ from balance_sim.model.core import DIRECTIONS, ORIGINS, Thinning
 from balance_sim.model.engine import filtered
 from balance_sim.model.state import Hastened
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.tables import SUM, dyad_effects, dyad_table, with_states
 from replications import MEAN, simulated, windows_of

@@ -16,20 +16,21 @@ from balance_sim.evidence.posterior.effect_draws import (
     effect_of,
     effects_over,
     grouped,
-    kept,
-    to_keep,
+    stored_record,
+    stored_uncertainty,
     uncertainty,
     variance_shares,
     walks_between,
 )
 from balance_sim.evidence.posterior.lines import uncertainty_lines
-from balance_sim.evidence.posterior.parameter_draws import CODING, Draws, at, posterior_draws, prior_draws, with_coding
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.schema import Posterior
-from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.draws import CODING, Draws, at, with_coding
 from balance_sim.study.points import design_points
 
 
@@ -123,13 +124,13 @@ def test_plain_data_and_back(found: Uncertainty) -> None:
 
 
 def test_what_is_kept_is_for_this_form_of_the_scenario_alone(scenario: Scenario, found: Uncertainty) -> None:
-    told = Posterior(headline=to_keep(scenario, found))
+    told = Posterior(headline=stored_record(scenario, found))
     holding = scenario.model_copy(update={"posterior": told})
-    again = kept(holding, found.arm)
+    again = stored_uncertainty(holding, found.arm)
     assert again is not None and again.prior is not None and found.prior is not None
     assert again.prior.of["total"].median == pytest.approx(found.prior.of["total"].median, rel=1e-5)
-    assert kept(with_values(holding, {"parameters.beta": 0.4}), found.arm) is None
-    assert kept(holding, "another") is None and kept(scenario, found.arm) is None
+    assert stored_uncertainty(with_values(holding, {"parameters.beta": 0.4}), found.arm) is None
+    assert stored_uncertainty(holding, "another") is None and stored_uncertainty(scenario, found.arm) is None
 
 
 def test_a_walk_exchanges_one_group_a_step() -> None:
@@ -220,7 +221,7 @@ def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     """The kept effect at the values in use is the effect at the values in use; 2,000 draws of each; prior wider."""
     scenario = load_scenario(path)
     arm = headline_arm(scenario, chosen_arms(scenario, None))
-    found = kept(scenario, arm)
+    found = stored_uncertainty(scenario, arm)
     assert found is not None and arm is not None, "run: balance-sim evidence posterior"
     now = effect_of(compile_arms(scenario, [scenario.reference_arm, arm]), arm)
     assert [*found.estimate.values()] == pytest.approx(now, rel=1e-5, abs=1e-12)

@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects import expected as module
-from balance_sim.effects.expected import ExpectedSignatures, direct, expected
+from balance_sim.effects.direct import direct
+from balance_sim.effects.expected import ExpectedSignatures, expected
+from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
 from balance_sim.model.state import InvalidNumber
 from balance_sim.scenario import arm_scenario, load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_integral, signed_within
-from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
-from balance_sim.study.run import run
 from balance_sim.study.spans import Together, course, in_spans, spans, with_event
 from replications import right, simulated, unhurried, windows_of
 

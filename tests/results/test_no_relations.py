@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from balance_sim.effects.direct import direct
 from balance_sim.effects.dyad_probabilities import Sought, probabilities_along
-from balance_sim.effects.expected import direct, expected
+from balance_sim.effects.expected import expected
+from balance_sim.effects.run import run
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.thinning import chance_under_way, mean_openness, openness_at, openness_on
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, prospect_of
-from balance_sim.study.run import run
 from replications import by_hand, four_states, simulated
 from scipy import stats
 

@@ -9,9 +9,8 @@ import balance_sim as bs
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.evidence.posterior.parameter_draws import at
 from balance_sim.scenario.errors import MissingExtra, WrongRequest
-from balance_sim.study.draws import joint_draws
+from balance_sim.study.draws import at, joint_draws
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from balance_sim.effects.run import run
 from balance_sim.model import engine, state
 from balance_sim.model import thinning as margins
 from balance_sim.model.agents import BalanceModel
@@ -20,11 +21,10 @@ from balance_sim.model.thinning import within_margins
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import blocks
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
-from balance_sim.study.run import run
 from balance_sim.study.tables import BlockTables, joined, summed
 from replications import SCENARIOS, SUMMIT, every_kind, simulated, small, windows_of
 

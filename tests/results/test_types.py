@@ -11,8 +11,8 @@ import pytest
 from balance_sim.model.classes import Classes
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.outcomes import (
     FILTERED,

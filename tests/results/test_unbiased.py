@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.expected import direct
+from balance_sim.effects.direct import direct
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from replications import (
     SCENARIOS,

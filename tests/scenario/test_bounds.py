@@ -8,14 +8,14 @@ from typing import get_args
 import numpy as np
 import pytest
 from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.effects.run import run
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.scenario.checks import MOST_DAYS
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.load import with_values
 from balance_sim.scenario.schema import TERMS, AgreementKind, EventKind, Parameters, State, Theory, Weight
+from balance_sim.study.arms import chosen_arms, compile_arms, extra_arms, headline_arm
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import chosen_arms, compile_arms, extra_arms, headline_arm
-from balance_sim.study.run import run
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -168,7 +168,7 @@ def test_half_lives_spans_and_windows_have_bounds_that_fit_each_other(tmp_path) 
 def test_an_overflow_all_the_same_names_variable_state_and_day(small: Scenario) -> None:
     """A scenario that was changed by hand, so that nobody has checked it: told in the run, and by no warning."""
     broken = small.model_copy(update={"parameters": small.parameters.model_copy(update={"eta0": 1e9})})
-    found = run(broken, 2, 1, mechanisms=False)
+    found = run(broken, 2, 1)
     assert [row["run"] for row in found.failed] == [0, 1]
     last = found.failed[0]["traceback"].splitlines()[-1]
     assert "InvalidNumber: threat of X" in last and "day " in last and "after the start" in last, last

@@ -126,13 +126,13 @@ def test_the_plan_names_all_five():
     assert all(case.scenario.is_file() for case in plan.cases) and plan.responses.is_file()
 
 
-def test_new_never_overwrites_and_needs_all_three_options(tmp_path, monkeypatch):
+def test_a_case_is_written_once_and_never_overwritten(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = ROOT / "tests" / "evidence" / "data_1939"
     (tmp_path / "cases.csv").write_text(
         "case_id,signal_date,participants,observers\nSTEEL,1939-05-22,DEU;ITA,GBR;POL\n"
     )
-    order = ["new", "steel", "--from-case", "STEEL", "--cases", "cases.csv", "--data", str(data)]
+    order = ["evidence", "case", "steel", "STEEL", "--cases", "cases.csv", "--data", str(data)]
     first = CliRunner().invoke(main, order)
     assert first.exit_code == 0, first.output
     assert load_scenario("steel.yaml").codes == ("DEU", "GBR", "ITA", "POL")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures import fitting
 from balance_sim.show.figures.effects import (
@@ -20,7 +21,6 @@ from balance_sim.show.figures.effects import (
     placebos_title,
 )
 from balance_sim.show.save import figure_bytes
-from balance_sim.study.run import run
 from studies import CASES
 
 SCENARIO = Path(__file__).parent / "data" / "quay.yaml"

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.compare import ComparedSide, compare
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import COMPARISON_FIGURES, fitting, words_of
 from balance_sim.show.figures.comparison import (
     comparison_pairs_table,
@@ -24,12 +26,10 @@ from balance_sim.show.figures.comparison import (
     studies_table,
     studies_title,
 )
-from balance_sim.show.plots import Comparison
 from balance_sim.show.report import report_html
 from balance_sim.show.report.pages import input_rows
 from balance_sim.stats.intervals import drawn_interval, spread_over
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 from balance_sim.study.sweep import sweep
 from click.testing import CliRunner
 from matplotlib.figure import Figure

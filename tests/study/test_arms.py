@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.arms import compile_arms, reference_key
 from balance_sim.study.blocks import Block, one_arm_tables, simulate_arms, simulate_block
-from balance_sim.study.draws import compile_arms, reference_key
 from balance_sim.study.outcomes import NEW
 from balance_sim.study.recorder import focal_recorder
 from balance_sim.study.tables import BlockTables

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects.dyad_probabilities import dyad_probabilities
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.schema import Calibration
 from balance_sim.study.draws import distribution_of, drawn_levels
-from balance_sim.study.run import run
 
 NOLIMITS = Path(__file__).resolve().parents[2] / "scenarios" / "nolimits_2022.yaml"
 

@@ -13,9 +13,11 @@ import pytest
 from balance_sim.archive.package import package
 from balance_sim.archive.reproduce import read_archive, reproduce
 from balance_sim.archive.verify import verify
+from balance_sim.article.mechanisms import measured
 from balance_sim.cli import main
 from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.model import baseline, world
 from balance_sim.model.baseline import classes_of
 from balance_sim.model.classes import Classes
@@ -28,11 +30,10 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.manifest import read_manifest, write_manifest
 from balance_sim.study.outcomes import FILTERED
-from balance_sim.study.recount import Recount
-from balance_sim.study.run import default_folder, run
+from balance_sim.study.run import default_folder
 from balance_sim.study.scene import focal_roles
 from balance_sim.study.shards import digest_of
 from balance_sim.study.sweep import sweep
@@ -284,11 +285,11 @@ def test_a_folder_keeps_the_table(lab) -> None:
     changes = ("--set", "events.summit.principals=[XAR,XCO]")
     done = lab.call("run", "small.yaml", "--runs", "8", *changes, "--no-figures", "--workers", "1", "--out", "out")
     assert done.returncode == 0, done.stderr
-    made = run(with_values(small, OTHERS), 8, 1, mechanisms=True)
+    made = run(with_values(small, OTHERS), 8, 1)
     again = open_result(out)
     assert classes_of(again.scenario) == classes_of(small)
     assert again.digest == made.digest
-    assert repr(again.mechanisms) == repr(made.mechanisms)
+    assert repr(measured(again)) == repr(measured(made))
     assert not verify(out, sample=None).damage
     archive = read_archive(package(out))
     assert classes_of(archive.scenario) == classes_of(small)
@@ -393,101 +394,25 @@ def test_other_tables_are_refused(two_files: tuple[Path, Path]) -> None:
     for words in (("compare", left, right), ("report", left, right), ("plot", left, right)):
         code, said = invoke(*words)
         assert code == 2
-        assert f"{len(unlike)} of 10 dyads differ" in said.replace("\n", " ")
+        assert f"{len(unlike)} dyads differ" in said.replace("\n", " ")
         (a, b), here, there = unlike[0]
         assert f"{a}-{b} ({here} left, {there} right)" in said
-        assert "--classes left" in said
     with pytest.raises(WrongRequest, match="different class tables"):
         compare(str(left), str(right))
 
 
-@pytest.mark.parametrize(("of", "at"), [("left", 0), ("right", 1)])
-def test_both_are_counted_by_one(two_files: tuple[Path, Path], of: str, at: int) -> None:
-    """Exactly as a run counts that has that table from the start; what it cannot tell is left out by name."""
-    results = [open_result(folder) for folder in two_files]
-    table = classes_of(results[at].scenario)
-    found = compare(str(two_files[0]), str(two_files[1]), of)
-    lived = [run(one.scenario.counted_as(table), 60, 1) for one in results]
-    means = [one.outcomes.groupby("arm", observed=True).agg(lambda values: values.mean(skipna=False)) for one in lived]
-    for row in found.outcomes.to_dict("records"):
-        column = (FILTERED if row["estimator"] == "filtered" else "") + row["outcome"]
-        for side, mean in zip(("left", "right"), means, strict=True):
-            assert row[side] == pytest.approx(mean.loc[row["left_arm"], column], nan_ok=True)
-    estimators = found.outcomes.set_index("outcome")["estimator"].to_dict()
-    assert estimators["accords_counter_300"] == "count"  # dyads are kept as sums: their counts are sorted anew
-    assert estimators["accords_all_300"] == "filtered"
-    there = {*found.outcomes["outcome"]}
-    assert {"accords_counter_300", "coalition_300", "first_counter_days", "days_without_counter_300"} <= there
-    assert there.isdisjoint(found.counting.left_out)
-    assert "states_balance_300" in found.counting.left_out
-    assert not there & {"states_balance_300", "relations_outside_host_300"}
-    still = found.outcomes.query("left_arm == 'no_summit'")
-    assert (still["difference"].fillna(0.0) == 0.0).all()
-    assert found.counting.by == of
-    code, said = invoke("compare", *two_files, "--classes", of)
-    assert code == 0
-    assert f"all counted by the classes of the {of}" in said
-    code, said = invoke("compare", *two_files, "--classes", of, "--json")
-    assert json.loads(said)["classes"]["by"] == of
-
-
-def test_counting_again_by_ones_own_table_is_what_was_counted(two_files: tuple[Path, Path]) -> None:
-    """To the last digit: nothing that was counted is left out, and what is counted again is the same.
-
-    Filtered estimates by class are left out, for only their sums over dyads' runs are kept."""
-    for folder in two_files:
-        result = open_result(folder)
-        count = Recount.of(result, classes_of(result.scenario))
-        for runs, agreements in result.blocks():
-            again, agreements_again = count(runs, agreements)
-            assert again.to_pandas().equals(runs.select(again.column_names).to_pandas())
-            assert without_estimates(again).column_names == without_estimates(runs).column_names
-            assert agreements_again["direction"].to_pylist() == agreements["direction"].to_pylist()
-
-
-def test_pages_say_by_whose_classes(two_files: tuple[Path, Path], tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
-    code, _ = invoke("report", *two_files, "--classes", "right", "--out", page)
-    assert code == 0
-    text = page.read_text()
-    assert "All counted by the classes of the right" in text
-    assert "Left out, measured of other states: " in text
-    code, said = invoke("report", two_files[0], "--classes", "right", "--out", page)
-    assert (code, "two results" in said) == (2, True)
-
-
-def test_a_dyad_that_the_table_lacks_keeps_its_class(lab, tmp_path: Path) -> None:
-    """Another file has one more state: refused at first; counted by the narrower table, its dyads stay as they were."""
-    wider = lab.folder / "wider.yaml"
-    wider.write_text(
-        "extends: small.yaml\nstates:\n  - {id: XFO, name: Fo (made up), gdp_bn: 100, milex_bn: 2, population_m: 9,\n"
-        "     democracy: 0.4, ideal_point: 0.2, latitude: 41, longitude: 30}\n"
-    )
-    for path, name in ((lab.scenario_path, "left"), (wider, "right")):
-        run(load_scenario(path), 12, 1, out=tmp_path / name)
-    sides = str(tmp_path / "left"), str(tmp_path / "right")
-    with pytest.raises(WrongRequest, match=r"5 of 15 dyads differ, XAR-XFO \(none left, with_participant right\)"):
-        compare(*sides)
-    for of, kept in (("left", 5), ("right", 0)):
-        counting = compare(*sides, of).counting
-        assert (counting.by, counting.dyads, counting.kept) == (of, 5, kept)
-        assert not counting.left_out  # no state plays another part
-
-
-def test_roles_that_differ_alone_leave_out_what_rests_on_them(small: Scenario, tmp_path: Path) -> None:
-    """One table of dyads, another group: its outcomes are left out without a question, all others are compared."""
+def test_other_roles_are_refused(small: Scenario, tmp_path: Path) -> None:
+    """One table of dyads, another group."""
     other = small.model_copy(update={"groups": {"North": ("XCO",)}}).counted_as(None)
     for scenario, name in ((small, "left"), (other, "right")):
-        run(scenario, 12, 1, out=tmp_path / name)
-    found = compare(str(tmp_path / "left"), str(tmp_path / "right"))
-    assert found.counting.by is None
-    assert "relations_North_host_300" in found.counting.left_out
-    assert not [name for name in found.counting.left_out if name.startswith(("accords_", "coalition_", "insecurity_t"))]
+        run(scenario, 4, 1, out=tmp_path / name)
+    with pytest.raises(WrongRequest, match="different roles"):
+        compare(str(tmp_path / "left"), str(tmp_path / "right"))
 
 
 def test_points_of_a_sweep_compare_as_they_are(lab) -> None:
     lab.edit("  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n")
     sweep(load_experiment(lab.path), out=lab.folder / "out")
     found = compare(f"{lab.folder}/out@0:no_summit", f"{lab.folder}/out@1:no_summit")
-    assert found.counting.by is None and not found.counting.left_out
+    assert len(found.outcomes)
     assert classes_of(open_sweep(lab.folder / "out").point(1).scenario) == classes_of(lab.scenario)

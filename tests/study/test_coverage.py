@@ -27,6 +27,7 @@ from balance_sim.article.mechanisms.agreements import (
     sampled,
 )
 from balance_sim.article.mechanisms.data import PairedColumns, jackknifed, ratio
+from balance_sim.effects.run import run
 from balance_sim.effects.sensitivity import (
     OutcomeMatrices,
     Quantity,
@@ -57,11 +58,10 @@ from balance_sim.stats.intervals import (
     welch,
 )
 from balance_sim.stats.scores import exact_share, reliability_table
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.estimates import Counts, Moments
 from balance_sim.study.outcomes import FILTERED, least_jump
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import SweepResult
 from scipy.stats import binom, norm

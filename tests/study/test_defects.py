@@ -28,15 +28,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from balance_sim.effects.run import run
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.estimates import Counts, PairedDifference
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 from balance_sim.study.shards import encode
 
 PATH = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
@@ -59,7 +59,7 @@ def result(lively: Scenario) -> Result:
 DIGEST = """
 import sys
 from balance_sim.scenario import load_scenario
-from balance_sim.study.run import run
+from balance_sim.effects.run import run
 print(run(load_scenario(sys.argv[1]), 20, 1, arms=["summit"]).digest)
 """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from balance_sim.cli import main
-from balance_sim.study.run import run
+from balance_sim.effects.run import run
 from balance_sim.study.store import Store, encode
 from click.testing import CliRunner
 
@@ -20,15 +20,15 @@ ALLOWED = {
     "import_module": {
         "__init__.py",
         "cli/program.py",
+        "registry.py",  # rooms of the upper storey
         "model/own/modules.py",  # modules that --model, --outcomes and --terms name
     },
     "pickle": {
         "study/cluster.py",
         "app/ensembles.py",
         "app/workers.py",
-        "model/own/modules.py",  # jobs for our own workers
         "study/processes.py",  # and what our own driver asks of one
-        "study/worker.py",
+        "model/own/fingerprint.py",  # jobs for our own workers
     },
     "yaml.load": {"scenario/defaults.py"},  # tables of the package itself, by a safe loader
     "subprocess": set(),

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.effects.expected import Along, StepOfArm, along_control, direct
+from balance_sim.effects.direct import Along, StepOfArm, along_control, direct
 from balance_sim.effects.explain import explained
 from balance_sim.effects.explain.attribution import (
     GROUPS,
@@ -28,6 +28,7 @@ from balance_sim.effects.explain.attribution import (
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads, leading_dyads
 from balance_sim.effects.explain.timeline import Timeline, chosen_runs, tell
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Opportunities, Thinning, World
 from balance_sim.model.engine import begin, filtered, perceive, simulate
@@ -51,11 +52,10 @@ from balance_sim.scenario.schema import Frailty
 from balance_sim.show.explain import attribution_lines, dyad_answer, dyad_lines
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
 from balance_sim.study.scene import focal_roles
 from balance_sim.study.tables import BlockTables
 from click.testing import CliRunner
@@ -523,7 +523,7 @@ def test_a_dyads_effect_is_the_studys_and_the_leading_ones_exclude_0(result: Res
     assert dyad.window == 365 and len(dyad.shares) == 1
     for name, value in dyad.shares.iloc[0].items():
         assert value == dyads.loc[leading[0], name]
-    words = ["explain", str(result.folder), "--pair", "-".join(leading[0]), "--runs", "2"]
+    words = ["explain", str(result.folder), "--dyad", "-".join(leading[0]), "--runs", "2"]
     row = dyads.loc[leading[0]]
     short, long = (" ".join(CliRunner().invoke(main, [*words, *more]).output.split()) for more in ([], ["-v"]))
     with_it, without, effect = map(
@@ -562,7 +562,7 @@ def test_a_dyad_is_answered_in_three_sentences_and_one_table_that_speak_of_state
 
 
 def test_a_dyad_is_found_by_codes_and_by_names(result: Result) -> None:
-    call = ["explain", str(result.folder), "--runs", "1", "--pair"]
+    call = ["explain", str(result.folder), "--runs", "1", "--dyad"]
     by_code, by_name = (
         CliRunner().invoke(main, [*call, words]).output for words in ("tls-aus", "Timor-Leste-australia")
     )
@@ -657,10 +657,10 @@ def test_runs_are_chosen_by_rule(result: Result) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--pair", "JPN-XXX"], "unknown state `XXX`"),
-        (["--pair", "JPN-JPN"], "a pair is of two states"),
-        (["--pair", "JPN"], "--dyad takes two codes"),
-        (["--pair", "AUS-JPN", "--kind", "pact"], "unknown kind `pact`"),
+        (["--dyad", "JPN-XXX"], "unknown state `XXX`"),
+        (["--dyad", "JPN-JPN"], "a pair is of two states"),
+        (["--dyad", "JPN"], "--dyad takes two codes"),
+        (["--dyad", "AUS-JPN", "--kind", "pact"], "unknown kind `pact`"),
         (["--run", "99"], "run 99 is not among the finished runs"),
         (["--arm", "no_parade"], "there is nothing to compare no_parade with"),
         (["--outcome", "peace"], "unknown outcome `peace`"),
@@ -677,9 +677,9 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
     folder = result.folder
     assert folder is not None
     call = ["explain", str(folder), "--workers", "1", "--json"]
-    groups = ["--attribution", "--attribution-runs", "3", "--groups", "gain=common_threat,trade=exposure"]
+    groups = ["--attribution", "--runs", "3", "--groups", "gain=common_threat,trade=exposure"]
     one = CliRunner().invoke(main, [*call, *groups])
-    two = CliRunner().invoke(main, [*call, "--pair", "AUS-JPN", "--runs", "2"])
+    two = CliRunner().invoke(main, [*call, "--dyad", "AUS-JPN", "--runs", "2"])
     three = CliRunner().invoke(main, [*call, "--run", "2"])
     assert [done.exit_code for done in (one, two, three)] == [0, 0, 0]
     printed = [json.loads(done.stdout) for done in (one, two, three)]

@@ -22,7 +22,7 @@ from balance_sim.model.state import BlockState, Hastened
 from balance_sim.model.thinning import draw_opportunities, most_willing, thinning
 from balance_sim.model.willingness import consent
 from balance_sim.scenario import load_scenario
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, prospect_of
 from scipy.linalg import expm
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import yaml
 from balance_sim.cli import main
-from balance_sim.evidence.posterior.parameter_draws import at, draws_bytes, posterior_draws, prior_draws
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.model.baseline import classes_of
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
-from balance_sim.study.draws import drawing
+from balance_sim.study.draws import at, drawing, draws_bytes
 from click.testing import CliRunner
 
 SOLOMON = Path(__file__).resolve().parents[2] / "scenarios" / "solomon_2022.yaml"
@@ -73,7 +73,7 @@ def test_each_replication_is_that_of_the_scenario_at_its_draw(scenario: Scenario
 def test_how_many_and_how_they_are_cut_changes_no_replication(scenario: Scenario, tmp_path: Path) -> None:
     few = table(bs.run(scenario, runs=2, seed=1, draw_parameters="posterior"))
     bs.run(scenario, runs=1, seed=1, draw_parameters="posterior", out=tmp_path)
-    more = bs.run(scenario, runs=4, seed=1, draw_parameters="posterior", out=tmp_path, mechanisms=False)
+    more = bs.run(scenario, runs=4, seed=1, draw_parameters="posterior", out=tmp_path)
     pd.testing.assert_frame_equal(table(more).loc[[0, 1]], few)
     with pytest.raises(WrongRequest):
         bs.run(scenario, runs=4, seed=1, draw_parameters="prior", out=tmp_path)
@@ -121,19 +121,14 @@ def test_the_command_its_folder_and_what_cannot_be_told_of_it(path: Path, tmp_pa
     assert str(result.draws).startswith("posterior:")
     refused = CliRunner().invoke(main, ["explain", str(folder), "--run", "1"])
     assert refused.exit_code != 0 and "--draws fitted" in refused.stderr
-    both = CliRunner().invoke(main, [*words, "--draws", "prior", "--draw-parameters"])
-    assert both.exit_code == 2
 
 
-def test_the_old_option_is_the_fitted_one(path: Path, tmp_path: Path) -> None:
-    digests = []
-    for k, option in enumerate((["--draw-parameters"], ["--draws", "fitted"])):
-        folder = tmp_path / str(k)
-        words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--out", str(folder), *option]
-        assert CliRunner().invoke(main, words, catch_exceptions=False).exit_code == 0
-        digests.append(bs.open_result(folder).digest)
-    assert digests[0] == digests[1]
-    assert digests[0] != bs.run(load_scenario(path), runs=4, seed=1).digest
+def test_draws_from_the_shipped_fit_change_the_digest(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "fitted"
+    words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--out", str(folder)]
+    done = CliRunner().invoke(main, [*words, "--draws", "fitted"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert bs.open_result(folder).digest != bs.run(load_scenario(path), runs=4, seed=1).digest
 
 
 def test_a_package_of_it_is_reproduced(path: Path, tmp_path: Path) -> None:

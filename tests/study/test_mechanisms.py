@@ -12,10 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from balance_sim.article.beliefs import FrozenWorld
+from balance_sim.article.figures import mechanisms_table
+from balance_sim.article.lines import mechanism_lines, places_of_values
 from balance_sim.article.mechanisms import (
     MECHANISMS,
-    as_row,
     measured,
+    row_without_value,
     verdict,
 )
 from balance_sim.article.mechanisms.agreements import (
@@ -30,7 +33,7 @@ from balance_sim.article.mechanisms.agreements import (
 from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
 from balance_sim.effects.participants import Participants, PlaceboComparison
 from balance_sim.effects.placebos import Placebos
-from balance_sim.evidence.posterior.lines import mechanism_lines, places_of_values
+from balance_sim.effects.run import run
 from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
@@ -38,13 +41,11 @@ from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
-from balance_sim.show.figures.explained import mechanisms_table
 from balance_sim.stats.intervals import NORMAL
+from balance_sim.study.arms import compile_arms, extra_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms, extra_arms
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
-from balance_sim.study.run import run
 from balance_sim.study.scene import StateMetrics, focal_roles, state_metrics
 from balance_sim.study.spans import at_start, in_spans
 
@@ -61,12 +62,13 @@ def scenario():
 
 @pytest.fixture(scope="module")
 def result(scenario):
-    return run(scenario, runs=RUNS, seed=SEED, arms=ARMS, mechanisms=True)
+    return run(scenario, runs=RUNS, seed=SEED, arms=ARMS)
 
 
 @pytest.fixture(scope="module")
 def plain(scenario):
-    return run(scenario, runs=RUNS, seed=SEED, arms=ARMS)
+    """The same scenario without the plug-in."""
+    return run(scenario.model_copy(update={"plugins": ()}), runs=RUNS, seed=SEED, arms=ARMS)
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +273,7 @@ def test_every_stance_occurs_on_beijing(result) -> None:
 
 
 def test_camps_before_the_event_are_named_and_runs_settle_near_them(result) -> None:
-    before = result.camps
+    before = result.summary()["camps"]
     assert (
         sorted(code for camp in before["camps"] for code in camp) == sorted(result.scenario.codes)
         and not before["exact"]
@@ -300,7 +302,7 @@ def test_all_seventeen_rows_on_beijing(result) -> None:
 
 def test_the_figure_has_the_p_and_verdict_of_every_row_that_has_placebos(result) -> None:
     table = mechanisms_table(result).set_index("id")
-    for name, of in result.mechanisms.items():
+    for name, of in result.additions["mechanisms"].items():
         assert (table.loc[name, "p"] == of["placebo_p"]) == (of["placebo_p"] is not None)
         assert table.loc[name, "verdict"] == (of["placebo_verdict"] or "")
     assert table["p"].notna().sum() == 11
@@ -308,12 +310,12 @@ def test_the_figure_has_the_p_and_verdict_of_every_row_that_has_placebos(result)
 
 def test_the_first_mechanism_is_the_excess_in_effects(result) -> None:
     effect = result.summary()["effects"]["parade"]["accords_counter_365"]
-    row = result.mechanisms["M1"]
+    row = result.additions["mechanisms"]["M1"]
     assert (row["value"], row["ci95"]) == (effect["mean"], effect["ci95"])
     effects = result.summary()["effects"]["parade"]
     for window, of in row["detail"]["by_window"].items():
         assert of["ci95"] == pytest.approx(effects[f"accords_counter_{window}"]["ci95"])
-    assert result.mechanisms["M16"]["detail"]["network_frozen"]["ci95"] == [None, None]
+    assert result.additions["mechanisms"]["M16"]["detail"]["network_frozen"]["ci95"] == [None, None]
 
 
 def test_a_ratio_of_something_that_no_run_shows_has_a_length() -> None:
@@ -350,8 +352,10 @@ def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain
     assert result.digest == plain.digest
     pd.testing.assert_frame_equal(result.outcomes, plain.outcomes)
     assert plain.extra.empty and set(plain.outcomes["arm"]) == {"no_parade", *ARMS}
-    assert "--no-mechanisms" in plain.mechanisms["M4"]["why"]
-    assert plain.mechanisms["M6"] == result.mechanisms["M6"]  # placebos among it: they need no extra arms
+    assert plain.scenario.sha256 == result.scenario.sha256 and not plain.additions
+    assert not plain.summary().keys() & {"mechanisms", "camps"} and not plain.placebos.families[0].measures
+    rows = measured(plain)
+    assert "extra arms" in rows["M4"]["why"] and rows["M6"]["value"] == result.additions["mechanisms"]["M6"]["value"]
 
 
 def test_every_column_that_the_docs_name_is_there_on_beijing(result) -> None:
@@ -373,7 +377,7 @@ def test_every_fourth_run_lives_the_extra_arms(result) -> None:
 
 def test_an_extra_arm_that_is_an_arm_of_the_scenario_has_its_outcomes(scenario) -> None:
     """Half the visibility is also an arm of Beijing: the two are the same world."""
-    found = run(scenario, runs=4, seed=SEED, arms=["parade", "half_visibility"], mechanisms=True)
+    found = run(scenario, runs=4, seed=SEED, arms=["parade", "half_visibility"])
     names = [name for name in found.outcomes if name.startswith(("accords_", "relations_", "states_"))]
     kept = pa.concat_tables([tables.runs for tables in found.memory]).unify_dictionaries().to_pandas()
     kept = kept[kept["run"] == 0].set_index("arm")
@@ -399,10 +403,11 @@ def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:
     """The table's p is that of `Result.placebos`, and so is what is read back from a summary's JSON."""
     kept = Placebos.of_plain(json.loads(json.dumps(result.summary()["placebos"])))
     family = result.placebos.families[0]
-    assert result.mechanisms["M1"]["placebo_p"] == family.p == kept.families[0].p
-    assert result.mechanisms["M1"]["placebo_verdict"] == family.verdict
+    mechanisms = result.additions["mechanisms"]
+    assert mechanisms["M1"]["placebo_p"] == family.p == kept.families[0].p
+    assert result.additions["mechanisms"]["M1"]["placebo_verdict"] == family.verdict
     for name, compared in family.measures.items():
-        row, again = result.mechanisms[name], kept.compared(name)
+        row, again = mechanisms[name], kept.family("participants").measures[name]
         assert (row["placebo_p"], row["placebos"]) == (compared.p, len(compared.known))
         assert again.event == compared.event and again.placebos.tolist() == compared.placebos.tolist()
     assert set(family.measures) == {"M3", "M5", "M6", "M7", "M9", "M10", "M12", "M13", "M14"}
@@ -412,7 +417,7 @@ def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:
 def test_what_the_event_moves_in_the_frozen_world_is_near_what_runs_show(result) -> None:
     """Beliefs hardly depend on agreements made on the way: within 3 % and the interval, of all but a count."""
     for name, of in result.placebos.families[0].measures.items():
-        row = result.mechanisms[name]
+        row = result.additions["mechanisms"][name]
         if name == "M9":  # of partners: the runs' room changes by whole ones
             continue
         half = (row["ci95"][1] - row["ci95"][0]) / 2
@@ -426,7 +431,7 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
     cast, event = participants.cast(few), participants.event_of(few)
     assert codes[cast.host] == event.host == "IND" and set(event.principals) == {"IDN", "IND", "VNM"}
     assert not {*event.targets, *event.guests} & {*event.principals}
-    shift = participants.frozen.shift(event, cast)
+    shift = FrozenWorld.of(participants.worlds, participants.scenario).shift(event, cast)
     events = tuple(event if one.id == event.id else one for one in scenario.events)
     worlds = compile_arms(scenario.model_copy(update={"events": events}), ("no_parade", "parade"))
     last, focal = step_at(worlds.reference.grid, cast.day, 30), np.searchsorted(worlds.reference.grid, cast.day)
@@ -553,7 +558,8 @@ def test_guests_of_the_same_day_and_host_count(result) -> None:
     ],
 )
 def test_every_shipped_scenario_has_seventeen_rows_with_a_value_or_a_reason(path: Path) -> None:
-    rows = run(load_scenario(path), runs=4, seed=1, mechanisms=True).mechanisms
+    scenario = load_scenario(path).model_copy(update={"plugins": ("article",)})
+    rows = run(scenario, runs=4, seed=1).summary()["mechanisms"]
     assert len(rows) == 17
     assert all(row["value"] is not None or row.get("why") or row.get("note") for row in rows.values())
 
@@ -564,7 +570,7 @@ def test_without_an_arm_to_compare_every_row_says_so(scenario) -> None:
 
 
 def test_a_reason_is_no_number() -> None:
-    row = as_row(MECHANISMS[13], "the scenario declares no position")
+    row = row_without_value(MECHANISMS[13], "the scenario declares no position")
     assert row["value"] is None and row["found"] is None and row["why"].startswith("the scenario")
 
 
@@ -574,8 +580,8 @@ def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, widt
     assert max(map(len, lines)) <= width
     stop = next(k for k, line in enumerate(lines) if line.startswith("Implied:"))
     starts = [k for k, line in enumerate(lines[:stop]) if re.match(r"M\d+ +[a-z]", line) and "no value" not in line]
-    assert len(starts) == sum(not row.get("why") for row in result.mechanisms.values())
-    assert all(row["name"] in "\n".join(lines) for row in result.mechanisms.values())
+    assert len(starts) == sum(not row.get("why") for row in result.additions["mechanisms"].values())
+    assert all(row["name"] in "\n".join(lines) for row in result.additions["mechanisms"].values())
     inside = [after - at for at, after in itertools.pairwise(starts) if not lines[after - 1].startswith("implied")]
     assert max(inside) <= most
 
@@ -584,7 +590,7 @@ def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, widt
 def test_the_terminal_shows_every_row_and_what_implied_means(result, width: int) -> None:
     text = " ".join(" ".join(mechanism_lines(result, width)).split())
     assert all(f"{one.id} " in text for one in MECHANISMS)
-    assert "only the size" in text and "--no-mechanisms" in text
+    assert "only the size" in text
     assert "36 further replications" in text
 
 
@@ -603,6 +609,6 @@ def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):
     assert old in text
     path = tmp_path / "old.yaml"
     path.write_text(text.replace(old, "status: signed, signed: 1900-03-01"), encoding="utf-8")
-    found = run(load_scenario(path), runs=4, seed=1, mechanisms=True)
+    found = run(load_scenario(path), runs=4, seed=1)
     assert (found.agreements["signed"].astype(str) == "1900-03-01").any()
-    assert set(found.mechanisms) == {f"M{number}" for number in range(1, 18)}
+    assert set(measured(found)) == {f"M{number}" for number in range(1, 18)}

@@ -27,6 +27,7 @@ from balance_sim.archive.package import files_of, package
 from balance_sim.archive.papers import cell, requirements
 from balance_sim.archive.reproduce import read_archive
 from balance_sim.cli import main
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.errors import StudyError
@@ -34,7 +35,6 @@ from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study import shards
 from balance_sim.study.manifest import write_manifest
-from balance_sim.study.run import run
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
 from click.testing import CliRunner

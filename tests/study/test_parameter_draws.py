@@ -13,19 +13,13 @@ import numpy as np
 import pytest
 import yaml
 from balance_sim.evidence.posterior import parameter_draws as drawing
-from balance_sim.evidence.posterior.parameter_draws import (
-    Draws,
-    at,
-    from_factors,
-    posterior_draws,
-    prior_draws,
-    quantile,
-)
+from balance_sim.evidence.posterior.parameter_draws import from_factors, posterior_draws, prior_draws, quantile
 from balance_sim.scenario import check_scenario, load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors, switches
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.fingerprint import content_digest, posterior_digest, priors_digest
 from balance_sim.scenario.schema import SIGNAL_ORDER
+from balance_sim.study.draws import Draws, at, draws_bytes
 from scipy import stats
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -87,7 +81,7 @@ def test_a_column_depends_on_its_path_and_the_seed_alone(monkeypatch: pytest.Mon
     whole, short, other = prior_draws(scenario, 40), prior_draws(scenario, 10), prior_draws(scenario, 10, seed=2)
     assert np.array_equal(whole.values[:10], short.values)
     assert not np.isin(short.column("parameters.beta"), other.column("parameters.beta")).any()
-    told = drawing.priors()
+    told = priors()
     fewer = {path: prior for path, prior in told.items() if path != "parameters.alpha0"}
     monkeypatch.setattr(drawing, "priors", lambda: fewer)
     left = prior_draws(scenario, 10)
@@ -155,7 +149,7 @@ def copy(tmp_path: Path) -> Path:
         "method": {},
         "informed": {},
     }
-    (tmp_path / "solomon_2022" / "posterior.csv.gz").write_bytes(drawing.draws_bytes(draws))
+    (tmp_path / "solomon_2022" / "posterior.csv.gz").write_bytes(draws_bytes(draws))
     head_of(path).write_text(yaml.safe_dump(head, sort_keys=False))
     path.write_text("posterior: solomon_2022/posterior.yaml\n" + bare)
     return path
@@ -182,7 +176,7 @@ def test_a_file_gives_back_what_was_drawn_and_the_same_bytes(copy: Path) -> None
     assert draws.source == "posterior"
     assert np.array_equal(draws.values, prior_draws(scenario, 5).values)
     data = (copy.with_suffix("") / "posterior.csv.gz").read_bytes()
-    assert drawing.draws_bytes(draws) == data
+    assert draws_bytes(draws) == data
     assert hashlib.sha256(gzip.decompress(data)).hexdigest() == draws.sha256
 
 

@@ -19,7 +19,7 @@ from balance_sim.effects.participants import (
 )
 from balance_sim.effects.placebos import Placebos, of_dates, placebos
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 CASE, ARM = "tripartite_1940", "signal"

@@ -21,11 +21,11 @@ from balance_sim.archive.package import files_of, package
 from balance_sim.archive.papers import input_files
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.study.estimates import in_chunks
 from balance_sim.study.manifest import Manifest
-from balance_sim.study.run import run
 from balance_sim.study.store import Store, encode
 from balance_sim.study.sweep import sweep
 from click.testing import CliRunner
@@ -70,7 +70,7 @@ def place(tmp_path_factory) -> Path:
     plan.write_text(MORRIS)
     scenario = load_scenario(case, set=["step_days=30"])
     files, words = texts(scenario_files(case)), f"balance-sim run {case} --set step_days=30 --draw-parameters"
-    made = run(scenario, 12, 4, out=place / "run", files=files, command=words, draw_parameters=True, mechanisms=True)
+    made = run(scenario, 12, 4, out=place / "run", files=files, command=words, draw_parameters=True)
     (place / "run" / "summary.json").write_text(json.dumps(made.summary(), indent=1) + "\n")
     sweep(load_experiment(plan), out=place / "sweep", files=experiment_files(plan))
     for name in ("run", "sweep"):

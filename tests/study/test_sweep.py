@@ -13,18 +13,18 @@ import pytest
 from balance_sim.archive.verify import verify
 from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.wording import UNLIMITED
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.draws import compile_arms
 from balance_sim.study.export import ema_frames, export, export_ema
 from balance_sim.study.manifest import manifest_from
 from balance_sim.study.points import design_points, point_key
-from balance_sim.study.run import run
 from balance_sim.study.status import command_of, status_of
 from balance_sim.study.store import Store, missing
 from balance_sim.study.sweep import Where, sweep
@@ -372,8 +372,15 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
     row = same.outcomes.set_index(["left_arm", "outcome"]).loc[("summit", "accords_all_300")]
     assert row["difference"] == pytest.approx((wide[1] - wide[0]).mean())
     assert row["mcse"] == pytest.approx((wide[1] - wide[0]).std(ddof=1) / np.sqrt(30))
+    place = same.first_difference
+    outcome, replication = place["outcome"], place["replication"]
+    frames = [frame[frame["arm"] == place["arm"]].set_index("run") for frame in (a, b)]
+    assert place["arm"] == "no_summit" and frames[0][outcome][replication] != frames[1][outcome][replication]
+    earlier = [frame.loc[: replication - 1] for frame in frames]
+    pd.testing.assert_frame_equal(*earlier)
     apart = compare(f"{lab.folder}/a", f"{lab.folder}/c")
     assert not apart.paired
+    assert compare(f"{lab.folder}/a", f"{lab.folder}/a").first_difference is None
     assert "seed: 1 left, 2 right" in apart.differences
     with pytest.raises(WrongRequest, match="has no arm `none`"):
         compare(f"{lab.folder}/a:none", f"{lab.folder}/b")

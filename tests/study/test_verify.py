@@ -16,6 +16,7 @@ import pytest
 from balance_sim.archive.verify import Allowed, job_of, verify
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.scenario import new_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.fingerprint import content_digest
@@ -25,7 +26,6 @@ from balance_sim.study.folder import scenario_of
 from balance_sim.study.jobs import Task
 from balance_sim.study.machine import cpu_type
 from balance_sim.study.manifest import write_manifest
-from balance_sim.study.run import run
 from balance_sim.study.shards import TABLES, Shard, encode
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep

@@ -11,9 +11,9 @@ import pytest
 from balance_sim.article.mechanisms import measured
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.outcomes import FILTERED
-from balance_sim.study.run import run
 from balance_sim.study.store import Store
 from balance_sim.study.tables import BlockTables
 from click.testing import CliRunner
@@ -26,7 +26,7 @@ def now(small, tmp_path_factory) -> Path:
     """Results of several blocks, by this version."""
     out = tmp_path_factory.mktemp("now") / "out"
     for runs in (RUNS // 2, RUNS):
-        run(small, runs, 1, out=out, mechanisms=False)
+        run(small, runs, 1, out=out)
     return out
 
 
@@ -103,7 +103,7 @@ def test_a_folder_of_other_outcomes_is_not_gone_on_with(small, now, tmp_path):
     old = older(now, tmp_path / "old", lambda name: not name.startswith("dependence_host"))
     before = Store(old).shards()
     with pytest.raises(WrongRequest, match=r"with other outcomes \(without dependence_host_300, .*choose another"):
-        run(small, 2 * RUNS, 1, out=old, mechanisms=False)
+        run(small, 2 * RUNS, 1, out=old)
     assert Store(old).shards() == before
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.effects.run import run
 from balance_sim.effects.world_at_start import world_at_start
 from balance_sim.model.baseline import aligned_with, compile_worlds, fear_of, sorted_into, standing
 from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.run import run
 from click.testing import CliRunner
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -189,7 +189,7 @@ def test_a_run_says_why_where_there_is_no_effect(tmp_path: Path) -> None:
     together = "kind: joint_summit, principals: [XAR, XBE], targets: [North]"
     text = new_scenario("idle", 2.0).replace(together, "kind: statement, principals: [XAR]")
     path.write_text(text, encoding="utf-8")
-    words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--no-mechanisms", "--out"]
+    words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--out"]
     said = " ".join(CliRunner().invoke(main, [*words, str(tmp_path / "a")]).stdout.split())
     assert "Why: the focal event changes nothing: it is aimed at nobody (`events.summit.targets`)" in said
     aimed = ["--set", "events.summit.targets=[North]"]

@@ -1,15 +1,7 @@
-"""A page on this machine that asks for new replications. Only this room imports a web
-server."""
+"""The explorer of a study as one page, and a live page on this machine.
 
-from balance_sim.scenario.errors import MissingExtra
+Only this room imports a web server.
+"""
 
 MOST_RUNS = 5000
-
-
-def need_extra() -> None:
-    """Raises MissingExtra where there is no web server."""
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError:
-        raise MissingExtra("live pages", "app") from None
+"""Replications that a request may ask for."""

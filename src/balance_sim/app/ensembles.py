@@ -22,8 +22,8 @@ from balance_sim.app.workers import EffectQuestion, EnsemblePart, Superseded, Wo
 from balance_sim.effects.expected_effect import ExpectedEffect
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario import ScenarioError, Variations
+from balance_sim.study.arms import reference_key
 from balance_sim.study.blocks import ArmTables, Block, batch_runs, beside
-from balance_sim.study.draws import reference_key
 from balance_sim.study.folder import version
 from balance_sim.study.result import Result
 from balance_sim.study.store import missing

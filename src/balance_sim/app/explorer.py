@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.effects.expected_effect import ExpectedControl, ExpectedEffect, figures
+from balance_sim.effects.expected_effect import (
+    ExpectedControl,
+    ExpectedEffect,
+    expected_numbers,
+)
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario import Variations
 from balance_sim.scenario.assemble import value_at
@@ -28,8 +32,8 @@ from balance_sim.show.figures.dyads import has_dyads, states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.show.report import map_of, policy, rendered, text_of
 from balance_sim.show.wording import arm_title, printable, state_names
+from balance_sim.study.arms import compile_arms, reference_key
 from balance_sim.study.atomic_files import write_atomic
-from balance_sim.study.draws import compile_arms, reference_key
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.sweep_result import SweepResult
 
@@ -158,12 +162,8 @@ def around(
             scenario = variations.with_values(values) if values else own
             worlds = compile_arms(scenario, (result.reference, arm))
             control = ExpectedControl.among(controls, reference_key(scenario), worlds)
-            yield (
-                spot,
-                ExpectedEffect(
-                    scenario, arm, *figures(worlds, arm, control, split=False)
-                ),
-            )
+            outcomes, dyads = expected_numbers(worlds, arm, control)
+            yield spot, ExpectedEffect(scenario, arm, outcomes, None, dyads)
 
     return ExplorerDesign(dials, points, study=result)
 

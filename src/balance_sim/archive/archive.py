@@ -31,14 +31,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from balance_sim.games.players import Cast, Own
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import StudyError, WrongRequest
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.study.atomic_files import make_folder, write_atomic
 from balance_sim.study.jobs import Values
-from balance_sim.study.manifest import JointDraws, Name, PlayedBy, cast_of
+from balance_sim.study.manifest import JointDraws, Name, PlayedBy, outcomes_of_game
+from balance_sim.study.own_outcomes import CodeReferences
 from balance_sim.study.points import point_key
+from balance_sim.study.recorder import FurtherOutcomes
 
 FORMAT = 2
 INPUTS = "inputs"
@@ -156,19 +157,19 @@ class About(_Strict):
         return self.versions["balance_sim"]
 
     @property
-    def own(self) -> Own:
+    def own(self) -> CodeReferences:
         """Outcomes of one's own: name, and `module:function`."""
         return tuple(sorted((self.own_outcomes or {}).items()))
 
     @property
-    def rules(self) -> Own:
+    def rules(self) -> CodeReferences:
         """Terms and kinds of event of one's own: name, and `module:function`."""
         return tuple(sorted((self.own_rules or {}).items()))
 
     @property
-    def cast(self) -> Cast | None:
-        """The players of the game that is played, and what is measured of them."""
-        return None if self.game is None else cast_of(self.game["cast"])
+    def further(self) -> FurtherOutcomes | None:
+        """What is measured of the players of the game that is played."""
+        return None if self.game is None else outcomes_of_game(self.game["cast"])
 
 
 def read_about(files: dict[str, bytes]) -> About:

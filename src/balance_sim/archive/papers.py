@@ -26,7 +26,7 @@ from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import NoSuchPath
 from balance_sim.scenario.load import stem
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import chosen_arms
+from balance_sim.study.arms import chosen_arms
 from balance_sim.study.export import harmless
 from balance_sim.study.folder import inputs_of
 from balance_sim.study.manifest import Manifest
@@ -384,9 +384,6 @@ def command_by_hand(found: ByHand, about: About) -> str:
     if about.study == "run":
         words += ["--theory", found.theory] if found.theory is not None else []
         words += ["--draws", "fitted"] if about.draw_parameters else []
-        words += (
-            [] if about.mechanisms or about.game is not None else ["--no-mechanisms"]
-        )
     words += ["--model", about.model] if about.model else []
     words += ["--outcomes", about.own[0][1].partition(":")[0]] if about.own else []
     return shlex.join([*words, "--out", "again"])
@@ -422,7 +419,7 @@ def gives(
             game = load_game(
                 found.file, set=found.settings, theory=found.theory, held=files
             )
-            scenario, same = game.scenario, game.cast == about.cast
+            scenario, same = game.scenario, game.cast == about.further
         elif about.study == "run":
             scenario = load_scenario(
                 found.file, set=found.settings, theory=found.theory, held=files

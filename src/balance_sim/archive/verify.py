@@ -25,20 +25,20 @@ from balance_sim.archive.integrity import (
     unexpected,
 )
 from balance_sim.effects.result import open_result
-from balance_sim.games.players import LOCAL, function_named
 from balance_sim.model.own.terms import reference_of_rule
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import chosen_arms
 from balance_sim.study.atomic_files import half_written
 from balance_sim.study.blocks import Block
-from balance_sim.study.draws import chosen_arms
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import scenario_of, version
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Task, TaskResult
 from balance_sim.study.machine import arithmetic, arithmetic_here
 from balance_sim.study.manifest import Manifest
+from balance_sim.study.own_outcomes import LOCAL, function_named
 from balance_sim.study.result import Result
 from balance_sim.study.run import SHARD_RUNS, import_model, run_tasks
 from balance_sim.study.shards import (
@@ -416,9 +416,9 @@ def job_of(said: Manifest | About, scenario: Scenario, allowed: Allowed) -> Job:
         said.seed,
         chosen_arms(scenario, said.arms),
         said.model,
-        mechanisms=said.mechanisms,
+        has_extra_arms=said.mechanisms,
         draws=said.draw_parameters,
-        cast=said.cast,
+        further=said.further,
         own=said.own,
     )
 

@@ -4,12 +4,15 @@ step."""
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import document_of
+from balance_sim.registry import part, places
 from balance_sim.show.wording import (
     DIRECTIONS,
     arm_title,
@@ -21,12 +24,30 @@ from balance_sim.show.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from balance_sim.effects.world_at_start import WorldAtStart
     from balance_sim.scenario.diagnostics import Diagnostic
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.scenario.validation import PlanKind
+
+ROLES = {"participants": "takes part", "others": "neither"}
+"""Roles in the focal event, in words."""
+WIDEST = {"state": 26, "feared": 24}
+"""Characters of names in the table of whom each state fears."""
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A file that is not refused.
+
+    Attributes
+    ----------
+    summary : what it holds, for a person
+    document : the same by key, for `--json`
+    warnings : problems for which it is not refused
+    """
+
+    summary: str
+    document: dict[str, object]
+    warnings: Sequence[Diagnostic] = field(default=())
 
 
 @click.command()
@@ -38,8 +59,10 @@ if TYPE_CHECKING:
 @click.option(
     "--world/--no-world",
     default=True,
-    help="Of a scenario also the start of the control arm: who fears whom, what can count, what is expected.",
+    help="Of a scenario also the start of the control arm: who fears whom, what can "
+    "count, what is expected.",
 )
+@options.terms_option
 def check(
     file: str, settings: tuple[str, ...], theory: str | None, world: bool, verbose: bool
 ) -> None:
@@ -50,76 +73,103 @@ def check(
     refused. Of a scenario the start of the control arm is printed, by the expected
     estimator."""
     from balance_sim.scenario.experiment import names_experiment
-    from balance_sim.scenario.validation import kind_of_file, plan_kind
+    from balance_sim.scenario.validation import kind_of_file
 
-    file = _file_in(file)
-    found = kind_of_file(file)
-    if found is not None and found.name == "game":
-        _check_game(file, settings, theory)
+    _refuse_folder(file)
+    file_type = kind_of_file(file)
+    start = None
+    if file_type is not None and file_type.name in places("check"):
+        checked = part("check", file_type.name)(file, settings, theory)
     elif names_experiment(file):
-        if settings or theory:
-            raise click.UsageError("an experiment holds its own `set` and `theory`")
-        _check_experiment(file)
-    elif (kind := plan_kind(file)) is not None:
-        if settings or theory:
-            raise click.UsageError(
-                "`set` and `theory` change scenarios; this is a plan"
-            )
-        _check_plan(file, kind)
+        checked = _checked_experiment(file, settings, theory)
     else:
-        _check_scenario(file, settings, theory, world=world, verbose=verbose)
+        scenario, checked = _checked_scenario(file, settings, theory)
+        start = _world_at_start(scenario) if world else None
+    document = dict(checked.document)
+    if start is not None:
+        document["world"] = start.as_dict()
+
+    def lines() -> Iterator[str]:
+        from balance_sim.scenario.diagnostics import report
+
+        if checked.warnings:
+            click.echo(report(checked.warnings), err=True)
+        yield f"{file}: ok ({checked.summary})"
+        if start is not None:
+            yield from ["", *world_lines(start, verbose=verbose)]
+            for reason in start.why_nothing:
+                click.echo(f"warning: why nothing happens: {reason}", err=True)
+
+    options.answer(document_of(checked.warnings, **document), lines, indent=2)
 
 
-def _check_scenario(
-    file: str,
-    settings: tuple[str, ...],
-    theory: str | None,
-    *,
-    world: bool,
-    verbose: bool,
-) -> None:
+def refuse_changes(settings: tuple[str, ...], theory: str | None) -> None:
+    """Raise click.UsageError where --set or --theory is given for a plan."""
+    if settings or theory:
+        raise click.UsageError(
+            "--set and --theory change scenarios; this file holds its own"
+        )
+
+
+def checked_plan(command: str, summary: str) -> CheckedFile:
+    """Return what is said of a plan that a command reads."""
+    return CheckedFile(
+        f"plan of `{command}`: {summary}", {"plan": {"command": command}}
+    )
+
+
+def _checked_scenario(
+    file: str, settings: tuple[str, ...], theory: str | None
+) -> tuple[Scenario, CheckedFile]:
+    """Return the scenario, and what is said of it. Raises ScenarioError."""
     from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.load import check_scenario
 
     scenario, problems = check_scenario(file, set=settings, theory=theory)
     if scenario is None:
         raise ScenarioError(problems)
-    counts = {
-        name: len(getattr(scenario, name))
-        for name in ("states", "accords", "events", "arms")
+    sections = ("states", "accords", "events", "arms")
+    counts = {name: len(getattr(scenario, name)) for name in sections}
+    words = [f"{count} {name}" for name, count in counts.items()]
+    summary = ", ".join(words).replace("accords", "agreements")
+    head = {"name": scenario.name, "sha256": scenario.sha256, **counts}
+    checked = CheckedFile(
+        f"{summary}; sha256 {scenario.sha256[:8]}", {"scenario": head}, problems
+    )
+    return scenario, checked
+
+
+def _checked_experiment(
+    file: str, settings: tuple[str, ...], theory: str | None
+) -> CheckedFile:
+    """Return what is said of an experiment. Raises ScenarioError."""
+    from balance_sim.scenario.diagnostics import ScenarioError
+    from balance_sim.scenario.experiment import check_experiment
+
+    refuse_changes(settings, theory)
+    experiment, problems = check_experiment(file)
+    if experiment is None:
+        raise ScenarioError(problems)
+    if experiment.head.outcomes:
+        from balance_sim.study.jobs import check_named_outcomes
+
+        unknown = check_named_outcomes(experiment)
+        if unknown:
+            raise ScenarioError([*unknown, *problems])
+    factors, points = len(experiment.paths), experiment.count()
+    runs = experiment.head.runs
+    size = f"{points:,} points x {runs:,} replications"
+    summary = f"{plural(factors, 'factor')}, {size} of {experiment.scenario.name}"
+    head = {
+        "name": experiment.name,
+        "factors": factors,
+        "points": points,
+        "runs": runs,
     }
-    start = _world_of(scenario) if world else None
-    about: dict[str, object] = {
-        "scenario": {"name": scenario.name, "sha256": scenario.sha256, **counts}
-    }
-    about |= {} if start is None else {"world": start.as_dict()}
-
-    def lines() -> Iterator[str]:
-        what = ", ".join(
-            f"{count} {name.replace('accords', 'agreements')}"
-            for name, count in counts.items()
-        )
-        yield from _with_warnings(
-            problems, f"{file}: ok ({what}; sha256 {scenario.sha256[:8]})"
-        )
-        if start is not None:
-            yield from ["", *world_lines(start, verbose=verbose)]
-            for reason in start.why_nothing:
-                click.echo(f"warning: why nothing happens: {reason}", err=True)
-
-    options.answer(document_of(problems, **about), lines, indent=2)
+    return CheckedFile(summary, {"experiment": head}, problems)
 
 
-def _with_warnings(problems: Sequence[Diagnostic], line: str) -> Iterator[str]:
-    """A line on stdout, after the warnings on stderr."""
-    from balance_sim.scenario.diagnostics import report
-
-    if problems:
-        click.echo(report(problems), err=True)
-    yield line
-
-
-def _world_of(scenario: Scenario) -> WorldAtStart:
+def _world_at_start(scenario: Scenario) -> WorldAtStart:
     """Raises click.ClickException where the numbers of the scenario lead to none."""
     from balance_sim.effects.world_at_start import world_at_start
     from balance_sim.model.state import InvalidNumber
@@ -127,132 +177,79 @@ def _world_of(scenario: Scenario) -> WorldAtStart:
     try:
         return world_at_start(scenario)
     except InvalidNumber as error:
-        said = f"{error}: check the parameters, or leave the start out with --no-world"
-        raise click.ClickException(said) from None
+        advice = "check the parameters, or leave the start out with --no-world"
+        raise click.ClickException(f"{error}: {advice}") from None
 
 
 def world_lines(start: WorldAtStart, *, verbose: bool = False) -> Iterator[str]:
-    """For a terminal: whom the roles of the event fall to, and what is expected;
+    """Yield for a terminal whom the roles of the event fall to, and what is expected;
     verbose: whom each state fears."""
-    names = state_names(start.scenario)
-    order = sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
-    yield from wrapped(
-        f"Start of the control arm ({arm_title(start.scenario, start.scenario.reference_arm)})"
-    )
-    words = {"participants": "takes part", "others": "" if verbose else "neither"}
-    said = {i: words.get(of, of.replace("_", " ")) for i, of in enumerate(start.listed)}
-    if verbose:
-        rows = [["state", "fears most (share of all threat)", "role in the event"]]
-        for i in order:
-            (most, share), *_ = start.ranking(i)
-            feared = f"{names[most][:24]} {percent(share)}" if share > 0 else "nobody"
-            rows.append([names[start.codes[i]][:26], feared, said[i]])
-        yield from table(rows, indent="  ")
-    for role in (
-        ()
-        if verbose
-        else sorted(
-            {*said.values()}, key=lambda role: ([*said.values()].count(role), role)
-        )
-    ):
-        who = ", ".join(names[start.codes[i]] for i in order if said[i] == role)
-        yield from wrapped(f"  {role}: {who}", "    ")
+    title = arm_title(start.scenario, start.scenario.reference_arm)
+    yield from wrapped(f"Start of the control arm ({title})")
+    yield from _fear_lines(start) if verbose else _role_lines(start)
     expected = start.a_year()
-    rows = [
-        [
-            "dyads, and new agreements expected a year",
-            "dyads",
-            "security",
-            "declarations",
-        ]
-    ]
+    head = "dyads, and new agreements expected a year"
+    rows = [[head, "dyads", "security", "declarations"]]
     for name, count in start.as_dict()["classes"].items():
-        levels = [
-            f"{expected[what][name]:.2f}" for what in ("security", "declarations")
-        ]
-        rows.append([f"  {DIRECTIONS[name]}", str(count), *levels])
+        security, declarations = (
+            f"{expected[agreement_type][name]:.2f}"
+            for agreement_type in ("security", "declarations")
+        )
+        rows.append([f"  {DIRECTIONS[name]}", str(count), security, declarations])
     yield from ["", *table(rows, "<>", indent="  ")]
     if not verbose:
         yield from ["", "whom each state fears most: --verbose"]
 
 
-def _file_in(file: str) -> str:
-    """The file as it is. Raises click.UsageError for a folder."""
+def _fear_lines(start: WorldAtStart) -> Iterator[str]:
+    """Yield a row a state: whom it fears most, and its role in the event."""
+    names = state_names(start.scenario)
+    rows = [["state", "fears most (share of all threat)", "role in the event"]]
+    for state in _by_name(start):
+        feared, share = start.ranking(state)[0]
+        words = "nobody"
+        if share > 0:
+            words = f"{names[feared][: WIDEST['feared']]} {percent(share)}"
+        role = _role(start, state) if start.listed[state] != "others" else ""
+        name = names[start.codes[state]][: WIDEST["state"]]
+        rows.append([name, words, role])
+    yield from table(rows, indent="  ")
+
+
+def _role_lines(start: WorldAtStart) -> Iterator[str]:
+    """Yield a line a role in the event, with the states it falls to; the role of
+    fewest states is first."""
+    names = state_names(start.scenario)
+    members: dict[str, list[str]] = {}
+    for state in _by_name(start):
+        members.setdefault(_role(start, state), []).append(names[start.codes[state]])
+    for role in sorted(members, key=lambda role: (len(members[role]), role)):
+        yield from wrapped(f"  {role}: {', '.join(members[role])}", "    ")
+
+
+def _by_name(start: WorldAtStart) -> list[int]:
+    """Return the places of all states, in the order of their names."""
+    names = state_names(start.scenario)
+    return sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
+
+
+def _role(start: WorldAtStart, state: int) -> str:
+    """Return the role of a state in the focal event, in words."""
+    role = start.listed[state]
+    return ROLES.get(role, role.replace("_", " "))
+
+
+def _refuse_folder(file: str) -> None:
+    """Raise click.UsageError for a folder, with what there is to check in it."""
     if not os.path.isdir(file):
-        return file
+        return
     from balance_sim.scenario.diagnostics import listed, shown
 
     name = shown(file, 200)
     if os.path.isfile(os.path.join(file, "manifest.json")):
         raise click.UsageError(f"{name} is a results folder: balance-sim verify {name}")
-    files = sorted(one for one in os.listdir(file) if one.endswith((".yaml", ".yml")))
-    inside = f"it holds {listed(files)}" if files else "it holds no YAML file"
-    raise click.UsageError(f"{name} is a folder: give the path of a file; {inside}")
-
-
-def _check_plan(file: str, kind: PlanKind) -> None:
-    """What the plan's own command checks before it begins."""
-    from balance_sim.scenario.validation import PLAN_COMMANDS
-
-    if kind == "cases":
-        from balance_sim.evidence.cases.tables import read_cases_plan
-        from balance_sim.scenario import load_scenario
-
-        scenarios = [
-            load_scenario(case.scenario) for case in read_cases_plan(file).cases
-        ]
-        what = f"{len(scenarios)} cases"
-    else:
-        from balance_sim.evidence.forecast.hindcast import read_hindcast_plan
-
-        plan = read_hindcast_plan(file)
-        what = f"fit to {plan.last}, forecast to {plan.until}"
-    document = document_of([], plan={"command": PLAN_COMMANDS[kind]})
-    options.answer(
-        document, [f"{file}: ok (plan of `{PLAN_COMMANDS[kind]}`: {what})"], indent=2
+    files = sorted(
+        path for path in os.listdir(file) if path.endswith((".yaml", ".yml"))
     )
-
-
-def _check_game(file: str, settings: tuple[str, ...], theory: str | None) -> None:
-    from balance_sim.games.plan import check_game
-    from balance_sim.scenario.diagnostics import ScenarioError
-
-    game, problems = check_game(file, set=settings, theory=theory)
-    if game is None:
-        raise ScenarioError(problems)
-    counts = {
-        "players": len(game.players),
-        "profiles": len(game.profiles),
-        "outcomes": len(game.cast.outcomes),
-    }
-    what = ", ".join(
-        plural(count, name.removesuffix("s")) for name, count in counts.items()
-    )
-    line = f"{file}: ok ({what}; of {game.scenario.name})"
-    options.answer(
-        document_of(problems, game={"name": game.name, **counts}),
-        lambda: _with_warnings(problems, line),
-    )
-
-
-def _check_experiment(file: str) -> None:
-    from balance_sim.scenario.diagnostics import ScenarioError
-    from balance_sim.scenario.experiment import check_experiment
-
-    experiment, problems = check_experiment(file)
-    if experiment is None:
-        raise ScenarioError(problems)
-    if experiment.head.outcomes:
-        from balance_sim.study.jobs import check_named_outcomes
-
-        if unknown := check_named_outcomes(experiment):
-            raise ScenarioError([*unknown, *problems])
-    counts = {
-        "factors": len(experiment.paths),
-        "points": experiment.count(),
-        "runs": experiment.head.runs,
-    }
-    what = f"{plural(counts['factors'], 'factor')}, {counts['points']:,} points x {counts['runs']:,} replications"
-    line = f"{file}: ok ({what} of {experiment.scenario.name})"
-    document = document_of(problems, experiment={"name": experiment.name, **counts})
-    options.answer(document, lambda: _with_warnings(problems, line), indent=2)
+    content = f"it holds {listed(files)}" if files else "it holds no YAML file"
+    raise click.UsageError(f"{name} is a folder: give the path of a file; {content}")

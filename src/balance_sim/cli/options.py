@@ -1,4 +1,4 @@
-"""What several commands share: kinds of arguments, options, and how an answer is
+"""What several commands share: types of arguments, options, and how an answer is
 printed."""
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 SEED = click.IntRange(0, 2**64 - 1)
 SHORT_SEED = click.IntRange(0, 2**32 - 1)
+RUNS = click.IntRange(1, 10_000_000)
 
 
 class FiniteRange(click.FloatRange):
@@ -34,16 +35,11 @@ class FiniteRange(click.FloatRange):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Any:
-        """The number, within the range."""
-        found = super().convert(value, param, ctx)
-        if not math.isfinite(found):
-            what = "a number" if found != found else "a finite number"
-            self.fail(
-                f"{value!r} is not {what}: write one, or leave the option out.",
-                param,
-                ctx,
-            )
-        return found
+        """Return the number, within the range."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number: write one.", param, ctx)
+        return number
 
 
 class Day(click.DateTime):
@@ -55,32 +51,18 @@ class Day(click.DateTime):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Any:
-        """The date."""
-        return (
-            value if type(value) is date else super().convert(value, param, ctx).date()
-        )
-
-
-class Renamed(click.Option):
-    """An option whose further names are old ones: they still work, and the help leaves
-    them out."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """The help under the first name alone."""
-        names = self.opts, self.secondary_opts
-        self.opts, self.secondary_opts = self.opts[:1], self.secondary_opts[:1]
-        try:
-            return super().get_help_record(ctx)
-        finally:
-            self.opts, self.secondary_opts = names
+        """Return the date."""
+        if type(value) is date:
+            return value
+        return super().convert(value, param, ctx).date()
 
 
 def cores() -> int:
-    """Cores this process may use, as many as --workers takes at the most."""
+    """Return how many cores this process may use, at most what --workers takes."""
     return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
 
 
-def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+def _remember_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     ctx.meta[AS_JSON] = ctx.meta.get(AS_JSON, False) or value
 
 
@@ -89,13 +71,8 @@ json_option = click.option(
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=_remember,
+    callback=_remember_json,
     help="Print one JSON document on stdout and nothing else.",
-)
-classes_option = click.option(
-    "--classes",
-    type=click.Choice(["left", "right"]),
-    help="Where class tables differ: count all by that of the first, or of the last.",
 )
 verbose_option = click.option(
     "--verbose", "-v", is_flag=True, help="Print all there is, not the finding alone."
@@ -105,7 +82,8 @@ set_option = click.option(
     "settings",
     multiple=True,
     metavar="KEY.PATH=VALUE",
-    help="Change a value of the scenario, e.g. events.parade.visibility=0.5. Repeatable.",
+    help="Change a value of the scenario, e.g. events.parade.visibility=0.5. "
+    "Repeatable.",
 )
 theory_option = click.option(
     "--theory", metavar="NAME", help="Take this theory's weights instead of the file's."
@@ -136,64 +114,66 @@ timeout_option = click.option(
 )
 
 
-def _code_from_here(
+def _find_code_here(
     _ctx: click.Context, _param: click.Parameter, value: str | None
 ) -> str | None:
-    """Whoever names code of their own finds it in the working directory too, and so do
-    workers."""
-    here = os.getcwd()
-    if value is not None and here not in sys.path:
-        sys.path.insert(0, here)
-        os.environ["PYTHONPATH"] = os.pathsep.join(
-            filter(None, (here, os.environ.get("PYTHONPATH")))
-        )
+    """Let code that is named be found in the working directory too, by workers as
+    well."""
+    folder = os.getcwd()
+    if value is not None and folder not in sys.path:
+        sys.path.insert(0, folder)
+        paths = (folder, os.environ.get("PYTHONPATH"))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return value
 
 
 own_model_option = click.option(
     "--model",
     metavar="MODULE:CLASS",
-    callback=_code_from_here,
-    help="Use your own StateAgent subclass, from a module in this folder or on PYTHONPATH (executes that module).",
+    callback=_find_code_here,
+    help="Use your own StateAgent subclass, from a module in this folder or on "
+    "PYTHONPATH (executes that module).",
 )
 own_outcomes_option = click.option(
     "--outcomes",
     "own",
     metavar="MODULE",
-    callback=_code_from_here,
-    help="Measure the public functions of a module of yours as outcomes too (executes that module).",
+    callback=_find_code_here,
+    help="Measure the public functions of a module of yours as outcomes too "
+    "(executes that module).",
 )
 study_outcomes_option = click.option(
     "--outcomes",
     "own",
     metavar="MODULE",
-    callback=_code_from_here,
+    callback=_find_code_here,
     help="Allow the study's own outcomes, if it has some (executes that module).",
 )
 study_model_option = click.option(
     "--model",
     metavar="MODULE:CLASS",
-    callback=_code_from_here,
-    help="Allow the study's own StateAgent subclass, if it has one (executes that module).",
+    callback=_find_code_here,
+    help="Allow the study's own StateAgent subclass, if it has one (executes that "
+    "module).",
 )
 
 
 def _load_terms(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    if _code_from_here(ctx, param, value) is not None:
+    if _find_code_here(ctx, param, value) is not None:
         from balance_sim.model.own.modules import load
 
         load(str(value))
 
 
-terms_option = click.Option(
-    ["--terms"],
+terms_option = click.option(
+    "--terms",
     metavar="MODULE",
     expose_value=False,
     callback=_load_terms,
-    help="Load your own terms of willingness and kinds of event from a module in this folder (executes that module).",
+    help="Load your own terms of willingness and types of event from a module in this "
+    "folder (executes that module).",
 )
-"""Of every command that computes with the rules of a scenario: `program.RULES` names
-them."""
+"""Of every command that computes with the rules of a scenario."""
 
 
 def answer(
@@ -202,11 +182,11 @@ def answer(
     *,
     indent: int | None = None,
 ) -> None:
-    """Print what was found: with --json one document, else lines for a person. A
-    function is called if needed."""
+    """Print an answer: with --json one document, else lines for a person. A function
+    is called if its result is printed."""
     if click.get_current_context().meta.get(AS_JSON):
-        found = document() if callable(document) else document
-        click.echo(json.dumps(found, indent=indent, allow_nan=False))
+        content = document() if callable(document) else document
+        click.echo(json.dumps(content, indent=indent, allow_nan=False))
         return
     for line in lines() if callable(lines) else lines:
         click.echo(line)
@@ -215,16 +195,16 @@ def answer(
 def leave_if_failed(result: Result, folder: Path) -> None:
     """End with the exit code for it, and say so, where some replications failed."""
     if result.failed:
-        failed = f"{len(result.failed)} of {result.runs} replications failed: see {folder / 'failed.json'}"
-        click.echo(failed, err=True)
+        count = f"{len(result.failed)} of {result.runs} replications failed"
+        click.echo(f"{count}: see {folder / 'failed.json'}", err=True)
         click.get_current_context().exit(ExitCode.FAILED_RUNS)
 
 
-def given(ctx: click.Context, name: str) -> bool:
-    """Whether an option stands on the command line."""
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Return whether an option stands on the command line."""
     return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def command_line() -> str:
-    """The command as it was given, for the record and to give it again."""
+    """Return the command as it was given, for the record and to give it again."""
     return shlex.join(["balance-sim", *sys.argv[1:]])

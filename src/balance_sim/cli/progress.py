@@ -18,11 +18,13 @@ import click
 from balance_sim.cli.program import ExitCode
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress
 
-CLEARING = (
-    5.0  # seconds after a signal in which others change nothing: finishing is under way
-)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CLEARING = 5.0
+"""Seconds after a signal in which others change nothing: finishing is under way."""
+SHORTEST = 0.001
+"""Seconds that a step takes at least, for shares of the whole."""
 
 
 class Terminated(BaseException):
@@ -31,42 +33,35 @@ class Terminated(BaseException):
 
 @contextmanager
 def resumable(
-    command_line: str, said: str = "finished runs are kept. To go on"
+    command_line: str, advice: str = "finished runs are kept. To go on"
 ) -> Iterator[None]:
     """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also
-    where they come twice; where SIGCONT reaches this process alone, Python's own helper
-    goes on with it. said: what the command line is good for."""
-    from balance_sim.study.worker import wake
-
-    last = -CLEARING
+    where they come twice. advice: what the command line is good for then."""
+    stopped = -CLEARING
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        nonlocal last
-        if time.monotonic() - last < CLEARING:
+        nonlocal stopped
+        if time.monotonic() - stopped < CLEARING:
             return
-        last = time.monotonic()
+        stopped = time.monotonic()
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    asleep = signal.signal(signal.SIGCONT, lambda _number, _frame: wake(()))
+    handlers: dict[int, Any] = {
+        number: signal.signal(number, stop) for number in STOPPING
+    }
     try:
         yield
     except (KeyboardInterrupt, Terminated) as reason:
-        before = dict.fromkeys(
-            numbers, signal.SIG_IGN
-        )  # the process ends, and with the code below
-        click.echo(f"\nstopped; {said}:\n  {command_line}", err=True)
-        code = (
-            ExitCode.INTERRUPTED
-            if isinstance(reason, KeyboardInterrupt)
-            else ExitCode.TERMINATED
-        )
+        # the process ends, and with the code below
+        handlers = dict.fromkeys(handlers, signal.SIG_IGN)
+        click.echo(f"\nstopped; {advice}:\n  {command_line}", err=True)
+        code = ExitCode.TERMINATED
+        if isinstance(reason, KeyboardInterrupt):
+            code = ExitCode.INTERRUPTED
         raise click.exceptions.Exit(code) from None
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-        signal.signal(signal.SIGCONT, asleep if asleep is not None else signal.SIG_DFL)
 
 
 class Steps:
@@ -79,10 +74,13 @@ class Steps:
     def __init__(self, plan: Mapping[str, float]) -> None:
         self.plan = dict(plan)
         self.is_shown = sys.stderr.isatty()
-        self._began = self._step_began = self._told = time.monotonic()
-        self._place, self._before, self._share, self._words = 0, 0.0, 0.0, ""
-        self._shown = 0.0
-        self._bar: Bar | None = None
+        self._began = self._step_began = self._reported = time.monotonic()
+        self._step = 0  # place of the step that is under way
+        self._done_before = 0.0  # of this step, by an earlier command
+        self._share = 0.0  # of this step that is done, 0 to 1
+        self._words = ""
+        self._shown_share = 0.0
+        self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
         if self.is_shown:
@@ -95,97 +93,106 @@ class Steps:
             self._bar.stop()
 
     def begin(self, name: str, seconds: float | None = None) -> None:
-        """The step of that name begins; those before it are done. seconds: what it will
+        """Begin the step of that name; those before it are done. seconds: what it will
         take, where that is known."""
-        self._place, self._share, self._words = [*self.plan].index(name), 0.0, ""
-        self._step_began = self._told = time.monotonic()
+        self._step = [*self.plan].index(name)
+        self._share = 0.0
+        self._words = ""
+        self._step_began = self._reported = time.monotonic()
         if seconds is not None:
             self.plan[name] = seconds
 
     def tell(self, done: float, wanted: int, words: str) -> None:
-        """How far the step is."""
+        """Note how far the step is."""
         if not self._words:  # what was there before took no time
-            self.plan[[*self.plan][self._place]] *= 1 - done / max(wanted, 1)
-            self._before = done
-        self._share, self._words = (
-            (done - self._before) / max(wanted - self._before, 1e-9),
-            words,
-        )
-        self._told = time.monotonic()
+            name = [*self.plan][self._step]
+            self.plan[name] *= 1 - done / max(wanted, 1)
+            self._done_before = done
+        to_do = max(wanted - self._done_before, 1e-9)
+        self._share = (done - self._done_before) / to_do
+        self._words = words
+        self._reported = time.monotonic()
 
-    def of(self, what: str) -> Callable[..., None]:
-        """For work that says how many it has done, of how many, and perhaps how many
-        failed: `steps.of("draws")`."""
+    def counter(self, unit: str) -> Callable[..., None]:
+        """Return what work calls that says how many of a unit it has done, of how many,
+        and perhaps how many failed: `steps.counter("draws")`."""
 
-        def tell(done: float, wanted: int, failed: int = 0) -> None:
-            self.tell(
-                done,
-                wanted,
-                f"{int(done):,}/{wanted:,} {what}"
-                + f", {failed:,} failed" * bool(failed),
-            )
+        def count(done: float, wanted: int, failed: int = 0) -> None:
+            words = f"{int(done):,}/{wanted:,} {unit}"
+            if failed:
+                words += f", {failed:,} failed"
+            self.tell(done, wanted, words)
 
-        return tell
+        return count
 
     def lines(self, wanted: int) -> Callable[[str], None]:
-        """For work that says, so many times, what it does next."""
+        """Return what work calls that says, so many times, what it does next."""
         done = itertools.count()
         return lambda words: self.tell(next(done), wanted, words)
 
     def share(self) -> float:
-        """Share of the whole that is done, 0 to 1; it never falls. A step that tells
-        nothing nears its end by time."""
-        seconds, now = [*self.plan.values()], time.monotonic()
-        here = max(seconds[self._place], 0.001)
-        within = self._share or 1 - math.exp(-(now - self._step_began) / here)
-        done = (sum(seconds[: self._place]) + within * here) / max(sum(seconds), 0.001)
-        self._shown = max(self._shown, done)
-        return self._shown
+        """Return the share of the whole that is done, 0 to 1; it never falls. A step
+        that tells nothing nears its end by time."""
+        seconds = [*self.plan.values()]
+        expected = max(seconds[self._step], SHORTEST)
+        elapsed = time.monotonic() - self._step_began
+        step_share = self._share or 1 - math.exp(-elapsed / expected)
+        done = sum(seconds[: self._step]) + step_share * expected
+        self._shown_share = max(self._shown_share, done / max(sum(seconds), SHORTEST))
+        return self._shown_share
 
     def seconds_left(self) -> float:
-        """About how long all that is left takes."""
-        seconds, now = [*self.plan.values()], time.monotonic()
-        before = sum(seconds[: self._place])
-        pace = (self._step_began - self._began) / before if before > 1 else 1.0
-        rest = seconds[self._place] * pace - (now - self._step_began)
+        """Return about how long all that is left takes."""
+        seconds = [*self.plan.values()]
+        elapsed = time.monotonic() - self._step_began
+        planned = sum(seconds[: self._step])
+        pace = 1.0
+        if planned > 1:
+            pace = (self._step_began - self._began) / planned
+        this_step = seconds[self._step] * pace - elapsed
         if self._share:
-            took = self._told - self._step_began
-            rest = took / self._share * (1 - self._share) - (now - self._told)
-        return max(rest, 0.0) + sum(seconds[self._place + 1 :]) * pace
+            took = self._reported - self._step_began
+            to_do = took / self._share * (1 - self._share)
+            this_step = to_do - (time.monotonic() - self._reported)
+        return max(this_step, 0.0) + sum(seconds[self._step + 1 :]) * pace
 
     def line(self) -> str:
-        """`about 25 s left: 2/5 simulation, 160/400 replications`."""
-        left, names = self.seconds_left(), [*self.plan]
-        spoken = f"{left / 60:.0f} min" if left >= 90 else f"{max(left, 1):.0f} s"
-        step = (
-            f"{self._place + 1}/{len(names)} {names[self._place]}"
-            if len(names) > 1
-            else ""
-        )
-        return f"about {spoken} left: {', '.join(filter(None, (step, self._words)))}"
+        """Return `about 25 s left: 2/5 simulation, 160/400 replications`."""
+        seconds = self.seconds_left()
+        duration = f"{max(seconds, 1):.0f} s"
+        if seconds >= 90:
+            duration = f"{seconds / 60:.0f} min"
+        names = [*self.plan]
+        step = ""
+        if len(names) > 1:
+            step = f"{self._step + 1}/{len(names)} {names[self._step]}"
+        words = ", ".join(filter(None, (step, self._words)))
+        return f"about {duration} left: {words}"
 
 
-def _bar_of(steps: Steps) -> Bar:
+def _bar_of(steps: Steps) -> Progress:
+    """Return the bar on stderr that shows the steps."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
     from rich.text import Text
 
-    class Overall(BarColumn):
+    class Share(BarColumn):
         def render(self, task: Task) -> Any:
             task.completed = steps.share()
             return super().render(task)
 
-    class Told(ProgressColumn):
+    class Line(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(
-                f"{100 * task.completed:3.0f} %  {steps.line()}",
-                no_wrap=True,
-                overflow="ellipsis",
-            )
+            text = f"{100 * task.completed:3.0f} %  {steps.line()}"
+            return Text(text, no_wrap=True, overflow="ellipsis")
 
-    columns = (SpinnerColumn("line"), Overall(12), Told())
     bar = Progress(
-        *columns, console=Console(stderr=True), transient=True, refresh_per_second=5
+        SpinnerColumn("line"),
+        Share(12),
+        Line(),
+        console=Console(stderr=True),
+        transient=True,
+        refresh_per_second=5,
     )
     bar.add_task("", total=1.0)
     return bar

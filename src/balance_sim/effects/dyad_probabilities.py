@@ -54,7 +54,8 @@ from balance_sim.model.thinning import (
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.stats.lags import mixed_chance, signed_from_age, signed_within
-from balance_sim.study.draws import compile_arms, own_worlds
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import own_worlds
 from balance_sim.study.filtered import TalksAtStart, in_force_of
 from balance_sim.study.outcomes import NEW_ORIGINS
 from balance_sim.study.result import Result

@@ -1,19 +1,18 @@
-"""A finished study with what follows from it: mechanisms, placebos, channels, and the
-summary document."""
+"""A finished study with what follows from it: placebos, channels, what plug-ins add, and
+the summary document."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.article.mechanisms import measured
-from balance_sim.effects.expected_effect import Channels, channels_of
+from balance_sim import registry
+from balance_sim.effects.channels import Channels, channels_of
 from balance_sim.effects.placebos import Placebos, placebos
-from balance_sim.evidence.posterior.effect_draws import Uncertainty, kept
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.estimates import as_json
 from balance_sim.study.result import Result
@@ -22,16 +21,19 @@ from balance_sim.study.store import read_summary
 if TYPE_CHECKING:
     import pandas as pd
 
+LEVELS = ("estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")
+EFFECTS = ("estimator", "mean", "mcse", "ci95", "share_positive", "share_negative")
+
 
 def kept_summary(
     folder: Path | None, scenario: Scenario, version: str
 ) -> dict[str, Any]:
-    """What a folder's summary holds, if this version wrote it for this scenario: else
-    nothing."""
-    found = (read_summary(folder) if folder is not None else None) or {}
-    of = found.get("scenario")
-    same = isinstance(of, dict) and of.get("sha256") == scenario.sha256
-    return found if same and found.get("version") == version else {}
+    """The summary in a folder if this version wrote it for this scenario; else
+    empty."""
+    summary = (read_summary(folder) if folder is not None else None) or {}
+    head = summary.get("scenario")
+    is_same = isinstance(head, dict) and head.get("sha256") == scenario.sha256
+    return summary if is_same and summary.get("version") == version else {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,7 +43,6 @@ class AnalysedResult(Result):
     Attributes
     ----------
     ahead : gives placebos and channels, which have been begun in a process of their own
-    resumed : nothing was simulated for it, so that mechanisms kept with the same replications are these
 
     Examples
     --------
@@ -54,112 +55,102 @@ class AnalysedResult(Result):
     ahead: Callable[[], tuple[Placebos, Channels]] | None = field(
         default=None, compare=False
     )
-    resumed: bool = field(default=False, compare=False)
 
     @cached_property
-    def mechanisms(self) -> dict[str, dict[str, Any]]:
-        """The mechanisms of the founding article, M1 to M17, as measured: see
-        docs/mechanisms.md."""
-        of = (self._kept.get("runs"), self._kept.get("digest"))
-        if self.resumed and self.recount is None and of == (self.runs, self.digest):
-            return dict(self._kept["mechanisms"])
-        return measured(self)
+    def additions(self) -> dict[str, Any]:
+        """What the plug-ins that the scenario names add to the summary, by key: of
+        `article` the mechanisms M1 to M17 (docs/mechanisms.md) and the two camps."""
+        plugins = registry.of_plugins("summary", self.scenario.plugins)
+        values: dict[str, Any] = {}
+        for summarise in plugins.values():
+            values |= summarise(self)
+        return values
 
     @cached_property
     def channels(self) -> Channels:
         """What the picture and the threat of the focal event add to each arm that has
         it, by exact Shapley values."""
-        if kept := self._kept.get("channels"):
-            return Channels.of_plain(kept)
+        if stored := self._kept.get("channels"):
+            return Channels.of_plain(stored)
         return self.ahead()[1] if self.ahead else channels_of(self.scenario, self.arms)
 
     @cached_property
     def placebos(self) -> Placebos:
         """The headline arm's effect among those of the same event with other
         participants, and on other dates."""
-        if kept := self._kept.get("placebos"):
-            return Placebos.of_plain(kept)
-        return (
-            self.ahead()[0]
-            if self.ahead
-            else placebos(self.scenario, self.headline_arm)
-        )
+        if stored := self._kept.get("placebos"):
+            return Placebos.of_plain(stored)
+        if self.ahead:
+            return self.ahead()[0]
+        return placebos(self.scenario, self.headline_arm)
 
     @cached_property
-    def uncertainty(self) -> Uncertainty | None:
+    def uncertainty(self) -> Any:
         """Intervals of the headline effect over posterior and prior, theories, and what
-        carries the width, where they are kept with the scenario; else None:
-        `effect_draws.uncertainty` works them out."""
-        if said := self._kept.get("uncertainty"):
-            return Uncertainty.of_plain(said)
-        return kept(self.scenario, self.headline_arm) if self.point == 0 else None
+        carries the width, where they are kept with the scenario or the summary; else
+        None: `balance_sim.uncertainty` works them out."""
+        stored = self._kept.get("uncertainty")
+        if self.point != 0 or not (stored or self.scenario.posterior.headline):
+            return None
+        headline = registry.part("uncertainty", "headline")
+        return headline(self.scenario, self.headline_arm, stored)
 
     @cached_property
     def _kept(self) -> dict[str, Any]:
-        return (
-            kept_summary(self.folder, self.scenario, self.version)
-            if self.point == 0
-            else {}
-        )
+        if self.point != 0:
+            return {}
+        return kept_summary(self.folder, self.scenario, self.version)
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `run --json`: see docs/json.md."""
-
-        def by_arm(
-            frame: pd.DataFrame, arms: tuple[str, ...], *names: str
-        ) -> dict[str, dict[str, Any]]:
-            rows = {arm: frame[frame["arm"] == arm].to_dict("records") for arm in arms}
-            return {
-                arm: {row["outcome"]: as_json(row, *names) for row in of}
-                for arm, of in rows.items()
-            }
-
-        levels = ("estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")
-        effects = (
-            "estimator",
-            "mean",
-            "mcse",
-            "ci95",
-            "share_positive",
-            "share_negative",
-        )
+        scenario, uncertainty = self.scenario, self.uncertainty
         return {
-            "scenario": {"name": self.scenario.name, "sha256": self.scenario.sha256},
-            **{
-                key: getattr(self, key)
-                for key in ("runs", "seed", "version", "digest", "reference")
-            },
-            "arms": by_arm(self.levels, self.arms, *levels),
-            "effects": by_arm(self.effects, self.arms[1:], *effects),
+            "scenario": {"name": scenario.name, "sha256": scenario.sha256},
+            "runs": self.runs,
+            "seed": self.seed,
+            "version": self.version,
+            "digest": self.digest,
+            "reference": self.reference,
+            "arms": _by_arm(self.levels, self.arms, LEVELS),
+            "effects": _by_arm(self.effects, self.arms[1:], EFFECTS),
             "dyads": self._dyads_json(),
-            "scheduled": json.loads(
-                self.scheduled.assign(date=self.scheduled["date"].astype(str)).to_json(
-                    orient="records"
-                )
-            ),
+            "scheduled": self._scheduled_json(),
             "channels": self.channels.as_dict(),
             "placebos": self.placebos.as_dict(),
-            "uncertainty": None
-            if self.uncertainty is None
-            else self.uncertainty.as_dict(),
-            "mechanisms": self.mechanisms,
-            "camps": self.camps,
+            "uncertainty": None if uncertainty is None else uncertainty.as_dict(),
+            **self.additions,
             "timing": self.timing,
             "failed_runs": len(self.failed),
             "missing_runs": self.missing_runs,
         }
 
+    def _scheduled_json(self) -> Any:
+        """Agreements with dates that were fixed beforehand, a record each."""
+        dates = self.scheduled["date"].astype(str)
+        return json.loads(self.scheduled.assign(date=dates).to_json(orient="records"))
+
     def _dyads_json(self) -> list[dict[str, Any]]:
         """By dyad: expected new agreements in each arm, and the headline arm's
         effect."""
-        out: dict[tuple[str, str], dict[str, Any]] = {}
+        dyads: dict[tuple[str, str], dict[str, Any]] = {}
         for row in self.dyads.to_dict("records"):
             a, b = row["a"], row["b"]
-            dyad = out.setdefault((a, b), {"a": a, "b": b, "expected": {}})
+            dyad = dyads.setdefault((a, b), {"a": a, "b": b, "expected": {}})
             dyad["expected"][row["arm"]] = row["mean"]
             if row["arm"] == self.headline_arm:
                 dyad |= as_json(row, "effect", "mcse", "ci95")
-        return [out[key] for key in sorted(out)]
+        return [dyads[codes] for codes in sorted(dyads)]
+
+
+def _by_arm(
+    frame: pd.DataFrame, arms: Sequence[str], columns: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Rows of a tidy frame by arm, then by outcome."""
+    values: dict[str, dict[str, Any]] = {}
+    for arm in arms:
+        rows = frame[frame["arm"] == arm].to_dict("records")
+        values[arm] = {row["outcome"]: as_json(row, *columns) for row in rows}
+    return values
 
 
 def open_result(folder: Path | str, runs: int | None = None) -> AnalysedResult:

@@ -23,7 +23,7 @@ from balance_sim.model.engine import perceive
 from balance_sim.scenario.errors import OneLine, plain_data
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import signed_within
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import Windows
 from balance_sim.study.spans import at_start
 

@@ -42,7 +42,7 @@ from balance_sim.scenario.files import GAMES, Sources, not_found
 from balance_sim.scenario.load import stem
 from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text, Weight
 from balance_sim.scenario.validation import read_piece, refuse_other_kind
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
 
 EXAMPLE = "smallest file: `schema: 1`, `title`, `scenario`, `players`; see games/security_dilemma.yaml"
 OF_ARMS = ("W302", "W307")

@@ -1,8 +1,10 @@
 """What a game comes to: payoffs with their errors, best replies, equilibria, regret,
 and what knowing more is worth.
 
-`as_dict` is the JSON of `balance-sim game`, and `Solution.of_plain` reads it back. All is said *under these payoffs*:
-they are the file's, and nothing here is advice."""
+`as_dict` is the JSON of `balance-sim game`, and `Solution.of_plain` reads it back. Players
+and strategies stand in it by their ids. Everything holds *under these payoffs*: they
+are the file's, and nothing here is advice.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,14 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-Strategies = Mapping[str, str]
-"""A profile: a strategy of each player, by name."""
+Profile = Mapping[str, str]
+"""A strategy of each player."""
 Mixture = Mapping[str, Mapping[str, float]]
 """Probabilities of strategies, by player."""
 
 
 @dataclass(frozen=True)
-class OverDrawsOf:
+class DrawsInterval:
     """A number over joint draws of the parameters: median and central 95 %."""
 
     q025: float
@@ -29,18 +31,19 @@ class OverDrawsOf:
 
 @dataclass(frozen=True)
 class Payoff:
-    """Of a player in a profile, over the control arm. mcse: Monte Carlo standard error;
-    expected: by the expected estimator, at the values in use; draws: over the draws, by
-    the same."""
+    """Of a player in a profile, over the control arm.
+
+    mcse: Monte Carlo standard error; expected: by the expected estimator, at the point
+    values; draws: over the draws, by the same."""
 
     mean: float
     mcse: float | None
     expected: float
-    draws: OverDrawsOf | None
+    draws: DrawsInterval | None
 
 
 @dataclass(frozen=True)
-class ProfileSaid:
+class ProfileResult:
     """A profile: payoffs by player, and what each would gain by another strategy, at
     most `regret`.
 
@@ -48,7 +51,7 @@ class ProfileSaid:
     estimated payoffs, in pure strategies; probability: over the Monte Carlo error;
     over_draws: the share of draws in which it is one."""
 
-    strategies: Strategies
+    strategies: Profile
     arm: str
     payoffs: Mapping[str, Payoff]
     regrets: Mapping[str, float]
@@ -61,14 +64,13 @@ class ProfileSaid:
 
 @dataclass(frozen=True)
 class Reply:
-    """A player's best replies to what the others play, several where they tie. may_be:
-    not told apart from the best.
+    """A player's best replies to what the others play, several where they tie.
 
-    probability: that a strategy is best, over the Monte Carlo error; over_draws: the
-    share of draws in which it is."""
+    may_be: not told apart from the best. probability: that a strategy is best, over the
+    Monte Carlo error; over_draws: the share of draws in which it is."""
 
     player: str
-    others: Strategies
+    others: Profile
     best: tuple[str, ...]
     may_be: tuple[str, ...]
     probability: Mapping[str, float] | None
@@ -76,9 +78,10 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class EquilibriumSaid:
-    """A Nash equilibrium of the estimated payoffs. degenerate: by ties; probability: of
-    a pure one, over the error."""
+class NamedEquilibrium:
+    """A Nash equilibrium of the estimated payoffs.
+
+    degenerate: by ties; probability: of a pure one, over the Monte Carlo error."""
 
     kind: Literal["pure", "mixed"]
     strategies: Mixture
@@ -86,24 +89,23 @@ class EquilibriumSaid:
     degenerate: bool
     probability: float | None
 
+    @property
+    def profile(self) -> dict[str, str]:
+        """The likeliest strategy of each player: what is played if it is pure."""
+        return {
+            player: max(shares, key=lambda strategy: shares[strategy])
+            for player, shares in self.strategies.items()
+        }
+
 
 @dataclass(frozen=True)
 class NashEquilibria:
     """complete: these are all, or the extreme ones where there are ties; of three
-    players mixed ones may be missing."""
+    players and more mixed ones are not sought."""
 
-    found: tuple[EquilibriumSaid, ...]
+    found: tuple[NamedEquilibrium, ...]
     complete: bool
     degenerate: bool
-
-
-@dataclass(frozen=True)
-class QuantalResponse:
-    """Logit quantal response equilibrium at a precision per unit of payoff; None where
-    the branch was not followed."""
-
-    precision: float
-    strategies: Mixture | None
 
 
 @dataclass(frozen=True)
@@ -112,37 +114,40 @@ class Leader:
     mover is indifferent."""
 
     order: tuple[str, ...]
-    outcomes: tuple[Strategies, ...]
+    outcomes: tuple[Profile, ...]
     payoffs: tuple[Mapping[str, float], ...]
     ties: bool
 
 
 @dataclass(frozen=True)
-class RegretOf:
-    """A strategy's regret over draws, theories and what the others play: the worst and
-    where it is met; the mean; the 95 % quantile over draws and theories of the worst
-    over the others' play."""
+class StrategyRegret:
+    """A strategy's regret over draws, theories and what the others play.
+
+    worst, where, others: the largest, and where it is met; mean; q95: the 95 % quantile
+    over draws and theories of the worst over the others' play."""
 
     worst: float
     where: str
-    others: Strategies
+    others: Profile
     mean: float
     q95: float
 
 
 @dataclass(frozen=True)
 class MinimaxRegret:
-    """choice: the strategies whose worst regret is least; several are a tie."""
+    """choice: the strategies whose worst regret is smallest; several are a tie."""
 
     choice: tuple[str, ...]
-    strategies: Mapping[str, RegretOf]
+    strategies: Mapping[str, StrategyRegret]
 
 
 @dataclass(frozen=True)
-class KnowingMore:
+class ValueOfInformation:
     """What it would be worth to a player to know parameters before it chooses, the
-    others playing the last quantal response. evpi: all of them; parameters: each alone,
-    the largest first."""
+    others doing what was observed.
+
+    evpi: of all of them; parameters: value and standard error of each alone, the
+    largest first."""
 
     best: tuple[str, ...]
     evpi: float
@@ -176,7 +181,7 @@ class BalanceItem:
     mean: float
     lo: float | None
     hi: float | None
-    draws: OverDrawsOf | None
+    draws: DrawsInterval | None
 
 
 @dataclass(frozen=True)
@@ -194,12 +199,11 @@ class Solution:
     a simulated payoff."""
 
     players: Mapping[str, tuple[str, ...]]
-    observed: Strategies
+    observed: Profile
     runs: int
-    profiles: tuple[ProfileSaid, ...]
+    profiles: tuple[ProfileResult, ...]
     best_replies: tuple[Reply, ...]
     equilibria: NashEquilibria
-    quantal_response: tuple[QuantalResponse, ...]
     leader: tuple[Leader, ...]
     gap: Mapping[str, float]
     balance: Mapping[str, Mapping[str, tuple[BalanceItem, ...]]]
@@ -207,25 +211,39 @@ class Solution:
     draws: DrawsUsed | None = None
     theories: tuple[str, ...] = ()
     regret: Mapping[str, MinimaxRegret] | None = None
-    voi: Mapping[str, KnowingMore] | None = None
+    voi: Mapping[str, ValueOfInformation] | None = None
 
     def __repr__(self) -> str:
-        pure = sum(one.equilibrium for one in self.profiles)
-        return f"<{' x '.join(self.players)}: {len(self.profiles)} profiles, {pure} pure equilibria>"
+        pure = sum(profile.equilibrium for profile in self.profiles)
+        players = " x ".join(self.players)
+        return f"<{players}: {len(self.profiles)} profiles, {pure} pure equilibria>"
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: see docs/json.md."""
+        """The solution as plain data for JSON: see docs/json.md."""
         return dict(_PLAIN.dump_python(self, mode="json"))
 
     @staticmethod
-    def of_plain(said: Mapping[str, Any]) -> Solution:
-        """The other way round. Raises ValueError for what is no such thing."""
-        return _PLAIN.validate_python(said)
+    def of_plain(plain: Mapping[str, Any]) -> Solution:
+        """The solution in plain data. Raises ValueError for what is no such thing."""
+        return _PLAIN.validate_python(plain)
 
-    def profile(self, strategies: Strategies) -> ProfileSaid:
-        """The one with these strategies."""
+    def profile(self, strategies: Profile) -> ProfileResult:
+        """The profile with these strategies."""
+        wanted = dict(strategies)
+        return next(row for row in self.profiles if dict(row.strategies) == wanted)
+
+    def beside_observed(self, player: str, strategy: str) -> ProfileResult:
+        """The profile of a player's strategy, the others doing what was observed."""
+        return self.profile({**self.observed, player: strategy})
+
+    def reply_to_observed(self, player: str) -> Reply:
+        """A player's best replies to what the others were observed to do."""
+        others = dict(self.observed)
+        del others[player]
         return next(
-            one for one in self.profiles if dict(one.strategies) == dict(strategies)
+            reply
+            for reply in self.best_replies
+            if reply.player == player and dict(reply.others) == others
         )
 
 

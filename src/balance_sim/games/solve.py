@@ -4,53 +4,48 @@ Payoffs are weights on outcomes over the control arm, less what a strategy costs
 common random numbers, so a profile in which nothing is done pays nothing, and what all
 profiles share adds no noise. Arrays of outcomes are (..., N, Q) over profiles, in the
 order of `Game.profiles`, and outcomes, in the order of the cast; payoffs (..., k_1,
-..., k_n, n), the last axis the player."""
+..., k_n, n), the last axis the player.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import permutations, product
+from itertools import permutations
 from typing import Any, Literal
 
 import numpy as np
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
-from balance_sim.evidence.posterior.parameter_draws import Draws
 from balance_sim.games import solution
 from balance_sim.games.checks import arm_of
 from balance_sim.games.equilibria import nash_equilibria
-from balance_sim.games.normal_form import (
-    best_replies,
-    expected_payoffs,
-    pure_equilibria,
-    quantal_response,
-    sequential,
-)
+from balance_sim.games.normal_form import best_replies, pure_equilibria, sequential
 from balance_sim.games.plan import Game
-from balance_sim.games.players import PlayerMeasures, PlayerOutcome
+from balance_sim.games.players import PlayerMeasures
 from balance_sim.games.solution import Solution
 from balance_sim.games.study import GameStudy
 from balance_sim.games.uncertain import (
     EmpiricalGame,
+    StrategyRegrets,
     minimax_regret,
     value_of_information,
 )
 from balance_sim.model.core import Bools, Floats
+from balance_sim.model.streams import IDLE_PARAMETERS, PAYOFF_BOOTSTRAP, stream_seed
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.intervals import student_half_width
-from balance_sim.study.draws import compile_arms
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import Draws
 from balance_sim.study.estimates import columns_by_arm, in_chunks
 from balance_sim.study.jobs import Progress
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.result import Result
 
-PRECISIONS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
-"""Of quantal response, in units of one over the mean range of a player's payoffs."""
 DRAWS = 200  # of the posterior, or of the prior where there is none
 CHUNK = 2  # draws a task
 MOST_PARAMETERS = 5  # named in what knowing more is worth
@@ -59,53 +54,48 @@ MOST_PARAMETERS = 5  # named in what knowing more is worth
 def outcome_names(game: Game) -> tuple[str, ...]:
     """Columns of tables, in the order of the cast."""
     window = max(game.scenario.report.windows)
-    return tuple(one.outcome(window).name for one in game.cast.outcomes)
+    return tuple(outcome.outcome(window).name for outcome in game.cast.outcomes)
 
 
 def simulated_effects(game: Game, result: Result) -> Floats:
     """(R, N, Q) each outcome in each profile less the control arm's; filtered estimates
     of numbers of agreements."""
-    names, there = outcome_names(game), {*result.by_run.names}
-    names = tuple(
-        FILTERED + name if FILTERED + name in there else name for name in names
-    )
-    parts = [
-        _effects(
-            {
-                arm: np.stack([columns[name] for name in names], axis=-1)
-                for arm, columns in by_arm.items()
-            },
-            game,
-        )
-        for by_arm in (
-            columns_by_arm(part, game.arms)
-            for part in in_chunks(result.outcome_tables(names))
-        )
-    ]
-    return np.concatenate(parts)
+    stored = {*result.by_run.names}
+    columns = []
+    for name in outcome_names(game):
+        filtered = FILTERED + name
+        columns.append(filtered if filtered in stored else name)
+    chunks = []
+    for tables in in_chunks(result.outcome_tables(tuple(columns))):
+        values = {
+            arm: np.stack([by_name[name] for name in columns], axis=-1)
+            for arm, by_name in columns_by_arm(tables, game.arms).items()
+        }
+        chunks.append(_effects(game, values))
+    return np.concatenate(chunks)
 
 
-def _effects(of: Mapping[str, Floats], game: Game) -> Floats:
+def _effects(game: Game, values: Mapping[str, Floats]) -> Floats:
     """(..., N, Q) from (..., Q) of each arm."""
     control, *profiles = game.arms
-    return np.stack([of[arm] - of[control] for arm in profiles], axis=-2)
+    return np.stack([values[arm] - values[control] for arm in profiles], axis=-2)
 
 
 def payoffs(game: Game, effects: Floats) -> Floats:
     """(..., k_1, ..., k_n, n) from effects (..., N, Q)."""
     weights = np.zeros((len(game.cast.outcomes), len(game.players)))
-    parts = (
-        (name, part) for name, one in game.plan.players.items() for part in one.payoff
-    )
-    for row, (name, part) in zip(weights, parts, strict=True):
-        row[game.players.index(name)] = part.weight
-    shape = tuple(map(len, game.strategies))
-    values = (effects @ weights).reshape(*effects.shape[:-2], *shape, len(game.players))
+    row = 0
+    for player, plan in enumerate(game.plan.players.values()):
+        for part in plan.payoff:
+            weights[row, player] = part.weight
+            row += 1
+    sizes = tuple(map(len, game.strategies))
+    shape = (*effects.shape[:-2], *sizes, len(game.players))
+    values = (effects @ weights).reshape(shape)
     for player, costs in enumerate(game.costs):
-        along = np.reshape(
-            costs, [-1 if axis == player else 1 for axis in range(len(shape))]
-        )
-        values[..., player] -= along
+        along_axis = [1] * len(sizes)
+        along_axis[player] = -1
+        values[..., player] -= np.reshape(costs, along_axis)
     return np.asarray(values)
 
 
@@ -114,37 +104,11 @@ def expected_effects(game: Game, scenario: Scenario) -> Floats:
     values."""
     worlds = compile_arms(scenario, game.arms)
     measures, estimator = PlayerMeasures(worlds, game.cast), Estimator(worlds)
-    found = {arm: measures.expected(estimator, worlds.arms[arm]) for arm in game.arms}
-    return _effects(
-        {
-            arm: np.array([of[name] for name in measures.names])
-            for arm, of in found.items()
-        },
-        game,
-    )
-
-
-def effects_over(
-    game: Game, draws: Draws, workers: int = 1, progress: Progress | None = None
-) -> Floats:
-    """(D, N, Q) by the expected estimator, of each joint draw of the parameters,
-    whatever the number of workers."""
-    tell = None if progress is None else lambda done, whole: progress(done, whole, 0)
-    return np.stack(
-        over_draws(
-            partial(expected_effects, game), game.scenario, draws, CHUNK, workers, tell
-        )
-    )
-
-
-def effects_by_theory(game: Game, theories: Sequence[str]) -> Floats:
-    """(T, N, Q) by the expected estimator, under each preset at one base rate."""
-    return np.stack(
-        [
-            expected_effects(game, with_values(game.scenario, {"theory.preset": name}))
-            for name in theories
-        ]
-    )
+    values = {}
+    for arm in game.arms:
+        by_name = measures.expected(estimator, worlds.arms[arm])
+        values[arm] = np.array([by_name[name] for name in measures.names])
+    return _effects(game, values)
 
 
 @dataclass(frozen=True)
@@ -162,256 +126,281 @@ def over_parameters(
     game: Game, draws: Draws, workers: int = 1, progress: Progress | None = None
 ) -> OverParameters:
     """Every profile in every joint draw of the scenario's parameters and under every
-    shipped theory."""
+    shipped theory, at one base rate; whatever the number of workers."""
+    report = None if progress is None else lambda done, total: progress(done, total, 0)
+    effects_in = partial(expected_effects, game)
+    effects = over_draws(effects_in, game.scenario, draws, CHUNK, workers, report)
     theories = tuple(presets())
-    effects = effects_over(game, draws, workers, progress)
-    return OverParameters(draws, effects, theories, effects_by_theory(game, theories))
+    by_theory = []
+    for theory in theories:
+        scenario = with_values(game.scenario, {"theory.preset": theory})
+        by_theory.append(expected_effects(game, scenario))
+    return OverParameters(draws, np.stack(effects), theories, np.stack(by_theory))
 
 
 def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
-    """What the game of a study comes to.
+    """Payoffs, replies, equilibria and regrets of the game of a study.
 
     Parameters
     ----------
-    study : what `play` or `open_game` gave
-    over : the same profiles over draws and theories; without, no intervals over parameters, no minimax regret and no
-        value of information
+    study : what `play` or `open_game` returns
+    over : the same profiles over draws and theories; without, no intervals over
+        parameters, no minimax regret and no value of information
+
+    Returns
+    -------
+    Solution : by the ids of players and strategies
 
     Examples
     --------
     >>> from balance_sim.games.plan import load_game
     >>> from balance_sim.games.study import play
-    >>> found = solve(play(load_game("games/security_dilemma.yaml"), runs=8))
-    >>> [dict(one.strategies) for one in found.profiles if one.equilibrium]
+    >>> solution = solve(play(load_game("games/security_dilemma.yaml"), runs=8))
+    >>> [dict(row.strategies) for row in solution.profiles if row.equilibrium]
     [{'arden': 'manoeuvre', 'belmar': 'manoeuvre'}]
     """
     game = study.game
     effects = simulated_effects(game, study.result)
-    played = EmpiricalGame(payoffs(game, effects))
+    estimated = EmpiricalGame(
+        payoffs(game, effects), seed=stream_seed(study.result.seed, PAYOFF_BOOTSTRAP)
+    )
     expected = payoffs(game, expected_effects(game, game.scenario))
-    values = None if over is None else payoffs(game, over.effects)
-    quantal = _quantal(game, played.mean)
-    drawn: dict[str, Any] = {}
-    if over is not None and values is not None:
-        drawn = dict(_over(game, over, values, quantal))
-    return Solution(
+    drawn = None if over is None else payoffs(game, over.effects)
+    gap = np.abs(expected - estimated.mean).reshape(-1, len(game.players)).max(axis=0)
+    mean_effects = effects.mean(axis=0)
+    break_even = {
+        name: tuple(_break_even(game, mean_effects, player))
+        for player, name in enumerate(game.players)
+    }
+    known = Solution(
         players=dict(zip(game.players, game.strategies, strict=True)),
         observed=dict(game.plan.observed),
-        runs=played.replications,
-        profiles=tuple(_profiles(game, played, expected, values)),
-        best_replies=tuple(_replies(game, played, values)),
-        equilibria=_equilibria(game, played),
-        quantal_response=quantal,
-        leader=tuple(_leaders(game, played.mean)),
-        gap={
-            name: float(np.abs(expected - played.mean)[..., k].max())
-            for k, name in enumerate(game.players)
-        },
+        runs=estimated.replications,
+        profiles=tuple(_profiles(game, estimated, expected, drawn)),
+        best_replies=tuple(_replies(game, estimated, drawn)),
+        equilibria=_equilibria(game, estimated),
+        leader=tuple(_leaders(game, estimated.mean)),
+        gap=_by_player(game, gap),
         balance=_balance(game, effects, None if over is None else over.effects),
-        break_even={
-            name: tuple(_break_even(game, effects.mean(axis=0), k))
-            for k, name in enumerate(game.players)
-        },
-        **drawn,
+        break_even=break_even,
+    )
+    if over is None or drawn is None:
+        return known
+    return replace(
+        known,
+        draws=solution.DrawsUsed(over.draws.source, len(over.draws), over.draws.sha256),
+        theories=over.theories,
+        regret=_minimax_regret(game, over, drawn),
+        voi=_value_of_information(
+            game, over, drawn, stream_seed(study.result.seed, IDLE_PARAMETERS)
+        ),
     )
 
 
-def _named(game: Game, places: Sequence[int], but: int | None = None) -> dict[str, str]:
+def _profile(
+    game: Game, places: Sequence[int], without: int | None = None
+) -> dict[str, str]:
     """The strategies of a profile by player; without one of them."""
-    named = zip(game.players, game.strategies, map(int, places), strict=True)
-    return {
-        player: names[at] for k, (player, names, at) in enumerate(named) if k != but
-    }
-
-
-def _mixture(game: Game, mixed: Sequence[Floats]) -> dict[str, dict[str, float]]:
-    return {
-        player: dict(zip(names, map(float, of), strict=True))
-        for player, names, of in zip(game.players, game.strategies, mixed, strict=True)
-    }
+    profile = {}
+    for player, place in enumerate(places):
+        if player != without:
+            profile[game.players[player]] = game.strategies[player][place]
+    return profile
 
 
 def _by_player(game: Game, values: Sequence[float] | Floats) -> dict[str, float]:
     return dict(zip(game.players, map(float, values), strict=True))
 
 
+def _by_strategy(game: Game, player: int, values: Floats) -> dict[str, float]:
+    return dict(zip(game.strategies[player], map(float, values), strict=True))
+
+
+def _where(game: Game, player: int, mask: Bools) -> tuple[str, ...]:
+    """The strategies of a player at which a mask holds."""
+    strategies = game.strategies[player]
+    return tuple(strategies[place] for place in np.flatnonzero(mask))
+
+
 def _number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _quantiles(values: Floats) -> solution.OverDrawsOf:
-    return solution.OverDrawsOf(*map(float, np.quantile(values, [0.025, 0.5, 0.975])))
+def _interval(values: Floats) -> solution.DrawsInterval:
+    low, median, high = np.quantile(values, [0.025, 0.5, 0.975])
+    return solution.DrawsInterval(float(low), float(median), float(high))
 
 
 def _profiles(
-    game: Game, played: EmpiricalGame, expected: Floats, values: Floats | None
-) -> Iterator[solution.ProfileSaid]:
-    pure = pure_equilibria(played.mean)
-    often = None if values is None else pure_equilibria(values).mean(axis=0)
-    for place, names in zip(np.ndindex(*pure.shape), game.profiles, strict=True):
-        yield solution.ProfileSaid(
-            strategies=_named(game, place),
-            arm=arm_of(names),
-            payoffs={
-                player: solution.Payoff(
-                    float(played.mean[place][k]),
-                    _number(played.mcse[place][k]),
-                    float(expected[place][k]),
-                    None
-                    if values is None
-                    else _quantiles(values[(slice(None), *place, k)]),
-                )
-                for k, player in enumerate(game.players)
-            },
-            regrets=_by_player(game, played.regret[place]),
-            regret=float(played.regret[place].max()),
-            bound=_number(played.regret_bound[place].max()),
+    game: Game, estimated: EmpiricalGame, expected: Floats, drawn: Floats | None
+) -> Iterator[solution.ProfileResult]:
+    pure = pure_equilibria(estimated.mean)
+    over_draws = None if drawn is None else pure_equilibria(drawn).mean(axis=0)
+    for place, strategies in zip(np.ndindex(*pure.shape), game.profiles, strict=True):
+        by_player = {}
+        for player, name in enumerate(game.players):
+            at = (*place, player)
+            by_player[name] = solution.Payoff(
+                mean=float(estimated.mean[at]),
+                mcse=_number(estimated.mcse[at]),
+                expected=float(expected[at]),
+                draws=None if drawn is None else _interval(drawn[(slice(None), *at)]),
+            )
+        regrets = estimated.regret[place]
+        yield solution.ProfileResult(
+            strategies=_profile(game, place),
+            arm=arm_of(strategies),
+            payoffs=by_player,
+            regrets=_by_player(game, regrets),
+            regret=float(regrets.max()),
+            bound=_number(estimated.regret_bound[place].max()),
             equilibrium=bool(pure[place]),
-            probability=_number(played.equilibrium_probability[place]),
-            over_draws=None if often is None else float(often[place]),
+            probability=_number(estimated.equilibrium_probability[place]),
+            over_draws=None if over_draws is None else float(over_draws[place]),
         )
 
 
 def _replies(
-    game: Game, played: EmpiricalGame, values: Floats | None
+    game: Game, estimated: EmpiricalGame, drawn: Floats | None
 ) -> Iterator[solution.Reply]:
-    for k, player in enumerate(game.players):
-        best, often = best_replies(played.mean, k), None
-        if values is not None:
-            each = best_replies(values, k)
-            often = (each / each.sum(axis=k + 1, keepdims=True)).mean(axis=0)
-        others = [
-            range(len(names)) if at != k else (0,)
-            for at, names in enumerate(game.strategies)
-        ]
-        for place in product(*others):
-            row: tuple[Any, ...] = (*place[:k], slice(None), *place[k + 1 :])
-            probability = played.best_reply_probability[(*row, k)]
+    for player, name in enumerate(game.players):
+        best = best_replies(estimated.mean, player)
+        share_best = None
+        if drawn is not None:
+            best_in_draw = best_replies(drawn, player)
+            ties = best_in_draw.sum(axis=player + 1, keepdims=True)
+            share_best = (best_in_draw / ties).mean(axis=0)
+        sizes = [len(strategies) for strategies in game.strategies]
+        sizes[player] = 1
+        for place in np.ndindex(*sizes):
+            row: tuple[Any, ...] = (*place[:player], slice(None), *place[player + 1 :])
+            shares = estimated.best_reply_probability[(*row, player)]
+            probability = over_draws = None
+            if np.isfinite(shares).all():
+                probability = _by_strategy(game, player, shares)
+            if share_best is not None:
+                over_draws = _by_strategy(game, player, share_best[row])
+            may_be = estimated.may_be_best[(*row, player)]
             yield solution.Reply(
-                player,
-                _named(game, place, but=k),
-                _those(game, k, best[row]),
-                _those(game, k, played.may_be_best[(*row, k)]),
-                _shares(game, k, probability)
-                if np.isfinite(probability).all()
-                else None,
-                None if often is None else _shares(game, k, often[row]),
+                player=name,
+                others=_profile(game, place, without=player),
+                best=_where(game, player, best[row]),
+                may_be=_where(game, player, may_be),
+                probability=probability,
+                over_draws=over_draws,
             )
 
 
-def _those(game: Game, player: int, mask: Bools) -> tuple[str, ...]:
-    return tuple(
-        name for name, there in zip(game.strategies[player], mask, strict=True) if there
-    )
-
-
-def _shares(game: Game, player: int, of: Floats) -> dict[str, float]:
-    return dict(zip(game.strategies[player], map(float, of), strict=True))
-
-
-def _equilibria(game: Game, played: EmpiricalGame) -> solution.NashEquilibria:
-    all_of_them, said = nash_equilibria(played.mean), []
-    for one in all_of_them.found:
-        place = tuple(int(of.argmax()) for of in one.strategies)
-        likely = _number(played.equilibrium_probability[place]) if one.pure else None
-        mixture, payoff = _mixture(game, one.strategies), _by_player(game, one.payoffs)
-        said.append(
-            solution.EquilibriumSaid(
-                "pure" if one.pure else "mixed", mixture, payoff, one.degenerate, likely
+def _equilibria(game: Game, estimated: EmpiricalGame) -> solution.NashEquilibria:
+    equilibria = nash_equilibria(estimated.mean)
+    named = []
+    for equilibrium in equilibria.found:
+        place = tuple(int(shares.argmax()) for shares in equilibrium.strategies)
+        probability = None
+        if equilibrium.pure:
+            probability = _number(estimated.equilibrium_probability[place])
+        mixture = {
+            name: _by_strategy(game, player, equilibrium.strategies[player])
+            for player, name in enumerate(game.players)
+        }
+        named.append(
+            solution.NamedEquilibrium(
+                kind="pure" if equilibrium.pure else "mixed",
+                strategies=mixture,
+                payoffs=_by_player(game, equilibrium.payoffs),
+                degenerate=equilibrium.degenerate,
+                probability=probability,
             )
         )
     return solution.NashEquilibria(
-        tuple(said), all_of_them.complete, all_of_them.degenerate
-    )
-
-
-def _quantal(game: Game, mean: Floats) -> tuple[solution.QuantalResponse, ...]:
-    spans = np.ptp(mean.reshape(-1, len(game.players)), axis=0)
-    precisions = np.array(PRECISIONS) / (float(spans.mean()) or 1.0)
-    found = quantal_response(mean, precisions)
-    followed = np.isfinite(found[0]).all(axis=1)
-    return tuple(
-        solution.QuantalResponse(
-            float(precision),
-            _mixture(game, [of[at] for of in found]) if followed[at] else None,
-        )
-        for at, precision in enumerate(precisions)
+        tuple(named), equilibria.complete, equilibria.degenerate
     )
 
 
 def _leaders(game: Game, mean: Floats) -> Iterator[solution.Leader]:
-    for order in (
-        permutations(range(len(game.players))) if len(game.players) > 1 else ()
-    ):
-        found = sequential(mean, order)
+    if len(game.players) == 1:
+        return
+    for order in permutations(range(len(game.players))):
+        play = sequential(mean, order)
         yield solution.Leader(
-            tuple(game.players[k] for k in order),
-            tuple(_named(game, places) for places in found.outcomes),
-            tuple(_by_player(game, of) for of in found.payoffs),
-            found.ties,
+            order=tuple(game.players[player] for player in order),
+            outcomes=tuple(_profile(game, places) for places in play.outcomes),
+            payoffs=tuple(_by_player(game, values) for values in play.payoffs),
+            ties=play.ties,
         )
 
 
-def _beside_observed(game: Game, player: int) -> Iterator[tuple[str, int]]:
-    """A player's strategies, and the place among flattened profiles of each where the
-    others do what was observed."""
-    shape = tuple(map(len, game.strategies))
-    for at, name in enumerate(game.strategies[player]):
-        place = (*game.observed[:player], at, *game.observed[player + 1 :])
-        yield name, int(np.ravel_multi_index(place, shape))
+def _beside_observed(game: Game, player: int) -> dict[str, int]:
+    """By strategy of a player, the place among flattened profiles of the one in which
+    the others do what was observed."""
+    sizes = tuple(map(len, game.strategies))
+    place = list(game.observed)
+    rows = {}
+    for strategy, name in enumerate(game.strategies[player]):
+        place[player] = strategy
+        rows[name] = int(np.ravel_multi_index(place, sizes))
+    return rows
+
+
+def _own_outcomes(game: Game, name: str) -> list[int]:
+    """The places in the cast of the outcomes that pay a player."""
+    outcomes = enumerate(game.cast.outcomes)
+    return [column for column, outcome in outcomes if outcome.player == name]
 
 
 def _balance(
-    game: Game, effects: Floats, over: Floats | None
+    game: Game, effects: Floats, drawn: Floats | None
 ) -> dict[str, dict[str, tuple[solution.BalanceItem, ...]]]:
-    """effects: (R, N, Q); over: (D, N, Q)."""
+    """effects: (R, N, Q); drawn: (D, N, Q)."""
     runs, mean = len(effects), effects.mean(axis=0)
-    half = (
-        student_half_width(effects.std(axis=0, ddof=1), runs)
-        if runs > 1
-        else np.full(mean.shape, np.nan)
-    )
+    half_width = np.full(mean.shape, np.nan)
+    if runs > 1:
+        half_width = student_half_width(effects.std(axis=0, ddof=1), runs)
 
-    def item(row: int, at: int, one: PlayerOutcome) -> solution.BalanceItem:
-        low, high = (_number(mean[row, at] + sign * half[row, at]) for sign in (-1, 1))
-        drawn = None if over is None else _quantiles(over[:, row, at])
+    def item(row: int, column: int) -> solution.BalanceItem:
+        outcome = game.cast.outcomes[column]
+        value, half = mean[row, column], half_width[row, column]
         return solution.BalanceItem(
-            one.measure, one.of, float(mean[row, at]), low, high, drawn
+            outcome=outcome.measure,
+            of=outcome.of,
+            mean=float(value),
+            lo=_number(value - half),
+            hi=_number(value + half),
+            draws=None if drawn is None else _interval(drawn[:, row, column]),
         )
 
-    return {
-        player: {
-            name: tuple(
-                item(row, at, one)
-                for at, one in enumerate(game.cast.outcomes)
-                if one.player == player
-            )
-            for name, row in _beside_observed(game, k)
+    sheets = {}
+    for player, name in enumerate(game.players):
+        columns = _own_outcomes(game, name)
+        sheets[name] = {
+            strategy: tuple(item(row, column) for column in columns)
+            for strategy, row in _beside_observed(game, player).items()
         }
-        for k, player in enumerate(game.players)
-    }
+    return sheets
 
 
 def _break_even(game: Game, mean: Floats, player: int) -> Iterator[solution.BreakEven]:
     """mean: (N, Q). What the observed strategy gives more than another one is linear in
     each weight."""
-    rows, name = dict(_beside_observed(game, player)), game.players[player]
-    own = [at for at, one in enumerate(game.cast.outcomes) if one.player == name]
-    parts, seen = game.plan.players[name].payoff, game.plan.observed[name]
-    weights = np.array([part.weight for part in parts])
-    cost = dict(zip(game.strategies[player], game.costs[player], strict=True))
+    name = game.players[player]
+    rows, columns = _beside_observed(game, player), _own_outcomes(game, name)
+    plan, observed = game.plan.players[name], game.plan.observed[name]
+    weights = np.array([part.weight for part in plan.payoff])
+    cost = {strategy: plan.strategies[strategy].cost for strategy in rows}
     for against in game.strategies[player]:
-        if against == seen:
+        if against == observed:
             continue
-        apart = mean[rows[seen], own] - mean[rows[against], own]
-        whole = float(apart @ weights) - cost[seen] + cost[against]
-        for part, slope in zip(parts, map(float, apart), strict=True):
+        slopes = mean[rows[observed], columns] - mean[rows[against], columns]
+        total = float(slopes @ weights) - cost[observed] + cost[against]
+        for part, slope in zip(plan.payoff, map(float, slopes), strict=True):
+            better, weight = better_from(slope, total - slope * part.weight)
             yield solution.BreakEven(
-                against,
-                part.outcome,
-                part.of or "",
-                part.weight,
-                *better_from(slope, whole - slope * part.weight),
+                against=against,
+                outcome=part.outcome,
+                of=part.of or "",
+                weight=part.weight,
+                better=better,
+                at=weight,
             )
 
 
@@ -427,52 +416,53 @@ def better_from(
     return ("above" if slope > 0 else "below"), -rest / slope
 
 
-def _over(
-    game: Game,
-    over: OverParameters,
-    values: Floats,
-    quantal: Sequence[solution.QuantalResponse],
-) -> Mapping[str, object]:
-    """What rests on draws and theories. values: (D, k_1, ..., k_n, n)."""
-    every = np.concatenate([values, payoffs(game, over.by_theory)])
-    where = [f"draw {k + 1}" for k in range(len(values))] + [
-        f"theory {name}" for name in over.theories
-    ]
-    regret = {}
-    for k, of in enumerate(minimax_regret(every)):
-        strategies = {}
-        for at, name in enumerate(game.strategies[k]):
-            worst, mean, upper = (
-                float(column[at]) for column in (of.worst, of.mean, of.upper)
-            )
-            others = _named(game, of.profile[at], but=k)
-            strategies[name] = solution.RegretOf(
-                worst, where[of.draw[at]], others, mean, upper
-            )
-        regret[game.players[k]] = solution.MinimaxRegret(
-            _those(game, k, of.choice), strategies
-        )
-    last = next(
-        one.strategies for one in reversed(quantal) if one.strategies is not None
+def _minimax_regret(
+    game: Game, over: OverParameters, drawn: Floats
+) -> dict[str, solution.MinimaxRegret]:
+    """drawn: (D, k_1, ..., k_n, n)."""
+    values = np.concatenate([drawn, payoffs(game, over.by_theory)])
+    where = [f"draw {number + 1}" for number in range(len(drawn))]
+    where += [f"theory {name}" for name in over.theories]
+    by_player = {}
+    for player, regrets in enumerate(minimax_regret(values)):
+        strategies = {
+            name: _strategy_regret(game, player, place, regrets, where)
+            for place, name in enumerate(game.strategies[player])
+        }
+        choice = _where(game, player, regrets.choice)
+        by_player[game.players[player]] = solution.MinimaxRegret(choice, strategies)
+    return by_player
+
+
+def _strategy_regret(
+    game: Game, player: int, place: int, regrets: StrategyRegrets, where: Sequence[str]
+) -> solution.StrategyRegret:
+    return solution.StrategyRegret(
+        worst=float(regrets.worst[place]),
+        where=where[regrets.draw[place]],
+        others=_profile(game, regrets.profile[place], without=player),
+        mean=float(regrets.mean[place]),
+        q95=float(regrets.upper[place]),
     )
-    mixed = [np.array([*last[player].values()]) for player in game.players]
-    voi = {}
-    for k, player in enumerate(game.players):
-        found = value_of_information(
-            expected_payoffs(values, mixed, k), over.draws.values
-        )
-        order = np.argsort(-found.evppi, kind="stable")[:MOST_PARAMETERS]
-        single = {
-            over.draws.paths[at]: (float(found.evppi[at]), float(found.error[at]))
-            for at in order
+
+
+def _value_of_information(
+    game: Game, over: OverParameters, drawn: Floats, seed: int
+) -> dict[str, solution.ValueOfInformation]:
+    """drawn: (D, k_1, ..., k_n, n); seed: of the permutations."""
+    flat = drawn.reshape(len(drawn), -1, len(game.players))
+    by_player = {}
+    for player, name in enumerate(game.players):
+        rows = list(_beside_observed(game, player).values())
+        value = value_of_information(flat[:, rows, player], over.draws.values, seed)
+        order = np.argsort(-value.evppi, kind="stable")[:MOST_PARAMETERS]
+        parameters = {
+            over.draws.paths[q]: (float(value.evppi[q]), float(value.error[q]))
+            for q in order
+            if value.evppi[q] > value.idle
         }
-        single = {
-            path: (value, error)
-            for path, (value, error) in single.items()
-            if value > found.idle
-        }
-        voi[player] = solution.KnowingMore(
-            _those(game, k, found.best), found.evpi, found.evpi_error, single
+        best = _where(game, player, value.best)
+        by_player[name] = solution.ValueOfInformation(
+            best, value.evpi, value.evpi_error, parameters
         )
-    used = solution.DrawsUsed(over.draws.source, len(over.draws), over.draws.sha256)
-    return {"draws": used, "theories": over.theories, "regret": regret, "voi": voi}
+    return by_player

@@ -62,7 +62,8 @@ class StrategyRegrets:
     worst : (k,) the largest regret
     draw : (k,) the first draw in which it is met
     profile : (k, n) the profile there, the player's own strategy included
-    places : (k,) in how many draws and profiles of the others it is met: more than one is a tie
+    places : (k,) in how many draws and profiles of the others it is met: more than one
+        is a tie
     mean : (k,) over draws and profiles of the others, each counted alike
     upper : (k,) 95 % quantile over draws of the worst over profiles of the others
     choice : (k,) the strategies whose worst regret is smallest; several are a tie
@@ -80,51 +81,51 @@ class StrategyRegrets:
 def minimax_regret(values: Floats) -> tuple[StrategyRegrets, ...]:
     """Minimax regret over draws and over what the others play, one for each player.
 
-    values: (D, k_1, ..., k_n, n) payoffs in each draw; they tie as in `stats.games`.
+    values: (D, k_1, ..., k_n, n) payoffs in each draw; they tie as in `normal_form`.
 
     Examples
     --------
     One player, two draws: the first strategy is better by 1 in one draw and worse by 3
     in the other.
 
-    >>> (found,) = minimax_regret(np.array([[[1.0], [0.0]], [[0.0], [3.0]]]))
-    >>> found.worst.tolist(), found.draw.tolist(), found.choice.tolist()
+    >>> (regret,) = minimax_regret(np.array([[[1.0], [0.0]], [[0.0], [3.0]]]))
+    >>> regret.worst.tolist(), regret.draw.tolist(), regret.choice.tolist()
     ([3.0, 1.0], [1, 0], [False, True])
     """
     players = number_of_players(values)
     if values.ndim != players + 2 or not len(values):
-        raise ValueError(
-            f"values of shape {values.shape}: not (draws, k_1, ..., k_n, {players})"
-        )
-    every = regrets(values)
+        shape = f"(draws, k_1, ..., k_n, {players})"
+        raise ValueError(f"values of shape {values.shape}: not {shape}")
+    everywhere = regrets(values)
     width = tie_width(values).max(axis=0).ravel()
-    out = []
-    for player in range(players):
-        size = values.shape[player + 1]
-        table = np.moveaxis(every[..., player], player + 1, 0).reshape(
-            size, len(values), -1
-        )
-        worst = table.max(axis=(1, 2))
-        met = table >= worst[:, None, None] - width[player]
-        draw, others = np.divmod(met.reshape(size, -1).argmax(axis=1), table.shape[2])
-        rest = values.shape[1 : player + 1] + values.shape[player + 2 : -1]
-        profile = (
-            np.column_stack(np.unravel_index(others, rest))
-            if rest
-            else np.empty((size, 0), dtype=np.int64)
-        )
-        out.append(
-            StrategyRegrets(
-                worst=worst,
-                draw=draw,
-                profile=np.insert(profile, player, np.arange(size), axis=1),
-                places=met.sum(axis=(1, 2)),
-                mean=table.mean(axis=(1, 2)),
-                upper=np.quantile(table.max(axis=2), UPPER, axis=1),
-                choice=worst <= worst.min() + width[player],
-            )
-        )
-    return tuple(out)
+    return tuple(
+        _strategy_regrets(everywhere[..., player], player, width[player])
+        for player in range(players)
+    )
+
+
+def _strategy_regrets(regret: Floats, player: int, width: float) -> StrategyRegrets:
+    """Of one player, from its regrets (D, k_1, ..., k_n); those no further apart than
+    the width are a tie."""
+    draws, size = len(regret), regret.shape[player + 1]
+    table = np.moveaxis(regret, player + 1, 0).reshape(size, draws, -1)
+    worst = table.max(axis=(1, 2))
+    is_worst = table >= worst[:, None, None] - width
+    first = is_worst.reshape(size, -1).argmax(axis=1)
+    draw, others = np.divmod(first, table.shape[2])
+    sizes = regret.shape[1 : player + 1] + regret.shape[player + 2 :]
+    profile = np.empty((size, 0), dtype=np.int64)
+    if sizes:
+        profile = np.column_stack(np.unravel_index(others, sizes))
+    return StrategyRegrets(
+        worst=worst,
+        draw=draw,
+        profile=np.insert(profile, player, np.arange(size), axis=1),
+        places=is_worst.sum(axis=(1, 2)),
+        mean=table.mean(axis=(1, 2)),
+        upper=np.quantile(table.max(axis=2), UPPER, axis=1),
+        choice=worst <= worst.min() + width,
+    )
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,10 @@ class InformationValue:
     evpi_error : its standard error over draws
     evppi : (Q,) expected value of knowing one parameter alone, >= 0
     error : (Q,) standard errors over draws
-    idle : what the largest of `evppi` stays below in 95 % of cases where no parameter matters, from 99 permutations of
-        the draws against the parameters
-    best : (K,) the strategies that are best without further information; several are a tie
+    idle : what the largest of `evppi` stays below in 95 % of cases where no parameter
+        matters, from 99 permutations of the draws against the parameters
+    best : (K,) the strategies that are best without further information; several are a
+        tie
     """
 
     evpi: float
@@ -150,79 +152,83 @@ class InformationValue:
     best: Bools
 
 
-def value_of_information(utilities: Floats, parameters: Floats) -> InformationValue:
-    r"""Expected value of perfect information, and of perfect information on single parameters.
+def value_of_information(
+    utilities: Floats, parameters: Floats, seed: int = 0
+) -> InformationValue:
+    r"""Expected value of perfect information, and of perfect information on single
+    parameters.
 
-    .. math:: EVPI = E[\max_k u_k] - \max_k E[u_k], \qquad EVPPI_q = E[\max_k E[u_k | x_q]] - \max_k E[u_k]
+    .. math:: EVPI = E[\max_k u_k] - \max_k E[u_k]
+    .. math:: EVPPI_q = E[\max_k E[u_k | x_q]] - \max_k E[u_k]
 
-    E[u_k | x_q] is found by regression of what a strategy gives more than the best one on a cubic polynomial of the
-    parameter (Strong, Oakley, Brennan 2014, Medical Decision Making 34: 311-326). The maximum of fitted values is
-    biased upwards, as fits follow noise. So each draw is left out of the fit that chooses its strategy (Allen 1974,
-    Technometrics 16: 125-127), and the choice is valued by what it gave in that draw; and a strategy for which draws
-    left out are predicted no better than by their mean is not chosen on the strength of the fit. The estimate is then
-    of a rule that can be followed, and on average not above the true value.
+    E[u_k | x_q] is found by regression of what a strategy gives more than the best one
+    on a cubic polynomial of the parameter (Strong, Oakley, Brennan 2014, Medical
+    Decision Making 34: 311-326). The maximum of fitted values is biased upwards, as
+    fits follow noise. So each draw is left out of the fit that chooses its strategy
+    (Allen 1974, Technometrics 16: 125-127), and the choice is valued by what it gave in
+    that draw; and a strategy for which draws left out are predicted no better than by
+    their mean is not chosen on the strength of the fit. The estimate is then of a rule
+    that can be followed, and on average not above the true value.
 
     Parameters
     ----------
-    utilities : (D, K) payoffs of a player's K strategies in each draw, what the others play being given
+    utilities : (D, K) payoffs of a player's K strategies in each draw, what the others
+        play being given
     parameters : (D, Q) what was drawn
 
     Examples
     --------
-    A sure 0 or a gamble x + y, both standard normal: to know both is worth sd / sqrt(2 pi) = 0.56, one 0.40.
+    A sure 0 or a gamble x + y, both standard normal: to know both is worth
+    sd / sqrt(2 pi) = 0.56, one 0.40.
 
     >>> x = np.random.default_rng(1).normal(size=(20000, 3))
-    >>> found = value_of_information(np.column_stack([np.zeros(20000), x[:, 0] + x[:, 1]]), x)
-    >>> round(found.evpi, 2), found.evppi.round(2).tolist()
+    >>> utilities = np.column_stack([np.zeros(20000), x[:, 0] + x[:, 1]])
+    >>> information = value_of_information(utilities, x)
+    >>> round(information.evpi, 2), information.evppi.round(2).tolist()
     (0.55, [0.39, 0.39, 0.0])
     """
-    if (
-        utilities.ndim != 2
-        or parameters.ndim != 2
-        or len(utilities) != len(parameters)
-        or len(utilities) < 2
-    ):
-        raise ValueError(
-            f"utilities {utilities.shape} and parameters {parameters.shape}: not (D, K) and (D, Q), D > 1"
-        )
+    are_tables = utilities.ndim == parameters.ndim == 2
+    if not are_tables or len(utilities) != len(parameters) or len(utilities) < 2:
+        shapes = f"utilities {utilities.shape} and parameters {parameters.shape}"
+        raise ValueError(f"{shapes}: not (D, K) and (D, Q), D > 1")
     means = utilities.mean(axis=0)
     best = means >= means.max() - tie_width(utilities.reshape(-1, 1)).item()
-    more = utilities - utilities[:, [int(best.argmax())]]
-    perfect, error = _mean_and_error(more.max(axis=1))
-    fits = _fits(parameters)
-    worth = [_mean_and_error(values) for values in _chosen(more, fits)]
+    gain = utilities - utilities[:, [int(best.argmax())]]
+    evpi, evpi_error = _mean_and_error(gain.max(axis=1))
+    bases = _bases(parameters)
+    worth = [_mean_and_error(values) for values in _chosen(gain, bases)]
     evppi, errors = np.array(worth).reshape(-1, 2).T
-    rng = np.random.default_rng(len(more))
-    idle = [
-        _chosen(rng.permutation(more), fits).mean(axis=1).max(initial=0.0)
-        for _ in range(PERMUTATIONS)
-    ]
-    floor = float(np.sort(idle)[round(UPPER * (PERMUTATIONS + 1)) - 1])
-    return InformationValue(perfect, error, np.maximum(evppi, 0.0), errors, floor, best)
+    rng = np.random.default_rng([seed, len(gain)])
+    largest = []
+    for _ in range(PERMUTATIONS):
+        permuted = _chosen(rng.permutation(gain), bases)
+        largest.append(permuted.mean(axis=1).max(initial=0.0))
+    idle = float(np.sort(largest)[round(UPPER * (PERMUTATIONS + 1)) - 1])
+    positive = np.maximum(evppi, 0.0)
+    return InformationValue(evpi, evpi_error, positive, errors, idle, best)
 
 
-def _fits(parameters: Floats) -> tuple[Floats, Floats]:
+def _bases(parameters: Floats) -> tuple[Floats, Floats]:
     """(Q, D, DEGREE + 1) orthonormal polynomials of each parameter, and (Q, D) the
     leverages of a fit of these."""
-    each, count = (
-        [orthonormal(features) for features in powers(parameters)],
-        len(parameters),
-    )
-    bases = np.array([basis for basis, _ in each]).reshape(-1, count, DEGREE + 1)
-    return bases, np.array([leverage for _, leverage in each]).reshape(-1, count)
+    fits = [orthonormal(features) for features in powers(parameters)]
+    draws = len(parameters)
+    bases = np.array([basis for basis, _ in fits]).reshape(-1, draws, DEGREE + 1)
+    return bases, np.array([leverage for _, leverage in fits]).reshape(-1, draws)
 
 
-def _chosen(more: Floats, fits: tuple[Floats, Floats]) -> Floats:
-    """(Q, D): what the strategy that a fit to all other draws chooses gives more in a
-    draw than the best one."""
-    bases, leverage = fits
-    residual = (more - bases @ (np.swapaxes(bases, 1, 2) @ more)) / (1.0 - leverage)[
-        ..., None
-    ]
-    alone = (more - more.mean(axis=0)) * len(more) / (len(more) - 1)
-    told = (residual**2).sum(axis=1, keepdims=True) < (alone**2).sum(axis=0)
-    choice = (more - np.where(told, residual, alone)).argmax(axis=2)
-    return np.asarray(more[np.arange(len(more)), choice])
+def _chosen(gain: Floats, polynomials: tuple[Floats, Floats]) -> Floats:
+    """(Q, D) the gain over the best strategy, in each draw, of the strategy that a fit
+    to all other draws chooses."""
+    bases, leverage = polynomials
+    draws = len(gain)
+    fitted = bases @ (np.swapaxes(bases, 1, 2) @ gain)
+    residual = (gain - fitted) / (1.0 - leverage)[..., None]
+    deviation = (gain - gain.mean(axis=0)) * draws / (draws - 1)
+    squares = (residual**2).sum(axis=1, keepdims=True)
+    is_better = squares < (deviation**2).sum(axis=0)
+    predicted = gain - np.where(is_better, residual, deviation)
+    return np.asarray(gain[np.arange(draws), predicted.argmax(axis=2)])
 
 
 def _mean_and_error(values: Floats) -> tuple[float, float]:
@@ -244,8 +250,10 @@ class EmpiricalGame:
 
     Attributes
     ----------
-    values : (R, k_1, ..., k_n, n) payoffs of each replication, with the same random numbers in all profiles
-    seed : of the bootstrap; with the same R it draws the same replications, whatever the game
+    values : (R, k_1, ..., k_n, n) payoffs of each replication, with the same random
+        numbers in all profiles
+    seed : of the bootstrap; with the same R it draws the same replications, whatever
+        the game
     resamples : how many bootstrap samples
 
     Examples
@@ -272,9 +280,8 @@ class EmpiricalGame:
     def __post_init__(self) -> None:
         players = number_of_players(self.values)
         if self.values.ndim != players + 2 or not len(self.values):
-            raise ValueError(
-                f"values of shape {self.values.shape}: not (replications, k_1, ..., k_n, {players})"
-            )
+            shape = f"(replications, k_1, ..., k_n, {players})"
+            raise ValueError(f"values of shape {self.values.shape}: not {shape}")
 
     @property
     def replications(self) -> int:
@@ -301,22 +308,18 @@ class EmpiricalGame:
         """(B, R) share of each replication in each bootstrap sample."""
         count = self.replications
         rng = np.random.default_rng([self.seed, count])
-        drawn = rng.multinomial(count, np.full(count, 1.0 / count), size=self.resamples)
-        return np.asarray(drawn / count)
+        equal = np.full(count, 1.0 / count)
+        return np.asarray(rng.multinomial(count, equal, size=self.resamples) / count)
 
     @cached_property
     def resampled(self) -> Floats:
-        """(B, k_1, ..., k_n, n) estimated payoffs in each bootstrap sample."""
-        flat = (self.values - self.mean).reshape(self.replications, -1)
-        distinct, place = np.unique(
-            flat, axis=1, return_inverse=True
-        )  # what is equal stays equal to the last bit
-        return np.asarray(
-            (self._weights @ distinct)[:, place].reshape(
-                self.resamples, *self.mean.shape
-            )
-            + self.mean
-        )
+        """(B, k_1, ..., k_n, n) estimated payoffs in each bootstrap sample.
+
+        Columns that are equal stay equal to the last bit."""
+        deviations = (self.values - self.mean).reshape(self.replications, -1)
+        distinct, column = np.unique(deviations, axis=1, return_inverse=True)
+        drawn = (self._weights @ distinct)[:, column]
+        return np.asarray(drawn.reshape(self.resamples, *self.mean.shape) + self.mean)
 
     @cached_property
     def best_reply_probability(self) -> Floats:
@@ -327,12 +330,12 @@ class EmpiricalGame:
         1981, Annals of Statistics 9: 130-134)."""
         if self.replications < 2:
             return np.full(self.mean.shape, np.nan)
-        best = [best_replies(self.resampled, player) for player in range(self.players)]
-        shares = [
-            one / one.sum(axis=k - self.players, keepdims=True)
-            for k, one in enumerate(best)
-        ]
-        return np.stack([one.mean(axis=0) for one in shares], axis=-1)
+        probabilities = []
+        for player in range(self.players):
+            best = best_replies(self.resampled, player)
+            ties = best.sum(axis=player - self.players, keepdims=True)
+            probabilities.append((best / ties).mean(axis=0))
+        return np.stack(probabilities, axis=-1)
 
     @cached_property
     def equilibrium_probability(self) -> Floats:
@@ -353,26 +356,24 @@ class EmpiricalGame:
 
     def _differences(self, player: int) -> tuple[Floats, Floats, Floats]:
         strategies = self.values.shape[player + 1]
-        own = np.moveaxis(self.values[..., player], player + 1, 1).reshape(
-            self.replications, strategies, -1
-        )
-        gain, error = np.zeros((2, strategies, strategies, own.shape[2]))
+        table = np.moveaxis(self.values[..., player], player + 1, 1)
+        table = table.reshape(self.replications, strategies, -1)
+        gain = np.zeros((strategies, strategies, table.shape[2]))
+        error = np.zeros_like(gain)
         largest = np.zeros(self.resamples)
-        known = CONSTANT * np.abs(own).max()
+        constant = CONSTANT * np.abs(table).max()
         for a, b in combinations(range(strategies), 2):
-            apart = own[:, b] - own[:, a]
-            gain[b, a] = apart.mean(axis=0)
+            difference = table[:, b] - table[:, a]
+            gain[b, a] = difference.mean(axis=0)
             gain[a, b] = -gain[b, a]
-            spread = apart.std(axis=0, ddof=1)
-            unsure = spread > known
-            error[a, b] = error[b, a] = np.where(
-                unsure, spread / np.sqrt(self.replications), 0.0
-            )
-            if unsure.any():
-                centred = (apart - gain[b, a])[:, unsure] / error[b, a][unsure]
-                np.maximum(
-                    largest, np.abs(self._weights @ centred).max(axis=1), out=largest
-                )
+            spread = difference.std(axis=0, ddof=1)
+            varies = spread > constant
+            standard_error = spread / np.sqrt(self.replications)
+            error[a, b] = error[b, a] = np.where(varies, standard_error, 0.0)
+            if varies.any():
+                centred = (difference - gain[b, a])[:, varies] / error[b, a][varies]
+                studentised = np.abs(self._weights @ centred).max(axis=1)
+                largest = np.maximum(largest, studentised)
         return gain, error, largest
 
     @cached_property
@@ -382,17 +383,13 @@ class EmpiricalGame:
 
         The quantile of the bootstrap, put on Student's scale for R - 1 degrees of
         freedom. NaN for one replication."""
-        if self.replications < 2:
+        freedom = self.replications - 1
+        if freedom < 1:
             return float("nan")
-        largest = np.max([one for _, _, one in self._deviations], axis=0)
-        quantile = float(np.quantile(largest, CONFIDENCE)) * np.sqrt(
-            self.replications / (self.replications - 1)
-        )
-        return (
-            float(stdtrit(self.replications - 1, ndtr(quantile)))
-            if quantile > 0
-            else 0.0
-        )
+        largest = np.max([errors for _, _, errors in self._deviations], axis=0)
+        quantile = float(np.quantile(largest, CONFIDENCE))
+        quantile *= np.sqrt(self.replications / freedom)
+        return float(stdtrit(freedom, ndtr(quantile))) if quantile > 0 else 0.0
 
     @cached_property
     def regret(self) -> Floats:
@@ -409,12 +406,10 @@ class EmpiricalGame:
         e-equilibrium."""
         if self.replications < 2:
             return np.full(self.mean.shape, np.nan)
-        return self._by_profile(
-            [
-                (gain + self.critical * error).max(axis=0)
-                for gain, error, _ in self._deviations
-            ]
-        )
+        bounds = []
+        for gain, error, _ in self._deviations:
+            bounds.append((gain + self.critical * error).max(axis=0))
+        return self._by_profile(bounds)
 
     @cached_property
     def may_be_best(self) -> Bools:
@@ -425,22 +420,19 @@ class EmpiricalGame:
         replies are among these at once with probability 95 %."""
         if self.replications < 2:
             return np.ones(self.mean.shape, dtype=bool)
-        width = [
-            1e-9 * np.ptp(self.mean[..., player]) for player in range(self.players)
-        ]
-        worse = [
-            (gain - self.critical * error).max(axis=0) > tie
-            for (gain, error, _), tie in zip(self._deviations, width, strict=True)
-        ]
+        worse = []
+        for player, (gain, error, _) in enumerate(self._deviations):
+            width = 1e-9 * np.ptp(self.mean[..., player])
+            certain_gain = (gain - self.critical * error).max(axis=0)
+            worse.append(certain_gain > width)
         return self._by_profile(worse) < 0.5
 
-    def _by_profile(self, each: list[Floats] | list[Bools]) -> Floats:
-        """One (k_player, others) array a player as (k_1, ..., k_n, n)."""
+    def _by_profile(self, tables: list[Floats] | list[Bools]) -> Floats:
+        """The (k_player, others) arrays of all players as (k_1, ..., k_n, n)."""
         sizes = self.mean.shape[:-1]
-        out = np.empty(self.mean.shape)
-        for player, table in enumerate(each):
+        values = np.empty(self.mean.shape)
+        for player, table in enumerate(tables):
             others = sizes[:player] + sizes[player + 1 :]
-            out[..., player] = np.moveaxis(
-                table.reshape(sizes[player], *others), 0, player
-            )
-        return out
+            by_strategy = table.reshape(sizes[player], *others)
+            values[..., player] = np.moveaxis(by_strategy, 0, player)
+        return values

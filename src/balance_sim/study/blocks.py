@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.games.players import Cast, Own, measured
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Floats, Keys, Opportunities, Thinning, World, once
 from balance_sim.model.engine import AFTER_START, Observer, simulate
@@ -22,7 +21,8 @@ from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.state import AgreementRows, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.world import numbered
-from balance_sim.study.draws import EXTRA_EVERY, ExtraArms, with_draws
+from balance_sim.study.arms import EXTRA_EVERY, ExtraArms
+from balance_sim.study.draws import with_draws
 from balance_sim.study.filtered import (
     FilteredSums,
     Prospect,
@@ -31,7 +31,8 @@ from balance_sim.study.filtered import (
     prospect_of,
 )
 from balance_sim.study.outcomes import FILTERED, days_after, is_new, outcomes_of
-from balance_sim.study.recorder import Recorder, focal_recorder
+from balance_sim.study.own_outcomes import CodeReferences, measured
+from balance_sim.study.recorder import FurtherOutcomes, Recorder, focal_recorder
 from balance_sim.study.tables import (
     BlockTables,
     agreement_table,
@@ -103,8 +104,8 @@ class Batch:
             filtered_outcomes(found),
             found.by_dyad(windows.longest),
         )
-        if (players := self.recorder.players) is not None:
-            self.smooth[arm] |= players.filtered(self.dyads[arm])
+        if (further := self.recorder.further) is not None:
+            self.smooth[arm] |= further.filtered(self.dyads[arm])
 
     def rows(
         self,
@@ -139,15 +140,15 @@ def simulate_block(
     *,
     draws: bool = False,
     model: str | None = None,
-    cast: Cast | None = None,
-    own: Own = (),
+    further: FurtherOutcomes | None = None,
+    own: CodeReferences = (),
 ) -> BlockTables:
     """All arms of a block's replications. `arms` holds the control arm too.
 
     extra: arms that a part of the replications is simulated in too. draws: each
     replication has parameters of its own. model: `module:Class` of a StateAgent
-    subclass that decides, one replication at a time, as Mesa agents. cast: players of a
-    game, whose outcomes are measured too. own: outcomes of one's own, as
+    subclass that decides, one replication at a time, as Mesa agents. further:
+    outcomes that a plug-in measures too. own: outcomes of the user's own, as
     `module:function`."""
     numbers = np.arange(block.first, block.stop, dtype=np.uint64)
 
@@ -157,7 +158,7 @@ def simulate_block(
 
             agent_class = agent_class_named(model)
             of_each = (
-                (numbers[[k]], focal_recorder(worlds, cast, own))
+                (numbers[[k]], focal_recorder(worlds, further, own))
                 for k in range(len(numbers))
             )
             return [
@@ -171,7 +172,7 @@ def simulate_block(
             drawn = with_draws(worlds, seed, some) if draws else worlds
             out.append(
                 simulate_arms(
-                    drawn, seed, some, arms, focal_recorder(worlds, cast, own)
+                    drawn, seed, some, arms, focal_recorder(worlds, further, own)
                 )
             )
         return out

@@ -1,45 +1,35 @@
-"""Parameters drawn for each run from the shipped fit, the same in every arm: `run
---draws fitted`; or joint draws.
+"""Parameters drawn for each run: from the shipped fit (`run --draws fitted`), or joint
+draws of a source that the registry names (`prior`, `posterior`).
 
-A draw is a normal deviation with the covariance of the fit, on a key of its own, so
-that it depends on seed and run alone. It is added to the scenario's weights, intercepts
-and shares of change. A weight of 0 stays 0: the term is switched off. What theory holds
-at 0 or more is drawn from what its distribution leaves there. Shares are drawn
-independently: the fit's file has no covariance of theirs. The intercept of a kind that
-the fit does not hold moves as that of `defence_cooperation`, the one told best.
+A draw of the fit is a normal deviation with the covariance of the fit, on a key of its
+own, so that it depends on seed and run alone, the same in every arm. It is added to the
+scenario's weights, intercepts and shares of change. A weight of 0 stays 0: the term is
+switched off. What theory holds at 0 or more is drawn from what its distribution leaves
+there. Shares are drawn independently: the fit's file has no covariance of theirs. The
+intercept of a type that the fit does not hold moves as that of `defence_cooperation`,
+the one estimated best.
 
-Which arms a study simulates, and their arrays: only those asked for, on the grid of all
-of them.
-
-Extra arms are those that only measures of mechanisms need: the event at other
-visibilities, and both arms at other tensions and rates of provocation. Every fourth
-replication is simulated in them too, with the same random numbers.
+A joint draw sets all parameters of a scenario at once: `at` returns the scenario that a
+draw makes.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
+from cachetools import LRUCache
 
-from balance_sim.evidence.posterior.parameter_draws import (
-    Draws,
-    as_draws,
-    draws_bytes,
-    posterior_draws,
-    prior_draws,
-)
 from balance_sim.model import clocks
-from balance_sim.model.baseline import Worlds, classes_of, compile_worlds, versions_for
-from balance_sim.model.clocks import run_keys
+from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Baseline, Drawn, Floats, Keys, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.streams import LEVEL, PARAMETERS, stream_keys
 from balance_sim.model.thinning import most_willing, usual_talks
 from balance_sim.model.willingness import (
     consent,
@@ -48,24 +38,166 @@ from balance_sim.model.willingness import (
     terms_of,
     total,
 )
-from balance_sim.model.world import by_audience, compile_world, time_grid
-from balance_sim.scenario import arm_scenario
+from balance_sim.registry import part
+from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import (
     SHARE,
     Distribution,
     fitted_distribution,
     fitted_shares,
 )
-from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 
 STANDS_FOR_OTHERS = "defence_cooperation"
 FITTED, PRIOR, POSTERIOR = "fitted", "prior", "posterior"
 SOURCES = (POSTERIOR, PRIOR, FITTED)
 SHORT = 16  # digits of the sha256 of joint draws by which a study names them
 MOST_DRAWS = 200  # so often a run draws at the most: estimates are above 0, so that a few in a hundred draw twice
+LADDERS = ("alignment", "intent")
+CODING = "targets_alternatives"
+"""The column of which coding of the focal event's targets a draw has: 0 for the event's
+own, or which alternative."""
+DIGITS = 4  # significant ones of a number in a file of draws
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Joint draws of a scenario's parameters.
+
+    paths: key paths as `--set` takes them, sorted. values: (D, P). source: `prior`,
+    `posterior` or `fitted`. sha256: of the text of the file, or of paths and values
+    where there is no file."""
+
+    paths: tuple[str, ...]
+    values: Floats
+    source: str
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def column(self, path: str) -> Floats:
+        """(D,) draws of one parameter. Raises ValueError for a path that is not
+        drawn."""
+        return np.asarray(self.values[:, self.paths.index(path)])
+
+    def first(self, count: int) -> Draws:
+        """The first so many draws, or all there are; with the sha256 of all."""
+        return replace(self, values=self.values[:count])
+
+    def without(self, paths: set[str]) -> Draws:
+        """The same draws without some columns."""
+        kept = [k for k, path in enumerate(self.paths) if path not in paths]
+        return replace(
+            self, paths=tuple(self.paths[k] for k in kept), values=self.values[:, kept]
+        )
+
+
+def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
+    """The scenario with the values of draw k, counted from 0; its arms follow.
+
+    Raises IndexError for a draw that there is not, ScenarioError for values that the
+    scenario refuses.
+
+    >>> from balance_sim.scenario import load_scenario
+    >>> scenario = load_scenario("scenarios/solomon_2022.yaml")
+    >>> draws = prior_draws(scenario, 10)
+    >>> at(scenario, draws, 3).parameters.beta == draws.column("parameters.beta")[3]
+    True
+    """
+    row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
+    return with_values(with_coding(scenario, int(row.pop(CODING, 0))), row)
+
+
+def with_coding(scenario: Scenario, which: int) -> Scenario:
+    """The scenario with its focal event aimed as the alternative of this number says,
+    counted from 1; 0 leaves it."""
+    if which == 0:
+        return scenario
+    event = next(one for one in scenario.events if one.id == scenario.focal)
+    own = {*event.principals, *event.guests}
+    targets = tuple(
+        code
+        for code in scenario.targets_alternatives[which - 1].targets
+        if code not in own
+    )
+    made_of, coded = _CODED.get((scenario.sha256, targets), (None, scenario))
+    if made_of is not scenario:
+        coded = with_values(
+            scenario, {f"events.{scenario.focal}.targets": list(targets)}
+        )
+        _CODED[scenario.sha256, targets] = scenario, coded
+    return coded
+
+
+_CODED: LRUCache[tuple[str, tuple[str, ...]], tuple[Scenario | None, Scenario]] = (
+    LRUCache(8)
+)
+"""The last scenarios with another coding, each with the very one that it was made
+of."""
+
+
+CAPABILITY = tuple(f"capability.{name}" for name in ("gdp", "milex", "population"))
+COMPANIES = (
+    *({f"event_kinds.{kind}.{field}" for kind in SIGNAL_ORDER} for field in LADDERS),
+    {*CAPABILITY},
+)
+"""Parameters of which one that is given fixes all: steps of a ladder could pass it, and
+shares sum to 1."""
+
+
+def with_its_company(paths: Iterable[str]) -> set[str]:
+    """These key paths, and all that one of them fixes."""
+    found = set(paths)
+    return found.union(*(company for company in COMPANIES if company & found))
+
+
+def as_draws(
+    columns: Mapping[str, Floats], source: str, told: Container[str] | None = None
+) -> Draws:
+    """Draws of these columns, rounded as a file holds them, with the sha256 of the text
+    that they would make.
+
+    told: paths of which data say something; the others are held to one digit less.
+    None: all alike."""
+    paths = tuple(sorted(columns))
+    fewer = [
+        told is not None and path not in told and path not in CAPABILITY
+        for path in paths
+    ]
+    digits = [DIGITS - one for one in fewer]
+    values = np.stack(
+        [
+            rounded(columns[path], keep)
+            for path, keep in zip(paths, digits, strict=True)
+        ],
+        axis=1,
+    )
+    bare = Draws(paths, values, source, "")
+    return replace(
+        bare, sha256=hashlib.sha256(draws_text(bare).encode("ascii")).hexdigest()
+    )
+
+
+def rounded(values: Floats, digits: int = DIGITS) -> Floats:
+    """To so many significant digits, so that what is drawn is what a file gives
+    back."""
+    return np.array([float(f"{value:.{digits}g}") for value in values])
+
+
+def draws_text(draws: Draws) -> str:
+    """CSV without a head: a line a parameter, its key path and then its draws."""
+    lines = zip(draws.paths, draws.values.T.tolist(), strict=True)
+    return "".join(
+        f"{path},{','.join([f'{value:.{DIGITS}g}' for value in row])}\n"
+        for path, row in lines
+    )
+
+
+def draws_bytes(draws: Draws) -> bytes:
+    """The text, gzipped without a date: the same bytes for the same draws."""
+    return gzip.compress(draws_text(draws).encode("ascii"), compresslevel=9, mtime=0)
 
 
 def drawing(scenario: Scenario, asked: bool | str) -> tuple[Scenario, bool | str]:  # noqa: FBT001
@@ -103,11 +235,9 @@ def drawing(scenario: Scenario, asked: bool | str) -> tuple[Scenario, bool | str
 def joint_draws(scenario: Scenario, source: str) -> Draws:
     """The draws of a study that names them `source`, with or without digits of their
     sha256."""
-    return (
-        posterior_draws(scenario)
-        if source.startswith(POSTERIOR)
-        else prior_draws(scenario)
-    )
+    name = POSTERIOR if source.startswith(POSTERIOR) else PRIOR
+    draws: Draws = part("draws", name)(scenario)
+    return draws
 
 
 def own_worlds(worlds: Worlds, seed: int, runs: Keys, draws: bool | str) -> Worlds:  # noqa: FBT001
@@ -125,7 +255,7 @@ def deviations(found: Distribution, seed: int, runs: Keys) -> dict[str, Floats]:
     """(R,) by key path: normal with mean 0 and the covariance of the fit, cut off where
     a weight whose sign a prior holds would pass 0: a run draws again, on another key,
     until none does."""
-    key = clocks.absorb(run_keys(seed, runs), clocks.label("parameters"))
+    key = stream_keys(seed, runs, PARAMETERS)
     moved = _normal(found, key)
     held = [
         (path, found.estimate[found.paths.index(path)]) for path in found.at_least_zero
@@ -203,7 +333,7 @@ def drawn_levels(variance: float, seed: int, runs: Keys) -> Floats:
         return np.ones(len(runs))
     from scipy.special import gammaincinv
 
-    key = clocks.absorb(run_keys(seed, runs), clocks.label("level of the years"))
+    key = stream_keys(seed, runs, LEVEL)
     return np.asarray(gammaincinv(1.0 / variance, clocks.uniform(key)) * variance)
 
 
@@ -292,176 +422,4 @@ def keen_at_start(world: World, baseline: Baseline, runs: Keys) -> Floats:
             (weights[name][run] * weighed[name] for name in used),
         )
         out[run] = consent(u).reshape(shape)
-    return out
-
-
-VISIBILITIES = (0.25, 0.5, 0.75)
-TENSIONS = (0.5, 2.0)
-RATES = (0.0, 2.0)
-EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
-BEFORE = ".reference"  # ends the name of the row that an extra row is measured against
-
-
-def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ...]:
-    """The control arm first, then the others in the scenario's order. Unknown names are
-    refused."""
-    reference = scenario.reference_arm
-    if unknown := next((arm for arm in arms or () if arm not in scenario.arms), None):
-        near = f"{said} " if (said := did_you_mean(unknown, scenario.arms)) else ""
-        raise WrongRequest(
-            f"unknown arm `{shown(unknown)}`; {near}the scenario has: {listed(scenario.arms)}"
-        )
-    wanted = scenario.arms if arms is None else arms
-    return (
-        reference,
-        *(arm for arm in scenario.arms if arm in wanted and arm != reference),
-    )
-
-
-def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
-    """The arm that answers the question: after the control arm the first that changes
-    nothing, else the first."""
-    plain = (
-        a
-        for a in arms[1:]
-        if not (scenario.arms[a].drop or scenario.arms[a].add or scenario.arms[a].set)
-    )
-    return next(iter([*plain, *arms[1:]]), None)
-
-
-def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
-    """What `compile_worlds` gives for these arms, the control arm among them, on the
-    grid of all arms."""
-    return compile_worlds(scenario, arms, versions_for(scenario, arms))
-
-
-def reference_key(scenario: Scenario) -> str:
-    """sha256 of all that may decide the control arm's replications and what is counted
-    of them, but the seed.
-
-    Two scenarios with one key simulate that arm alike. Left out are the other arms, but
-    for the dates of their events, and how visible the focal event is where the control
-    arm drops it: nobody there can see it."""
-    reference, events = scenario.reference_arm, scenario.events
-    if scenario.focal in scenario.arms[reference].drop:
-        events = tuple(
-            event.model_copy(update={"visibility": 1.0})
-            if event.id == scenario.focal
-            else event
-            for event in events
-        )
-    rest = scenario.model_copy(
-        update={"events": events, "arms": {reference: scenario.arms[reference]}}
-    )
-    grid = time_grid(scenario, list(versions_for(scenario, []).values()))
-    parts = [content_digest(rest), grid.tolist(), classes_of(scenario).sha256]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-# -- extra arms -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ExtraArms:
-    """Arrays of the extra arms, the scenario's control arm among them. controls: of
-    each extra arm, by name."""
-
-    worlds: Worlds
-    controls: dict[str, str]
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return tuple(sorted(self.worlds.arms))
-
-
-class _ExtraArm(NamedTuple):
-    """An extra arm before it is compiled: the arm it was made from, and its paired
-    control arm."""
-
-    name: str
-    scenario: Scenario
-    of: str
-    control: str
-
-
-def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
-    """The extra arms of a scenario; None without an arm beside the control arm, or
-    without the event in it."""
-    versions = _extra_versions(worlds, headline)
-    if not versions:
-        return None
-    world = worlds.reference
-    arms = {worlds.scenario.reference_arm: world}
-    for one in versions:
-        compiled = compile_world(one.scenario, one.name, world.grid, world.focal_day)
-        arms[one.name] = replace(compiled, ladder=worlds.arms[one.of].ladder)
-    bounds = {name: most_willing(arm, worlds.baseline) for name, arm in arms.items()}
-    controls = {one.name: one.control for one in versions}
-    return ExtraArms(replace(worlds, arms=arms, bounds=bounds), controls)
-
-
-def extra_arms_of_a_run(worlds: Worlds, headline: str | None) -> int:
-    """How many extra arms a replication has, with their control arm; compiles none."""
-    versions = _extra_versions(worlds, headline)
-    return 1 + len(versions) if versions else 0
-
-
-def _extra_versions(worlds: Worlds, headline: str | None) -> list[_ExtraArm]:
-    scenario, reference = worlds.scenario, worlds.scenario.reference_arm
-    if headline is None:
-        return []
-    having, lacking = (
-        by_audience(arm_scenario(scenario, arm)) for arm in (headline, reference)
-    )
-    focal = next((event for event in having.events if event.id == scenario.focal), None)
-    if focal is None:
-        return []
-    out = []
-    for share in VISIBILITIES:
-        event = focal.model_copy(update={"visibility": focal.visibility * share})
-        events = [*(one for one in having.events if one.id != event.id), event]
-        version = having.model_copy(
-            update={"events": tuple(sorted(events, key=lambda one: (one.date, one.id)))}
-        )
-        out.append(
-            _ExtraArm(f"extra.seen_{round(100 * share)}", version, headline, reference)
-        )
-    partners = {*worlds.classes.participants} - {worlds.classes.host}
-
-    def tenser(scenario: Scenario, factor: float) -> Scenario:
-        parameters = scenario.parameters
-        changed = parameters.model_copy(
-            update={"prior_tension": parameters.prior_tension * factor}
-        )
-        return scenario.model_copy(update={"parameters": changed})
-
-    def provoked(scenario: Scenario, factor: float) -> Scenario:
-        """With another rate of the host's partners' provocations."""
-        factors = [
-            (act, factor if act.state in partners else 1.0)
-            for act in scenario.provocations
-        ]
-        acts = tuple(
-            act.model_copy(update={"rate": act.rate * by}) for act, by in factors
-        )
-        return scenario.model_copy(update={"provocations": acts})
-
-    # Initial tension changes only what evidence on intent before the start came to.
-    judged = (one for one in lacking.events if one.date < lacking.start and one.targets)
-    is_tense = any(lacking.event_kinds[one.kind].intent for one in judged)
-    is_provoked = any(
-        one.rate > 0 and one.state in partners for one in lacking.provocations
-    )
-    changes = [("tension", factor, tenser) for factor in TENSIONS if is_tense]
-    changes += [("provoked", factor, provoked) for factor in RATES if is_provoked]
-    for (
-        what,
-        factor,
-        changed,
-    ) in changes:  # the headline arm and the control arm with the same change
-        name = f"extra.{what}_{round(100 * factor)}"
-        out.append(_ExtraArm(name, changed(having, factor), headline, name + BEFORE))
-        out.append(
-            _ExtraArm(name + BEFORE, changed(lacking, factor), reference, name + BEFORE)
-        )
     return out

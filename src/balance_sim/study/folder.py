@@ -334,7 +334,7 @@ def differing(before: Manifest, now: Manifest) -> list[str]:
     ]
     out += (
         []
-        if before.cast == now.cast
+        if before.further == now.further
         else ["game: other players, or other outcomes of theirs"]
     )
     numpy_there, numpy_here = (

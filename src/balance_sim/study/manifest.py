@@ -20,17 +20,17 @@ from pydantic import (
     StrictBool,
     StrictInt,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
 )
 
-from balance_sim.games.players import Cast, Own
 from balance_sim.model.classes import Classes
+from balance_sim.registry import part
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
 from balance_sim.study.atomic_files import write_atomic
+from balance_sim.study.own_outcomes import CodeReferences
+from balance_sim.study.recorder import FurtherOutcomes
 
-_CAST = TypeAdapter(Cast)
 FILE = "manifest.json"
 MANIFEST_VERSION = 3
 LARGEST = 64 << 20  # bytes that are read at most, and so written
@@ -47,16 +47,17 @@ def _is_table(said: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
-def cast_of(plain: dict[str, Any]) -> Cast:
+def outcomes_of_game(plain: dict[str, Any]) -> FurtherOutcomes:
     """What is measured of a game's players, from plain data. Raises ValueError for what
     is no such thing."""
-    return _CAST.validate_python(plain)
+    further: FurtherOutcomes = part("further_outcomes", "game")(plain)
+    return further
 
 
 def _is_game(said: dict[str, Any]) -> dict[str, Any]:
     if not {"name", "plan", "cast"} <= {*said}:
         raise ValueError("lacks name, plan or cast")
-    cast_of(said["cast"])
+    outcomes_of_game(said["cast"])
     return said
 
 
@@ -161,20 +162,20 @@ class Manifest(_Part):
     )
 
     @property
-    def own(self) -> Own:
+    def own(self) -> CodeReferences:
         """Outcomes of one's own: name, and `module:function`."""
         return tuple(sorted((self.own_outcomes or {}).items()))
 
     @property
-    def rules(self) -> Own:
+    def rules(self) -> CodeReferences:
         """Terms and kinds of event of one's own: name, with `own_` in front, and
         `module:function`."""
         return tuple(sorted((self.own_rules or {}).items()))
 
     @property
-    def cast(self) -> Cast | None:
-        """The players of the game that is played, and what is measured of them."""
-        return None if self.game is None else cast_of(self.game["cast"])
+    def further(self) -> FurtherOutcomes | None:
+        """What is measured of the players of the game that is played."""
+        return None if self.game is None else outcomes_of_game(self.game["cast"])
 
     @property
     def is_sweep(self) -> bool:

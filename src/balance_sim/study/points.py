@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,12 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.core import Floats
+from balance_sim.registry import part
 from balance_sim.scenario.design import OF_DRAWS, Experiment
 from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
 from balance_sim.scenario.errors import MissingExtra, StoreDamaged
 from balance_sim.study.atomic_files import write_atomic
+from balance_sim.study.draws import CODING, Draws, with_coding, with_its_company
 from balance_sim.study.jobs import Values as PointValues
 from balance_sim.study.manifest import PointsNamed
 from balance_sim.study.shards import checked_bytes, encode, parquet_table
@@ -102,19 +104,14 @@ def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
 
     Raises ScenarioError where the scenario has no posterior, or lacks a factor that is
     to be drawn."""
-    from balance_sim.evidence.posterior.parameter_draws import (
-        CODING,
-        posterior_draws,
-        prior_draws,
-        with_coding,
-        with_its_company,
-    )
-
     scenario, count = experiment.scenario, experiment.design.samples or 1
+    source: Callable[..., Draws]
     if experiment.design.method == "posterior":
-        draws = posterior_draws(scenario).first(count)
+        source = part("draws", "posterior")
+        draws = source(scenario).first(count)
     else:
-        draws = prior_draws(scenario, count, experiment.design.seed)
+        source = part("draws", "prior")
+        draws = source(scenario, count, experiment.design.seed)
     if unknown := next(
         (factor for factor in experiment.factors if factor.path not in draws.paths),
         None,

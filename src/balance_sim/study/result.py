@@ -4,7 +4,7 @@ and printing live elsewhere."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.model.baseline import Worlds
-from balance_sim.model.landscape import weight_of_dyads
+from balance_sim.model.baseline import Worlds, classes_of
 from balance_sim.scenario.errors import LacksOutcome, WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import frames
-from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.estimates import Estimates, estimates_of
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import DayCounts, Outcomes, codebook
@@ -80,7 +79,7 @@ class Result(StudyResult):
     model : `module:Class` of an agent of one's own that decided
     point : of a sweep's design; 0 in a single study
     meanings : what outcomes of the user's own are, by name without `own_`
-    recount : counts (runs, agreements) tables again, by another class table
+    resumed : nothing was simulated for it: its replications were in the folder
 
     Examples
     --------
@@ -104,7 +103,7 @@ class Result(StudyResult):
     model: str | None = None
     point: int = 0
     meanings: Mapping[str, str] = field(default_factory=dict)
-    recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None
+    resumed: bool = field(default=False, compare=False)
 
     card: ClassVar[Callable[[Any], str] | None] = (
         None  # HTML for a notebook: set by the package's front
@@ -128,19 +127,14 @@ class Result(StudyResult):
             yield of_arms(runs, self.arms), agreements
 
     def _stored(self) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """The tables as they are kept, with the rows of extra arms; counted again where
-        that is asked for."""
-        kept = iter([(one.runs, one.agreements) for one in self.memory])
-        if self.folder is not None:
-            kept = Store(self.folder).blocks(self.point, self.runs)
-        yield from (
-            kept if self.recount is None else (self.recount(*dyad) for dyad in kept)
-        )
+        """The tables as they are kept, with the rows of extra arms."""
+        if self.folder is None:
+            return iter([(block.runs, block.agreements) for block in self.memory])
+        return Store(self.folder).blocks(self.point, self.runs)
 
     def _outcomes(self, names: Sequence[str] | None) -> Iterator[pa.Table]:
-        """Tables of some outcomes, with the rows of extra arms; counted again where
-        that is asked for."""
-        if self.folder is not None and self.recount is None:
+        """Tables of some outcomes, with the rows of extra arms."""
+        if self.folder is not None:
             yield from Store(self.folder).outcomes(self.point, self.runs, names)
             return
         for runs, _ in self._stored():
@@ -237,25 +231,6 @@ class Result(StudyResult):
         return compile_arms(self.scenario, (self.reference,))
 
     @property
-    def camps(self) -> dict[str, Any]:
-        """The two camps just before the event: codes, energy per unit of weight, and
-        whether none has less."""
-        found, world = self.worlds.camps, self.worlds.reference
-        sides = [
-            [
-                code
-                for code, at in zip(world.codes, found.sides, strict=True)
-                if at == side
-            ]
-            for side in (1, -1)
-        ]
-        return {
-            "camps": sides,
-            "energy": found.energy / weight_of_dyads(world.capability),
-            "exact": found.exact,
-        }
-
-    @property
     def focal_day(self) -> int:
         """The focal date, in days from 1970-01-01."""
         focal = next(
@@ -295,7 +270,7 @@ class Result(StudyResult):
     def digest(self) -> str:
         """sha256 of the tables as simulated: the same for the same inputs, whatever the
         workers or order of arms."""
-        return digest_of(replace(self, recount=None).blocks(), self.arms)
+        return digest_of(self.blocks(), self.arms)
 
     def __repr__(self) -> str:
         arms = (
@@ -469,3 +444,26 @@ class Result(StudyResult):
 def open_result(folder: Path | str, runs: int | None = None) -> Result:
     """A study read back from its folder: see `Result.open`."""
     return Result.open(folder, runs)
+
+
+def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> None:
+    """Raise WrongRequest where results count agreements by different class tables, or
+    measure outcomes on states in different roles."""
+    first = classes_of(results[0].scenario)
+    for result, name in zip(results[1:], names[1:], strict=True):
+        other = classes_of(result.scenario)
+        pairs = first.unlike(other)
+        if pairs:
+            (a, b), here, there = pairs[0]
+            raise WrongRequest(
+                f"{names[0]} and {name} count agreements by different class tables: "
+                f"{len(pairs):,} dyads differ, e.g. {a}-{b} "
+                f"({here or 'none'} left, {there or 'none'} right). "
+                "Compare results of one scenario file: `--set` moves no class"
+            )
+        if first.sha256 != other.sha256:
+            raise WrongRequest(
+                f"{names[0]} and {name} measure outcomes on states in different roles: "
+                "the host, the participants, a war, a group or an audience. "
+                "Compare results of one scenario file: `--set` moves no role"
+            )

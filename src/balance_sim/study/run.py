@@ -11,56 +11,56 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.effects.expected_effect import placebos_and_channels
-from balance_sim.effects.result import AnalysedResult, kept_summary
-from balance_sim.games.players import (
-    ArmHistory,
-    Own,
-    function_named,
-    functions_of,
-    meaning,
-    references,
-)
 from balance_sim.model.baseline import classes_of, try_terms, with_classes
 from balance_sim.model.beliefs import audiences_of
-from balance_sim.model.own.modules import load, reference_of, sources
+from balance_sim.model.own.fingerprint import driver_fingerprint
+from balance_sim.model.own.modules import entered_modules, load, reference_of
 from balance_sim.model.own.terms import rules_of
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.blocks import Block, runs_with_extra
-from balance_sim.study.draws import (
+from balance_sim.study.arms import (
     chosen_arms,
     compile_arms,
-    drawing,
     extra_arms_of_a_run,
     headline_arm,
+    wants_extra_arms,
 )
+from balance_sim.study.blocks import Block, runs_with_extra
+from balance_sim.study.draws import drawing
 from balance_sim.study.estimates import estimates_of
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, InMemory, manifest_of, version
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
 from balance_sim.study.outcomes import Outcome
-from balance_sim.study.processes import Background, run_in_processes
+from balance_sim.study.own_outcomes import (
+    ArmHistory,
+    CodeReferences,
+    function_named,
+    functions_of,
+    meaning,
+    references,
+)
+from balance_sim.study.processes import call_within, run_in_processes
+from balance_sim.study.result import Result
 from balance_sim.study.store import Store, missing
-from balance_sim.study.worker import refuse_unguarded
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.study.result import Result
     from balance_sim.study.sweep_result import SweepResult
 
 RUNS = 100
@@ -68,12 +68,12 @@ RUNS = 100
 is then below 0.003."""
 STEP = 32
 MOST_RUNS = 10_000_000
-LARGE = 25
-"""States from which on placebos take longer than a process does to start."""
 FEW = 128
 """Replications that are simulated in one go while another process works out placebos:
 cut up they would take longer."""
 SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
+TRIAL_SECONDS = 20.0
+"""That a process has to start in which outcomes of one's own are tried."""
 ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop loses half at most
 
 
@@ -84,7 +84,7 @@ def default_folder(
     model: str | None = None,
     *,
     draws: bool | str = False,
-    own: Own = (),
+    own: CodeReferences = (),
 ) -> Path:
     """results/<scenario>-<8 digits>, of a sha256 of what decides the results: scenario
     with overrides, arms, seed, own code, whether runs draw their parameters, and the
@@ -106,175 +106,187 @@ def default_folder(
     return Path("results") / f"{scenario.name}-{key[:8]}"
 
 
-def run(  # noqa: PLR0913 - one keyword for each option of the command
-    scenario: Scenario,
-    runs: int = RUNS,
-    seed: int = 1,
-    *,
-    precision: float | None = None,
-    arms: Sequence[str] | None = None,
-    workers: int = 1,
-    out: Path | str | None = None,
-    command: str = "",
-    files: dict[str, str] | None = None,
-    progress: Progress | None = None,
-    model: str | None = None,
-    run_timeout: float | None = None,
-    mechanisms: bool = False,
-    draw_parameters: bool | str = False,
-    placebos_ahead: bool = False,
-    outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None = None,
-    terms: str | None = None,
-) -> AnalysedResult:
-    """Simulate `runs` replications of the scenario in every arm and return what came of
-    them.
+class RunOptions(TypedDict, total=False):
+    """Options of a run of one scenario; `balance_sim.run` says what each is."""
 
-    The result depends on scenario, arms and seed, replication by replication: the first
-    200 of 400 are the 200. More than one worker starts processes: call it under `if
-    __name__ == "__main__":` from a script.
+    precision: float | None
+    arms: Sequence[str] | None
+    workers: int
+    out: Path | str | None
+    command: str
+    files: dict[str, str] | None
+    progress: Progress | None
+    model: str | None
+    run_timeout: float | None
+    draw_parameters: bool | str
+    outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None
+    terms: str | None
 
-    Parameters
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that has been checked, before anything is simulated.
+
+    Attributes
     ----------
-    scenario : a complete scenario
-    runs : replications of every arm
-    seed : of all random numbers, 0 to 2^64 - 1
-    precision : go on until the Monte Carlo standard error of the headline effect, on counter-balancing agreements
-        within the longest window, is at most this, at numbers of runs that depend on
-        the results alone, up to MOST_RUNS
-    arms : names; all if not given. The control arm is always among them
-    workers : processes
-    out : results folder, into which tables of blocks go as they finish; the same call resumes there. In memory if None
-    command, files : kept in the folder's manifest: the command line, and the text of the scenario's files by name
-    progress : called with replications simulated, asked for, failed
-    model : `module:Class` of a StateAgent subclass that decides another way; its code runs
-    run_timeout : seconds after which a replication counts as failed
-    mechanisms : every fourth replication simulates the extra arms too, which some measures of `Result.mechanisms` need;
-        nothing else depends on it, nor does the digest
-    draw_parameters : `posterior` or `prior`: each replication has all parameters from a joint draw, the same in every
-        arm; `fitted` or True: it draws its weights and intercepts from the shipped fit
-    outcomes : functions of one arm's simulated history by name (`replications.own.ArmHistory`), or the name of a module
-        whose public functions they are; each is an outcome `own_<name>` beside ours
-    terms : the name of a module, or of a plug-in, with terms and kinds of event of your own (`balance_sim.term`,
-        `balance_sim.event_kind`); its code runs. Those that are registered already need not be named
-    placebos_ahead : with more than one worker, placebos of a large scenario are computed in a process meanwhile
-
-    Returns
-    -------
-    AnalysedResult : frames and summary; computed when asked for
-
-    Raises
-    ------
-    WrongRequest : for unknown arms, a number out of bounds, or a folder of another study
-    FolderBusy, CannotWrite : from the results folder
-    ScenarioError : for an outcome or a term of your own that gives what it must not, with its file and line
-    ValueError : for a scenario changed by hand that leaves a state without an audience, or has states that it lacks as
-        written
-
-    Examples
-    --------
-    >>> import balance_sim as bs
-    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
-    >>> bs.run(scenario, runs=4, seed=1).runs
-    4
+    job : what every block shares
+    runs : replications asked for
+    options : as given
+    code : what the manifest says of code of one's own
+    began : seconds of the monotonic clock
     """
-    refuse_unguarded()
+
+    job: Job
+    runs: int
+    options: RunOptions
+    code: dict[str, Any]
+    began: float
+
+    @property
+    def folder(self) -> Path | None:
+        """The results folder; None in memory."""
+        out = self.options.get("out")
+        return None if out is None else Path(out)
+
+    @property
+    def has_own_code(self) -> bool:
+        """Whether blocks take longer than ours do, or one of them may end a process."""
+        return bool(self.job.model or self.job.draws or self.code)
+
+    def store(self) -> InMemory | Folder:
+        """Where the tables of blocks go."""
+        if self.folder is None:
+            return InMemory()
+        job = self.job
+        entries = {
+            "files": self.options.get("files") or {},
+            "command": self.options.get("command", ""),
+            "mechanisms": job.has_extra_arms,
+            "draw_parameters": job.draws,
+        }
+        manifest = manifest_of(
+            "run", job.scenario, job.arms, job.seed, job.model, **entries, **self.code
+        )
+        return Folder(self.folder, manifest)
+
+    def simulate(self, *, is_shared: bool = False) -> Result:
+        """Simulate what is lacking and return the study.
+
+        is_shared: another process of ours has a core meanwhile, so that few
+        replications are simulated in one block."""
+        job, options, runs = self.job, self.options, self.runs
+        workers, precision = options.get("workers", 1), options.get("precision")
+        progress = options.get("progress") or (lambda *_: None)
+        simulated: list[Block] = []
+        with self.store() as store:
+            while True:
+                store.want(runs)
+                at_once = is_shared and runs <= FEW and not self.has_own_code
+                blocks = blocks_to_do(
+                    store.done().get(0, []), runs, workers, at_once=at_once
+                )
+                simulated += blocks
+                done = runs - sum(len(block) for block in blocks)
+                progress(done, runs, len(store.failed()))
+                for result in run_tasks(job, [Task(b) for b in blocks], workers):
+                    store.keep(result)
+                    done += len(result.task.block)
+                    progress(done, runs, len(store.failed()))
+                if precision is None:
+                    break
+                needed = runs_for(
+                    precision, store.outcomes(runs), job.scenario, job.arms
+                )
+                if needed <= runs:
+                    break
+                runs = needed
+            store.hold(runs)
+        study = Result(
+            scenario=job.scenario,
+            runs=runs,
+            seed=job.seed,
+            arms=job.arms,
+            version=version(),
+            folder=self.folder,
+            memory=store.tables() if isinstance(store, InMemory) else (),
+            draws=job.draws,
+            model=job.model,
+            meanings={name: meaning(reference) for name, reference in job.own},
+            resumed=not simulated,
+            failed=tuple(row for row in store.failed() if row["run"] < runs),
+            timing=self._timing(simulated, workers),
+        )
+        keep_codebook(study)
+        return study
+
+    def _timing(self, simulated: Sequence[Block], workers: int) -> dict[str, float]:
+        """Seconds since the run began, and simulated arms of replications a second."""
+        job, extra_runs = self.job, 0
+        if job.has_extra_arms and simulated:
+            worlds = compile_arms(job.scenario, job.arms[:1])
+            arms = extra_arms_of_a_run(worlds, headline_arm(job.scenario, job.arms))
+            extra_runs = arms * sum(len(runs_with_extra(block)) for block in simulated)
+        arm_runs = sum(len(block) for block in simulated) * len(job.arms) + extra_runs
+        seconds = time.monotonic() - self.began
+        return {
+            "seconds": seconds,
+            "runs_per_second": arm_runs / seconds if seconds > 0 else float("nan"),
+            "extra_runs": extra_runs,
+            "workers": workers,
+        }
+
+
+def prepare(
+    scenario: Scenario, runs: int, seed: int, options: RunOptions
+) -> PreparedRun:
+    """Check a run, with code of one's own tried once. Raises what `run` raises, before
+    anything is simulated."""
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
+    precision = options.get("precision")
     if precision is not None and not 0 < precision < float("inf"):
         raise WrongRequest(
             f"precision must be a positive number of agreements, got {precision}"
         )
     check_seed(seed)
-    model = import_model(model)
-    load(terms)
+    model = import_model(options.get("model"))
+    load(options.get("terms"))
     began = time.monotonic()
+    draw_parameters = options.get("draw_parameters", False)
     scenario, draws = drawing(sealed(scenario), draw_parameters)
-    chosen = chosen_arms(scenario, arms)
+    arms = chosen_arms(scenario, options.get("arms"))
     audiences_of(scenario)  # a state in no audience is refused here, not in every run
     scenario = with_classes(scenario)
     if draw_parameters and model is not None:
         raise WrongRequest(
             "parameters are not drawn for a model of one's own: leave out one of the two"
         )
-    own = own_outcomes(outcomes, elsewhere=workers > 1 or out is not None)
-    rules = own_rules(scenario, chosen, elsewhere=workers > 1 or out is not None)
-    job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draws, own=own)
-    try_outcomes(job)
-    sink: InMemory | Folder = InMemory()
-    if out is not None:
-        more = {"files": files or {}, "command": command, "mechanisms": mechanisms}
-        more |= {"draw_parameters": draws} | record_of_code(model, own, rules)
-        sink = Folder(
-            Path(out), manifest_of("run", scenario, chosen, seed, model, **more)
-        )
-    simulated: list[Block] = []
-    ahead, tell = None, progress or (lambda *_: None)
-    with sink, ExitStack() as stack:
-        is_worth_it = placebos_ahead and workers > 1 and len(scenario.states) >= LARGE
-        if is_worth_it and "placebos" not in kept_summary(
-            None if out is None else Path(out), scenario, version()
-        ):
-            ahead = Background(
-                partial(placebos_and_channels, scenario, chosen), stays=True
-            )
-            stack.callback(ahead.close)  # where the run ends without a result
-        while True:
-            sink.want(runs)
-            at_once = (
-                ahead is not None
-                and runs <= FEW
-                and not (model or draws or own or rules)
-            )
-            todo = blocks_to_do(sink.done().get(0, []), runs, workers, at_once=at_once)
-            simulated += todo
-            done = runs - sum(len(block) for block in todo)
-            tell(done, runs, len(sink.failed()))
-            for outcome in run_tasks(job, [Task(block) for block in todo], workers):
-                sink.keep(outcome)
-                done += len(outcome.task.block)
-                tell(done, runs, len(sink.failed()))
-            needed = (
-                runs
-                if precision is None
-                else runs_for(precision, sink.outcomes(runs), scenario, chosen)
-            )
-            if needed <= runs:
-                break
-            runs = needed
-        sink.hold(runs)
-        stack.pop_all()  # it goes on while the result is read
-    extra_runs = 0
-    if mechanisms and simulated:
-        lives = extra_arms_of_a_run(
-            compile_arms(scenario, chosen[:1]), headline_arm(scenario, chosen)
-        )
-        extra_runs = sum(len(runs_with_extra(block)) for block in simulated) * lives
-    many = sum(len(block) for block in simulated) * len(chosen) + extra_runs
-    seconds = time.monotonic() - began
-    rate = many / seconds if seconds > 0 else float("nan")
-    result = AnalysedResult(
-        scenario=scenario,
-        runs=runs,
-        seed=seed,
-        arms=chosen,
-        version=version(),
-        folder=None if out is None else Path(out),
-        memory=sink.tables() if isinstance(sink, InMemory) else (),
-        draws=draws,
-        model=model,
-        meanings={name: meaning(reference) for name, reference in own},
-        ahead=ahead,
-        resumed=not simulated,
-        failed=tuple(row for row in sink.failed() if row["run"] < runs),
-        timing={
-            "seconds": seconds,
-            "runs_per_second": rate,
-            "extra_runs": extra_runs,
-            "workers": workers,
-        },
+    elsewhere = options.get("workers", 1) > 1 or options.get("out") is not None
+    own = own_outcomes(options.get("outcomes"), elsewhere=elsewhere)
+    rules = own_rules(scenario, arms, elsewhere=elsewhere)
+    job = Job(
+        scenario,
+        seed,
+        arms,
+        model,
+        options.get("run_timeout"),
+        wants_extra_arms(scenario),
+        draws,
+        own=own,
     )
-    keep_codebook(result)
-    return result
+    try_own_outcomes(job)
+    return PreparedRun(job, runs, options, record_of_code(model, own, rules), began)
+
+
+def simulate(
+    scenario: Scenario,
+    runs: int = RUNS,
+    seed: int = 1,
+    **options: Unpack[RunOptions],
+) -> Result:
+    """Simulate `runs` replications of the scenario in every arm; `balance_sim.run` says
+    more and adds what follows from them."""
+    return prepare(scenario, runs, seed, options).simulate()
 
 
 def keep_codebook(result: Result | SweepResult) -> None:
@@ -321,17 +333,26 @@ def run_tasks(
 ) -> Iterator[TaskResult]:
     """Outcomes as they finish, in this process for one worker, or one task of our own
     model. client: on its cluster."""
+    code = driver_fingerprint([*job.references, *entered_modules()])
     if client is not None:
         from balance_sim.study.cluster import run_on_cluster
 
         yield from run_on_cluster(job, tasks, client)
-        return
-    rest = iter(tasks)
-    few = list(islice(rest, 2))
-    if workers <= 1 or (len(few) < 2 and job.model is None):
-        yield from map(job.do, chain(few, rest))
     else:
-        yield from run_in_processes(job, chain(few, rest), workers)
+        yield from _run_here(job, tasks, workers)
+    code.refuse_edited()
+
+
+def _run_here(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[TaskResult]:
+    """Outcomes from this process, or from worker processes: for a time limit too, as
+    one that hangs has to be killed."""
+    remaining = iter(tasks)
+    first = list(islice(remaining, 2))
+    is_alone = workers <= 1 or (len(first) < 2 and job.model is None)
+    if is_alone and job.run_timeout is None:
+        yield from map(job.do, chain(first, remaining))
+    else:
+        yield from run_in_processes(job, chain(first, remaining), workers)
 
 
 def runs_for(
@@ -378,13 +399,23 @@ def import_model(model: str | None) -> str | None:
     return model if ":" in model else reference_of(named)
 
 
+def try_own_outcomes(job: Job) -> None:
+    """Try outcomes of one's own on one replication; in another process where a time
+    limit says that they may hang. Raises ScenarioError for one that gives none."""
+    if not job.own or job.run_timeout is None:
+        try_outcomes(job)
+        return
+    with suppress(EOFError, OSError):  # each replication will say so
+        call_within(partial(try_outcomes, job), TRIAL_SECONDS + 3 * job.run_timeout)
+
+
 def own_rules(
     scenario: Scenario,
     arms: Sequence[str],
     paths: Iterable[str] = (),
     *,
     elsewhere: bool,
-) -> Own:
+) -> CodeReferences:
     """Terms and kinds of event of the user's own, each tried in the arms to be
     simulated, and not in every replication.
 
@@ -398,11 +429,12 @@ def own_rules(
     return rules
 
 
-def record_of_code(model: str | None, own: Own, rules: Own) -> dict[str, Any]:
+def record_of_code(
+    model: str | None, own: CodeReferences, rules: CodeReferences
+) -> dict[str, Any]:
     """What a manifest says of code of the user's own; nothing where there is none."""
-    code = sources(
-        [*([model] if model else []), *(reference for _, reference in (*own, *rules))]
-    )
+    references = [*([model] if model else []), *(place for _, place in (*own, *rules))]
+    code = driver_fingerprint(references).modules
     told = {name: meaning(reference) for name, reference in own}
     out = {
         "own_outcomes": dict(own),
@@ -415,7 +447,7 @@ def record_of_code(model: str | None, own: Own, rules: Own) -> dict[str, Any]:
 
 def own_outcomes(
     given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, *, elsewhere: bool
-) -> Own:
+) -> CodeReferences:
     """What `outcomes` names. Raises WrongRequest where it names none. elsewhere: for
     other processes too."""
     if given is None:

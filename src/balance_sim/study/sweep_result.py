@@ -16,7 +16,7 @@ import pyarrow as pa
 from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import chosen_arms
+from balance_sim.study.arms import chosen_arms
 from balance_sim.study.estimates import EFFECTS, as_json, estimates_of
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import codebook

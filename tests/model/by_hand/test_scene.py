@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from balance_sim.article.beliefs import Shift, association
 from balance_sim.model.baseline import Worlds, compile_worlds, step_before
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive, simulate
@@ -16,7 +17,7 @@ from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import Scenario
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.outcomes import Outcome
-from balance_sim.study.recorder import Shift, association, step_at
+from balance_sim.study.recorder import step_at
 from balance_sim.study.scene import StateMetrics, focal_roles
 from test_two_programs import OURS, SEED, as_plain, plain
 

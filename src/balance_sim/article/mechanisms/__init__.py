@@ -205,61 +205,73 @@ def measured(result: AnalysedResult) -> dict[str, dict[str, Any]]:
     """Every mechanism by id: measure, value, ci95, tag, article, found, detail, and how
     placebos compare."""
     arm = result.headline_arm
-    if arm is None or not result.finished:
-        why = (
-            "no run finished"
-            if not result.finished
-            else "there is no arm beside the control arm"
-        )
-        return {one.id: as_row(one, why) for one in MECHANISMS}
-    data, placebos = StudyData(result, arm), result.placebos
+    if not result.finished:
+        return _without_values("no run finished")
+    if arm is None:
+        return _without_values("there is no arm beside the control arm")
+    data, participants = StudyData(result, arm), result.placebos.family("participants")
+    comparisons: dict[str, PlaceboComparison] = {}
+    if participants is not None:
+        comparisons = {**participants.measures, "M1": participants}
     rows = {}
-    for one in MECHANISMS:
+    for mechanism in MECHANISMS:
         try:
-            rows[one.id] = as_row(one, one.compute(data), placebos.compared(one.id))
-        except NoValue as no_value:
-            rows[one.id] = as_row(one, str(no_value))
+            estimate = mechanism.compute(data)
+        except NoValue as reason:
+            rows[mechanism.id] = row_without_value(mechanism, str(reason))
+        else:
+            comparison = estimate.shuffled or comparisons.get(mechanism.id)
+            rows[mechanism.id] = row_of(mechanism, estimate, comparison)
     return rows
 
 
-def as_row(
-    mechanism: Mechanism,
-    found: MechanismEstimate | str,
-    compared: PlaceboComparison | None = None,
-) -> dict[str, Any]:
-    """One row as plain data; numbers that do not exist are None, and `why` says why
-    there is none.
+def _without_values(why: str) -> dict[str, dict[str, Any]]:
+    return {one.id: row_without_value(one, why) for one in MECHANISMS}
 
-    compared: the event among placebos, by the expected estimator or in the frozen
-    world."""
-    row: dict[str, Any] = {
+
+def row_without_value(mechanism: Mechanism, why: str) -> dict[str, Any]:
+    """The row of a mechanism that has no value, and why."""
+    return {
         "name": mechanism.name,
         "measure": mechanism.measure,
         "value": None,
         "ci95": [None, None],
-    }
-    row |= {"tag": mechanism.tag, "article": mechanism.article}
-    row |= {
+        "tag": mechanism.tag,
+        "article": mechanism.article,
         "placebo_percentile": None,
         "placebo_p": None,
         "placebos": 0,
         "placebo_verdict": None,
         "found": None,
+        "why": why,
     }
-    if isinstance(found, str):
-        return row | {"why": found}
-    row |= {"value": plain_data(found.value), "ci95": plain_data([found.lo, found.hi])}
-    row |= {"runs": found.n, "note": found.note, "detail": plain_data(found.detail)}
-    among = found.shuffled or compared
-    if among is not None and len(among.known):
-        row |= {"placebo_percentile": among.below(mechanism.sign), "placebo_p": among.p}
-        row |= {"placebos": len(among.known), "placebo_verdict": among.verdict}
-        row["detail"] |= {
-            "placebos": len(among.known),
-            "compared_with_placebos": among.event,
-        }
+
+
+def row_of(
+    mechanism: Mechanism,
+    estimate: MechanismEstimate,
+    comparison: PlaceboComparison | None,
+) -> dict[str, Any]:
+    """The row of a mechanism as plain data; numbers that do not exist are None.
+
+    comparison: the event among placebos, by the expected estimator or in the frozen
+    world."""
+    row = row_without_value(mechanism, "")
+    del row["why"]
+    row["value"] = plain_data(estimate.value)
+    row["ci95"] = plain_data([estimate.lo, estimate.hi])
+    row["runs"], row["note"] = estimate.n, estimate.note
+    row["detail"] = plain_data(estimate.detail)
+    if comparison is not None and len(comparison.known):
+        count = len(comparison.known)
+        row["placebo_percentile"] = comparison.below(mechanism.sign)
+        row["placebo_p"] = comparison.p
+        row["placebos"], row["placebo_verdict"] = count, comparison.verdict
+        row["detail"]["placebos"] = count
+        row["detail"]["compared_with_placebos"] = comparison.event
     if mechanism.tag == "emergent":
-        row["found"] = found.verdict or verdict(found.lo, found.hi, mechanism.sign)
+        sign = verdict(estimate.lo, estimate.hi, mechanism.sign)
+        row["found"] = estimate.verdict or sign
     return row
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from balance_sim.article.beliefs import asian_shares, audiences_apart, outsiders
 from balance_sim.article.mechanisms.data import (
     MechanismEstimate,
     NoValue,
@@ -21,7 +22,6 @@ from balance_sim.article.mechanisms.data import (
     ratio,
 )
 from balance_sim.model.beliefs import attention_to
-from balance_sim.study.recorder import asian_shares, audiences_apart, outsiders
 
 
 def audiences(r: StudyData) -> MechanismEstimate:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected import StepOfArm, along_control
+from balance_sim.effects.direct import StepOfArm, along_control
 from balance_sim.effects.explain import compared_arm, other_replications
 from balance_sim.effects.explain.pairs import AGENT, along_agents
 from balance_sim.model.baseline import Worlds
@@ -31,8 +31,9 @@ from balance_sim.scenario.defaults import is_term
 from balance_sim.scenario.errors import LacksOutcome, WrongRequest
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import batch_runs
-from balance_sim.study.draws import compile_arms, own_worlds
+from balance_sim.study.draws import own_worlds
 from balance_sim.study.estimates import as_json
 from balance_sim.study.filtered import (
     FilteredSums,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected import Along, Look, StepOfArm
+from balance_sim.effects.direct import Along, Look, StepOfArm
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.explain import compared_arm, run_numbers
 from balance_sim.model import threat
@@ -41,7 +41,8 @@ from balance_sim.model.thinning import (
 )
 from balance_sim.model.willingness import ORDER, account, consent, summed
 from balance_sim.scenario.errors import WrongRequest, plain_data
-from balance_sim.study.draws import compile_arms, own_worlds
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import own_worlds
 from balance_sim.study.outcomes import is_new
 from balance_sim.study.result import Result
 

@@ -36,7 +36,8 @@ from balance_sim.model.thinning import draw_opportunities
 from balance_sim.model.willingness import consent, summed
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import compile_arms, own_worlds
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import own_worlds
 from balance_sim.study.result import Result
 from balance_sim.study.tables import agreement_table
 

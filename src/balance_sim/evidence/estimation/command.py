@@ -49,9 +49,6 @@ OF_BOTH = ("data", "events", "first", "last", "out", "verbose", "json", None)
 )
 @click.option(
     "--agreements",
-    "--accords",
-    "agreements",
-    cls=options.Renamed,
     type=options.PATH,
     multiple=True,
     help="More agreements, in DCAD's columns or the generic ones. Repeatable.",
@@ -69,9 +66,7 @@ OF_BOTH = ("data", "events", "first", "last", "out", "verbose", "json", None)
 )
 @click.option(
     "--random-intercepts/--no-random-intercepts",
-    "--propensities/--no-propensities",
     "intercepts",
-    cls=options.Renamed,
     default=True,
     help="A random intercept of each state (its sociality).",
 )
@@ -285,7 +280,7 @@ def _refuse_options_of_others(ctx: click.Context, *, events: bool) -> None:
     given = {
         str(one.name): one.opts[0]
         for one in ctx.command.params
-        if options.given(ctx, str(one.name))
+        if options.is_given(ctx, str(one.name))
     }
     for name, option in given.items():
         own = name in OF_EVENTS
@@ -341,7 +336,7 @@ def _fit_events(
         )
         steps.begin("estimates")
         tell, concave = (
-            partial(steps.of("permutations"), wanted=wanted),
+            partial(steps.counter("permutations"), wanted=wanted),
             given["form"] == "log",
         )
         found = measure(study.study, wanted, given["seed"], tell, concave=concave)
@@ -397,7 +392,7 @@ def one_thread() -> None:
 
 def _write(record: dict[str, object], out: Path, *head: str) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
-    from balance_sim.evidence.data.text import fitted_text
+    from balance_sim.evidence.estimation.parameter_files import fitted_text
     from balance_sim.study.atomic_files import write_atomic
 
     write_atomic(out, fitted_text(record, *head).encode())
@@ -453,11 +448,13 @@ def calibrate(
     known before it, beside baselines."""
     from dataclasses import replace
 
-    from balance_sim.evidence.data.text import calibration_text
     from balance_sim.evidence.estimation.calibration import FORM, prior_of
     from balance_sim.evidence.estimation.calibration import calibrate as calibrated
     from balance_sim.evidence.estimation.choices import own_record
-    from balance_sim.evidence.estimation.parameter_files import calibration_record
+    from balance_sim.evidence.estimation.parameter_files import (
+        calibration_record,
+        calibration_text,
+    )
     from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
     from balance_sim.evidence.forecast.lines import (
         calibration_lines,

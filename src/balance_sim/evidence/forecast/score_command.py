@@ -143,7 +143,7 @@ def score(
         return
     why, idle = IDLE[form]
     for name, option in idle.items():
-        if options.given(ctx, name):
+        if options.is_given(ctx, name):
             raise click.UsageError(f"{option} does not apply here: {why}")
     from balance_sim.evidence.forecast import forecast as dyads
 
@@ -445,9 +445,9 @@ def cases(
 
     Each scenario is simulated in its control arm and in the arm that changes nothing. A
     case without responses on record is simulated and not scored."""
+    from balance_sim.effects.run import run
     from balance_sim.evidence.cases.tables import read_cases_plan
     from balance_sim.scenario import load_scenario
-    from balance_sim.study.run import run
 
     wanted = read_cases_plan(plan)
     found: list[dict[str, Any]] = []
@@ -469,7 +469,7 @@ def cases(
                 arms=arms,
                 workers=workers,
                 out=folder,
-                progress=steps.of("replications"),
+                progress=steps.counter("replications"),
             )
             failed += len(result.failed)
             if case.case is None:

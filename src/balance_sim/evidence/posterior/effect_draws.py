@@ -19,23 +19,18 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from balance_sim.effects.channels import forms, parts
 from balance_sim.effects.expected import Estimator
-from balance_sim.effects.expected_effect import forms, parts
-from balance_sim.effects.placebos import Placebos, placebos
-from balance_sim.evidence.posterior.parameter_draws import (
-    CODING,
-    Draws,
-    at,
-    posterior_draws,
-    prior_draws,
-)
+from balance_sim.effects.placebos import PlaceboTest, placebos
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.stats.variance import known_alone, shapley_effects
-from balance_sim.study.draws import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.draws import CODING, Draws, at
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.processes import map_in_order
 
@@ -323,24 +318,6 @@ def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
     return {name: columns for name, columns in place.items() if columns}
 
 
-@dataclass(frozen=True)
-class PlaceboSaid:
-    """What a family of placebos says: how many, the two-sided p, the verdict."""
-
-    placebos: int
-    p: float
-    verdict: str
-
-    @staticmethod
-    def all_of(found: Placebos) -> dict[str, PlaceboSaid]:
-        """By family, of those that have placebos."""
-        families = [one for one in found.families if len(one.placebos)]
-        return {
-            one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict)
-            for one in families
-        }
-
-
 @dataclass(frozen=True, repr=False)
 class Uncertainty(OneLine):
     """What is not known of the headline effect, beside Monte Carlo error. estimate:
@@ -353,7 +330,7 @@ class Uncertainty(OneLine):
     prior: DrawnEffect | None = None
     theories: tuple[TheoryEffect, ...] = ()
     variance: VarianceShares | None = None
-    placebos: Mapping[str, PlaceboSaid] = field(default_factory=dict)
+    placebos: Mapping[str, PlaceboTest] = field(default_factory=dict)
     why: str = ""
 
     @property
@@ -394,7 +371,7 @@ class Uncertainty(OneLine):
 _PLAIN = TypeAdapter(Uncertainty)
 
 
-def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
+def stored_uncertainty(scenario: Scenario, arm: str | None) -> Uncertainty | None:
     """What the scenario's posterior holds of an arm's effect, if it was worked out for
     this very scenario and arm."""
     said = scenario.posterior.headline
@@ -410,8 +387,18 @@ def kept(scenario: Scenario, arm: str | None) -> Uncertainty | None:
         return None
 
 
-def to_keep(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
-    """What `kept` reads back: six significant digits, and the form of the scenario that
+def headline_uncertainty(
+    scenario: Scenario, arm: str | None, stored: Mapping[str, Any] | None
+) -> Uncertainty | None:
+    """What is known of an arm's effect: as a summary holds it, else as the scenario's
+    posterior does. stored: the summary's `uncertainty`."""
+    if stored:
+        return Uncertainty.of_plain(stored)
+    return stored_uncertainty(scenario, arm)
+
+
+def stored_record(scenario: Scenario, found: Uncertainty) -> dict[str, Any]:
+    """What `stored_uncertainty` reads back: six significant digits, and the form of the scenario that
     it is for."""
     rounded = json.loads(
         json.dumps(found.as_dict()),
@@ -502,7 +489,7 @@ def uncertainty(
                 name, level, picture, threat, whole_effect, (weights or {}).get(name)
             )
         )
-    said = PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {}
+    said = placebos(scenario, named).tests() if with_placebos else {}
     before, after = found["prior"], found.get("posterior")
     return Uncertainty(
         named, outcome, estimate, after, before, tuple(theories), variance, said

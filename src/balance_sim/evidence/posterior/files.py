@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from balance_sim.evidence.posterior.joint import IMPLAUSIBLE, JointPosterior
+from balance_sim.evidence.posterior.joint import JointPosterior
 from balance_sim.evidence.posterior.likelihoods import shipped_record
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.schema import Scenario
@@ -34,10 +34,6 @@ def posterior_head(
         "pareto_k": _short(found.pareto_k),
         "trusted_below": _short(found.trusted),
         "effective_draws": round(found.effective),
-        "history_matching": {
-            "implausibility": IMPLAUSIBLE,
-            "ruled_out": found.ruled_out,
-        },
     }
     if found.checked is not None:
         error, spread = map(_short, found.checked)

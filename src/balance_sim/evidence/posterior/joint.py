@@ -7,16 +7,13 @@ normal about their peak there, cut off at 0 where theory holds a sign. Parameter
 are told apart from all others (shares of change, factors of dyads without relations,
 the rate of opportunities, the level, scales and half-lives of acts) are drawn by
 quantiles of their posterior on a fine grid. All others keep the draws of their priors,
-on the same keys. Last, draws under which the start of the control arm is not credible
-are ruled out: history matching (Craig, Goldstein, Seheult, Smith 1997; Vernon,
-Goldstein, Bower 2010), implausibility above 3."""
+on the same keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import islice
 
 import numpy as np
 from scipy.special import gammaln, log_ndtr, ndtr, ndtri_exp
@@ -34,11 +31,7 @@ from balance_sim.evidence.posterior.likelihoods import (
 )
 from balance_sim.evidence.posterior.parameter_draws import (
     COUNT,
-    LADDERS,
     SEED,
-    Draws,
-    as_draws,
-    at,
     drawn_priors,
     factor_of,
     from_factors,
@@ -56,17 +49,14 @@ from balance_sim.evidence.posterior.statistics import (
     resampled,
     trusted_below,
 )
-from balance_sim.model.baseline import feared
-from balance_sim.model.engine import perceive
 from balance_sim.scenario.defaults import (
     ParameterPrior,
     fitted_distribution,
     fitted_shares,
 )
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
-from balance_sim.stats import Floats, Ints
-from balance_sim.study.draws import compile_arms
-from balance_sim.study.spans import at_start
+from balance_sim.stats import Floats
+from balance_sim.study.draws import LADDERS, Draws, as_draws
 
 PROPOSALS = 20_000
 GRID = 20_001
@@ -76,10 +66,6 @@ al. 2017, adaptive importance sampling, IEEE Signal Processing Magazine 34), wit
 much more variance."""
 MOST_AGAIN = 200
 """So often a draw is made again for its signs at the most."""
-IMPLAUSIBLE = 3.0
-ALLIES_FEARED = 1.0
-"""States, one standard deviation: by how many the number of those that fear an ally
-most may be off."""
 CEILING = (-0.105, 0.237)
 """Logarithm of the rate of opportunities over that in use: peak and standard deviation
 of the marginal likelihood on DCAD 1985-2003, 0.17 to 0.43 (docs/evidence.md, The
@@ -108,7 +94,6 @@ class JointPosterior:
     pareto_k: float
     trusted: float
     effective: float
-    ruled_out: int
     temper: float
     by_logarithm: frozenset[str] = frozenset()
     checked: tuple[float, float] | None = None
@@ -170,7 +155,7 @@ def posterior_of(
             raw, *calibration_span(scenario), record, record_points(z)
         )
         z, k_of, size = _block("beliefs", log_likelihood, len(record.names), seed)
-    z = z[: 2 * count]
+    z = z[:count]
     parts, of_beliefs = _Parts(), log_likelihood(z)
     for name, values in values_at(record.names, told, z).items():
         if name in told:
@@ -183,17 +168,11 @@ def posterior_of(
     for name, prior in told.items():
         if name not in parts.values:
             parts.values[name] = quantile(prior, uniforms(name, len(z), seed))
-    say("history matching")
     whole = as_draws(from_factors(scenario, parts.values), "posterior")
-    kept, ruled_out = _not_ruled_out(scenario, whole, count)
-    of_paths = _by_path(whole.paths, parts.likelihood)
-    draws = as_draws(
-        {path: whole.column(path)[kept] for path in whole.paths}, "posterior", of_paths
-    )
-    log_prior = {
-        name: _log_prior(told[name], parts.values[name])[kept] for name in told
-    }
-    likelihood = {path: values[kept] for path, values in of_paths.items()}
+    likelihood = _by_path(whole.paths, parts.likelihood)
+    columns = {path: whole.column(path) for path in whole.paths}
+    draws = as_draws(columns, "posterior", likelihood)
+    log_prior = {name: _log_prior(told[name], parts.values[name]) for name in told}
     return JointPosterior(
         draws=draws,
         prior=_by_path(draws.paths, log_prior),
@@ -201,7 +180,6 @@ def posterior_of(
         pareto_k=max(k_of, of_acts[0]),
         trusted=trusted_below(PROPOSALS),
         effective=min(size, of_acts[1]),
-        ruled_out=ruled_out,
         temper=record.temper,
         by_logarithm=frozenset(  # a ladder and a multiple are log-normal, as their factors are
             path
@@ -453,42 +431,6 @@ def reweighted(
     return quantile(
         prior, np.clip(np.interp(u, whole / whole[-1], edges), 1e-9, 1.0 - 1e-9)
     )
-
-
-def allies_feared(scenario: Scenario) -> int:
-    """States whose greatest threat at the start of the control arm is one that they
-    have a defence pact with."""
-    world = compile_arms(scenario, (scenario.reference_arm,)).reference
-    view = perceive(world, at_start(world), 0)
-    fear = feared(view)[0].copy()
-    np.fill_diagonal(fear, -1.0)
-    most = fear.argmax(axis=1)
-    depth = view.depth[0][np.arange(len(fear)), most]
-    return int(
-        (
-            (depth >= scenario.kinds["defence_pact"].depth - 1e-9)
-            & (fear.max(axis=1) > 0)
-        ).sum()
-    )
-
-
-def _not_ruled_out(scenario: Scenario, draws: Draws, count: int) -> tuple[Ints, int]:
-    """(count,) positions of draws that history matching leaves, in order, and how many
-    of the first it took out."""
-    if "defence_pact" not in scenario.kinds:
-        return np.arange(count), 0
-    in_use = allies_feared(scenario)
-    off = (
-        (allies_feared(at(scenario, draws, k)) - in_use) / ALLIES_FEARED
-        for k in range(len(draws))
-    )
-    kept = list(
-        islice((k for k, one in enumerate(off) if abs(one) <= IMPLAUSIBLE), count)
-    )
-    ruled_out = (kept[-1] + 1 - len(kept)) if kept else len(draws)
-    if len(kept) < count:  # too few are left: those are taken again
-        kept = [kept[k % len(kept)] for k in range(count)]
-    return np.array(kept), ruled_out
 
 
 def _log_prior(prior: ParameterPrior, values: Floats) -> Floats:

@@ -17,17 +17,15 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import annotated_types
 import numpy as np
-from cachetools import LRUCache
 
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats
-from balance_sim.scenario import with_values
+from balance_sim.model.streams import PRIOR, stream_label
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
 from balance_sim.scenario.diagnostics import Mark, refused, shown
@@ -41,95 +39,22 @@ from balance_sim.scenario.schema import (
     Parameters,
     Scenario,
 )
+from balance_sim.study.draws import (
+    CAPABILITY,
+    CODING,
+    DIGITS,
+    LADDERS,
+    Draws,
+    as_draws,
+    with_its_company,
+)
 
 COUNT = 2000
 SEED = 1
 LARGEST_DRAWS = 16 << 20
 SYMBOLIC = SIGNAL_ORDER[:3]
 """Acts that show a standing; the others of the ladder are material."""
-LADDERS = ("alignment", "intent")
-CODING = "targets_alternatives"
-"""The column of which coding of the focal event's targets a draw has: 0 for the event's
-own, or which alternative."""
 CALIBRATED_SD = 2.0  # of the prior of an intercept that a scenario's own record tells, nats: that of a calibration
-DIGITS = 4  # significant ones of a number in a file of draws
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Joint draws of a scenario's parameters.
-
-    paths: key paths as `--set` takes them, sorted. values: (D, P). source: `prior`,
-    `posterior` or `fitted`. sha256: of the text of the file, or of paths and values
-    where there is no file."""
-
-    paths: tuple[str, ...]
-    values: Floats
-    source: str
-    sha256: str
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def column(self, path: str) -> Floats:
-        """(D,) draws of one parameter. Raises ValueError for a path that is not
-        drawn."""
-        return np.asarray(self.values[:, self.paths.index(path)])
-
-    def first(self, count: int) -> Draws:
-        """The first so many draws, or all there are; with the sha256 of all."""
-        return replace(self, values=self.values[:count])
-
-    def without(self, paths: set[str]) -> Draws:
-        """The same draws without some columns."""
-        kept = [k for k, path in enumerate(self.paths) if path not in paths]
-        return replace(
-            self, paths=tuple(self.paths[k] for k in kept), values=self.values[:, kept]
-        )
-
-
-def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
-    """The scenario with the values of draw k, counted from 0; its arms follow.
-
-    Raises IndexError for a draw that there is not, ScenarioError for values that the
-    scenario refuses.
-
-    >>> from balance_sim.scenario import load_scenario
-    >>> scenario = load_scenario("scenarios/solomon_2022.yaml")
-    >>> draws = prior_draws(scenario, 10)
-    >>> at(scenario, draws, 3).parameters.beta == draws.column("parameters.beta")[3]
-    True
-    """
-    row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
-    return with_values(with_coding(scenario, int(row.pop(CODING, 0))), row)
-
-
-def with_coding(scenario: Scenario, which: int) -> Scenario:
-    """The scenario with its focal event aimed as the alternative of this number says,
-    counted from 1; 0 leaves it."""
-    if which == 0:
-        return scenario
-    event = next(one for one in scenario.events if one.id == scenario.focal)
-    own = {*event.principals, *event.guests}
-    targets = tuple(
-        code
-        for code in scenario.targets_alternatives[which - 1].targets
-        if code not in own
-    )
-    made_of, coded = _CODED.get((scenario.sha256, targets), (None, scenario))
-    if made_of is not scenario:
-        coded = with_values(
-            scenario, {f"events.{scenario.focal}.targets": list(targets)}
-        )
-        _CODED[scenario.sha256, targets] = scenario, coded
-    return coded
-
-
-_CODED: LRUCache[tuple[str, tuple[str, ...]], tuple[Scenario | None, Scenario]] = (
-    LRUCache(8)
-)
-"""The last scenarios with another coding, each with the very one that it was made
-of."""
 
 
 # --- priors -----------------------------------------------------------------------------------------
@@ -170,7 +95,7 @@ def quantile(prior: ParameterPrior, u: Floats) -> Floats:
 
 def uniforms(path: str, count: int, seed: int) -> Floats:
     """(D,) uniform numbers of a parameter, on a key of its own."""
-    key = clocks.absorb(clocks.absorb(clocks.label("prior"), seed), clocks.label(path))
+    key = clocks.absorb(clocks.absorb(stream_label(PRIOR), seed), clocks.label(path))
     return clocks.uniform(clocks.absorb(key, np.arange(count, dtype=np.uint64)))
 
 
@@ -213,21 +138,6 @@ def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
         name = f"priors.{field}_scale" if field in LADDERS else factor_of(kind, field)
         out[name] = told[name]
     return dict(sorted({**out, **_of_the_scenario(scenario, told)}.items()))
-
-
-CAPABILITY = tuple(f"capability.{name}" for name in ("gdp", "milex", "population"))
-COMPANIES = (
-    *({f"event_kinds.{kind}.{field}" for kind in SIGNAL_ORDER} for field in LADDERS),
-    {*CAPABILITY},
-)
-"""Parameters of which one that is given fixes all: steps of a ladder could pass it, and
-shares sum to 1."""
-
-
-def with_its_company(paths: Iterable[str]) -> set[str]:
-    """These key paths, and all that one of them fixes."""
-    found = set(paths)
-    return found.union(*(company for company in COMPANIES if company & found))
 
 
 def factor_of(kind: str, field: str) -> str:
@@ -386,54 +296,7 @@ def prior_draws(scenario: Scenario, count: int = COUNT, seed: int = SEED) -> Dra
     return as_draws(from_factors(scenario, factors), "prior")
 
 
-def as_draws(
-    columns: Mapping[str, Floats], source: str, told: Container[str] | None = None
-) -> Draws:
-    """Draws of these columns, rounded as a file holds them, with the sha256 of the text
-    that they would make.
-
-    told: paths of which data say something; the others are held to one digit less.
-    None: all alike."""
-    paths = tuple(sorted(columns))
-    fewer = [
-        told is not None and path not in told and path not in CAPABILITY
-        for path in paths
-    ]
-    digits = [DIGITS - one for one in fewer]
-    values = np.stack(
-        [
-            rounded(columns[path], keep)
-            for path, keep in zip(paths, digits, strict=True)
-        ],
-        axis=1,
-    )
-    bare = Draws(paths, values, source, "")
-    return replace(
-        bare, sha256=hashlib.sha256(draws_text(bare).encode("ascii")).hexdigest()
-    )
-
-
-def rounded(values: Floats, digits: int = DIGITS) -> Floats:
-    """To so many significant digits, so that what is drawn is what a file gives
-    back."""
-    return np.array([float(f"{value:.{digits}g}") for value in values])
-
-
 # --- files ------------------------------------------------------------------------------------------
-
-
-def draws_text(draws: Draws) -> str:
-    """CSV without a head: a line a parameter, its key path and then its draws."""
-    lines = zip(draws.paths, draws.values.T.tolist(), strict=True)
-    return "".join(
-        f"{path},{','.join([f'{value:.{DIGITS}g}' for value in row])}\n"
-        for path, row in lines
-    )
-
-
-def draws_bytes(draws: Draws) -> bytes:
-    """The text, gzipped without a date: the same bytes for the same draws."""
-    return gzip.compress(draws_text(draws).encode("ascii"), compresslevel=9, mtime=0)
 
 
 def posterior_draws(scenario: Scenario) -> Draws:

@@ -265,7 +265,11 @@ prior and likelihood are called in conflict. So much where both are normal, equa
 strong, and two standard deviations of their difference apart. The paper asks only that
 both are sensitive, as they also are where an agreeing likelihood is as strong as the
 prior."""
-INFORMED, PRIOR_DOMINATED, IN_CONFLICT = "informed", "prior-dominated", "in conflict"
+FINDINGS = INFORMED, PRIOR_DOMINATED, IN_CONFLICT = (
+    "informed",
+    "prior-dominated",
+    "in conflict",
+)
 
 
 @dataclass(frozen=True)

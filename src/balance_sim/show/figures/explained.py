@@ -1,10 +1,7 @@
-"""Why: mechanisms with what was found of each, the terms that the effect goes through,
-and replications day by day."""
+"""Why: the terms of willingness that the effect goes through."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
 from functools import wraps
 from typing import Any
 
@@ -13,143 +10,17 @@ import pandas as pd
 
 from balance_sim.effects.explain import explained
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.evidence.posterior.lines import mechanism_rows
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.show import wording as say
-from balance_sim.show.diary import kind_words
 from balance_sim.show.explain import GROUP_WORDS
 from balance_sim.show.figures import style
-from balance_sim.show.figures.effects import compares, has_rows
-
-FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
-
-
-def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
-    """One row a mechanism: value, 95 % CI (NaN: none), tag, what was found, two-sided p
-    among placebos with its verdict (NaN and empty: none), the numbers in words, and why
-    there is none."""
-    if result.headline_arm is None or not result.finished:
-        return pd.DataFrame()
-    rows = []
-    for words, of in zip(
-        mechanism_rows(result), result.mechanisms.values(), strict=True
-    ):
-        numbers = dict(
-            zip(
-                ("value", "lo", "hi", "p"),
-                (of["value"], *of["ci95"], of["placebo_p"]),
-                strict=True,
-            )
-        )
-        row = {
-            key: words[key] for key in ("id", "name", "tag", "found", "why")
-        } | _known(numbers)
-        told = (
-            f"{words['value']} ({words['interval']})"
-            if words["interval"]
-            else words["value"]
-        )
-        more = {"verdict": of["placebo_verdict"] or "", "arm": result.headline_arm}
-        rows.append(row | {"measure": of["measure"], "words": told} | more)
-    return say.titled(pd.DataFrame(rows), result)
+from balance_sim.show.figures.effects import has_rows
 
 
 def _known(numbers: dict[str, float | None]) -> dict[str, float]:
     return {
         key: np.nan if value is None else float(value) for key, value in numbers.items()
     }
-
-
-def mechanisms_title(table: pd.DataFrame) -> str:
-    """The finding: of the mechanisms with an open sign how many are as the article
-    expects; of those with placebos how many stand out from them."""
-    open_sign = table[(table["tag"] == "emergent") & table["value"].notna()]
-    expected, opposite = (int((open_sign["found"] == found).sum()) for found in FOUND)
-    verb = "is" if expected == 1 else "are"
-    words = f"Of {say.plural(len(open_sign), 'mechanism')} whose sign is open {expected} {verb} as expected"
-    words += f", {opposite} opposite, {len(open_sign) - expected - opposite} not distinguishable from 0"
-    compared = table[table["p"].notna()]
-    if compared.empty:
-        return words
-    beyond = int((compared["verdict"] == "supported").sum())
-    return f"{words}. Of {len(compared)} compared with placebos {beyond} {'is' if beyond == 1 else 'are'} supported"
-
-
-COLUMNS: tuple[tuple[float, str, Callable[[dict[Any, Any]], str]], ...] = (
-    (0.0, "", lambda row: row["id"]),
-    (0.045, "mechanism", lambda row: row["name"]),
-    (
-        0.36,
-        "value (95 % CI)",
-        lambda row: "no value" if np.isnan(row["value"]) else row["words"],
-    ),
-    # Of a sign that is implied only the size is a finding.
-    (
-        0.61,
-        "found",
-        lambda row: row["found"] or ("" if np.isnan(row["value"]) else "size only"),
-    ),
-    (
-        0.80,
-        "placebo p",
-        lambda row: (
-            "\u2013"
-            if np.isnan(row["p"])
-            else f"{say.number(row['p'], 3)}, {row['verdict']}"
-        ),
-    ),
-)
-"""Of the typeset table: where a column starts, its head, and what it says of a row."""
-
-
-@style.figure(
-    "mechanisms",
-    "Which mechanisms of the argument hold?",
-    mechanisms_table,
-    fits=compares,
-    typeset=True,
-    page=lambda table: style.panels(12.0, 2.3 + 0.27 * max(len(table), 3)),
-    empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
-)
-def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A typeset table: a row a mechanism with its value and 95 % CI, what was found of
-    its sign, and the placebo p."""
-    ax, rows = axes[0], table.to_dict("records")
-    ax.set(xlim=(0, 1), ylim=(-0.7, len(table) + 0.3))
-    ax.set_axis_off()
-    ax.axhline(len(table) - 0.45, color=style.INK, linewidth=1.2)
-    heights = np.arange(len(table))[::-1].astype(float)
-    for y in heights:
-        ax.axhline(y - 0.5, color=style.GRID, linewidth=0.8)
-    for at, name, cell in COLUMNS:
-        ax.text(
-            at,
-            len(table) - 0.08,
-            name,
-            color=style.QUIET,
-            fontsize=style.SMALL,
-            va="center",
-        )
-        for y, row in zip(heights, rows, strict=True):
-            told = row["found"] in FOUND and name == "found"
-            looks: dict[str, Any] = {
-                "fontweight": "bold" if told else "normal",
-                "va": "center",
-                "color": style.INK,
-            }
-            if told:
-                looks["color"] = style.readable(FOUND[row["found"]])
-            elif (name == "found" and not row["found"]) or (
-                name == "placebo p" and row["verdict"] != "supported"
-            ):
-                looks["color"] = style.QUIET
-            ax.text(at, y, cell(row), **looks)
-    small = (
-        "Size only: the sign is implied by the model, so only the size is a finding. Placebo p: two-sided, of the "
-        "event among events with other participants (M2: among shuffles of who is threatened), supported up to 0.05; a "
-        f"dash: no placebos. Control: {say.first(table, 'control')}. What each one measures: docs/mechanisms.md."
-    )
-    return style.Words(mechanisms_title(table), "", small, 100, 150)
 
 
 OWNED = [
@@ -167,20 +38,6 @@ OWNED = [
     "outcome",
     "runs",
 ]
-DAYS = ["run", "chosen", "day", "signed", "signed_reference", "arm", "reference"]
-STEPS = [
-    "run",
-    "day",
-    "what",
-    "mark",
-    "a",
-    "b",
-    "kind",
-    "direction",
-    "day_reference",
-    "dyad",
-]
-MOST_WORDS = 9
 
 
 def document_of(result: AnalysedResult) -> dict[str, Any]:
@@ -269,6 +126,7 @@ def attribution_title(table: pd.DataFrame) -> str:
     fits=has_rows(attribution_table),
     page=lambda table: style.panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
     empty="Nothing was explained yet, so there is no attribution: see balance-sim explain.",
+    columns="group terms value lo hi mcse alone last effect",
 )
 def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A bar a group with its interval; ticks: what it adds alone and last."""
@@ -323,170 +181,3 @@ def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         small,
         wrap=78,
     )
-
-
-def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
-    """The replications that explain chose by rule, by what they were chosen for; else
-    all that were told, by number."""
-    found = document_of(result)
-    told, chosen = found.get("timelines", {}), dict[str, list[str]]()
-    for why, run in (found.get("chosen") or {}).items():
-        if str(run) in told:
-            chosen.setdefault(str(run), []).append(str(why))
-    reasons = chosen or {run: [f"replication {run}"] for run in told}
-    return {" and ".join(of): told[run] for run, of in reasons.items()}
-
-
-@_from_document
-def timeline_table(result: AnalysedResult) -> pd.DataFrame:
-    """Tidy: run, what it was chosen for, day after the event: counter-balancing
-    security agreements signed by then in both arms."""
-    parts, kinds = (
-        [],
-        {name for name, kind in result.scenario.kinds.items() if kind.security},
-    )
-    for why, told in timelines(result).items():
-        signed = [
-            e
-            for e in told["entries"]
-            if e["what"] == "signed" and e["direction"] == "counter"
-        ]
-        entries = [e for e in signed if e["kind"] in kinds]
-        focal = date.fromisoformat(told["focal"])
-        here = [
-            _day(e["date"], focal) for e in entries if e["mark"] != "reference only"
-        ]
-        there = [
-            _day(e["date_reference"], focal) for e in entries if e["date_reference"]
-        ]
-        days = [
-            day
-            for day in sorted({0, _day(told["end"], focal), *here, *there})
-            if day >= 0
-        ]
-        counts = (
-            [sum(0 < d <= day for d in of) for day in days] for of in (here, there)
-        )
-        part = pd.DataFrame(
-            dict(
-                zip(("day", "signed", "signed_reference"), (days, *counts), strict=True)
-            )
-        )
-        parts.append(
-            part.assign(
-                run=told["run"],
-                chosen=why,
-                arm=told["arm"],
-                reference=told["reference"],
-            )[DAYS]
-        )
-    return (
-        say.titled(pd.concat(parts, ignore_index=True), result)
-        if parts
-        else pd.DataFrame()
-    )
-
-
-@_from_document
-def timeline_steps_table(result: AnalysedResult) -> pd.DataFrame:
-    """Tidy: every step of an agreement that differs between the two arms of a told
-    replication."""
-    rows, names = [], say.state_names(result.scenario)
-    for told in timelines(result).values():
-        focal = date.fromisoformat(told["focal"])
-        for e in (one for one in told["entries"] if one["mark"] != "both" and one["a"]):
-            there = _day(e["date_reference"], focal) if e["date_reference"] else np.nan
-            steps = [_day(e["date"], focal), *(e[key] for key in STEPS[2:-2]), there]
-            rows.append([told["run"], *steps, say.dyad_name(names, e["a"], e["b"])])
-    return pd.DataFrame(rows, columns=STEPS).drop_duplicates(ignore_index=True)
-
-
-def _day(words: str, focal: date) -> int:
-    return (date.fromisoformat(words) - focal).days
-
-
-def timeline_title(table: pd.DataFrame) -> str:
-    """The finding: by how many counter-balancing agreements the told replications
-    differ."""
-    last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
-    more = (last["signed"] - last["signed_reference"]).map(
-        lambda of: say.signed(float(of), 0)
-    )
-    told = "; ".join(
-        last.index + ", replication " + last["run"].astype(str) + ": " + more
-    )
-    return f"Replications chosen by rule; counter-balancing agreements more than in the control run: {told}"
-
-
-@style.figure(
-    "timeline",
-    "What happens in single replications?",
-    timeline_table,
-    fits=has_rows(timeline_table),
-    more={"steps": timeline_steps_table},
-    listed="steps",
-    page=lambda table: style.panels(
-        11.0, 2.5 * (n := table["chosen"].nunique()) + 1.6, n, sharex=True
-    ),
-    empty="No replication was told yet, so there is no timeline: see balance-sim explain --run.",
-)
-def draw_timeline(
-    axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFrame
-) -> style.Words:
-    """A panel a replication: counter-balancing agreements as they are signed in both
-    arms, and what differs in words at the right."""
-    for ax, (why, part) in zip(axes, table.groupby("chosen", sort=False), strict=False):
-        run = int(part["run"].iloc[0])
-        base: dict[str, Any] = {
-            "color": style.INK,
-            "linewidth": 2.6,
-            "label": say.first(part, "control"),
-        }
-        ax.step(part["day"], part["signed_reference"], where="post", **base)
-        looks: dict[str, Any] = {
-            "color": style.SKY,
-            "linewidth": 1.4,
-            "linestyle": style.DASHES,
-        }
-        ax.step(
-            part["day"],
-            part["signed"],
-            where="post",
-            label=say.first(part, "title"),
-            **looks,
-        )
-        ax.set_title(f"{why}: replication {run}", loc="left", color=style.QUIET)
-        ax.set(
-            ylabel="counter-balancing\nagreements signed",
-            xlim=(0, int(table["day"].max())),
-            ylim=(0, None),
-        )
-        style.whole_ticks(ax.yaxis, 7)
-        of_run = (
-            steps[steps["run"] == run]
-            .sort_values("day", kind="stable")
-            .to_dict("records")
-        )
-        lines = [_step_words(row) for row in of_run]
-        left = len(lines) - MOST_WORDS
-        lines = lines[:MOST_WORDS] + (
-            [f"and {say.plural(left, 'further step')}"] if left > 0 else []
-        )
-        words = "\n".join(lines) or "No step of any agreement differs."
-        style.note(ax, words, (1.0, 1.0), (10, 0), xycoords="axes fraction", va="top")
-    axes[0].legend(loc="upper left", frameon=False)
-    ax.set_xlabel("days after the event")  # of the last one
-    small = "At the right: what agreements do that differs from the control run; in brackets days after the event."
-    return style.Words(timeline_title(table), "", small, 92, 140)
-
-
-def _step_words(row: dict[Any, Any]) -> str:
-    """A step of an agreement in words, and how the control run differs."""
-    beside = {
-        "arm only": "not in the control run",
-        "reference only": "in the control run alone",
-    }
-    told = beside.get(row["mark"], "in another form")
-    if row["mark"] in ("earlier", "later") and np.isfinite(row["day_reference"]):
-        told = f"{say.plural(abs(int(row['day'] - row['day_reference'])), 'day')} {row['mark']}"
-    return f"[{row['day']}] {row['dyad']}: {kind_words(str(row['kind']), article=False)}, {row['what']}; {told}"

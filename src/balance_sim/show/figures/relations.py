@@ -1,5 +1,4 @@
-"""Groups of states: the change of their relations with the host over time, and of the
-stances they take."""
+"""Groups of states: the change of their relations with the host over time."""
 
 from __future__ import annotations
 
@@ -8,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected_effect import relations_by_week
+from balance_sim.effects.relations import relations_by_week
 from balance_sim.model.baseline import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
-from balance_sim.show.headline import clear
 from balance_sim.stats.intervals import paired_interval
 from balance_sim.study.outcomes import Outcome, known_outcome
 from balance_sim.study.result import Result
@@ -34,13 +32,6 @@ RELATIONS = [
     "treatment",
     "host",
 ]
-STANCES = {
-    "balance": "balancing",
-    "hedge": "hedging",
-    "buck_pass": "buck-passing",
-    "bandwagon": "bandwagoning",
-    "abstain": "abstaining",
-}
 
 
 def relations_table(result: Result) -> pd.DataFrame:
@@ -147,6 +138,9 @@ def _most(rows: pd.DataFrame) -> str:
     fits=compares,
     page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
+    columns="group day estimator change lo hi level n",
+    download="group day estimator change lo hi level n",
+    rows_read=lambda rows: rows[rows["estimator"] == "simulated"],
 )
 def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A staircase of weeks a group; what was simulated at the windows as dots with
@@ -196,128 +190,3 @@ def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         "stand in the middle of the step in which a window of the report ends."
     )
     return style.Words(relations_title(table), marks, small, small_wrap=120)
-
-
-def stances_table(result: Result) -> pd.DataFrame:
-    """Tidy: group, stance: mean share of the group's states that take the stance in the
-    longest window, in the control arm and in the headline arm, and the paired
-    difference with its 95 % CI. Group "": all states."""
-    arm, outcomes = (
-        result.headline_arm,
-        {name: known_outcome(str(name)) for name in result.by_run.names},
-    )
-    found = {
-        name: of
-        for name, of in outcomes.items()
-        if of and of.stance and of.window == result.window
-    }
-    if arm is None or not result.finished or not found:
-        return pd.DataFrame()
-    frame = result.by_run.frame(*found)
-    of_arm, of_control = (
-        frame[frame["arm"] == name].set_index("run").sort_index()
-        for name in (arm, result.reference)
-    )
-    rows = []
-    for group in dict.fromkeys(of.group or "" for of in found.values()):
-        columns = {
-            of.stance: name for name, of in found.items() if (of.group or "") == group
-        }
-        total = of_control[list(columns.values())].to_numpy(float).sum(axis=1)
-        for stance in (one for one in STANCES if one in columns):
-            values, base = (
-                (of[columns[stance]] / total).to_numpy(float)
-                for of in (of_arm, of_control)
-            )
-            keep = np.isfinite(values) & np.isfinite(base)
-            if not keep.any():
-                continue
-            mean, _, lo, hi = paired_interval(
-                values[keep], base[keep], alike=arm in result.alike
-            )
-            shares = {
-                "share_control": float(base[keep].mean()),
-                "share": float(values[keep].mean()),
-            }
-            effect = {
-                "effect": mean,
-                "lo": lo,
-                "hi": hi,
-                "n": int(keep.sum()),
-                "arm": arm,
-            }
-            rows.append({"group": group, "stance": stance} | shares | effect)
-    return say.titled(pd.DataFrame(rows), result) if rows else pd.DataFrame()
-
-
-def stances_title(table: pd.DataFrame) -> str:
-    """The finding: how the event changes balancing among all states, or in the first
-    group if that is missing."""
-    whole = "" if (table["group"] == "").any() else str(table["group"].iloc[0])
-    rows = table[(table["group"] == whole) & (table["stance"] == "balance")]
-    row, name = (rows if len(rows) else table).iloc[0], say.first(table, "treatment")
-    what, effect = (
-        STANCES[str(row["stance"])]
-        + (f" in {say.group_words(whole)}" if whole else ""),
-        row["effect"],
-    )
-    if not np.isfinite(row["lo"]):
-        return "One replication gives no confidence interval for the change of stances"
-    if row["lo"] <= 0 <= row["hi"]:
-        return (
-            f"{name}: no detectable change of {what} ({say.points(effect, 2)} points)"
-        )
-    told = f"{'rises' if effect > 0 else 'falls'} by {abs(100 * effect):.2f} points"
-    return f"{name}: {what} {told}, from {100 * row['share_control']:.1f} % of states"
-
-
-def _stances_page(table: pd.DataFrame) -> list[style.Axes]:
-    height = 2.5 + 0.34 * max(table["group"].nunique(), 3)
-    return style.panels(
-        12.0, height, 1, table["stance"].nunique(), sharex=True, sharey=True
-    )
-
-
-@style.figure(
-    "stances",
-    "Which stances does the event change?",
-    stances_table,
-    page=_stances_page,
-    fits=lambda result: (
-        compares(result)
-        and bool(len(table := stances_table(result)) and clear(table).any())
-    ),
-    empty="No arm to compare, or stances were not observed: there are no stances to show.",
-)
-def draw_stances(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A panel a stance, a row a group: the difference from the control arm in
-    percentage points, with its 95 % CI."""
-    groups, kinds = (
-        list(dict.fromkeys(table["group"])),
-        [k for k in STANCES if (table["stance"] == k).any()],
-    )
-    names = [say.group_words(group) if group else "All states" for group in groups]
-    for ax, stance in zip(axes, kinds, strict=False):
-        rows = table[table["stance"] == stance].set_index("group").reindex(groups)
-        effect, lo, hi = (
-            100 * rows[name].to_numpy(float) for name in ("effect", "lo", "hi")
-        )
-        edge, face = (
-            np.where((lo > 0) | (hi < 0), style.BLUE, pale).tolist()
-            for pale in (style.BASE, "white")
-        )
-        heights = style.row_axis(ax, names, -0.6, -0.4)
-        ax.axvline(0, color=style.INK, linewidth=1)
-        ax.hlines(heights, lo, hi, colors=edge, linewidth=2)
-        ax.scatter(effect, heights, c=face, edgecolors=edge, s=34, zorder=3)
-        ax.set_title(say.capital(STANCES[stance]), loc="left", color=style.QUIET)
-        ax.locator_params(axis="x", nbins=4)
-    axes[len(kinds) // 2].set_xlabel(
-        "difference from the control, percentage points of the group's states"
-    )
-    n = say.plural(int(table["n"].max()), "paired replication")
-    small = (
-        f"Stances {style.within(table)}, {n}, of counts. Bars: 95 % CI; open dots: it holds zero. "
-        f"Control: {say.first(table, 'control')}. Groups may overlap."
-    )
-    return style.Words(stances_title(table), "", small, 96, 150)

@@ -1,0 +1,192 @@
+"""What an event moves in beliefs, one number a mechanism.
+
+The control arm's world in three spans (before the event, the shortest window, the step
+in which that window ends), with the event and without it: the network as at the start,
+no provocations and no random numbers. So the event can be set beside many placebos and
+many draws of the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from balance_sim.effects.participants import Participants, PlaceboComparison, StateSet
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.beliefs import attention_to
+from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.study.outcomes import Outcome
+from balance_sim.study.recorder import step_at
+from balance_sim.study.scene import (
+    EventRoles,
+    StateMetrics,
+    audience_members,
+    focal_roles,
+    state_metrics,
+)
+from balance_sim.study.spans import Together, at_start, in_spans, with_event
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Outcomes that one event's roles have, with the event and without it."""
+
+    cast: EventRoles
+    having: Mapping[Outcome, float]
+    lacking: Mapping[Outcome, float]
+
+    def of(self, measure: str, whom: str = "") -> float:
+        """Change of an outcome; NaN where the roles have none such."""
+        outcome = Outcome(measure, whom)
+        if outcome not in self.having:
+            return NAN
+        return self.having[outcome] - self.lacking[outcome]
+
+
+class FrozenWorld:
+    """The control arm's world at the end of the shortest window, and what an event
+    moves in it."""
+
+    def __init__(self, worlds: Worlds, lacking: Scenario, step: int) -> None:
+        """lacking: the scenario as it is in the control arm; step: in which the window
+        ends."""
+        world = worlds.reference
+        focal = int(np.searchsorted(world.grid, world.focal_day))
+        self.worlds, self.scenario = worlds, lacking
+        self.world = in_spans(world, np.unique([0, focal, step, step + 1]))
+        self.state, self.steps = at_start(self.world), np.arange(self.world.steps)
+        self.control = Together.of(self.world, worlds.baseline, self.state, self.steps)
+        self.without = self._at_end(self.control)
+
+    @staticmethod
+    def of(worlds: Worlds, lacking: Scenario) -> FrozenWorld | None:
+        """None where the scenario ends before its shortest window does."""
+        world = worlds.reference
+        step = step_at(world.grid, world.focal_day, min(worlds.scenario.report.windows))
+        return None if step is None else FrozenWorld(worlds, lacking, step)
+
+    def shift(self, event: Event, cast: EventRoles) -> Shift:
+        """What an event moves for those who have roles in it."""
+        world = with_event(self.world, self.scenario, event)
+        spans = Together.of(
+            world, self.worlds.baseline, self.state, self.steps, self.control
+        )
+        having = _outcomes(self._at_end(spans), cast)
+        return Shift(cast, having, _outcomes(self.without, cast))
+
+    def _at_end(self, spans: Together) -> StateMetrics:
+        """States in the last of the spans."""
+        last = spans.states(self.state)[-1]
+        view = spans.seen(len(self.steps) - 1)
+        return StateMetrics(spans.world, self.worlds.baseline, last, view)
+
+
+def _outcomes(metrics: StateMetrics, cast: EventRoles) -> dict[Outcome, float]:
+    columns = state_metrics(metrics, cast, apart=True)
+    return {outcome: float(values[0]) for outcome, values in columns.items()}
+
+
+def audiences_apart(worlds: Worlds, cast: EventRoles) -> tuple[str, str] | None:
+    """The audience that heeds the focal event most, and the one that heeds it least;
+    None where all heed it alike."""
+    scenario = worlds.scenario
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    attention = {
+        name: attention_to(scenario, name, focal.kind) for name in cast.audiences
+    }
+    if len(set(attention.values())) < 2:
+        return None
+    size = {name: len(outsiders(worlds, cast, name)) for name in attention}
+    most = max(attention, key=lambda name: (attention[name], size[name]))
+    least = min(attention, key=lambda name: (attention[name], -size[name]))
+    return most, least
+
+
+def outsiders(worlds: Worlds, cast: EventRoles, audience: str) -> list[int]:
+    """Members of an audience, participants left out."""
+    members = audience_members(worlds, audience)
+    return [i for i in members if i not in cast.participants]
+
+
+def asian_shares(cast: EventRoles) -> dict[str, float]:
+    """The groups whose names begin with `asia`, each with its share of their states;
+    the host left out."""
+    sizes = {
+        name: int((members != cast.host).sum())
+        for name, members in cast.groups.items()
+        if name.startswith("asia")
+    }
+    total = sum(sizes.values())
+    return {name: size / total for name, size in sizes.items() if size}
+
+
+def asia(shift: Shift) -> float:
+    """M7: mean change of Asia's relation to the host."""
+    shares = asian_shares(shift.cast)
+    changes = [
+        share * shift.of("relations", f"{name}_host") for name, share in shares.items()
+    ]
+    return sum(changes) if changes else NAN
+
+
+def association(shift: Shift) -> float:
+    """M12: share of the change of hostility to the host that comes through its
+    partners."""
+    drawn = shift.of("drawn_in", "outside_host")
+    own = shift.of("hostility", "outside_host")
+    return drawn / (drawn + own) if drawn + own else NAN
+
+
+def rivalry(shift: Shift) -> float:
+    """M13: change of the host's influence over the junior principal less the third's."""
+    host = shift.of("influence", "host_junior")
+    return host - shift.of("influence", "third_junior")
+
+
+def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
+    """The measures of mechanisms that are read off beliefs, by id; NaN where an event's
+    roles lack what one needs."""
+    apart = audiences_apart(worlds, focal_roles(worlds))
+
+    def audiences(shift: Shift) -> float:
+        """M3: rise of the participants' perceived alignment, most against least
+        attentive audience."""
+        if apart is None:
+            return NAN
+        most, least = (shift.of("alignment_participants", name) for name in apart)
+        return most - least
+
+    return {
+        "M3": audiences,
+        "M5": lambda shift: shift.of("credibility", "host"),
+        "M6": lambda shift: shift.of("relations", "europe_host"),
+        "M7": asia,
+        "M9": lambda shift: shift.of("room", "host"),
+        "M10": lambda shift: shift.of("insecurity_host"),
+        "M12": association,
+        "M13": rivalry,
+        "M14": lambda shift: shift.of("neutrality_gap", "host"),
+    }
+
+
+def placebo_measures(
+    participants: Participants, sets: Sequence[StateSet]
+) -> dict[str, PlaceboComparison]:
+    """By mechanism, its measure of the event and of the event with each of these sets
+    of states; empty where the scenario ends before its shortest window."""
+    frozen = FrozenWorld.of(participants.worlds, participants.scenario)
+    if frozen is None:
+        return {}
+    shifts = [
+        frozen.shift(participants.event_of(states), participants.cast(states))
+        for states in (participants.real, *sets)
+    ]
+    comparisons = {}
+    for name, measure in measures(participants.worlds).items():
+        event, *placebos = (measure(shift) for shift in shifts)
+        comparisons[name] = PlaceboComparison(event, np.array(placebos))
+    return comparisons

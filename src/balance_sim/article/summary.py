@@ -1,0 +1,30 @@
+"""What the article adds to a summary: its mechanisms, and the two camps before the
+event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from balance_sim.article.mechanisms import measured
+from balance_sim.model.landscape import weight_of_dyads
+
+if TYPE_CHECKING:
+    from balance_sim.effects.result import AnalysedResult
+    from balance_sim.study.result import Result
+
+
+def additions(result: AnalysedResult) -> dict[str, Any]:
+    """The keys `mechanisms` and `camps` of a summary: see docs/mechanisms.md."""
+    return {"mechanisms": measured(result), "camps": camps(result)}
+
+
+def camps(result: Result) -> dict[str, Any]:
+    """The two camps just before the event: codes, energy per unit of weight, and
+    whether none has less."""
+    found, world = result.worlds.camps, result.worlds.reference
+    sides = [
+        [code for code, at in zip(world.codes, found.sides, strict=True) if at == side]
+        for side in (1, -1)
+    ]
+    energy = found.energy / weight_of_dyads(world.capability)
+    return {"camps": sides, "energy": energy, "exact": found.exact}

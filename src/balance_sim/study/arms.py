@@ -1,0 +1,141 @@
+"""Which arms a study simulates, and their arrays: only those asked for, on the grid of
+all of them.
+
+Extra arms are those that measures of a plug-in need. Every fourth replication is
+simulated in them too, with the same random numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from balance_sim import registry
+from balance_sim.model.baseline import Worlds, classes_of, compile_worlds, versions_for
+from balance_sim.model.thinning import most_willing
+from balance_sim.model.world import compile_world, time_grid
+from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.schema import Scenario
+
+EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
+
+
+def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ...]:
+    """The control arm first, then the others in the scenario's order. Unknown names are
+    refused."""
+    reference = scenario.reference_arm
+    if unknown := next((arm for arm in arms or () if arm not in scenario.arms), None):
+        near = f"{said} " if (said := did_you_mean(unknown, scenario.arms)) else ""
+        raise WrongRequest(
+            f"unknown arm `{shown(unknown)}`; {near}the scenario has: {listed(scenario.arms)}"
+        )
+    wanted = scenario.arms if arms is None else arms
+    return (
+        reference,
+        *(arm for arm in scenario.arms if arm in wanted and arm != reference),
+    )
+
+
+def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
+    """The arm that answers the question: after the control arm the first that changes
+    nothing, else the first."""
+    plain = (
+        a
+        for a in arms[1:]
+        if not (scenario.arms[a].drop or scenario.arms[a].add or scenario.arms[a].set)
+    )
+    return next(iter([*plain, *arms[1:]]), None)
+
+
+def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
+    """What `compile_worlds` gives for these arms, the control arm among them, on the
+    grid of all arms."""
+    return compile_worlds(scenario, arms, versions_for(scenario, arms))
+
+
+def reference_key(scenario: Scenario) -> str:
+    """sha256 of all that may decide the control arm's replications and what is counted
+    of them, but the seed.
+
+    Two scenarios with one key simulate that arm alike. Left out are the other arms, but
+    for the dates of their events, and how visible the focal event is where the control
+    arm drops it: nobody there can see it."""
+    reference, events = scenario.reference_arm, scenario.events
+    if scenario.focal in scenario.arms[reference].drop:
+        events = tuple(
+            event.model_copy(update={"visibility": 1.0})
+            if event.id == scenario.focal
+            else event
+            for event in events
+        )
+    rest = scenario.model_copy(
+        update={"events": events, "arms": {reference: scenario.arms[reference]}}
+    )
+    grid = time_grid(scenario, list(versions_for(scenario, []).values()))
+    parts = [content_digest(rest), grid.tolist(), classes_of(scenario).sha256]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+# -- extra arms -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ExtraArms:
+    """Arrays of the extra arms, the scenario's control arm among them. controls: of
+    each extra arm, by name."""
+
+    worlds: Worlds
+    controls: dict[str, str]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return tuple(sorted(self.worlds.arms))
+
+
+class ExtraArm(NamedTuple):
+    """An extra arm before it is compiled: the arm it was made from, and its paired
+    control arm."""
+
+    name: str
+    scenario: Scenario
+    of: str
+    control: str
+
+
+def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
+    """The extra arms that plug-ins of the scenario want, compiled; None where they want
+    none, or there is no arm beside the control arm."""
+    wanted = _wanted_arms(worlds, headline)
+    if not wanted:
+        return None
+    world = worlds.reference
+    arms = {worlds.scenario.reference_arm: world}
+    for arm in wanted:
+        compiled = compile_world(arm.scenario, arm.name, world.grid, world.focal_day)
+        arms[arm.name] = replace(compiled, ladder=worlds.arms[arm.of].ladder)
+    bounds = {name: most_willing(arm, worlds.baseline) for name, arm in arms.items()}
+    controls = {arm.name: arm.control for arm in wanted}
+    return ExtraArms(replace(worlds, arms=arms, bounds=bounds), controls)
+
+
+def extra_arms_of_a_run(worlds: Worlds, headline: str | None) -> int:
+    """How many extra arms a replication has, with their control arm; compiles none."""
+    wanted = _wanted_arms(worlds, headline)
+    return 1 + len(wanted) if wanted else 0
+
+
+def wants_extra_arms(scenario: Scenario) -> bool:
+    """Whether a plug-in of the scenario has arms of its own."""
+    return bool(registry.of_plugins("arms", scenario.plugins))
+
+
+def _wanted_arms(worlds: Worlds, headline: str | None) -> list[ExtraArm]:
+    if headline is None:
+        return []
+    plugins = registry.of_plugins("arms", worlds.scenario.plugins)
+    return [arm for arms in plugins.values() for arm in arms(worlds, headline)]
