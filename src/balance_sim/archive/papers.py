@@ -23,9 +23,9 @@ from balance_sim.scenario.design import Overrides
 from balance_sim.scenario.errors import MissingExtra, WrongRequest
 from balance_sim.scenario.experiment import load_experiment, scenario_named
 from balance_sim.scenario.files import shipped_text
-from balance_sim.scenario.layout import NoSuchPath
 from balance_sim.scenario.load import stem
 from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.setter import NoSuchPath
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.export import harmless
 from balance_sim.study.folder import inputs_of

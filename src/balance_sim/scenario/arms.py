@@ -56,14 +56,22 @@ def read_arms(
         name: read_arm(name, arm, names, places, problems)
         for name, arm in node.fields.items()
     }
-    controls = [name for name, arm in arms.items() if arm.reference]
-    if not arms:
+    if arms:
+        controls = [node.fields[name] for name, arm in arms.items() if arm.reference]
+        check_references(arms, [node, *controls][-1].at, problems)
+    else:
         problems.add(node, "arms", "E212", "at least 1 arm needed, got 0")
-    elif len(controls) != 1:
-        why = f"exactly one arm is the control, got {len(controls)}"
-        mark = node.fields[controls[1]].at if controls else node.at
-        problems.add(mark, "arms", "E111", why, "write `reference: true` in one arm")
     return arms
+
+
+def check_references(
+    arms: Mapping[str, Arm], mark: Mark, problems: Diagnostics
+) -> None:
+    """One arm is the control."""
+    count = sum(arm.reference for arm in arms.values())
+    if count != 1:
+        why = f"exactly one arm is the control, got {count}"
+        problems.add(mark, "arms", "E111", why, "write `reference: true` in one arm")
 
 
 def read_arm(
@@ -81,7 +89,9 @@ def read_arm(
     if not isinstance(settings.value, dict | Refused):
         hint = "write `key.path: value` pairs"
         problems.add(settings, f"{path}.set", "E201", f"got {settings.kind}", hint)
-    added = _read_added(node.below("add"), f"{path}.add", names, places, problems)
+    added = _read_added(
+        node.get("add") or from_plain([]), f"{path}.add", names, places, problems
+    )
     arm = arm or Arm()
     values = dict.fromkeys(sorted(settings.fields))
     drop = tuple(sorted(arm.drop))
@@ -92,7 +102,7 @@ def _read_added(
     node: Node, path: str, names: Names, places: Places, problems: Diagnostics
 ) -> tuple[Any, ...]:
     """Events that an arm adds."""
-    if node.value and not isinstance(node.value, list | Refused):
+    if not isinstance(node.value, list | Refused):
         why = f"expected a list of events, got {node.kind}"
         problems.add(node, path, "E201", why)
     events = []
@@ -257,14 +267,12 @@ def _check_control(
     scenario: Scenario, nodes: Mapping[str, Node], problems: Diagnostics
 ) -> None:
     """A warning where the control arm keeps the focal event."""
-    controls = [name for name, arm in scenario.arms.items() if arm.reference]
-    if len(controls) != 1 or len(nodes) == 1:
-        return
-    name = controls[0]
-    if scenario.focal not in scenario.arms[name].drop:
-        why = f"the control arm keeps the focal event `{shown(scenario.focal)}`"
-        hint = "effects are differences from the control arm, which usually drops it"
-        problems.add(nodes[name].at, f"arms.{name}", "W307", why, hint)
+    for name, node in nodes.items():
+        arm = scenario.arms[name]
+        if len(nodes) > 1 and arm.reference and scenario.focal not in arm.drop:
+            why = f"the control arm keeps the focal event `{shown(scenario.focal)}`"
+            hint = "effects are differences from the control arm, which drops it"
+            problems.add(node.at, f"arms.{name}", "W307", why, hint)
 
 
 def _same_arms(

@@ -252,11 +252,8 @@ def _check_late_windows(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _check_size(scenario: Scenario) -> Iterator[Finding]:
-    """Two states at least; a warning for what is trivial."""
+    """A warning for what is trivial."""
     states, days = len(scenario.states), (scenario.end - scenario.start).days
-    if states < 2:
-        why = f"at least 2 states needed, got {states}"
-        yield Finding("E212", "states", (), why, place=())
     smallness = {
         "2 states": states == 2,
         "no events": not scenario.events,
@@ -418,7 +415,7 @@ def _check_shares(scenario: Scenario) -> Iterator[Finding]:
         yield _of_row("states", given[0], "capability", "E217", why, hint)
         return
     names = [*MEASURES] if lacking else ["capability"]
-    if not any(getattr(state, name) for state in states for name in names):
+    if states and not any(getattr(row, name) for row in states for name in names):
         hint = "at least one state must have some"
         yield Finding("E213", "states", (), "capabilities sum to 0", hint)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from balance_sim.scenario.arms import (
     check_arms,
     check_changed_arms,
+    check_references,
     read_arm,
     read_arms,
     resolved,
@@ -126,7 +127,7 @@ def _read_tree(
     tree: Node, sources: Sources, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
     """The scenario of a tree with changes laid over it, or None."""
-    tree, changes = _with_groups(tree, changes)
+    tree, changes = _with_names(tree, changes)
     of_tree = Diagnostics()
     draft = read_draft(tree, of_tree)
     places, arms = draft.places, tree.get("arms")
@@ -151,17 +152,19 @@ def _read_tree(
     return None if scenario is None else scenario.counted_as(as_written or scenario)
 
 
-def _with_groups(
+def _with_names(
     tree: Node, changes: Sequence[ValueChange]
 ) -> tuple[Node, list[ValueChange]]:
-    """The tree with other members of groups, and the other changes: groups are names
-    that only a file's rows use."""
+    """The tree with other groups and other actors outside, and the other changes:
+    these are names that a file's rows use, and the rows are read after them."""
     rest = []
     for change in changes:
         head, _, name = change.path.partition(".")
         groups = tree.below("groups")
         if head == "groups" and name in groups.fields:
             tree = tree.with_fields({"groups": groups.with_fields({name: change.node})})
+        elif change.path == "outside":
+            tree = tree.with_fields({"outside": change.node})
         else:
             rest.append(change)
     return tree, rest
@@ -174,6 +177,7 @@ def _with_arms_read(editor: Editor, places: Places, problems: Diagnostics) -> Sc
     for name, node in editor.arms.items():
         if f"arms.{name}" in editor.changed:
             arms[name] = read_arm(name, node, names, places, problems)
+            check_references(arms, node.mark, problems)
     return scenario.model_copy(update={"arms": arms})
 
 

@@ -66,7 +66,7 @@ SHOWN_KINDS: dict[Kind, str] = {
     "scenario": "Scenarios",
     "experiment": "Experiments",
     "cases": "Cases from history",
-    "hindcast": "Hindcasts, from data that are not shipped",
+    "hindcast": "Hindcasts, data not shipped",
     "game": "Games",
 }
 """What files that are found by name are called where they are listed, in this order."""

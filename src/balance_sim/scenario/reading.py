@@ -142,7 +142,7 @@ def read_draft(tree: Node, problems: Diagnostics) -> Draft:
         is_whole = node is None or isinstance(node.value, list)
         if node is not None and not (is_whole and len(rows) == len(node.items)):
             draft.incomplete.add(section)
-    if not names.is_whole:
+    if not names.is_whole and len(names.roster) > 1:
         draft.incomplete |= {"states", "groups"}
     head = _read_head(tree, problems)
     pieces: dict[str, Any] = {
@@ -176,6 +176,11 @@ def _read_names(tree: Node, problems: Diagnostics) -> Names:
     """The names that a file's tree defines."""
     states, before = tree.below("states"), len(problems)
     roster = read_roster(states, SECTIONS["states"].most, problems)
+    count = len(states.items)
+    is_read = all(item.value is not REFUSED for item in states.items)
+    if isinstance(states.value, list) and count < 2 and is_read:
+        why = f"at least 2 states needed, got {count}"
+        problems.add(states, "states", "E212", why)
     is_whole = len(problems) == before and len(roster) == len(states.items) > 1
     year = getattr(iso_date(tree.value_of("start")), "year", None)
     is_whole = is_whole and not any(

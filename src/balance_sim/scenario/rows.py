@@ -132,9 +132,7 @@ def read_row(
 def _state(row: RowReader) -> None:
     code = row.node.value_of("id")
     is_number = isinstance(code, int) and not isinstance(code, bool)
-    if is_number or (
-        isinstance(code, str) and not IDENTIFIER.fullmatch(code)
-    ):
+    if is_number or (isinstance(code, str) and not IDENTIFIER.fullmatch(code)):
         row.put("id", REFUSED)  # the roster has reported it
     row.actors("patrons", outside=False)
 

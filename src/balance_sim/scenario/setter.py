@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from balance_sim.scenario.actors import Names, read_outside
+from balance_sim.scenario.actors import Names
 from balance_sim.scenario.defaults import (
     REPLACED_TERMS,
     is_term,
@@ -59,7 +59,11 @@ from balance_sim.scenario.validation import read_piece
 
 MOST_SUGGESTED = 3
 MOST_COMPARED_PATHS = 500
+NAMES_OF_FILES = ("groups", "outside")
+"""What a file's rows are read with: it is changed in the file, or by --set."""
 TRANSLATED = (
+    "a",
+    "b",
     "patrons",
     "principals",
     "guests",
@@ -123,7 +127,7 @@ class Editor:
         return names_in(self.scenario)
 
     def apply(
-        self, changes: Iterable[ValueChange], fixed: Collection[str] = ()
+        self, changes: Iterable[ValueChange], fixed: Collection[str] = NAMES_OF_FILES
     ) -> None:
         """Make every change, in the order of their paths; a theory before its weights.
 
@@ -135,7 +139,7 @@ class Editor:
             label, head = change.label or change.path, change.path.partition(".")[0]
             if head in fixed:
                 why = f"`{head}` cannot be set here"
-                hint = "it is the same in all arms; set it in the file or with --set"
+                hint = "set it in the file, or with --set"
                 self.problems.add(change.key, label, "E110", why, hint)
                 continue
             try:
@@ -168,10 +172,6 @@ class Editor:
             values = {name: self.piece(name) for name in ScenarioHead.model_fields}
             whole = self._validated(ScenarioHead, values, head, node, "")
             self._keep(head, getattr(whole, head, None), head)
-        elif head == "outside":
-            _refuse_rest(rest)
-            codes = read_outside(node, self.scenario.codes, self.problems)
-            self._keep(head, tuple(sorted(codes)), head)
         elif head == "theory":
             self._keep(head, self._theory(rest, node), head)
         elif head in SETTABLE:
@@ -185,7 +185,7 @@ class Editor:
             self._set_in_arm(rest, node)
         elif head in TABLES_OF:
             self._keep(head, self._kinds(head, rest, node), head)
-        elif head in ("schema", "extends", "name", "groups", *FROM_FILES):
+        elif head in ("schema", "extends", "name", *FROM_FILES):
             raise NoSuchPath(head, (), f"`{head}` cannot be set")
         else:
             raise NoSuchPath(head, TOP)
@@ -257,8 +257,8 @@ class Editor:
         theory: Theory = self.piece("theory")
         if rest == ["preset"]:
             return self._other_preset(theory, node)
-        if len(rest) > 1 and rest[0] == "weights":
-            term = rest[1]
+        if rest[:1] == ["weights"]:
+            term = rest[1] if len(rest) > 1 else ""
             if term in REPLACED_TERMS:
                 new_term, why, _ = REPLACED_TERMS[term]
                 raise NoSuchPath(new_term, (new_term,), why)
@@ -312,13 +312,13 @@ class Editor:
             values = audience.__dict__
             piece = self._validated(Audience, values, "attention", node, path)
             return None if piece is None else {**audiences, name: tidy(piece)}
-        field_name = _only(rest[1:], Audience.model_fields, path)
+        _only(rest[1:], ("members",), path)
         dumped: dict[str, dict[str, Any]] = {
             key: dict(piece.__dict__) for key, piece in audiences.items()
         }
         if "rest" in dumped:
             dumped["rest"]["members"] = ()  # those that no other names
-        dumped[name][field_name] = node
+        dumped[name]["members"] = node
         return read_audiences(from_plain(dumped), self.names, self.problems)
 
     def _set_in_arm(self, rest: Sequence[str], node: Node) -> None:
@@ -338,7 +338,7 @@ class Editor:
             added = arm.below("add").with_value(events)
             self.arms[name] = arm.with_fields({"add": added})
         else:
-            key = _only(rest[1:], TABLES_OF["arms"].model_fields, path)
+            key = _only(rest[1:], ("title", "reference", "drop", "set"), path)
             self.arms[name] = arm.with_fields({key: node})
 
 
@@ -474,7 +474,7 @@ def _paths_like(scenario: Scenario, path: str) -> list[str]:
 
 def _paths_to(scenario: Scenario, name: str) -> Iterator[str]:
     """Every path to a field of that name, the focal event's first."""
-    if name in (*PLAIN, "outside"):
+    if name in PLAIN:
         yield name
     if name in TERMS:
         yield f"theory.weights.{name}"

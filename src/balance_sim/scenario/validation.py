@@ -206,7 +206,9 @@ def _refused_value(
         return error_type, *texts
     if error_type in BOUNDS:
         limits = limits or shown(entry["msg"].removeprefix("Input should be "))
-        return "E203", f"{written} is outside {need or limits}", "", limits
+        unit = need.removesuffix(limits).rstrip(", ")
+        why = f"{written} is outside {limits}" + (f" ({unit})" if unit else "")
+        return "E203", why, "", limits
     if error_type == "finite_number":
         return "E204", f"{written} must be finite", "", need
     if error_type == "literal_error":

@@ -371,7 +371,7 @@ def _as_given(told: Mapping[str, Any]) -> str:
 def _refuse_file(data: Path) -> None:
     """Say what a YAML file is that was given instead of a folder of data."""
     from balance_sim.scenario.diagnostics import shown
-    from balance_sim.scenario.validation import kind_of_file
+    from balance_sim.scenario.plans import kind_of_file
 
     kind = kind_of_file(data)
     name = shown(str(data), 200)

@@ -53,8 +53,8 @@ from balance_sim.evidence.forecast.score import (
     score_forecasts,
 )
 from balance_sim.evidence.goodness.networks import Agreements, Span, from_table
+from balance_sim.scenario.plans import Refuse, read_plan
 from balance_sim.scenario.schema import Scenario, Strict, Text
-from balance_sim.scenario.validation import Refuse, read_plan
 from balance_sim.stats.scores import log_score, reliability_table
 
 Baseline = Literal["base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"]

@@ -219,7 +219,7 @@ def _plan_of(subject: Path) -> HindcastPlan | None:
     where it is neither."""
     from balance_sim.evidence.forecast.hindcast import read_hindcast_plan, stored_plan
     from balance_sim.evidence.forecast.score import FILE, read_scored_forecasts
-    from balance_sim.scenario.validation import plan_kind
+    from balance_sim.scenario.plans import plan_kind
 
     file = subject / FILE
     if file.is_file():
