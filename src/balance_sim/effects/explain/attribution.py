@@ -21,7 +21,7 @@ import pandas as pd
 
 from balance_sim.effects.direct import StepOfArm, along_control
 from balance_sim.effects.explain import compared_arm, other_replications
-from balance_sim.effects.explain.pairs import AGENT, along_agents
+from balance_sim.effects.explain.agents import AGENT, along_agents
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Keys, Opportunities
 from balance_sim.model.engine import filtered

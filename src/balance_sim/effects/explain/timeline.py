@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
-from balance_sim.effects.explain.pairs import Account, simulated
+from balance_sim.effects.explain.agents import Account, simulated
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import (
     ORIGINS,
