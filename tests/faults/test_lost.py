@@ -183,11 +183,7 @@ def test_a_byte_flipped_in_a_figure_or_the_report_is_seen(whole: Path, tmp_path:
     (folder / "figures" / "mine.png").write_bytes(b"")
     found = verify(folder, sample=0)
     assert [one.file for one in found.damage] == ["figures/arms.svg", "report.html"]
-    assert "drawn, and not there any more: figures/arms.png" in found.notes
     assert found.unchecked == ["figures/ (1 files)"]
-    mended = verify(folder, sample=0, mend=True)
-    assert not mended.damage and len(mended.mended) == 2
-    assert not (folder / "report.html").exists() and (folder / "figures" / "mine.png").exists()
 
 
 @pytest.mark.fault("F17")

@@ -293,7 +293,6 @@ def test_a_folder_keeps_the_table(lab) -> None:
     assert not verify(out, sample=None).damage
     archive = read_archive(package(out))
     assert classes_of(archive.scenario) == classes_of(small)
-    assert archive.about.by_hand.settings == ["events.summit.principals=[XAR,XCO]"]
     assert reproduce(archive).how == "bits"
 
 
