@@ -222,7 +222,7 @@ def test_a_folder_without_results_names_those_that_have_some(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     code, _, err = invoke("explain", "results/mine")
     assert code == 2 and err.endswith("there is no manifest.json\n")
-    code, out, _ = invoke("run", str(SUMMIT), "--runs", "2", "--no-figures", "--no-mechanisms", "--out", "results/min")
+    code, out, _ = invoke("run", str(SUMMIT), "--runs", "2", "--no-figures", "--out", "results/min")
     assert code == 0 and out.endswith("\nResults: results/min; --verbose prints more\n")  # nothing was drawn
     for folder in ("results/mine", "results", "mine"):
         code, _, err = invoke("status", folder)

@@ -55,7 +55,7 @@ class Bench:
 
     def run_words(self, *words: str, runs: int = RUNS, workers: int = 1) -> tuple[str, ...]:
         return ("run", "small.yaml", "--runs", str(runs), "--workers", str(workers), "--out", "out",
-                "--no-figures", "--no-mechanisms", *words)  # fmt: skip
+                "--no-figures", *words)  # fmt: skip
 
     def environment(self, **more: str) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(self.folder), "NO_COLOR": "1"} | more

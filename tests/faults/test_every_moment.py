@@ -99,7 +99,7 @@ COMMANDS = {
         "--model",
         "failing:Failing",
     ),
-    "run": ("run", "small.yaml", "--runs", "20", "--workers", "1", "--no-figures", "--no-mechanisms"),
+    "run": ("run", "small.yaml", "--runs", "20", "--workers", "1", "--no-figures"),
     "run with figures": ("run", "small.yaml", "--runs", "20", "--workers", "1"),
 }
 TOLD_ANEW = {"progress.json", "lock"}  # they hold times and process numbers

@@ -185,27 +185,3 @@ def test_the_terminal_goes_away_in_mid_run(bench) -> None:
     assert process.wait(timeout=60) == 143
     assert not Store(bench.folder / "out").is_written()
     assert bench.ask("verify", "out", "--sample", "1").returncode == 0
-
-
-@pytest.mark.fault("F34")
-def test_nobody_reads_what_is_said_before_the_work_is_done(bench) -> None:
-    """stderr into a program that leaves at once: the sweep is done all the same, and a fault keeps its exit code."""
-    (bench.folder / "exp.yaml").write_text(EXPERIMENT)
-
-    def call(*words: str) -> int:
-        reading, writing = os.pipe()
-        os.close(reading)
-        try:
-            return subprocess.run(
-                bench.words(*words), cwd=bench.folder, env=bench.environment(), stdout=subprocess.DEVNULL,
-                stderr=writing, timeout=120,
-            ).returncode  # fmt: skip
-        finally:
-            os.close(writing)
-
-    assert call("sweep", "exp.yaml", "--workers", "1", "--out", "out") == 0
-    assert bench.ask("verify", "out").returncode == 0
-    assert (bench.folder / "out" / "summary.json").exists()
-    assert call("sweep", "exp.yaml", "--workers", "1", "--out", "/proc/out") == 7
-    assert call("check", "none.yaml") == 4
-    assert call("runn") == 2

@@ -31,11 +31,11 @@ def test_one_file_has_one_writer_at_a_time(tmp_path: Path) -> None:
 def test_a_half_written_file_is_taken_away_unless_somebody_writes_it(small, tmp_path: Path) -> None:
     """A report that is being written while a run begins in its folder is not taken from under it."""
     out = tmp_path / "out"
-    run(small, 4, 1, out=out, mechanisms=False)
+    run(small, 4, 1, out=out)
     (out / "runs" / ".x.partial").write_bytes(b"half")
     with atomic_file(out / "report.html") as partial:
         partial.write_bytes(b"page")
-        run(small, 8, 1, out=out, mechanisms=False)
+        run(small, 8, 1, out=out)
         assert half_written(out) == [partial]
     assert (out / "report.html").read_bytes() == b"page"
     assert half_written(out) == []
@@ -47,7 +47,7 @@ def test_what_a_killed_merger_left_is_taken_away(small, tmp_path: Path, left) ->
     """The merged block stands, and beside it the blocks it was made of, whole or in part."""
     out = tmp_path / "out"
     for runs in (4, 8):
-        good = run(small, runs, 1, out=out, mechanisms=False).digest
+        good = run(small, runs, 1, out=out).digest
     store = Store(out)
     before = [shard.path for table in left for shard in store.shards(table)]
     contents = [path.read_bytes() for path in before]
@@ -58,13 +58,13 @@ def test_what_a_killed_merger_left_is_taken_away(small, tmp_path: Path, left) ->
     assert [(one.block.first, one.block.stop) for one in merged] == [(0, 8)]
     for path, content in zip(before, contents, strict=True):
         path.write_bytes(content)
-    assert run(small, 8, 1, out=out, mechanisms=False).digest == good
+    assert run(small, 8, 1, out=out).digest == good
     with store.lock():
         store.compact(1000)
     assert [len(store.every_shard(table)) for table in TABLES] == [1] * len(TABLES)
     assert not any(path.exists() for path in before)
     assert store.kept() == merged
-    assert run(small, 8, 1, out=out, mechanisms=False).digest == good
+    assert run(small, 8, 1, out=out).digest == good
 
 
 @pytest.mark.fault("F19")

@@ -235,12 +235,12 @@ def test_a_number_that_is_none_makes_the_run_fail(bench, small, monkeypatch, met
     monkeypatch.syspath_prepend(bench.folder)
     name = f"odd_{method}"
     (bench.folder / f"{name}.py").write_text(ODD.format(method=method, number=number))
-    found = run(small, 4, 1, model=f"{name}:Odd", mechanisms=False, out=bench.folder / "out")
+    found = run(small, 4, 1, model=f"{name}:Odd", out=bench.folder / "out")
     assert [row["run"] for row in found.failed] == [2]
     assert re.search(said, found.failed[0]["traceback"].splitlines()[-1]), found.failed[0]["traceback"]
     summary = found.summary()
     assert summary["failed_runs"] == 1 and "failed: 1 replications" in invoke("status", str(bench.folder / "out"))[1]
-    sound = run(small, 4, 1, model="balance_sim.model.agents:StateAgent", mechanisms=False).outcomes
+    sound = run(small, 4, 1, model="balance_sim.model.agents:StateAgent").outcomes
     others = sound[sound["run"] != 2].reset_index(drop=True)
     drawn = [name for name in others.columns if not name.startswith(FILTERED)]  # nothing is thinned for odd agents
     assert found.outcomes.reset_index(drop=True)[drawn].equals(others[drawn])
@@ -269,7 +269,7 @@ def test_nothing_to_show_is_shown(bench, small, monkeypatch, name) -> None:
     runs, model = {"failed": (3, "failing:Failing"), "one": (1, None), "alike": (20, None)}[name]
     unseen = [one.model_copy(update={"visibility": 0.0}) for one in small.events]
     scenario = small.model_copy(update={"events": tuple(unseen)}) if name == "alike" else small
-    run(scenario, runs, 1, out=bench.folder / "out", model=model, mechanisms=False)
+    run(scenario, runs, 1, out=bench.folder / "out", model=model)
     assert invoke("status", "out")[0] == 0
     assert invoke("compare", "out", "out")[0] == 0
     code, said = invoke("export", "out", "--out", "out.csv")

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
+from balance_sim.games.figures import payoffs_table
 from balance_sim.games.keep import kept, open_played
-from balance_sim.games.lines import game_lines
 from balance_sim.games.plan import load_game
 from balance_sim.games.solution import Solution
 from balance_sim.games.solve import (
@@ -23,6 +23,7 @@ from balance_sim.games.solve import (
     simulated_effects,
     solve,
 )
+from balance_sim.games.strategy_figures import balance_table, regret_table
 from balance_sim.games.study import GameStudy, play
 from balance_sim.scenario.defaults import presets
 from balance_sim.study.status import status_of
@@ -153,8 +154,29 @@ def test_equal_payoffs_are_ties_and_are_said_to_be(tmp_path: Path) -> None:
     assert reply.probability == {"restrain": 0.0, "manoeuvre": 0.5, "manoeuvre_too": 0.5}
     assert found.equilibria.degenerate and all(one.degenerate for one in found.equilibria.found)
     assert all(one.ties for one in found.leader if one.order[0] == "arden")
-    told = " ".join(" ".join(game_lines(open_played(tmp_path / "g"))).split())
-    assert "tied with manoeuvre too" in told and "There are ties" in told
+
+
+def test_players_and_strategies_may_have_one_title(tmp_path: Path) -> None:
+    """Two players and their strategies of the same title: every table and figure tells them apart."""
+
+    def change(plain: dict[str, Any]) -> None:
+        for player in plain["players"].values():
+            player["title"] = "A side"
+            for strategy in player["strategies"].values():
+                strategy["title"] = "To act"
+
+    path, folder = _rewritten(tmp_path, change), tmp_path / "g"
+    command = ["game", str(path), "--runs", "4", "--workers", "1", "--draws", "4", "--out", str(folder)]
+    done = CliRunner().invoke(main, [*command, "--verbose"], catch_exceptions=False)
+    assert done.exit_code == 0 and "A side (arden)" in done.stdout and "A side (belmar)" in done.stdout
+    played = open_played(folder)
+    table = payoffs_table(played)
+    assert table["profile"].nunique() == 4 and table["player"].nunique() == 2
+    assert table["row"].unique().tolist() == ["To act (restrain)", "To act (manoeuvre)"]
+    regret = regret_table(played)
+    assert not regret.duplicated(["player", "title"]).any() and len(regret) == 4
+    assert len(balance_table(played, "belmar")["title"].unique()) == 2
+    assert (folder / "report.html").stat().st_size > 10_000
 
 
 def test_the_command_keeps_what_it_found(tmp_path: Path) -> None:

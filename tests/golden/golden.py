@@ -165,7 +165,7 @@ def stored_results() -> Path | None:
         factors = "schema: 1\nscenario: small.yaml\nfactors: {events.summit.visibility: [0, 1]}\nruns: 4\n"
         (Path(folder) / "exp.yaml").write_text(factors, encoding="utf-8")
         ours = [sys.executable, "-m", "balance_sim"]
-        plain = ["--workers", "1", "--no-figures", "--no-mechanisms"]
+        plain = ["--workers", "1", "--no-figures"]
         subprocess.run([*ours, "run", "small.yaml", "--runs", "4", *plain, "--out", "run"], cwd=folder, check=True)
         subprocess.run([*ours, "sweep", "exp.yaml", "--workers", "1", "--out", "sweep"], cwd=folder, check=True)
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:

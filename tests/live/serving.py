@@ -26,7 +26,7 @@ LOUD = [
     "--set", "kinds.defence_cooperation.ceiling=24",
     "--set", "parameters.tau=0.1",
 ]  # fmt: skip
-FEW = ["--workers", "1", "--no-figures", "--no-mechanisms"]
+FEW = ["--workers", "1", "--no-figures"]
 LIMIT = 120  # seconds that nothing here should take
 
 

@@ -118,7 +118,7 @@ def test_a_worker_lives_a_block_without_pandas() -> None:
         "import sys; import balance_sim.study.jobs; from balance_sim.scenario import load_scenario\n"
         "from balance_sim.study.jobs import Block, Job, Task\n"
         f"scenario = load_scenario({str(ROOT / 'scenarios' / 'beijing_2025.yaml')!r})\n"
-        "job = Job(scenario, 1, ('no_parade', 'parade'), mechanisms=True)\n"
+        "job = Job(scenario, 1, ('no_parade', 'parade'), has_extra_arms=True)\n"
         "assert job.do(Task(Block(0, 4))).failed == ()\n"
         "heavy = {'pandas', 'mesa', 'matplotlib', 'scipy.interpolate', 'scipy.optimize', 'scipy.stats'}\n"
         "print(sorted(sys.modules.keys() & heavy))"

@@ -78,7 +78,7 @@ def as_run(line: str) -> list[str] | None:
                 del words[at : at + 2]
             plain = line == MAIN_JOB
             few = ["--runs", FEW, "--workers", "1"]
-            words += few if plain else [*few, "--no-figures", "--no-mechanisms"]
+            words += few if plain else [*few, "--no-figures"]
             words += (
                 ["--arms", "no_parade"] if "beijing_2025" in words[4] and not plain and "--arms" not in words else []
             )

@@ -69,7 +69,7 @@ def test_a_wheel_holds_what_commands_find_by_name(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     (site / "libraries.pth").write_text(sysconfig.get_paths()["purelib"])  # its own `.pth` files are not read there
-    used(tmp_path / "env" / "bin" / "python", tmp_path / "empty", "solomon_2022", "--no-mechanisms")
+    used(tmp_path / "env" / "bin" / "python", tmp_path / "empty", "solomon_2022")
 
 
 @pytest.mark.slow

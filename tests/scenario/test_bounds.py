@@ -168,7 +168,7 @@ def test_half_lives_spans_and_windows_have_bounds_that_fit_each_other(tmp_path) 
 def test_an_overflow_all_the_same_names_variable_state_and_day(small: Scenario) -> None:
     """A scenario that was changed by hand, so that nobody has checked it: told in the run, and by no warning."""
     broken = small.model_copy(update={"parameters": small.parameters.model_copy(update={"eta0": 1e9})})
-    found = run(broken, 2, 1, mechanisms=False)
+    found = run(broken, 2, 1)
     assert [row["run"] for row in found.failed] == [0, 1]
     last = found.failed[0]["traceback"].splitlines()[-1]
     assert "InvalidNumber: threat of X" in last and "day " in last and "after the start" in last, last

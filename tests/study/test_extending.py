@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FEW = {"run": ["--runs", "2", "--workers", "1", "--no-figures", "--no-mechanisms"], "explain": ["--runs", "2"]}
+FEW = {"run": ["--runs", "2", "--workers", "1", "--no-figures"], "explain": ["--runs", "2"]}
 
 
 @pytest.fixture

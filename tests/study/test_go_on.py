@@ -63,7 +63,6 @@ def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) 
         "--runs",
         "6",
         "--no-figures",
-        "--no-mechanisms",
         "--workers",
         "1",
         "--out",
@@ -102,7 +101,7 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab, reader) -> 
 @pytest.mark.usefixtures("few_figures")
 def test_a_run_with_nothing_to_do_draws_nothing_again(lab) -> None:
     """Until a figure is gone, or is not the one that was drawn."""
-    words = ["run", "small.yaml", "--runs", "2", "--no-mechanisms", "--workers", "1", "--out", "r"]
+    words = ["run", "small.yaml", "--runs", "2", "--workers", "1", "--out", "r"]
     assert lab.ask(*words).returncode == 0
     page, figure = lab.folder / "r" / "report.html", lab.folder / "r" / "figures" / "fan.png"
     made, drawn = page.stat().st_mtime_ns, figure.read_bytes()

@@ -73,7 +73,7 @@ def test_each_replication_is_that_of_the_scenario_at_its_draw(scenario: Scenario
 def test_how_many_and_how_they_are_cut_changes_no_replication(scenario: Scenario, tmp_path: Path) -> None:
     few = table(bs.run(scenario, runs=2, seed=1, draw_parameters="posterior"))
     bs.run(scenario, runs=1, seed=1, draw_parameters="posterior", out=tmp_path)
-    more = bs.run(scenario, runs=4, seed=1, draw_parameters="posterior", out=tmp_path, mechanisms=False)
+    more = bs.run(scenario, runs=4, seed=1, draw_parameters="posterior", out=tmp_path)
     pd.testing.assert_frame_equal(table(more).loc[[0, 1]], few)
     with pytest.raises(WrongRequest):
         bs.run(scenario, runs=4, seed=1, draw_parameters="prior", out=tmp_path)

@@ -62,12 +62,13 @@ def scenario():
 
 @pytest.fixture(scope="module")
 def result(scenario):
-    return run(scenario, runs=RUNS, seed=SEED, arms=ARMS, mechanisms=True)
+    return run(scenario, runs=RUNS, seed=SEED, arms=ARMS)
 
 
 @pytest.fixture(scope="module")
 def plain(scenario):
-    return run(scenario, runs=RUNS, seed=SEED, arms=ARMS)
+    """The same scenario without the plug-in."""
+    return run(scenario.model_copy(update={"plugins": ()}), runs=RUNS, seed=SEED, arms=ARMS)
 
 
 @pytest.fixture(scope="module")
@@ -351,10 +352,10 @@ def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain
     assert result.digest == plain.digest
     pd.testing.assert_frame_equal(result.outcomes, plain.outcomes)
     assert plain.extra.empty and set(plain.outcomes["arm"]) == {"no_parade", *ARMS}
-    assert "extra arms" in plain.additions["mechanisms"]["M4"]["why"]
-    assert (
-        plain.additions["mechanisms"]["M6"] == result.additions["mechanisms"]["M6"]
-    )  # placebos among it: they need no extra arms
+    assert plain.scenario.sha256 == result.scenario.sha256 and not plain.additions
+    assert not plain.summary().keys() & {"mechanisms", "camps"} and not plain.placebos.families[0].measures
+    rows = measured(plain)
+    assert "extra arms" in rows["M4"]["why"] and rows["M6"]["value"] == result.additions["mechanisms"]["M6"]["value"]
 
 
 def test_every_column_that_the_docs_name_is_there_on_beijing(result) -> None:
@@ -376,7 +377,7 @@ def test_every_fourth_run_lives_the_extra_arms(result) -> None:
 
 def test_an_extra_arm_that_is_an_arm_of_the_scenario_has_its_outcomes(scenario) -> None:
     """Half the visibility is also an arm of Beijing: the two are the same world."""
-    found = run(scenario, runs=4, seed=SEED, arms=["parade", "half_visibility"], mechanisms=True)
+    found = run(scenario, runs=4, seed=SEED, arms=["parade", "half_visibility"])
     names = [name for name in found.outcomes if name.startswith(("accords_", "relations_", "states_"))]
     kept = pa.concat_tables([tables.runs for tables in found.memory]).unify_dictionaries().to_pandas()
     kept = kept[kept["run"] == 0].set_index("arm")
@@ -557,7 +558,8 @@ def test_guests_of_the_same_day_and_host_count(result) -> None:
     ],
 )
 def test_every_shipped_scenario_has_seventeen_rows_with_a_value_or_a_reason(path: Path) -> None:
-    rows = measured(run(load_scenario(path), runs=4, seed=1, mechanisms=True))
+    scenario = load_scenario(path).model_copy(update={"plugins": ("article",)})
+    rows = run(scenario, runs=4, seed=1).summary()["mechanisms"]
     assert len(rows) == 17
     assert all(row["value"] is not None or row.get("why") or row.get("note") for row in rows.values())
 
@@ -607,6 +609,6 @@ def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):
     assert old in text
     path = tmp_path / "old.yaml"
     path.write_text(text.replace(old, "status: signed, signed: 1900-03-01"), encoding="utf-8")
-    found = run(load_scenario(path), runs=4, seed=1, mechanisms=True)
+    found = run(load_scenario(path), runs=4, seed=1)
     assert (found.agreements["signed"].astype(str) == "1900-03-01").any()
     assert set(measured(found)) == {f"M{number}" for number in range(1, 18)}

@@ -47,7 +47,7 @@ def ask(*words: str) -> Any:
 
 
 def test_a_module_in_this_folder_is_measured_and_read_back(mine: str) -> None:
-    words = ["run", SMALL, "--runs", "20", "--no-figures", "--no-mechanisms", "--outcomes", mine, "--json"]
+    words = ["run", SMALL, "--runs", "20", "--no-figures", "--outcomes", mine, "--json"]
     one = json.loads(ask(*words, "--workers", "1", "--out", "a").stdout)
     two = json.loads(ask(*words, "--workers", "2", "--out", "b").stdout)
     assert one["digest"] == two["digest"]
@@ -168,7 +168,7 @@ def test_what_a_function_does_to_its_history_reaches_no_other_function(mine: str
     code = "import numpy as np\n\n\ndef a(history):\n    made = history.agreements\n    made['new'] = False\n"
     code += "    return np.ma.masked_all(len(history.runs))\n\n\ndef b(history):\n"
     Path(f"{mine}.py").write_text(code + "    return history.count(history.agreements['new'])\n", encoding="utf-8")
-    words = ["run", SMALL, "--runs", "20", "--no-figures", "--no-mechanisms", "--workers", "1"]
+    words = ["run", SMALL, "--runs", "20", "--no-figures", "--workers", "1"]
     assert ask(*words, "--outcomes", mine, "--out", "a").exit_code == 0
     found = bs.open_result("a").outcomes
     assert found["own_a"].isna().all() and found["own_b"].sum() > 0

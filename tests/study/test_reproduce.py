@@ -69,7 +69,7 @@ def place(tmp_path_factory) -> Path:
     plan.write_text(MORRIS)
     scenario = load_scenario(case, set=["step_days=30"])
     files, words = texts(scenario_files(case)), f"balance-sim run {case} --set step_days=30 --draws fitted"
-    made = run(scenario, 12, 4, out=place / "run", files=files, command=words, draw_parameters=True, mechanisms=True)
+    made = run(scenario, 12, 4, out=place / "run", files=files, command=words, draw_parameters=True)
     (place / "run" / "summary.json").write_text(json.dumps(made.summary(), indent=1) + "\n")
     sweep(load_experiment(plan), out=place / "sweep", files=experiment_files(plan))
     for name in ("run", "sweep"):

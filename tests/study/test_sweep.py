@@ -297,7 +297,7 @@ def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
     ("method", "points"), [("sobol", 32), pytest.param("morris", 24, marks=pytest.mark.long), ("lhs", 8)]
 )
 def test_sensitivity_of_a_sampled_sweep(lab, method, points):
-    from balance_sim.cli.compare import sensitivity_lines
+    from balance_sim.cli.sensitivity import sensitivity_lines
 
     pytest.importorskip("SALib")
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
@@ -372,8 +372,15 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
     row = same.outcomes.set_index(["left_arm", "outcome"]).loc[("summit", "accords_all_300")]
     assert row["difference"] == pytest.approx((wide[1] - wide[0]).mean())
     assert row["mcse"] == pytest.approx((wide[1] - wide[0]).std(ddof=1) / np.sqrt(30))
+    place = same.first_difference
+    outcome, replication = place["outcome"], place["replication"]
+    frames = [frame[frame["arm"] == place["arm"]].set_index("run") for frame in (a, b)]
+    assert place["arm"] == "no_summit" and frames[0][outcome][replication] != frames[1][outcome][replication]
+    earlier = [frame.loc[: replication - 1] for frame in frames]
+    pd.testing.assert_frame_equal(*earlier)
     apart = compare(f"{lab.folder}/a", f"{lab.folder}/c")
     assert not apart.paired
+    assert compare(f"{lab.folder}/a", f"{lab.folder}/a").first_difference is None
     assert "seed: 1 left, 2 right" in apart.differences
     with pytest.raises(WrongRequest, match="has no arm `none`"):
         compare(f"{lab.folder}/a:none", f"{lab.folder}/b")
@@ -472,7 +479,8 @@ def test_an_unknown_outcome_is_told_by_check_as_by_sweep(lab):
 
 def test_sensitivity_and_comparison_fit_a_terminal(lab):
     """Rows in columns within 80 characters; what does not differ is counted, not listed; no minus nought."""
-    from balance_sim.cli.compare import comparison_lines, sensitivity_lines
+    from balance_sim.cli.compare import comparison_lines
+    from balance_sim.cli.sensitivity import sensitivity_lines
 
     lab.edit("[accords_all_300]", "[accords_all_300, insecurity_threatened_300]")
     result = swept(lab, "out")

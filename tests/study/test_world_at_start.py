@@ -189,7 +189,7 @@ def test_a_run_says_why_where_there_is_no_effect(tmp_path: Path) -> None:
     together = "kind: joint_summit, principals: [XAR, XBE], targets: [North]"
     text = new_scenario("idle", 2.0).replace(together, "kind: statement, principals: [XAR]")
     path.write_text(text, encoding="utf-8")
-    words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--no-mechanisms", "--out"]
+    words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--out"]
     said = " ".join(CliRunner().invoke(main, [*words, str(tmp_path / "a")]).stdout.split())
     assert "Why: the focal event changes nothing: it is aimed at nobody (`events.summit.targets`)" in said
     aimed = ["--set", "events.summit.targets=[North]"]

@@ -15,6 +15,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,14 +23,12 @@ import numpy.typing as npt
 from cachetools import LRUCache
 
 from balance_sim.effects.expected_effect import ExpectedControl, figures
-from balance_sim.model.own.modules import pickled
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, one_arm_tables, simulate_arms
 from balance_sim.study.draws import with_draws
-from balance_sim.study.processes import Failure
+from balance_sim.study.processes import Companion
 from balance_sim.study.recorder import focal_recorder
-from balance_sim.study.worker import Worker, set_surroundings
 
 if TYPE_CHECKING:
     from balance_sim.model.baseline import Worlds
@@ -90,14 +89,13 @@ class Workers:
     with one seed; draws: runs draw their parameters."""
 
     def __init__(self, count: int, seed: int, *, draws: bool = False) -> None:
-        set_surroundings()
         self.count = count
         self.draws = draws
         self._newest = multiprocessing.get_context("spawn").RawValue("Q", 0)
-        self._job = pickled(_Simulator(seed, draws))
+        self._seed = seed
         self._threads = ThreadPoolExecutor(count)
-        self._idle: list[Worker[None]] = []
-        self._busy: set[Worker[None]] = set()
+        self._idle: list[Companion] = []
+        self._busy: set[Companion] = set()
         self._guard = threading.Lock()
         self._closed = False
 
@@ -120,30 +118,29 @@ class Workers:
                 worker.process.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for worker in self._idle:
-            worker.dismiss()
+            worker.close()
 
     def _done(self, part: EnsemblePart | EffectQuestion) -> Any:
         for _ in range(TRIES):
             worker = self._taken(part)
             try:
-                found = worker.call(part)
+                worker.send(partial(_simulated, part))
+                answer = worker.receive()
             except (EOFError, OSError):
-                worker.dismiss()
+                worker.close()
                 continue
             finally:
                 with self._guard:
                     self._busy.discard(worker)
             self._idle.append(worker)
-            if found is None:
+            if answer is None:
                 raise Superseded
-            if isinstance(found, Failure):
-                raise PartFailed(found.why)
-            return found
+            return answer
         raise PartFailed(
             f"{part.named} killed their process twice: no memory left, or a crash"
         )
 
-    def _taken(self, part: EnsemblePart | EffectQuestion) -> Worker[None]:
+    def _taken(self, part: EnsemblePart | EffectQuestion) -> Companion:
         """A worker for a part: one that has nothing to do and is still there, or a new
         one."""
         with self._guard:
@@ -153,10 +150,10 @@ class Workers:
                 worker = self._idle.pop()
                 if worker.process.is_alive():
                     break
-                worker.dismiss()
+                worker.close()
             else:
                 try:
-                    worker = Worker(self._job, self._newest)
+                    worker = Companion(_begin, self._seed, self.draws, self._newest)
                 except OSError as error:
                     raise PartFailed(
                         f"{part.named}: no process can be started: {error}"
@@ -165,25 +162,32 @@ class Workers:
             return worker
 
 
-class _Simulator:
-    """A process's job, and what it holds: settings compiled, control arms expected, and
-    opportunities drawn last."""
+_simulator: list[_Simulator] = []
+"""The one of this process."""
 
-    def __init__(self, seed: int, draws: bool) -> None:  # noqa: FBT001
+
+def _begin(seed: int, draws: bool, newest: Any) -> None:  # noqa: FBT001
+    _simulator.append(_Simulator(seed, draws, newest))
+
+
+def _simulated(part: EnsemblePart | EffectQuestion) -> Any:
+    return _simulator[0].do(part)
+
+
+class _Simulator:
+    """What a process holds: settings compiled, control arms expected, and opportunities
+    drawn last. newest: the number of the newest request, in memory that all share."""
+
+    def __init__(self, seed: int, draws: bool, newest: Any) -> None:  # noqa: FBT001
         self.seed = seed
         self.draws = draws
-        self.newest: Any = (
-            None  # the number of the newest request, in memory that all processes share
-        )
+        self.newest = newest
         self.compiled: LRUCache[str, Worlds] = LRUCache(SETTINGS_KEPT)
         self.controls: LRUCache[str, ExpectedControl] = LRUCache(SETTINGS_KEPT)
         self.opportunities = OpportunityCache()
 
-    def share(self, newest: Any) -> None:
-        self.newest = newest
-
     def do(self, part: EnsemblePart | EffectQuestion) -> Any:
-        """What is asked for, a Failure, or None: superseded."""
+        """What is asked for, or None: superseded. Raises PartFailed."""
 
         def check() -> None:
             if self.newest.value != part.request:
@@ -219,7 +223,7 @@ class _Simulator:
         except Superseded:
             return None
         except Exception as error:  # noqa: BLE001 - told where the part is waited for
-            return Failure(f"{part.named}: {type(error).__name__}: {error}")
+            raise PartFailed(f"{part.named}: {type(error).__name__}: {error}") from None
 
 
 @dataclass(frozen=True)

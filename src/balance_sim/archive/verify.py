@@ -300,7 +300,7 @@ def job_of(study: Manifest | About, scenario: Scenario, allowed: AllowedCode) ->
         study.seed,
         chosen_arms(scenario, study.arms),
         study.model,
-        mechanisms=study.mechanisms,
+        has_extra_arms=study.mechanisms,
         draws=study.draw_parameters,
         further=study.further,
         own=study.own,

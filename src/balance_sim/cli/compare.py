@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.effects.compare import StudyComparison
-    from balance_sim.show.plots import Comparison
+    from balance_sim.show.comparison import Comparison
 
 KEYS = ("point", "left_arm", "right_arm")
 """Columns that say which arms, and which point, a row compares."""
@@ -63,8 +63,8 @@ def compare(left: str, right: str, dyads: int, verbose: bool) -> None:
     from balance_sim.effects.compare import compare as compare_results
 
     def lines() -> Iterator[str]:
+        from balance_sim.show.comparison import Comparison
         from balance_sim.show.figures.comparison import studies_table, studies_title
-        from balance_sim.show.plots import Comparison
 
         studies = Comparison.of([left, right])
         effects = studies_table(studies)
@@ -72,7 +72,7 @@ def compare(left: str, right: str, dyads: int, verbose: bool) -> None:
             window = within(int(effects["window"].iloc[0]))
             title = f"{studies_title(effects)}. Effects on expected {COUNTER} {window}."
             yield from wrapped(title, "", page_width())
-        comparison = studies.found
+        comparison = studies.comparison
         assert comparison is not None  # there are two sides
         width = terminal_width()
         names = _names(studies)
@@ -113,6 +113,7 @@ def comparison_lines(
     yield from wrapped(f"Below: right less left, {pairing}. {sides}", "", width)
     input_width = min(width, WIDTH)
     yield from _input_lines(comparison.differences, input_width, verbose=verbose)
+    yield from _first_difference_lines(comparison.first_difference, names, input_width)
     if outcomes.empty:
         yield "No replication finished in both: there is nothing to compare."
         return
@@ -144,6 +145,21 @@ def _input_lines(
         yield f"  {shown(line, width - 2)}"
     if len(inputs) > MOST_INPUTS:
         yield f"  ... and {len(inputs) - MOST_INPUTS} more: --verbose"
+
+
+def _first_difference_lines(
+    place: Mapping[str, Any] | None, names: Mapping[str, str], width: int
+) -> Iterator[str]:
+    """Yield where the two results part: why their digests differ."""
+    if place is None:
+        return
+    arm = names.get(place["arm"], arm_words(place["arm"]))
+    point = f"point {place['point']}, " if "point" in place else ""
+    text = (
+        f"The results first differ in {point}{arm}, replication "
+        f"{place['replication']}: {outcome_words(place['outcome'])}."
+    )
+    yield from wrapped(text, "", width)
 
 
 def _agreements(

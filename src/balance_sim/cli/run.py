@@ -63,12 +63,6 @@ at first."""
     help="Each replication draws its parameters, the same in every arm: all of them "
     "jointly, or weights and intercepts from the shipped fit.",
 )
-@click.option(
-    "--mechanisms/--no-mechanisms",
-    default=True,
-    help="Simulate the extra arms behind some mechanisms too, in every fourth "
-    "replication.",
-)
 @options.verbose_option
 @options.set_option
 @options.theory_option
@@ -87,7 +81,6 @@ def run(
     own: str | None,
     max_bytes: int,
     figures: bool,
-    mechanisms: bool,
     source: str | None,
     verbose: bool,
     settings: tuple[str, ...],
@@ -109,7 +102,7 @@ def run(
     with resumable(options.command_line()), Steps(plan) as steps:
         from balance_sim.effects.run import run as simulate
         from balance_sim.scenario import load_scenario, scenario_files
-        from balance_sim.study.arms import chosen_arms
+        from balance_sim.study.arms import chosen_arms, wants_extra_arms
         from balance_sim.study.draws import drawing
         from balance_sim.study.jobs import Job
         from balance_sim.study.run import (
@@ -136,7 +129,7 @@ def run(
                 chosen,
                 model,
                 run_timeout,
-                mechanisms,
+                wants_extra_arms(loaded),
                 draws,
                 own=outcomes,
             )
@@ -159,7 +152,6 @@ def run(
             model=model,
             run_timeout=run_timeout,
             files=texts,
-            mechanisms=mechanisms,
             draw_parameters=draws,
             placebos_ahead=True,
             outcomes=own,

@@ -50,8 +50,6 @@ def run(
     progress : called with replications simulated, asked for, failed
     model : `module:Class` of a StateAgent subclass that decides another way; its code runs
     run_timeout : seconds after which a replication counts as failed
-    mechanisms : every fourth replication simulates the extra arms too, which some measures of `Result.mechanisms` need;
-        nothing else depends on it, nor does the digest
     draw_parameters : `posterior` or `prior`: each replication has all parameters from a joint draw, the same in every
         arm; `fitted` or True: it draws its weights and intercepts from the shipped fit
     outcomes : functions of one arm's simulated history by name (`replications.own.ArmHistory`), or the name of a module

@@ -17,8 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from balance_sim.cli.check import CheckedFile
-    from balance_sim.games.plan import Game
+    from balance_sim.games.solution import DrawsUsed
+    from balance_sim.scenario.schema import Scenario
     from balance_sim.study.draws import Draws
+
+
+SECONDS = {
+    "reading": 2.0,
+    "simulation": 20.0,
+    "draws of the parameters": 20.0,
+    "solution": 2.0,
+}
+"""About how long each step takes, for the progress bar."""
 
 
 @click.command()
@@ -45,12 +55,13 @@ if TYPE_CHECKING:
 @click.option(
     "--draws",
     type=click.IntRange(0, 100_000),
-    help="Joint draws of the parameters for intervals, regret and value of information; 0: none  [default: 200]",
+    help="Joint draws of the parameters, for intervals and regret; 0: none  "
+    "[default: 200]",
 )
 @click.option(
     "--source",
     type=click.Choice(["posterior", "prior"]),
-    help="What is drawn from  [default: the scenario's posterior, or the prior where it has none]",
+    help="What is drawn from  [default: posterior, or prior where there is none]",
 )
 @options.timeout_option
 @options.figures_option
@@ -81,25 +92,20 @@ def game(
     the payoffs of the file; it is no advice. The same command goes on where it stopped;
     with other payoffs the same replications are read again."""
     began = time.monotonic()
-    plan = {
-        "reading": 2.0,
-        "simulation": 20.0,
-        "draws of the parameters": 20.0,
-        "solution": 2.0,
-    }
-    with (
-        resumable(options.command_line()),
-        Steps(plan | ({"figures and report": 6.0} if figures else {})) as steps,
-    ):
+    seconds = dict(SECONDS)
+    if figures:
+        seconds["figures and report"] = 6.0
+    with resumable(options.command_line()), Steps(seconds) as steps:
         from balance_sim.games.keep import PlayedGame, document, keep, kept
         from balance_sim.games.plan import game_files, load_game
         from balance_sim.games.solve import over_parameters, solve
         from balance_sim.games.study import RUNS, default_folder, play
+        from balance_sim.show.report import save_study
         from balance_sim.study.shards import is_drawn
         from balance_sim.study.store import Store, refuse_lost
 
         loaded = load_game(file, set=settings, theory=theory)
-        drawn = _draws(loaded, draws, source)
+        parameters = _draws(loaded.scenario, draws, source)
         folder = out or default_folder(loaded, seed)
         steps.begin("simulation")
         with dask_client(scheduler) as client:
@@ -115,43 +121,34 @@ def game(
                 files=game_files(file),
                 progress=steps.counter("replications"),
             )
-        found = kept(study)
-        of = None if found is None or found.draws is None else found.draws
-        there = None if of is None else (of.source, of.count, of.sha256)
-        is_new = found is None or there != (
-            None if drawn is None else (drawn.source, len(drawn), drawn.sha256)
-        )
-        if found is None or is_new:
+        solution = kept(study)
+        is_new = solution is None or not _are_used(parameters, solution.draws)
+        if solution is None or is_new:
             steps.begin("draws of the parameters")
-            tell = steps.counter("draws")
-            over = None
-            if drawn is not None:
-                over = over_parameters(
-                    loaded, drawn, workers, lambda done, wanted, _: tell(done, wanted)
-                )
+            counter, over = steps.counter("draws"), None
+            if parameters is not None:
+                over = over_parameters(loaded, parameters, workers, counter)
             steps.begin("solution")
-            found = solve(study, over)
-        played = PlayedGame(study, found)
+            solution = solve(study, over)
+        played = PlayedGame(study, solution)
         with Store(folder).lock() as store:
             keep(played, store)
             if figures and (is_new or not is_drawn(folder)):
-                from balance_sim.show.report import save_study
-
                 steps.begin("figures and report")
                 save_study(played, folder, steps.counter("figures"))
             refuse_lost(store, [0], study.result.runs)
-    seconds = time.monotonic() - began
+    elapsed = time.monotonic() - began
 
     def lines() -> Iterator[str]:
         from balance_sim.games.lines import game_lines
 
         return game_lines(played, verbose=verbose)
 
-    options.answer(lambda: document(played) | {"seconds": seconds}, lines)
+    options.answer(lambda: document(played) | {"seconds": elapsed}, lines)
     options.leave_if_failed(study.result, folder)
 
 
-def _draws(loaded: Game, count: int | None, source: str | None) -> Draws | None:
+def _draws(scenario: Scenario, count: int | None, source: str | None) -> Draws | None:
     """Joint draws of the parameters; None where none are asked for."""
     from balance_sim.evidence.posterior.parameter_draws import (
         posterior_draws,
@@ -161,9 +158,17 @@ def _draws(loaded: Game, count: int | None, source: str | None) -> Draws | None:
 
     if count == 0:
         return None
-    if source == "posterior" or (source is None and loaded.scenario.posterior.draws):
-        return posterior_draws(loaded.scenario).first(count or DRAWS)
-    return prior_draws(loaded.scenario, count or DRAWS)
+    if source == "posterior" or (source is None and scenario.posterior.draws):
+        return posterior_draws(scenario).first(count or DRAWS)
+    return prior_draws(scenario, count or DRAWS)
+
+
+def _are_used(draws: Draws | None, used: DrawsUsed | None) -> bool:
+    """Whether a solution rests on these draws, or on none where there are none."""
+    if draws is None or used is None:
+        return draws is None and used is None
+    identity = (used.source, used.count, used.sha256)
+    return identity == (draws.source, len(draws), draws.sha256)
 
 
 def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> CheckedFile:

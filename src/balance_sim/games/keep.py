@@ -1,6 +1,8 @@
 """What a results folder keeps of a game: `summary.json`, which follows from the
-replications, and `game.json`, with what rests on draws of the parameters too. Both are
-made anew where they are not of these replications and payoffs."""
+replications, and `game.json`, with what rests on draws of the parameters too.
+
+Both are made anew where they are not of these replications and payoffs.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,8 @@ from balance_sim.study.shards import is_changed, note_drawn
 from balance_sim.study.store import LARGEST_SUMMARY, Store
 
 FILE = "game.json"
+IDENTITY = ("game", "scenario", "seed", "version", "digest")
+"""Keys of the document that say which replications and payoffs it is of."""
 
 
 @dataclass(frozen=True)
@@ -38,24 +42,24 @@ class PlayedGame:
 def game_digest(game: Game) -> str:
     """sha256 of what payoffs follow from, beside the replications: the whole plan and
     what is measured."""
-    return hashlib.sha256(
-        json.dumps(as_plain(game), sort_keys=True).encode()
-    ).hexdigest()
+    text = json.dumps(as_plain(game), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def summary(study: GameStudy) -> dict[str, Any]:
     """What follows from the replications alone: the `summary.json` of a game's
     folder."""
-    result = study.result
+    game, result = study.game, study.result
     return {
         "scenario": {"name": result.scenario.name, "sha256": result.scenario.sha256},
-        **{
-            key: getattr(result, key)
-            for key in ("runs", "seed", "version", "digest", "reference")
-        },
+        "runs": result.runs,
+        "seed": result.seed,
+        "version": result.version,
+        "digest": result.digest,
+        "reference": result.reference,
         "game": {
-            "name": study.game.name,
-            "sha256": game_digest(study.game),
+            "name": game.name,
+            "sha256": game_digest(game),
             **solve(study).as_dict(),
         },
         "failed_runs": len(result.failed),
@@ -65,7 +69,12 @@ def summary(study: GameStudy) -> dict[str, Any]:
 
 def document(played: PlayedGame) -> dict[str, Any]:
     """The JSON of `balance-sim game`."""
-    game, result = played.game, played.study.result
+    return _identity(played.study) | played.solution.as_dict()
+
+
+def _identity(study: GameStudy) -> dict[str, Any]:
+    """Which game, replications and payoffs a document is of."""
+    game, result = study.game, study.result
     return {
         "game": {
             "name": game.name,
@@ -73,41 +82,39 @@ def document(played: PlayedGame) -> dict[str, Any]:
             "sha256": game_digest(game),
         },
         "scenario": {"name": result.scenario.name, "sha256": result.scenario.sha256},
-        **{key: getattr(result, key) for key in ("seed", "version", "digest")},
+        "seed": result.seed,
+        "version": result.version,
+        "digest": result.digest,
         "failed_runs": len(result.failed),
-    } | played.solution.as_dict()
+    }
 
 
 def keep(played: PlayedGame, store: Store) -> None:
     """Write both files. store: locked."""
-    store.write_text(
-        "summary.json",
-        json.dumps(summary(played.study), indent=1, allow_nan=False) + "\n",
-    )
-    store.write_text(
-        FILE, json.dumps(document(played), indent=1, allow_nan=False) + "\n"
-    )
+    for name, plain in (
+        ("summary.json", summary(played.study)),
+        (FILE, document(played)),
+    ):
+        text = json.dumps(plain, indent=1, allow_nan=False)
+        store.write_text(name, f"{text}\n")
     note_drawn(store.folder, [store.folder / FILE])
 
 
 def kept(study: GameStudy) -> Solution | None:
-    """What the folder keeps, if it is of these replications and payoffs, by this
-    version, and as it was written."""
-    if study.result.folder is None or is_changed(study.result.folder / FILE):
+    """The solution in the folder, if it is of these replications and payoffs, by this
+    version, and as it was written; else None."""
+    folder = study.result.folder
+    if folder is None or is_changed(folder / FILE):
         return None
     try:
-        said = json.loads(
-            bytes_if_any(Path(study.result.folder) / FILE, LARGEST_SUMMARY) or b"{}"
-        )
-        found = Solution.of_plain(said)
-        mine = document(PlayedGame(study, found))
+        text = bytes_if_any(Path(folder) / FILE, LARGEST_SUMMARY) or b"{}"
+        plain = json.loads(text)
+        solution = Solution.of_plain(plain)
     except (ValueError, TypeError, RecursionError, FileTooLarge):
         return None
-    same = all(
-        said.get(name) == mine[name]
-        for name in ("game", "scenario", "seed", "version", "digest")
-    )
-    return found if same and found.runs == study.result.finished else None
+    expected = _identity(study)
+    is_same = all(plain.get(key) == expected[key] for key in IDENTITY)
+    return solution if is_same and solution.runs == study.result.finished else None
 
 
 def open_played(folder: Path | str) -> PlayedGame:

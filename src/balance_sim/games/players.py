@@ -55,11 +55,8 @@ class PlayerOutcome:
 
         >>> PlayerOutcome("relations", "beijing", "europe").outcome(365).name
         'player_relations_beijing_europe_365'"""
-        return Outcome(
-            f"player_{self.measure}",
-            "_".join(filter(None, (self.player, self.of))),
-            window,
-        )
+        subject = f"{self.player}_{self.of}" if self.of else self.player
+        return Outcome(f"player_{self.measure}", subject, window)
 
 
 @dataclass(frozen=True)
@@ -112,38 +109,36 @@ class MeasureOfPlayer:
     read: Read | None = None
 
 
-def _against(world: World, of: PlayerSides) -> Bools:
+def _against(world: World, sides: PlayerSides) -> Bools:
     first, second = world.first, world.second
-    both = ~of.own[first] & ~of.own[second] & of.fearful[first] & of.fearful[second]
-    return np.asarray(both & (of.threatened[first] | of.threatened[second]))
+    outside = ~sides.own[first] & ~sides.own[second]
+    both_fear = sides.fearful[first] & sides.fearful[second]
+    threatened = sides.threatened[first] | sides.threatened[second]
+    return np.asarray(outside & both_fear & threatened)
 
 
 def _relations(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
     """As the members see the player; of a player among them the others."""
-    parts = [
-        scene.relation(k)[:, members[~np.isin(members, own)]].mean(axis=1) for k in own
-    ]
-    return np.asarray(np.mean(parts, axis=0))
+    others = members[~np.isin(members, own)]
+    means = [scene.relation(state)[:, others].mean(axis=1) for state in own]
+    return np.asarray(np.mean(means, axis=0))
 
 
 def _influence(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
     """Emerson 1962: the share of the members' defence that the player lends."""
-    return np.asarray(
-        np.mean(
-            [scene.influence(k)[:, own].sum(axis=1) for k in members if k not in own],
-            axis=0,
-        )
-    )
+    others = members[~np.isin(members, own)]
+    shares = [scene.influence(state)[:, own].sum(axis=1) for state in others]
+    return np.asarray(np.mean(shares, axis=0))
 
 
 def _dependence(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
     """Emerson 1962: the share of the player's defence that others lend."""
-    parts = []
-    for i in own:
-        lent = scene.influence(int(i)).copy()
+    shares = []
+    for state in own:
+        lent = scene.influence(int(state)).copy()
         lent[:, own] = 0.0
-        parts.append(lent.sum(axis=1))
-    return np.asarray(np.mean(parts, axis=0))
+        shares.append(lent.sum(axis=1))
+    return np.asarray(np.mean(shares, axis=0))
 
 
 def _credibility(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
@@ -152,22 +147,29 @@ def _credibility(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
     return np.asarray(scene.credibility(int(a), int(b))[:, own].mean(axis=1))
 
 
+def _insecurity(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
+    """Walt 1987: threat over threat and defence."""
+    return np.asarray(scene.view.insecurity[:, own].mean(axis=1))
+
+
+def _effort(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
+    return np.asarray(scene.state.effort[:, own].mean(axis=1))
+
+
+def _with_player(world: World, sides: PlayerSides) -> Bools:
+    return np.asarray(sides.own[world.first] != sides.own[world.second])
+
+
+def _among_members(world: World, sides: PlayerSides) -> Bools:
+    return np.asarray(sides.members[world.first] & sides.members[world.second])
+
+
 MEASURES_OF_PLAYERS: Mapping[str, MeasureOfPlayer] = {
-    # Walt 1987: threat over threat and defence.
-    "insecurity": MeasureOfPlayer(
-        read=lambda scene, own, _: scene.view.insecurity[:, own].mean(axis=1)
-    ),
-    "effort": MeasureOfPlayer(
-        read=lambda scene, own, _: scene.state.effort[:, own].mean(axis=1)
-    ),
+    "insecurity": MeasureOfPlayer(read=_insecurity),
+    "effort": MeasureOfPlayer(read=_effort),
     "agreements_against": MeasureOfPlayer(dyads=_against),
-    "agreements_with": MeasureOfPlayer(
-        dyads=lambda world, of: of.own[world.first] != of.own[world.second]
-    ),
-    "agreements_among": MeasureOfPlayer(
-        "members",
-        dyads=lambda world, of: of.members[world.first] & of.members[world.second],
-    ),
+    "agreements_with": MeasureOfPlayer(dyads=_with_player),
+    "agreements_among": MeasureOfPlayer("members", dyads=_among_members),
     "relations": MeasureOfPlayer("members", read=_relations),
     "influence": MeasureOfPlayer("members", read=_influence),
     "dependence": MeasureOfPlayer(read=_dependence),
@@ -182,48 +184,42 @@ class PlayerMeasures:
     are counted."""
 
     def __init__(self, worlds: Worlds, cast: Cast) -> None:
+        self.worlds, self.cast = worlds, cast
+        self.longest = max(worlds.scenario.report.windows)
         world = worlds.reference
-        self.worlds, self.cast, self.longest = (
-            worlds,
-            cast,
-            max(worlds.scenario.report.windows),
-        )
-        at = {code: i for i, code in enumerate(world.codes)}
-        sides = {one.name: one for one in cast.players}
+        position = {code: i for i, code in enumerate(world.codes)}
+        players = {player.name: player for player in cast.players}
         self._dyads: dict[str, Bools] = {}
         self._reads: list[tuple[PlayerOutcome, Read, Ints, Ints]] = []
-        for one in cast.outcomes:
-            side, measure = sides[one.player], MEASURES_OF_PLAYERS[one.measure]
+        for outcome in cast.outcomes:
+            player = players[outcome.player]
+            measure = MEASURES_OF_PLAYERS[outcome.measure]
             if measure.read is not None:
-                own, members = (
-                    np.array([at[c] for c in codes], np.int64)
-                    for codes in (side.states, one.members)
-                )
-                self._reads.append((one, measure.read, own, members))
+                own = np.array([position[code] for code in player.states], np.int64)
+                members = [position[code] for code in outcome.members]
+                places = np.array(members, np.int64)
+                self._reads.append((outcome, measure.read, own, places))
             if measure.dyads is not None:
-                of = (
-                    side.states,
-                    one.members,
-                    side.threatened,
-                    (*side.threatened, *side.wary),
+                sides = PlayerSides(
+                    own=np.isin(world.codes, player.states),
+                    members=np.isin(world.codes, outcome.members),
+                    threatened=np.isin(world.codes, player.threatened),
+                    fearful=np.isin(world.codes, player.threatened + player.wary),
                 )
-                whose = PlayerSides(*(np.isin(world.codes, some) for some in of))
-                self._dyads[one.outcome(self.longest).name] = measure.dyads(
-                    world, whose
-                )
+                name = outcome.outcome(self.longest).name
+                self._dyads[name] = measure.dyads(world, sides)
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(one.outcome(self.longest).name for one in self.cast.outcomes)
+        outcomes = self.cast.outcomes
+        return tuple(outcome.outcome(self.longest).name for outcome in outcomes)
 
     @cached_property
     def counted(self) -> Ints:
         """Dyads of which any outcome counts agreements."""
-        return (
-            np.flatnonzero(np.any([*self._dyads.values()], axis=0))
-            if self._dyads
-            else np.empty(0, dtype=np.int64)
-        )
+        if not self._dyads:
+            return np.empty(0, dtype=np.int64)
+        return np.flatnonzero(np.any([*self._dyads.values()], axis=0))
 
     def filtered(self, dyads: Floats) -> dict[str, Floats]:
         """Filtered numbers of agreements, (R,) each; dyads: (R, P) those of every dyad
@@ -231,62 +227,50 @@ class PlayerMeasures:
         return {name: dyads[:, rows].sum(axis=1) for name, rows in self._dyads.items()}
 
     def counts(self, made: AgreementRows, runs: int) -> dict[str, Floats]:
+        """New security agreements in the longest window, (R,) by outcome."""
         world = self.worlds.reference
-        new = is_new(
-            made.origin, days_after(made.signed, world.focal_day), self.longest
-        )
+        days = days_after(made.signed, world.focal_day)
+        new = is_new(made.origin, days, self.longest)
         new &= world.ladder.security[made.kind]
-        return {
-            name: np.bincount(made.run[new & rows[made.dyad]], minlength=runs).astype(
-                float
-            )
-            for name, rows in self._dyads.items()
-        }
+        numbers = {}
+        for name, dyads in self._dyads.items():
+            replications = made.run[new & dyads[made.dyad]]
+            count = np.bincount(replications, minlength=runs)
+            numbers[name] = count.astype(float)
+        return numbers
 
     def seen(self, scene: StateMetrics) -> dict[Outcome, Floats]:
         """What states feel, (R,) each, by outcome without a window's end: at the moment
         of the scene."""
         return {
-            one.outcome(self.longest): read(scene, own, members)
-            for one, read, own, members in self._reads
+            outcome.outcome(self.longest): read(scene, own, members)
+            for outcome, read, own, members in self._reads
         }
 
     def expected(self, estimator: Estimator, world: World) -> dict[str, float]:
         """Every outcome of one arm by the expected estimator: no random numbers, and
         the network as at the start."""
-        spans, out = in_spans(world, estimator.edges), {}
-        found = course(
-            spans,
-            estimator.baseline,
-            self.counted if len(self.counted) else np.arange(1),
-        )
+        spans = in_spans(world, estimator.edges)
+        dyads = self.counted if len(self.counted) else np.arange(1)
+        path = course(spans, estimator.baseline, dyads)
+        values: dict[str, float] = {}
         if len(self.counted):
-            signed = estimator.gives.signed(
-                found, estimator.gives.idle(found), estimator.windows
-            )
-            of_dyad = np.zeros(len(self.worlds.reference.first))
-            of_dyad[self.counted] = signed.by_dyad(self.longest)
-            out = {
-                name: float(of_dyad[rows].sum()) for name, rows in self._dyads.items()
-            }
+            idle = estimator.gives.idle(path)
+            signed = estimator.gives.signed(path, idle, estimator.windows)
+            by_dyad = np.zeros(len(self.worlds.reference.first))
+            by_dyad[self.counted] = signed.by_dyad(self.longest)
+            for name, rows in self._dyads.items():
+                values[name] = float(by_dyad[rows].sum())
         if self._reads:
-            at_end = (
-                int(
-                    np.searchsorted(
-                        spans.grid, world.focal_day + self.longest, side="right"
-                    )
-                )
-                - 1
-            )
-            last = min(at_end, spans.steps - 1)
-            state = found.states[last]
-            scene = StateMetrics(
-                spans, estimator.baseline, state, perceive(spans, state, last)
-            )
-            out |= {
-                outcome.name: float(of[0]) for outcome, of in self.seen(scene).items()
-            }
-        return out
+            end = world.focal_day + self.longest
+            step = int(np.searchsorted(spans.grid, end, side="right")) - 1
+            step = min(step, spans.steps - 1)
+            state = path.states[step]
+            view = perceive(spans, state, step)
+            scene = StateMetrics(spans, estimator.baseline, state, view)
+            for outcome, metric in self.seen(scene).items():
+                values[outcome.name] = float(metric[0])
+        return values
 
 
 def who_fears(
@@ -297,13 +281,8 @@ def who_fears(
     world = worlds.reference
     state = begin(world, worlds.baseline, 0, np.zeros(1, dtype=np.uint64))
     own = tuple(sorted(world.codes.index(code) for code in states))
-    listed = standing(perceive(world, state, step_before(world)), own)
-    threatened, wary = (
-        tuple(
-            code
-            for code, at in zip(world.codes, listed, strict=True)
-            if at == LISTS.index(name)
-        )
-        for name in ("threatened", "wary")
-    )
-    return threatened, wary
+    classes = standing(perceive(world, state, step_before(world)), own)
+    codes = np.array(world.codes)
+    threatened = codes[np.asarray(classes) == LISTS.index("threatened")]
+    wary = codes[np.asarray(classes) == LISTS.index("wary")]
+    return tuple(threatened.tolist()), tuple(wary.tolist())

@@ -30,7 +30,6 @@ from balance_sim.study.run import (
     runs_a_shard,
 )
 from balance_sim.study.store import Store, missing
-from balance_sim.study.worker import refuse_unguarded
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -49,7 +48,9 @@ class GameStudy:
     result: AnalysedResult
 
     def __repr__(self) -> str:
-        return f"<{self.game.name}: {len(self.game.profiles)} profiles, {self.result.runs} replications each>"
+        profiles = f"{len(self.game.profiles)} profiles"
+        runs = f"{self.result.runs} replications each"
+        return f"<{self.game.name}: {profiles}, {runs}>"
 
 
 def default_folder(game: Game, seed: int) -> Path:
@@ -99,44 +100,43 @@ def play(
     >>> study.result.finished, len(study.result.arms)
     (4, 5)
     """
-    refuse_unguarded()
     check_seed(seed)
     scenario = with_classes(game.scenario)
     arms = game.arms
-    rules = own_rules(
-        scenario, arms, elsewhere=workers > 1 or out is not None or client is not None
-    )
+    is_elsewhere = workers > 1 or out is not None or client is not None
+    rules = own_rules(scenario, arms, elsewhere=is_elsewhere)
     job = Job(scenario, seed, arms, run_timeout=run_timeout, further=game.cast)
     size = max(1, min(runs_a_shard(runs, workers), MOST_A_BLOCK // len(arms)))
     sink: AbstractContextManager[Folder | InMemory] = InMemory()
     if out is not None:
-        more = {"files": files or {}, "command": command, "game": as_plain(game)}
-        more |= record_of_code(None, (), rules)
-        sink = Folder(Path(out), manifest_of("run", scenario, arms, seed, None, **more))
-    with sink as held:
-        held.want(runs)
-        todo = missing(held.done().get(0, []), runs, size)
-        done = runs - sum(len(block) for block in todo)
-
-        def tell() -> None:
-            if progress:
-                progress(done, runs, len(held.failed()))
-
-        tell()
-        for outcome in run_tasks(job, [Task(block) for block in todo], workers, client):
-            held.keep(outcome)
+        entries = {"files": files or {}, "command": command, "game": as_plain(game)}
+        entries |= record_of_code(None, (), rules)
+        manifest = manifest_of("run", scenario, arms, seed, None, **entries)
+        sink = Folder(Path(out), manifest)
+    report = progress or (lambda *_: None)
+    with sink as store:
+        store.want(runs)
+        blocks = missing(store.done().get(0, []), runs, size)
+        done = runs - sum(map(len, blocks))
+        report(done, runs, len(store.failed()))
+        for outcome in run_tasks(job, map(Task, blocks), workers, client):
+            store.keep(outcome)
             done += len(outcome.task.block)
-            tell()
-        held.hold(runs)
-        failed = tuple(row for row in held.failed() if row["run"] < runs)
-        memory = held.tables() if isinstance(held, InMemory) else ()
-    folder = None if out is None else Path(out)
-    return GameStudy(
-        game,
-        AnalysedResult(
-            scenario, runs, seed, arms, version(), folder, memory, failed=failed
-        ),
+            report(done, runs, len(store.failed()))
+        store.hold(runs)
+        failed = tuple(row for row in store.failed() if row["run"] < runs)
+        memory = store.tables() if isinstance(store, InMemory) else ()
+    result = AnalysedResult(
+        scenario=scenario,
+        runs=runs,
+        seed=seed,
+        arms=arms,
+        version=version(),
+        folder=None if out is None else Path(out),
+        memory=memory,
+        failed=failed,
     )
+    return GameStudy(game, result)
 
 
 def open_game(folder: Path | str) -> GameStudy:
@@ -144,14 +144,13 @@ def open_game(folder: Path | str) -> GameStudy:
     there is none."""
     manifest = Store(Path(folder)).manifest()
     if manifest.game is None:
-        raise WrongRequest(
-            f"{shown(str(folder), 200)} holds no game; balance-sim report {folder} tells what it holds"
-        )
+        name = shown(str(folder), 200)
+        hint = f"balance-sim report {folder} tells what it holds"
+        raise WrongRequest(f"{name} holds no game; {hint}")
     plain, result = manifest.game, open_result(folder)
     plan = GamePlan.model_validate_json(json.dumps(plain["plan"]))
-    return GameStudy(
-        Game(plain["name"], plan, result.scenario, cast_of(plain["cast"])), result
-    )
+    cast = cast_of(plain["cast"])
+    return GameStudy(Game(plain["name"], plan, result.scenario, cast), result)
 
 
 def observed_arm(folder: Path | str) -> str:

@@ -1,9 +1,8 @@
 """Which arms a study simulates, and their arrays: only those asked for, on the grid of
 all of them.
 
-Extra arms are those that only measures of mechanisms need: the event at other
-visibilities, and both arms at other tensions and rates of provocation. Every fourth
-replication is simulated in them too, with the same random numbers.
+Extra arms are those that measures of a plug-in need. Every fourth replication is
+simulated in them too, with the same random numbers.
 """
 
 from __future__ import annotations
@@ -14,20 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from balance_sim import registry
 from balance_sim.model.baseline import Worlds, classes_of, compile_worlds, versions_for
 from balance_sim.model.thinning import most_willing
-from balance_sim.model.world import by_audience, compile_world, time_grid
-from balance_sim.scenario import arm_scenario
+from balance_sim.model.world import compile_world, time_grid
 from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
 
-VISIBILITIES = (0.25, 0.5, 0.75)
-TENSIONS = (0.5, 2.0)
-RATES = (0.0, 2.0)
 EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
-BEFORE = ".reference"  # ends the name of the row that an extra row is measured against
 
 
 def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ...]:
@@ -102,7 +97,7 @@ class ExtraArms:
         return tuple(sorted(self.worlds.arms))
 
 
-class _ExtraArm(NamedTuple):
+class ExtraArm(NamedTuple):
     """An extra arm before it is compiled: the arm it was made from, and its paired
     control arm."""
 
@@ -113,83 +108,34 @@ class _ExtraArm(NamedTuple):
 
 
 def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
-    """The extra arms of a scenario; None without an arm beside the control arm, or
-    without the event in it."""
-    versions = _extra_versions(worlds, headline)
-    if not versions:
+    """The extra arms that plug-ins of the scenario want, compiled; None where they want
+    none, or there is no arm beside the control arm."""
+    wanted = _wanted_arms(worlds, headline)
+    if not wanted:
         return None
     world = worlds.reference
     arms = {worlds.scenario.reference_arm: world}
-    for one in versions:
-        compiled = compile_world(one.scenario, one.name, world.grid, world.focal_day)
-        arms[one.name] = replace(compiled, ladder=worlds.arms[one.of].ladder)
+    for arm in wanted:
+        compiled = compile_world(arm.scenario, arm.name, world.grid, world.focal_day)
+        arms[arm.name] = replace(compiled, ladder=worlds.arms[arm.of].ladder)
     bounds = {name: most_willing(arm, worlds.baseline) for name, arm in arms.items()}
-    controls = {one.name: one.control for one in versions}
+    controls = {arm.name: arm.control for arm in wanted}
     return ExtraArms(replace(worlds, arms=arms, bounds=bounds), controls)
 
 
 def extra_arms_of_a_run(worlds: Worlds, headline: str | None) -> int:
     """How many extra arms a replication has, with their control arm; compiles none."""
-    versions = _extra_versions(worlds, headline)
-    return 1 + len(versions) if versions else 0
+    wanted = _wanted_arms(worlds, headline)
+    return 1 + len(wanted) if wanted else 0
 
 
-def _extra_versions(worlds: Worlds, headline: str | None) -> list[_ExtraArm]:
-    scenario, reference = worlds.scenario, worlds.scenario.reference_arm
+def wants_extra_arms(scenario: Scenario) -> bool:
+    """Whether a plug-in of the scenario has arms of its own."""
+    return bool(registry.of_plugins("arms", scenario.plugins))
+
+
+def _wanted_arms(worlds: Worlds, headline: str | None) -> list[ExtraArm]:
     if headline is None:
         return []
-    having, lacking = (
-        by_audience(arm_scenario(scenario, arm)) for arm in (headline, reference)
-    )
-    focal = next((event for event in having.events if event.id == scenario.focal), None)
-    if focal is None:
-        return []
-    out = []
-    for share in VISIBILITIES:
-        event = focal.model_copy(update={"visibility": focal.visibility * share})
-        events = [*(one for one in having.events if one.id != event.id), event]
-        version = having.model_copy(
-            update={"events": tuple(sorted(events, key=lambda one: (one.date, one.id)))}
-        )
-        out.append(
-            _ExtraArm(f"extra.seen_{round(100 * share)}", version, headline, reference)
-        )
-    partners = {*worlds.classes.participants} - {worlds.classes.host}
-
-    def tenser(scenario: Scenario, factor: float) -> Scenario:
-        parameters = scenario.parameters
-        changed = parameters.model_copy(
-            update={"prior_tension": parameters.prior_tension * factor}
-        )
-        return scenario.model_copy(update={"parameters": changed})
-
-    def provoked(scenario: Scenario, factor: float) -> Scenario:
-        """With another rate of the host's partners' provocations."""
-        factors = [
-            (act, factor if act.state in partners else 1.0)
-            for act in scenario.provocations
-        ]
-        acts = tuple(
-            act.model_copy(update={"rate": act.rate * by}) for act, by in factors
-        )
-        return scenario.model_copy(update={"provocations": acts})
-
-    # Initial tension changes only what evidence on intent before the start came to.
-    judged = (one for one in lacking.events if one.date < lacking.start and one.targets)
-    is_tense = any(lacking.event_kinds[one.kind].intent for one in judged)
-    is_provoked = any(
-        one.rate > 0 and one.state in partners for one in lacking.provocations
-    )
-    changes = [("tension", factor, tenser) for factor in TENSIONS if is_tense]
-    changes += [("provoked", factor, provoked) for factor in RATES if is_provoked]
-    for (
-        what,
-        factor,
-        changed,
-    ) in changes:  # the headline arm and the control arm with the same change
-        name = f"extra.{what}_{round(100 * factor)}"
-        out.append(_ExtraArm(name, changed(having, factor), headline, name + BEFORE))
-        out.append(
-            _ExtraArm(name + BEFORE, changed(lacking, factor), reference, name + BEFORE)
-        )
-    return out
+    plugins = registry.of_plugins("arms", worlds.scenario.plugins)
+    return [arm for arms in plugins.values() for arm in arms(worlds, headline)]

@@ -9,15 +9,20 @@ import pickle
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
-from balance_sim.model.own.modules import pickled
-from balance_sim.scenario.errors import ClusterGone, MissingExtra, WrongRequest
+from balance_sim.model.own.fingerprint import packed
+from balance_sim.scenario.errors import (
+    ClusterGone,
+    MissingExtra,
+    StudyError,
+    WrongRequest,
+)
 from balance_sim.study.jobs import Job, Task, TaskResult
 
 if TYPE_CHECKING:
@@ -94,14 +99,13 @@ def threads_of(client: Client) -> int:
     return max(sum(client.nthreads().values()), 1)  # type: ignore[no-untyped-call]
 
 
-def live_packed(packed: bytes, task: Task) -> TaskResult:
-    """A worker's part. The job is unpacked once and kept."""
-    digest = hashlib.sha256(packed).hexdigest()
+def simulate_packed(payload: bytes, task: Task) -> TaskResult:
+    """A worker's part. The job is unpacked once, which compares the code, and kept."""
+    digest = hashlib.sha256(payload).hexdigest()
     job = _jobs.get(digest)
     if job is None:
-        job = _jobs[digest] = pickle.loads(
-            zlib.decompress(packed)
-        )  # from our own driver
+        job = pickle.loads(zlib.decompress(payload))  # from our own driver
+        _jobs[digest] = job
     return job.do(task)
 
 
@@ -112,43 +116,38 @@ def run_on_cluster(
 
     A task that Dask gives up on, because its workers died each time, is run again run
     by run. Raises ClusterGone where the scheduler goes, or all workers for
-    WORKERLESS_SECONDS."""
-    packed = zlib.compress(pickled(job))
+    WORKERLESS_SECONDS; CodeDiffers where a worker has other code; StudyError where it
+    cannot run the study at all."""
+    payload = zlib.compress(packed(job, job.references))
     executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
-    rest, watch = iter(tasks), _Watch(client)
+    remaining, watch = iter(tasks), _Watch(client)
     flying: dict[Future[TaskResult], Task] = {}
-
-    def done(
-        future: Future[TaskResult],
-    ) -> tuple[BaseException | None, TaskResult | None]:
-        with watch.lost_as_gone():
-            error = future.exception()
-            return error, None if error is not None else future.result()
-
-    def one_by_one(task: Task, error: BaseException | None) -> Iterator[TaskResult]:
-        pieces = job.pieces(task)
-        if not pieces:
-            yield job.lost(
-                task, f"the cluster gave the run up: {type(error).__name__}: {error}"
-            )
-        for piece in pieces:
-            future = executor.submit(live_packed, packed, piece)
-            watch.first_of([future])
-            error, outcome = done(future)
-            yield from [outcome] if outcome else one_by_one(piece, error)
-
     try:
         while True:
-            for task in islice(rest, max(2 * watch.threads() - len(flying), 0)):
-                flying[executor.submit(live_packed, packed, task)] = task
+            room = max(2 * watch.threads() - len(flying), 0)
+            for task in islice(remaining, room):
+                flying[executor.submit(simulate_packed, payload, task)] = task
             if not flying:
                 return
             for future in watch.first_of(flying):
                 task = flying.pop(future)
-                error, outcome = done(future)
-                yield outcome or job.whole(task, [*one_by_one(task, error)])
+                result = watch.result(future)
+                yield result or _one_by_one(job, task, payload, executor, watch)
     finally:
         executor.shutdown(wait=False)  # takes back what is not done
+
+
+def _one_by_one(
+    job: Job, task: Task, payload: bytes, executor: Executor, watch: _Watch
+) -> TaskResult:
+    """The outcome of a task that killed its workers, from its replications."""
+    results = []
+    for piece in job.pieces(task) or [task]:
+        future = executor.submit(simulate_packed, payload, piece)
+        watch.first_of([future])
+        why = f"the cluster gave {job.named(piece)} up: it killed its workers"
+        results.append(watch.result(future) or job.lost(piece, why))
+    return job.whole(task, results) if job.pieces(task) else results[0]
 
 
 class _Watch:
@@ -167,6 +166,25 @@ class _Watch:
             raise ClusterGone(
                 f"the Dask scheduler is gone ({type(error).__name__}). {KEPT}"
             ) from error
+
+    def result(self, future: Future[TaskResult]) -> TaskResult | None:
+        """The outcome of a future that is done; None where its workers died each time.
+        Raises ClusterGone, CodeDiffers, StudyError."""
+        from distributed import KilledWorker
+
+        with self.lost_as_gone():
+            try:
+                return future.result()
+            except KilledWorker:
+                return None
+            except (StudyError, OSError, CancelledError, TimeoutError):
+                raise
+            except Exception as error:
+                kind = type(error).__name__
+                raise StudyError(
+                    f"a worker of the cluster cannot run this study: {kind}: {error}. "
+                    f"It needs the same packages and files as this machine. {KEPT}"
+                ) from error
 
     def threads(self) -> int:
         """Threads of all workers, at least 1. Raises ClusterGone."""

@@ -7,10 +7,8 @@ compiled where it is simulated."""
 from __future__ import annotations
 
 import threading
-import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -38,7 +36,6 @@ from balance_sim.study.recorder import FurtherOutcomes
 from balance_sim.study.tables import BlockTables, joined
 
 POINTS_KEPT = 4
-TICKS = 20  # looks at the clock within a replication's time limit
 Values = tuple[tuple[str, Any], ...]
 type Progress = Callable[[int, int, int], None]
 """Replications simulated, asked for, failed."""
@@ -80,7 +77,7 @@ class Job:
     """What every task of a study shares. Sent to a worker once.
 
     arms: the control arm first. model, further, own: as `simulate_block` has them.
-    run_timeout: seconds a replication. mechanisms: simulate the extra arms too. draws:
+    run_timeout: seconds a replication. has_extra_arms: simulate them too. draws:
     each replication draws its parameters, from the fit (True) or jointly from the draws
     of this name (`draws.drawing`)."""
 
@@ -89,7 +86,7 @@ class Job:
     arms: tuple[str, ...]
     model: str | None = None
     run_timeout: float | None = None
-    mechanisms: bool = False
+    has_extra_arms: bool = False
     draws: bool | str = False
     further: FurtherOutcomes | None = None
     own: CodeReferences = ()
@@ -128,11 +125,11 @@ class Job:
             return self._drawn(task.block)
         with np.errstate(all="ignore"):
             worlds, extra = self._compiled(task.values)
-            if self.mechanisms and not extra:
+            if self.has_extra_arms and not extra:
                 extra.append(
                     extra_arms(worlds, headline_arm(worlds.scenario, self.arms))
                 )
-            more = extra[0] if self.mechanisms else None
+            more = extra[0] if self.has_extra_arms else None
             block = partial(
                 simulate_block,
                 worlds,
@@ -142,8 +139,7 @@ class Job:
                 more,
                 draws=bool(self.draws),
             )
-            with deadline(self.limit(task)):
-                return block(model=self.model, further=self.further, own=self.own)
+            return block(model=self.model, further=self.further, own=self.own)
 
     def _drawn(self, block: Block) -> BlockTables:
         """The block with all parameters of each replication from its own joint draw: a
@@ -151,17 +147,14 @@ class Job:
         if not self.joint:
             self.joint.append(joint_draws(self.scenario, str(self.draws)))
         draws, parts = self.joint[0], []
-        with (
-            np.errstate(all="ignore"),
-            deadline(self.run_timeout and self.run_timeout * len(block)),
-        ):
+        with np.errstate(all="ignore"):
             for run in block.runs:
                 one, own = (
                     Block(run, run + 1),
                     at(self.scenario, draws, run % len(draws)),
                 )
                 worlds = compile_arms(own, self.arms)
-                is_extra = self.mechanisms and len(runs_with_extra(one)) > 0
+                is_extra = self.has_extra_arms and len(runs_with_extra(one)) > 0
                 more = (
                     extra_arms(worlds, headline_arm(own, self.arms))
                     if is_extra
@@ -177,6 +170,12 @@ class Job:
         return whole
 
     # -- as the work of the process pool ----------------------------------------------------------
+
+    @property
+    def references(self) -> list[str]:
+        """`module:name` of a model and of outcomes of one's own."""
+        model = [] if self.model is None else [self.model]
+        return model + [reference for _, reference in self.own]
 
     def do(self, task: Task) -> TaskResult:
         """A task; where it fails, its replications one by one, so that one that fails
@@ -240,68 +239,6 @@ def try_outcomes(job: Job) -> None:
         raise
     except Exception:  # noqa: BLE001 - it is no outcome's fault, and each replication that has it records it
         pass
-
-
-@contextmanager
-def deadline(seconds: float | None) -> Iterator[None]:
-    """Stop what runs inside after so many seconds with a TimeoutError, in whatever
-    thread; None: never."""
-    if seconds is None:
-        yield
-        return
-    in_main = threading.current_thread() is threading.main_thread()
-    with _alarm(seconds) if in_main else _thread_alarm(seconds):
-        yield
-
-
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Raises TimeoutError in the main thread. Counted in ticks: while the process is
-    stopped, none pass."""
-    import signal
-    from types import FrameType
-
-    tick = min(seconds / TICKS, 1.0)
-    spent, last, busy = 0.0, time.monotonic(), time.process_time()
-
-    def ticked(_number: int, _frame: FrameType | None) -> None:
-        nonlocal spent, last, busy
-        now, work = time.monotonic(), time.process_time()
-        spent += min(
-            now - last, max(1.5 * tick, work - busy)
-        )  # one tick, or one long call at work
-        last, busy = now, work
-        if spent >= seconds - tick / 2:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            raise TimeoutError(f"not done within {seconds:g} s")
-
-    before = signal.signal(signal.SIGALRM, ticked)
-    signal.setitimer(signal.ITIMER_REAL, tick, tick)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-@contextmanager
-def _thread_alarm(seconds: float) -> Iterator[None]:
-    """Raises TimeoutError in this thread at its next step of Python code."""
-    import ctypes
-
-    thread, error = (
-        ctypes.c_ulong(threading.get_ident()),
-        ctypes.py_object(TimeoutError),
-    )
-    timer = threading.Timer(
-        seconds, lambda: ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
-    )
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 # -- the outcomes that an experiment asks for ------------------------------------------------------

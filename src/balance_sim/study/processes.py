@@ -1,53 +1,53 @@
-"""The one pool of worker processes: for runs, sweeps, explanations, the live page and
-what is computed beside them.
+"""Work in local processes: tasks of a study, calls in order, and one process beside this
+one.
 
-Processes are spawned, each with a pipe of its own, so it is known which task a worker
-was at when it died. A job (what is done to every task) is sent once, then tasks. A dead
-worker is replaced, and what it was given is done again.
-
-* `run_in_processes`: outcomes of many tasks as they finish. A task that was at work in three deaths is cut into pieces;
-  a piece that still kills its worker is given up. What is kept of it is for the
-  `PoolJob` to say.
-* `map_in_order`: a function called on each argument, results in their order.
-* `Background`: one call that has begun before its result is asked for.
-* `worker.Worker.call`: one task at a time, as the live page asks for them."""
+Each worker is an executor of one spawned process, so that it is known which task it was
+at when it died, and no other task is lost with it. A worker is sent its job once, then
+tasks."""
 
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
 import pickle
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
 from typing import Any, Protocol
 
-from balance_sim.model.own.modules import pickled
-from balance_sim.study.worker import (
-    HERE,
-    READY,
-    UNGUARDED,
-    Worker,
-    in_words,
-    set_surroundings,
-    unstartable,
-    wake,
-)
+from balance_sim.model.own.fingerprint import packed
+from balance_sim.scenario.errors import StudyError
 
-TRIES = 3  # of a task whose worker dies
-AHEAD = 2  # tasks a worker holds: the one it is at and the next
-PATIENCE = 1.0  # seconds the driver waits before it looks around: at signals, and at workers that are late
-GRACE = 10.0  # seconds beyond twice its time limit after which a worker that does not answer is killed
-START = 120.0  # the same for one that has still to begin
+TRIES = 3
+"""Deaths of a worker at a task that cannot be cut, after which it is given up."""
+HELD = 2
+"""Tasks that a worker holds: the one it is at and the next."""
+PATIENCE = 1.0
+"""Seconds between two looks at signals and time limits."""
+_DEATH = "a crash in compiled code, no memory left, or a signal"
+_NO_START = (
+    "worker processes do not start. A script needs a file of its own, and "
+    '`if __name__ == "__main__":` around what it does; or give workers=1'
+)
 log = logging.getLogger(__name__)
 
 
 class PoolJob[T, R](Protocol):
-    """What is done to tasks: their outcomes. Sent to each worker once."""
+    """What is done to tasks. Sent to each worker once."""
+
+    @property
+    def references(self) -> Sequence[str]:
+        """`module:name` of code of one's own that it runs."""
+        return ()
 
     def do(self, task: T) -> R:
         """The outcome of a task. Whatever goes wrong in it is part of the outcome."""
@@ -56,9 +56,9 @@ class PoolJob[T, R](Protocol):
         """The task in a message."""
 
     def lost(self, task: T, why: str) -> R:
-        """What is kept of a task that cannot be done."""
+        """The outcome of a task that cannot be done."""
 
-    def limit(self, task: T) -> float | None:  # noqa: ARG002 - as a pool asks
+    def limit(self, task: T) -> float | None:  # noqa: ARG002 - a default for any task
         """Seconds it may take; None: any."""
         return None
 
@@ -71,302 +71,302 @@ class PoolJob[T, R](Protocol):
         raise AssertionError("a task that is not cut has no pieces")
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A call that came to nothing: it raised `error`, or its worker died of it."""
+# -- in the worker ---------------------------------------------------------------------
 
-    why: str
-    error: Exception | None = None
+_job: Any = None
+
+
+def _start_worker() -> None:
+    """Ctrl-C is the driver's to hear; and a worker ends where its driver is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _take_job(payload: bytes) -> None:
+    """Unpack the job, which imports and compares the code of one's own."""
+    global _job  # noqa: PLW0603 - one job for the life of the process
+    _job = pickle.loads(payload)  # from our own driver
+
+
+def _do(task: Any) -> Any:
+    return _job.do(task)
+
+
+# -- in the driver ---------------------------------------------------------------------
 
 
 @dataclass
-class _Split[T, R]:
-    """A task cut into so many pieces, and what has come back of them."""
+class _CutTask[T, R]:
+    """A task cut into pieces, and the outcomes of those that are done, by place."""
 
     task: T
     pieces: int
-    back: dict[int, R] = field(default_factory=dict)
+    outcomes: dict[int, R] = field(default_factory=dict)
 
 
 @dataclass
-class _Try[T, R]:
-    """A task on its way, and in how many deaths it was at work. place: among the pieces
-    of a split."""
+class _Attempt[T, R]:
+    """A task on its way. place: among the pieces of a cut task; deaths: of workers that
+    were at it."""
 
     task: T
-    deaths: int = 0
-    split: _Split[T, R] | None = None
+    cut: _CutTask[T, R] | None = None
     place: int = 0
+    deaths: int = 0
 
 
-class _NoWorkers(Exception):
-    """No worker process can be started any more; the text says so in one line."""
+class _Worker[T, R]:
+    """One process, and the attempts that it holds in order, each with its future."""
 
+    def __init__(self, payload: bytes) -> None:
+        """Start the process. Raises OSError where none can be started."""
+        context = multiprocessing.get_context("spawn")
+        self.executor = ProcessPoolExecutor(1, context, _start_worker)
+        with _interrupts_held():
+            self.ready: Future[None] = self.executor.submit(_take_job, payload)
+        self.held: deque[tuple[_Attempt[T, R], Future[R]]] = deque()
+        self.since: float | None = None
+        self.is_overdue = False
 
-_ALONE = "the runs are done in this process, one after the other, as with --workers 1"
-_UNGUARDED = (
-    "each worker process begins the study anew as it reads the main program: put what the program does under "
-    '`if __name__ == "__main__":`; all is done in this process, as with one worker'
-)
+    @property
+    def process(self) -> Any:
+        """The process, until the executor has found it dead."""
+        return next(iter((self.executor._processes or {}).values()), None)
 
+    @property
+    def awaited(self) -> Future[Any] | None:
+        """What comes next of it: that it is ready, then the outcome it is at."""
+        if not self.ready.done():
+            return self.ready
+        return self.held[0][1] if self.held else None
 
-class Pool[T, R]:
-    """Workers and the tasks they hold."""
-
-    def __init__(self, job: PoolJob[T, R], workers: int) -> None:
-        self.job, self.pickled = job, pickled(job)
-        self.workers: list[Worker[_Try[T, R]]] = []
-        self.waiting: deque[_Try[T, R]] = deque()
-        self.seen, self.stillborn = time.monotonic(), 0
-        if why := unstartable():
-            log.warning("%s; all is done in this one, as with one worker", why)
-            return
+    def take(self, attempt: _Attempt[T, R]) -> None:
+        """Hand it a task. One that is dead already fails as if it had died of it."""
         try:
-            for _ in range(workers):
-                self.workers.append(Worker(self.pickled))
-        except OSError as error:
-            log.warning(
-                "%d of %d worker processes could be started: %s",
-                len(self.workers),
-                workers,
-                error,
-            )
-            if not self.workers:
-                log.warning("%s", _ALONE)
+            future = self.executor.submit(_do, attempt.task)
+        except BrokenProcessPool as error:
+            future = Future()
+            future.set_exception(error)
+        self.held.append((attempt, future))
 
-    def run(self, tasks: Iterator[T]) -> Iterator[R]:
-        """Outcomes as they come, at most twice the workers in flight; by this process
-        where no worker can start."""
-        try:
-            if self.workers:
-                yield from self._shared(tasks)
-                return
-        except _NoWorkers as error:
-            log.warning("%s", error)
-        yield from self._alone(tasks)
+    def kill(self) -> None:
+        """End the process, whatever it is at."""
+        if self.process is not None:
+            self.process.kill()
+        self.executor.shutdown(wait=False, cancel_futures=True)
 
-    def dismiss(self) -> None:
-        """End every worker."""
-        while self.workers:
-            self.workers.pop().dismiss()
 
-    def _alone(self, tasks: Iterator[T]) -> Iterator[R]:
-        """What the workers held, what waits, and the rest, here. What may have killed a
-        worker is given up: it would take this process with it."""
-        left = [one for worker in self.workers for one in worker.held] + list(
-            self.waiting
-        )
-        self.dismiss()
-        for one in left:
-            if (
-                one.deaths or one.split
-            ):  # it, or what it was cut from, may have killed a worker
-                yield from self._give_up(
-                    one,
-                    f"{self.job.named(one.task)} was at work when a worker died, and no other can be started. "
-                    "It is not tried in the main process, which it might end.",
-                )
-            else:
-                yield from self._back(one, self.job.do(one.task))
-        yield from map(self.job.do, tasks)
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process that is started here never hears Ctrl-C."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _shared(self, tasks: Iterator[T]) -> Iterator[R]:
+
+class _Pool[T, R]:
+    """Workers, the tasks that wait, and those that a dead worker has left."""
+
+    def __init__(self, job: PoolJob[T, R], tasks: Iterator[T], workers: int) -> None:
+        self.job, self.tasks = job, tasks
+        self.payload = packed(job, job.references)
+        self.returned: deque[_Attempt[T, R]] = deque()
+        self.workers: list[_Worker[T, R]] = []
+        self.stillborn = 0
+        self.seen = time.monotonic()
+        for _ in range(workers):
+            self._start_one()
+
+    def run(self) -> Iterator[R]:
+        """Outcomes as they come."""
         while True:
-            self._hand_out(tasks)
-            if not any(worker.held for worker in self.workers):
-                if self.waiting:
-                    continue  # given to a worker that died before it took it
+            self._hand_out()
+            awaited = [w.awaited for w in self.workers if w.held]
+            if not awaited:
                 return
-            ready = wait([worker.conn for worker in self.workers], timeout=PATIENCE)
+            futures = [future for future in awaited if future is not None]
+            wait(futures, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+            self._mind_time()
             for worker in list(self.workers):
-                if worker.conn in ready:
-                    yield from self._hear(worker)
-            self._kill_late()
+                yield from self._collect(worker)
 
-    def _hand_out(self, tasks: Iterator[T]) -> None:
-        for depth in range(AHEAD):
-            for worker in list(self.workers):
-                if len(worker.held) > depth:
-                    continue
-                one = (
-                    self.waiting.popleft()
-                    if self.waiting
-                    else next(map(_Try[T, R], tasks), None)
-                )
-                if one is None:
-                    return
-                if not worker.send(one, one.task):
-                    self.waiting.appendleft(one)
-                    if not worker.held:  # else `_hear` takes what it still has to say, and sees its death
-                        self._replace(worker)
+    def close(self) -> None:
+        """End every worker."""
+        for worker in self.workers:
+            worker.kill()
 
-    def _hear(self, worker: Worker[_Try[T, R]]) -> Iterator[R]:
+    def _start_one(self) -> None:
         try:
-            said = worker.conn.recv()
-        except (EOFError, OSError):
-            yield from self._on_death(worker)
-            return
-        if said == HERE:
-            # Where it fails the worker is gone, perhaps by the first of these tasks:
-            # what it still said is heard first.
-            worker.send_job([one.task for one in worker.held])
-            return
-        worker.since = time.monotonic()
-        if said == READY:
-            worker.ready, self.stillborn = True, 0
-        else:
-            yield from self._back(worker.held.popleft(), said)
+            self.workers.append(_Worker(self.payload))
+        except OSError as error:
+            if not self.workers:
+                raise StudyError(f"{_NO_START} ({error})") from error
+            log.warning("%d worker processes: %s", len(self.workers), error)
 
-    def _back(self, one: _Try[T, R], outcome: R) -> Iterator[R]:
-        """An outcome; of a piece, only the last that comes back, as the whole."""
-        split = one.split
-        if split is None:
+    def _hand_out(self) -> None:
+        for count in range(1, HELD + 1):
+            for worker in self.workers:
+                while len(worker.held) < count:
+                    attempt = self._next()
+                    if attempt is None:
+                        return
+                    worker.take(attempt)
+
+    def _next(self) -> _Attempt[T, R] | None:
+        if self.returned:
+            return self.returned.popleft()
+        for task in self.tasks:
+            return _Attempt(task)
+        return None
+
+    def _collect(self, worker: _Worker[T, R]) -> Iterator[R]:
+        """Outcomes that a worker has ready; its tasks go back where it has died."""
+        if not worker.ready.done():
+            return
+        death = worker.ready.exception()
+        if death is not None and not isinstance(death, BrokenProcessPool):
+            raise death  # it refuses the job: every other worker would
+        if death is not None:
+            self._replace_stillborn(worker)
+            return
+        while worker.held and worker.held[0][1].done():
+            attempt, future = worker.held.popleft()
+            worker.since = None
+            error = future.exception()
+            if isinstance(error, BrokenProcessPool):
+                yield from self._on_death(worker, attempt)
+                return
+            if error is None:
+                yield from self._deliver(attempt, future.result())
+            else:  # what came of it could not be sent
+                why = f"{type(error).__name__}: {error}"
+                yield from self._deliver(attempt, self.job.lost(attempt.task, why))
+
+    def _replace_stillborn(self, worker: _Worker[T, R]) -> None:
+        self.stillborn += 1
+        if self.stillborn > TRIES:
+            raise StudyError(_NO_START)
+        self._replace(worker)
+
+    def _replace(self, worker: _Worker[T, R]) -> None:
+        """A new worker; what the dead one held besides goes back."""
+        worker.kill()
+        self.workers.remove(worker)
+        self.returned.extend(attempt for attempt, _ in worker.held)
+        self._start_one()
+
+    def _on_death(self, worker: _Worker[T, R], attempt: _Attempt[T, R]) -> Iterator[R]:
+        """A worker died at a task: that is cut, or tried again, or given up."""
+        task, is_overdue = attempt.task, worker.is_overdue
+        name = self.job.named(task)
+        how = f"not done within {self.job.limit(task):g} s" if is_overdue else _DEATH
+        log.warning("a worker died at %s: %s", name, how)
+        self._replace(worker)
+        attempt.deaths += 1
+        pieces = self.job.pieces(task)
+        if pieces:
+            cut: _CutTask[T, R] = _CutTask(task, len(pieces))
+            attempts = [_Attempt(p, cut, place) for place, p in enumerate(pieces)]
+            self.returned.extendleft(reversed(attempts))
+        elif attempt.deaths < TRIES and not is_overdue:
+            self.returned.appendleft(attempt)
+        else:
+            why = f"{name}: {how}"
+            if not is_overdue:
+                why = f"{name} killed its worker {TRIES} times: {how}"
+            yield from self._deliver(attempt, self.job.lost(task, why))
+
+    def _deliver(self, attempt: _Attempt[T, R], outcome: R) -> Iterator[R]:
+        """An outcome; of pieces, the whole once the last is there."""
+        cut = attempt.cut
+        if cut is None:
             yield outcome
             return
-        split.back[one.place] = outcome
-        if len(split.back) == split.pieces:
-            yield self.job.whole(
-                split.task, [split.back[place] for place in range(split.pieces)]
-            )
+        cut.outcomes[attempt.place] = outcome
+        if len(cut.outcomes) == cut.pieces:
+            parts = [cut.outcomes[place] for place in range(cut.pieces)]
+            yield self.job.whole(cut.task, parts)
 
-    def _on_death(self, worker: Worker[_Try[T, R]]) -> Iterator[R]:
-        """A worker has died: its tasks go back, the one it was at with a mark against
-        it."""
-        code = worker.ended()
-        if code == UNGUARDED and not worker.has_job:
-            raise _NoWorkers(_UNGUARDED)
-        how = "stuck beyond its time limit" if worker.is_late else in_words(code)
-        held = list(worker.held)
-        if held and worker.ready:
-            held[0].deaths += 1
-            log.warning("a worker died (%s) at %s", how, self.job.named(held[0].task))
-        self._replace(worker)
-        for one in reversed(held):
-            if one.deaths < (1 if one.split else TRIES):
-                self.waiting.appendleft(one)
-                continue
-            named = self.job.named(one.task)
-            if pieces := self.job.pieces(one.task):
-                log.warning(
-                    "%s killed its worker %d times: now piece by piece", named, TRIES
-                )
-                split: _Split[T, R] = _Split(one.task, len(pieces))
-                tries = [
-                    _Try(piece, split=split, place=place)
-                    for place, piece in enumerate(pieces)
-                ]
-                self.waiting.extendleft(reversed(tries))
-            else:
-                cause = (
-                    ""
-                    if worker.is_late
-                    else " A crash in compiled code, or no memory left."
-                )
-                yield from self._give_up(
-                    one,
-                    f"{named} killed its worker each time it was tried: {how}.{cause}",
-                )
-
-    def _give_up(self, one: _Try[T, R], why: str) -> Iterator[R]:
-        log.error("%s", why)
-        yield from self._back(one, self.job.lost(one.task, why))
-
-    def _replace(self, worker: Worker[_Try[T, R]]) -> None:
-        """Another worker in its place; fewer workers where none can be started. Raises
-        _NoWorkers without any."""
-        place = self.workers.index(worker)
-        self.stillborn += not worker.ready
-        if not worker.ready and self.stillborn > TRIES * len(self.workers):
-            ended = in_words(worker.ended())
-            raise _NoWorkers(
-                f"worker processes do not start, the last one ended: {ended}; {_ALONE}"
-            )
-        try:
-            self.workers[place] = Worker(self.pickled)
-        except OSError as error:
-            if len(self.workers) == 1:
-                raise _NoWorkers(
-                    f"worker processes do not start: {error}; {_ALONE}"
-                ) from error
-            del self.workers[place]
-            log.warning(
-                "no worker process in a dead one's place, %d left: %s",
-                len(self.workers),
-                error,
-            )
-        worker.dismiss()
-
-    def _kill_late(self) -> None:
-        """A worker stuck where no Python runs cannot stop itself. The time we were away
-        does not count."""
+    def _mind_time(self) -> None:
+        """Kill workers that are overdue. Time in which this process did not look, as it
+        was stopped or busy, does not count."""
         now = time.monotonic()
-        away, self.seen = max(now - self.seen - PATIENCE, 0.0), now
+        away = max(now - self.seen - 2 * PATIENCE, 0.0)
+        self.seen = now
         for worker in self.workers:
-            worker.since += away
-            limit = self.job.limit(worker.held[0].task) if worker.held else None
-            if limit is not None and now - worker.since > 2 * limit + (
-                GRACE if worker.ready else START
-            ):
-                worker.is_late = True
+            if not worker.held or not worker.ready.done():
+                continue
+            worker.since = now if worker.since is None else worker.since + away
+            attempt, future = worker.held[0]
+            limit = self.job.limit(attempt.task)
+            is_late = limit is not None and now - worker.since > limit
+            if is_late and not future.done() and worker.process is not None:
+                worker.is_overdue = True
                 worker.process.kill()
 
 
 def run_in_processes[T, R](
     job: PoolJob[T, R], tasks: Iterable[T], workers: int
 ) -> Iterator[R]:
-    """Tasks in local processes, outcomes as they finish. The processes end with this
+    """Outcomes of tasks as they finish, from local processes, which end with this
     generator."""
     set_surroundings()  # before the workers start, so that they see it
-    pool = Pool(job, workers)
+    pool = _Pool(job, iter(tasks), workers)
     try:
-        with _woken_with_us(pool):
-            yield from pool.run(iter(tasks))
+        yield from pool.run()
     finally:
-        pool.dismiss()
+        pool.close()
 
 
-@contextmanager
-def _woken_with_us[T, R](pool: Pool[T, R]) -> Iterator[None]:
-    """Where SIGSTOP reached all processes and SIGCONT the driver alone, the others go
-    on with it, to its end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGCONT, lambda _number, _frame: wake(pool.workers))
-    try:
-        yield
-    finally:
-        if (
-            threading.current_thread() is threading.main_thread()
-        ):  # a generator may be closed in another one
-            # Where nobody had one, a handler stays: Python waits for its tracker
-            # process at its very end.
-            own = before not in (None, signal.SIG_DFL)
-            signal.signal(
-                signal.SIGCONT, before if own else lambda _number, _frame: wake(())
-            )
+def set_surroundings() -> None:
+    """One thread for linear algebra in a worker, since cores are shared out by blocks;
+    and glibc keeps the memory of a step's arrays for the next step."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+        os.environ.setdefault(name, str(2**28))
+
+
+# -- calls in order --------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Calls[A, R](PoolJob[tuple[int, A], tuple[int, "R | Failure"]]):
-    """A function as a job. Its tasks are arguments with a number, and come back with
-    that."""
+class _CallResult[R]:
+    """What a call returned, or the error it raised, or why it came to nothing."""
+
+    value: R | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class _Calls[A, R](PoolJob[tuple[int, A], tuple[int, _CallResult[R]]]):
+    """A function as a job. Its tasks are arguments with their places."""
 
     function: Callable[[A], R]
-    name_of: Callable[[A], str] = repr
+    name_of: Callable[[A], str]
+    hint: str = ""
 
-    def do(self, task: tuple[int, A]) -> tuple[int, R | Failure]:
+    def do(self, task: tuple[int, A]) -> tuple[int, _CallResult[R]]:
         place, argument = task
         try:
-            return place, self.function(argument)
+            return place, _CallResult(self.function(argument))
         except Exception as error:  # noqa: BLE001 - raised where the result is taken
-            return place, Failure(f"{type(error).__name__}: {error}", error)
+            return place, _CallResult(error=error)
 
     def named(self, task: tuple[int, A]) -> str:
         return self.name_of(task[1])
 
-    def lost(self, task: tuple[int, A], why: str) -> tuple[int, R | Failure]:
-        return task[0], Failure(why)
+    def lost(self, task: tuple[int, A], why: str) -> tuple[int, _CallResult[R]]:
+        return task[0], _CallResult(error=StudyError(f"{why} {self.hint}".rstrip()))
 
 
 def map_in_order[A, R](
@@ -376,105 +376,144 @@ def map_in_order[A, R](
     named: Callable[[A], str],
     hint: str = "",
 ) -> Iterator[R]:
-    """function(argument) of each, in their order. More than one worker starts
-    processes, which end with this.
+    """function(argument) of each, in their order; more than one worker starts processes.
 
-    A call whose worker dies is made again. Raises what the function raises, and
-    StudyError, with the hint, for one that kills its worker each time. named: a call in
-    a message."""
+    Raises what the function raises, and StudyError, with the hint, for a call that
+    kills its worker each time. named: a call in a message."""
     if workers <= 1 or len(arguments) <= 1:
         yield from map(function, arguments)
         return
-    early: dict[int, R] = {}
-    due = 0
-    for place, found in run_in_processes(
-        Calls(function, named), enumerate(arguments), min(workers, len(arguments))
-    ):
-        if isinstance(found, Failure):
-            from balance_sim.scenario.errors import StudyError
-
-            raise found.error or StudyError(f"{found.why} {hint}".rstrip())
-        early[place] = found
-        while due in early:
-            yield early.pop(due)
+    results: dict[int, _CallResult[R]] = {}
+    job, due = _Calls(function, named, hint), 0
+    count = min(workers, len(arguments))
+    for place, result in run_in_processes(job, enumerate(arguments), count):
+        if result.error is not None:
+            raise result.error
+        results[place] = result
+        while due in results:
+            value: Any = results.pop(due).value
+            yield value
             due += 1
 
 
-def _made(given: bytes) -> Any:
-    """What a pickled call gives."""
-    return pickle.loads(given)()  # from our own driver
+# -- one process beside this one -------------------------------------------------------
+
+
+def _answer(conn: Connection, begin: Callable[..., None] | None, given: Any) -> None:
+    """Answer one call after the other, until the pipe closes."""
+    _start_worker()
+    if begin is not None:
+        begin(*given)
+    with suppress(EOFError, OSError):
+        while True:
+            answer: tuple[Any, Exception | None]
+            try:
+                answer = pickle.loads(conn.recv_bytes())(), None
+            except (EOFError, OSError):
+                return
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                answer = None, error
+            conn.send(answer)
+
+
+class Companion:
+    """A process beside this one that answers calls one after the other.
+
+    begin, given: called there first, with what can only be handed to a process as it
+    starts, such as shared memory."""
+
+    def __init__(self, begin: Callable[..., None] | None = None, *given: Any) -> None:
+        """Start the process. Raises OSError where none can be started."""
+        set_surroundings()
+        context = multiprocessing.get_context("spawn")
+        self.conn, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_answer, args=(theirs, begin, given), daemon=True
+        )
+        with _interrupts_held():
+            self.process.start()
+        theirs.close()
+
+    def send(self, function: Callable[[], Any]) -> None:
+        """Begin a call. Raises OSError where the process is gone."""
+        self.conn.send_bytes(packed(function))
+
+    def receive(self) -> Any:
+        """The result of the call that was begun first. Raises what the call raised, and
+        EOFError or OSError where the process died."""
+        value, error = self.conn.recv()
+        if error is not None:
+            raise error
+        return value
+
+    def close(self) -> None:
+        """End the process, whatever it is at."""
+        self.process.kill()
+        self.process.join()
+        self.conn.close()
+
+
+def call_within[R](function: Callable[[], R], seconds: float) -> R:
+    """The result of a picklable call in a process of its own. Raises what it raises,
+    TimeoutError where it takes longer, EOFError or OSError where the process dies."""
+    companion = Companion()
+    try:
+        companion.send(function)
+        if not companion.conn.poll(seconds):
+            raise TimeoutError
+        result: R = companion.receive()
+        return result
+    finally:
+        companion.close()
 
 
 class Background[R]:
-    """A picklable call that has begun in a process of its own. Call it for the result;
-    where it failed there, or its process died, it is made in this one.
+    """A picklable call that has begun in a process of its own.
 
-    stays: the process is there for one more call (`then`). worker: one that is done
-    with another call."""
+    Calling this waits for the result; where the call failed there, or its process died,
+    it is made in this process. stays: the process remains for one more call (`then`).
+    companion: a process that has done another call."""
 
     def __init__(
         self,
         function: Callable[[], R],
         *,
         stays: bool = False,
-        worker: Worker[Any] | None = None,
+        companion: Companion | None = None,
     ) -> None:
-        self.function, self._stays, self._worker = function, stays, worker
-        self._found: list[R] = []
-        if worker is None and unstartable() is not None:
-            return
-        set_surroundings()
-        given = pickle.dumps(function)
-        try:
-            self._worker = worker or Worker(pickled(Calls(_made)))
-            self._thread = threading.Thread(
-                target=self._listen, args=(self._worker, given), daemon=True
-            )
-            self._thread.start()
-        except (OSError, RuntimeError):  # a limit on processes, or on threads
-            self._dismiss()
+        self.function = function
+        self.stays = stays
+        self.results: list[R] = []
+        self.companion: Companion | None = None
+        with suppress(OSError, RuntimeError):  # a limit on processes
+            self.companion = companion or Companion()
+            self.companion.send(function)
+
+    def __call__(self) -> R:
+        """The result. Raises what the call raises."""
+        if not self.results:
+            self.results.append(self._received())
+            if not self.stays:
+                self.close()
+        return self.results[0]
+
+    def _received(self) -> R:
+        if self.companion is not None:
+            with suppress(Exception):
+                result: R = self.companion.receive()
+                return result
+            self.close()
+        return self.function()
 
     def then[S](self, function: Callable[[], S]) -> Background[S]:
         """One more call, in the same process if that is still there: it has imported
         what this call needed."""
-        self.within(None)
-        worker, self._worker = self._worker, None
-        return Background(
-            function,
-            worker=worker if worker is not None and worker.process.is_alive() else None,
-        )
-
-    def __call__(self) -> R:
-        """The result, as soon as it is there. Raises what the call raises."""
-        found = self.within(None)
-        return found[0] if found else self.function()
-
-    def within(self, seconds: float | None) -> list[R]:
-        """The result, if it is there in so many seconds (None: however long); else
-        nothing. Ends one that does not stay."""
-        if self._worker is not None:
-            wake(
-                [self._worker]
-            )  # it may have been stopped with this process, and not continued with it
-            self._thread.join(seconds)
-            if not (self._stays and self._found):
-                self.close()
-        return self._found
+        self()
+        companion, self.companion = self.companion, None
+        return Background(function, companion=companion)
 
     def close(self) -> None:
         """End the process, whether it is done or not."""
-        if self._worker is not None:
-            self._worker.process.kill()
-            self._thread.join()
-            self._dismiss()
-
-    def _dismiss(self) -> None:
-        if self._worker is not None:
-            self._worker.dismiss()
-            self._worker = None
-
-    def _listen(self, worker: Worker[Any], given: bytes) -> None:
-        with suppress(EOFError, OSError):
-            found = worker.call((0, given))[1]
-            if not isinstance(found, Failure):
-                self._found.append(found)
+        companion, self.companion = self.companion, None
+        if companion is not None:
+            companion.close()

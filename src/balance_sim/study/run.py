@@ -11,7 +11,9 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -21,7 +23,8 @@ import pyarrow as pa
 
 from balance_sim.model.baseline import classes_of, try_terms, with_classes
 from balance_sim.model.beliefs import audiences_of
-from balance_sim.model.own.modules import load, reference_of, sources
+from balance_sim.model.own.fingerprint import driver_fingerprint
+from balance_sim.model.own.modules import entered_modules, load, reference_of
 from balance_sim.model.own.terms import rules_of
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.errors import WrongRequest
@@ -33,6 +36,7 @@ from balance_sim.study.arms import (
     compile_arms,
     extra_arms_of_a_run,
     headline_arm,
+    wants_extra_arms,
 )
 from balance_sim.study.blocks import Block, runs_with_extra
 from balance_sim.study.draws import drawing
@@ -50,10 +54,9 @@ from balance_sim.study.own_outcomes import (
     meaning,
     references,
 )
-from balance_sim.study.processes import run_in_processes
+from balance_sim.study.processes import call_within, run_in_processes
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store, missing
-from balance_sim.study.worker import refuse_unguarded
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -69,6 +72,8 @@ FEW = 128
 """Replications that are simulated in one go while another process works out placebos:
 cut up they would take longer."""
 SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
+TRIAL_SECONDS = 20.0
+"""That a process has to start in which outcomes of one's own are tried."""
 ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop loses half at most
 
 
@@ -113,7 +118,6 @@ class RunOptions(TypedDict, total=False):
     progress: Progress | None
     model: str | None
     run_timeout: float | None
-    mechanisms: bool
     draw_parameters: bool | str
     outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None
     terms: str | None
@@ -157,7 +161,7 @@ class PreparedRun:
         entries = {
             "files": self.options.get("files") or {},
             "command": self.options.get("command", ""),
-            "mechanisms": job.mechanisms,
+            "mechanisms": job.has_extra_arms,
             "draw_parameters": job.draws,
         }
         manifest = manifest_of(
@@ -218,7 +222,7 @@ class PreparedRun:
     def _timing(self, simulated: Sequence[Block], workers: int) -> dict[str, float]:
         """Seconds since the run began, and simulated arms of replications a second."""
         job, extra_runs = self.job, 0
-        if job.mechanisms and simulated:
+        if job.has_extra_arms and simulated:
             worlds = compile_arms(job.scenario, job.arms[:1])
             arms = extra_arms_of_a_run(worlds, headline_arm(job.scenario, job.arms))
             extra_runs = arms * sum(len(runs_with_extra(block)) for block in simulated)
@@ -237,7 +241,6 @@ def prepare(
 ) -> PreparedRun:
     """Check a run, with code of one's own tried once. Raises what `run` raises, before
     anything is simulated."""
-    refuse_unguarded()
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
     precision = options.get("precision")
@@ -267,11 +270,11 @@ def prepare(
         arms,
         model,
         options.get("run_timeout"),
-        options.get("mechanisms", False),
+        wants_extra_arms(scenario),
         draws,
         own=own,
     )
-    try_outcomes(job)
+    try_own_outcomes(job)
     return PreparedRun(job, runs, options, record_of_code(model, own, rules), began)
 
 
@@ -330,17 +333,26 @@ def run_tasks(
 ) -> Iterator[TaskResult]:
     """Outcomes as they finish, in this process for one worker, or one task of our own
     model. client: on its cluster."""
+    code = driver_fingerprint([*job.references, *entered_modules()])
     if client is not None:
         from balance_sim.study.cluster import run_on_cluster
 
         yield from run_on_cluster(job, tasks, client)
-        return
-    rest = iter(tasks)
-    few = list(islice(rest, 2))
-    if workers <= 1 or (len(few) < 2 and job.model is None):
-        yield from map(job.do, chain(few, rest))
     else:
-        yield from run_in_processes(job, chain(few, rest), workers)
+        yield from _run_here(job, tasks, workers)
+    code.refuse_edited()
+
+
+def _run_here(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[TaskResult]:
+    """Outcomes from this process, or from worker processes: for a time limit too, as
+    one that hangs has to be killed."""
+    remaining = iter(tasks)
+    first = list(islice(remaining, 2))
+    is_alone = workers <= 1 or (len(first) < 2 and job.model is None)
+    if is_alone and job.run_timeout is None:
+        yield from map(job.do, chain(first, remaining))
+    else:
+        yield from run_in_processes(job, chain(first, remaining), workers)
 
 
 def runs_for(
@@ -387,6 +399,16 @@ def import_model(model: str | None) -> str | None:
     return model if ":" in model else reference_of(named)
 
 
+def try_own_outcomes(job: Job) -> None:
+    """Try outcomes of one's own on one replication; in another process where a time
+    limit says that they may hang. Raises ScenarioError for one that gives none."""
+    if not job.own or job.run_timeout is None:
+        try_outcomes(job)
+        return
+    with suppress(EOFError, OSError):  # each replication will say so
+        call_within(partial(try_outcomes, job), TRIAL_SECONDS + 3 * job.run_timeout)
+
+
 def own_rules(
     scenario: Scenario,
     arms: Sequence[str],
@@ -411,9 +433,8 @@ def record_of_code(
     model: str | None, own: CodeReferences, rules: CodeReferences
 ) -> dict[str, Any]:
     """What a manifest says of code of the user's own; nothing where there is none."""
-    code = sources(
-        [*([model] if model else []), *(reference for _, reference in (*own, *rules))]
-    )
+    references = [*([model] if model else []), *(place for _, place in (*own, *rules))]
+    code = driver_fingerprint(references).modules
     told = {name: meaning(reference) for name, reference in own}
     out = {
         "own_outcomes": dict(own),

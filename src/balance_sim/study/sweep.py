@@ -26,20 +26,19 @@ from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, manifest_of
-from balance_sim.study.jobs import Job, Task, Values, check_outcomes, try_outcomes
+from balance_sim.study.jobs import Job, Task, Values, check_outcomes
 from balance_sim.study.points import (
     PointTable,
     SweepPoint,
     design_points,
     drop_old_tables,
 )
-from balance_sim.study.processes import Background
+from balance_sim.study.processes import call_within
 from balance_sim.study.run import SHARD_RUNS, run_tasks, runs_a_shard
 from balance_sim.study.shards import encode
 from balance_sim.study.status import PROGRESS, bytes_spoken, spoken
 from balance_sim.study.store import missing, refuse_lost
 from balance_sim.study.sweep_result import SweepResult, open_sweep
-from balance_sim.study.worker import refuse_unguarded
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -212,7 +211,6 @@ def sweep(
     ...     len(swept.points), swept.reference
     (6, 'no_summit')
     """
-    refuse_unguarded()
     where = where or Where(workers)
     load(where.terms)
     experiment = (
@@ -228,7 +226,7 @@ def sweep(
     own = of_run.own_outcomes(where.outcomes, elsewhere=True)
     rules = of_run.own_rules(scenario, arms, experiment.paths, elsewhere=True)
     job = Job(scenario, head.seed, arms, model, where.run_timeout, own=own)
-    try_outcomes(job)
+    of_run.try_own_outcomes(job)
     design = list(design_points(experiment))
     folder = Path(out) if out is not None else default_folder(experiment)
 
@@ -422,12 +420,12 @@ def probe(job: Job, values: Values) -> Probe | None:
     """Simulate a few runs of one point and measure; None where they fail, which the
     sweep itself will report. A model of the user's own is tried in a process of its
     own: it may take the process with it."""
-    if job.model is not None:
-        return next(
-            iter(Background(partial(_measured, job, values)).within(PROBE_SECONDS)),
-            None,
-        )
-    return _measured(job, values)
+    if job.model is None:
+        return _measured(job, values)
+    try:
+        return call_within(partial(_measured, job, values), PROBE_SECONDS)
+    except (EOFError, OSError):
+        return None
 
 
 def _measured(job: Job, values: Values) -> Probe | None:

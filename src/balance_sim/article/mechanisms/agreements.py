@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from balance_sim.article.arms import CONTROL, TENSIONS, VISIBILITIES
 from balance_sim.article.mechanisms.data import (
     ByDyad,
     MechanismEstimate,
@@ -30,10 +31,10 @@ from balance_sim.model.engine import begin
 from balance_sim.model.perception import View, perceive
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState, enter, refresh
+from balance_sim.model.streams import SHUFFLED_CLASSES, stream_seed
 from balance_sim.model.thinning import openness_at, opportunity_rate, rates_at_start
 from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.stats.intervals import mean_interval
-from balance_sim.study.arms import TENSIONS, VISIBILITIES
 from balance_sim.study.outcomes import ACCELERATED_DAYS
 
 STRATA = 5
@@ -113,7 +114,10 @@ def selective(r: StudyData) -> MechanismEstimate:
     over, under = standardised(base, stratum, threatened)
     found = dyads.ratio(over, under)
     states = np.setdiff1d(np.arange(world.n), cast.participants)
-    shuffle, others_threatened = np.random.default_rng(2), []
+    shuffle, others_threatened = (
+        np.random.default_rng(stream_seed(r.result.seed, SHUFFLED_CLASSES)),
+        [],
+    )
     for _ in range(SHUFFLES):
         label = np.zeros(world.n, dtype=bool)
         label[states] = shuffle.permutation(cast.threatened[states])
@@ -197,7 +201,7 @@ def tense(r: StudyData) -> MechanismEstimate:
         r.has_arm(low),
         "no evidence on intent is dated before the start, so there is no initial tension to scale",
     )
-    outcome, control = r.result.headline_outcome, ".reference"
+    outcome, control = r.result.headline_outcome, CONTROL
     arms = {
         TENSIONS[0]: (low, low + control),
         1.0: (r.arm, r.reference),

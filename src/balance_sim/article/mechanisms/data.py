@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from balance_sim.study.result import Result
 
 
-NO_EXTRA = "the extra arms were not run (`--no-mechanisms`, or a folder that was begun without them)"
+NO_EXTRA = "the extra arms were not run: the folder was begun without them"
 NO_HOST = "the focal event names no host in the roster"
 
 

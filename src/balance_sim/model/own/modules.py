@@ -4,17 +4,14 @@ willingness and kinds of event.
 `module:name` names something in a module of the working directory or on PYTHONPATH. A bare name may be that of a
 plug-in: an entry point of an installed package in the group `balance_sim.agents`,
 `.outcomes`, `.terms` or `.events`. Terms and kinds of event enter a `Registry` as their
-module is imported; workers import those modules (`pickled`)."""
+module is imported; workers import those modules (`fingerprint.packed`)."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
-from inspect import getsource
 from traceback import walk_tb
 from types import ModuleType
 from typing import Any
@@ -169,39 +166,6 @@ def load(name: str | None) -> None:
         )
 
 
-def sources(references: Iterable[str]) -> dict[str, str]:
-    """sha256 of the text of each module that holds one of these, `module:name` each, as
-    far as it can be read."""
-    out = {}
-    for module in sorted({reference.partition(":")[0] for reference in references}):
-        try:
-            text = getsource(import_module(module))
-        except (ImportError, OSError, TypeError, ValueError):
-            continue
-        out[module] = hashlib.sha256(text.encode()).hexdigest()
-    return out
-
-
-@dataclass(frozen=True)
-class _WithCode:
-    """Pickles as the job that it holds; where that is unpickled the modules are
-    imported first."""
-
-    modules: tuple[str, ...]
-    job: bytes
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return _unpickled, (self.modules, self.job)
-
-
-def _unpickled(modules: tuple[str, ...], job: bytes) -> Any:
-    for module in modules:
-        module_named(module, "--terms")
-    return pickle.loads(job)  # from our own driver
-
-
-def pickled(job: object) -> bytes:
-    """A job for another process, which imports the modules that have entered something
-    here before it."""
-    plain = pickle.dumps(job)
-    return pickle.dumps(_WithCode(tuple(_entered), plain)) if _entered else plain
+def entered_modules() -> tuple[str, ...]:
+    """Modules of one's own that have entered a term or a kind of event here."""
+    return tuple(_entered)

@@ -1,0 +1,234 @@
+"""One fingerprint of the code that decides results: sha256 of the package's sources, and
+of every module of one's own with the helpers that it imports.
+
+A job for another process carries the driver's fingerprint. Whoever unpacks the job
+imports the modules, takes its own fingerprint, and refuses where the two differ: a
+worker with other rules under the same version, or with a module as it was before an
+edit, would give other numbers without a word. A module's text is that of the file at
+the moment this process first saw it, since later edits do not reach what is loaded."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import pickle
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+from typing import Any
+
+from balance_sim.model.own.modules import entered_modules, module_named
+from balance_sim.scenario.errors import WrongRequest
+
+PACKAGE = Path(__file__).parents[2]
+DRAWING_ROOMS = ("app", "archive", "cli", "show")
+"""Rooms of the package that compute nothing of a replication."""
+INSTALLED = ("site-packages", "dist-packages")
+SHOWN = 12
+"""Digits of a sha256 in a message."""
+_first_seen: dict[str, tuple[object, str]] = {}
+"""By module: its import spec, and the sha256 of its text then."""
+
+
+class CodeDiffers(WrongRequest):
+    """A process has other code than the study began with."""
+
+
+@dataclass(frozen=True)
+class CodeFingerprint:
+    """What code decides a study's results.
+
+    Attributes
+    ----------
+    package : sha256 of the package's sources, but for rooms that only draw and print
+    modules : sha256 by name, of modules of one's own and of the helpers they import
+    """
+
+    package: str
+    modules: dict[str, str] = field(default_factory=dict)
+
+    def differences(self, other: CodeFingerprint) -> list[str]:
+        """Where another fingerprint has other text, with both values."""
+        pairs = {"balance_sim": (self.package, other.package)}
+        for name in sorted({*self.modules, *other.modules}):
+            pairs[name] = self.modules.get(name, ""), other.modules.get(name, "")
+        return [
+            f"{name} {mine[:SHOWN] or 'none'} there, {theirs[:SHOWN] or 'none'} here"
+            for name, (mine, theirs) in pairs.items()
+            if mine != theirs
+        ]
+
+    def refuse_other(self, other: CodeFingerprint, place: str, step: str) -> None:
+        """Raise CodeDiffers, with both values, where another fingerprint differs.
+
+        place: where the other one was taken; step: what to do next."""
+        different = self.differences(other)
+        if different:
+            raise CodeDiffers(
+                f"{place} has other code than the study began with: "
+                f"{'; '.join(different)}. {step}"
+            )
+
+    def refuse_edited(self) -> None:
+        """Raise CodeDiffers where a file holds another text by now."""
+        now = CodeFingerprint(
+            _package_sha256(), {name: _file_sha256(name) for name in self.modules}
+        )
+        self.refuse_other(
+            now,
+            "the disk",
+            "It was edited while the study ran: give the command again into a new folder",
+        )
+
+
+def code_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
+    """The fingerprint of this process for code named `module:name` or `module`.
+
+    Raises CodeDiffers for a module whose file was edited after it was imported."""
+    roots = {reference.partition(":")[0] for reference in references}
+    modules = {name: _loaded_sha256(name) for name in sorted(_with_helpers(roots))}
+    return CodeFingerprint(_loaded_package_sha256(), modules)
+
+
+def driver_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
+    """The fingerprint with which a study begins. Raises CodeDiffers where a module was
+    edited after this process had imported it."""
+    code = code_fingerprint(references)
+    for name, sha256 in code.modules.items():
+        if _file_sha256(name) != sha256:
+            raise CodeDiffers(
+                f"{name} was edited after it was imported: {sha256[:SHOWN]} is loaded, "
+                f"{_file_sha256(name)[:SHOWN]} is on disk. Start Python anew"
+            )
+    return code
+
+
+# -- a job for another process ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Package:
+    """Pickles as the job that it holds; where that is unpickled, modules of one's own
+    are imported first, and the code is compared."""
+
+    modules: tuple[str, ...]
+    code: CodeFingerprint
+    job: bytes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpacked, (self.modules, self.code, self.job)
+
+
+def packed(job: object, references: Iterable[str] = ()) -> bytes:
+    """A job as bytes for another process, with the modules of one's own that it needs
+    and the fingerprint of the code. references: `module:name` of what it runs besides
+    what has entered a term or a kind of event."""
+    roots = {reference.partition(":")[0] for reference in references}
+    modules = tuple(dict.fromkeys([*entered_modules(), *sorted(roots)]))
+    return pickle.dumps(_Package(modules, code_fingerprint(modules), pickle.dumps(job)))
+
+
+def _unpacked(modules: tuple[str, ...], code: CodeFingerprint, job: bytes) -> Any:
+    """The job. Raises CodeDiffers where this process has other code."""
+    for name in modules:
+        module_named(name, "--terms")
+    step = "Start the workers anew, with the same files as here"
+    code.refuse_other(code_fingerprint(modules), "a worker", step)
+    return pickle.loads(job)  # from our own driver
+
+
+# -- texts -----------------------------------------------------------------------------
+
+
+def _package_sha256() -> str:
+    """sha256 of the package's sources as they are on disk."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        place = path.relative_to(PACKAGE)
+        if place.parts[0] not in DRAWING_ROOMS:
+            digest.update(f"{place.as_posix()}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+_loaded_package_sha256 = cache(_package_sha256)
+
+
+def _loaded_sha256(name: str) -> str:
+    """sha256 of a module's text as this process first saw it, or saw it reloaded."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    if name not in _first_seen or _first_seen[name][0] is not spec:
+        _first_seen[name] = spec, _file_sha256(name)
+    return _first_seen[name][1]
+
+
+def _file_sha256(name: str) -> str:
+    """sha256 of a module's file; nothing where it cannot be read."""
+    path = _path(name)
+    with suppress(OSError):
+        return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+    return ""
+
+
+def _path(name: str) -> Path | None:
+    """The source file of a module, loaded or not; None where it has none."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if module is None:
+        with suppress(ImportError, ValueError, AttributeError):
+            spec = find_spec(name)
+            file = None if spec is None else spec.origin
+    return Path(file) if file and file.endswith(".py") else None
+
+
+def _with_helpers(roots: set[str]) -> set[str]:
+    """These modules, and all of one's own that they import, directly or not."""
+    names, waiting = set(roots), list(roots)
+    while waiting:
+        for name in _imports(waiting.pop()):
+            path = _path(name)
+            if name not in names and path is not None and _is_own(path):
+                names.add(name)
+                waiting.append(name)
+    return names
+
+
+def _imports(name: str) -> Iterator[str]:
+    """Names that the import statements of a module's text may load."""
+    path = _path(name)
+    try:
+        tree = ast.parse(b"" if path is None else path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return
+    is_package = path is not None and path.name == "__init__.py"
+    home = name if is_package else name.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _parents(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                with suppress(ImportError):
+                    module = resolve_name("." * node.level + module, home)
+            yield from _parents(module)
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _parents(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is neither installed, nor of Python, nor of this package."""
+    folders = [Path(sysconfig.get_path(key)) for key in ("stdlib", "platstdlib")]
+    is_installed = any(part in INSTALLED for part in path.parts)
+    return not is_installed and not any(
+        path.is_relative_to(folder) for folder in (PACKAGE, *folders)
+    )
