@@ -23,7 +23,7 @@ import pandas as pd
 from balance_sim.effects.expected import Estimator, Expected
 from balance_sim.effects.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, Floats, World, once, same
+from balance_sim.model.core import DIRECTIONS, Floats, World, content_key
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.world import compile_world
 from balance_sim.scenario import arm_scenario
@@ -209,7 +209,7 @@ def figures(
     def worth(world: World) -> float:
         if world is worlds.arms[arm]:
             return float(having.by_direction(direction, longest)[0])
-        if same(world, control.world, ("arm",)):
+        if content_key(world, ("arm",)) == content_key(control.world, ("arm",)):
             return level
         look()
         of = estimator.of(world, counter, windows)
@@ -304,14 +304,15 @@ def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
     agreements. arms: control first."""
     worlds = compile_arms(scenario, arms)
     estimator, direction = Estimator(worlds), worlds.baseline.direction
-    known: list[tuple[World, dict[str, float]]] = []
+    by_content: dict[bytes, dict[str, float]] = {}
 
     def outcomes(world: World) -> dict[str, float]:
-        """Worked out once for worlds that are the same: with neither channel most arms
+        """Worked out once for worlds of equal contents: with neither channel most arms
         are the control arm."""
-        return once(
-            known, world, lambda: estimator.of(world).outcomes(direction), ("arm",)
-        )
+        key = content_key(world, ("arm",))
+        if key not in by_content:
+            by_content[key] = estimator.of(world).outcomes(direction)
+        return by_content[key]
 
     base = outcomes(worlds.reference)
     out = {}

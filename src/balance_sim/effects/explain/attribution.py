@@ -102,8 +102,8 @@ def groups_for(worlds: Worlds, model: str | None = None) -> Groups:
     own = {
         name
         for world in worlds.arms.values()
-        for name, one in world.own.items()
-        if one.is_changing
+        for name, term in world.own_terms.items()
+        if term.reads != "facts"
     }
     return {
         **GROUPS,
