@@ -14,8 +14,9 @@ from balance_sim.evidence.goodness.comparison import (
     gof_path,
     read_gof,
 )
-from balance_sim.evidence.goodness.figures import (
+from balance_sim.evidence.goodness.lines import (
     TITLES,
+    group_words,
     p_words,
     residual_words,
     span_words,
@@ -35,84 +36,66 @@ FIGURES = {
         figures.draw_gof_residuals,
     )
 }
+ABOUT = ("subject", "scenario", "sha256", "arm", "seed", "version", "command")
 
 
 def page(study: GoodnessOfFit) -> Content:
-    found, about = study.comparison, study.about
-    keys = ("subject", "scenario", "sha256", "arm", "seed", "version", "command")
-    made = [["span", span_words(found)], ["replications", f"{found.replications:,}"]]
-    return _section(study) | {
-        "title": say.printable(str(about.get("title") or "Goodness of fit")),
-        "question": "Does the model make networks of new agreements like the one on record?",
-        "made": made
-        + [
-            [key, say.printable(str(about[key]))]
-            for key in keys
-            if about.get(key) is not None
-        ],
-    }
+    """By name, what the template of the page is filled with."""
+    comparison, about = study.comparison, study.about
+    title = str(about.get("title") or "Goodness of fit")
+    rows = [["span", span_words(comparison)]]
+    rows.append(["replications", f"{comparison.replications:,}"])
+    given = [key for key in ABOUT if about.get(key) is not None]
+    rows += [[key, say.printable(str(about[key]))] for key in given]
+    question = "Does the model make networks of new agreements like the one on record?"
+    content = {"title": say.printable(title), "question": question, "made": rows}
+    return _content(study) | content
 
 
-def _section(study: GoodnessOfFit) -> Content:
-    """What the section shows: answer, tests, states, notes."""
-    words, residuals = f"{verdict_words(study.comparison)}.", study.residuals
+def _content(study: GoodnessOfFit) -> Content:
+    """Answer, tests, states, notes."""
+    comparison = study.comparison
+    answer = f"{verdict_words(comparison)}."
+    if study.residuals is not None:
+        answer += f" {residual_words(study.residuals)}."
+    states = []
+    for state in comparison.states:
+        name = say.printable(study.names.get(state.name, state.name))
+        states.append([name, *map(cell, state.numbers)])
     return {
-        "answer": words
-        if residuals is None
-        else f"{words} {residual_words(residuals)}.",
-        "span": span_words(study.comparison),
+        "answer": answer,
+        "span": span_words(comparison),
         "tests": _test_rows(study),
-        "states": [
-            [
-                say.printable(study.names.get(of.name, of.name)),
-                *map(cell, (of.observed, of.mean, of.low, of.high)),
-            ]
-            for of in study.comparison.states
-        ],
+        "states": states,
         "notes": [say.printable(note) for note in study.notes],
     }
 
 
 def section(result: AnalysedResult) -> Section | None:
     """The section of a run's report, if a comparison stands in its folder."""
-    if result.folder is None:
-        return None
-    path = gof_path(result.folder / "gof")
+    path = None if result.folder is None else gof_path(result.folder / "gof")
     if path is None:
         return None
     try:
         study = read_gof(path)
     except NotGoodnessOfFit:
         return None
-    figures_in_page = embedded(study, fitting(study))
-    return Section(
-        "gof-tests",
-        "Goodness of fit",
-        "evidence/goodness/templates/section.html",
-        _section(study) | {"figures": figures_in_page},
-    )
+    content = _content(study) | {"figures": embedded(study, fitting(study))}
+    template = "evidence/goodness/templates/section.html"
+    return Section("gof-tests", "Goodness of fit", template, content)
 
 
 def _test_rows(study: GoodnessOfFit) -> Rows:
     """Group, p, distance, statistics outside their band of how many."""
-    found, rows = study.comparison, []
-    for one in found.groups:
-        outside = sum(each.outside for each in one.statistics)
-        p = "not tested" if one.fit is None else p_words(one.fit.p, found.replications)
-        distance = "-" if one.fit is None else say.number(one.fit.distance, 1)
-        told = p.removeprefix("p = ").removeprefix("p ")
-        rows.append(
-            [TITLES[one.name], told, distance, f"{outside} of {len(one.statistics)}"]
-        )
-    return [
-        *rows,
-        [
-            "All groups together",
-            p_words(found.p, found.replications).removeprefix("p = "),
-            "",
-            "",
-        ],
-    ]
+    comparison, rows = study.comparison, []
+    for group in comparison.groups:
+        outside = sum(statistic.outside for statistic in group.statistics)
+        distance = "-" if group.fit is None else say.number(group.fit.distance, 1)
+        count = f"{outside} of {len(group.statistics)}"
+        test = group_words(group, comparison.replications)
+        rows.append([TITLES[group.name], test.removeprefix("p = "), distance, count])
+    together = p_words(comparison.p, comparison.replications).removeprefix("p = ")
+    return [*rows, ["All groups together", together, "", ""]]
 
 
 def _read(path: Path) -> GoodnessOfFit:
@@ -120,9 +103,8 @@ def _read(path: Path) -> GoodnessOfFit:
     try:
         return read_gof(file)
     except NotGoodnessOfFit as error:
-        raise DataError(
-            str(error), "Run `gof` again, into this folder or another", file
-        ) from None
+        hint = "Run `gof` again, into this folder or another"
+        raise DataError(str(error), hint, file) from None
 
 
 GOODNESS_OF_FIT = StudyType(

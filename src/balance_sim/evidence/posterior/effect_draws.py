@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from balance_sim.effects.channels import forms, parts
 from balance_sim.effects.expected import Estimator
-from balance_sim.effects.expected_effect import forms, parts
 from balance_sim.effects.placebos import PlaceboTest, placebos
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.model.baseline import Worlds
