@@ -141,7 +141,7 @@ def explainable(result: Result, model: str | None = None) -> None:
         raise WrongRequest(
             f"{result.folder} was run with agents of another class: --model {result.model} allows their code to run"
         )
-    from balance_sim.effects.explain.pairs import decides_by_willingness
+    from balance_sim.effects.explain.agents import decides_by_willingness
 
     decides_by_willingness(result.model)
 
