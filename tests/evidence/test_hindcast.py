@@ -292,7 +292,7 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     assert re.fullmatch("plan-[0-9a-f]{8}", folder.name)
     assert json.loads((folder / "hindcast.json").read_text(encoding="utf-8")) == out
     assert {row["file"] for row in out["about"]["data"]} >= {"dcad_agreements.csv", "later.csv"}
-    assert "<svg" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "<img" in (folder / "report.html").read_text(encoding="utf-8")
     done = CliRunner().invoke(main, [*command, "--runs", "1", "--out", str(folder)])
     assert done.exit_code == 2
     assert "holds a hindcast with another plan: choose another --out" in done.stderr
