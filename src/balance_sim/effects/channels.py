@@ -18,7 +18,7 @@ import numpy as np
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import World, same
+from balance_sim.model.core import World, content_key
 from balance_sim.model.world import compile_world
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
@@ -83,7 +83,7 @@ def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
     def expected(world: World) -> dict[str, float]:
         """Expected numbers by outcome; with neither channel most arms are the control
         arm."""
-        if same(world, worlds.reference, ("arm",)):
+        if content_key(world, ("arm",)) == content_key(worlds.reference, ("arm",)):
             return control
         return estimator.of(world).outcomes(direction)
 

@@ -12,7 +12,7 @@ import numpy as np
 from balance_sim.effects.channels import forms, parts
 from balance_sim.effects.expected import Estimator, Expected
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, Floats, World, same
+from balance_sim.model.core import DIRECTIONS, Floats, World, content_key
 from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
@@ -200,7 +200,7 @@ def effect_with_parts(
         """Expected counter-balancing agreements of a form of the arm."""
         if world is worlds.arms[arm]:
             return float(having.by_direction(direction, longest)[COUNTER])
-        if same(world, control.world, ("arm",)):
+        if content_key(world, ("arm",)) == content_key(control.world, ("arm",)):
             return level
         between()
         expected = estimator.of(world, dyads, windows)

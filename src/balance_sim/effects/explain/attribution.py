@@ -116,8 +116,8 @@ def groups_for(worlds: Worlds, model: str | None = None) -> Groups:
     own_terms = {
         name
         for world in worlds.arms.values()
-        for name, term in world.own.items()
-        if term.is_changing
+        for name, term in world.own_terms.items()
+        if term.reads != "facts"
     }
     groups = dict(GROUPS)
     if own_terms:
