@@ -18,7 +18,7 @@ import numpy as np
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import World, same
+from balance_sim.model.core import World, content_key
 from balance_sim.model.world import compile_world
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
@@ -52,9 +52,9 @@ class Channels(OneLine):
         import pandas as pd
 
         rows = [
-            (arm, outcome, *parts.values())
+            (arm, outcome, *shares.values())
             for arm, outcomes in self.parts.items()
-            for outcome, parts in outcomes.items()
+            for outcome, shares in outcomes.items()
         ]
         return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -83,7 +83,7 @@ def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
     def expected(world: World) -> dict[str, float]:
         """Expected numbers by outcome; with neither channel most arms are the control
         arm."""
-        if same(world, worlds.reference, ("arm",)):
+        if content_key(world, ("arm",)) == content_key(worlds.reference, ("arm",)):
             return control
         return estimator.of(world).outcomes(direction)
 
@@ -134,10 +134,10 @@ def parts(worth: Sequence[float], level: float) -> dict[str, float]:
     """Picture, threat and rest of an effect, and the total. worth: of each of `forms`;
     level: of the control arm."""
     picture, threat = shapley(np.array(worth))
-    rest, total = worth[0] - level, worth[-1] - level
+    remainder, total = worth[0] - level, worth[-1] - level
     return {
         "picture": float(picture),
         "threat": float(threat),
-        "rest": float(rest),
+        "rest": float(remainder),
         "total": float(total),
     }
