@@ -105,7 +105,7 @@ ROOMS = (
     Room(
         "games",
         "Games",
-        "games",
+        None,
         {
             "study_type": {"game": "games.study_type:GAME"},
             "command": {"game": "games.command:game"},
@@ -146,7 +146,6 @@ EXTRAS = {
     "dask": "cluster",
     "dask_jobqueue": "cluster",
     "distributed": "cluster",
-    "nashpy": "games",
     "sklearn": "evidence",
     "starlette": "app",
     "uvicorn": "app",

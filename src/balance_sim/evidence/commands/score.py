@@ -249,9 +249,12 @@ def _forecast_of_folder(
 ) -> Forecast:
     """Each dyad's probability of a new agreement in an arm, from some of its
     replications simulated again."""
-    from balance_sim.effects.dyad_probabilities import RUNS, dyad_probabilities
     from balance_sim.evidence.cases.scoring import finished_runs
     from balance_sim.evidence.forecast.forecast import Forecast
+    from balance_sim.evidence.goodness.dyad_probabilities import (
+        RUNS,
+        dyad_probabilities,
+    )
 
     scenario = result.scenario
     if arm is not None and arm not in result.arms:
