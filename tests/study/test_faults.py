@@ -17,7 +17,7 @@ from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.folder import leaf_differences
+from balance_sim.study.differences import leaf_differences
 from balance_sim.study.shards import TABLES
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep

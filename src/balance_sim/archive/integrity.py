@@ -28,7 +28,7 @@ from balance_sim.model.core import DIRECTIONS
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import StoreDamaged, no_results
 from balance_sim.study.blocks import Block
-from balance_sim.study.folder import differences
+from balance_sim.study.differences import differences
 from balance_sim.study.jobs import Values
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.outcomes import FILTERED

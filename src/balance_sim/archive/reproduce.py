@@ -45,7 +45,7 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
-from balance_sim.study.folder import version
+from balance_sim.study.machine import version
 from balance_sim.study.jobs import Job, Task
 from balance_sim.study.machine import arithmetic, arithmetic_here
 from balance_sim.study.points import SweepPoint

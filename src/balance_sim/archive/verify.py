@@ -33,7 +33,8 @@ from balance_sim.study.arms import chosen_arms
 from balance_sim.study.atomic_files import half_written
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
-from balance_sim.study.folder import scenario_of, version
+from balance_sim.study.folder import scenario_of
+from balance_sim.study.machine import version
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Task, TaskResult
 from balance_sim.study.machine import arithmetic, arithmetic_here

@@ -27,7 +27,7 @@ from balance_sim.study.estimates import (
     columns_by_arm,
     in_chunks,
 )
-from balance_sim.study.folder import leaf_differences
+from balance_sim.study.differences import leaf_differences
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.study.points import PointTable
 from balance_sim.study.result import Result, open_result, refuse_other_classes

@@ -20,12 +20,12 @@ from balance_sim.games.players import cast_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.study.folder import Folder, InMemory, manifest_of, version
+from balance_sim.study.folder import Folder, InMemory, manifest_of
+from balance_sim.study.machine import version
 from balance_sim.study.jobs import Job, Progress, Task
 from balance_sim.study.run import (
     check_seed,
     own_rules,
-    record_of_code,
     run_tasks,
     runs_a_shard,
 )
@@ -110,8 +110,7 @@ def play(
     sink: AbstractContextManager[Folder | InMemory] = InMemory()
     if out is not None:
         entries = {"files": files or {}, "command": command, "game": as_plain(game)}
-        entries |= record_of_code(None, (), rules)
-        manifest = manifest_of("run", scenario, arms, seed, None, **entries)
+        manifest = manifest_of("run", job, rules, entries)
         sink = Folder(Path(out), manifest)
     report = progress or (lambda *_: None)
     with sink as store:

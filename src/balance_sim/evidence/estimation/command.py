@@ -192,7 +192,7 @@ def fit(
     )
     from balance_sim.evidence.estimation.fitting import fit as fit_record
     from balance_sim.evidence.estimation.parameter_files import fitted_record
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     end = last if last is not None else agreements_end(data, agreements)
     years, seconds = (
@@ -306,7 +306,7 @@ def _fit_events(
     )
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     audiences, told, wanted = None, dict(given), given["permutations"]
     if given["audiences"] is not None:
@@ -463,7 +463,7 @@ def calibrate(
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     raw = load_scenario(scenario, calibrated=False)
     prior, form, sources = (
@@ -546,7 +546,7 @@ def _score_theories(
     )
     from balance_sim.scenario.defaults import presets
     from balance_sim.study.atomic_files import write_atomic
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     wanted = CARD_YEARS * len(presets())
     with Steps({"theories": 6.0 * wanted}) as steps:

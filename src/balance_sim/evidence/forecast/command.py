@@ -78,7 +78,7 @@ def hindcast(
         read_history,
     )
     from balance_sim.evidence.forecast.score import FILE
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     plan = read_hindcast_plan(experiment)
     asked = {"runs": runs or plan.runs, "seed": plan.seed if seed is None else seed}

@@ -278,7 +278,7 @@ def _of_hindcast(plan: HindcastPlan, asked: GofRequest) -> GoodnessOfFit:
     from balance_sim.evidence.goodness.comparison import GoodnessOfFit, residuals_of
     from balance_sim.evidence.goodness.networks import compare, ground_of
     from balance_sim.evidence.goodness.study import RUNS
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     if asked.data is None:
         raise click.UsageError(
@@ -322,7 +322,7 @@ def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
         ground_of,
         recorded,
     )
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     asked.refuse(
         ("arm", "data", "outcomes"),
