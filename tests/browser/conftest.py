@@ -123,7 +123,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of two small studies side by side."""
     from balance_sim.effects.run import run
     from balance_sim.scenario import load_scenario, with_values
-    from balance_sim.show.plots import Comparison
+    from balance_sim.show.comparison import Comparison
     from balance_sim.show.report import save_report
 
     home = tmp_path_factory.mktemp("comparison")

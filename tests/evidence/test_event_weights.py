@@ -272,8 +272,8 @@ def test_half_lives() -> None:
     assert np.isnan(replace(told, chi_square=(20.0, 9, 8, 7, 6)).log_factor).all()
     profiles = half_lives(invented_study(12, TRUTH, states=14, years=5), 0.05)
     assert [(one.name, one.kinds) for one in profiles] == [
-        ("symbolic", ("visit", "exercise")),
-        ("material", ("treaty",)),
+        ("symbolic", ("visit",)),
+        ("material", ("exercise", "treaty")),
     ]
 
 

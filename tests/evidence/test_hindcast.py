@@ -36,7 +36,7 @@ from balance_sim.evidence.forecast.hindcast import (
 )
 from balance_sim.evidence.forecast.lines import judged, words
 from balance_sim.evidence.forecast.score import best_baseline, read_scored_forecasts
-from balance_sim.evidence.goodness.networks import compare, ground_of
+from balance_sim.evidence.goodness.networks import compare, facts_of
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.store import Store
@@ -229,7 +229,7 @@ def test_networks_of_a_hindcast(made: History) -> None:
     assert len(forward.observed) == int((later & agreements["kind"].isin(forward.kinds)).sum())
     assert (forward.span.first.year, forward.span.stop.year) == (2000, 2002)
     assert len(forward.simulated.within(forward.span)) == len(forward.simulated)
-    compared = compare(ground_of(forward.scenario), forward.span, forward.observed, forward.simulated, 6)
+    compared = compare(facts_of(forward.scenario), forward.span, forward.observed, forward.simulated, 6)
     assert compared.observed == len(forward.observed)
     cut = replace(made, agreements=agreements[agreements["signed"] < "2000-01-01"])
     blind = forward_networks(plan, cut, runs=6, seed=1)

@@ -11,23 +11,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from balance_sim.evidence.data.agreements import read_agreements, read_dcad
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import load_history
-from balance_sim.evidence.data.sources import (
-    FILES,
-    READERS,
-    file_of,
+from balance_sim.evidence.data.dyad_series import (
     read_atop_members,
     read_contiguity,
     read_cow_alliances,
-    read_ideal_points,
     read_mid_participants,
     read_minimum_distance,
-    read_nmc,
     read_rivalries,
     read_territorial_claims,
-    read_vdem,
 )
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.history import load_history
+from balance_sim.evidence.data.sources import FILES, READERS, file_of
+from balance_sim.evidence.data.state_series import read_ideal_points, read_nmc, read_vdem
 from balance_sim.evidence.data.table import Read
 
 DATA = Path(__file__).parent / "data"

@@ -9,20 +9,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from balance_sim.evidence.data.agreements import read_agreements, read_dcad, read_outcomes
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.sources import (
+from balance_sim.evidence.data.dyad_series import (
     read_atop_members,
     read_capitals,
     read_contiguity,
     read_cow_alliances,
-    read_ideal_points,
     read_mid_participants,
     read_minimum_distance,
-    read_nmc,
     read_rivalries,
     read_territorial_claims,
-    read_vdem,
 )
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.state_series import read_ideal_points, read_nmc, read_vdem
 
 DATA = Path(__file__).parent / "data"
 
@@ -176,108 +174,61 @@ def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
     assert read_nmc(old).frame["cinc"].tolist() == [0.1]
 
 
-@pytest.mark.parametrize(
-    ("reader", "text", "message"),
-    [
-        (
-            read_nmc,
-            "ccode,year,cinc\n2,2000,0.1\n2,2001,much\n",
-            "line 3, column cinc: this is not a number (found 'much')",
-        ),
-        (
-            read_nmc,
-            "ccode,year,cinc\n2,2000,1.5\n",
-            "line 2, column cinc: this lies outside 0..1 (found '1.5')",
-        ),
-        (
-            read_nmc,
-            "ccode,year,cinc\n2,2000,0.1\n2,2000,0.2\n",
-            "line 3, column ccode: this state has two rows in one year",
-        ),
-        (
-            read_nmc,
-            "ccode,year\n2,2000\n",
-            "line 1: COW NMC needs a column cinc. The columns found are ccode, year.",
-        ),
-        (read_nmc, "ccode,year,cinc\n2,200,0.1\n", "line 2, column year: this is not a year (found '200')"),
-        (read_nmc, 'ccode,year,cinc\n2,2000,"0\n.1"\n', "line 2, column cinc: this is not a number"),
-        (read_nmc, 'ccode,year,cinc,note\n2,2000,0.1,"a\nb"\n2,2001,x,\n', "line 4, column cinc"),
-        (read_nmc, "ccode,year,cinc\n2,2000,0.1\n  \n\n , ,\n2,2001,x\n", "line 6, column cinc"),
-        (read_nmc, "", "the file is empty"),
-        (
-            read_agreements,
-            "iso3_a,iso3_b,kind,date\nQQQ,USA,access,2000\n",
-            "line 2, column iso3_a: no state has this ISO",
-        ),
-        (
-            read_agreements,
-            "iso3_a,iso3_b,kind,date\nJPN,USA,access,8 July\n",
-            "column date: this is not a date (found '8 July')",
-        ),
-        (
-            read_agreements,
-            "iso3_a,iso3_b,kind,date\nJPN,USA,access,2001-02-30\n",
-            "column date: this is not a date",
-        ),
-        (
-            read_agreements,
-            "iso3_a,iso3_b,kind,stage,date\nJPN,USA,access,agreed,2001\n",
-            "this is not a stage (found 'agreed')",
-        ),
-        (read_agreements, "kind,date\naccess,2001\n", "accords needs a column iso3_a"),
-        (
-            read_territorial_claims,
-            "chal,tgt,begclaim,endclaim\n2,20,soon,201799\n",
-            "column begclaim: this is not a month",
-        ),
-        (
-            read_nmc,
-            "ccode,year,cinc\n99999999999999999999,2000,0.1\n",
-            "column ccode: this is not a whole number",
-        ),
-        (read_nmc, f"ccode,year,cinc\n2,2000,{'x' * 9000}\n", f"(found '{'x' * 80}'...)"),
-        (read_nmc, "ccode,year,cinc\n2,2000,0.1,9,9\n", "line 2: rows have 5 cells, the header 3"),
-        (
-            read_agreements,
-            "iso3_a,iso3_b,kind,date\nJPN,USA,access,0000-01-01\n",
-            "column date: this is not a date (found '0000-01-01')",
-        ),
-        (
-            read_agreements,
-            "iso3_a,iso3_b,kind,date\nJPN,USA,access,9999-12-31\n",
-            "column date: this is not a date (found '9999-12-31')",
-        ),
-    ],
-)
-def test_errors_name_line_column_value_and_next_step(tmp_path: Path, reader, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
-    path = written(tmp_path, text)
-    with pytest.raises(DataError) as caught:
-        reader(path)
-    assert message in str(caught.value)
-    assert str(path) in str(caught.value)
-    assert caught.value.next_step
-
-
-OTHER_FORMATS = [
-    (b"PK\x03\x04\x14\x00", "an Excel workbook or a zip archive, not a CSV file. Save the sheet as CSV"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1", "an Excel workbook of the old kind"),
-    (b"<stata_dta><header>", "a Stata file, not a CSV file. Let its name end in .dta"),
-    (b"PAR1\x15", "a Parquet file"),
-    (b"RDX3\nX\n", "an R workspace"),
-    (b"<!DOCTYPE html>\n<html>", "a web page, not a CSV file. Download the data file itself"),
-    ("ccode,year\n2,1990\n".encode("utf-16"), "text in UTF-16, not a CSV file. Save it as UTF-8"),
-    (b"ccode,ye\0ar\n", "no text"),
+ACCORDS = "iso3_a,iso3_b,kind,date\n"
+WRONG_FILES = [
+    (read_nmc, "ccode,year,cinc\n2,2000,0.1\n2,2001,much\n", "E604", 3, "cinc", "much"),
+    (read_nmc, "ccode,year,cinc\n2,2000,1.5\n", "E605", 2, "cinc", "1.5"),
+    (read_nmc, "ccode,year,cinc\n2,2000,0.1\n2,2000,0.2\n", "E606", 3, "ccode", "2"),
+    (read_nmc, "ccode,year\n2,2000\n", "E603", 1, None, None),
+    (read_nmc, "ccode,year,cinc\n2,200,0.1\n", "E604", 2, "year", "200"),
+    (read_nmc, 'ccode,year,cinc\n2,2000,"0\n.1"\n', "E604", 2, "cinc", "0\n.1"),
+    (read_nmc, 'ccode,year,cinc,note\n2,2000,0.1,"a\nb"\n2,2001,x,\n', "E604", 4, "cinc", "x"),
+    (read_nmc, "ccode,year,cinc\n2,2000,0.1\n  \n\n , ,\n2,2001,x\n", "E604", 6, "cinc", "x"),
+    (read_nmc, "", "E602", 1, None, None),
+    (read_nmc, "ccode,year,cinc\n99999999999999999999,2000,0.1\n", "E604", 2, "ccode", "9" * 20),
+    (read_nmc, "ccode,year,cinc\n2,2000,0.1,9,9\n", "E602", 2, None, None),
+    (read_nmc, 'ccode,year,cinc\n2,2000,"0.1\n', "E602", 2, None, None),
+    (read_nmc, "ccode,Ccode,cinc\n2,2000,0.1\n", "E602", 1, None, "Ccode"),
+    (read_agreements, f"{ACCORDS}QQQ,USA,access,2000\n", "E604", 2, "iso3_a", "QQQ"),
+    (read_agreements, f"{ACCORDS}JPN,USA,access,8 July\n", "E604", 2, "date", "8 July"),
+    (read_agreements, f"{ACCORDS}JPN,USA,access,2001-02-30\n", "E604", 2, "date", "2001-02-30"),
+    (read_agreements, f"{ACCORDS}JPN,USA,access,0000-01-01\n", "E604", 2, "date", "0000-01-01"),
+    (read_agreements, f"{ACCORDS}JPN,USA,access,9999-12-31\n", "E604", 2, "date", "9999-12-31"),
+    (
+        read_agreements,
+        "iso3_a,iso3_b,kind,stage,date\nJPN,USA,access,agreed,2001\n",
+        *("E604", 2, "stage", "agreed"),
+    ),
+    (read_agreements, "kind,date\naccess,2001\n", "E603", 1, None, None),
+    (
+        read_territorial_claims,
+        "chal,tgt,begclaim,endclaim\n2,20,soon,201799\n",
+        *("E604", 2, "begclaim", "soon"),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("content", "said"), OTHER_FORMATS)
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_file_of_another_format_is_called_so(tmp_path: Path, content: bytes, said: str, packed: bool) -> None:
-    path = tmp_path / "nmc_state_year.csv"
-    path.write_bytes(gzip.compress(content) if packed else content)
+@pytest.mark.parametrize(("reader", "text", "code", "line", "column", "value"), WRONG_FILES)
+def test_errors_have_code_place_value_and_next_step(tmp_path: Path, reader, text, code, line, column, value) -> None:  # type: ignore[no-untyped-def]
+    path = written(tmp_path, text)
     with pytest.raises(DataError) as caught:
-        read_nmc(path)
-    assert str(caught.value).startswith(f"{path}: this is {said}")
+        reader(path)
+    error = caught.value
+    assert (error.code, error.path, error.line, error.column, error.value) == (code, path, line, column, value)
+    assert error.next_step and str(path) in str(error)
+
+
+def test_a_long_cell_is_clipped(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read_nmc(written(tmp_path, f"ccode,year,cinc\n2,2000,{'x' * 9000}\n"))
+    assert len(str(caught.value)) < 300
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file.csv").write_bytes(b"ccode,ye\0ar\n")
+    with pytest.raises(DataError) as caught:
+        read_nmc(tmp_path / "file.csv")
+    assert caught.value.code == "E602"
 
 
 def test_a_gzipped_file_under_another_name_is_read_and_a_false_one_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import COMPARISON_FIGURES, fitting, words_of
 from balance_sim.show.figures.comparison import (
     comparison_pairs_table,
@@ -25,7 +26,6 @@ from balance_sim.show.figures.comparison import (
     studies_table,
     studies_title,
 )
-from balance_sim.show.plots import Comparison
 from balance_sim.show.report import report_html
 from balance_sim.show.report.pages import input_rows
 from balance_sim.stats.intervals import drawn_interval, spread_over

@@ -72,10 +72,10 @@ def test_it_answers_first(text: str, page: Page) -> None:
 
 def test_each_figure_has_its_finding_its_numbers_and_a_download(text: str, page: Page) -> None:
     svgs = [attrs for tag, attrs in page.elements if tag == "svg"]
-    assert len(svgs) == len(fitting(four_runs())) - 1  # the mechanisms are a table
+    assert len(svgs) == len(fitting(four_runs()))
     assert all(attrs["role"] == "img" and len(attrs["aria-label"] or "") > 20 for attrs in svgs)
     downloads = [attrs for tag, attrs in page.elements if tag == "a" and "download" in attrs]
-    assert len(downloads) == len(svgs) + 1
+    assert len(downloads) == len(svgs)
     whole = {attrs["download"]: urllib.parse.unquote((attrs["href"] or "").partition(",")[2]) for attrs in downloads}
     lines = whole["difference.csv"].splitlines()
     assert lines == ["title,fewer,same,more,n", "As it happened,0,0.5,0.5,4", "Half,0,1,0,4"]

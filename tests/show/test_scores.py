@@ -18,8 +18,9 @@ from balance_sim.evidence.forecast.figures import (
     scorecard_table,
     scorecard_title,
 )
+from balance_sim.evidence.forecast.page import FIGURES as SCORES
 from balance_sim.evidence.forecast.score import ScoredForecasts, read_scored_forecasts
-from balance_sim.show.figures import SCORE_FIGURES, words_of
+from balance_sim.show.figures import words_of
 from balance_sim.show.report import report_html
 from click.testing import CliRunner
 from forecasts import hindcast_document, way
@@ -98,7 +99,7 @@ def test_bins_are_counted_and_their_intervals_are_exact(scored: ScoredForecasts)
 def test_degenerate_records_have_pictures_with_words(tmp_path: Path, events: int) -> None:
     """None happened, one, or all: measures that are undefined are no numbers, and nothing breaks."""
     scored = read_scored_forecasts(written(hindcast_document(events), tmp_path))
-    for name, picture in SCORE_FIGURES.items():
+    for name, picture in SCORES.items():
         assert len(words_of(picture.draw(scored))) > 10, name
     assert " nan" not in report_html(scored).lower()
 

@@ -33,8 +33,8 @@ from balance_sim.study.jobs import Values
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.points import PointTable
-from balance_sim.study.shards import FAILED, SUMS, TABLES, FinishedBlock, Shard, noted
-from balance_sim.study.store import Store, came_to_its_end, read_summary
+from balance_sim.study.shards import RECORDS, SUMS, TABLES, Shard, noted
+from balance_sim.study.store import Store, StoredBlock, came_to_its_end, read_summary
 from balance_sim.study.tables import SUM, column_words, positions
 
 SAME_DIGITS = (
@@ -218,7 +218,7 @@ def contents(folder: Path) -> Contents:
     store = Store(folder)
     manifest = store.read_manifest()
     if manifest is None:
-        if any(store.shards(table) for table in TABLES):
+        if store.record_paths():
             raise StoreDamaged(
                 f"{folder} holds results without a manifest: restore manifest.json."
             )
@@ -238,107 +238,84 @@ def contents(folder: Path) -> Contents:
 
 
 def _wrong_files(held: Contents) -> list[Damage]:
-    """Every shard: its bytes against its name, one for each key, none without the other
-    tables of its block."""
-    out, store = [], held.store
+    """Every record, and every file that one names: its bytes, its study and its
+    points."""
+    damage, store = [], held.store
+    for path in store.record_paths():
+        file = f"{RECORDS}/{path.name}"
+        try:
+            shard = store.shard(path, held.manifest.study_key)
+        except StoreDamaged as error:
+            damage.append(Damage(file, str(error)))
+            continue
+        for table in shard.record.files:
+            try:
+                shard.content(table)
+            except StoreDamaged as error:
+                damage += [
+                    Damage(f"{table}/{shard.path(table).name}", str(error), *place)
+                    for place in _places(shard)
+                ]
+        for point, block in _places(shard):
+            if point >= held.known:
+                why = f"the design has no point {point}"
+                damage.append(Damage(file, why, point, block))
+    return damage
 
-    def wrong(shard: Shard, table: str, why: str) -> None:
-        out.append(Damage(f"{table}/{shard.path.name}", why, shard.point, shard.block))
 
-    for table in (*TABLES, FAILED):
-        seen: dict[tuple[int, int, int], str] = {}
-        for shard in store.every_shard(table):
-            if not shard.is_sound():
-                wrong(shard, table, "not the bytes it was written with")
-            elif shard.key in seen:
-                wrong(
-                    shard,
-                    table,
-                    f"a second file for the same runs as {seen[shard.key]}",
-                )
-            elif shard.point >= held.known:
-                wrong(shard, table, f"the design has no point {shard.point}")
-            seen.setdefault(shard.key, shard.path.name)
-    agreements, dyads = (
-        {shard.key for shard in store.shards(table)} for table in ("accords", "dyads")
-    )
-    for shard in store.shards("runs"):
-        if shard.key not in agreements:
-            wrong(shard, "runs", "its table of agreements is missing")
-        elif shard.key not in dyads and store.has_sums(shard):
-            wrong(shard, "runs", "its table of dyads is missing")
-    return out
+def _places(shard: Shard) -> list[tuple[int, Block]]:
+    """Point and block of everything that a shard holds."""
+    return [(point, Block(first, stop)) for point, first, stop in shard.record.blocks]
 
 
 def damage_of(held: Contents) -> list[Damage]:
     """What is wrong with the shards, and runs that a finished study should hold and
     does not."""
-    bad = _wrong_files(held)
-    bad += list(_wrong_blocks(held, bad))
-    known = [(one.point, one.block) for one in bad if one.block]
+    damage = _wrong_files(held)
+    if any(one.block is None for one in damage):
+        return damage  # without its record nobody knows what a shard held
+    damage += list(_wrong_blocks(held, damage))
+    places = {(one.point, one.block) for one in damage}
     lacking = held.store.lacking(held.points, held.runs) if held.finished else {}
-    return bad + [
-        Damage(
-            "runs",
-            f"runs {b.first} to {b.stop - 1} of point {number} are missing",
-            number,
-            b,
-        )
-        for number, blocks in lacking.items()
-        for b in blocks
-        if not any(
-            point == number and of.first <= b.first and b.stop <= of.stop
-            for point, of in known
-        )
-    ]
+    for point, blocks in lacking.items():
+        for block in blocks:
+            is_named = any(
+                place == point and other and other.first < block.stop
+                for place, other in places
+            )
+            if not is_named:
+                last = block.stop - 1
+                why = f"runs {block.first} to {last} of point {point} are missing"
+                damage.append(Damage("runs", why, point, block))
+    return damage
 
 
-def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
+def _wrong_blocks(held: Contents, damage: Sequence[Damage]) -> Iterator[Damage]:
     """Every block whose files are sound: each run once in every arm, and agreements of
     these runs alone."""
+    broken = {(one.point, one.block) for one in damage}
     failed: dict[int, set[int]] = {}
-    broken = {(d.point, d.block) for d in bad}
-    with suppress(StoreDamaged):  # told of by its checksum
-        for row in held.store.failed():
-            failed.setdefault(row["point"], set()).add(row["run"])
-    for one in held.store.kept():
-        if (
-            one.runs is None
-            or one.agreements is None
-            or (one.point, one.block) in broken
-        ):
+    for row in held.store.failed():
+        failed.setdefault(row["point"], set()).add(row["run"])
+    for stored in held.store.blocks_done():
+        is_sound = (stored.point, stored.block) not in broken
+        if not is_sound or not stored.shard.record.files:
             continue
-        why = _wrong_rows(
-            held, one, one.runs, one.agreements, failed.get(one.point, set())
-        )
+        why = _wrong_rows(held, stored, failed.get(stored.point, set()))
         if why:
-            yield Damage(f"runs/{one.runs.path.name}", why, one.point, one.block)
+            file = f"runs/{stored.shard.path('runs').name}"
+            yield Damage(file, why, stored.point, stored.block)
 
 
-def _wrong_rows(
-    held: Contents,
-    one: FinishedBlock,
-    of_runs: Shard,
-    of_agreements: Shard,
-    failed: set[int],
-) -> str | None:
+def _wrong_rows(held: Contents, stored: StoredBlock, failed: set[int]) -> str | None:
+    """What is wrong with the rows of a block."""
+    numbers = [run for run in stored.block.runs if run not in failed]
+    expected = np.array(numbers, np.int64)
     try:
-        runs, agreements = of_runs.table(), of_agreements.table()
-        expected = np.array(
-            [r for r in range(one.block.first, one.block.stop) if r not in failed],
-            np.int64,
-        )
-        wrong = _wrong_runs(held, runs, expected) or _wrong_agreements(
-            held, agreements, expected
-        )
-        if wrong is None and one.dyads is not None:
-            wrong = _wrong_dyads(held, runs, one.dyads.table())
-        unlike = None if wrong else held.store.unlike_first(of_runs, runs.column_names)
-        return (
-            f"{unlike}, by another version; --all --repair runs all again"
-            if unlike
-            else wrong
-        )
+        tables = held.store.tables(stored)
+        wrong = _wrong_runs(held, tables.runs, expected)
+        wrong = wrong or _wrong_agreements(held, tables.agreements, expected)
+        return wrong or _wrong_dyads(held, tables.runs, tables.dyads)
     except (
         pa.ArrowException,
         KeyError,
@@ -418,16 +395,15 @@ def _wrong_agreements(
         if foreign := set(column_words(agreements, column)) - words:
             return f"an agreement with {column} {min(foreign)}, which the study does not have"
     classes = held.manifest.class_table
-    if classes is not None:
-        codes = sorted(classes.list_of)
-        lists = (("a", codes), ("b", codes), ("direction", DIRECTIONS))
-        ways = np.column_stack(
-            [positions(agreements, column, words) for column, words in lists]
-        )
-        for a, b, way in np.unique(ways, axis=0):
-            if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
-                said = f"an agreement of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}"
-                return f"{said}, which the class table does not say"
+    codes = sorted(classes.list_of)
+    lists = (("a", codes), ("b", codes), ("direction", DIRECTIONS))
+    ways = np.column_stack(
+        [positions(agreements, column, words) for column, words in lists]
+    )
+    for a, b, way in np.unique(ways, axis=0):
+        if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
+            said = f"an agreement of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}"
+            return f"{said}, which the class table does not say"
     twice = agreements.select(KEY).unify_dictionaries().to_pandas().duplicated().any()
     return "an agreement stands there twice" if twice else None
 
@@ -446,7 +422,7 @@ def unchecked(held: Contents) -> list[str]:
         "lock",
         "progress.json",
     }
-    known |= {SUMS, *TABLES, FAILED, *sums}
+    known |= {SUMS, *TABLES, RECORDS, *sums}
     if held.is_sweep:
         known |= {
             "levels.csv",
@@ -470,16 +446,16 @@ def unchecked(held: Contents) -> list[str]:
     return out
 
 
-def unexpected(folder: Path) -> list[str]:
-    """Files among the shards that no balance-sim wrote there. They are read by
-    nobody."""
-    out = []
-    for table in (*TABLES, FAILED):
-        known = {shard.path.name for shard in Store(folder).every_shard(table)}
-        there = os.listdir(folder / table) if (folder / table).is_dir() else ()
-        out += [
-            f"{table}/{name}"
-            for name in sorted({*there} - known)
-            if not name.endswith(".partial")
-        ]
-    return out
+def unexpected(store: Store) -> list[str]:
+    """Files among the shards that no record names. They are read by nobody."""
+    names = {path.relative_to(store.folder).as_posix() for path in store.record_paths()}
+    with suppress(StoreDamaged):  # named by its checksum
+        for shard in store.shards():
+            paths = shard.paths
+            names |= {path.relative_to(store.folder).as_posix() for path in paths}
+    files = []
+    for place in (*TABLES, RECORDS):
+        folder = store.folder / place
+        there = os.listdir(folder) if folder.is_dir() else ()
+        files += [f"{place}/{name}" for name in there if not name.endswith(".partial")]
+    return sorted({*files} - names)

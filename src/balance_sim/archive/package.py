@@ -50,7 +50,7 @@ AS_IN_MANIFEST = (
         "game",
         "draw_parameters",
     ),
-    *("mechanisms", "versions"),
+    "mechanisms",
 )
 PointDigest = tuple[str, dict[str, float | None]]
 """Digest of a point's agreements and dates; its means by arm and outcome, None where a
@@ -81,7 +81,7 @@ def package(folder: Path, out: Path | None = None) -> Path:
         )
     if damage := verify(folder, sample=0).damage:
         raise StoreDamaged(
-            f"{damage[0].text()}; `balance-sim verify --repair {folder}` first"
+            f"{damage[0].text()}; give the command that wrote {folder} again first"
         )
     path = out or folder.parent / f"{folder.resolve().name}.zip"
     if path.exists():
@@ -125,6 +125,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
         {name: getattr(manifest, name) for name in AS_IN_MANIFEST}
         | {
             "format": FORMAT,
+            "versions": manifest.versions[-1].programs,
             "name": manifest.experiment or scenario.name,
             "scenario": manifest.scenario.model_dump(exclude_unset=True),
             "runs": held.runs,

@@ -35,7 +35,7 @@ from balance_sim.archive.papers import (
     requirements,
     seconds_said,
 )
-from balance_sim.archive.verify import OWN_CLASSES, Allowed, job_of
+from balance_sim.archive.verify import Allowed, job_of
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.baseline import refuse_strangers
 from balance_sim.model.classes import Classes
@@ -45,9 +45,8 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
-from balance_sim.study.machine import version
 from balance_sim.study.jobs import Job, Task
-from balance_sim.study.machine import arithmetic, arithmetic_here
+from balance_sim.study.machine import arithmetic, arithmetic_here, version
 from balance_sim.study.points import SweepPoint
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.run import run_tasks
@@ -231,7 +230,8 @@ def reproduce(
     about = archived.about
     if about.study == "sweep" and about.classes is None:
         raise WrongRequest(
-            f"the archive is of a version before class tables: {OWN_CLASSES}"
+            "the archive is of a version before class tables: its points were each "
+            "counted by classes of their own"
         )
     job = job_of(about, archived.scenario, Allowed(model, outcomes))
     if out is not None:

@@ -1,12 +1,12 @@
 """`verify`: a results folder against itself, and a sample of it against the model, bit
-by bit; and its repair."""
+by bit."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,33 +26,29 @@ from balance_sim.archive.integrity import (
 )
 from balance_sim.effects.result import open_result
 from balance_sim.model.own.terms import reference_of_rule
-from balance_sim.scenario.errors import StoreDamaged, WrongRequest
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.atomic_files import half_written
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
-from balance_sim.study.folder import scenario_of
-from balance_sim.study.machine import version
+from balance_sim.study.folder import refuse_other_code, scenario_of
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Task, TaskResult
-from balance_sim.study.machine import arithmetic, arithmetic_here
+from balance_sim.study.machine import arithmetic, arithmetic_here, version
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.own_outcomes import LOCAL, function_named
 from balance_sim.study.result import Result
-from balance_sim.study.run import SHARD_RUNS, import_model, run_tasks
+from balance_sim.study.run import import_model, run_tasks
 from balance_sim.study.shards import (
-    FAILED,
-    TABLES,
+    RECORDS,
     Digest,
-    FinishedBlock,
     changed,
     noted,
-    take_away,
 )
 from balance_sim.study.status import command_of
-from balance_sim.study.store import Store, missing, runs_of
+from balance_sim.study.store import Store, StoredBlock, runs_of
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 from balance_sim.study.tables import column_words, summed
 
@@ -61,7 +57,6 @@ FEW = 5  # runs that a note names
 _DRAWN = "`plot` and `report` draw"
 _MADE_BY = {"game.json": "`game` works it out", "explain.json": "`explain` does so"}
 RUNS_OF_A_BLOCK = 16  # run again of each block in a sample
-OWN_CLASSES = "its points were each counted by classes of their own, which this balance-sim does not do"
 Pair = tuple[pa.Table, pa.Table]
 
 
@@ -72,7 +67,7 @@ class Compared:
     time limit, too little memory, or somebody's wish."""
 
     file: str
-    of: FinishedBlock
+    of: StoredBlock
     block: Block
     why: str | None
     digits: bool = False
@@ -95,7 +90,6 @@ class Verified:
     damage: list[Damage] = field(default_factory=list)
     rerun: list[Compared] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    mended: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -119,7 +113,7 @@ class Verified:
             "runs_rerun": sum(len(one.block) for one in self.rerun),
             "rerun": rerun,
             "damage": [{"file": d.file, "why": d.why} for d in self.damage],
-            **{name: getattr(self, name) for name in ("notes", "mended", "unchecked")},
+            **{name: getattr(self, name) for name in ("notes", "unchecked")},
         }
 
 
@@ -127,7 +121,6 @@ def verify(
     folder: Path | str,
     *,
     sample: int | None = SAMPLE,
-    mend: bool = False,
     model: str | None = None,
     outcomes: str | None = None,
     workers: int = 1,
@@ -135,50 +128,24 @@ def verify(
     """Check every file of a results folder, and run a sample of its blocks again.
 
     sample: blocks of which a part is run again, drawn anew at each call; None: all of
-    them, whole; 0: none. mend: take what is damaged away and run it again. model,
-    outcomes: allow the study's own code to run; without them such a study is not
-    re-run.
+    them, whole; 0: none. model, outcomes: allow the study's own code to run; without
+    them such a study is not re-run.
 
-    Raises WrongRequest where there are no results, StoreDamaged where not even the
-    manifest can be read."""
+    Raises WrongRequest where there are no results, CodeDiffers where blocks are to be
+    run again by other code than made them, StoreDamaged where not even the manifest can
+    be read."""
     folder = Path(folder)
     allowed = Allowed(model, outcomes)
-    found = _look(folder, sample, allowed, workers)
-    if not mend or not found.damage:
-        return found
-    held = _with_runs(contents(folder))
-    job = job_of(held.manifest, scenario_of(held.manifest), allowed)
-    if stop := _why_not(held.manifest, allowed):
-        raise StoreDamaged(f"{folder} is damaged and cannot be repaired here: {stop}")
-    told = [d.text() for d in found.damage]
-    take_away(folder, changed(folder))
-    repair(held, job, found.damage, workers)
-    _write_summary(_with_runs(contents(folder)))
-    again = _look(folder, sample, allowed, workers)
-    again.mended = told
-    return again
-
-
-def _with_runs(held: Contents) -> Contents:
-    """Where the summary of a study that came to its end cannot be read: as many runs as
-    were asked for."""
-    if held.summary is not None or not os.path.lexists(
-        held.store.folder / "summary.json"
-    ):
-        return held
-    return replace(held, summary={"runs": held.runs, "points": len(held.points)})
+    return _look(folder, sample, allowed, workers)
 
 
 def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> Verified:
     held = contents(folder)
-    whole = {shard.key for shard in held.store.shards("runs")}
-    found = Verified(
-        folder,
-        held.manifest.study,
-        len(whole),
-        sum(stop - first for _, first, stop in whole),
-    )
+    found = Verified(folder, held.manifest.study, 0, 0)
     found.damage = damage_of(held)
+    if all(damage.block is not None for damage in found.damage):
+        blocks = [stored.block for stored in held.store.blocks_done()]
+        found.blocks, found.runs = len(blocks), sum(map(len, blocks))
     stop = "" if sample == 0 else _why_not(held.manifest, allowed)
     if sample == 0 or stop:
         found.notes.append(
@@ -186,6 +153,7 @@ def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> V
         )
     else:
         if parts := sample_of(held, sample, found.damage):
+            refuse_other_code(held.manifest)
             job = job_of(held.manifest, scenario_of(held.manifest), allowed)
             found.rerun = compare(held, job, parts, workers)
         _take_differences(held, found)
@@ -194,11 +162,11 @@ def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> V
     found.damage += [
         Damage(
             name,
-            f"not the bytes it was written with; --repair takes it away, {_MADE_BY.get(name, _DRAWN)} again",
+            f"not the bytes it was written with; {_MADE_BY.get(name, _DRAWN)} again",
         )
         for name in changed(folder)
     ]
-    if not held.finished:
+    if not held.finished and not found.damage:
         command = command_of(held.manifest, folder) or "the command that made it"
         left, wanted = (
             runs_of(held.store.lacking(held.points, held.runs)),
@@ -218,7 +186,7 @@ def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> V
         *(f"left over by a writer that was stopped: {name}" for name in partial),
         *(
             f"not written by balance-sim and read by nobody: {name}"
-            for name in unexpected(folder)
+            for name in unexpected(held.store)
         ),
         *(f"drawn, and not there any more: {name}" for name in gone[:FEW]),
     ]
@@ -230,7 +198,7 @@ def _take_differences(held: Contents, found: Verified) -> None:
     """What differs when run again is damage, unless it is but last digits from other
     arithmetic than ours."""
     made_on, here = (
-        arithmetic(held.manifest.cpu, held.manifest.versions["numpy"]),
+        arithmetic(held.manifest.cpu, held.manifest.versions[0].numpy),
         arithmetic_here(),
     )
     for one in found.rerun:
@@ -288,26 +256,7 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
         for name, text in tables.items()
         if name not in lost and bytes_if_any(folder / name) != text.encode()
     ]
-    made = held.manifest.version
-    earlier = not all(
-        held.store.has_sums(one.runs)
-        for one in held.store.kept()
-        if one.runs is not None
-    )
-    if (made == version() and not earlier) or held.summary.get("digest") != fresh[
-        "digest"
-    ]:
-        out += other
-    elif other:
-        by = (
-            "an earlier balance-sim, without filtered estimates"
-            if earlier
-            else f"balance-sim {made}"
-        )
-        found.notes.append(
-            f"made by {by}, this is {version()}: the runs are whole, and what is told of them "
-            f"({', '.join(one.file for one in other)}) is worked out another way, and was not compared"
-        )
+    out += other
     failed, path = _failed_text(held.store), folder / "failed.json"
     if os.path.lexists(path) != bool(failed) or (
         failed and bytes_if_any(path) != failed.encode()
@@ -346,24 +295,6 @@ def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
     return json.loads(json.dumps(summary)), tables
 
 
-def _write_summary(held: Contents) -> None:
-    """Put the tables made from the blocks in their place again."""
-    if not held.finished:
-        return
-    fresh, tables = _fresh(held)
-    with held.store.lock() as store:
-        fresh |= {
-            key: value for key, value in (held.summary or {}).items() if key == "timing"
-        }
-        tables["summary.json"] = json.dumps(fresh, indent=1, allow_nan=False) + "\n"
-        if failed := _failed_text(store):
-            tables["failed.json"] = failed
-        else:
-            (store.folder / "failed.json").unlink(missing_ok=True)
-        for name, text in tables.items():
-            store.write_text(name, text)
-
-
 @dataclass(frozen=True)
 class Allowed:
     """Code of a study's own that may run here: a model, and the module of its
@@ -394,8 +325,6 @@ def _why_not(manifest: Manifest, allowed: Allowed) -> str:
     is named."""
     if stop := allowed.why_not(manifest):
         return stop
-    if manifest.is_sweep and manifest.classes is None:
-        return OWN_CLASSES
     made, here = manifest.version, version()
     return (
         ""
@@ -426,14 +355,14 @@ def job_of(said: Manifest | About, scenario: Scenario, allowed: Allowed) -> Job:
 
 def sample_of(
     held: Contents, count: int | None, bad: Iterable[Damage]
-) -> list[tuple[FinishedBlock, Block]]:
+) -> list[tuple[StoredBlock, Block]]:
     """Parts of `count` sound blocks, drawn anew each time, by no seed that the folder
     names: who edits a block must not know whether it is looked at. None: all blocks,
     whole."""
     broken = {(d.point, d.block) for d in bad}
     sound = [
         one
-        for one in held.store.kept()
+        for one in held.store.blocks_done()
         if (one.point, one.block) not in broken and one.point in held.points
     ]
     if count is None:
@@ -459,7 +388,7 @@ def sample_of(
 def compare(
     held: Contents,
     job: Job,
-    parts: Sequence[tuple[FinishedBlock, Block]],
+    parts: Sequence[tuple[StoredBlock, Block]],
     workers: int = 1,
 ) -> list[Compared]:
     """Run these parts again and hold them against what is kept. The number of workers
@@ -467,99 +396,53 @@ def compare(
     by_task = {(one.point, block): one for one, block in parts}
     tasks = [Task(block, point, held.points[point]) for point, block in by_task]
     again = run_tasks(job, tasks, workers)
-    out = [_compared(by_task[one.task.point, one.task.block], one) for one in again]
+    out = [
+        _compared(held, by_task[one.task.point, one.task.block], one) for one in again
+    ]
     return sorted(out, key=lambda c: (c.point, c.block.first))
 
 
-def _compared(one: FinishedBlock, outcome: TaskResult) -> Compared:
-    again, block = outcome.tables, outcome.task.block
+def _compared(held: Contents, stored: StoredBlock, result: TaskResult) -> Compared:
+    """A part of a block, as it is kept and as it was run again."""
+    again, block = result.tables, result.task.block
     now = [] if again is None else sorted(again.runs["run"].unique().to_pylist())
-    if one.runs is None or one.agreements is None:
-        return Compared(FAILED, one, block, None, revived=tuple(now))
-    file = f"runs/{one.runs.path.name}"
+    if not stored.shard.record.files:
+        file = f"{RECORDS}/{stored.shard.record_path.name}"
+        return Compared(file, stored, block, None, revived=tuple(now))
+    file = f"runs/{stored.shard.path('runs').name}"
+    tables = held.store.tables(stored)
     runs, agreements = (
-        table.filter(
-            pc.and_(
-                pc.greater_equal(table["run"], block.first),
-                pc.less(table["run"], block.stop),
-            )
-        )
-        for table in (one.runs.table(), one.agreements.table())
+        _part(table, block) for table in (tables.runs, tables.agreements)
     )
     present = runs["run"].unique()
     if again is None:
-        return Compared(
-            file,
-            one,
-            block,
-            f"run {block.first} fails when run again" if len(present) else None,
-        )
+        why = f"run {block.first} fails when run again" if len(present) else None
+        return Compared(file, stored, block, why)
     revived = tuple(run for run in now if run not in {*present.to_pylist()})
     runs_again, agreements_again = (
         table.filter(pc.is_in(table["run"], value_set=present))
         for table in (again.runs, again.agreements)
     )
+    kept, made = (runs, agreements), (runs_again, agreements_again)
     arms = sorted({*column_words(runs, "arm"), *column_words(runs_again, "arm")})
-    if _digest((runs, agreements), arms) != _digest(
-        (runs_again, agreements_again), arms
-    ):
-        return Compared(
-            file,
-            one,
-            block,
-            *diff_tables((runs, agreements), (runs_again, agreements_again)),
-            revived,
-        )
-    whole = block == one.block and not revived
-    if (
-        whole
-        and one.dyads is not None
-        and summed([one.dyads.table()]) != summed([again.dyads])
-    ):
-        return Compared(
-            f"dyads/{one.dyads.path.name}", one, block, "other sums by dyad"
-        )
-    return Compared(file, one, block, None, revived=revived)
+    if _digest(kept, arms) != _digest(made, arms):
+        return Compared(file, stored, block, *diff_tables(kept, made), revived)
+    is_all = block == stored.block and not revived
+    if is_all and summed([tables.dyads]) != summed([again.dyads]):
+        file = f"dyads/{stored.shard.path('dyads').name}"
+        return Compared(file, stored, block, "other sums by dyad")
+    return Compared(file, stored, block, None, revived=revived)
+
+
+def _part(table: pa.Table, block: Block) -> pa.Table:
+    """Rows of the runs of a block."""
+    run = table["run"]
+    return table.filter(
+        pc.and_(pc.greater_equal(run, block.first), pc.less(run, block.stop))
+    )
 
 
 def _digest(pair: Pair, arms: Sequence[str]) -> str:
     digest = Digest(arms)
     digest.add(*pair)
     return f"{pair[0].column_names} {pair[1].column_names} {digest.hexdigest()}"
-
-
-def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) -> None:
-    """Take the damaged blocks away and run what is then missing. Raises FolderBusy,
-    CannotWrite."""
-    store = held.store
-    hit = {(d.point, d.block) for d in bad if d.block is not None}
-    with store.lock():
-        for table in (*TABLES, FAILED):
-            for shard in store.every_shard(table):
-                inside = any(
-                    p == shard.point and b.first < shard.stop and shard.first < b.stop
-                    for p, b in hit
-                )
-                if inside or not shard.is_sound():
-                    hit.add((shard.point, shard.block))
-                    shard.path.unlink(missing_ok=True)
-        done: dict[int, list[Block]] = {}
-        for one in store.kept():
-            done.setdefault(one.point, []).append(one.block)
-        tasks = []
-        for number, values in held.points.items():
-            runs = max(
-                [
-                    held.runs if held.finished else 0,
-                    *(b.stop for p, b in hit if p == number),
-                ]
-            )
-            tasks += [
-                Task(block, number, values)
-                for block in missing(done.get(number, []), runs, SHARD_RUNS)
-            ]
-        for outcome in run_tasks(job, tasks, workers):
-            if rows := [*outcome.failed]:
-                store.write_failed(outcome.task.point, outcome.task.block, rows)
-            if outcome.tables is not None:
-                store.write(outcome.task.point, outcome.task.block, outcome.tables)

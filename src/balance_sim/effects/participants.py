@@ -19,6 +19,7 @@ from balance_sim.model.baseline import Worlds, standing, step_before, with_parti
 from balance_sim.model.beliefs import members
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, World
 from balance_sim.model.engine import perceive
+from balance_sim.model.streams import PLACEBO, stream_label
 from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.filtered import Windows
@@ -261,7 +262,7 @@ class Participants:
             for one in (every[at] for at in order[first:stop])
             if len({*one} & {*self.real}) <= size // 2
         ]
-        key = clocks.label("placebo")
+        key = stream_label(PLACEBO)
         drawn = np.argsort(
             [int(clocks.absorb(key, clocks.label(self.label(one)))) for one in alike],
             kind="stable",
@@ -362,7 +363,7 @@ def drawn_sets(world: World, size: int, count: int) -> Iterator[StateSet]:
     """Distinct sets of states drawn by key: the same whatever the seed or the roster's
     order."""
     order = sorted(range(world.n), key=lambda i: world.codes[i])
-    key, seen = clocks.absorb(clocks.label("placebo"), clocks.label("sets")), set()
+    key, seen = clocks.absorb(stream_label(PLACEBO), clocks.label("sets")), set()
     for number in range(count):
         u = clocks.uniform(
             clocks.absorb(

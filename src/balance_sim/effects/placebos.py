@@ -49,6 +49,16 @@ PARTICIPANTS, DATES = 199, 50  # placebos wanted of each family
 COLUMNS = ["family", "label", "effect", "is_event"]
 
 
+@dataclass(frozen=True)
+class PlaceboTest:
+    """The permutation test of a family: how many placebos, the two-sided p, the
+    verdict."""
+
+    placebos: int
+    p: float
+    verdict: str
+
+
 @dataclass(frozen=True, repr=False)
 class Placebos(OneLine):
     """Both families of one arm's event; `why` says why there are none."""
@@ -69,6 +79,14 @@ class Placebos(OneLine):
             )
         ]
         return pd.DataFrame(rows, columns=COLUMNS)
+
+    def tests(self) -> dict[str, PlaceboTest]:
+        """By family, the test of each that has placebos."""
+        return {
+            family.name: PlaceboTest(len(family.placebos), family.p, family.verdict)
+            for family in self.families
+            if len(family.placebos)
+        }
 
     def family(self, name: str) -> PlaceboFamily | None:
         """`participants` or `dates`; None where there are none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +21,8 @@ from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.folder import Folder, InMemory, manifest_of
-from balance_sim.study.machine import version
 from balance_sim.study.jobs import Job, Progress, Task
+from balance_sim.study.machine import version
 from balance_sim.study.run import (
     check_seed,
     own_rules,
@@ -118,14 +118,15 @@ def play(
         blocks = missing(store.done().get(0, []), runs, size)
         done = runs - sum(map(len, blocks))
         report(done, runs, len(store.failed()))
-        for outcome in run_tasks(job, map(Task, blocks), workers, client):
-            store.keep(outcome)
-            done += len(outcome.task.block)
-            report(done, runs, len(store.failed()))
+        with closing(run_tasks(job, map(Task, blocks), workers, client)) as results:
+            for result in results:
+                store.keep(result)
+                done += len(result.task.block)
+                report(done, runs, len(store.failed()))
         store.hold(runs)
         failed = tuple(row for row in store.failed() if row["run"] < runs)
         memory = store.tables() if isinstance(store, InMemory) else ()
-    result = AnalysedResult(
+    study = AnalysedResult(
         scenario=scenario,
         runs=runs,
         seed=seed,
@@ -135,7 +136,7 @@ def play(
         memory=memory,
         failed=failed,
     )
-    return GameStudy(game, result)
+    return GameStudy(game, study)
 
 
 def open_game(folder: Path | str) -> GameStudy:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from balance_sim.model import clocks
-from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     NEVER,
@@ -26,9 +25,15 @@ from balance_sim.model.core import (
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState, Hastened
+from balance_sim.model.streams import (
+    AGREEMENT,
+    ASSUMED_TALKS,
+    AgreementDraw,
+    AssumedDraw,
+    stream_keys,
+)
 from balance_sim.model.thinning import FEW, chance_under_way, clock_keys
 
-_TALKS, _FAIL_IN_TALKS, _FORCE, _FAIL_SIGNED, _END = 1, 2, 3, 4, 5
 NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE = range(len(ORIGINS))
 _OF_ASSUMED = np.uint64(1 << 40)
 
@@ -38,14 +43,14 @@ def agreement_keys(
 ) -> Keys:
     """(K,) one key for each agreement, from its run, dyad, kind, and what tells it from
     others of its kind."""
-    key = clocks.absorb(run_keys(seed, runs), clocks.label("accord"))[run]
+    key = stream_keys(seed, runs, AGREEMENT)[run]
     key = clocks.absorb(
         clocks.absorb(key, world.dyad_keys[dyad]), world.kind_keys[kind]
     )
     return clocks.absorb(key, own)
 
 
-def wait(key: Keys, purpose: int, rate_per_year: float) -> Floats:
+def wait(key: Keys, purpose: AgreementDraw, rate_per_year: float) -> Floats:
     """Days until an exponential clock of the given rate fires; NEVER at rate 0."""
     if rate_per_year == 0:
         return np.full(key.shape, NEVER)
@@ -63,7 +68,9 @@ def initial_agreements(world: World, seed: int, runs: Keys) -> AgreementRows:
         world, runs, seed, run, record.dyad[row], record.kind[row], record.keys[row]
     )
     ended = np.where(
-        np.isnan(record.ended[row]), wait(key, _END, rules.end_rate), record.ended[row]
+        np.isnan(record.ended[row]),
+        wait(key, AgreementDraw.END, rules.end_rate),
+        record.ended[row],
     )
     keep = np.flatnonzero((record.stage[row] < 2) | (ended < world.grid[-1]))
     run, row, key, ended = run[keep], row[keep], key[keep], ended[keep]
@@ -80,12 +87,12 @@ def initial_agreements(world: World, seed: int, runs: Keys) -> AgreementRows:
     a.progress[t] = -a.opened[t]
     mean, shape = kinds.talks_days[a.kind[t]], kinds.talks_shape[a.kind[t]]
     a.length[t] = clocks.gamma(
-        clocks.absorb(key[t], _TALKS),
+        clocks.absorb(key[t], AgreementDraw.TALKS),
         shape,
         mean,
         elapsed=np.maximum(a.progress[t], 0.0),
     )
-    a.fails[t] = wait(key[t], _FAIL_IN_TALKS, rules.collapse_rate)
+    a.fails[t] = wait(key[t], AgreementDraw.FAIL_IN_TALKS, rules.collapse_rate)
     date = record.fixed_signed[row[t]]
     a.signed[t] = np.where(np.isnan(date), NEVER, date)
     a.fails[t] = np.where(np.isnan(date), a.fails[t], NEVER)
@@ -96,7 +103,9 @@ def initial_agreements(world: World, seed: int, runs: Keys) -> AgreementRows:
     date = record.fixed_in_force[row[s]]
     _to_force(world, a, s, fixed=date)
     a.fails[s] = np.where(
-        np.isnan(date), wait(key[s], _FAIL_SIGNED, rules.collapse_rate), NEVER
+        np.isnan(date),
+        wait(key[s], AgreementDraw.FAIL_SIGNED, rules.collapse_rate),
+        NEVER,
     )
 
     f = np.flatnonzero(a.stage == 2)
@@ -112,7 +121,7 @@ def _to_force(
     start."""
     kind = a.kind[rows]
     waited = np.maximum(-a.signed[rows], 0.0)
-    draw = clocks.absorb(a.key[rows], _FORCE)
+    draw = clocks.absorb(a.key[rows], AgreementDraw.IN_FORCE)
     lag = clocks.gamma(
         draw,
         world.ladder.force_shape[kind],
@@ -158,22 +167,25 @@ def unobserved_negotiations(
     kinds = world.ladder
     chance = chance_under_way(world, baseline)
     chance = np.broadcast_to(chance, (len(runs), chance.shape[-1]))
-    run_key, found = run_keys(seed, runs), []
+    stream_key, found = stream_keys(seed, runs, ASSUMED_TALKS), []
     for k in range(0, len(runs), FEW):
-        key = clock_keys(world, run_key[k : k + FEW], "assumed")
+        key = clock_keys(world, stream_key[k : k + FEW])
         run, clock = np.nonzero(
-            clocks.uniform(clocks.draw(key, 1)) < chance[k : k + FEW]
+            clocks.uniform(clocks.draw(key, AssumedDraw.UNDER_WAY))
+            < chance[k : k + FEW]
         )
         found.append((run + k, clock, key[run, clock]))
     run, clock, own = (np.concatenate(column) for column in zip(*found, strict=True))
     dyad, kind = np.divmod(clock, len(kinds.names))
     shape = kinds.talks_shape[kind]
     length = clocks.gamma(
-        clocks.draw(own, 2), shape + 1, kinds.talks_days[kind] * (shape + 1) / shape
+        clocks.draw(own, AssumedDraw.LENGTH),
+        shape + 1,
+        kinds.talks_days[kind] * (shape + 1) / shape,
     )
-    age = clocks.uniform(clocks.draw(own, 3)) * length
+    age = clocks.uniform(clocks.draw(own, AssumedDraw.AGE)) * length
     lasted = (
-        clocks.exponential(clocks.draw(own, 4)) * DAYS_PER_YEAR
+        clocks.exponential(clocks.draw(own, AssumedDraw.LASTED)) * DAYS_PER_YEAR
         > age * world.rules.collapse_rate
     )
     kept = np.flatnonzero(lasted & ~busy[run, dyad, kind])
@@ -185,7 +197,7 @@ def unobserved_negotiations(
         ASSUMED, run, dyad, kind, np.zeros_like(run), a_key, -age[kept]
     )
     a.length, a.progress = length[kept], age[kept]
-    a.fails = wait(own[kept], _FAIL_IN_TALKS, world.rules.collapse_rate)
+    a.fails = wait(own[kept], AgreementDraw.FAIL_IN_TALKS, world.rules.collapse_rate)
     a.plain_signed = at_speed_one(a, np.arange(len(kept)))
     return a
 
@@ -214,7 +226,7 @@ def settle(world: World, state: BlockState) -> tuple[Ints, Ints]:
     a.in_force[collapsed], a.ended[collapsed] = NEVER, a.fails[collapsed]
     if len(entered):
         a.ended[entered] = a.in_force[entered] + wait(
-            a.key[entered], _END, world.rules.end_rate
+            a.key[entered], AgreementDraw.END, world.rules.end_rate
         )
     state.busy[a.run[due], a.dyad[due], a.kind[due]] = False
     left = np.flatnonzero((a.stage == 2) & (a.ended <= day))
@@ -267,11 +279,13 @@ def open_talks(
     )
     a = AgreementRows.begun(NEW, run, dyad, kind, count, key, opportunities.day[rows])
     a.length = clocks.gamma(
-        clocks.absorb(key, _TALKS),
+        clocks.absorb(key, AgreementDraw.TALKS),
         world.ladder.talks_shape[a.kind],
         world.ladder.talks_days[a.kind],
     )
-    a.fails = a.opened + wait(key, _FAIL_IN_TALKS, world.rules.collapse_rate)
+    a.fails = a.opened + wait(
+        key, AgreementDraw.FAIL_IN_TALKS, world.rules.collapse_rate
+    )
     a.plain_signed = at_speed_one(a, np.arange(len(rows)))
     a.gain = _both_log_gains(world, baseline, state, view, a.run, a.dyad, a.kind)
     state.busy[a.run, a.dyad, a.kind] = True
@@ -333,7 +347,9 @@ def sign_talks(
         )
     _to_force(world, few, np.arange(len(few.run)), fixed=fixed)
     a.in_force[signed] = few.in_force
-    a.fails[signed] = few.signed + wait(few.key, _FAIL_SIGNED, rules.collapse_rate)
+    a.fails[signed] = few.signed + wait(
+        few.key, AgreementDraw.FAIL_SIGNED, rules.collapse_rate
+    )
     if fixed is not None:
         a.fails[signed] = np.where(np.isnan(fixed), a.fails[signed], NEVER)
     holds = a.fails[signed] >= a.in_force[signed]

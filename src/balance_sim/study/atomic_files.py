@@ -114,7 +114,7 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = FileLock(folder / LOCK, thread_local=False, fallback_to_soft=False)
+        self._lock = FileLock(folder / LOCK, thread_local=False)
 
     def take(self) -> None:
         """Take it. Raises FolderBusy where another process holds it, CannotWrite where
@@ -135,7 +135,7 @@ class FolderLock:
 
     def is_taken(self) -> bool:
         """Whether some process holds it."""
-        if self._lock.is_locked():
+        if self._lock.is_locked:
             return True
         if not (self.folder / LOCK).exists():
             return False

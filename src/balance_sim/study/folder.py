@@ -177,7 +177,8 @@ class Folder:
         if lines:
             raise WrongRequest(
                 f"{folder} holds another study; choose another --out, or delete the "
-                "folder to start anew.\nWhat differs:\n  " + "\n  ".join(in_short(lines))
+                "folder to start anew.\nWhat differs:\n  "
+                + "\n  ".join(in_short(lines))
             )
         here = self.manifest.versions[-1]
         if before.versions[-1] != here:
@@ -314,9 +315,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(child)
 
 
-def differing(
-    before: Manifest, now: Manifest, *, is_mended: bool = False
-) -> list[str]:
+def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> list[str]:
     """Keys in which two manifests ask for different results, with both values in words:
     `key: text`. is_mended: other text of one's own modules is what was wanted."""
     lines = []

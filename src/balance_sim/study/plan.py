@@ -17,12 +17,12 @@ from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.export import frame_csv
 from balance_sim.study.frames import codebook
 from balance_sim.study.jobs import Job, Task, Values
-from balance_sim.study.sweep_result import effect_record, numbers_of
 from balance_sim.study.processes import call_within
 from balance_sim.study.run import runs_a_shard
 from balance_sim.study.shards import encode
 from balance_sim.study.status import bytes_spoken, spoken
 from balance_sim.study.store import ShardWriter, missing
+from balance_sim.study.sweep_result import effect_record, numbers_of
 from balance_sim.study.tables import BlockTables
 
 PROBE_RUNS = 8
@@ -127,7 +127,7 @@ def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> Swe
     return plan_of(job, runs, [lacking], block, workers, measured)
 
 
-def plan_of(  # noqa: PLR0913 - what a plan consists of
+def plan_of(
     job: Job,
     runs: int,
     lacking: Sequence[int],

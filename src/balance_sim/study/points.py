@@ -217,7 +217,9 @@ class StoredPoints(Sequence[SweepPoint]):
         label, part, key = (
             self._columns[name][number] for name in ("label", "part", "key")
         )
-        read = tuple((path, _read(value)) for path, value in values if value is not None)
+        read = tuple(
+            (path, _read(value)) for path, value in values if value is not None
+        )
         return SweepPoint(read, label, part, key)
 
 

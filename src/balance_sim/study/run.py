@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -44,8 +44,8 @@ from balance_sim.study.estimates import estimates_of
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, InMemory, manifest_of
 from balance_sim.study.frames import FILE as CODEBOOK
-from balance_sim.study.machine import version
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
+from balance_sim.study.machine import version
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.own_outcomes import (
     ArmHistory,
@@ -185,10 +185,12 @@ class PreparedRun:
                 simulated += blocks
                 done = runs - sum(len(block) for block in blocks)
                 progress(done, runs, len(store.failed()))
-                for result in run_tasks(job, [Task(b) for b in blocks], workers):
-                    store.keep(result)
-                    done += len(result.task.block)
-                    progress(done, runs, len(store.failed()))
+                tasks = [Task(block) for block in blocks]
+                with closing(run_tasks(job, tasks, workers)) as results:
+                    for result in results:
+                        store.keep(result)
+                        done += len(result.task.block)
+                        progress(done, runs, len(store.failed()))
                 if precision is None:
                     break
                 needed = runs_for(
@@ -327,7 +329,7 @@ def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]
 
 def run_tasks(
     job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
-) -> Iterator[TaskResult]:
+) -> Generator[TaskResult, None, None]:
     """Outcomes as they finish, in this process for one worker, or one task of our own
     model. client: on its cluster."""
     code = driver_fingerprint([*job.references, *entered_modules()])

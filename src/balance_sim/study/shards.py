@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -134,6 +135,11 @@ class Shard:
         wanted = None if columns is None else ["point", *columns]
         return parquet_table(self.content(name), path, wanted)
 
+    def outcome_columns(self) -> list[str]:
+        """Columns of its table of outcomes, but for the point."""
+        schema = pq.read_schema(pa.BufferReader(self.content("runs")))
+        return [name for name in schema.names if name != "point"]
+
     def damage(self) -> str | None:
         """What is wrong with its files, by name; None where all is well. Raises OSError
         where the system is exhausted."""
@@ -157,9 +163,12 @@ def sha256_of(content: bytes) -> str:
 
 def record_bytes(record: ShardRecord) -> bytes:
     """A record as JSON, with its own sha256."""
-    text = record.model_dump_json()
-    seal = hashlib.sha256(text.encode()).hexdigest()
-    return json.dumps({"sha256": seal, "record": text}).encode()
+    plain = record.model_dump(mode="json")
+    return json.dumps(plain | {"sha256": _seal(plain)}).encode()
+
+
+def _seal(plain: dict[str, Any]) -> str:
+    return sha256_of(json.dumps(plain, sort_keys=True).encode())
 
 
 def read_record(path: Path) -> ShardRecord:
@@ -170,15 +179,14 @@ def read_record(path: Path) -> ShardRecord:
     )
     try:
         plain = json.loads(regular_bytes(path))
-        text = str(plain["record"])
-        if plain["sha256"] != hashlib.sha256(text.encode()).hexdigest():
+        if plain.pop("sha256") != _seal(plain):
             raise damaged
-        return ShardRecord.model_validate_json(text)
+        return ShardRecord.model_validate(plain)
     except OSError as error:
         if error.errno in EXHAUSTED:
             raise
         raise damaged from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise damaged from error
 
 

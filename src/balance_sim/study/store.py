@@ -132,9 +132,11 @@ class Store:
         if not paths:
             return []
         key = self.manifest().study_key
-        return [self._shard(path, key) for path in paths]
+        return [self.shard(path, key) for path in paths]
 
-    def _shard(self, path: Path, study_key: str) -> Shard:
+    def shard(self, path: Path, study_key: str) -> Shard:
+        """The shard of a record's file. Raises StoreDamaged for a record that is not
+        sound, or of another study."""
         record = read_record(path)
         if record.study != study_key:
             raise StoreDamaged(
@@ -228,6 +230,13 @@ class Store:
                 if count:
                     yield self._rows(block, "dyads", None), count
 
+    def tables(self, stored: StoredBlock) -> BlockTables:
+        """All tables of a block. Raises StoreDamaged."""
+        runs, agreements, dyads = (
+            self._rows(stored, name, None) for name in ("runs", "accords", "dyads")
+        )
+        return BlockTables(runs, agreements, dyads)
+
     def columns(self, point: int) -> list[str]:
         """Columns of a point's outcomes; none where no replication of it finished."""
         for outcomes in self.outcomes(point):
@@ -295,7 +304,9 @@ class Store:
             contents = {name: encode(_stacked(blocks, name)) for name in TABLES}
         record = ShardRecord(
             study=study_key,
-            blocks=tuple((point, block.first, block.stop) for point, block, _ in blocks),
+            blocks=tuple(
+                (point, block.first, block.stop) for point, block, _ in blocks
+            ),
             failed=tuple(FailedRun.model_validate(row) for row in failed),
             files={name: sha256_of(content) for name, content in contents.items()},
         )
@@ -310,7 +321,7 @@ class Store:
         key = self.manifest().study_key
         for path in self.record_paths():
             try:
-                shard = self._shard(path, key)
+                shard = self.shard(path, key)
                 damage = shard.damage()
             except StoreDamaged as error:
                 shard, damage = None, str(error)

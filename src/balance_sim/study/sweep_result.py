@@ -248,7 +248,9 @@ class PointNumbers:
             "reference": arms[0],
             "arms": list(arms),
             "factors": list(factors),
-            "effects": [effect_record(row, factors) for row in shown.to_dict("records")],
+            "effects": [
+                effect_record(row, factors) for row in shown.to_dict("records")
+            ],
             "failed_runs": failed,
             "missing_runs": 0,
         }

@@ -1,5 +1,15 @@
-"""What is raised when a data file cannot be used. The command line turns it into exit
-code 4."""
+"""What is raised when a data file cannot be used: exit code 4 of a command.
+
+Codes
+-----
+E600 : what is asked of the data, or what they hold, does not do
+E601 : a file or folder that is not there, or cannot be read
+E602 : no table: damaged, empty, or rows that do not fit the header
+E603 : a column that is wanted is not there
+E604 : a cell that is no number, whole number, year, date or known word
+E605 : a value outside its bounds
+E606 : two rows where there may be one
+"""
 
 from __future__ import annotations
 
@@ -8,13 +18,25 @@ from pathlib import Path
 
 from balance_sim.scenario.diagnostics import InputError
 
+LONGEST_VALUE = 80
+"""Characters of a cell that a message shows."""
+OTHER, NO_FILE, NO_TABLE, NO_COLUMN, BAD_CELL, OUT_OF_BOUNDS, TWICE = (
+    f"E60{number}" for number in range(7)
+)
+
 
 class DataError(InputError):
-    """A data file that cannot be read as it stands: where, what was found, what to do
-    next.
+    """A data file that cannot be used as it stands.
 
-    line: counts from 1, the header is line 1; column: the name in the header; value:
-    the text found there. each: the errors that this one stands for."""
+    Attributes
+    ----------
+    message, next_step : what is wrong, and what to do about it
+    path : of the file or folder
+    line : counted from 1, the header is line 1
+    column : the name in the header
+    value : the text of the cell
+    code : one of those in this module's docstring
+    """
 
     def __init__(
         self,
@@ -24,66 +46,66 @@ class DataError(InputError):
         line: int | None = None,
         column: str | None = None,
         value: str | None = None,
+        *,
+        code: str = OTHER,
     ) -> None:
         super().__init__(message, next_step, path, line, column, value)
         self.message, self.next_step = message, next_step
         self.path, self.line, self.column, self.value = path, line, column, value
-        self.each: tuple[DataError, ...] = (self,)
+        self.code = code
 
     def __str__(self) -> str:
-        where = {"": self.path, "line ": self.line, "column ": self.column}
-        head = ", ".join(
-            f"{what}{value}" for what, value in where.items() if value is not None
-        )
-        found, more = self.value, "..." if self.value and len(self.value) > 80 else ""
-        told = f" (found {found[:80]!r}{more})" if found is not None else ""
-        return f"{head}{': ' if head else ''}{self.message}{told}. {self.next_step}."
+        place = []
+        if self.path is not None:
+            place.append(str(self.path))
+        if self.line is not None:
+            place.append(f"line {self.line}")
+        if self.column is not None:
+            place.append(f"column {self.column}")
+        head = ", ".join(place)
+        separator = ": " if head else ""
+        return f"{head}{separator}{self.message}{self._cell()}. {self.next_step}."
+
+    def _cell(self) -> str:
+        """The value in brackets, clipped; empty where there is none."""
+        if self.value is None:
+            return ""
+        dots = "..." if len(self.value) > LONGEST_VALUE else ""
+        return f" (found {self.value[:LONGEST_VALUE]!r}{dots})"
 
     def messages(self) -> list[str]:
-        """Return a line for each error."""
-        return [f"error: {error}" for error in self.each]
+        """The error as one line."""
+        return [f"error: {self}"]
 
     def records(self) -> list[dict[str, object]]:
-        """Return each error as plain data, all with the code E600."""
-        return [
-            {
-                "file": "" if error.path is None else str(error.path),
-                "line": error.line,
-                "col": None,
-                "path": error.column or "",
-                "code": "E600",
-                "message": error.message,
-                "allowed": "",
-                "suggestion": error.next_step,
-                "value": error.value,
-            }
-            for error in self.each
-        ]
+        """The error as plain data, with its code."""
+        record: dict[str, object] = {
+            "file": "" if self.path is None else str(self.path),
+            "line": self.line,
+            "col": None,
+            "path": self.column or "",
+            "code": self.code,
+            "message": self.message,
+            "allowed": "",
+            "suggestion": self.next_step,
+            "value": self.value,
+        }
+        return [record]
 
 
-class DataErrors(DataError):
-    """Several errors found in one pass; place, message and value are those of the
-    first."""
-
-    def __init__(self, errors: Sequence[DataError]) -> None:
-        first = errors[0]
-        super().__init__(
-            first.message,
-            first.next_step,
-            first.path,
-            first.line,
-            first.column,
-            first.value,
-        )
-        self.args, self.each = (tuple(errors),), tuple(errors)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.each))
-
-
-def refuse_unless_one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+def require_member(name: str, value: object, allowed: Sequence[str]) -> None:
     """Raise DataError for a word that is none of those that an option knows."""
     if value not in allowed:
-        raise DataError(
-            f"{name} has no such value", f"Use {' or '.join(allowed)}", value=str(value)
-        )
+        message = f"{name} has no such value"
+        raise DataError(message, f"Use {' or '.join(allowed)}", value=str(value))
+
+
+def require_folder(path: Path) -> None:
+    """Raise DataError where a folder of data is not there, or is a file."""
+    if path.is_file():
+        message = "this is a file, not a folder of data"
+        hint = "Give the folder it lies in, or pass agreements as --agreements"
+        raise DataError(message, hint, path, code=NO_FILE)
+    if not path.is_dir():
+        hint = "Give the folder that holds the data files"
+        raise DataError("there is no such folder", hint, path, code=NO_FILE)

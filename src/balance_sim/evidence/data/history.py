@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.data import layers
 from balance_sim.evidence.data.agreements import read_outcomes
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.sources import FILES, READERS, file_of, unread
+from balance_sim.evidence.data.errors import NO_FILE, DataError, require_folder
+from balance_sim.evidence.data.sources import FILES, READERS, file_of
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.diagnostics import plain
@@ -40,6 +40,8 @@ LAYERS = (
 """Layers of which the last observation can be carried forward. Of distance and
 contiguity it is, where they are laid out."""
 NOT_CARRIED = ("DCAD", "accords", "capitals")
+STATE_YEARS = {"capability": "cinc", "ideal": "ideal_fp", "democracy": "polyarchy"}
+"""Layers of states, each also the name of its source, by the column of the series."""
 
 
 @dataclass(frozen=True)
@@ -83,62 +85,65 @@ class History:
     def at(self, year: int) -> int:
         """Position of a year. Raises DataError outside the period."""
         if not self.years[0] <= year <= self.years[-1]:
-            why = f"the history covers {self.years[0]}-{self.years[-1]}"
-            raise DataError(why, "Load a longer period", value=str(year))
+            message = f"the history covers {self.years[0]}-{self.years[-1]}"
+            raise DataError(message, "Load a longer period", value=str(year))
         return int(year - self.years[0])
 
     def exposure(self, year: int) -> Floats:
         """(n, n) part of the year in which both are members; diagonal 0."""
         entry, leave = self.entry[self.at(year)], self.leave[self.at(year)]
-        both: Floats = np.minimum.outer(leave, leave) - np.maximum.outer(entry, entry)
-        both = np.clip(both, 0.0, 1.0)
-        np.fill_diagonal(both, 0.0)
-        return both
+        together = np.minimum.outer(leave, leave) - np.maximum.outer(entry, entry)
+        share: Floats = np.clip(together, 0.0, 1.0)
+        np.fill_diagonal(share, 0.0)
+        return share
 
-    def on_record(self, last: int) -> None:
+    def require_record(self, last: int) -> None:
         """Raise DataError where agreements up to the year before `last` are not on
         record."""
-        if last > self.agreement_years[1] + 1:
-            end = self.agreement_years[1]
+        end = self.agreement_years[1]
+        if last > end + 1:
+            message = f"the agreements on record end in {end}"
             hint = f"Give the later agreements, or end the period in {end + 1}"
-            raise DataError(
-                f"the agreements on record end in {end}", hint, value=str(last)
-            )
+            raise DataError(message, hint, value=str(last))
 
 
-class _Sources:
-    """Reads each source once, and remembers the reports and what was not there."""
+class _Folder:
+    """Reads each source of a folder once, and records the reports and what was not
+    there."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, path: Path) -> None:
+        require_folder(path)
+        self.path = path
         self.reports: list[ReadReport] = []
         self.notes: list[str] = []
 
-    def kept(self, read: Read) -> Read:
+    def add(self, read: Read) -> Read:
+        """A source that was read, its report recorded."""
         self.reports.append(read.report)
         return read
 
     def read(self, name: str) -> Read | None:
-        path, others = file_of(self.folder, name)
+        """A source; None where there is no file of it. Raises DataError for one that
+        cannot be done without."""
+        path, others = file_of(self.path, name)
         if path is not None:
             if others:
-                self.notes.append(
-                    f"{path.name} is read as {name}, not {', '.join(others)}"
-                )
-            return self.kept(READERS[name](path))
-        near = unread(self.folder, name)
+                unused = ", ".join(others)
+                self.notes.append(f"{path.name} is read as {name}, not {unused}")
+            return self.add(READERS[name](path))
         if name in NEEDED:
-            hint = (
-                f"Save {near[0]} as CSV"
-                if near
-                else f"Put {' or '.join(FILES[name])} into the folder"
-            )
-            raise DataError(f"there is no file of {name}", hint, path=self.folder)
-        but = f"; {near[0]} is not read: save it as CSV" if near else ""
-        self.notes.append(
-            f"no file of {name} in {self.folder}: it is missing throughout{but}"
-        )
+            hint = f"Put {' or '.join(FILES[name])} into the folder"
+            message = f"there is no file of {name}"
+            raise DataError(message, hint, self.path, code=NO_FILE)
+        note = f"no file of {name} in {self.path}: it is missing throughout"
+        self.notes.append(note)
         return None
+
+    def needed(self, name: str) -> Read:
+        """One of the sources `NEEDED`. Raises DataError."""
+        read = self.read(name)
+        assert read is not None
+        return read
 
 
 def load_history(
@@ -159,142 +164,120 @@ def load_history(
 
     A source that is not in the folder leaves its arrays missing and says so in `notes`;
     agreements and capabilities must be there. Raises DataError."""
-    folder = Path(data_dir)
-    refuse_no_folder(folder)
-    if start_year > end_year:
-        period = f"{start_year}-{end_year}"
-        raise DataError(
-            "the period ends before it starts",
-            "Give the earlier year first",
-            value=period,
-        )
-    for year in (start_year, end_year):
-        if not FIRST_YEAR <= year <= LAST_YEAR:
-            bounds = f"{FIRST_YEAR}..{LAST_YEAR}"
-            raise DataError(
-                f"this year lies outside {bounds}",
-                f"Give years within {bounds}",
-                value=str(year),
-            )
+    folder = _Folder(Path(data_dir))
+    _check_period(start_year, end_year)
     years = np.arange(start_year, end_year + 1, dtype=np.int64)
-    states, sources = layers.roster(start_year, end_year), _Sources(folder)
-    found: dict[str, Any] = {}  # by field of the history
-    found["entry"], found["leave"] = layers.membership(states, years)
-    allied = layers.alliances(
-        sources.read(ALLIANCES[alliances]), default_depths(), states, years
-    )
-    found["alliance_depth"], found["alliance_calm"] = allied
-    found["claim"] = layers.claims(sources.read("claims"), states, years)
-    found["militarised"], found["war"] = layers.disputes(
-        sources.read("disputes"), states, years
-    )
-    apart = sources.read("distance"), sources.read("capitals")
-    found["distance"], filled = layers.distances(*apart, states, years)
+    states = layers.roster(start_year, end_year)
+    arrays: dict[str, Any] = {}
+    arrays["entry"], arrays["leave"] = layers.membership(states, years)
+    treaties = folder.read(ALLIANCES[alliances])
+    allied = layers.alliances(treaties, default_depths(), states, years)
+    arrays["alliance_depth"], arrays["alliance_calm"] = allied
+    arrays["claim"] = layers.claims(folder.read("claims"), states, years)
+    disputes = layers.disputes(folder.read("disputes"), states, years)
+    arrays["militarised"], arrays["war"] = disputes
+    borders, capitals = folder.read("distance"), folder.read("capitals")
+    arrays["distance"], filled = layers.distances(borders, capitals, states, years)
     if filled:
-        sources.notes.append(
-            f"{filled} dyads without a minimum distance: between capitals instead"
-        )
-    found["agreements"], found["agreement_years"] = _agreements(
-        sources, agreements, outcomes, states
-    )
-    for name, column in (
-        ("capability", "cinc"),
-        ("ideal", "ideal_fp"),
-        ("democracy", "polyarchy"),
-    ):
-        found[name] = layers.state_years(sources.read(name), column, states, years)
-    found["contiguity"] = layers.contiguity(sources.read("contiguity"), states, years)
-    found["rivalry"] = layers.rivalry(sources.read("rivalry"), states, years)
-    reports, notes = tuple(sources.reports), tuple(sources.notes)
+        note = f"{filled} dyads without a minimum distance: between capitals instead"
+        folder.notes.append(note)
+    frame, covered = _agreements(folder, agreements, outcomes, states)
+    for layer, column in STATE_YEARS.items():
+        read = folder.read(layer)
+        arrays[layer] = layers.state_years(read, column, states, years)
+    arrays["contiguity"] = layers.contiguity(folder.read("contiguity"), states, years)
+    arrays["rivalry"] = layers.rivalry(folder.read("rivalry"), states, years)
     return History(
         years=years,
         iso3=states.iso3,
         names=states.names,
-        **found,
-        reports=reports,
-        notes=notes,
+        **arrays,
+        agreements=frame,
+        agreement_years=covered,
+        reports=tuple(folder.reports),
+        notes=tuple(folder.notes),
     )
 
 
-def refuse_no_folder(path: Path) -> None:
-    """Raise DataError where a folder of data is not there, or is a file."""
-    if path.is_file():
-        hint = "Give the folder it lies in, or pass agreements as --agreements"
-        raise DataError("this is a file, not a folder of data", hint, path=path)
-    if not path.is_dir():
-        raise DataError(
-            "there is no such folder",
-            "Give the folder that holds the data files",
-            path=path,
+def _check_period(start_year: int, end_year: int) -> None:
+    """Raise DataError for a period that ends before it starts, or lies outside the
+    years of the state system."""
+    if start_year > end_year:
+        message, hint = (
+            "the period ends before it starts",
+            "Give the earlier year first",
         )
+        raise DataError(message, hint, value=f"{start_year}-{end_year}")
+    for year in (start_year, end_year):
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            bounds = f"{FIRST_YEAR}..{LAST_YEAR}"
+            message = f"this year lies outside {bounds}"
+            raise DataError(message, f"Give years within {bounds}", value=str(year))
 
 
 def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
     """Last year that the agreements of a folder, and of further files, cover. Raises
     DataError."""
-    refuse_no_folder(Path(data_dir))
-    reads = [_Sources(Path(data_dir)).read("accords"), *map(read_outcomes, more)]
-    ends = [
-        read.report.last_year
-        for read in reads
-        if read is not None and read.report.last_year is not None
-    ]
-    if not ends:
-        raise DataError(
-            "there is no agreement in the data",
-            "Give a file with agreements",
-            path=data_dir,
-        )
-    return max(ends)
+    reads = [_Folder(Path(data_dir)).needed("accords"), *map(read_outcomes, more)]
+    last_years = [read.report.last_year for read in reads]
+    known = [year for year in last_years if year is not None]
+    if not known:
+        message = "there is no agreement in the data"
+        raise DataError(message, "Give a file with agreements", path=data_dir)
+    return max(known)
 
 
 def _agreements(
-    sources: _Sources,
+    folder: _Folder,
     more: Sequence[Path | str],
     outcomes: tuple[Path | str, int] | None,
     states: layers.Roster,
 ) -> tuple[pd.DataFrame, tuple[int, int]]:
     """Agreements by both sides' roster positions, and the years that the files
     cover."""
-    notes, of_folder = sources.notes, sources.read("accords")
-    assert of_folder is not None  # it is `NEEDED`
-    reads = [of_folder, *(sources.kept(read_outcomes(path)) for path in more)]
+    reads = [folder.needed("accords")]
+    reads += [folder.add(read_outcomes(path)) for path in more]
     frame = pd.concat([read.frame for read in reads], ignore_index=True)
-    frame = frame.drop_duplicates(["accord_id", "cow_a", "cow_b", "kind"], keep="last")
+    keys = ["accord_id", "cow_a", "cow_b", "kind"]
+    frame = frame.drop_duplicates(keys, keep="last")
     frame = frame[frame["signed"].notna()]
     if outcomes is not None:
         path, last = outcomes
-        later = sources.kept(read_outcomes(path))
-        reads.append(later)
-        frame = _followed_by(frame, later.frame, path, last, notes)
+        reads.append(folder.add(read_outcomes(path)))
+        frame = _followed_by(frame, reads[-1].frame, path, last, folder.notes)
     placed = states.pairs(frame)
-    if len(placed) < len(frame):
-        notes.append(
-            f"{len(frame) - len(placed)} agreements with a state outside the roster left out"
+    strangers = len(frame) - len(placed)
+    if strangers:
+        note = f"{strangers} agreements with a state outside the roster left out"
+        folder.notes.append(note)
+    early = _before_membership(placed, states)
+    if early:
+        note = (
+            f"{early} agreements signed while one side was no member are kept as "
+            "history"
         )
+        folder.notes.append(note)
+    order = ["signed", "a", "b", "accord_id"]
+    placed = placed.sort_values(order, kind="stable").reset_index(drop=True)
+    return placed.drop(columns=["cow_a", "cow_b"]), _years_covered(reads)
+
+
+def _before_membership(placed: pd.DataFrame, states: layers.Roster) -> int:
+    """The number of agreements that were signed while one side was no member."""
     spells = states.spells.groupby(states.spells["cow"].map(states.position))
     start, end = spells["start"].min(), spells["end"].max()
-    a, b = (
-        placed["signed"].between(placed[side].map(start), placed[side].map(end))
+    is_member = {
+        side: placed["signed"].between(placed[side].map(start), placed[side].map(end))
         for side in ("a", "b")
-    )
-    if early := int((~(a & b)).sum()):
-        notes.append(
-            f"{early} agreements signed while one side was no member are kept as history"
-        )
-    covered = [
-        year
-        for r in reads
-        for year in (r.report.first_year, r.report.last_year)
-        if year is not None
-    ]
-    placed = placed.sort_values(
-        ["signed", "a", "b", "accord_id"], kind="stable"
-    ).reset_index(drop=True)
-    return placed.drop(columns=["cow_a", "cow_b"]), (
-        min(covered, default=0),
-        max(covered, default=-1),
-    )
+    }
+    return int((~(is_member["a"] & is_member["b"])).sum())
+
+
+def _years_covered(reads: Sequence[Read]) -> tuple[int, int]:
+    """First and last year that files of agreements cover; (0, -1) where none do."""
+    ends = [(read.report.first_year, read.report.last_year) for read in reads]
+    years = [year for pair in ends for year in pair if year is not None]
+    return min(years, default=0), max(years, default=-1)
 
 
 def _followed_by(
@@ -307,24 +290,24 @@ def _followed_by(
     """Agreements known up to the end of a year, then those of a file. Ids of the two
     have nothing in common."""
     signed = later[later["signed"].notna()]
-    after = signed[signed["signed"].dt.year > last]
-    kept = known[known["signed"].dt.year <= last]
-    if after.empty:
+    outcomes = signed[signed["signed"].dt.year > last]
+    record = known[known["signed"].dt.year <= last]
+    if outcomes.empty:
+        message = f"there is no agreement signed after {last}"
         hint = "Give the agreements of the years forecast"
-        raise DataError(f"there is no agreement signed after {last}", hint, path=path)
-    if lost := len(signed) - len(after):
+        raise DataError(message, hint, path=path)
+    early, late = len(signed) - len(outcomes), len(known) - len(record)
+    if early:
         notes.append(
-            f"{lost} outcomes signed up to {last} left out: the data count there"
+            f"{early} outcomes signed up to {last} left out: the data count there"
         )
-    if lost := len(known) - len(kept):
+    if late:
         notes.append(
-            f"{lost} agreements of the data after {last} left out: the outcomes count"
+            f"{late} agreements of the data after {last} left out: the outcomes count"
         )
-    out: pd.DataFrame = pd.concat(
-        [kept, after.assign(accord_id="outcome-" + after["accord_id"])],
-        ignore_index=True,
-    )
-    return out
+    outcomes = outcomes.assign(accord_id="outcome-" + outcomes["accord_id"])
+    joined: pd.DataFrame = pd.concat([record, outcomes], ignore_index=True)
+    return joined
 
 
 def default_depths() -> dict[str, tuple[float, float]]:
@@ -347,24 +330,25 @@ def last_carried_forward(history: History) -> History:
     touched."""
     filled: dict[str, Any] = {}
     for layer in LAYERS:
-        value: Floats = getattr(history, layer)
-        known = [
-            bool((~np.isnan(now[m])).any())
-            for now, m in zip(value, history.present, strict=True)
-        ]
-        last = max(
-            np.flatnonzero(known), default=-1
-        )  # the last year that knows anything of its members
+        values: Floats = getattr(history, layer)
+        by_year = zip(values, history.present, strict=True)
+        is_known = [bool((~np.isnan(row[member])).any()) for row, member in by_year]
+        last = max(np.flatnonzero(is_known), default=-1)
         if 0 <= last < len(history.years) - 1:
-            rest = np.repeat(value[last][None], len(value) - last - 1, 0)
-            filled[layer] = np.concatenate([value[: last + 1], rest])
-    end = int(history.years[-1])
-    notes = [
-        f"{report.source} ends in {report.last_year} ({Path(report.path).name}): "
-        f"what it says last stands for the years to {end}"
-        for report in history.reports
-        if report.source not in NOT_CARRIED
-        and report.last_year is not None
-        and report.last_year < end - 1
-    ]
-    return replace(history, **filled, notes=(*history.notes, *notes))
+            missing = len(values) - last - 1
+            repeated = np.repeat(values[last][None], missing, 0)
+            filled[layer] = np.concatenate([values[: last + 1], repeated])
+    notes = [_carried_note(report, history) for report in history.reports]
+    notes = [*history.notes, *filter(None, notes)]
+    return replace(history, **filled, notes=tuple(notes))
+
+
+def _carried_note(report: ReadReport, history: History) -> str:
+    """That a source ends before the history does; empty where it does not."""
+    end, last = int(history.years[-1]), report.last_year
+    if report.source in NOT_CARRIED or last is None or last >= end - 1:
+        return ""
+    return (
+        f"{report.source} ends in {last} ({Path(report.path).name}): what it says last "
+        f"stands for the years to {end}"
+    )

@@ -19,9 +19,13 @@ from balance_sim.evidence.data.table import Read, placed
 from balance_sim.model.threat import great_circle
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+InForce = Callable[[pd.DataFrame, int], pd.Series]
+"""Which rows of a frame hold at the start of a year."""
 
 MILITARISED_YEARS = 10
 CARRY_YEARS = 5
+NEVER = 9999
 
 
 @dataclass(frozen=True)
@@ -36,164 +40,173 @@ class Roster:
 
     @property
     def size(self) -> int:
+        """The number of states."""
         return len(self.iso3)
 
     def pairs(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Rows whose two COW numbers are on the roster, with positions a < b."""
         return placed(frame, self.position, np.int64)
 
+    def square(self, years: Ints, value: float = 0.0) -> Floats:
+        """(T, n, n) of one value."""
+        return np.full((len(years), self.size, self.size), value)
+
 
 def roster(start_year: int, end_year: int) -> Roster:
     """States of a period. Germany 255 and 260, Yemen 678 and 679 share a place, since
     they share a code."""
     table = codes.state_codes()
-    inside = (table["start"] <= f"{end_year}-12-31") & (
-        table["end"] >= f"{start_year}-01-01"
-    )
-    table = table[inside & (table["iso3"] != "")].sort_values(["iso3", "start"])
+    begins = table["start"] <= f"{end_year}-12-31"
+    lasts = table["end"] >= f"{start_year}-01-01"
+    table = table[begins & lasts & (table["iso3"] != "")]
+    table = table.sort_values(["iso3", "start"])
     last = table.groupby("iso3").last()
     place = pd.Series(np.arange(len(last)), index=last.index)
-    position = (
-        table.drop_duplicates("cow")
-        .set_index("cow")["iso3"]
-        .map(place)
-        .astype(np.int64)
-    )
+    by_number = table.drop_duplicates("cow").set_index("cow")["iso3"]
     names = tuple(str(name) for name in last["name"])
+    position = by_number.map(place).astype(np.int64)
     return Roster(tuple(last.index), names, table, position)
 
 
-def membership(states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def membership(states: Roster, years: Ints) -> tuple[Floats, Floats]:
     """(T, n) part of the year at which membership starts and ends; both 0 where
     absent."""
-    entry, leave = (
-        np.zeros((len(years), states.size)),
-        np.zeros((len(years), states.size)),
-    )
-    place = states.spells["cow"].map(states.position).to_numpy()
+    spells = states.spells
+    place = spells["cow"].map(states.position).to_numpy()
+    entry = np.zeros((len(years), states.size))
+    leave = np.zeros((len(years), states.size))
     for t, year in enumerate(years):
-        first, after = pd.Timestamp(f"{year}-01-01"), pd.Timestamp(f"{year + 1}-01-01")
-        length = (after - first).days
-        low = (
-            ((states.spells["start"] - first).dt.days / length)
-            .clip(0.0, 1.0)
-            .to_numpy()
-        )
-        high = (
-            (((states.spells["end"] - first).dt.days + 1) / length)
-            .clip(0.0, 1.0)
-            .to_numpy()
-        )
-        there = high > low
+        first = pd.Timestamp(f"{year}-01-01")
+        length = (pd.Timestamp(f"{year + 1}-01-01") - first).days
+        days_before = (spells["start"] - first).dt.days
+        days_until_end = (spells["end"] - first).dt.days + 1
+        low = (days_before / length).clip(0.0, 1.0).to_numpy()
+        high = (days_until_end / length).clip(0.0, 1.0).to_numpy()
+        is_member = high > low
         entry[t] = 1.0
-        np.minimum.at(entry[t], place[there], low[there])
-        np.maximum.at(leave[t], place[there], high[there])
+        np.minimum.at(entry[t], place[is_member], low[is_member])
+        np.maximum.at(leave[t], place[is_member], high[is_member])
         entry[t] = np.where(leave[t] > 0, entry[t], 0.0)
     return entry, leave
 
 
-def state_years(
-    read: Read | None, column: str, states: Roster, years: NDArray[np.int64]
-) -> Floats:
+def state_years(read: Read | None, column: str, states: Roster, years: Ints) -> Floats:
     """(T, n) the value of the year before, carried over gaps of `CARRY_YEARS`; a new
     member's first value."""
     if read is None:
         return np.full((len(years), states.size), np.nan)
-    frame = read.frame
     first = int(years[0]) - 1 - CARRY_YEARS
     span = np.arange(first, int(years[-1]) + 1)
-    frame = frame[
-        frame["cow"].isin(states.position.index)
-        & frame["year"].isin(span)
-        & frame[column].notna()
-    ]
-    ends = frame["cow"].map(states.spells.groupby("cow")["end"].max())
-    lasting = ends >= pd.to_datetime(frame["year"].astype(str) + "-12-31")
-    frame = frame.assign(lasting=lasting).sort_values("lasting", kind="stable")
-    values = np.full((len(span), states.size), np.nan)
-    values[
-        frame["year"].to_numpy() - first, frame["cow"].map(states.position).to_numpy()
-    ] = frame[column]
-    out = values[CARRY_YEARS:-1]
+    values = _by_year(read.frame, column, states, span)
+    filled = values[CARRY_YEARS:-1]
     for back in range(1, CARRY_YEARS + 1):
-        out = np.where(np.isnan(out), values[CARRY_YEARS - back : -1 - back], out)
+        earlier = values[CARRY_YEARS - back : -1 - back]
+        filled = np.where(np.isnan(filled), earlier, filled)
     joined = states.spells.groupby("iso3")["start"].min().dt.year.to_numpy()
-    new = joined[None, :] >= years[:, None] - 1
-    return np.where(np.isnan(out) & new, values[CARRY_YEARS + 1 :], out)
+    is_new = joined[None, :] >= years[:, None] - 1
+    first_value = values[CARRY_YEARS + 1 :]
+    return np.where(np.isnan(filled) & is_new, first_value, filled)
+
+
+def _by_year(frame: pd.DataFrame, column: str, states: Roster, span: Ints) -> Floats:
+    """(years of the span, n) values as a series has them. Of two states with one code
+    that which lasts to the end of the year counts."""
+    is_wanted = frame["cow"].isin(states.position.index) & frame["year"].isin(span)
+    frame = frame[is_wanted & frame[column].notna()]
+    ends = frame["cow"].map(states.spells.groupby("cow")["end"].max())
+    is_lasting = ends >= pd.to_datetime(frame["year"].astype(str) + "-12-31")
+    frame = frame.assign(lasting=is_lasting).sort_values("lasting", kind="stable")
+    values = np.full((len(span), states.size), np.nan)
+    rows = frame["year"].to_numpy() - span[0]
+    columns = frame["cow"].map(states.position).to_numpy()
+    values[rows, columns] = frame[column]
+    return values
 
 
 def distances(
-    minimum: Read | None,
-    capitals: Read | None,
-    states: Roster,
-    years: NDArray[np.int64],
+    minimum: Read | None, capitals: Read | None, states: Roster, years: Ints
 ) -> tuple[Floats, int]:
     """(T, n, n) km: minimum distance on 1 January; for states not yet on the map then,
     the next year that has one, else the last; for dyads that have none at all, between
     capitals. Also the number of such dyads."""
-    square = (states.size, states.size)
-    above = np.triu(np.ones(square, dtype=bool), 1)
-    out, never = np.full((len(years), *square), np.nan), above.copy()
+    above = np.triu(np.ones((states.size, states.size), dtype=bool), 1)
+    between_borders = states.square(years, np.nan)
+    without = 0
     if minimum is not None:
         frame = states.pairs(minimum.frame).sort_values("year_from", kind="stable")
-        a, b, km, low, high = (
-            frame[c].to_numpy() for c in ("a", "b", "km", "year_from", "year_to")
-        )
-        later = np.full(square, np.nan)
-        for year in range(int(years[-1]) + 2, int(years[0]) - 1, -1):
-            now = (low <= year) & (high >= year)
-            later[a[now], b[now]] = km[now]
-            if year <= years[-1]:
-                out[year - years[0]] = later
-        for t in range(1, len(years)):
-            out[t] = np.where(np.isnan(out[t]), out[t - 1], out[t])
-        never[a, b] = False
-    apart = np.full(square, np.nan)
-    if capitals is not None:
-        frame = capitals.frame.assign(
-            place=capitals.frame["cow"].map(states.position)
-        ).sort_values("start")
-        known = frame[frame["place"].notna() & (frame["start"] <= f"{years[-1]}-12-31")]
-        where = known.groupby("place").last().reindex(np.arange(states.size))
-        apart = great_circle(
-            where["latitude"].to_numpy(float), where["longitude"].to_numpy(float)
-        )
-    out = np.where(above, np.where(np.isnan(out), apart, out), 0.0)
-    return out + out.transpose(0, 2, 1), 0 if minimum is None else int(never.sum())
+        between_borders = _border_distances(frame, states, years)
+        has_none = above.copy()
+        has_none[frame["a"].to_numpy(), frame["b"].to_numpy()] = False
+        without = int(has_none.sum())
+    between_capitals = _capital_distances(capitals, states, int(years[-1]))
+    is_missing = np.isnan(between_borders)
+    km = np.where(is_missing, between_capitals, between_borders)
+    upper = np.where(above, km, 0.0)
+    return upper + upper.transpose(0, 2, 1), without
 
 
-def contiguity(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
+def _border_distances(frame: pd.DataFrame, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) upper triangle, each year that of the next on record, else the last.
+    frame: spells of years."""
+    columns = ("a", "b", "km", "year_from", "year_to")
+    a, b, km, low, high = (frame[name].to_numpy() for name in columns)
+    values = states.square(years, np.nan)
+    later = np.full((states.size, states.size), np.nan)
+    for year in range(int(years[-1]) + 2, int(years[0]) - 1, -1):
+        in_force = (low <= year) & (high >= year)
+        later[a[in_force], b[in_force]] = km[in_force]
+        if year <= years[-1]:
+            values[year - years[0]] = later
+    for t in range(1, len(years)):
+        values[t] = np.where(np.isnan(values[t]), values[t - 1], values[t])
+    return values
+
+
+def _capital_distances(capitals: Read | None, states: Roster, last: int) -> Floats:
+    """(n, n) km between the last capitals of a period; NaN where one is not known."""
+    if capitals is None:
+        return np.full((states.size, states.size), np.nan)
+    place = capitals.frame["cow"].map(states.position)
+    frame = capitals.frame.assign(place=place).sort_values("start")
+    has_begun = frame["start"] <= f"{last}-12-31"
+    known = frame[frame["place"].notna() & has_begun]
+    capital = known.groupby("place").last().reindex(np.arange(states.size))
+    latitude = capital["latitude"].to_numpy(float)
+    return great_circle(latitude, capital["longitude"].to_numpy(float))
+
+
+def contiguity(read: Read | None, states: Roster, years: Ints) -> Floats:
     """(T, n, n) COW type 1..5 of contiguity, 0 for none, in force over the turn of the
     year."""
     if read is None:
-        return np.full((len(years), states.size, states.size), np.nan)
+        return states.square(years, np.nan)
     frame = states.pairs(read.frame).sort_values("type", ascending=False, kind="stable")
-    out = np.zeros((len(years), states.size, states.size))
+    upper = states.square(years)
     for t, year in enumerate(years):
-        at = min(int(year), _last_year(read))
-        now = (frame["year_from"] <= at) & (frame["year_to"] >= at)
-        out[t, frame["a"][now], frame["b"][now]] = frame["type"][now]
-    return out + out.transpose(0, 2, 1)
+        day = min(int(year), _last_year(read))
+        in_force = (frame["year_from"] <= day) & (frame["year_to"] >= day)
+        dyads = frame[in_force]
+        upper[t, dyads["a"], dyads["b"]] = dyads["type"]
+    return upper + upper.transpose(0, 2, 1)
 
 
-def rivalry(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
+def rivalry(read: Read | None, states: Roster, years: Ints) -> Floats:
     """(T, n, n) 1 where a strategic rivalry began in an earlier year and has not ended
     before this one."""
 
-    def lasts(frame: pd.DataFrame, year: int) -> pd.Series:
-        return (frame["year_from"] < year) & (frame["year_to"].fillna(9999) >= year)
+    def in_force(frame: pd.DataFrame, year: int) -> pd.Series:
+        has_not_ended = frame["year_to"].fillna(NEVER) >= year
+        return (frame["year_from"] < year) & has_not_ended
 
-    return _highest(read, states, years, lasts)
+    return _highest(read, states, years, in_force)
 
 
-def claims(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
+def claims(read: Read | None, states: Roster, years: Ints) -> Floats:
     """(T, n, n) 1 where a territorial claim stands."""
-    return _highest(read, states, years, _standing)
+    return _highest(read, states, years, _in_force)
 
 
-def disputes(
-    read: Read | None, states: Roster, years: NDArray[np.int64]
-) -> tuple[Floats, Floats]:
+def disputes(read: Read | None, states: Roster, years: Ints) -> tuple[Floats, Floats]:
     """(T, n, n) 1 where the dyad was on opposite sides of a militarised dispute in the
     ten years before, and 1 where it is at war: both fight, the war has begun and is not
     over."""
@@ -202,61 +215,61 @@ def disputes(
         since = f"{year - MILITARISED_YEARS}-01-01"
         return (frame["start"] < f"{year}-01-01") & (frame["end"] >= since)
 
-    def war(frame: pd.DataFrame, year: int) -> pd.Series:
-        return _standing(frame, year) & frame["war"]
+    def at_war(frame: pd.DataFrame, year: int) -> pd.Series:
+        return _in_force(frame, year) & frame["war"]
 
-    return _highest(read, states, years, recent), _highest(read, states, years, war)
+    militarised = _highest(read, states, years, recent)
+    return militarised, _highest(read, states, years, at_war)
 
 
 def alliances(
     read: Read | None,
     depths: Mapping[str, tuple[float, float]],
     states: Roster,
-    years: NDArray[np.int64],
+    years: Ints,
 ) -> tuple[Floats, Floats]:
     """(T, n, n) depth and calm of the deepest and calmest alliance in force."""
-
-    def of(part: int) -> Floats:
-        worth = {kind: both[part] for kind, both in depths.items()}
-        return _highest(
-            read,
-            states,
-            years,
-            _standing,
-            lambda frame: frame["kind"].map(worth).fillna(0.0),
-        )
-
-    return of(0), of(1)
+    depth = {kind: values[0] for kind, values in depths.items()}
+    calm = {kind: values[1] for kind, values in depths.items()}
+    return (
+        _highest(read, states, years, _in_force, depth),
+        _highest(read, states, years, _in_force, calm),
+    )
 
 
-def _standing(frame: pd.DataFrame, year: int) -> pd.Series:
-    first = pd.Timestamp(date(year, 1, 1))
-    return (frame["start"] < first) & (frame["end"].isna() | (frame["end"] >= first))
+def _in_force(frame: pd.DataFrame, year: int) -> pd.Series:
+    """Which spells hold on 1 January."""
+    day = pd.Timestamp(date(year, 1, 1))
+    has_not_ended = frame["end"].isna() | (frame["end"] >= day)
+    return (frame["start"] < day) & has_not_ended
 
 
 def _highest(
     read: Read | None,
     states: Roster,
-    years: NDArray[np.int64],
-    there: Callable[[pd.DataFrame, int], pd.Series],
-    worth: Callable[[pd.DataFrame], pd.Series] | None = None,
+    years: Ints,
+    in_force: InForce,
+    worth: Mapping[str, float] | None = None,
 ) -> Floats:
     """(T, n, n) the highest value of the rows that are there in each year, 0 without
-    any; missing for 1 January of years after the day on which the source ends. worth: 1
-    if not given."""
-    out = np.zeros((len(years), states.size, states.size))
+    any; missing for 1 January of years after the day on which the source ends. worth:
+    by kind of row; 1 each if not given."""
     if read is None:
-        return np.full(out.shape, np.nan)
+        return states.square(years, np.nan)
     frame = states.pairs(read.frame)
     a, b = frame["a"].to_numpy(), frame["b"].to_numpy()
-    values = np.ones(len(frame)) if worth is None else worth(frame).to_numpy(np.float64)
+    values: Floats = np.ones(len(frame))
+    if worth is not None:
+        values = np.asarray(frame["kind"].map(worth).fillna(0.0), dtype=np.float64)
+    upper = states.square(years)
     for t, year in enumerate(years):
-        now = there(frame, int(year)).to_numpy(dtype=bool)
-        np.maximum.at(out[t], (a[now], b[now]), values[now])
-    out = out + out.transpose(0, 2, 1)
-    out[years > _last_year(read) + 1] = np.nan
-    return out
+        rows = in_force(frame, int(year)).to_numpy(dtype=bool)
+        np.maximum.at(upper[t], (a[rows], b[rows]), values[rows])
+    highest = upper + upper.transpose(0, 2, 1)
+    highest[years > _last_year(read) + 1] = np.nan
+    return highest
 
 
 def _last_year(read: Read) -> int:
-    return read.report.last_year if read.report.last_year is not None else -1
+    last = read.report.last_year
+    return last if last is not None else -1

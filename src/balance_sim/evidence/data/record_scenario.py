@@ -8,8 +8,10 @@ count neither as activity nor as new agreements."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,6 @@ from balance_sim.scenario.diagnostics import plain
 from balance_sim.scenario.schema import Scenario
 
 Ints = NDArray[np.int64]
-Codes = list[tuple[str, str]]
 
 KINDS = (
     "political_declaration",
@@ -35,7 +36,12 @@ KINDS = (
     "defence_cooperation",
 )
 """Kinds that the record of agreements tells apart, and that are fitted."""
+ALLIANCE_KINDS = ("defence_pact", "political_declaration", "non_aggression")
 LONG_AGO = date(1950, 1, 1)
+QUIET = "quiet"
+"""Name of the event that says nothing, the focal one."""
+USUAL_INTERCEPT = -3.0
+"""Intercept, nats, of the kinds that are fitted, where none is given."""
 NOBODY_SIGNS = -60.0
 """Intercept, nats, of kinds that stand in the record as alliances and are not
 forecast."""
@@ -74,193 +80,206 @@ def scenario_at(
     year. A missing value stays missing. An event that says nothing stands on each 1
     January, so that a step begins there. Raises DataError where no state's capability
     is known."""
-    t, who = history.at(year), members_at(history, year)
-    if not np.nansum(history.capability[t, who]) > 0:
-        why = f"no state's capability is known at the start of {year}, which is that of {year - 1}"
-        raise DataError(
-            why,
-            "Give capabilities from the year before on, or begin later: --first, or `first` of a plan",
-        )
-    tree: Any = plain(default_tree())
-    start, codes = date(year, 1, 1), [history.iso3[i] for i in who]
-    quiet = {"quiet": year} | {
-        f"quiet_{later}": later for later in range(year + 1, year + years)
-    }
-    nothing: dict[str, Any] = {
-        "kind": "statement",
-        "visibility": 0.0,
-        "principals": (codes[0],),
-    }
-    level = {
-        **dict.fromkeys(tree["kinds"], NOBODY_SIGNS),
-        **dict.fromkeys(KINDS, -3.0),
-        **(intercepts or {}),
-    }
-    kinds = {}
-    for name, values in tree["kinds"].items():
-        rate = values["ceiling"] if name in KINDS else HARDLY_EVER
-        kinds[name] = schema.AgreementKind(
-            **{**values, "intercept": float(level[name]), "ceiling": rate}
-        )
-    dyads = _dyads(history, who)
+    record = _Record(history, history.at(year), members_at(history, year))
+    record.require_capability()
+    defaults: Any = plain(default_tree())
+    start = date(year, 1, 1)
+    kinds = _agreement_kinds(defaults["kinds"], intercepts or {})
+    agreements = (*record.alliances(kinds), *record.agreements(start))
+    event_kinds = defaults["event_kinds"].items()
+    all_parameters = {**defaults["parameters"], **WHOLE_CHANGE, **(parameters or {})}
+    all_weights = {**default_weights(), **(weights or {})}
     return Scenario(
         name=f"record_{year}",
         title=f"The record on 1 January {year}",
         start=start,
         end=date(year + years, 1, 1),
         step_days=MONTH,
-        focal="quiet",
-        capability=schema.CapabilityWeights(**tree["capability"]),
-        states=tuple(_state(history, t, i, propensity) for i in who),
-        audiences={"rest": schema.Audience(members=tuple(codes))},
-        disputes=tuple(_disputes(history, t, *dyads)),
-        no_relations=tuple(_at_war(history, t, *dyads)),
-        distances=tuple(_distances(history, t, *dyads)),
-        accords=(
-            *_alliances(history, t, *dyads, kinds),
-            *_agreements(history, start, who),
-        ),
-        events=tuple(
-            schema.Event(id=name, date=date(when, 1, 1), **nothing)
-            for name, when in quiet.items()
-        ),
+        focal=QUIET,
+        capability=schema.CapabilityWeights(**defaults["capability"]),
+        states=tuple(record.state(i, propensity) for i in record.members),
+        audiences={"rest": schema.Audience(members=record.codes)},
+        disputes=tuple(record.disputes()),
+        no_relations=tuple(record.wars()),
+        distances=tuple(record.distances()),
+        accords=agreements,
+        events=_quiet_events(record.codes[0], year, years),
         kinds=kinds,
-        event_kinds={
-            name: schema.EventKind(**values)
-            for name, values in tree["event_kinds"].items()
-        },
-        parameters=schema.Parameters(
-            **{**tree["parameters"], **WHOLE_CHANGE, **(parameters or {})}
-        ),
-        theory=schema.Theory(
-            preset="balance_of_threat", weights={**default_weights(), **(weights or {})}
-        ),
+        event_kinds={name: schema.EventKind(**kind) for name, kind in event_kinds},
+        parameters=schema.Parameters(**all_parameters),
+        theory=schema.Theory(preset="balance_of_threat", weights=all_weights),
         arms={"record": schema.Arm(reference=True)},
         report=schema.Report(windows=(365,)),
     )
 
 
-def _state(history: History, t: int, i: int, propensity: Floats | None) -> schema.State:
-    democracy, ideal_point = (
-        None if np.isnan(series[t, i]) else float(series[t, i])
-        for series in (history.democracy, history.ideal)
-    )
-    return schema.State(
-        id=history.iso3[i],
-        name=history.names[i],
-        capability=float(np.nan_to_num(history.capability[t, i])),
-        democracy=democracy,
-        ideal_point=ideal_point,
-        propensity=0.0 if propensity is None else float(propensity[i]),
-        nuclear_since=nuclear_since(history.iso3[i], date(int(history.years[t]), 1, 1)),
-    )
+def _agreement_kinds(
+    defaults: dict[str, dict[str, Any]], intercepts: dict[str, float]
+) -> dict[str, schema.AgreementKind]:
+    """Types of agreement, of which those that are not fitted are hardly ever signed."""
+    kinds = {}
+    for name, values in defaults.items():
+        is_fitted = name in KINDS
+        usual = USUAL_INTERCEPT if is_fitted else NOBODY_SIGNS
+        changed = {
+            "intercept": float(intercepts.get(name, usual)),
+            "ceiling": values["ceiling"] if is_fitted else HARDLY_EVER,
+        }
+        kinds[name] = schema.AgreementKind(**{**values, **changed})
+    return kinds
 
 
-def _dyads(history: History, who: Ints) -> tuple[Ints, Ints, Codes]:
-    """Positions of both sides of every dyad of these states, and their codes."""
-    low, high = np.triu_indices(len(who), 1)
-    i, j = who[low], who[high]
-    return i, j, [(history.iso3[a], history.iso3[b]) for a, b in zip(i, j, strict=True)]
+def _quiet_events(code: str, year: int, years: int) -> tuple[schema.Event, ...]:
+    """An event that says nothing on each 1 January."""
+    events = []
+    for later in range(year, year + years):
+        event = schema.Event(
+            id=QUIET if later == year else f"{QUIET}_{later}",
+            date=date(later, 1, 1),
+            kind="statement",
+            visibility=0.0,
+            principals=(code,),
+        )
+        events.append(event)
+    return tuple(events)
 
 
-def _disputes(
-    history: History, t: int, i: Ints, j: Ints, codes: Codes
-) -> Iterator[schema.Dispute]:
-    layers = ("rivalry", "claim", "militarised", "war")
-    level = np.nan_to_num(
-        np.stack([getattr(history, name)[t, i, j] for name in layers])
-    )
-    for k in np.flatnonzero(level.any(axis=0)):
-        levels: dict[str, Any] = dict(zip(layers, map(float, level[:, k]), strict=True))
-        yield schema.Dispute(a=codes[k][0], b=codes[k][1], **levels)
+@dataclass(frozen=True)
+class _Record:
+    """One year of a history: its position, and the roster positions of the members."""
 
+    history: History
+    t: int
+    members: Ints
 
-def _at_war(
-    history: History, t: int, i: Ints, j: Ints, codes: Codes
-) -> Iterator[schema.NoRelations]:
-    """Dyads at war on 1 January, for the whole year. Of recognition and relations there
-    is no series."""
-    for k in np.flatnonzero(np.nan_to_num(history.war[t, i, j]) >= AT_WAR):
-        yield schema.NoRelations(a=codes[k][0], b=codes[k][1], kind="war")
+    @cached_property
+    def codes(self) -> tuple[str, ...]:
+        """ISO codes of the members."""
+        return tuple(self.history.iso3[i] for i in self.members)
 
+    @cached_property
+    def sides(self) -> tuple[Ints, Ints]:
+        """Roster positions of both sides of every dyad of the members."""
+        low, high = np.triu_indices(len(self.members), 1)
+        return self.members[low], self.members[high]
 
-def _distances(
-    history: History, t: int, i: Ints, j: Ints, codes: Codes
-) -> Iterator[schema.Distance]:
-    km = np.minimum(history.distance[t, i, j], FURTHEST_KM)
-    for k in np.flatnonzero(~np.isnan(km)):
-        yield schema.Distance.model_construct(
-            a=codes[k][0], b=codes[k][1], km=float(km[k]), source=""
+    def dyad(self, k: np.integer[Any]) -> dict[str, Any]:
+        """Codes of both sides of the k-th dyad."""
+        i, j = self.sides
+        return {"a": self.history.iso3[i[k]], "b": self.history.iso3[j[k]]}
+
+    def layer(self, name: str) -> Floats:
+        """(dyads,) values of a layer of the history."""
+        values: Floats = getattr(self.history, name)[self.t]
+        return values[self.sides]
+
+    def require_capability(self) -> None:
+        """Raise DataError where no member's capability is known."""
+        total = np.nansum(self.history.capability[self.t, self.members])
+        if not total > 0:
+            year = int(self.history.years[self.t])
+            message = (
+                f"no state's capability is known at the start of {year}, which is that "
+                f"of {year - 1}"
+            )
+            hint = (
+                "Give capabilities from the year before on, or begin later: --first, "
+                "or `first` of a plan"
+            )
+            raise DataError(message, hint)
+
+    def state(self, i: int, propensity: Floats | None) -> schema.State:
+        """The state at a roster position, as it is known on 1 January."""
+        history = self.history
+        code, year = history.iso3[i], int(history.years[self.t])
+        return schema.State(
+            id=code,
+            name=history.names[i],
+            capability=float(np.nan_to_num(history.capability[self.t, i])),
+            democracy=_known(history.democracy[self.t, i]),
+            ideal_point=_known(history.ideal[self.t, i]),
+            propensity=0.0 if propensity is None else float(propensity[i]),
+            nuclear_since=nuclear_since(code, date(year, 1, 1)),
         )
 
-
-def _alliances(
-    history: History,
-    t: int,
-    i: Ints,
-    j: Ints,
-    codes: Codes,
-    kinds: dict[str, schema.AgreementKind],
-) -> Iterator[schema.Agreement]:
-    """One leg a dyad and kind. Depth and calm may come from two treaties: each then has
-    its own leg."""
-    depth, calm = (
-        np.nan_to_num(layer[t, i, j])
-        for layer in (history.alliance_depth, history.alliance_calm)
-    )
-    in_force: dict[str, Any] = {
-        "status": "in_force",
-        "signed": LONG_AGO,
-        "in_force": LONG_AGO,
-        "multilateral": True,
-    }
-    for kind in ("defence_pact", "political_declaration", "non_aggression"):
-        by_depth = (depth > 0) & np.isclose(depth, kinds[kind].depth)
-        by_calm = (calm > 0) & np.isclose(calm, kinds[kind].calm)
-        for k in np.flatnonzero(by_depth | by_calm):
-            a, b = codes[k]
-            leg = in_force | {
-                "id": f"alliance-{a}-{b}-{kind}",
-                "a": a,
-                "b": b,
-                "kind": kind,
+    def disputes(self) -> Iterator[schema.Dispute]:
+        """Dyads with a rivalry, a claim, or a dispute with force in it."""
+        names = ("rivalry", "claim", "militarised", "war")
+        levels = {name: np.nan_to_num(self.layer(name)) for name in names}
+        is_dispute = np.stack([*levels.values()]).any(axis=0)
+        for k in np.flatnonzero(is_dispute):
+            values: dict[str, Any] = {
+                name: float(level[k]) for name, level in levels.items()
             }
-            yield schema.Agreement.model_construct(**leg)
+            yield schema.Dispute(**self.dyad(k), **values)
+
+    def wars(self) -> Iterator[schema.NoRelations]:
+        """Dyads at war on 1 January, for the whole year. Of recognition and relations
+        there is no series."""
+        is_war = np.nan_to_num(self.layer("war")) >= AT_WAR
+        for k in np.flatnonzero(is_war):
+            yield schema.NoRelations(**self.dyad(k), kind="war")
+
+    def distances(self) -> Iterator[schema.Distance]:
+        """Distances of the dyads of which one is known."""
+        km = np.minimum(self.layer("distance"), FURTHEST_KM)
+        for k in np.flatnonzero(~np.isnan(km)):
+            yield schema.Distance.model_construct(
+                **self.dyad(k), km=float(km[k]), source=""
+            )
+
+    def alliances(
+        self, kinds: dict[str, schema.AgreementKind]
+    ) -> Iterator[schema.Agreement]:
+        """One leg a dyad and kind. Depth and calm may come from two treaties: each then
+        has its own leg."""
+        depth = np.nan_to_num(self.layer("alliance_depth"))
+        calm = np.nan_to_num(self.layer("alliance_calm"))
+        for kind in ALLIANCE_KINDS:
+            by_depth = (depth > 0) & np.isclose(depth, kinds[kind].depth)
+            by_calm = (calm > 0) & np.isclose(calm, kinds[kind].calm)
+            for k in np.flatnonzero(by_depth | by_calm):
+                dyad = self.dyad(k)
+                yield schema.Agreement.model_construct(
+                    status="in_force",
+                    signed=LONG_AGO,
+                    in_force=LONG_AGO,
+                    multilateral=True,
+                    id=f"alliance-{dyad['a']}-{dyad['b']}-{kind}",
+                    a=dyad["a"],
+                    b=dyad["b"],
+                    kind=kind,
+                )
+
+    def agreements(self, start: date) -> Iterator[schema.Agreement]:
+        """Agreements signed before the start. One whose entry into force is not known
+        counts from its signature."""
+        first = pd.Timestamp(start)
+        frame = self.history.agreements
+        is_between = frame["a"].isin(self.members) & frame["b"].isin(self.members)
+        frame = frame[(frame["signed"] < first) & is_between]
+        is_later = frame["in_force"] > frame["signed"]
+        entered = frame["in_force"].where(is_later, frame["signed"])
+        columns = ["a", "b", "kind", "signed", "ended", "multilateral"]
+        rows: Iterable[Any] = (
+            frame[columns].assign(entered=entered).itertuples(index=False)
+        )
+        for k, row in enumerate(rows):
+            has_ended, waits = row.ended < first, row.entered >= first
+            status = "signed" if waits else "in_force"
+            yield schema.Agreement.model_construct(
+                id=f"accord-{k}",
+                a=self.history.iso3[row.a],
+                b=self.history.iso3[row.b],
+                kind=str(row.kind),
+                status="ended" if has_ended else status,
+                signed=row.signed.date(),
+                in_force=None if waits else row.entered.date(),
+                ended=row.ended.date() if has_ended else None,
+                multilateral=bool(row.multilateral),
+            )
 
 
-def _agreements(
-    history: History, start: date, who: Ints
-) -> tuple[schema.Agreement, ...]:
-    """Agreements signed before the start. One whose entry into force is not known
-    counts from its signature."""
-    first = pd.Timestamp(start)
-    frame = history.agreements
-    frame = frame[
-        (frame["signed"] < first) & frame["a"].isin(who) & frame["b"].isin(who)
-    ]
-    in_force = frame["in_force"].where(
-        frame["in_force"] > frame["signed"], frame["signed"]
-    )
-    columns = (
-        frame[name] for name in ("a", "b", "kind", "signed", "ended", "multilateral")
-    )
-    return tuple(
-        schema.Agreement.model_construct(
-            id=f"accord-{k}",
-            a=history.iso3[a],
-            b=history.iso3[b],
-            kind=str(kind),
-            status="ended"
-            if ended < first
-            else "signed"
-            if entered >= first
-            else "in_force",
-            signed=signed.date(),
-            in_force=None if entered >= first else entered.date(),
-            ended=ended.date() if ended < first else None,
-            multilateral=bool(multilateral),
-        )
-        for k, (a, b, kind, signed, ended, multilateral, entered) in enumerate(
-            zip(*columns, in_force, strict=True)
-        )
-    )
+def _known(value: float) -> float | None:
+    """A value, or None for NaN."""
+    return None if np.isnan(value) else float(value)

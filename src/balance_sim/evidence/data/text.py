@@ -1,28 +1,28 @@
-"""The text of files: of data, however their authors packed them (plain, gzipped, or
-Stata's own format), and of parameters, which are written as YAML."""
+"""The text of data files (plain, gzipped, or Stata's own format) as rows and columns.
+
+Text is UTF-8, with or without mark, or else Latin-1; columns are separated by commas,
+tabs or semicolons, whichever the header has most of."""
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import re
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-import yaml
 
-from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.errors import NO_FILE, NO_TABLE, DataError
 from balance_sim.scenario.files import regular_bytes
-from balance_sim.scenario.tables import CsvRow, csv_rows, delimiter_of
 
 LARGEST = 1 << 31
 """Bytes of a file, unpacked, that are read at most."""
-LONGEST_CELL = 1 << 27
 SMALL = 1 << 25
 MOST_RATIO = 100
 """Bytes out for a byte in, of a gzipped file that unpacks to more than `SMALL`
@@ -30,233 +30,177 @@ bytes."""
 LARGE = 1 << 26
 """Characters beyond which only the columns wanted are read, and the length of rows is
 not checked."""
-_CSV, _UNPACK, _UTF8 = (
-    "Save it as CSV",
-    "Unpack it",
-    ("text in UTF-16", "Save it as UTF-8"),
+LONGEST_CELL = 1 << 27
+PART = 1 << 22
+GZIP_MARK = b"\x1f\x8b"
+UNREADABLE_STATA = (
+    *(ValueError, TypeError, KeyError, IndexError),
+    *(struct.error, OverflowError),
 )
-_SHEET, _R = "Save the sheet as CSV in UTF-8", "Save the table as CSV with write.csv"
-_FORMATS: Mapping[bytes, tuple[str, str]] = {
-    b"PK\x03\x04": (
-        "an Excel workbook or a zip archive",
-        f"{_SHEET}, or unpack the archive",
-    ),
-    b"\xd0\xcf\x11\xe0": ("an Excel workbook of the old kind", _SHEET),
-    b"<stata_dta>": ("a Stata file", "Let its name end in .dta"),
-    b"PAR1": ("a Parquet file", _CSV),
-    b"RDX": ("an R workspace", _R),
-    b"X\n\0": ("an R object", _R),
-    b"$FL": ("an SPSS file", _CSV),
-    b"%PDF": ("a PDF", "Give the table as CSV"),
-    b"\xff\xfe": _UTF8,
-    b"\xfe\xff": _UTF8,
-    b"BZh": ("a file packed by bzip2", _UNPACK),
-    b"\xfd7zXZ": ("a file packed by xz", _UNPACK),
-    b"7z\xbc\xaf": ("a 7-Zip archive", _UNPACK),
-}
-"""What files begin with that are taken for tables, what they are, and what to do."""
 
 
-FITTED_HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
-CALIBRATION_HEAD = """\
-# Written by `balance-sim evidence calibrate`. Posterior means of the scenario's own record,
-# nats; dyads: [mean factor on the rate, shape of its gamma posterior]. See
-# docs/evidence.md. After a change of the record or of the fitted weights, run it again.
-"""
+class Row(NamedTuple):
+    """A row of a table, and the physical line on which it begins, counted from 1."""
+
+    line: int
+    cells: list[str]
 
 
-def text_of(path: Path) -> io.StringIO:
-    """The text of a file, plain or gzipped, UTF-8 or Latin-1; a Stata file as the CSV
-    that it would be."""
-    raw = regular_bytes(path, LARGEST)
+def read_text(path: Path) -> io.StringIO:
+    """The text of a file; of a Stata file the CSV that it would be.
+
+    Raises OSError for a file that cannot be read, DataError for one that is no text.
+    """
+    content = regular_bytes(path, LARGEST)
     if path.suffix.lower() == ".dta":
-        return _from_stata(raw)
-    if raw.startswith(b"\x1f\x8b"):
-        raw = _unpacked(raw, path)
+        return _stata_text(content)
+    if content.startswith(GZIP_MARK):
+        content = _unpacked(content, path)
     elif path.suffix.lower() == ".gz":
-        raise DataError(
-            "the name ends in .gz and the file is not gzipped",
-            "Rename it, or pack it",
-            path,
-        )
-    found = next(
-        (what for start, what in _FORMATS.items() if raw.startswith(start)), None
-    )
-    if found is None and raw[:200].lstrip().lower().startswith(
-        (b"<!doctype html", b"<html")
-    ):
-        found = ("a web page", "Download the data file itself")
-    if found is None and b"\0" in raw[:4096]:
-        found = ("no text", "Save it as CSV in UTF-8")
-    if found is not None:
-        raise DataError(f"this is {found[0]}, not a CSV file", found[1], path)
+        message = "the name ends in .gz and the file is not gzipped"
+        raise DataError(message, "Rename it, or pack it", path, code=NO_TABLE)
+    if b"\0" in content[:4096]:
+        hint = "Save it as CSV in UTF-8"
+        raise DataError("this is no text", hint, path, code=NO_TABLE)
     try:
-        return io.StringIO(raw.decode("utf-8-sig"), newline="")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return io.StringIO(raw.decode("latin-1"), newline="")
+        text = content.decode("latin-1")
+    return io.StringIO(text, newline="")
 
 
-def _unpacked(raw: bytes, path: Path) -> bytes:
-    """The content of a gzipped file. Never much more is unpacked than a table can
-    hold."""
-    parts, size, packed = [], 0, io.BytesIO(raw)
+def _unpacked(packed: bytes, path: Path) -> bytes:
+    """The content of a gzipped file. Never much more is unpacked than a table holds."""
+    source = io.BytesIO(packed)
+    parts: list[bytes] = []
+    size = 0
     try:
-        with gzip.GzipFile(fileobj=packed) as stream:
-            while part := stream.read(1 << 22):
+        with gzip.GzipFile(fileobj=source) as stream:
+            while part := stream.read(PART):
                 parts.append(part)
                 size += len(part)
-                if size > LARGEST or size > max(SMALL, MOST_RATIO * packed.tell()):
-                    why = f"{packed.tell():,} bytes unpack to {size:,} and more"
-                    raise DataError(why, "Give the file unpacked", path)
+                if size > max(SMALL, MOST_RATIO * source.tell()) or size > LARGEST:
+                    message = f"{source.tell():,} bytes unpack to {size:,} and more"
+                    hint = "Give the file unpacked"
+                    raise DataError(message, hint, path, code=NO_TABLE)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise OSError(f"the compressed data are damaged ({error})") from None
     return b"".join(parts)
 
 
-def _from_stata(raw: bytes) -> io.StringIO:
+def _stata_text(content: bytes) -> io.StringIO:
+    options: dict[str, Any] = {"convert_categoricals": False, "preserve_dtypes": False}
     try:
-        frame = pd.read_stata(
-            io.BytesIO(raw), convert_categoricals=False, preserve_dtypes=False
-        )
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        struct.error,
-        OverflowError,
-    ) as error:
-        raise OSError(f"this is no Stata file that can be read ({error})") from None
+        frame = pd.read_stata(io.BytesIO(content), **options)
+    except UNREADABLE_STATA as error:
+        message = f"this is no Stata file that can be read ({error})"
+        raise OSError(message) from None
     return io.StringIO(frame.to_csv(index=False), newline="")
 
 
-def rows_of(handle: io.StringIO) -> Iterator[CsvRow]:
-    """The rows of a file, split where its header is; blank lines left out, as pandas
-    does."""
-    return csv_rows(
-        handle, _delimiter(handle), strict=False, longest=LONGEST_CELL, blank=" \t"
-    )
+def rows(text: io.StringIO) -> Iterator[Row]:
+    """The rows of a table, split where its header is; blank lines left out.
+
+    Raises csv.Error for a cell that is too long."""
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(text, delimiter=_delimiter(text))
+    line = 1
+    for cells in reader:
+        is_blank = len(cells) == 1 and not cells[0].strip(" \t")
+        if cells and not is_blank:
+            yield Row(line, cells)
+        line = reader.line_num + 1
 
 
-def lines_of(path: Path, rows: Sequence[int]) -> list[int]:
-    """Physical line on which each row of a file starts. rows: from 0, the header left
-    out."""
-    wanted = set(rows)
-    with text_of(path) as handle:
-        there = (row.line for row in rows_of(handle))
-        next(there)
-        found = {row: line for row, line in enumerate(there) if row in wanted}
-    return [found[row] for row in rows]
+def row_lines(path: Path, positions: Sequence[int]) -> list[int]:
+    """Physical line on which each row of a file starts. positions: from 0, the header
+    left out."""
+    wanted = set(positions)
+    lines: dict[int, int] = {}
+    for position, row in enumerate(rows(read_text(path)), start=-1):
+        if position in wanted:
+            lines[position] = row.line
+    return [lines[position] for position in positions]
 
 
-def _delimiter(handle: io.StringIO) -> str:
-    at = handle.tell()
-    head = handle.readline()
-    handle.seek(at)
-    return delimiter_of(head)
+def _delimiter(text: io.StringIO) -> str:
+    place = text.tell()
+    header = text.readline()
+    text.seek(place)
+    return max((",", "\t", ";"), key=header.count)
 
 
-def columns_of(path: Path, published: Mapping[str, str], width: int) -> pd.DataFrame:
-    """The columns as text. Row names that R writes without a header are left out; a row
-    that is longer than the others is an error, since its cells would stand under the
-    wrong names."""
-    with text_of(path) as handle:
-        large = len(handle.getvalue()) > LARGE
-        wanted = list(dict.fromkeys(published.values())) if large else None
-        frame = _parsed(handle, path, width, usecols=wanted)
-        if (
-            not large
-            and not isinstance(frame.index, pd.RangeIndex)
-            and (frame.iloc[:, -1] == "").all()
-        ):
-            handle.seek(0)  # a mark at the end of each line, and no row names
-            frame = _parsed(handle, path, width, index_col=False)
-        if frame.index.nlevels > 1:
-            why = f"rows have {width + frame.index.nlevels} cells, the header {width}"
-            raise DataError(
-                why,
-                "Name every column, and put a cell that holds a comma in quotes",
-                path,
-                2,
-            )
-    return pd.DataFrame(
-        {ours: frame[theirs].to_numpy() for ours, theirs in published.items()}
-    )
+def read_columns(path: Path, published: Mapping[str, str], width: int) -> pd.DataFrame:
+    """Columns of a file as text, by our names.
+
+    Row names that R writes without a header are left out, and so are marks at the end
+    of each line. published: our name -> that in the header; width: of the header.
+    Raises DataError for rows that do not fit the header."""
+    text = read_text(path)
+    is_large = len(text.getvalue()) > LARGE
+    if is_large:
+        wanted = list(dict.fromkeys(published.values()))
+        frame = _parsed(text, path, width, usecols=wanted)
+    else:
+        frame = _parsed(text, path, width)
+        ends_with_mark = bool((frame.iloc[:, -1] == "").all())
+        if not isinstance(frame.index, pd.RangeIndex) and ends_with_mark:
+            text.seek(0)
+            frame = _parsed(text, path, width, index_col=False)
+    extra = frame.index.nlevels
+    if extra > 1:
+        message = f"rows have {width + extra} cells, the header {width}"
+        hint = "Name every column, and put a cell that holds a comma in quotes"
+        raise DataError(message, hint, path, 2, code=NO_TABLE)
+    columns = {ours: frame[theirs].to_numpy() for ours, theirs in published.items()}
+    return pd.DataFrame(columns)
 
 
-def _parsed(handle: io.StringIO, path: Path, width: int, **how: Any) -> pd.DataFrame:
-    how |= {
-        "sep": _delimiter(handle),
-        "dtype": str,
-        "keep_default_na": False,
-        "na_filter": False,
-    }
+def _parsed(text: io.StringIO, path: Path, width: int, **options: Any) -> pd.DataFrame:
+    options |= {"sep": _delimiter(text), "dtype": str}
+    options |= {"keep_default_na": False, "na_filter": False}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
-            frame: pd.DataFrame = pd.read_csv(handle, **how)
+            frame: pd.DataFrame = pd.read_csv(text, **options)
             return frame
     except pd.errors.ParserError as error:
-        why, what, line = (
-            f"a row does not fit the header's {width} cells: {error}",
-            "Correct it",
-            None,
-        )
-        if unclosed := re.search(
-            r"EOF inside string starting at row (\d+)", str(error)
-        ):
-            why, what, line = (
-                "a quote is opened and not closed",
-                "Close it",
-                int(unclosed[1]) + 1,
-            )
-        elif longer := re.search(
-            r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)
-        ):
-            why, line = (
-                f"a row has {longer[3]} cells, the header {longer[1]}",
-                int(longer[2]),
-            )
-            what = "Put a cell that holds a comma in quotes"
-        raise DataError(why, what, path, line) from None
+        raise _parser_fault(str(error), path, width) from None
 
 
-def fitted_text(record: dict[str, object], head: str = FITTED_HEAD) -> str:
-    """One YAML document; lists of numbers on one line, the matrix a row a line."""
-
-    def flat(data: Any) -> bool:
-        return isinstance(data, list) and all(
-            item is None or isinstance(item, int | float) for item in data
-        )
-
-    return head + _dumped(record, flat)
-
-
-def calibration_text(record: dict[str, object]) -> str:
-    """One YAML document; lists, and mappings of numbers, on one line each."""
-
-    def flat(data: Any) -> bool:
-        return (
-            "estimate" in data
-            if isinstance(data, dict)
-            else not any(isinstance(item, list) for item in data)
-        )
-
-    return CALIBRATION_HEAD + _dumped(record, flat)
+def _parser_fault(reason: str, path: Path, width: int) -> DataError:
+    """What pandas says of a table that it cannot parse, with the place."""
+    unclosed = re.search(r"EOF inside string starting at row (\d+)", reason)
+    if unclosed:
+        message = "a quote is opened and not closed"
+        line = int(unclosed[1]) + 1
+        return DataError(message, "Close it", path, line, code=NO_TABLE)
+    longer = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
+    if longer:
+        message = f"a row has {longer[3]} cells, the header {longer[1]}"
+        hint = "Put a cell that holds a comma in quotes"
+        return DataError(message, hint, path, int(longer[2]), code=NO_TABLE)
+    message = f"a row does not fit the header's {width} cells: {reason}"
+    return DataError(message, "Correct it", path, code=NO_TABLE)
 
 
-def _dumped(record: dict[str, object], flat: Callable[[Any], bool]) -> str:
-    """YAML with the lists and mappings on one line of which `flat` says so."""
-
-    class Dumper(yaml.SafeDumper): ...
-
-    seq, mapping = "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"
-    Dumper.add_representer(
-        list, lambda own, data: own.represent_sequence(seq, data, flat(data))
-    )
-    Dumper.add_representer(
-        dict, lambda own, data: own.represent_mapping(mapping, data.items(), flat(data))
-    )
-    return yaml.dump(
-        record, Dumper=Dumper, sort_keys=False, width=1_000_000, allow_unicode=True
-    )
+def read_header(path: Path) -> list[str]:
+    """The cells of a table's first line. Raises DataError where there is none."""
+    try:
+        first = next(rows(read_text(path)), None)
+    except FileNotFoundError:
+        hint = "Check the folder and the file's name"
+        raise DataError("the file is not there", hint, path, code=NO_FILE) from None
+    except OSError as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"the file cannot be read: {reason}"
+        hint = "Give a CSV file, plain or gzipped"
+        raise DataError(message, hint, path, code=NO_FILE) from None
+    except csv.Error as error:
+        message = f"this is no table: {error}"
+        raise DataError(message, "Give a CSV file", path, 1, code=NO_TABLE) from None
+    cells = first.cells if first is not None and first.line == 1 else []
+    if not any(cell.strip() for cell in cells):
+        hint = "The first line must name the columns"
+        raise DataError("the file is empty", hint, path, 1, code=NO_TABLE)
+    return cells

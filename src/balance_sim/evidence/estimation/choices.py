@@ -145,7 +145,7 @@ def choices(
 
     Raises DataError for a year whose past is not on record."""
     wanted = [int(y) for y in (history.years if years is None else years)]
-    history.on_record(max(wanted))
+    history.require_record(max(wanted))
     return Choices.joined(
         [_year(history, year, terms, dict(parameters or {}), kinds) for year in wanted]
     )

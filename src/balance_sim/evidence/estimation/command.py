@@ -392,7 +392,7 @@ def one_thread() -> None:
 
 def _write(record: dict[str, object], out: Path, *head: str) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
-    from balance_sim.evidence.data.text import fitted_text
+    from balance_sim.evidence.estimation.parameter_files import fitted_text
     from balance_sim.study.atomic_files import write_atomic
 
     write_atomic(out, fitted_text(record, *head).encode())
@@ -448,11 +448,13 @@ def calibrate(
     known before it, beside baselines."""
     from dataclasses import replace
 
-    from balance_sim.evidence.data.text import calibration_text
     from balance_sim.evidence.estimation.calibration import FORM, prior_of
     from balance_sim.evidence.estimation.calibration import calibrate as calibrated
     from balance_sim.evidence.estimation.choices import own_record
-    from balance_sim.evidence.estimation.parameter_files import calibration_record
+    from balance_sim.evidence.estimation.parameter_files import (
+        calibration_record,
+        calibration_text,
+    )
     from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
     from balance_sim.evidence.forecast.lines import (
         calibration_lines,

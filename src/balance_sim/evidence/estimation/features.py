@@ -108,7 +108,7 @@ def feature_years(history: History, kinds: Iterable[str] | None = None) -> Featu
 
     y is missing in the year after the last one that the agreements cover; beyond that,
     DataError."""
-    history.on_record(int(history.years[-1]))
+    history.require_record(int(history.years[-1]))
     wanted = None if kinds is None else set(kinds)
     return FeatureYears.joined(
         [_year(history, int(year), wanted) for year in history.years]

@@ -6,12 +6,14 @@ it was made."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
@@ -34,6 +36,13 @@ from balance_sim.evidence.estimation.choices import (
 from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Scenario
+
+FITTED_HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
+CALIBRATION_HEAD = """\
+# Written by `balance-sim evidence calibrate`. Posterior means of the scenario's own record,
+# nats; dyads: [mean factor on the rate, shape of its gamma posterior]. See
+# docs/evidence.md. After a change of the record or of the fitted weights, run it again.
+"""
 
 
 def key_path(name: str) -> str:
@@ -309,3 +318,44 @@ def calibration_record(
             "matrix": [[short(value) for value in row] for row in found.covariance],
         },
     }
+
+
+def fitted_text(record: dict[str, object], head: str = FITTED_HEAD) -> str:
+    """One YAML document; lists of numbers on one line, the matrix a row a line."""
+
+    def flat(data: Any) -> bool:
+        return isinstance(data, list) and all(
+            item is None or isinstance(item, int | float) for item in data
+        )
+
+    return head + _dumped(record, flat)
+
+
+def calibration_text(record: dict[str, object]) -> str:
+    """One YAML document; lists, and mappings of numbers, on one line each."""
+
+    def flat(data: Any) -> bool:
+        return (
+            "estimate" in data
+            if isinstance(data, dict)
+            else not any(isinstance(item, list) for item in data)
+        )
+
+    return CALIBRATION_HEAD + _dumped(record, flat)
+
+
+def _dumped(record: dict[str, object], flat: Callable[[Any], bool]) -> str:
+    """YAML with the lists and mappings on one line of which `flat` says so."""
+
+    class Dumper(yaml.SafeDumper): ...
+
+    seq, mapping = "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"
+    Dumper.add_representer(
+        list, lambda own, data: own.represent_sequence(seq, data, flat(data))
+    )
+    Dumper.add_representer(
+        dict, lambda own, data: own.represent_mapping(mapping, data.items(), flat(data))
+    )
+    return yaml.dump(
+        record, Dumper=Dumper, sort_keys=False, width=1_000_000, allow_unicode=True
+    )

@@ -18,13 +18,13 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.codes import System, convert, current_iso3
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.sources import (
+from balance_sim.evidence.data.dyad_series import (
     ATOP_LAST_DAY,
     MID_LAST_YEAR,
     UNKNOWN,
     atop_memberships,
 )
+from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import (
     MISSING_CODES,
     Read,

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import layers
-from balance_sim.evidence.data.errors import DataError, refuse_unless_one_of
-from balance_sim.evidence.data.history import refuse_no_folder
+from balance_sim.evidence.data.errors import DataError, require_folder, require_member
 from balance_sim.evidence.data.sources import READERS, file_of
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.evidence.estimation.parameter_files import file_record
@@ -61,8 +60,8 @@ def load_events(
     and all sources of acts are known, with a year of acts to come. sources: names in
     `ACTS` (all that are there, if none are given). audiences: ISO codes of the states
     of each. Raises DataError."""
-    refuse_no_folder(folder)
-    refuse_unless_one_of("period", period, PERIODS)
+    require_folder(folder)
+    require_member("period", period, PERIODS)
     notes: list[str] = []
     name, files = _outcome(folder, outcome)
     reads = [OUTCOMES[name][0](path) for path in files]
@@ -150,7 +149,7 @@ def _fits(folder: Path, patterns: Sequence[str]) -> list[Path]:
 
 def _outcome(folder: Path, outcome: str | None) -> tuple[str, list[Path]]:
     if outcome is not None:
-        refuse_unless_one_of("outcome", outcome, tuple(OUTCOMES))
+        require_member("outcome", outcome, tuple(OUTCOMES))
     for name in [outcome] if outcome else OUTCOMES:
         if found := _fits(folder, OUTCOMES[name][1]):
             return name, found
@@ -167,7 +166,7 @@ def _outcome(folder: Path, outcome: str | None) -> tuple[str, list[Path]]:
 
 
 def _acts(folder: Path, source: str, notes: list[str], *, needed: bool) -> Read | None:
-    refuse_unless_one_of("acts", source, tuple(ACTS))
+    require_member("acts", source, tuple(ACTS))
     reader, patterns = ACTS[source]
     found = _fits(folder, patterns)
     if not found:

@@ -48,20 +48,13 @@ from balance_sim.evidence.events.exposure import (
     aims,
     shown,
 )
+from balance_sim.evidence.posterior.parameter_draws import SYMBOLIC
 from balance_sim.scenario.defaults import parameter_table
+from balance_sim.scenario.schema import SIGNAL_ORDER
 
-ORDER = (
-    "statement",
-    "visit",
-    "joint_summit",
-    "exercise",
-    "arms_or_basing",
-    "treaty",
-    "fighting_together",
-)
+ORDER = SIGNAL_ORDER
 """Kinds of events by cost, the least first: each weighs more than the one before it."""
-SYMBOLIC = ("statement", "visit", "joint_summit", "exercise")
-MATERIAL = ("arms_or_basing", "treaty", "fighting_together")
+MATERIAL = tuple(kind for kind in SIGNAL_ORDER if kind not in SYMBOLIC)
 LEVEL = 0.05
 QUANTILE = float(norm.ppf(1 - LEVEL / 2))
 CHUNK = 192

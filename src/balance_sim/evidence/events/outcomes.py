@@ -32,7 +32,7 @@ from balance_sim.evidence.data.table import (
     ordered_dyad,
     years_of,
 )
-from balance_sim.evidence.data.text import text_of
+from balance_sim.evidence.data.text import read_text
 
 FIRST_OF_CONFLICT = 9
 """CAMEO's first root of conflict: 09 investigate ... 20 mass violence; 01 to 08 are
@@ -293,13 +293,13 @@ def _is_headless(path: Path) -> bool:
     """Whether a file begins with a number, as GDELT's daily files do."""
     if not path.is_file():
         return False
-    with text_of(path) as handle:
+    with read_text(path) as handle:
         return handle.readline().split("\t", 1)[0].strip().isdigit()
 
 
 def _headless(path: Path, wanted: Mapping[str, str]) -> pd.DataFrame:
     """Columns of a file without a header, by their place."""
-    with text_of(path) as handle:
+    with read_text(path) as handle:
         rows = [line.rstrip("\r\n").split("\t") for line in handle]
     for number, cells in enumerate(rows, 1):
         if len(cells) < len(GDELT):

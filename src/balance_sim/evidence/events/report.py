@@ -30,7 +30,6 @@ from balance_sim.evidence.events.load import Loaded
 from balance_sim.evidence.events.measurement import (
     MATERIAL,
     ORDER,
-    SYMBOLIC,
     Column,
     EventEstimate,
     EventWeights,
@@ -41,6 +40,7 @@ from balance_sim.evidence.events.measurement import (
     shipped_parameters,
     shipped_weights,
 )
+from balance_sim.evidence.posterior.parameter_draws import SYMBOLIC
 
 SCALE_SD, INCREMENT_SD = 1.0, 0.5
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)

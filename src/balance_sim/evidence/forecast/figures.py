@@ -141,6 +141,7 @@ def _with_interval(row: Any, told: Callable[[float, int], str] = number) -> str:
         11.0, 2.6 + 0.46 * max(table["forecast"].nunique(), 2), 1, 4, sharey=True
     ),
     empty="No forecast was scored: there is nothing to show.",
+    columns="way forecast measure value lo hi level expected",
 )
 def draw_scorecard(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a measure, a line a forecast, a mark a way."""

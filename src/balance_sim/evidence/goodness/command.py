@@ -14,6 +14,8 @@ import click
 from balance_sim.cli import options
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from balance_sim.evidence.forecast.hindcast import HindcastPlan
     from balance_sim.evidence.goodness.comparison import GoodnessOfFit
     from balance_sim.evidence.goodness.networks import Agreements, Span
@@ -81,7 +83,7 @@ if TYPE_CHECKING:
 @options.verbose_option
 @options.json_option
 @options.terms_option
-def gof(out: Path | None, figures: bool, verbose: bool, **asked_for: Any) -> None:
+def gof(out: Path | None, figures: bool, verbose: bool, **given: Any) -> None:
     """Compare simulated networks of new agreements with the observed one.
 
     The years before the scenario's start are simulated from their first day, with what
@@ -91,43 +93,44 @@ def gof(out: Path | None, figures: bool, verbose: bool, **asked_for: Any) -> Non
     docs/gof.md."""
     from balance_sim.evidence.forecast.score import FILE as SCORES
     from balance_sim.evidence.goodness.comparison import FILE, read_gof
-    from balance_sim.evidence.goodness.figures import gof_answer, gof_lines
+    from balance_sim.evidence.goodness.lines import gof_lines
     from balance_sim.scenario.errors import WrongRequest
     from balance_sim.study.folder import refuse_strange
     from balance_sim.study.store import Store
 
-    asked = GofRequest(**asked_for)
-    folder, lines = out or asked.home, gof_lines if verbose else gof_answer
-    if any((folder / name).exists() for name in ("manifest.json", "hindcast.json")):
-        raise WrongRequest(
-            f"{folder} holds results of another kind: choose another --out"
-        )
-    found = found_for(asked)
-    found = replace(found, about=found.about | {"command": options.command_line()})
+    request = GofRequest(**given)
+    folder = out or request.home
+    if any((folder / name).exists() for name in ("manifest.json", SCORES)):
+        hint = "choose another --out"
+        raise WrongRequest(f"{folder} holds results of another kind: {hint}")
+    study = goodness_of(request)
+    study = replace(study, about=study.about | {"command": options.command_line()})
     refuse_strange(folder, (FILE, SCORES))
     with Store(folder).lock(places=()):
-        text = json.dumps(found.as_dict(simulated=True), allow_nan=False) + "\n"
-        write_study(folder, FILE, text, read_gof if figures else None)
-    options.answer(
-        found.as_dict, lambda: [*lines(found), "", f"wrote {folder}"], indent=1
-    )
+        text = json.dumps(study.as_dict(simulated=True), allow_nan=False)
+        write_study(folder, FILE, f"{text}\n", read_gof if figures else None)
+
+    def lines() -> list[str]:
+        return [*gof_lines(study, verbose=verbose), "", f"wrote {folder}"]
+
+    options.answer(study.as_dict, lines, indent=1)
 
 
 def write_study(
     folder: Path, file: str, text: str, read: Callable[[Path], Any] | None
 ) -> None:
-    """A file into a folder that is held; and figures and report of what `read` makes of
-    it. Raises CannotWrite."""
+    """Write a file into a folder that is held; and figures and report of the study that
+    `read` makes of it. Raises CannotWrite."""
     from balance_sim.study.store import Store
 
     Store(folder).write_text(file, text)
     if read is not None:
-        from balance_sim.show.plots import Plots
+        from balance_sim.show.plots import save_figures
         from balance_sim.show.report import save_report
 
-        plots = Plots(read(folder / file))
-        plots.save(folder)
-        save_report(plots.study, folder / "report.html")
+        study = read(folder / file)
+        save_figures(study, folder)
+        save_report(study, folder / "report.html")
 
 
 @dataclass(frozen=True)
@@ -150,12 +153,10 @@ class GofRequest:
     def home(self) -> Path:
         """Where the files go if nothing is said: beside the results, or in a folder of
         their own."""
-        named = self.simulated or self.subject or Path("networks")
-        return (
-            named / "gof"
-            if named is self.subject and named.is_dir()
-            else Path("results") / f"{named.stem}-gof"
-        )
+        source = self.simulated or self.subject or Path("networks")
+        if self.simulated is None and source.is_dir():
+            return source / "gof"
+        return Path("results") / f"{source.stem}-gof"
 
     @property
     def stop(self) -> date | None:
@@ -167,45 +168,50 @@ class GofRequest:
         on."""
         from balance_sim.evidence.goodness.study import span_asked
 
-        ahead = self.first >= scenario.start if self.first is not None else ahead
+        if self.first is not None:
+            ahead = self.first >= scenario.start
         return span_asked(scenario, self.first, self.stop, ahead=ahead)
 
-    def observed(
-        self, codes: tuple[str, ...]
-    ) -> tuple[Agreements | None, tuple[str, ...]]:
+    def record(self, codes: tuple[str, ...]) -> tuple[Agreements | None, list[str]]:
         """The table of what was signed, if one is given, between states of the roster;
         and a note on the others."""
         from balance_sim.evidence.data.agreements import only_known, read_networks
         from balance_sim.evidence.goodness.networks import from_table
 
         if self.against is None:
-            return None, ()
+            return None, []
         frame = read_networks(self.against, simulated=False)
-        kept = only_known(frame, codes, self.against, simulated=False)
-        lost = len(frame) - len(kept)
-        note = f"{lost} agreements of {self.against.name} with a state that is not in the roster are left out"
-        return from_table(kept, codes), (note,) if lost else ()
+        known = only_known(frame, codes, self.against, simulated=False)
+        notes = []
+        if len(known) < len(frame):
+            count = f"{len(frame) - len(known)} agreements of {self.against.name}"
+            notes.append(f"{count} with a state that is not in the roster are left out")
+        return from_table(known, codes), notes
 
     def refuse(self, names: tuple[str, ...], why: str) -> None:
         """Raise click.UsageError where any of these options is given."""
         for name in names:
             if getattr(self, name) is not None:
-                raise click.UsageError(f"--{'from' if name == 'first' else name} {why}")
+                option = "from" if name == "first" else name
+                raise click.UsageError(f"--{option} {why}")
 
 
-def found_for(asked: GofRequest) -> GoodnessOfFit:
-    """The comparison. Raises click.UsageError for options that do not go together."""
-    if asked.simulated is not None:
-        return _of_tables(asked, asked.simulated)
-    if asked.subject is None:
-        raise click.UsageError(
-            "give SCENARIO, RESULTS or HINDCAST, or networks with --simulated"
-        )
-    plan = _plan_of(asked.subject)
+def goodness_of(request: GofRequest) -> GoodnessOfFit:
+    """The comparison that is asked for. Raises click.UsageError for options that do not
+    go together."""
+    if request.simulated is not None:
+        return _of_tables(request, request.simulated)
+    if request.subject is None:
+        subjects = "SCENARIO, RESULTS or HINDCAST"
+        raise click.UsageError(f"give {subjects}, or networks with --simulated")
+    plan = _plan_of(request.subject)
     if plan is not None:
-        return _of_hindcast(plan, asked)
-    asked.refuse(("data", "outcomes"), f"is for a hindcast: {asked.subject} is none")
-    return _of_scenario(*_scenario_of(asked.subject), asked)
+        return _of_hindcast(plan, request)
+    request.refuse(
+        ("data", "outcomes"), f"is for a hindcast: {request.subject} is none"
+    )
+    scenario, result = _scenario_of(request.subject)
+    return _of_scenario(scenario, result, request)
 
 
 def _plan_of(subject: Path) -> HindcastPlan | None:
@@ -215,15 +221,12 @@ def _plan_of(subject: Path) -> HindcastPlan | None:
     from balance_sim.evidence.forecast.score import FILE, read_scored_forecasts
     from balance_sim.scenario.validation import plan_kind
 
-    if (subject / FILE).is_file():
-        return stored_plan(
-            read_scored_forecasts(subject / FILE).about["plan"], subject / FILE
-        )
-    return (
-        read_hindcast_plan(subject)
-        if not subject.is_dir() and plan_kind(subject) == "hindcast"
-        else None
-    )
+    file = subject / FILE
+    if file.is_file():
+        return stored_plan(read_scored_forecasts(file).about["plan"], file)
+    if subject.is_dir() or plan_kind(subject) != "hindcast":
+        return None
+    return read_hindcast_plan(subject)
 
 
 def _scenario_of(subject: Path) -> tuple[Scenario, Result | None]:
@@ -238,150 +241,170 @@ def _scenario_of(subject: Path) -> tuple[Scenario, Result | None]:
 
 
 def _of_scenario(
-    scenario: Scenario, result: Result | None, asked: GofRequest
+    scenario: Scenario, result: Result | None, request: GofRequest
 ) -> GoodnessOfFit:
     """A scenario against its own record, or against a table."""
     from balance_sim.evidence.goodness.study import RUNS, goodness_of_fit
     from balance_sim.study.arms import headline_arm
 
-    span = asked.span(scenario, ahead=asked.against is not None)
-    seen, notes = asked.observed(scenario.codes)
-    arm, runs, stored, reference = asked.arm, asked.runs, None, scenario.reference_arm
+    span = request.span(scenario, ahead=request.against is not None)
+    observed, notes = request.record(scenario.codes)
+    arm, stored, reference = request.arm, None, scenario.reference_arm
     if span.first >= scenario.start:
-        arm = arm or headline_arm(scenario, [reference, *scenario.arms]) or reference
-        if result is not None and arm in result.arms and result.runs >= (runs or 2):
-            stored = replace(result, runs=min(result.runs, runs or result.runs))
-            stored = None if stored.missing_runs and runs else stored
+        arms = [reference, *scenario.arms]
+        arm = arm or headline_arm(scenario, arms) or reference
+        stored = _stored(result, arm, request.runs)
     if result is not None and result.model is not None and stored is None:
+        made_by = f"made by a model of its own, {result.model}"
         raise click.UsageError(
-            f"{asked.subject} was made by a model of its own, {result.model}, and tells nothing of these years: "
+            f"{request.subject} was {made_by}, and tells nothing of these years: "
             "simulate them with it, and give its networks with --simulated"
         )
-    seed, draws = (asked.seed, False) if result is None else (result.seed, result.draws)
-    found = goodness_of_fit(
+    study = goodness_of_fit(
         scenario,
-        runs=runs or RUNS,
-        seed=seed,
+        runs=request.runs or RUNS,
+        seed=request.seed if result is None else result.seed,
         span=span,
         arm=arm,
-        observed=seen,
+        observed=observed,
         stored=stored,
-        workers=asked.workers,
-        draw_parameters=draws,
+        workers=request.workers,
+        draw_parameters=False if result is None else result.draws,
     )
-    return replace(found, notes=(*notes, *found.notes))
+    return replace(study, notes=(*notes, *study.notes))
 
 
-def _of_hindcast(plan: HindcastPlan, asked: GofRequest) -> GoodnessOfFit:
+def _stored(result: Result | None, arm: str, runs: int | None) -> Result | None:
+    """The results that hold enough replications of an arm, cut to as many as are asked
+    for; None where there are none."""
+    if result is None or arm not in result.arms or result.runs < (runs or 2):
+        return None
+    stored = replace(result, runs=min(result.runs, runs or result.runs))
+    return None if stored.missing_runs and runs else stored
+
+
+def _of_hindcast(plan: HindcastPlan, request: GofRequest) -> GoodnessOfFit:
     """The forward simulation of a hindcast against the record of the years forecast."""
     from balance_sim.evidence.forecast.hindcast import forward_networks, read_history
-    from balance_sim.evidence.goodness.comparison import GoodnessOfFit, residuals_of
-    from balance_sim.evidence.goodness.networks import compare, ground_of
-    from balance_sim.evidence.goodness.study import RUNS
+    from balance_sim.evidence.goodness.comparison import GoodnessOfFit
+    from balance_sim.evidence.goodness.networks import compare, facts_of
+    from balance_sim.evidence.goodness.residuals import residuals_of
+    from balance_sim.evidence.goodness.study import RUNS, names_of
     from balance_sim.study.machine import version
 
-    if asked.data is None:
-        raise click.UsageError(
-            "a hindcast is fitted anew: give the folder with the field's files, --data DIR"
-        )
-    asked.refuse(
+    if request.data is None:
+        data = "the folder with the field's files, --data DIR"
+        raise click.UsageError(f"a hindcast is fitted anew: give {data}")
+    request.refuse(
         ("first", "until", "arm", "against"),
         "does not apply to a hindcast: its plan and data say it",
     )
-    history, runs = read_history(plan, asked.data, asked.outcomes), asked.runs or RUNS
-    forward = forward_networks(plan, history, runs=runs, seed=asked.seed)
-    scenario, seen = forward.scenario, forward.observed
-    about: dict[str, Any] = {
-        "subject": "hindcast",
-        "title": plan.title,
-        "plan": plan.model_dump(),
-    }
+    history = read_history(plan, request.data, request.outcomes)
+    runs = request.runs or RUNS
+    forward = forward_networks(plan, history, runs=runs, seed=request.seed)
+    scenario, span = forward.scenario, forward.span
+    observed, simulated = forward.observed, forward.simulated
+    in_span = observed.signed_within(span)
     return GoodnessOfFit(
-        compare(ground_of(scenario), forward.span, seen, forward.simulated, runs),
-        residuals_of(scenario, seen.signed_within(forward.span), forward.kinds),
-        _names(scenario),
-        about | {"seed": asked.seed, "version": version()},
-        forward.notes,
+        comparison=compare(facts_of(scenario), span, observed, simulated, runs),
+        residuals=residuals_of(scenario, in_span, forward.kinds),
+        names=names_of(scenario),
+        about={
+            "subject": "hindcast",
+            "title": plan.title,
+            "plan": plan.model_dump(),
+            "seed": request.seed,
+            "version": version(),
+        },
+        notes=forward.notes,
     )
 
 
-def _names(scenario: Scenario) -> dict[str, str]:
-    return {state.id: state.name or state.id for state in scenario.states}
-
-
-def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
+def _of_tables(request: GofRequest, path: Path) -> GoodnessOfFit:
     """Networks that somebody simulated, against a table or a scenario's record."""
     from balance_sim.evidence.data.agreements import only_known, read_networks
-    from balance_sim.evidence.data.errors import DataError
     from balance_sim.evidence.goodness.comparison import GoodnessOfFit
     from balance_sim.evidence.goodness.networks import (
-        Span,
         StateFacts,
         compare,
+        facts_of,
         from_table,
-        ground_of,
         recorded,
     )
+    from balance_sim.evidence.goodness.study import names_of
     from balance_sim.study.machine import version
 
-    asked.refuse(
+    request.refuse(
         ("arm", "data", "outcomes"),
         "does not apply to networks that are simulated already",
     )
-    made = read_networks(path, simulated=True)
-    notes: tuple[str, ...] = ()
-    if asked.subject is not None:
-        scenario = _scenario_of(asked.subject)[0]
-        ground, names = ground_of(scenario), _names(scenario)
-        made = only_known(made, scenario.codes, path, simulated=True)
-        span = asked.span(scenario)
-        seen, notes = asked.observed(scenario.codes)
-        seen = recorded(scenario) if seen is None else seen
-    elif asked.against is not None:
-        frame = read_networks(asked.against, simulated=False)
-        for table, source in ((frame, asked.against), (made, path)):
-            if not len(table):
-                raise DataError(
-                    "there is no agreement in it", "Give one row an agreement", source
-                )
-        codes = tuple(sorted({*frame["a"], *frame["b"], *made["a"], *made["b"]}))
-        dates = [*frame["signed"], *made["signed"]]
-        ground, names = StateFacts(codes), {code: code for code in codes}
-        span = Span(
-            asked.first or min(dates).date(),
-            asked.stop or max(dates).date() + timedelta(days=1),
+    simulated = read_networks(path, simulated=True)
+    notes: list[str] = []
+    if request.subject is not None:
+        scenario, _ = _scenario_of(request.subject)
+        facts, names = facts_of(scenario), names_of(scenario)
+        simulated = only_known(simulated, scenario.codes, path, simulated=True)
+        span = request.span(scenario)
+        table, notes = request.record(scenario.codes)
+        observed = recorded(scenario) if table is None else table
+    elif request.against is not None:
+        frame = read_networks(request.against, simulated=False)
+        _refuse_empty(frame, request.against)
+        _refuse_empty(simulated, path)
+        both = (frame, simulated)
+        codes = sorted(
+            {*(code for table in both for code in [*table["a"], *table["b"]])}
         )
-        if span.first >= span.stop:
-            raise click.UsageError(
-                f"the span is not in order: --from {span.first}, --until {span.stop}"
-            )
-        seen = from_table(frame, codes)
+        facts, names = StateFacts(tuple(codes)), {code: code for code in codes}
+        span = _span_of_tables(request, [*frame["signed"], *simulated["signed"]])
+        observed = from_table(frame, codes)
     else:
-        raise click.UsageError(
-            "--simulated needs what was observed: --against TABLE, or a SCENARIO with its record"
-        )
-    runs = int(made["run"].max()) + 1 if len(made) else 0
-    if asked.runs is not None and asked.runs < runs:
-        raise click.UsageError(
-            f"--runs {asked.runs} is fewer than the {runs} replications in {path}"
-        )
-    runs = asked.runs or runs
-    if runs < 2:
-        raise DataError(
-            "at least two replications are needed",
-            "Simulate more",
-            path,
-            column="replication",
-        )
-    about: dict[str, Any] = {
-        "subject": "simulated networks",
-        "title": path.stem,
-        "version": version(),
-    }
+        record = "--against TABLE, or a SCENARIO with its record"
+        raise click.UsageError(f"--simulated needs what was observed: {record}")
+    runs = _runs_of_table(request, simulated, path)
+    networks = from_table(simulated, facts.codes)
     return GoodnessOfFit(
-        compare(ground, span, seen, from_table(made, ground.codes), runs),
-        None,
-        names,
-        about,
-        notes,
+        comparison=compare(facts, span, observed, networks, runs),
+        names=names,
+        about={
+            "subject": "simulated networks",
+            "title": path.stem,
+            "version": version(),
+        },
+        notes=tuple(notes),
     )
+
+
+def _refuse_empty(table: pd.DataFrame, source: Path) -> None:
+    from balance_sim.evidence.data.errors import DataError
+
+    if not len(table):
+        hint = "Give one row an agreement"
+        raise DataError("there is no agreement in it", hint, source)
+
+
+def _span_of_tables(request: GofRequest, dates: list[pd.Timestamp]) -> Span:
+    """The span asked for; from the first to the last date where none is."""
+    from balance_sim.evidence.goodness.networks import Span
+
+    first = request.first or min(dates).date()
+    stop = request.stop or max(dates).date() + timedelta(days=1)
+    if first >= stop:
+        options_given = f"--from {first}, --until {stop}"
+        raise click.UsageError(f"the span is not in order: {options_given}")
+    return Span(first, stop)
+
+
+def _runs_of_table(request: GofRequest, simulated: pd.DataFrame, path: Path) -> int:
+    """How many replications a table of simulated networks is of."""
+    from balance_sim.evidence.data.errors import DataError
+
+    runs = int(simulated["run"].max()) + 1 if len(simulated) else 0
+    if request.runs is not None and request.runs < runs:
+        count = f"--runs {request.runs} is fewer than the {runs} replications"
+        raise click.UsageError(f"{count} in {path}")
+    runs = request.runs or runs
+    if runs < 2:
+        message = "at least two replications are needed"
+        raise DataError(message, "Simulate more", path, column="replication")
+    return runs

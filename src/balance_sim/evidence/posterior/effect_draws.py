@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.effects.expected_effect import forms, parts
-from balance_sim.effects.placebos import Placebos, placebos
+from balance_sim.effects.placebos import PlaceboTest, placebos
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
@@ -318,24 +318,6 @@ def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
     return {name: columns for name, columns in place.items() if columns}
 
 
-@dataclass(frozen=True)
-class PlaceboSaid:
-    """What a family of placebos says: how many, the two-sided p, the verdict."""
-
-    placebos: int
-    p: float
-    verdict: str
-
-    @staticmethod
-    def all_of(found: Placebos) -> dict[str, PlaceboSaid]:
-        """By family, of those that have placebos."""
-        families = [one for one in found.families if len(one.placebos)]
-        return {
-            one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict)
-            for one in families
-        }
-
-
 @dataclass(frozen=True, repr=False)
 class Uncertainty(OneLine):
     """What is not known of the headline effect, beside Monte Carlo error. estimate:
@@ -348,7 +330,7 @@ class Uncertainty(OneLine):
     prior: DrawnEffect | None = None
     theories: tuple[TheoryEffect, ...] = ()
     variance: VarianceShares | None = None
-    placebos: Mapping[str, PlaceboSaid] = field(default_factory=dict)
+    placebos: Mapping[str, PlaceboTest] = field(default_factory=dict)
     why: str = ""
 
     @property
@@ -507,7 +489,7 @@ def uncertainty(
                 name, level, picture, threat, whole_effect, (weights or {}).get(name)
             )
         )
-    said = PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {}
+    said = placebos(scenario, named).tests() if with_placebos else {}
     before, after = found["prior"], found.get("posterior")
     return Uncertainty(
         named, outcome, estimate, after, before, tuple(theories), variance, said

@@ -25,6 +25,7 @@ import numpy as np
 
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats
+from balance_sim.model.streams import PRIOR, stream_label
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
 from balance_sim.scenario.diagnostics import Mark, refused, shown
@@ -94,7 +95,7 @@ def quantile(prior: ParameterPrior, u: Floats) -> Floats:
 
 def uniforms(path: str, count: int, seed: int) -> Floats:
     """(D,) uniform numbers of a parameter, on a key of its own."""
-    key = clocks.absorb(clocks.absorb(clocks.label("prior"), seed), clocks.label(path))
+    key = clocks.absorb(clocks.absorb(stream_label(PRIOR), seed), clocks.label(path))
     return clocks.uniform(clocks.absorb(key, np.arange(count, dtype=np.uint64)))
 
 

@@ -138,6 +138,9 @@ def _most(rows: pd.DataFrame) -> str:
     fits=compares,
     page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
+    columns="group day estimator change lo hi level n",
+    download="group day estimator change lo hi level n",
+    rows_read=lambda rows: rows[rows["estimator"] == "simulated"],
 )
 def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A staircase of weeks a group; what was simulated at the windows as dots with

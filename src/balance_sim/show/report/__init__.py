@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from balance_sim.effects.result import AnalysedResult
-    from balance_sim.games.keep import PlayedGame
-    from balance_sim.show.figures import Study
     from balance_sim.show.figures.style import FigureSpec
     from balance_sim.study.result import Result
 
@@ -44,7 +42,7 @@ type Told = Callable[
 
 
 def report_html(
-    study: Study, drawn: Drawn | None = None, *, world_map: bool = True
+    study: Any, drawn: Drawn | None = None, *, world_map: bool = True
 ) -> str:
     """The report of a run, a sweep, a comparison, a game, scored forecasts or goodness
     of fit, as HTML.
@@ -63,7 +61,7 @@ def report_html(
 
 
 def embedded(
-    study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None
+    study: Any, figures: dict[str, FigureSpec], drawn: Drawn | None = None
 ) -> list[dict[str, Any]]:
     """Figures with their tables, as the page wants them. drawn: those that need not be
     drawn again.
@@ -100,7 +98,7 @@ def embedded(
             | {
                 "svg": svg,
                 "body": body,
-                "table": tables.shown(name, figure.numbers(study, table)),
+                "table": tables.shown(figure, figure.numbers(study, table)),
             }
         )
     return out
@@ -154,7 +152,7 @@ def digest(text: str) -> str:
 
 
 def save_report(
-    study: Study, path: Path, drawn: Drawn | None = None, *, world_map: bool = True
+    study: Any, path: Path, drawn: Drawn | None = None, *, world_map: bool = True
 ) -> Path:
     """Write the report of a study to `path`, whole or not at all. Raises
     CannotWrite."""
@@ -167,9 +165,7 @@ def save_report(
     return path
 
 
-def save_study(
-    study: AnalysedResult | PlayedGame, folder: Path, told: Told | None = None
-) -> list[Path]:
+def save_study(study: Any, folder: Path, told: Told | None = None) -> list[Path]:
     """All figures and the report of a study or a game into its folder; every figure is
     drawn once. Raises CannotWrite.
 
@@ -235,11 +231,16 @@ def card(result: AnalysedResult) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
     environment = Environment(
-        loader=PackageLoader(__name__), trim_blocks=True, lstrip_blocks=True, **safe
+        loader=ChoiceLoader(
+            [PackageLoader(__name__), PackageLoader("balance_sim", ".")]
+        ),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+        undefined=StrictUndefined,
     )
     environment.globals.update(say=say, tables=tables)
     return environment
