@@ -358,7 +358,10 @@ def _code_that_differs(
     if is_mended:
         old, new = CodeFingerprint(old.package), CodeFingerprint(new.package)
     hint = "run into a new folder; after a repair, `sweep --retry-failed`"
-    return [f"code: {line}; {hint}" for line in old.differences(new)]
+    return [
+        f"code: {name} {mine} there, {theirs} here; {hint}"
+        for name, mine, theirs in old.differences(new)
+    ]
 
 
 def refuse_other_code(manifest: Manifest) -> None:
