@@ -80,17 +80,17 @@ ROOMS = (
             "section": {"gof": "evidence.goodness.page:section"},
             "evidence": {
                 "calibrate": "evidence.estimation.command:calibrate",
-                "case": "evidence.cases.command:case",
-                "cases": "evidence.forecast.score_command:cases",
+                "case": "evidence.commands.cases:case",
+                "cases": "evidence.commands.cases:cases",
                 "fit": "evidence.estimation.command:fit",
-                "gof": "evidence.goodness.command:gof",
-                "hindcast": "evidence.forecast.command:hindcast",
+                "gof": "evidence.commands.gof:gof",
+                "hindcast": "evidence.commands.hindcast:hindcast",
                 "posterior": "evidence.commands.posterior:posterior",
-                "score": "evidence.forecast.score_command:score",
+                "score": "evidence.commands.score:score",
             },
             "check": {
-                "cases": "evidence.cases.command:check_file",
-                "hindcast": "evidence.forecast.command:check_file",
+                "cases": "evidence.commands.cases:check_file",
+                "hindcast": "evidence.commands.hindcast:check_file",
             },
             "uncertainty": {
                 "estimate": "evidence.posterior.effect_draws:uncertainty",
@@ -105,7 +105,7 @@ ROOMS = (
     Room(
         "games",
         "Games",
-        "games",
+        None,
         {
             "study_type": {"game": "games.study_type:GAME"},
             "command": {"game": "games.command:game"},
@@ -146,7 +146,6 @@ EXTRAS = {
     "dask": "cluster",
     "dask_jobqueue": "cluster",
     "distributed": "cluster",
-    "nashpy": "games",
     "sklearn": "evidence",
     "starlette": "app",
     "uvicorn": "app",

@@ -42,7 +42,7 @@ EXTRACT = Path(__file__).parent / "data"
 
 
 def score(*words: object) -> tuple[int, str]:
-    done = CliRunner().invoke(main, ["score", *map(str, words)])
+    done = CliRunner().invoke(main, ["evidence", "score", *map(str, words)])
     return done.exit_code, done.output
 
 

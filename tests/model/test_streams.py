@@ -45,10 +45,10 @@ def test_no_generator_has_a_seed_that_nobody_sets() -> None:
         place = file.relative_to(PACKAGE).as_posix()
         if place.startswith("evidence/") or place in OF_THEIR_OWN:
             continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng"):
-                if not any(
-                    isinstance(part, ast.Name | ast.Attribute) for given in node.args for part in ast.walk(given)
-                ):
-                    literal.append(f"{place}:{node.lineno}")
+        calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        for call in calls:
+            parts = [part for given in call.args for part in ast.walk(given)]
+            has_name = any(isinstance(part, ast.Name | ast.Attribute) for part in parts)
+            if ast.unparse(call.func).endswith("default_rng") and not has_name:
+                literal.append(f"{place}:{call.lineno}")
     assert not literal

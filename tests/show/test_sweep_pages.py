@@ -244,7 +244,7 @@ def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     assert text == report_html(open_sweep(swept.folder))
     assert "relative to" in text and "; 40 replications a point." in text
     assert multiples_title(multiples_table(swept)) in text
-    assert text.count("<svg") == 2 and "<script" not in text
+    assert text.count("<img") == 2 and "<script" not in text
     assert '<td class="n">3</td><td>0, 0.5, 1</td>' in text
     assert swept.digest in text
     path = save_report(swept, swept.folder / "report.html")

@@ -441,7 +441,8 @@ def test_an_unknown_outcome_is_told_by_check_as_by_sweep(lab):
 
 def test_sensitivity_and_comparison_fit_a_terminal(lab):
     """Rows in columns within 80 characters; what does not differ is counted, not listed; no minus nought."""
-    from balance_sim.cli.compare import comparison_lines, sensitivity_lines
+    from balance_sim.cli.compare import comparison_lines
+    from balance_sim.cli.sensitivity import sensitivity_lines
 
     lab.edit("[accords_all_300]", "[accords_all_300, insecurity_threatened_300]")
     result = swept(lab, "out")

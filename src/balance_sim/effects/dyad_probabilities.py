@@ -7,7 +7,8 @@ sigma(u_ij) sigma(u_ji), times the dyad's openness where the two have no relatio
 agreement in time with the probability S_m(t) of `balance_sim.stats.lags`, at speed 1.
 So
 
-    Lambda = sum over steps and kinds  ceiling_m sigma(u_ij) sigma(u_ji) free_m  integral over the step of S_m(t) dt
+    Lambda = sum over steps and types
+             ceiling_m sigma(u_ij) sigma(u_ji) free_m  integral over the step of S_m(t) dt
     P(agreement) = mean over replications of  1 - (1 - P_start) exp(-Lambda)
 
 with P_start the probability that talks under way at the start lead to one. A clock that
@@ -26,7 +27,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -63,15 +63,16 @@ from balance_sim.study.result import Result
 NODES = 4  # of the Gauss-Legendre rule over a step, or over a part of one
 RUNS = 32  # of a study that are simulated again, if no other number is asked for
 AT_ONCE = 20_000  # prospects evaluated together, in the cache; changes no result
+ALMOST_ONE = 1.0 - 1e-12
 
 
 @dataclass(frozen=True)
 class Sought:
-    """The agreements that count: new ones of some kinds that reach a stage from one
+    """The agreements that count: new ones of some types that reach a stage from one
     moment to another.
 
-    kinds: (M,) which; first, stop: days from the scenario's start; stage: `signed`, or
-    `in_force`, where those that were signed before the start count too."""
+    kinds: (M,) which types; first, stop: days from the scenario's start; stage:
+    `signed`, or `in_force`, where those that were signed before the start count too."""
 
     kinds: Bools
     first: float
@@ -80,13 +81,12 @@ class Sought:
 
     def found(self, agreements: AgreementRows) -> Bools:
         """(K,) which agreements of replications count."""
-        origins = (
-            *NEW_ORIGINS,
-            *([ORIGINS.index("signed")] if self.stage == "in_force" else []),
-        )
+        origins = list(NEW_ORIGINS)
+        if self.stage == "in_force":
+            origins.append(ORIGINS.index("signed"))
         day = getattr(agreements, self.stage)
-        of_these = self.kinds[agreements.kind] & np.isin(agreements.origin, origins)
-        return np.asarray(of_these & (day >= self.first) & (day < self.stop))
+        is_sought = self.kinds[agreements.kind] & np.isin(agreements.origin, origins)
+        return np.asarray(is_sought & (day >= self.first) & (day < self.stop))
 
 
 @dataclass(frozen=True)
@@ -100,159 +100,157 @@ class DyadProbabilities:
     openings: Floats
 
 
+class _Hazard:
+    """The hazard of every dyad, gathered step by step while an arm is simulated.
+
+    weight: (S, M) of a dyad of frailty 1 whose sides consent, as `per_consent` returns
+    it."""
+
+    def __init__(self, worlds: Worlds, weight: Floats) -> None:
+        self.baseline, self.weight = worlds.baseline, weight
+        self.idle: list[Floats] = []  # by step, (R, P) of idle clocks
+        self.rows: list[Ints] = []  # by step, agreements that keep a clock busy
+        self.busy: list[Floats] = []  # by step, of the clocks that those keep busy
+
+    def look(self, world: World, state: BlockState, view: View) -> None:
+        """One step; steps without weight are passed over, but for the first."""
+        weight = self.weight[view.step]
+        if self.idle and not weight.any():
+            return
+        step = world.grid[view.step : view.step + 2]
+        openness = mean_openness(world, step).T * world.frailty[:, None]
+        rate = both_consent(world, self.baseline, state, view) * openness * weight
+        agreements = state.agreements
+        rows = np.flatnonzero(agreements.stage < 2)
+        run, dyad = agreements.run[rows], agreements.dyad[rows]
+        self.rows.append(rows)
+        self.busy.append(rate[run, dyad, agreements.kind[rows]])
+        self.idle.append(np.where(state.busy, 0.0, rate).sum(axis=-1))
+
+    def openings(self) -> Floats:
+        """(R, P) expected openings that lead to agreements that count, clocks busy as
+        they are."""
+        return np.asarray(np.sum(self.idle, axis=0))
+
+    def free(self, agreements: AgreementRows, sought: Sought) -> Floats:
+        """(R, P) the same with clocks free that are held by talks which go on to an
+        agreement that counts."""
+        rows, rate = np.concatenate(self.rows), np.concatenate(self.busy)
+        counts = sought.found(agreements)[rows]
+        rows = rows[counts]
+        free = self.openings().copy()
+        np.add.at(free, (agreements.run[rows], agreements.dyad[rows]), rate[counts])
+        return free
+
+
 def probabilities_along(
     worlds: Worlds, arm: str, seed: int, runs: Keys, sought: Sought
 ) -> DyadProbabilities:
     """Simulate replications of an arm and integrate the hazard of every dyad along
     them."""
-    world = worlds.arms[arm]
-    weight = per_consent(world, sought)  # (S, M)
-    for bound in (worlds.bounds[arm], None):
-        opportunities = draw_opportunities(worlds.reference, seed, runs, bound)
-        thin = thinning(world, opportunities, worlds.bounds[arm])
-        idle: list[Floats] = []  # step by step, (R, P), the hazard of idle clocks
-        held: list[
-            tuple[Ints, Floats]
-        ] = []  # rows of agreements, and the hazard of the clocks that they keep busy
+    try:
+        return _along(worlds, arm, seed, runs, sought, worlds.bounds[arm])
+    except BoundExceeded:
+        return _along(worlds, arm, seed, runs, sought, None)
 
-        def look(
-            world: World,
-            state: BlockState,
-            view: View,
-            idle: Any = idle,
-            held: Any = held,
-        ) -> None:
-            if weight[view.step].any() or not idle:
-                of = (
-                    mean_openness(world, world.grid[view.step : view.step + 2]).T
-                    * world.frailty[:, None]
-                )
-                rate = (
-                    both_consent(world, worlds.baseline, state, view)
-                    * of
-                    * weight[view.step]
-                )
-                a = state.agreements
-                rows = np.flatnonzero(a.stage < 2)
-                held.append((rows, rate[a.run[rows], a.dyad[rows], a.kind[rows]]))
-                idle.append(np.where(state.busy, 0.0, rate).sum(axis=-1))
 
-        try:
-            made = simulate(
-                world, worlds.baseline, opportunities, thin, seed, runs, look
-            ).agreements
-        except BoundExceeded:
-            continue
-        openings = np.sum(idle, axis=0)
-        rows, rate = (np.concatenate(part) for part in zip(*held, strict=True))
-        spent = sought.found(made)[rows]
-        free = openings.copy()
-        np.add.at(free, (made.run[rows[spent]], made.dyad[rows[spent]]), rate[spent])
-        none = np.log1p(-np.minimum(at_start(worlds, sought), 1.0)).sum(axis=-1)
-        return DyadProbabilities(-np.expm1(none - free), openings)
-    raise AssertionError("without thinning no bound can be exceeded")
+def _along(
+    worlds: Worlds,
+    arm: str,
+    seed: int,
+    runs: Keys,
+    sought: Sought,
+    bound: Floats | None,
+) -> DyadProbabilities:
+    world, baseline = worlds.arms[arm], worlds.baseline
+    hazard = _Hazard(worlds, per_consent(world, sought))
+    opportunities = draw_opportunities(worlds.reference, seed, runs, bound)
+    thin = thinning(world, opportunities, worlds.bounds[arm])
+    state = simulate(world, baseline, opportunities, thin, seed, runs, hazard.look)
+    free = hazard.free(state.agreements, sought)
+    certain = np.minimum(at_start(worlds, sought), 1.0)
+    none_at_start = np.log1p(-certain).sum(axis=-1)
+    return DyadProbabilities(-np.expm1(none_at_start - free), hazard.openings())
 
 
 def per_consent(world: World, sought: Sought) -> Floats:
     """(S, M) expected agreements that count, of a dyad of frailty 1 whose sides consent
     all along, clocks idle."""
-    ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
+    ladder = world.ladder
     node, share = np.polynomial.legendre.leggauss(NODES)
-    bounds = np.clip(
-        [sought.first, sought.stop], world.grid[0], world.grid[-1]
-    )  # the integrand has kinks there
-    edges = np.unique(np.concatenate([world.grid, bounds]))
-    step, length = (
-        np.searchsorted(world.grid, edges[:-1], side="right") - 1,
-        np.diff(edges),
-    )
-    opened = (
-        edges[:-1, None] + length[:, None] * (node + 1.0) / 2.0
-    )  # (pieces of steps, nodes)
-
-    def within(moment: float, kind: int) -> Floats:
-        days = np.maximum(moment - opened, 0.0)
-        if sought.stage == "in_force":
-            return in_force_of(ladder, kind, collapse, days, world.grid[-1])
-        return signed_within(
-            days, ladder.talks_shape[kind], ladder.talks_days[kind], collapse
-        )
-
-    out = np.zeros((world.steps, len(ladder.names)))
+    bounds = np.clip([sought.first, sought.stop], world.grid[0], world.grid[-1])
+    edges = np.unique(np.concatenate([world.grid, bounds]))  # where S has kinks
+    step = np.searchsorted(world.grid, edges[:-1], side="right") - 1
+    length = np.diff(edges)
+    opened = edges[:-1, None] + length[:, None] * (node + 1.0) / 2.0
+    weight = np.zeros((world.steps, len(ladder.names)))
     for kind in map(int, np.flatnonzero(sought.kinds)):
-        in_time = np.asarray(within(sought.stop, kind) - within(sought.first, kind))
-        of_piece = (
-            ladder.ceiling[kind]
-            / DAYS_PER_YEAR
-            * length
-            * (in_time * share).sum(axis=1)
-            / 2.0
-        )
-        np.add.at(out[:, kind], step, of_piece)
-    return out
+        by_stop = _reached(world, sought, kind, sought.stop - opened)
+        in_time = by_stop - _reached(world, sought, kind, sought.first - opened)
+        rate = ladder.ceiling[kind] / DAYS_PER_YEAR
+        pieces = rate * length * (in_time * share).sum(axis=1) / 2.0
+        np.add.at(weight[:, kind], step, pieces)
+    return weight
+
+
+def _reached(world: World, sought: Sought, kind: int, days: Floats) -> Floats:
+    """Probability that talks reach the stage within so many days of their opening."""
+    ladder, days = world.ladder, np.maximum(days, 0.0)
+    collapse = world.rules.collapse_rate / DAYS_PER_YEAR
+    if sought.stage == "in_force":
+        return in_force_of(ladder, kind, collapse, days, world.grid[-1])
+    shape, mean = ladder.talks_shape[kind], ladder.talks_days[kind]
+    return signed_within(days, shape, mean, collapse)
 
 
 def at_start(worlds: Worlds, sought: Sought) -> Floats:
     """(R or 1, P, M) probability that what is under way at the start leads to an
     agreement that counts."""
-    under_way, bounds = TalksAtStart(worlds), (sought.first, sought.stop)
+    talks = TalksAtStart(worlds)
     if sought.stage == "signed":
-        return np.asarray(under_way.signed(*bounds) * sought.kinds)
-    out = under_way.in_force(*bounds)
+        return np.asarray(talks.signed(sought.first, sought.stop) * sought.kinds)
+    probability = talks.in_force(sought.first, sought.stop)
     world = worlds.reference
-    ladder, initial, collapse = (
-        world.ladder,
-        world.initial,
-        world.rules.collapse_rate / DAYS_PER_YEAR,
-    )
-    rows = np.flatnonzero((initial.stage == 1) & np.isnan(initial.fixed_in_force))
-    rows = rows[
-        ladder.force_days[initial.kind[rows]] > 0
-    ]  # the others were in force at once
+    ladder, initial = world.ladder, world.initial
+    collapse = world.rules.collapse_rate / DAYS_PER_YEAR
+    is_signed = (initial.stage == 1) & np.isnan(initial.fixed_in_force)
+    rows = np.flatnonzero(is_signed)
+    waits = ladder.force_days[initial.kind[rows]] > 0
+    rows = rows[waits]  # the others were in force at once
     kind, waited = initial.kind[rows], np.maximum(-initial.signed[rows], 0.0)
-    late, early = (
-        signed_from_age(
-            np.full(len(rows), day),
-            waited,
-            ladder.force_shape[kind],
-            ladder.force_days[kind],
-            collapse,
-        )
-        for day in reversed(bounds)
-    )
-    chance = (late - early) * np.where(waited == 0, 1.0 - ladder.at_once[kind], 1.0)
-    for dyad, of_kind, one in zip(initial.dyad[rows], kind, chance, strict=True):
-        out[:, dyad, of_kind] += one
-    return np.asarray(out * sought.kinds)
+    lag = (waited, ladder.force_shape[kind], ladder.force_days[kind], collapse)
+    late = signed_from_age(np.full(len(rows), sought.stop), *lag)
+    early = signed_from_age(np.full(len(rows), sought.first), *lag)
+    not_at_once = np.where(waited == 0, 1.0 - ladder.at_once[kind], 1.0)
+    chances = (late - early) * not_at_once
+    for dyad, its_type, chance in zip(initial.dyad[rows], kind, chances, strict=True):
+        probability[:, dyad, its_type] += chance
+    return np.asarray(probability * sought.kinds)
 
 
 def both_consent(
     world: World, baseline: Baseline, state: BlockState, view: View
 ) -> Floats:
     """(R, P, M) probability that both sides consent to talks, for every dyad and
-    kind."""
-    count, kinds = len(world.first), len(world.ladder.names)
-    together = max(AT_ONCE // (count * kinds), 1)
-    out = np.empty((len(state.runs), count, kinds))
-    for first in range(0, len(out), together):
-        runs = np.arange(first, min(first + together, len(out)))
-        run, dyad, kind = (
-            grid.ravel() for grid in np.indices((len(runs), count, kinds))
-        )
+    agreement type."""
+    dyads, types = len(world.first), len(world.ladder.names)
+    together = max(AT_ONCE // (dyads * types), 1)
+    probability = np.empty((len(state.runs), dyads, types))
+    for first in range(0, len(probability), together):
+        runs = np.arange(first, min(first + together, len(probability)))
+        shape = (len(runs), dyads, types)
+        run, dyad, kind = (grid.ravel() for grid in np.indices(shape))
         both = Prospects.of_both_sides(
             world, baseline, view, state, runs[run], dyad, kind
         )
-        sides = consent(
-            willingness(replace(both, kinds_each=kinds)).reshape(
-                2, len(runs), count, kinds
-            )
-        )
-        out[runs] = sides[0] * sides[1]
-    return out
+        wanted = willingness(replace(both, kinds_each=types))
+        sides = consent(wanted.reshape(2, *shape))
+        probability[runs] = sides[0] * sides[1]
+    return probability
 
 
 def kinds_named(world: World, names: Sequence[str]) -> Bools:
-    """(M,) which kinds these are; all if none is named."""
+    """(M,) which agreement types these are; all if none is named."""
     return np.array([not names or name in names for name in world.ladder.names])
 
 
@@ -270,51 +268,56 @@ def dyad_probabilities(
 
     The study's first `runs` replications that finished are simulated again, on their
     own random numbers, which all arms share, and the hazard of every dyad is integrated
-    along them. window: the longest reported if None; kinds: all if empty; stage:
-    `signed` or `in_force`; runs: `RUNS` if None. Of a calibrated scenario, the dyads'
-    factors and the level of the time are integrated over, not held at their means as
-    they are in the replications.
+    along them. Of a calibrated scenario, the dyads' frailties and the level of the time
+    are integrated over, not held at their means as they are in the replications.
 
-    Raises WrongRequest for a study that decides by code of its own, and for one of
-    which no replication finished."""
+    Parameters
+    ----------
+    window : the longest reported if None
+    kinds : agreement types; all if empty
+    stage : `signed` or `in_force`
+    runs : `RUNS` if None
+
+    Raises
+    ------
+    WrongRequest : for a study that decides by code of its own, or of which no replication finished
+    """
     if result.model is not None:
         raise WrongRequest(
-            f"the study decides by code of its own, {result.model}: its probabilities are not known. "
-            "Give the forecast as a CSV of probabilities"
+            f"the study decides by code of its own, {result.model}: its probabilities "
+            "are not known. Give the forecast as a CSV of probabilities"
         )
-    numbers = np.unique(result.by_run.frame()["run"].to_numpy(np.uint64))[
-        : runs or RUNS
-    ]
+    finished = np.unique(result.by_run.frame()["run"].to_numpy(np.uint64))
+    numbers = finished[: runs or RUNS]
     if not len(numbers):
         raise WrongRequest("no replication has finished: run the study first")
-    worlds = compile_arms(
-        result.scenario, tuple(dict.fromkeys((result.reference, arm)))
-    )
+    arms = tuple(dict.fromkeys((result.reference, arm)))
+    worlds = compile_arms(result.scenario, arms)
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
     world = worlds.arms[arm]
-    first, days = world.focal_day + 1.0, window or result.window
-    stop = max(min(first + days, world.grid[-1]), first)
+    first = world.focal_day + 1.0
+    stop = max(min(first + (window or result.window), world.grid[-1]), first)
     sought = Sought(kinds_named(world, kinds), first, stop, stage)
-    found = probabilities_along(worlds, arm, result.seed, numbers, sought)
-    either = _integrated(result, world, found.any.mean(axis=0))
-    out = {}
-    for i, j, p in zip(world.first, world.second, either, strict=True):
+    along = probabilities_along(worlds, arm, result.seed, numbers, sought)
+    probability = _integrated(result, world, along.any.mean(axis=0))
+    by_dyad = {}
+    for i, j, value in zip(world.first, world.second, probability, strict=True):
         a, b = sorted((world.codes[i], world.codes[j]))
-        out[a, b] = float(p)
-    return out
+        by_dyad[a, b] = float(value)
+    return by_dyad
 
 
-def _integrated(result: Result, world: World, p: Floats) -> Floats:
-    """(P,) probabilities with what a calibration leaves uncertain: each dyad's factor,
+def _integrated(result: Result, world: World, probability: Floats) -> Floats:
+    """(P,) probabilities with what a calibration leaves uncertain: each dyad's frailty,
     and the level unless drawn."""
     scenario = result.scenario
     variance = 0.0 if result.draws else scenario.calibration.level_variance
-    shape = np.full(len(p), np.inf)
+    shape = np.full(len(probability), np.inf)
     for row in scenario.frailties:
         if row.shape is not None:
-            shape[
-                world.dyad_index[world.codes.index(row.a), world.codes.index(row.b)]
-            ] = row.shape
+            i, j = world.codes.index(row.a), world.codes.index(row.b)
+            shape[world.dyad_index[i, j]] = row.shape
     if variance == 0 and not np.isfinite(shape).any():
-        return p
-    return mixed_chance(-np.log1p(-np.minimum(p, 1.0 - 1e-12)), shape, shape, variance)
+        return probability
+    rate = -np.log1p(-np.minimum(probability, ALMOST_ONE))
+    return mixed_chance(rate, shape, shape, variance)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
-from balance_sim.effects.expected_effect import Channels, channels_of
+from balance_sim.effects.channels import Channels, channels_of
 from balance_sim.effects.placebos import Placebos, placebos
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.estimates import as_json

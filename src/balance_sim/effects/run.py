@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Unpack
 
-from balance_sim.effects.expected_effect import Channels, placebos_and_channels
-from balance_sim.effects.placebos import Placebos
+from balance_sim.effects.channels import Channels, channels_of
+from balance_sim.effects.placebos import Placebos, placebos
 from balance_sim.effects.result import AnalysedResult, kept_summary
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import headline_arm
 from balance_sim.study.machine import version
 from balance_sim.study.processes import Background
 from balance_sim.study.result import Result
@@ -105,3 +106,12 @@ def _analysed(
 ) -> AnalysedResult:
     values = {field.name: getattr(result, field.name) for field in fields(result)}
     return AnalysedResult(**values, ahead=ahead)
+
+
+def placebos_and_channels(
+    scenario: Scenario, arms: Sequence[str]
+) -> tuple[Placebos, Channels]:
+    """What takes time and depends on no replication: placebos of the headline arm,
+    channels of every arm."""
+    headline = headline_arm(scenario, arms)
+    return placebos(scenario, headline), channels_of(scenario, arms)

@@ -364,15 +364,11 @@ def _code_that_differs(
     ]
 
 
-def refuse_other_code(manifest: Manifest) -> None:
+def refuse_code(made: CodeFingerprint) -> None:
     """Raise CodeDiffers, with both values, where the package or a module of one's own
-    has another text here than when the study was last simulated."""
-    made = manifest.versions[-1]
-    modules = {name: f"{name}:" for name in made.own_code}
-    here = code_fingerprint([*modules.values()])
-    there = CodeFingerprint(made.code, dict(made.own_code))
-    step = "Restore the files that made the study"
-    there.refuse_other(here, "this machine", step)
+    has another text here than in the code that made a study."""
+    here = code_fingerprint(made.modules)
+    made.refuse_other(here, "this machine", "Restore the files that made the study")
 
 
 def _both(key: str, there: Any, here: Any) -> str:

@@ -258,6 +258,11 @@ class Manifest(_Part):
         return self.versions[-1].own_code
 
     @property
+    def fingerprint(self) -> CodeFingerprint:
+        """The code that last simulated."""
+        return self.versions[-1].fingerprint
+
+    @property
     def class_table(self) -> Classes:
         """The scenario's class table."""
         return Classes.read(self.classes)

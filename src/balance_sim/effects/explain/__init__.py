@@ -55,7 +55,7 @@ def explain(
     Returns
     -------
     Attribution, DyadTerms or Timeline
-        each with a frame, `table`, and the document of `explain --json`, `summary()`
+        each has a frame, `table`, and the document of `explain --json`, `summary()`
 
     Raises
     ------
@@ -78,12 +78,11 @@ def explain(
 
     explainable(result, model)
     if dyad is not None:
-        states = tuple(part.strip().upper() for part in dyad.split("-"))
+        states = [part.strip().upper() for part in dyad.split("-")]
         if len(states) != 2:
             raise WrongRequest(f"dyad takes two codes, as in JPN-AUS, got `{dyad}`")
-        return explain_dyads(
-            result, [(states[0], states[1])], arm=arm, runs=runs, run=run
-        )[0]
+        pairs = [(states[0], states[1])]
+        return explain_dyads(result, pairs, arm=arm, runs=runs, run=run)[0]
     if run is not None:
         return tell(result, run, arm)
     return attribute(result, arm, runs=runs, workers=workers)
@@ -92,19 +91,19 @@ def explain(
 def explained(folder: Path) -> dict[str, Any]:
     """The document of a results folder (docs/explain.md); empty where nothing was
     explained, or it cannot be read."""
+    path = folder / FILE
     try:
-        found = json.loads(bytes_if_any(folder / FILE, LARGEST) or b"")
+        document = json.loads(bytes_if_any(path, LARGEST) or b"")
     except FileTooLarge as error:
-        raise too_large(
-            folder / FILE, error, "remove it: `explain` writes it again"
-        ) from None
+        advice = "remove it: `explain` writes it again"
+        raise too_large(path, error, advice) from None
     except (ValueError, RecursionError):
         return {}
-    if is_changed(folder / FILE):
+    if is_changed(path):
         raise StoreDamaged(
-            f"{folder / FILE} is not as `explain` writes it: delete it, or explain again."
+            f"{path} is not as `explain` writes it: delete it, or explain again."
         )
-    return dict(found) if isinstance(found, dict) else {}
+    return dict(document) if isinstance(document, dict) else {}
 
 
 def keep(result: Result, parts: dict[str, Any]) -> None:
@@ -119,44 +118,41 @@ def keep(result: Result, parts: dict[str, Any]) -> None:
         before = {} if is_changed(result.folder / FILE) else explained(result.folder)
         if any(before.get(key) != value for key, value in study.items()):
             before = {}
-        added = {
-            key: before.get(key, {}) | value
-            for key, value in parts.items()
-            if key in ("pairs", "timelines")
-        }
-        store.write_text(
-            FILE,
-            json.dumps(before | study | parts | added, indent=1, allow_nan=False)
-            + "\n",
-        )
+        document = before | study | parts
+        for key in ("pairs", "timelines"):
+            if key in parts:
+                document[key] = before.get(key, {}) | parts[key]
+        text = json.dumps(document, indent=1, allow_nan=False)
+        store.write_text(FILE, text + "\n")
         note_drawn(store.folder, [store.folder / FILE])
 
 
 def explainable(result: Result, model: str | None = None) -> None:
     """Raises WrongRequest where agents decided whose code may not run, or decides by no
     willingness."""
+    from balance_sim.effects.explain.agents import decides_by_willingness
+
     if result.model is None:
         return
     if result.folder is not None and model != result.model:
         raise WrongRequest(
-            f"{result.folder} was run with agents of another class: --model {result.model} allows their code to run"
+            f"{result.folder} was run with agents of another class: --model "
+            f"{result.model} allows their code to run"
         )
-    from balance_sim.effects.explain.pairs import decides_by_willingness
-
     decides_by_willingness(result.model)
 
 
 def other_replications(result: Result, what: str) -> StoreDamaged:
     """The error for a run that is not what the folder holds."""
     return StoreDamaged(
-        f"{what}. They were made by version {result.version} or on another type of CPU; run the scenario again into a "
-        "new folder."
+        f"{what}. They were made by version {result.version} or on another type of "
+        "CPU; run the scenario again into a new folder."
     )
 
 
 def compared_arm(result: Result, arm: str | None) -> str:
     """The arm to explain: the one given, or the headline arm. Raises WrongRequest."""
-    arm = arm if arm is not None else result.headline_arm
+    arm = result.headline_arm if arm is None else arm
     if arm is None or arm == result.reference:
         others = ", ".join(result.arms[1:]) or "none was run"
         raise WrongRequest(

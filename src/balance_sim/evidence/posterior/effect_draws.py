@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from balance_sim.effects.channels import forms, parts
 from balance_sim.effects.expected import Estimator
-from balance_sim.effects.expected_effect import forms, parts
 from balance_sim.effects.placebos import PlaceboTest, placebos
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
+from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, content_key
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import OneLine, WrongRequest
@@ -88,19 +88,18 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     """COLUMNS of an arm, from counter-balancing dyads alone; picture and threat are 0
     without the focal event."""
     counter = np.flatnonzero(worlds.baseline.direction == DIRECTIONS.index("counter"))
-    estimator, known = Estimator(worlds), list[tuple[World, float]]()
+    estimator, by_content = Estimator(worlds), dict[bytes, float]()
     longest = estimator.windows.longest
     windows = replace(estimator.windows, days=(longest,))
 
     def worth(world: World) -> float:
-        """Worked out once for worlds that are the same: with neither channel most arms
+        """Worked out once for worlds of equal contents: with neither channel most arms
         are the control arm."""
-        return once(
-            known,
-            world,
-            lambda: float(estimator.of(world, counter, windows).by_dyad(longest).sum()),
-            ("arm",),
-        )
+        key = content_key(world, ("arm",))
+        if key not in by_content:
+            signed = estimator.of(world, counter, windows).by_dyad(longest)
+            by_content[key] = float(signed.sum())
+        return by_content[key]
 
     level = worth(worlds.reference)
     found = [worth(world) for world in forms(worlds, arm)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected_effect import relations_by_week
+from balance_sim.effects.relations import relations_by_week
 from balance_sim.model.baseline import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style

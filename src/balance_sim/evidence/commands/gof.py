@@ -16,7 +16,7 @@ from balance_sim.cli import options
 if TYPE_CHECKING:
     import pandas as pd
 
-    from balance_sim.evidence.forecast.hindcast import HindcastPlan
+    from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
     from balance_sim.evidence.goodness.comparison import GoodnessOfFit
     from balance_sim.evidence.goodness.networks import Agreements, Span
     from balance_sim.scenario.schema import Scenario
@@ -91,7 +91,7 @@ def gof(out: Path | None, figures: bool, verbose: bool, **given: Any) -> None:
     partners, triads, distance, regimes, counts and more; each group of statistics has a
     Mahalanobis Monte Carlo p. Residuals show when the record left the model. See
     docs/gof.md."""
-    from balance_sim.evidence.forecast.score import FILE as SCORES
+    from balance_sim.evidence.forecast.scored_files import FILE as SCORES
     from balance_sim.evidence.goodness.comparison import FILE, read_gof
     from balance_sim.evidence.goodness.lines import gof_lines
     from balance_sim.scenario.errors import WrongRequest
@@ -217,8 +217,11 @@ def goodness_of(request: GofRequest) -> GoodnessOfFit:
 def _plan_of(subject: Path) -> HindcastPlan | None:
     """The plan that a path names, of an experiment or of a hindcast's results; None
     where it is neither."""
-    from balance_sim.evidence.forecast.hindcast import read_hindcast_plan, stored_plan
-    from balance_sim.evidence.forecast.score import FILE, read_scored_forecasts
+    from balance_sim.evidence.forecast.hindcast_plan import (
+        read_hindcast_plan,
+        stored_plan,
+    )
+    from balance_sim.evidence.forecast.scored_files import FILE, read_scored_forecasts
     from balance_sim.scenario.validation import plan_kind
 
     file = subject / FILE
@@ -285,7 +288,8 @@ def _stored(result: Result | None, arm: str, runs: int | None) -> Result | None:
 
 def _of_hindcast(plan: HindcastPlan, request: GofRequest) -> GoodnessOfFit:
     """The forward simulation of a hindcast against the record of the years forecast."""
-    from balance_sim.evidence.forecast.hindcast import forward_networks, read_history
+    from balance_sim.evidence.forecast.forward_networks import forward_networks
+    from balance_sim.evidence.forecast.hindcast import read_history
     from balance_sim.evidence.goodness.comparison import GoodnessOfFit
     from balance_sim.evidence.goodness.networks import compare, facts_of
     from balance_sim.evidence.goodness.residuals import residuals_of
