@@ -68,10 +68,10 @@ ROOMS = (
                 "summary": "evidence.posterior.parameter_summary:parameter_summary",
             },
             "evidence": {
-                "calibrate": "evidence.estimation.command:calibrate",
+                "calibrate": "evidence.commands.calibrate:calibrate",
                 "case": "evidence.cases.command:case",
                 "cases": "evidence.forecast.score_command:cases",
-                "fit": "evidence.estimation.command:fit",
+                "fit": "evidence.commands.fit:fit",
                 "gof": "evidence.goodness.command:gof",
                 "hindcast": "evidence.forecast.command:hindcast",
                 "posterior": "evidence.commands.posterior:posterior",
