@@ -191,9 +191,11 @@ def haste(of: Participants, control: WillingnessOverTime, event: Event) -> float
 
     What is signed in a span, talks at speed 1, has gained what talks under way since the start gain by its middle."""
     end = of.worlds.reference.focal_day + of.windows.longest
-    edges = np.minimum(of.gives.edges, end)
-    known = np.stack([of.gives.talks.signed(0.0, day)[0] for day in edges])
-    inside = np.stack([of.gives.by(day).inside for day in (edges[1:] + edges[:-1]) / 2])
+    edges = np.minimum(of.signatures.edges, end)
+    known = np.stack([of.signatures.talks.signed(0.0, day)[0] for day in edges])
+    inside = np.stack(
+        [of.signatures.by(day).inside for day in (edges[1:] + edges[:-1]) / 2]
+    )
     having = course(
         with_event(of.control, of.scenario, event), of.worlds.baseline, start=of.start
     )

@@ -23,7 +23,7 @@ set_surroundings()  # before the first array: for this process, as for the worke
 from balance_sim.app.controls import EnsembleRequest, RangeControl, run_controls  # noqa: E402
 from balance_sim.app.ensembles import Reached, Service  # noqa: E402
 from balance_sim.app.workers import Workers  # noqa: E402
-from balance_sim.effects.expected_effect import ExpectedControl, figures  # noqa: E402
+from balance_sim.effects.expected_effect import ExpectedControl, effect_with_parts  # noqa: E402
 from balance_sim.model.baseline import with_classes  # noqa: E402
 from balance_sim.scenario import load_scenario, with_values  # noqa: E402
 from balance_sim.study.arms import compile_arms, headline_arm, reference_key  # noqa: E402
@@ -72,7 +72,7 @@ def main() -> None:
         key = reference_key(moved)
         began = time.process_time()
         worlds = compile_arms(moved, arms)
-        figures(worlds, arms[1], ExpectedControl.among(kept, key, worlds))
+        effect_with_parts(worlds, arms[1], ExpectedControl.among(kept, key, worlds))
         cpu[name].append(time.process_time() - began)
     for name, seconds in cpu.items():
         print(f"{name:<24}{'expected':>14} {median(seconds):6.3f} CPU s")

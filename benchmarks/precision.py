@@ -33,10 +33,11 @@ MESA_RUNS = 3
 def main() -> None:
     from plain_mesa import PlainModel
 
-    from balance_sim.effects.expected import direct, expected, focal_windows
+    from balance_sim.effects.direct import direct
+    from balance_sim.effects.expected import expected
     from balance_sim.model.core import DIRECTIONS
     from balance_sim.study.arms import compile_arms
-    from balance_sim.study.filtered import FilteredSums, prospect_of
+    from balance_sim.study.filtered import FilteredSums, focal_windows, prospect_of
 
     runs = int(sys.argv[sys.argv.index("--runs") + 1]) if "--runs" in sys.argv else 512
     scenario = bs.load_scenario("scenarios/beijing_2025.yaml")

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from balance_sim.effects.expected import direct
+from balance_sim.effects.direct import direct
 from balance_sim.games.plan import Game, load_game
 from balance_sim.games.players import PlayerMeasures
 from balance_sim.model.baseline import Worlds

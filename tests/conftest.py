@@ -61,10 +61,9 @@ def pytest_collection_finish() -> None:
 def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run has two figures in this process: for tests of when and where they are written, not of what each shows."""
     from balance_sim.show import figures
-    from balance_sim.study.result import Result
 
     few = {name: figures.FIGURES[name] for name in ("fan", "arms")}
-    monkeypatch.setitem(figures.BY_STUDY, Result, few)
+    monkeypatch.setattr(figures, "run_figures", lambda _plugins: few)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

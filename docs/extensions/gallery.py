@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 from balance_sim.cli import main
 from balance_sim.scenario import load_scenario
 from balance_sim.show import figures
-from balance_sim.show.plots import Plots
+from balance_sim.show.plots import open_study
 from balance_sim.show.save import figure_bytes
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         "results/what_if": [
             "run experiments/smoke/what_if.yaml --runs 300 --no-figures --workers 1 --out results/what_if",
             "explain results/what_if --attribution --workers 1",
-            "explain results/what_if --run",
         ],
         "results/tripartite": [
             "run tripartite_1940 --runs 100 --no-figures --workers 1 --out results/tripartite",
@@ -66,17 +65,16 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     },
 }
 """By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""
-OF_A_CASE = dict.fromkeys(
-    ("map", "network", "stances", "uncertainty"), "results/tripartite"
-)
+OF_A_CASE = dict.fromkeys(("map", "stances", "uncertainty"), "results/tripartite")
 """Figures that show more of a case with many states."""
+CATALOGUES = figures.catalogues()
 REGISTRY = {
-    "run": figures.FIGURES,
-    "sweep": figures.SWEEP_FIGURES,
-    "comparison": figures.COMPARISON_FIGURES,
-    "game": figures.GAME_FIGURES,
-    "fit": figures.GOF_FIGURES,
-    "scores": figures.SCORE_FIGURES,
+    "run": CATALOGUES["run"],
+    "sweep": CATALOGUES["sweep"],
+    "comparison": CATALOGUES["several results"],
+    "game": CATALOGUES["game"],
+    "fit": CATALOGUES["gof"],
+    "scores": CATALOGUES["hindcast or score"],
 }
 SMALL = """\
 schema: 1
@@ -155,7 +153,7 @@ def draw_all() -> dict[str, list[Drawn]]:
             for results, commands in studies.items():
                 for command in commands:
                     give(command)
-                study = Plots.of_all(results.split()).study
+                study = open_study(results.split())
                 for name, spec in figures.fitting(study).items():
                     if (
                         OF_A_CASE.get(name, results) != results

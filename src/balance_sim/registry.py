@@ -12,6 +12,10 @@ check : by type of file (`scenario.validation.FILE_KINDS`), what `balance-sim ch
     does: `(path, settings, theory) -> cli.check.CheckedFile`
 schema : by type of file, a function that returns its JSON Schema
 arm : by type of study, `(folder) -> arm that is explained unless another is named`
+study_type : a `StudyType` of `show.study_types`, of which figures and reports are made
+run_figures : figures of a run by name
+doubt : from a run to a `Doubt`, how sure its effect is, or None
+section : from a run to a `Section` of its report, or None
 uncertainty : what draws of the parameters say of an effect: `headline`, `stored`,
     `estimate`; what is printed of it: `lines`, `sentences`, `unscored`
 further_outcomes : by the manifest's key, a function of plain data that returns
@@ -67,19 +71,26 @@ ROOMS = (
             "parameters": {
                 "summary": "evidence.posterior.parameter_summary:parameter_summary",
             },
+            "study_type": {
+                "score": "evidence.forecast.page:SCORES",
+                "gof": "evidence.goodness.page:GOODNESS_OF_FIT",
+            },
+            "run_figures": {"posterior": "evidence.posterior.figures:FIGURES"},
+            "doubt": {"posterior": "evidence.posterior.lines:doubt"},
+            "section": {"gof": "evidence.goodness.page:section"},
             "evidence": {
                 "calibrate": "evidence.commands.calibrate:calibrate",
-                "case": "evidence.cases.command:case",
-                "cases": "evidence.forecast.score_command:cases",
+                "case": "evidence.commands.cases:case",
+                "cases": "evidence.commands.cases:cases",
                 "fit": "evidence.commands.fit:fit",
-                "gof": "evidence.goodness.command:gof",
-                "hindcast": "evidence.forecast.command:hindcast",
+                "gof": "evidence.commands.gof:gof",
+                "hindcast": "evidence.commands.hindcast:hindcast",
                 "posterior": "evidence.commands.posterior:posterior",
-                "score": "evidence.forecast.score_command:score",
+                "score": "evidence.commands.score:score",
             },
             "check": {
-                "cases": "evidence.cases.command:check_file",
-                "hindcast": "evidence.forecast.command:check_file",
+                "cases": "evidence.commands.cases:check_file",
+                "hindcast": "evidence.commands.hindcast:check_file",
             },
             "uncertainty": {
                 "estimate": "evidence.posterior.effect_draws:uncertainty",
@@ -94,8 +105,9 @@ ROOMS = (
     Room(
         "games",
         "Games",
-        "games",
+        None,
         {
+            "study_type": {"game": "games.study_type:GAME"},
             "command": {"game": "games.command:game"},
             "check": {"game": "games.command:check_file"},
             "schema": {"game": "games.plan:game_schema"},
@@ -134,7 +146,6 @@ EXTRAS = {
     "dask": "cluster",
     "dask_jobqueue": "cluster",
     "distributed": "cluster",
-    "nashpy": "games",
     "sklearn": "evidence",
     "starlette": "app",
     "uvicorn": "app",

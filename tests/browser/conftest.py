@@ -123,7 +123,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of two small studies side by side."""
     from balance_sim.effects.run import run
     from balance_sim.scenario import load_scenario, with_values
-    from balance_sim.show.plots import Comparison
+    from balance_sim.show.comparison import Comparison
     from balance_sim.show.report import save_report
 
     home = tmp_path_factory.mktemp("comparison")
@@ -139,7 +139,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a hindcast, of scores made by hand."""
     import json
 
-    from balance_sim.evidence.forecast.score import read_scored_forecasts
+    from balance_sim.evidence.forecast.scored_files import read_scored_forecasts
     from balance_sim.show.report import save_report
     from forecasts import hindcast_document
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.run import run
-from balance_sim.evidence.goodness.networks import own_span, set_back
+from balance_sim.evidence.goodness.set_back import own_span, set_back
 from balance_sim.scenario import load_scenario
 from click.testing import CliRunner, Result
 
@@ -79,14 +79,14 @@ def test_anybodys_networks(place: Path) -> None:
 
 def test_a_scenario_writes_figures_and_a_report(place: Path) -> None:
     short = said("scenario.yaml", "--runs", "12", "--no-figures", "--out", "fit").stdout
-    assert "2 agreements observed, 12 replications simulated" in short and "Agreements by kind" in short
+    assert "2 agreements observed, 2001-01-01 to 2003-12-31; 12 replications" in short and "Agreements by kind" in short
     assert re.search(
         r"The record (is like|differs from) the simulated networks in (all )?\d+ ", " ".join(short.split())
     )
     assert "Germany" not in short and max(map(len, short.splitlines())) <= 80
     found = said("scenario.yaml", "--runs", "12", "--out", "fit", "--verbose")
     assert found.exit_code == 0, found.stderr
-    assert "observed: 2 agreements, 2001-01-01 to 2003-12-31\nsimulated: 12 replications of: no_signal" in found.stdout
+    assert "12 replications of: no_signal" in found.stdout
     assert "Germany" in found.stdout
     assert max(map(len, found.stdout.splitlines())) <= 80
     names = {path.name for path in (place / "fit" / "figures").iterdir()}
@@ -175,7 +175,7 @@ def test_a_results_folder_against_what_came_after(place: Path) -> None:
         (("scenario.yaml", "--simulated", "simulated.csv"), 4, "line 2, column "),
         (("scenario.yaml", "--against", "none.csv"), 4, "none.csv"),
         (("none.yaml",), 4, "none.yaml"),
-        (("scenario.yaml", "--runs", "1"), 2, "1 is out of range; allowed: 2..100,000."),
+        (("scenario.yaml", "--runs", "1"), 2, "--runs"),
     ],
 )
 def test_what_cannot_be_done(place: Path, args: tuple[str, ...], code: int, words: str) -> None:

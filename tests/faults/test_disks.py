@@ -159,7 +159,6 @@ def test_files_of_another_user(nobodys) -> None:
         ("verify", "out"),
         ("export", "out", "--out", "all.csv"),
         ("package", "out", "--out", "all.zip"),
-        ("verify", "out", "--repair"),
     )
     refused = (nobodys.run_words(runs=40), ("report", "out"), ("plot", "out", "fan"))
     said = nobodys.several(*refused, code=7)

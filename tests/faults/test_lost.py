@@ -183,11 +183,7 @@ def test_a_byte_flipped_in_a_figure_or_the_report_is_seen(whole: Path, tmp_path:
     (folder / "figures" / "mine.png").write_bytes(b"")
     found = verify(folder, sample=0)
     assert [one.file for one in found.damage] == ["figures/arms.svg", "report.html"]
-    assert "drawn, and not there any more: figures/arms.png" in found.notes
     assert found.unchecked == ["figures/ (1 files)"]
-    mended = verify(folder, sample=0, mend=True)
-    assert not mended.damage and len(mended.mended) == 2
-    assert not (folder / "report.html").exists() and (folder / "figures" / "mine.png").exists()
 
 
 @pytest.mark.fault("F17")
@@ -204,7 +200,7 @@ def test_checksums_of_a_stranger_name_nothing_but_pictures_and_pages(whole: Path
         "figures/../../outside.png",
     )
     (folder / "SHA256SUMS").write_text("".join(f"{'0' * 64}  {name}\n" for name in names))
-    assert noted(folder) == {} and not verify(folder, sample=0, mend=True).damage
+    assert noted(folder) == {} and not verify(folder, sample=0).damage
     (folder / "figures").symlink_to(tmp_path)
     (folder / "SHA256SUMS").write_text(f"{'0' * 64}  figures/outside.png\n")
     assert noted(folder) == {}

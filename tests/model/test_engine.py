@@ -190,7 +190,7 @@ def test_a_new_rule_is_one_function_and_one_weight(worlds: Worlds, monkeypatch: 
         return np.ones(len(p.ego))
 
     plain = worlds.reference
-    monkeypatch.setitem(TERMS, "always", Term(always, lambda _: (np.zeros(()), np.ones(())), group="network"))
+    monkeypatch.setitem(TERMS, "always", Term("always", always, lambda _: (np.zeros(()), np.ones(())), group="network"))
     world = replace(plain, rules=replace(plain.rules, weights=plain.rules.weights | {"always": 0.5}))
     state = begin(plain, worlds.baseline, SEED, numbers(0, 1))
     asked = (np.array([0, 0]), np.array([0, 1]), np.array([1, 0]), np.array([0, 0]))

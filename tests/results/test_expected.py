@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects import expected as module
-from balance_sim.effects.expected import ExpectedSignatures, direct, expected
+from balance_sim.effects.direct import direct
+from balance_sim.effects.expected import ExpectedSignatures, expected
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.expected import direct
+from balance_sim.effects.direct import direct
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from balance_sim.effects.explain import keep
 from balance_sim.effects.explain.attribution import GROUPS, attribute
-from balance_sim.effects.explain.timeline import chosen_runs, tell
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import StoreDamaged
@@ -17,8 +16,6 @@ from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.figures.explained import (
     attribution_table,
     attribution_title,
-    timeline_steps_table,
-    timeline_table,
 )
 from balance_sim.show.report import report_html
 from balance_sim.study.result import Result
@@ -26,13 +23,11 @@ from balance_sim.study.result import Result
 
 @pytest.fixture(scope="module")
 def explained(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """Eight runs, attributed, three of them told."""
+    """Eight runs, attributed."""
     scenario = load_scenario("scenarios/beijing_2025.yaml")
     folder: Path = tmp_path_factory.mktemp("explained") / "r"
     result = run(scenario, 8, arms=["washington_doubted"], out=folder)
-    runs = chosen_runs(result)
-    told = {str(number): tell(result, number).summary() for number in set(runs.values())}
-    keep(result, {"attribution": attribute(result).summary(), "timelines": told, "chosen": dict(runs)})
+    keep(result, {"attribution": attribute(result).summary()})
     return result
 
 
@@ -75,17 +70,6 @@ def test_the_title_names_the_group_with_the_largest_part(explained: Result) -> N
     assert "doubt about a patron" in attribution_title(louder)
 
 
-def test_a_told_run_ends_at_its_own_count(explained: Result) -> None:
-    table = timeline_table(explained)
-    wide = explained.outcomes.pivot(index="run", columns="arm", values=f"accords_counter_{explained.window}")
-    for run_number, rows in table.groupby("run"):
-        last = rows.sort_values("day").iloc[-1]
-        assert last["signed"] == wide.loc[run_number, "washington_doubted"]
-        assert last["signed_reference"] == wide.loc[run_number, explained.reference]
-    steps = timeline_steps_table(explained)
-    assert (steps["mark"] != "both").all()
-
-
 def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
     """It speaks of this study and is not as explain writes it: damage, exit 6, and no figure of it."""
     assert explained.folder is not None
@@ -98,7 +82,7 @@ def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
         fitting(explained)
     sums.unlink()
     try:
-        for key, value in (("attribution", 5), ("attribution", {"groups": [{}]}), ("timelines", {"0": [1]})):
+        for key, value in (("attribution", 5), ("attribution", {"groups": [{}]})):
             path.write_text(json.dumps(json.loads(before) | {key: value, "chosen": {}}))
             with pytest.raises(StoreDamaged, match=r"explain\.json is not as `explain` writes it"):
                 fitting(explained)
@@ -108,7 +92,7 @@ def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
 
 
 def test_they_are_in_the_report(explained: Result) -> None:
-    assert {"attribution", "timeline"} <= set(fitting(explained))
+    assert "attribution" in fitting(explained)
     assert 'id="attribution"' in report_html(explained)
 
 

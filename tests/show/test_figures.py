@@ -28,7 +28,7 @@ from balance_sim.show.figures.effects import difference_table, difference_title,
 from balance_sim.show.figures.relations import relations_title
 from balance_sim.show.figures.style import OTHERS, SCALE, apart, contrast_with_white, folded, readable
 from balance_sim.show.headline import finding
-from balance_sim.show.plots import Plots
+from balance_sim.show.plots import save_figures
 from balance_sim.show.save import figure_bytes
 from studies import CASES, alike, four_runs
 
@@ -196,7 +196,7 @@ def test_labels_are_spread_in_order() -> None:
 def test_saved_twice_the_same_bytes(tmp_path: Path) -> None:
     """Some of them; all, and by two processes: the next test."""
     names = list(dict.fromkeys(["fan", *list(fitting(CASES["250 runs"]()))[::4]]))
-    first, second = (Plots(CASES["250 runs"]()).save(tmp_path / name, names) for name in ("a", "b"))
+    first, second = (save_figures(CASES["250 runs"](), tmp_path / name, names) for name in ("a", "b"))
     assert [p.name for p in first] == [f"{n}.{k}" for n in names for k in ("png", "svg")]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -214,8 +214,8 @@ def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
     home.chmod(0o555)
     code = (
         "import sys, pathlib; sys.path.insert(0, sys.argv[1])\n"
-        "from studies import four_runs\nfrom balance_sim.show.plots import Plots\n"
-        "Plots(four_runs()).save(pathlib.Path(sys.argv[2]))\n"
+        "from studies import four_runs\nfrom balance_sim.show.plots import save_figures\n"
+        "save_figures(four_runs(), pathlib.Path(sys.argv[2]))\n"
     )
     keep = {
         k: v for k, v in os.environ.items() if k not in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DISPLAY")
@@ -231,7 +231,7 @@ def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert not list(home.iterdir())
     assert not list(temporary.iterdir())
-    here = Plots(four_runs()).save(tmp_path / "here")
+    here = save_figures(four_runs(), tmp_path / "here")
     assert [p.name for p in here] == [f"{n}.{k}" for n in fitting(four_runs()) for k in ("png", "svg")]
     assert {p.name: digest(p) for p in here} == {p.name: digest(p) for p in (out / "figures").iterdir()}
 

@@ -9,7 +9,6 @@ import pytest
 from balance_sim.show.atlas import thinned
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.figures.counts import furthest, middle_half, outcomes_table, outcomes_title, overlap
-from balance_sim.show.figures.dyads import MOST, network_table, network_title, tied_at_start
 from balance_sim.show.figures.effects import arms_table, arms_title, convergence_table, convergence_title
 from balance_sim.show.figures.world import map_table, map_title, states_table
 from balance_sim.stats.intervals import paired_interval
@@ -85,22 +84,6 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     )
 
 
-def test_the_network_holds_new_ties_the_likeliest_first() -> None:
-    """JPN-KOR signs in all runs, FRA-IND in half of them; FRA-JPN has an agreement already: its next is no new tie."""
-    with_it = [[(3, "JPN", "KOR"), (9, "FRA", "JPN"), *([(9, "FRA", "IND")] if run % 2 else [])] for run in range(40)]
-    result = study({"without": [[]] * 40, "with": with_it})
-    table = network_table(result)
-    assert tied_at_start(result.scenario) == {frozenset(("FRA", "JPN"))}
-    assert table.loc[table["tie"], ["name_a", "name_b", "mean"]].to_numpy().tolist() == [
-        ["JPN", "KOR", 1.0],
-        ["FRA", "IND", 0.5],
-    ]
-    assert network_title(table) == "The most likely new tie joins JPN\u2013KOR (1.00); FRA is in 1 of the 2 likeliest"
-    one = network_table(study({"without": [[]] * 9, "with": [[(3, "JPN", "KOR")]] * 9}))
-    assert network_title(one) == "The most likely new tie joins JPN\u2013KOR (1.00)"
-    assert not network_table(CASES["no accords"]())["tie"].any() and MOST > 15
-
-
 def test_only_arms_further_from_the_control_than_the_headline_are_drawn_beside_it() -> None:
     """Shares with at most so many: with, at most 0.25 from the control; half, not at all."""
     assert furthest(outcomes_table(four_runs()), 3) == []
@@ -131,6 +114,6 @@ def test_what_fits_a_study_without_a_comparison() -> None:
 def test_with_one_arm_or_one_run_what_has_nothing_to_show_is_left_out() -> None:
     alone = set(fitting(CASES["reference only"]()))
     assert {"fan", "outcomes"} <= alone
-    assert not {"arms", "difference", "map", "pairs", "mechanisms", "relations", "convergence", "network"} & alone
+    assert not {"arms", "difference", "map", "pairs", "mechanisms", "relations", "convergence"} & alone
     assert len(FIGURES["fan"].draw(CASES["reference only"]()).axes) == 1  # no empty panel of the excess
     assert "convergence" in fitting(four_runs()) and "convergence" not in fitting(CASES["one run"]())

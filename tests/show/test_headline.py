@@ -16,9 +16,9 @@ from balance_sim.evidence.posterior.effect_draws import (
     VarianceShares,
     stored_record,
 )
-from balance_sim.evidence.posterior.lines import doubt_words
+from balance_sim.evidence.posterior.lines import draws_sentence
 from balance_sim.scenario.schema import Posterior
-from balance_sim.show.figures import FIGURES
+from balance_sim.show.figures import run_figures
 from balance_sim.show.headline import finding, headline_lines
 from balance_sim.study.result import Result
 from studies import CASES, SCENARIO, alike, four_runs, study
@@ -130,7 +130,7 @@ def test_a_study_over_drawn_parameters_says_what_its_ci_is_of() -> None:
         words = one_line(printed(result, verbose=verbose))
         assert "draws its parameters from their posterior: an effect is the mean over them" in words
         assert "Monte Carlo error only" not in words
-    drawn = " ".join(" ".join(one.get_text() for one in FIGURES["fan"].draw(result).texts).split())
+    drawn = " ".join(" ".join(one.get_text() for one in run_figures()["fan"].draw(result).texts).split())
     assert "draws its parameters from their posterior" in drawn and "error only" not in drawn
     assert "from their fit" in one_line(printed(replace(result, draws=True)))
 
@@ -194,7 +194,7 @@ def test_what_is_not_known_of_the_parameters_is_printed_where_it_is_known() -> N
     assert "null 0.0000 (weight 0.25)" in words and "together +0.0750" in words
     assert "event weights 70 %" in words and "standard deviation from 0.040 to 0.030" in words
     assert max(len(line) for line in text.splitlines()) <= 80
-    figure = FIGURES["uncertainty"]
+    figure = run_figures()["uncertainty"]
     table = figure.table(knowing(result))
     assert table["part"].tolist()[:5] == ["replications", "posterior", "prior", "channel", "channel"]
     title = figure.draw(knowing(result), table).get_suptitle()
@@ -205,6 +205,6 @@ def test_what_is_not_known_of_the_parameters_is_printed_where_it_is_known() -> N
 def test_values_in_use_outside_of_their_posterior_are_named(used: float, outside: bool) -> None:
     found = knowing(CASES["250 runs"]()).uncertainty
     assert found is not None
-    words = doubt_words(replace(found, estimate=dict.fromkeys(COLUMNS, used)))
+    words = draws_sentence(replace(found, estimate=dict.fromkeys(COLUMNS, used)))
     assert "above 0 in 90 % of draws (95 % interval -0.0100 to 0.2000 agreements)" in words
     assert ("the values in use, which give +0.3000, lie outside of their posterior" in words) == outside

@@ -8,8 +8,8 @@ from pathlib import Path
 import balance_sim as bs
 import numpy as np
 import pytest
-from balance_sim.effects.expected_effect import relations_by_week
 from balance_sim.effects.explain.timeline import tell
+from balance_sim.effects.relations import relations_by_week
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import WrongRequest

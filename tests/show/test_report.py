@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-import xml.etree.ElementTree as ET
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +14,6 @@ from balance_sim.show.figures import fitting
 from balance_sim.show.headline import finding
 from balance_sim.show.report import digest, report_html, save_study, text_of
 from balance_sim.show.report.tables import cell
-from balance_sim.show.save import inlined, path_data
 from studies import CASES, SCENARIO, alike, four_runs
 
 VOID = {"meta", "link", "br", "img", "input"}
@@ -71,15 +69,15 @@ def test_it_answers_first(text: str, page: Page) -> None:
 
 
 def test_each_figure_has_its_finding_its_numbers_and_a_download(text: str, page: Page) -> None:
-    svgs = [attrs for tag, attrs in page.elements if tag == "svg"]
-    assert len(svgs) == len(fitting(four_runs())) - 1  # the mechanisms are a table
-    assert all(attrs["role"] == "img" and len(attrs["aria-label"] or "") > 20 for attrs in svgs)
+    pictures = [attrs for tag, attrs in page.elements if tag == "img"]
+    assert len(pictures) == len(fitting(four_runs())) - 1  # the map is drawn anew
+    assert all(len(attrs["alt"] or "") > 20 for attrs in pictures)
     downloads = [attrs for tag, attrs in page.elements if tag == "a" and "download" in attrs]
-    assert len(downloads) == len(svgs) + 1
+    assert len(downloads) == len(pictures) + 1
     whole = {attrs["download"]: urllib.parse.unquote((attrs["href"] or "").partition(",")[2]) for attrs in downloads}
     lines = whole["difference.csv"].splitlines()
     assert lines == ["title,fewer,same,more,n", "As it happened,0,0.5,0.5,4", "Half,0,1,0,4"]
-    assert text.count("<details>") >= len(svgs)
+    assert text.count("<details>") >= len(pictures)
 
 
 def test_nothing_is_fetched_and_nothing_is_run(text: str, page: Page) -> None:
@@ -153,7 +151,7 @@ def test_every_case_is_a_whole_page(case: str) -> None:
     text = drawn(case)
     page = Page(text)
     assert " nan" not in " ".join(page.words)
-    assert len(text.encode()) < 600 * 1024
+    assert len(text.encode()) < 2_000_000
 
 
 def test_failed_runs_and_the_map_can_be_left_out(text: str) -> None:
@@ -163,78 +161,6 @@ def test_failed_runs_and_the_map_can_be_left_out(text: str) -> None:
     without = report_html(alike(), world_map=False)
     assert "Natural Earth" not in without
     assert "Natural Earth" in text
-
-
-def test_colours_that_look_like_references_are_left_alone() -> None:
-    svg = (
-        b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
-        b'<style>*{}</style><defs><path id="fff" d="M 0 0 L 1.26 0 z"/>'
-        b'<clipPath id="p1"><path d="M0 0"/></clipPath></defs>'
-        b'<g id="unused"><g clip-path="url(#p1)">'
-        b'<use xlink:href="#fff" style="fill: #ffffff; stroke-width: 0.812345"/></g></g>'
-        b"<text style=\"font: bold 12px 'DejaVu Sans', 'Verdana', sans-serif; fill: #fff\">a &lt; b</text></svg>"
-    )
-    assert inlined(svg, "f", 'said "so"') == (
-        '<svg viewBox="0 0 9 9" role="img" aria-label="said &quot;so&quot;" '
-        'font-family="DejaVu Sans, Verdana, Geneva, sans-serif" '
-        'stroke-linejoin="round" stroke-linecap="butt"><defs><path id="f-1" d="M0 0h1.3z"/>'
-        '<clipPath id="f-0"><path d="M0 0"/></clipPath></defs>'
-        '<g clip-path="url(#f-0)"><use href="#f-1" fill="#ffffff" stroke-width="0.81"/></g>'
-        '<text font-size="12" font-weight="bold" fill="#fff">a &lt; b</text></svg>'
-    )
-
-
-def test_what_is_alike_is_said_once_and_nothing_else_changes() -> None:
-    """Every mark keeps the look it had: its own attributes and those of the groups round it."""
-    marks = [(k, "#fff" if k % 3 else "#000", 1 + k // 4) for k in range(12)]
-    ticks = "".join(
-        f'<g id="tick_{k}"><use xlink:href="#m" x="{k}.26" y="0" style="fill: {colour}; stroke-width: {width}"/>'
-        f'<text style="font-size: 9px; text-anchor: middle; fill: {colour}">{k}</text></g>'
-        for k, colour, width in marks
-    )
-    grid = "".join(f'<path d="M {k} 0 L {k} 9" style="fill: none; stroke: #ddd"/>' for k in range(5))
-    tinted = "".join(f'<path d="M {k} 0 L {k} 9" style="fill: none; stroke: #ddd; opacity: 0.5"/>' for k in range(2))
-    svg = (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
-        f'<defs><path id="m" d="M 0 0 L 1 1"/></defs><g id="matplotlib.axis_1">{ticks}</g>{grid}{tinted}</svg>'
-    )
-    root = ET.fromstring(inlined(svg.encode(), "f", "said"))
-    seen: dict[str, list[dict[str, str]]] = {}
-
-    def walk(element: ET.Element, above: dict[str, str]) -> None:
-        looks = {**above, **element.attrib}
-        seen.setdefault(element.tag, []).append({**looks, "words": element.text or ""})
-        for child in element:
-            walk(child, looks if element.tag == "g" else {})
-
-    walk(root, {})
-    assert [(one["x"], one["fill"], one["stroke-width"]) for one in seen["use"]] == [
-        (f"{k + 0.3:g}", colour, str(width)) for k, colour, width in marks
-    ]
-    assert [(one["words"], one["fill"]) for one in seen["text"]] == [(str(k), c) for k, c, _ in marks]
-    assert all(one["text-anchor"] == "middle" and one["font-size"] == "9" for one in seen["text"])
-    strokes = [one for one in seen["path"] if "stroke" in one]
-    assert [one["d"].count("M") for one in strokes] == [5, 1, 1], "only opaque lines may become one path"
-
-
-def test_paths_keep_their_points() -> None:
-    """Relative steps of rounded points: errors do not add up, however many there are."""
-    points = [(k / 7, (k * k % 13) / 3) for k in range(60)]
-    data = path_data("M " + " L ".join(f"{x:.6f} {y:.6f}" for x, y in points))
-    x = y = 0.0
-    got = []
-    for letter, numbers in re.findall(r"([MmlhvLz])([^MmlhvLz]*)", data):
-        steps = [float(n) for n in re.findall(r"-?\d*\.?\d+", numbers)]
-        while steps:
-            if letter in "Mml":
-                dx, dy = steps.pop(0), steps.pop(0)
-            else:
-                dx, dy = (steps.pop(0), 0.0) if letter == "h" else (0.0, steps.pop(0))
-            x, y = (dx, dy) if letter == "M" else (x + dx, y + dy)
-            got.append((x, y))
-    ends = [min((abs(px - gx) + abs(py - gy)) for gx, gy in got) for px, py in points]
-    assert max(ends) <= 0.1 + 1e-9
-    assert path_data("M 0 0 A 1 1 0 0 1 2.123 2") == "M 0 0 A 1 1 0 0 1 2.12 2"
 
 
 def test_cells() -> None:

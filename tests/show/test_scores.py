@@ -18,8 +18,9 @@ from balance_sim.evidence.forecast.figures import (
     scorecard_table,
     scorecard_title,
 )
-from balance_sim.evidence.forecast.score import ScoredForecasts, read_scored_forecasts
-from balance_sim.show.figures import SCORE_FIGURES, words_of
+from balance_sim.evidence.forecast.page import FIGURES as SCORES
+from balance_sim.evidence.forecast.scored_files import ScoredForecasts, read_scored_forecasts
+from balance_sim.show.figures import words_of
 from balance_sim.show.report import report_html
 from click.testing import CliRunner
 from forecasts import hindcast_document, way
@@ -98,7 +99,7 @@ def test_bins_are_counted_and_their_intervals_are_exact(scored: ScoredForecasts)
 def test_degenerate_records_have_pictures_with_words(tmp_path: Path, events: int) -> None:
     """None happened, one, or all: measures that are undefined are no numbers, and nothing breaks."""
     scored = read_scored_forecasts(written(hindcast_document(events), tmp_path))
-    for name, picture in SCORE_FIGURES.items():
+    for name, picture in SCORES.items():
         assert len(words_of(picture.draw(scored))) > 10, name
     assert " nan" not in report_html(scored).lower()
 
@@ -118,7 +119,7 @@ def test_the_report_of_a_hindcast(scored: ScoredForecasts) -> None:
     assert text == report_html(scored)
     assert "A &lt;b&gt;trial&lt;/b&gt;" in text and "<b>trial" not in text
     assert "Fitted on 1990 to 1999, how well does the model forecast who signs with whom from 2000 to 2001?" in text
-    assert text.count("<svg") == 2 and "<script" not in text
+    assert text.count("<img") == 2 and "<script" not in text
     assert "one left out" in text and "d.csv" in text
     assert '<th scope="row">size</th><td class="n">0.5</td><td class="n">0.1</td>' in text
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.app.explorer import document, of_sweep
-from balance_sim.cli.run import effects_lines
+from balance_sim.cli.sweep import effects_lines
 from balance_sim.effects.compare import open_side, parse_side
 from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario.errors import WrongRequest
@@ -32,7 +32,7 @@ from balance_sim.show.figures.sweeps import (
     surface_table,
     surface_title,
 )
-from balance_sim.show.plots import Plots
+from balance_sim.show.plots import open_run_or_sweep, open_study, save_figures
 from balance_sim.show.report import report_html, save_report
 from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import SweepResult, open_sweep
@@ -53,7 +53,7 @@ def test_one_point_has_the_figures_of_a_run(swept: SweepResult) -> None:
     with pytest.raises(WrongRequest, match="has no point 99"):
         open_side(parse_side(f"{swept.folder}@99"))
     with pytest.raises(WrongRequest, match="has no arm `nix`; it has: no_summit, summit"):
-        Plots.of_all([f"{swept.folder}@0:nix", f"{swept.folder}@1:summit"])
+        open_study([f"{swept.folder}@0:nix", f"{swept.folder}@1:summit"])
 
 
 def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
@@ -89,8 +89,7 @@ def test_no_visibility_no_excess(swept: SweepResult) -> None:
 def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
     assert set(fitting(swept)) == {"multiples", "surface"}
     assert "no indices to show" in words_of(SWEEP_FIGURES["indices"].draw(swept))
-    plots = Plots.of(swept.folder)
-    paths = plots.save(swept.folder)
+    paths = save_figures(open_run_or_sweep(swept.folder), swept.folder)
     assert [path.name for path in paths] == ["multiples.png", "multiples.svg", "surface.png", "surface.svg"]
 
 
@@ -245,7 +244,7 @@ def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     assert text == report_html(open_sweep(swept.folder))
     assert "relative to" in text and "; 40 replications a point." in text
     assert multiples_title(multiples_table(swept)) in text
-    assert text.count("<svg") == 2 and "<script" not in text
+    assert text.count("<img") == 2 and "<script" not in text
     assert '<td class="n">3</td><td>0, 0.5, 1</td>' in text
     assert swept.digest in text
     path = save_report(swept, swept.folder / "report.html")

@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures.counts import fan_effects_table, fan_runs_table, fan_table
-from balance_sim.show.figures.distributions import first_of, first_table
 from balance_sim.show.figures.dyads import dyads_table, state_order
 from balance_sim.show.figures.effects import difference_table
 from balance_sim.show.headline import direction_table, top_dyads
@@ -64,21 +62,6 @@ def test_paired_counts_are_shared_out() -> None:
     assert table.loc["with", ["fewer", "same", "more"]].tolist() == [0.0, 0.5, 0.5]
     assert table.loc["half", ["fewer", "same", "more"]].tolist() == [0.0, 1.0, 0.0]
     assert table.loc["with", "title"] == "As it happened"
-
-
-def test_first_agreements_of_a_dyad_against_hand_counts() -> None:
-    result = four_runs()
-    table = first_table(result, "KOR", "JPN")  # without: days 10, 5, never, never; with: the same
-    base = table[table["arm"] == "without"].set_index("day")
-    assert base.loc[[4, 5, 9, 10, 365], "share"].tolist() == [0.0, 0.25, 0.25, 0.5, 0.5]
-    late = first_table(result, "FRA", "KOR").set_index(["arm", "day"])["share"]
-    assert late[("without", 365)] == 0.25 and late[("with", 199)] == 0.25 and late[("with", 200)] == 0.5
-    figure = first_of(result, "FRA-KOR")
-    said = figure.draw(result).get_suptitle().replace("\n", " ").replace("\u00a0", " ")
-    assert said == "FRA and KOR sign a new security agreement in 25 % of replications without and 50 % with the event"
-    for dyad, why in (("FRA-FRA", "two states"), ("FRA", "no state ``"), ("FRA-KOX", "did you mean `KOR`")):
-        with pytest.raises(WrongRequest, match=why):
-            first_of(result, dyad)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.expected_effect import Channels, channels_of, expected_effect, without_channels
+from balance_sim.effects.channels import Channels, channels_of, without_channels
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.errors import WrongRequest
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.effects.expected import Along, StepOfArm, along_control, direct
+from balance_sim.effects.direct import Along, StepOfArm, along_control, direct
 from balance_sim.effects.explain import explained
 from balance_sim.effects.explain.attribution import (
     GROUPS,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.effects.explain import explainable
-from balance_sim.effects.explain.pairs import AGENT
+from balance_sim.effects.explain.agents import AGENT
 from balance_sim.scenario.errors import WrongRequest
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,19 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects.run import run
-from balance_sim.evidence.goodness.comparison import poisson_p, residuals_of, spread_out, uniform
-from balance_sim.evidence.goodness.networks import (
-    FOCAL,
-    Agreements,
-    Span,
-    ground_of,
-    known_on,
-    newly_signed,
-    own_span,
-    recorded,
-    set_back,
-    vectors_of,
-)
+from balance_sim.evidence.goodness.networks import Agreements, Span, facts_of, newly_signed, recorded, vectors_of
+from balance_sim.evidence.goodness.residuals import poisson_p, residuals_of, spread_out, uniform
+from balance_sim.evidence.goodness.set_back import FOCAL, known_on, own_span, set_back
 from balance_sim.evidence.goodness.statistics import lies_among
 from balance_sim.evidence.goodness.study import goodness_of_fit, span_asked
 from balance_sim.model.world import compile_world, focal_day, time_grid
@@ -267,7 +257,7 @@ def toy_vectors(text: str, replications: int) -> dict[str, tuple[list[str], np.n
     span = Span(date(2001, 1, 1), date(2004, 1, 1))
     past = set_back(scenario, span)
     made = newly_signed(run(past, runs=replications, seed=1).agreements, past.codes)
-    return vectors_of(ground_of(past), span, made, replications, ["access"])
+    return vectors_of(facts_of(past), span, made, replications, ["access"])
 
 
 @pytest.mark.slow
@@ -325,7 +315,7 @@ def test_size_on_beijings_own_data() -> None:
     span = own_span(scenario)
     past = set_back(scenario, span)
     made = newly_signed(run(past, runs=1000, seed=11).agreements, past.codes)
-    vectors = vectors_of(ground_of(scenario), span, made, 1000, sorted(scenario.kinds))
+    vectors = vectors_of(facts_of(scenario), span, made, 1000, sorted(scenario.kinds))
     found = sizes(vectors, 128)
     print({name: round(value, 3) for name, value in found.items()})
     assert np.mean(list(found.values())) == pytest.approx(0.05, abs=0.01)
@@ -341,7 +331,7 @@ def test_size_on_beijings_own_data() -> None:
         (permuted, ("states", "distance")),
         (twice, ("years", "kinds", "degree", "triads")),
     ):
-        unlike = vectors_of(ground_of(scenario), span, wrong, 50, kinds)
+        unlike = vectors_of(facts_of(scenario), span, wrong, 50, kinds)
         for name in groups:
             hits = [lies_among(unlike[name][1][k], vectors[name][1][200:328]).p <= 0.05 for k in runs]
             print(name, np.mean(hits))

@@ -297,7 +297,7 @@ def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
     ("method", "points"), [("sobol", 32), pytest.param("morris", 24, marks=pytest.mark.long), ("lhs", 8)]
 )
 def test_sensitivity_of_a_sampled_sweep(lab, method, points):
-    from balance_sim.cli.compare import sensitivity_lines
+    from balance_sim.cli.sensitivity import sensitivity_lines
 
     pytest.importorskip("SALib")
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
@@ -479,7 +479,8 @@ def test_an_unknown_outcome_is_told_by_check_as_by_sweep(lab):
 
 def test_sensitivity_and_comparison_fit_a_terminal(lab):
     """Rows in columns within 80 characters; what does not differ is counted, not listed; no minus nought."""
-    from balance_sim.cli.compare import comparison_lines, sensitivity_lines
+    from balance_sim.cli.compare import comparison_lines
+    from balance_sim.cli.sensitivity import sensitivity_lines
 
     lab.edit("[accords_all_300]", "[accords_all_300, insecurity_threatened_300]")
     result = swept(lab, "out")

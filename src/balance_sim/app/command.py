@@ -59,9 +59,9 @@ def explore(
     if port is not None or runs is not None:
         raise click.UsageError("--port and --runs go with --live alone")
     from balance_sim.app.explorer import design_of, save_explorer
-    from balance_sim.show.plots import Plots
+    from balance_sim.show.plots import open_run_or_sweep
 
-    study = Plots.of(results).study
+    study = open_run_or_sweep(results)
     with Steps({"points": 10.0}) as steps:
         path = save_explorer(
             design_of(study, steps.counter("points")), out or results / "explore.html"

@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.effects.expected_effect import ExpectedControl, ExpectedEffect, figures
+from balance_sim.effects.expected_effect import (
+    ExpectedControl,
+    ExpectedEffect,
+    expected_numbers,
+)
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario import Variations
 from balance_sim.scenario.assemble import value_at
@@ -158,12 +162,8 @@ def around(
             scenario = variations.with_values(values) if values else own
             worlds = compile_arms(scenario, (result.reference, arm))
             control = ExpectedControl.among(controls, reference_key(scenario), worlds)
-            yield (
-                spot,
-                ExpectedEffect(
-                    scenario, arm, *figures(worlds, arm, control, split=False)
-                ),
-            )
+            outcomes, dyads = expected_numbers(worlds, arm, control)
+            yield spot, ExpectedEffect(scenario, arm, outcomes, None, dyads)
 
     return ExplorerDesign(dials, points, study=result)
 

@@ -61,7 +61,7 @@ from balance_sim.app.workers import PartFailed, Superseded, Workers
 from balance_sim.effects.expected_effect import ExpectedEffect
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures.counts import fan_table
-from balance_sim.show.plots import Plots
+from balance_sim.show.plots import open_run_or_sweep
 from balance_sim.study.arms import headline_arm
 from balance_sim.study.estimates import rounded
 from balance_sim.study.outcomes import Outcome
@@ -97,7 +97,7 @@ def serve(
     port: 0 for any that is free. announce: called with the page's address once it can
     be opened. Raises WrongRequest for a study without arms to compare, code of one's
     own or a port in use."""
-    study = Plots.of(folder).study
+    study = open_run_or_sweep(folder)
     arm = headline_arm(study.scenario, study.arms)
     if arm is None:
         raise WrongRequest("there is one arm only, so there is no effect to explore")

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
 
-from balance_sim.effects.expected_effect import ExpectedControl, figures
+from balance_sim.effects.expected_effect import ExpectedControl, effect_with_parts
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, one_arm_tables, simulate_arms
@@ -205,7 +205,7 @@ class _Simulator:
                 part, EffectQuestion
             ):  # where replications draw parameters: at the parameters as they stand
                 control = ExpectedControl.among(self.controls, part.control, worlds)
-                return figures(worlds, part.arms[-1], control, check)
+                return effect_with_parts(worlds, part.arms[-1], control, check)
             numbers = np.arange(part.block.first, part.block.stop, dtype=np.uint64)
             own = with_draws(worlds, self.seed, numbers) if self.draws else worlds
             watch = focal_recorder(worlds)

@@ -116,6 +116,11 @@ def _cell_style(column: str, row: dict[Any, Any]) -> dict[str, Any]:
     return {"color": style.QUIET if is_quiet else style.INK, "fontweight": "normal"}
 
 
+def _with_sizes_named(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in which a mechanism of which no sign is found says `size only`."""
+    return rows.assign(found=rows["found"].where(rows["found"] != "", "size only"))
+
+
 @style.figure(
     "mechanisms",
     "Which mechanisms of the argument hold?",
@@ -124,6 +129,10 @@ def _cell_style(column: str, row: dict[Any, Any]) -> dict[str, Any]:
     typeset=True,
     page=lambda table: style.panels(12.0, 2.3 + 0.27 * max(len(table), 3)),
     empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
+    follows="pairs",
+    columns="id name words found p verdict measure",
+    download="id name value lo hi tag found p verdict measure",
+    rows_read=_with_sizes_named,
 )
 def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A typeset table: a row a mechanism with its value and 95 % CI, what was found of
@@ -247,6 +256,9 @@ def _stances_change(result: AnalysedResult) -> bool:
     page=_stances_page,
     fits=_stances_change,
     empty="No arm to compare, or stances were not observed: there are no stances to show.",
+    follows="relations",
+    columns="group stance share_control share effect lo hi",
+    download="group stance share_control share effect lo hi",
 )
 def draw_stances(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a stance, a row a group: the difference from the control arm in

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.effects.compare import StudyComparison
-    from balance_sim.show.plots import Comparison
+    from balance_sim.show.comparison import Comparison
 
 KEYS = ("point", "left_arm", "right_arm")
 """Columns that say which arms, and which point, a row compares."""
@@ -63,8 +63,8 @@ def compare(left: str, right: str, dyads: int, verbose: bool) -> None:
     from balance_sim.effects.compare import compare as compare_results
 
     def lines() -> Iterator[str]:
+        from balance_sim.show.comparison import Comparison
         from balance_sim.show.figures.comparison import studies_table, studies_title
-        from balance_sim.show.plots import Comparison
 
         studies = Comparison.of([left, right])
         effects = studies_table(studies)
@@ -72,7 +72,7 @@ def compare(left: str, right: str, dyads: int, verbose: bool) -> None:
             window = within(int(effects["window"].iloc[0]))
             title = f"{studies_title(effects)}. Effects on expected {COUNTER} {window}."
             yield from wrapped(title, "", page_width())
-        comparison = studies.found
+        comparison = studies.comparison
         assert comparison is not None  # there are two sides
         width = terminal_width()
         names = _names(studies)

@@ -42,14 +42,9 @@ EMA_SUFFIXES = (".tar.gz", ".tgz")
 )
 @click.option(
     "--kind",
-    type=click.Choice(["ecdf", "hist", "ridge", "forest", "fan"]),
+    type=click.Choice(["ecdf", "hist", "forest", "fan"]),
     show_default="ecdf; of a sweep, forest",
     help="How --outcome is drawn.",
-)
-@click.option(
-    "--pair",
-    metavar="A-B",
-    help="Draw when this dyad signs instead, by its codes: JPN-AUS.",
 )
 @options.terms_option
 def plot(
@@ -58,7 +53,6 @@ def plot(
     only_list: bool,
     outcome: str | None,
     kind: str | None,
-    pair: str | None,
 ) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
@@ -66,8 +60,15 @@ def plot(
     sweep, or a file with the JSON of
     `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side:
     theories, for one."""
-    from balance_sim.show.figures import catalogue
-    from balance_sim.show.plots import Plots, home_of, is_results
+    from balance_sim.show.figures import catalogue, figures_of
+    from balance_sim.show.plots import (
+        chosen_figure,
+        home_of,
+        is_results,
+        open_study,
+        replications_of,
+        save_figures,
+    )
 
     if not names and only_list:
         click.echo("\n".join(catalogue()))
@@ -80,27 +81,29 @@ def plot(
     if kind is not None and outcome is None:
         raise click.UsageError("--kind says how an --outcome is drawn: name one")
     folders = [names[0], *filter(is_results, names[1:])]
-    figures = [name for name in names[1:] if not is_results(name)]
-    plots = Plots.of_all(folders)
-    questions = plots.questions()
-    unknown = [name for name in figures if name not in questions]
+    chosen = [name for name in names[1:] if not is_results(name)]
+    study = open_study(folders)
+    figures = figures_of(study)
+    unknown = [name for name in chosen if name not in figures]
+    folder = out or home_of(folders)
     lines: Sequence[object]
-    if outcome is not None or pair is not None:
+    if outcome is not None:
         from balance_sim.show.save import save_drawn
 
-        figure = plots.chosen(outcome, kind, pair)
-        drawn = {figure.name: figure.draw(plots.results)}
-        lines = save_drawn(drawn, out or home_of(folders))
+        figure = chosen_figure(study, outcome, kind)
+        lines = save_drawn({figure.name: figure.draw(replications_of(study))}, folder)
     elif only_list:
-        width = max(14, *(len(name) + 2 for name in questions))
-        lines = [f"{name:<{width}}{question}" for name, question in questions.items()]
+        width = max(14, *(len(name) + 2 for name in figures))
+        lines = [
+            f"{name:<{width}}{figure.question}" for name, figure in figures.items()
+        ]
     elif unknown:
-        figure_names = ", ".join(questions)
+        figure_names = ", ".join(figures)
         raise click.UsageError(
             f"no results and no figure `{unknown[0]}`; figures are: {figure_names}"
         )
     else:
-        lines = plots.save(out or home_of(folders), figures or None)
+        lines = save_figures(study, folder, chosen or None)
     for line in lines:
         click.echo(line)
 
@@ -129,10 +132,10 @@ def report(results: tuple[str, ...], out: Path | None, world_map: bool) -> None:
     `hindcast` or `score`. Two or more folders, or FOLDER:arm, as `compare` takes them,
     are compared. The file needs no network, works without a script, prints to A4, and
     is the same for the same results."""
-    from balance_sim.show.plots import Plots, home_of
+    from balance_sim.show.plots import home_of, open_study
     from balance_sim.show.report import save_report
 
-    study = Plots.of_all(results).study
+    study = open_study(results)
     path = out or home_of(results) / "report.html"
     click.echo(save_report(study, path, world_map=world_map))
 

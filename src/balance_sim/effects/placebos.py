@@ -6,11 +6,10 @@ event with other sets of states of like number and size in its principals' place
 host is the most capable; and *dates*, the same event on days of the scenario without
 one. The model knows no special days, so dates can only say no: an effect within 5 % of
 the event's counts as large. A placebo's own participants decide who is threatened and
-which dyads are counter-balancing. The same sets give placebos of what mechanisms read
-off the states. The two-sided p value is (1 + placebos with an effect at least as large)
-/ (1 + all of them): exact where the event is one of a set of exchangeable ones (Fisher
-1935, The Design of Experiments; Phipson, Smyth 2010, Statistical Applications in
-Genetics and Molecular Biology 9(1)).
+which dyads are counter-balancing. The two-sided p value is (1 + placebos with an effect
+at least as large) / (1 + all of them): exact where the event is one of a set of
+exchangeable ones (Fisher 1935, The Design of Experiments; Phipson, Smyth 2010,
+Statistical Applications in Genetics and Molecular Biology 9(1)).
 """
 
 from __future__ import annotations
@@ -28,14 +27,13 @@ from balance_sim.effects.participants import (
     Participants,
     PlaceboComparison,
     PlaceboFamily,
-    difference,
+    security_gain,
 )
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Ints, World
 from balance_sim.model.world import by_audience, compile_world
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
-from balance_sim.scenario.fingerprint import RecentResults, content_digest
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import TalksAtStart, Windows
@@ -47,6 +45,17 @@ if TYPE_CHECKING:
 
 PARTICIPANTS, DATES = 199, 50  # placebos wanted of each family
 COLUMNS = ["family", "label", "effect", "is_event"]
+AROUND = 6  # spans within the window after a date
+
+
+@dataclass(frozen=True)
+class PlaceboTest:
+    """The permutation test of a family: how many placebos, the two-sided p, the
+    verdict."""
+
+    placebos: int
+    p: float
+    verdict: str
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,14 +70,20 @@ class Placebos(OneLine):
         """Tidy: family, label, effect, is_event."""
         import pandas as pd
 
-        rows = [
-            (of.name, label, float(effect), at == 0)
-            for of in self.families
-            for at, (label, effect) in enumerate(
-                zip(("the event", *of.labels), (of.event, *of.placebos), strict=True)
-            )
-        ]
+        rows: list[tuple[str, str, float, bool]] = []
+        for family in self.families:
+            rows.append((family.name, "the event", float(family.event), True))
+            for label, effect in zip(family.labels, family.placebos, strict=True):
+                rows.append((family.name, label, float(effect), False))
         return pd.DataFrame(rows, columns=COLUMNS)
+
+    def tests(self) -> dict[str, PlaceboTest]:
+        """By family, the test of each that has placebos."""
+        return {
+            family.name: PlaceboTest(len(family.placebos), family.p, family.verdict)
+            for family in self.families
+            if len(family.placebos)
+        }
 
     def family(self, name: str) -> PlaceboFamily | None:
         """`participants` or `dates`; None where there are none."""
@@ -78,33 +93,34 @@ class Placebos(OneLine):
         """For JSON: by family, or why there are none."""
         if self.why:
             return {"why": self.why}
-        return {"arm": self.arm, "estimator": "expected"} | {
-            of.name: of.as_dict() for of in self.families
-        }
+        families = {family.name: family.as_dict() for family in self.families}
+        return {"arm": self.arm, "estimator": "expected"} | families
 
     @staticmethod
-    def of_plain(said: dict[str, Any]) -> Placebos:
-        """The other way round. Raises KeyError, TypeError for what is no such thing."""
-        if "why" in said:
-            return Placebos(None, why=said["why"])
+    def of_plain(document: dict[str, Any]) -> Placebos:
+        """From its JSON. Raises KeyError, TypeError for another document."""
+        if "why" in document:
+            return Placebos(None, why=document["why"])
         families = tuple(
-            PlaceboFamily(
-                float(of["effect"]),
-                np.array(of["effects"], dtype=float),
-                ALIKE if name == "dates" else 0.0,
-                name=name,
-                window=int(of["window"]),
-                labels=tuple(of["labels"]),
-                uninformative=int(of["uninformative"]),
-                measures={
-                    key: PlaceboComparison.of_plain(one)
-                    for key, one in of.get("measures", {}).items()
-                },
-            )
-            for name, of in said.items()
-            if isinstance(of, dict)
+            _family_of_plain(name, value)
+            for name, value in document.items()
+            if isinstance(value, dict)
         )
-        return Placebos(said["arm"], families)
+        return Placebos(document["arm"], families)
+
+
+def _family_of_plain(name: str, document: dict[str, Any]) -> PlaceboFamily:
+    measures = document.get("measures", {}).items()
+    return PlaceboFamily(
+        float(document["effect"]),
+        np.array(document["effects"], dtype=float),
+        ALIKE if name == "dates" else 0.0,
+        name=name,
+        window=int(document["window"]),
+        labels=tuple(document["labels"]),
+        uninformative=int(document["uninformative"]),
+        measures={key: PlaceboComparison.of_plain(value) for key, value in measures},
+    )
 
 
 def placebos(
@@ -113,8 +129,8 @@ def placebos(
     """Both families of placebos for the focal event of an arm, by the expected
     estimator.
 
-    Depends on the scenario alone: of more runs or another seed it is not worked out
-    again. Fisher 1935; Phipson, Smyth 2010: see the top of this module.
+    Depends on the scenario alone. Fisher 1935; Phipson, Smyth 2010: see the top of this
+    module.
 
     Parameters
     ----------
@@ -124,42 +140,37 @@ def placebos(
 
     Returns
     -------
-    Placebos : `families`, each with the event's effect and those of the placebos, in agreements within its window
+    Placebos
+        `families`, each with the event's effect and those of the placebos, in
+        agreements within its window
 
     Examples
     --------
     >>> import balance_sim as bs
     >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
     >>> found = placebos(scenario, "summit", dates=4)
-    >>> [(of.name, len(of.placebos)) for of in found.families]
+    >>> [(family.name, len(family.placebos)) for family in found.families]
     [('participants', 5), ('dates', 4)]
     >>> placebos(scenario, None).why
     'there is no arm beside the control arm'
     """
     if arm is None:
         return Placebos(arm, why="there is no arm beside the control arm")
-    given = (content_digest(scenario), scenario.plugins, arm, most, dates)
-    return _FOUND.get(given, lambda: _found(scenario, arm, most, dates))
-
-
-_FOUND = RecentResults[Placebos](most=4)
-
-
-def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:
-    having, lacking = (
-        arm_scenario(scenario, one) for one in (arm, scenario.reference_arm)
-    )
-    event = next((one for one in having.events if one.id == scenario.focal), None)
+    control = scenario.reference_arm
+    having, lacking = arm_scenario(scenario, arm), arm_scenario(scenario, control)
+    event = _focal_event(having)
     if event is None:
         return Placebos(arm, why=f"the focal event is not in {arm}")
-    if any(one.id == scenario.focal for one in lacking.events):
+    if _focal_event(lacking) is not None:
         return Placebos(arm, why="the control arm has the focal event")
-    worlds, lacking = (
-        compile_arms(scenario, (scenario.reference_arm, arm)),
-        by_audience(lacking),
-    )
-    of_sets = Participants(worlds, lacking, event).family(most)
-    return Placebos(arm, (of_sets, of_dates(worlds, lacking, event, dates)))
+    worlds, lacking = compile_arms(scenario, (control, arm)), by_audience(lacking)
+    participants = Participants(worlds, lacking, event).family(most)
+    return Placebos(arm, (participants, of_dates(worlds, lacking, event, dates)))
+
+
+def _focal_event(scenario: Scenario) -> Event | None:
+    events = (event for event in scenario.events if event.id == scenario.focal)
+    return next(events, None)
 
 
 def of_dates(
@@ -171,61 +182,73 @@ def of_dates(
     Agreements are counted in the longest of the report's windows that so many days
     leave room for."""
     world = worlds.reference
-    taken = {(one.date - lacking.start).days for one in lacking.events}
-    windows = sorted(worlds.scenario.report.windows)
-    free: list[int] = []
-    window = windows[0]
-    for window in reversed(windows):
-        last = int(world.grid[-1] - 1 - window)
-        free = [
-            day for day in range(int(world.focal_day) + 1, last + 1) if day not in taken
-        ]
-        if len(free) >= most:
-            break
-    spread = np.linspace(0, len(free) - 1, most) if free else np.empty(0)
-    days = [
-        int(world.focal_day),
-        *(free[at] for at in np.unique(spread.round().astype(int))),
-    ]
+    window, free_days = _free_days(worlds, lacking, most)
+    places = np.linspace(0, len(free_days) - 1, most) if free_days else np.empty(0)
+    chosen = np.unique(places.round().astype(int))
+    days = [int(world.focal_day), *(free_days[k] for k in chosen)]
     grid = np.union1d(world.grid, np.array(days, dtype=float))
-    fine = replace(
-        compile_world(lacking, world.arm, grid, world.focal_day), ladder=world.ladder
+    fine = compile_world(lacking, world.arm, grid, world.focal_day)
+    calendar = _Calendar(
+        worlds, lacking, replace(fine, ladder=world.ladder), event, window
     )
-    count = np.flatnonzero(worlds.baseline.direction == COUNTER)
-    effects, talks, start = [], TalksAtStart(worlds), at_start(fine)
-    for day in days:
-        edges = edges_around(fine, float(day), window)
-        control, gives = (
-            in_spans(fine, edges),
-            ExpectedSignatures(worlds, grid[edges], talks),
-        )
-        found = course(control, worlds.baseline, count, start=start)
-        idle, of = gives.idle(found), Windows(float(day), (window,), float(grid[-1]))
-        there = with_event(
-            control,
-            lacking,
-            event.model_copy(update={"date": lacking.start + timedelta(days=day)}),
-        )
-        having = course(there, worlds.baseline, count, start=start, beside=found)
-        effects.append(
-            difference(
-                gives, gives.signed(found, idle, of).signed[window], having, idle, of
-            )
-        )
-    labels = tuple(
-        (lacking.start + timedelta(days=day)).isoformat() for day in days[1:]
-    )
+    effects = [calendar.effect(day) for day in days]
+    labels = [lacking.start + timedelta(days=day) for day in days[1:]]
     return PlaceboFamily(
         effects[0],
         np.array(effects[1:]),
         ALIKE,
         name="dates",
         window=window,
-        labels=labels,
+        labels=tuple(date.isoformat() for date in labels),
     )
 
 
-AROUND = 6  # spans within the window after a date
+def _free_days(worlds: Worlds, lacking: Scenario, most: int) -> tuple[int, list[int]]:
+    """The longest window that leaves room for so many days without an event, else the
+    shortest; and those days."""
+    world = worlds.reference
+    taken = {(event.date - lacking.start).days for event in lacking.events}
+    windows = sorted(worlds.scenario.report.windows)
+    for window in reversed(windows):
+        days = range(int(world.focal_day) + 1, int(world.grid[-1] - window))
+        free = [day for day in days if day not in taken]
+        if len(free) >= most:
+            break
+    return window, free
+
+
+class _Calendar:
+    """The event on any day of the control arm. world: on a grid that has the days."""
+
+    def __init__(
+        self, worlds: Worlds, lacking: Scenario, world: World, event: Event, window: int
+    ) -> None:
+        self.worlds, self.lacking, self.world = worlds, lacking, world
+        self.event, self.window = event, window
+        self.dyads = np.flatnonzero(worlds.baseline.direction == COUNTER)
+        self.talks, self.start = TalksAtStart(worlds), at_start(world)
+
+    def effect(self, day: int) -> float:
+        """Expected counter-balancing agreements more with the event on a day."""
+        world, baseline = self.world, self.worlds.baseline
+        edges = edges_around(world, float(day), self.window)
+        control = in_spans(world, edges)
+        signatures = ExpectedSignatures(self.worlds, world.grid[edges], self.talks)
+        without = course(control, baseline, self.dyads, start=self.start)
+        idle = signatures.idle(without)
+        windows = Windows(float(day), (self.window,), float(world.grid[-1]))
+        expected = signatures.signed(without, idle, windows)
+        date = self.lacking.start + timedelta(days=day)
+        event = self.event.model_copy(update={"date": date})
+        having = course(
+            with_event(control, self.lacking, event),
+            baseline,
+            self.dyads,
+            start=self.start,
+            beside=without,
+        )
+        with_it = signatures.signed(having, idle, windows)
+        return security_gain(with_it, expected.signed[self.window])
 
 
 def edges_around(world: World, day: float, window: int) -> Ints:
@@ -233,7 +256,8 @@ def edges_around(world: World, day: float, window: int) -> Ints:
     window; then the rest."""
     grid = world.grid
     end = min(day + window + 1, grid[-1])
-    before = np.linspace(0.0, day, max(2, round(day / max(window / 3, 30))) + 1)
-    after = np.linspace(day, end, AROUND + 1)
-    steps = np.searchsorted(grid, np.concatenate([before, after, [grid[-1]]]))
+    count = max(2, round(day / max(window / 3, 30)))
+    until_day = np.linspace(0.0, day, count + 1)
+    in_window = np.linspace(day, end, AROUND + 1)
+    steps = np.searchsorted(grid, np.concatenate([until_day, in_window, [grid[-1]]]))
     return np.unique(np.clip(steps, 0, world.steps))

@@ -255,8 +255,8 @@ class PlayerMeasures:
         path = course(spans, estimator.baseline, dyads)
         values: dict[str, float] = {}
         if len(self.counted):
-            idle = estimator.gives.idle(path)
-            signed = estimator.gives.signed(path, idle, estimator.windows)
+            idle = estimator.signatures.idle(path)
+            signed = estimator.signatures.signed(path, idle, estimator.windows)
             by_dyad = np.zeros(len(self.worlds.reference.first))
             by_dyad[self.counted] = signed.by_dyad(self.longest)
             for name, rows in self._dyads.items():

@@ -34,6 +34,7 @@ from balance_sim.games.uncertain import (
     value_of_information,
 )
 from balance_sim.model.core import Bools, Floats
+from balance_sim.model.streams import IDLE_PARAMETERS, PAYOFF_BOOTSTRAP, stream_seed
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.schema import Scenario
@@ -160,7 +161,9 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
     """
     game = study.game
     effects = simulated_effects(game, study.result)
-    estimated = EmpiricalGame(payoffs(game, effects))
+    estimated = EmpiricalGame(
+        payoffs(game, effects), seed=stream_seed(study.result.seed, PAYOFF_BOOTSTRAP)
+    )
     expected = payoffs(game, expected_effects(game, game.scenario))
     drawn = None if over is None else payoffs(game, over.effects)
     gap = np.abs(expected - estimated.mean).reshape(-1, len(game.players)).max(axis=0)
@@ -188,7 +191,9 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
         draws=solution.DrawsUsed(over.draws.source, len(over.draws), over.draws.sha256),
         theories=over.theories,
         regret=_minimax_regret(game, over, drawn),
-        voi=_value_of_information(game, over, drawn),
+        voi=_value_of_information(
+            game, over, drawn, stream_seed(study.result.seed, IDLE_PARAMETERS)
+        ),
     )
 
 
@@ -442,14 +447,14 @@ def _strategy_regret(
 
 
 def _value_of_information(
-    game: Game, over: OverParameters, drawn: Floats
+    game: Game, over: OverParameters, drawn: Floats, seed: int
 ) -> dict[str, solution.ValueOfInformation]:
-    """drawn: (D, k_1, ..., k_n, n)."""
+    """drawn: (D, k_1, ..., k_n, n); seed: of the permutations."""
     flat = drawn.reshape(len(drawn), -1, len(game.players))
     by_player = {}
     for player, name in enumerate(game.players):
         rows = list(_beside_observed(game, player).values())
-        value = value_of_information(flat[:, rows, player], over.draws.values)
+        value = value_of_information(flat[:, rows, player], over.draws.values, seed)
         order = np.argsort(-value.evppi, kind="stable")[:MOST_PARAMETERS]
         parameters = {
             over.draws.paths[q]: (float(value.evppi[q]), float(value.error[q]))

@@ -136,6 +136,7 @@ def _regret_page(table: pd.DataFrame) -> list[style.Axes]:
     page=_regret_page,
     fits=lambda played: played.solution.regret is not None,
     empty="No parameters were drawn (--draws 0): there is no regret over them to show.",
+    columns="player title worst where others mean q95 probability over_draws",
 )
 def draw_regret(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Left a bar a strategy: the worst regret, with mean and 95 % quantile; right how
@@ -359,6 +360,7 @@ def _balance_page(table: pd.DataFrame) -> list[style.Axes]:
     balance_table,
     page=_balance_page,
     empty="No profile was simulated: there is no balance to show.",
+    columns="outcome unit weight title effect lo hi draws_lo draws_hi worth",
 )
 def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A dot a strategy with its CI and the interval over draws; the payoff first, then

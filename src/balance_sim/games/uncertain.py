@@ -152,7 +152,9 @@ class InformationValue:
     best: Bools
 
 
-def value_of_information(utilities: Floats, parameters: Floats) -> InformationValue:
+def value_of_information(
+    utilities: Floats, parameters: Floats, seed: int = 0
+) -> InformationValue:
     r"""Expected value of perfect information, and of perfect information on single
     parameters.
 
@@ -196,7 +198,7 @@ def value_of_information(utilities: Floats, parameters: Floats) -> InformationVa
     bases = _bases(parameters)
     worth = [_mean_and_error(values) for values in _chosen(gain, bases)]
     evppi, errors = np.array(worth).reshape(-1, 2).T
-    rng = np.random.default_rng(len(gain))
+    rng = np.random.default_rng([seed, len(gain)])
     largest = []
     for _ in range(PERMUTATIONS):
         permuted = _chosen(rng.permutation(gain), bases)

@@ -277,46 +277,28 @@ class BalanceModel(mesa.Model):
         what they agreed is done."""
         if self.why_ended is not None:
             return
-        world, state, opportunities, at = (
-            self.world,
-            self.state,
-            self.opportunities,
-            self.at,
-        )
-        start, stop = world.grid[at], world.grid[at + 1]
+        world, state, opportunities = self.world, self.state, self.opportunities
+        start, stop = world.grid[self.at], world.grid[self.at + 1]
+        first_row, stop_row = opportunities.starts[self.at : self.at + 2]
         self._rows = engine.open_to_consent(
-            world, opportunities, self.thin, state, *opportunities.starts[at : at + 2]
+            world, opportunities, self.thin, state, first_row, stop_row
         )
         self.share_of_effort = effort_share(stop - start, world.rules.effort_years)
         for turn in ("perceive", "assess", "decide"):
             self.agents.do(turn)
-        yes, sides = (
-            np.zeros((len(self._rows), 2), dtype=bool),
-            np.zeros((len(self._rows), 2)),
+        agreed, sides = self._answers()
+        consent = np.zeros(stop_row - first_row)
+        consent[self._rows - first_row] = engine.filtered(
+            world, opportunities, self.thin, state, self._rows, sides
         )
-        felt = np.zeros((1, world.n))
-        for agent in self.agents:
-            mine, _, which = self._sides(agent.index)
-            yes[which, mine], sides[which, mine] = agent.answers, agent.chances
-            felt[0, agent.index] = agent.insecurity
-        self.consent.append(
-            engine.act(
-                world,
-                self.worlds.baseline,
-                opportunities,
-                self.thin,
-                state,
-                self.view,
-                self._rows,
-                sides,
-                yes.all(axis=1),
-                self.key,
-            )
-        )
+        self.consent.append(consent)
+        baseline, rows = self.worlds.baseline, self._rows[agreed]
+        engine.act(world, baseline, opportunities, state, self.view, rows, self.key)
         for agent in self.agents:
             state.effort[0, agent.index] = agent.effort
-        for name, values in (("insecurity", felt), ("effort", state.effort)):
-            refuse_invalid(name, values, world.codes, start, state.runs)
+        by_state = np.array([[agent.insecurity for agent in self.agents]])
+        refuse_invalid("insecurity", by_state, world.codes, start, state.runs)
+        refuse_invalid("effort", state.effort, world.codes, start, state.runs)
         state.day = stop
         self.at += 1
         if self.at == world.steps:
@@ -354,6 +336,17 @@ class BalanceModel(mesa.Model):
             kind,
         )
         return prospects, self.opportunities.needs[rows, mine]
+
+    def _answers(self) -> tuple[Bools, Floats]:
+        """(K,) whether both sides consent at each of this step's opportunities, and
+        (K, 2) how likely each side was to."""
+        answers = np.zeros((len(self._rows), 2), dtype=bool)
+        sides = np.zeros((len(self._rows), 2))
+        for agent in self.agents:
+            side, _, places = self._sides(agent.index)
+            answers[places, side] = agent.answers
+            sides[places, side] = agent.chances
+        return answers.all(axis=1), sides
 
     def _sides(self, index: int) -> tuple[Ints, Ints, Ints]:
         """Which side a state is, who the other is, and at which of the step's

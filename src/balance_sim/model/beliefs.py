@@ -26,10 +26,10 @@ from functools import lru_cache
 import numpy as np
 
 from balance_sim.model import clocks
-from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import DAYS_PER_YEAR, Floats, Hazards, Ints, World
 from balance_sim.model.own.events import REGISTERED, is_own, not_registered, shifts_of
 from balance_sim.model.state import BlockState, Provoked
+from balance_sim.model.streams import PROVOCATION, stream_keys
 from balance_sim.scenario.defaults import OWN, signal_costs
 from balance_sim.scenario.diagnostics import Mark, refused
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event, Scenario
@@ -435,9 +435,7 @@ def provoke(world: World, state: BlockState, seed: int) -> None:
     move."""
     hazards = world.hazards
     assert hazards is not None
-    key = clocks.absorb(run_keys(seed, state.runs), clocks.label("provocation"))[
-        :, None
-    ]
+    key = stream_keys(seed, state.runs, PROVOCATION)[:, None]
     run, act = (
         grid.ravel() for grid in np.indices((len(state.runs), len(hazards.rate)))
     )

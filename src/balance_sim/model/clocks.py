@@ -1,8 +1,8 @@
 """Keyed random numbers: a draw depends on what it is for, never on when or where it is
 drawn.
 
-A key absorbs, one after the other, the seed, the run, the purpose, the states' codes,
-the kind of agreement, and a count. The mixing function is the finaliser of SplitMix64
+A key absorbs what its draw is for, field by field (`model/streams.py` has the table). The
+mixing function is the finaliser of SplitMix64
 (Steele, Lea, Flood 2014, OOPSLA, fig. 16); its published outputs are in the tests. All
 functions broadcast over `uint64` arrays.
 """
@@ -50,11 +50,6 @@ def absorb(key: Keys | np.uint64, field: Keys | np.uint64 | int) -> Keys:
             )
             + GOLDEN
         )
-
-
-def run_keys(seed: int, runs: Keys) -> Keys:
-    """(R,) one key a run; run k has the same key however many runs there are."""
-    return absorb(absorb(label("balance-sim"), seed), runs)
 
 
 def draw(key: Keys, number: int) -> Keys:

@@ -16,15 +16,13 @@ of the scenario's start and are floats until an agreement is recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import TYPE_CHECKING
+from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from balance_sim.model.own.terms import OwnTerm
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -141,13 +139,13 @@ class Shared:
 
 @dataclass(frozen=True)
 class AtStart:
-    """The agreements in force at the start, and what has been worked out from them, by
-    step, as `shared` keeps it."""
+    """The agreements in force at the start, and by step what `perception.shared` worked
+    out from them."""
 
     in_force: npt.NDArray[np.int16]  # (P, M)
     depth: Floats  # (P,)
     calm: Floats  # (P,)
-    kept: dict[int, Shared] = field(default_factory=dict, repr=False, compare=False)
+    shared: dict[int, Shared] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -241,9 +239,8 @@ class World:
     openness: Openness
     hazards: Hazards | None = None
     drawn: Drawn | None = None
-    own: dict[str, OwnTerm] = field(
-        default_factory=dict
-    )  # terms of the user's own, with a weight here
+    own_terms: Mapping[str, Any] = field(default_factory=dict)
+    """`willingness.Term` by name: those of the user's own, with a weight here."""
 
     @property
     def n(self) -> int:
@@ -289,36 +286,27 @@ class Thinning:
     bound: Floats  # product of the two upper bounds, at most 1
 
 
-def same(one: object, other: object, leave: Collection[str] = ()) -> bool:
-    """Whether two worlds, or parts of them, hold the same in all their fields but some
-    and those not compared."""
-    if one is other:
-        return True
-    if is_dataclass(one) and not isinstance(one, type):
-        return type(one) is type(other) and all(
-            same(getattr(one, part.name), getattr(other, part.name))
-            for part in fields(one)
-            if part.compare and part.name not in leave
-        )
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(
-            same(value, other[name]) for name, value in one.items()
-        )
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
-    return bool(one == other)
+def content_key(value: object, leave: Collection[str] = ()) -> bytes:
+    """A digest of all that a world, or a part of it, holds but for some fields and
+    those that are not compared: equal for equal contents."""
+    digest = blake2b(digest_size=16)
+    _absorb_content(digest, value, leave)
+    return digest.digest()
 
 
-def once[Key, Value](
-    known: list[tuple[Key, Value]],
-    key: Key,
-    make: Callable[[], Value],
-    leave: Collection[str] = (),
-) -> Value:
-    """What was made for a key that is the `same` but for some fields; else it is made
-    now, and kept in `known`."""
-    for one, found in known:
-        if same(one, key, leave):
-            return found
-    known.append((key, make()))
-    return known[-1][1]
+def _absorb_content(digest: blake2b, value: object, leave: Collection[str]) -> None:
+    """Puts a value into a digest, field by field."""
+    digest.update(type(value).__name__.encode())
+    if is_dataclass(value):
+        for part in fields(value):
+            if part.compare and part.name not in leave:
+                _absorb_content(digest, getattr(value, part.name), ())
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            digest.update(repr(name).encode())
+            _absorb_content(digest, item, ())
+    elif isinstance(value, np.ndarray):
+        digest.update(repr((value.shape, value.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    else:
+        digest.update(repr(value).encode())

@@ -1,10 +1,10 @@
 """What states see and feel in a step: beliefs, threat, support, insecurity, for a block
-of runs.
+of replications.
 
 Beliefs start from the world's own matrices, what they would be with the agreements of
-the start; the dyads that something has happened to in a run are then set by the same
-functions. Runs are taken a few at a time, so that the work stays in the cache; the
-result does not depend on how many.
+the start; the dyads that something has happened to in a replication are then set by the
+same functions. Replications are taken a few at a time, so that the work stays in the
+cache; the result does not depend on how many.
 """
 
 from __future__ import annotations
@@ -24,26 +24,22 @@ from balance_sim.model.state import BlockState, refuse_invalid
 
 @dataclass(frozen=True)
 class View:
-    """What the states of R runs see and feel in one step. Good until the next step is
-    perceived.
+    """What the states of R replications see and feel in one step. Good until the next
+    step is perceived.
 
     What the engine needs of all dyads is at hand; the matrices below are worked out
-    when asked for. Where the runs are one run in R steps (`weigh_steps`), step and day
-    are (R,), and reliability and reliable have an axis more."""
+    when asked for. Of one replication in R steps (`perceive_steps`) step and day are
+    (R,), and reliability and reliable have an axis more."""
 
     world: World
     step: int
     day: float  # middle of the step
     depth: Floats  # (R, n, n)
-    announced: (
-        Floats  # (R, P) evidence, in nats, of agreements signed and not yet in force
-    )
+    announced: Floats  # (R, P) nats of evidence: signed and not yet in force
     unopposed: Floats  # (R, n, n) 1 - q_ik
     hostility: Floats  # (R, n, n) h_ij, diagonal 0
     total: Floats  # (R, n) Theta_i
-    sided: (
-        Floats  # (R, n, n) sum_k Theta_ik a_jk: the threat to i that j would side with
-    )
+    sided: Floats  # (R, n, n) sum_k Theta_ik a_jk: threat to i that j would side with
     roots: Floats  # (R, n, n) sqrt(Theta_ik)
     defence: Floats  # (R, n) D_i
     balance: Floats  # (R, n) Theta_i + D_i + s0
@@ -52,12 +48,11 @@ class View:
     reliability: Floats  # (n,)
     reliable: Floats  # (n, n) rho_j c_j p_ij
 
-    def left(self, half_life_days: float) -> Floats:
-        """What is left, since day 0, of what fades with such a half-life: a number, or
-        (R,)."""
-        return np.asarray(
-            [2.0 ** (-day / half_life_days) for day in np.ravel(self.day)]
-        ).reshape(np.shape(self.day))
+    def remaining(self, half_life_days: float) -> Floats:
+        """Share that remains, since day 0, of what fades with such a half-life: a
+        number, or (R,)."""
+        shares = [2.0 ** (-day / half_life_days) for day in np.ravel(self.day)]
+        return np.asarray(shares).reshape(np.shape(self.day))
 
     @cached_property
     def against(self) -> Floats:
@@ -72,96 +67,84 @@ class View:
     @cached_property
     def adversaries(self) -> Floats:
         """(R, n, n) A_ij, by adversary: whom does i fear?"""
-        out = np.empty_like(self.free)
-        for seen_by, joins in self._joins():
-            out[:, seen_by] = threat.by_adversary(
-                self.hostility[:, seen_by],
-                self.free[:, seen_by],
-                self.world.offensive[seen_by],
-                joins,
+        threats = np.empty_like(self.free)
+        for rows, lend in self._lent_by_audience():
+            offensive = self.world.offensive[rows]
+            threats[:, rows] = threat.by_adversary(
+                self.hostility[:, rows], self.free[:, rows], offensive, lend
             )
-        return out
+        return threats
 
     def threat_by(self, adversaries: Sequence[int]) -> Floats:
         """(R, n) threat to each state by some adversaries together, each supplier
         counted once."""
-        theirs = np.zeros_like(self.hostility)
-        theirs[..., list(adversaries)] = self.hostility[..., list(adversaries)]
-        out = np.empty(theirs.shape[:2])
-        for seen_by, joins in self._joins():
-            out[:, seen_by] = threat.by_several(
-                theirs[:, seen_by],
-                self.free[:, seen_by],
-                self.world.offensive[seen_by],
-                joins,
+        columns = list(adversaries)
+        hostility = np.zeros_like(self.hostility)
+        hostility[..., columns] = self.hostility[..., columns]
+        threats = np.empty(hostility.shape[:2])
+        for rows, lend in self._lent_by_audience():
+            offensive = self.world.offensive[rows]
+            threats[:, rows] = threat.by_several(
+                hostility[:, rows], self.free[:, rows], offensive, lend
             )
-        return out
+        return threats
 
     @cached_property
     def free(self) -> Floats:
         """(R, n, n) f_ik."""
         return threat.unallied(self.depth, self.own)
 
-    def _joins(self) -> Iterator[tuple[slice, Floats]]:
+    def _lent_by_audience(self) -> Iterator[tuple[slice, Floats]]:
         """The rows of each audience, and (R, n, n) beta a_jk as it sees them: what k
         lends j's quarrels, diagonal 0."""
-        here = np.arange(self.world.n)
-        for seen_by, as_seen in zip(
-            self.world.audience_rows, self.alignment.swapaxes(0, 1), strict=True
-        ):
-            joins = self.world.rules.beta * as_seen
-            joins[:, here, here] = 0.0
-            yield seen_by, joins
+        diagonal = np.arange(self.world.n)
+        for audience, rows in enumerate(self.world.audience_rows):
+            lend = self.world.rules.beta * self.alignment[:, audience]
+            lend[:, diagonal, diagonal] = 0.0
+            yield rows, lend
 
     @cached_property
     def alignment(self) -> Floats:
         """(R, A, n, n) a_jk as each audience sees it, diagonal 1."""
-        world, here = self.world, np.arange(self.world.n)
-        news = (
-            self.announced.reshape(len(self.depth), 1, -1)
-            * world.signature_attention[:, None]
-        )
+        world, diagonal = self.world, np.arange(self.world.n)
+        announced = self.announced.reshape(len(self.depth), 1, -1)
+        news = announced * world.signature_attention[:, None]
         depth = self.depth[:, None, world.first, world.second]
-        by_dyad = beliefs.alignment_with(
-            world.odds_against[self.step], world.rules.alpha_acc * depth + news
-        )
-        out = by_dyad[..., world.dyad_index]
-        out[..., here, here] = 1.0
-        return np.asarray(out)
+        agreement = world.rules.alpha_acc * depth + news
+        against = world.odds_against[self.step]
+        alignment = beliefs.alignment_with(against, agreement)[..., world.dyad_index]
+        alignment[..., diagonal, diagonal] = 1.0
+        return np.asarray(alignment)
 
     @cached_property
     def own(self) -> Floats:
         """(R, n, n) a_ik as i sees it, diagonal 1."""
-        world, rows = self.world, np.arange(self.world.n)
-        attention = world.signature_attention[world.audience][:, None]
+        world, diagonal = self.world, np.arange(self.world.n)
+        audience = world.audience[:, None]
+        attention = world.signature_attention[audience]
         news = self.announced[:, world.dyad_index] * attention
-        against = world.odds_against[self.step][
-            ..., world.audience[:, None], world.dyad_index
-        ]
-        out = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
-        out[:, rows, rows] = 1.0
-        return out
+        against = world.odds_against[self.step][..., audience, world.dyad_index]
+        agreement = world.rules.alpha_acc * self.depth + news
+        alignment = beliefs.alignment_with(against, agreement)
+        alignment[:, diagonal, diagonal] = 1.0
+        return alignment
 
     @cached_property
     def support(self) -> Floats:
         """(R, n, n) s_ij."""
-        return threat.support(
-            self.reliable,
-            threat.firmness(self.sided, self.total[:, :, None]),
-            self.hostility,
-        )
+        firm = threat.firmness(self.sided, self.total[:, :, None])
+        return threat.support(self.reliable, firm, self.hostility)
 
     @cached_property
     def backing(self) -> Floats:
         """(R, n, n) b_ij, diagonal 0."""
-        return threat.backing(self.depth, self.own, self.world.rules.beta) * ~np.eye(
-            self.world.n, dtype=bool
-        )
+        shares = threat.backing(self.depth, self.own, self.world.rules.beta)
+        return shares * ~np.eye(self.world.n, dtype=bool)
 
 
 def adversaries(world: World, view: View) -> Floats:
-    """(n, n) A_ij in a view's first run: how much of what i has to fear comes with
-    adversary j, capability shares.
+    """(n, n) A_ij in a view's first replication: how much of what i has to fear comes
+    with adversary j, capability shares.
 
     The row's largest entry is whom i fears most; the diagonal is 0. States in the order
     of `world.codes`."""
@@ -174,27 +157,27 @@ def adversaries(world: World, view: View) -> Floats:
 
 @dataclass(frozen=True)
 class Patches:
-    """Both entries of K dyads of R runs, sorted by run.
+    """Both entries of K dyads of R replications, sorted by replication, that differ
+    from what all replications share.
 
-    In a step all runs of a block would see the same matrices if nothing had happened in
-    them. A few runs' matrices lie in a workspace; their own entries are put in, the
-    runs are worked out, and the entries are put back.
+    Matrices of a few replications lie in a workspace; their own entries are put in, the
+    replications are worked out, and the entries are put back.
 
-    few: runs that lie in the workspace at once, each with one matrix of every stack
-    (..., few, n, n)."""
+    few: replications that lie in the workspace at once, each with one matrix of every
+    stack (..., few, n, n)."""
 
     n: int
     few: int
     run: Ints  # (K,)
     sides: Ints  # (2, K) row of either entry; its column is the other's row
-    starts: Ints  # (R + 1,) where each run's dyads begin
+    starts: Ints  # (R + 1,) where each replication's dyads begin
 
     @staticmethod
-    def of(world: World, run: Ints, dyad: Ints, runs: int, few: int) -> Patches:
+    def of(world: World, state: BlockState, run: Ints, dyad: Ints) -> Patches:
+        """The entries of dyads of replications in the workspace of a state."""
         sides = np.stack([world.first.take(dyad), world.second.take(dyad)])
-        return Patches(
-            world.n, few, run, sides, np.searchsorted(run, np.arange(runs + 1))
-        )
+        starts = np.searchsorted(run, np.arange(len(state.runs) + 1))
+        return Patches(world.n, len(state.workspace.scratch), run, sides, starts)
 
     @cached_property
     def place(self) -> Ints:
@@ -207,17 +190,17 @@ class Patches:
         return self.run % self.few * self.n**2 + self.place
 
     def put(self, stacks: Floats, runs: slice, values: Floats) -> Floats:
-        """Set the runs' entries in (B, few, n, n); returns what stood there. values:
-        (B, 2, K)."""
+        """Set the entries of replications in (B, few, n, n); returns what stood there.
+        values: (B, 2, K)."""
         rows = self._rows(runs)
         seat, flat = self.seat[:, rows], stacks.reshape(len(stacks), -1)
-        before = flat[:, seat]
+        replaced = flat[:, seat]
         flat[:, seat] = values[:, :, rows]
-        return before
+        return replaced
 
-    def put_back(self, stacks: Floats, runs: slice, before: Floats) -> None:
+    def put_back(self, stacks: Floats, runs: slice, replaced: Floats) -> None:
         """Undo `put`."""
-        stacks.reshape(len(stacks), -1)[:, self.seat[:, self._rows(runs)]] = before
+        stacks.reshape(len(stacks), -1)[:, self.seat[:, self._rows(runs)]] = replaced
 
     def _rows(self, runs: slice) -> slice:
         return slice(self.starts[runs.start], self.starts[runs.stop])
@@ -227,7 +210,7 @@ def hostility_with(
     rules: Rules, intent_odds: Floats, calm: Floats, out: Floats | None = None
 ) -> Floats:
     """L from the odds of hostile intent before agreements, and the calm of agreements;
-    or the same for all."""
+    or one value for all, where the theory has it so."""
     odds = np.asarray(np.multiply(intent_odds, np.exp(-rules.eta_acc * calm), out=out))
     if rules.equal_hostility is not None:
         odds[...] = rules.equal_hostility
@@ -235,137 +218,120 @@ def hostility_with(
     return beliefs.hostility(odds, rules.eta0, out=odds)
 
 
-KEPT = (
-    2**23
-)  # entries of matrices that all runs share, kept for each arm: about a year of fifty states
+MOST_SHARED = 2**23
+"""Entries of matrices that all replications share, stored for each arm: about a year of
+fifty states."""
 
 
 def shared(world: World, step: int) -> Shared:
-    """The matrices of a step with the agreements in force at the start; for the next
-    runs the last few are kept."""
-    kept, n, start = world.at_start.kept, world.n, world.at_start
-    found = kept.get(step)
-    if found is None:
-        sides, here, audiences = (
-            np.stack([world.first, world.second]),
-            np.arange(n),
-            len(world.audience_rows),
-        )
-        reliable, odds = (
-            world.reliability[step] * world.projected,
-            world.intent_odds[step],
-        )
-        calm, none = start.calm, np.zeros(sides.shape[1])
-        whole = np.zeros((audiences + 3, n, n))
-        whole[:audiences, here, here] = 1.0
-        at = sides, sides[::-1]
-        whole[:, *at] = _believed(
-            world,
-            sides,
-            start.depth,
-            calm,
-            none,
-            world.odds_against[step],
-            odds[at],
-            reliable[at],
-        )
-        found = Shared(whole, reliable)
-        if len(kept) * n**2 * (len(whole) + 1) > KEPT:
-            kept.clear()
-        kept[step] = found
-    return found
+    """The matrices of a step with the agreements in force at the start; the last few
+    are stored with the world."""
+    stored, n, start = world.at_start.shared, world.n, world.at_start
+    if step in stored:
+        return stored[step]
+    sides, diagonal = np.stack([world.first, world.second]), np.arange(n)
+    reliable = world.reliability[step] * world.projected
+    entries = sides, sides[::-1]
+    audiences = len(world.audience_rows)
+    matrices = np.zeros((audiences + 3, n, n))
+    matrices[:audiences, diagonal, diagonal] = 1.0
+    priors = Priors(
+        world.odds_against[step], world.intent_odds[step][entries], reliable[entries]
+    )
+    ties = Ties(start.depth, start.calm, np.zeros(len(start.depth)))
+    matrices[:, *entries] = _believed(world, sides, ties, priors)
+    if len(stored) * n**2 * (len(matrices) + 1) > MOST_SHARED:
+        stored.clear()
+    stored[step] = Shared(matrices, reliable)
+    return stored[step]
 
 
-def _believed(
-    world: World,
-    sides: Ints,
-    depth: Floats,
-    calm: Floats,
-    announced: Floats,
-    against: Floats,
-    odds: Floats,
-    reliable: Floats,
-) -> Floats:
+@dataclass(frozen=True)
+class Ties:
+    """Agreements between the two states of K dyads. Arrays (K,)."""
+
+    depth: Floats
+    calm: Floats
+    announced: Floats  # nats of evidence: signed and not yet in force
+
+
+@dataclass(frozen=True)
+class Priors:
+    """What states think of K dyads before agreements, and what the two can bring."""
+
+    against: Floats  # (A, K) odds against alignment
+    intent: Floats  # (2, K) odds of hostile intent, either entry
+    reliable: Floats  # (2, K) rho_j c_j p_ij
+
+
+def _believed(world: World, sides: Ints, ties: Ties, priors: Priors) -> Floats:
     """(A + 3, 2, K) what K dyads believe and are believed, in the order of
-    `Workspace.beliefs`, either entry.
+    `Workspace.beliefs`, either entry. sides: (2, K) row of either entry."""
+    dyads, rules = np.arange(sides.shape[1]), world.rules
+    heard = ties.announced * world.signature_attention[:, None]
+    agreement = rules.alpha_acc * ties.depth + heard
+    alignment = beliefs.alignment_with(priors.against, agreement)
+    own_alignment = alignment[world.audience[sides], dyads]
+    intent = hostility_with(rules, priors.intent, ties.calm)
+    hostility = threat.own_hostility(intent)
+    backing = threat.backing(ties.depth, own_alignment, rules.beta)
+    believed = np.empty((len(alignment) + 3, *sides.shape))
+    believed[:-3] = alignment[:, None]
+    believed[-3] = threat.unallied(ties.depth, own_alignment)
+    believed[-2] = hostility
+    believed[-1] = backing * priors.reliable * (1.0 - hostility)
+    return believed
 
-    sides: (2, K) row of either entry; depth, calm, announced: (K,); against: (A, K)
-    odds against alignment, and odds: (2, K) of hostile intent, both before agreements;
-    reliable: (2, K) rho_j c_j p_ij."""
-    each, rules = np.arange(sides.shape[1]), world.rules
-    heard = announced * world.signature_attention[:, None]
-    alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + heard)
-    own = alignment[world.audience[sides], each]
-    hostility = threat.own_hostility(hostility_with(rules, odds, calm))
-    out = np.empty((len(alignment) + 3, *sides.shape))
-    out[:-3] = alignment[:, None]
-    out[-3] = threat.unallied(depth, own)
-    out[-2] = hostility
-    out[-1] = threat.backing(depth, own, rules.beta) * reliable * (1.0 - hostility)
-    return out
 
-
-def change(
+def _changed(
     world: World, state: BlockState, step: int, announced: Floats
 ) -> tuple[Patches, Floats]:
-    """What the dyads to which something has happened believe and are believed in this
-    step.
-
-    announced: (R, P) nats. Returns where it stands, and (A + 3, 2, K) values, in the
-    workspace's order."""
-    run, dyad, depth, calm, nats = _moved(world, state, announced)
-    entries = Patches.of(
-        world, run, dyad, len(state.runs), len(state.workspace.scratch)
-    )
-    odds = world.intent_odds[step].take(entries.place)
+    """The dyads to which something has happened, and (A + 3, 2, K) what they believe
+    and are believed in this step. announced: (R, P) nats."""
+    run, dyad, ties = _moved(world, state, announced)
+    patches = Patches.of(world, state, run, dyad)
+    intent = world.intent_odds[step].take(patches.place)
     if state.provoked is not None and world.hazards is not None:
-        odds = (
-            odds
-            * provoked_odds(world, state, step)[
-                run, world.hazards.column[entries.place]
-            ]
-        )
-    reliable = shared(world, step).reliable.take(entries.place)
+        column = world.hazards.column[patches.place]
+        intent = intent * provoked_odds(world, state, step)[run, column]
+    reliable = shared(world, step).reliable.take(patches.place)
     against = world.odds_against[step].take(dyad, axis=1)
-    return entries, _believed(
-        world, entries.sides, depth, calm, nats, against, odds, reliable
-    )
+    priors = Priors(against, intent, reliable)
+    return patches, _believed(world, patches.sides, ties, priors)
 
 
 def _moved(
     world: World, state: BlockState, announced: Floats
-) -> tuple[Ints, Ints, Floats, Floats, Floats]:
-    """Run, dyad, depth, calm and announcements of the dyads touched whose beliefs can
-    differ from the start's."""
+) -> tuple[Ints, Ints, Ties]:
+    """Replication, dyad and ties of the dyads touched whose beliefs can differ from the
+    start's."""
     n, start = world.n, world.at_start
-    where = np.flatnonzero(state.touched)
-    run, dyad = np.divmod(where, len(world.first))
+    touched = np.flatnonzero(state.touched)
+    run, dyad = np.divmod(touched, len(world.first))
     depth = state.depth.take(run * n * n + (world.first * n + world.second).take(dyad))
-    calm, nats = state.calm.take(where), announced.take(where)
-    moved = (
-        (nats != 0)
-        | (depth != start.depth.take(dyad))
-        | (calm != start.calm.take(dyad))
-    )
+    calm, nats = state.calm.take(touched), announced.take(touched)
+    moved = nats != 0
+    moved |= depth != start.depth.take(dyad)
+    moved |= calm != start.calm.take(dyad)
     if state.provoked is not None and world.hazards is not None:
-        aimed_at = np.zeros(len(world.first), dtype=bool)
-        aimed_at[world.dyad_index[world.hazards.target, world.hazards.state]] = True
-        moved |= aimed_at.take(dyad)
-    kept = np.flatnonzero(moved)
-    return run[kept], dyad[kept], depth[kept], calm[kept], nats[kept]
+        provoked = np.zeros(len(world.first), dtype=bool)
+        provoked[world.dyad_index[world.hazards.target, world.hazards.state]] = True
+        moved |= provoked.take(dyad)
+    rows = np.flatnonzero(moved)
+    return run[rows], dyad[rows], Ties(depth[rows], calm[rows], nats[rows])
 
 
 def hostility_toward(world: World, state: BlockState, step: int, k: int) -> Floats:
-    """(R, n) L_ik: the hostility of k as each i sees it in a step, as `perceive` has
+    """(R, n) L_ik: the hostility of k as each i sees it in a step, as `perceive` finds
     it; 0 on itself."""
     calm = state.calm[:, world.dyad_index[:, k]]
     odds = np.broadcast_to(world.intent_odds[step][:, k], calm.shape)
     if state.provoked is not None and world.hazards is not None:
         places = np.arange(world.n) * world.n + k
         odds = odds * provoked_odds(world, state, step)[:, world.hazards.column[places]]
-    out = hostility_with(world.rules, odds, calm)
-    out[:, k] = 0.0
-    return out
+    hostility = hostility_with(world.rules, odds, calm)
+    hostility[:, k] = 0.0
+    return hostility
 
 
 def announcements(world: World, state: BlockState, day: float) -> Floats:
@@ -373,43 +339,29 @@ def announcements(world: World, state: BlockState, day: float) -> Floats:
 
     Until it enters into force an agreement is evidence that fades; in force it acts by
     its depth."""
-    a, dyads = state.agreements, len(world.first)
-    rows = np.flatnonzero((a.stage == 1) & (a.signed <= day))
-    dose = world.rules.signature_weight * world.ladder.depth[a.kind[rows]]
-    dose = dose * beliefs.decay(
-        day - a.signed[rows], world.rules.signature_half_life_days
-    )
-    clock = a.run[rows] * dyads + a.dyad[rows]
-    return np.bincount(clock, dose, minlength=len(state.runs) * dyads).reshape(
-        -1, dyads
-    )
+    agreements, dyads = state.agreements, len(world.first)
+    rows = np.flatnonzero((agreements.stage == 1) & (agreements.signed <= day))
+    dose = world.rules.signature_weight * world.ladder.depth[agreements.kind[rows]]
+    age = day - agreements.signed[rows]
+    dose = dose * beliefs.decay(age, world.rules.signature_half_life_days)
+    place = agreements.run[rows] * dyads + agreements.dyad[rows]
+    nats = np.bincount(place, dose, minlength=len(state.runs) * dyads)
+    return nats.reshape(-1, dyads)
 
 
 def perceive(world: World, state: BlockState, step: int) -> View:
-    """What the states of all runs see and feel in a step.
+    """What the states of all replications see and feel in a step.
 
     The view's arrays are the state's own workspace: they hold until the next call."""
-    workspace = state.workspace
+    workspace, start = state.workspace, shared(world, step)
     middle = (world.grid[step] + world.grid[step + 1]) / 2
     announced = announcements(world, state, middle)
-    entries, values = change(world, state, step, announced)
-    few, start = len(workspace.scratch), shared(world, step)
-    workspace.beliefs[:] = start.beliefs[:, None]
-    for first in range(0, len(state.runs), few):
-        runs = slice(first, min(first + few, len(state.runs)))
-        before = entries.put(workspace.beliefs, runs, values)
-        _weigh(world, state, runs)
-        entries.put_back(workspace.beliefs, runs, before)
-    np.add(
-        workspace.defence,
-        world.capability * (1.0 + state.effort),
-        out=workspace.defence,
-    )
-    for name, values_of in (
-        ("threat", workspace.total),
-        ("defence", workspace.defence),
-    ):
-        refuse_invalid(name, values_of, world.codes, middle, state.runs)
+    patches, believed = _changed(world, state, step, announced)
+    _fill_workspace(world, state, start.beliefs[:, None], patches, believed)
+    own_strength = world.capability * (1.0 + state.effort)
+    np.add(workspace.defence, own_strength, out=workspace.defence)
+    refuse_invalid("threat", workspace.total, world.codes, middle, state.runs)
+    refuse_invalid("defence", workspace.defence, world.codes, middle, state.runs)
     return view_of(world, state, step, announced, start.reliable)
 
 
@@ -438,73 +390,81 @@ def view_of(
     )
 
 
-def weigh_steps(
+def perceive_steps(
     world: World,
     state: BlockState,
     steps: Ints,
     announced: Floats,
-    beside: tuple[World, Floats] | None = None,
+    control: tuple[World, Floats] | None = None,
 ) -> Floats:
-    """One run in several steps, each as if it were a run, with the agreements in force
-    of the start: fills the state's workspace as `perceive` does, but that efforts are
-    still to be added to its defence. Returns (K, n, n) rho_j c_j p_ij.
+    """One replication in several steps, each as if it were a replication, with the
+    agreements in force of the start: fills the state's workspace as `perceive` does,
+    but that efforts are still to be added to its defence. Returns (K, n, n)
+    rho_j c_j p_ij.
 
-    announced: (K, P) nats. beside: another world, and its beliefs in these steps with
-    as much announced, as
-    `Workspace.beliefs` has them: where the two worlds are alike they are taken from there."""
-    beliefs, start, here, n = (
-        state.workspace.beliefs,
-        world.at_start,
-        np.arange(world.n),
-        world.n,
-    )
+    announced: (K, P) nats. control: another world, and its beliefs in these steps with
+    as much announced, as `Workspace.beliefs`: where the two worlds are alike they are
+    taken from there."""
+    start, n, diagonal = world.at_start, world.n, np.arange(world.n)
     reliable = world.reliability[steps][:, None] * world.projected
-    if beside is None:
-        beliefs[:] = 0.0
-        beliefs[:-3, :, here, here] = 1.0
+    if control is None:
+        base = np.zeros((len(state.workspace.beliefs), 1, n, n))
+        base[:-3, :, diagonal, diagonal] = 1.0
         row, dyad = np.divmod(np.arange(announced.size), len(world.first))
     else:
-        beliefs[:] = beside[1]
-        row, dyad = np.nonzero(_differ(world, beside[0], steps))
-    sides = np.stack([world.first.take(dyad), world.second.take(dyad)])
-    seat = row * n**2 + sides * n + sides[::-1]
-    against, odds = (
-        world.odds_against[steps][row, :, dyad].T,
-        world.intent_odds[steps].take(seat),
-    )
-    nats, depth, calm = (
-        announced[row, dyad],
-        start.depth.take(dyad),
-        start.calm.take(dyad),
-    )
-    believed = _believed(
-        world, sides, depth, calm, nats, against, odds, reliable.take(seat)
-    )
-    beliefs.reshape(len(beliefs), -1)[:, seat] = believed
-    _weigh(world, state, slice(0, len(steps)))
+        base = control[1]
+        row, dyad = np.nonzero(_differ(world, control[0], steps))
+    patches = Patches.of(world, state, row, dyad)
+    against = world.odds_against[steps][row, :, dyad].T
+    intent = world.intent_odds[steps].take(patches.seat)
+    priors = Priors(against, intent, reliable.take(patches.seat))
+    nats = announced[row, dyad]
+    ties = Ties(start.depth.take(dyad), start.calm.take(dyad), nats)
+    believed = _believed(world, patches.sides, ties, priors)
+    _fill_workspace(world, state, base, patches, believed)
     return reliable
 
 
 def _differ(world: World, other: World, steps: Ints) -> Bools:
-    """(K, P) dyads that are told other things in two worlds, or of which a side is not
-    as reliable."""
-    told = (world.odds_against[steps] != other.odds_against[steps]).any(axis=1)
+    """(K, P) dyads of which states hear other things in two worlds, or of which a side
+    is not as reliable."""
+    against = world.odds_against[steps] != other.odds_against[steps]
     intent = world.intent_odds[steps] != other.intent_odds[steps]
-    lost = world.reliability[steps] != other.reliability[steps]
+    reliability = world.reliability[steps] != other.reliability[steps]
     first, second = world.first, world.second
-    aimed = intent[:, first, second] | intent[:, second, first]
-    return np.asarray(told | aimed | lost[:, first] | lost[:, second])
+    differ = against.any(axis=1)
+    differ |= intent[:, first, second] | intent[:, second, first]
+    differ |= reliability[:, first] | reliability[:, second]
+    return np.asarray(differ)
+
+
+def _fill_workspace(
+    world: World, state: BlockState, base: Floats, patches: Patches, believed: Floats
+) -> None:
+    """Threat to each state of all replications, and what others lend it, from beliefs.
+
+    base: (A + 3, few or 1, n, n) that all replications share; believed: (A + 3, 2, K)
+    entries of `patches` that a replication has of its own."""
+    workspace, replications = state.workspace, len(state.runs)
+    workspace.beliefs[:] = base
+    for first_run in range(0, replications, patches.few):
+        runs = slice(first_run, min(first_run + patches.few, replications))
+        replaced = patches.put(workspace.beliefs, runs, believed)
+        _weigh(world, state, runs)
+        if runs.stop < replications:
+            patches.put_back(workspace.beliefs, runs, replaced)
 
 
 def _weigh(world: World, state: BlockState, runs: slice) -> None:
-    """From the beliefs of a few runs, laid in the workspace, to the threat to each
-    state and what others lend it, which goes where its defence will stand."""
-    workspace, few = state.workspace, runs.stop - runs.start
+    """From the beliefs of a few replications, laid in the workspace, to the threat to
+    each state and what others lend it, which goes where its defence will stand."""
+    workspace, count = state.workspace, runs.stop - runs.start
     unopposed, sided = workspace.unopposed[runs], workspace.sided[runs]
-    free, hostility, willing = workspace.beliefs[-3:, :few]
-    alignment, scratch = workspace.beliefs[:-3, :few], workspace.scratch[:few]
-    for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
-        np.matmul(hostility[:, seen_by], as_seen, out=scratch[:, seen_by])
+    free, hostility, willing = workspace.beliefs[-3:, :count]
+    alignment, scratch = workspace.beliefs[:-3, :count], workspace.scratch[:count]
+    by_audience = list(zip(world.audience_rows, alignment, strict=True))
+    for rows, as_seen in by_audience:
+        np.matmul(hostility[:, rows], as_seen, out=scratch[:, rows])
     scratch -= hostility  # its own, a_kk = 1, which it lends nobody
     scratch *= world.rules.beta
     threat.unopposed(hostility, free, lent=scratch, out=unopposed)
@@ -512,7 +472,7 @@ def _weigh(world: World, state: BlockState, runs: slice) -> None:
     workspace.hostility[runs] = hostility
     threats = threat.threat(world.offensive, unopposed, out=scratch)
     total = threat.row_sums(threats, out=workspace.total[runs])
-    for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
-        np.matmul(threats[:, seen_by], as_seen, out=sided[:, seen_by])
+    for rows, as_seen in by_audience:
+        np.matmul(threats[:, rows], as_seen, out=sided[:, rows])
     np.sqrt(threats, out=workspace.roots[runs])
     workspace.defence[runs] = threat.lent(willing, sided, total)

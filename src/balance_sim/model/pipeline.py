@@ -1,7 +1,7 @@
 """The life of an agreement: talks, signed, in force, over. Lags are gamma, failures and
 ends exponential.
 
-Each agreement has clocks of its own, keyed by its dyad, kind and opportunity (or its
+Each agreement has clocks of its own, keyed by its dyad, type and opportunity (or its
 row in the record), so the same agreement draws the same lags in every arm.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from balance_sim.model import clocks
-from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     NEVER,
@@ -26,9 +25,15 @@ from balance_sim.model.core import (
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState, Hastened
+from balance_sim.model.streams import (
+    AGREEMENT,
+    ASSUMED_TALKS,
+    AgreementDraw,
+    AssumedDraw,
+    stream_keys,
+)
 from balance_sim.model.thinning import FEW, chance_under_way, clock_keys
 
-_TALKS, _FAIL_IN_TALKS, _FORCE, _FAIL_SIGNED, _END = 1, 2, 3, 4, 5
 NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE = range(len(ORIGINS))
 _OF_ASSUMED = np.uint64(1 << 40)
 
@@ -36,110 +41,125 @@ _OF_ASSUMED = np.uint64(1 << 40)
 def agreement_keys(
     world: World, runs: Keys, seed: int, run: Ints, dyad: Ints, kind: Ints, own: Keys
 ) -> Keys:
-    """(K,) one key for each agreement, from its run, dyad, kind, and what tells it from
-    others of its kind."""
-    key = clocks.absorb(run_keys(seed, runs), clocks.label("accord"))[run]
-    key = clocks.absorb(
-        clocks.absorb(key, world.dyad_keys[dyad]), world.kind_keys[kind]
-    )
+    """(K,) one key for each agreement, from its replication, dyad, type, and what sets
+    it apart from others of its type."""
+    key = stream_keys(seed, runs, AGREEMENT)[run]
+    key = clocks.absorb(key, world.dyad_keys[dyad])
+    key = clocks.absorb(key, world.kind_keys[kind])
     return clocks.absorb(key, own)
 
 
-def wait(key: Keys, purpose: int, rate_per_year: float) -> Floats:
+def wait(key: Keys, purpose: AgreementDraw, rate_per_year: float) -> Floats:
     """Days until an exponential clock of the given rate fires; NEVER at rate 0."""
     if rate_per_year == 0:
         return np.full(key.shape, NEVER)
-    return clocks.exponential(clocks.absorb(key, purpose)) * (
-        DAYS_PER_YEAR / rate_per_year
-    )
+    draw = clocks.exponential(clocks.absorb(key, purpose))
+    return draw * (DAYS_PER_YEAR / rate_per_year)
+
+
+def talks_length(
+    world: World, key: Keys, kind: Ints, elapsed: Floats | float = 0.0
+) -> Floats:
+    """Gamma length of talks at speed 1, days, given that some have elapsed."""
+    shape, mean = world.ladder.talks_shape[kind], world.ladder.talks_days[kind]
+    draw = clocks.absorb(key, AgreementDraw.TALKS)
+    return clocks.gamma(draw, shape, mean, elapsed=elapsed)
 
 
 def initial_agreements(world: World, seed: int, runs: Keys) -> AgreementRows:
-    """The initial agreements in R runs: talks and signed agreements under way; of those
-    in force, which end in time."""
-    rules, kinds, record = world.rules, world.ladder, world.initial
-    run, row = (grid.ravel() for grid in np.indices((len(runs), len(record.ids))))
-    key = agreement_keys(
-        world, runs, seed, run, record.dyad[row], record.kind[row], record.keys[row]
+    """The initial agreements in R replications: talks and signed agreements under way;
+    of those in force, which end in time."""
+    rules, record = world.rules, world.initial
+    run, row = np.indices((len(runs), len(record.ids))).reshape(2, -1)
+    dyad, kind = record.dyad[row], record.kind[row]
+    key = agreement_keys(world, runs, seed, run, dyad, kind, record.keys[row])
+    drawn_end = wait(key, AgreementDraw.END, rules.end_rate)
+    ended = np.where(np.isnan(record.ended[row]), drawn_end, record.ended[row])
+    counts = np.flatnonzero((record.stage[row] < 2) | (ended < world.grid[-1]))
+    run, row, key, ended = run[counts], row[counts], key[counts], ended[counts]
+    opened = record.opened[row]
+    agreements = AgreementRows.begun(
+        TALKS, run, record.dyad[row], record.kind[row], row, key, opened
     )
-    ended = np.where(
-        np.isnan(record.ended[row]), wait(key, _END, rules.end_rate), record.ended[row]
-    )
-    keep = np.flatnonzero((record.stage[row] < 2) | (ended < world.grid[-1]))
-    run, row, key, ended = run[keep], row[keep], key[keep], ended[keep]
-    a = AgreementRows.begun(
-        TALKS, run, record.dyad[row], record.kind[row], row, key, record.opened[row]
-    )
-    a.stage = record.stage[row]
-    fixed = ~(np.isnan(record.fixed_signed) & np.isnan(record.fixed_in_force))[row]
-    a.origin = np.choose(a.stage, [TALKS, SIGNED, IN_FORCE])
-    a.origin[fixed & (a.stage < 2)] = SCHEDULED
-
-    t = np.flatnonzero(a.stage == 0)
-    a.opened[t] = np.where(np.isnan(a.opened[t]), 0.0, a.opened[t])
-    a.progress[t] = -a.opened[t]
-    mean, shape = kinds.talks_days[a.kind[t]], kinds.talks_shape[a.kind[t]]
-    a.length[t] = clocks.gamma(
-        clocks.absorb(key[t], _TALKS),
-        shape,
-        mean,
-        elapsed=np.maximum(a.progress[t], 0.0),
-    )
-    a.fails[t] = wait(key[t], _FAIL_IN_TALKS, rules.collapse_rate)
-    date = record.fixed_signed[row[t]]
-    a.signed[t] = np.where(np.isnan(date), NEVER, date)
-    a.fails[t] = np.where(np.isnan(date), a.fails[t], NEVER)
-    a.plain_signed[t] = np.where(np.isnan(date), at_speed_one(a, t), date)
-
-    s = np.flatnonzero(a.stage == 1)
-    a.signed[s] = record.signed[row[s]]
-    date = record.fixed_in_force[row[s]]
-    _to_force(world, a, s, fixed=date)
-    a.fails[s] = np.where(
-        np.isnan(date), wait(key[s], _FAIL_SIGNED, rules.collapse_rate), NEVER
-    )
-
-    f = np.flatnonzero(a.stage == 2)
-    a.signed[f], a.in_force[f] = record.signed[row[f]], record.in_force[row[f]]
-    a.ended[f] = ended[f]
-    return a
+    agreements.stage = record.stage[row]
+    undated = np.isnan(record.fixed_signed) & np.isnan(record.fixed_in_force)
+    agreements.origin = np.choose(agreements.stage, [TALKS, SIGNED, IN_FORCE])
+    agreements.origin[~undated[row] & (agreements.stage < 2)] = SCHEDULED
+    _draw_recorded_talks(world, agreements)
+    _draw_recorded_signed(world, agreements)
+    in_force = np.flatnonzero(agreements.stage == 2)
+    agreements.signed[in_force] = record.signed[row[in_force]]
+    agreements.in_force[in_force] = record.in_force[row[in_force]]
+    agreements.ended[in_force] = ended[in_force]
+    return agreements
 
 
-def _to_force(
-    world: World, a: AgreementRows, rows: Ints, fixed: Floats | None = None
-) -> None:
-    """Date of entry into force of agreements just signed, or signed before the
-    start."""
-    kind = a.kind[rows]
-    waited = np.maximum(-a.signed[rows], 0.0)
-    draw = clocks.absorb(a.key[rows], _FORCE)
-    lag = clocks.gamma(
-        draw,
-        world.ladder.force_shape[kind],
-        world.ladder.force_days[kind],
-        elapsed=waited,
+def _draw_recorded_talks(world: World, agreements: AgreementRows) -> None:
+    """Lags and failures of the talks on record; those with a fixed date keep it."""
+    talks = np.flatnonzero(agreements.stage == 0)
+    key, kind = agreements.key[talks], agreements.kind[talks]
+    opened = agreements.opened[talks]
+    agreements.opened[talks] = np.where(np.isnan(opened), 0.0, opened)
+    agreements.progress[talks] = -agreements.opened[talks]
+    elapsed = np.maximum(agreements.progress[talks], 0.0)
+    agreements.length[talks] = talks_length(world, key, kind, elapsed)
+    agreements.fails[talks] = wait(
+        key, AgreementDraw.FAIL_IN_TALKS, world.rules.collapse_rate
     )
-    at_once = clocks.uniform(clocks.draw(draw, 1)) < world.ladder.at_once[kind]
+    date = world.initial.fixed_signed[agreements.count[talks]]
+    undated = np.isnan(date)
+    agreements.signed[talks] = np.where(undated, NEVER, date)
+    agreements.fails[talks] = np.where(undated, agreements.fails[talks], NEVER)
+    agreements.plain_signed[talks] = np.where(
+        undated, at_speed_one(agreements, talks), date
+    )
+
+
+def _draw_recorded_signed(world: World, agreements: AgreementRows) -> None:
+    """Entry into force and failure of the agreements signed before the start."""
+    rows = np.flatnonzero(agreements.stage == 1)
+    record_row = agreements.count[rows]
+    agreements.signed[rows] = world.initial.signed[record_row]
+    date = world.initial.fixed_in_force[record_row]
+    agreements.in_force[rows] = _entry_into_force(world, agreements, rows, date)
+    fails = wait(
+        agreements.key[rows], AgreementDraw.FAIL_SIGNED, world.rules.collapse_rate
+    )
+    agreements.fails[rows] = np.where(np.isnan(date), fails, NEVER)
+
+
+def _entry_into_force(
+    world: World, agreements: AgreementRows, rows: Ints, fixed: Floats
+) -> Floats:
+    """(K,) day of entry into force of agreements just signed, or signed before the
+    start. fixed: (K,) days on record, NaN for none."""
+    kind, ladder = agreements.kind[rows], world.ladder
+    waited = np.maximum(-agreements.signed[rows], 0.0)
+    draw = clocks.absorb(agreements.key[rows], AgreementDraw.IN_FORCE)
+    shape, mean = ladder.force_shape[kind], ladder.force_days[kind]
+    lag = clocks.gamma(draw, shape, mean, elapsed=waited)
+    at_once = clocks.uniform(clocks.draw(draw, 1)) < ladder.at_once[kind]
     lag = np.where(at_once & (waited == 0), 0.0, lag)
-    date = a.signed[rows] + lag
-    if fixed is not None:
-        date = np.where(np.isnan(fixed), date, fixed)
-    a.in_force[rows] = date
+    return np.where(np.isnan(fixed), agreements.signed[rows] + lag, fixed)
 
 
 def agreements_at_start(
     world: World, baseline: Baseline, seed: int, runs: Keys
 ) -> AgreementRows:
-    """What R runs begin with: the record, and talks that nobody has recorded yet on
-    clocks that the record leaves free.
+    """What R replications begin with: the record, and talks that nobody has recorded
+    yet where the record leaves a dyad and type free.
 
     No evidence of an event goes into it."""
-    known = initial_agreements(world, seed, runs)
+    agreements = initial_agreements(world, seed, runs)
     busy = np.zeros((len(runs), len(world.first), len(world.ladder.names)), dtype=bool)
-    under_way = known.stage < 2
-    busy[known.run[under_way], known.dyad[under_way], known.kind[under_way]] = True
-    known.add_rows(unobserved_negotiations(world, baseline, busy, seed, runs))
-    return known
+    under_way = agreements.stage < 2
+    busy[
+        agreements.run[under_way],
+        agreements.dyad[under_way],
+        agreements.kind[under_way],
+    ] = True
+    agreements.add_rows(unobserved_negotiations(world, baseline, busy, seed, runs))
+    return agreements
 
 
 def unobserved_negotiations(
@@ -149,77 +169,89 @@ def unobserved_negotiations(
     steady state.
 
     The record holds few talks: most become known when something is signed. Without them
-    a run would begin with an empty pipeline and sign too little in its first months. At
-    the start's willingness talks open at rate r; a clock is in talks with probability 1
-    - exp(-r mean length). Their length is then length-biased (gamma with one more in
-    its shape), their age uniform in it, and they have not failed by that age (renewal
-    theory: Cox 1962, ch. 5). The same in every arm. busy: (R, P, M) clocks in talks on
-    record."""
-    kinds = world.ladder
+    a replication would begin with an empty pipeline and sign too little in its first
+    months. At the start's willingness talks open at rate r; a dyad is in talks of a
+    type with probability 1 - exp(-r mean length). Their length is then length-biased
+    (gamma with one more in its shape), their age uniform in it, and they have not
+    failed by that age (renewal theory: Cox 1962, ch. 5). The same in every arm. busy:
+    (R, P, M) in talks on record."""
+    ladder, rules = world.ladder, world.rules
+    run, clock, key = _drawn_under_way(world, baseline, seed, runs)
+    dyad, kind = np.divmod(clock, len(ladder.names))
+    shape = ladder.talks_shape[kind]
+    mean = ladder.talks_days[kind] * (shape + 1) / shape
+    length = clocks.gamma(clocks.draw(key, AssumedDraw.LENGTH), shape + 1, mean)
+    age = clocks.uniform(clocks.draw(key, AssumedDraw.AGE)) * length
+    lifetime = clocks.exponential(clocks.draw(key, AssumedDraw.LASTED)) * DAYS_PER_YEAR
+    lasted = lifetime > age * rules.collapse_rate
+    rows = np.flatnonzero(lasted & ~busy[run, dyad, kind])
+    run, dyad, kind, age = run[rows], dyad[rows], kind[rows], age[rows]
+    own = np.full(len(rows), _OF_ASSUMED)
+    own_key = agreement_keys(world, runs, seed, run, dyad, kind, own)
+    count = np.zeros_like(run)
+    agreements = AgreementRows.begun(ASSUMED, run, dyad, kind, count, own_key, -age)
+    agreements.length, agreements.progress = length[rows], age
+    agreements.fails = wait(key[rows], AgreementDraw.FAIL_IN_TALKS, rules.collapse_rate)
+    agreements.plain_signed = at_speed_one(agreements, np.arange(len(rows)))
+    return agreements
+
+
+def _drawn_under_way(
+    world: World, baseline: Baseline, seed: int, runs: Keys
+) -> tuple[Ints, Ints, Keys]:
+    """Replication, dyad and type (as one number), and key of talks that nobody has
+    recorded."""
     chance = chance_under_way(world, baseline)
     chance = np.broadcast_to(chance, (len(runs), chance.shape[-1]))
-    run_key, found = run_keys(seed, runs), []
-    for k in range(0, len(runs), FEW):
-        key = clock_keys(world, run_key[k : k + FEW], "assumed")
-        run, clock = np.nonzero(
-            clocks.uniform(clocks.draw(key, 1)) < chance[k : k + FEW]
-        )
-        found.append((run + k, clock, key[run, clock]))
-    run, clock, own = (np.concatenate(column) for column in zip(*found, strict=True))
-    dyad, kind = np.divmod(clock, len(kinds.names))
-    shape = kinds.talks_shape[kind]
-    length = clocks.gamma(
-        clocks.draw(own, 2), shape + 1, kinds.talks_days[kind] * (shape + 1) / shape
+    stream_key = stream_keys(seed, runs, ASSUMED_TALKS)
+    drawn_runs, drawn_clocks, drawn_keys = [], [], []
+    for start in range(0, len(runs), FEW):
+        key = clock_keys(world, stream_key[start : start + FEW])
+        uniform = clocks.uniform(clocks.draw(key, AssumedDraw.UNDER_WAY))
+        run, clock = np.nonzero(uniform < chance[start : start + FEW])
+        drawn_runs.append(run + start)
+        drawn_clocks.append(clock)
+        drawn_keys.append(key[run, clock])
+    return (
+        np.concatenate(drawn_runs),
+        np.concatenate(drawn_clocks),
+        np.concatenate(drawn_keys),
     )
-    age = clocks.uniform(clocks.draw(own, 3)) * length
-    lasted = (
-        clocks.exponential(clocks.draw(own, 4)) * DAYS_PER_YEAR
-        > age * world.rules.collapse_rate
-    )
-    kept = np.flatnonzero(lasted & ~busy[run, dyad, kind])
-    run, dyad, kind = run[kept], dyad[kept], kind[kept]
-    a_key = agreement_keys(
-        world, runs, seed, run, dyad, kind, np.full(len(kept), _OF_ASSUMED)
-    )
-    a = AgreementRows.begun(
-        ASSUMED, run, dyad, kind, np.zeros_like(run), a_key, -age[kept]
-    )
-    a.length, a.progress = length[kept], age[kept]
-    a.fails = wait(own[kept], _FAIL_IN_TALKS, world.rules.collapse_rate)
-    a.plain_signed = at_speed_one(a, np.arange(len(kept)))
-    return a
 
 
-def at_speed_one(a: AgreementRows, rows: Ints) -> Floats:
+def at_speed_one(agreements: AgreementRows, rows: Ints) -> Floats:
     """Day on which talks would be signed at speed 1; NEVER where they would have
     collapsed before."""
-    done = a.opened[rows] + a.length[rows]
-    return np.where(a.fails[rows] < done, NEVER, done)
+    signed = agreements.opened[rows] + agreements.length[rows]
+    return np.where(agreements.fails[rows] < signed, NEVER, signed)
 
 
 def clock_of(world: World, run: Ints, dyad: Ints, kind: Ints) -> Ints:
-    """One number for a run, a dyad and a kind."""
+    """One number for a replication, a dyad and a type."""
     return (run * len(world.first) + dyad) * len(world.ladder.names) + kind
 
 
 def settle(world: World, state: BlockState) -> tuple[Ints, Ints]:
     """Agreements due by the state's day come into force, collapse or end. Returns rows
-    (entered, left)."""
-    a, day = state.agreements, state.day
-    due = np.flatnonzero((a.stage == 1) & (np.minimum(a.in_force, a.fails) <= day))
-    fell = a.fails[due] < a.in_force[due]
+    (entered, ended)."""
+    agreements, day = state.agreements, state.day
+    is_due = np.minimum(agreements.in_force, agreements.fails) <= day
+    due = np.flatnonzero((agreements.stage == 1) & is_due)
+    fell = agreements.fails[due] < agreements.in_force[due]
     entered, collapsed = due[~fell], due[fell]
-    a.stage[entered] = 2
-    a.stage[collapsed] = 3
-    a.in_force[collapsed], a.ended[collapsed] = NEVER, a.fails[collapsed]
+    agreements.stage[entered] = 2
+    agreements.stage[collapsed] = 3
+    agreements.ended[collapsed] = agreements.fails[collapsed]
+    agreements.in_force[collapsed] = NEVER
     if len(entered):
-        a.ended[entered] = a.in_force[entered] + wait(
-            a.key[entered], _END, world.rules.end_rate
+        lifetime = wait(
+            agreements.key[entered], AgreementDraw.END, world.rules.end_rate
         )
-    state.busy[a.run[due], a.dyad[due], a.kind[due]] = False
-    left = np.flatnonzero((a.stage == 2) & (a.ended <= day))
-    a.stage[left] = 3
-    return entered, left
+        agreements.ended[entered] = agreements.in_force[entered] + lifetime
+    state.busy[agreements.run[due], agreements.dyad[due], agreements.kind[due]] = False
+    ended = np.flatnonzero((agreements.stage == 2) & (agreements.ended <= day))
+    agreements.stage[ended] = 3
+    return entered, ended
 
 
 def _both_log_gains(
@@ -227,12 +259,13 @@ def _both_log_gains(
     baseline: Baseline,
     state: BlockState,
     view: View,
-    run: Ints,
-    dyad: Ints,
-    kind: Ints,
+    agreements: AgreementRows,
 ) -> Floats:
-    both = Prospects.of_both_sides(world, baseline, view, state, run, dyad, kind)
-    return both.log_gain.reshape(2, -1).sum(axis=0)
+    """(K,) sum over both sides of ln(G + floor)."""
+    prospects = Prospects.of_both_sides(
+        world, baseline, view, state, agreements.run, agreements.dyad, agreements.kind
+    )
+    return prospects.log_gain.reshape(2, -1).sum(axis=0)
 
 
 def open_talks(
@@ -244,46 +277,35 @@ def open_talks(
     rows: Ints,
     seed: int,
 ) -> None:
-    """Talks at the given opportunities; of two in one step on one clock the earlier
-    counts."""
+    """Talks at the given opportunities; of two in one step of one dyad and type the
+    earlier counts."""
     if not len(rows):
         return
-    clock = clock_of(
-        world,
-        opportunities.run[rows],
-        opportunities.dyad[rows],
-        opportunities.kind[rows],
-    )
+    run, dyad = opportunities.run[rows], opportunities.dyad[rows]
+    clock = clock_of(world, run, dyad, opportunities.kind[rows])
     _, earliest = np.unique(clock, return_index=True)
     rows = rows[np.sort(earliest)]
-    run, dyad, kind, count = (
-        opportunities.run[rows],
-        opportunities.dyad[rows],
-        opportunities.kind[rows],
-        opportunities.count[rows],
-    )
-    key = agreement_keys(
-        world, state.runs, seed, run, dyad, kind, count.astype(np.uint64)
-    )
-    a = AgreementRows.begun(NEW, run, dyad, kind, count, key, opportunities.day[rows])
-    a.length = clocks.gamma(
-        clocks.absorb(key, _TALKS),
-        world.ladder.talks_shape[a.kind],
-        world.ladder.talks_days[a.kind],
-    )
-    a.fails = a.opened + wait(key, _FAIL_IN_TALKS, world.rules.collapse_rate)
-    a.plain_signed = at_speed_one(a, np.arange(len(rows)))
-    a.gain = _both_log_gains(world, baseline, state, view, a.run, a.dyad, a.kind)
-    state.busy[a.run, a.dyad, a.kind] = True
-    state.agreements.add_rows(a)
+    run, dyad = opportunities.run[rows], opportunities.dyad[rows]
+    kind, count = opportunities.kind[rows], opportunities.count[rows]
+    own = count.astype(np.uint64)
+    key = agreement_keys(world, state.runs, seed, run, dyad, kind, own)
+    opened = opportunities.day[rows]
+    agreements = AgreementRows.begun(NEW, run, dyad, kind, count, key, opened)
+    agreements.length = talks_length(world, key, kind)
+    fails_after = wait(key, AgreementDraw.FAIL_IN_TALKS, world.rules.collapse_rate)
+    agreements.fails = agreements.opened + fails_after
+    agreements.plain_signed = at_speed_one(agreements, np.arange(len(rows)))
+    agreements.gain = _both_log_gains(world, baseline, state, view, agreements)
+    state.busy[run, dyad, kind] = True
+    state.agreements.add_rows(agreements)
 
 
-def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
+def speed(gain: Floats, at_opening: Floats, exponent: float, bound: float) -> Floats:
     """How fast talks run: 1, or more, within a bound, where the two sides' gain has
     grown since they opened.
 
-    now, opened: (K,) sum over both sides of the log gain."""
-    return np.clip(np.exp(exponent * (now - opened)), 1.0, most)
+    gain, at_opening: (K,) sum over both sides of the log gain."""
+    return np.clip(np.exp(exponent * (gain - at_opening)), 1.0, bound)
 
 
 def sign_talks(
@@ -296,54 +318,57 @@ def sign_talks(
 ) -> None:
     """Talks go on from `start` to `stop`; at their length they are signed, or they fail
     and are over."""
-    a, rules = state.agreements, world.rules
-    rows = np.flatnonzero(a.stage == 0)
+    agreements, rules = state.agreements, world.rules
+    rows = np.flatnonzero(agreements.stage == 0)
     if not len(rows):
         return
-    now = _both_log_gains(
-        world, baseline, state, view, a.run[rows], a.dyad[rows], a.kind[rows]
-    )
-    fresh = np.isnan(a.gain[rows])
-    a.gain[rows[fresh]] = now[fresh]
-    pace = speed(now, a.gain[rows], rules.talks_speed_exponent, rules.talks_speed_max)
-    since = np.maximum(a.opened[rows], start)
-    done = since + (a.length[rows] - a.progress[rows]) / pace
-    fixed_date = np.isfinite(a.signed[rows])
-    done = np.where(fixed_date, a.signed[rows], done)
-    fast = np.flatnonzero((pace > 1.0) & ~fixed_date)
-    state.hastened.append(Hastened.of(a, rows[fast], since[fast], stop, pace[fast]))
-    a.progress[rows] += pace * (stop - since)
-    failing = (a.fails[rows] < done) & (a.fails[rows] < stop)
-    signing = (done < stop) & ~failing
+    talks = agreements.take(rows)
+    gain = _both_log_gains(world, baseline, state, view, talks)
+    talks.gain = np.where(np.isnan(talks.gain), gain, talks.gain)
+    agreements.gain[rows] = talks.gain
+    pace = speed(gain, talks.gain, rules.talks_speed_exponent, rules.talks_speed_max)
+    since = np.maximum(talks.opened, start)
+    is_dated = np.isfinite(talks.signed)
+    at_length = since + (talks.length - talks.progress) / pace
+    signature = np.where(is_dated, talks.signed, at_length)
+    fast = np.flatnonzero((pace > 1.0) & ~is_dated)
+    hastened = Hastened.of(talks, fast, since[fast], stop, pace[fast])
+    state.hastened.append(hastened)
+    agreements.progress[rows] += pace * (stop - since)
+    failing = (talks.fails < signature) & (talks.fails < stop)
+    signing = (signature < stop) & ~failing
     failed = rows[failing]
-    a.stage[failed], a.ended[failed] = 3, a.fails[failed]
-    state.busy[a.run[failed], a.dyad[failed], a.kind[failed]] = False
-    signed = rows[signing]
-    if not len(signed):
-        return
-    a.stage[signed], a.signed[signed] = 1, done[signing]
-    few = a.take(signed)
-    fixed = None
-    recorded = few.origin == SCHEDULED
-    if recorded.any():
-        fixed = np.where(
-            recorded,
-            world.initial.fixed_in_force[np.where(recorded, few.count, 0)],
-            np.nan,
-        )
-    _to_force(world, few, np.arange(len(few.run)), fixed=fixed)
-    a.in_force[signed] = few.in_force
-    a.fails[signed] = few.signed + wait(few.key, _FAIL_SIGNED, rules.collapse_rate)
-    if fixed is not None:
-        a.fails[signed] = np.where(np.isnan(fixed), a.fails[signed], NEVER)
-    holds = a.fails[signed] >= a.in_force[signed]
-    a.plain_in_force[signed] = np.where(
-        holds, a.plain_signed[signed] + few.in_force - few.signed, NEVER
-    )
-    state.touched[few.run, few.dyad] = True
-    grow = 2.0 ** (few.signed / rules.experience_half_life_days)
-    recent = 2.0 ** (few.signed / rules.activity_half_life_days)
-    np.add.at(state.experience, (few.run, few.dyad), grow)
+    agreements.stage[failed] = 3
+    agreements.ended[failed] = agreements.fails[failed]
+    state.busy[
+        agreements.run[failed], agreements.dyad[failed], agreements.kind[failed]
+    ] = False
+    if signing.any():
+        agreements.stage[rows[signing]] = 1
+        agreements.signed[rows[signing]] = signature[signing]
+        _sign(world, state, rows[signing])
+
+
+def _sign(world: World, state: BlockState, rows: Ints) -> None:
+    """What follows from signature: entry into force or failure, and the experience of
+    both sides."""
+    agreements, rules = state.agreements, world.rules
+    signed = agreements.take(rows)
+    fixed = np.full(len(rows), np.nan)
+    recorded = signed.origin == SCHEDULED
+    fixed[recorded] = world.initial.fixed_in_force[signed.count[recorded]]
+    signed.in_force = _entry_into_force(world, signed, np.arange(len(rows)), fixed)
+    fails_after = wait(signed.key, AgreementDraw.FAIL_SIGNED, rules.collapse_rate)
+    signed.fails = np.where(np.isnan(fixed), signed.signed + fails_after, NEVER)
+    plain = signed.plain_signed + signed.in_force - signed.signed
+    holds = signed.fails >= signed.in_force
+    agreements.in_force[rows], agreements.fails[rows] = signed.in_force, signed.fails
+    agreements.plain_in_force[rows] = np.where(holds, plain, NEVER)
+    state.touched[signed.run, signed.dyad] = True
+    experience = 2.0 ** (signed.signed / rules.experience_half_life_days)
+    activity = 2.0 ** (signed.signed / rules.activity_half_life_days)
+    np.add.at(state.experience, (signed.run, signed.dyad), experience)
     for side in (world.first, world.second):
-        np.add.at(state.engaged, (few.run, side[few.dyad]), grow)
-        np.add.at(state.active, (few.run, side[few.dyad]), recent)
+        places = signed.run, side[signed.dyad]
+        np.add.at(state.engaged, places, experience)
+        np.add.at(state.active, places, activity)

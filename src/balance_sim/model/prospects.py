@@ -18,7 +18,9 @@ from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.perception import View
 from balance_sim.model.state import BlockState
 
-ROWS_AT_ONCE = 1024  # rows of the matrix of threat taken together, to stay in the cache; changes no result
+ROWS_AT_ONCE = 1024
+"""Rows of the matrix of threat taken together, to stay in the cache; changes no
+result."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +39,22 @@ class Prospects:
     ego: Ints
     alter: Ints
     kind: Ints
-    kinds_each: int = 1  # so many in a row differ in kind alone
+    kinds_each: int = 1  # so many in a row differ in agreement type alone
     mirrored: bool = False
+
+    def at_places(self, run: Ints, ego: Ints, alter: Ints, kind: Ints) -> Prospects:
+        """Other prospects of the same moment."""
+        moment = self.world, self.baseline, self.view, self.state
+        return Prospects(*moment, run, ego, alter, kind)
 
     @cached_property
     def dyads(self) -> Prospects:
-        """The first of those that differ in kind alone."""
-        some = slice(None, None, self.kinds_each)
-        return replace(
-            self,
-            run=self.run[some],
-            ego=self.ego[some],
-            alter=self.alter[some],
-            kind=self.kind[some],
-            kinds_each=1,
+        """The first of those that differ in agreement type alone."""
+        rows = slice(None, None, self.kinds_each)
+        dyads = self.at_places(
+            self.run[rows], self.ego[rows], self.alter[rows], self.kind[rows]
         )
+        return replace(dyads, mirrored=self.mirrored)
 
     @classmethod
     def of_both_sides(
@@ -69,24 +72,21 @@ class Prospects:
 
         What is the same for both sides is then worked out once. `values.reshape(2, C)`
         is by side."""
-        i, j = world.first.take(dyad), world.second.take(dyad)
-        run, ego, alter, kind = (
-            np.tile(run, 2),
-            np.concatenate([i, j]),
-            np.concatenate([j, i]),
-            np.tile(kind, 2),
-        )
-        return cls(world, baseline, view, state, run, ego, alter, kind, mirrored=True)
+        first, second = world.first.take(dyad), world.second.take(dyad)
+        ego, alter = np.concatenate([first, second]), np.concatenate([second, first])
+        places = np.tile(run, 2), ego, alter, np.tile(kind, 2)
+        return cls(world, baseline, view, state, *places, mirrored=True)
 
     @property
     def one_side(self) -> Prospects:
-        """The first half where the second mirrors it; else all of them. Not kept: it
+        """The first half where the second mirrors it; else all of them. Not stored: it
         would hold itself in memory."""
         if not self.mirrored:
             return self
         half = slice(len(self.ego) // 2)
-        index = (self.run[half], self.ego[half], self.alter[half], self.kind[half])
-        return Prospects(self.world, self.baseline, self.view, self.state, *index)
+        return self.at_places(
+            self.run[half], self.ego[half], self.alter[half], self.kind[half]
+        )
 
     @cached_property
     def row(self) -> Ints:
@@ -109,15 +109,23 @@ class Prospects:
         return self.ego * self.world.n + self.alter
 
     @cached_property
+    def apart_by_kind(self) -> Ints:
+        """The same in a flat (n, n, M)."""
+        return self.apart * len(self.world.ladder.names) + self.kind
+
+    @cached_property
     def dyad(self) -> Ints:
+        """Number of the dyad of ego and alter."""
         return self.world.dyad_index.take(self.apart)
 
     @cached_property
     def depth(self) -> Floats:
+        """Support promised by the agreements in force between the two."""
         return self.state.depth.take(self.at)
 
     @cached_property
     def balance(self) -> Floats:
+        """Threat, defence and s0 of ego, capability shares."""
         return self.view.balance.take(self.row)
 
     @cached_property
@@ -133,119 +141,107 @@ class Prospects:
     @cached_property
     def backing(self) -> Floats:
         """b_ij: share of its support that alter lends already."""
-        world, dyad = self.world, self.dyad
-        reading, size = world.audience[self.ego], len(world.first)
+        world, dyads = self.world, len(self.world.first)
+        audience = world.audience[self.ego]
         odds = world.odds_against[self.view.step]  # (A, P), or (R, A, P)
-        place = reading * size + dyad
-        against = odds.take(
-            place if odds.ndim == 2 else self.run * odds[0].size + place
-        )
-        news = (
-            self.view.announced.take(self.run * size + dyad)
-            * world.signature_attention[reading]
-        )
-        own = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
-        return threat.backing(self.depth, own, world.rules.beta)
+        place = audience * dyads + self.dyad
+        if odds.ndim > 2:
+            place = self.run * odds[0].size + place
+        announced = self.view.announced.take(self.run * dyads + self.dyad)
+        news = announced * world.signature_attention[audience]
+        agreement = world.rules.alpha_acc * self.depth + news
+        alignment = beliefs.alignment_with(odds.take(place), agreement)
+        return threat.backing(self.depth, alignment, world.rules.beta)
 
     @cached_property
     def support(self) -> Floats:
         """s_ij: what alter can bring to ego's side."""
-        firm = threat.firmness(
-            self.view.sided.take(self.at), self.view.total.take(self.row)
-        )
+        sided, total = self.view.sided.take(self.at), self.view.total.take(self.row)
         reliable = self.view.reliable  # (n, n), or (R, n, n)
-        return threat.support(
-            reliable.take(self.apart if reliable.ndim == 2 else self.at),
-            firm,
-            self.hostility,
-        )
+        place = self.apart if reliable.ndim == 2 else self.at
+        firm = threat.firmness(sided, total)
+        return threat.support(reliable.take(place), firm, self.hostility)
 
     @cached_property
     def insecurity(self) -> Floats:
+        """Share of the balance against ego."""
         return self.view.insecurity.take(self.row)
 
     def fading(self, half_life_days: float) -> Floats:
-        """What is left of what fades with such a half-life, since day 0: a number, or
-        (C,)."""
-        left = self.view.left(half_life_days)
-        return left.take(self.run) if left.ndim else left
+        """Share that remains of what fades with such a half-life, since day 0: a
+        number, or (C,)."""
+        remaining = self.view.remaining(half_life_days)
+        return remaining.take(self.run) if remaining.ndim else remaining
 
     @cached_property
     def log_gain(self) -> Floats:
         """ln(G_ij + floor); G_ij: marginal drop in ego's insecurity, with the support
         that alter brings now."""
-        one, each = (self.dyads, self.kinds_each) if self.kinds_each > 1 else (self, 1)
-        backing, support, insecurity, balance = (
-            np.repeat(of, each) if each > 1 else of
-            for of in (one.backing, one.support, one.insecurity, one.balance)
-        )
-        added = np.maximum(self.world.ladder.depth[self.kind] - backing, 0.0) * support
-        return np.log(
-            threat.marginal_gain(insecurity, balance, added)
-            + self.world.rules.gain_floor
-        )
+        if self.kinds_each > 1:
+            dyads, repeats = self.dyads, self.kinds_each
+            backing = np.repeat(dyads.backing, repeats)
+            support = np.repeat(dyads.support, repeats)
+            insecurity = np.repeat(dyads.insecurity, repeats)
+            balance = np.repeat(dyads.balance, repeats)
+        else:
+            backing, support = self.backing, self.support
+            insecurity, balance = self.insecurity, self.balance
+        depth, floor = self.world.ladder.depth[self.kind], self.world.rules.gain_floor
+        added = np.maximum(depth - backing, 0.0) * support
+        return np.log(threat.marginal_gain(insecurity, balance, added) + floor)
 
     @cached_property
     def overlap(self) -> Floats:
         """sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for
         both sides, worked out for one."""
-        one = self.one_side
-        roots, both = self.view.roots.reshape(-1, self.world.n), np.empty(len(one.row))
-        for first in range(0, len(both), ROWS_AT_ONCE):
-            some = slice(first, first + ROWS_AT_ONCE)
-            both[some] = np.vecdot(
-                roots.take(one.row[some], axis=0), roots.take(one.other[some], axis=0)
-            )
-        overlap = threat.over(
-            both, np.sqrt(one.balance * self.view.balance.take(one.other))
-        )
-        return overlap if one is self else np.tile(overlap, 2)
+        side, roots = self.one_side, self.view.roots.reshape(-1, self.world.n)
+        product = np.empty(len(side.row))
+        for start in range(0, len(product), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            ego_roots = roots.take(side.row[rows], axis=0)
+            alter_roots = roots.take(side.other[rows], axis=0)
+            product[rows] = np.vecdot(ego_roots, alter_roots)
+        scale = np.sqrt(side.balance * self.view.balance.take(side.other))
+        overlap = threat.over(product, scale)
+        return overlap if side is self else np.tile(overlap, 2)
 
     @cached_property
     def talks(self) -> Floats:
-        """Talks that ego has under way, of whatever kind and with whomever."""
-        world, made = self.world, self.state.agreements
-        rows = np.flatnonzero(made.stage == 0)
-        run, dyad = made.run.take(rows) * world.n, made.dyad.take(rows)
-        sides = np.concatenate(
-            [run + world.first.take(dyad), run + world.second.take(dyad)]
-        )
-        return (
-            np.bincount(sides, minlength=len(self.state.runs) * world.n)
-            .take(self.row)
-            .astype(float)
-        )
+        """Talks that ego has under way, of whatever type and with whomever."""
+        world, agreements = self.world, self.state.agreements
+        rows = np.flatnonzero(agreements.stage == 0)
+        run, dyad = agreements.run.take(rows) * world.n, agreements.dyad.take(rows)
+        first, second = run + world.first.take(dyad), run + world.second.take(dyad)
+        sides, states = np.concatenate([first, second]), len(self.state.runs) * world.n
+        return np.bincount(sides, minlength=states).take(self.row).astype(float)
 
     @cached_property
     def replies(self) -> Floats:
         """(R, n, n, M) rise of the row's insecurity a year by the reply to an agreement
-        of a kind with the column.
+        of a type with the column.
 
         R_x(kl, m) is the rise of x's insecurity by an agreement of k and l. k signs
         s_klm of them a year (`Baseline.signs`), which take V_ki = sum_lm s_klm R_i(kl,
         m) from i. To an agreement of i and j each k replies with as much of what it
         signs in a year as its insecurity rises by: sum_k R_k(ij, m) V_ki."""
         world, n, runs = self.world, self.world.n, len(self.view.depth)
-        kinds = np.union1d(
-            self.kind, np.flatnonzero(self.baseline.signs.any(axis=0))
-        )  # asked for, or signed
+        signed = np.flatnonzero(self.baseline.signs.any(axis=0))
+        kinds = np.union1d(self.kind, signed)  # asked for, or signed
         signs = np.zeros((n, n, len(kinds)))
-        signs[world.first, world.second] = signs[world.second, world.first] = (
-            self.baseline.signs[:, kinds]
-        )
+        signs[world.first, world.second] = self.baseline.signs[:, kinds]
+        signs[world.second, world.first] = self.baseline.signs[:, kinds]
         brought, total = np.empty((runs, n, n)), np.zeros((runs, *signs.shape))
         for x in range(n):
-            brought[:, :, x] = np.vecdot(
-                signs.reshape(n, -1), self.rises(x, kinds).reshape(runs, n, -1)
-            )
+            rises = self.rises(x, kinds).reshape(runs, n, -1)
+            brought[:, :, x] = np.vecdot(signs.reshape(n, -1), rises)
         for x in range(n):
             total += self.rises(x, kinds) * brought[:, x, :, None, None]
-        out = np.zeros((runs, n, n, len(world.ladder.names)))
-        out[..., kinds] = total
-        return out
+        replies = np.zeros((runs, n, n, len(world.ladder.names)))
+        replies[..., kinds] = total
+        return replies
 
     def rises(self, x: int, kinds: Ints) -> Floats:
-        """(R, n, n, kinds) rise of state x's insecurity by an agreement of each kind
+        """(R, n, n, kinds) rise of state x's insecurity by an agreement of each type
         between any two others.
 
         As x sees it the two stand closer together once it is in force, by alpha_acc
@@ -253,21 +249,24 @@ class Prospects:
         much more: Theta_x rises, and g_x with it; 0 of x's own. The agreement's other
         consequences are left out."""
         view, world, rules = self.view, self.world, self.world.rules
-        now = view.alignment[:, world.audience[x], ..., None]
+        diagonal = np.arange(world.n)
+        alignment = view.alignment[:, world.audience[x], ..., None]
         deeper = np.maximum(world.ladder.depth[kinds] - view.depth[..., None], 0.0)
-        more = rules.beta * (beliefs.closer(now, rules.alpha_acc * deeper) - now)
-        more[:, np.arange(world.n), np.arange(world.n)] = 0.0
-        apart, free = (
-            part[:, x, None, :, None] for part in (view.unopposed, view.free)
+        closer = beliefs.closer(alignment, rules.alpha_acc * deeper)
+        lent = rules.beta * (closer - alignment)
+        lent[:, diagonal, diagonal] = 0.0
+        unopposed = view.unopposed[:, x, None, :, None]
+        free, hostile = (
+            view.free[:, x, None, :, None],
+            view.hostility[:, x, :, None, None],
         )
-        hostile = view.hostility[:, x, :, None, None]
-        one = threat.raised(
-            world.offensive[x][:, None], apart, free, hostile, more
-        )  # the column lends to the row
-        insecure, balance = (
-            part[:, x, None, None, None] for part in (view.insecurity, view.balance)
-        )
-        return threat.marginal_loss(insecure, balance, one + one.swapaxes(1, 2))
+        offensive = world.offensive[x][:, None]
+        # the column lends to the row
+        one_way = threat.raised(offensive, unopposed, free, hostile, lent)
+        insecure = view.insecurity[:, x, None, None, None]
+        balance = view.balance[:, x, None, None, None]
+        added = one_way + one_way.swapaxes(1, 2)
+        return threat.marginal_loss(insecure, balance, added)
 
 
 @dataclass(frozen=True)
@@ -307,23 +306,19 @@ class Extremes:
     @cached_property
     def balance(self) -> Floats:
         """(n,) the least balance of threat."""
-        return (
-            self.world.capability * max(1.0 - self.world.rules.effort_max, 0.0)
-            + self.world.rules.s0
-        )
+        rules = self.world.rules
+        return self.world.capability * max(1.0 - rules.effort_max, 0.0) + rules.s0
 
     @cached_property
     def log_gain(self) -> Floats:
         """(n, n, M) the most ln(G + floor): Theta added / ((Theta + c)(Theta + c +
         added)) at its highest."""
-        support = (
-            np.maximum(self.world.reliability.max(axis=0), 1.0) * self.world.projected
-        )
-        added = support[:, :, None] * self.world.ladder.depth
-        root = np.sqrt(self.balance)[:, None, None] + np.sqrt(
-            self.balance[:, None, None] + added
-        )
-        return np.log(threat.over(added, root**2) + self.world.rules.gain_floor)
+        world, balance = self.world, self.balance[:, None, None]
+        reliability = np.maximum(world.reliability.max(axis=0), 1.0)
+        support = reliability * world.projected
+        added = support[:, :, None] * world.ladder.depth
+        root = np.sqrt(self.balance)[:, None, None] + np.sqrt(balance + added)
+        return np.log(threat.over(added, root**2) + world.rules.gain_floor)
 
     @cached_property
     def overlap(self) -> Floats:
@@ -335,39 +330,31 @@ class Extremes:
     @cached_property
     def log_active(self) -> tuple[Floats, Floats]:
         """(n,) ln(1 + what a state signed of late)."""
-        last = 2.0 ** (-self.world.grid[-1] / self.world.rules.activity_half_life_days)
-        return np.log1p(self.world.active * last), np.log1p(
-            self.world.active + self.margins.signed
-        )
+        world, half_life = self.world, self.world.rules.activity_half_life_days
+        at_end = world.active * 2.0 ** (-world.grid[-1] / half_life)
+        return np.log1p(at_end), np.log1p(world.active + self.margins.signed)
 
     @cached_property
     def log_partners(self) -> tuple[Floats, Floats]:
         """(n,) ln(1 + partners)."""
-        now, crowd = self.baseline.partners, float(self.world.n - 1)
-        fewest, most = (
-            np.maximum(now - self.margins.lost, 0.0),
-            np.minimum(now + self.margins.partners, crowd),
-        )
-        return np.log1p(fewest), np.log1p(most)
+        partners, others = self.baseline.partners, float(self.world.n - 1)
+        fewest = np.maximum(partners - self.margins.lost, 0.0)
+        largest = np.minimum(partners + self.margins.partners, others)
+        return np.log1p(fewest), np.log1p(largest)
 
     @cached_property
     def log_shared(self) -> Floats:
         """(n, n) the most ln(1 + shared partners)."""
-        most = np.minimum(
-            self.baseline.shared + 2 * self.margins.partners, float(self.world.n - 1)
-        )
-        return np.log1p(most)
+        largest = self.baseline.shared + 2 * self.margins.partners
+        return np.log1p(np.minimum(largest, float(self.world.n - 1)))
 
     @cached_property
     def experience(self) -> Floats:
         """(n, n) the most share of what a state signed that it signed with one
         other."""
-        world, begun = self.world, np.zeros((self.world.n, self.world.n))
-        begun[world.first, world.second] = begun[world.second, world.first] = (
-            world.experience
-        )
-        others, more = (
-            np.maximum(world.engaged[:, None] - begun, 0.0),
-            begun + self.margins.agreements,
-        )
-        return np.asarray(more / (1.0 + begun + self.margins.agreements + others))
+        world, margin = self.world, self.margins.agreements
+        at_start = np.zeros((world.n, world.n))
+        at_start[world.first, world.second] = world.experience
+        at_start[world.second, world.first] = world.experience
+        with_others = np.maximum(world.engaged[:, None] - at_start, 0.0)
+        return np.asarray((at_start + margin) / (1.0 + at_start + margin + with_others))

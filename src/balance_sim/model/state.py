@@ -1,15 +1,14 @@
-"""What a block of runs carries from step to step: the agreements of all runs, the
-network, the room to work in.
+"""What a block of replications carries from step to step: the agreements of all of
+them, the network, the room to work in.
 
-Agreements in force as a network: depth, calm, partners, kept in step with the initial
-agreements.
+Agreements in force as a network: depth, calm, partners, updated as agreements come into
+force and end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +24,15 @@ from balance_sim.model.core import (
     World,
 )
 
-AT_ONCE = (
-    16 * 50**2
-)  # entries of matrices perceived together, to stay in the cache; changes no result
+AT_ONCE = 16 * 50**2
+"""Entries of matrices perceived together, to stay in the cache; changes no result."""
+ROWS_AT_ONCE = 64
+"""States whose partners are counted together, in the cache; changes no result."""
 
 
 @dataclass(frozen=True)
 class Provoked:
-    """Acts drawn for a block of runs, E of them."""
+    """Acts drawn for a block of replications, E of them."""
 
     run: Ints
     act: Ints
@@ -48,15 +48,15 @@ class AgreementRows:
     dyad: Ints
     kind: Ints
     origin: Ints
-    count: Ints  # which opportunity of its clock, or row of the record
+    count: Ints  # which opportunity of its dyad and type, or row of the record
     key: Keys  # of its own clocks
     opened: Floats
     length: Floats  # days of talks it takes at speed 1, from `opened`
     progress: Floats  # days of talks done, at speed
     gain: Floats  # ln gain of both sides when talks opened
     fails: Floats  # day the talks, or the signed agreement, collapse
-    plain_signed: Floats  # day of signature had the talks kept speed 1; NEVER where they would have collapsed
-    plain_in_force: Floats  # day of entry into force then, with the same lag; known once it is signed
+    plain_signed: Floats  # day of signature at speed 1; NEVER if collapsed before
+    plain_in_force: Floats  # entry into force then, with the same lag; once signed
     signed: Floats
     in_force: Floats
     ended: Floats
@@ -74,72 +74,69 @@ class AgreementRows:
         opened: Floats,
     ) -> AgreementRows:
         """Talks that have just begun: of them nothing else is known."""
-        given: dict[str, Any] = {
-            "run": run,
-            "dyad": dyad,
-            "kind": kind,
-            "count": count,
-            "key": key,
+        size = len(run)
+        unknown = {
+            column.name: np.full(size, NEVER)
+            for column in fields(cls)
+            if column.type == "Floats"
         }
-        given |= {
-            "origin": np.full(len(run), origin),
-            "stage": np.zeros(len(run), dtype=np.int64),
-        }
-        given |= {
-            "opened": opened,
-            "progress": np.zeros(len(run)),
-            "gain": np.full(len(run), np.nan),
-        }
-        names = (one.name for one in fields(cls))
-        return cls(
-            **{
-                name: given[name] if name in given else np.full(len(run), NEVER)
-                for name in names
-            }
+        rows = cls(
+            run=run,
+            dyad=dyad,
+            kind=kind,
+            origin=np.full(size, origin),
+            count=count,
+            key=key,
+            stage=np.zeros(size, dtype=np.int64),
+            **unknown,
         )
+        rows.opened = opened
+        rows.progress = np.zeros(size)
+        rows.gain = np.full(size, np.nan)
+        return rows
 
     @classmethod
     def none(cls) -> AgreementRows:
-        whole = np.empty(0, np.int64)
-        return cls.begun(
-            0, whole, whole, whole, whole, whole.astype(np.uint64), np.empty(0)
-        )
+        """No agreement."""
+        no_rows = np.empty(0, np.int64)
+        no_keys = np.empty(0, np.uint64)
+        return cls.begun(0, no_rows, no_rows, no_rows, no_rows, no_keys, np.empty(0))
 
     def take(self, rows: Ints) -> AgreementRows:
         """These rows, copied."""
-        return AgreementRows(
-            *(getattr(self, name)[rows] for name in self.__dataclass_fields__)
-        )
+        columns = {name: values[rows] for name, values in vars(self).items()}
+        return AgreementRows(**columns)
 
     def copy(self) -> AgreementRows:
-        return AgreementRows(
-            *(getattr(self, name).copy() for name in self.__dataclass_fields__)
-        )
+        """All rows, copied."""
+        columns = {name: values.copy() for name, values in vars(self).items()}
+        return AgreementRows(**columns)
 
-    def add_rows(self, more: AgreementRows) -> None:
-        for name in self.__dataclass_fields__:
-            setattr(
-                self, name, np.concatenate([getattr(self, name), getattr(more, name)])
-            )
+    def add_rows(self, added: AgreementRows) -> None:
+        """Append the rows of another block."""
+        for name, values in vars(added).items():
+            setattr(self, name, np.concatenate([getattr(self, name), values]))
 
 
 class InvalidNumber(ArithmeticError):
-    """A run came to a number that is none: NaN, or infinite. Such a run is recorded as
-    failed and in no table."""
+    """A replication came to a number that is none: NaN, or infinite. It is recorded as
+    failed and stands in no table."""
 
 
 def refuse_invalid(
     name: str, values: Floats, codes: tuple[str, ...], day: float, runs: Keys
 ) -> None:
-    """Raises InvalidNumber, with the variable, the state, the day and the run, unless
-    all are finite.
+    """Raises InvalidNumber, with the variable, the state, the day and the replication,
+    unless all are finite.
 
-    values: (R, n) of R runs and n states."""
-    if np.isfinite(values).all():
+    values: (R, n) of R replications and n states."""
+    finite = np.isfinite(values)
+    if finite.all():
         return
-    run, state = np.argwhere(~np.isfinite(values))[0]
+    run, state = np.argwhere(~finite)[0]
     raise InvalidNumber(
-        f"{name} of {codes[state]} is {values[run, state]} on day {day:g} after the start, in run {runs[run]}"
+        f"{name} of {codes[state]} is {values[run, state]} on day {day:g} after the "
+        f"start, in run {runs[run]}"
     )
 
 
@@ -159,25 +156,28 @@ class Hastened:
 
     @classmethod
     def of(
-        cls, a: AgreementRows, rows: Ints, since: Floats, stop: float, pace: Floats
+        cls, talks: AgreementRows, rows: Ints, since: Floats, stop: float, pace: Floats
     ) -> Hastened:
-        """These talks, before what they have done in the step is added."""
-        which = a.run[rows], a.dyad[rows], a.kind[rows], a.origin[rows]
-        return cls(*which, since, np.full(len(rows), stop), a.progress[rows], pace)
+        """Some talks, before what they have done in the step is added."""
+        stops, progress = np.full(len(rows), stop), talks.progress[rows]
+        run, dyad, kind = talks.run[rows], talks.dyad[rows], talks.kind[rows]
+        origin = talks.origin[rows]
+        return cls(run, dyad, kind, origin, since, stops, progress, pace)
 
     @staticmethod
     def joined(parts: Sequence[Hastened]) -> Hastened:
-        return Hastened(
-            *(
-                np.concatenate([getattr(part, one.name) for part in parts])
-                for one in fields(Hastened)
-            )
-        )
+        """The rows of several steps."""
+        columns = {
+            column.name: np.concatenate([getattr(part, column.name) for part in parts])
+            for column in fields(Hastened)
+        }
+        return Hastened(**columns)
 
     @staticmethod
     def none() -> Hastened:
-        whole, real = np.empty(0, np.int64), np.empty(0)
-        return Hastened(whole, whole, whole, whole, real, real, real, real)
+        """No talks."""
+        index, real = np.empty(0, np.int64), np.empty(0)
+        return Hastened(index, index, index, index, real, real, real, real)
 
 
 @dataclass(frozen=True)
@@ -198,8 +198,8 @@ class Simulated:
 
 @dataclass
 class BlockState:
-    """What a block of R runs carries from step to step. Owned and changed by `advance`
-    alone."""
+    """What a block of R replications carries from step to step. Owned and changed by
+    `advance` alone."""
 
     runs: Keys
     day: float
@@ -207,8 +207,8 @@ class BlockState:
     busy: Bools  # (R, P, M) in talks or signed
     depth: Floats  # (R, n, n)
     calm: Floats  # (R, P)
-    within: Bools  # (R,) the replication has kept within the margins of its upper bounds so far
-    touched: Bools  # (R, P) something was signed, took effect or ended: beliefs may differ from the start's
+    within: Bools  # (R,) within the margins of its upper bounds so far
+    touched: Bools  # (R, P) something was signed, took effect or ended
     partners: Floats  # (R, n)
     log_partners: Floats  # (R, n) ln(1 + partners)
     log_shared: Floats  # (R, n, n) ln(1 + shared partners), diagonal 0
@@ -221,54 +221,52 @@ class BlockState:
     agreements: AgreementRows = field(default_factory=AgreementRows.none)
     hastened: list[Hastened] = field(default_factory=lambda: [Hastened.none()])
     provoked: Provoked | None = None
-    talks: Floats | None = (
-        None  # (R, n) expected talks under way, where agreements are not simulated
-    )
+    talks: Floats | None = None
+    """(R, n) expected talks under way, where agreements are not simulated."""
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Room to work in, laid out once a block: matrices and sums by state, for all runs
-    or for a few."""
+    """Room to work in, laid out once a block: matrices and sums by state, for all
+    replications or for a few.
+
+    beliefs: (A + 3, few, n, n): a_jk, diagonal 1, as each audience sees them; then, as
+    i sees it, f_ik, h_ik, and the willing support rho_k c_k p_ik b_ik (1 - h_ik); all
+    other diagonals 0."""
 
     unopposed: Floats  # (R, n, n)
     sided: Floats  # (R, n, n)
     total: Floats  # (R, n)
     defence: Floats  # (R, n)
     hostility: Floats  # (R, n, n) h_ij
-    beliefs: Floats  # (A + 3, few, n, n): a_jk, diagonal 1, as each audience sees them; then, as i sees it, f_ik,
-    # h_ik, and the willing support rho_k c_k p_ik b_ik (1 - h_ik); all other diagonals
-    # 0
+    beliefs: Floats
     roots: Floats  # (R, n, n) sqrt(Theta_ik)
     scratch: Floats  # (few, n, n)
 
     @staticmethod
-    def lay(runs: int, audiences: int, n: int, few: int | None = None) -> Workspace:
-        few = few or min(runs, max(1, AT_ONCE // n**2))
+    def lay(runs: int, audiences: int, n: int, at_once: int | None = None) -> Workspace:
+        """Room for so many replications; at_once: of how many beliefs are laid at one
+        time, by default as many as stay in the cache."""
+        matrices, count = (runs, n, n), at_once or min(runs, max(1, AT_ONCE // n**2))
         return Workspace(
-            unopposed=np.empty((runs, n, n)),
-            hostility=np.empty((runs, n, n)),
-            sided=np.empty((runs, n, n)),
-            roots=np.empty((runs, n, n)),
+            unopposed=np.empty(matrices),
+            hostility=np.empty(matrices),
+            sided=np.empty(matrices),
+            roots=np.empty(matrices),
             total=np.empty((runs, n)),
             defence=np.empty((runs, n)),
-            beliefs=np.empty((audiences + 3, few, n, n)),
-            scratch=np.empty((few, n, n)),
+            beliefs=np.empty((audiences + 3, count, n, n)),
+            scratch=np.empty((count, n, n)),
         )
-
-
-ROWS_AT_ONCE = (
-    64  # states whose partners are counted together, in the cache; changes no result
-)
 
 
 def record_in_force(
     record: InitialAgreements, dyads: int, kinds: int
 ) -> npt.NDArray[np.int16]:
-    """(P, M) agreements of each kind in force at the start."""
+    """(P, M) agreements of each type in force at the start."""
     in_force = np.zeros((dyads, kinds), dtype=np.int16)
-    held = record.stage == 2
-    np.add.at(in_force, (record.dyad[held], record.kind[held]), 1)
+    rows = record.stage == 2
+    np.add.at(in_force, (record.dyad[rows], record.kind[rows]), 1)
     return in_force
 
 
@@ -277,57 +275,60 @@ def deepest(
 ) -> tuple[Floats, Floats]:
     """Depth and calm of dyads from their agreements in force, (..., M) to (...).
 
-    Several agreements of one kind between two states count once: depth is that of the
-    deepest kind held."""
-    held = in_force > 0
-
-    def most(of_kind: Floats) -> Floats:
-        return np.asarray(np.where(held, of_kind, 0.0).max(axis=-1, initial=0.0))
-
-    return most(ladder.depth), most(ladder.calm)
+    Several agreements of one type between two states count once: depth is that of the
+    deepest type held."""
+    held_types = in_force > 0
+    depth = np.where(held_types, ladder.depth, 0.0).max(axis=-1, initial=0.0)
+    calm = np.where(held_types, ladder.calm, 0.0).max(axis=-1, initial=0.0)
+    return np.asarray(depth), np.asarray(calm)
 
 
 def begin_network(world: World, runs: Keys) -> BlockState:
     """A state whose agreements in force are those on record; nothing under way yet."""
-    r, n, dyads, start = len(runs), world.n, len(world.first), world.at_start
+    replications, n, start = len(runs), world.n, world.at_start
     depth = np.zeros((1, n, n))
-    depth[0, world.first, world.second] = depth[0, world.second, world.first] = (
-        start.depth
-    )
-    state = BlockState(
+    depth[0, world.first, world.second] = start.depth
+    depth[0, world.second, world.first] = start.depth
+    network = _network_of(depth)
+
+    def for_each[Number: np.generic](
+        values: npt.NDArray[Number],
+    ) -> npt.NDArray[Number]:
+        return np.repeat(values[None], replications, axis=0)
+
+    return BlockState(
         runs=runs,
         day=0.0,
-        in_force=np.repeat(start.in_force[None], r, axis=0),
-        busy=np.zeros((r, *start.in_force.shape), dtype=bool),
-        depth=np.repeat(depth, r, axis=0),
-        calm=np.repeat(start.calm[None], r, axis=0),
-        within=np.ones(r, dtype=bool),
-        touched=np.zeros((r, dyads), dtype=bool),
-        partners=np.empty((r, n)),
-        log_partners=np.empty((r, n)),
-        log_shared=np.empty((r, n, n)),
-        shared_mean=np.empty(r),
-        experience=np.repeat(world.experience[None], r, axis=0),
-        engaged=np.repeat(world.engaged[None], r, axis=0),
-        active=np.repeat(world.active[None], r, axis=0),
-        effort=np.zeros((r, n)),
-        workspace=Workspace.lay(r, len(world.audience_names), n),
+        in_force=for_each(start.in_force),
+        busy=np.zeros((replications, *start.in_force.shape), dtype=bool),
+        depth=for_each(depth[0]),
+        calm=for_each(start.calm),
+        within=np.ones(replications, dtype=bool),
+        touched=np.zeros((replications, len(world.first)), dtype=bool),
+        partners=for_each(network.partners[0]),
+        log_partners=for_each(network.log_partners[0]),
+        log_shared=for_each(network.log_shared[0]),
+        shared_mean=for_each(network.shared_mean[0]),
+        experience=for_each(world.experience),
+        engaged=for_each(world.engaged),
+        active=for_each(world.active),
+        effort=np.zeros((replications, n)),
+        workspace=Workspace.lay(replications, len(world.audience_names), n),
     )
-    for name, of_one in _counts(depth).items():
-        getattr(state, name)[:] = of_one
-    return state
 
 
 def enter(state: BlockState, rows: Ints) -> None:
     """Agreements that came into force are counted in."""
-    a = state.agreements
-    np.add.at(state.in_force, (a.run[rows], a.dyad[rows], a.kind[rows]), 1)
+    agreements = state.agreements
+    places = agreements.run[rows], agreements.dyad[rows], agreements.kind[rows]
+    np.add.at(state.in_force, places, 1)
 
 
 def leave(state: BlockState, rows: Ints) -> None:
     """Agreements that ended are counted out."""
-    a = state.agreements
-    np.subtract.at(state.in_force, (a.run[rows], a.dyad[rows], a.kind[rows]), 1)
+    agreements = state.agreements
+    places = agreements.run[rows], agreements.dyad[rows], agreements.kind[rows]
+    np.subtract.at(state.in_force, places, 1)
 
 
 def refresh(world: World, state: BlockState, rows: Ints) -> None:
@@ -336,58 +337,61 @@ def refresh(world: World, state: BlockState, rows: Ints) -> None:
         return
     run, dyad = state.agreements.run[rows], state.agreements.dyad[rows]
     i, j = world.first[dyad], world.second[dyad]
-    had = state.depth[run, i, j] > 0
+    were_partners = state.depth[run, i, j] > 0
     depth, state.calm[run, dyad] = deepest(world.ladder, state.in_force[run, dyad])
     state.depth[run, i, j] = state.depth[run, j, i] = depth
     state.touched[run, dyad] = True
-    changed = np.flatnonzero(had != (state.depth[run, i, j] > 0))
+    changed = np.flatnonzero(were_partners != (state.depth[run, i, j] > 0))
     if len(changed):
         _recount(state, run[changed], np.stack([i[changed], j[changed]]))
 
 
-def _counts(depth: Floats) -> dict[str, Floats]:
-    """From depth (R, n, n): partners of each state, shared partners of each dyad, their
-    logs and means."""
+@dataclass(frozen=True)
+class Network:
+    """Partners and shared partners of R networks."""
+
+    partners: Floats  # (R, n)
+    log_partners: Floats  # (R, n)
+    log_shared: Floats  # (R, n, n), diagonal 0
+    shared_mean: Floats  # (R,)
+
+
+def _network_of(depth: Floats) -> Network:
+    """Partners of each state and shared partners of each dyad from depth (R, n, n)."""
     tie = (depth > 0).astype(np.float32)
     n = tie.shape[-1]
     log_shared = _logs(tie @ tie)
     log_shared.reshape(-1, n * n)[:, :: n + 1] = 0.0
     partners = tie.sum(axis=-1).astype(float)
-    return {
-        "partners": partners,
-        "log_partners": np.log1p(partners),
-        "log_shared": log_shared,
-        "shared_mean": _mean(log_shared),
-    }
+    return Network(partners, np.log1p(partners), log_shared, _mean(log_shared))
 
 
 def _recount(state: BlockState, run: Ints, sides: Ints) -> None:
-    """The same where dyads have become partners, or are so no more: their own rows and
-    columns alone change."""
+    """The network where dyads have become partners, or are so no more: the rows and
+    columns of the two states, (2, K), alone change."""
     n = state.depth.shape[-1]
     rows = np.unique(run * n + sides)
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        of, who = np.divmod(rows[first : first + ROWS_AT_ONCE], n)
-        tie = (state.depth[of] > 0).astype(np.float32)
-        here = np.arange(len(of))
-        own = tie[here, who]
-        logs = _logs((tie @ own[:, :, None])[..., 0])
-        logs[here, who] = 0.0
-        state.log_shared[of, who] = state.log_shared[of, :, who] = logs
-        state.partners[of, who] = own.sum(axis=-1)
-        state.log_partners[of, who] = np.log1p(state.partners[of, who])
-    some = np.unique(run)
-    state.shared_mean[some] = _mean(state.log_shared[some])
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        runs, states = np.divmod(rows[start : start + ROWS_AT_ONCE], n)
+        tie = (state.depth[runs] > 0).astype(np.float32)
+        index = np.arange(len(runs))
+        own_ties = tie[index, states]
+        logs = _logs((tie @ own_ties[:, :, None])[..., 0])
+        logs[index, states] = 0.0
+        state.log_shared[runs, states] = state.log_shared[runs, :, states] = logs
+        state.partners[runs, states] = own_ties.sum(axis=-1)
+        state.log_partners[runs, states] = np.log1p(state.partners[runs, states])
+    changed_runs = np.unique(run)
+    state.shared_mean[changed_runs] = _mean(state.log_shared[changed_runs])
 
 
 def _logs(shared: npt.NDArray[np.float32]) -> Floats:
     """ln(1 + shared partners)."""
-    return np.asarray(
-        np.log1p(np.arange(shared.shape[-1] + 1, dtype=float))[shared.astype(np.int64)]
-    )
+    table = np.log1p(np.arange(shared.shape[-1] + 1, dtype=float))
+    return np.asarray(table[shared.astype(np.int64)])
 
 
 def _mean(log_shared: Floats) -> Floats:
-    """(R,) mean over the dyads of each run."""
+    """(R,) mean over the dyads of each replication."""
     n = log_shared.shape[-1]
     return np.asarray(log_shared.reshape(-1, n * n).sum(axis=1) / (n * (n - 1)))

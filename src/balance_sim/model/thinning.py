@@ -26,7 +26,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from balance_sim.model import clocks
-from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     AgreementTypes,
@@ -42,6 +41,11 @@ from balance_sim.model.core import (
 )
 from balance_sim.model.prospects import MARGINS, Extremes, Margins
 from balance_sim.model.state import BlockState
+from balance_sim.model.streams import (
+    OPPORTUNITY,
+    OpportunityDraw,
+    stream_keys,
+)
 from balance_sim.model.willingness import Bounds, consent, terms_of, total
 from balance_sim.scenario.schema import Scenario
 
@@ -285,12 +289,11 @@ def _bounded(
 # Uniforms, and which are thinned
 
 
-def clock_keys(world: World, run_key: Keys, purpose: str) -> Keys:
-    """(R, P * M) one key for each run, dyad and kind, for one purpose."""
-    key = clocks.absorb(run_key, clocks.label(purpose))[:, None]
-    return clocks.absorb(
-        key, clocks.absorb(world.dyad_keys[:, None], world.kind_keys).reshape(-1)
-    )
+def clock_keys(world: World, stream_key: Keys) -> Keys:
+    """(R, P * M) one key for each replication, dyad and agreement type of a stream, (R,)
+    (`streams.stream_keys`)."""
+    by_clock = clocks.absorb(world.dyad_keys[:, None], world.kind_keys)
+    return clocks.absorb(stream_key[:, None], by_clock.reshape(-1))
 
 
 def draw_opportunities(
@@ -307,12 +310,12 @@ def draw_opportunities(
         if most is None
         else np.broadcast_to(_sides(world, most), (len(runs), 2, len(every)))
     )
-    run_key = run_keys(seed, runs)
+    stream_key = stream_keys(seed, runs, OPPORTUNITY)
     found = [
         part
         for k in range(0, len(runs), FEW)
         for part in _stream(
-            clock_keys(world, run_key[k : k + FEW], "opportunity"),
+            clock_keys(world, stream_key[k : k + FEW]),
             every,
             world.grid[-1],
             None if bound is None else bound[k : k + FEW],
@@ -352,7 +355,10 @@ def _stream(
     key, day, count = key.reshape(-1), np.zeros(key.size), 0
     while len(clock):
         this = clocks.absorb(key, count)
-        day = day + clocks.exponential(clocks.draw(this, 1)) * every[clock]
+        day = (
+            day
+            + clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT)) * every[clock]
+        )
         on_time = np.flatnonzero(day < horizon)
         index, clock, key = index[on_time], clock[on_time], key[on_time]
         day, this = day[on_time], this[on_time]
@@ -360,9 +366,15 @@ def _stream(
         if bound is not None:
             for side in (0, 1):
                 most = bound[index[kept] // len(every), side, clock[kept]]
-                kept = kept[clocks.uniform(clocks.draw(this[kept], 2 + side)) < most]
+                kept = kept[
+                    clocks.uniform(
+                        clocks.draw(this[kept], OpportunityDraw.CONSENT_A + side)
+                    )
+                    < most
+                ]
         *needs, bars = (
-            clocks.uniform(clocks.draw(this[kept], number)) for number in (2, 3, 4)
+            clocks.uniform(clocks.draw(this[kept], number))
+            for number in list(OpportunityDraw)[1:]
         )
         place = index[kept] + first_run * len(every)
         yield place, day[kept], np.full(len(kept), count), np.stack(needs, axis=1), bars

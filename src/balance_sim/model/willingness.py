@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,19 +20,18 @@ from balance_sim.model.core import Floats, World
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.threat import over
 
-if TYPE_CHECKING:
-    from balance_sim.model.own.terms import OwnTerm
-
 Bounds = tuple[Floats, Floats]
 ZERO, ONE = np.zeros(()), np.ones(())
 SMALLEST = 1e-7  # capability share that a state without any counts as having
 DISPUTES = ("rivalry", "claim", "militarised", "war")
+STEADY = ("facts", "network")
+"""What terms read that looks neither at beliefs nor at the date."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A term of willingness: a function of prospects, and what others need to know of
-    it.
+    """A term of willingness, built in or the user's own: a function of prospects, and
+    what others need to know of it.
 
     bounds: the least and the most that it can be, broadcast to (n, n, M). group: of
     `explain`; "" for facts of the world, which no event changes. reads: facts of the
@@ -43,6 +42,7 @@ class Term:
     record of which one has to be there for a fit; unrecorded: why the record cannot
     speak to it."""
 
+    name: str
     function: Callable[[Prospects], Floats]
     bounds: Callable[[Extremes], Bounds]
     group: str = ""
@@ -53,13 +53,9 @@ class Term:
     record: tuple[str, ...] = ()
     unrecorded: str = ""
 
-    @property
-    def name(self) -> str:
-        return self.function.__name__
-
     def __call__(self, p: Prospects) -> Floats:
-        """(C,) nats before the weight; worked out once for all kinds of a dyad where
-        the kind makes no difference.
+        """(C,) nats before the weight; worked out once for all types of a dyad where
+        the type makes no difference.
 
         A changing term counts as its value at the start and a share of what it has
         changed by since: the weight is that between dyads; the share is the weight
@@ -68,63 +64,62 @@ class Term:
         known."""
         if p.kinds_each > 1 and not self.by_kind:
             return np.repeat(self(p.dyads), p.kinds_each)
-        first = p.baseline.first.get(self.name)
-        if first is None:
+        at_start = p.baseline.first.get(self.name)
+        share = self._share(p)
+        if at_start is None or share is None:
             return self.function(p)
-        drawn = p.world.drawn
-        own = drawn is not None and self.name in drawn.shares
-        if self.kept:
-            share: Floats | float = 0.0
-        elif drawn is not None and own:
-            share = drawn.shares[self.name][p.run]
-        else:
-            share = float(getattr(p.world.rules, f"change_{self.name}"))
-            if share == 1.0:
-                return self.function(p)
-        steady = first.take(
-            p.apart * len(p.world.ladder.names) + p.kind if self.by_kind else p.apart
-        )
-        if not own and share == 0.0:
+        steady = at_start.take(p.apart_by_kind if self.by_kind else p.apart)
+        if isinstance(share, float) and share == 0.0:
             return steady
         return np.asarray(steady + share * (self.function(p) - steady))
+
+    def _share(self, p: Prospects) -> Floats | float | None:
+        """Share of its change that counts, a number or (C,); None: all of it."""
+        drawn = p.world.drawn
+        if self.kept:
+            return 0.0
+        if drawn is not None and self.name in drawn.shares:
+            return drawn.shares[self.name][p.run]
+        share = float(getattr(p.world.rules, f"change_{self.name}", 1.0))
+        return None if share == 1.0 else share
 
     def between(self, x: Extremes) -> Bounds:
         """The least and the most that the term can count as, broadcast to (n, n, M)."""
         low, high = self.bounds(x)
-        first = x.baseline.first.get(self.name)
-        if first is None:
+        at_start = x.baseline.first.get(self.name)
+        if at_start is None:
             return low, high
-        share = (
-            0.0
-            if self.kept
-            else x.shares.get(self.name, getattr(x.world.rules, f"change_{self.name}"))
-        )
+        share = 0.0
+        if not self.kept:
+            own_share = getattr(x.world.rules, f"change_{self.name}")
+            share = x.shares.get(self.name, own_share)
         if share == 1.0:
             return low, high
-        steady = (1.0 - share) * (first if self.by_kind else first[:, :, None])
+        steady = (1.0 - share) * (at_start if self.by_kind else at_start[:, :, None])
         return steady + share * low, steady + share * high
 
 
 TERMS: dict[str, Term] = {}
-"""Every term by name, in the order of the sum: floats add up to other bits in another
-order."""
+"""Every built-in term by name, in the order of the sum: floats add up to other bits in
+another order."""
 
 
 def term(
-    bounds: Callable[[Extremes], Bounds], **more: Any
+    bounds: Callable[[Extremes], Bounds], **declared: Any
 ) -> Callable[[Callable[..., Floats]], Term]:
     """Enters a function into `TERMS`; the arguments are those of `Term`."""
 
     def entered(function: Callable[[Prospects], Floats]) -> Term:
-        found = TERMS[function.__name__] = Term(function, bounds, **more)
-        return found
+        name = function.__name__
+        TERMS[name] = Term(name, function, bounds, **declared)
+        return TERMS[name]
 
     return entered
 
 
-def fact(of: Callable[[World], Floats]) -> Callable[[Extremes], Bounds]:
+def fact(values: Callable[[World], Floats]) -> Callable[[Extremes], Bounds]:
     """Bounds of what does not change: (n, n) of a world, twice."""
-    return lambda x: (of(x.world)[:, :, None],) * 2
+    return lambda x: (values(x.world)[:, :, None],) * 2
 
 
 def _security_gain(x: Extremes) -> Bounds:
@@ -197,23 +192,23 @@ def size(p: Prospects) -> Floats:
 
 
 def _activity(x: Extremes) -> Bounds:
-    least, most = x.log_active
-    return (least - most.mean())[None, :, None], (most - least.mean())[None, :, None]
+    low, high = x.log_active
+    return (low - high.mean())[None, :, None], (high - low.mean())[None, :, None]
 
 
 @term(_activity, group="network", reads="date")
 def activity(p: Prospects) -> Floats:
     """ln(1 + what alter signed of late) less its mean. Activity of actors: Snijders
     2001; Kinne 2018."""
-    left = p.view.left(p.world.rules.activity_half_life_days)
-    logs = np.log1p(p.state.active * left[..., None])
+    remaining = p.view.remaining(p.world.rules.activity_half_life_days)
+    logs = np.log1p(p.state.active * remaining[..., None])
     return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
 
 
 def _popularity(x: Extremes) -> Bounds:
-    least, most = x.log_partners
+    low, high = x.log_partners
     least_mean = np.log1p(x.baseline.partners).mean() - x.margins.log_mean
-    return (least - most.mean())[None, :, None], (most - least_mean)[None, :, None]
+    return (low - high.mean())[None, :, None], (high - least_mean)[None, :, None]
 
 
 @term(_popularity, group="network", reads="network")
@@ -225,9 +220,8 @@ def popularity(p: Prospects) -> Floats:
 
 def _closure(x: Extremes) -> Bounds:
     least_mean = x.baseline.shared_mean - x.margins.log_mean
-    return -np.log1p(float(x.world.n - 1)) * ONE, (x.log_shared - least_mean)[
-        :, :, None
-    ]
+    low = -np.log1p(float(x.world.n - 1)) * ONE
+    return low, (x.log_shared - least_mean)[:, :, None]
 
 
 @term(_closure, group="network", reads="network")
@@ -245,8 +239,10 @@ def experience(p: Prospects) -> Floats:
     Persistence as relative frequency: Butts 2008, Sociological Methodology 38: 155-200,
     sec. 3."""
     fade = p.fading(p.world.rules.experience_half_life_days)
-    ours = p.state.experience.take(p.run * len(p.world.first) + p.dyad) * fade
-    return np.asarray(ours / (1.0 + p.state.engaged.take(p.row) * fade))
+    place = p.run * len(p.world.first) + p.dyad
+    with_alter = p.state.experience.take(place) * fade
+    with_all = p.state.engaged.take(p.row) * fade
+    return np.asarray(with_alter / (1.0 + with_all))
 
 
 @term(lambda _: (ZERO, ONE), group="network", reads="network")
@@ -256,8 +252,9 @@ def ladder(p: Prospects) -> Floats:
 
 
 def _autonomy(x: Extremes) -> Bounds:
-    most, least = (-x.world.autonomy * some for some in x.log_partners)
-    return least[:, None, None], most[:, None, None]
+    fewest, largest = x.log_partners
+    low, high = -x.world.autonomy * largest, -x.world.autonomy * fewest
+    return low[:, None, None], high[:, None, None]
 
 
 @term(
@@ -272,8 +269,13 @@ def autonomy(p: Prospects) -> Floats:
     return -p.world.autonomy[p.ego] * p.state.log_partners.take(p.row)
 
 
+def _exposure(x: Extremes) -> Bounds:
+    trade = x.world.trade.sum(axis=1)[:, None, None]
+    return -x.world.ladder.depth * trade, ZERO
+
+
 @term(
-    lambda x: (-x.world.ladder.depth * x.world.trade.sum(axis=1)[:, None, None], ZERO),
+    _exposure,
     group="retaliation",
     by_kind=True,
     unrecorded="no trade in the record",
@@ -291,36 +293,39 @@ def exposure(p: Prospects) -> Floats:
     return np.asarray(-p.world.ladder.depth.take(p.kind) * feared)
 
 
+def _hub_doubt(x: Extremes) -> Bounds:
+    has_patron = x.world.patron_of.any(axis=1).astype(float)
+    return ZERO, has_patron[:, None, None]
+
+
 @term(
-    lambda x: (ZERO, x.world.patron_of.any(axis=1).astype(float)[:, None, None]),
+    _hub_doubt,
     group="patron",
     unrecorded="no patrons and no reliability in the record",
 )
 def hub_doubt(p: Prospects) -> Floats:
     """Most that the two stand to lose through one shared patron that wavers.
     Abandonment: Snyder 1984."""
-    n, most = p.world.n, np.zeros(len(p.ego))
+    n, doubt = p.world.n, np.zeros(len(p.ego))
     for hub in p.world.patrons:
-        of_hub = np.flatnonzero(p.world.patron_of[:, hub].take(p.ego))
-        shared = np.minimum(
-            *(p.state.depth.take(side[of_hub] * n + hub) for side in (p.row, p.other))
-        )
+        clients = np.flatnonzero(p.world.patron_of[:, hub].take(p.ego))
+        ego_depth = p.state.depth.take(p.row[clients] * n + hub)
+        alter_depth = p.state.depth.take(p.other[clients] * n + hub)
         reliability = p.view.reliability[..., hub]  # a number, or (R,)
-        doubted = shared * (
-            1.0 - (reliability.take(p.run[of_hub]) if reliability.ndim else reliability)
-        )
-        most[of_hub] = np.maximum(most[of_hub], doubted)
-    return most
+        if reliability.ndim:
+            reliability = reliability.take(p.run[clients])
+        doubted = np.minimum(ego_depth, alter_depth) * (1.0 - reliability)
+        doubt[clients] = np.maximum(doubt[clients], doubted)
+    return doubt
 
 
-@term(
-    lambda x: (
-        ZERO,
-        over(x.world.offensive, x.world.offensive + x.balance[:, None])[:, :, None],
-    ),
-    group="hostility",
-    record=DISPUTES,
-)
+def _bandwagon(x: Extremes) -> Bounds:
+    offensive = x.world.offensive
+    share = over(offensive, offensive + x.balance[:, None])
+    return ZERO, share[:, :, None]
+
+
+@term(_bandwagon, group="hostility", record=DISPUTES)
 def bandwagon(p: Prospects) -> Floats:
     """q_ij Theta_ij over the balance, 0..1. Schweller 1994, International Security
     19(1)."""
@@ -328,9 +333,8 @@ def bandwagon(p: Prospects) -> Floats:
 
 
 def _foresight(x: Extremes) -> Bounds:
-    signed_by_all = 2.0 * float(
-        (x.world.frailty[:, None] * x.world.ladder.ceiling).sum()
-    )
+    opportunities = x.world.frailty[:, None] * x.world.ladder.ceiling
+    signed_by_all = 2.0 * float(opportunities.sum())
     return -np.log1p(np.asarray(signed_by_all / x.world.rules.gain_floor)), ZERO
 
 
@@ -348,38 +352,35 @@ def foresight(p: Prospects) -> Floats:
     One step of best reply: Stahl, Wilson 1995, Games and Economic Behavior 10. Security
     dilemma: Jervis 1978, World Politics 30(2). In logarithms, over the floor of the
     gain, so that it weighs as `security_gain` does."""
-    feared = p.replies.take(p.at * len(p.world.ladder.names) + p.kind)
+    place = p.at * len(p.world.ladder.names) + p.kind
+    feared = p.replies.take(place)
     return np.asarray(-np.log1p(feared / p.world.rules.gain_floor))
 
 
-MANY = 200.0  # from which a Poisson number is close enough to its mean for two terms of a series
+MANY = 200.0
+"""From which a Poisson number is close enough to its mean for two terms of a series."""
 
 
 def expected_log(mean: Floats) -> Floats:
     """E ln(1 + N) of a Poisson number N, what talks under way are where many dyads
     seldom open any. mean: >= 0.
 
-    >>> [round(float(one), 4) for one in expected_log(np.array([0.0, 1.0]))]
+    >>> [round(float(value), 4) for value in expected_log(np.array([0.0, 1.0]))]
     [0.0, 0.5734]
     """
-    few = np.minimum(mean, MANY)
+    rate = np.minimum(mean, MANY)
     counts = np.arange(1.0, MANY + 160.0)
-    chance = np.exp(-few)[..., None] * np.cumprod(few[..., None] / counts, axis=-1)
-    return np.where(
-        mean > MANY,
-        np.log1p(mean) - 0.5 * mean / (1.0 + mean) ** 2,
-        chance @ np.log1p(counts),
-    )
+    ratios = np.cumprod(rate[..., None] / counts, axis=-1)
+    chance = np.exp(-rate)[..., None] * ratios
+    series = np.log1p(mean) - 0.5 * mean / (1.0 + mean) ** 2
+    return np.where(mean > MANY, series, chance @ np.log1p(counts))
 
 
 def _talks_budget(x: Extremes) -> Bounds:
     usual = expected_log(x.baseline.talks.reshape(-1, x.world.n))
-    clocks = float(
-        (x.world.n - 1) * len(x.world.ladder.names) + len(x.world.initial.ids)
-    )
-    return (usual.min(axis=0) - np.log1p(clocks))[:, None, None], usual.max(axis=0)[
-        :, None, None
-    ]
+    clocks = (x.world.n - 1) * len(x.world.ladder.names) + len(x.world.initial.ids)
+    low = usual.min(axis=0) - np.log1p(float(clocks))
+    return low[:, None, None], usual.max(axis=0)[:, None, None]
 
 
 @term(_talks_budget, group="network", reads="talks", unrecorded=FOLLOWS)
@@ -390,21 +391,16 @@ def talks_budget(p: Prospects) -> Floats:
     Governments attend to few things at a time: Jones, Baumgartner 2005, The Politics of
     Attention. Talks are counted, and no equilibrium is solved for:
     docs/decisions/0027-looking-ahead.md."""
-    usual, known = p.baseline.talks, p.state.talks
-    now = np.log1p(p.talks) if known is None else expected_log(known).take(p.row)
-    return np.asarray(
-        expected_log(usual).take(p.row if usual.ndim > 1 else p.ego) - now
-    )
+    usual, expected = expected_log(p.baseline.talks), p.state.talks
+    if expected is None:
+        log_talks = np.log1p(p.talks)
+    else:
+        log_talks = expected_log(expected).take(p.row)
+    return np.asarray(usual.take(p.row if usual.ndim > 1 else p.ego) - log_talks)
 
 
-CHANGING = tuple(name for name, one in TERMS.items() if one.changing)
-KEPT = tuple(name for name, one in TERMS.items() if one.kept)
-AT_START = tuple(name for name, one in TERMS.items() if one.reads != "talks")
-"""Terms that make consent at the start, where every state has as many talks under way
-as it has as a rule."""
-STEADY = tuple(name for name, one in TERMS.items() if one.reads in ("facts", "network"))
-"""Terms that read the states and the network of agreements, and neither beliefs nor the
-date."""
+CHANGING = tuple(name for name, term in TERMS.items() if term.changing)
+KEPT = tuple(name for name, term in TERMS.items() if term.kept)
 INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"
 ORDER = (INTERCEPT, PROPENSITY, DRAWN, *TERMS)
 """Parts of willingness in the order of the sum."""
@@ -419,20 +415,20 @@ def total(u: Floats, parts: Iterable[Floats]) -> Floats:
 def summed(parts: Mapping[str, Floats]) -> Floats:
     """The sum of parts that are in its order, bit for bit the willingness that the
     engine uses."""
-    first, *more = parts.values()
-    return total(first, more)
+    values = list(parts.values())
+    return total(values[0], values[1:])
 
 
 def levels(p: Prospects) -> dict[str, Floats]:
-    """What comes before any term, (C,) nats each: the kind's intercept, ego's random
+    """What comes before any term, (C,) nats each: the type's intercept, ego's random
     intercept, what was drawn."""
-    out = {
+    parts = {
         INTERCEPT: p.world.ladder.intercept[p.kind],
         PROPENSITY: p.world.propensity[p.ego, p.kind],
     }
     if p.world.drawn is not None:
-        out[DRAWN] = p.world.drawn.level[p.run, p.kind]
-    return out
+        parts[DRAWN] = p.world.drawn.level[p.run, p.kind]
+    return parts
 
 
 def level(p: Prospects) -> Floats:
@@ -440,20 +436,23 @@ def level(p: Prospects) -> Floats:
     return summed(levels(p))
 
 
-def terms_of(world: World) -> Mapping[str, Term | OwnTerm]:
+def terms_of(world: World) -> Mapping[str, Term]:
     """Every term by name, those of the user's own last."""
-    return {**TERMS, **world.own} if world.own else TERMS
+    return {**TERMS, **world.own_terms} if world.own_terms else TERMS
 
 
 def terms_at_start(world: World) -> tuple[str, ...]:
-    """Terms that make consent at the start, those of the user's own last."""
-    return (*AT_START, *world.own)
+    """Terms that make consent at the start, where every state has as many talks under
+    way as it has as a rule."""
+    terms = terms_of(world)
+    return tuple(name for name, term in terms.items() if term.reads != "talks")
 
 
 def steady_terms(world: World) -> tuple[str, ...]:
-    """Terms that read the states and the network of agreements, those of the user's own
-    last."""
-    return (*STEADY, *(name for name, one in world.own.items() if not one.is_changing))
+    """Terms that read the states and the network of agreements, and neither beliefs nor
+    the date."""
+    terms = terms_of(world)
+    return tuple(name for name, term in terms.items() if term.reads in STEADY)
 
 
 def parts(
@@ -463,14 +462,12 @@ def parts(
     replication's own, (C,) nats; weight 0 is left out."""
     weights, drawn, terms = p.world.rules.weights, p.world.drawn, terms_of(p.world)
     for name in terms if names is None else names:
-        if weights[name] != 0:
-            own = drawn is not None and name in drawn.weights
-            weight = (
-                drawn.weights[name][p.run]
-                if drawn is not None and own
-                else weights[name]
-            )
-            yield name, weight * terms[name](p)
+        weight: Floats | float = weights[name]
+        if weight == 0:
+            continue
+        if drawn is not None and name in drawn.weights:
+            weight = drawn.weights[name][p.run]
+        yield name, weight * terms[name](p)
 
 
 def account(p: Prospects) -> dict[str, Floats]:

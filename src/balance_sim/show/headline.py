@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from balance_sim import registry
-from balance_sim.evidence.posterior.lines import (
-    doubt_words,
-    placebo_words,
-    uncertainty_lines,
-)
 from balance_sim.show import wording as say
-from balance_sim.show.wording import WIDTH, said, shortened, table_or_lines, wrapped
+from balance_sim.show.wording import (
+    WIDTH,
+    said,
+    shortened,
+    table,
+    table_or_lines,
+    wrapped,
+)
 from balance_sim.study.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from balance_sim.effects.placebos import PlaceboTest
     from balance_sim.effects.result import AnalysedResult
-    from balance_sim.evidence.posterior.effect_draws import PlaceboSaid
+    from balance_sim.show.study_types import Doubt
     from balance_sim.study.result import Result
 
 TOP, MOST_DYADS = 3, 25  # dyads that are named, and shown with all that is known
@@ -172,11 +175,18 @@ def headline_lines(
         yield f"{what}: {result.folder}{'' if verbose else '; --verbose prints more'}"
 
 
+def doubts(result: AnalysedResult) -> list[Doubt]:
+    """What rooms of the upper storey know of how sure the headline effect is."""
+    found = (doubt(result) for doubt in registry.parts("doubt").values())
+    return [doubt for doubt in found if doubt is not None]
+
+
 def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
+    sentences = [say.caveat(result.draws), *(doubt.short for doubt in doubts(result))]
     for words in (
         short_channels(result),
         short_placebos(result),
-        doubt_words(result.uncertainty, result.draws),
+        " ".join(sentence for sentence in sentences if sentence),
     ):
         yield from said(words, width)
     yield from ("", *_effects_of_arms(result, width), *_own(result, width), "")
@@ -185,9 +195,10 @@ def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
 
 
 def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
-    for words in (channel_words(result), placebo_words(placebos_said(result))):
+    for words in (channel_words(result), placebo_words(result.placebos.tests())):
         yield from said(words, width)
-    yield from ("", *uncertainty_lines(result.uncertainty, width))
+    for doubt in doubts(result):
+        yield from ("", *_doubt_lines(doubt, width))
     yield from ("", *_arms(result, width))
     declared = Outcome("declarations", "counter", result.window).name
     front = (
@@ -200,6 +211,13 @@ def _in_full(result: AnalysedResult, width: int) -> Iterator[str]:
     plugins = result.scenario.plugins
     for lines in registry.of_plugins("lines", plugins).values():
         yield from ("", *lines(result, width))
+
+
+def _doubt_lines(doubt: Doubt, width: int) -> Iterator[str]:
+    if doubt.rows:
+        yield from table([doubt.heads, *doubt.rows], "<>", width=width)
+    for words in (*doubt.sentences, doubt.missing):
+        yield from said(words, width)
 
 
 def _channels(result: AnalysedResult) -> dict[str, str]:
@@ -246,20 +264,28 @@ FEWEST_PLACEBOS = 20
 """Fewer cannot give a p below 0.05, since the event itself counts as one."""
 
 
-def placebos_said(result: AnalysedResult) -> Mapping[str, PlaceboSaid]:
-    """What each family of placebos says, of those that have any."""
-    from balance_sim.evidence.posterior.effect_draws import PlaceboSaid
+OTHERS = {"participants": "sets of states", "dates": "dates"}
+"""What placebos of a family have others of."""
 
-    return PlaceboSaid.all_of(result.placebos)
+
+def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
+    """What the placebo tests say, in one sentence; empty where there are none."""
+    parts = []
+    for family, test in tests.items():
+        count = say.plural(test.placebos, "placebo")
+        parts.append(
+            f"p = {test.p:.3f} against {count} with other {OTHERS[family]} "
+            f"({test.verdict})"
+        )
+    return f"Placebos: {'; '.join(parts)}." if parts else ""
 
 
 def short_placebos(result: AnalysedResult) -> str:
     """What they say, without the verdicts."""
-    others = {"participants": "sets of states", "dates": "dates"}
     told = [
-        f"{of.p:.3f} among {of.placebos:,} other {others[name]}"
+        f"{of.p:.3f} among {of.placebos:,} other {OTHERS[name]}"
         + (" (too few for less than 0.05)" if of.placebos < FEWEST_PLACEBOS else "")
-        for name, of in placebos_said(result).items()
+        for name, of in result.placebos.tests().items()
     ]
     return (
         f"Placebos, by the share with an effect as large: p = {', '.join(told)}."

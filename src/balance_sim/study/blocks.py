@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Floats, Keys, Opportunities, Thinning, World, once
-from balance_sim.model.engine import AFTER_START, Observer, simulate
+from balance_sim.model.core import (
+    Floats,
+    Keys,
+    Opportunities,
+    Thinning,
+    World,
+    content_key,
+)
+from balance_sim.model.engine import AFTER_START, Observer, begin, simulate_from
 from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.state import AgreementRows, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
@@ -258,27 +264,23 @@ def simulate_arms(
         opportunities = draw(worlds.reference, seed, numbers, most)
         prospect = prospect_of(worlds, opportunities, focal_windows(worlds))
         batch = Batch(numbers, recorder)
-        begun: list[tuple[World, AgreementRows]] = []
-        thinned: list[tuple[Floats, Thinning]] = []
+        begun: dict[bytes, AgreementRows] = {}
+        thinned: dict[bytes, Thinning] = {}
+        baseline = worlds.baseline
         for arm in arms:
             world, bounds = worlds.arms[arm], worlds.bounds[arm]
-            start = partial(agreements_at_start, world, worlds.baseline, seed, numbers)
-            agreements = once(begun, world, start, AFTER_START)
-            thin = once(
-                thinned, bounds, partial(thinning, world, opportunities, bounds)
+            start_key, bounds_key = content_key(world, AFTER_START), content_key(bounds)
+            if start_key not in begun:
+                begun[start_key] = agreements_at_start(world, baseline, seed, numbers)
+            if bounds_key not in thinned:
+                thinned[bounds_key] = thinning(world, opportunities, bounds)
+            thin = thinned[bounds_key]
+            observe = (look or recorder).observer(arm)
+            state = begin(world, baseline, seed, numbers, begun[start_key])
+            simulated_arm = simulate_from(
+                state, world, baseline, opportunities, thin, seed, observe
             )
-            seen = (look or recorder).observer(arm)
-            made = simulate(
-                world,
-                worlds.baseline,
-                opportunities,
-                thin,
-                seed,
-                numbers,
-                seen,
-                agreements,
-            )
-            batch.keep(worlds, arm, opportunities, made, prospect)
+            batch.keep(worlds, arm, opportunities, simulated_arm, prospect)
         return batch
 
     try:

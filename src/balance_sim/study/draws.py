@@ -26,10 +26,10 @@ from cachetools import LRUCache
 
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import Baseline, Drawn, Floats, Keys, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.streams import LEVEL, PARAMETERS, stream_keys
 from balance_sim.model.thinning import most_willing, usual_talks
 from balance_sim.model.willingness import (
     consent,
@@ -255,7 +255,7 @@ def deviations(found: Distribution, seed: int, runs: Keys) -> dict[str, Floats]:
     """(R,) by key path: normal with mean 0 and the covariance of the fit, cut off where
     a weight whose sign a prior holds would pass 0: a run draws again, on another key,
     until none does."""
-    key = clocks.absorb(run_keys(seed, runs), clocks.label("parameters"))
+    key = stream_keys(seed, runs, PARAMETERS)
     moved = _normal(found, key)
     held = [
         (path, found.estimate[found.paths.index(path)]) for path in found.at_least_zero
@@ -333,7 +333,7 @@ def drawn_levels(variance: float, seed: int, runs: Keys) -> Floats:
         return np.ones(len(runs))
     from scipy.special import gammaincinv
 
-    key = clocks.absorb(run_keys(seed, runs), clocks.label("level of the years"))
+    key = stream_keys(seed, runs, LEVEL)
     return np.asarray(gammaincinv(1.0 / variance, clocks.uniform(key)) * variance)
 
 

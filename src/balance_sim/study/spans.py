@@ -19,8 +19,8 @@ from balance_sim.model.perception import (
     View,
     announcements,
     perceive,
+    perceive_steps,
     view_of,
-    weigh_steps,
 )
 from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
@@ -78,7 +78,9 @@ def in_spans(world: World, edges: Ints) -> World:
     grid = world.grid[edges]
     steps = np.searchsorted(world.grid, (grid[1:] + grid[:-1]) / 2, side="right") - 1
     told: dict[str, Any] = {name: getattr(world, name)[steps] for name in EVIDENCE}
-    return replace(world, grid=grid, at_start=replace(world.at_start, kept={}), **told)
+    return replace(
+        world, grid=grid, at_start=replace(world.at_start, shared={}), **told
+    )
 
 
 def with_event(world: World, scenario: Scenario, event: Event) -> World:
@@ -92,7 +94,7 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     told["odds_against"][..., more.dyads] *= np.exp(-more.align)
     told["intent_odds"].reshape(len(moments), -1)[:, more.places] *= np.exp(more.intent)
     told["reliability"] = world.reliability * np.exp(-more.lost)
-    return replace(world, at_start=replace(world.at_start, kept={}), **told)
+    return replace(world, at_start=replace(world.at_start, shared={}), **told)
 
 
 def at_start(world: World) -> BlockState:
@@ -180,7 +182,7 @@ def course(
     apart = (
         scarce
         or world.drawn is not None
-        or any(one.is_changing for one in world.own.values())
+        or any(term.reads != "facts" for term in world.own_terms.values())
     )
     apart = apart or not 0 < len(steps) * world.n**2 <= ROOM
     together = (
@@ -253,7 +255,7 @@ class Together:
         states other things, with as many spans at least. Raises InvalidNumber as these
         spans one by one would."""
         count, n = len(steps), world.n
-        lay = Workspace.lay(count, len(world.audience_rows), n, few=count)
+        lay = Workspace.lay(count, len(world.audience_rows), n, at_once=count)
         carried = ("depth", "experience", "engaged", "active", "effort")
         of_each: dict[str, Any] = {
             name: np.repeat(getattr(begun, name), count, axis=0) for name in carried
@@ -275,7 +277,7 @@ class Together:
                 (beside.world, beside.state.workspace.beliefs[:, rows]),
             )
         reliable, workspace, s0 = (
-            weigh_steps(world, state, steps, announced, known),
+            perceive_steps(world, state, steps, announced, known),
             state.workspace,
             world.rules.s0,
         )

@@ -314,8 +314,8 @@ class Store:
         table = shard.table()
         if (why := self.unlike_first(shard, table.column_names)) is not None:
             raise StoreDamaged(
-                f"{shard.path} has {why}: two versions wrote into one folder. Run the study into a new one, "
-                "or `balance-sim verify --all --repair`."
+                f"{shard.path} has {why}: two versions wrote into one folder. "
+                "Run the study into a new one."
             )
         return table
 

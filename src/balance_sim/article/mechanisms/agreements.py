@@ -31,6 +31,7 @@ from balance_sim.model.engine import begin
 from balance_sim.model.perception import View, perceive
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState, enter, refresh
+from balance_sim.model.streams import SHUFFLED_CLASSES, stream_seed
 from balance_sim.model.thinning import openness_at, opportunity_rate, rates_at_start
 from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.stats.intervals import mean_interval
@@ -113,7 +114,10 @@ def selective(r: StudyData) -> MechanismEstimate:
     over, under = standardised(base, stratum, threatened)
     found = dyads.ratio(over, under)
     states = np.setdiff1d(np.arange(world.n), cast.participants)
-    shuffle, others_threatened = np.random.default_rng(2), []
+    shuffle, others_threatened = (
+        np.random.default_rng(stream_seed(r.result.seed, SHUFFLED_CLASSES)),
+        [],
+    )
     for _ in range(SHUFFLES):
         label = np.zeros(world.n, dtype=bool)
         label[states] = shuffle.permutation(cast.threatened[states])

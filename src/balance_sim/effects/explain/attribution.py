@@ -5,7 +5,7 @@ At each opportunity of an idle clock both states' willingness is taken apart in 
 control arm and in the arm that is explained. For a coalition the terms of its groups
 are the arm's, those of the other groups the control arm's; what is in no group is the
 arm's. The mixed willingness gives the probability that talks open, and times the
-probability that they are signed in time the outcome (`replications.direct`). So no
+probability that they are signed in time the outcome (`effects.direct`). So no
 coalition has to be simulated.
 """
 
@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected import StepOfArm, along_control
+from balance_sim.effects.direct import StepOfArm, along_control
 from balance_sim.effects.explain import compared_arm, other_replications
-from balance_sim.effects.explain.pairs import AGENT, along_agents
+from balance_sim.effects.explain.agents import AGENT, along_agents
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Keys, Opportunities
 from balance_sim.model.engine import filtered
@@ -54,13 +54,26 @@ Groups = Mapping[str, tuple[str, ...]]
 OUTSIDE, FEEDBACK, EFFECT = "outside", "feedback", "effect"
 """Rows of the table that are no group: terms in none, what the direct effect leaves
 out, and the sum."""
+COLUMNS = ["group", "terms", "value", "mcse", "lo", "hi", "alone", "last"]
 MOST_GROUPS = 8
 MOST_RUNS = 400
 """Runs used where no number is given; fewer if the study has fewer."""
-GROUPS: Groups = {
-    group: tuple(name for name, term in TERMS.items() if term.group == group)
-    for group in dict.fromkeys(term.group for term in TERMS.values() if term.group)
-}
+METHOD = (
+    "Shapley values of the direct effect; a group is out where its terms are the "
+    "control arm's"
+)
+MEMORY_HINT = "Fewer --attribution-runs, or --workers 1, need less memory."
+
+
+def _built_in_groups() -> Groups:
+    groups: dict[str, tuple[str, ...]] = {}
+    for name, term in TERMS.items():
+        if term.group:
+            groups[term.group] = (*groups.get(term.group, ()), name)
+    return groups
+
+
+GROUPS: Groups = _built_in_groups()
 """What a partner adds to one's security; what one fears of the partner itself; who is
 tied to whom; what one's trade may lose; doubt about a shared patron. In no group: terms
 that read facts of the world, which no event changes; an arm that changes them shows in
@@ -73,7 +86,7 @@ def parse_groups(text: str) -> Groups:
     Raises WrongRequest for an unknown term, a term in two groups, an empty or repeated
     group, or too many."""
     groups: dict[str, tuple[str, ...]] = {}
-    seen: dict[str, str] = {}
+    group_of: dict[str, str] = {}
     for part in text.split(","):
         name, _, names = (piece.strip() for piece in part.partition("="))
         members = tuple(term.strip() for term in names.split("+") if term.strip())
@@ -83,15 +96,16 @@ def parse_groups(text: str) -> Groups:
             raise WrongRequest(f"--groups: the name `{name}` is taken")
         refuse_unknown(members, "--groups: ")
         for term in members:
-            if term in seen:
+            if term in group_of:
                 raise WrongRequest(
-                    f"--groups: `{term}` is in {seen[term]} and in {name}"
+                    f"--groups: `{term}` is in {group_of[term]} and in {name}"
                 )
-            seen[term] = name
+            group_of[term] = name
         groups[name] = members
-    if len(groups) > MOST_GROUPS:
+    count = len(groups)
+    if count > MOST_GROUPS:
         raise WrongRequest(
-            f"--groups: {len(groups)} groups are 2^{len(groups)} coalitions; at most {MOST_GROUPS}"
+            f"--groups: {count} groups are 2^{count} coalitions; at most {MOST_GROUPS}"
         )
     return groups
 
@@ -99,17 +113,18 @@ def parse_groups(text: str) -> Groups:
 def groups_for(worlds: Worlds, model: str | None = None) -> Groups:
     """`GROUPS`, and what the user's own code adds: `own`, terms that read what changes
     in a replication; `agent`, what agents of another class want beside the terms."""
-    own = {
+    own_terms = {
         name
         for world in worlds.arms.values()
-        for name, one in world.own.items()
-        if one.is_changing
+        for name, term in world.own_terms.items()
+        if term.reads != "facts"
     }
-    return {
-        **GROUPS,
-        **({"own": tuple(sorted(own))} if own else {}),
-        **({} if model is None else {AGENT: (AGENT,)}),
-    }
+    groups = dict(GROUPS)
+    if own_terms:
+        groups["own"] = tuple(sorted(own_terms))
+    if model is not None:
+        groups[AGENT] = (AGENT,)
+    return groups
 
 
 def refuse_unknown(terms: Iterable[str], where: str = "") -> None:
@@ -117,8 +132,9 @@ def refuse_unknown(terms: Iterable[str], where: str = "") -> None:
     for term in terms:
         if term == "talks_speed":
             raise WrongRequest(
-                f"{where}`talks_speed`, the pace of talks, is no term of willingness: its part of the effect is in "
-                f"the row `{FEEDBACK}`. Leave it out of the groups"
+                f"{where}`talks_speed`, the pace of talks, is no term of willingness: "
+                f"its part of the effect is in the row `{FEEDBACK}`. Leave it out of "
+                "the groups"
             )
         if not is_term(term):
             raise WrongRequest(
@@ -130,31 +146,39 @@ def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:
     """Willingness of each coalition, and last that of the control arm, (2^k + 1, C)
     nats, from two accounts.
 
-    arm, control: the parts of willingness, (C,) each; one that is missing has weight 0.
     A coalition's groups are the set bits of its row number. All rows are summed in one
     order, so that groups without a difference make none.
 
+    Parameters
+    ----------
+    arm, control : the parts of willingness, (C,) each; one that is missing has weight 0
+    groups : the terms of each of k groups
+
     Examples
     --------
-    >>> arm, control = {"hostility": np.array([2.0])}, {"hostility": np.array([1.0]), "ladder": np.array([0.5])}
-    >>> mixed(arm, control, {"fear": ("hostility",)}).tolist()  # nobody; fear; the control arm
+    The rows of nobody, of fear, and of the control arm:
+
+    >>> arm = {"hostility": np.array([2.0])}
+    >>> control = {"hostility": np.array([1.0]), "ladder": np.array([0.5])}
+    >>> mixed(arm, control, {"fear": ("hostility",)}).tolist()
     [[1.0], [2.0], [1.5]]
     """
-
-    def of(parts: Parts, names: Iterable[str]) -> Floats:
-        zero = np.zeros_like(next(iter(parts.values())))
-        return total(zero, (parts[name] for name in names if name in parts))
-
     grouped = {term for terms in groups.values() for term in terms}
-    rest = [
-        name for name in dict.fromkeys((*ORDER, *arm, *control)) if name not in grouped
-    ]
-    u, reference = of(arm, rest)[None], of(control, rest)
+    names = dict.fromkeys((*ORDER, *arm, *control))
+    ungrouped = [name for name in names if name not in grouped]
+    coalitions, reference = _sum(arm, ungrouped)[None], _sum(control, ungrouped)
     for terms in groups.values():
-        theirs = of(control, terms)
-        u = np.concatenate([u + theirs, u + of(arm, terms)])
-        reference = reference + theirs
-    return np.concatenate([u, reference[None]])
+        of_control = _sum(control, terms)
+        with_group = coalitions + _sum(arm, terms)
+        coalitions = np.concatenate([coalitions + of_control, with_group])
+        reference = reference + of_control
+    return np.concatenate([coalitions, reference[None]])
+
+
+def _sum(parts: Parts, names: Iterable[str]) -> Floats:
+    """(C,) sum of the parts that there are."""
+    zero = np.zeros_like(next(iter(parts.values())))
+    return total(zero, (parts[name] for name in names if name in parts))
 
 
 class Coalitions:
@@ -166,38 +190,38 @@ class Coalitions:
 
     def __init__(self, worlds: Worlds, arm: str, groups: Groups, outcome: str) -> None:
         self.worlds, self.arm, self.groups, self.outcome = worlds, arm, groups, outcome
-        self.windows, self.direction = (
-            focal_windows(worlds),
-            focal_roles(worlds).direction,
-        )
+        self.windows = focal_windows(worlds)
+        self.direction = focal_roles(worlds).direction
 
-    def look(self, seen: StepOfArm) -> None:
+    def look(self, step: StepOfArm) -> None:
         """One step of one arm: first of that which is explained, then of the control
         arm."""
-        opportunities, rows = seen.opportunities, seen.rows
-        run, dyad, kind = (
-            opportunities.run[rows],
-            opportunities.dyad[rows],
-            opportunities.kind[rows],
+        opportunities, rows = step.opportunities, step.rows
+        run, dyad = opportunities.run[rows], opportunities.dyad[rows]
+        clock = (run, dyad, opportunities.kind[rows])
+        baseline = self.worlds.baseline
+        terms = step.account(
+            Prospects.of_both_sides(step.world, baseline, step.view, step.state, *clock)
         )
-        both = Prospects.of_both_sides(
-            seen.world, self.worlds.baseline, seen.view, seen.state, run, dyad, kind
-        )
-        parts = seen.account(both)
-        if seen.world.arm == self.arm:
-            self._own = parts
+        if step.world.arm == self.arm:
+            self._own_parts = terms
             return
-        runs = len(seen.state.runs)
-        if seen.view.step == 0:
+        runs = len(step.state.runs)
+        if step.view.step == 0:
             self.prospect = prospect_of(self.worlds, opportunities, self.windows)
             self._signed = self.signed(opportunities)
             self.worth = np.zeros((runs, 1 << len(self.groups)))
-        sides = (
-            of.reshape(2, -1).T for of in consent(mixed(self._own, parts, self.groups))
-        )
+        probabilities = consent(mixed(self._own_parts, terms, self.groups))
         *opens, reference = (
-            filtered(seen.world, opportunities, seen.thin, seen.state, rows, of)
-            for of in sides
+            filtered(
+                step.world,
+                opportunities,
+                step.thin,
+                step.state,
+                rows,
+                sides.reshape(2, -1).T,
+            )
+            for sides in probabilities
         )
         for coalition, opened in enumerate(opens):
             gained = (opened - reference) * self._signed[rows]
@@ -208,70 +232,82 @@ class Coalitions:
         that the outcome counts."""
         counted, ladder = outcome_named(self.outcome), self.worlds.reference.ladder
         assert counted.window is not None
-        within = self.prospect.signed[counted.window]
+        probability = self.prospect.signed[counted.window]
         if counted.kind is not None:
-            return np.asarray(
-                within * (opportunities.kind == ladder.names.index(counted.kind))
-            )
-        within = within * (
-            ladder.security[opportunities.kind] == (counted.measure == COUNTS[0])
-        )
+            agreement_type = ladder.names.index(counted.kind)
+            return np.asarray(probability * (opportunities.kind == agreement_type))
+        is_security = ladder.security[opportunities.kind]
+        probability = probability * (is_security == (counted.measure == COUNTS[0]))
         if counted.direction is not None:
-            within = within * (
-                self.direction[opportunities.dyad]
-                == DIRECTIONS.index(counted.direction)
+            direction = DIRECTIONS.index(counted.direction)
+            probability = probability * (
+                self.direction[opportunities.dyad] == direction
             )
-        return np.asarray(within)
+        return np.asarray(probability)
 
 
-def effects_of_coalitions(
-    worlds: Worlds,
-    arm: str,
-    seed: int,
-    groups: Groups,
-    outcome: str,
-    runs: Keys,
-    *,
-    draws: bool | str,
-    model: str | None,
-) -> Floats:
-    """(R, 2^k + 1) direct effects of coalitions, and the control arm's filtered
-    outcome; with a model, of one run."""
-    worlds = own_worlds(worlds, seed, runs, draws)
-    sums = Coalitions(worlds, arm, groups, outcome)
-    if model is None:
-        along = along_control(worlds, seed, runs, (arm,), sums.look)
-    else:
-        along = along_agents(worlds, seed, int(runs[0]), arm, sums.look, model)
-    made = (
-        worlds.reference,
-        along.opportunities,
-        along.control,
-        sums.prospect,
-        sums.windows,
-        sums.direction,
-    )
-    found = FilteredSums(*made, len(runs))
-    return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])
+@dataclass(frozen=True)
+class _Question:
+    """What is attributed: an outcome of an arm among groups. draws, model, seed: of the
+    study."""
+
+    worlds: Worlds
+    arm: str
+    groups: Groups
+    outcome: str
+    seed: int
+    draws: bool | str
+    model: str | None
+
+    def __call__(self, runs: Keys) -> Floats:
+        """(R, 2^k + 1) direct effects of coalitions, and the control arm's filtered
+        outcome; with a model, of one run."""
+        worlds = own_worlds(self.worlds, self.seed, runs, self.draws)
+        sums = Coalitions(worlds, self.arm, self.groups, self.outcome)
+        if self.model is None:
+            along = along_control(worlds, self.seed, runs, (self.arm,), sums.look)
+        else:
+            run, look = int(runs[0]), sums.look
+            along = along_agents(worlds, self.seed, run, self.arm, look, self.model)
+        control = FilteredSums(
+            worlds.reference,
+            along.opportunities,
+            along.control,
+            sums.prospect,
+            sums.windows,
+            sums.direction,
+            len(runs),
+        )
+        return np.column_stack([sums.worth, filtered_outcomes(control)[self.outcome]])
 
 
 @dataclass(frozen=True, repr=False)
 class Attribution:
     """What each coalition of groups makes of an outcome along the control arm's
-    replications."""
+    replications.
+
+    Attributes
+    ----------
+    of_runs : finished runs of the study
+    worth : (R, 2^k) added to the control arm's outcome where the terms of the set bits
+        are the arm's
+    effect : (R,) filtered effect of the study: the arm's own replication less the
+        control arm's
+    """
 
     arm: str
     reference: str
     outcome: str
     groups: Groups
     runs: Keys
-    of_runs: int  # finished runs of the study
-    worth: Floats  # (R, 2^k) added to the control arm's outcome where the terms of the set bits are the arm's
-    effect: Floats  # (R,) filtered effect of the study: the arm's own replication less the control arm's
+    of_runs: int
+    worth: Floats
+    effect: Floats
 
     def __repr__(self) -> str:
-        many = f"{len(self.groups)} groups of terms, {len(self.runs)} replications"
-        return f"<Attribution of {self.outcome} in {self.arm}, effect {self.effect.mean():+.4g}: {many}>"
+        counts = f"{len(self.groups)} groups of terms, {len(self.runs)} replications"
+        effect = f"effect {self.effect.mean():+.4g}"
+        return f"<Attribution of {self.outcome} in {self.arm}, {effect}: {counts}>"
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -280,28 +316,19 @@ class Attribution:
         After the groups: `outside`, terms in no group; `feedback`, the filtered effect
         of the study less the direct effect; and their sum, `effect`. alone: what a
         group adds when no other is the arm's; last: when all are."""
-        ends = zip(
-            *(values.mean(axis=0) for values in alone_and_last(self.worth)), strict=True
-        )
-        columns = [*self.by_run.T, self.worth[:, 0], self.feedback, self.effect]
-        rows = []
-        for name, values in zip(
-            [*self.groups, OUTSIDE, FEEDBACK, EFFECT], columns, strict=True
-        ):
-            alone, last = next(ends, (np.nan, np.nan))
-            rows.append(
-                (
-                    name,
-                    " ".join(self.groups.get(name, ())),
-                    *mean_interval(values),
-                    alone,
-                    last,
-                )
-            )
-        return pd.DataFrame(
-            rows,
-            columns=["group", "terms", "value", "mcse", "lo", "hi", "alone", "last"],
-        )
+        alone, last = (values.mean(axis=0) for values in alone_and_last(self.worth))
+        rows: list[tuple[Any, ...]] = []
+        for k, (name, terms) in enumerate(self.groups.items()):
+            interval = mean_interval(self.by_run[:, k])
+            rows.append((name, " ".join(terms), *interval, alone[k], last[k]))
+        others = {
+            OUTSIDE: np.asarray(self.worth[:, 0]),
+            FEEDBACK: self.feedback,
+            EFFECT: self.effect,
+        }
+        for name, values in others.items():
+            rows.append((name, "", *mean_interval(values), np.nan, np.nan))
+        return pd.DataFrame(rows, columns=COLUMNS)
 
     @cached_property
     def by_run(self) -> Floats:
@@ -322,27 +349,30 @@ class Attribution:
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-        *rows, feedback, effect = self.table.to_dict("records")
-        left_out, whole = (
-            as_json(row | {"mean": row["value"]}, "mean", "mcse", "ci95")
-            for row in (feedback, effect)
+        *groups, feedback, effect = self.table.to_dict("records")
+        total_row = as_json(effect | {"mean": effect["value"]}, "mean", "mcse", "ci95")
+        left_out = as_json(
+            feedback | {"mean": feedback["value"]}, "mean", "mcse", "ci95"
         )
+        rows = []
+        for group in groups:
+            numbers = as_json(group, "value", "mcse", "ci95", "alone", "last")
+            row = {"group": group["group"], "terms": group["terms"].split()}
+            rows.append(row | numbers)
         return {
-            **{name: getattr(self, name) for name in ("arm", "reference", "outcome")},
+            "arm": self.arm,
+            "reference": self.reference,
+            "outcome": self.outcome,
             "estimator": "direct",
             "runs": len(self.runs),
             "of_runs": self.of_runs,
             "coalitions": self.worth.shape[1],
             "lives_per_run": 0.0,
-            "method": "Shapley values of the direct effect; a group is out where its terms are the control arm's",
-            "groups": [
-                {"group": row["group"], "terms": row["terms"].split()}
-                | as_json(row, "value", "mcse", "ci95", "alone", "last")
-                for row in rows
-            ],
+            "method": METHOD,
+            "groups": rows,
             FEEDBACK: left_out,
-            EFFECT: whole,
-            "excess": whole,
+            EFFECT: total_row,
+            "excess": total_row,
         }
 
 
@@ -366,62 +396,61 @@ def attribute(
     differ."""
     arm = compared_arm(result, arm)
     refuse_unknown(term for terms in (groups or {}).values() for term in terms)
-    outcome = outcome if outcome is not None else result.headline_outcome
-    numbers, own, control = _stored(
-        result, arm, outcome, runs if runs is not None else MOST_RUNS
-    )
+    outcome = outcome or result.headline_outcome
+    run_limit = MOST_RUNS if runs is None else runs
+    numbers, having, control = _stored(result, arm, outcome, run_limit)
     worlds = compile_arms(result.scenario, (result.reference, arm))
-    groups = groups_for(worlds, result.model) if groups is None else groups
-    job = partial(
-        effects_of_coalitions,
-        worlds,
-        arm,
-        result.seed,
-        groups,
-        outcome,
-        draws=result.draws,
-        model=result.model,
+    if groups is None:
+        groups = groups_for(worlds, result.model)
+    question = _Question(
+        worlds, arm, groups, outcome, result.seed, result.draws, result.model
     )
-    least = -(
-        -len(numbers) // batch_runs(worlds.reference.n)
-    )  # batches small enough to be simulated at once
-    count = min(
-        -(-least // workers) * workers, len(numbers)
-    )  # equal, as many for each worker
-    count = count if result.model is None else len(numbers)
-    whole = np.empty(
-        (0, (1 << len(groups)) + 1)
-    )  # (runs, coalitions and the control arm)
-    hint = "Fewer --attribution-runs, or --workers 1, need less memory."
-    for found in map_in_order(
-        job, np.array_split(numbers, count), workers, _named, hint
-    ):
-        whole = np.concatenate([whole, found])
+    batches = _batches(result, worlds, numbers, workers)
+    columns = np.empty((0, (1 << len(groups)) + 1))
+    for rows in map_in_order(question, batches, workers, _batch_name, MEMORY_HINT):
+        columns = np.concatenate([columns, rows])
         if progress:
-            progress(len(whole), len(numbers), 0)
-    wrong = np.flatnonzero(control != np.round(whole[:, -1], DECIMALS))
-    if len(wrong):
-        first = wrong[0]
-        what = f"(filtered number {whole[first, -1]:.17g}, there {control[first]:.17g})"
-        where = f"run {numbers[first]} of {result.reference}"
-        raise other_replications(
-            result, f"{where} comes out otherwise than in the results {what}"
-        )
-    of_runs = result.outcomes["run"].nunique()
+            progress(len(columns), len(numbers), 0)
+    _refuse_other_numbers(result, numbers, control, columns[:, -1])
     return Attribution(
         arm,
         result.reference,
         outcome,
         groups,
         numbers,
-        of_runs,
-        whole[:, :-1],
-        own - control,
+        result.outcomes["run"].nunique(),
+        columns[:, :-1],
+        having - control,
     )
 
 
-def _named(runs: Keys) -> str:
+def _batches(result: Result, worlds: Worlds, numbers: Keys, workers: int) -> list[Keys]:
+    """Runs in batches small enough to be simulated at once, equal, as many for each
+    worker; of agents one by one."""
+    if result.model is not None:
+        return np.array_split(numbers, len(numbers))
+    count = -(-len(numbers) // batch_runs(worlds.reference.n))
+    return np.array_split(numbers, min(-(-count // workers) * workers, len(numbers)))
+
+
+def _batch_name(runs: Keys) -> str:
     return f"explaining runs {runs[0]} to {runs[-1]}"
+
+
+def _refuse_other_numbers(
+    result: Result, numbers: Keys, stored: Floats, simulated: Floats
+) -> None:
+    """Raise StoreDamaged where the control arm's numbers are not those stored."""
+    wrong = np.flatnonzero(stored != np.round(simulated, DECIMALS))
+    if len(wrong):
+        row = wrong[0]
+        where = f"run {numbers[row]} of {result.reference}"
+        numbers_there = (
+            f"(filtered number {simulated[row]:.17g}, there {stored[row]:.17g})"
+        )
+        raise other_replications(
+            result, f"{where} comes out otherwise than in the results {numbers_there}"
+        )
 
 
 def _stored(
@@ -431,30 +460,30 @@ def _stored(
     study has them."""
     if result.outcomes.empty:
         raise WrongRequest("no run finished, so there is nothing to explain")
-    counted = tuple(f"{what}_" for what in COUNTS)
-    names = (
-        name.removeprefix(FILTERED)
-        for name in map(str, result.outcomes.columns)
-        if name.startswith(FILTERED)
-    )
-    there = [name for name in names if name.startswith(counted)]
-    if outcome not in there:
+    counts = tuple(f"{measure}_" for measure in COUNTS)
+    names = [
+        str(name).removeprefix(FILTERED)
+        for name in result.outcomes.columns
+        if str(name).startswith(FILTERED)
+    ]
+    counted = [name for name in names if name.startswith(counts)]
+    if outcome not in counted:
         why = f"unknown outcome `{outcome}`"
         if outcome in result.outcome_names:
-            if outcome.startswith(counted):
+            if outcome.startswith(counts):
                 raise LacksOutcome(FILTERED + outcome, result.version)
             why = f"`{outcome}` has no direct estimate, so it cannot be attributed"
-        have = (
-            ", ".join(there)
+        names_there = (
+            ", ".join(counted)
             or "none: an earlier version wrote this folder, run the scenario again"
         )
         raise WrongRequest(
-            f"{why}; --outcome takes an expected number of new agreements. There are: {have}"
+            f"{why}; --outcome takes an expected number of new agreements. There are: "
+            f"{names_there}"
         )
-    frame = (
-        result.outcomes.pivot(index="run", columns="arm", values=FILTERED + outcome)
-        .sort_index()
-        .iloc[:most]
-    )
+    column = FILTERED + outcome
+    frame = result.outcomes.pivot(index="run", columns="arm", values=column)
+    frame = frame.sort_index().iloc[:most]
     numbers = frame.index.to_numpy().astype(np.uint64)
-    return numbers, frame[arm].to_numpy(float), frame[result.reference].to_numpy(float)
+    control = frame[result.reference].to_numpy(float)
+    return numbers, frame[arm].to_numpy(float), control

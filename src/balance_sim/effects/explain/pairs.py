@@ -1,194 +1,41 @@
 """Why two states would sign: the parts of both sides' willingness in both arms, over
-time, and the dyad's effect.
-
-Who decides in the replications that are explained: the program's own rules, or agents
-of another class.
-
-Agents are told apart as the built-in terms and a part `agent`: what their `willingness`
-has beside the terms' sum. They simulate one replication at a time. A class that
-overrides `consents` or `probabilities` decides by no willingness, and cannot be
-explained by its parts.
-"""
+time, and the dyad's effect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
-from functools import cached_property, partial
-from itertools import product
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected import Along, Look, StepOfArm
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.explain import compared_arm, run_numbers
-from balance_sim.model import threat
+from balance_sim.effects.explain.agents import Account, simulated
 from balance_sim.model.baseline import Worlds, step_before
-from balance_sim.model.core import ORIGINS, Floats, Ints, Keys, Opportunities, World
-from balance_sim.model.engine import open_to_consent, perceive, simulate
+from balance_sim.model.core import ORIGINS, Floats, Keys, World
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import BlockState, Simulated
+from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import (
     draw_opportunities,
     openness_at,
     opportunity_rate,
-    thinning,
 )
-from balance_sim.model.willingness import ORDER, account, consent, summed
+from balance_sim.model.willingness import ORDER, consent, summed
 from balance_sim.scenario.errors import WrongRequest, plain_data
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.outcomes import is_new
 from balance_sim.study.result import Result
 
-if TYPE_CHECKING:
-    from balance_sim.model.agents import BalanceModel, StateAgent
-
-AGENT = "agent"
-"""The part of willingness that an agent of another class has beside the terms."""
-Account = Callable[[Prospects], dict[str, Floats]]
-Seen = Callable[[World, BlockState, View, Account], None]
-
-
-def decides_by_willingness(model: str) -> type[StateAgent]:
-    """The class that `module:Class` names. Raises WrongRequest for one that does not
-    decide by its willingness."""
-    from balance_sim.model.agents import StateAgent, agent_class_named
-
-    found = agent_class_named(model)
-    for name in ("consents", "probabilities"):
-        if getattr(found, name) is not getattr(StateAgent, name):
-            raise WrongRequest(
-                f"{model} has a `{name}` of its own: it decides by no willingness that could be taken apart. Override "
-                "`willingness` in its place, or look at the replications themselves: result.accords"
-            )
-    return found
-
-
-def simulated(
-    worlds: Worlds,
-    arm: str,
-    seed: int,
-    runs: Keys,
-    opportunities: Opportunities,
-    observe: Seen,
-    model: str | None,
-) -> Simulated:
-    """Replications of one arm, one alone with a model; `observe` sees each step, with
-    what takes willingness apart.
-
-    opportunities: of these replications, none thinned."""
-    world = worlds.arms[arm]
-    if model is None:
-        thin = thinning(world, opportunities, None)
-        look = lambda world, state, view: observe(world, state, view, account)  # noqa: E731
-        return simulate(world, worlds.baseline, opportunities, thin, seed, runs, look)
-    one = model_of(worlds, arm, seed, int(runs[0]), decides_by_willingness(model))
-    while one.why_ended is None:
-        observe(one.world, one.state, one.view, partial(account_of, one))
-        one.step()
-    return one.simulated
-
-
-def model_of(
-    worlds: Worlds, arm: str, seed: int, run: int, agent_class: type[StateAgent]
-) -> BalanceModel:
-    """One replication of one arm as agents of a class."""
-    from balance_sim.model.agents import BalanceModel
-
-    return BalanceModel(
-        worlds.scenario, arm, seed, run=run, worlds=worlds, agent_class=agent_class
-    )
-
-
-def account_of(model: BalanceModel, p: Prospects) -> dict[str, Floats]:
-    """Willingness of a model's agents taken apart, (C,) nats each: the terms, and last
-    the part `agent`."""
-    for turn in ("perceive", "assess"):
-        model.agents.do(turn)
-    parts = account(p)
-    whole = summed(parts)
-    wanted = whole.copy()
-    for agent in model.agents:
-        rows = np.flatnonzero(p.ego == agent.index)
-        if len(rows):
-            index = (p.run[rows], p.ego[rows], p.alter[rows], p.kind[rows])
-            wanted[rows] = agent.willingness(
-                Prospects(p.world, p.baseline, p.view, p.state, *index)
-            )
-    return parts | {AGENT: wanted - whole}
-
-
-def along_agents(
-    worlds: Worlds, seed: int, run: int, arm: str, look: Look, model: str
-) -> Along:
-    """What `along_control` gives of one replication that agents of another class
-    decide, in both arms."""
-    agent_class = decides_by_willingness(model)
-    control, beside = (
-        model_of(worlds, name, seed, run, agent_class)
-        for name in (worlds.scenario.reference_arm, arm)
-    )
-    effort = control.state.effort.copy()
-
-    def show(one: BalanceModel, rows: Ints) -> None:
-        look(
-            StepOfArm(
-                one.world,
-                one.state,
-                one.view,
-                control.opportunities,
-                control.thin,
-                rows,
-                partial(account_of, one),
-            )
-        )
-
-    while control.why_ended is None:
-        state, at = control.state, control.at
-        span = control.opportunities.starts[at : at + 2]
-        rows = open_to_consent(
-            control.world, control.opportunities, control.thin, state, *span
-        )
-        beside.state = replace(state, effort=effort)
-        beside.view = perceive(beside.world, beside.state, at)
-        show(beside, rows)
-        rules, days = (
-            beside.world.rules,
-            control.world.grid[at + 1] - control.world.grid[at],
-        )
-        share = threat.effort_share(days, rules.effort_years)
-        base, felt = worlds.baseline.insecurity, beside.view.insecurity
-        effort = threat.effort_change(
-            effort, felt, base, rules.effort_slope, rules.effort_max, share
-        )
-        control.view = perceive(
-            control.world, state, at
-        )  # the two share the room to work in
-        show(control, rows)
-        control.step()
-    return Along(control.opportunities, control.simulated)
-
-
 KEYS = (
-    *(
-        "a",
-        "b",
-        "kind",
-        "arm",
-        "reference",
-        "runs",
-        "terms",
-        "differences",
-        "rates",
-        "adversaries",
-    ),
-    *("shares", "window", "record", "signing"),
+    *("a", "b", "kind", "arm", "reference", "runs", "terms", "differences", "rates"),
+    *("adversaries", "shares", "window", "record", "signing"),
 )
 """Of the document of a dyad."""
 START, BEFORE = "start", "before"
@@ -196,6 +43,8 @@ U, CONSENT = "u", "consent"
 AFTER = (7, 30, 90, 365)
 SHARES = ["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]
 FEARED = ("arm", "moment", "date", "side", "adversary", "threat", "share")
+RECORD = ["id", "name", "kind", "status", "opened", "signed", "in_force"]
+RECORD += ["scheduled_signed", "scheduled_in_force"]
 MOST_FEARED = 3
 MEAN_RUNS = 64
 MEAN_RUNS_OF_AGENTS = 8
@@ -203,7 +52,7 @@ MEAN_RUNS_OF_AGENTS = 8
 simulate them one by one."""
 
 Rows = list[dict[str, Any]]
-RowsByPair = dict[tuple[str, str], tuple[Rows, Rows, Rows]]
+Parts = dict[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -218,14 +67,22 @@ class Signing:
 
 @dataclass(frozen=True, repr=False)
 class DyadTerms:
-    """Both sides' willingness for one kind of agreement. `runs`: those averaged over,
-    or the one run asked for.
+    """Both sides' willingness for one agreement type.
 
-    By arm, moment and date, terms: side, part, value, sd: each part in nats, then `u`
-    and `consent`; rates: kind, rate (openings of talks a year if nothing is under way),
-    busy (share of runs in which something is); adversaries: side, adversary, threat
-    (A_ij, capability shares), share (of all that threatens the side): the
-    MOST_FEARED."""
+    Attributes
+    ----------
+    runs : those averaged over, or the one run asked for
+    terms : by arm, moment and date: side, part, value, sd; each part in nats, then `u`
+        and `consent`
+    rates : kind, rate (openings of talks a year if nothing is under way), busy (share
+        of runs in which something is)
+    adversaries : side, adversary, threat (A_ij, capability shares), share (of all that
+        threatens the side): the MOST_FEARED
+    shares : the dyad's filtered effect in the whole study, one row or none
+    record : agreements of the two on record at the start
+    window : days after the event within which `shares` counts
+    signing : replications in which the two sign
+    """
 
     a: str
     b: str
@@ -236,70 +93,62 @@ class DyadTerms:
     terms: pd.DataFrame
     rates: pd.DataFrame
     adversaries: pd.DataFrame
-    shares: (
-        pd.DataFrame
-    )  # the dyad's filtered effect in the whole study, one row or none
-    record: pd.DataFrame  # agreements of the two on record at the start
-    window: int  # days after the event within which `shares` counts
+    shares: pd.DataFrame
+    record: pd.DataFrame
+    window: int
     signing: Signing
 
     def __repr__(self) -> str:
-        return f"<DyadTerms of {self.a} and {self.b}, {self.kind}: {self.arm} beside {self.reference}>"
+        arms = f"{self.arm} beside {self.reference}"
+        return f"<DyadTerms of {self.a} and {self.b}, {self.kind}: {arms}>"
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """moment, date, side, part, reference, arm, difference; parts in the order of
         the sum."""
         keys = ["moment", "date", "side", "part"]
-        both = [
-            self.terms[self.terms["arm"] == arm][[*keys, "value"]]
-            for arm in (self.reference, self.arm)
-        ]
-        frame = both[0].merge(
-            both[1], on=keys, how="outer", suffixes=("_reference", "_arm"), sort=False
+        control, arm = (
+            self.terms[self.terms["arm"] == name][[*keys, "value"]]
+            for name in (self.reference, self.arm)
         )
-        frame = frame.rename(
-            columns={"value_reference": "reference", "value_arm": "arm"}
-        )
-        frame[["reference", "arm"]] = frame[["reference", "arm"]].fillna(
-            0.0
-        )  # a term of weight 0 in one arm
-        own = sorted({*frame["part"]} - {*ORDER, U, CONSENT})  # terms of the user's own
-        order = {name: place for place, name in enumerate((*ORDER, *own, U, CONSENT))}
-        frame = frame.assign(
-            order=frame["part"].map(order), turn=frame["side"] != self.a
-        )
-        frame = frame.sort_values(
-            ["date", "turn", "order"], kind="stable", ignore_index=True
-        )
-        return frame.drop(columns=["order", "turn"]).assign(
-            difference=frame["arm"] - frame["reference"]
-        )
+        control = control.rename(columns={"value": "reference"})
+        arm = arm.rename(columns={"value": "arm"})
+        frame = control.merge(arm, on=keys, how="outer", sort=False)
+        arms = ["reference", "arm"]
+        frame[arms] = frame[arms].fillna(0.0)  # a term of weight 0 in one arm
+        own_terms = sorted({*frame["part"]} - {*ORDER, U, CONSENT})
+        order = [*ORDER, *own_terms, U, CONSENT]
+        frame["order"] = frame["part"].map({name: k for k, name in enumerate(order)})
+        frame["is_second"] = frame["side"] != self.a
+        sort_columns = ["date", "is_second", "order"]
+        frame = frame.sort_values(sort_columns, kind="stable", ignore_index=True)
+        frame = frame.drop(columns=["order", "is_second"])
+        return frame.assign(difference=frame["arm"] - frame["reference"])
 
     def main_difference(self, moment: str, side: str) -> tuple[float, str, float]:
         """(change of u, the part that changes most, its change) of one side at one
         moment; "": none does."""
-        here = self.table[
-            (self.table["moment"] == moment) & (self.table["side"] == side)
-        ]
-        change = dict(
-            zip(here["part"].tolist(), here["difference"].tolist(), strict=True)
-        )
-        parts = {name: by for name, by in change.items() if name not in (U, CONSENT)}
-        most = max(parts, key=lambda name: abs(parts[name]))
-        return change[U], most if parts[most] else "", parts[most]
+        table = self.table
+        rows = table[(table["moment"] == moment) & (table["side"] == side)]
+        changes = dict(zip(rows["part"], rows["difference"].tolist(), strict=True))
+        change_of_u = changes.pop(U)
+        del changes[CONSENT]
+        part = max(changes, key=lambda name: abs(changes[name]))
+        return change_of_u, part if changes[part] else "", changes[part]
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-        found = vars(self) | {
+        values = vars(self) | {
             "runs": self.runs.tolist(),
             "differences": self.table,
             "signing": asdict(self.signing),
         }
-        return {
-            name: _records(of) if isinstance(of := found[name], pd.DataFrame) else of
-            for name in KEYS
-        }
+        document = {}
+        for name in KEYS:
+            value = values[name]
+            is_frame = isinstance(value, pd.DataFrame)
+            document[name] = _records(value) if is_frame else value
+        return document
 
 
 def explain_dyads(
@@ -314,205 +163,216 @@ def explain_dyads(
     """The terms of some dyads, averaged over the first `runs` runs, or those of run
     number `run`. Raises WrongRequest.
 
-    kind: if not given, for each dyad the kind of security agreement, or of any if there
+    kind: if not given, for each dyad the type of security agreement, or of any if there
     are none, on which talks would open most often at the start."""
     arm = compared_arm(result, arm)
     mean_runs = MEAN_RUNS if result.model is None else MEAN_RUNS_OF_AGENTS
-    numbers = run_numbers(result, runs if runs is not None else mean_runs, run)
-    pairs = [ordered_dyad(result, *dyad) for dyad in pairs]
-    if kind is not None and kind not in result.scenario.kinds:
-        raise WrongRequest(
-            f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}"
-        )
-    worlds = own_worlds(
-        compile_arms(result.scenario, (result.reference, arm)),
-        result.seed,
-        numbers,
-        result.draws,
-    )
-    found: RowsByPair = {dyad: ([], [], []) for dyad in pairs}
+    numbers = run_numbers(result, mean_runs if runs is None else runs, run)
+    dyads = [ordered_dyad(result, *dyad) for dyad in pairs]
+    types = result.scenario.kinds
+    if kind is not None and kind not in types:
+        type_names = ", ".join(sorted(types))
+        raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {type_names}")
+    worlds = compile_arms(result.scenario, (result.reference, arm))
+    worlds = own_worlds(worlds, result.seed, numbers, result.draws)
+    readings = _Readings(worlds, dyads)
     batches = [numbers] if result.model is None else np.split(numbers, len(numbers))
-    for name, some in product((result.reference, arm), batches):
-        _read(worlds, name, result.seed, some, found, result.model)
-    ladder = worlds.reference.ladder
-    secure = [
-        name
-        for name, counted in zip(ladder.names, ladder.security, strict=True)
-        if counted
+    for name in (result.reference, arm):
+        for batch in batches:
+            readings.read(name, result.seed, batch, result.model)
+    return [
+        _terms_of(result, readings.rows[dyad], dyad, arm, kind, numbers)
+        for dyad in dyads
     ]
-    out, dyads = [], result.dyads[result.dyads["arm"] == arm]
-    for a, b in pairs:
-        columns = zip(
-            found[a, b],
-            (("value",), ("rate", "busy"), ("threat", "share")),
-            strict=True,
-        )
-        terms, rates, feared = (
-            _over_runs(rows, values, len(batches)) for rows, values in columns
-        )
-        chosen = kind if kind is not None else _chosen_kind(rates, secure)
-        terms = (
-            terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True)
-        )
-        feared = feared.reindex(columns=FEARED) if feared.empty else feared
-        shares = dyads.loc[(dyads["a"] == a) & (dyads["b"] == b), SHARES].reset_index(
-            drop=True
-        )
-        frames = (terms, rates, feared, shares, dyad_record(result, a, b))
-        of_dyad, signed = (
-            (a, b, chosen, arm, result.reference, numbers),
-            signing(result, a, b, arm),
-        )
-        out.append(DyadTerms(*of_dyad, *frames, window=result.window, signing=signed))
-    return out
+
+
+def _terms_of(
+    result: Result,
+    rows: DyadRows,
+    dyad: tuple[str, str],
+    arm: str,
+    kind: str | None,
+    runs: Keys,
+) -> DyadTerms:
+    a, b = dyad
+    terms = _over_runs(rows.terms, ("value",))
+    rates = _over_runs(rows.rates, ("rate", "busy"))
+    feared = _over_runs(rows.feared, ("threat", "share"))
+    chosen = kind or _chosen_type(result, rates)
+    terms = terms[terms["kind"] == chosen].drop(columns="kind")
+    effects = result.dyads[result.dyads["arm"] == arm]
+    shares = effects.loc[(effects["a"] == a) & (effects["b"] == b), SHARES]
+    return DyadTerms(
+        a=a,
+        b=b,
+        kind=chosen,
+        arm=arm,
+        reference=result.reference,
+        runs=runs,
+        terms=terms.reset_index(drop=True),
+        rates=rates,
+        adversaries=feared.reindex(columns=FEARED) if feared.empty else feared,
+        shares=shares.reset_index(drop=True),
+        record=dyad_record(result, a, b),
+        window=result.window,
+        signing=signing(result, a, b, arm),
+    )
 
 
 def moments_of(world: World) -> list[tuple[str, int]]:
     """Names and steps: the start, the last before the focal event if it is another,
     those that hold the days after."""
-    before = step_before(world)
-    days = {
-        f"+{d}": world.focal_day + d
-        for d in AFTER
-        if world.focal_day + d <= world.grid[-1]
-    }
-    later = np.searchsorted(world.grid[:-1], [*days.values()], side="right") - 1
-    return [
-        (START, 0),
-        *([(BEFORE, before)] if before else []),
-        *zip(days, later.tolist(), strict=True),
-    ]
+    step = step_before(world)
+    moments = [(START, 0)]
+    if step:
+        moments.append((BEFORE, step))
+    for days in AFTER:
+        day = world.focal_day + days
+        if day <= world.grid[-1]:
+            step = int(np.searchsorted(world.grid[:-1], day, side="right")) - 1
+            moments.append((f"+{days}", step))
+    return moments
 
 
-def _read(
-    worlds: Worlds,
-    arm: str,
-    seed: int,
-    runs: Keys,
-    pairs: RowsByPair,
-    model: str | None,
-) -> None:
-    """Simulate one arm and add rows to each dyad's terms, rates and adversaries: all
-    kinds, at all moments."""
-    moments = moments_of(worlds.arms[arm])
+@dataclass
+class DyadRows:
+    """Rows of a dyad's terms, rates of opening talks, and adversaries."""
 
-    def observe(world: World, state: BlockState, view: View, account: Account) -> None:
-        date = worlds.scenario.start + timedelta(days=int(world.grid[view.step]))
-        for moment in (name for name, step in moments if step == view.step):
-            stamp = {"arm": arm, "moment": moment, "date": date}
-            for (a, b), (terms, rates, feared) in pairs.items():
-                sides = {
-                    a: _side(worlds, account, state, view, a, b),
-                    b: _side(worlds, account, state, view, b, a),
-                }
-                for side, parts in sides.items():
-                    terms += [
-                        stamp
-                        | {
-                            "kind": kind,
-                            "side": side,
-                            "part": part,
-                            "value": float(values[:, m].mean()),
-                        }
-                        | {
-                            "sd": float(values[:, m].std(ddof=1))
-                            if len(values) > 1
-                            else float("nan")
-                        }
-                        for m, kind in enumerate(world.ladder.names)
-                        for part, values in parts.items()
-                    ]
-                    feared += [
-                        stamp | {"side": side} | row
-                        for row in _feared(world, view, side)
-                    ]
-                both = sides[a][CONSENT] * sides[b][CONSENT]
-                rates += [stamp | row for row in _rates(world, state, both, a, b)]
-
-    opportunities = draw_opportunities(worlds.reference, seed, runs)
-    simulated(worlds, arm, seed, runs, opportunities, observe, model)
+    terms: Rows = field(default_factory=list)
+    rates: Rows = field(default_factory=list)
+    feared: Rows = field(default_factory=list)
 
 
-def _over_runs(rows: Rows, values: Sequence[str], runs: int) -> pd.DataFrame:
+class _Readings:
+    """Replications of both arms, read at their moments for some dyads: all agreement
+    types."""
+
+    def __init__(self, worlds: Worlds, dyads: Sequence[tuple[str, str]]) -> None:
+        self.worlds = worlds
+        self.rows = {dyad: DyadRows() for dyad in dyads}
+
+    def read(self, arm: str, seed: int, runs: Keys, model: str | None) -> None:
+        """Simulate one arm and add its rows."""
+        worlds, moments = self.worlds, moments_of(self.worlds.arms[arm])
+
+        def observe(
+            world: World, state: BlockState, view: View, account: Account
+        ) -> None:
+            days = timedelta(days=int(world.grid[view.step]))
+            stamp = {"arm": arm, "date": worlds.scenario.start + days}
+            for moment, step in moments:
+                if step == view.step:
+                    self._look({**stamp, "moment": moment}, state, view, account)
+
+        opportunities = draw_opportunities(worlds.reference, seed, runs)
+        simulated(worlds, arm, seed, runs, opportunities, observe, model)
+
+    def _look(
+        self, stamp: dict[str, Any], state: BlockState, view: View, account: Account
+    ) -> None:
+        stamp = {key: stamp[key] for key in ("arm", "moment", "date")}
+        for (a, b), rows in self.rows.items():
+            parts_a = self._parts(state, view, account, a, b)
+            parts_b = self._parts(state, view, account, b, a)
+            for side, side_parts in ((a, parts_a), (b, parts_b)):
+                for row in _term_rows(view.world, side, side_parts):
+                    rows.terms.append(stamp | row)
+                for row in _feared_rows(view.world, view, side):
+                    rows.feared.append(stamp | {"side": side} | row)
+            both_consent = parts_a[CONSENT] * parts_b[CONSENT]
+            for row in _rate_rows(view.world, state, both_consent, a, b):
+                rows.rates.append(stamp | row)
+
+    def _parts(
+        self, state: BlockState, view: View, account: Account, ego: str, alter: str
+    ) -> Parts:
+        """Parts, `u` and `consent` of one side, each (R, M)."""
+        world = view.world
+        shape = (len(state.runs), len(world.ladder.names))
+        run, kind = (grid.ravel() for grid in np.indices(shape))
+        i = np.full(run.shape, world.codes.index(ego))
+        j = np.full(run.shape, world.codes.index(alter))
+        baseline = self.worlds.baseline
+        terms = account(Prospects(world, baseline, view, state, run, i, j, kind))
+        u = summed(terms)
+        terms = terms | {U: u, CONSENT: consent(u)}
+        return {name: values.reshape(shape) for name, values in terms.items()}
+
+
+def _term_rows(world: World, side: str, parts: Parts) -> Rows:
+    """Mean and spread over runs of each part, for each agreement type."""
+    rows = []
+    for m, agreement_type in enumerate(world.ladder.names):
+        for part, values in parts.items():
+            column = values[:, m]
+            sd = float(column.std(ddof=1)) if len(column) > 1 else float("nan")
+            row: dict[str, Any] = {"kind": agreement_type, "side": side, "part": part}
+            rows.append(row | {"value": float(column.mean()), "sd": sd})
+    return rows
+
+
+def _feared_rows(world: World, view: View, side: str) -> Rows:
+    """Whom a side fears most, mean over runs."""
+    i = world.codes.index(side)
+    threat, total = view.adversaries[:, i].mean(axis=0), float(view.total[:, i].mean())
+    order = sorted(range(world.n), key=lambda j: (-threat[j], world.codes[j]))
+    rows = []
+    for j in order[:MOST_FEARED]:
+        size = float(threat[j])
+        if size > 0:
+            row = {"adversary": world.codes[j], "threat": size, "share": size / total}
+            rows.append(row)
+    return rows
+
+
+def _rate_rows(world: World, state: BlockState, both: Floats, a: str, b: str) -> Rows:
+    """Rates at which the two open talks. both: (R, M) probability that both sides
+    consent."""
+    dyad = world.dyad_index[world.codes.index(a), world.codes.index(b)]
+    opening = both * openness_at(world, state.day)[dyad]
+    runs, types = np.arange(len(both))[:, None], np.arange(both.shape[1])
+    busy = state.busy.take(clock_of(world, runs, dyad, types))
+    opportunities = opportunity_rate(world)[dyad]
+    rows = []
+    for m, agreement_type in enumerate(world.ladder.names):
+        rate = float(opportunities[m] * opening[:, m].mean())
+        share = float(busy[:, m].mean())
+        rows.append({"kind": agreement_type, "rate": rate, "busy": share})
+    return rows
+
+
+def _over_runs(rows: Rows, values: Sequence[str]) -> pd.DataFrame:
     """Rows of replications that were read one by one, in one; `sd` is theirs. Others as
     they are."""
     frame = pd.DataFrame(rows)
     keys = [name for name in frame if name not in (*values, "sd")]
-    if frame.empty or runs == 1 or not frame.duplicated(keys).any():
+    if frame.empty or not frame.duplicated(keys).any():
         return frame
-    over = frame.groupby(keys, sort=False, as_index=False)
-    out: pd.DataFrame = over[list(values)].mean()
-    return out.assign(sd=over[values[0]].std()[values[0]]) if "sd" in frame else out
+    by_key = frame.groupby(keys, sort=False, as_index=False)
+    means: pd.DataFrame = by_key[list(values)].mean()
+    if "sd" not in frame:
+        return means
+    return means.assign(sd=by_key[values[0]].std()[values[0]])
 
 
-def _side(
-    worlds: Worlds,
-    account: Account,
-    state: BlockState,
-    view: View,
-    ego: str,
-    alter: str,
-) -> dict[str, Floats]:
-    """Parts, `u` and `consent` of one side, each (R, M)."""
-    world = view.world
-    shape = (len(state.runs), len(world.ladder.names))
-    run, kind = (grid.ravel() for grid in np.indices(shape))
-    i, j = (np.full(run.shape, world.codes.index(code)) for code in (ego, alter))
-    parts = account(Prospects(world, worlds.baseline, view, state, run, i, j, kind))
-    u = summed(parts)
-    return {
-        name: values.reshape(shape)
-        for name, values in (parts | {U: u, CONSENT: consent(u)}).items()
-    }
-
-
-def _feared(world: World, view: View, side: str) -> Rows:
-    """Whom a side fears most, mean over runs."""
-    i = world.codes.index(side)
-    threat, total = view.adversaries[:, i].mean(axis=0), float(view.total[:, i].mean())
-    most = sorted(range(world.n), key=lambda j: (-threat[j], world.codes[j]))[
-        :MOST_FEARED
-    ]
-    there = [(world.codes[j], float(threat[j])) for j in most if threat[j] > 0]
-    return [
-        {"adversary": code, "threat": of, "share": of / total} for code, of in there
-    ]
-
-
-def _rates(world: World, state: BlockState, both: Floats, a: str, b: str) -> Rows:
-    """both: (R, M) probability that both sides consent."""
-    dyad = world.dyad_index[world.codes.index(a), world.codes.index(b)]
-    both = both * openness_at(world, state.day)[dyad]
-    busy = state.busy.take(
-        clock_of(world, np.arange(len(both))[:, None], dyad, np.arange(both.shape[1]))
-    )
-    often = opportunity_rate(world)[dyad]
-    return [
-        {
-            "kind": kind,
-            "rate": float(often[m] * both[:, m].mean()),
-            "busy": float(busy[:, m].mean()),
-        }
-        for m, kind in enumerate(world.ladder.names)
-    ]
-
-
-def _chosen_kind(rates: pd.DataFrame, secure: Sequence[str]) -> str:
-    """The kind on which talks would open most often at the start, among security
+def _chosen_type(result: Result, rates: pd.DataFrame) -> str:
+    """The type on which talks would open most often at the start, among security
     agreements if there are any."""
-    start = rates[
-        (rates["moment"] == START) & (rates["kind"].isin(secure) | (not secure))
-    ]
-    return str(
-        start.sort_values(["rate", "kind"], ascending=[False, True])["kind"].iloc[0]
-    )
+    types = result.scenario.kinds
+    secure = [name for name in types if types[name].security]
+    start = rates[rates["moment"] == START]
+    if secure:
+        start = start[start["kind"].isin(secure)]
+    order = start.sort_values(["rate", "kind"], ascending=[False, True])
+    return str(order["kind"].iloc[0])
 
 
 def leading_dyads(result: Result, arm: str, count: int) -> list[tuple[str, str]]:
     """The dyads with the largest filtered effects, of those whose 95 % CI excludes 0;
     ties by their codes."""
     dyads = result.dyads
-    rows = dyads[(dyads["arm"] == arm) & ((dyads["lo"] > 0) | (dyads["hi"] < 0))]
+    is_clear = (dyads["lo"] > 0) | (dyads["hi"] < 0)
+    rows = dyads[(dyads["arm"] == arm) & is_clear]
     rows = largest_first(rows, rows["effect"]).head(count)
     return list(zip(rows["a"], rows["b"], strict=True))
 
@@ -520,58 +380,42 @@ def leading_dyads(result: Result, arm: str, count: int) -> list[tuple[str, str]]
 def signing(result: Result, a: str, b: str, arm: str) -> Signing:
     """In how many replications the two sign a new security agreement within the longest
     window."""
-    scenario, made = result.scenario, result.agreements
+    scenario, agreements = result.scenario, result.agreements
     focal = next(event.date for event in scenario.events if event.id == scenario.focal)
-    rows = made[(made["a"] == a) & (made["b"] == b) & made["signed"].notna()]
-    origins = np.array(
-        [ORIGINS.index(str(one)) for one in rows["origin"]], dtype=np.int64
+    is_theirs = (agreements["a"] == a) & (agreements["b"] == b)
+    rows = agreements[is_theirs & agreements["signed"].notna()]
+    origins = [ORIGINS.index(str(origin)) for origin in rows["origin"]]
+    days = [(day - focal).days for day in rows["signed"]]
+    security = [scenario.kinds[str(name)].security for name in rows["kind"]]
+    counts = is_new(
+        np.array(origins, dtype=np.int64), np.array(days, dtype=float), result.window
     )
-    new = is_new(
-        origins,
-        np.array([(day - focal).days for day in rows["signed"]], dtype=float),
-        result.window,
+    counts &= np.array(security, dtype=bool)
+    in_arm = rows[counts & (rows["arm"] == arm).to_numpy()]
+    in_control = rows[counts & (rows["arm"] == result.reference).to_numpy()]
+    return Signing(
+        in_arm["run"].nunique(), in_control["run"].nunique(), result.finished
     )
-    new &= np.array(
-        [scenario.kinds[str(kind)].security for kind in rows["kind"]], dtype=bool
-    )
-    found = {
-        name: rows[new & (rows["arm"] == name).to_numpy()]["run"].nunique()
-        for name in (arm, result.reference)
-    }
-    return Signing(found[arm], found[result.reference], result.finished)
 
 
 def dyad_record(result: Result, a: str, b: str) -> pd.DataFrame:
     """Agreements of the dyad on record at the start: id, name, kind, status, and their
     dates."""
-    columns = [
-        "id",
-        "name",
-        "kind",
-        "status",
-        "opened",
-        "signed",
-        "in_force",
-        "scheduled_signed",
-        "scheduled_in_force",
-    ]
-    theirs = [
-        agreement
+    rows = [
+        [getattr(agreement, name) for name in RECORD]
         for agreement in result.scenario.agreements
         if {agreement.a, agreement.b} == {a, b}
     ]
-    return pd.DataFrame(
-        [[getattr(agreement, name) for name in columns] for agreement in theirs],
-        columns=columns,
-    )
+    return pd.DataFrame(rows, columns=RECORD)
 
 
 def ordered_dyad(result: Result, a: str, b: str) -> tuple[str, str]:
     """The dyad with the lesser code first. Raises WrongRequest."""
+    codes = result.scenario.codes
     for code in (a, b):
-        if code not in result.scenario.codes:
+        if code not in codes:
             raise WrongRequest(
-                f"unknown state `{code}`; the scenario has: {', '.join(result.scenario.codes)}"
+                f"unknown state `{code}`; the scenario has: {', '.join(codes)}"
             )
     if a == b:
         raise WrongRequest(f"a pair is of two states, got {a} twice")
@@ -580,11 +424,11 @@ def ordered_dyad(result: Result, a: str, b: str) -> tuple[str, str]:
 
 def _records(frame: pd.DataFrame) -> Rows:
     """Rows for JSON: dates as text, what is missing as null."""
-    rows = frame.to_dict("records")
-    return [
-        {
-            str(k): v.isoformat() if isinstance(v, date) else plain_data(v)
-            for k, v in row.items()
-        }
-        for row in rows
-    ]
+    records = []
+    for row in frame.to_dict("records"):
+        record = {}
+        for name, value in row.items():
+            is_date = isinstance(value, date)
+            record[str(name)] = value.isoformat() if is_date else plain_data(value)
+        records.append(record)
+    return records

@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
-from balance_sim.effects.explain.pairs import Account, simulated
+from balance_sim.effects.explain.agents import Account, simulated
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import (
     ORIGINS,
@@ -35,7 +35,7 @@ from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.model.willingness import consent, summed
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.result import Result
@@ -52,20 +52,10 @@ What = Literal[
     "collapse",
     "ended",
 ]
-COLUMNS = [
-    "date",
-    "what",
-    "mark",
-    "date_reference",
-    "text",
-    "a",
-    "b",
-    "kind",
-    "direction",
-    "origin",
-]
-COLUMNS += ["opened", "signed"]
-_ORDER = (
+COLUMNS = ["date", "what", "mark", "date_reference", "text", "a", "b", "kind"]
+COLUMNS += ["direction", "origin", "opened", "signed"]
+AGREEMENT_KEYS = ["a", "b", "kind", "origin", "occasion", "direction"]
+ORDER_OF_DAY = (
     "event",
     "provocation",
     "ended",
@@ -75,20 +65,36 @@ _ORDER = (
     "signed",
     "in force",
 )
+RULE = """Runs in the order of their paired effect on the headline outcome, ties by run
+number. least: the first; median: the one in the middle, the earlier of two;
+largest: the first of those with the largest effect."""
+
+
+# -- a run, and what both sides would say ----------------------------------------------
 
 
 @dataclass(frozen=True)
 class Trace:
     """One run of one arm, and what both sides would say at each of its C opportunities,
-    busy ones too."""
+    busy ones too.
+
+    Attributes
+    ----------
+    consent : (C, 2) probability of the dyad's first and second state
+    busy : (C,) something of that type is under way
+    parts : (2, C) of either side's willingness, nats
+    feared : (S, n) place of the state that each state fears most in each step; -1: it
+        fears nobody
+    acts : provocations of the run: day, and which
+    """
 
     arm: str
     made: AgreementRows
-    consent: Floats  # (C, 2) probability of the dyad's first and second state
-    busy: Bools  # (C,) something of that kind is under way
-    parts: dict[str, Floats]  # (2, C) of either side's willingness, nats
-    feared: Ints  # (S, n) place of the state that each state fears most in each step; -1: it fears nobody
-    acts: list[tuple[float, int]]  # provocations of the run: day, and which
+    consent: Floats
+    busy: Bools
+    parts: dict[str, Floats]
+    feared: Ints
+    acts: list[tuple[float, int]]
 
 
 def traced(
@@ -101,39 +107,42 @@ def traced(
 ) -> Trace:
     """One run of one arm. opportunities: of this run alone, none thinned. model: as of
     `simulated`."""
-    steps: list[tuple[dict[str, Floats], Bools]] = []
+    step_parts: list[dict[str, Floats]] = []
+    busy: list[Bools] = []
     feared: list[Ints] = []
     acts: list[tuple[float, int]] = []
 
     def observe(world: World, state: BlockState, view: View, account: Account) -> None:
         rows = slice(*opportunities.starts[view.step : view.step + 2])
-        where = (
-            opportunities.run[rows],
-            opportunities.dyad[rows],
-            opportunities.kind[rows],
+        run, dyad = opportunities.run[rows], opportunities.dyad[rows]
+        clock = (run, dyad, opportunities.kind[rows])
+        prospects = Prospects.of_both_sides(world, worlds.baseline, view, state, *clock)
+        terms = account(prospects)
+        step_parts.append(
+            {name: values.reshape(2, -1) for name, values in terms.items()}
         )
-        both = Prospects.of_both_sides(world, worlds.baseline, view, state, *where)
-        parts = {name: of.reshape(2, -1) for name, of in account(both).items()}
-        steps.append((parts, state.busy.take(clock_of(world, *where))))
+        busy.append(state.busy.take(clock_of(world, *clock)))
         threat = view.adversaries.mean(axis=0)
         feared.append(np.where(threat.max(axis=1) > 0, threat.argmax(axis=1), -1))
         if view.step == 0 and state.provoked is not None:
-            acts.extend(
-                zip(
-                    state.provoked.day.tolist(),
-                    state.provoked.act.tolist(),
-                    strict=True,
-                )
-            )
+            provoked = state.provoked
+            acts.extend(zip(provoked.day.tolist(), provoked.act.tolist(), strict=True))
 
-    made = simulated(worlds, arm, seed, run, opportunities, observe, model).agreements
-    parts = {
-        name: np.concatenate([of[name] for of, _ in steps], axis=1)
-        for name in steps[0][0]
+    agreements = simulated(
+        worlds, arm, seed, run, opportunities, observe, model
+    ).agreements
+    joined = {
+        name: np.concatenate([step[name] for step in step_parts], axis=1)
+        for name in step_parts[0]
     }
-    busy = np.concatenate([busy for _, busy in steps])
     return Trace(
-        arm, made, consent(summed(parts)).T, busy, parts, np.stack(feared), sorted(acts)
+        arm,
+        agreements,
+        consent(summed(joined)).T,
+        np.concatenate(busy),
+        joined,
+        np.stack(feared),
+        sorted(acts),
     )
 
 
@@ -143,42 +152,43 @@ def rows_of_talks(
     """(dyad, kind, count) of the talks opened in the run, to the row of the
     opportunity."""
     new = made.origin == ORIGINS.index("new")
-    wanted = set(
-        zip(
-            made.dyad[new].tolist(),
-            made.kind[new].tolist(),
-            made.count[new].tolist(),
-            strict=True,
-        )
+    opened = (
+        made.dyad[new].tolist(),
+        made.kind[new].tolist(),
+        made.count[new].tolist(),
     )
-    keys = zip(
-        opportunities.dyad.tolist(),
-        opportunities.kind.tolist(),
-        opportunities.count.tolist(),
-        strict=True,
-    )
+    wanted = set(zip(*opened, strict=True))
+    dyad, kind = opportunities.dyad.tolist(), opportunities.kind.tolist()
+    keys = zip(dyad, kind, opportunities.count.tolist(), strict=True)
     return {key: row for row, key in enumerate(keys) if key in wanted}
+
+
+# -- the timeline ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class AskedState:
     """One state asked at an opportunity: it consents if its probability exceeds the
-    number drawn."""
+    number drawn.
+
+    main_part: of its willingness, that which differs most between arm and control arm;
+    "": none. main_difference: nats, arm less control arm."""
 
     state: str
     consent: float
     needs: float
-    main_part: str  # of its willingness, that which differs most between arm and control arm; "": none
-    main_difference: float  # nats, arm less control arm
+    main_part: str
+    main_difference: float
 
     @property
     def agrees(self) -> bool:
+        """Whether it consents."""
         return self.consent > self.needs
 
 
 @dataclass(frozen=True)
 class AskedDyad:
-    """Both sides at one opportunity in one arm. busy: that kind was under way, so
+    """Both sides at one opportunity in one arm. busy: that type was under way, so
     nobody was asked. barred: the two have no relations, and the opportunity was passed
     for that."""
 
@@ -221,12 +231,15 @@ class Entry:
     def days_later(self) -> int:
         """Days by which the arm is later than the control arm; 0 where it happens in
         one of them alone."""
-        both = self.mark in ("earlier", "later")
-        return (
-            (self.date - self.date_reference).days
-            if both and self.date_reference
-            else 0
-        )
+        if self.mark not in ("earlier", "later") or self.date_reference is None:
+            return 0
+        return (self.date - self.date_reference).days
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """Sorts entries: by day, then by what they are."""
+        turn = ORDER_OF_DAY.index(self.what)
+        return self.date, turn, self.a, self.b, self.kind, self.text
 
 
 @dataclass(frozen=True, repr=False)
@@ -245,15 +258,15 @@ class Timeline:
     entries: tuple[Entry, ...]
 
     def __repr__(self) -> str:
-        return f"<Timeline of replication {self.run}: {self.arm} beside {self.reference}, {len(self.entries)} entries>"
+        arms = f"{self.arm} beside {self.reference}"
+        count = len(self.entries)
+        return f"<Timeline of replication {self.run}: {arms}, {count} entries>"
 
     @property
     def table(self) -> pd.DataFrame:
         """A row an entry: the columns of COLUMNS."""
-        return pd.DataFrame(
-            [[getattr(one, name) for name in COLUMNS] for one in self.entries],
-            columns=COLUMNS,
-        )
+        rows = [[getattr(entry, name) for name in COLUMNS] for entry in self.entries]
+        return pd.DataFrame(rows, columns=COLUMNS)
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
@@ -272,52 +285,39 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     arm = compared_arm(result, arm)
     number = run_numbers(result, 1, run)
     scenario, control = result.scenario, result.reference
-    worlds = own_worlds(
-        compile_arms(scenario, (control, arm)), result.seed, number, result.draws
-    )
+    worlds = compile_arms(scenario, (control, arm))
+    worlds = own_worlds(worlds, result.seed, number, result.draws)
     opportunities = draw_opportunities(worlds.reference, result.seed, number)
     traces = {
         name: traced(worlds, name, result.seed, number, opportunities, result.model)
         for name in (control, arm)
     }
-    made = {
-        name: _held(result, number, worlds, trace) for name, trace in traces.items()
+    tables = {
+        name: _stored_agreements(result, number, worlds, trace)
+        for name, trace in traces.items()
     }
+    answers = _Answers(worlds, opportunities, traces[control], traces[arm])
     entries = [
         *_events(scenario, control, arm),
-        *_acts(scenario, traces[arm]),
-        *_steps(
-            made[control],
-            made[arm],
-            _Asking(worlds, opportunities, traces[control], traces[arm]),
-        ),
+        *_provocations(scenario, traces[arm]),
+        *_agreement_entries(tables[control], tables[arm], answers),
     ]
     outcome = result.headline_outcome
-    row = result.outcomes[result.outcomes["run"] == run].set_index("arm")[outcome]
+    of_run = result.outcomes[result.outcomes["run"] == run]
+    values = of_run.set_index("arm")[outcome]
+    focal = next(event.date for event in scenario.events if event.id == scenario.focal)
     return Timeline(
         run=run,
         arm=arm,
         reference=control,
         start=scenario.start,
         end=scenario.end,
-        focal=next(
-            event.date for event in scenario.events if event.id == scenario.focal
-        ),
+        focal=focal,
         outcome=outcome,
-        value=float(row[arm]),
-        value_reference=float(row[control]),
-        entries=tuple(
-            sorted(
-                entries,
-                key=lambda e: (e.date, _ORDER.index(e.what), e.a, e.b, e.kind, e.text),
-            )
-        ),
+        value=float(values[arm]),
+        value_reference=float(values[control]),
+        entries=tuple(sorted(entries, key=lambda entry: entry.place)),
     )
-
-
-RULE = """Runs in the order of their paired effect on the headline outcome, ties by run
-number. least: the first; median: the one in the middle, the earlier of two;
-largest: the first of those with the largest effect."""
 
 
 def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
@@ -325,131 +325,122 @@ def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
     RULE."""
     arm = compared_arm(result, arm)
     run_numbers(result, 1)
-    frame = result.outcomes.pivot(
-        index="run", columns="arm", values=result.headline_outcome
-    ).sort_index()
+    outcome = result.headline_outcome
+    frame = result.outcomes.pivot(index="run", columns="arm", values=outcome)
+    frame = frame.sort_index()
     effect = (frame[arm] - frame[result.reference]).to_numpy(float)
     order, numbers = effect.argsort(kind="stable"), frame.index.to_numpy()
-    places = {
-        "least": order[0],
-        "median": order[(len(order) - 1) // 2],
-        "largest": effect.argmax(),
+    middle = order[(len(order) - 1) // 2]
+    return {
+        "least": int(numbers[order[0]]),
+        "median": int(numbers[middle]),
+        "largest": int(numbers[effect.argmax()]),
     }
-    return {name: int(numbers[place]) for name, place in places.items()}
 
 
-class _Asking:
-    """Where an entry finds who was asked, in both arms."""
+class _Answers:
+    """What both sides would say at each opportunity, in both arms."""
 
     def __init__(
         self, worlds: Worlds, opportunities: Opportunities, control: Trace, arm: Trace
     ) -> None:
-        self.worlds, self.opportunities, self.control, self.arm = (
-            worlds,
-            opportunities,
-            control,
-            arm,
-        )
-        self.rows = rows_of_talks(opportunities, control.made) | rows_of_talks(
-            opportunities, arm.made
-        )
+        self.worlds, self.opportunities = worlds, opportunities
+        self.control, self.arm = control, arm
+        self.rows = rows_of_talks(opportunities, control.made)
+        self.rows |= rows_of_talks(opportunities, arm.made)
 
-    def at(self, a: str, b: str, kind: str, count: int) -> tuple[AskedDyad, ...]:
+    def at(self, a: str, b: str, kind: str, count: int) -> tuple[AskedDyad, AskedDyad]:
         """Both arms' answers at the opportunity at which talks opened in either, the
         control arm's first."""
         world = self.worlds.reference
         dyad = int(world.dyad_index[world.codes.index(a), world.codes.index(b)])
         row = self.rows[dyad, world.ladder.names.index(kind), count]
-        parts = [self._main_part(side, row) for side in (0, 1)]
-        out = []
-        for trace in (self.control, self.arm):
-            numbers = zip(
-                trace.consent[row].tolist(),
-                self.opportunities.needs[row].tolist(),
-                strict=True,
+        return self._asked(self.control, row, (a, b)), self._asked(
+            self.arm, row, (a, b)
+        )
+
+    def _asked(self, trace: Trace, row: int, states: tuple[str, str]) -> AskedDyad:
+        needs = self.opportunities.needs[row].tolist()
+        first, second = (
+            AskedState(
+                states[side],
+                float(trace.consent[row, side]),
+                needs[side],
+                *self._main_part(side, row),
             )
-            first, second = (
-                AskedState(who, *of, *part)
-                for who, of, part in zip((a, b), numbers, parts, strict=True)
-            )
-            barred = not unbarred(
-                self.worlds.arms[trace.arm], self.opportunities, np.array([row])
-            )[0]
-            out.append(
-                AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), barred)
-            )
-        return tuple(out)
+            for side in (0, 1)
+        )
+        world = self.worlds.arms[trace.arm]
+        is_open = unbarred(world, self.opportunities, np.array([row]))[0]
+        return AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), not is_open)
 
     def feared(self, trace: Trace, a: str, b: str, day: dt.date) -> tuple[str, str]:
         """Whom the two fear most on a day of an arm."""
         world = self.worlds.reference
-        step = int(
-            np.searchsorted(
-                world.grid[1:-1], (day - self.worlds.scenario.start).days, side="right"
-            )
-        )
-        first, second = (
-            trace.feared[step, world.codes.index(state)] for state in (a, b)
-        )
+        days = (day - self.worlds.scenario.start).days
+        step = int(np.searchsorted(world.grid[1:-1], days, side="right"))
         codes = (*world.codes, "")  # the last, at -1: nobody
-        return codes[first], codes[second]
+        of_a, of_b = (trace.feared[step, world.codes.index(code)] for code in (a, b))
+        return codes[of_a], codes[of_b]
 
     def _main_part(self, side: int, row: int) -> tuple[str, float]:
         """The part of willingness that differs most between the arms, and by how much;
         "": none does."""
-        mine, theirs = (
-            {name: float(of[side, row]) for name, of in one.parts.items()}
-            for one in (self.arm, self.control)
-        )
-        by = {
-            name: mine.get(name, 0.0) - theirs.get(name, 0.0) for name in mine | theirs
+        arm = {name: float(v[side, row]) for name, v in self.arm.parts.items()}
+        control = {name: float(v[side, row]) for name, v in self.control.parts.items()}
+        differences = {
+            name: arm.get(name, 0.0) - control.get(name, 0.0) for name in arm | control
         }
-        most = max(by, key=lambda name: abs(by[name]))
-        return (most, by[most]) if by[most] != 0 else ("", 0.0)
+        part = max(differences, key=lambda name: abs(differences[name]))
+        return (part, differences[part]) if differences[part] != 0 else ("", 0.0)
 
 
-def _held(result: Result, run: Keys, worlds: Worlds, trace: Trace) -> pd.DataFrame:
+def _stored_agreements(
+    result: Result, run: Keys, worlds: Worlds, trace: Trace
+) -> pd.DataFrame:
     """The run's agreements as the study stores them, same rows, same whole days. Raises
     StoreDamaged."""
-
-    def ordered(frame: pd.DataFrame) -> pd.DataFrame:
-        out = frame.astype(
-            dict.fromkeys(["arm", "a", "b", "kind", "origin", "direction"], str)
-        )
-        keys = ["a", "b", "kind", "origin", "occasion", "opened"]
-        return out.sort_values(keys, kind="stable", ignore_index=True)
-
-    frame = ordered(
-        agreement_table(worlds, trace.arm, trace.made, run).to_pandas(use_threads=False)
-    )
+    table = agreement_table(worlds, trace.arm, trace.made, run)
+    frame = _ordered(table.to_pandas(use_threads=False))
     stored = result.agreements[result.agreements["run"] == run[0]]
-    there = ordered(stored[stored["arm"].astype(str) == trace.arm])
-    if not there[list(frame.columns)].equals(frame):
-        raise other_replications(
-            result,
-            f"run {run[0]} of {trace.arm} makes other agreements than in the results",
+    stored = _ordered(stored[stored["arm"].astype(str) == trace.arm])
+    if not stored[list(frame.columns)].equals(frame):
+        difference = (
+            f"run {run[0]} of {trace.arm} makes other agreements than in the results"
         )
+        raise other_replications(result, difference)
     return frame
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    words = ["arm", "a", "b", "kind", "origin", "direction"]
+    frame = frame.astype(dict.fromkeys(words, str))
+    keys = ["a", "b", "kind", "origin", "occasion", "opened"]
+    return frame.sort_values(keys, kind="stable", ignore_index=True)
 
 
 def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
     """Events of either arm within the run. `changed`: the arms have it in different
     form."""
-    control, mine = (
-        {event.id: event for event in arm_scenario(scenario, name).events}
+    control, having = (
+        {arm_event.id: arm_event for arm_event in arm_scenario(scenario, name).events}
         for name in (reference, arm)
     )
-    for name, shown in (control | mine).items():
-        if not scenario.start <= shown.date < scenario.end or shown.accord is not None:
+    for name, shown in (control | having).items():
+        is_within = scenario.start <= shown.date < scenario.end
+        if not is_within or shown.accord is not None:
             continue
-        event, other = mine.get(name), control.get(name)
-        at = f" at {', '.join(shown.targets)}" if shown.targets else ""
+        arm_event, control_event = having.get(name), control.get(name)
         yield Entry(
             shown.date,
             "event",
-            _mark(event, other, "both" if event == other else "changed"),
-            other.date if other else None,
-            text=f"{shown.label or name} ({shown.kind.replace('_', ' ')}: {', '.join(shown.principals)}{at})",
+            _mark(
+                arm_event,
+                control_event,
+                "both" if arm_event == control_event else "changed",
+            ),
+            control_event.date if control_event else None,
+            text=_event_text(shown),
             kind=shown.kind,
             label=shown.label or name.replace("_", " "),
             actors=tuple(shown.principals),
@@ -458,87 +449,106 @@ def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
         )
 
 
-def _acts(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
+def _event_text(event: Event) -> str:
+    aim = f" at {', '.join(event.targets)}" if event.targets else ""
+    kind, principals = event.kind.replace("_", " "), ", ".join(event.principals)
+    return f"{event.label or event.id} ({kind}: {principals}{aim})"
+
+
+def _provocations(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
     """Provocations of the run; they are the same in every arm."""
     drawn = [
-        one
-        for one in scenario.provocations
-        if one.rate > 0 and one.state in scenario.codes
+        provocation
+        for provocation in scenario.provocations
+        if provocation.rate > 0 and provocation.state in scenario.codes
     ]
-    for day, act in trace.acts:
-        one, when = drawn[act], scenario.start + dt.timedelta(days=int(day))
-        text = f"{one.id}: {one.state}, {one.kind.replace('_', ' ')} at {', '.join(one.targets)}"
-        more: dict[str, Any] = {
-            "text": text,
-            "kind": one.kind,
-            "actors": (one.state,),
-            "targets": tuple(one.targets),
-        }
-        yield Entry(when, "provocation", "both", when, **more)
+    for day, which in trace.acts:
+        act, date = drawn[which], scenario.start + dt.timedelta(days=int(day))
+        kind, targets = act.kind.replace("_", " "), ", ".join(act.targets)
+        yield Entry(
+            date,
+            "provocation",
+            "both",
+            date,
+            text=f"{act.id}: {act.state}, {kind} at {targets}",
+            kind=act.kind,
+            actors=(act.state,),
+            targets=tuple(act.targets),
+        )
 
 
-def _steps(
-    reference: pd.DataFrame, arm: pd.DataFrame, asking: _Asking
+def _agreement_entries(
+    control: pd.DataFrame, arm: pd.DataFrame, answers: _Answers
 ) -> Iterator[Entry]:
     """What agreements did in either arm."""
-    keys, start = (
-        ["a", "b", "kind", "origin", "occasion", "direction"],
-        asking.worlds.scenario.start,
-    )
-    both = reference.merge(arm, on=keys, how="outer", suffixes=("_reference", "_arm"))
-    for held in both.to_dict("records"):
-        row: dict[Any, Any] = {
-            name: None if pd.isna(value) else value for name, value in held.items()
+    suffixes = ("_reference", "_arm")
+    merged = control.merge(arm, on=AGREEMENT_KEYS, how="outer", suffixes=suffixes)
+    for record in merged.to_dict("records"):
+        row = {
+            str(name): None if pd.isna(value) else value
+            for name, value in record.items()
         }
-        who = {key: row[key] for key in keys} | {"occasion": int(row["occasion"])}
-        control, mine = (
-            _dated(row, suffix, start) for suffix in ("_reference", "_arm")
+        yield from _entries_of_agreement(row, answers)
+
+
+def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[Entry]:
+    start = answers.worlds.scenario.start
+    identity = {key: row[key] for key in AGREEMENT_KEYS}
+    identity["occasion"] = int(row["occasion"])
+    a, b, kind = row["a"], row["b"], row["kind"]
+    control, arm = (_dated(row, suffix, start) for suffix in ("_reference", "_arm"))
+    for step, date in (control | arm).items():
+        control_date, arm_date = control.get(step), arm.get(step)
+        trace, suffix = answers.arm, "_arm"
+        if arm_date is None:
+            trace, suffix = answers.control, "_reference"
+        answered: tuple[AskedDyad, ...] = ()
+        if step == "talks":
+            answered = answers.at(a, b, kind, identity["occasion"])
+        yield Entry(
+            date,
+            step,
+            _mark(arm_date, control_date, _moved(arm_date, control_date)),
+            control_date,
+            **identity,
+            asked=answered,
+            opened=row["opened" + suffix],
+            signed=row["signed" + suffix],
+            feared=answers.feared(trace, a, b, date),
         )
-        for what, when in (control | mine).items():
-            there, here = control.get(what), mine.get(what)
-            moved: Mark = (
-                "both"
-                if here == there
-                else "earlier"
-                if here and there and here < there
-                else "later"
-            )
-            trace, suffix = (
-                (asking.control, "_reference") if here is None else (asking.arm, "_arm")
-            )
-            yield Entry(
-                when,
-                what,
-                _mark(here, there, moved),
-                there,
-                **who,
-                asked=asking.at(who["a"], who["b"], who["kind"], who["occasion"])
-                if what == "talks"
-                else (),
-                opened=row["opened" + suffix],
-                signed=row["signed" + suffix],
-                feared=asking.feared(trace, who["a"], who["b"], when),
-            )
 
 
-def _dated(row: dict[Any, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
+def _dated(row: dict[str, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
     """The dated steps of one agreement within the run, by name."""
     opened, signed, in_force, ended = (
         row[name + suffix] for name in ("opened", "signed", "in_force", "ended")
     )
-    lasted = in_force is not None or row["origin"] == "in_force"
-    end: What = (
-        "ended" if lasted else "collapse" if signed is not None else "talks collapse"
-    )
-    dates: dict[What, dt.date | None] = {
-        "talks": opened if row["origin"] == "new" else None,
-        "signed": signed if signed is not None and signed >= start else None,
-        "in force": in_force if in_force is not None and in_force >= start else None,
-        end: ended,
-    }
-    return {what: when for what, when in dates.items() if when is not None}
+    end: What = "talks collapse"
+    if in_force is not None or row["origin"] == "in_force":
+        end = "ended"
+    elif signed is not None:
+        end = "collapse"
+    dates: dict[What, dt.date] = {}
+    if opened is not None and row["origin"] == "new":
+        dates["talks"] = opened
+    if signed is not None and signed >= start:
+        dates["signed"] = signed
+    if in_force is not None and in_force >= start:
+        dates["in force"] = in_force
+    if ended is not None:
+        dates[end] = ended
+    return dates
+
+
+def _moved(here: dt.date | None, there: dt.date | None) -> Mark:
+    """Whether the arm's date is the control arm's, or before or after it."""
+    if here == there:
+        return "both"
+    return "earlier" if here and there and here < there else "later"
 
 
 def _mark(here: object, there: object, both: Mark) -> Mark:
     """both: where it happens in either arm."""
-    return "reference only" if here is None else "arm only" if there is None else both
+    if here is None:
+        return "reference only"
+    return "arm only" if there is None else both

@@ -32,6 +32,7 @@ import numpy as np
 from scipy.stats import norm
 
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.signals import ORDER
 from balance_sim.evidence.events.absorbed import (
     AbsorbedFit,
     EventPanel,
@@ -51,18 +52,6 @@ from balance_sim.evidence.events.exposure import (
 )
 from balance_sim.scenario.defaults import parameter_table
 
-ORDER = (
-    "statement",
-    "visit",
-    "joint_summit",
-    "exercise",
-    "arms_or_basing",
-    "treaty",
-    "fighting_together",
-)
-"""Kinds of events by cost, the least first: each weighs more than the one before it."""
-SYMBOLIC = ("statement", "visit", "joint_summit", "exercise")
-MATERIAL = ("arms_or_basing", "treaty", "fighting_together")
 LEVEL = 0.05
 QUANTILE = float(norm.ppf(1 - LEVEL / 2))
 CHUNK = 192

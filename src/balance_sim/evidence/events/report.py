@@ -25,14 +25,12 @@ from typing import Any
 import numpy as np
 from scipy.optimize import least_squares
 
+from balance_sim.evidence.data.signals import MATERIAL, ORDER, SYMBOLIC
 from balance_sim.evidence.events.absorbed import Floats, fit_absorbed, joint_chi_square
 from balance_sim.evidence.events.load import LoadedStudy, files_used
 from balance_sim.evidence.events.measurement import (
-    MATERIAL,
     MEASURED,
     NOT_TOLD,
-    ORDER,
-    SYMBOLIC,
     Column,
     EventEstimate,
     EventWeights,

@@ -2,14 +2,10 @@
 simulates.
 
 Each replication, and what was observed, becomes a vector of statistics in groups; each
-group is compared by
-`stats.networks`. `compare` does not know how agreements were simulated, so anybody's can be compared (as btergm's
-`createGOF`: Leifeld, Cranmer, Desmarais 2018, Journal of Statistical Software 83(6)).
-
-A scenario is set back to an earlier day, and compared with its own record since:
-agreements stay that were signed, or in talks, before the day, without what came of them
-later or any fixed date. Events happen on their days. What has no dates (states'
-figures, disputes, distances, trade, audiences) stays as at the scenario's own start."""
+group is compared by `statistics`. `compare` does not know how agreements were
+simulated, so anybody's can be compared (as btergm's `createGOF`: Leifeld, Cranmer,
+Desmarais 2018, Journal of Statistical Software 83(6)).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.evidence.goodness import statistics as networks
+from balance_sim.evidence.goodness import statistics
 from balance_sim.evidence.goodness.statistics import (
     MahalanobisFit,
     lies_among,
@@ -31,15 +27,17 @@ from balance_sim.evidence.goodness.statistics import (
 )
 from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.model.world import distances
-from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.schema import Agreement, Arm, Event, Report, Scenario
+from balance_sim.scenario.schema import Scenario
 from balance_sim.study.outcomes import NEW
 
 DEGREES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 15, 20])
 LONGEST, SHARED = 6, 5
-DEMOCRACY = 0.5  # a state is one from this on of the 0..1 of V-Dem's polyarchy: the middle of the scale
+DEMOCRACY = 0.5
+"""A state is one from this on of the 0..1 of V-Dem's polyarchy: the middle of the
+scale."""
+REGIMES = {"two democracies": 2, "one democracy": 1, "no democracy": 0}
 LOW, HIGH = 0.05, 0.95
+UNKNOWN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -63,14 +61,19 @@ class Span:
     stop: date
 
     @property
+    def last(self) -> date:
+        """The last day."""
+        return date.fromordinal(self.stop.toordinal() - 1)
+
+    @property
     def years(self) -> float:
+        """Length in years."""
         return (self.stop - self.first).days / 365.25
 
     @property
     def calendar(self) -> tuple[int, ...]:
-        return tuple(
-            range(self.first.year, date.fromordinal(self.stop.toordinal() - 1).year + 1)
-        )
+        """Every calendar year that it touches."""
+        return tuple(range(self.first.year, self.last.year + 1))
 
 
 @dataclass(frozen=True)
@@ -93,24 +96,21 @@ class Agreements:
         return len(self.run)
 
     def where(self, rows: Bools | Ints) -> Agreements:
-        return Agreements(
-            *(getattr(self, name)[rows] for name in self.__dataclass_fields__)
-        )
+        """The agreements of some rows."""
+        return Agreements(*(column[rows] for column in vars(self).values()))
 
     def signed_within(self, span: Span) -> Agreements:
-        return self.where(
-            (self.signed >= span.first.toordinal())
-            & (self.signed < span.stop.toordinal())
-        )
+        """The agreements signed within a span."""
+        first, stop = span.first.toordinal(), span.stop.toordinal()
+        return self.where((self.signed >= first) & (self.signed < stop))
 
     def within(self, span: Span) -> Agreements:
         """Those signed within a span. A lag that ends after it is not known: neither
         side can have seen it."""
-        kept = self.signed_within(span)
-        seen = (
-            kept.signed + np.nan_to_num(kept.force, nan=np.inf) < span.stop.toordinal()
-        )
-        return replace(kept, force=np.where(seen, kept.force, np.nan))
+        agreements = self.signed_within(span)
+        lag = np.nan_to_num(agreements.force, nan=np.inf)
+        is_known = agreements.signed + lag < span.stop.toordinal()
+        return replace(agreements, force=np.where(is_known, agreements.force, np.nan))
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,13 @@ class Statistic:
     high: float
 
     @property
+    def numbers(self) -> tuple[float, float, float, float]:
+        """Observed, mean, and the ends of the band."""
+        return self.observed, self.mean, self.low, self.high
+
+    @property
     def outside(self) -> bool:
+        """Whether the observed number lies outside of the band."""
         return self.observed < self.low or self.observed > self.high
 
 
@@ -161,93 +167,90 @@ class GofComparison:
     notes: tuple[str, ...] = ()
 
     def group(self, name: str) -> Group:
-        return next(one for one in self.groups if one.name == name)
+        """The group of that name."""
+        return next(group for group in self.groups if group.name == name)
 
 
 def statistics_of(
-    ground: StateFacts, made: Agreements, kinds: Sequence[str], years: Sequence[int]
+    facts: StateFacts,
+    agreements: Agreements,
+    kinds: Sequence[str],
+    years: Sequence[int],
 ) -> dict[str, dict[str, float]]:
     """Group -> statistic -> number, of one history, in the order in which groups are
     shown.
 
     kinds, years: those that get a number of their own. NaN: not known, or of no
     agreement at all."""
-    tie = networks.tied(len(ground.codes), made.a, made.b)
-    calendar = [date.fromordinal(int(day)).year for day in made.signed]
-    of_state = np.bincount(
-        np.concatenate([made.a, made.b]), minlength=len(ground.codes)
-    )
-
-    def named(names: Sequence[str], values: Iterable[float]) -> dict[str, float]:
-        return dict(zip(names, map(float, values), strict=True))
-
-    far = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}", "not connected"]
-    km = np.empty(0) if ground.km is None else ground.km[made.a, made.b]
-    near = [*map(str, range(SHARED)), f"{SHARED} or more"]
+    a, b, force = agreements.a, agreements.b, agreements.force
+    tie = statistics.tied(len(facts.codes), a, b)
+    calendar = [date.fromordinal(int(day)).year for day in agreements.signed]
+    of_state = np.bincount(np.concatenate([a, b]), minlength=len(facts.codes))
+    lengths = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}"]
+    partners = [*map(str, range(SHARED)), f"{SHARED} or more"]
+    degrees = statistics.cumulative_degrees(tie, DEGREES)
+    km = np.empty(0) if facts.km is None else facts.km[a, b]
+    quartiles = ("lower quartile, km", "median, km", "upper quartile, km")
+    hostile = UNKNOWN if facts.hostile is None else _known(facts.hostile[a, b])
+    at_once = np.where(np.isfinite(force), force <= 0, np.nan)
     return {
-        "degree": named(
-            [f"at most {k}" for k in DEGREES], networks.cumulative_degrees(tie, DEGREES)
+        "degree": _named([f"at most {degree}" for degree in DEGREES], degrees),
+        "isolates": {"states without": statistics.isolates(tie)},
+        "geodesics": _named(
+            [*lengths, "not connected"], statistics.geodesics(tie, LONGEST)
         ),
-        "isolates": {"states without": networks.isolates(tie)},
-        "geodesics": named(far, networks.geodesics(tie, LONGEST)),
-        "shared_partners": named(near, networks.shared_partners(tie, SHARED)),
-        "triads": named(["no tie", "1 tie", "2 ties", "3 ties"], networks.triads(tie)),
-        "transitivity": {"transitivity": networks.transitivity(tie)},
-        "modularity": {"modularity": networks.modularity(tie)},
-        "repeats": {"share": networks.repeats(made.a, made.b)},
-        "distance": named(
-            ("lower quartile, km", "median, km", "upper quartile, km"),
-            _quantiles(km, (0.25, 0.5, 0.75)),
+        "shared_partners": _named(partners, statistics.shared_partners(tie, SHARED)),
+        "triads": _named(
+            ["no tie", "1 tie", "2 ties", "3 ties"], statistics.triads(tie)
         ),
-        "regimes": _regimes(ground, made),
-        "hostile": {
-            "share": np.nan
-            if ground.hostile is None
-            else _known(ground.hostile[made.a, made.b])
-        },
-        "kinds": {kind: float((made.kind == kind).sum()) for kind in kinds},
+        "transitivity": {"transitivity": statistics.transitivity(tie)},
+        "modularity": {"modularity": statistics.modularity(tie)},
+        "repeats": {"share": statistics.repeats(a, b)},
+        "distance": _named(quartiles, _quantiles(km, (0.25, 0.5, 0.75))),
+        "regimes": _regimes(facts, agreements),
+        "hostile": {"share": hostile},
+        "kinds": {kind: float((agreements.kind == kind).sum()) for kind in kinds},
         "lags": {
-            "talks to signature, days": _known(made.talks, np.median),
-            "in force the same day": _known(
-                np.where(np.isfinite(made.force), made.force <= 0, np.nan)
-            ),
-            "signature to force, days": _known(made.force[made.force > 0], np.median),
+            "talks to signature, days": _known(agreements.talks, np.median),
+            "in force the same day": _known(at_once),
+            "signature to force, days": _known(force[force > 0], np.median),
         },
         "years": {str(year): float(calendar.count(year)) for year in years},
-        "states": named(ground.codes, of_state),
+        "states": _named(facts.codes, of_state),
     }
+
+
+def _named(names: Sequence[str], values: Iterable[float]) -> dict[str, float]:
+    return dict(zip(names, map(float, values), strict=True))
 
 
 def _known(
     values: npt.NDArray[Any], number: Callable[[Floats], Any] = np.mean
 ) -> float:
     """The mean, or another number, of the values that are known; NaN of none."""
-    known = values[np.isfinite(values)].astype(np.float64)
-    return float(number(known)) if len(known) else float("nan")
+    finite = values[np.isfinite(values)].astype(np.float64)
+    return float(number(finite)) if len(finite) else UNKNOWN
 
 
 def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
-    known = values[np.isfinite(values)]
-    return np.quantile(known, shares) if len(known) else np.full(len(shares), np.nan)
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return np.full(len(shares), np.nan)
+    return np.quantile(finite, shares)
 
 
-def _regimes(ground: StateFacts, made: Agreements) -> dict[str, float]:
-    names = ("two democracies", "one democracy", "no democracy")
-    if ground.democracy is None:
-        return dict.fromkeys(names, float("nan"))
-    sides = np.stack([ground.democracy[made.a], ground.democracy[made.b]])
-    of_two = np.where(
-        np.isfinite(sides).all(axis=0), (sides >= DEMOCRACY).sum(axis=0), np.nan
-    )
-    known = of_two[np.isfinite(of_two)]
-    return {
-        name: _known(known == count)
-        for name, count in zip(names, (2, 1, 0), strict=True)
-    }
+def _regimes(facts: StateFacts, agreements: Agreements) -> dict[str, float]:
+    """Shares of agreements by the number of democracies among the two."""
+    if facts.democracy is None:
+        return dict.fromkeys(REGIMES, UNKNOWN)
+    sides = np.stack([facts.democracy[agreements.a], facts.democracy[agreements.b]])
+    democracies = (sides >= DEMOCRACY).sum(axis=0)
+    known = democracies[np.isfinite(sides).all(axis=0)].astype(np.float64)
+    return {name: _known(known == count) for name, count in REGIMES.items()}
 
 
 def compare(
-    ground: StateFacts,
+    facts: StateFacts,
     span: Span,
     observed: Agreements,
     simulated: Agreements,
@@ -257,252 +260,143 @@ def compare(
     Raises ValueError for fewer."""
     if runs < 2:
         raise ValueError("at least two replications are needed")
-    seen, made = observed.within(span), simulated.within(span)
-    kinds = sorted({*map(str, seen.kind), *map(str, made.kind)})
-    parts = [
-        vectors_of(ground, span, *one, kinds)
-        for one in ((replace(seen, run=0 * seen.run), 1), (made, runs))
-    ]
-    groups = {
-        name: _group(name, names, np.vstack([values, parts[1][name][1]]))
-        for name, (names, values) in parts[0].items()
-    }
-    of_states = (
-        Statistic(
-            one.name,
-            *(
-                value / span.years
-                for value in (one.observed, one.mean, one.low, one.high)
-            ),
-        )
-        for one in groups["states"].statistics
-    )
-    pooled = [
-        one.fit.ranks
-        for one in groups.values()
-        if one.fit is not None and one.fit.ranks is not None
-    ]
+    record, replications = observed.within(span), simulated.within(span)
+    kinds = sorted({*map(str, record.kind), *map(str, replications.kind)})
+    record = replace(record, run=0 * record.run)
+    observed_vectors = vectors_of(facts, span, record, 1, kinds)
+    simulated_vectors = vectors_of(facts, span, replications, runs, kinds)
+    groups = []
+    for name, (names, values) in observed_vectors.items():
+        table = np.vstack([values, simulated_vectors[name][1]])
+        groups.append(_group(name, names, table))
+    states = []
+    of_states = next(group for group in groups if group.name == "states")
+    for statistic in of_states.statistics:
+        a_year = [number / span.years for number in statistic.numbers]
+        states.append(Statistic(statistic.name, *a_year))
+    states.sort(key=lambda state: (-abs(state.observed - state.mean), state.name))
+    ranks = [group.fit.ranks for group in groups if group.fit is not None]
+    sum_of_logs = np.log([rank for rank in ranks if rank is not None]).sum(axis=0)
     return GofComparison(
-        span,
-        runs,
-        len(seen),
-        tuple(groups.values()),
-        tuple(
-            sorted(of_states, key=lambda row: (-abs(row.observed - row.mean), row.name))
-        ),
-        float(mid_ranks(-np.log(pooled).sum(axis=0))[0]),
-        tuple(f"{one.name}: {one.why}" for one in groups.values() if one.why),
+        span=span,
+        replications=runs,
+        observed=len(record),
+        groups=tuple(groups),
+        states=tuple(states),
+        p=float(mid_ranks(-sum_of_logs)[0]),
+        notes=tuple(f"{group.name}: {group.why}" for group in groups if group.why),
     )
 
 
 def vectors_of(
-    ground: StateFacts, span: Span, made: Agreements, runs: int, kinds: Sequence[str]
+    facts: StateFacts,
+    span: Span,
+    agreements: Agreements,
+    runs: int,
+    kinds: Sequence[str],
 ) -> dict[str, tuple[list[str], Floats]]:
     """Group -> names of its K statistics, and (R, K) their values in each of the
     histories 0..R-1."""
-    order = np.argsort(made.run, kind="stable")
-    edges = np.searchsorted(made.run[order], np.arange(runs + 1))
-    found = [
-        statistics_of(ground, made.where(order[low:high]), kinds, span.calendar)
-        for low, high in pairwise(edges)
-    ]
-    return {
-        name: (
-            [*names],
-            np.array([[*one[name].values()] for one in found]).reshape(runs, -1),
-        )
-        for name, names in found[0].items()
-    }
+    order = np.argsort(agreements.run, kind="stable")
+    edges = np.searchsorted(agreements.run[order], np.arange(runs + 1))
+    histories = []
+    for low, high in pairwise(edges):
+        history = agreements.where(order[low:high])
+        histories.append(statistics_of(facts, history, kinds, span.calendar))
+    vectors = {}
+    for group, names in histories[0].items():
+        rows = [list(history[group].values()) for history in histories]
+        vectors[group] = (list(names), np.array(rows).reshape(runs, -1))
+    return vectors
 
 
 def _group(name: str, names: list[str], values: Floats) -> Group:
     """A group and its test. values: (R + 1, K), the observed history first."""
     rows: list[Statistic] = []
-    tested: list[int] = []
-    for k, (of, column) in enumerate(zip(names, values.T, strict=True)):
-        drawn = column[1:]
-        rows.append(
-            Statistic(
-                of,
-                float(column[0]),
-                _known(drawn),
-                *map(float, _quantiles(drawn, (LOW, HIGH))),
-            )
-        )
-        tested += [k] if np.isfinite(drawn).any() and np.isfinite(column[0]) else []
-    unknown = [of for k, of in enumerate(names) if k not in tested]
+    is_known = []
+    for statistic, column in zip(names, values.T, strict=True):
+        observed, simulated = float(column[0]), column[1:]
+        low, high = map(float, _quantiles(simulated, (LOW, HIGH)))
+        rows.append(Statistic(statistic, observed, _known(simulated), low, high))
+        is_known.append(np.isfinite(simulated).any() and np.isfinite(observed))
+    known = np.array(is_known, dtype=bool)
+    unknown = [names[place] for place in np.flatnonzero(~known)]
     why = f"not known on one side: {', '.join(unknown)}" if unknown else None
-    if not tested:
+    if not known.any():
         return Group(name, tuple(rows), values[1:], None, why)
-    whole = values[:, np.array(tested)]
-    whole = np.where(np.isfinite(whole), whole, np.nanmean(whole[1:], axis=0))
-    return Group(name, tuple(rows), values[1:], lies_among(whole[0], whole[1:]), why)
+    tested = values[:, known]
+    tested = np.where(np.isfinite(tested), tested, np.nanmean(tested[1:], axis=0))
+    fit = lies_among(tested[0], tested[1:])
+    return Group(name, tuple(rows), values[1:], fit, why)
 
 
-def ground_of(scenario: Scenario) -> StateFacts:
+def facts_of(scenario: Scenario) -> StateFacts:
     """What the statistics need to know of the states. A dispute: a row of the table
     with any part above 0."""
-    at = {code: i for i, code in enumerate(scenario.codes)}
-    hostile = np.zeros((len(at), len(at)), dtype=bool)
+    position = {code: i for i, code in enumerate(scenario.codes)}
+    hostile = np.zeros((len(position), len(position)), dtype=bool)
     for row in scenario.disputes:
         if max(row.rivalry, row.claim, row.militarised, row.war) > 0:
-            hostile[at[row.a], at[row.b]] = hostile[at[row.b], at[row.a]] = True
-    democracy = np.array(
-        [np.nan if s.democracy is None else s.democracy for s in scenario.states]
-    )
-    return StateFacts(scenario.codes, distances(scenario), democracy, hostile)
+            a, b = position[row.a], position[row.b]
+            hostile[a, b] = hostile[b, a] = True
+    democracy = [state.democracy for state in scenario.states]
+    known = np.array([np.nan if value is None else value for value in democracy])
+    return StateFacts(scenario.codes, distances(scenario), known, hostile)
 
 
 def recorded(scenario: Scenario) -> Agreements:
     """A scenario's signed bilateral agreements, as history 0; the lag of those not in
     force yet is infinite."""
-    rows = [
-        one
-        for one in scenario.agreements
-        if one.signed is not None and not one.multilateral
-    ]
-    columns = {
-        name: [getattr(one, name) for one in rows]
-        for name in ("a", "b", "kind", "signed", "opened")
-    }
-    columns["in_force"] = [
-        one.in_force if one.precision == "day" else None for one in rows
-    ]
-    found = from_table(pd.DataFrame(columns).assign(run=0), scenario.codes)
-    waits = np.array(
-        [one.status == "signed" and one.in_force is None for one in rows], dtype=bool
-    )
-    return replace(found, force=np.where(waits, np.inf, found.force))
+    rows, waits = [], []
+    for agreement in scenario.agreements:
+        if agreement.signed is None or agreement.multilateral:
+            continue
+        exact = agreement.precision == "day"
+        rows.append(
+            {
+                "run": 0,
+                "a": agreement.a,
+                "b": agreement.b,
+                "kind": agreement.kind,
+                "signed": agreement.signed,
+                "opened": agreement.opened,
+                "in_force": agreement.in_force if exact else None,
+            }
+        )
+        waits.append(agreement.status == "signed" and agreement.in_force is None)
+    columns = ["run", "a", "b", "kind", "signed", "opened", "in_force"]
+    table = from_table(pd.DataFrame(rows, columns=columns), scenario.codes)
+    force = np.where(np.array(waits, dtype=bool), np.inf, table.force)
+    return replace(table, force=force)
 
 
 def newly_signed(agreements: pd.DataFrame, codes: Sequence[str]) -> Agreements:
     """The new agreements of a study's table of agreements: signed in the run, neither
     signed nor fixed at its start."""
-    new = agreements["origin"].astype(str).isin(NEW) & agreements["signed"].notna()
-    return from_table(agreements[new], codes)
+    is_new = agreements["origin"].astype(str).isin(NEW)
+    return from_table(agreements[is_new & agreements["signed"].notna()], codes)
 
 
 def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
     """From columns run, a, b, kind, signed and, if known, opened and in_force. Raises
     KeyError for an unknown state."""
-    at = {code: i for i, code in enumerate(codes)}
+    position = {code: i for i, code in enumerate(codes)}
     signed = pd.to_datetime(frame["signed"])
 
-    def days(name: str) -> Floats:
+    def lag(name: str) -> Floats:
         if name not in frame:
             return np.full(len(frame), np.nan)
-        lag = (pd.to_datetime(frame[name]) - signed).dt.days.to_numpy(
-            dtype=np.float64, na_value=np.nan
-        )
-        return np.asarray(np.abs(lag) if name == "opened" else lag)
+        days = (pd.to_datetime(frame[name]) - signed).dt.days
+        return np.asarray(days.to_numpy(dtype=np.float64, na_value=np.nan))
 
-    ends = [
-        np.array([at[str(code)] for code in frame[side]], dtype=np.int64)
-        for side in ("a", "b")
-    ]
+    first = np.array([position[str(code)] for code in frame["a"]], dtype=np.int64)
+    second = np.array([position[str(code)] for code in frame["b"]], dtype=np.int64)
     return Agreements(
         run=frame["run"].to_numpy(dtype=np.int64),
-        a=np.minimum(*ends),
-        b=np.maximum(*ends),
+        a=np.minimum(first, second),
+        b=np.maximum(first, second),
         kind=frame["kind"].astype(str).to_numpy(dtype=np.str_),
         signed=np.array([day.toordinal() for day in signed], dtype=np.int64),
-        talks=days("opened"),
-        force=days("in_force"),
-    )
-
-
-# -- a scenario set back to an earlier day -----------------------------------------------------------
-
-YEARS = 3  # whole calendar years before a scenario's start in which its record is compared, if nothing else is asked
-FOCAL = "start_of_record"
-
-
-def own_span(scenario: Scenario) -> Span:
-    """From 1 January three years before a scenario's start to that start."""
-    return Span(date(scenario.start.year - YEARS, 1, 1), scenario.start)
-
-
-def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario:
-    """The scenario as it stood on the span's first day, of one arm alone, to be
-    simulated over the span.
-
-    arm: the control arm if None. Raises WrongRequest where the span is not in order or
-    ends after the start."""
-    if span.first >= span.stop:
-        raise WrongRequest(
-            f"the span is not in order: it starts on {span.first} and ends before {span.stop}"
-        )
-    if span.stop > scenario.start:
-        raise WrongRequest(
-            f"the scenario's record ends at its start, {scenario.start}, before {span.stop}"
-        )
-    name = arm or scenario.reference_arm
-    there = arm_scenario(scenario, name)
-    events = [
-        event for event in there.events if event.date < span.stop and event.id != FOCAL
-    ]
-    agreements = (known_on(agreement, span.first) for agreement in there.agreements)
-    update = {
-        "start": span.first,
-        "end": span.stop,
-        "focal": FOCAL,
-        "events": with_quiet_event(there, events, span.first),
-        "accords": tuple(
-            agreement for agreement in agreements if agreement is not None
-        ),
-        "arms": {name: Arm(title=there.arms[name].title, reference=True)},
-        "report": Report(windows=(min((span.stop - span.first).days, 3650),)),
-        "sha256": "",
-    }
-    return there.model_copy(update=update).counted_as(None)
-
-
-def with_focal(scenario: Scenario, day: date) -> Scenario:
-    """The scenario, with a focal event that nobody sees on a day if it has none, as in
-    an arm that drops it."""
-    if any(event.id == scenario.focal for event in scenario.events):
-        return scenario
-    return scenario.model_copy(
-        update={
-            "focal": FOCAL,
-            "events": with_quiet_event(scenario, scenario.events, day),
-        }
-    )
-
-
-def with_quiet_event(
-    scenario: Scenario, events: Iterable[Event], day: date
-) -> tuple[Event, ...]:
-    """The events with one that changes nothing: no visibility and no sign."""
-    kind, principals = next(iter(scenario.event_kinds)), (scenario.codes[0],)
-    quiet = Event(
-        id=FOCAL, date=day, kind=kind, visibility=0.0, sign=0, principals=principals
-    )
-    return tuple(sorted([*events, quiet], key=lambda event: (event.date, event.id)))
-
-
-def known_on(agreement: Agreement, day: date) -> Agreement | None:
-    """What was known of an agreement before a day, talks with their first day whatever
-    came of them; None: nothing."""
-    began, ended = agreement.signed or agreement.in_force, agreement.ended
-    dates = dict.fromkeys(("scheduled_signed", "scheduled_in_force", "ended"))
-    if began is None or began >= day:
-        if agreement.opened is None or agreement.opened >= day:
-            return None
-        return agreement.model_copy(
-            update={"status": "talks", "signed": None, "in_force": None, **dates}
-        )
-    if (
-        agreement.status == "collapsed" if ended is None else ended < day
-    ):  # not known when: taken to have been over
-        return agreement
-    later = agreement.in_force is not None and agreement.in_force >= day
-    status = (
-        "signed"
-        if later or agreement.status in ("signed", "collapsed", "talks")
-        else "in_force"
-    )
-    in_force = None if later else agreement.in_force
-    return agreement.model_copy(
-        update={"status": status, "in_force": in_force, **dates}
+        talks=np.abs(lag("opened")),
+        force=lag("in_force"),
     )

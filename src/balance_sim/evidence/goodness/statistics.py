@@ -52,10 +52,11 @@ def tied(n: int, first: Ints, second: Ints) -> Bools:
 
     >>> tied(3, np.array([0, 0]), np.array([1, 1])).astype(int).tolist()
     [[0, 1, 0], [1, 0, 0], [0, 0, 0]]"""
-    out = np.zeros((n, n), dtype=bool)
-    apart = first != second
-    out[first[apart], second[apart]] = out[second[apart], first[apart]] = True
-    return out
+    tie = np.zeros((n, n), dtype=bool)
+    no_loop = first != second
+    a, b = first[no_loop], second[no_loop]
+    tie[a, b] = tie[b, a] = True
+    return tie
 
 
 def degrees(tie: Bools) -> Ints:
@@ -74,9 +75,11 @@ def isolates(tie: Bools) -> float:
 def cumulative_degrees(tie: Bools, levels: Ints) -> Floats:
     """(L,) how many nodes have a degree of at most each level.
 
-    >>> cumulative_degrees(tied(4, np.array([0, 0]), np.array([1, 2])), np.array([0, 1, 2])).tolist()
+    >>> tie = tied(4, np.array([0, 0]), np.array([1, 2]))
+    >>> cumulative_degrees(tie, np.array([0, 1, 2])).tolist()
     [1.0, 3.0, 4.0]"""
-    return np.asarray((degrees(tie)[:, None] <= levels).sum(axis=0), dtype=np.float64)
+    is_below = degrees(tie)[:, None] <= levels
+    return np.asarray(is_below.sum(axis=0), dtype=np.float64)
 
 
 def geodesics(tie: Bools, longest: int) -> Floats:
@@ -90,14 +93,11 @@ def geodesics(tie: Bools, longest: int) -> Floats:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import shortest_path
 
-    away = shortest_path(csr_array(tie), directed=False, unweighted=True)[
-        np.triu_indices(len(tie), 1)
-    ]
-    within = [(away == length).sum() for length in range(1, longest + 1)]
-    return np.array(
-        [*within, ((away > longest) & np.isfinite(away)).sum(), np.isinf(away).sum()],
-        np.float64,
-    )
+    paths = shortest_path(csr_array(tie), directed=False, unweighted=True)
+    length = paths[np.triu_indices(len(tie), 1)]
+    counts = [(length == ties).sum() for ties in range(1, longest + 1)]
+    longer = (length > longest) & np.isfinite(length)
+    return np.array([*counts, longer.sum(), np.isinf(length).sum()], np.float64)
 
 
 def shared_partners(tie: Bools, most: int) -> Floats:
@@ -106,9 +106,15 @@ def shared_partners(tie: Bools, most: int) -> Floats:
 
     >>> shared_partners(tied(3, np.array([0, 1]), np.array([1, 2])), 1).tolist()
     [2.0, 1.0]"""
-    whole = tie.astype(np.int64)
-    shared = np.minimum((whole @ whole)[np.triu_indices(len(tie), 1)], most)
-    return np.bincount(shared, minlength=most + 1).astype(np.float64)
+    shared = _shared(tie)[np.triu_indices(len(tie), 1)]
+    counts = np.bincount(np.minimum(shared, most), minlength=most + 1)
+    return counts.astype(np.float64)
+
+
+def _shared(tie: Bools) -> Ints:
+    """(n, n) numbers of partners in common."""
+    numbers = tie.astype(np.int64)
+    return np.asarray(numbers @ numbers)
 
 
 def triads(tie: Bools) -> Floats:
@@ -119,14 +125,11 @@ def triads(tie: Bools) -> Floats:
     [0.0, 0.0, 1.0, 0.0]"""
     n, ties = len(tie), int(tie.sum()) // 2
     degree = degrees(tie)
-    whole = tie.astype(np.int64)
-    three = int(((whole @ whole) * whole).sum()) // 6
-    two = int((degree * (degree - 1) // 2).sum()) - 3 * three
-    one = ties * max(n - 2, 0) - 2 * two - 3 * three
-    return np.array(
-        [n * (n - 1) * (n - 2) // 6 - one - two - three, one, two, three],
-        dtype=np.float64,
-    )
+    triangles = int((_shared(tie) * tie).sum()) // 6
+    paths = int((degree * (degree - 1) // 2).sum()) - 3 * triangles
+    single = ties * max(n - 2, 0) - 2 * paths - 3 * triangles
+    empty = n * (n - 1) * (n - 2) // 6 - single - paths - triangles
+    return np.array([empty, single, paths, triangles], dtype=np.float64)
 
 
 def transitivity(tie: Bools) -> float:
@@ -154,11 +157,8 @@ def modularity(tie: Bools) -> float:
     if not tie.any():
         return 0.0
     graph = _graph(tie)
-    return float(
-        nx.community.modularity(
-            graph, nx.community.greedy_modularity_communities(graph)
-        )
-    )
+    communities = nx.community.greedy_modularity_communities(graph)
+    return float(nx.community.modularity(graph, communities))
 
 
 def repeats(first: Ints, second: Ints) -> float:
@@ -214,29 +214,25 @@ def lies_among(observed: Floats, simulated: Floats) -> MahalanobisFit:
     >>> lies_among(np.array([50.0]), np.arange(9.0)[:, None]).p
     0.05
     """
-    if (
-        simulated.ndim != 2
-        or len(simulated) < 2
-        or observed.shape != simulated.shape[1:]
-    ):
-        raise ValueError(
-            f"one vector and at least two like it are needed, got {observed.shape}, {simulated.shape}"
-        )
-    if not (np.isfinite(observed).all() and np.isfinite(simulated).all()):
+    shapes = f"{observed.shape}, {simulated.shape}"
+    is_table = simulated.ndim == 2 and len(simulated) >= 2
+    if not is_table or observed.shape != simulated.shape[1:]:
+        raise ValueError(f"one vector and at least two like it are needed: {shapes}")
+    vectors = np.vstack([observed, simulated])
+    if not np.isfinite(vectors).all():
         raise ValueError("a statistic is not a number")
-    every = np.vstack([observed, simulated])
     diagonal = EACH * simulated.shape[1] > len(simulated)
-    pooled, dimension = distances(every, every, diagonal=diagonal)
-    published = distances(every, simulated, diagonal=diagonal)[0]
-    as_far = float((published[1:] >= published[0] * (1.0 - TIES)).mean())
+    pooled, dimension = distances(vectors, vectors, diagonal=diagonal)
+    published = distances(vectors, simulated, diagonal=diagonal)[0]
+    is_as_far = published[1:] >= published[0] * (1.0 - TIES)
     ranks = mid_ranks(pooled)
     return MahalanobisFit(
-        float(ranks[0]),
-        as_far,
-        float(np.sqrt(published[0])),
-        dimension,
-        diagonal,
-        ranks,
+        p=float(ranks[0]),
+        p_published=float(is_as_far.mean()),
+        distance=float(np.sqrt(published[0])),
+        dimension=dimension,
+        diagonal=diagonal,
+        ranks=ranks,
     )
 
 
@@ -250,18 +246,20 @@ def distances(
     deviation first, so that no unit decides what is small. diagonal: by the variances
     alone."""
     centre, spread = among.mean(axis=0), among.std(axis=0)
-    varies = spread > SMALL * np.maximum(np.abs(among).max(axis=0, initial=0.0), 1e-300)
+    largest = np.maximum(np.abs(among).max(axis=0, initial=0.0), 1e-300)
+    varies = spread > SMALL * largest
     if not varies.any():
         return np.zeros(len(vectors)), 0
-    z = (among[:, varies] - centre[varies]) / spread[varies]
+    deviation = vectors[:, varies] - centre[varies]
     if diagonal:
-        z = (vectors[:, varies] - centre[varies]) / among[:, varies].std(axis=0, ddof=1)
+        z = deviation / among[:, varies].std(axis=0, ddof=1)
         return np.asarray((z**2).sum(axis=1)), int(varies.sum())
-    _, singular, across = np.linalg.svd(z, full_matrices=False)
-    kept = singular**2 > SMALL * singular[0] ** 2
-    along = ((vectors[:, varies] - centre[varies]) / spread[varies]) @ across[kept].T
-    squared = (along**2 / singular[kept] ** 2).sum(axis=1) * (len(among) - 1)
-    return np.asarray(squared), int(kept.sum())
+    z = (among[:, varies] - centre[varies]) / spread[varies]
+    _, singular, directions = np.linalg.svd(z, full_matrices=False)
+    is_large = singular**2 > SMALL * singular[0] ** 2
+    scores = (deviation / spread[varies]) @ directions[is_large].T
+    squared = (scores**2 / singular[is_large] ** 2).sum(axis=1) * (len(among) - 1)
+    return np.asarray(squared), int(is_large.sum())
 
 
 def mid_ranks(distance: Floats) -> Floats:

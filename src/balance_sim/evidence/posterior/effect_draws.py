@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from balance_sim.effects.channels import forms, parts
 from balance_sim.effects.expected import Estimator
-from balance_sim.effects.expected_effect import forms, parts
-from balance_sim.effects.placebos import Placebos, placebos
+from balance_sim.effects.placebos import PlaceboTest, placebos
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, once
+from balance_sim.model.core import DIRECTIONS, Floats, Ints, World, content_key
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import OneLine, WrongRequest
@@ -88,19 +88,18 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     """COLUMNS of an arm, from counter-balancing dyads alone; picture and threat are 0
     without the focal event."""
     counter = np.flatnonzero(worlds.baseline.direction == DIRECTIONS.index("counter"))
-    estimator, known = Estimator(worlds), list[tuple[World, float]]()
+    estimator, by_content = Estimator(worlds), dict[bytes, float]()
     longest = estimator.windows.longest
     windows = replace(estimator.windows, days=(longest,))
 
     def worth(world: World) -> float:
-        """Worked out once for worlds that are the same: with neither channel most arms
+        """Worked out once for worlds of equal contents: with neither channel most arms
         are the control arm."""
-        return once(
-            known,
-            world,
-            lambda: float(estimator.of(world, counter, windows).by_dyad(longest).sum()),
-            ("arm",),
-        )
+        key = content_key(world, ("arm",))
+        if key not in by_content:
+            signed = estimator.of(world, counter, windows).by_dyad(longest)
+            by_content[key] = float(signed.sum())
+        return by_content[key]
 
     level = worth(worlds.reference)
     found = [worth(world) for world in forms(worlds, arm)]
@@ -318,24 +317,6 @@ def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
     return {name: columns for name, columns in place.items() if columns}
 
 
-@dataclass(frozen=True)
-class PlaceboSaid:
-    """What a family of placebos says: how many, the two-sided p, the verdict."""
-
-    placebos: int
-    p: float
-    verdict: str
-
-    @staticmethod
-    def all_of(found: Placebos) -> dict[str, PlaceboSaid]:
-        """By family, of those that have placebos."""
-        families = [one for one in found.families if len(one.placebos)]
-        return {
-            one.name: PlaceboSaid(len(one.placebos), one.p, one.verdict)
-            for one in families
-        }
-
-
 @dataclass(frozen=True, repr=False)
 class Uncertainty(OneLine):
     """What is not known of the headline effect, beside Monte Carlo error. estimate:
@@ -348,7 +329,7 @@ class Uncertainty(OneLine):
     prior: DrawnEffect | None = None
     theories: tuple[TheoryEffect, ...] = ()
     variance: VarianceShares | None = None
-    placebos: Mapping[str, PlaceboSaid] = field(default_factory=dict)
+    placebos: Mapping[str, PlaceboTest] = field(default_factory=dict)
     why: str = ""
 
     @property
@@ -507,7 +488,7 @@ def uncertainty(
                 name, level, picture, threat, whole_effect, (weights or {}).get(name)
             )
         )
-    said = PlaceboSaid.all_of(placebos(scenario, named)) if with_placebos else {}
+    said = placebos(scenario, named).tests() if with_placebos else {}
     before, after = found["prior"], found.get("posterior")
     return Uncertainty(
         named, outcome, estimate, after, before, tuple(theories), variance, said

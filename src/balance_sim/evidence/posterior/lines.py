@@ -4,16 +4,18 @@ and on the figure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from balance_sim.show import wording as say
+from balance_sim.show.headline import placebo_words
+from balance_sim.show.study_types import Doubt
 from balance_sim.show.wording import said, table, wrapped
 
 if TYPE_CHECKING:
+    from balance_sim.effects.result import AnalysedResult
     from balance_sim.evidence.posterior.effect_draws import (
         DrawnEffect,
-        PlaceboSaid,
         Uncertainty,
     )
 
@@ -39,12 +41,21 @@ def places_of(found: Uncertainty) -> int:
     return max(say.digits(found.estimate["total"]), 4)
 
 
-def doubt_words(found: Uncertainty | None, draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a study has it
-    """What the CI leaves out: how sure the effect is over the posterior of the
-    parameters, where that is known.
-
-    draws: of the study, see `wording.caveat`."""
-    return " ".join(filter(None, (say.caveat(draws), draws_sentence(found))))
+def doubt(result: AnalysedResult) -> Doubt:
+    """How sure the headline effect of a run is over draws of the parameters."""
+    found = result.uncertainty
+    if found is None:
+        return Doubt(missing=NOT_WORKED_OUT)
+    if found.why:
+        return Doubt()
+    heads, *rows = interval_rows(found)
+    sentences = (draws_words(found), width_words(found), theories_words(found))
+    return Doubt(
+        short=draws_sentence(found),
+        sentences=tuple(sentence for sentence in sentences if sentence),
+        heads=tuple(heads),
+        rows=tuple(tuple(row) for row in rows),
+    )
 
 
 def draws_sentence(found: Uncertainty | None) -> str:
@@ -110,16 +121,6 @@ def width_words(found: Uncertainty) -> str:
         f"{told}. Of single parameters {say.factor_words(best)} is worth most to know: it would cut the standard "
         f"deviation from {say.number(of.sd, places)} to {say.number(left, places)} on average."
     )
-
-
-def placebo_words(found: Mapping[str, PlaceboSaid]) -> str:
-    """What placebos say, in one sentence; empty where there are none."""
-    told = [
-        f"p = {of.p:.3f} against {say.plural(of.placebos, 'placebo')} with "
-        f"{'other sets of states' if name == 'participants' else 'other dates'} ({of.verdict})"
-        for name, of in found.items()
-    ]
-    return f"Placebos: {'; '.join(told)}." if told else ""
 
 
 def sentences(found: Uncertainty) -> list[str]:

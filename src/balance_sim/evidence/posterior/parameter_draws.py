@@ -23,8 +23,10 @@ from pathlib import Path
 import annotated_types
 import numpy as np
 
+from balance_sim.evidence.data.signals import SYMBOLIC
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats
+from balance_sim.model.streams import PRIOR, stream_label
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
 from balance_sim.scenario.diagnostics import Mark, refused, shown
@@ -51,8 +53,6 @@ from balance_sim.study.draws import (
 COUNT = 2000
 SEED = 1
 LARGEST_DRAWS = 16 << 20
-SYMBOLIC = SIGNAL_ORDER[:3]
-"""Acts that show a standing; the others of the ladder are material."""
 CALIBRATED_SD = 2.0  # of the prior of an intercept that a scenario's own record tells, nats: that of a calibration
 
 
@@ -94,7 +94,7 @@ def quantile(prior: ParameterPrior, u: Floats) -> Floats:
 
 def uniforms(path: str, count: int, seed: int) -> Floats:
     """(D,) uniform numbers of a parameter, on a key of its own."""
-    key = clocks.absorb(clocks.absorb(clocks.label("prior"), seed), clocks.label(path))
+    key = clocks.absorb(clocks.absorb(stream_label(PRIOR), seed), clocks.label(path))
     return clocks.uniform(clocks.absorb(key, np.arange(count, dtype=np.uint64)))
 
 

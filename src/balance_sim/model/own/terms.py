@@ -32,7 +32,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import Floats, World
+from balance_sim.model.core import Bools, Floats, World
 from balance_sim.model.own import events
 from balance_sim.model.own.events import not_registered
 from balance_sim.model.own.modules import (
@@ -46,6 +46,7 @@ from balance_sim.model.own.modules import (
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.state import BlockState
+from balance_sim.model.willingness import Bounds, Term
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused
 from balance_sim.scenario.errors import WrongRequest
@@ -158,16 +159,17 @@ class Situation:
     def _now(self, name: str) -> tuple[View, BlockState]:
         if self.view is None or self.state is None:
             raise TypeError(
-                f"`{name}` changes in a replication: say the least and the most that the term can be, as "
-                "@bs.term(between=(0, 1))"
+                f"`{name}` changes in a replication: say the least and the most that "
+                "the term can be, as @bs.term(between=(0, 1))"
             )
         return self.view, self.state
 
 
 def _closed(array: Floats) -> Floats:
-    out = array.view()
-    out.flags.writeable = False
-    return out
+    """The array, for reading alone."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 @dataclass(frozen=True)
@@ -251,8 +253,7 @@ def term(
 
 @dataclass(frozen=True)
 class OwnTerm:
-    """A term of the user's own in one arm, with what others need to know of it: see
-    `willingness.Term`.
+    """What a term of the user's own is in one arm: the function of a `Term`.
 
     low, high: (n, n), the same where it does not change; name: with `own_` in front."""
 
@@ -267,164 +268,150 @@ class OwnTerm:
         """Whether it reads what changes in a replication."""
         return self.declared.between is not None
 
-    def __call__(self, p: Prospects) -> Floats:
+    def as_term(self) -> Term:
+        """The term, to stand among the built-in ones."""
+        reads: Any = "beliefs" if self.is_changing else "facts"
+        return Term(self.name, self.values, self.bounds, reads=reads)
+
+    def values(self, p: Prospects) -> Floats:
         """(C,) before the weight."""
         if not self.is_changing:
             return self.low.take(p.apart)
-        if p.kinds_each > 1:
-            return np.repeat(self(p.dyads), p.kinds_each)
         if not len(p.ego):
             return np.zeros(0)
         shape = (len(p.view.depth), p.world.n, p.world.n)
-        found = evaluated(
-            self.name,
-            self.function,
-            self.declared,
-            Situation(p.world, p.view, p.state),
-            shape,
-        )
-        return found.take(p.at)
+        situation = Situation(p.world, p.view, p.state)
+        return self.evaluated(situation, shape).take(p.at)
+
+    def bounds(self, _: Extremes) -> Bounds:
+        """The least and the most, broadcast to (n, n, M)."""
+        return self.low[:, :, None], self.high[:, :, None]
 
     def refuse_unsteady(self, p: Prospects) -> None:
         """Raises ScenarioError where the term is one number, and then another, for one
         state of the world."""
-        one, two = self(p), self(p)
-        if not self.is_changing:
-            shape = self.low.shape
-            one, two = (
-                self.low,
-                evaluated(
-                    self.name, self.function, self.declared, Situation(p.world), shape
-                ),
-            )
-        if (wrong := one != two).any():
-            why = f"is {one[wrong][0]:g}, and {two[wrong][0]:g} when asked again"
+        if self.is_changing:
+            values, again = self.values(p), self.values(p)
+        else:
+            values = self.low
+            again = self.evaluated(Situation(p.world), self.low.shape)
+        unlike = values != again
+        if unlike.any():
+            why = f"is {values[unlike][0]:g}, and {again[unlike][0]:g} when asked again"
             hint = "what it gives has to follow from `now` alone"
-            raise _fault(
-                place_of(self.function), f"theory.weights.{self.name}", why, hint
-            )
+            raise self._fault(why, hint)
 
-    def between(self, _: Extremes) -> tuple[Floats, Floats]:
-        """The least and the most, broadcast to (n, n, M)."""
-        return self.low[:, :, None], self.high[:, :, None]
+    def evaluated(self, situation: Situation, shape: tuple[int, ...]) -> Floats:
+        """The term as a matrix with a diagonal of 0. shape: (n, n) or (R, n, n).
 
+        Raises ScenarioError, with the function's file and line, for what is no such
+        array, no number, out of bounds or asymmetric where it must not be."""
+        values = np.broadcast_to(self._returned(situation, shape), shape).copy()
+        diagonal = np.arange(shape[-1])
+        values[..., diagonal, diagonal] = 0.0
 
-def evaluated(
-    name: str,
-    function: TermFunction,
-    declared: Declared,
-    now: Situation,
-    shape: tuple[int, ...],
-) -> Floats:
-    """What a term gives, whole, with a diagonal of 0. shape: (n, n) or (R, n, n).
+        def refuse(wrong: Bools, why: str, hint: str, allowed: str = "") -> None:
+            if wrong.any():
+                place = tuple(np.argwhere(wrong)[0])
+                ego, alter = (situation.world.codes[index] for index in place[-2:])
+                dyad = f"{ego} about {alter}"
+                why = why.format(value=values[place], dyad=dyad)
+                raise self._fault(why, hint, allowed)
 
-    Raises ScenarioError, with the function's file and line, for what is no such array,
-    no number, out of bounds or asymmetric where it must not be."""
-    at, path = place_of(function), f"theory.weights.{name}"
-    try:
-        found = numbers_of(function(now))
-    except (Exception, SystemExit) as error:
-        why = f"ends in {type(error).__name__}: {error}"
-        raise _fault(
-            where_raised(error, at), path, why, "repair the function"
-        ) from error
-    lacks = f"gives an array of {found.shape}, not of {shape[-2:]} states by states"
-    if found.ndim < 2 or found.ndim > len(shape):
-        raise _fault(
-            at, path, lacks, "x[None, :] makes of a number a state that of the partner"
-        )
-    try:
-        out = np.broadcast_to(found, shape).copy()
-    except ValueError:
-        raise _fault(
-            at,
-            path,
-            lacks,
-            "rows decide, columns are partners, both in the order of `states`",
-        ) from None
-    here, codes = np.arange(shape[-1]), now.world.codes
-    out[..., here, here] = 0.0
-
-    def first(wrong: npt.NDArray[np.bool_]) -> tuple[str, float]:
-        place = tuple(np.argwhere(wrong)[0])
-        return f"{codes[place[-2]]} about {codes[place[-1]]}", float(out[place])
-
-    if not (finite := np.isfinite(out)).all():
-        dyad, value = first(~finite)
-        raise _fault(
-            at,
-            path,
-            f"is {value} for {dyad}",
+        refuse(
+            ~np.isfinite(values),
+            "is {value} for {dyad}",
             "give a finite number; 0 where nothing is known",
         )
-    if declared.symmetric and not (same := out == out.swapaxes(-1, -2)).all():
-        dyad, value = first(~same)
-        raise _fault(
-            at,
-            path,
-            f"is {value:g} for {dyad}, and not the other way round",
-            "leave out symmetric=True",
+        if self.declared.symmetric:
+            refuse(
+                values != values.swapaxes(-1, -2),
+                "is {value:g} for {dyad}, and not the other way round",
+                "leave out symmetric=True",
+            )
+        if self.declared.between is not None:
+            low, high = self.declared.between
+            beyond = (values < low) | (values > high)
+            beyond[..., diagonal, diagonal] = False
+            allowed = f"{low:g} to {high:g}"
+            refuse(beyond, "is {value:g} for {dyad}", "widen `between`", allowed)
+        return values
+
+    def _returned(self, situation: Situation, shape: tuple[int, ...]) -> Floats:
+        """The function's array, if it can be broadcast to the shape."""
+        try:
+            values = numbers_of(self.function(situation))
+        except (Exception, SystemExit) as error:
+            why = f"ends in {type(error).__name__}: {error}"
+            at = where_raised(error, place_of(self.function))
+            raise self._fault(why, "repair the function", at=at) from error
+        lacks = (
+            f"gives an array of {values.shape}, not of {shape[-2:]} states by states"
         )
-    if declared.between is not None:
-        low, high = declared.between
-        if (beyond := (out < low) | (out > high))[
-            ..., ~np.eye(len(here), dtype=bool)
-        ].any():
-            beyond[..., here, here] = False
-            dyad, value = first(beyond)
-            raise _fault(
-                at,
-                path,
-                f"is {value:g} for {dyad}",
-                "widen `between`",
-                f"{low:g} to {high:g}",
+        if values.ndim < 2 or values.ndim > len(shape):
+            raise self._fault(
+                lacks, "x[None, :] makes of a number a state that of the partner"
             )
-    return out
+        try:
+            np.broadcast_to(values, shape)
+        except ValueError:
+            hint = "rows decide, columns are partners, both in the order of `states`"
+            raise self._fault(lacks, hint) from None
+        return values
+
+    def _fault(
+        self, why: str, hint: str, allowed: str = "", at: Mark | None = None
+    ) -> ScenarioError:
+        mark, path = at or place_of(self.function), f"theory.weights.{self.name}"
+        return refused(mark, path, "E310", f"the term {why}", hint, allowed)
 
 
-def numbers_of(given: Any) -> Floats:
-    """What a function of the user's own gave, as numbers; what is masked is missing.
-    Raises TypeError for complex."""
-    if np.iscomplexobj(given):
+def numbers_of(values: Any) -> Floats:
+    """What a function of the user's own returned, as numbers; what is masked is
+    missing. Raises TypeError for complex."""
+    if np.iscomplexobj(values):
         raise TypeError("complex numbers")
-    if isinstance(given, np.ma.MaskedArray):
-        given = np.where(np.ma.getmaskarray(given), np.nan, given.data)
-    return np.asarray(given, dtype=np.float64)
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.where(np.ma.getmaskarray(values), np.nan, values.data)
+    return np.asarray(values, dtype=np.float64)
 
 
-def _fault(
-    at: Mark, path: str, why: str, hint: str, allowed: str = ""
-) -> ScenarioError:
-    return refused(at, path, "E310", f"the term {why}", hint, allowed)
+def own_term(world: World, name: str, scenario: str) -> OwnTerm:
+    """A term of the user's own, `own_<name>`, in a world. scenario: its name, for
+    messages. Raises ScenarioError for one that is registered nowhere, and as
+    `evaluated`."""
+    entry = REGISTERED.find(name.removeprefix(OWN))
+    if entry is None:
+        path = f"theory.weights.{name}"
+        raise not_registered(scenario, path, "term of willingness", name)
+    function, declared = entry
+    shape = (world.n, world.n)
+    if declared.between is not None:
+        low, high = (np.full(shape, end) for end in declared.between)
+        return OwnTerm(name, function, declared, low, high)
+    blank = np.zeros(shape)
+    unbounded = OwnTerm(name, function, declared, blank, blank)
+    fixed = _closed(unbounded.evaluated(Situation(world), shape))
+    return replace(unbounded, low=fixed, high=fixed)
 
 
-def with_own_terms(world: World, named: str) -> World:
-    """The world with the terms of the user's own that have a weight in it. named: the
-    scenario, for messages.
-
-    Raises ScenarioError for one that is registered nowhere, and as `evaluated`."""
-    own: dict[str, OwnTerm] = {}
-    n = world.n
-    for name, weight in world.rules.weights.items():
-        if not name.startswith(OWN) or weight == 0:
-            continue
-        found = REGISTERED.find(name.removeprefix(OWN))
-        if found is None:
-            raise not_registered(
-                named, f"theory.weights.{name}", "term of willingness", name
-            )
-        function, declared = found
-        if declared.between is None:
-            low = high = _closed(
-                evaluated(name, function, declared, Situation(world), (n, n))
-            )
-        else:
-            low, high = (np.full((n, n), end) for end in declared.between)
-        own[name] = OwnTerm(name, function, declared, low, high)
-    return replace(world, own=own) if own else world
+def own_terms(world: World, scenario: str) -> dict[str, OwnTerm]:
+    """Terms of the user's own that have a weight in a world, by name. scenario: its
+    name, for messages."""
+    weights = world.rules.weights
+    names = [name for name in weights if name.startswith(OWN) and weights[name] != 0]
+    return {name: own_term(world, name, scenario) for name in names}
 
 
-WEIGHT = f"theory.weights.{OWN}"
+def with_own_terms(world: World, scenario: str) -> World:
+    """The world with the terms of the user's own that have a weight in it. scenario:
+    its name, for messages. Raises ScenarioError as `own_term`."""
+    own = own_terms(world, scenario)
+    terms = {name: term.as_term() for name, term in own.items()}
+    return replace(world, own_terms=terms) if terms else world
+
+
+WEIGHT = "theory.weights."
 
 
 def rules_of(
@@ -438,39 +425,31 @@ def rules_of(
 
     Raises WrongRequest where they could not. What is registered nowhere is left out:
     `compile_world` refuses it."""
-    settings = {
-        path: value for arm in scenario.arms.values() for path, value in arm.set.items()
+    set_paths, set_values = {*paths}, set[str]()
+    event_types = {event.kind for event in scenario.events}
+    for arm in scenario.arms.values():
+        set_paths |= arm.set.keys()
+        set_values |= {str(value) for value in arm.set.values()}
+        event_types |= {event.kind for event in arm.add}
+    weights = scenario.theory.weights
+    names = {name for name, weight in weights.items() if weight != 0}
+    names |= {
+        path.removeprefix(WEIGHT) for path in set_paths if path.startswith(WEIGHT)
     }
-    weighed = {
-        f"theory.weights.{name}"
-        for name, weight in scenario.theory.weights.items()
-        if weight != 0
-    }
-    added = [event for arm in scenario.arms.values() for event in arm.add]
-    kinds = {event.kind for event in (*scenario.events, *added)} | {
-        str(value) for value in settings.values()
-    }
-    names = {
-        path.removeprefix("theory.weights.")
-        for path in {*weighed, *settings, *paths}
-        if path.startswith(WEIGHT)
-    }
-    out = {
-        name: reference_of_rule(name)
-        for name in names | {kind for kind in kinds if kind.startswith(OWN)}
-    }
-    for name, reference in out.items():
+    names |= event_types | set_values
+    rules = []
+    for name in sorted(name for name in names if name.startswith(OWN)):
+        reference = reference_of_rule(name)
         if elsewhere and reference and reference.partition(":")[0] in NOWHERE:
             raise WrongRequest(in_no_module("the rule", name.removeprefix(OWN)))
-    return tuple(
-        sorted((name, reference) for name, reference in out.items() if reference)
-    )
+        if reference:
+            rules.append((name, reference))
+    return tuple(rules)
 
 
 def reference_of_rule(name: str) -> str:
     """`module:function` of a term or kind of event of the user's own, `own_<name>`; ""
     where none is registered."""
-    found = REGISTERED.find(name.removeprefix(OWN)) or events.REGISTERED.find(
-        name.removeprefix(OWN)
-    )
-    return reference_of(found[0]) if found else ""
+    plain = name.removeprefix(OWN)
+    entry = REGISTERED.find(plain) or events.REGISTERED.find(plain)
+    return reference_of(entry[0]) if entry else ""

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.scenario.actors import code_table
-from balance_sim.show.save import path_data
 
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
@@ -361,11 +360,8 @@ def path_of(country: Country, layout: Layout) -> str:
     left, right, _, top = layout.box
     unit, out = WIDTH / (right - left), []
     for x, y in rings_inside(country, layout):
-        corners = " L ".join(
-            f"{a:.2f} {b:.2f}"
-            for a, b in zip((x - left) * unit, (top - y) * unit, strict=True)
-        )
-        out.append(path_data(f"M {corners} z"))
+        corners = zip((x - left) * unit, (top - y) * unit, strict=True)
+        out.append("M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in corners) + "z")
     return "".join(out)
 
 

@@ -1,17 +1,13 @@
 """Figures: each a table that is computed and tested, and a function that draws it; here
-all of them, by study."""
+all of them, by type of study."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeGuard
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
-from balance_sim.evidence.forecast import figures as scores
-from balance_sim.evidence.forecast.score import ScoredForecasts
-from balance_sim.evidence.goodness import figures as gof
-from balance_sim.evidence.goodness.comparison import GoodnessOfFit
-from balance_sim.games import figures as games
-from balance_sim.games import strategy_figures as strategies
+from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import (
     comparison,
     counts,
@@ -24,145 +20,115 @@ from balance_sim.show.figures import (
     world,
 )
 from balance_sim.show.figures.style import FigureSpec
+from balance_sim.show.study_types import Figures, registered_type, registered_types
 from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from balance_sim.effects.result import AnalysedResult
-    from balance_sim.games.keep import PlayedGame
-    from balance_sim.show.plots import Comparison
-
-    type Study = (
-        AnalysedResult
-        | SweepResult
-        | Comparison
-        | ScoredForecasts
-        | GoodnessOfFit
-        | PlayedGame
-    )
-
-
 MOST_OWN = 6
 """Outcomes of the user's own that have a figure without being asked for."""
 
 
-def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:
-    return {one.name: one for one in figures}
+def _by_name(*figures: FigureSpec) -> Figures:
+    return {figure.name: figure for figure in figures}
 
 
-FIGURES = _named(
+FIGURES = _by_name(
     counts.draw_fan,
     effects.draw_arms,
     effects.draw_placebos,
-    effects.draw_uncertainty,
     effects.draw_difference,
     counts.draw_outcomes,
     world.draw_map,
     dyads.draw_dyads,
-    dyads.draw_network,
     explained.draw_attribution,
-    explained.draw_timeline,
     relations.draw_relations,
     effects.draw_convergence,
 )
-SWEEP_FIGURES = _named(
+"""Of a run. Rooms of the upper storey have more: `run_figures`."""
+SWEEP_FIGURES = _by_name(
     comparison.draw_theories,
     sweeps.draw_multiples,
     sweeps.draw_surface,
     sweeps.draw_indices,
 )
-COMPARISON_FIGURES = _named(
+COMPARISON_FIGURES = _by_name(
     comparison.draw_studies,
     comparison.draw_differences,
     comparison.draw_comparison_pairs,
 )
-SCORE_FIGURES = _named(scores.draw_scorecard, scores.draw_reliability)
-GOF_FIGURES = _named(gof.draw_gof, gof.draw_gof_states, gof.draw_gof_residuals)
-GAME_FIGURES = _named(
-    strategies.draw_balance,
-    games.draw_payoffs,
-    strategies.draw_regret,
-)
-BY_STUDY = {
-    Result: FIGURES,
-    SweepResult: SWEEP_FIGURES,
-    ScoredForecasts: SCORE_FIGURES,
-    GoodnessOfFit: GOF_FIGURES,
-}
-"""All but those of a game, whose players have a balance sheet each."""
 
 
-def is_game(study: object) -> TypeGuard[PlayedGame]:
-    """Whether it is a game with what it comes to; told without importing the room of
-    games for other studies."""
-    return hasattr(study, "solution")
+def run_figures(plugins: Collection[str] = ()) -> Figures:
+    """By name, the figures of a run of a scenario with these plug-ins: each that is
+    registered stands after the one that its `follows` names."""
+    rooms = [
+        *registry.parts("run_figures").values(),
+        *registry.of_plugins("figures", plugins).values(),
+    ]
+    figures = list(FIGURES.values())
+    for registered in rooms:
+        for figure in registered.values():
+            names = [other.name for other in figures]
+            place = names.index(figure.follows) + 1 if figure.follows else len(names)
+            figures.insert(place, figure)
+    return _by_name(*figures)
 
 
-def figures_of(study: Study) -> dict[str, FigureSpec]:
-    """All figures of such a study, by name."""
-    if is_game(study):
-        sheets = strategies.sheets(study)
-        return {"balance": sheets["balance"]} | GAME_FIGURES | sheets
-    every = next(
-        (every for kind, every in BY_STUDY.items() if isinstance(study, kind)),
-        COMPARISON_FIGURES,
-    )
+def figures_of(study: Any) -> Figures:
+    """By name, all figures of a study."""
     if isinstance(study, Result):
-        return every | of_plugins(study) | _of_own_outcomes(study)
-    return every
+        return run_figures(study.scenario.plugins) | _of_own_outcomes(study)
+    if isinstance(study, SweepResult):
+        return SWEEP_FIGURES
+    if isinstance(study, Comparison):
+        return COMPARISON_FIGURES
+    return registered_type(study).figures(study)
 
 
-def of_plugins(result: Result) -> dict[str, FigureSpec]:
-    """Figures of the plug-ins that the scenario names."""
-    figures = registry.of_plugins("figures", result.scenario.plugins)
-    return {name: spec for room in figures.values() for name, spec in room.items()}
-
-
-def _of_own_outcomes(result: Result) -> dict[str, FigureSpec]:
+def _of_own_outcomes(result: Result) -> Figures:
     """How the first few outcomes of the user's own are spread over replications."""
-    names = [name for name in result.by_run.names if distributions.is_own(name)][
-        :MOST_OWN
-    ]
-    return _named(*(distributions.spread_of(result, name, "ecdf") for name in names))
+    own = [name for name in result.by_run.names if distributions.is_own(name)]
+    figures = [distributions.spread_of(result, name, "ecdf") for name in own[:MOST_OWN]]
+    return _by_name(*figures)
 
 
-def catalogue() -> list[str]:
-    """All figures there are by what they are of, a line each with what it answers, and
-    the kinds for any outcome."""
-    of = {
-        "run": FIGURES,
-        "sweep": SWEEP_FIGURES,
-        "game": GAME_FIGURES,
-        "several results": COMPARISON_FIGURES,
-        "hindcast or score": SCORE_FIGURES,
-        "gof": GOF_FIGURES,
-    }
-    lines = []
-    for what, figures in of.items():
-        lines += [
-            f"Of {what}:",
-            *(f"  {name:<16}{one.question}" for name, one in figures.items()),
-            "",
-        ]
-    lines += ["Of any outcome, `plot RESULTS --outcome NAME --kind KIND`:"]
-    lines += [
-        f"  {name:<16}{words[:1].upper()}{words[1:]}."
-        for name, words in distributions.KINDS.items()
-    ]
-    return [
-        *lines,
-        "",
-        "Of a dyad, `plot RESULTS --pair JPN-AUS`: when it first signs.",
-    ]
-
-
-def fitting(study: Study) -> dict[str, FigureSpec]:
-    """Those that this study has something to show in."""
+def fitting(study: Any) -> Figures:
+    """By name, the figures that a study has something to show in."""
     return {
         name: figure for name, figure in figures_of(study).items() if figure.fits(study)
     }
+
+
+def catalogues() -> dict[str, Figures]:
+    """By type of study, the figures there are, by name."""
+    core = {
+        "run": run_figures(registry.places("figures")),
+        "sweep": SWEEP_FIGURES,
+        "several results": COMPARISON_FIGURES,
+    }
+    registered = {
+        study_type.title: dict(study_type.catalogue)
+        for study_type in registered_types()
+    }
+    return core | registered
+
+
+def catalogue() -> list[str]:
+    """All figures by the type of study they are of, a line each with what it answers,
+    and the kinds for any outcome."""
+    lines = []
+    for title, figures in catalogues().items():
+        lines.append(f"Of {title}:")
+        lines += [f"  {name:<16}{figure.question}" for name, figure in figures.items()]
+        lines.append("")
+    lines.append("Of any outcome, `plot RESULTS --outcome NAME --kind KIND`:")
+    for name, words in distributions.KINDS.items():
+        lines.append(f"  {name:<16}{words[:1].upper()}{words[1:]}.")
+    lines += ["", "Of a dyad, `plot RESULTS --pair JPN-AUS`: when it first signs."]
+    return lines
 
 
 def words_of(figure: Figure) -> str:

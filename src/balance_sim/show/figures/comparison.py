@@ -26,7 +26,7 @@ from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
-    from balance_sim.show.plots import Comparison
+    from balance_sim.show.comparison import Comparison
 
 STUDIES = [
     "label",
@@ -187,6 +187,7 @@ def _largest(rows: pd.DataFrame, name: str) -> str:
     fits=has_rows(studies_table),
     page=lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
     empty="No two studies with an arm to compare and a window in common: there is no effect to show.",
+    columns="label level excess lo hi mcse against_first against_lo against_hi n",
 )
 def draw_studies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A dot and interval a study, the numbers beside it."""
@@ -258,7 +259,7 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
     """Tidy: every outcome of every arm (and point) that both sides have: both means,
     right less left, with its 95 % CI; arm: how the row is called. Counter-balancing
     agreements and their like come first. Empty for more than two."""
-    found = comparison.found
+    found = comparison.comparison
     if found is None or found.outcomes.empty:
         return pd.DataFrame()
     left, right = (study.scenario for study in comparison.studies)
@@ -356,7 +357,9 @@ NO_OUTCOME = "No agreements counted on both sides, or more than two sides: see t
     differences_table,
     page=_differences_page,
     empty=NO_OUTCOME,
-    fits=lambda comparison: comparison.found is not None,
+    fits=lambda comparison: comparison.comparison is not None,
+    columns="label outcome left right difference lo hi mcse n",
+    download="label outcome left right difference lo hi mcse n",
 )
 def draw_differences(
     axes: list[style.Axes], table: pd.DataFrame
@@ -406,7 +409,7 @@ def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
 
     Of the headline arm of the right side, or of the arms named; furthest from zero
     first. Empty for more than two."""
-    found, study = comparison.found, comparison.studies[-1]
+    found, study = comparison.comparison, comparison.studies[-1]
     if found is None or found.dyads.empty or "point" in found.dyads:
         return pd.DataFrame()
     arms = list(dict.fromkeys(found.dyads["right_arm"]))
@@ -448,6 +451,8 @@ def comparison_pairs_title(table: pd.DataFrame) -> str:
         9.4, 2.4 + 0.32 * max(min(len(table), MOST_DYADS), 3)
     ),
     empty="No expected agreement of any dyad on either side, or more than two sides: there is nothing to show.",
+    columns="dyad left right difference lo hi",
+    download="dyad left right difference lo hi",
 )
 def draw_comparison_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """The dyads that differ most: both expected numbers on one line, the difference

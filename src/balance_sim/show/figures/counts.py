@@ -117,6 +117,8 @@ def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
     more={"effects": fan_effects_table, "runs": fan_runs_table},
     listed="effects",
     empty="No replication finished: there are no agreements to count.",
+    columns="title day expected effect lo hi mcse",
+    download="title day expected effect lo hi mcse",
 )
 def draw_fan(
     axes: list[style.Axes],
@@ -385,6 +387,8 @@ def furthest(table: pd.DataFrame, most: int) -> list[str]:
     outcomes_table,
     page=lambda _: style.panels(10.6, 5.4),
     empty="No replication finished: there are no counts to show.",
+    columns="title count runs share lo hi cumulative",
+    download="arm count runs share lo hi cumulative",
 )
 def draw_outcomes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A step line an arm, the share of replications with at most so many agreements:

@@ -1,8 +1,7 @@
-"""Why: the terms that the effect goes through, and replications day by day."""
+"""Why: the terms of willingness that the effect goes through."""
 
 from __future__ import annotations
 
-from datetime import date
 from functools import wraps
 from typing import Any
 
@@ -13,7 +12,6 @@ from balance_sim.effects.explain import explained
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.show import wording as say
-from balance_sim.show.diary import kind_words
 from balance_sim.show.explain import GROUP_WORDS
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import has_rows
@@ -40,20 +38,6 @@ OWNED = [
     "outcome",
     "runs",
 ]
-DAYS = ["run", "chosen", "day", "signed", "signed_reference", "arm", "reference"]
-STEPS = [
-    "run",
-    "day",
-    "what",
-    "mark",
-    "a",
-    "b",
-    "kind",
-    "direction",
-    "day_reference",
-    "dyad",
-]
-MOST_WORDS = 9
 
 
 def document_of(result: AnalysedResult) -> dict[str, Any]:
@@ -142,6 +126,7 @@ def attribution_title(table: pd.DataFrame) -> str:
     fits=has_rows(attribution_table),
     page=lambda table: style.panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
     empty="Nothing was explained yet, so there is no attribution: see balance-sim explain.",
+    columns="group terms value lo hi mcse alone last effect",
 )
 def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A bar a group with its interval; ticks: what it adds alone and last."""
@@ -196,170 +181,3 @@ def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         small,
         wrap=78,
     )
-
-
-def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
-    """The replications that explain chose by rule, by what they were chosen for; else
-    all that were told, by number."""
-    found = document_of(result)
-    told, chosen = found.get("timelines", {}), dict[str, list[str]]()
-    for why, run in (found.get("chosen") or {}).items():
-        if str(run) in told:
-            chosen.setdefault(str(run), []).append(str(why))
-    reasons = chosen or {run: [f"replication {run}"] for run in told}
-    return {" and ".join(of): told[run] for run, of in reasons.items()}
-
-
-@_from_document
-def timeline_table(result: AnalysedResult) -> pd.DataFrame:
-    """Tidy: run, what it was chosen for, day after the event: counter-balancing
-    security agreements signed by then in both arms."""
-    parts, kinds = (
-        [],
-        {name for name, kind in result.scenario.kinds.items() if kind.security},
-    )
-    for why, told in timelines(result).items():
-        signed = [
-            e
-            for e in told["entries"]
-            if e["what"] == "signed" and e["direction"] == "counter"
-        ]
-        entries = [e for e in signed if e["kind"] in kinds]
-        focal = date.fromisoformat(told["focal"])
-        here = [
-            _day(e["date"], focal) for e in entries if e["mark"] != "reference only"
-        ]
-        there = [
-            _day(e["date_reference"], focal) for e in entries if e["date_reference"]
-        ]
-        days = [
-            day
-            for day in sorted({0, _day(told["end"], focal), *here, *there})
-            if day >= 0
-        ]
-        counts = (
-            [sum(0 < d <= day for d in of) for day in days] for of in (here, there)
-        )
-        part = pd.DataFrame(
-            dict(
-                zip(("day", "signed", "signed_reference"), (days, *counts), strict=True)
-            )
-        )
-        parts.append(
-            part.assign(
-                run=told["run"],
-                chosen=why,
-                arm=told["arm"],
-                reference=told["reference"],
-            )[DAYS]
-        )
-    return (
-        say.titled(pd.concat(parts, ignore_index=True), result)
-        if parts
-        else pd.DataFrame()
-    )
-
-
-@_from_document
-def timeline_steps_table(result: AnalysedResult) -> pd.DataFrame:
-    """Tidy: every step of an agreement that differs between the two arms of a told
-    replication."""
-    rows, names = [], say.state_names(result.scenario)
-    for told in timelines(result).values():
-        focal = date.fromisoformat(told["focal"])
-        for e in (one for one in told["entries"] if one["mark"] != "both" and one["a"]):
-            there = _day(e["date_reference"], focal) if e["date_reference"] else np.nan
-            steps = [_day(e["date"], focal), *(e[key] for key in STEPS[2:-2]), there]
-            rows.append([told["run"], *steps, say.dyad_name(names, e["a"], e["b"])])
-    return pd.DataFrame(rows, columns=STEPS).drop_duplicates(ignore_index=True)
-
-
-def _day(words: str, focal: date) -> int:
-    return (date.fromisoformat(words) - focal).days
-
-
-def timeline_title(table: pd.DataFrame) -> str:
-    """The finding: by how many counter-balancing agreements the told replications
-    differ."""
-    last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
-    more = (last["signed"] - last["signed_reference"]).map(
-        lambda of: say.signed(float(of), 0)
-    )
-    told = "; ".join(
-        last.index + ", replication " + last["run"].astype(str) + ": " + more
-    )
-    return f"Replications chosen by rule; counter-balancing agreements more than in the control run: {told}"
-
-
-@style.figure(
-    "timeline",
-    "What happens in single replications?",
-    timeline_table,
-    fits=has_rows(timeline_table),
-    more={"steps": timeline_steps_table},
-    listed="steps",
-    page=lambda table: style.panels(
-        11.0, 2.5 * (n := table["chosen"].nunique()) + 1.6, n, sharex=True
-    ),
-    empty="No replication was told yet, so there is no timeline: see balance-sim explain --run.",
-)
-def draw_timeline(
-    axes: list[style.Axes], table: pd.DataFrame, steps: pd.DataFrame
-) -> style.Words:
-    """A panel a replication: counter-balancing agreements as they are signed in both
-    arms, and what differs in words at the right."""
-    for ax, (why, part) in zip(axes, table.groupby("chosen", sort=False), strict=False):
-        run = int(part["run"].iloc[0])
-        base: dict[str, Any] = {
-            "color": style.INK,
-            "linewidth": 2.6,
-            "label": say.first(part, "control"),
-        }
-        ax.step(part["day"], part["signed_reference"], where="post", **base)
-        looks: dict[str, Any] = {
-            "color": style.SKY,
-            "linewidth": 1.4,
-            "linestyle": style.DASHES,
-        }
-        ax.step(
-            part["day"],
-            part["signed"],
-            where="post",
-            label=say.first(part, "title"),
-            **looks,
-        )
-        ax.set_title(f"{why}: replication {run}", loc="left", color=style.QUIET)
-        ax.set(
-            ylabel="counter-balancing\nagreements signed",
-            xlim=(0, int(table["day"].max())),
-            ylim=(0, None),
-        )
-        style.whole_ticks(ax.yaxis, 7)
-        of_run = (
-            steps[steps["run"] == run]
-            .sort_values("day", kind="stable")
-            .to_dict("records")
-        )
-        lines = [_step_words(row) for row in of_run]
-        left = len(lines) - MOST_WORDS
-        lines = lines[:MOST_WORDS] + (
-            [f"and {say.plural(left, 'further step')}"] if left > 0 else []
-        )
-        words = "\n".join(lines) or "No step of any agreement differs."
-        style.note(ax, words, (1.0, 1.0), (10, 0), xycoords="axes fraction", va="top")
-    axes[0].legend(loc="upper left", frameon=False)
-    ax.set_xlabel("days after the event")  # of the last one
-    small = "At the right: what agreements do that differs from the control run; in brackets days after the event."
-    return style.Words(timeline_title(table), "", small, 92, 140)
-
-
-def _step_words(row: dict[Any, Any]) -> str:
-    """A step of an agreement in words, and how the control run differs."""
-    beside = {
-        "arm only": "not in the control run",
-        "reference only": "in the control run alone",
-    }
-    told = beside.get(row["mark"], "in another form")
-    if row["mark"] in ("earlier", "later") and np.isfinite(row["day_reference"]):
-        told = f"{say.plural(abs(int(row['day'] - row['day_reference'])), 'day')} {row['mark']}"
-    return f"[{row['day']}] {row['dyad']}: {kind_words(str(row['kind']), article=False)}, {row['what']}; {told}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected_effect import relations_by_week
+from balance_sim.effects.relations import relations_by_week
 from balance_sim.model.baseline import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
@@ -138,6 +138,9 @@ def _most(rows: pd.DataFrame) -> str:
     fits=compares,
     page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
+    columns="group day estimator change lo hi level n",
+    download="group day estimator change lo hi level n",
+    rows_read=lambda rows: rows[rows["estimator"] == "simulated"],
 )
 def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A staircase of weeks a group; what was simulated at the windows as dots with

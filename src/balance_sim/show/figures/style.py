@@ -72,6 +72,7 @@ class Words:
 type Axes = matplotlib.axes.Axes
 type Figure = matplotlib.figure.Figure
 type Table = Callable[[Any], pd.DataFrame]
+type Cut = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,11 @@ class FigureSpec:
     table that has rows into axes; page: makes the axes; empty: what is said where the
     table has no row; more: further tables that `marks` takes by name; listed: which of
     these stands for the figure's numbers in a page; fits: whether a study has what it
-    shows; typeset: it is a table itself, which a page shows as one."""
+    shows; typeset: it is a table itself, which a page shows as one; follows: of a
+    figure that is registered, the one it stands after.
+
+    Of the table in a page: columns to read and columns to download (separated by
+    blanks; empty: all), rows and their order, and which of these rows are read."""
 
     name: str
     question: str
@@ -95,6 +100,11 @@ class FigureSpec:
     listed: str = ""
     fits: Callable[[Any], bool] = lambda _: True
     typeset: bool = False
+    follows: str = ""
+    columns: str = ""
+    download: str = ""
+    rows: Cut = lambda table: table
+    rows_read: Cut = lambda table: table
 
     def numbers(self, study: object, table: pd.DataFrame) -> pd.DataFrame:
         """The table to read beside the figure; `table` is the figure's own."""

@@ -180,6 +180,7 @@ def _multiples_page(table: pd.DataFrame) -> list[style.Axes]:
     multiples_table,
     page=_multiples_page,
     empty="No arm to compare, or no point finished: there is no effect to show.",
+    columns="factor value point excess lo hi mcse",
 )
 def draw_multiples(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a factor: every point's effect with its interval, and the mean by

@@ -66,6 +66,15 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
     return f"{name}: {'; '.join(told)}"
 
 
+def states_by_size(states: pd.DataFrame) -> pd.DataFrame:
+    """States whose CI excludes zero first, then by the size of their effect."""
+    keyed = states.assign(size=states["effect"].abs())
+    ordered = keyed.sort_values(
+        ["clear", "size", "code"], ascending=[False, False, True], kind="stable"
+    )
+    return ordered.drop(columns="size")
+
+
 def reach_of(states: pd.DataFrame) -> float:
     """The effect at which the colours end."""
     sure = states.loc[states["clear"], "effect"].abs()
@@ -98,6 +107,8 @@ def _page(table: pd.DataFrame) -> list[style.Axes]:
     listed="states",
     fits=has_dyads,
     empty=NONE,
+    columns="code name effect lo hi",
+    rows=states_by_size,
 )
 def draw_map(
     axes: list[style.Axes], table: pd.DataFrame, states: pd.DataFrame

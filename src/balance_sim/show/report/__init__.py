@@ -5,122 +5,110 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.effects.run import LARGE
 from balance_sim.show import wording as say
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report import tables
-from balance_sim.show.save import figure_bytes, inlined, note_figures, write_figures
+from balance_sim.show.save import data_link, figure_bytes, note_figures, write_figures
 from balance_sim.study.atomic_files import make_folder, write_atomic
 from balance_sim.study.processes import Background
 from balance_sim.study.shards import REPORT, note_drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
     from jinja2 import Environment
-    from matplotlib.figure import Figure
 
-    from balance_sim.effects.result import AnalysedResult
-    from balance_sim.games.keep import PlayedGame
-    from balance_sim.show.figures import Study
     from balance_sim.show.figures.style import FigureSpec
+    from balance_sim.show.study_types import Figures
     from balance_sim.study.result import Result
 
+MAP = "map"
+"""The figure that a page has anew, to point at and with one replication to replay."""
 
-# By name: a figure's table, its words, and itself as SVG.
-type Drawn = dict[str, tuple[pd.DataFrame, str, bytes]]
-type Told = Callable[
-    [float, int], None
-]  # figures done, in thirds: their table, drawn, written; and all there are
+
+@dataclass(frozen=True)
+class DrawnFigure:
+    """A figure that is drawn: its table, its finding, and itself as SVG."""
+
+    table: pd.DataFrame
+    finding: str
+    svg: bytes
+
+
+def draw(study: Any, figure: FigureSpec) -> DrawnFigure:
+    """The figure of a study."""
+    table = figure.table(study)
+    drawn = figure.draw(study, table)
+    return DrawnFigure(table, words_of(drawn), figure_bytes(drawn, "svg"))
 
 
 def report_html(
-    study: Study, drawn: Drawn | None = None, *, world_map: bool = True
+    study: Any,
+    drawn: Mapping[str, DrawnFigure] | None = None,
+    *,
+    world_map: bool = True,
 ) -> str:
-    """The report of a run, a sweep, a comparison, a game, scored forecasts or goodness
-    of fit, as HTML.
+    """The report of a study of any type, as HTML: the same bytes for the same results,
+    whenever, wherever and however fast it was made.
 
-    drawn: figures by name that need not be drawn again. The same bytes for the same
-    results: nothing of it depends on when, where or how fast it was made."""
+    drawn : figures by name that need not be drawn again
+    """
     from balance_sim.show.report.pages import page_of
 
-    chosen = {
-        name: one for name, one in fitting(study).items() if world_map or name != "map"
-    }
+    chosen = fitting(study)
+    if not world_map:
+        chosen.pop(MAP, None)
     template, content = page_of(study)
     figures = embedded(study, chosen, drawn)
-    script = text_of("replay.js") if any(one["body"] for one in figures) else ""
+    script = text_of("replay.js") if any(figure["body"] for figure in figures) else ""
     return rendered(template, content | {"figures": figures}, script)
 
 
 def embedded(
-    study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None
+    study: Any, figures: Figures, drawn: Mapping[str, DrawnFigure] | None = None
 ) -> list[dict[str, Any]]:
-    """Figures with their tables, as the page wants them. drawn: those that need not be
-    drawn again.
+    """Figures as a page wants them: name, question, finding, whether its table is shown
+    in place of the drawing (typeset), the drawing as a link, the map as HTML (body),
+    and the table.
 
-    body: what stands there instead of the drawing, which is svg; typeset: the table
-    does."""
-    out = []
+    drawn : figures by name that need not be drawn again
+    """
+    parts = []
     for name, figure in figures.items():
-        if drawn is not None:
-            table, words, as_drawn = drawn[name]
-        else:
-            table = figure.table(study)
-            made = figure.draw(study, table)
-            words = words_of(made)
-            as_drawn = (
-                figure_bytes(made, "svg", text=True)
-                if name in in_pages(figures)
-                else b""
-            )
-        body = map_of(cast("AnalysedResult", study)) if name == "map" else ""
-        svg = (
-            ""
-            if body or figure.typeset
-            else inlined(as_drawn, f"f-{name}", f"Figure: {words}")
-        )
-        said = {
-            "name": name,
-            "question": figure.question,
-            "finding": words,
-            "typeset": figure.typeset,
-        }
-        out.append(
-            said
-            | {
-                "svg": svg,
+        picture = drawn[name] if drawn is not None else draw(study, figure)
+        body = map_of(study) if name == MAP else ""
+        link = "" if body or figure.typeset else data_link(picture.svg)
+        numbers = figure.numbers(study, picture.table)
+        parts.append(
+            {
+                "name": name,
+                "question": figure.question,
+                "finding": picture.finding,
+                "typeset": figure.typeset,
+                "link": link,
                 "body": body,
-                "table": tables.shown(name, figure.numbers(study, table)),
+                "table": tables.shown(figure, numbers),
             }
         )
-    return out
-
-
-def in_pages(figures: dict[str, FigureSpec]) -> list[str]:
-    """Names of the figures that a page shows as they are drawn: not tables, and not the
-    map, which it has anew."""
-    return [
-        name for name, figure in figures.items() if not figure.typeset and name != "map"
-    ]
+    return parts
 
 
 def map_of(study: Result) -> str:
     """The map of a run as a page has it: hoverable, with one replication to replay."""
     from balance_sim.show.replay import map_content
 
-    return str(
-        _environment().get_template("replay.html").render(map=map_content(study))
-    )
+    template = _environment().get_template("replay.html")
+    return template.render(map=map_content(study))
 
 
 def rendered(
@@ -133,120 +121,157 @@ def rendered(
     """A page from a template, with its style and script and a policy that allows these
     two and nothing else.
 
-    style: the report's if not given. connect: whom its script may ask."""
+    style : the report's if not given
+    connect : whom its script may ask
+    """
     style = style or text_of("report.css")
     allowed = policy(style, script, connect)
     page = _environment().get_template(template)
-    return str(page.render(style=style, policy=allowed, script=script, **content))
+    return page.render(style=style, policy=allowed, script=script, **content)
 
 
 def policy(style: str, script: str, connect: str = "'none'") -> str:
     """The Content-Security-Policy of a page with this style and script."""
-    allowed = f"default-src 'none'; style-src '{digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
+    parts = [
+        "default-src 'none'",
+        f"style-src '{digest(style)}'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
     if script:
-        allowed += f"; script-src '{digest(script)}'"
-    return allowed if connect == "'none'" else f"{allowed}; connect-src {connect}"
+        parts.append(f"script-src '{digest(script)}'")
+    if connect != "'none'":
+        parts.append(f"connect-src {connect}")
+    return "; ".join(parts)
 
 
 def digest(text: str) -> str:
     """A hash as a Content-Security-Policy names it."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    sha256 = hashlib.sha256(text.encode()).digest()
+    return "sha256-" + base64.b64encode(sha256).decode()
 
 
 def save_report(
-    study: Study, path: Path, drawn: Drawn | None = None, *, world_map: bool = True
+    study: Any,
+    path: Path,
+    drawn: Mapping[str, DrawnFigure] | None = None,
+    *,
+    world_map: bool = True,
 ) -> Path:
-    """Write the report of a study to `path`, whole or not at all. Raises
-    CannotWrite."""
+    """Write the report of a study, whole or not at all; the path.
+
+    Raises
+    ------
+    CannotWrite : from the folder
+    """
     page = report_html(study, drawn, world_map=world_map)
     make_folder(path.parent)
-    write_atomic(
-        path, page.encode("utf-8", "backslashreplace")
+    content = page.encode(
+        "utf-8", "backslashreplace"
     )  # a path may hold what is no text
+    write_atomic(path, content)
     note_drawn(path.parent, [path])
     return path
 
 
 def save_study(
-    study: AnalysedResult | PlayedGame, folder: Path, told: Told | None = None
+    study: Any,
+    folder: Path,
+    progress: Callable[[float, int], None] = lambda _done, _all: None,
 ) -> list[Path]:
-    """All figures and the report of a study or a game into its folder; every figure is
-    drawn once. Raises CannotWrite.
+    """Write all figures and the report of a study into its folder; the paths. Every
+    figure is drawn once.
 
     Two fifths of those of a study of many states are written by another process, the
-    one that worked out its placebos if that is still there: the same bytes, sooner."""
-    from balance_sim.effects.result import AnalysedResult
+    one that worked out its placebos if that is still there: the same bytes, sooner.
 
-    chosen, done = fitting(study), count(1)
-    names = here = list(chosen)
-    begin: Callable[..., Callable[[], dict[str, bytes]]] = Background
+    progress : called with the figures done, in thirds (its table, drawn, written), and
+        how many there are
+
+    Raises
+    ------
+    CannotWrite : from the folder
+    """
+    chosen = fitting(study)
+    names = list(chosen)
+    steps = count(1)
+
+    def step() -> None:
+        progress(next(steps) / 3, len(names))
+
+    rows = {}
+    for name, figure in chosen.items():
+        rows[name] = figure.table(study)
+        step()
+    figures = {}
+
+    def draw_these(some: list[str]) -> dict[str, Any]:
+        for name in some:
+            figures[name] = chosen[name].draw(study, rows[name])
+            step()
+        return {name: figures[name] for name in some}
+
+    here, elsewhere = names, list[str]()
     if isinstance(study, AnalysedResult) and len(study.scenario.states) >= LARGE:
-        here = names[: 3 * len(names) // 5]
-        begin = study.ahead.then if isinstance(study.ahead, Background) else Background
-
-    def tell(made: Any = None) -> Any:
-        if told is not None:
-            told(next(done) / 3, len(chosen))
-        return made
-
-    def drawn(names: list[str]) -> dict[str, Figure]:
-        return {name: tell(chosen[name].draw(study, rows[name])) for name in names}
-
-    rows = {name: tell(figure.table(study)) for name, figure in chosen.items()}
-    figures = drawn(names[len(here) :])
-    elsewhere = (
-        begin(partial(write_figures, figures, folder, text=in_pages(chosen)))
-        if figures
-        else dict
-    )
-    mine = drawn(here)
-    svgs = write_figures(mine, folder, text=in_pages(chosen), told=tell) | elsewhere()
-    figures |= mine
-    ready: Drawn = {
-        name: (rows[name], words_of(figures[name]), svgs.get(name, b""))
+        share = 3 * len(names) // 5
+        here, elsewhere = names[:share], names[share:]
+    background = None
+    if elsewhere:
+        background = _begin(
+            study, partial(write_figures, draw_these(elsewhere), folder)
+        )
+    svgs = write_figures(draw_these(here), folder, step)
+    if background is not None:
+        svgs |= background()
+    drawn = {
+        name: DrawnFigure(rows[name], words_of(figures[name]), svgs[name])
         for name in names
     }
-    return [*note_figures(names, folder), save_report(study, folder / REPORT, ready)]
+    paths = note_figures(names, folder)
+    return [*paths, save_report(study, folder / REPORT, drawn)]
+
+
+def _begin[R](study: AnalysedResult, call: Callable[[], R]) -> Background[R]:
+    """Begin a call in another process."""
+    if isinstance(study.ahead, Background):
+        return study.ahead.then(call)
+    return Background(call)
 
 
 def card(result: AnalysedResult) -> str:
     """What a notebook shows for a result: headline and fan chart; no script, no style
     sheet, nothing fetched."""
-    figure = FIGURES["fan"].draw(result)
-    # A notebook may show several cards: ids of one must not meet those of another.
-    place = f"card-{result.digest[:8]}"
-    svg = inlined(
-        figure_bytes(figure, "svg", text=True), place, f"Figure: {words_of(figure)}"
-    )
-    runs, arms = (
-        say.plural(result.runs, "replication"),
-        say.plural(len(result.arms), "arm"),
-    )
-    made = f"{runs} of {arms}, seed {result.seed}, digest {result.digest[:12]}{tables.failed_and_missing(result)}"
-    made += ". Tables: .levels, .effects, .dyads, .states, .outcomes, .fan()"
-    title, answer, small = map(
-        html.escape, (say.printable(result.scenario.title), finding(result), made)
-    )
-    return (
-        f'<div><h3>{title}</h3><p>{answer}</p><div style="max-width:44rem;background:#fff">{svg}</div>'
-        f"<p><small>{small}</small></p></div>"
+    figure = draw(result, FIGURES["fan"])
+    template = _environment().get_template("card.html")
+    return template.render(
+        result=result,
+        title=say.printable(result.scenario.title),
+        answer=finding(result),
+        finding=figure.finding,
+        link=data_link(figure.svg),
     )
 
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    """Templates of pages: those of this package by name, those of rooms of the upper
+    storey by their path."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
+    here, package = PackageLoader(__name__), PackageLoader("balance_sim", ".")
     environment = Environment(
-        loader=PackageLoader(__name__), trim_blocks=True, lstrip_blocks=True, **safe
+        loader=ChoiceLoader([here, package]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+        undefined=StrictUndefined,
     )
     environment.globals.update(say=say, tables=tables)
     return environment
 
 
 def text_of(name: str) -> str:
-    """A file that stands beside the templates."""
-    return (files("balance_sim.show.report") / "templates" / name).read_text(
-        encoding="utf-8"
-    )
+    """The text of a file that stands beside the templates."""
+    path = files("balance_sim.show.report") / "templates" / name
+    return path.read_text(encoding="utf-8")

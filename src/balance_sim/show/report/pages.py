@@ -1,79 +1,52 @@
-"""What each page says besides its figures: of a run, a sweep, a comparison, scored
-forecasts, goodness of fit.
-
-Of a game: `report.games`."""
+"""What each page of the core says besides its figures: of a run, a sweep, several studies
+side by side."""
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from balance_sim import registry
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.evidence.forecast import figures as scores
-from balance_sim.evidence.forecast.score import ScoredForecasts
-from balance_sim.evidence.goodness.comparison import (
-    GoodnessOfFit,
-    NotGoodnessOfFit,
-    gof_path,
-    read_gof,
-)
-from balance_sim.evidence.goodness.figures import (
-    TITLES,
-    p_words,
-    residual_words,
-    span_words,
-    verdict_words,
-)
-from balance_sim.evidence.posterior.lines import (
-    draws_words,
-    interval_rows,
-    placebo_words,
-    theories_words,
-    width_words,
-)
 from balance_sim.show import wording as say
-from balance_sim.show.figures import comparison, fitting, is_game
+from balance_sim.show.comparison import Comparison
+from balance_sim.show.figures import comparison
 from balance_sim.show.figures.sweeps import (
     headline_effects,
     multiples_table,
     multiples_title,
 )
-from balance_sim.show.headline import channel_words, clear, finding, placebos_said
-from balance_sim.show.report import embedded, tables
+from balance_sim.show.headline import (
+    channel_words,
+    clear,
+    doubts,
+    finding,
+    placebo_words,
+)
+from balance_sim.show.report import tables
 from balance_sim.show.report.tables import Rows, cell
+from balance_sim.show.study_types import Content, Section, registered_type
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from balance_sim.show.figures import Study
-    from balance_sim.show.plots import Comparison
-
-type Content = dict[str, Any]
-
 MOST_INPUTS, MOST_LETTERS = 60, 160
 
 
-def page_of(study: Study) -> tuple[str, Content]:
+def page_of(study: Any) -> tuple[str, Content]:
     """The template of a study's page, and what it is filled with but for the
     figures."""
     if isinstance(study, AnalysedResult):
         return "run.html", _run(study)
     if isinstance(study, SweepResult):
         return "sweep.html", _sweep(study)
-    if isinstance(study, ScoredForecasts):
-        return "score.html", _scores(study)
-    if isinstance(study, GoodnessOfFit):
-        return "gof.html", _gof(study)
-    if not is_game(study):
-        return "comparison.html", _comparison(cast("Comparison", study))
-    from balance_sim.games.report import game_page
-
-    return "game.html", game_page(study)
+    if isinstance(study, Comparison):
+        return "comparison.html", _comparison(study)
+    return registered_type(study).page(study)
 
 
 def _run(result: AnalysedResult) -> Content:
+    sections = sections_of(result)
     compared = [
         arm for arm in result.arms if arm in (result.reference, result.headline_arm)
     ]
@@ -87,27 +60,25 @@ def _run(result: AnalysedResult) -> Content:
         else [],
         "others": [arm for arm in result.arms if arm not in compared],
         "own": tables.own_rows(result) if result.finished else [],
-        "gof": _gof_beside(result.folder),
-        **_sure(result),
+        "sections": sections,
+        "section_links": [(section.place, section.title) for section in sections],
+        "sure": _sentences(result),
+        "doubts": doubts(result) if result.finished else [],
     }
 
 
-def _sure(result: AnalysedResult) -> Content:
-    """Channels, placebos, and what is not known of the parameters: sentences, and a
-    table of intervals."""
-    told: list[str] = []
-    sources: list[str] = []
-    rows: Rows = []
-    if result.finished:
-        told = [channel_words(result), placebo_words(placebos_said(result))]
-        if (found := result.uncertainty) is not None and not found.why:
-            told += [draws_words(found), width_words(found), theories_words(found)]
-            (_, _, *sources), *rows = interval_rows(found)
-    return {
-        "sure": [words for words in told if words],
-        "intervals": rows,
-        "sources": sources,
-    }
+def _sentences(result: AnalysedResult) -> list[str]:
+    """What channels and placebos say of the headline effect."""
+    if not result.finished:
+        return []
+    sentences = [channel_words(result), placebo_words(result.placebos.tests())]
+    return [sentence for sentence in sentences if sentence]
+
+
+def sections_of(result: AnalysedResult) -> list[Section]:
+    """The sections of a run's report that rooms of the upper storey bring."""
+    found = (section(result) for section in registry.parts("section").values())
+    return [section for section in found if section is not None]
 
 
 def _sweep(sweep: SweepResult) -> Content:
@@ -253,162 +224,3 @@ def _input(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1]  # words stand without their quotes
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
-
-
-def _scores(scored: ScoredForecasts) -> Content:
-    about, hindcast = scored.about, scored.kind == "hindcast"
-    given = about.get("plan", {}).get("title") if hindcast else about.get("about")
-    errors, names = about.get("standard_errors", {}), list(scored.ways[0].scores)
-    columns = ("source", "file", "rows", "sha256")
-    return {
-        "kind": "a hindcast" if hindcast else "a scored forecast",
-        "title": say.printable(str(given)) if given else scored.path.stem,
-        "question": _score_question(about, hindcast=hindcast),
-        "answer": _score_answer(scored),
-        "years": [
-            [
-                say.arm_words(way),
-                year,
-                *(cell(float(skills.get(one, math.nan))) for one in names),
-            ]
-            for way, years in about.get("log_skill_by_year", {}).items()
-            for year, skills in years.items()
-        ],
-        "forecasts": names,
-        "weights": [
-            [name, cell(float(value)), cell(float(errors.get(name, math.nan)))]
-            for name, value in about.get("weights", {}).items()
-        ],
-        "data": [
-            [str(one.get(column, "")) for column in columns]
-            for one in about.get("data", [])
-        ],
-        "notes": [say.printable(str(one)) for one in about.get("notes", [])],
-        "made": _score_made(about),
-    }
-
-
-def _score_question(about: Content, *, hindcast: bool) -> str:
-    """What the scores answer."""
-    if hindcast:
-        (first, last), (start, end) = about["fitted"], about["forecast"]
-        who = f"who signs with whom from {start} to {end}"
-        return f"Fitted on {first} to {last}, how well does the model forecast {who}?"
-    days = (
-        f" from {about['first']} to {about['last']}"
-        if "first" in about and "last" in about
-        else ""
-    )
-    return f"How well was it forecast who signs with whom{days}?"
-
-
-def _score_answer(scored: ScoredForecasts) -> str:
-    """Two sentences: the skill beside the best baseline's, and how far the counts
-    agree."""
-    table = scores.scorecard_table(scored)
-    least = say.number(float(table["detectable"].iloc[0]), 3)
-    known = f" Differences in log skill below {least} would be missed 2 times in 10 or more."
-    told = f"{scores.scorecard_title(table)}. {scores.reliability_title(scores.reliability_table(scored))}."
-    return told if least == "-" else told + known
-
-
-def _score_made(about: Content) -> Rows:
-    """The plan and what else the file says of how it was made."""
-    more = (
-        "version",
-        "command",
-        "first",
-        "last",
-        "kinds",
-        "stage",
-        "frozen",
-        "sha256",
-        "reference",
-    )
-    plan = {
-        key.replace("_", " "): value
-        for key, value in about.get("plan", {}).items()
-        if key != "title"
-    }
-    rest = {key: about[key] for key in more if about.get(key) not in (None, [])}
-    return [[key, _score_words(value)] for key, value in (*plan.items(), *rest.items())]
-
-
-def _score_words(value: object) -> str:
-    if value is None:
-        return "all that the record can tell"
-    return (
-        ", ".join(map(str, value))
-        if isinstance(value, list)
-        else say.printable(str(value))
-    )
-
-
-def _gof(study: GoodnessOfFit) -> Content:
-    found, about = study.comparison, study.about
-    keys = ("subject", "scenario", "sha256", "arm", "seed", "version", "command")
-    made = [["span", span_words(found)], ["replications", f"{found.replications:,}"]]
-    return _gof_section(study) | {
-        "title": say.printable(str(about.get("title") or "Goodness of fit")),
-        "question": "Does the model make networks of new agreements like the one on record?",
-        "made": made
-        + [
-            [key, say.printable(str(about[key]))]
-            for key in keys
-            if about.get(key) is not None
-        ],
-    }
-
-
-def _gof_section(study: GoodnessOfFit) -> Content:
-    """What the section shows: answer, tests, states, notes."""
-    words, residuals = f"{verdict_words(study.comparison)}.", study.residuals
-    return {
-        "answer": words
-        if residuals is None
-        else f"{words} {residual_words(residuals)}.",
-        "span": span_words(study.comparison),
-        "tests": _test_rows(study),
-        "states": [
-            [
-                say.printable(study.names.get(of.name, of.name)),
-                *map(cell, (of.observed, of.mean, of.low, of.high)),
-            ]
-            for of in study.comparison.states
-        ],
-        "notes": [say.printable(note) for note in study.notes],
-    }
-
-
-def _gof_beside(folder: Path | None) -> Content | None:
-    """The section for the report of a run, if a comparison stands in its folder; None
-    where there is none."""
-    if folder is None or (path := gof_path(folder / "gof")) is None:
-        return None
-    try:
-        study = read_gof(path)
-    except NotGoodnessOfFit:
-        return None
-    return _gof_section(study) | {"figures": embedded(study, fitting(study))}
-
-
-def _test_rows(study: GoodnessOfFit) -> Rows:
-    """Group, p, distance, statistics outside their band of how many."""
-    found, rows = study.comparison, []
-    for one in found.groups:
-        outside = sum(each.outside for each in one.statistics)
-        p = "not tested" if one.fit is None else p_words(one.fit.p, found.replications)
-        distance = "-" if one.fit is None else say.number(one.fit.distance, 1)
-        told = p.removeprefix("p = ").removeprefix("p ")
-        rows.append(
-            [TITLES[one.name], told, distance, f"{outside} of {len(one.statistics)}"]
-        )
-    return [
-        *rows,
-        [
-            "All groups together",
-            p_words(found.p, found.replications).removeprefix("p = "),
-            "",
-            "",
-        ],
-    ]

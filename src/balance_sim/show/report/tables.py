@@ -5,7 +5,7 @@ The templates call them by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,120 +16,60 @@ import pandas as pd
 from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.show import wording as say
-from balance_sim.show.headline import ROWS, by_size, direction_table
+from balance_sim.show.headline import ROWS, direction_table
 from balance_sim.study.export import harmless_frame
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
+    from balance_sim.show.figures.style import FigureSpec
     from balance_sim.study.manifest import Manifest
     from balance_sim.study.result import Result
 
 type Rows = list[list[str]]
-type Cut = Callable[[pd.DataFrame], pd.DataFrame]
 
 MOST_ROWS = 30
 DIGITS = 4
 
 
-def shown(name: str, table: pd.DataFrame) -> dict[str, Any]:
-    """The table of a figure, in the form of the page: short enough to read, and all of
-    it to take away: how many rows there are, a link and a name for the file."""
-    key = "compared_pairs" if "difference" in table and name == "pairs" else name
-    key = "balance" if name.startswith("balance_") else key  # of another player
-    part = ROWS_OF[key](table) if key in ROWS_OF and len(table) else table
-    short, whole = (
-        part[cuts[key].split()] if key in cuts and len(table) else table
-        for cuts in (READ, TAKEN)
-    )
-    head = (
-        (SHORTER[key](short) if key in SHORTER else short).head(MOST_ROWS)
-        if len(table)
-        else short
-    )
-    heads = {
-        "name_a": "state",
-        "name_b": "with",
-        "words": "value (95 % CI)",
-        "p": "placebo p",
-    }
+HEADS = {
+    "name_a": "state",
+    "name_b": "with",
+    "words": "value (95 % CI)",
+    "p": "placebo p",
+}
+"""Heads of columns whose names say too little."""
+
+
+def shown(figure: FigureSpec, table: pd.DataFrame) -> dict[str, Any]:
+    """The numbers of a figure in the form of the page: heads, rows (at most MOST_ROWS),
+    which columns are numeric, how many rows there are in all (count), and all of them
+    to download (link, file)."""
+    read = download = table
+    if len(table):
+        rows = figure.rows(table)
+        read = figure.rows_read(_columns(rows, figure.columns)).head(MOST_ROWS)
+        download = _columns(rows, figure.download)
+    heads = [HEADS.get(str(name), str(name)) for name in read.columns]
     return {
-        "heads": [
-            heads.get(str(column), str(column)).replace("_", " ")
-            for column in head.columns
-        ],
+        "heads": [head.replace("_", " ") for head in heads],
         "rows": [
-            [cell(value) for value in row] for row in head.itertuples(index=False)
+            [cell(value) for value in row] for row in read.itertuples(index=False)
         ],
-        "numeric": [
-            bool(pd.api.types.is_numeric_dtype(of) and of.dtype != bool)
-            for _, of in head.items()
-        ],
-        "count": len(whole),
-        "link": data_uri(whole),
-        "file": f"{name}.csv",
+        "numeric": [_is_numeric(column) for _, column in read.items()],
+        "count": len(download),
+        "link": data_uri(download),
+        "file": f"{figure.name}.csv",
     }
 
 
-def _by_clear(table: pd.DataFrame) -> pd.DataFrame:
-    """States whose CI excludes zero first, then by size."""
-    keyed = table.assign(far=table["effect"].abs())
-    return keyed.sort_values(
-        ["clear", "far", "code"], ascending=[False, False, True], kind="stable"
-    )
+def _columns(table: pd.DataFrame, names: str) -> pd.DataFrame:
+    return table[names.split()] if names else table
 
 
-ROWS_OF: dict[str, Cut] = {
-    "pairs": by_size,
-    "network": lambda table: table[table["tie"]],
-    "map": _by_clear,
-}
-"""Which rows of a figure's table are read, and in which order."""
-SHORTER: dict[str, Cut] = {
-    "relations": lambda rows: rows[rows["estimator"] == "simulated"],
-    "mechanisms": lambda rows: rows.assign(
-        found=rows["found"].where(rows["found"] != "", "size only")
-    ),
-    "convergence": lambda rows: rows.iloc[:: -max(1, -(-len(rows) // 20))].iloc[::-1],
-}
-"""Of long tables, steps."""
-_DYADS = "mean_control mean effect lo hi"
-_BOTH = {
-    "fan": "title day expected effect lo hi mcse",
-    "difference": "title fewer same more n",
-    "stances": "group stance share_control share effect lo hi",
-    "relations": "group day estimator change lo hi level n",
-    "mechanisms": "id name value lo hi tag found p verdict measure",
-    "differences": "label outcome left right difference lo hi mcse n",
-    "compared_pairs": "dyad left right difference lo hi",
-    "network": f"a b {_DYADS}",
-}
-TAKEN = _BOTH | {
-    "pairs": f"a b {_DYADS}",
-    "outcomes": "arm count runs share lo hi cumulative",
-}
-"""Columns to take away, by figure; all of the table where it is not named."""
-READ = _BOTH | {
-    "pairs": f"name_a name_b {_DYADS}",
-    "map": "code name effect lo hi",
-    "outcomes": "title count runs share lo hi cumulative",
-    "network": f"name_a name_b {_DYADS}",
-    "convergence": "runs effect mcse",
-    "arms": "title level effect lo hi mcse picture threat rest",
-    "mechanisms": "id name words found p verdict measure",
-    "attribution": "group terms value lo hi mcse alone last effect",
-    "timeline": "run day what mark dyad kind direction day_reference",
-    "studies": "label level excess lo hi mcse against_first against_lo against_hi n",
-    "theories": "label level excess lo hi mcse against_first against_lo against_hi n",
-    "multiples": "factor value point excess lo hi mcse",
-    "payoffs": "profile player payoff mcse lo hi best equilibrium observed",
-    "regret": "player title worst where others mean q95 probability over_draws",
-    "replies": "player title precision probability",
-    "balance": "outcome unit weight title effect lo hi draws_lo draws_hi worth",
-    "scorecard": "way forecast measure value lo hi level expected",
-}
-"""Columns that are read in the page."""
+def _is_numeric(column: pd.Series[Any]) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column) and column.dtype != bool)
 
 
 def cell(value: object) -> str:

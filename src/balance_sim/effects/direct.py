@@ -1,0 +1,141 @@
+"""The direct effect of an arm: its beliefs and effort evaluated beside the control
+arm's replications.
+
+At every opportunity of an idle clock the probability q that talks would open in another
+arm stands beside the control arm's own, p. The sum of (q - p) / bound * P(signed in
+time) is what the arm's beliefs do to consent while the network of agreements is the
+control arm's. It costs half of simulating the arm and varies less, and it leaves out
+the feedback through agreements that differ, and the pace of talks; results that rest on
+it say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import Floats, Ints, Keys, Opportunities, Thinning, World
+from balance_sim.model.engine import (
+    advance,
+    begin,
+    consents,
+    effort_after,
+    filtered,
+    open_to_consent,
+    perceive,
+    turn_of_step,
+    watch_margins,
+)
+from balance_sim.model.perception import View
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import BlockState, Hastened, Simulated
+from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
+from balance_sim.model.willingness import account
+
+
+@dataclass(frozen=True)
+class StepOfArm:
+    """What the states of one arm see in a step of the control arm's replications;
+    `view` holds until the next.
+
+    rows: (K,) the step's opportunities of idle clocks that were not thinned. account:
+    takes willingness apart."""
+
+    world: World
+    state: BlockState
+    view: View
+    opportunities: Opportunities
+    thin: Thinning
+    rows: Ints
+    account: Callable[[Prospects], dict[str, Floats]] = account
+
+
+Look = Callable[[StepOfArm], None]
+
+
+@dataclass(frozen=True)
+class Along:
+    """Replications of the control arm, with what was drawn for them."""
+
+    opportunities: Opportunities
+    control: Simulated
+
+
+def along_control(
+    worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str], look: Look
+) -> Along:
+    """Simulate the control arm; in each step show what each of the other arms, and then
+    it, would see.
+
+    An arm's state is the control arm's, with an effort of its own. A step is shown
+    again, from the first on, where a replication leaves the margins of its bounds."""
+    bound = worlds.bounds[worlds.scenario.reference_arm]
+    try:
+        opportunities = draw_opportunities(worlds.reference, seed, runs, bound)
+        return _along(worlds, seed, runs, arms, look, opportunities)
+    except BoundExceeded:
+        opportunities = draw_opportunities(worlds.reference, seed, runs, None)
+        return _along(worlds, seed, runs, arms, look, opportunities)
+
+
+def _along(
+    worlds: Worlds,
+    seed: int,
+    runs: Keys,
+    arms: Sequence[str],
+    look: Look,
+    opportunities: Opportunities,
+) -> Along:
+    control, baseline = worlds.reference, worlds.baseline
+    bound = worlds.bounds[worlds.scenario.reference_arm]
+    thin = thinning(control, opportunities, bound)
+    state, consent = begin(control, baseline, seed, runs), []
+    effort = {arm: state.effort.copy() for arm in arms}
+    for step in range(control.steps):
+        turn_of_step(control, state)
+        watch_margins(control, baseline, opportunities, state)
+        first, stop = opportunities.starts[step : step + 2]
+        rows = open_to_consent(control, opportunities, thin, state, first, stop)
+        for arm in arms:
+            world, shown_state = worlds.arms[arm], replace(state, effort=effort[arm])
+            view = perceive(world, shown_state, step)
+            look(StepOfArm(world, shown_state, view, opportunities, thin, rows))
+            effort[arm] = effort_after(
+                world, baseline, effort[arm], view.insecurity, step
+            )
+        view = perceive(control, state, step)
+        look(StepOfArm(control, state, view, opportunities, thin, rows))
+        consent.append(
+            advance(control, baseline, opportunities, thin, state, view, seed)
+        )
+    turn_of_step(control, state)
+    hastened = Hastened.joined(state.hastened)
+    simulated = Simulated(state.agreements, np.concatenate(consent), hastened)
+    return Along(opportunities, simulated)
+
+
+def direct(
+    worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str]
+) -> tuple[Along, dict[str, Simulated]]:
+    """What `Filtered` needs for the control arm and, beside it, for others.
+
+    Of the others `consent` is their own; agreements and the pace of talks are the
+    control arm's, so that the difference of two filtered sums is the direct effect."""
+    consent: dict[str, Floats] = {}
+
+    def look(step: StepOfArm) -> None:
+        world, opportunities, rows = step.world, step.opportunities, step.rows
+        if step.view.step == 0:
+            consent[world.arm] = np.zeros(len(opportunities.day))
+        sides = consents(
+            world, worlds.baseline, opportunities, step.state, step.view, rows
+        )
+        weight = filtered(world, opportunities, step.thin, step.state, rows, sides)
+        consent[world.arm][rows] = weight
+
+    along = along_control(worlds, seed, runs, arms, look)
+    simulated = {arm: replace(along.control, consent=consent[arm]) for arm in arms}
+    return along, simulated
