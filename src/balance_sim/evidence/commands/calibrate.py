@@ -81,12 +81,12 @@ def calibrate(
         calibration_record,
         calibration_text,
     )
-    from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
     from balance_sim.evidence.forecast.lines import (
         calibration_lines,
         card_lines,
         theory_lines,
     )
+    from balance_sim.evidence.forecast.skill_card import CARD_YEARS, skill_card
     from balance_sim.scenario.defaults import fitted_distribution
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
@@ -174,7 +174,7 @@ def _score_theories(
     command: str,
 ) -> TheoryScores:
     """Score the theories, and write what was found beside the calibration."""
-    from balance_sim.evidence.forecast.baselines import CARD_YEARS
+    from balance_sim.evidence.forecast.skill_card import CARD_YEARS
     from balance_sim.evidence.forecast.theories import (
         NAME,
         score_theories,

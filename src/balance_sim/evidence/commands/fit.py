@@ -187,7 +187,7 @@ def _refuse_options_of_others(ctx: click.Context, *, events: bool) -> None:
 def _refuse_file(data: Path) -> None:
     """Say what a YAML file is that was given instead of a folder of data."""
     from balance_sim.scenario.diagnostics import shown
-    from balance_sim.scenario.validation import kind_of_file
+    from balance_sim.scenario.plans import kind_of_file
 
     file_type = kind_of_file(data)
     name = shown(str(data), 200)
