@@ -64,12 +64,12 @@ class RangeControl:
     def values(self, number: object) -> dict[str, Any]:
         """Return key paths and values for a number; none at the scenario's own. Raises
         BadRequest."""
-        if not is_number(number):
+        if isinstance(number, bool) or not isinstance(number, int | float):
             raise BadRequest(f"{self.name}: expected a number, got {_shown(number)}")
-        value = float(number)  # type: ignore[arg-type]
-        if not self.low <= value <= self.high:
+        if not self.low <= number <= self.high:
             bounds = f"{self.low:g} to {self.high:g}"
             raise BadRequest(f"{self.name}: {_shown(number)} is outside {bounds}")
+        value = float(number)
         if self.is_integer and not value.is_integer():
             raise BadRequest(
                 f"{self.name}: expected a whole number, got {_shown(number)}"

@@ -24,8 +24,8 @@ from balance_sim.effects.expected_effect import (
 )
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario import with_values
-from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.setter import value_at
 from balance_sim.show.atlas import shapes
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import has_dyads, states_table

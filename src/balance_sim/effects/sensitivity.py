@@ -83,13 +83,15 @@ def sensitivity(
     ----------
     result : a sweep read back by `open_sweep`, or as `sweep` returns it
     outcomes : names; all of the sweep if not given
-    precision : half-width of a 95 % CI, in the outcome's unit, that `convergence` asks for
+    precision : half-width of a 95 % CI, in the outcome's unit, that `convergence` asks
+        for
     boots : resamples behind each interval of a Sobol index
     seed : of the resamples
 
     Returns
     -------
-    Sensitivity : tidy frames `indices`, `split` and `convergence`; `notes` on intervals that say too much
+    Sensitivity : tidy frames `indices`, `split` and `convergence`; `notes` on intervals
+        that say too much
 
     Raises
     ------
@@ -109,9 +111,14 @@ def sensitivity(
     ... outcomes: [alignment_participants_rest_90]
     ... '''
     >>> with TemporaryDirectory() as folder:
-    ...     written = Path(folder, "plan.yaml").write_text(plan)
-    ...     found = sensitivity(sweep(load_experiment(Path(folder, "plan.yaml")), out=Path(folder, "out")))
-    >>> effect = found.split.set_index("of").loc["effect"]  # of the effect's variance the factor makes nearly all
+    ...     path = Path(folder, "plan.yaml")
+    ...     characters = path.write_text(plan)
+    ...     result = sweep(load_experiment(path), out=Path(folder, "out"))
+    ...     split = sensitivity(result).split
+
+    Of the effect's variance the factor makes nearly all:
+
+    >>> effect = split.set_index("of").loc["effect"]
     >>> int(effect["points"]), round(float(effect["share_parameters"]), 2)
     (2, 0.99)
     """
@@ -122,7 +129,7 @@ def sensitivity(
     method = result.manifest.design.method or ""
     # of a grid all parts have the empty name
     names = [result.table.points[number].part for number in matrices.points]
-    parts = {part: row for row, part in enumerate(names)}
+    row_of_part = {part: row for row, part in enumerate(names)}
     sample = _sample_of_parameters(method, names)
     indices: list[Row] = []
     splits: list[Row] = []
@@ -131,9 +138,9 @@ def sensitivity(
         front = quantity._asdict()
         rows: list[Row] = []
         if method == "sobol":
-            rows = _sobol_rows(result.paths, parts, y, boots, seed)
+            rows = _sobol_rows(result.paths, row_of_part, y, boots, seed)
         elif method == "morris":
-            rows = _morris_rows(result, matrices.points, parts, y)
+            rows = _morris_rows(result, matrices.points, row_of_part, y)
         indices += [front | row for row in rows]
         splits.append(front | _split_row(y[sample]))
         wanted = runs_wanted(y, precision, matrices.spreads.get(quantity))
@@ -220,25 +227,25 @@ def _sobol_rows(
     if len(complete) < 2:
         return []
     a, b, *ab = (y[[parts[f"{front}{row}"] for row in complete]] for front in fronts)
-    found = sobol_indices(a, b, np.stack(ab), boots, seed)
+    estimates = sobol_indices(a, b, np.stack(ab), boots, seed)
     rows = []
-    for path, first, total in zip(paths, found.first, found.total, strict=True):
+    for path, first, total in zip(paths, estimates.first, estimates.total, strict=True):
         columns = _columns(first=first, total=total)
-        wanted = _samples_wanted(found, first, total)
-        row = {"factor": path, **columns, "samples": found.rows}
+        wanted = _samples_wanted(estimates, first, total)
+        row = {"factor": path, **columns, "samples": estimates.rows}
         rows.append(row | {"samples_wanted": wanted})
     return rows
 
 
-def _samples_wanted(found: SobolIndices, first: Index, total: Index) -> float:
+def _samples_wanted(estimates: SobolIndices, first: Index, total: Index) -> float:
     """Base samples for intervals of half-width INDEX_PRECISION, which shrinks with
     their root; or for any intervals at all."""
-    if found.rows < FEW_ROWS:
+    if estimates.rows < FEW_ROWS:
         return float(FEW_ROWS)
     width = max((index.high - index.low) / 2 for index in (first, total))
     if not np.isfinite(width):
         return float("nan")
-    return float(np.ceil(found.rows * (width / INDEX_PRECISION) ** 2))
+    return float(np.ceil(estimates.rows * (width / INDEX_PRECISION) ** 2))
 
 
 def _morris_rows(
@@ -249,7 +256,7 @@ def _morris_rows(
     paths, levels = result.paths, result.manifest.design.levels
     size = levels / (2 * (levels - 1))
     values = [dict(result.table.points[number].values) for number in points]
-    before, after, steps = [], [], []
+    values_before, values_after, steps = [], [], []
     for trajectory in sorted({int(part[1:].split(".")[0]) for part in parts}):
         names = [f"T{trajectory}.{step}" for step in range(len(paths) + 1)]
         if not all(name in parts for name in names):
@@ -259,18 +266,20 @@ def _morris_rows(
         if moves is None:
             continue
         order = [moves[path] for path in paths]
-        before.append(y[[rows[step] for step, _ in order]])
-        after.append(y[[rows[step + 1] for step, _ in order]])
+        values_before.append(y[[rows[step] for step, _ in order]])
+        values_after.append(y[[rows[step + 1] for step, _ in order]])
         steps.append([size * sign for _, sign in order])
-    if len(before) < 2:
+    if len(values_before) < 2:
         return []
-    found = morris_effects(np.stack(before), np.stack(after), np.array(steps))
-    indices = zip(paths, found.mu, found.mu_star, found.sigma, strict=True)
+    effects = morris_effects(
+        np.stack(values_before), np.stack(values_after), np.array(steps)
+    )
+    indices = zip(paths, effects.mu, effects.mu_star, effects.sigma, strict=True)
     return [
         {
             "factor": path,
             **_columns(mu=mu, mu_star=mu_star, sigma=sigma),
-            "trajectories": found.trajectories,
+            "trajectories": effects.trajectories,
         }
         for path, mu, mu_star, sigma in indices
     ]
@@ -286,13 +295,13 @@ def _moves(
     step moves."""
     moves: dict[str, tuple[int, int]] = {}
     steps_without_change = []
-    for step, (here, there) in enumerate(pairwise(trajectory)):
-        changed = [path for path in paths if here[path] != there[path]]
+    for step, (values_here, values_there) in enumerate(pairwise(trajectory)):
+        changed = [path for path in paths if values_here[path] != values_there[path]]
         if len(changed) > 1:
             return None
         if changed:
             path = changed[0]
-            moves[path] = (step, _sign(here[path], there[path]))
+            moves[path] = (step, _sign(values_here[path], values_there[path]))
         else:
             steps_without_change.append(step)
     for path in paths:

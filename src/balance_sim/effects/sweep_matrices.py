@@ -1,4 +1,5 @@
-"""A sweep's outcomes as matrices of points by runs, of the runs that every point has."""
+"""A sweep's outcomes as matrices of points by runs, of the runs that all points
+have."""
 
 from __future__ import annotations
 
@@ -54,16 +55,16 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
     An outcome with days that never came has no mean and is left out, and so is one that
     some points lack."""
     points: dict[int, _Point] = {}
-    known: dict[str, None] = {}  # outcomes that some point has
+    outcome_names: dict[str, None] = {}  # outcomes that some point has
     for number in result.table.numbers():
         point = _point(result, number)
         if point is not None:
             points[number] = point
-            known |= dict.fromkeys(point.columns[result.reference])
+            outcome_names |= dict.fromkeys(point.columns[result.reference])
     if not points:
         raise WrongRequest(f"{result.folder} holds no finished runs yet")
-    del known["run"]
-    plain = dict.fromkeys(name.removeprefix(FILTERED) for name in known)
+    del outcome_names["run"]
+    plain = dict.fromkeys(name.removeprefix(FILTERED) for name in outcome_names)
     _refuse_unknown(outcomes, list(plain))
     numbers = [point.columns[result.reference]["run"] for point in points.values()]
     common = reduce(np.intersect1d, numbers)
@@ -74,22 +75,22 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
             [point.values(result, quantity, common) for point in points.values()]
         )
         if np.isnan(y).any():
-            what = f"{quantity.of} of {quantity.outcome} in {quantity.arm}"
-            left_out.append(f"{what}: missing in some runs, no mean")
+            name = f"{quantity.of} of {quantity.outcome} in {quantity.arm}"
+            left_out.append(f"{name}: missing in some runs, no mean")
         else:
             matrices[quantity] = y
     spreads = {
         quantity: _spread(result, matrices, quantity, list(points.values()))
         for quantity in matrices
-        if quantity.of == "effect" and FILTERED + quantity.outcome not in known
+        if quantity.of == "effect" and FILTERED + quantity.outcome not in outcome_names
     }
     return OutcomeMatrices(matrices, list(points), left_out, spreads)
 
 
 @dataclass(frozen=True)
 class _Point:
-    """Columns of a point by arm and name. alike: arms that are the control arm there, in
-    every number."""
+    """Columns of a point by arm and name. alike: arms that are the control arm there,
+    in every number."""
 
     columns: ByArm
     alike: set[str]
@@ -174,7 +175,7 @@ def _spread(
         matrices[Quantity("mean", arm, effect.outcome)].T
         for arm in (effect.arm, result.reference)
     )
-    least = least_jump(effect.outcome, result.steps)
-    spread = np.maximum(spread_over(having, control), least)
+    jump = least_jump(effect.outcome, result.steps)
+    spread = np.maximum(spread_over(having, control), jump)
     alike = np.array([effect.arm in point.alike for point in points])
     return np.where(alike | fixed_beforehand(effect.outcome), 0.0, spread)

@@ -52,13 +52,13 @@ def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[str]:
     )
     if focal.visibility == 0:
         yield (
-            f"`events.{focal.id}.visibility` is 0: nobody sees the focal event, and its "
-            "effect is 0 by construction"
+            f"`events.{focal.id}.visibility` is 0: nobody sees the focal event, and "
+            "its effect is 0 by construction"
         )
     elif not any(attention):
         yield (
-            f"no audience heeds events of kind `{focal.kind}`: the focal event's effect "
-            "is 0 by construction"
+            f"no audience heeds events of kind `{focal.kind}`: the focal event's "
+            "effect is 0 by construction"
         )
     else:
         yield from _without_lever(worlds, focal)
@@ -87,8 +87,8 @@ def _too_late(worlds: Worlds, secure: Ints) -> Iterator[str]:
     if float(probability[fastest]) < HARDLY:
         yield (
             f"the horizon is too short: {days:g} days after the focal event talks on "
-            f"{ladder.names[secure[fastest]]}, the fastest, are signed with probability "
-            f"{float(probability[fastest]):.2g}; put `end`, or a window of "
+            f"{ladder.names[secure[fastest]]}, the fastest, are signed with "
+            f"probability {float(probability[fastest]):.2g}; put `end`, or a window of "
             "`report.windows`, later"
         )
 
@@ -137,8 +137,8 @@ def _no_dyad(worlds: Worlds) -> str:
     codes, participants = world.codes, classes.participants
     outside = [i for i, code in enumerate(codes) if code not in participants]
     if len(outside) < 2:
-        few = "1 state takes no part in" if outside else "every state takes part in"
-        return f"{few} the focal event: no dyad can count"
+        too_few = "1 state takes no part in" if outside else "every state takes part in"
+        return f"{too_few} the focal event: no dyad can count"
     inside = tuple(codes.index(code) for code in participants if code in codes)
     view = perceive(world, at_start(world), step_before(world))
     share, aligned = fear_of(view, inside)[0], aligned_with(view, inside)[0]

@@ -114,7 +114,8 @@ def world_at_start(scenario: Scenario) -> WorldAtStart:
 
     Returns
     -------
-    WorldAtStart : (n, n) shares of fear and depths in force, (n,) insecurities, (P,) expected new agreements a year
+    WorldAtStart : (n, n) shares of fear and depths in force, (n,) insecurities, (P,)
+        expected new agreements a year
 
     Examples
     --------

@@ -46,11 +46,14 @@ def explain(
     ----------
     result : of `run` or `open_result`
     dyad : two codes, as `JPN-AUS`: the terms of its willingness in both arms
-    run : number of a replication: what happened in it, day by day; with `dyad`, its terms there
+    run : number of a replication: what happened in it, day by day; with `dyad`, its
+        terms there
     arm : the headline arm if not given
-    runs : replications attributed, up to 400 if not given; or that a dyad is averaged over, 64
+    runs : replications attributed, up to 400 if not given; or that a dyad is averaged
+        over, 64
     workers : processes, of the attribution
-    model : `module:Class` of agents that decided in a study read from its folder: their code runs
+    model : `module:Class` of agents that decided in a study read from its folder: their
+        code runs
 
     Returns
     -------
@@ -59,13 +62,15 @@ def explain(
 
     Raises
     ------
-    WrongRequest : for an arm, dyad or replication that the study does not have, or agents that cannot be explained
+    WrongRequest : for an arm, dyad or replication that the study does not have, or
+        agents that cannot be explained
     StoreDamaged : where replications come out otherwise than in the folder
 
     Examples
     --------
     >>> import balance_sim as bs
-    >>> result = bs.run(bs.load_scenario("experiments/smoke/what_if.yaml"), runs=8, seed=1)
+    >>> scenario = bs.load_scenario("experiments/smoke/what_if.yaml")
+    >>> result = bs.run(scenario, runs=8, seed=1)
     >>> bs.explain(result).table["group"].tolist()
     ['gain', 'hostility', 'network', 'retaliation', 'patron', 'outside', 'feedback',
     'effect']
@@ -115,13 +120,13 @@ def keep(result: Result, parts: dict[str, Any]) -> None:
         return
     study = {"runs": result.runs, "seed": result.seed, "digest": result.digest}
     with Store(result.folder).lock() as store:
-        before = {} if is_changed(result.folder / FILE) else explained(result.folder)
-        if any(before.get(key) != value for key, value in study.items()):
-            before = {}
-        document = before | study | parts
+        stored = {} if is_changed(result.folder / FILE) else explained(result.folder)
+        if any(stored.get(key) != value for key, value in study.items()):
+            stored = {}
+        document = stored | study | parts
         for key in ("pairs", "timelines"):
             if key in parts:
-                document[key] = before.get(key, {}) | parts[key]
+                document[key] = stored.get(key, {}) | parts[key]
         text = json.dumps(document, indent=1, allow_nan=False)
         store.write_text(FILE, text + "\n")
         note_drawn(store.folder, [store.folder / FILE])

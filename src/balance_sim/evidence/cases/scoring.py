@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from balance_sim.effects.dyad_probabilities import RUNS, dyad_probabilities
 from balance_sim.evidence.cases.scores import score_case
 from balance_sim.evidence.cases.tables import responses_of
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.forecast import thaw
+from balance_sim.evidence.goodness.dyad_probabilities import RUNS, dyad_probabilities
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.result import Result

@@ -228,9 +228,9 @@ def _score_case(
 def _score_lines(scored: ScoredForecast) -> Iterator[str]:
     """The scores of a forecast of dyads, for a terminal."""
     model = scored.scores["model"]
-    made = f"{model.events:,} of {model.n:,} dyads made an agreement"
+    count = f"{model.events:,} of {model.n:,} dyads made an agreement"
     yield from wrapped(
-        f"{made}, {model.expected:.1f} were expected to. Skills are over the "
+        f"{count}, {model.expected:.1f} were expected to. Skills are over the "
         f"{scored.reference} (0: no better, 1: perfect); CIs resample dyads.",
         "",
     )
@@ -249,9 +249,12 @@ def _forecast_of_folder(
 ) -> Forecast:
     """Each dyad's probability of a new agreement in an arm, from some of its
     replications simulated again."""
-    from balance_sim.effects.dyad_probabilities import RUNS, dyad_probabilities
     from balance_sim.evidence.cases.scoring import finished_runs
     from balance_sim.evidence.forecast.forecast import Forecast
+    from balance_sim.evidence.goodness.dyad_probabilities import (
+        RUNS,
+        dyad_probabilities,
+    )
 
     scenario = result.scenario
     if arm is not None and arm not in result.arms:

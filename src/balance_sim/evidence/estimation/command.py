@@ -371,7 +371,7 @@ def _as_given(told: Mapping[str, Any]) -> str:
 def _refuse_file(data: Path) -> None:
     """Say what a YAML file is that was given instead of a folder of data."""
     from balance_sim.scenario.diagnostics import shown
-    from balance_sim.scenario.validation import kind_of_file
+    from balance_sim.scenario.plans import kind_of_file
 
     kind = kind_of_file(data)
     name = shown(str(data), 200)
@@ -455,12 +455,12 @@ def calibrate(
         calibration_record,
         calibration_text,
     )
-    from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
     from balance_sim.evidence.forecast.lines import (
         calibration_lines,
         card_lines,
         theory_lines,
     )
+    from balance_sim.evidence.forecast.skill_card import CARD_YEARS, skill_card
     from balance_sim.scenario.defaults import fitted_distribution
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
@@ -540,7 +540,7 @@ def _score_theories(
     command: str,
 ) -> TheoryScores:
     """Score the theories, and write what was found beside the calibration."""
-    from balance_sim.evidence.forecast.baselines import CARD_YEARS
+    from balance_sim.evidence.forecast.skill_card import CARD_YEARS
     from balance_sim.evidence.forecast.theories import (
         NAME,
         score_theories,

@@ -26,7 +26,6 @@ import numpy as np
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats
 from balance_sim.model.streams import PRIOR, stream_label
-from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
 from balance_sim.scenario.diagnostics import Mark, refused, shown
 from balance_sim.scenario.files import regular_bytes
@@ -39,6 +38,7 @@ from balance_sim.scenario.schema import (
     Parameters,
     Scenario,
 )
+from balance_sim.scenario.setter import value_at
 from balance_sim.study.draws import (
     CAPABILITY,
     CODING,
@@ -336,8 +336,8 @@ def posterior_draws(scenario: Scenario) -> Draws:
         drawn = _read(
             base64.b64decode(named.table), named.sha256, Mark(named.draws, 1, 1), again
         )
-    elif scenario._folder:
-        drawn = read_draws(Path(scenario._folder) / named.draws, named.sha256, again)
+    elif scenario.folder:
+        drawn = read_draws(Path(scenario.folder) / named.draws, named.sha256, again)
     else:
         why = (
             "the table of draws is not at hand: the scenario was not read from a folder"
