@@ -23,6 +23,7 @@ from pathlib import Path
 import annotated_types
 import numpy as np
 
+from balance_sim.evidence.data.signals import SYMBOLIC
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats
 from balance_sim.model.streams import PRIOR, stream_label
@@ -52,8 +53,6 @@ from balance_sim.study.draws import (
 COUNT = 2000
 SEED = 1
 LARGEST_DRAWS = 16 << 20
-SYMBOLIC = SIGNAL_ORDER[:3]
-"""Acts that show a standing; the others of the ladder are material."""
 CALIBRATED_SD = 2.0  # of the prior of an intercept that a scenario's own record tells, nats: that of a calibration
 
 
