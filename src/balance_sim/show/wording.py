@@ -6,7 +6,6 @@ Text on a terminal: lines of a width, and tables in columns.
 
 from __future__ import annotations
 
-import io
 import math
 import shutil
 import textwrap
@@ -427,7 +426,6 @@ NARROWEST = 16
 """Columns that the first one of a table keeps."""
 NARROW = 64
 """Columns below which a table becomes lines."""
-_SIDES: dict[str, Literal["left", "right"]] = {"<": "left", ">": "right"}
 
 
 def terminal_width() -> int:
@@ -475,34 +473,35 @@ def table(
     indent: str = "",
     width: int = WIDTH,
 ) -> list[str]:
-    """Rows of cells, heads among them, in columns with two spaces between them; the
-    first one is folded where they would be too wide.
+    """Rows of cells, heads among them, in columns with two spaces between them; one
+    where they would be too wide. A first cell for which there is still no room stands
+    on a line of its own.
 
     align : `<` or `>` of each column, the last for those after it
 
     >>> table([["dyad", "effect"], ["Japan - Australia", "+0.1"]], "<>")
     ['dyad               effect', 'Japan - Australia    +0.1']
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     if not rows:
         return []
-    grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    count = len(rows[0])
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    others = sum(widths[1:]) + 2 * (count - 1)
-    room = max(width - len(indent) - others, NARROWEST)
-    widths[0] = min(widths[0], room)
-    for side, columns in zip(align.ljust(count, align[-1]), widths, strict=True):
-        grid.add_column(justify=_SIDES[side], width=columns, vertical="bottom")
-    for row in rows:
-        grid.add_row(*map(Text, row))
-    sink = io.StringIO()
-    console = Console(file=sink, width=sum(widths) + 2 * count, color_system=None)
-    console.print(grid)
-    return [(indent + line).rstrip() for line in sink.getvalue().splitlines()]
+    sides = align.ljust(len(widths), align[-1])
+    gap = "  "
+    if len(indent) + sum(widths) + len(gap) * (len(widths) - 1) > width:
+        gap = " "
+    room = width - len(indent) - sum(len(gap) + column for column in widths[1:])
+    widths[0] = min(widths[0], max(room, NARROWEST))
+    lines = []
+    for first, *others in rows:
+        if len(first) > widths[0]:
+            lines.append(indent + first)
+            if not any(others):
+                continue
+            first = ""  # noqa: PLW2901
+        cells = zip((first, *others), sides, widths, strict=True)
+        line = gap.join(f"{cell:{side}{columns}}" for cell, side, columns in cells)
+        lines.append((indent + line).rstrip())
+    return lines
 
 
 def table_or_lines(
