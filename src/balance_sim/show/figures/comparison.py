@@ -198,7 +198,9 @@ def _two_title(first: dict[Any, Any], second: dict[Any, Any]) -> str:
         return f"The effect is the same in every replication: {effects}"
     verb = "differ" if lo > 0 or hi < 0 else "do not differ detectably"
     change = say.signed(second["against_first"], places)
-    return f"The effect is {effects}; the two {verb} ({change}; {say.ci(lo, hi, places)})"
+    return (
+        f"The effect is {effects}; the two {verb} ({change}; {say.ci(lo, hi, places)})"
+    )
 
 
 def _largest(rows: pd.DataFrame, name: str) -> str:
@@ -453,7 +455,10 @@ def draw_comparison_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.
     edge: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 1.4}
     for y, row in zip(heights, rows, strict=True):
         left, right = row["left"], row["right"]
-        line: dict[str, Any] = {"color": "#9a9a9a", "linewidth": 2 if row["clear"] else 1}
+        line: dict[str, Any] = {
+            "color": "#9a9a9a",
+            "linewidth": 2 if row["clear"] else 1,
+        }
         ax.plot([left, right], [y, y], zorder=1, **line)
         ax.plot(left, y, "o", color=style.QUIET, markersize=7, **edge)
         colour = style.BLUE if right >= left else style.VERMILION

@@ -143,7 +143,9 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
             "values, no Monte Carlo error)."
         )
     control = say.first(table, "control")
-    under = f"Relative to the control: {control}. Lines: 95 % CI; open dots: it holds zero"
+    under = (
+        f"Relative to the control: {control}. Lines: 95 % CI; open dots: it holds zero"
+    )
     channel = channel_title(table)
     if channel:
         under = f"{channel}. {under}"
