@@ -43,100 +43,108 @@ WIDER = (
     "tests/study/test_classes.py",
     "tests/study/test_hazard.py",
 )
-FITS = ("tests/evidence/test_by_hand.py",)
-ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
-    "model": (
-        tuple(
-            f"model/{name}.py"
-            for name in (
-                *(
-                    "baseline",
-                    "beliefs",
-                    "classes",
-                    "engine",
-                    "landscape",
-                    "network",
-                    "news",
-                    "perception",
-                ),
-                *(
-                    "pipeline",
-                    "prospects",
-                    "responses",
-                    "thinning",
-                    "threat",
-                    "willingness",
-                    "world",
-                ),
-            )
-        ),
+
+
+NOT_COMPUTING = (
+    "__init__.py",
+    "command.py",
+    "figures.py",
+    "files.py",
+    "lines.py",
+    "page.py",
+    "parameter_files.py",
+    "report.py",
+    "scored_files.py",
+)
+"""Modules that read, print or draw."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What is changed together, and who looks.
+
+    Attributes
+    ----------
+    patterns : of files below src/balance_sim
+    tests : paths, step by step: those worked out by hand before all others
+    """
+
+    patterns: tuple[str, ...]
+    tests: tuple[tuple[str, ...], ...]
+
+    @property
+    def files(self) -> list[str]:
+        """The files that there are, in order."""
+        paths = [path for pattern in self.patterns for path in SOURCE.glob(pattern)]
+        names = {path.relative_to(SOURCE).as_posix() for path in paths}
+        return sorted(name for name in names if Path(name).name not in NOT_COMPUTING)
+
+
+ROOMS = {
+    "model": Room(
+        ("model/*.py",),
         (
             BY_HAND,
-            (
-                "tests/model",
-                "tests/results/test_by_hand.py",
-                "tests/results/test_expected.py",
-            ),
-            WIDER,
+            ("tests/model", "tests/results/test_by_hand.py"),
+            ("tests/results/test_expected.py", *WIDER),
         ),
     ),
-    "outcomes": (
+    "study": Room(
         (
-            "study/outcomes.py",
-            "study/tables.py",
             "study/estimates.py",
             "study/filtered.py",
+            "study/outcomes.py",
+            "study/recorder.py",
+            "study/scene.py",
+            "study/spans.py",
+            "study/tables.py",
         ),
+        (BY_HAND, ("tests/results", "tests/study/test_statistics.py"), WIDER),
+    ),
+    "effects": Room(
+        ("effects/*.py", "effects/explain/*.py"),
         (
+            ("tests/results/test_expected.py", "tests/results/test_by_hand.py"),
             (
-                *BY_HAND,
-                "tests/results/test_estimates.py",
-                "tests/results/test_by_hand.py",
+                "tests/study/test_explain.py",
+                "tests/study/test_indices.py",
+                "tests/study/test_placebos.py",
+                "tests/study/test_world_at_start.py",
             ),
-            ("tests/results",),
             WIDER,
         ),
     ),
-    "readings": (
-        tuple(f"replications/{name}.py" for name in ("recorder", "scene")),
-        (BY_HAND, ("tests/study/test_mechanisms.py", "tests/model"), WIDER),
+    "stats": Room(("stats/*.py",), (("tests/stats",), ("tests/results",))),
+    "evidence": Room(
+        ("evidence/estimation/*.py", "evidence/events/*.py"),
+        (("tests/evidence/test_by_hand.py",), ("tests/evidence",)),
     ),
-    "intervals": (
-        tuple(f"stats/{name}.py" for name in ("intervals", "lags")),
-        (
-            ("tests/stats",),
-            (
-                "tests/results",
-                "tests/study/test_coverage.py",
-                "tests/evidence/test_forecast.py",
-            ),
-        ),
+    "posterior": Room(
+        ("evidence/posterior/*.py", "evidence/goodness/*.py"),
+        (("tests/results/test_gof.py",), ("tests/study/test_gof.py", "tests/evidence")),
     ),
-    "likelihood": (
+    "scores": Room(
+        ("evidence/forecast/*.py", "evidence/cases/scor*.py"),
         (
-            "evidence/estimation/likelihood.py",
-            "coordination/choice.py",
-            "coordination/effects.py",
-        ),
-        (
-            FITS,
-            (
-                "tests/evidence/test_likelihood.py",
-                "tests/evidence/test_coordination.py",
-            ),
+            ("tests/evidence/test_by_hand.py", "tests/evidence/test_cases_scores.py"),
             ("tests/evidence",),
         ),
     ),
-    "scores": (
-        ("stats/scores.py", "evidence/forecast/score.py", "evidence/cases/scores.py"),
+    "games": Room(
         (
-            (*FITS, "tests/evidence/test_cases_scores.py"),
-            ("tests/evidence/test_score.py", "tests/evidence/test_score_command.py"),
-            ("tests/evidence",),
+            "games/equilibria.py",
+            "games/normal_form.py",
+            "games/solve.py",
+            "games/uncertain.py",
         ),
+        (("tests/stats",), ("tests/game",)),
+    ),
+    "article": Room(
+        ("article/mechanisms/*.py", "article/beliefs.py"),
+        (("tests/study/test_mechanisms.py",), BY_HAND),
     ),
 }
-"""By room: the files that are changed, and the tests that look, step by step."""
+"""Every room that computes."""
 
 EDGE = "an equality of drawn numbers, which has probability zero"
 ROUNDING = "a margin for rounding errors"
@@ -159,11 +167,6 @@ SAME: dict[tuple[str, str, str], str] = {
         "state.depth[run, i, j]",
         "state.depth[run, j, i]",
     ): "depth is symmetric",
-    (
-        "coordination/effects.py",
-        "0",
-        "1",
-    ): "the axis of a sum over ties, which have no direction",
     ("model/thinning.py", "0.0", "0.5"): "spells begin on whole days",
     ("model/thinning.py", "1 + 1e-09", "1 - 1e-09"): ROUNDING,
     ("model/thinning.py", "1 + 1e-09", "1"): ROUNDING,
@@ -260,20 +263,20 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      "trade[roster[row.state], roster[row.partner]]", "trade[roster[row.partner], roster[row.state]]"),
     ("model", "model/beliefs.py", "an event counts before its date",
      "np.where(starts >= dates, left_of, 0.0)", "left_of"),
-    ("outcomes", "study/outcomes.py", "in force on the focal day counts",
+    ("study", "study/outcomes.py", "in force on the focal day counts",
      "(made.in_force >= day + 1.0)", "(made.in_force >= day)"),
-    ("outcomes", "study/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
-    ("outcomes", "study/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
-    ("outcomes", "study/outcomes.py", "days without a counter-agreement run to the horizon",
+    ("study", "study/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
+    ("study", "study/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
+    ("study", "study/outcomes.py", "days without a counter-agreement run to the horizon",
      "np.minimum(first, float(window))", "np.minimum(first, float(horizon))"),
-    ("outcomes", "study/outcomes.py", "the first one only within the longest window",
+    ("study", "study/outcomes.py", "the first one only within the longest window",
      "after, max(horizon, longest))", "after, longest)"),
-    ("outcomes", "study/outcomes.py", "signed on the focal day counts", "(after >= 1)", "(after >= 0)"),
-    ("outcomes", "study/outcomes.py", "the last day of a window does not count",
+    ("study", "study/outcomes.py", "signed on the focal day counts", "(after >= 1)", "(after >= 0)"),
+    ("study", "study/outcomes.py", "the last day of a window does not count",
      "(after <= window)", "(after < window)"),
-    ("intervals", "stats/intervals.py", "Welch's degrees of freedom pooled",
+    ("stats", "stats/intervals.py", "Welch's degrees of freedom pooled",
      "freedom = (one + two) ** 2 / (", "freedom = left.n + right.n - 2 + 0 * ("),
-    ("scores", "stats/scores.py", "the factor of expanded percentiles dropped",
+    ("stats", "stats/scores.py", "the factor of expanded percentiles dropped",
      " * np.sqrt(carry / (carry - 1))", ""),
     ("scores", "evidence/forecast/score.py", "the worst baseline for the best",
      "(-others[name], name)", "(others[name], name)"),
@@ -583,8 +586,8 @@ def survivors(written: Path) -> list[tuple[str, Change]]:
         if not row["by"]
     ]
     out = []
-    for room, (files, _) in ROOMS.items():
-        for file in files:
+    for room, where in ROOMS.items():
+        for file in where.files:
             known = [one for one in lived if one[0] == file]
             every = changes(file) if known else []
             out += [
@@ -632,7 +635,7 @@ def drawn(rooms: list[str], count: int, seed: int) -> list[tuple[str, Change]]:
     every = [
         (room, change)
         for room in rooms
-        for file in ROOMS[room][0]
+        for file in ROOMS[room].files
         for change in changes(file)
     ]
     return sorted(
@@ -658,12 +661,9 @@ class Bench:
 
     def falls(self, tests: tuple[str, ...]) -> str | None:
         """The first test that falls; None if all hold. `too slow` counts as a fall: the change hangs."""
-        there = [name for name in tests if (REPOSITORY / name).exists()]
-        if not there:
-            return None
         pid = os.fork()
         if pid == 0:
-            self._child(there)
+            self._child(list(tests))
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
         return None if code == 0 else self._which() if code > 0 else "too slow"
@@ -760,7 +760,7 @@ def main() -> None:
         picked = survivors(given.again)
     elif given.only:
         file, _, line = given.only.partition(":")
-        room = next(name for name in ROOMS if file in ROOMS[name][0])
+        room = next(name for name in ROOMS if file in ROOMS[name].files)
         picked = [
             (room, one) for one in changes(file) if not line or one.line == int(line)
         ]
@@ -772,11 +772,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), given.seconds)
         for room in dict.fromkeys(room for room, _ in picked):
-            fallen = bench.falls(ROOMS[room][1][0])
+            fallen = bench.falls(ROOMS[room].tests[0])
             if fallen:
                 sys.exit(f"{room}: without any change {fallen}")
         for number, (room, change) in enumerate(picked, 1):
-            steps = ROOMS[room][1][:1] if given.quick else ROOMS[room][1]
+            steps = ROOMS[room].tests[:1] if given.quick else ROOMS[room].tests
             by = bench.tried(change, steps)
             why = SAME.get((change.file, change.before, change.after))
             if by is None:

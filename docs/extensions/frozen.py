@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from sphinx.util.docutils import SphinxDirective
 
+from balance_sim.evidence.cases.scoring import score_frozen
 from balance_sim.evidence.cases.tables import read_cases_plan
 from balance_sim.evidence.forecast.forecast import thaw
-from balance_sim.evidence.forecast.score_command import score_frozen
 from balance_sim.scenario import load_scenario
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Kept:
         if self.case is None:
             return None
         return score_frozen(
-            self.path, PLAN.with_name("case_responses.csv"), self.case, self.name
+            self.path, PLAN.with_name("case_responses.csv"), self.case, self.scenario
         )
 
     @property

@@ -139,7 +139,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a hindcast, of scores made by hand."""
     import json
 
-    from balance_sim.evidence.forecast.score import read_scored_forecasts
+    from balance_sim.evidence.forecast.scored_files import read_scored_forecasts
     from balance_sim.show.report import save_report
     from forecasts import hindcast_document
 

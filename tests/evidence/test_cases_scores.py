@@ -9,10 +9,10 @@ import balance_sim
 import numpy as np
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.effects.dyad_probabilities import dyad_probabilities
 from balance_sim.evidence.cases.scores import baselines, score_case, scored_table
 from balance_sim.evidence.cases.tables import read_cases_plan, responses_of, sorted_out
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
 from click.testing import CliRunner
@@ -227,7 +227,7 @@ def test_what_is_refused(table, text, case_id, message):
 def test_the_command_scores_a_results_folder(scenario, table, tmp_path):
     out = tmp_path / "results"
     result = balance_sim.run(scenario, runs=8, seed=3, out=out)
-    done = CliRunner().invoke(main, ["score", str(out), str(table), "--case", "T", "--json"])
+    done = CliRunner().invoke(main, ["evidence", "score", str(out), str(table), "--case", "T", "--json"])
     assert done.exit_code == 0, done.output
     scores = json.loads(done.stdout)
     assert {"average_precision", "auc", "brier"} <= set(scores["model"])
@@ -238,12 +238,12 @@ def test_the_command_scores_a_results_folder(scenario, table, tmp_path):
     joined = next(row for row in scores["responses"] if row["agreement_id"] == "JOIN")
     assert joined["p"] == [p["DEU", "YUG"], p["ITA", "YUG"]]
     assert len(set(p.values())) == 10 and min(p.values()) > 0 and max(p.values()) < 1
-    text = CliRunner().invoke(main, ["score", str(out), str(table), "--case", "T"])
+    text = CliRunner().invoke(main, ["evidence", "score", str(out), str(table), "--case", "T"])
     assert "not scored: GBR-NATO" in text.output
     assert "five, arm signal, 8 replications: " in text.output
     frozen = tmp_path / "frozen.json"
-    assert CliRunner().invoke(main, ["score", str(out), "--freeze", str(frozen)]).exit_code == 0
-    words = ["score", str(frozen), str(table), "--case", "T"]
+    assert CliRunner().invoke(main, ["evidence", "score", str(out), "--freeze", str(frozen)]).exit_code == 0
+    words = ["evidence", "score", str(frozen), str(table), "--case", "T"]
     done = CliRunner().invoke(main, [*words, "--scenario", str(tmp_path / "five.yaml"), "--json"])
     later = json.loads(done.stdout)
     assert later["sha256"] == json.loads(frozen.read_text())["sha256"]
@@ -256,10 +256,12 @@ def test_the_command_scores_a_results_folder(scenario, table, tmp_path):
 
 def test_a_bad_table_ends_with_exit_code_4(scenario, table, tmp_path):
     balance_sim.run(scenario, runs=1, out=tmp_path / "results")
-    done = CliRunner().invoke(main, ["score", str(tmp_path / "results"), str(table), "--case", "NONE"])
+    done = CliRunner().invoke(main, ["evidence", "score", str(tmp_path / "results"), str(table), "--case", "NONE"])
     assert done.exit_code == 4
     assert "The cases found are: T" in done.output
-    as_json = CliRunner().invoke(main, ["score", str(tmp_path / "results"), str(table), "--case", "NONE", "--json"])
+    as_json = CliRunner().invoke(
+        main, ["evidence", "score", str(tmp_path / "results"), str(table), "--case", "NONE", "--json"]
+    )
     assert as_json.exit_code == 4
     (error,) = json.loads(as_json.stdout)["errors"]
     assert error["path"] == "case_id" and error["value"] == "NONE"
@@ -271,13 +273,13 @@ def test_the_plan_of_several_cases(scenario, table, tmp_path):
         "title: two\nresponses: responses.csv\nruns: 4\ncases:\n"
         "  - {scenario: five.yaml, case: T}\n  - {scenario: five.yaml}\n"
     )
-    done = CliRunner().invoke(main, ["cases", str(plan), "--workers", "1", "--json"])
+    done = CliRunner().invoke(main, ["evidence", "cases", str(plan), "--workers", "1", "--json"])
     assert done.exit_code == 0, done.output
     first, second = json.loads(done.stdout)["cases"]
     assert first["agreements"] == 3 and first["runs"] == 4
     assert second == {"scenario": "five", "case": None, "runs": 4}
     short, text = (
-        CliRunner().invoke(main, ["cases", str(plan), "--workers", "1", "--runs", "2", *more]).stdout
+        CliRunner().invoke(main, ["evidence", "cases", str(plan), "--workers", "1", "--runs", "2", *more]).stdout
         for more in ([], ["-v"])
     )
     assert "five: no responses on record; not scored" in short and "average precision" in short
@@ -286,7 +288,7 @@ def test_the_plan_of_several_cases(scenario, table, tmp_path):
     assert max(map(len, short.splitlines())) <= 80
     assert "five: no responses on record; not scored" in text and "2 replications" in text
     plan.write_text("title: one\nresponses: responses.csv\nruns: 2\ncases: [{scenario: five.yaml}]\n")
-    none = CliRunner().invoke(main, ["cases", str(plan), "--workers", "1"]).stdout
+    none = CliRunner().invoke(main, ["evidence", "cases", str(plan), "--workers", "1"]).stdout
     assert none.splitlines() == [
         "one (0 cases scored, 2 replications each)",
         "five: no responses on record; not scored",
@@ -295,4 +297,4 @@ def test_the_plan_of_several_cases(scenario, table, tmp_path):
     with pytest.raises(ScenarioError, match=r"plan.yaml:2:31: error\[E101\] cases\[0\].tuned: unknown key"):
         read_cases_plan(plan)
     plan.write_text("responses: responses.csv\n")
-    assert CliRunner().invoke(main, ["cases", str(plan)]).exit_code == 4
+    assert CliRunner().invoke(main, ["evidence", "cases", str(plan)]).exit_code == 4

@@ -12,7 +12,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.forecast import (
     Forecast,
     freeze,
-    happened,
+    outcomes_of,
     read_dyads,
     score_forecast,
     thaw,
@@ -36,7 +36,7 @@ def outcomes(tmp_path: Path) -> Path:
 
 def test_only_the_window_the_kind_and_the_stage_count(outcomes: Path) -> None:
     def with_(**changes: object) -> list[float]:
-        return happened(Forecast(**{**vars(FORECAST), **changes}), outcomes).y.tolist()
+        return outcomes_of(Forecast(**{**vars(FORECAST), **changes}), outcomes).y.tolist()
 
     assert with_() == [0, 1, 0, 0]
     assert with_(kinds=("logistics",)) == [0, 0, 0, 0]

@@ -19,23 +19,18 @@ import pandas as pd
 import pytest
 import yaml
 from balance_sim.cli import main
+from balance_sim.evidence.commands.hindcast import hindcast_lines, keep, locked
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.record_scenario import scenario_at
-from balance_sim.evidence.forecast.command import _lines, held, keep
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
-from balance_sim.evidence.forecast.hindcast import (
-    STEPS,
-    Hindcast,
-    HindcastPlan,
-    forward_networks,
-    hindcast_of,
-    read_hindcast_plan,
-    stored_plan,
-)
+from balance_sim.evidence.forecast.forward_networks import forward_networks
+from balance_sim.evidence.forecast.hindcast import STEPS, Hindcast, hindcast_of
+from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan, read_hindcast_plan, stored_plan
 from balance_sim.evidence.forecast.lines import judged, words
-from balance_sim.evidence.forecast.score import best_baseline, read_scored_forecasts
+from balance_sim.evidence.forecast.score import best_baseline
+from balance_sim.evidence.forecast.scored_files import read_scored_forecasts
 from balance_sim.evidence.goodness.networks import compare, facts_of
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.errors import WrongRequest
@@ -77,7 +72,7 @@ def found(made: History) -> Hindcast:
 
 @pytest.mark.parametrize("verbose", [False, True])
 def test_its_words_say_first_whether_it_beats_the_best_baseline(found: Hindcast, verbose: bool) -> None:
-    lines = [*_lines(found, verbose=verbose)]
+    lines = [*hindcast_lines(found, verbose=verbose)]
     assert max(map(len, lines)) <= 80
     text = " ".join(" ".join(lines).split())
     for way, head in (("one_year_ahead", "One year ahead"), ("simulated_forward", "Simulated forward from 1999")):
@@ -124,25 +119,25 @@ def test_a_folder_of_it_is_read_back_and_is_of_one_plan(found: Hindcast, tmp_pat
     record["about"] |= {"version": "0", "command": "balance-sim evidence hindcast x"}
     folder = tmp_path / "h"
     about = {name: json.loads(json.dumps(record["about"][name])) for name in ("plan", "data")}
-    with held(folder, about):
+    with locked(folder, about):
         keep(record, folder, figures=True)
     assert {path.name for path in folder.iterdir()} == {"hindcast.json", "figures", "report.html", "lock"}
     first = (folder / "report.html").read_bytes()
-    with held(folder, about):
+    with locked(folder, about):
         keep(record, folder, figures=True)  # the same again is the same
     assert (folder / "report.html").read_bytes() == first
     scored = read_scored_forecasts(folder / "hindcast.json")
     assert [way.name for way in scored.ways] == ["one_year_ahead", "simulated_forward"]
     model = found.scores["one_year_ahead"]["model"]
-    assert scored.ways[0].scores["model"]["log_skill"] == model.log_skill.value
-    assert sum(row["happened"] for row in scored.ways[0].bins) == model.events
+    assert scored.ways[0].scores["model"].log_skill == model.log_skill.value
+    assert sum(row.happened for row in scored.ways[0].bins) == model.events
     assert set(scored.about["standard_errors"]) == set(scored.about["weights"])
     other = about | {"plan": about["plan"] | {"runs": found.plan.runs + 1}}
     with pytest.raises(WrongRequest, match="holds a hindcast with another plan: choose another --out"):
-        held(folder, other).__enter__()
+        locked(folder, other).__enter__()
     (folder / "manifest.json").write_text("{}", encoding="utf-8")
     with pytest.raises(WrongRequest, match="holds results of another kind"):
-        held(folder, about).__enter__()
+        locked(folder, about).__enter__()
 
 
 def test_run_forward_the_first_year_is_the_year_ahead(made: History, found: Hindcast) -> None:
@@ -275,7 +270,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def outsiders(files: Path) -> tuple[list[str], Result]:
     """A hindcast from these files, as an outsider asks for it in that folder, and what it said."""
-    command = ["hindcast", "plan.yaml", "--data", "data", "--json", "--outcomes", "later.csv"]
+    command = ["evidence", "hindcast", "plan.yaml", "--data", "data", "--json", "--outcomes", "later.csv"]
     with chdir(files):
         done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
@@ -316,7 +311,7 @@ def test_gof_of_a_plan_and_of_its_results(
     found = []
     for name in subjects:
         subject = str(files / name) if name == "plan.yaml" else name
-        done = runner.invoke(main, ["gof", subject, *data, "--runs", "4", "--no-figures", "--json"])
+        done = runner.invoke(main, ["evidence", "gof", subject, *data, "--runs", "4", "--no-figures", "--json"])
         assert done.exit_code == 0, done.stderr
         found.append(json.loads(done.stdout))
     assert (tmp_path / "study" / "gof" / "gof.json").is_file()
@@ -324,9 +319,9 @@ def test_gof_of_a_plan_and_of_its_results(
     assert others == [one] * (len(subjects) - 1)
     assert (one["span"]["first"], one["span"]["last"]) == ("2002-01-01", "2003-12-31")
     assert one["residuals"]["observed"] == one["agreements"]
-    without = runner.invoke(main, ["gof", str(files / "plan.yaml")])
+    without = runner.invoke(main, ["evidence", "gof", str(files / "plan.yaml")])
     assert (without.exit_code, "--data DIR" in without.stderr) == (2, True)
-    late = runner.invoke(main, ["gof", "study", *data, "--from", "2002-01-01"])
+    late = runner.invoke(main, ["evidence", "gof", "study", *data, "--from", "2002-01-01"])
     assert (late.exit_code, "--from does not apply to a hindcast" in late.stderr) == (2, True)
 
 
@@ -336,7 +331,7 @@ def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F20. The first is stopped while it holds the folder: the second ends with 5, before it fits anything."""
-    words = ["hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--no-figures"]
+    words = ["evidence", "hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--no-figures"]
     command = [sys.executable, "-m", "balance_sim", *words, "--outcomes", str(files / "later.csv")]
     first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -371,7 +366,7 @@ def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None
     path = tmp_path / "outcomes.csv"
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    command = ["hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--outcomes", str(path)]
+    command = ["evidence", "hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--outcomes", str(path)]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 4, done.output
     assert re.search(message, done.stderr), done.stderr
@@ -380,7 +375,18 @@ def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None
 
 def test_fit_writes_what_it_says_of_beliefs(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "parameters.yaml"
-    command = ["fit", str(files / "data"), "--first", "2000", "--terms", "size,activity", "--out", str(out), "-v"]
+    command = [
+        "evidence",
+        "fit",
+        str(files / "data"),
+        "--first",
+        "2000",
+        "--terms",
+        "size,activity",
+        "--out",
+        str(out),
+        "-v",
+    ]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     written = yaml.safe_load(out.read_text(encoding="utf-8"))

@@ -14,7 +14,8 @@ from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.choices import Choices, choices, fitted_terms
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.looking_ahead import FORESIGHT, TALKS, LookingAhead
-from balance_sim.evidence.forecast.hindcast import HindcastPlan, hindcast_of
+from balance_sim.evidence.forecast.hindcast import hindcast_of
+from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.willingness import TERMS, expected_log
 

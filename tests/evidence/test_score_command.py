@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.effects.dyad_probabilities import dyad_probabilities
 from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
 from balance_sim.evidence.forecast.lines import (
@@ -26,6 +25,7 @@ from balance_sim.evidence.forecast.lines import (
     note_lines,
 )
 from balance_sim.evidence.forecast.score import Interval, best_baseline, score_forecasts
+from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
 from balance_sim.scenario.defaults import new_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.wording import wrapped
@@ -42,7 +42,7 @@ EXTRACT = Path(__file__).parent / "data"
 
 
 def score(*words: object) -> tuple[int, str]:
-    done = CliRunner().invoke(main, ["score", *map(str, words)])
+    done = CliRunner().invoke(main, ["evidence", "score", *map(str, words)])
     return done.exit_code, done.output
 
 

@@ -31,6 +31,21 @@ def mutations() -> ModuleType:
     return module
 
 
+def test_every_room_has_files_that_change_and_tests_that_look(mutations: ModuleType) -> None:
+    rooms = mutations.ROOMS.values()
+    for room in rooms:
+        for pattern in room.patterns:
+            assert [*mutations.SOURCE.glob(pattern)], pattern
+        assert any(mutations.changes(file) for file in room.files)
+        for test in (test for step in room.tests for test in step):
+            assert (mutations.REPOSITORY / test).exists(), test
+    files = [file for room in rooms for file in room.files]
+    assert len(files) == len({*files})
+    assert {"model", "study", "effects", "stats", "evidence", "games", "article"} == {
+        file.split("/")[0] for file in files
+    }
+
+
 def test_the_named_changes_are_changes_of_the_source(mutations: ModuleType) -> None:
     for _, change in mutations.named():
         source = (mutations.SOURCE / change.file).read_text(encoding="utf-8")

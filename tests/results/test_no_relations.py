@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects.direct import direct
-from balance_sim.effects.dyad_probabilities import Sought, probabilities_along
 from balance_sim.effects.expected import expected
 from balance_sim.effects.run import run
+from balance_sim.evidence.goodness.dyad_probabilities import Sought, probabilities_along
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.thinning import chance_under_way, mean_openness, openness_at, openness_on
 from balance_sim.scenario import with_values

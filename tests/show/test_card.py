@@ -24,7 +24,7 @@ def test_the_card_has_the_finding_and_one_figure(case: str) -> None:
     parser.feed(text)
     assert finding(result) in "".join(words)
     assert text.count("<img") == 1
-    assert "<script" not in text and "src=\"http" not in text
+    assert "<script" not in text and 'src="http' not in text
 
 
 def test_a_result_needs_no_matplotlib() -> None:

@@ -148,7 +148,6 @@ def test_residuals_are_drawn_as_they_are() -> None:
 
 def test_figures_are_the_same_bytes() -> None:
     one, other = (
-        figure_bytes(draw_gof(gof_table(study()), simulated=simulated_table(study())), "svg")
-        for _ in range(2)
+        figure_bytes(draw_gof(gof_table(study()), simulated=simulated_table(study())), "svg") for _ in range(2)
     )
     assert one == other

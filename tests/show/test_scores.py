@@ -19,7 +19,7 @@ from balance_sim.evidence.forecast.figures import (
     scorecard_title,
 )
 from balance_sim.evidence.forecast.page import FIGURES as SCORES
-from balance_sim.evidence.forecast.score import ScoredForecasts, read_scored_forecasts
+from balance_sim.evidence.forecast.scored_files import ScoredForecasts, read_scored_forecasts
 from balance_sim.show.figures import words_of
 from balance_sim.show.report import report_html
 from click.testing import CliRunner

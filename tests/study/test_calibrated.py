@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.dyad_probabilities import dyad_probabilities
 from balance_sim.effects.run import run
+from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.schema import Calibration

@@ -28,13 +28,8 @@ from balance_sim.article.mechanisms.agreements import (
 )
 from balance_sim.article.mechanisms.data import PairedColumns, jackknifed, ratio
 from balance_sim.effects.run import run
-from balance_sim.effects.sensitivity import (
-    OutcomeMatrices,
-    Quantity,
-    _morris_rows,
-    _sobol_rows,
-    run_matrices,
-)
+from balance_sim.effects.sensitivity import _morris_rows, _sobol_rows
+from balance_sim.effects.sweep_matrices import OutcomeMatrices, Quantity, run_matrices
 from balance_sim.evidence.cases.scores import CaseTable
 from balance_sim.evidence.cases.scores import measured as case_measures
 from balance_sim.evidence.estimation.beliefs import grid, profiled, traced

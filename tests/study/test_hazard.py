@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.dyad_probabilities import (
+from balance_sim.evidence.goodness.dyad_probabilities import (
     Sought,
     both_consent,
     kinds_named,

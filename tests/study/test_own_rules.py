@@ -11,7 +11,7 @@ from typing import Any
 import balance_sim as bs
 import numpy as np
 import pytest
-from balance_sim.archive.verify import Allowed, job_of
+from balance_sim.archive.verify import AllowedCode, job_of
 from balance_sim.cli import main
 from balance_sim.effects.explain.attribution import attribute
 from balance_sim.model.own import events, terms
@@ -168,15 +168,15 @@ def test_workers_records_explain_and_verify(mine: str) -> None:
     assert manifest.own_rules == {"own_feared": f"{mine}:feared"} and {*(manifest.own_code or {})} == {mine}
     parts = attribute(result, runs=8, outcome="accords_with_participant_300")
     assert parts.groups["own"] == ("own_feared",) and parts.worth[:, 1 << 5].any()
-    job = job_of(manifest, scenario_of(manifest), Allowed())
-    assert job.own == () and Allowed().why_not(manifest) == ""
+    job = job_of(manifest, scenario_of(manifest), AllowedCode())
+    assert job.own == () and AllowedCode().what_is_missing(manifest) == ""
     Path(f"{mine}.py").write_text(MINE + "# changed\n", encoding="utf-8")
     linecache.checkcache()
     with pytest.raises(WrongRequest, match="was edited after it was imported"):
         bs.run(scenario, runs=18, out="a")
     terms.REGISTERED.entries.clear()
-    with pytest.raises(WrongRequest, match=f"--terms {mine} allows it to run"):
-        job_of(manifest, scenario_of(manifest), Allowed())
+    with pytest.raises(WrongRequest, match=f"--terms {mine}"):
+        job_of(manifest, scenario_of(manifest), AllowedCode())
 
 
 def test_its_code_runs_only_where_it_is_named(mine: str) -> None:

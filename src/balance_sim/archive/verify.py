@@ -1,12 +1,12 @@
 """`verify`: a results folder against itself, and a sample of it against the model, bit
-by bit; and its repair."""
+by bit."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,72 +14,67 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.archive.archive import About
-from balance_sim.archive.integrity import (
-    Contents,
+from balance_sim.archive.about import About
+from balance_sim.archive.differences import Tables, diff_tables
+from balance_sim.archive.stored import (
+    SWEEP_TABLES,
     Damage,
-    contents,
+    StoredStudy,
     damage_of,
-    diff_tables,
+    stored_study,
     unchecked,
-    unexpected,
 )
 from balance_sim.effects.result import open_result
+from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.model.own.terms import reference_of_rule
-from balance_sim.scenario.errors import StoreDamaged, WrongRequest
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
-from balance_sim.study.atomic_files import half_written
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
-from balance_sim.study.folder import scenario_of, version
+from balance_sim.study.folder import refuse_code, scenario_of
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Task, TaskResult
-from balance_sim.study.machine import arithmetic, arithmetic_here
+from balance_sim.study.machine import arithmetic, arithmetic_here, version
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.own_outcomes import LOCAL, function_named
 from balance_sim.study.result import Result
-from balance_sim.study.run import SHARD_RUNS, import_model, run_tasks
-from balance_sim.study.shards import (
-    FAILED,
-    TABLES,
-    Digest,
-    FinishedBlock,
-    changed,
-    noted,
-    take_away,
-)
+from balance_sim.study.run import import_model, run_tasks
+from balance_sim.study.shards import RECORDS, Digest, changed
 from balance_sim.study.status import command_of
-from balance_sim.study.store import Store, missing, runs_of
+from balance_sim.study.store import StoredBlock, runs_of
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 from balance_sim.study.tables import column_words, summed
 
 SAMPLE = 4
-FEW = 5  # runs that a note names
-_DRAWN = "`plot` and `report` draw"
-_MADE_BY = {"game.json": "`game` works it out", "explain.json": "`explain` does so"}
-RUNS_OF_A_BLOCK = 16  # run again of each block in a sample
-OWN_CLASSES = "its points were each counted by classes of their own, which this balance-sim does not do"
-Pair = tuple[pa.Table, pa.Table]
+RUNS_OF_A_BLOCK = 16
+"""Runs that are simulated again of each block in a sample."""
+FEW = 5
+"""Runs that a note names."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A part of a block, `of`, run again. `why`: what differs, or None. `digits`: only
-    last digits differ. revived: runs on record as failed that did not fail again: by a
-    time limit, too little memory, or somebody's wish."""
+    """A part of a block, run again.
+
+    Attributes
+    ----------
+    why : what differs; nothing where nothing does
+    is_close : only last digits differ
+    revived : runs on record as failed that did not fail again
+    """
 
     file: str
-    of: FinishedBlock
+    stored: StoredBlock
     block: Block
-    why: str | None
-    digits: bool = False
+    why: str = ""
+    is_close: bool = False
     revived: tuple[int, ...] = ()
 
     @property
     def point(self) -> int:
-        return self.of.point
+        return self.stored.point
 
 
 @dataclass
@@ -94,19 +89,18 @@ class Verified:
     damage: list[Damage] = field(default_factory=list)
     rerun: list[Compared] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    mended: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the same for JSON."""
         rerun = [
             {
-                "file": r.file,
-                "point": r.point,
-                "first": r.block.first,
-                "last": r.block.stop - 1,
+                "file": compared.file,
+                "point": compared.point,
+                "first": compared.block.first,
+                "last": compared.block.stop - 1,
             }
-            for r in self.rerun
+            for compared in self.rerun
         ]
         return {
             "study": self.study,
@@ -115,10 +109,11 @@ class Verified:
             "runs": self.runs,
             "digest": self.digest,
             "blocks_rerun": len(self.rerun),
-            "runs_rerun": sum(len(one.block) for one in self.rerun),
+            "runs_rerun": sum(len(compared.block) for compared in self.rerun),
             "rerun": rerun,
-            "damage": [{"file": d.file, "why": d.why} for d in self.damage],
-            **{name: getattr(self, name) for name in ("notes", "mended", "unchecked")},
+            "damage": [{"file": one.file, "why": one.why} for one in self.damage],
+            "notes": self.notes,
+            "unchecked": self.unchecked,
         }
 
 
@@ -126,7 +121,6 @@ def verify(
     folder: Path | str,
     *,
     sample: int | None = SAMPLE,
-    mend: bool = False,
     model: str | None = None,
     outcomes: str | None = None,
     workers: int = 1,
@@ -134,431 +128,277 @@ def verify(
     """Check every file of a results folder, and run a sample of its blocks again.
 
     sample: blocks of which a part is run again, drawn anew at each call; None: all of
-    them, whole; 0: none. mend: take what is damaged away and run it again. model,
-    outcomes: allow the study's own code to run; without them such a study is not
-    re-run.
+    them, whole; 0: none. model, outcomes: allow the study's own code to run; without
+    them such a study is not run again.
 
-    Raises WrongRequest where there are no results, StoreDamaged where not even the
-    manifest can be read."""
+    Raises WrongRequest where there are no results or other code made them, StoreDamaged
+    where not even the manifest can be read."""
     folder = Path(folder)
-    allowed = Allowed(model, outcomes)
-    found = _look(folder, sample, allowed, workers)
-    if not mend or not found.damage:
-        return found
-    held = _with_runs(contents(folder))
-    job = job_of(held.manifest, scenario_of(held.manifest), allowed)
-    if stop := _why_not(held.manifest, allowed):
-        raise StoreDamaged(f"{folder} is damaged and cannot be repaired here: {stop}")
-    told = [d.text() for d in found.damage]
-    take_away(folder, changed(folder))
-    repair(held, job, found.damage, workers)
-    _write_summary(_with_runs(contents(folder)))
-    again = _look(folder, sample, allowed, workers)
-    again.mended = told
-    return again
+    study = stored_study(folder)
+    verified = Verified(folder, study.manifest.study, 0, 0)
+    verified.damage = damage_of(study)
+    if all(damage.block is not None for damage in verified.damage):
+        blocks = [stored.block for stored in study.store.blocks_done()]
+        verified.blocks, verified.runs = len(blocks), sum(map(len, blocks))
+    verified.unchecked = unchecked(study)
+    allowed = AllowedCode(model, outcomes)
+    not_allowed = allowed.what_is_missing(study.manifest)
+    if sample == 0:
+        verified.notes.append("no block was run again (--sample 0)")
+    elif not_allowed:
+        verified.notes.append(f"no block was run again: {not_allowed}")
+    elif verified.blocks:
+        refuse_other_version(study.manifest)
+        job = job_of(study.manifest, scenario_of(study.manifest), allowed)
+        parts = sample_of(study, sample, verified.damage)
+        verified.rerun = compare(study, job, parts, workers)
+        _take_differences(study, verified)
+    if not verified.damage:
+        _check_summary(study, verified)
+    for name in changed(folder):
+        reason = "not the bytes it was written with; its command draws it again"
+        verified.damage.append(Damage(name, reason))
+    if not study.finished:
+        verified.notes.append(_how_far(study))
+    return verified
 
 
-def _with_runs(held: Contents) -> Contents:
-    """Where the summary of a study that came to its end cannot be read: as many runs as
-    were asked for."""
-    if held.summary is not None or not os.path.lexists(
-        held.store.folder / "summary.json"
-    ):
-        return held
-    return replace(held, summary={"runs": held.runs, "points": len(held.points)})
-
-
-def _look(folder: Path, sample: int | None, allowed: Allowed, workers: int) -> Verified:
-    held = contents(folder)
-    whole = {shard.key for shard in held.store.shards("runs")}
-    found = Verified(
-        folder,
-        held.manifest.study,
-        len(whole),
-        sum(stop - first for _, first, stop in whole),
-    )
-    found.damage = damage_of(held)
-    stop = "" if sample == 0 else _why_not(held.manifest, allowed)
-    if sample == 0 or stop:
-        found.notes.append(
-            "no block was run again" + (f": {stop}" if stop else " (--sample 0)")
+def refuse_other_version(made: Manifest | About) -> None:
+    """Raise WrongRequest where another version than this made a study, or other text of
+    the package."""
+    if made.version != version():
+        raise WrongRequest(
+            f"made by balance-sim {made.version}, this is {version()}: "
+            f"pip install balance-sim=={made.version}"
         )
-    else:
-        if parts := sample_of(held, sample, found.damage):
-            job = job_of(held.manifest, scenario_of(held.manifest), allowed)
-            found.rerun = compare(held, job, parts, workers)
-        _take_differences(held, found)
-    if not found.damage:
-        found.damage += _check_summary(held, found)
-    found.damage += [
-        Damage(
-            name,
-            f"not the bytes it was written with; --repair takes it away, {_MADE_BY.get(name, _DRAWN)} again",
-        )
-        for name in changed(folder)
-    ]
-    if not held.finished:
-        command = command_of(held.manifest, folder) or "the command that made it"
-        left, wanted = (
-            runs_of(held.store.lacking(held.points, held.runs)),
-            len(held.points) * held.runs,
-        )
-        how = (
-            f"{wanted - left:,} of {wanted:,} runs"
-            if left
-            else "its runs are there, its summary.json is not"
-        )
-        found.notes.append(f"the study is not finished, {how}; to go on: {command}")
-    partial = (
-        path.relative_to(folder) for path in half_written(folder)
-    )  # the next writer takes them away
-    gone = [name for name in noted(folder) if not os.path.lexists(folder / name)]
-    found.notes += [
-        *(f"left over by a writer that was stopped: {name}" for name in partial),
-        *(
-            f"not written by balance-sim and read by nobody: {name}"
-            for name in unexpected(folder)
-        ),
-        *(f"drawn, and not there any more: {name}" for name in gone[:FEW]),
-    ]
-    found.unchecked = unchecked(held)
-    return found
+    refuse_code(CodeFingerprint(made.fingerprint.package))
 
 
-def _take_differences(held: Contents, found: Verified) -> None:
-    """What differs when run again is damage, unless it is but last digits from other
-    arithmetic than ours."""
-    made_on, here = (
-        arithmetic(held.manifest.cpu, held.manifest.versions["numpy"]),
-        arithmetic_here(),
-    )
-    for one in found.rerun:
-        if one.revived:
-            few = ", ".join(map(str, one.revived[:FEW])) + (
-                ", ..." if len(one.revived) > FEW else ""
-            )
-            at = (
-                f" of point {one.point}; --retry-failed simulates it again"
-                if held.is_sweep
-                else ""
-            )
-            found.notes.append(
-                f"on record as failed, and without a fault when run again: run {few}{at}"
-            )
-        if one.why is not None and one.digits and made_on != here:
-            found.notes.append(
-                f"{one.file}: last digits differ, agreements and dates do not ({one.why}); "
-                f"made on {made_on}, this is {here}"
-            )
-        elif one.why is not None:
-            why = f"differs when run again: {one.why}"
-            found.damage.append(Damage(one.file, why, one.point, one.of.block))
+def _how_far(study: StoredStudy) -> str:
+    """Return how far a study is that is not finished, and how it goes on."""
+    wanted = len(study.points) * study.runs
+    lacking = runs_of(study.store.lacking(study.points, study.runs))
+    command = command_of(study.manifest, study.store.folder)
+    runs = f"{wanted - lacking:,} of {wanted:,} runs"
+    next_step = command or "the command that made it"
+    return f"the study is not finished, {runs} or no summary; to go on: {next_step}"
 
 
-def _check_summary(held: Contents, found: Verified) -> list[Damage]:
-    """The tables made from the blocks, made again. Figures and reports are drawn anew
-    by their commands."""
-    folder = held.store.folder
+def _take_differences(study: StoredStudy, verified: Verified) -> None:
+    """Note as damage what differs when run again, unless it is but last digits from
+    other arithmetic than ours."""
+    made = study.manifest.versions[0]
+    made_on = arithmetic(made.cpu, made.numpy)
+    for compared in verified.rerun:
+        if compared.revived:
+            runs = ", ".join(map(str, compared.revived[:FEW]))
+            runs += ", ..." if len(compared.revived) > FEW else ""
+            verified.notes.append(
+                f"on record as failed, and without a fault when run again: run {runs} "
+                f"of point {compared.point}"
+            )
+        if compared.is_close and made_on != arithmetic_here():
+            verified.notes.append(
+                f"{compared.file}: last digits differ, agreements and dates do not "
+                f"({compared.why}); made on {made_on}, this is {arithmetic_here()}"
+            )
+        elif compared.why:
+            reason = f"differs when run again: {compared.why}"
+            block = compared.stored.block
+            damage = Damage(compared.file, reason, compared.point, block)
+            verified.damage.append(damage)
+
+
+def _check_summary(study: StoredStudy, verified: Verified) -> None:
+    """Make the tables that are made from the blocks again, and compare them."""
+    folder = study.store.folder
     if not (folder / "summary.json").exists():
-        return []
-    if held.summary is None:
-        return [Damage("summary.json", "cannot be read")]
-    if not held.finished:
-        return []
-    fresh, tables = _fresh(held)
-    found.digest = fresh["digest"]
-    unlike = [
-        key
-        for key in sorted({*fresh, *held.summary} - {"timing"})
-        if held.summary.get(key) != fresh.get(key)
-    ]
-    other = [
-        Damage("summary.json", f"`{key}` is not what the runs give")
-        for key in unlike[:1]
-    ]
-    out = [
-        Damage(name, "is missing")
-        for name in tables
-        if not os.path.lexists(folder / name)
-    ]
-    lost = {one.file for one in out}
-    other += [
-        Damage(name, "is not what the runs give")
-        for name, text in tables.items()
-        if name not in lost and bytes_if_any(folder / name) != text.encode()
-    ]
-    made = held.manifest.version
-    earlier = not all(
-        held.store.has_sums(one.runs)
-        for one in held.store.kept()
-        if one.runs is not None
-    )
-    if (made == version() and not earlier) or held.summary.get("digest") != fresh[
-        "digest"
-    ]:
-        out += other
-    elif other:
-        by = (
-            "an earlier balance-sim, without filtered estimates"
-            if earlier
-            else f"balance-sim {made}"
-        )
-        found.notes.append(
-            f"made by {by}, this is {version()}: the runs are whole, and what is told of them "
-            f"({', '.join(one.file for one in other)}) is worked out another way, and was not compared"
-        )
-    failed, path = _failed_text(held.store), folder / "failed.json"
-    if os.path.lexists(path) != bool(failed) or (
-        failed and bytes_if_any(path) != failed.encode()
-    ):
-        out.append(Damage("failed.json", "is not what the runs give"))
-    return out
+        return
+    if study.summary is None:
+        verified.damage.append(Damage("summary.json", "cannot be read"))
+        return
+    if not study.finished:
+        return
+    summary, tables = _made_anew(study)
+    verified.digest = summary["digest"]
+    for key in sorted({*summary, *study.summary} - {"timing"}):
+        if study.summary.get(key) != summary.get(key):
+            reason = f"`{key}` is not what the runs give"
+            verified.damage.append(Damage("summary.json", reason))
+            break
+    for name, text in tables.items():
+        content = bytes_if_any(folder / name)
+        if content is None:
+            verified.damage.append(Damage(name, "is missing"))
+        elif content != text.encode():
+            verified.damage.append(Damage(name, "is not what the runs give"))
+    rows = study.store.failed()
+    text = json.dumps(rows, indent=1) + "\n" if rows else ""
+    if (bytes_if_any(folder / "failed.json") or b"") != text.encode():
+        verified.damage.append(Damage("failed.json", "is not what the runs give"))
 
 
-def _failed_text(store: Store) -> str:
-    rows = store.failed()
-    return json.dumps(rows, indent=1) + "\n" if rows else ""
-
-
-def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
-    """The summary as plain JSON data, and the tables beside it, from the blocks."""
-    folder = held.store.folder
+def _made_anew(study: StoredStudy) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the summary as plain JSON data, and the tables beside it, from the
+    blocks."""
+    folder = study.store.folder
     tables: dict[str, str] = {}
-    study: Result | SweepResult
-    if held.is_sweep:
-        study = open_sweep(folder)
-        summary, tables = (
-            study.summary(),
-            {f"{n}.csv": frame_csv(getattr(study, n)) for n in ("levels", "effects")},
-        )
-    elif held.manifest.game is not None:
+    result: Result | SweepResult
+    if study.is_sweep:
+        result = open_sweep(folder)
+        summary = result.summary()
+        for name in SWEEP_TABLES:
+            tables[f"{name}.csv"] = frame_csv(getattr(result, name))
+    elif study.manifest.game is not None:
         from balance_sim.games.keep import summary as game_summary
         from balance_sim.games.study import open_game
 
         game = open_game(folder)
-        study, summary = game.result, game_summary(game)
+        result, summary = game.result, game_summary(game)
     else:
-        study = open_result(folder, held.runs)
-        summary = study.summary()
-    if os.path.lexists(folder / CODEBOOK):  # folders of earlier versions have none
-        tables[CODEBOOK] = frame_csv(study.codebook)
+        result = open_result(folder, study.runs)
+        summary = result.summary()
+    if os.path.lexists(folder / CODEBOOK):
+        tables[CODEBOOK] = frame_csv(result.codebook)
     return json.loads(json.dumps(summary)), tables
 
 
-def _write_summary(held: Contents) -> None:
-    """Put the tables made from the blocks in their place again."""
-    if not held.finished:
-        return
-    fresh, tables = _fresh(held)
-    with held.store.lock() as store:
-        fresh |= {
-            key: value for key, value in (held.summary or {}).items() if key == "timing"
-        }
-        tables["summary.json"] = json.dumps(fresh, indent=1, allow_nan=False) + "\n"
-        if failed := _failed_text(store):
-            tables["failed.json"] = failed
-        else:
-            (store.folder / "failed.json").unlink(missing_ok=True)
-        for name, text in tables.items():
-            store.write_text(name, text)
-
-
 @dataclass(frozen=True)
-class Allowed:
+class AllowedCode:
     """Code of a study's own that may run here: a model, and the module of its
     outcomes."""
 
     model: str | None = None
     outcomes: str | None = None
 
-    def why_not(self, said: Manifest | About) -> str:
-        """What has to be named first for a study with code of its own to run; nothing
-        where all is."""
-        if said.model is not None and self.model != said.model:
-            return f"the study used code of its own, {said.model}: --model {said.model} allows it to run"
-        modules = sorted({reference.partition(":")[0] for _, reference in said.own})
-        if modules and modules != [self.outcomes]:
-            if LOCAL in modules or len(modules) > 1:
-                return "the study measured outcomes of its own that were defined in no one module"
-            return f"the study measured outcomes of its own, {modules[0]}: --outcomes {modules[0]} allows it to run"
-        for name, reference in said.rules:
+    def what_is_missing(self, study: Manifest | About) -> str:
+        """Return what has to be named first for a study with code of its own to run;
+        nothing where all is."""
+        model = study.model
+        if model is not None and self.model != model:
+            return f"the study used code of its own: --model {model} allows it to run"
+        modules = {reference.partition(":")[0] for _, reference in study.own}
+        if LOCAL in modules or len(modules) > 1:
+            return "the study's own outcomes were defined in no one module"
+        if modules and modules != {self.outcomes}:
+            module = min(modules)
+            return f"the study has own outcomes: --outcomes {module} allows it to run"
+        for name, reference in study.rules:
             if reference_of_rule(name) != reference:
                 module = reference.partition(":")[0]
-                return f"the study has rules of its own, {reference}: --terms {module} allows it to run"
+                return f"the study has rules of its own: --terms {module} allows it"
         return ""
 
 
-def _why_not(manifest: Manifest, allowed: Allowed) -> str:
-    """Why this study cannot be run again here; nothing if it can. Code runs only if it
-    is named."""
-    if stop := allowed.why_not(manifest):
-        return stop
-    if manifest.is_sweep and manifest.classes is None:
-        return OWN_CLASSES
-    made, here = manifest.version, version()
-    return (
-        ""
-        if made == here
-        else f"made by balance-sim {made}, this is {here}: pip install balance-sim=={made}"
-    )
-
-
-def job_of(said: Manifest | About, scenario: Scenario, allowed: Allowed) -> Job:
-    """The job that a manifest or an archive describes. Raises WrongRequest if its code
-    is not allowed, or not found."""
-    if stop := allowed.why_not(said):
-        raise WrongRequest(stop)
-    import_model(said.model)
-    for _, reference in said.own:
+def job_of(study: Manifest | About, scenario: Scenario, allowed: AllowedCode) -> Job:
+    """Return the job that a manifest or an archive describes. Raises WrongRequest if
+    its code is not allowed, not found, or has another text."""
+    not_allowed = allowed.what_is_missing(study)
+    if not_allowed:
+        raise WrongRequest(not_allowed)
+    import_model(study.model)
+    for _, reference in study.own:
         function_named(reference)
+    refuse_code(study.fingerprint)
     return Job(
         scenario,
-        said.seed,
-        chosen_arms(scenario, said.arms),
-        said.model,
-        has_extra_arms=said.mechanisms,
-        draws=said.draw_parameters,
-        further=said.further,
-        own=said.own,
+        study.seed,
+        chosen_arms(scenario, study.arms),
+        study.model,
+        has_extra_arms=study.mechanisms,
+        draws=study.draw_parameters,
+        further=study.further,
+        own=study.own,
     )
+
+
+Part = tuple[StoredBlock, Block]
+"""A stored block, and the part of it that is run again."""
 
 
 def sample_of(
-    held: Contents, count: int | None, bad: Iterable[Damage]
-) -> list[tuple[FinishedBlock, Block]]:
-    """Parts of `count` sound blocks, drawn anew each time, by no seed that the folder
-    names: who edits a block must not know whether it is looked at. None: all blocks,
-    whole."""
-    broken = {(d.point, d.block) for d in bad}
+    study: StoredStudy, count: int | None, damage: Sequence[Damage]
+) -> list[Part]:
+    """Return parts of `count` sound blocks, drawn anew each time, by no seed that the
+    folder names: who edits a block must not know whether it is looked at. None: all
+    blocks, whole."""
+    damaged = {(one.point, one.block) for one in damage}
     sound = [
-        one
-        for one in held.store.kept()
-        if (one.point, one.block) not in broken and one.point in held.points
+        stored
+        for stored in study.store.blocks_done()
+        if (stored.point, stored.block) not in damaged and stored.point in study.points
     ]
     if count is None:
-        return [(one, one.block) for one in sound]
+        return [(stored, stored.block) for stored in sound]
     rng = np.random.default_rng()
-    chosen = (
-        sorted(rng.choice(len(sound), min(count, len(sound)), replace=False))
-        if sound
-        else []
-    )
-    out = []
-    for at in chosen:
-        block = sound[at].block
-        first = int(
-            rng.integers(
-                block.first, max(block.stop - RUNS_OF_A_BLOCK, block.first) + 1
-            )
-        )
-        out.append((sound[at], Block(first, min(first + RUNS_OF_A_BLOCK, block.stop))))
-    return out
+    chosen = rng.permutation(len(sound))[:count]
+    parts = []
+    for place in sorted(chosen):
+        block = sound[place].block
+        last_first = max(block.stop - RUNS_OF_A_BLOCK, block.first)
+        first = int(rng.integers(block.first, last_first + 1))
+        stop = min(first + RUNS_OF_A_BLOCK, block.stop)
+        parts.append((sound[place], Block(first, stop)))
+    return parts
 
 
 def compare(
-    held: Contents,
-    job: Job,
-    parts: Sequence[tuple[FinishedBlock, Block]],
-    workers: int = 1,
+    study: StoredStudy, job: Job, parts: Sequence[Part], workers: int = 1
 ) -> list[Compared]:
-    """Run these parts again and hold them against what is kept. The number of workers
+    """Run parts again and hold them against what is stored. The number of workers
     changes nothing."""
-    by_task = {(one.point, block): one for one, block in parts}
-    tasks = [Task(block, point, held.points[point]) for point, block in by_task]
-    again = run_tasks(job, tasks, workers)
-    out = [_compared(by_task[one.task.point, one.task.block], one) for one in again]
-    return sorted(out, key=lambda c: (c.point, c.block.first))
+    by_task = {(stored.point, block): stored for stored, block in parts}
+    tasks = [Task(block, point, study.points[point]) for point, block in by_task]
+    compared = []
+    for result in run_tasks(job, tasks, workers):
+        stored = by_task[result.task.point, result.task.block]
+        compared.append(_compared(study, stored, result))
+    return sorted(compared, key=lambda one: (one.point, one.block.first))
 
 
-def _compared(one: FinishedBlock, outcome: TaskResult) -> Compared:
-    again, block = outcome.tables, outcome.task.block
-    now = [] if again is None else sorted(again.runs["run"].unique().to_pylist())
-    if one.runs is None or one.agreements is None:
-        return Compared(FAILED, one, block, None, revived=tuple(now))
-    file = f"runs/{one.runs.path.name}"
-    runs, agreements = (
-        table.filter(
-            pc.and_(
-                pc.greater_equal(table["run"], block.first),
-                pc.less(table["run"], block.stop),
-            )
-        )
-        for table in (one.runs.table(), one.agreements.table())
-    )
-    present = runs["run"].unique()
+def _compared(study: StoredStudy, stored: StoredBlock, result: TaskResult) -> Compared:
+    """Return what differs between a stored block and a part of it run again."""
+    block, again = result.task.block, result.tables
+    runs_again = set() if again is None else set(again.runs["run"].to_pylist())
+    if not stored.shard.record.files:
+        file = f"{RECORDS}/{stored.shard.record_path.name}"
+        return Compared(file, stored, block, revived=tuple(sorted(runs_again)))
+    file = f"runs/{stored.shard.path('runs').name}"
+    kept = study.store.tables(stored)
+    runs = _part(kept.runs, block)
+    present = set(runs["run"].to_pylist())
     if again is None:
-        return Compared(
-            file,
-            one,
-            block,
-            f"run {block.first} fails when run again" if len(present) else None,
-        )
-    revived = tuple(run for run in now if run not in {*present.to_pylist()})
-    runs_again, agreements_again = (
-        table.filter(pc.is_in(table["run"], value_set=present))
-        for table in (again.runs, again.agreements)
-    )
-    arms = sorted({*column_words(runs, "arm"), *column_words(runs_again, "arm")})
-    if _digest((runs, agreements), arms) != _digest(
-        (runs_again, agreements_again), arms
-    ):
-        return Compared(
-            file,
-            one,
-            block,
-            *diff_tables((runs, agreements), (runs_again, agreements_again)),
-            revived,
-        )
-    whole = block == one.block and not revived
-    if (
-        whole
-        and one.dyads is not None
-        and summed([one.dyads.table()]) != summed([again.dyads])
-    ):
-        return Compared(
-            f"dyads/{one.dyads.path.name}", one, block, "other sums by dyad"
-        )
-    return Compared(file, one, block, None, revived=revived)
+        why = f"run {block.first} fails when run again" if present else ""
+        return Compared(file, stored, block, why)
+    revived = tuple(sorted(runs_again - present))
+    tables = (runs, _part(kept.agreements, block))
+    made = (_of_runs(again.runs, present), _of_runs(again.agreements, present))
+    arms = sorted({*column_words(runs, "arm"), *column_words(made[0], "arm")})
+    if _digest(tables, arms) != _digest(made, arms):
+        why, is_close = diff_tables(tables, made)
+        return Compared(file, stored, block, why, is_close, revived)
+    is_complete = block == stored.block and not revived
+    if is_complete and summed([kept.dyads]) != summed([again.dyads]):
+        file = f"dyads/{stored.shard.path('dyads').name}"
+        return Compared(file, stored, block, "other sums by dyad")
+    return Compared(file, stored, block, revived=revived)
 
 
-def _digest(pair: Pair, arms: Sequence[str]) -> str:
+def _part(table: pa.Table, block: Block) -> pa.Table:
+    """Return the rows of a block's runs."""
+    is_first = pc.greater_equal(table["run"], block.first)
+    return table.filter(pc.and_(is_first, pc.less(table["run"], block.stop)))
+
+
+def _of_runs(table: pa.Table, runs: set[int]) -> pa.Table:
+    """Return the rows of some runs."""
+    values = pa.array(sorted(runs), table["run"].type)
+    return table.filter(pc.is_in(table["run"], value_set=values))
+
+
+def _digest(tables: Tables, arms: Sequence[str]) -> str:
+    """Return a digest of names of columns, and of rows in their order."""
     digest = Digest(arms)
-    digest.add(*pair)
-    return f"{pair[0].column_names} {pair[1].column_names} {digest.hexdigest()}"
-
-
-def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) -> None:
-    """Take the damaged blocks away and run what is then missing. Raises FolderBusy,
-    CannotWrite."""
-    store = held.store
-    hit = {(d.point, d.block) for d in bad if d.block is not None}
-    with store.lock():
-        for table in (*TABLES, FAILED):
-            for shard in store.every_shard(table):
-                inside = any(
-                    p == shard.point and b.first < shard.stop and shard.first < b.stop
-                    for p, b in hit
-                )
-                if inside or not shard.is_sound():
-                    hit.add((shard.point, shard.block))
-                    shard.path.unlink(missing_ok=True)
-        done: dict[int, list[Block]] = {}
-        for one in store.kept():
-            done.setdefault(one.point, []).append(one.block)
-        tasks = []
-        for number, values in held.points.items():
-            runs = max(
-                [
-                    held.runs if held.finished else 0,
-                    *(b.stop for p, b in hit if p == number),
-                ]
-            )
-            tasks += [
-                Task(block, number, values)
-                for block in missing(done.get(number, []), runs, SHARD_RUNS)
-            ]
-        for outcome in run_tasks(job, tasks, workers):
-            if rows := [*outcome.failed]:
-                store.write_failed(outcome.task.point, outcome.task.block, rows)
-            if outcome.tables is not None:
-                store.write(outcome.task.point, outcome.task.block, outcome.tables)
+    digest.add(*tables)
+    runs, agreements = tables
+    return f"{runs.column_names} {agreements.column_names} {digest.hexdigest()}"

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -54,7 +54,8 @@ def resumable(
     except (KeyboardInterrupt, Terminated) as reason:
         # the process ends, and with the code below
         handlers = dict.fromkeys(handlers, signal.SIG_IGN)
-        click.echo(f"\nstopped; {advice}:\n  {command_line}", err=True)
+        with suppress(OSError):  # the terminal may be gone
+            click.echo(f"\nstopped; {advice}:\n  {command_line}", err=True)
         code = ExitCode.TERMINATED
         if isinstance(reason, KeyboardInterrupt):
             code = ExitCode.INTERRUPTED

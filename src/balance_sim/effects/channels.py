@@ -52,9 +52,9 @@ class Channels(OneLine):
         import pandas as pd
 
         rows = [
-            (arm, outcome, *parts.values())
+            (arm, outcome, *shares.values())
             for arm, outcomes in self.parts.items()
-            for outcome, parts in outcomes.items()
+            for outcome, shares in outcomes.items()
         ]
         return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -134,10 +134,10 @@ def parts(worth: Sequence[float], level: float) -> dict[str, float]:
     """Picture, threat and rest of an effect, and the total. worth: of each of `forms`;
     level: of the control arm."""
     picture, threat = shapley(np.array(worth))
-    rest, total = worth[0] - level, worth[-1] - level
+    remainder, total = worth[0] - level, worth[-1] - level
     return {
         "picture": float(picture),
         "threat": float(threat),
-        "rest": float(rest),
+        "rest": float(remainder),
         "total": float(total),
     }

@@ -20,6 +20,7 @@ from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.core import Floats
 from balance_sim.scenario.errors import OneLine, WrongRequest, no_results, plain_data
 from balance_sim.stats.intervals import t_quantile, welch
+from balance_sim.study.differences import leaf_differences
 from balance_sim.study.estimates import (
     Counts,
     Differences,
@@ -27,7 +28,6 @@ from balance_sim.study.estimates import (
     columns_by_arm,
     in_chunks,
 )
-from balance_sim.study.folder import leaf_differences
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.study.points import PointTable
 from balance_sim.study.result import Result, open_result, refuse_other_classes
@@ -224,13 +224,13 @@ def compare(left: str, right: str) -> StudyComparison:
     (True, [])
     """
     sides = parse_side(left), parse_side(right)
-    one, other = open_side(sides[0]), open_side(sides[1])
+    left_study, right_study = open_side(sides[0]), open_side(sides[1])
     differences = inputs_that_differ(*sides)
-    if isinstance(one, SweepResult) and isinstance(other, SweepResult):
-        pairs = _pairs_of_sweeps(one, other, sides)
-    elif isinstance(one, Result) and isinstance(other, Result):
-        refuse_other_classes([one, other], [left, right])
-        pairs = _arm_pairs(one, other, sides)
+    if isinstance(left_study, SweepResult) and isinstance(right_study, SweepResult):
+        pairs = _pairs_of_sweeps(left_study, right_study, sides)
+    elif isinstance(left_study, Result) and isinstance(right_study, Result):
+        refuse_other_classes([left_study, right_study], [left, right])
+        pairs = _arm_pairs(left_study, right_study, sides)
     else:
         raise WrongRequest(
             "a sweep and a single study: name a point of the sweep, e.g. FOLDER@0"
@@ -315,11 +315,13 @@ def compare_arms(pair: ArmPair) -> ArmComparison:
         shared = _shared_replications(*columns)
         if first_difference is None:
             first_difference = _first_difference(pair, *shared)
-        left, right = map(_without_numbers, shared if pair.is_paired else columns)
-        levels[0].add(left)
-        levels[1].add(right)
+        left_columns, right_columns = map(
+            _without_numbers, shared if pair.is_paired else columns
+        )
+        levels[0].add(left_columns)
+        levels[1].add(right_columns)
         if pair.is_paired:
-            differences.add(right, left)
+            differences.add(right_columns, left_columns)
     is_alike = pair.is_paired and differences.alike
     names = [name for name in levels[0].counts if name in levels[1].counts]
     rows = [
@@ -357,9 +359,9 @@ def _first_difference(
     for name, values in _without_numbers(left).items():
         if name not in right:
             continue
-        other = right[name]
+        right_values = right[name]
         outcome = name.removeprefix(FILTERED)
-        is_same = (values == other) | (np.isnan(values) & np.isnan(other))
+        is_same = (values == right_values) | (np.isnan(values) & np.isnan(right_values))
         rows = np.flatnonzero(~is_same)
         if len(rows) and (first is None or rows[0] < first[0]):
             first = int(rows[0]), outcome
@@ -382,15 +384,19 @@ def _outcome_row(
 ) -> dict[str, Any]:
     """An outcome's row: mean of both sides, and the difference with its interval."""
     is_filtered = all(name in side.filtered for side in levels)
-    left, right = (
+    left_level, right_level = (
         (side.filtered if is_filtered else side.counts)[name] for side in levels
     )
-    row: dict[str, Any] = {"outcome": name, "left": left.mean(), "right": right.mean()}
+    row: dict[str, Any] = {
+        "outcome": name,
+        "left": left_level.mean(),
+        "right": right_level.mean(),
+    }
     if name not in differences.of:
-        difference, mcse, lo, hi = welch(left.sample(), right.sample())
+        difference, mcse, lo, hi = welch(left_level.sample(), right_level.sample())
         row |= {"difference": difference, "mcse": mcse, "lo": lo, "hi": hi}
-        estimator = "count" if isinstance(left, Counts) else "filtered"
-        return row | {"n": min(left.n, right.n), "estimator": estimator}
+        estimator = "count" if isinstance(left_level, Counts) else "filtered"
+        return row | {"n": min(left_level.n, right_level.n), "estimator": estimator}
     jumps = [least_jump(name, study.steps) for study in (pair.left, pair.right)]
     spread = levels[0].counts[name].spread_with(levels[1].counts[name])
     spread = float(np.maximum(spread, max(jumps)))
@@ -427,22 +433,24 @@ def _dyads_frame(pair: ArmPair, *, is_alike: bool) -> pd.DataFrame:
     the runs, so the interval takes the two sides as independent: where seeds match it
     is too wide. is_alike: nothing differs in any run."""
     columns = ["a", "b", "mean", "error", "n"]
-    left, right = (
+    left_dyads, right_dyads = (
         study.dyads.loc[study.dyads["arm"] == arm, columns] for study, arm in pair.sides
     )
-    if left.empty or right.empty:
+    if left_dyads.empty or right_dyads.empty:
         return pd.DataFrame(columns=DYAD_COLUMNS)
-    both = left.merge(right, on=["a", "b"], how="inner", suffixes=("_left", "_right"))
-    difference = both["mean_right"] - both["mean_left"]
-    n = int(min(both["n_left"].min(), both["n_right"].min()))
-    error = np.sqrt(both["error_left"] ** 2 + both["error_right"] ** 2)
+    merged = left_dyads.merge(
+        right_dyads, on=["a", "b"], how="inner", suffixes=("_left", "_right")
+    )
+    difference = merged["mean_right"] - merged["mean_left"]
+    n = int(min(merged["n_left"].min(), merged["n_right"].min()))
+    error = np.sqrt(merged["error_left"] ** 2 + merged["error_right"] ** 2)
     half = 0.0 * error if is_alike else t_quantile(0.95, n - 1) * error
     frame = pd.DataFrame(
         {
-            "a": both["a"],
-            "b": both["b"],
-            "left": both["mean_left"],
-            "right": both["mean_right"],
+            "a": merged["a"],
+            "b": merged["b"],
+            "left": merged["mean_left"],
+            "right": merged["mean_right"],
             "difference": difference,
             "lo": difference - half,
             "hi": difference + half,

@@ -1,5 +1,5 @@
-"""The direct effect of an arm: its beliefs and effort evaluated beside the control arm's
-replications.
+"""The direct effect of an arm: its beliefs and effort evaluated beside the control
+arm's replications.
 
 At every opportunity of an idle clock the probability q that talks would open in another
 arm stands beside the control arm's own, p. The sum of (q - p) / bound * P(signed in
@@ -100,9 +100,9 @@ def _along(
         first, stop = opportunities.starts[step : step + 2]
         rows = open_to_consent(control, opportunities, thin, state, first, stop)
         for arm in arms:
-            world, beside = worlds.arms[arm], replace(state, effort=effort[arm])
-            view = perceive(world, beside, step)
-            look(StepOfArm(world, beside, view, opportunities, thin, rows))
+            world, shown_state = worlds.arms[arm], replace(state, effort=effort[arm])
+            view = perceive(world, shown_state, step)
+            look(StepOfArm(world, shown_state, view, opportunities, thin, rows))
             effort[arm] = effort_after(
                 world, baseline, effort[arm], view.insecurity, step
             )

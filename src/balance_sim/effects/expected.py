@@ -5,7 +5,8 @@ Beliefs, threat, effort and consent of an arm are worked out in some spans of th
 scenario's time. In a span talks open at rate h = lambda * openness * consent * consent
 * P(idle), and
 
-    E(signed by T) = sum over spans of  h (integral S(T - t) dt + gain d/dT of it)  +  talks under way at the start
+    E(signed by T) = sum over spans of  h (integral S(T - t) dt + gain d/dT of it)
+                     + talks under way at the start
 
 with S of `stats.lags` and `gain` the days that talks opened then gain by running
 faster, to first order. It leaves out what agreements made on the way change in the
@@ -127,11 +128,11 @@ class ExpectedSignatures:
         opened = signed_integral(since, *lag) - signed_integral(until, *lag)
         hastened = signed_within(since, *lag) - signed_within(until, *lag)
         moments = np.maximum([moment, moment + 0.5, moment - 0.5], 0.0)
-        known, later, sooner = self.talks.signed_by(moments)
+        at_moment, later, sooner = self.talks.signed_by(moments)
         return Reach(
             np.where(is_before, opened, 0.0),
             np.where(is_before, hastened, 0.0),
-            known,
+            at_moment,
             later - sooner,
             inside,
         )
@@ -156,10 +157,13 @@ class ExpectedSignatures:
         sooner = gained(wanted, np.stack([reach.inside for reach in reaches]))
         by_moment = {}
         for moment, reach, days in zip(moments, reaches, sooner, strict=True):
-            each = reach.opened[:, None] + reach.hastened[:, None] * days
-            new, known = (opens * each).sum(axis=0), reach.known[wanted.dyads]
+            agreements = reach.opened[:, None] + reach.hastened[:, None] * days
+            new, from_start = (
+                (opens * agreements).sum(axis=0),
+                reach.known[wanted.dyads],
+            )
             hastened = reach.known_hastened[wanted.dyads] * days[0]
-            by_moment[moment] = new + known + hastened
+            by_moment[moment] = new + from_start + hastened
         signed = {
             window: by_moment[stop] - by_moment[first]
             for window, (first, stop) in bounds.items()
@@ -171,13 +175,15 @@ class ExpectedSignatures:
         each span, talks at speed 1."""
         length, rate = np.diff(self.edges), self.rate(wanted)
         from_start, kernel = self._clocks
-        known = from_start[:, wanted.dyads]
+        busy_from_start = from_start[:, wanted.dyads]
         idle, opened = np.empty_like(rate), np.zeros_like(rate)
         for k in range(len(length)):
-            busy = known[k] + np.einsum("jm,jpm->pm", kernel[k, :k], opened[:k])
+            busy = busy_from_start[k] + np.einsum(
+                "jm,jpm->pm", kernel[k, :k], opened[:k]
+            )
             # half of what opens in the span itself has opened by its middle
-            own = rate[k] * length[k] / 2
-            idle[k] = np.clip((1.0 - busy) / (1.0 + own), 0.0, 1.0)
+            opening = rate[k] * length[k] / 2
+            idle[k] = np.clip((1.0 - busy) / (1.0 + opening), 0.0, 1.0)
             opened[k] = rate[k] * length[k] * idle[k]
         return idle
 

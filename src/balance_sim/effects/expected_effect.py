@@ -106,7 +106,8 @@ def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffec
 
     Returns
     -------
-    ExpectedEffect : expected numbers of agreements in both arms, the parts of the effect, and its dyads
+    ExpectedEffect : expected numbers of agreements in both arms, the parts of the
+        effect, and its dyads
 
     Raises
     ------
@@ -116,7 +117,8 @@ def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffec
     --------
     >>> from balance_sim.scenario import load_scenario
     >>> scenario = load_scenario("scenarios/solomon_2022.yaml")  # doctest: +SKIP
-    >>> round(expected_effect(scenario).outcomes[1]["accords_counter_731"], 2)  # doctest: +SKIP
+    >>> _, having = expected_effect(scenario).outcomes  # doctest: +SKIP
+    >>> round(having["accords_counter_731"], 2)  # doctest: +SKIP
     """
     reference = scenario.reference_arm
     if arm is None:
@@ -129,7 +131,8 @@ def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffec
     if arm == reference:
         others = ", ".join(name for name in scenario.arms if name != reference)
         raise WrongRequest(
-            f"{arm} is the control arm; the effect of another over it can be told: {others}"
+            f"{arm} is the control arm; the effect of another over it can be told: "
+            f"{others}"
         )
     worlds = compile_arms(scenario, arms)
     return ExpectedEffect(scenario, arm, *effect_with_parts(worlds, arm))

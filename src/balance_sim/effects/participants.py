@@ -37,8 +37,8 @@ meanwhile."""
 TOO_SMALL = 1e-9  # of an effect
 MOST_SETS = 200_000  # candidate sets looked at
 SPANS = 5
-"""At least, of the scenario's length; on the shipped scenarios the effect is then within
-5 % of that by steps."""
+"""At least, of the scenario's length; on the shipped scenarios the effect is then
+within 5 % of that by steps."""
 COUNTER = DIRECTIONS.index("counter")
 
 
@@ -50,7 +50,8 @@ def p_value(event: float, placebos: Floats, alike: float = 0.0) -> float:
 
     .. math:: p = (1 + \#\{j : |x_j| \ge (1 - a) |x|\}) / (1 + J)
 
-    Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9(1).
+    Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology
+    9(1).
 
     Parameters
     ----------
@@ -61,8 +62,10 @@ def p_value(event: float, placebos: Floats, alike: float = 0.0) -> float:
 
     Examples
     --------
-    >>> p_value(2.0, np.array([0.5, -3.0, 1.0])), p_value(2.0, np.array([1.95]), alike=0.05)
-    (0.5, 1.0)
+    >>> p_value(2.0, np.array([0.5, -3.0, 1.0]))
+    0.5
+    >>> p_value(2.0, np.array([1.95]), alike=0.05)
+    1.0
     """
     if not len(placebos):
         return float("nan")
@@ -257,8 +260,10 @@ class Participants:
         place = sets.index(tuple(sorted(self.real)))
         stratum = int(np.flatnonzero(order == place)[0]) * strata // len(sets)
         first, stop = (-(-k * len(sets) // strata) for k in (stratum, stratum + 1))
-        own = [sets[k] for k in order[first:stop]]
-        alike = [states for states in own if self._is_different(states, size // 2)]
+        stratum_sets = [sets[k] for k in order[first:stop]]
+        alike = [
+            states for states in stratum_sets if self._is_different(states, size // 2)
+        ]
         keys = [self._key(states) for states in alike]
         return [alike[k] for k in np.argsort(keys, kind="stable")]
 
@@ -353,8 +358,8 @@ class Participants:
 def security_gain(expected: Expected, without: Floats) -> float:
     """Expected new security agreements more in the longest window than without the
     event. without: (P, M) of the same dyads in the control arm."""
-    more = expected.signed[expected.windows.longest] - without
-    return float(more[:, expected.world.ladder.security].sum())
+    gain = expected.signed[expected.windows.longest] - without
+    return float(gain[:, expected.world.ladder.security].sum())
 
 
 def drawn_sets(world: World, size: int, count: int) -> Iterator[StateSet]:

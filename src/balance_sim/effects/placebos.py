@@ -257,7 +257,7 @@ def edges_around(world: World, day: float, window: int) -> Ints:
     grid = world.grid
     end = min(day + window + 1, grid[-1])
     count = max(2, round(day / max(window / 3, 30)))
-    before = np.linspace(0.0, day, count + 1)
-    after = np.linspace(day, end, AROUND + 1)
-    steps = np.searchsorted(grid, np.concatenate([before, after, [grid[-1]]]))
+    until_day = np.linspace(0.0, day, count + 1)
+    in_window = np.linspace(day, end, AROUND + 1)
+    steps = np.searchsorted(grid, np.concatenate([until_day, in_window, [grid[-1]]]))
     return np.unique(np.clip(steps, 0, world.steps))

@@ -36,8 +36,8 @@ def relations_by_week(
     if roles.host is None:
         return pd.DataFrame(columns=["group", "day", "change"]), {}
     weeks = np.arange(roles.day, steps[-1], WEEK)
-    before = steps[steps < roles.day]
-    grid = np.unique(np.concatenate([before, weeks, steps[-1:]]))
+    earlier = steps[steps < roles.day]
+    grid = np.unique(np.concatenate([earlier, weeks, steps[-1:]]))
     with_event = _relations(worlds, arm, grid, roles)
     change, days = with_event - _relations(worlds, reference, grid, roles), grid[:-1]
     tables = []

@@ -1,5 +1,5 @@
-"""A finished study with what follows from it: placebos, channels, what plug-ins add, and
-the summary document."""
+"""A finished study with what follows from it: placebos, channels, what plug-ins add,
+and the summary document."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class AnalysedResult(Result):
     Examples
     --------
     >>> import balance_sim as bs
-    >>> result = bs.run(bs.load_scenario("experiments/smoke/five_states.yaml"), runs=4, seed=1)
+    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
+    >>> result = bs.run(scenario, runs=4, seed=1)
     >>> [*result.summary()][:5]
     ['scenario', 'runs', 'seed', 'version', 'digest']
     """
@@ -158,12 +159,14 @@ def open_result(folder: Path | str, runs: int | None = None) -> AnalysedResult:
 
     Parameters
     ----------
-    folder : of `run`, finished or not; where replications are lacking a warning says how many
+    folder : of `run`, finished or not; where replications are lacking a warning says
+        how many
     runs : cuts the study to the first so many; all if not given
 
     Raises
     ------
-    WrongRequest : where the folder holds no study, a sweep, or one of another version of the format
+    WrongRequest : where the folder holds no study, a sweep, or one of another version
+        of the format
     StoreDamaged : where a file is not what it was written as
 
     Examples

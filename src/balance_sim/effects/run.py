@@ -12,7 +12,7 @@ from balance_sim.effects.placebos import Placebos, placebos
 from balance_sim.effects.result import AnalysedResult, kept_summary
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import headline_arm
-from balance_sim.study.folder import version
+from balance_sim.study.machine import version
 from balance_sim.study.processes import Background
 from balance_sim.study.result import Result
 from balance_sim.study.run import RUNS, PreparedRun, RunOptions, prepare
@@ -41,23 +41,30 @@ def run(
     scenario : a complete scenario
     runs : replications of every arm
     seed : of all random numbers, 0 to 2^64 - 1
-    precision : go on until the Monte Carlo standard error of the headline effect, on counter-balancing agreements
-        within the longest window, is at most this, at numbers of runs that depend on
-        the results alone, up to MOST_RUNS
+    precision : go on until the Monte Carlo standard error of the headline effect, on
+        counter-balancing agreements within the longest window, is at most this, at
+        numbers of runs that depend on the results alone, up to MOST_RUNS
     arms : names; all if not given. The control arm is always among them
     workers : processes
-    out : results folder, into which tables of blocks go as they finish; the same call resumes there. In memory if None
-    command, files : kept in the folder's manifest: the command line, and the text of the scenario's files by name
+    out : results folder, into which tables of blocks go as they finish; the same call
+        resumes there. In memory if None
+    command, files : kept in the folder's manifest: the command line, and the text of
+        the scenario's files by name
     progress : called with replications simulated, asked for, failed
-    model : `module:Class` of a StateAgent subclass that decides another way; its code runs
+    model : `module:Class` of a StateAgent subclass that decides another way; its code
+        runs
     run_timeout : seconds after which a replication counts as failed
-    draw_parameters : `posterior` or `prior`: each replication has all parameters from a joint draw, the same in every
-        arm; `fitted` or True: it draws its weights and intercepts from the shipped fit
-    outcomes : functions of one arm's simulated history by name (`replications.own.ArmHistory`), or the name of a module
-        whose public functions they are; each is an outcome `own_<name>` beside ours
-    terms : the name of a module, or of a plug-in, with terms and kinds of event of your own (`balance_sim.term`,
-        `balance_sim.event_kind`); its code runs. Those that are registered already need not be named
-    placebos_ahead : with more than one worker, placebos of a large scenario are computed in a process meanwhile
+    draw_parameters : `posterior` or `prior`: each replication has all parameters from a
+        joint draw, the same in every arm; `fitted` or True: it draws its weights and
+        intercepts from the shipped fit
+    outcomes : functions of one arm's simulated history by name
+        (`replications.own.ArmHistory`), or the name of a module whose public functions
+        they are; each is an outcome `own_<name>` beside ours
+    terms : the name of a module, or of a plug-in, with terms and kinds of event of your
+        own (`balance_sim.term`, `balance_sim.event_kind`); its code runs. Those that
+        are registered already need not be named
+    placebos_ahead : with more than one worker, placebos of a large scenario are
+        computed in a process meanwhile
 
     Returns
     -------
@@ -65,11 +72,13 @@ def run(
 
     Raises
     ------
-    WrongRequest : for unknown arms, a number out of bounds, or a folder of another study
+    WrongRequest : for unknown arms, a number out of bounds, or a folder of another
+        study
     FolderBusy, CannotWrite : from the results folder
-    ScenarioError : for an outcome or a term of your own that gives what it must not, with its file and line
-    ValueError : for a scenario changed by hand that leaves a state without an audience, or has states that it lacks as
-        written
+    ScenarioError : for an outcome or a term of your own that gives what it must not,
+        with its file and line
+    ValueError : for a scenario changed by hand that leaves a state without an audience,
+        or has states that it lacks as written
 
     Examples
     --------

@@ -265,7 +265,8 @@ def morris_effects(before: Floats, after: Floats, step: Floats) -> MorrisEffects
 
     Parameters
     ----------
-    before, after : (T, k, R) outcomes on both sides of each trajectory's step in each factor, over R runs
+    before, after : (T, k, R) outcomes on both sides of each trajectory's step in each
+        factor, over R runs
     step : (T, k) signed step in shares of the factor's range
 
     Morris 1991, Technometrics 33; mu star: Campolongo, Cariboni, Saltelli 2007.

@@ -123,7 +123,8 @@ def paired_half_widths(
     ----------
     sd : of the differences over the n runs, any shape
     sides : of the distances of the differences from their median
-    spread : standard deviation of the outcome over runs and arms (`spread_over`); 0 where there can be no difference
+    spread : standard deviation of the outcome over runs and arms (`spread_over`); 0
+        where there can be no difference
 
     Examples
     --------
@@ -220,7 +221,8 @@ def paired_interval(
 
     Parameters
     ----------
-    smooth : a filtered estimate, which has Student's interval; else there is room for jumps that no run has shown
+    smooth : a filtered estimate, which has Student's interval; else there is room for
+        jumps that no run has shown
     alike : the arms are the same in everything, so there are none
     least : how large a jump is at least, 1 of a count
 

@@ -27,8 +27,9 @@ class NoMaximum(ArithmeticError):
 
     Attributes
     ----------
-    why : `steps`: not settled; `step`: no step goes uphill; `value` and `curve`: log-likelihood or second derivatives
-        are not finite; `pull`: nothing depends on a parameter
+    why : `steps`: not settled; `step`: no step goes uphill; `value` and `curve`:
+        log-likelihood or second derivatives are not finite; `pull`: nothing depends on
+        a parameter
     parameter : its position, for `pull`; else -1
     """
 
@@ -65,11 +66,14 @@ def newton(
     Parameters
     ----------
     at : (K,) start
-    derivatives : b -> log-likelihood, score (K,) and minus the second derivatives (K, K)
+    derivatives : b -> log-likelihood, score (K,) and minus the second derivatives (K,
+        K)
     log_likelihood : the first of these alone: asked for where a step is tried
-    precision : P, (K,) where it is diagonal, else (K, K); 0 for a parameter without a prior
+    precision : P, (K,) where it is diagonal, else (K, K); 0 for a parameter without a
+        prior
     mean : m, (K,) or one number
-    tolerance : the search ends when the next step promises a gain, times two, below this
+    tolerance : the search ends when the next step promises a gain, times two, below
+        this
     steps : at most
     slack : how far a step may fall, for rounding
     step_of : information and score -> step; `uphill_step` if not given
@@ -168,7 +172,8 @@ def laplace_marginal(
     log_likelihood : at the posterior mode
     effect : (n,) random effects u there; none leave the log-likelihood as it is
     precision : (n,) diagonal P of their prior
-    information : (n, n) minus the second derivatives of the log-posterior by them, I + P
+    information : (n, n) minus the second derivatives of the log-posterior by them, I +
+        P
 
     Examples
     --------

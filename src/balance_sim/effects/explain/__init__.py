@@ -46,26 +46,31 @@ def explain(
     ----------
     result : of `run` or `open_result`
     dyad : two codes, as `JPN-AUS`: the terms of its willingness in both arms
-    run : number of a replication: what happened in it, day by day; with `dyad`, its terms there
+    run : number of a replication: what happened in it, day by day; with `dyad`, its
+        terms there
     arm : the headline arm if not given
-    runs : replications attributed, up to 400 if not given; or that a dyad is averaged over, 64
+    runs : replications attributed, up to 400 if not given; or that a dyad is averaged
+        over, 64
     workers : processes, of the attribution
-    model : `module:Class` of agents that decided in a study read from its folder: their code runs
+    model : `module:Class` of agents that decided in a study read from its folder: their
+        code runs
 
     Returns
     -------
     Attribution, DyadTerms or Timeline
-        each with a frame, `table`, and the document of `explain --json`, `summary()`
+        each has a frame, `table`, and the document of `explain --json`, `summary()`
 
     Raises
     ------
-    WrongRequest : for an arm, dyad or replication that the study does not have, or agents that cannot be explained
+    WrongRequest : for an arm, dyad or replication that the study does not have, or
+        agents that cannot be explained
     StoreDamaged : where replications come out otherwise than in the folder
 
     Examples
     --------
     >>> import balance_sim as bs
-    >>> result = bs.run(bs.load_scenario("experiments/smoke/what_if.yaml"), runs=8, seed=1)
+    >>> scenario = bs.load_scenario("experiments/smoke/what_if.yaml")
+    >>> result = bs.run(scenario, runs=8, seed=1)
     >>> bs.explain(result).table["group"].tolist()
     ['gain', 'hostility', 'network', 'retaliation', 'patron', 'outside', 'feedback',
     'effect']
@@ -78,12 +83,11 @@ def explain(
 
     explainable(result, model)
     if dyad is not None:
-        states = tuple(part.strip().upper() for part in dyad.split("-"))
+        states = [part.strip().upper() for part in dyad.split("-")]
         if len(states) != 2:
             raise WrongRequest(f"dyad takes two codes, as in JPN-AUS, got `{dyad}`")
-        return explain_dyads(
-            result, [(states[0], states[1])], arm=arm, runs=runs, run=run
-        )[0]
+        pairs = [(states[0], states[1])]
+        return explain_dyads(result, pairs, arm=arm, runs=runs, run=run)[0]
     if run is not None:
         return tell(result, run, arm)
     return attribute(result, arm, runs=runs, workers=workers)
@@ -92,19 +96,19 @@ def explain(
 def explained(folder: Path) -> dict[str, Any]:
     """The document of a results folder (docs/explain.md); empty where nothing was
     explained, or it cannot be read."""
+    path = folder / FILE
     try:
-        found = json.loads(bytes_if_any(folder / FILE, LARGEST) or b"")
+        document = json.loads(bytes_if_any(path, LARGEST) or b"")
     except FileTooLarge as error:
-        raise too_large(
-            folder / FILE, error, "remove it: `explain` writes it again"
-        ) from None
+        advice = "remove it: `explain` writes it again"
+        raise too_large(path, error, advice) from None
     except (ValueError, RecursionError):
         return {}
-    if is_changed(folder / FILE):
+    if is_changed(path):
         raise StoreDamaged(
-            f"{folder / FILE} is not as `explain` writes it: delete it, or explain again."
+            f"{path} is not as `explain` writes it: delete it, or explain again."
         )
-    return dict(found) if isinstance(found, dict) else {}
+    return dict(document) if isinstance(document, dict) else {}
 
 
 def keep(result: Result, parts: dict[str, Any]) -> None:
@@ -116,47 +120,44 @@ def keep(result: Result, parts: dict[str, Any]) -> None:
         return
     study = {"runs": result.runs, "seed": result.seed, "digest": result.digest}
     with Store(result.folder).lock() as store:
-        before = {} if is_changed(result.folder / FILE) else explained(result.folder)
-        if any(before.get(key) != value for key, value in study.items()):
-            before = {}
-        added = {
-            key: before.get(key, {}) | value
-            for key, value in parts.items()
-            if key in ("pairs", "timelines")
-        }
-        store.write_text(
-            FILE,
-            json.dumps(before | study | parts | added, indent=1, allow_nan=False)
-            + "\n",
-        )
+        stored = {} if is_changed(result.folder / FILE) else explained(result.folder)
+        if any(stored.get(key) != value for key, value in study.items()):
+            stored = {}
+        document = stored | study | parts
+        for key in ("pairs", "timelines"):
+            if key in parts:
+                document[key] = stored.get(key, {}) | parts[key]
+        text = json.dumps(document, indent=1, allow_nan=False)
+        store.write_text(FILE, text + "\n")
         note_drawn(store.folder, [store.folder / FILE])
 
 
 def explainable(result: Result, model: str | None = None) -> None:
     """Raises WrongRequest where agents decided whose code may not run, or decides by no
     willingness."""
+    from balance_sim.effects.explain.agents import decides_by_willingness
+
     if result.model is None:
         return
     if result.folder is not None and model != result.model:
         raise WrongRequest(
-            f"{result.folder} was run with agents of another class: --model {result.model} allows their code to run"
+            f"{result.folder} was run with agents of another class: --model "
+            f"{result.model} allows their code to run"
         )
-    from balance_sim.effects.explain.agents import decides_by_willingness
-
     decides_by_willingness(result.model)
 
 
 def other_replications(result: Result, what: str) -> StoreDamaged:
     """The error for a run that is not what the folder holds."""
     return StoreDamaged(
-        f"{what}. They were made by version {result.version} or on another type of CPU; run the scenario again into a "
-        "new folder."
+        f"{what}. They were made by version {result.version} or on another type of "
+        "CPU; run the scenario again into a new folder."
     )
 
 
 def compared_arm(result: Result, arm: str | None) -> str:
     """The arm to explain: the one given, or the headline arm. Raises WrongRequest."""
-    arm = arm if arm is not None else result.headline_arm
+    arm = result.headline_arm if arm is None else arm
     if arm is None or arm == result.reference:
         others = ", ".join(result.arms[1:]) or "none was run"
         raise WrongRequest(

@@ -1,5 +1,5 @@
-"""Who decides in the replications that are explained: the program's own rules, or agents
-of another class.
+"""Who decides in the replications that are explained: the program's own rules, or
+agents of another class.
 
 Agents are explained as the built-in terms and a part `agent`: what their `willingness`
 has beside the terms' sum. They simulate one replication at a time. A class that
@@ -114,16 +114,16 @@ def _account_of(model: BalanceModel, prospects: Prospects) -> dict[str, Floats]:
     for turn in ("perceive", "assess"):
         model.agents.do(turn)
     p = prospects
-    parts = account(p)
-    total = summed(parts)
+    terms = account(p)
+    total = summed(terms)
     wanted = total.copy()
     for agent in model.agents:
         rows = np.flatnonzero(p.ego == agent.index)
         if len(rows):
             index = (p.run[rows], p.ego[rows], p.alter[rows], p.kind[rows])
-            own = Prospects(p.world, p.baseline, p.view, p.state, *index)
-            wanted[rows] = agent.willingness(own)
-    return parts | {AGENT: wanted - total}
+            asked_prospects = Prospects(p.world, p.baseline, p.view, p.state, *index)
+            wanted[rows] = agent.willingness(asked_prospects)
+    return terms | {AGENT: wanted - total}
 
 
 def along_agents(
@@ -133,7 +133,7 @@ def along_agents(
     decide, in both arms."""
     agent_class = decides_by_willingness(model)
     control = _model_of(worlds, worlds.scenario.reference_arm, seed, run, agent_class)
-    beside = _model_of(worlds, arm, seed, run, agent_class)
+    model_of_arm = _model_of(worlds, arm, seed, run, agent_class)
     effort = control.state.effort.copy()
     opportunities, thin = control.opportunities, control.thin
 
@@ -146,11 +146,13 @@ def along_agents(
         state, step = control.state, control.at
         first, stop = opportunities.starts[step : step + 2]
         rows = open_to_consent(control.world, opportunities, thin, state, first, stop)
-        beside.state = replace(state, effort=effort)
-        beside.view = perceive(beside.world, beside.state, step)
-        show(beside, rows)
-        insecurity = beside.view.insecurity
-        effort = effort_after(beside.world, worlds.baseline, effort, insecurity, step)
+        model_of_arm.state = replace(state, effort=effort)
+        model_of_arm.view = perceive(model_of_arm.world, model_of_arm.state, step)
+        show(model_of_arm, rows)
+        insecurity = model_of_arm.view.insecurity
+        effort = effort_after(
+            model_of_arm.world, worlds.baseline, effort, insecurity, step
+        )
         # the two share the room to work in
         control.view = perceive(control.world, state, step)
         show(control, rows)

@@ -156,13 +156,16 @@ def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:
 
     Examples
     --------
-    >>> arm, control = {"hostility": np.array([2.0])}, {"hostility": np.array([1.0]), "ladder": np.array([0.5])}
-    >>> mixed(arm, control, {"fear": ("hostility",)}).tolist()  # nobody; fear; the control arm
+    The rows of nobody, of fear, and of the control arm:
+
+    >>> arm = {"hostility": np.array([2.0])}
+    >>> control = {"hostility": np.array([1.0]), "ladder": np.array([0.5])}
+    >>> mixed(arm, control, {"fear": ("hostility",)}).tolist()
     [[1.0], [2.0], [1.5]]
     """
     grouped = {term for terms in groups.values() for term in terms}
-    every = dict.fromkeys((*ORDER, *arm, *control))
-    ungrouped = [name for name in every if name not in grouped]
+    names = dict.fromkeys((*ORDER, *arm, *control))
+    ungrouped = [name for name in names if name not in grouped]
     coalitions, reference = _sum(arm, ungrouped)[None], _sum(control, ungrouped)
     for terms in groups.values():
         of_control = _sum(control, terms)
@@ -197,18 +200,18 @@ class Coalitions:
         run, dyad = opportunities.run[rows], opportunities.dyad[rows]
         clock = (run, dyad, opportunities.kind[rows])
         baseline = self.worlds.baseline
-        parts = step.account(
+        terms = step.account(
             Prospects.of_both_sides(step.world, baseline, step.view, step.state, *clock)
         )
         if step.world.arm == self.arm:
-            self._own_parts = parts
+            self._own_parts = terms
             return
         runs = len(step.state.runs)
         if step.view.step == 0:
             self.prospect = prospect_of(self.worlds, opportunities, self.windows)
             self._signed = self.signed(opportunities)
             self.worth = np.zeros((runs, 1 << len(self.groups)))
-        probabilities = consent(mixed(self._own_parts, parts, self.groups))
+        probabilities = consent(mixed(self._own_parts, terms, self.groups))
         *opens, reference = (
             filtered(
                 step.world,
@@ -229,16 +232,18 @@ class Coalitions:
         that the outcome counts."""
         counted, ladder = outcome_named(self.outcome), self.worlds.reference.ladder
         assert counted.window is not None
-        within = self.prospect.signed[counted.window]
+        probability = self.prospect.signed[counted.window]
         if counted.kind is not None:
             agreement_type = ladder.names.index(counted.kind)
-            return np.asarray(within * (opportunities.kind == agreement_type))
+            return np.asarray(probability * (opportunities.kind == agreement_type))
         is_security = ladder.security[opportunities.kind]
-        within = within * (is_security == (counted.measure == COUNTS[0]))
+        probability = probability * (is_security == (counted.measure == COUNTS[0]))
         if counted.direction is not None:
             direction = DIRECTIONS.index(counted.direction)
-            within = within * (self.direction[opportunities.dyad] == direction)
-        return np.asarray(within)
+            probability = probability * (
+                self.direction[opportunities.dyad] == direction
+            )
+        return np.asarray(probability)
 
 
 @dataclass(frozen=True)
@@ -345,7 +350,7 @@ class Attribution:
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
         *groups, feedback, effect = self.table.to_dict("records")
-        whole = as_json(effect | {"mean": effect["value"]}, "mean", "mcse", "ci95")
+        total_row = as_json(effect | {"mean": effect["value"]}, "mean", "mcse", "ci95")
         left_out = as_json(
             feedback | {"mean": feedback["value"]}, "mean", "mcse", "ci95"
         )
@@ -366,8 +371,8 @@ class Attribution:
             "method": METHOD,
             "groups": rows,
             FEEDBACK: left_out,
-            EFFECT: whole,
-            "excess": whole,
+            EFFECT: total_row,
+            "excess": total_row,
         }
 
 
@@ -392,8 +397,8 @@ def attribute(
     arm = compared_arm(result, arm)
     refuse_unknown(term for terms in (groups or {}).values() for term in terms)
     outcome = outcome or result.headline_outcome
-    most = MOST_RUNS if runs is None else runs
-    numbers, having, control = _stored(result, arm, outcome, most)
+    run_limit = MOST_RUNS if runs is None else runs
+    numbers, having, control = _stored(result, arm, outcome, run_limit)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     if groups is None:
         groups = groups_for(worlds, result.model)
@@ -424,8 +429,8 @@ def _batches(result: Result, worlds: Worlds, numbers: Keys, workers: int) -> lis
     worker; of agents one by one."""
     if result.model is not None:
         return np.array_split(numbers, len(numbers))
-    least = -(-len(numbers) // batch_runs(worlds.reference.n))
-    return np.array_split(numbers, min(-(-least // workers) * workers, len(numbers)))
+    count = -(-len(numbers) // batch_runs(worlds.reference.n))
+    return np.array_split(numbers, min(-(-count // workers) * workers, len(numbers)))
 
 
 def _batch_name(runs: Keys) -> str:
@@ -440,9 +445,11 @@ def _refuse_other_numbers(
     if len(wrong):
         row = wrong[0]
         where = f"run {numbers[row]} of {result.reference}"
-        there = f"(filtered number {simulated[row]:.17g}, there {stored[row]:.17g})"
+        numbers_there = (
+            f"(filtered number {simulated[row]:.17g}, there {stored[row]:.17g})"
+        )
         raise other_replications(
-            result, f"{where} comes out otherwise than in the results {there}"
+            result, f"{where} comes out otherwise than in the results {numbers_there}"
         )
 
 
@@ -459,20 +466,20 @@ def _stored(
         for name in result.outcomes.columns
         if str(name).startswith(FILTERED)
     ]
-    known = [name for name in names if name.startswith(counts)]
-    if outcome not in known:
+    counted = [name for name in names if name.startswith(counts)]
+    if outcome not in counted:
         why = f"unknown outcome `{outcome}`"
         if outcome in result.outcome_names:
             if outcome.startswith(counts):
                 raise LacksOutcome(FILTERED + outcome, result.version)
             why = f"`{outcome}` has no direct estimate, so it cannot be attributed"
-        there = (
-            ", ".join(known)
+        names_there = (
+            ", ".join(counted)
             or "none: an earlier version wrote this folder, run the scenario again"
         )
         raise WrongRequest(
             f"{why}; --outcome takes an expected number of new agreements. There are: "
-            f"{there}"
+            f"{names_there}"
         )
     column = FILTERED + outcome
     frame = result.outcomes.pivot(index="run", columns="arm", values=column)

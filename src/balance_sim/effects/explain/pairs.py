@@ -114,14 +114,14 @@ class DyadTerms:
         control = control.rename(columns={"value": "reference"})
         arm = arm.rename(columns={"value": "arm"})
         frame = control.merge(arm, on=keys, how="outer", sort=False)
-        both = ["reference", "arm"]
-        frame[both] = frame[both].fillna(0.0)  # a term of weight 0 in one arm
+        arms = ["reference", "arm"]
+        frame[arms] = frame[arms].fillna(0.0)  # a term of weight 0 in one arm
         own_terms = sorted({*frame["part"]} - {*ORDER, U, CONSENT})
         order = [*ORDER, *own_terms, U, CONSENT]
         frame["order"] = frame["part"].map({name: k for k, name in enumerate(order)})
         frame["is_second"] = frame["side"] != self.a
-        by = ["date", "is_second", "order"]
-        frame = frame.sort_values(by, kind="stable", ignore_index=True)
+        sort_columns = ["date", "is_second", "order"]
+        frame = frame.sort_values(sort_columns, kind="stable", ignore_index=True)
         frame = frame.drop(columns=["order", "is_second"])
         return frame.assign(difference=frame["arm"] - frame["reference"])
 
@@ -171,8 +171,8 @@ def explain_dyads(
     dyads = [ordered_dyad(result, *dyad) for dyad in pairs]
     types = result.scenario.kinds
     if kind is not None and kind not in types:
-        known = ", ".join(sorted(types))
-        raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {known}")
+        type_names = ", ".join(sorted(types))
+        raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {type_names}")
     worlds = compile_arms(result.scenario, (result.reference, arm))
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
     readings = _Readings(worlds, dyads)
@@ -222,10 +222,10 @@ def _terms_of(
 def moments_of(world: World) -> list[tuple[str, int]]:
     """Names and steps: the start, the last before the focal event if it is another,
     those that hold the days after."""
-    before = step_before(world)
+    step = step_before(world)
     moments = [(START, 0)]
-    if before:
-        moments.append((BEFORE, before))
+    if step:
+        moments.append((BEFORE, step))
     for days in AFTER:
         day = world.focal_day + days
         if day <= world.grid[-1]:
@@ -274,13 +274,13 @@ class _Readings:
         for (a, b), rows in self.rows.items():
             parts_a = self._parts(state, view, account, a, b)
             parts_b = self._parts(state, view, account, b, a)
-            for side, parts in ((a, parts_a), (b, parts_b)):
-                for row in _term_rows(view.world, side, parts):
+            for side, side_parts in ((a, parts_a), (b, parts_b)):
+                for row in _term_rows(view.world, side, side_parts):
                     rows.terms.append(stamp | row)
                 for row in _feared_rows(view.world, view, side):
                     rows.feared.append(stamp | {"side": side} | row)
-            both = parts_a[CONSENT] * parts_b[CONSENT]
-            for row in _rate_rows(view.world, state, both, a, b):
+            both_consent = parts_a[CONSENT] * parts_b[CONSENT]
+            for row in _rate_rows(view.world, state, both_consent, a, b):
                 rows.rates.append(stamp | row)
 
     def _parts(
@@ -293,10 +293,10 @@ class _Readings:
         i = np.full(run.shape, world.codes.index(ego))
         j = np.full(run.shape, world.codes.index(alter))
         baseline = self.worlds.baseline
-        parts = account(Prospects(world, baseline, view, state, run, i, j, kind))
-        u = summed(parts)
-        parts = parts | {U: u, CONSENT: consent(u)}
-        return {name: values.reshape(shape) for name, values in parts.items()}
+        terms = account(Prospects(world, baseline, view, state, run, i, j, kind))
+        u = summed(terms)
+        terms = terms | {U: u, CONSENT: consent(u)}
+        return {name: values.reshape(shape) for name, values in terms.items()}
 
 
 def _term_rows(world: World, side: str, parts: Parts) -> Rows:
@@ -385,10 +385,10 @@ def signing(result: Result, a: str, b: str, arm: str) -> Signing:
     is_theirs = (agreements["a"] == a) & (agreements["b"] == b)
     rows = agreements[is_theirs & agreements["signed"].notna()]
     origins = [ORIGINS.index(str(origin)) for origin in rows["origin"]]
-    after = [(day - focal).days for day in rows["signed"]]
+    days = [(day - focal).days for day in rows["signed"]]
     security = [scenario.kinds[str(name)].security for name in rows["kind"]]
     counts = is_new(
-        np.array(origins, dtype=np.int64), np.array(after, dtype=float), result.window
+        np.array(origins, dtype=np.int64), np.array(days, dtype=float), result.window
     )
     counts &= np.array(security, dtype=bool)
     in_arm = rows[counts & (rows["arm"] == arm).to_numpy()]

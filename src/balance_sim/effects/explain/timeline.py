@@ -107,7 +107,7 @@ def traced(
 ) -> Trace:
     """One run of one arm. opportunities: of this run alone, none thinned. model: as of
     `simulated`."""
-    parts: list[dict[str, Floats]] = []
+    step_parts: list[dict[str, Floats]] = []
     busy: list[Bools] = []
     feared: list[Ints] = []
     acts: list[tuple[float, int]] = []
@@ -116,9 +116,11 @@ def traced(
         rows = slice(*opportunities.starts[view.step : view.step + 2])
         run, dyad = opportunities.run[rows], opportunities.dyad[rows]
         clock = (run, dyad, opportunities.kind[rows])
-        both = Prospects.of_both_sides(world, worlds.baseline, view, state, *clock)
-        terms = account(both)
-        parts.append({name: values.reshape(2, -1) for name, values in terms.items()})
+        prospects = Prospects.of_both_sides(world, worlds.baseline, view, state, *clock)
+        terms = account(prospects)
+        step_parts.append(
+            {name: values.reshape(2, -1) for name, values in terms.items()}
+        )
         busy.append(state.busy.take(clock_of(world, *clock)))
         threat = view.adversaries.mean(axis=0)
         feared.append(np.where(threat.max(axis=1) > 0, threat.argmax(axis=1), -1))
@@ -126,14 +128,16 @@ def traced(
             provoked = state.provoked
             acts.extend(zip(provoked.day.tolist(), provoked.act.tolist(), strict=True))
 
-    made = simulated(worlds, arm, seed, run, opportunities, observe, model).agreements
+    agreements = simulated(
+        worlds, arm, seed, run, opportunities, observe, model
+    ).agreements
     joined = {
-        name: np.concatenate([step[name] for step in parts], axis=1)
-        for name in parts[0]
+        name: np.concatenate([step[name] for step in step_parts], axis=1)
+        for name in step_parts[0]
     }
     return Trace(
         arm,
-        made,
+        agreements,
         consent(summed(joined)).T,
         np.concatenate(busy),
         joined,
@@ -401,8 +405,10 @@ def _stored_agreements(
     stored = result.agreements[result.agreements["run"] == run[0]]
     stored = _ordered(stored[stored["arm"].astype(str) == trace.arm])
     if not stored[list(frame.columns)].equals(frame):
-        what = f"run {run[0]} of {trace.arm} makes other agreements than in the results"
-        raise other_replications(result, what)
+        difference = (
+            f"run {run[0]} of {trace.arm} makes other agreements than in the results"
+        )
+        raise other_replications(result, difference)
     return frame
 
 
@@ -417,19 +423,23 @@ def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
     """Events of either arm within the run. `changed`: the arms have it in different
     form."""
     control, having = (
-        {event.id: event for event in arm_scenario(scenario, name).events}
+        {arm_event.id: arm_event for arm_event in arm_scenario(scenario, name).events}
         for name in (reference, arm)
     )
     for name, shown in (control | having).items():
         is_within = scenario.start <= shown.date < scenario.end
         if not is_within or shown.accord is not None:
             continue
-        event, other = having.get(name), control.get(name)
+        arm_event, control_event = having.get(name), control.get(name)
         yield Entry(
             shown.date,
             "event",
-            _mark(event, other, "both" if event == other else "changed"),
-            other.date if other else None,
+            _mark(
+                arm_event,
+                control_event,
+                "both" if arm_event == control_event else "changed",
+            ),
+            control_event.date if control_event else None,
             text=_event_text(shown),
             kind=shown.kind,
             label=shown.label or name.replace("_", " "),
@@ -440,9 +450,9 @@ def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
 
 
 def _event_text(event: Event) -> str:
-    at = f" at {', '.join(event.targets)}" if event.targets else ""
+    aim = f" at {', '.join(event.targets)}" if event.targets else ""
     kind, principals = event.kind.replace("_", " "), ", ".join(event.principals)
-    return f"{event.label or event.id} ({kind}: {principals}{at})"
+    return f"{event.label or event.id} ({kind}: {principals}{aim})"
 
 
 def _provocations(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
@@ -472,8 +482,8 @@ def _agreement_entries(
 ) -> Iterator[Entry]:
     """What agreements did in either arm."""
     suffixes = ("_reference", "_arm")
-    both = control.merge(arm, on=AGREEMENT_KEYS, how="outer", suffixes=suffixes)
-    for record in both.to_dict("records"):
+    merged = control.merge(arm, on=AGREEMENT_KEYS, how="outer", suffixes=suffixes)
+    for record in merged.to_dict("records"):
         row = {
             str(name): None if pd.isna(value) else value
             for name, value in record.items()
@@ -487,21 +497,21 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
     identity["occasion"] = int(row["occasion"])
     a, b, kind = row["a"], row["b"], row["kind"]
     control, arm = (_dated(row, suffix, start) for suffix in ("_reference", "_arm"))
-    for what, date in (control | arm).items():
-        there, here = control.get(what), arm.get(what)
+    for step, date in (control | arm).items():
+        control_date, arm_date = control.get(step), arm.get(step)
         trace, suffix = answers.arm, "_arm"
-        if here is None:
+        if arm_date is None:
             trace, suffix = answers.control, "_reference"
-        asked: tuple[AskedDyad, ...] = ()
-        if what == "talks":
-            asked = answers.at(a, b, kind, identity["occasion"])
+        answered: tuple[AskedDyad, ...] = ()
+        if step == "talks":
+            answered = answers.at(a, b, kind, identity["occasion"])
         yield Entry(
             date,
-            what,
-            _mark(here, there, _moved(here, there)),
-            there,
+            step,
+            _mark(arm_date, control_date, _moved(arm_date, control_date)),
+            control_date,
             **identity,
-            asked=asked,
+            asked=answered,
             opened=row["opened" + suffix],
             signed=row["signed" + suffix],
             feared=answers.feared(trace, a, b, date),

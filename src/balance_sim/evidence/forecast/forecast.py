@@ -26,11 +26,11 @@ from balance_sim.evidence.forecast.baselines import (
     WINDOW,
     Predictor,
     fit_baselines,
-    own_predictors,
-    own_rows,
 )
+from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
 from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
+from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.scores import FLOOR, reliability_table
@@ -70,9 +70,8 @@ class Forecast:
     @property
     def sha256(self) -> str:
         """Of the content."""
-        return hashlib.sha256(
-            json.dumps(self.content, sort_keys=True).encode()
-        ).hexdigest()
+        text = json.dumps(self.content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_dyads(
@@ -85,15 +84,14 @@ def read_dyads(
     """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`).
     Raises DataError."""
     frame = read_forecast(path, first, kinds).frame
-    pairs = tuple(zip(frame["a"], frame["b"], strict=True))
     return Forecast(
-        pairs,
-        tuple(map(float, frame["p"])),
-        first,
-        last,
-        tuple(kinds),
-        stage,
-        path.name,
+        pairs=tuple(zip(frame["a"], frame["b"], strict=True)),
+        p=tuple(map(float, frame["p"])),
+        first=first,
+        last=last,
+        kinds=tuple(kinds),
+        stage=stage,
+        about=path.name,
     )
 
 
@@ -106,19 +104,18 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
         "sha256": forecast.sha256,
         "forecast": forecast.content,
     }
+    text = json.dumps(record, indent=1) + "\n"
     try:
-        out = path.open("x", encoding="utf-8")
+        file = path.open("x", encoding="utf-8")
     except FileExistsError:
-        raise DataError(
-            "a frozen forecast is not written over", "Give another name", path=path
-        ) from None
+        message = "a frozen forecast is not written over"
+        raise DataError(message, "Give another name", path=path) from None
     except FileNotFoundError:
-        raise DataError(
-            "there is no such folder", "Make it, or give another name", path=path.parent
-        ) from None
+        hint = "Make it, or give another name"
+        raise DataError("there is no such folder", hint, path=path.parent) from None
     try:
-        with out:
-            out.write(json.dumps(record, indent=1) + "\n")
+        with file:
+            file.write(text)
     except OSError:
         path.unlink(missing_ok=True)  # half a file
         raise
@@ -128,36 +125,31 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
 def thaw(path: Path) -> tuple[Forecast, str]:
     """A frozen forecast and the date of freezing. Raises DataError if it is not as it
     was frozen."""
+    wrong = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
     try:
         record = json.loads(regular_bytes(path, LARGEST))
-        held = record["forecast"]
+        content = record["forecast"]
         forecast = Forecast(
-            pairs=tuple((str(a), str(b)) for a, b, _ in held["pairs"]),
-            p=tuple(float(p) for _, _, p in held["pairs"]),
-            first=date.fromisoformat(held["first"]),
-            last=date.fromisoformat(held["last"]),
-            kinds=tuple(held["kinds"]),
-            stage=str(held["stage"]),
-            about=str(held["about"]),
+            pairs=tuple((str(a), str(b)) for a, b, _ in content["pairs"]),
+            p=tuple(float(p) for _, _, p in content["pairs"]),
+            first=date.fromisoformat(content["first"]),
+            last=date.fromisoformat(content["last"]),
+            kinds=tuple(content["kinds"]),
+            stage=str(content["stage"]),
+            about=str(content["about"]),
         )
-        frozen, sha256 = str(record["frozen"]), record["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        raise DataError(
-            "this is no frozen forecast",
-            "Give a file made by `score --freeze`, a CSV or a folder",
-            path=path,
-        ) from None
+        day, sha256 = str(record["frozen"]), record["sha256"]
+    except wrong:
+        hint = "Give a file made by `score --freeze`, a CSV or a folder"
+        raise DataError("this is no frozen forecast", hint, path=path) from None
     if forecast.sha256 != sha256:
-        raise DataError(
-            "the forecast was changed after it was frozen",
-            "Take the file as frozen",
-            path=path,
-        )
-    return forecast, frozen
+        message = "the forecast was changed after it was frozen"
+        raise DataError(message, "Take the file as frozen", path=path)
+    return forecast, day
 
 
 @dataclass(frozen=True)
-class Happened:
+class Outcomes:
     """What happened to the dyads of a forecast. y: (N,) 1 where the dyad made such an
     agreement in the window.
 
@@ -172,36 +164,37 @@ class Happened:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
+        dropped = {row.reason: row.count for row in self.report.dropped}
         return {
             "file": Path(self.report.path).name,
             "rows": self.report.rows_read,
-            "dropped": {one.reason: one.count for one in self.report.dropped},
+            "dropped": dropped,
             "accords": self.agreements,
             "pairs": int(self.y.sum()),
             "pairs_outside": list(self.outside),
         }
 
 
-def happened(forecast: Forecast, outcomes: Path) -> Happened:
+def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
     """The agreements of a file that count. Rows of one agreement with several parties
     are pairs of their own."""
-    read = read_outcomes(outcomes)
-    frame, day = read.frame, read.frame[forecast.stage]
-    inside = (day >= pd.Timestamp(forecast.first)) & (
-        day <= pd.Timestamp(forecast.last)
-    )
-    frame = frame[inside & (frame["kind"].isin(forecast.kinds) | (not forecast.kinds))]
-    sides = [
-        codes.convert(frame[side], frame[forecast.stage], "cow", "iso3")
-        for side in ("cow_a", "cow_b")
-    ]
-    done = {
-        (min(str(a), str(b)), max(str(a), str(b))) for a, b in zip(*sides, strict=True)
-    }
-    return Happened(
-        y=np.array([float(dyad in done) for dyad in forecast.pairs]),
+    read = read_outcomes(path)
+    day = read.frame[forecast.stage]
+    first, last = pd.Timestamp(forecast.first), pd.Timestamp(forecast.last)
+    counts = (day >= first) & (day <= last)
+    if forecast.kinds:
+        counts &= read.frame["kind"].isin(forecast.kinds)
+    frame, day = read.frame[counts], day[counts]
+    first_side = codes.convert(frame["cow_a"], day, "cow", "iso3")
+    second_side = codes.convert(frame["cow_b"], day, "cow", "iso3")
+    dyads = set()
+    for a, b in zip(map(str, first_side), map(str, second_side), strict=True):
+        dyads.add((min(a, b), max(a, b)))
+    outside = sorted(dyads - {*forecast.pairs})
+    return Outcomes(
+        y=np.array([float(dyad in dyads) for dyad in forecast.pairs]),
         agreements=len(frame),
-        outside=tuple(f"{a}-{b}" for a, b in sorted(done - {*forecast.pairs})),
+        outside=tuple(f"{a}-{b}" for a, b in outside),
         partial=int((frame["precision"] != "day").sum()),
         report=read.report,
     )
@@ -212,15 +205,13 @@ def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
     `data` holds before it."""
     year = forecast.first.year
     history = load_history(data, year - WINDOW, year)
-    if history.agreement_years[1] < year - 1:
-        raise DataError(
-            f"the agreements on record end in {history.agreement_years[1]}",
-            f"Give agreements up to {year - 1}, or leave --data out",
-            path=data,
-        )
+    last = history.agreement_years[1]
+    if last < year - 1:
+        hint = f"Give agreements up to {year - 1}, or leave --data out"
+        raise DataError(f"the agreements on record end in {last}", hint, path=data)
     rows = feature_years(history, forecast.kinds or None)
-    known = fit_baselines(rows.within(year - WINDOW, year - 1), tuple(BASELINES))
-    return _in_window(forecast, known, rows.within(year, year), history.iso3)
+    trained = fit_baselines(rows.within(year - WINDOW, year - 1), tuple(BASELINES))
+    return _in_window(forecast, trained, rows.within(year, year), history.iso3)
 
 
 def own_baselines_of(
@@ -229,34 +220,35 @@ def own_baselines_of(
     """The same of baselines trained on what a scenario's own record holds before its
     start, and why one was not."""
     until = min(scenario.start, forecast.first)
+    year = until.year
     record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
     rows = own_rows(scenario, record)
-    known, without = own_predictors(rows.within(record.years[0], until.year - 1))
-    return _in_window(
-        forecast, known, rows.within(until.year, until.year), scenario.codes
-    ), without
+    trained, missing = own_predictors(rows.within(record.years[0], year - 1))
+    ahead = rows.within(year, year)
+    return _in_window(forecast, trained, ahead, scenario.codes), missing
 
 
 def _in_window(
     forecast: Forecast,
-    known: Mapping[str, Predictor],
-    now: FeatureYears,
+    baselines: Mapping[str, Predictor],
+    rows: FeatureYears,
     codes: Sequence[str],
 ) -> dict[str, Floats]:
     """A year's chance becomes the window's by 1 - (1 - p)^years. Pairs not among the
     rows get the base rate."""
-    place = {
-        (codes[a], codes[b]): k
-        for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))
-    }
-    at = np.array([place.get(dyad, -1) for dyad in forecast.pairs])
+    place = {}
+    for row, (a, b) in enumerate(zip(rows.a, rows.b, strict=True)):
+        place[codes[a], codes[b]] = row
+    places = np.array([place.get(dyad, -1) for dyad in forecast.pairs])
     years = ((forecast.last - forecast.first).days + 1) / 365.25
-    out, base = {}, 0.0
-    for name, predict in known.items():
-        p = predict(now)
-        base = float(p[0]) if name == "base_rate" else base
-        out[name] = -np.expm1(np.log1p(-np.where(at >= 0, p[at], base)) * years)
-    return out
+    in_window, base_rate = {}, 0.0
+    for name, predict in baselines.items():
+        p = predict(rows)
+        if name == "base_rate":
+            base_rate = float(p[0])
+        in_year = np.where(places >= 0, p[places], base_rate)
+        in_window[name] = -np.expm1(np.log1p(-in_year) * years)
+    return in_window
 
 
 @dataclass(frozen=True)
@@ -265,10 +257,26 @@ class ScoredForecast:
     skills are against."""
 
     scores: dict[str, Scores]
-    calibration: list[dict[str, Any]]
+    calibration: list[dict[Any, Any]]
     reference: str
-    outcomes: Happened
+    outcomes: Outcomes
     notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        scores: dict[str, Any] = {}
+        for name, score in self.scores.items():
+            scores[name] = score.as_dict()
+        plain: dict[str, Any] = plain_data(
+            scores
+            | {
+                "calibration": self.calibration,
+                "reference": self.reference,
+                "outcomes": self.outcomes.as_dict(),
+                "notes": list(self.notes),
+            }
+        )
+        return plain
 
 
 def score_forecast(
@@ -286,88 +294,103 @@ def score_forecast(
     or where its record holds no agreement, the reference is the share of dyads that
     made one, known only afterwards: harder to beat than any base rate of the past.
     Where none or all did, that share is right by construction and there is no skill."""
-    there = happened(forecast, outcomes)
-    y, without = there.y, tuple[str, ...]()
-    known = hindsight = {"base_rate": np.full(len(y), y.mean())}
+    happened = outcomes_of(forecast, outcomes)
+    y = happened.y
+    baselines, missing = dict[str, Floats](), tuple[str, ...]()
     if data is not None:
-        known = baselines_of(forecast, data)
+        baselines = baselines_of(forecast, data)
     elif scenario is not None:
-        own, without = own_baselines_of(forecast, scenario)
-        known = own if "base_rate" in own else hindsight
-    is_past = known is not hindsight
-    p = {"model": np.array(forecast.p), **known}
-    scores = score_forecasts(p, y, np.arange(len(y)), resamples=resamples)
+        baselines, missing = own_baselines_of(forecast, scenario)
+    is_past = "base_rate" in baselines
+    if not is_past:
+        baselines = {"base_rate": np.full(len(y), y.mean())}
+    p = np.array(forecast.p)
+    forecasts = {"model": p, **baselines}
+    scores = score_forecasts(forecasts, y, np.arange(len(y)), resamples=resamples)
+    bins = reliability_table(p, y)
+    known_kinds = (*default_depths(), *kinds)
+    base_rate, hindsight = "base rate of the past", "share that made one, in hindsight"
     return ScoredForecast(
-        scores,
-        [
-            {str(k): v for k, v in row.items()}
-            for row in reliability_table(p["model"], y).to_dict("records")
-        ],
-        "base rate of the past" if is_past else "share that made one, in hindsight",
-        there,
-        (
-            *unknown_kinds(forecast, there.report, (*default_depths(), *kinds)),
-            *without,
-            *_notes(
-                scores["model"], there, forecast.last, forecast.stage, is_past=is_past
-            ),
+        scores=scores,
+        calibration=bins.to_dict("records"),
+        reference=base_rate if is_past else hindsight,
+        outcomes=happened,
+        notes=(
+            *unknown_kinds(forecast, happened.report, known_kinds),
+            *missing,
+            *_notes(scores["model"], happened, forecast, is_past=is_past),
+            *happened.report.losses,
         ),
     )
 
 
 def unknown_kinds(
-    forecast: Forecast, report: ReadReport, known: Sequence[str]
+    forecast: Forecast, report: ReadReport, kinds: Sequence[str]
 ) -> list[str]:
     """A note for each word that is the name of no kind, with its line and what may be
     meant: misspelt, a row counts for no kind that is asked for."""
     file = Path(report.path).name
-    counts = (
-        "so it counts for no --kind"
-        if forecast.kinds
-        else "so it counts as a kind of its own"
-    )
-    odd = [kind for kind in report.kinds if kind.name not in {*known, *forecast.kinds}]
-    notes = [
-        f"{file}, line {kind.line}, column kind: no kind is called `{shown(kind.word)}`, "
-        f"{counts}{_meant(kind.name, known)}"
-        for kind in odd[:FEW]
-    ]
-    if len(odd) > FEW:
-        notes.append(f"{file}: {len(odd) - FEW} more words for kinds that are none")
-    there = {*known, *(kind.name for kind in report.kinds)}
-    return notes + [
-        f"--kind {shown(name)}: no kind is called so, in {file} neither{_meant(name, known)}"
-        for name in forecast.kinds
-        if name not in there
-    ]
+    counts = "so it counts as a kind of its own"
+    if forecast.kinds:
+        counts = "so it counts for no --kind"
+    names = {*kinds, *forecast.kinds}
+    unknown = [kind for kind in report.kinds if kind.name not in names]
+    notes = []
+    for kind in unknown[:FEW]:
+        place = f"{file}, line {kind.line}, column kind"
+        hint = _suggestion(kind.name, kinds)
+        word = shown(kind.word)
+        notes.append(f"{place}: no kind is called `{word}`, {counts}{hint}")
+    if len(unknown) > FEW:
+        count = len(unknown) - FEW
+        notes.append(f"{file}: {count} more words for kinds that are none")
+    in_file = {kind.name for kind in report.kinds}
+    for name in forecast.kinds:
+        if name not in kinds and name not in in_file:
+            hint = _suggestion(name, kinds)
+            absence = f"no kind is called so, in {file} neither"
+            notes.append(f"--kind {shown(name)}: {absence}{hint}")
+    return notes
 
 
-def _meant(word: str, known: Sequence[str]) -> str:
-    found = did_you_mean(word, known)
-    return f"; {found}" if found else f". Kinds: {listed(sorted(known))}"
+def _suggestion(word: str, kinds: Sequence[str]) -> str:
+    similar = did_you_mean(word, kinds)
+    return f"; {similar}" if similar else f". Kinds: {listed(sorted(kinds))}"
 
 
 def _notes(
-    model: Scores, there: Happened, until: date, stage: str, *, is_past: bool
-) -> tuple[str, ...]:
-    others = ", ".join(name for name in BASELINES if name != "base_rate")
-    file, last, outside = (
-        Path(there.report.path).name,
-        there.report.last_year,
-        there.outside,
-    )
-    more = f" and {len(outside) - 5} more" if len(outside) > 5 else ""
-    few, ends_early = 0 < model.events < FEW, last is not None and last < until.year
-    notes = {
-        f"{others} need a history to train on: give --data DIR, or --scenario FILE for its record": not is_past,
-        "the baselines are trained on signatures, whatever the stage": is_past
-        and stage != "signed",
-        "no dyad made such an agreement: ranks are undefined, only the expected number tells much": not model.events,
-        f"{model.events} of {model.n} dyads made such an agreement: too few to tell forecasts apart": few,
-        f"{model.clipped} probabilities of 0 or 1 were kept {FLOOR:g} away from it in the log score": model.clipped,
-        f"{len(outside)} dyads made such an agreement and are not in the forecast, so not scored: "
-        f"{', '.join(outside[:5])}{more}": outside,
-        f"{there.partial} of the agreements are dated to the month or year only": there.partial,
-        f"the agreements in {file} end in {last}, the forecast in {until.year}: is the window covered?": ends_early,
-    }
-    return (*(note for note, holds in notes.items() if holds), *there.report.losses)
+    model: Scores, outcomes: Outcomes, forecast: Forecast, *, is_past: bool
+) -> list[str]:
+    """What the numbers are to be read with."""
+    file, last = Path(outcomes.report.path).name, outcomes.report.last_year
+    notes = []
+    if not is_past:
+        others = ", ".join(name for name in BASELINES if name != "base_rate")
+        hint = "give --data DIR, or --scenario FILE for its record"
+        notes.append(f"{others} need a history to train on: {hint}")
+    elif forecast.stage != "signed":
+        notes.append("the baselines are trained on signatures, whatever the stage")
+    signed = "dyads made such an agreement"
+    if not model.events:
+        why = "ranks are undefined, only the expected number tells much"
+        notes.append(f"no dyad made such an agreement: {why}")
+    elif model.events < FEW:
+        count = f"{model.events} of {model.n} {signed}"
+        notes.append(f"{count}: too few to tell forecasts apart")
+    if model.clipped:
+        count = f"{model.clipped} probabilities of 0 or 1"
+        notes.append(f"{count} were kept {FLOOR:g} away from it in the log score")
+    if outcomes.outside:
+        names = ", ".join(outcomes.outside[:FEW])
+        if len(outcomes.outside) > FEW:
+            names += f" and {len(outcomes.outside) - FEW} more"
+        why = "are not in the forecast, so not scored"
+        notes.append(f"{len(outcomes.outside)} {signed} and {why}: {names}")
+    if outcomes.partial:
+        dates = "dated to the month or year only"
+        notes.append(f"{outcomes.partial} of the agreements are {dates}")
+    if last is not None and last < forecast.last.year:
+        end = f"the agreements in {file} end in {last}"
+        window = f"the forecast in {forecast.last.year}: is the window covered?"
+        notes.append(f"{end}, {window}")
+    return notes

@@ -1,4 +1,4 @@
-"""Scored forecasts as a type of study: their figures, and what their page says besides."""
+"""Scored forecasts as a type of study: their figures, and their page besides these."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from balance_sim.evidence.forecast import figures
-from balance_sim.evidence.forecast.score import (
+from balance_sim.evidence.forecast.scored_files import (
     ScoredForecasts,
     read_scored_forecasts,
     scored_path,
@@ -18,100 +18,98 @@ from balance_sim.show.study_types import Content, StudyType
 FIGURES = {
     figure.name: figure for figure in (figures.draw_scorecard, figures.draw_reliability)
 }
+DATA = ("source", "file", "rows", "sha256")
+MADE = (
+    "version",
+    "command",
+    "first",
+    "last",
+    "kinds",
+    "stage",
+    "frozen",
+    "sha256",
+    "reference",
+)
+"""Keys of what is said of how the file was made, beside the plan."""
 
 
 def page(scored: ScoredForecasts) -> Content:
-    about, hindcast = scored.about, scored.kind == "hindcast"
-    given = about.get("plan", {}).get("title") if hindcast else about.get("about")
-    errors, names = about.get("standard_errors", {}), list(scored.ways[0].scores)
-    columns = ("source", "file", "rows", "sha256")
+    """By name, what the template of the page is filled with."""
+    about, is_hindcast = scored.about, scored.kind == "hindcast"
+    title = about.get("about")
+    if is_hindcast:
+        title = about.get("plan", {}).get("title")
+    names, years = list(scored.ways[0].scores), []
+    for way, by_year in about.get("log_skill_by_year", {}).items():
+        for year, skills in by_year.items():
+            cells = [cell(float(skills.get(name, math.nan))) for name in names]
+            years.append([say.arm_words(way), year, *cells])
+    errors, weights = about.get("standard_errors", {}), []
+    for name, value in about.get("weights", {}).items():
+        error = float(errors.get(name, math.nan))
+        weights.append([name, cell(float(value)), cell(error)])
+    files = about.get("data", [])
     return {
-        "kind": "a hindcast" if hindcast else "a scored forecast",
-        "title": say.printable(str(given)) if given else scored.path.stem,
-        "question": _score_question(about, hindcast=hindcast),
-        "answer": _score_answer(scored),
-        "years": [
-            [
-                say.arm_words(way),
-                year,
-                *(cell(float(skills.get(one, math.nan))) for one in names),
-            ]
-            for way, years in about.get("log_skill_by_year", {}).items()
-            for year, skills in years.items()
-        ],
+        "kind": "a hindcast" if is_hindcast else "a scored forecast",
+        "title": say.printable(str(title)) if title else scored.path.stem,
+        "question": _question(about, is_hindcast=is_hindcast),
+        "answer": _answer(scored),
+        "years": years,
         "forecasts": names,
-        "weights": [
-            [name, cell(float(value)), cell(float(errors.get(name, math.nan)))]
-            for name, value in about.get("weights", {}).items()
-        ],
-        "data": [
-            [str(one.get(column, "")) for column in columns]
-            for one in about.get("data", [])
-        ],
-        "notes": [say.printable(str(one)) for one in about.get("notes", [])],
-        "made": _score_made(about),
+        "weights": weights,
+        "data": [[str(row.get(column, "")) for column in DATA] for row in files],
+        "notes": [say.printable(str(note)) for note in about.get("notes", [])],
+        "made": _made(about),
     }
 
 
-def _score_question(about: Content, *, hindcast: bool) -> str:
+def _question(about: Content, *, is_hindcast: bool) -> str:
     """What the scores answer."""
-    if hindcast:
+    if is_hindcast:
         (first, last), (start, end) = about["fitted"], about["forecast"]
-        who = f"who signs with whom from {start} to {end}"
-        return f"Fitted on {first} to {last}, how well does the model forecast {who}?"
-    days = (
-        f" from {about['first']} to {about['last']}"
-        if "first" in about and "last" in about
-        else ""
-    )
+        event = f"who signs with whom from {start} to {end}"
+        return f"Fitted on {first} to {last}, how well does the model forecast {event}?"
+    days = ""
+    if "first" in about and "last" in about:
+        days = f" from {about['first']} to {about['last']}"
     return f"How well was it forecast who signs with whom{days}?"
 
 
-def _score_answer(scored: ScoredForecasts) -> str:
+def _answer(scored: ScoredForecasts) -> str:
     """Two sentences: the skill beside the best baseline's, and how far the counts
     agree."""
     table = figures.scorecard_table(scored)
-    least = say.number(float(table["detectable"].iloc[0]), 3)
-    known = f" Differences in log skill below {least} would be missed 2 times in 10 or more."
-    told = f"{figures.scorecard_title(table)}. {figures.reliability_title(figures.reliability_table(scored))}."
-    return told if least == "-" else told + known
+    skill = figures.scorecard_title(table)
+    counts = figures.reliability_title(figures.reliability_table(scored))
+    detectable = float(table["detectable"].iloc[0])
+    answer = f"{skill}. {counts}."
+    if math.isfinite(detectable):
+        number = say.number(detectable, 3)
+        power = "would be missed 2 times in 10 or more"
+        answer += f" Differences in log skill below {number} {power}."
+    return answer
 
 
-def _score_made(about: Content) -> Rows:
-    """The plan and what else the file says of how it was made."""
-    more = (
-        "version",
-        "command",
-        "first",
-        "last",
-        "kinds",
-        "stage",
-        "frozen",
-        "sha256",
-        "reference",
-    )
-    plan = {
-        key.replace("_", " "): value
-        for key, value in about.get("plan", {}).items()
-        if key != "title"
-    }
-    rest = {key: about[key] for key in more if about.get(key) not in (None, [])}
-    return [[key, _score_words(value)] for key, value in (*plan.items(), *rest.items())]
+def _made(about: Content) -> Rows:
+    """The plan and the other keys of how it was made."""
+    rows = []
+    for key, value in about.get("plan", {}).items():
+        if key != "title":
+            rows.append([key.replace("_", " "), _words(value)])
+    keys = [key for key in MADE if about.get(key) not in (None, [])]
+    return rows + [[key, _words(about[key])] for key in keys]
 
 
-def _score_words(value: object) -> str:
+def _words(value: object) -> str:
     if value is None:
         return "all that the record can tell"
-    return (
-        ", ".join(map(str, value))
-        if isinstance(value, list)
-        else say.printable(str(value))
-    )
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return say.printable(str(value))
 
 
 def _read(path: Path) -> ScoredForecasts:
-    file = scored_path(path)
-    return read_scored_forecasts(path if file is None else file)
+    return read_scored_forecasts(scored_path(path) or path)
 
 
 SCORES = StudyType(

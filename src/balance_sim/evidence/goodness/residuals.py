@@ -27,7 +27,7 @@ from datetime import date
 
 import numpy as np
 
-from balance_sim.effects.dyad_probabilities import both_consent, kinds_named
+from balance_sim.evidence.goodness.dyad_probabilities import both_consent, kinds_named
 from balance_sim.evidence.goodness.networks import Agreements
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import (

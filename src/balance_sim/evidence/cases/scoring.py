@@ -1,0 +1,72 @@
+"""A study, or a forecast that was frozen, against what is on record of a case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from balance_sim.evidence.cases.scores import score_case
+from balance_sim.evidence.cases.tables import responses_of
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.forecast.forecast import thaw
+from balance_sim.evidence.goodness.dyad_probabilities import RUNS, dyad_probabilities
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.result import Result
+
+
+def finished_runs(result: Result) -> int:
+    """How many replications there are. Raises DataError for none."""
+    finished = int(result.outcomes["run"].nunique())
+    if not finished:
+        message = "no run has finished: there is nothing to score"
+        raise DataError(message, "Run the study first", result.folder)
+    return finished
+
+
+def score_result(
+    result: Result, outcomes: Path, case_id: str | None, runs: int | None = None
+) -> dict[str, Any]:
+    """The scores of a finished study, in the arm that changes nothing, as plain data.
+
+    runs: replications simulated again, if given. Raises WrongRequest where there is
+    the control arm alone, DataError for a bad table."""
+    responses = responses_of(outcomes, case_id)
+    finished, arm = finished_runs(result), result.headline_arm
+    if arm is None:
+        hint = "run the arm with the event too"
+        raise WrongRequest(f"the results hold the control arm only; {hint}")
+    p = dyad_probabilities(result, arm, runs=runs)
+    control = dyad_probabilities(result, result.reference, runs=runs)
+    effect = {dyad: p[dyad] - control[dyad] for dyad in p}
+    name = result.scenario.name
+    return {
+        "scenario": name,
+        "case": responses[0].case_id or case_id,
+        "about": f"{name}, arm {arm}, {finished} replications",
+        "arm": arm,
+        "runs": finished,
+        "simulated_again": min(finished, runs or RUNS),
+        "failed_runs": len(result.failed),
+        **score_case(result.scenario, p, responses, effect),
+    }
+
+
+def score_frozen(
+    frozen: Path, outcomes: Path, case_id: str | None, scenario: Scenario
+) -> dict[str, Any]:
+    """The scores of a frozen forecast against a case's responses, as plain data;
+    `scenario` says which dyads are scored.
+
+    Raises DataError where the forecast was changed after it was frozen."""
+    forecast, day = thaw(frozen)
+    responses = responses_of(outcomes, case_id)
+    p = dict(zip(forecast.pairs, forecast.p, strict=True))
+    return {
+        "scenario": scenario.name,
+        "case": responses[0].case_id or case_id,
+        "about": f"{forecast.about}, frozen on {day}",
+        "frozen": day,
+        "sha256": forecast.sha256,
+        **score_case(scenario, p, responses),
+    }

@@ -1,0 +1,213 @@
+"""`balance-sim evidence case NAME CASE_ID`: the scenario of a case from history;
+`balance-sim evidence cases PLAN`: several cases, simulated and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from balance_sim.cli import options
+from balance_sim.cli.check import CheckedFile, checked_plan, refuse_changes
+from balance_sim.cli.inputs import BASE_RATE, write_new
+from balance_sim.cli.progress import Steps
+from balance_sim.evidence.commands.score import leave_if_failed
+from balance_sim.evidence.forecast.lines import MEASURES, case_lines, gain_table
+from balance_sim.show.wording import plural, wrapped
+
+SCENARIOS = Path("scenarios")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("case_id")
+@click.option(
+    "--cases",
+    "table",
+    type=options.PATH,
+    metavar="CSV",
+    required=True,
+    help="Table of cases: case_id, signal_date, participants, observers, ...",
+)
+@click.option(
+    "--data",
+    type=options.PATH,
+    metavar="DIR",
+    required=True,
+    help="Folder of the public series; see docs/cases.md.",
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    help="Where to write  [default: NAME.yaml in ./scenarios if it is there, or here]",
+)
+@click.option(
+    "--base-rate",
+    type=BASE_RATE,
+    metavar="RATE",
+    help="Agreements a year, of all types, that the states sign among themselves "
+    "[default: counted]",
+)
+def case(
+    name: str,
+    case_id: str,
+    table: Path,
+    data: Path,
+    out: str | None,
+    base_rate: float | None,
+) -> None:
+    """Write the scenario of a case, from what the series know at its date.
+
+    It is NAME.yaml and tables in a folder NAME beside it. Its level is that of the
+    record: a calibration where there are agreements enough for one, else a base rate.
+    Never overwrites a file."""
+    from balance_sim.evidence.cases.scenario import build_case
+    from balance_sim.evidence.cases.tables import case_named
+    from balance_sim.evidence.commands.calibrate import calibrate
+
+    target = Path((out or name).removesuffix(".yaml"))
+    is_bare = out is None and target.name == str(target)
+    folder = SCENARIOS if is_bare and SCENARIOS.is_dir() else target.parent
+    row = case_named(table, case_id)
+    files, until = build_case(row, data, target.name, base_rate)
+    write_new({folder / path: text for path, text in files.items()})
+    scenario = folder / f"{target.name}.yaml"
+    if until is not None:
+        words = [str(scenario), "--until", until.isoformat(), "--no-card"]
+        program = "balance-sim evidence calibrate"
+        calibrate.main(words, prog_name=program, standalone_mode=False)
+    tables = len(files) - 1
+    click.echo(f"wrote {scenario} and {tables} tables")
+    click.echo(f"next: balance-sim check {scenario}")
+
+
+@click.command()
+@click.argument("plan", type=options.PATH)
+@click.option(
+    "--runs",
+    type=click.IntRange(1, 10_000_000),
+    help="Replications  [default: the plan's]",
+)
+@click.option("--seed", type=options.SEED, help="Random numbers  [default: the plan's]")
+@options.workers_option
+@click.option(
+    "--out",
+    type=options.FOLDER,
+    help="Keep each study's results in a folder here; without it nothing is written.",
+)
+@options.verbose_option
+@options.json_option
+@click.pass_context
+def cases(
+    ctx: click.Context,
+    plan: Path,
+    runs: int | None,
+    seed: int | None,
+    workers: int,
+    out: Path | None,
+    verbose: bool,
+) -> None:
+    """Simulate every case of PLAN (experiments/cases.yaml) and score it against the
+    responses on record.
+
+    Each scenario is simulated in its control arm and in the arm that changes nothing. A
+    case without responses on record is simulated and not scored."""
+    from balance_sim.effects.run import run
+    from balance_sim.evidence.cases.scoring import score_result
+    from balance_sim.evidence.cases.tables import read_cases_plan
+    from balance_sim.scenario import load_scenario
+
+    plan_of_cases = read_cases_plan(plan)
+    seed, runs = (
+        plan_of_cases.seed if seed is None else seed,
+        runs or plan_of_cases.runs,
+    )
+    scored: list[dict[str, Any]] = []
+    failed = 0
+    scenarios = [load_scenario(planned.scenario) for planned in plan_of_cases.cases]
+    with Steps({scenario.name: 2 + 0.05 * runs for scenario in scenarios}) as steps:
+        for planned, scenario in zip(plan_of_cases.cases, scenarios, strict=True):
+            steps.begin(scenario.name)
+            arms = []
+            for name, arm in scenario.arms.items():
+                if not (arm.drop or arm.add or arm.set):
+                    arms.append(name)
+            result = run(
+                scenario,
+                runs,
+                seed,
+                arms=arms,
+                workers=workers,
+                out=None if out is None else out / scenario.name,
+                progress=steps.counter("replications"),
+            )
+            failed += len(result.failed)
+            row = {"scenario": scenario.name, "case": None, "runs": result.runs}
+            if planned.case is not None:
+                row = score_result(result, plan_of_cases.responses, planned.case)
+            scored.append(row)
+
+    def lines() -> Iterator[str]:
+        return _lines(plan_of_cases.title, scored, verbose=verbose)
+
+    options.answer({"title": plan_of_cases.title, "cases": scored}, lines, indent=2)
+    leave_if_failed(ctx, failed, "scores")
+
+
+def _lines(
+    title: str, rows: Sequence[dict[str, Any]], *, verbose: bool
+) -> Iterator[str]:
+    """A line a case and measure; verbose: a block a case, and what the model gains on
+    each baseline."""
+    scored = [row for row in rows if row["case"] is not None]
+    runs = plural(max((row["runs"] for row in rows), default=0), "replication")
+    count = plural(len(scored), "case")
+    yield from wrapped(f"{title} ({count} scored, {runs} each)", "")
+    if scored:
+        yield from wrapped(_gains(scored), "")
+        yield ""
+    for row in scored if verbose else ():
+        dyads = f"{row['responding_pairs']} of {row['pairs']} dyads"
+        numbers = f"{row['agreements']} agreements, {dyads}"
+        yield f"{row['scenario']}: {numbers}; {row['runs']} replications"
+        yield from [*case_lines(row), ""]
+    if scored and not verbose:
+        yield from gain_table(scored)
+    for row in rows:
+        if row["case"] is None:
+            yield f"{row['scenario']}: no responses on record; not scored"
+    if scored:
+        hint = "" if verbose else "; --verbose adds the base rate and the Brier score"
+        meaning = "above 0 where the model ranks better"
+        yield from wrapped(f"gain: the model less past agreements, {meaning}{hint}.")
+
+
+def _gains(scored: Sequence[dict[str, Any]]) -> str:
+    """In how many cases the model is better than past agreements."""
+    gains = [row["earlier_accords"]["model_gains"] for row in scored]
+    clear = 0
+    for gain in gains:
+        bounds = gain["average_precision"]["ci95"]
+        clear += bool(bounds) and bounds[0] > 0
+    above = {
+        measure: sum((gain[measure]["value"] or 0.0) > 0 for gain in gains)
+        for measure in MEASURES
+    }
+    precision = f"{above['average_precision']} of {len(scored)} cases"
+    return (
+        "The model is better than past agreements of the dyads in average precision in "
+        f"{precision} (with a 95 % CI above 0 in {clear}), in AUC in {above['auc']}, in "
+        f"the Brier score in {above['brier']}."
+    )
+
+
+def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> CheckedFile:
+    """Read a plan of cases and their scenarios. Raises ScenarioError."""
+    from balance_sim.evidence.cases.tables import read_cases_plan
+    from balance_sim.scenario import load_scenario
+
+    refuse_changes(settings, theory)
+    scenarios = [load_scenario(row.scenario) for row in read_cases_plan(path).cases]
+    return checked_plan("balance-sim evidence cases", f"{len(scenarios)} cases")

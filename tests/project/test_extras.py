@@ -1,0 +1,69 @@
+"""The core needs no extra: `run` and its kin work where none is installed, and what needs one names it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from balance_sim.registry import EXTRAS, ROOMS
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHOUT = """
+import importlib.abc, sys
+
+class Blocked(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from balance_sim.cli import main
+main(sys.argv[1:], prog_name="balance-sim")
+"""
+SCENARIO = str(ROOT / "experiments" / "smoke" / "five_states.yaml")
+
+
+def without_extras(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own, in which no package of an extra can be imported."""
+    code = WITHOUT.format(blocked=sorted(EXTRAS))
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=folder)
+
+
+def test_a_study_is_run_and_read_without_any_extra(tmp_path: Path) -> None:
+    run = ("run", SCENARIO, "--runs", "4", "--workers", "1", "--no-figures", "--out", "out")
+    for words in (
+        ("--help",),
+        ("check", SCENARIO),
+        ("effect", SCENARIO),
+        run,
+        ("plot", "out", "arms"),
+        ("status", "out"),
+    ):
+        done = without_extras(tmp_path, *words)
+        assert done.returncode == 0, (words, done.stderr)
+    assert (tmp_path / "out" / "summary.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        (("explore", "out", "--live"), "app"),
+        (("sweep", str(ROOT / "experiments" / "smoke.yaml"), "--scheduler", "tcp://127.0.0.1:1"), "cluster"),
+    ],
+)
+def test_a_command_that_lacks_an_extra_names_it_in_one_line(tmp_path: Path, words: tuple[str, ...], extra: str) -> None:
+    done = without_extras(tmp_path, *words)
+    assert done.returncode == 2, done.stderr
+    hint = [line for line in done.stderr.splitlines() if f"pip install 'balance-sim[{extra}]'" in line]
+    assert len(hint) == 1, done.stderr
+
+
+def test_every_extra_is_declared_and_every_room_has_its_own() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert {*EXTRAS.values()} == {*extras}
+    named = {room.name: room.extra for room in ROOMS}
+    assert {extra for extra in named.values() if extra} <= {*extras}
+    assert all(extra in (None, name) for name, extra in named.items())
