@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from balance_sim.article.mechanisms import agreements, states
+from balance_sim.article.mechanisms import agreements, spiral, states
 from balance_sim.article.mechanisms.data import MechanismEstimate, NoValue, StudyData
 from balance_sim.effects.participants import PlaceboComparison
 from balance_sim.scenario.errors import plain_data
@@ -175,7 +175,7 @@ MECHANISMS = (
         "security dilemma",
         "up, damped",
         1,
-        agreements.spiral,
+        spiral.spiral,
         "loop gain: further agreements within a year per agreement",
     ),
     Mechanism(
