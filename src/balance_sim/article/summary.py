@@ -21,10 +21,14 @@ def additions(result: AnalysedResult) -> dict[str, Any]:
 def camps(result: Result) -> dict[str, Any]:
     """The two camps just before the event: codes, energy per unit of weight, and
     whether none has less."""
-    found, world = result.worlds.camps, result.worlds.reference
+    sides_before, world = result.worlds.camps, result.worlds.reference
     sides = [
-        [code for code, at in zip(world.codes, found.sides, strict=True) if at == side]
+        [
+            code
+            for code, place in zip(world.codes, sides_before.sides, strict=True)
+            if place == side
+        ]
         for side in (1, -1)
     ]
-    energy = found.energy / weight_of_dyads(world.capability)
-    return {"camps": sides, "energy": energy, "exact": found.exact}
+    energy = sides_before.energy / weight_of_dyads(world.capability)
+    return {"camps": sides, "energy": energy, "exact": sides_before.exact}

@@ -1,5 +1,5 @@
-"""Mechanisms read off the agreements: triggered, selective, visible, tense, hastened and
-joined.
+"""Mechanisms read off the agreements: triggered, selective, visible, tense, hastened
+and joined.
 
 Notes and reasons stand in stored summaries, which `verify` works out again: their words
 are those of that version."""
@@ -40,12 +40,12 @@ FEWEST = 10
 """Runs that have to differ at some visibility for an interval of the elasticity."""
 UNDER_WAY = ("assumed", "talks")
 ONE_CLASS = (
-    "all dyads outside are of one class: either no state is threatened, or each dyad has "
-    "one that is"
+    "all dyads outside are of one class: either no state is threatened, or each dyad "
+    "has one that is"
 )
 NO_TENSION = (
-    "no evidence on intent is dated before the start, so there is no initial tension to "
-    "scale"
+    "no evidence on intent is dated before the start, so there is no initial tension "
+    "to scale"
 )
 NO_GUESTS = "the focal event has no guests, nor has another of its day and host"
 SEEN_WITH_HOST = "the guests are seen with the host in both arms"
@@ -106,10 +106,10 @@ def selective(r: StudyData) -> MechanismEstimate:
 
     threatened = with_one_of(r.cast.threatened)
     need(threatened.any() and not threatened.all(), ONE_CLASS)
-    every = r.by_dyad(r.arm)
-    effect, error = every.effect[outside], every.error[outside]
+    all_dyads = r.by_dyad(r.arm)
+    effect, error = all_dyads.effect[outside], all_dyads.error[outside]
     need(effect.any(), "no run differs in an accord between states that take no part")
-    dyads = ByDyad(effect, error, every.control[outside], every.n)
+    dyads = ByDyad(effect, error, all_dyads.control[outside], all_dyads.n)
     stratum = strata(base)
     over, under = standardised(base, stratum, threatened)
     value, lo, hi = dyads.ratio(over, under)
@@ -243,14 +243,14 @@ def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
     for name in ("run", "dyad", "kind", "origin", "occasion"):
         number, values = pd.factorize(rows[name])
         key = key * max(len(values), 1) + number
-    run, after = (rows[name].to_numpy(np.int64) for name in ("run", "after"))
+    run, days_after = (rows[name].to_numpy(np.int64) for name in ("run", "after"))
     of_arm = np.flatnonzero(rows["arm"] == arm)
     of_control = np.flatnonzero(rows["arm"] == reference)
     _, in_arm, in_control = np.intersect1d(
         key[of_arm], key[of_control], assume_unique=True, return_indices=True
     )
     matched, control = of_arm[in_arm], of_control[in_control]
-    days = after[control] - after[matched]
+    days = days_after[control] - days_after[matched]
     return pd.DataFrame({"run": run[matched], "days": days})
 
 

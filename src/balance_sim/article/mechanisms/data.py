@@ -276,8 +276,8 @@ class StudyData:
         """Paired change of an outcome, the headline arm's from the control arm."""
         having, control = self.columns(outcome, self.arm, self.reference).T
         is_alike = self.arm in self.result.alike
-        least = least_jump(outcome, self.result.steps)
-        return PairedColumns(having, control, self.smooth(outcome), is_alike, least)
+        jump = least_jump(outcome, self.result.steps)
+        return PairedColumns(having, control, self.smooth(outcome), is_alike, jump)
 
     def level(self, outcome: str) -> float:
         """The mean of an outcome in the control arm."""
@@ -310,10 +310,10 @@ class StudyData:
     def _signed_later(self, agreements: pa.Table) -> pa.Table:
         arms = pa.array([self.arm, self.reference])
         signed = agreements["signed"].cast(pa.int32())
-        after = pc.subtract(signed, self.result.focal_day)
+        days_after = pc.subtract(signed, self.result.focal_day)
         is_of_arms = pc.is_in(agreements["arm"].cast(pa.string()), arms)
-        is_later = pc.and_(is_of_arms, pc.greater_equal(after, 1))
-        rows = agreements.append_column("after", after.cast(pa.int32()))
+        is_later = pc.and_(is_of_arms, pc.greater_equal(days_after, 1))
+        rows = agreements.append_column("after", days_after.cast(pa.int32()))
         rows = rows.filter(is_later)
         a, b = (positions(rows, side, self.codes) for side in ("a", "b"))
         dyad = self.worlds.reference.dyad_index[a, b].astype(np.int32)

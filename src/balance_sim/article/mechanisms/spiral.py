@@ -124,6 +124,6 @@ def _rate(worlds: Worlds, willingness: Floats | int) -> float:
     """Talks opened a year by all pairs, from everybody's willingness."""
     world = worlds.reference
     keen = consent(np.asarray(willingness)).reshape(world.n, world.n, -1)
-    both = keen[world.first, world.second] * keen[world.second, world.first]
+    consents = keen[world.first, world.second] * keen[world.second, world.first]
     openness = openness_at(world, 0.0)[:, None]
-    return float((both * opportunity_rate(world) * openness).sum())
+    return float((consents * opportunity_rate(world) * openness).sum())
