@@ -17,7 +17,7 @@ from balance_sim.model.beliefs import audiences_of, decay, members, prior_alignm
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.willingness import TERMS, willingness
-from balance_sim.model.world import by_audience, ground_of, numbered, quarrels
+from balance_sim.model.world import by_audience, ground_of, quarrels
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
 from balance_sim.study.arms import compile_arms
 
@@ -50,9 +50,7 @@ def same(one: Any, other: Any) -> bool:
 
 def forget() -> None:
     """Nothing of what was compiled before is held on to."""
-    for kept in (compiled._GROUNDS, compiled._RECORDS, compiled._EARLIER):
-        kept.clear()
-    numbered.cache_clear()
+    compiled._PARTS.clear()
 
 
 def plain_evidence(scenario: Scenario, grid: Any) -> tuple[Any, Any, Any]:

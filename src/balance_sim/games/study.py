@@ -56,8 +56,8 @@ class GameStudy:
 def default_folder(game: Game, seed: int) -> Path:
     """results/game-<name>-<first 8 digits of the sha256 of what decides the
     replications>."""
-    parts = [game.scenario.sha256, sorted(game.arms), seed, as_plain(game)["cast"]]
-    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    inputs = [game.scenario.sha256, sorted(game.arms), seed, as_plain(game)["cast"]]
+    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return Path("results") / f"game-{game.name}-{key[:8]}"
 
 

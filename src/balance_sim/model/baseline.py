@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from cachetools import LRUCache, cached
@@ -37,6 +38,7 @@ from balance_sim.model.willingness import (
     CHANGING,
     KEPT,
     TERMS,
+    Term,
     consent,
     terms_at_start,
     willingness,
@@ -49,6 +51,8 @@ from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario, Theory
 
+NO_RUN = np.zeros(1, dtype=np.uint64)
+"""One replication, number 0, where no random number counts."""
 AT_WAR = 0.5
 """Intensity of a dispute's war from which its two states count as being at war."""
 
@@ -62,11 +66,9 @@ def classes_of(scenario: Scenario, world: World | None = None) -> Classes:
     >>> classes_of(load_scenario("scenarios/beijing_2025.yaml")).direction("AUS", "JPN")  # doctest: +SKIP
     'counter'"""
     written = scenario.written
-    return (
-        written
-        if isinstance(written, Classes)
-        else _fixed(written, world if written is scenario else None)
-    )
+    if isinstance(written, Classes):
+        return written
+    return _fixed(written, world if written is scenario else None)
 
 
 def with_classes(scenario: Scenario) -> Scenario:
@@ -84,8 +86,9 @@ def refuse_strangers(codes: tuple[str, ...], classes: Classes) -> None:
     strangers = sorted({*codes} - {*classes.list_of})
     if strangers:
         raise ValueError(
-            f"no dyad of {', '.join(strangers)} has a class: not in the scenario as written. Write a file that has "
-            "them, or take the changed scenario for the one as written: scenario.counted_as(None)"
+            f"no dyad of {', '.join(strangers)} has a class: not in the scenario as "
+            "written. Write a file that has them, or take the changed scenario for the "
+            "one as written: scenario.counted_as(None)"
         )
 
 
@@ -96,35 +99,28 @@ def sorted_into(world: World, classes: Classes) -> tuple[Bools, Ints]:
     Raises ValueError for states without a class."""
     refuse_strangers(world.codes, classes)
     threatened = np.isin(world.codes, classes.threatened)
-    inside = np.isin(world.codes, classes.participants)
     fears = threatened | np.isin(world.codes, classes.wary)
+    inside = np.isin(world.codes, classes.participants)
     first, second = world.first, world.second
+    direction = np.full(len(first), DIRECTIONS.index("other"))
+    has_threatened = threatened[first] | threatened[second]
+    counter = fears[first] & fears[second] & has_threatened
+    direction[counter] = DIRECTIONS.index("counter")
     with_participant = inside[first] | inside[second]
-    counter = (
-        ~with_participant
-        & fears[first]
-        & fears[second]
-        & (threatened[first] | threatened[second])
-    )
-    names = [
-        DIRECTIONS.index(name) for name in ("with_participant", "counter", "other")
-    ]
-    return threatened, np.where(
-        with_participant, names[0], np.where(counter, names[1], names[2])
-    )
+    direction[with_participant] = DIRECTIONS.index("with_participant")
+    return threatened, direction
 
 
 def versions_for(scenario: Scenario, arms: Collection[str]) -> dict[str, Scenario]:
     """The scenario as it is in these arms, and in those that move events: the grid
     needs their dates."""
-    return {
-        name: arm_scenario(scenario, name, sealed=False)
-        for name, arm in sorted(scenario.arms.items())
-        if name in arms
-        or any(
-            path.startswith("events.") and path.endswith(".date") for path in arm.set
-        )
-    }
+    versions = {}
+    for name, arm in sorted(scenario.arms.items()):
+        dates = [path for path in arm.set if path.startswith("events.")]
+        moves_events = any(path.endswith(".date") for path in dates)
+        if name in arms or moves_events:
+            versions[name] = arm_scenario(scenario, name, sealed=False)
+    return versions
 
 
 @cached(LRUCache(16), key=lambda scenario, _: content_digest(scenario), lock=Lock())
@@ -139,43 +135,35 @@ def _fixed(scenario: Scenario, world: World | None) -> Classes:
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     roster = {code: i for i, code in enumerate(world.codes)}
 
-    def who(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(
-            sorted(world.codes[i] for i in members(names, scenario.groups, roster))
-        )
+    def codes_of(names: tuple[str, ...]) -> tuple[str, ...]:
+        positions = members(names, scenario.groups, roster)
+        return tuple(sorted(world.codes[i] for i in positions))
 
     participants = tuple(members(focal.principals, scenario.groups, roster))
-    state = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64))
+    state = begin(world, unfrozen(world), 0, NO_RUN)
     listed = standing(perceive(world, state, step_before(world)), participants)
-    events = scenario.events
-    same_day = [
-        one
-        for one in events
-        if one.date == focal.date and one.host == focal.host and one.host
-    ]
+    guests = focal.guests
+    if not guests and focal.host:
+        staged = [event for event in scenario.events if event.host == focal.host]
+        same_day = [event for event in staged if event.date == focal.date]
+        guests = tuple(name for event in same_day for name in event.guests)
+    wars = [(row.a, row.b) for row in scenario.disputes if row.war >= AT_WAR]
+    groups = sorted({*scenario.groups, *scenario.report.groups})
+    audiences = scenario.audiences
     roles = Classes(
         participants=(),
         threatened=(),
         others=(),
         wary=(),
-        guests=who(
-            focal.guests or tuple(name for one in same_day for name in one.guests)
-        ),
-        wars=tuple(
-            sorted((row.a, row.b) for row in scenario.disputes if row.war >= AT_WAR)
-        ),
-        groups={
-            name: who((name,))
-            for name in sorted({*scenario.groups, *scenario.report.groups})
-        },
+        guests=codes_of(guests),
+        wars=tuple(sorted(wars)),
+        groups={name: codes_of((name,)) for name in groups},
         audiences={
-            name: who(scenario.audiences[name].members)
-            for name in sorted(scenario.audiences)
+            name: codes_of(audiences[name].members) for name in sorted(audiences)
         },
     )
-    return with_participants(
-        roles, world, participants, focal.host if focal.host in roster else None, listed
-    )
+    host = focal.host if focal.host in roster else None
+    return with_participants(roles, world, participants, host, listed)
 
 
 def with_participants(
@@ -188,16 +176,16 @@ def with_participants(
     """The table with these participants, their host and the list of every state, (n,),
     in place of its own."""
     codes = np.array(world.codes)
-    lists = {
+    lists: dict[str, Any] = {
         name: tuple(sorted(codes[listed == k].tolist())) for k, name in enumerate(LISTS)
     }
-    beside = sorted(
-        (world.capability[i], i) for i in participants if world.codes[i] != host
-    )
-    junior, third = (
-        world.codes[beside[at][1]] if len(beside) > 1 else None for at in (0, -1)
-    )
-    return replace(table, **lists, host=host, junior=junior, third=third)  # type: ignore[arg-type]
+    partners = [i for i in participants if world.codes[i] != host]
+    by_capability = sorted((world.capability[i], i) for i in partners)
+    junior = third = None
+    if len(by_capability) > 1:
+        junior = world.codes[by_capability[0][1]]
+        third = world.codes[by_capability[-1][1]]
+    return replace(table, **lists, host=host, junior=junior, third=third)
 
 
 def feared(view: View) -> Floats:
@@ -207,9 +195,10 @@ def feared(view: View) -> Floats:
     Threat by adversary, A_ij: what j itself and those that would join its quarrels
     could bring. Rows may sum to more than 1, since a supplier counts for every
     adversary that it would lend to."""
-    share = view.adversaries / np.where(view.balance > 0, view.balance, 1.0)[..., None]
-    here = np.arange(share.shape[-1])
-    share[:, here, here] = 0.0
+    balance = np.where(view.balance > 0, view.balance, 1.0)
+    share = view.adversaries / balance[..., None]
+    diagonal = np.arange(share.shape[-1])
+    share[:, diagonal, diagonal] = 0.0
     return np.asarray(share)
 
 
@@ -244,11 +233,11 @@ def standing(view: View, participants: tuple[int, ...]) -> Ints:
     with one of them is neither: it would not balance against its own side."""
     share, tau = fear_of(view, participants)[0], view.world.rules.tau
     free = ~aligned_with(view, participants)[0]
-    out = np.full(len(share), LISTS.index("others"))
-    out[free & (share > OTHER_SIDE * tau)] = LISTS.index("wary")
-    out[free & (share > tau)] = LISTS.index("threatened")
-    out[list(participants)] = LISTS.index("participants")
-    return out
+    listed = np.full(len(share), LISTS.index("others"))
+    listed[free & (share > OTHER_SIDE * tau)] = LISTS.index("wary")
+    listed[free & (share > tau)] = LISTS.index("threatened")
+    listed[list(participants)] = LISTS.index("participants")
+    return listed
 
 
 def step_before(world: World) -> int:
@@ -281,9 +270,8 @@ class Worlds(OneLine):
     scenario: Scenario
     arms: dict[str, World]
     baseline: Baseline
-    bounds: dict[
-        str, Floats
-    ]  # by arm, upper bound of willingness, (n, n, M); with a run axis in front if drawn
+    bounds: dict[str, Floats]
+    """Upper bound of willingness by arm, (n, n, M); (R, n, n, M) if drawn."""
     classes: Classes  # of the scenario as written
 
     @property
@@ -300,7 +288,7 @@ class Worlds(OneLine):
         """The two camps just before the focal event in the control arm; where runs'
         camps start from."""
         world = self.reference
-        state = begin(world, self.baseline, 0, np.zeros(1, dtype=np.uint64))
+        state = begin(world, self.baseline, 0, NO_RUN)
         view = perceive(world, state, step_before(world))
         relation = relations(view.own, view.against)[0]
         return camps((relation + relation.T) / 2.0, world.capability)
@@ -318,30 +306,30 @@ def compile_worlds(
     these, the reference among them. versions: the scenario as it is in each arm that
     has a say in the grid, by name, and in `arms`; all arms if None."""
     if versions is None:
-        versions = {
-            name: arm_scenario(scenario, name) for name in sorted(scenario.arms)
-        }
-    grid = time_grid(scenario, list(versions.values()))
-    day = focal_day(scenario)
-    wanted = versions if arms is None else arms
-    worlds = {
-        name: compile_world(versions[name], name, grid, day) for name in sorted(wanted)
-    }
+        every = sorted(scenario.arms)
+        versions = {name: arm_scenario(scenario, name) for name in every}
+    grid, day = time_grid(scenario, list(versions.values())), focal_day(scenario)
+    worlds = {}
+    for name in sorted(versions if arms is None else arms):
+        worlds[name] = compile_world(versions[name], name, grid, day)
     worlds = at_one_base_rate(worlds, versions[scenario.reference_arm])
     worlds = at_stated_rate(worlds, scenario)
     reference = worlds[scenario.reference_arm]
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
-    kept = [
-        name
-        for name in KEPT
-        if any(arm.set.get(f"theory.weights.{name}") for arm in scenario.arms.values())
-    ]
-    baseline = replace(
-        freeze(reference, kept), threatened=threatened, direction=direction
-    )
+    frozen = freeze(reference, _kept_in_any_arm(scenario))
+    baseline = replace(frozen, threatened=threatened, direction=direction)
     bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
     return Worlds(scenario, worlds, baseline, bounds, classes)
+
+
+def _kept_in_any_arm(scenario: Scenario) -> list[str]:
+    """Terms that stay what they are at the start, and to which an arm gives a
+    weight."""
+    paths = {
+        path for arm in scenario.arms.values() for path in arm.set if arm.set[path]
+    }
+    return [name for name in KEPT if f"theory.weights.{name}" in paths]
 
 
 def own_theory(theory: Theory, calibrated: Mapping[str, float] | None = None) -> Theory:
@@ -351,12 +339,9 @@ def own_theory(theory: Theory, calibrated: Mapping[str, float] | None = None) ->
     Those are the weights that differ from what the preset in force says. calibrated:
     weights of a calibration."""
     preset = weights_under(theory.preset)
-    given = {
-        name: weight
-        for name, weight in theory.weights.items()
-        if weight != preset.get(name)
-    }
-    weights = {**weights_under(DEFAULT_PRESET), **(calibrated or {}), **given}
+    weights = {**weights_under(DEFAULT_PRESET), **(calibrated or {})}
+    stated = theory.weights.items()
+    weights |= {name: weight for name, weight in stated if weight != preset.get(name)}
     return Theory(preset=DEFAULT_PRESET, equal_hostility=None, weights=weights)
 
 
@@ -372,22 +357,22 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
         return arms
     world = arms[reference.reference_arm]
     theory = own_theory(reference.theory, reference.calibration.weights)
-    own = reference.model_copy(update={"theory": theory})
-    levels = compile_world(own, world.arm, world.grid, world.focal_day)
-    of, now = (one.frailty * openness_at(one, 0.0) for one in (levels, world))
-    wanted = of @ freeze(levels).keen.prod(axis=1)
-    shift = shift_to(wanted, freeze(world).keen, now)
+    with_theory = reference.model_copy(update={"theory": theory})
+    levels = compile_world(with_theory, world.arm, world.grid, world.focal_day)
+    rates = levels.frailty * openness_at(levels, 0.0)
+    wanted = rates @ freeze(levels).keen.prod(axis=1)
+    dyad_weight = world.frailty * openness_at(world, 0.0)
+    shift = shift_to(wanted, freeze(world).keen, dyad_weight)
     return _shifted(arms, shift)
 
 
 def _shifted(arms: dict[str, World], nats: Floats | float) -> dict[str, World]:
     """Worlds with so many nats, (M,) or all alike, added to their intercepts."""
-    return {
-        name: replace(
-            arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + nats)
-        )
-        for name, arm in arms.items()
-    }
+    shifted = {}
+    for name, arm in arms.items():
+        ladder = replace(arm.ladder, intercept=arm.ladder.intercept + nats)
+        shifted[name] = replace(arm, ladder=ladder)
+    return shifted
 
 
 def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, World]:
@@ -405,21 +390,22 @@ def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, Worl
     return _shifted(arms, shift)
 
 
-def shift_to(wanted: Floats, keen: Floats, of: Floats) -> Floats:
+def shift_to(wanted: Floats, keen: Floats, weight: Floats) -> Floats:
     """(M,) nats to add to both sides' willingness so that consent of dyads, each times
-    how much it counts, sums to what is wanted.
+    its weight, sums to what is wanted.
 
-    wanted: (M,), below the sum of `of`; keen: (P, 2, M) probability to consent; of:
-    (P,), as frailty times openness."""
-    u = _odds(keen)
-    return _bisected(
-        lambda nats: of @ consent(u + nats).prod(axis=1) >= wanted,
-        np.zeros(keen.shape[-1]),
-        60,
-    )
+    wanted: (M,), below the sum of the weights; keen: (P, 2, M) probability to consent;
+    weight: (P,), as frailty times openness."""
+    u = _log_odds(keen)
+
+    def enough(nats: Floats) -> Bools:
+        return np.asarray(weight @ consent(u + nats).prod(axis=1) >= wanted)
+
+    return _bisected(enough, np.zeros(keen.shape[-1]), 60)
 
 
-def _odds(keen: Floats) -> Floats:
+def _log_odds(keen: Floats) -> Floats:
+    """Willingness that makes a probability to consent."""
     return np.asarray(np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16)))
 
 
@@ -428,8 +414,9 @@ def _bisected(enough: Callable[[Floats], Bools], start: Floats, rounds: int) -> 
     low, high = start - 60.0, start + 60.0
     for _ in range(rounds):
         middle = (low + high) / 2
-        found = enough(middle)
-        low, high = np.where(found, low, middle), np.where(found, middle, high)
+        is_enough = enough(middle)
+        low = np.where(is_enough, low, middle)
+        high = np.where(is_enough, middle, high)
     return np.asarray((low + high) / 2)
 
 
@@ -441,11 +428,11 @@ def expected_a_year(
 
     shift: nats added to every state's willingness. baseline: with `keen` (P, 2, M)."""
     keen = baseline.keen
-    both = (keen if shift == 0 else consent(_odds(keen) + shift)).prod(axis=1)
-    often = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
-    return float(
-        (often * both * share_signed(world.ladder, world.rules.collapse_rate)).sum()
-    )
+    if shift != 0:
+        keen = consent(_log_odds(keen) + shift)
+    rate = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
+    signed = share_signed(world.ladder, world.rules.collapse_rate)
+    return float((rate * keen.prod(axis=1) * signed).sum())
 
 
 def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
@@ -454,10 +441,13 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
     Raises ValueError for more than all dyads would sign if they never refused."""
     if wanted >= expected_a_year(world, baseline, 60.0):
         raise ValueError(
-            f"{wanted:g} agreements a year are more than all opportunities give. Give fewer, or raise "
-            "the ceilings of the kinds."
+            f"{wanted:g} agreements a year are more than all opportunities give. Give "
+            "fewer, or raise the ceilings of the kinds."
         )
-    enough = lambda nats: np.asarray(expected_a_year(world, baseline, nats) >= wanted)  # noqa: E731
+
+    def enough(nats: Floats) -> Bools:
+        return np.asarray(expected_a_year(world, baseline, nats) >= wanted)
+
     return float(_bisected(enough, np.zeros(()), 80))
 
 
@@ -467,9 +457,8 @@ def freeze(world: World, kept: Collection[str] = ()) -> Baseline:
 
     kept: terms to keep the value of, beside those of KEPT that have a weight in this
     world."""
-    n, kinds = world.n, len(world.ladder.names)
     blank = unfrozen(world)
-    state = begin(world, blank, 0, np.zeros(1, dtype=np.uint64))
+    state = begin(world, blank, 0, NO_RUN)
     at_start = perceive(world, state, 0)
     baseline = replace(
         blank,
@@ -480,34 +469,36 @@ def freeze(world: World, kept: Collection[str] = ()) -> Baseline:
         shared_mean=float(state.shared_mean[0]),
     )
     everyone = _all_prospects(world, baseline, state, at_start)
-    whole = {name: TERMS[name](everyone).reshape(n, n, kinds) for name in CHANGING}
-    first = {
-        name: value if TERMS[name].by_kind else value[:, :, 0].copy()
-        for name, value in whole.items()
-    }
-    keen = _keen(everyone, [name for name in terms_at_start(world) if name not in KEPT])
-    signs = (
-        opportunity_rate(world) * openness_at(world, 0.0)[:, None] * keen.prod(axis=1)
-    )
-    signs *= share_signed(world.ladder, world.rules.collapse_rate)
-    if used := [
-        name for name in KEPT if name in kept or world.rules.weights[name] != 0
-    ]:
-        everyone = _all_prospects(
-            world, replace(baseline, signs=signs), state, at_start
-        )
-        first |= {name: TERMS[name](everyone).reshape(n, n, kinds) for name in used}
+    first = {name: _by_dyad(everyone, TERMS[name]) for name in CHANGING}
+    names = [name for name in terms_at_start(world) if name not in KEPT]
+    keen = _keen(everyone, names)
+    rate = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
+    signed = share_signed(world.ladder, world.rules.collapse_rate)
+    signs = rate * keen.prod(axis=1) * signed
+    weights = world.rules.weights
+    kept_names = [name for name in KEPT if name in kept or weights[name] != 0]
+    if kept_names:
+        signing = replace(baseline, signs=signs)
+        everyone = _all_prospects(world, signing, state, at_start)
+        first |= {name: _by_dyad(everyone, TERMS[name]) for name in kept_names}
         keen = _keen(everyone, terms_at_start(world))
-    return replace(
-        baseline, keen=keen, talks=usual_talks(world, keen), signs=signs, first=first
-    )
+    talks = usual_talks(world, keen)
+    return replace(baseline, keen=keen, talks=talks, signs=signs, first=first)
+
+
+def _by_dyad(everyone: Prospects, term: Term) -> Floats:
+    """A term of every state about every other, (n, n), or (n, n, M) where agreement
+    types differ."""
+    world = everyone.world
+    values = term(everyone).reshape(world.n, world.n, len(world.ladder.names))
+    return values if term.by_kind else values[:, :, 0].copy()
 
 
 def try_terms(world: World, baseline: Baseline) -> None:
     """Compute the terms of the user's own at the start, twice. Raises ScenarioError
     where one gives what it must not, or something else the second time."""
     if world.own_terms:
-        state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
+        state = begin(world, baseline, 0, NO_RUN)
         everyone = _all_prospects(world, baseline, state, perceive(world, state, 0))
         for term in own_terms(world, "").values():
             term.refuse_unsteady(everyone)
@@ -515,13 +506,10 @@ def try_terms(world: World, baseline: Baseline) -> None:
 
 def _keen(everyone: Prospects, names: Collection[str]) -> Floats:
     """(P, 2, M) probability of both sides to consent at the start, by these terms."""
-    world = everyone.world
-    keen = consent(willingness(everyone, names)).reshape(
-        world.n, world.n, len(world.ladder.names)
-    )
-    return np.stack(
-        [keen[world.first, world.second], keen[world.second, world.first]], axis=1
-    )
+    world, first, second = everyone.world, everyone.world.first, everyone.world.second
+    shape = (world.n, world.n, len(world.ladder.names))
+    keen = consent(willingness(everyone, names)).reshape(shape)
+    return np.stack([keen[first, second], keen[second, first]], axis=1)
 
 
 def gain_norms(world: World, blank: Baseline, state: BlockState, view: View) -> Floats:
@@ -538,15 +526,6 @@ def _all_prospects(
     world: World, baseline: Baseline, state: BlockState, view: View
 ) -> Prospects:
     kinds = len(world.ladder.names)
-    ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, kinds)))
-    return Prospects(
-        world,
-        baseline,
-        view,
-        state,
-        np.zeros_like(ego),
-        ego,
-        alter,
-        kind,
-        kinds_each=kinds,
-    )
+    ego, alter, kind = np.indices((world.n, world.n, kinds)).reshape(3, -1)
+    places = np.zeros_like(ego), ego, alter, kind
+    return Prospects(world, baseline, view, state, *places, kinds_each=kinds)

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -31,11 +30,13 @@ from balance_sim.model.own.events import REGISTERED, is_own, not_registered, shi
 from balance_sim.model.state import BlockState, Provoked
 from balance_sim.model.streams import PROVOCATION, stream_keys
 from balance_sim.scenario.defaults import OWN, signal_costs
-from balance_sim.scenario.diagnostics import Mark, refused
-from balance_sim.scenario.schema import SIGNAL_ORDER, Event, Scenario
+from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused
+from balance_sim.scenario.schema import SIGNAL_ORDER, Event, Provocation, Scenario
 
-MOST_EVIDENCE = 250.0  # nats of all events together; with the bounds of the schema no exponential overflows
-MOST_PROVOKED = 200.0  # the same of all acts drawn in a run
+MOST_EVIDENCE = 250.0
+"""Nats of all events together; with the schema's bounds no exponential overflows."""
+MOST_PROVOKED = 200.0
+"""The same of all acts drawn in a replication."""
 
 
 def prior_alignment(gap: Floats, alpha0: float, alpha_x: float) -> Floats:
@@ -93,18 +94,11 @@ def decay(
     """Share of evidence left, 2^(-t / half-life); 1 where it does not fade (None or
     inf); 0 before its date."""
     elapsed = np.asarray(elapsed_days, dtype=float)
-    left = (
-        np.ones_like(elapsed)
-        if half_life_days is None
-        else np.exp2(-np.maximum(elapsed, 0) / half_life_days)
-    )
-    return np.where(elapsed >= 0, left, 0.0)
-
-
-ONCE = np.ones(1)
-ALIKE = (ONCE, ONCE, ONCE)
-"""How many times those whom an event moves count: its principals, the dyads that it
-shows, those it is aimed at."""
+    if half_life_days is None:
+        share = np.ones_like(elapsed)
+    else:
+        share = np.exp2(-np.maximum(elapsed, 0) / half_life_days)
+    return np.where(elapsed >= 0, share, 0.0)
 
 
 def members(
@@ -139,33 +133,28 @@ class Audiences:
 
 def audiences_of(scenario: Scenario) -> Audiences:
     """Raises ValueError for a state that is in no audience."""
-    kinds = sorted(scenario.event_kinds)
-    alike: dict[tuple[float, ...], list[str]] = {}
+    types = sorted(scenario.event_kinds)
+    by_attention: dict[tuple[float, ...], list[str]] = {}
     for name in sorted(scenario.audiences):
-        alike.setdefault(
-            tuple(attention_to(scenario, name, kind) for kind in kinds), []
-        ).append(name)
-    readings = sorted((tuple(names), heed) for heed, names in alike.items())
+        attention = tuple(attention_to(scenario, name, kind) for kind in types)
+        by_attention.setdefault(attention, []).append(name)
+    readings = sorted((tuple(names), heed) for heed, names in by_attention.items())
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    of = np.full(len(roster), -1)
+    reading = np.full(len(roster), -1)
     for index, (names, _) in enumerate(readings):
         for name in names:
-            of[members(scenario.audiences[name].members, scenario.groups, roster)] = (
-                index
-            )
-    without = [
-        code for code, reading in zip(scenario.codes, of, strict=True) if reading < 0
-    ]
-    if without:
+            who = scenario.audiences[name].members
+            reading[members(who, scenario.groups, roster)] = index
+    if (reading < 0).any():
+        without = [scenario.codes[index] for index in np.flatnonzero(reading < 0)]
         raise ValueError(
-            f"no audience for {', '.join(without)}: every state needs one. A scenario from `load_scenario` has "
-            "them; one that is changed by hand has to name each state in an audience, or a group that holds it"
+            f"no audience for {', '.join(without)}: every state needs one. A scenario "
+            "from `load_scenario` has them; one that is changed by hand has to name "
+            "each state in an audience, or a group that holds it"
         )
-    attention = {
-        kind: np.array([heed[k] for _, heed in readings])
-        for k, kind in enumerate(kinds)
-    }
-    return Audiences(tuple(names for names, _ in readings), of, attention)
+    heeds = np.array([heed for _, heed in readings])
+    by_type = {kind: heeds[:, k] for k, kind in enumerate(types)}
+    return Audiences(tuple(names for names, _ in readings), reading, by_type)
 
 
 def signal_weights(scenario: Scenario, kind: str) -> tuple[float, float]:
@@ -178,15 +167,15 @@ def signal_weights(scenario: Scenario, kind: str) -> tuple[float, float]:
     G > g for a hostile one, so an audience that sees the act learns ln(e^(-c/G) /
     e^(-c/g)) = c (1/g - 1/G): in proportion to the cost, and nothing from what is free.
     The costliest act keeps its weight, which fixes the scale."""
-    own, share = scenario.event_kinds[kind], scenario.theory.signal_cost
+    stated, share = scenario.event_kinds[kind], scenario.theory.signal_cost
     costs = signal_costs()
     top = scenario.event_kinds.get(SIGNAL_ORDER[-1])
     if share == 0 or kind not in costs or top is None:
-        return own.alignment, own.intent
-    return (
-        (1.0 - share) * own.alignment + share * costs[kind] * top.alignment,
-        (1.0 - share) * own.intent + share * costs[kind] * top.intent,
-    )
+        return stated.alignment, stated.intent
+    by_cost = share * costs[kind]
+    alignment = (1.0 - share) * stated.alignment + by_cost * top.alignment
+    intent = (1.0 - share) * stated.intent + by_cost * top.intent
+    return alignment, intent
 
 
 def dyads_shown(
@@ -217,24 +206,24 @@ def odds_by_step(
     against alignment (S, A, P), as each of A readings has it, those of hostile intent
     (S, n, n), and reliability (S, n)."""
     p, n = scenario.parameters, len(scenario.codes)
-    found = evidence(scenario, (grid[:-1] + grid[1:]) / 2, grid[:-1], dyad_index)
+    middles = (grid[:-1] + grid[1:]) / 2
+    told = evidence(scenario, middles, grid[:-1], dyad_index)
     alignment = np.empty(n * (n - 1) // 2)
     dyads = dyad_index >= 0
     alignment[dyad_index[dyads]] = prior_alignment(gap, p.alpha0, p.alpha_x)[dyads]
     intent = prior_intent(gap, quarrels, p.eta0, p.eta_x)
-    reliability = np.array([s.reliability for s in scenario.states]) * np.exp(
-        -found.lost
-    )
-    intent_odds = _odds(intent.ravel(), found.intent, found.places).reshape(-1, n, n)
-    return _odds(-alignment, -found.align, found.dyads), intent_odds, reliability
+    reliability = np.array([state.reliability for state in scenario.states])
+    odds_against = _odds(-alignment, -told.align, told.dyads)
+    intent_odds = _odds(intent.ravel(), told.intent, told.places).reshape(-1, n, n)
+    return odds_against, intent_odds, reliability * np.exp(-told.lost)
 
 
-def _odds(prior: Floats, evidence: Floats, at: Ints) -> Floats:
-    """e^(prior + evidence), (..., E): prior (E,) nats, and evidence (..., K) on the
-    entries `at` alone."""
-    odds = np.empty((*evidence.shape[:-1], len(prior)))
+def _odds(prior: Floats, nats: Floats, entries: Ints) -> Floats:
+    """e^(prior + nats), (..., E): prior (E,), and evidence (..., K), nats, on some
+    entries alone."""
+    odds = np.empty((*nats.shape[:-1], len(prior)))
     odds[:] = np.exp(prior)
-    odds[..., at] = np.exp(prior[at] + bounded_evidence(evidence))
+    odds[..., entries] = np.exp(prior[entries] + bounded_evidence(nats))
     return odds
 
 
@@ -250,6 +239,21 @@ class Evidence:
     lost: Floats  # (S, n) reliability
 
 
+@dataclass(frozen=True)
+class EventReach:
+    """Whom an event moves, and how many times each counts.
+
+    blamed: states whose reliability suffers; shown, aimed: entries of a flat (n, n),
+    of dyads that are seen together, and of who sees intent of whom."""
+
+    blamed: Ints
+    shown: Ints
+    aimed: Ints
+    blamed_times: Floats
+    shown_times: Floats
+    aimed_times: Floats
+
+
 def evidence(
     scenario: Scenario, moments: Floats, starts: Floats, dyad_index: Ints
 ) -> Evidence:
@@ -258,119 +262,99 @@ def evidence(
     moments: (S,) days at which decay is taken (the middle of each step); starts: (S,)
     when each step begins: an event counts from the step that begins on its date.
     dyad_index: (n, n), as in World."""
-    codes, audiences = scenario.codes, audiences_of(scenario)
+    audiences = audiences_of(scenario)
     events = [event for event in scenario.events if event.accord is None]
-    groups = tuple((name, tuple(group)) for name, group in scenario.groups.items())
-    roles = [
-        _own_roles(scenario, event)
-        if is_own(event.kind)
-        else (
-            *_roles(
-                codes,
-                groups,
-                tuple(event.principals),
-                tuple(event.guests),
-                tuple(event.targets),
-            ),
-            ALIKE,
-        )
-        for event in events
-    ]
-    steps, n, tension = len(moments), len(codes), scenario.parameters.prior_tension
-    days = [(event.date - scenario.start).days for event in events]
-    halves = [scenario.event_kinds[event.kind].half_life_days for event in events]
-    dates = np.array(days, dtype=float)[:, None]
-    left_of = decay(
-        moments - dates,
-        np.array([np.inf if half is None else half for half in halves])[:, None],
-    )
-    visibility = np.array([event.visibility for event in events])[:, None]
-    left_of = np.where(starts >= dates, left_of, 0.0) * visibility
-    dyads_of = [dyad_index.take(shown) for _, shown, _, _ in roles]
-    dyads, column_of_dyad = _columns(dyads_of, int(dyad_index.max(initial=0)) + 1)
-    places, column_of_place = _columns([aimed for _, _, aimed, _ in roles], n * n)
+    reaches = [event_reach(scenario, event) for event in events]
+    steps, n = len(moments), len(scenario.codes)
+    dyads_shown = [dyad_index.take(reach.shown) for reach in reaches]
+    dyads, dyad_column = _columns(dyads_shown, int(dyad_index.max(initial=0)) + 1)
+    places, place_column = _columns([reach.aimed for reach in reaches], n * n)
     align = np.zeros((len(dyads), steps, len(audiences.names)))
-    intent = np.zeros((len(places), steps))
-    lost = np.zeros((steps, n))
-    for event, (blamed, _, aimed, factors), shown, day, left in zip(
-        events, roles, dyads_of, days, left_of, strict=True
+    intent, lost = np.zeros((len(places), steps)), np.zeros((steps, n))
+    tension = scenario.parameters.prior_tension
+    remaining = _remaining(scenario, events, moments, starts)
+    for event, reach, shown, share in zip(
+        events, reaches, dyads_shown, remaining, strict=True
     ):
-        of_blamed, of_shown, of_aimed = factors
-        kind, attention = (
-            scenario.event_kinds[event.kind],
-            audiences.attention[event.kind],
-        )
+        attention = audiences.attention[event.kind]
         on_alignment, on_intent = signal_weights(scenario, event.kind)
         if len(shown) and on_alignment:
-            align[column_of_dyad[shown]] += of_shown[:, None, None] * (
-                (event.sign * on_alignment) * left[:, None] * attention
-            )
-        if len(aimed) and on_intent:
-            weight = (on_intent * (tension if day < 0 else 1.0)) * left
-            intent[column_of_place[aimed]] += (
-                weight * (of_aimed * attention[audiences.of[aimed // n]])[:, None]
-            )
-        if kind.reliability:
-            lost[:, blamed] += of_blamed * (kind.reliability * left[:, None])
+            nats = (event.sign * on_alignment) * share[:, None] * attention
+            align[dyad_column[shown]] += reach.shown_times[:, None, None] * nats
+        if len(reach.aimed) and on_intent:
+            is_before = event.date < scenario.start
+            nats = (on_intent * (tension if is_before else 1.0)) * share
+            heed = attention[audiences.of[reach.aimed // n]]
+            times = (reach.aimed_times * heed)[:, None]
+            intent[place_column[reach.aimed]] += nats * times
+        reliability = scenario.event_kinds[event.kind].reliability
+        if reliability:
+            nats = reliability * share[:, None]
+            lost[:, reach.blamed] += reach.blamed_times * nats
     return Evidence(dyads, align.transpose(1, 2, 0), places, intent.T, lost)
 
 
-def _own_roles(
-    scenario: Scenario, event: Event
-) -> tuple[Ints, Ints, Ints, tuple[Floats, Floats, Floats]]:
-    """What `_roles` gives of an event whose kind is the user's own, and how many times
-    each counts.
+def _remaining(
+    scenario: Scenario, events: list[Event], moments: Floats, starts: Floats
+) -> Floats:
+    """(E, S) share of each event's evidence that remains at each moment, times its
+    visibility; 0 before the step that begins on its date."""
+    days = [(event.date - scenario.start).days for event in events]
+    dates = np.array(days, dtype=float)[:, None]
+    half_lives = [scenario.event_kinds[event.kind].half_life_days for event in events]
+    endless = [np.inf if days is None else days for days in half_lives]
+    shares = decay(moments - dates, np.array(endless)[:, None])
+    visibility = np.array([event.visibility for event in events])[:, None]
+    return np.asarray(np.where(starts >= dates, shares, 0.0) * visibility)
 
-    Raises ScenarioError for a kind that is registered nowhere, and as `shifts_of`."""
-    found = REGISTERED.find(event.kind.removeprefix(OWN))
-    if found is None:
-        raise not_registered(
-            scenario.name, f"events.{event.id}.kind", "kind of event", event.kind
-        )
-    of, roster = (
-        shifts_of(found[0], event, scenario),
-        {code: i for i, code in enumerate(scenario.codes)},
-    )
+
+def event_reach(scenario: Scenario, event: Event) -> EventReach:
+    """Whom an event moves. Raises ScenarioError for a kind of the user's own that is
+    registered nowhere, and as `shifts_of`."""
+    roster = {code: i for i, code in enumerate(scenario.codes)}
     n = len(roster)
-    blamed = np.array([roster[code] for code in of.reliability], dtype=np.int64)
-    shown, aimed = (
-        np.array([roster[a] * n + roster[b] for a, b in some], dtype=np.int64)
-        for some in (of.alignment, of.intent)
-    )
-    factors = [
-        np.array([*some.values()]) for some in (of.reliability, of.alignment, of.intent)
-    ]
-    return blamed, shown, aimed, (factors[0], factors[1], factors[2])
-
-
-@lru_cache(maxsize=8192)
-def _roles(
-    codes: tuple[str, ...],
-    groups: tuple[tuple[str, tuple[str, ...]], ...],
-    *actors: tuple[str, ...],
-) -> tuple[Ints, Ints, Ints]:
-    """An event's principals among these states, and the entries of a flat (n, n) that
-    it shows and is aimed at.
-
-    actors: principals, guests, targets."""
-    roster, known = {code: i for i, code in enumerate(codes)}, dict(groups)
-    principals, guests, targets = (members(some, known, roster) for some in actors)
-    shown, aimed = (
-        np.array([i * len(codes) + j for i, j in found], dtype=np.int64)
-        for found in (
-            dyads_shown(principals, guests, targets),
-            pairs_aimed(principals, targets),
+    if is_own(event.kind):
+        entry = REGISTERED.find(event.kind.removeprefix(OWN))
+        if entry is None:
+            path = f"events.{event.id}.kind"
+            raise not_registered(scenario.name, path, "kind of event", event.kind)
+        shifts = shifts_of(entry[0], event, scenario)
+        shown = [roster[a] * n + roster[b] for a, b in shifts.alignment]
+        aimed = [roster[a] * n + roster[b] for a, b in shifts.intent]
+        return EventReach(
+            blamed=_positions(roster[code] for code in shifts.reliability),
+            shown=_positions(shown),
+            aimed=_positions(aimed),
+            blamed_times=np.array([*shifts.reliability.values()]),
+            shown_times=np.array([*shifts.alignment.values()]),
+            aimed_times=np.array([*shifts.intent.values()]),
         )
+    principals = members(event.principals, scenario.groups, roster)
+    guests = members(event.guests, scenario.groups, roster)
+    targets = members(event.targets, scenario.groups, roster)
+    once = np.ones(1)
+    return EventReach(
+        blamed=_positions(principals),
+        shown=_positions(
+            i * n + j for i, j in dyads_shown(principals, guests, targets)
+        ),
+        aimed=_positions(i * n + j for i, j in pairs_aimed(principals, targets)),
+        blamed_times=once,
+        shown_times=once,
+        aimed_times=once,
     )
-    return np.array(principals, dtype=np.int64), shown, aimed
 
 
-def _columns(found: list[Ints], most: int) -> tuple[Ints, Ints]:
-    """The numbers below `most` that were found, sorted; and of each number its place
+def _positions(numbers: Iterable[int]) -> Ints:
+    return np.array([*numbers], dtype=np.int64)
+
+
+def _columns(numbers: list[Ints], bound: int) -> tuple[Ints, Ints]:
+    """The distinct numbers, all below the bound, sorted; and of each number its place
     among them."""
-    is_there = np.zeros(most, dtype=bool)
-    for some in found:
-        is_there[some] = True
+    is_there = np.zeros(bound, dtype=bool)
+    for part in numbers:
+        is_there[part] = True
     return np.flatnonzero(is_there), np.cumsum(is_there) - 1
 
 
@@ -378,101 +362,98 @@ def hazards_of(scenario: Scenario, audiences: Audiences) -> Hazards | None:
     """The scenario's provocations as arrays; None where there are none. States in the
     order of the arrays."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    rows = [
-        one for one in scenario.provocations if one.rate > 0 and one.state in roster
+    n, acts, targets, states, doses = len(roster), [], [], [], []
+    provocations = [
+        provocation
+        for provocation in scenario.provocations
+        if provocation.rate > 0 and provocation.state in roster
     ]
-    for one in (one for one in rows if is_own(one.kind)):
-        path, why = (
-            f"provocations.{one.id}.kind",
-            f"`{one.kind}` is a kind of your own: those are of events alone",
-        )
-        raise refused(
-            Mark(scenario.name, 1, 1),
-            path,
-            "E311",
-            why,
-            "give a kind by its weights, without `own_`",
-        )
-    entries = [
-        (
-            act,
-            target,
-            roster[one.state],
-            signal_weights(scenario, one.kind)[1] * one.visibility,
-            one.kind,
-        )
-        for act, one in enumerate(rows)
-        for target in members(one.targets, scenario.groups, roster)
-        if target != roster[one.state]
-    ]
-    if not entries:
+    for act, provocation in enumerate(provocations):
+        if is_own(provocation.kind):
+            raise _own_provocation(scenario, provocation)
+        intent = signal_weights(scenario, provocation.kind)[1]
+        attention = audiences.attention[provocation.kind]
+        state = roster[provocation.state]
+        for target in members(provocation.targets, scenario.groups, roster):
+            if target != state:
+                acts.append(act)
+                targets.append(target)
+                states.append(state)
+                heed = attention[audiences.of[target]]
+                doses.append(intent * provocation.visibility * heed)
+    if not acts:
         return None
-    n = len(roster)
-    act, target, state = (
-        np.array([entry[k] for entry in entries], dtype=np.int64) for k in range(3)
-    )
-    heed = [audiences.attention[entry[4]][audiences.of[entry[1]]] for entry in entries]
-    places = target * n + state
-    distinct = np.unique(places)
+    seen_by, seen = _positions(targets), _positions(states)
+    distinct = np.unique(seen_by * n + seen)
     column = np.full(n * n, len(distinct))
     column[distinct] = np.arange(len(distinct))
+    ids = [clocks.label(provocation.id) for provocation in provocations]
+    types = [scenario.event_kinds[provocation.kind] for provocation in provocations]
     return Hazards(
-        keys=np.array([clocks.label(one.id) for one in rows], dtype=np.uint64),
-        rate=np.array([one.rate for one in rows]),
-        half_life_days=tuple(
-            scenario.event_kinds[one.kind].half_life_days for one in rows
-        ),
-        act=act,
-        target=target,
-        state=state,
-        dose=np.array([entry[3] for entry in entries]) * np.array(heed),
+        keys=np.array(ids, dtype=np.uint64),
+        rate=np.array([provocation.rate for provocation in provocations]),
+        half_life_days=tuple(event_type.half_life_days for event_type in types),
+        act=_positions(acts),
+        target=seen_by,
+        state=seen,
+        dose=np.array(doses),
         column=column,
     )
 
 
+def _own_provocation(scenario: Scenario, provocation: Provocation) -> ScenarioError:
+    """The fault of a provocation of a kind of the user's own."""
+    return refused(
+        Mark(scenario.name, 1, 1),
+        f"provocations.{provocation.id}.kind",
+        "E311",
+        f"`{provocation.kind}` is a kind of your own: those are of events alone",
+        "give a kind by its weights, without `own_`",
+    )
+
+
 def provoke(world: World, state: BlockState, seed: int) -> None:
-    """Draw the acts of all runs to the horizon, and mark the dyads whose beliefs they
-    move."""
+    """Draw the acts of all replications to the horizon, and mark the dyads whose
+    beliefs they move."""
     hazards = world.hazards
     assert hazards is not None
-    key = stream_keys(seed, state.runs, PROVOCATION)[:, None]
-    run, act = (
-        grid.ravel() for grid in np.indices((len(state.runs), len(hazards.rate)))
-    )
-    key = clocks.absorb(key, hazards.keys).reshape(-1)
-    day, count, found = np.zeros(len(run)), 0, []
+    run, act = np.indices((len(state.runs), len(hazards.rate))).reshape(2, -1)
+    stream_key = stream_keys(seed, state.runs, PROVOCATION)
+    key = clocks.absorb(stream_key[:, None], hazards.keys).reshape(-1)
+    every = DAYS_PER_YEAR / hazards.rate
+    day, count, columns = np.zeros(len(run)), 0, []
     while len(run):
-        day = day + clocks.exponential(clocks.absorb(key, count)) * (
-            DAYS_PER_YEAR / hazards.rate[act]
-        )
+        wait = clocks.exponential(clocks.absorb(key, count))
+        day = day + wait * every[act]
         on_time = np.flatnonzero(day < world.grid[-1])
         run, act, key, day = run[on_time], act[on_time], key[on_time], day[on_time]
-        found.append((run, act, day))
+        columns.append((run, act, day))
         count += 1
+    runs, acts, days = zip(*columns, strict=True)
     state.provoked = Provoked(
-        *(np.concatenate(column) for column in zip(*found, strict=True))
+        np.concatenate(runs), np.concatenate(acts), np.concatenate(days)
     )
     dyads = world.dyad_index[hazards.target, hazards.state]
     for drawn in range(len(hazards.rate)):
-        hit = np.unique(state.provoked.run[state.provoked.act == drawn])
-        state.touched[hit[:, None], dyads[hazards.act == drawn]] = True
+        with_act = np.unique(state.provoked.run[state.provoked.act == drawn])
+        state.touched[with_act[:, None], dyads[hazards.act == drawn]] = True
 
 
 def provoked_odds(world: World, state: BlockState, step: int) -> Floats:
     """(R, T' + 1) factor on the odds of hostile intent at each entry that acts move;
     the last column is 1."""
-    hazards, done = world.hazards, state.provoked
+    hazards, provoked = world.hazards, state.provoked
     assert hazards is not None
-    assert done is not None
+    assert provoked is not None
     start, middle = world.grid[step], (world.grid[step] + world.grid[step + 1]) / 2
     acts, runs = len(hazards.rate), len(state.runs)
-    left = np.zeros((runs, acts))
-    for drawn, half_life in enumerate(hazards.half_life_days):
-        rows = np.flatnonzero((done.act == drawn) & (done.day <= start))
-        fading = decay(middle - done.day[rows], half_life)
-        left[:, drawn] = np.bincount(done.run[rows], fading, minlength=runs)
-    place = hazards.column[hazards.target * world.n + hazards.state]
+    remaining = np.zeros((runs, acts))
+    for act, half_life in enumerate(hazards.half_life_days):
+        rows = np.flatnonzero((provoked.act == act) & (provoked.day <= start))
+        fading = decay(middle - provoked.day[rows], half_life)
+        remaining[:, act] = np.bincount(provoked.run[rows], fading, minlength=runs)
+    columns = hazards.column[hazards.target * world.n + hazards.state]
     nats = np.zeros((runs, int(hazards.column.max()) + 1))
-    for entry, column in enumerate(place):
-        nats[:, column] += hazards.dose[entry] * left[:, hazards.act[entry]]
+    for entry, column in enumerate(columns):
+        nats[:, column] += hazards.dose[entry] * remaining[:, hazards.act[entry]]
     return np.exp(bounded_evidence(nats, MOST_PROVOKED))

@@ -1,13 +1,15 @@
 """When dyads could open talks: a Poisson stream for each dyad and kind, thinned, the
 same in every arm.
 
-    rate          opportunities of kind m between i and j come at lambda_ijm = ceiling_m * frailty_ij a year
-    uniforms      at each, i consents with probability sigma(u_ij) and j with sigma(u_ji), each on a uniform of its own,
-                  so that talks open at rate lambda_ijm sigma(u_ij) sigma(u_ji); where
-                  the two have no relations a third uniform thins that rate by the
-                  dyad's factor
+    rate          opportunities of type m between i and j come at lambda_ijm =
+                  ceiling_m * frailty_ij a year
+    uniforms      at each, i consents with probability sigma(u_ij) and j with
+                  sigma(u_ji), each on a uniform of its own, so that talks open at rate
+                  lambda_ijm sigma(u_ij) sigma(u_ji); where the two have no relations a
+                  third uniform thins that rate by the dyad's factor
     upper bound   of u_ij while a replication keeps within the margins of its start
-    thinned       opportunities at which a side could not consent even at its upper bound are left out
+    thinned       opportunities at which a side could not consent even at its upper
+                  bound are left out
 
 Thinning: Lewis, Shedler 1979, Naval Research Logistics Quarterly 26(3). Two-sided
 consent: Jackson, Wolinsky 1996. Arms share opportunities and uniforms; they part where
@@ -22,6 +24,8 @@ factor here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -49,7 +53,9 @@ from balance_sim.model.streams import (
 from balance_sim.model.willingness import Bounds, consent, terms_of, total
 from balance_sim.scenario.schema import Scenario
 
-FEW = 4  # runs drawn at once, so that the work stays in the cache; changes no result
+FEW = 4
+"""Replications drawn at once, so that the work stays in the cache; changes no
+result."""
 
 
 # Rate
@@ -65,10 +71,10 @@ def frailties_of(
     same in every arm and all the time (Vaupel, Manton, Stallard 1979, Demography 16:
     439-454)."""
     place = {code: k for k, code in enumerate(codes)}
-    out = np.ones(len(codes) * (len(codes) - 1) // 2)
+    factors = np.ones(len(codes) * (len(codes) - 1) // 2)
     for row in scenario.frailties:
-        out[dyad_index[place[row.a], place[row.b]]] = row.factor
-    return out
+        factors[dyad_index[place[row.a], place[row.b]]] = row.factor
+    return factors
 
 
 def opportunity_rate(world: World) -> Floats:
@@ -80,9 +86,8 @@ def share_signed(ladder: AgreementTypes, collapse_rate: float) -> Floats:
     """(M,) share of talks that are signed and do not collapse first: (1 + f m / k)^-k,
     gamma lag of mean m."""
     fails = collapse_rate / DAYS_PER_YEAR
-    return np.asarray(
-        (1.0 + fails * ladder.talks_days / ladder.talks_shape) ** -ladder.talks_shape
-    )
+    shape, mean = ladder.talks_shape, ladder.talks_days
+    return np.asarray((1.0 + fails * mean / shape) ** -shape)
 
 
 # Whom one does not sign with: at war, without diplomatic relations, not recognised,
@@ -106,49 +111,47 @@ def openness_of(scenario: Scenario, dyad_index: Ints) -> Openness:
     A spell holds from 00:00 of `from` to 00:00 of `until`: on its last day, the day it
     ended, no more."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    spells = [
-        (
-            dyad_index[roster[row.a], roster[row.b]],
-            -np.inf if row.since is None else float((row.since - scenario.start).days),
-            np.inf if row.until is None else float((row.until - scenario.start).days),
-            float(getattr(scenario.parameters, FACTORS[row.kind])),
-        )
-        for row in scenario.no_relations
-    ]
-    horizon = float((scenario.end - scenario.start).days)
-    edges = {day for spell in spells for day in spell[1:3] if 0.0 < day < horizon}
-    days = np.array([-np.inf, *sorted(edges)])
+
+    def days_from_start(day: date | None, unknown: float) -> float:
+        return unknown if day is None else float((day - scenario.start).days)
+
+    horizon = days_from_start(scenario.end, np.inf)
+    edges, spells = {-np.inf}, []
+    for spell in scenario.no_relations:
+        since = days_from_start(spell.since, -np.inf)
+        until = days_from_start(spell.until, np.inf)
+        spells.append((spell, since, until))
+        edges |= {day for day in (since, until) if 0.0 < day < horizon}
+    days = np.array(sorted(edges))
     factor = np.ones((len(days), int(dyad_index.max(initial=-1)) + 1))
-    for dyad, since, until, of_class in spells:
-        held = (since <= np.maximum(days, 0.0)) & (np.maximum(days, 0.0) < until)
-        factor[held, dyad] = np.minimum(factor[held, dyad], of_class)
+    begins = np.maximum(days, 0.0)
+    for spell, since, until in spells:
+        dyad = dyad_index[roster[spell.a], roster[spell.b]]
+        of_class = float(getattr(scenario.parameters, FACTORS[spell.kind]))
+        holds = (since <= begins) & (begins < until)
+        factor[holds, dyad] = np.minimum(factor[holds, dyad], of_class)
     return Openness(days, factor)
 
 
 def openness_on(world: World, dyad: Ints, day: Floats) -> Floats:
     """(C,) factor of dyads on days."""
-    known = world.openness
-    if len(known.days) == 1:
-        return np.asarray(known.factor[0].take(dyad))
-    return np.asarray(
-        known.factor[np.searchsorted(known.days, day, side="right") - 1, dyad]
-    )
+    days, factor = world.openness.days, world.openness.factor
+    if len(days) == 1:
+        return np.asarray(factor[0].take(dyad))
+    return np.asarray(factor[np.searchsorted(days, day, side="right") - 1, dyad])
 
 
 def openness_at(world: World, day: float) -> Floats:
     """(P,) factor of every dyad on a day."""
-    known = world.openness
-    return np.asarray(
-        known.factor[int(np.searchsorted(known.days, day, side="right")) - 1]
-    )
+    interval = np.searchsorted(world.openness.days, day, side="right") - 1
+    return np.asarray(world.openness.factor[int(interval)])
 
 
 def rates_at_start(world: World, keen: Floats) -> Floats:
     """(..., P, M) rate a year at which dyads open talks on the first day. keen: (...,
     P, 2, M) both sides' consent."""
-    return (
-        opportunity_rate(world) * openness_at(world, 0.0)[:, None] * keen.prod(axis=-2)
-    )
+    openness = openness_at(world, 0.0)[:, None]
+    return opportunity_rate(world) * openness * keen.prod(axis=-2)
 
 
 def chance_under_way(world: World, baseline: Baseline) -> Floats:
@@ -162,45 +165,42 @@ def chance_under_way(world: World, baseline: Baseline) -> Floats:
 def share_lasting(ladder: AgreementTypes, collapse_rate: float) -> Floats:
     """(M,) share of talks found under way that have not collapsed by their age, which
     is uniform in their length."""
-    fails, shape, mean = (
-        collapse_rate / DAYS_PER_YEAR,
-        ladder.talks_shape,
-        ladder.talks_days,
-    )
+    shape, mean = ladder.talks_shape, ladder.talks_days
+    fails = collapse_rate / DAYS_PER_YEAR
     if fails == 0:
         return np.ones(len(shape))
-    return np.asarray((1.0 - (1.0 + fails * (mean / shape)) ** -shape) / (fails * mean))
+    collapsed = 1.0 - (1.0 + fails * (mean / shape)) ** -shape
+    return np.asarray(collapsed / (fails * mean))
 
 
 def usual_talks(world: World, keen: Floats) -> Floats:
     """(..., n) talks under way that each state has in the steady state of this consent.
     keen: (..., P, 2, M)."""
-    chance = -np.expm1(
-        -rates_at_start(world, keen) / DAYS_PER_YEAR * world.ladder.talks_days
-    )
-    return by_state(
-        world,
-        (chance * share_lasting(world.ladder, world.rules.collapse_rate)).sum(axis=-1),
-    )
+    rate = rates_at_start(world, keen) / DAYS_PER_YEAR
+    chance = -np.expm1(-rate * world.ladder.talks_days)
+    lasting = share_lasting(world.ladder, world.rules.collapse_rate)
+    return by_state(world, (chance * lasting).sum(axis=-1))
 
 
-def by_state(world: World, of_dyads: Floats) -> Floats:
-    """(..., n) sum over the dyads that each state is in. of_dyads: (..., P)."""
-    out = np.zeros((*of_dyads.shape[:-1], world.n))
+def by_state(world: World, by_dyad: Floats) -> Floats:
+    """(..., n) sum over the dyads that each state is in. by_dyad: (..., P)."""
+    sums = np.zeros((*by_dyad.shape[:-1], world.n))
     for side in (world.first, world.second):
-        np.add.at(out.T, side, of_dyads.T)
-    return out
+        np.add.at(sums.T, side, by_dyad.T)
+    return sums
 
 
 def mean_openness(world: World, edges: Floats) -> Floats:
     """(K, P) mean factor of every dyad from each of the days `edges`, (K + 1,), to the
     next."""
-    known = world.openness
-    starts, stops = known.days, np.append(known.days[1:], np.inf)
-    length = np.maximum(
-        np.minimum(stops, edges[1:, None]) - np.maximum(starts, edges[:-1, None]), 0.0
+    starts = world.openness.days
+    stops = np.append(starts[1:], np.inf)
+    first, last = (
+        np.maximum(starts, edges[:-1, None]),
+        np.minimum(stops, edges[1:, None]),
     )
-    return np.asarray(length @ known.factor / np.diff(edges)[:, None])
+    length = np.maximum(last - first, 0.0)
+    return np.asarray(length @ world.openness.factor / np.diff(edges)[:, None])
 
 
 # Upper bound
@@ -215,23 +215,16 @@ def within_margins(
 ) -> Bools:
     """(R,) whether the network of each replication, and what it has signed, keep within
     the margins now."""
+    gained = state.partners - baseline.partners
     fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
-    signed_by_dyad = (state.experience - world.experience).max(axis=-1, initial=0.0)
-    signed_by_state = (state.active - world.active).max(axis=-1, initial=0.0)
-    return np.asarray(
-        (
-            (state.partners - baseline.partners).max(axis=-1, initial=0.0)
-            <= margins.partners
-        )
-        & (
-            (baseline.partners - state.partners).max(axis=-1, initial=0.0)
-            <= margins.lost
-        )
-        & (fell <= margins.log_mean)
-        & (baseline.shared_mean - state.shared_mean <= margins.log_mean)
-        & (signed_by_dyad <= margins.agreements)
-        & (signed_by_state <= margins.signed)
-    )
+    shared_fell = baseline.shared_mean - state.shared_mean
+    by_dyad, by_state = state.experience - world.experience, state.active - world.active
+    holds = gained.max(axis=-1, initial=0.0) <= margins.partners
+    holds &= (-gained).max(axis=-1, initial=0.0) <= margins.lost
+    holds &= (fell <= margins.log_mean) & (shared_fell <= margins.log_mean)
+    holds &= by_dyad.max(axis=-1, initial=0.0) <= margins.agreements
+    holds &= by_state.max(axis=-1, initial=0.0) <= margins.signed
+    return np.asarray(holds)
 
 
 def ranges(
@@ -256,34 +249,31 @@ def most_willing(
     own."""
     if world.drawn is None:
         bounds = ranges(world, baseline, margins)
-        return _bounded(world, bounds, world.rules.weights, np.zeros(()))
-    most = np.empty((len(world.drawn.level), world.n, world.n, len(world.ladder.names)))
-    for run, level in enumerate(world.drawn.level):
-        weights, shares = (
-            {name: float(drawn[run]) for name, drawn in of.items()}
-            for of in (world.drawn.weights, world.drawn.shares)
-        )
+        return _upper_bound(world, bounds, world.rules.weights, np.zeros(()))
+    drawn, kinds = world.drawn, len(world.ladder.names)
+    by_run = np.empty((len(drawn.level), world.n, world.n, kinds))
+    for run, level in enumerate(drawn.level):
+        weights = {name: float(values[run]) for name, values in drawn.weights.items()}
+        shares = {name: float(values[run]) for name, values in drawn.shares.items()}
         if shares or run == 0:
             bounds = ranges(world, baseline, margins, shares)
-        most[run] = _bounded(world, bounds, world.rules.weights | weights, level)
-    return most
+        weights = world.rules.weights | weights
+        by_run[run] = _upper_bound(world, bounds, weights, level)
+    return by_run
 
 
-def _bounded(
+def _upper_bound(
     world: World, bounds: dict[str, Bounds], weights: dict[str, float], level: Floats
 ) -> Floats:
-    u = (
-        world.ladder.intercept
-        + level
-        + world.propensity[:, None, :]
-        + np.zeros((world.n, world.n, 1))
-    )
-    weighed = (
-        (weight * bounds[name][0], weight * bounds[name][1])
-        for name, weight in weights.items()
-        if weight
-    )
-    return total(u, (np.maximum(low, high) for low, high in weighed))
+    """(n, n, M) sum of what each term can count at most."""
+    zeros = np.zeros((world.n, world.n, 1))
+    u = world.ladder.intercept + level + world.propensity[:, None, :] + zeros
+    largest = []
+    for name, weight in weights.items():
+        if weight:
+            low, high = bounds[name]
+            largest.append(np.maximum(weight * low, weight * high))
+    return total(u, largest)
 
 
 # Uniforms, and which are thinned
@@ -305,37 +295,36 @@ def draw_opportunities(
     opportunities at which a side could not consent even then are left out, which
     changes no result. None keeps them all."""
     every = (DAYS_PER_YEAR / opportunity_rate(world)).reshape(-1)
-    bound = (
-        None
-        if most is None
-        else np.broadcast_to(_sides(world, most), (len(runs), 2, len(every)))
-    )
     stream_key = stream_keys(seed, runs, OPPORTUNITY)
-    found = [
-        part
-        for k in range(0, len(runs), FEW)
-        for part in _stream(
-            clock_keys(world, stream_key[k : k + FEW]),
-            every,
-            world.grid[-1],
-            None if bound is None else bound[k : k + FEW],
-            k,
+    bound = None
+    if most is not None:
+        bound = np.broadcast_to(_sides(world, most), (len(runs), 2, len(every)))
+    arrivals: list[_Arrivals] = []
+    for start in range(0, len(runs), FEW):
+        few = slice(start, start + FEW)
+        stream = _Stream(
+            key=clock_keys(world, stream_key[few]),
+            every=every,
+            horizon=world.grid[-1],
+            bound=None if bound is None else bound[few],
+            first_run=start,
         )
-    ]
-    where, days, counts, needs, bars = (
-        np.concatenate(column) for column in zip(*found, strict=True)
-    )
-    step = np.searchsorted(world.grid, days, side="right") - 1
-    order = np.lexsort((counts, where, step))
-    run, dyad, kind = np.unravel_index(
-        where[order], (len(runs), len(world.first), len(world.ladder.names))
-    )
+        arrivals += stream.arrivals()
+    place = np.concatenate([part.place for part in arrivals])
+    day = np.concatenate([part.day for part in arrivals])
+    count = np.concatenate([part.count for part in arrivals])
+    needs = np.concatenate([part.needs for part in arrivals])
+    bars = np.concatenate([part.bars for part in arrivals])
+    step = np.searchsorted(world.grid, day, side="right") - 1
+    order = np.lexsort((count, place, step))
+    shape = (len(runs), len(world.first), len(world.ladder.names))
+    run, dyad, kind = np.unravel_index(place[order], shape)
     return Opportunities(
-        day=days[order],
+        day=day[order],
         run=run,
         dyad=dyad,
         kind=kind,
-        count=counts[order],
+        count=count[order],
         needs=needs[order],
         bars=bars[order],
         starts=np.searchsorted(step[order], np.arange(world.steps + 1)),
@@ -343,42 +332,64 @@ def draw_opportunities(
     )
 
 
-def _stream(
-    key: Keys, every: Floats, horizon: float, bound: Floats | None, first_run: int
-) -> Iterator[tuple[Ints, Floats, Ints, Floats, Floats]]:
-    """Arrivals of a few runs' clocks, the first of each, then the second, until all are
-    past the horizon.
+@dataclass(frozen=True)
+class _Arrivals:
+    """Opportunities with the same number within their streams. Arrays (C,)."""
 
-    Yields (index of run and clock, day, count, the sides' two uniforms, the dyad's). A
-    few runs at a time stay in cache."""
-    index, clock = np.arange(key.size), np.tile(np.arange(key.shape[1]), len(key))
-    key, day, count = key.reshape(-1), np.zeros(key.size), 0
-    while len(clock):
-        this = clocks.absorb(key, count)
-        day = (
-            day
-            + clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT)) * every[clock]
-        )
-        on_time = np.flatnonzero(day < horizon)
-        index, clock, key = index[on_time], clock[on_time], key[on_time]
-        day, this = day[on_time], this[on_time]
-        kept = np.arange(len(clock))
-        if bound is not None:
-            for side in (0, 1):
-                most = bound[index[kept] // len(every), side, clock[kept]]
-                kept = kept[
-                    clocks.uniform(
-                        clocks.draw(this[kept], OpportunityDraw.CONSENT_A + side)
-                    )
-                    < most
-                ]
-        *needs, bars = (
-            clocks.uniform(clocks.draw(this[kept], number))
-            for number in list(OpportunityDraw)[1:]
-        )
-        place = index[kept] + first_run * len(every)
-        yield place, day[kept], np.full(len(kept), count), np.stack(needs, axis=1), bars
-        count += 1
+    place: Ints  # among all replications' streams
+    day: Floats
+    count: Ints
+    needs: Floats  # (C, 2) uniforms of the two sides
+    bars: Floats  # uniforms of the dyads
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Poisson streams of every dyad and type, for a few replications."""
+
+    key: Keys  # (R, P * M)
+    every: Floats  # (P * M,) mean days between two opportunities
+    horizon: float
+    bound: Floats | None  # (R, 2, P * M) upper bound of consent of either side
+    first_run: int
+
+    def arrivals(self) -> Iterator[_Arrivals]:
+        """Opportunities, the first of each stream, then the second, until all are past
+        the horizon."""
+        streams = len(self.every)
+        place, key = np.arange(self.key.size), self.key.reshape(-1)
+        stream, day, count = place % streams, np.zeros(self.key.size), 0
+        while len(place):
+            this = clocks.absorb(key, count)
+            wait = clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT))
+            day = day + wait * self.every[stream]
+            on_time = np.flatnonzero(day < self.horizon)
+            place, stream = place[on_time], stream[on_time]
+            key, day, this = key[on_time], day[on_time], this[on_time]
+            rows = self._possible(place, stream, this)
+            drawn = this[rows]
+            first = clocks.uniform(clocks.draw(drawn, OpportunityDraw.CONSENT_A))
+            second = clocks.uniform(clocks.draw(drawn, OpportunityDraw.CONSENT_B))
+            yield _Arrivals(
+                place=place[rows] + self.first_run * streams,
+                day=day[rows],
+                count=np.full(len(rows), count),
+                needs=np.stack([first, second], axis=1),
+                bars=clocks.uniform(clocks.draw(drawn, OpportunityDraw.OPENNESS)),
+            )
+            count += 1
+
+    def _possible(self, place: Ints, stream: Ints, key: Keys) -> Ints:
+        """The opportunities at which both sides' uniforms lie below their bounds."""
+        rows = np.arange(len(place))
+        if self.bound is None:
+            return rows
+        run = place // len(self.every)
+        for side in (0, 1):
+            bound = self.bound[run[rows], side, stream[rows]]
+            number = OpportunityDraw.CONSENT_A + side
+            rows = rows[clocks.uniform(clocks.draw(key[rows], number)) < bound]
+        return rows
 
 
 def thinning(
@@ -394,9 +405,8 @@ def thinning(
         return Thinning(np.ones(count, dtype=bool), np.ones(count))
     sides = _sides(world, most)
     clock = opportunities.dyad * len(world.ladder.names) + opportunities.kind
-    bounds = np.minimum(
-        sides[opportunities.run if len(sides) > 1 else 0, :, clock], 1.0
-    )
+    run = opportunities.run if len(sides) > 1 else 0
+    bounds = np.minimum(sides[run, :, clock], 1.0)
     return Thinning((opportunities.needs < bounds).all(axis=1), bounds.prod(axis=1))
 
 
@@ -404,8 +414,6 @@ def _sides(world: World, most: Floats) -> Floats:
     """(R or 1, 2, P * M) upper bound of consent of the first and of the second state,
     with a margin for rounding."""
     bound = consent(most.reshape(-1, *most.shape[-3:])) * (1 + 1e-9)
-    sides = np.stack(
-        [bound[:, world.first, world.second], bound[:, world.second, world.first]],
-        axis=1,
-    )
+    first, second = world.first, world.second
+    sides = np.stack([bound[:, first, second], bound[:, second, first]], axis=1)
     return np.asarray(sides.reshape(len(bound), 2, -1))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
-from functools import lru_cache, partial
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,54 +39,41 @@ from balance_sim.scenario.defaults import switches
 from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Agreement, Scenario, State
 
+_PARTS = RecentResults[Any](most=32)
+"""The last parts of worlds that follow from some sections of a scenario alone: arms and
+points that move numbers of the rules have them in common."""
+
 
 def compile_world(
     scenario: Scenario, arm: str, grid: Floats, focal_day: float
 ) -> World:
     """Arrays of one arm. `scenario`: that arm's own version; grid and focal day are the
     same for all arms."""
-    audiences, signature = audiences_of(scenario), signal_weights(scenario, "treaty")[0]
+    audiences = audiences_of(scenario)
+    rules = _rules(scenario, signal_weights(scenario, "treaty")[0])
     scenario = by_audience(scenario, audiences.of)
     audiences = replace(audiences, of=np.sort(audiences.of))
-    rules = _rules(scenario, signature)
-    codes, parameters, kinds = (
-        scenario.codes,
-        scenario.parameters,
-        sorted(scenario.kinds),
-    )
-    n = len(codes)
-    first, second, dyad_index, dyad_keys = numbered(codes)
-    fields = [name for name in AgreementTypes.__dataclass_fields__ if name != "names"]
-    columns = (
-        np.array([getattr(scenario.kinds[kind], name) for kind in kinds])
-        for name in fields
-    )
-    ladder = AgreementTypes(tuple(kinds), *columns)
-    ground, capability, quarrel = (
-        ground_of(scenario),
-        capabilities(scenario),
-        quarrels(scenario),
-    )
-    experience = _signed_by_dyad(scenario, codes, parameters.experience_half_life_days)
-    lately = _signed_by_dyad(scenario, codes, parameters.activity_half_life_days)
-    record = _initial_agreements(scenario, codes, ladder.names)
-    offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence)
-    propensity = propensities(scenario.states, ladder.security)
+    codes, parameters, n = scenario.codes, scenario.parameters, len(scenario.codes)
+    dyads, ground = numbered(codes), ground_of(scenario)
+    ladder = _agreement_types(scenario)
+    record = _initial_agreements(scenario, ladder.names)
+    in_force = record_in_force(record, len(dyads.first), len(ladder.names))
+    earlier = _signed_by_dyad(scenario, parameters.experience_half_life_days)
+    lately = _signed_by_dyad(scenario, parameters.activity_half_life_days)
+    capability = capabilities(scenario)
     reached = reach(ground.distance_km, parameters.delta_km, parameters.gamma)
     projected = capability * reached
+    offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence)
     odds_against, intent_odds, reliability = odds_by_step(
-        scenario, grid, ground.gap, quarrel, dyad_index
+        scenario, grid, ground.gap, quarrels(scenario), dyads.index
     )
-    hazards = hazards_of(scenario, audiences)
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
-    in_force = record_in_force(record, len(first), len(ladder.names))
-    start = AtStart(in_force, *deepest(ladder, in_force))
     world = World(
         arm=arm,
         codes=codes,
-        first=first,
-        second=second,
-        dyad_index=dyad_index,
+        first=dyads.first,
+        second=dyads.second,
+        dyad_index=dyads.index,
         ladder=ladder,
         rules=rules,
         initial=record,
@@ -97,65 +85,84 @@ def compile_world(
         reach=reached,
         proximity=-np.log(ground.distance_km + parameters.d0_km),
         trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
-        autonomy=np.array([s.autonomy for s in scenario.states]),
-        propensity=propensity,
-        frailty=frailties_of(scenario, codes, dyad_index),
+        autonomy=np.array([state.autonomy for state in scenario.states]),
+        propensity=propensities(scenario.states, ladder.security),
+        frailty=frailties_of(scenario, codes, dyads.index),
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audiences.of,
-        audience_names=tuple("+".join(alike) for alike in audiences.names),
+        audience_names=tuple("+".join(names) for names in audiences.names),
         audience_rows=tuple(slice(int(a), int(b)) for a, b in pairwise(begins)),
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=reliability,
-        at_start=start,
-        experience=experience,
-        engaged=_by_state(first, second, experience, n),
-        active=_by_state(first, second, lately, n),
-        dyad_keys=dyad_keys,
+        at_start=AtStart(in_force, *deepest(ladder, in_force)),
+        experience=earlier,
+        engaged=_by_state(dyads, earlier, n),
+        active=_by_state(dyads, lately, n),
+        dyad_keys=dyads.keys,
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
         signature_attention=audiences.attention["treaty"],
-        openness=openness_of(scenario, dyad_index),
-        hazards=hazards,
+        openness=openness_of(scenario, dyads.index),
+        hazards=hazards_of(scenario, audiences),
         **vars(ground),
     )
     return with_own_terms(world, scenario.name)
 
 
-def by_audience(scenario: Scenario, of: Ints | None = None) -> Scenario:
+def _agreement_types(scenario: Scenario) -> AgreementTypes:
+    """The agreement types as arrays, sorted by name."""
+    names = sorted(scenario.kinds)
+    columns = {
+        column.name: np.array(
+            [getattr(scenario.kinds[name], column.name) for name in names]
+        )
+        for column in fields(AgreementTypes)
+        if column.name != "names"
+    }
+    return AgreementTypes(names=tuple(names), **columns)
+
+
+def by_audience(scenario: Scenario, readings: Ints | None = None) -> Scenario:
     """The same scenario with its states ordered by audience, then code: the order of
     every array.
 
-    of: (n,) each state's audience, if at hand. An audience's rows are then one slice.
-    Streams are keyed by codes, so the order changes no draw."""
-    of = audiences_of(scenario).of if of is None else of
-    order = sorted(
-        range(len(scenario.states)), key=lambda i: (of[i], scenario.states[i].id)
-    )
-    return scenario.model_copy(
-        update={"states": tuple(scenario.states[i] for i in order)}
-    )
+    readings: (n,) each state's audience, if at hand. An audience's rows are then one
+    slice. Streams are keyed by codes, so the order changes no draw."""
+    reading = audiences_of(scenario).of if readings is None else readings
+    by_code = zip(reading.tolist(), scenario.states, strict=True)
+    ordered = sorted(by_code, key=lambda pair: (pair[0], pair[1].id))
+    return scenario.model_copy(update={"states": tuple(state for _, state in ordered)})
 
 
-@lru_cache(maxsize=8)
-def numbered(codes: tuple[str, ...]) -> tuple[Ints, Ints, Ints, Keys]:
-    """Every dyad of states, numbered: (P,) positions of its first and its second state,
-    (n, n) its number, -1 on the diagonal, and (P,) its key. The lesser code first;
-    dyads in the order of the codes."""
+@dataclass(frozen=True)
+class Dyads:
+    """Every dyad of states, numbered in the order of the codes."""
+
+    first: Ints  # (P,) position of the state with the lesser code
+    second: Ints  # (P,) of the other
+    index: Ints  # (n, n) number of the dyad, -1 on the diagonal
+    keys: Keys  # (P,)
+
+
+def numbered(codes: tuple[str, ...]) -> Dyads:
+    """The dyads of some states. The last few are stored."""
+    dyads: Dyads = _PARTS.get(("dyads", codes), partial(_numbered, codes))
+    return dyads
+
+
+def _numbered(codes: tuple[str, ...]) -> Dyads:
     n = len(codes)
     order = np.array(sorted(range(n), key=lambda i: codes[i]))
-    first, second = (order[side] for side in np.triu_indices(n, 1))
-    number = np.full((n, n), -1)
-    number[first, second] = number[second, first] = np.arange(len(first))
-    keys = np.array(
-        [
-            clocks.label(f"{codes[i]}-{codes[j]}")
-            for i, j in zip(first, second, strict=True)
-        ]
-    )
-    return shared(first), shared(second), shared(number), shared(keys)
+    rows, columns = np.triu_indices(n, 1)
+    first, second = order[rows], order[columns]
+    index = np.full((n, n), -1)
+    index[first, second] = index[second, first] = np.arange(len(first))
+    names = [f"{codes[i]}-{codes[j]}" for i, j in zip(first, second, strict=True)]
+    keys = np.array([clocks.label(name) for name in names])
+    return Dyads(shared(first), shared(second), shared(index), shared(keys))
 
 
-def shared[Kind: np.generic](array: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
+def shared[Number: np.generic](array: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """The array, read-only from now on: worlds have it in common."""
     array.flags.writeable = False
     return array
@@ -174,32 +181,26 @@ class StateTies:
     patron_of: Bools
 
 
-_GROUNDS = RecentResults[StateTies](most=4)
-_RECORDS = RecentResults[InitialAgreements](most=4)
-_EARLIER = RecentResults[Floats](most=16)
-
-
 def ground_of(scenario: Scenario) -> StateTies:
-    """The last few are kept: arms and points that move numbers of the rules have it in
-    common."""
-    return _GROUNDS.get(
-        (scenario.states, scenario.distances, scenario.trade),
-        partial(_ground, scenario),
-    )
+    """The ties of a scenario's states. The last few are stored."""
+    sections = "ties", scenario.states, scenario.distances, scenario.trade
+    ties: StateTies = _PARTS.get(sections, partial(_ground, scenario))
+    return ties
 
 
 def _ground(scenario: Scenario) -> StateTies:
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    n, scores = len(roster), [s.democracy for s in scenario.states]
-    patron_of = np.zeros((n, n), dtype=bool)
+    n, scores = len(roster), [state.democracy for state in scenario.states]
+    patron_of, trade = np.zeros((n, n), dtype=bool), np.zeros((n, n))
     for i, state in enumerate(scenario.states):
-        patron_of[i, [roster[p] for p in state.patrons if p in roster]] = True
-    trade = np.zeros((n, n))
+        patrons = [roster[code] for code in state.patrons if code in roster]
+        patron_of[i, patrons] = True
     for row in scenario.trade:
         trade[roster[row.state], roster[row.partner]] = row.share
+    ideal_points = [state.ideal_point for state in scenario.states]
     return StateTies(
         distance_km=shared(distances(scenario)),
-        gap=shared(differences([s.ideal_point for s in scenario.states])),
+        gap=shared(differences(ideal_points)),
         democracy=shared(lesser(scores)),
         democracy_gap=shared(differences(scores)),
         trade=shared(trade),
@@ -218,20 +219,18 @@ def time_grid(scenario: Scenario, arms: list[Scenario]) -> Floats:
     A step is as long as the age of the last event, or of the start, in whole
     `step_days`: at least one of them, at most `LONGEST_DAYS`. The last step before an
     event takes in what would be less than half a step."""
-    horizon, least = float((scenario.end - scenario.start).days), scenario.step_days
-    news = [
-        0.0,
-        *(day for day in event_days(scenario, arms) if 0 < day < horizon),
-        horizon,
-    ]
-    out = [horizon]
-    for event, following in pairwise(news):
+    horizon, shortest = float((scenario.end - scenario.start).days), scenario.step_days
+    inside = [day for day in event_days(scenario, arms) if 0 < day < horizon]
+    boundaries = [horizon]
+    for event, following in pairwise([0.0, *inside, horizon]):
         day = event
         while day < following:
-            out.append(day)
-            step = max(min(day - event, LONGEST_DAYS) // least, 1.0) * least
-            day = day + step if day + 1.5 * step < following else following
-    return np.unique(out)
+            boundaries.append(day)
+            age = min(day - event, LONGEST_DAYS)
+            step = max(age // shortest, 1.0) * shortest
+            is_last = day + 1.5 * step >= following
+            day = following if is_last else day + step
+    return np.unique(boundaries)
 
 
 def event_days(scenario: Scenario, arms: Sequence[Scenario] = ()) -> list[float]:
@@ -244,13 +243,8 @@ def event_days(scenario: Scenario, arms: Sequence[Scenario] = ()) -> list[float]
 def focal_day(scenario: Scenario) -> float:
     """Days from the start to the focal event, from which all windows run, before any
     arm drops it."""
-    return float(
-        next(
-            (e.date - scenario.start).days
-            for e in scenario.events
-            if e.id == scenario.focal
-        )
-    )
+    dates = (event.date for event in scenario.events if event.id == scenario.focal)
+    return float((next(dates) - scenario.start).days)
 
 
 def capabilities(scenario: Scenario) -> Floats:
@@ -259,26 +253,31 @@ def capabilities(scenario: Scenario) -> Floats:
 
     A missing component leaves its weight to the others. As CINC (Singer, Bremer,
     Stuckey 1972)."""
-    given = [s.capability for s in scenario.states]
-    if all(value is not None for value in given):
-        raw = np.array(given, dtype=float)
+    stated = [state.capability for state in scenario.states]
+    if all(value is not None for value in stated):
+        raw = np.array(stated, dtype=float)
         return np.asarray(raw / raw.sum())
-    weights = scenario.capability
-    raw = np.zeros(len(given))
-    weight = np.zeros(len(given))
-    for share_of, w in (
-        ([s.gdp_bn for s in scenario.states], weights.gdp),
-        ([s.milex_bn for s in scenario.states], weights.milex),
-        ([s.population_m for s in scenario.states], weights.population),
-    ):
-        values = np.array([np.nan if v is None else v for v in share_of])
-        known = ~np.isnan(values)
-        total = values[known].sum()
+    weights, states = scenario.capability, scenario.states
+    raw, weight = np.zeros(len(states)), np.zeros(len(states))
+    components = (
+        ([state.gdp_bn for state in states], weights.gdp),
+        ([state.milex_bn for state in states], weights.milex),
+        ([state.population_m for state in states], weights.population),
+    )
+    for values, component_weight in components:
+        component = _with_nan(values)
+        is_known = ~np.isnan(component)
+        total = component[is_known].sum()
         if total > 0:
-            raw[known] += w * values[known] / total
-            weight[known] += w
+            raw[is_known] += component_weight * component[is_known] / total
+            weight[is_known] += component_weight
     composite = np.divide(raw, weight, out=np.zeros_like(raw), where=weight > 0)
     return np.asarray(composite / composite.sum())
+
+
+def _with_nan(values: Sequence[float | None]) -> Floats:
+    """The values as an array, NaN for what is missing."""
+    return np.array([np.nan if value is None else value for value in values])
 
 
 def propensities(states: Sequence[State], security: Bools) -> Floats:
@@ -304,30 +303,27 @@ def offence(states: Sequence[State], on: date, nuclear: float) -> Floats:
 def distances(scenario: Scenario) -> Floats:
     """(n, n) km: a given minimum distance, else the great circle between capitals;
     unknown: the mean."""
-    lat = np.array(
-        [np.nan if s.latitude is None else s.latitude for s in scenario.states]
-    )
-    lon = np.array(
-        [np.nan if s.longitude is None else s.longitude for s in scenario.states]
-    )
-    km = great_circle(lat, lon)
+    latitude = _with_nan([state.latitude for state in scenario.states])
+    longitude = _with_nan([state.longitude for state in scenario.states])
+    km = great_circle(latitude, longitude)
     roster = {code: i for i, code in enumerate(scenario.codes)}
     for row in scenario.distances:
-        km[roster[row.a], roster[row.b]] = km[roster[row.b], roster[row.a]] = row.km
+        a, b = roster[row.a], roster[row.b]
+        km[a, b] = km[b, a] = row.km
     return _fill_with_mean(km)
 
 
 def differences(values: list[float | None]) -> Floats:
     """(n, n) absolute differences; a dyad with a missing value gets the mean of the
     known dyads."""
-    x = np.array([np.nan if v is None else v for v in values])
+    x = _with_nan(values)
     return _fill_with_mean(np.abs(x[:, None] - x))
 
 
 def lesser(values: list[float | None]) -> Floats:
     """(n, n) the lesser of the two values; a dyad with a missing value gets the mean of
     the known dyads."""
-    x = np.array([np.nan if v is None else v for v in values])
+    x = _with_nan(values)
     return _fill_with_mean(np.minimum(x[:, None], x))
 
 
@@ -341,94 +337,89 @@ def quarrels(scenario: Scenario) -> Floats:
     third state is not thereby thought hostile by it."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     p = scenario.parameters
-    out = np.zeros((len(roster), len(roster)))
+    nats = np.zeros((len(roster), len(roster)))
     for row in scenario.disputes:
-        nats = (
+        a, b = roster[row.a], roster[row.b]
+        nats[a, b] = nats[b, a] = (
             p.eta_rivalry * row.rivalry
             + p.eta_claim * row.claim
             + p.eta_militarised * row.militarised
             + p.eta_war * row.war
         )
-        out[roster[row.a], roster[row.b]] = out[roster[row.b], roster[row.a]] = nats
-    broken = np.zeros_like(out, dtype=bool)
+    broken = np.zeros_like(nats, dtype=bool)
     for spell in scenario.no_relations:
-        holds = (spell.since or date.min) <= scenario.start < (spell.until or date.max)
+        has_begun = (spell.since or date.min) <= scenario.start
+        holds = has_begun and scenario.start < (spell.until or date.max)
         if holds and spell.kind != "not_recognised":
             a, b = roster[spell.a], roster[spell.b]
             broken[a, b] = broken[b, a] = True
-    return out + p.eta_no_relations * broken
+    return nats + p.eta_no_relations * broken
 
 
 def _fill_with_mean(matrix: Floats) -> Floats:
-    off = ~np.eye(len(matrix), dtype=bool)
-    known = off & ~np.isnan(matrix)
-    mean = matrix[known].mean() if known.any() else 0.0
-    out = np.where(np.isnan(matrix), mean, matrix)
-    np.fill_diagonal(out, 0.0)
-    return out
+    """Missing entries get the mean of the others; the diagonal is 0."""
+    missing = np.isnan(matrix)
+    is_known = ~np.eye(len(matrix), dtype=bool) & ~missing
+    mean = matrix[is_known].mean() if is_known.any() else 0.0
+    filled = np.where(missing, mean, matrix)
+    np.fill_diagonal(filled, 0.0)
+    return filled
 
 
 def _rules(scenario: Scenario, signature_weight: float) -> Rules:
-    parameters = scenario.parameters
-    given = {
-        name: getattr(parameters, name)
-        for name in Rules.__dataclass_fields__
-        if name in type(parameters).model_fields
-    }
-    weights = (
-        scenario.theory.weights
-    )  # of an earlier version without terms that are off
-    if weights["security_gain"] == 0:
-        given["talks_speed_exponent"] = (
-            0.0  # where the gain counts for nothing, it hastens nothing
-        )
-        given["effort_slope"] = (
-            0.0  # and who does not balance with others does not balance alone
-        )
+    """The numbers of the rules. Where the gain counts for nothing it hastens nothing,
+    and who does not balance with others does not balance alone."""
+    parameters, theory = scenario.parameters, scenario.theory
+    names = {column.name for column in fields(Rules)} & {*type(parameters).model_fields}
+    numbers = {name: getattr(parameters, name) for name in names}
+    if theory.weights["security_gain"] == 0:
+        numbers |= {"talks_speed_exponent": 0.0, "effort_slope": 0.0}
+    # a scenario of an earlier version has no weights of terms that are off
+    terms = sorted({*theory.weights, *switches()})
     return Rules(
-        **given,
-        equal_hostility=scenario.theory.equal_hostility,
+        **numbers,
+        equal_hostility=theory.equal_hostility,
         signature_weight=signature_weight,
         signature_half_life_days=scenario.event_kinds["treaty"].half_life_days,
-        weights={
-            name: float(weights.get(name, 0.0))
-            for name in sorted({*weights, *switches()})
-        },
+        weights={name: float(theory.weights.get(name, 0.0)) for name in terms},
     )
 
 
+STAGES = {"talks": 0, "signed": 1, "in_force": 2}
+
+
 def _initial_agreements(
-    scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]
+    scenario: Scenario, kinds: tuple[str, ...]
 ) -> InitialAgreements:
-    """codes, kinds: in the order of the arrays. The last few are kept."""
-    given = (scenario.agreements, codes, kinds, scenario.start)
-    return _RECORDS.get(given, partial(_read_initial, scenario, codes, kinds))
+    """The agreements on record. kinds: in the order of the arrays. The last few are
+    stored."""
+    sections = "record", scenario.agreements, scenario.codes, kinds, scenario.start
+    record: InitialAgreements = _PARTS.get(
+        sections, partial(_read_initial, scenario, kinds)
+    )
+    return record
 
 
-def _read_initial(
-    scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]
-) -> InitialAgreements:
-    stages = {"talks": 0, "signed": 1, "in_force": 2}
-    rows = [a for a in scenario.agreements if a.status in stages]
-    roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
+def _read_initial(scenario: Scenario, kinds: tuple[str, ...]) -> InitialAgreements:
+    rows = [row for row in scenario.agreements if row.status in STAGES]
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    index = numbered(scenario.codes).index
 
     def days(field: str) -> Floats:
-        values = [getattr(a, field) for a in rows]
-        return shared(
-            np.array(
-                [np.nan if v is None else (v - scenario.start).days for v in values],
-                dtype=float,
-            )
-        )
+        dates = [getattr(row, field) for row in rows]
+        ages = [None if day is None else (day - scenario.start).days for day in dates]
+        return shared(_with_nan(ages).astype(float))
 
+    def whole(numbers: list[int]) -> Ints:
+        return shared(np.array(numbers, dtype=np.int64))
+
+    keys = np.array([clocks.label(row.id) for row in rows], dtype=np.uint64)
     return InitialAgreements(
-        ids=tuple(a.id for a in rows),
-        keys=shared(np.array([clocks.label(a.id) for a in rows], dtype=np.uint64)),
-        dyad=shared(
-            np.array([number[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64)
-        ),
-        kind=shared(np.array([kinds.index(a.kind) for a in rows], dtype=np.int64)),
-        stage=shared(np.array([stages[a.status] for a in rows], dtype=np.int64)),
+        ids=tuple(row.id for row in rows),
+        keys=shared(keys),
+        dyad=whole([index[roster[row.a], roster[row.b]] for row in rows]),
+        kind=whole([kinds.index(row.kind) for row in rows]),
+        stage=whole([STAGES[row.status] for row in rows]),
         opened=days("opened"),
         signed=days("signed"),
         in_force=days("in_force"),
@@ -438,27 +429,30 @@ def _read_initial(
     )
 
 
-def _signed_by_dyad(
-    scenario: Scenario, codes: tuple[str, ...], half_life: float
-) -> Floats:
+def _signed_by_dyad(scenario: Scenario, half_life: float) -> Floats:
     """(P,) earlier signatures of each dyad, fading; legs of multilateral treaties left
-    out. The last few are kept."""
-    given = (scenario.agreements, codes, scenario.start, half_life)
-    return _EARLIER.get(given, partial(_earlier, scenario, codes, half_life))
+    out. The last few are stored."""
+    codes, start = scenario.codes, scenario.start
+    sections = "earlier", scenario.agreements, codes, start, half_life
+    by_dyad: Floats = _PARTS.get(sections, partial(_earlier, scenario, half_life))
+    return by_dyad
 
 
-def _earlier(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Floats:
-    roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
-    out = np.zeros(len(roster) * (len(roster) - 1) // 2)
+def _earlier(scenario: Scenario, half_life: float) -> Floats:
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    dyads = numbered(scenario.codes)
+    by_dyad = np.zeros(len(dyads.first))
     for agreement in scenario.agreements:
         if not agreement.multilateral:
-            dyad = number[roster[agreement.a], roster[agreement.b]]
-            out[dyad] += _left_at_start(agreement, scenario.start, half_life)
-    return shared(out)
+            dyad = dyads.index[roster[agreement.a], roster[agreement.b]]
+            by_dyad[dyad] += _left_at_start(agreement, scenario.start, half_life)
+    return shared(by_dyad)
 
 
-def _by_state(first: Ints, second: Ints, by_dyad: Floats, n: int) -> Floats:
-    return np.asarray(np.bincount(first, by_dyad, n) + np.bincount(second, by_dyad, n))
+def _by_state(dyads: Dyads, by_dyad: Floats, n: int) -> Floats:
+    """(n,) sum over the dyads that each state is in."""
+    as_first = np.bincount(dyads.first, by_dyad, n)
+    return np.asarray(as_first + np.bincount(dyads.second, by_dyad, n))
 
 
 def _left_at_start(agreement: Agreement, start: date, half_life: float) -> float:

@@ -344,7 +344,7 @@ def beside(
 ) -> BlockTables:
     """One block of the same replications of several arms. parts: by arm, the control
     arm first."""
-    first, second, _, _ = numbered(codes)
+    numbers = numbered(tuple(codes))
     every = [one for of in parts.values() for one in of]
     dyads = {
         arm: np.concatenate([one.dyads for one in of]) for arm, of in parts.items()
@@ -352,5 +352,5 @@ def beside(
     return BlockTables(
         pa.concat_tables([one.runs for one in every]),
         pa.concat_tables([one.agreements for one in every]),
-        dyad_table(dyads, next(iter(parts)), codes, first, second),
+        dyad_table(dyads, next(iter(parts)), codes, numbers.first, numbers.second),
     )

@@ -45,8 +45,8 @@ def span_asked(
     ahead: of the scenario's own years, from its start on; else of the years before it.
     Raises WrongRequest."""
     start, end = scenario.start, scenario.end
-    own = Span(start, end) if ahead else own_span(scenario)
-    span = Span(first or own.first, stop or own.stop)
+    usual = Span(start, end) if ahead else own_span(scenario)
+    span = Span(first or usual.first, stop or usual.stop)
     refuse_disorder(span)
     if span.first < start < span.stop or span.stop > end:
         raise WrongRequest(
