@@ -123,10 +123,8 @@ class _Composer:
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if anchor is not None:
             is_alias = isinstance(event, yaml.AliasEvent)
-            what = "aliases" if is_alias else "anchors"
-            why = (
-                f"{what} are not allowed (`{'*' if is_alias else '&'}{shown(anchor)}`)"
-            )
+            event_type = "aliases" if is_alias else "anchors"
+            why = f"{event_type} are not allowed (`{'*' if is_alias else '&'}{shown(anchor)}`)"
             raise self.stop(mark, path, "E020", why, "repeat the value")
         if tag is not None:
             why = f"YAML tags are not allowed (`{shown(tag)}`)"
@@ -187,9 +185,9 @@ class _Composer:
             self.refuse(mark, path, "E020", "merge keys are not supported", hint)
         elif not key or not (is_quoted or isinstance(plain_scalar(key), str)):
             why, hint = f"keys must be text, got `{shown(key)}`", "put it in quotes"
-            left = list(fields.values())[-1].text if fields else ""
-            if left.lstrip("-").isdigit() and key.isdigit():  # {beta: 0,5}
-                hint = f"if this is a decimal comma, use {left}.{key}"
+            last_text = list(fields.values())[-1].text if fields else ""
+            if last_text.lstrip("-").isdigit() and key.isdigit():  # {beta: 0,5}
+                hint = f"if this is a decimal comma, use {last_text}.{key}"
             self.refuse(mark, path, "E105", why, hint)
         elif key in fields:
             why = f"`{shown(key)}` already given at line {fields[key].at.line}"
