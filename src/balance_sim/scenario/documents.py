@@ -25,7 +25,6 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
 
 DEEPEST = 20
-MOST_ITEMS = 10_000
 MOST_NODES = 200_000
 MOST_REFUSED = 500
 EXAMPLE = (
@@ -146,22 +145,14 @@ class _Composer:
             return self.mapping(mark, path, depth + 1)
         items: list[Node] = []
         for child in self.children():
-            self.check_length(len(items), child, path)
             items.append(self.node(child, f"{path}[{len(items)}]", depth + 1))
         return Node(items, mark)
-
-    def check_length(self, length: int, event: yaml.Event, path: str) -> None:
-        """Refuse a list or mapping that is too long. event: its next child."""
-        if length >= MOST_ITEMS:
-            why, hint = f"more than {MOST_ITEMS:,} items", "move long lists to tables"
-            raise self.stop(self.mark(event), path, "E022", why, hint)
 
     def mapping(self, mark: Mark, path: str, depth: int) -> Node:
         """A mapping; a key that is refused is left out."""
         fields: dict[str, Node] = {}
         events = self.children()
         for event in events:
-            self.check_length(len(fields), event, path)
             key_mark = self.admitted(event, path)
             if not isinstance(event, yaml.ScalarEvent):
                 why = "keys must be text, got a list or a mapping"

@@ -123,7 +123,10 @@ def refuse_other_kind(tree: Node, wanted: Kind, file: str) -> None:
         return  # it is meant as this kind, with a key too many
     of_folder = kind.name in ("manifest", "summary")
     argument = (file.rpartition("/")[0] or ".") if of_folder else file
-    why, hint = f"this is {kind.description}, not {meant.description}", f"{kind.command} {argument}"
+    why, hint = (
+        f"this is {kind.description}, not {meant.description}",
+        f"{kind.command} {argument}",
+    )
     raise refused(tree, "", "E012", why, hint)
 
 

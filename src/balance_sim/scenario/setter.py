@@ -58,7 +58,6 @@ from balance_sim.scenario.schema import (
 from balance_sim.scenario.validation import read_piece
 
 MOST_SUGGESTED = 3
-MOST_COMPARED_PATHS = 500
 NAMES_OF_FILES = ("groups", "outside")
 """What a file's rows are read with: it is changed in the file, or by --set."""
 TRANSLATED = (
@@ -448,31 +447,21 @@ def _row_named(rows: tuple[Any, ...], name: str) -> Any:
 
 
 def path_meant(scenario: Scenario, path: str, error: NoSuchPath) -> str:
-    """For a path that leads nowhere the whole path that was meant, or the few; else the
-    part that is nearest, if any."""
-    is_sought = error.options and error.part not in error.options
-    matches = _paths_like(scenario, path) if is_sought else []
-    if not matches:
+    """For a path that leads nowhere the whole path that was meant, or the few: one part
+    is misspelt, or the front of the path is missing."""
+    near = closest(error.part, error.options, cutoff=0.75)
+    if near is not None and near != error.part:
+        matches = [path.replace(error.part, near, 1)]
+    else:
+        front, _, last = path[:200].rpartition(".")
+        fields = {*homes(), *TERMS, *scenario.event_kinds}
+        name = last if last in fields else closest(last, fields, cutoff=0.75)
+        paths = _paths_to(scenario, name or "")
+        matches = [match for match in paths if f".{front}." in f".{match}" or not front]
+    if not matches or not error.options:
         return did_you_mean(error.part, error.options)
     several = listed((f"`{match}`" for match in matches), MOST_SUGGESTED)
     return f"did you mean {several.replace(', ', ' or ')}?"
-
-
-def _paths_like(scenario: Scenario, path: str) -> list[str]:
-    """Paths to a field of the path's last name, or of the nearest to it: those that
-    have the rest of the path in them, else the one that is nearest as a whole."""
-    front, _, last = path[:200].rpartition(".")
-    fields = {name for name, places in homes().items() if places != ("the top level",)}
-    fields |= {*PLAIN, *TERMS, "default", *scenario.event_kinds}
-    name = last if last in fields else closest(last, fields, cutoff=0.75)
-    if name is None:
-        return []
-    paths = [*_paths_to(scenario, name)]
-    holding = [option for option in paths if f".{front}." in f".{option}"]
-    if holding or not front:
-        return holding if front else paths
-    nearest = closest(path, paths[:MOST_COMPARED_PATHS], cutoff=0.7)
-    return [nearest] if nearest else []
 
 
 def _paths_to(scenario: Scenario, name: str) -> Iterator[str]:
