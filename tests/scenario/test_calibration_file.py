@@ -158,7 +158,7 @@ def test_no_file_and_no_calibration(copy: Path) -> None:
 
 def test_an_arm_cannot_set_a_factor(copy: Path) -> None:
     text = copy.read_text()
-    copy.write_text(text + "\n")
-    from balance_sim.scenario.assemble import FIXED
-
-    assert "it is the same in all arms" in FIXED["frailties"]
+    copy.write_text(
+        text.replace("    reference: true\n", "    reference: true\n    set: {frailties.AUS-CAN.factor: 2}\n")
+    )
+    assert [error.code for error in errors(copy)] == ["E110"]

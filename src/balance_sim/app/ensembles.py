@@ -21,7 +21,7 @@ from balance_sim.app.controls import BadRequest, EnsembleRequest
 from balance_sim.app.workers import EffectQuestion, EnsemblePart, Superseded, Workers
 from balance_sim.effects.expected_effect import ExpectedEffect
 from balance_sim.model.baseline import with_classes
-from balance_sim.scenario import ScenarioError, Variations
+from balance_sim.scenario import ScenarioError, with_values
 from balance_sim.study.arms import reference_key
 from balance_sim.study.blocks import ArmTables, Block, batch_runs, beside
 from balance_sim.study.folder import version
@@ -123,7 +123,6 @@ class Service:
         self.cache = BlockCache()
         self._settings: LRUCache[Values, LiveSetting] = LRUCache(SETTINGS_KEPT)
         self._effects: LRUCache[str, ExpectedEffect] = LRUCache(SETTINGS_KEPT)
-        self._variations = Variations(self.scenario)
         self._one_at_a_time = threading.Lock()
         self._request = 0
         self._flying: set[asyncio.Task[Any]] = set()
@@ -141,7 +140,7 @@ class Service:
         try:
             with self._one_at_a_time:
                 scenario = (
-                    self._variations.with_values(dict(values))
+                    with_values(self.scenario, dict(values))
                     if values
                     else self.scenario
                 )

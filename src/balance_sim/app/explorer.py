@@ -23,9 +23,9 @@ from balance_sim.effects.expected_effect import (
     expected_numbers,
 )
 from balance_sim.model.baseline import with_classes
-from balance_sim.scenario import Variations
-from balance_sim.scenario.assemble import value_at
+from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.setter import value_at
 from balance_sim.show.atlas import shapes
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import has_dyads, states_table
@@ -150,7 +150,6 @@ def around(
 
     def points() -> Iterator[tuple[tuple[int, ...], ExpectedEffect]]:
         controls: dict[str, ExpectedControl] = {}
-        variations = Variations(own)
         for done, spot in enumerate(spots):
             if progress:
                 progress(done, len(spots))
@@ -159,7 +158,7 @@ def around(
                 for (_, steps, _), k in zip(choices, spot, strict=True)
                 for path, v in steps[k][1].items()
             }
-            scenario = variations.with_values(values) if values else own
+            scenario = with_values(own, values) if values else own
             worlds = compile_arms(scenario, (result.reference, arm))
             control = ExpectedControl.among(controls, reference_key(scenario), worlds)
             outcomes, dyads = expected_numbers(worlds, arm, control)

@@ -15,8 +15,8 @@ from typing import Any
 from balance_sim.archive.about import About
 from balance_sim.scenario import parameter_table, value_at
 from balance_sim.scenario.files import shipped_text
-from balance_sim.scenario.layout import NoSuchPath
 from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.setter import NoSuchPath
 from balance_sim.study.export import harmless
 from balance_sim.study.folder import inputs_of
 

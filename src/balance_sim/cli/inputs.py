@@ -34,7 +34,7 @@ def list_() -> None:
     They come with the program, and a file of the name in ./scenarios, ./experiments or
     ./games goes before them."""
     from balance_sim.scenario.diagnostics import shown
-    from balance_sim.scenario.validation import SHOWN_KINDS, offered_files
+    from balance_sim.scenario.plans import SHOWN_KINDS, offered_files
 
     files = offered_files()
     width = min(terminal_width(), 120)
@@ -44,8 +44,10 @@ def list_() -> None:
         for file_type, heading in SHOWN_KINDS.items():
             same_type = [file for file in files if file.kind == file_type]
             if same_type:
-                program, command, _, *more_words = same_type[0].command.split()
-                yield f"{heading}: {' '.join([program, command, 'NAME', *more_words])}"
+                words = same_type[0].command.split()
+                place = len(words) - 1 - words[::-1].index(same_type[0].name)
+                words[place] = "NAME"
+                yield f"{heading}: {' '.join(words)}"
             for file in same_type:
                 front = f"  {file.name:{name_width}}  "
                 title = shown(file.title, max(width - len(front), 20))

@@ -16,24 +16,20 @@ from typing import Any
 
 from pydantic import Field
 
-from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
+from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets
 from balance_sim.scenario.diagnostics import (
-    REFUSED,
     Diagnostic,
     Diagnostics,
-    Node,
     did_you_mean,
     errors_in,
-    from_plain,
     listed,
-    merged,
     problem,
     shown,
 )
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
-from balance_sim.scenario.layout import names_in
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import TERMS, Scenario, Strict
 from balance_sim.scenario.validation import read_piece
 
@@ -239,7 +235,9 @@ def _against(read: Node, tree: Node) -> Iterator[Diagnostic]:
         if a not in roster or b not in roster or a >= b:
             why = f"`{shown(key)}` is not a dyad of the roster, lesser code first"
             yield problem(node.at, f"dyads.{shown(key)}", "E301", why)
-    kinds = sorted(names_in(tree, "kinds"))
+    kinds = sorted(
+        {**default_tree().below("kinds").fields, **tree.below("kinds").fields}
+    )
     for part, known, what in (
         ("weights", list(TERMS), "term"),
         ("intercepts", kinds, "kind"),

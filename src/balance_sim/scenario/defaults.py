@@ -10,14 +10,9 @@ from typing import Any
 
 import yaml
 
-from balance_sim.scenario.diagnostics import (
-    Diagnostics,
-    Mark,
-    Node,
-    ScenarioError,
-    from_plain,
-)
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, ScenarioError
 from balance_sim.scenario.files import shipped_text
+from balance_sim.scenario.nodes import Node, from_plain
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TREES = ("step_days", "capability", "parameters", "kinds", "event_kinds")

@@ -71,7 +71,15 @@ def _is_section(value: object) -> bool:
 
 # --- contents ---------------------------------------------------------------------------------------
 
-LEFT_OUT = ("name", "plugins", "posterior", "sha256", "targets_alternatives")
+LEFT_OUT = (
+    "folder",
+    "name",
+    "origin",
+    "plugins",
+    "posterior",
+    "sha256",
+    "targets_alternatives",
+)
 """What belongs to a scenario without being a part of what its replications do."""
 WHERE_GIVEN = ("frailties", "calibration", "base_rate")
 """Parts that count where they say something, so that a scenario without them keeps the

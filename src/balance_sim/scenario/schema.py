@@ -15,12 +15,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PrivateAttr,
     create_model,
 )
 
 from balance_sim.scenario.defaults import default_weights
-from balance_sim.scenario.diagnostics import iso_date
+from balance_sim.scenario.nodes import iso_date
 
 SCHEMA_VERSION = 1
 
@@ -309,9 +308,7 @@ class Parameters(Strict):
     change_hostility: NonNegative
     s0: NonNegative
     tau: Unit
-    gain_floor: Annotated[
-        float, Field(ge=1e-9, le=1.0)
-    ]  # ln(gain + floor) spans 21 nats, with the exponent 414
+    gain_floor: Annotated[float, Field(ge=1e-9, le=1.0)]  # ln(gain) spans 21 nats
     d0_km: Positive
     experience_half_life_days: HalfLife
     activity_half_life_days: HalfLife
@@ -455,19 +452,9 @@ class Scenario(Strict):
     base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
     plugins: tuple[Identifier, ...] = ()
     sha256: str = ""
-    _written: Any = PrivateAttr(default=None)
-    _checked: str = PrivateAttr(
-        default=""
-    )  # the sha256 of what was read and found right in every arm
-    _folder: str = PrivateAttr(
-        default=""
-    )  # where the files stand that are read when they are asked for
-    _arms: dict[tuple[str, bool], Scenario] = PrivateAttr(
-        default_factory=dict
-    )  # complete: see arms.py
-    _arms_of: tuple[object, ...] = PrivateAttr(
-        default=()
-    )  # the fields' values from which they were resolved
+    origin: Any = Field(default=None, exclude=True, repr=False)
+    folder: str = Field(default="", exclude=True, repr=False)
+    """Where the files stand that are read when they are asked for."""
 
     @property
     def written(self) -> Any:
@@ -476,31 +463,32 @@ class Scenario(Strict):
 
         It is no part of the content: copies, changed values, arms and points of a
         design keep it. A scenario that was built by hand is its own."""
-        return self if self._written is None else self._written
+        return self if self.origin is None else self.origin
 
     def counted_as(self, written: Any) -> Scenario:
         """A copy whose classes are those of another scenario, or these; None: its
         own."""
-        copy = self.model_copy()
-        copy._folder = copy._folder or (
-            written._folder if isinstance(written, Scenario) else ""
-        )
-        copy._written = written.written if isinstance(written, Scenario) else written
-        copy._arms = {
-            name: version.counted_as(copy._written)
-            for name, version in self._arms.items()
-        }
-        return copy
+        is_scenario = isinstance(written, Scenario)
+        origin = written.written if is_scenario else written
+        folder = self.folder or (written.folder if is_scenario else "")
+        return self.model_copy(update={"origin": origin, "folder": folder})
 
     def __eq__(self, other: object) -> bool:
         """The same content; what it was before it was changed does not count."""
-        return isinstance(other, Scenario) and self.__dict__ == other.__dict__
+        if not isinstance(other, Scenario):
+            return False
+        beside = {"origin": None, "folder": None}
+        return {**self.__dict__, **beside} == {**other.__dict__, **beside}
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        many = f"{len(self.states)} states, {len(self.arms)} arms, {self.start} to {self.end}"
-        return f"<Scenario {self.name}: {many}, sha256 {self.sha256[:8] or 'not worked out'}>"
+        size = f"{len(self.states)} states, {len(self.arms)} arms"
+        digest = self.sha256[:8] or "not worked out"
+        return (
+            f"<Scenario {self.name}: {size}, {self.start} to {self.end}, "
+            f"sha256 {digest}>"
+        )
 
     __str__ = __repr__
 

@@ -23,8 +23,9 @@ from balance_sim.evidence.data.table import Table, declared, open_table
 from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.actors import code_table, known
 from balance_sim.scenario.defaults import default_tree
+from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Scenario, Strict
-from balance_sim.scenario.validation import read_plan, refusal
+from balance_sim.scenario.validation import refusal
 
 ORGANISATIONS = ("NATO", "EU", "SCO")
 """Named in tables of cases and of responses, and no states."""

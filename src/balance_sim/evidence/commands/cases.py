@@ -65,7 +65,7 @@ def case(
     Never overwrites a file."""
     from balance_sim.evidence.cases.scenario import build_case
     from balance_sim.evidence.cases.tables import case_named
-    from balance_sim.evidence.estimation.command import calibrate
+    from balance_sim.evidence.commands.calibrate import calibrate
 
     target = Path((out or name).removesuffix(".yaml"))
     is_bare = out is None and target.name == str(target)

@@ -222,7 +222,7 @@ def _plan_of(subject: Path) -> HindcastPlan | None:
         stored_plan,
     )
     from balance_sim.evidence.forecast.scored_files import FILE, read_scored_forecasts
-    from balance_sim.scenario.validation import plan_kind
+    from balance_sim.scenario.plans import plan_kind
 
     file = subject / FILE
     if file.is_file():

@@ -52,7 +52,7 @@ def json_schema() -> Plain:
     [4200]
     """
     from balance_sim.scenario.defaults import default_tree
-    from balance_sim.scenario.diagnostics import plain
+    from balance_sim.scenario.nodes import plain
 
     models = [section.model for section in SECTIONS.values()]
     defs = definitions(
