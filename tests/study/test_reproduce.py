@@ -29,6 +29,8 @@ from balance_sim.study.store import Store, encode
 from balance_sim.study.sweep import sweep
 from click.testing import CliRunner
 
+from .forged import forge
+
 MORRIS = """schema: 1
 title: trajectories that meet
 scenario: ../cases/small.yaml
@@ -227,16 +229,13 @@ def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp
 
     folder = tmp_path / "run"
     shutil.copytree(place / "run", folder)
-    shard = Store(folder).shards("accords")[0]
-    table = shard.table()
+    shard = Store(folder).shards()[0]
+    table = shard.table("accords")
     days = table["signed"].to_pylist()
     at = next(k for k, day in enumerate(days) if day is not None)
     moved = pa.array([day + np.timedelta64(1, "D").item() if k == at else day for k, day in enumerate(days)],
                      table["signed"].type)  # fmt: skip
-    content = encode(table.set_column(table.column_names.index("signed"), "signed", moved))
-    shard.path.unlink()
-    name = shard.path.name.replace(shard.sha256, hashlib.sha256(content).hexdigest())
-    shard.path.with_name(name).write_bytes(content)
+    forge(shard, "accords", encode(table.set_column(table.column_names.index("signed"), "signed", moved)))
     (folder / "summary.json").write_text(json.dumps(open_result(folder).summary()) + "\n")
     path = package(folder)
     here, said = call("reproduce", path, "--workers", "1", "--json")

@@ -24,7 +24,7 @@ from balance_sim.model.baseline import with_classes
 from balance_sim.scenario import ScenarioError, with_values
 from balance_sim.study.arms import reference_key
 from balance_sim.study.blocks import ArmTables, Block, batch_runs, beside
-from balance_sim.study.folder import version
+from balance_sim.study.machine import version
 from balance_sim.study.result import Result
 from balance_sim.study.store import missing
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.scenario.diagnostics import shown
-from balance_sim.study.folder import differences
+from balance_sim.study.differences import differences
 
 SAME_DIGITS = 1e-9
 """Relative difference of a number that another type of processor may show."""

@@ -27,7 +27,7 @@ from balance_sim.archive.package import (
     results_of,
 )
 from balance_sim.archive.papers import papers
-from balance_sim.archive.verify import AllowedCode, job_of, refuse_other_code
+from balance_sim.archive.verify import AllowedCode, job_of, refuse_other_version
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.baseline import refuse_strangers
 from balance_sim.model.classes import Classes
@@ -94,7 +94,7 @@ def read_archive(path: Path) -> Archived:
     another format or other code."""
     files = unzipped(path)
     about = read_about(files)
-    refuse_other_code(about)
+    refuse_other_version(about)
     _check_sums(files, about)
     scenario = _scenario_of(files, about)
     arms = chosen_arms(scenario, about.arms)
