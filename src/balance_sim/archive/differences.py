@@ -95,15 +95,16 @@ def diff_tables(stored: Tables, again: Tables) -> tuple[str, bool]:
     digits of numbers."""
     runs, agreements = stored
     runs_again, agreements_again = again
-    left, right = (
-        _frame(table, AGREEMENT_KEY) for table in (agreements, agreements_again)
+    line = _unlike(
+        _frame(agreements, AGREEMENT_KEY),
+        _frame(agreements_again, AGREEMENT_KEY),
+        tolerance=0,
     )
-    line = _unlike(left, right, tolerance=0)
     if line:
         return f"agreements: {line}", False
-    left, right = (_frame(table, ["arm", "run"]) for table in (runs, runs_again))
-    line = _unlike(left, right, tolerance=0)
-    is_close = not _unlike(left, right, tolerance=SAME_DIGITS)
+    frames = [_frame(table, ["arm", "run"]) for table in (runs, runs_again)]
+    line = _unlike(*frames, tolerance=0)
+    is_close = not _unlike(*frames, tolerance=SAME_DIGITS)
     return f"outcomes: {line or 'rows in another order'}", bool(line) and is_close
 
 
