@@ -91,7 +91,7 @@ def calibrate(
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     raw = load_scenario(scenario, calibrated=False)
     prior = calibration.prior_of(raw, fitted_distribution())
@@ -182,7 +182,7 @@ def _score_theories(
     )
     from balance_sim.scenario.defaults import presets
     from balance_sim.study.atomic_files import write_atomic
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     count = CARD_YEARS * len(presets())
     with Steps({"theories": 6.0 * count}) as steps:

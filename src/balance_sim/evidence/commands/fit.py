@@ -222,7 +222,7 @@ def _fit_agreements(
         fitted_text,
     )
     from balance_sim.study.atomic_files import write_atomic
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     first = FIRST_YEAR if given["first"] is None else given["first"]
     last = given["last"]

@@ -35,7 +35,7 @@ def fit_events(
         ladders_of,
     )
     from balance_sim.study.atomic_files import write_atomic
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     audiences, shown = None, dict(given)
     if given["audiences"] is not None:

@@ -294,7 +294,7 @@ def _of_hindcast(plan: HindcastPlan, request: GofRequest) -> GoodnessOfFit:
     from balance_sim.evidence.goodness.networks import compare, facts_of
     from balance_sim.evidence.goodness.residuals import residuals_of
     from balance_sim.evidence.goodness.study import RUNS, names_of
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     if request.data is None:
         data = "the folder with the field's files, --data DIR"
@@ -336,7 +336,7 @@ def _of_tables(request: GofRequest, path: Path) -> GoodnessOfFit:
         recorded,
     )
     from balance_sim.evidence.goodness.study import names_of
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     request.refuse(
         ("arm", "data", "outcomes"),

@@ -27,7 +27,7 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
-from balance_sim.study.folder import version
+from balance_sim.study.machine import version
 from balance_sim.study.result import Result
 
 RUNS = 128

@@ -308,7 +308,7 @@ def made_rows(study: Result | SweepResult) -> Rows:
             ["theory", scenario.theory.preset],
         ]
     versions = (
-        manifest.versions
+        manifest.versions[-1].programs
         if manifest is not None
         else {"balance_sim": getattr(study, "version", "")}
     )
