@@ -143,12 +143,12 @@ class Batch:
         """Outcomes of an arm. control: its paired control arm, if known; names: those
         wanted, all if None."""
         agreements, count = self.agreements[arm], len(self.numbers)
-        beside = None if control is None else self.agreements[control]
-        outcomes = outcomes_of(worlds, agreements, beside, count)
+        paired = None if control is None else self.agreements[control]
+        outcomes = outcomes_of(worlds, agreements, paired, count)
         outcomes |= self.recorder.columns(arm, agreements, count)
         if self.recorder.own:
-            own, runs = self.recorder.own, self.numbers
-            outcomes |= measured(worlds, arm, agreements, runs, outcomes, own)
+            runs, functions = self.numbers, self.recorder.own
+            outcomes |= measured(worlds, arm, agreements, runs, outcomes, functions)
         if names is not None:
             missing = np.full(count, np.nan)
             outcomes = {name: outcomes.get(name, missing) for name in names}
@@ -172,11 +172,11 @@ def simulate_block(
         return tables
     columns = tables.runs.drop_columns(["run", "arm"]).column_names
     counted = [name for name in columns if not name.startswith(FILTERED)]
-    parts, some = [tables.runs], runs_with_extra(block)
-    for batch in simulate_batches(extra.worlds, seed, some, extra.arms, options):
+    runs, numbers = [tables.runs], runs_with_extra(block)
+    for batch in simulate_batches(extra.worlds, seed, numbers, extra.arms, options):
         for arm, control in extra.controls.items():
-            parts.append(batch.rows(extra.worlds, arm, control, counted))
-    return BlockTables(pa.concat_tables(parts), tables.agreements, tables.dyads)
+            runs.append(batch.rows(extra.worlds, arm, control, counted))
+    return BlockTables(pa.concat_tables(runs), tables.agreements, tables.dyads)
 
 
 def runs_with_extra(block: Block) -> Keys:

@@ -5,9 +5,11 @@ At every opportunity of an idle clock the run knows the probability that talks o
 from then on the lags of signature and entry into force depend on nothing that it knows.
 So
 
-    sum over opportunities of  P(talks open | past) P(signed within the window | opened then, talks at speed 1)
+    sum over opportunities of  P(talks open | past)
+                               P(signed within the window | opened then, at speed 1)
     + P(signed within the window at speed 1 | under way at the start)
-    + sum over talks under way and steps of  what running faster in this step adds to the probability of signature
+    + sum over talks under way and steps of  what running faster in this step adds to
+                                             the probability of signature
 
 has the expectation of the number of agreements signed within the window, and far less
 variance: Glasserman 1993, Filtered Monte Carlo, Mathematics of Operations Research
@@ -346,19 +348,23 @@ class FilteredSums:
         number = np.bincount(self.opportunities.run, opened, minlength=self.runs)
         talks = self.prospect.talks_in_force.sum(axis=(-2, -1))
         number = number + np.broadcast_to(talks, (self.runs,))
-        hastened, made = self.simulated.hastened, self.simulated.agreements
+        hastened, agreements = self.simulated.hastened, self.simulated.agreements
         at_once = self.world.ladder.at_once[hastened.kind]
         np.add.at(number, hastened.run, at_once * self._haste[self.windows.longest])
-        is_new = np.isin(made.origin, NEW_ORIGINS)
-        moved = is_new & np.isfinite(made.signed) & (made.plain_signed != made.signed)
-        kind = made.kind[moved]
-        at_speed_one = self._later(made.plain_signed[moved], kind)
-        change = self._later(made.signed[moved], kind) - at_speed_one
-        np.add.at(number, made.run[moved], change)
-        others = ~np.isin(made.origin, (*NEW_ORIGINS, ORIGINS.index("in_force")))
-        in_force = made.in_force[others]
+        is_new = np.isin(agreements.origin, NEW_ORIGINS)
+        moved = (
+            is_new
+            & np.isfinite(agreements.signed)
+            & (agreements.plain_signed != agreements.signed)
+        )
+        kind = agreements.kind[moved]
+        at_speed_one = self._later(agreements.plain_signed[moved], kind)
+        change = self._later(agreements.signed[moved], kind) - at_speed_one
+        np.add.at(number, agreements.run[moved], change)
+        others = ~np.isin(agreements.origin, (*NEW_ORIGINS, ORIGINS.index("in_force")))
+        in_force = agreements.in_force[others]
         came = (in_force >= first) & (in_force < stop)
-        np.add.at(number, made.run[others], came.astype(float))
+        np.add.at(number, agreements.run[others], came.astype(float))
         return np.asarray(number)
 
     def _later(self, signed: Floats, kind: Ints) -> Floats:

@@ -3,8 +3,8 @@ says what it is.
 
 New agreements are those signed after the focal date that were neither signed nor
 scheduled at the start; those already in talks are counted among them and shown apart.
-Security agreements, the kinds with `security: true`, are the outcomes
-`accords_*`; all other kinds are declarations, and have outcomes `declarations_*` of their own.
+Security agreements, the kinds with `security: true`, are the outcomes `accords_*`; all
+other kinds are declarations, and have outcomes `declarations_*` of their own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ ACCELERATED_DAYS = 30
 COUNTS = ("accords", "declarations")
 """Measures of new agreements by direction: security agreements, and the agreements of
 all other kinds."""
-FILTERED = "filtered_"  # begins the name of the column with the filtered estimate of a number of agreements
+FILTERED = "filtered_"
+"""Begins the name of the column with the filtered estimate of a number of
+agreements."""
 NEW = ("new", "assumed", "talks")
 NEW_ORIGINS = tuple(ORIGINS.index(origin) for origin in NEW)
 FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
@@ -81,7 +83,8 @@ MEASURES = {
     "days_without_counter": Measure(
         _SCALE,
         "days",
-        "Days to the first counter-balancing security agreement, cut at the window's end",
+        "Days to the first counter-balancing security agreement, cut at the window's "
+        "end",
     ),
     "states": Measure(_COUNT, "states", "States with a stance: {of}", _STANCE),
     "coalition": Measure(
@@ -181,8 +184,10 @@ class Outcome:
     kind, a group and the host); window: days from the focal date, None for the one that
     has none.
 
-    >>> Outcome("accords", "counter", 365).name, Outcome("relations", "europe_host", 90).group
-    ('accords_counter_365', 'europe')"""
+    >>> Outcome("accords", "counter", 365).name
+    'accords_counter_365'
+    >>> Outcome("relations", "europe_host", 90).group
+    'europe'"""
 
     measure: str
     of: str = ""
@@ -192,8 +197,9 @@ class Outcome:
     @property
     def name(self) -> str:
         """The column of tables and the key in JSON."""
-        parts = (self.measure, self.of, "" if self.window is None else str(self.window))
-        return FILTERED * (self.estimator == "filtered") + "_".join(filter(None, parts))
+        window = "" if self.window is None else str(self.window)
+        words = "_".join(filter(None, (self.measure, self.of, window)))
+        return f"{FILTERED}{words}" if self.estimator == "filtered" else words
 
     def within(self, window: int) -> Outcome:
         """The same at the end of a window."""
@@ -334,10 +340,9 @@ class NewAgreements:
 
     def by_direction(self, window: int) -> tuple[Floats, Floats]:
         """(rows, D) how many are signed within a window, of each measure of COUNTS."""
-        within = self.after <= window
-        return self._counted(within & self.security), self._counted(
-            within & ~self.security
-        )
+        is_in = self.after <= window
+        security = self._counted(is_in & self.security)
+        return security, self._counted(is_in & ~self.security)
 
     def _counted(self, rows: Bools) -> Floats:
         """(rows, D) how many of some agreements, by direction."""
@@ -391,23 +396,23 @@ def outcomes_of(
     what compares with it."""
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
     day, end, longest = world.focal_day, world.grid[-1], windows[-1]
-    horizon, after = end - day, days_after(made.signed, day)
+    horizon, days = end - day, days_after(made.signed, day)
     security = world.ladder.security[made.kind]
-    rows = np.flatnonzero(is_new(made.origin, after, max(horizon, longest)))
+    rows = np.flatnonzero(is_new(made.origin, days, max(horizon, longest)))
     direction = worlds.baseline.direction[made.dyad]
     new = NewAgreements(
-        made.run[rows], security[rows], direction[rows], after[rows], runs
+        made.run[rows], security[rows], direction[rows], days[rows], runs
     )
-    within = is_new(made.origin, after, longest)
+    in_window = is_new(made.origin, days, longest)
 
     def count(rows: Bools) -> Floats:
         return np.bincount(made.run[rows], minlength=runs).astype(float)
 
     types = range(len(world.ladder.names))
-    by_kind = np.stack([count(within & (made.kind == k)) for k in types], axis=-1)
+    by_kind = np.stack([count(in_window & (made.kind == k)) for k in types], axis=-1)
     by_direction = {window: new.by_direction(window) for window in windows}
     numbers = numbers_of_agreements(by_direction, by_kind, world.ladder.names, longest)
-    from_talks = within & security & np.isin(made.origin, FROM_TALKS)
+    from_talks = in_window & security & np.isin(made.origin, FROM_TALKS)
     came = made.in_force >= day + 1.0
     came &= made.in_force < min(day + 1.0 + longest, end)
     came &= made.origin != ORIGINS.index("in_force")
@@ -421,7 +426,7 @@ def outcomes_of(
     if control is not None:
         sooner = earlier_than_control(made, control, ACCELERATED_DAYS)
         name = Outcome("accelerated", "", longest).name
-        numbers[name] = count(sooner & within & security)
+        numbers[name] = count(sooner & in_window & security)
     return numbers
 
 

@@ -112,7 +112,7 @@ class ArmHistory:
             np.array(self.states),
         )
         direction = self.worlds.baseline.direction[rows.dyad]
-        after = days_after(rows.signed, world.focal_day)
+        days_to = days_after(rows.signed, world.focal_day)
         columns = {
             "row": rows.run,
             "a": codes[world.first[rows.dyad]],
@@ -121,7 +121,7 @@ class ArmHistory:
             "security": world.ladder.security[rows.kind],
             "direction": np.array(DIRECTIONS)[direction],
             "origin": np.array(ORIGINS)[rows.origin],
-            "new": is_new(rows.origin, after, self.horizon),
+            "new": is_new(rows.origin, days_to, self.horizon),
         }
         for name in ("signed", "in_force", "ended"):
             days = getattr(rows, name) - world.focal_day
@@ -195,7 +195,7 @@ def refuse_unsteady(
 
 def _evaluated(name: str, function: Function, history: ArmHistory) -> Floats:
     """(R,) what a function returns of a history, checked."""
-    at, count = place_of(function), len(history.runs)
+    mark, count = place_of(function), len(history.runs)
     try:
         values = numbers_of(function(history))
     except (Exception, SystemExit) as error:
@@ -204,7 +204,7 @@ def _evaluated(name: str, function: Function, history: ArmHistory) -> Floats:
             columns = history.agreements.columns
             hint = did_you_mean(str(error.args[0]), columns) or hint
         why = f"ends in {type(error).__name__}: {error}"
-        raise _fault(where_raised(error, at), name, why, hint) from error
+        raise _fault(where_raised(error, mark), name, why, hint) from error
     if values.shape != (count,):
         shape = f"numbers of shape {values.shape}"
         if values.ndim < 2:
@@ -212,13 +212,13 @@ def _evaluated(name: str, function: Function, history: ArmHistory) -> Floats:
                 f"{values.size} numbers" if values.ndim else "a bare number, no array,"
             )
         raise _fault(
-            at,
+            mark,
             name,
             f"gave {shape} for {count} replication{'s' * (count > 1)}",
             "return one number a replication: an array of len(history.runs)",
         )
     if np.isinf(values).any():
-        raise _fault(at, name, "gave an infinite number", "what is missing is NaN")
+        raise _fault(mark, name, "gave an infinite number", "what is missing is NaN")
     return values
 
 

@@ -215,8 +215,8 @@ class StateMetrics:
 
     def backing(self, k: int) -> Floats:
         """(R, n) b_kj: the share of it that each j lends."""
-        own = self.beside(k)[:, self.world.audience[k]]
-        return threat.backing(self.view.depth[:, k], own, self.world.rules.beta)
+        alignment = self.beside(k)[:, self.world.audience[k]]
+        return threat.backing(self.view.depth[:, k], alignment, self.world.rules.beta)
 
     @remembered
     def influence(self, k: int) -> Floats:

@@ -134,8 +134,9 @@ def course(
     is_scarce = world.rules.weights[SCARCE] != 0
     if is_scarce and dyads is not None:
         return course(world, baseline, start=start).of(dyads)
-    asked = np.arange(len(world.first)) if dyads is None else dyads
-    walk = _Course(world, baseline, asked, replace(start or at_start(world)))
+    if dyads is None:
+        dyads = np.arange(len(world.first))
+    walk = _Course(world, baseline, dyads, replace(start or at_start(world)))
     if beside is not None:
         walk.take_over(beside)
     steps = np.arange(len(walk.states), world.steps)
@@ -200,16 +201,16 @@ class _Course:
     def take_over(self, beside: WillingnessOverTime) -> None:
         """What comes before the evidence differs from that of another course's world is
         that course's."""
-        before = _alike(self.world, beside.world)
-        if not before:
+        count = _alike(self.world, beside.world)
+        if not count:
             return
         rows = np.searchsorted(beside.dyads, self.dyads)
-        self.consent = [beside.consent[:before, rows]]
-        self.gain = [beside.gain[:before, rows]]
+        self.consent = [beside.consent[:count, rows]]
+        self.gain = [beside.gain[:count, rows]]
         self.steady = beside.steady[:, rows].reshape(2, -1)
-        self.states = list(beside.states[:before])
-        if before < self.world.steps:
-            self.state = replace(beside.states[before])
+        self.states = list(beside.states[:count])
+        if count < self.world.steps:
+            self.state = replace(beside.states[count])
         self.control_together = beside.together
 
     def prospects(self, view: View, state: BlockState, runs: Ints) -> Prospects:
@@ -401,7 +402,7 @@ def _alike(world: World, other: World) -> int:
     """How many spans go by before the evidence in two worlds differs."""
     differ = np.zeros(world.steps, dtype=bool)
     for name in EVIDENCE:
-        own = getattr(world, name).reshape(world.steps, -1)
+        array = getattr(world, name).reshape(world.steps, -1)
         others = getattr(other, name).reshape(world.steps, -1)
-        differ |= (own != others).any(axis=1)
+        differ |= (array != others).any(axis=1)
     return int(differ.argmax()) if differ.any() else world.steps

@@ -234,7 +234,7 @@ def dyad_table(
     side_a = np.append(first, np.arange(n))
     side_b = np.append(second, np.full(n, n))
     baseline = with_states(by_arm[control], first, second, n)
-    parts = []
+    tables = []
     for arm in sorted(by_arm):
         level = with_states(by_arm[arm], first, second, n)
         sums = np.stack([*quanta(level), *quanta(level - baseline)])
@@ -248,8 +248,8 @@ def dyad_table(
         }
         for name, values in zip(SUMS, sums, strict=True):
             columns[name] = numbers(values[rows])
-        parts.append(pa.table(columns))
-    return pa.concat_tables(parts)
+        tables.append(pa.table(columns))
+    return pa.concat_tables(tables)
 
 
 def with_states(by_dyad: Floats, first: Ints, second: Ints, states: int) -> Floats:
@@ -291,9 +291,9 @@ def dyad_effects(
     dyads, rows = sorted({(a, b) for _, a, b in sums}), []
     for arm in arms:
         for a, b in dyads:
-            own = sums.get((arm, a, b), NO_SUMS)
+            row = sums.get((arm, a, b), NO_SUMS)
             control = sums.get((arms[0], a, b), NO_SUMS)
-            level, effect = _mean_and_error(own[:3], n), _mean_and_error(own[3:], n)
+            level, effect = _mean_and_error(row[:3], n), _mean_and_error(row[3:], n)
             rows.append((a, b, arm, *level, control[0] / SUM / n, *effect, n))
     computed = ("lo", "hi", "z")
     columns = [name for name in COLUMNS if name not in computed]
